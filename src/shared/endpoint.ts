@@ -1,0 +1,23 @@
+// An IP address with a port, and its text form. Knows nothing of DNS: a host name is resolved
+// before it becomes an Endpoint.
+
+export interface Endpoint {
+  /** IPv4 or IPv6 literal without brackets; an IPv4-mapped IPv6 address is written as IPv4. */
+  readonly address: string;
+  readonly port: number;
+}
+
+/** `192.168.1.1:7946` or `[fe80::1]:7946`. */
+export function formatEndpoint(endpoint: Endpoint): string {
+  const { address, port } = endpoint;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+}
+
+export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+  return a.port === b.port && a.address === b.address;
+}
+
+/** Dual-stack sockets report IPv4 senders as `::ffff:a.b.c.d`; members are kept as plain IPv4. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}

@@ -1,0 +1,192 @@
+// The outer form of every datagram on both UDP ports: who sent it, under which boot, with which
+// counter, and the proof that the sender knows the token. Knows nothing of what is inside.
+// Invariant: open() never throws, whatever the bytes are.
+//
+//   offset  size  field
+//        0     2  magic 0x53 0x48 ("SH")
+//        2     1  version, 1
+//        3     1  flags: bit 0 = body is encrypted (AES-256-GCM in place of the HMAC)
+//        4     4  key id, big endian
+//        8     8  boot id of the sender, random for each start of a process
+//       16     8  counter, big endian, from 1, strictly increasing within a boot id and channel
+//       24     n  body
+//     24+n    16  HMAC-SHA256 over bytes 0..24+n cut to 16 bytes, or the GCM tag
+//
+// With encryption bytes 0..24 are the additional data, the key is derived for each boot id and
+// the 12-byte nonce is four zero bytes and the counter, so no nonce is ever used twice.
+
+import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { type ChannelKey, type ChannelKeys, expand } from './key-ring.ts';
+
+export const ENVELOPE_HEADER_BYTES = 24;
+export const ENVELOPE_TAG_BYTES = 16;
+export const ENVELOPE_BYTES = ENVELOPE_HEADER_BYTES + ENVELOPE_TAG_BYTES;
+
+const MAGIC = 0x5348;
+const VERSION = 1;
+const FLAG_ENCRYPTED = 0x01;
+const BOOT_KEYS_MAX = 1024;
+
+/** Why a datagram was dropped; each is a counter. */
+export type EnvelopeFault =
+  | 'short' // fewer bytes than an empty envelope
+  | 'foreign' // not our magic or version
+  | 'unknownKey' // signed with a token that we don't have
+  | 'badMac' // the proof does not fit
+  | 'wrongMode'; // authentic, but encrypted where we expect plain, or the other way round
+
+export interface Opened {
+  readonly bootId: bigint;
+  readonly counter: number;
+  /** A view into the datagram (or into the decrypted copy); valid as long as that buffer is. */
+  readonly body: Buffer;
+}
+
+/** Closes envelopes under one boot id. One Sealer for each channel of a process. */
+export class Sealer {
+  readonly bootId: bigint;
+  #keys: ChannelKeys;
+  readonly #encrypt: boolean;
+  #counter = 0;
+  #bootKey: Buffer | undefined;
+
+  constructor(keys: ChannelKeys, bootId: bigint, encrypt: boolean) {
+    this.#keys = keys;
+    this.bootId = bootId;
+    this.#encrypt = encrypt;
+  }
+
+  /** Counter of the last sealed datagram; 0 before the first. */
+  get counter(): number {
+    return this.#counter;
+  }
+
+  /**
+   * Seals in place and uses up one counter value.
+   * @param buffer body already written from ENVELOPE_HEADER_BYTES on, with ENVELOPE_TAG_BYTES of
+   *   room behind it; stays the caller's
+   * @param bodyEnd offset just behind the body
+   * @returns the datagram, a view into `buffer`
+   */
+  seal(buffer: Buffer, bodyEnd: number): Buffer {
+    const key = this.#keys.signing;
+    this.#counter += 1;
+    buffer.writeUInt16BE(MAGIC, 0);
+    buffer[2] = VERSION;
+    buffer[3] = this.#encrypt ? FLAG_ENCRYPTED : 0;
+    buffer.writeUInt32BE(key.id, 4);
+    buffer.writeBigUInt64BE(this.bootId, 8);
+    writeCounter(buffer, this.#counter);
+    if (this.#encrypt) {
+      this.#bootKey ??= bootKey(key, this.bootId);
+      encryptInPlace(buffer, bodyEnd, this.#bootKey);
+    } else {
+      mac(key, buffer, bodyEnd).copy(buffer, bodyEnd, 0, ENVELOPE_TAG_BYTES);
+    }
+    return buffer.subarray(0, bodyEnd + ENVELOPE_TAG_BYTES);
+  }
+
+  /** Signs with other keys from now on (token rotation); the counter goes on. */
+  rekey(keys: ChannelKeys): void {
+    this.#keys = keys;
+    this.#bootKey = undefined;
+  }
+}
+
+/** Opens envelopes of any sender. Says nothing of freshness: that is the caller's window. */
+export class Opener {
+  #keys: ChannelKeys;
+  readonly #encrypted: boolean;
+  /** Derived keys by `key id/boot id`; only authenticated senders get in, oldest out first. */
+  readonly #bootKeys = new Map<string, Buffer>();
+
+  constructor(keys: ChannelKeys, encrypted: boolean) {
+    this.#keys = keys;
+    this.#encrypted = encrypted;
+  }
+
+  rekey(keys: ChannelKeys): void {
+    this.#keys = keys;
+    this.#bootKeys.clear();
+  }
+
+  open(datagram: Buffer): Opened | EnvelopeFault {
+    if (datagram.length < ENVELOPE_BYTES) return 'short';
+    if (datagram.readUInt16BE(0) !== MAGIC || datagram[2] !== VERSION) return 'foreign';
+    const key = this.#keys.accepted.get(datagram.readUInt32BE(4));
+    if (key === undefined) return 'unknownKey';
+    const counterHigh = datagram.readUInt32BE(16);
+    if (counterHigh > 0x1fffff) return 'badMac';
+    const counter = counterHigh * 0x100000000 + datagram.readUInt32BE(20);
+    const bootId = datagram.readBigUInt64BE(8);
+    const encrypted = (datagram[3]! & FLAG_ENCRYPTED) !== 0;
+    const body = encrypted ? this.#decrypt(key, bootId, datagram) : verifiedBody(key, datagram);
+    if (body === undefined) return 'badMac';
+    if (encrypted !== this.#encrypted) return 'wrongMode';
+    return { bootId, counter, body };
+  }
+
+  #decrypt(key: ChannelKey, bootId: bigint, datagram: Buffer): Buffer | undefined {
+    const name = `${key.id}/${bootId}`;
+    const known = this.#bootKeys.get(name);
+    const secret = known ?? bootKey(key, bootId);
+    const body = decrypt(datagram, secret);
+    if (body !== undefined && known === undefined) {
+      if (this.#bootKeys.size >= BOOT_KEYS_MAX) {
+        this.#bootKeys.delete(this.#bootKeys.keys().next().value!);
+      }
+      this.#bootKeys.set(name, secret);
+    }
+    return body;
+  }
+}
+
+function writeCounter(buffer: Buffer, counter: number): void {
+  buffer.writeUInt32BE(Math.floor(counter / 0x100000000), 16);
+  buffer.writeUInt32BE(counter >>> 0, 20);
+}
+
+function mac(key: ChannelKey, buffer: Buffer, end: number): Buffer {
+  return createHmac('sha256', key.mac).update(buffer.subarray(0, end)).digest();
+}
+
+function verifiedBody(key: ChannelKey, datagram: Buffer): Buffer | undefined {
+  const end = datagram.length - ENVELOPE_TAG_BYTES;
+  const expected = mac(key, datagram, end).subarray(0, ENVELOPE_TAG_BYTES);
+  if (!timingSafeEqual(expected, datagram.subarray(end))) return undefined;
+  return datagram.subarray(ENVELOPE_HEADER_BYTES, end);
+}
+
+function bootKey(key: ChannelKey, bootId: bigint): Buffer {
+  return expand(key.cipherRoot, `boot/${bootId.toString(16)}`, 32);
+}
+
+function nonce(buffer: Buffer): Buffer {
+  const bytes = Buffer.alloc(12);
+  buffer.copy(bytes, 4, 16, 24);
+  return bytes;
+}
+
+function encryptInPlace(buffer: Buffer, bodyEnd: number, secret: Buffer): void {
+  const cipher = createCipheriv('aes-256-gcm', secret, nonce(buffer));
+  cipher.setAAD(buffer.subarray(0, ENVELOPE_HEADER_BYTES));
+  cipher
+    .update(buffer.subarray(ENVELOPE_HEADER_BYTES, bodyEnd))
+    .copy(buffer, ENVELOPE_HEADER_BYTES);
+  cipher.final();
+  cipher.getAuthTag().copy(buffer, bodyEnd);
+}
+
+function decrypt(datagram: Buffer, secret: Buffer): Buffer | undefined {
+  const end = datagram.length - ENVELOPE_TAG_BYTES;
+  const decipher = createDecipheriv('aes-256-gcm', secret, nonce(datagram));
+  decipher.setAAD(datagram.subarray(0, ENVELOPE_HEADER_BYTES));
+  decipher.setAuthTag(datagram.subarray(end));
+  const body = decipher.update(datagram.subarray(ENVELOPE_HEADER_BYTES, end));
+  try {
+    decipher.final();
+    return body;
+  } catch {
+    return undefined;
+  }
+}
