@@ -1,0 +1,72 @@
+// PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 3.4 to 3.7): all have the same form.
+
+import { walkProperties } from './properties.ts';
+import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
+import type { ProtocolVersion } from './publish-view.ts';
+import { decodeVarint, varintBytes } from './varint.ts';
+
+const WRONG_LENGTH = malformed('an acknowledgement of the wrong length');
+const NO_PACKET_ID = protocolFault('Packet Identifier 0');
+const BAD_REASON = protocolFault('a Reason Code that this packet may not have');
+
+/** First byte of each acknowledgement; PUBREL has a reserved bit set [MQTT5-3.6.1-1]. */
+export const AckHeader = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const;
+
+const RECEIPT_REASONS = new Set([0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
+const RELEASE_REASONS = new Set([0x00, 0x92]);
+
+/** A decoded acknowledgement; one instance is reused. */
+export class AckView {
+  packetId = 0;
+  reasonCode = 0;
+}
+
+/** @returns what is wrong, or undefined; then `view` is filled */
+export function decodeAck(
+  view: AckView,
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+  version: ProtocolVersion,
+): ProtocolFault | undefined {
+  const length = end - bodyStart;
+  if (length < 2 || (version !== 5 && length !== 2)) return WRONG_LENGTH;
+  view.packetId = (buffer[bodyStart]! << 8) | buffer[bodyStart + 1]!;
+  view.reasonCode = 0;
+  if (view.packetId === 0) return NO_PACKET_ID;
+  if (length === 2) return undefined;
+  view.reasonCode = buffer[bodyStart + 2]!;
+  const reasons = (buffer[start]! & 0xf0) >= 0x60 ? RELEASE_REASONS : RECEIPT_REASONS;
+  if (!reasons.has(view.reasonCode)) return BAD_REASON;
+  if (length === 3) return undefined;
+  const propertiesLength = decodeVarint(buffer, bodyStart + 3, end);
+  if (propertiesLength < 0) return WRONG_LENGTH;
+  const propertiesStart = bodyStart + 3 + varintBytes(propertiesLength);
+  if (propertiesStart + propertiesLength !== end) return WRONG_LENGTH;
+  return walkProperties(buffer, propertiesStart, end, 'ack');
+}
+
+export const ACK_BYTES_MAX = 5;
+
+/**
+ * Writes an acknowledgement and returns the offset behind it. The Reason Code is written only in
+ * MQTT 5 and only where it is not Success.
+ */
+export function encodeAck(
+  buffer: Buffer,
+  at: number,
+  header: number,
+  packetId: number,
+  reasonCode: number,
+  version: ProtocolVersion,
+): number {
+  const withReason = version === 5 && reasonCode !== 0;
+  buffer[at] = header;
+  buffer[at + 1] = withReason ? 3 : 2;
+  buffer[at + 2] = packetId >> 8;
+  buffer[at + 3] = packetId & 0xff;
+  if (!withReason) return at + 4;
+  buffer[at + 4] = reasonCode;
+  return at + 5;
+}

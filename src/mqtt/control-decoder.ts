@@ -1,0 +1,222 @@
+// Decoders of the packets off the hot path: CONNECT, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT. The
+// frame is checked by frame-check.ts, then decoded by mqtt-packet, then brought into the terms of
+// the broker. Throws ProtocolError, nothing else. What is returned owns its bytes.
+
+import mqttPacket from 'mqtt-packet';
+import {
+  BRIDGE_BIT,
+  checkConnect,
+  checkReasonPacket,
+  checkSubscribe,
+  checkUnsubscribe,
+} from './frame-check.ts';
+import {
+  copyForwardableProperties,
+  PublishProperties,
+  readPublishProperties,
+} from './properties.ts';
+import { malformed, ProtocolError } from './protocol-fault.ts';
+import type { ProtocolVersion, QoS } from './publish-view.ts';
+
+export interface WillPacket {
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** Property bytes that travel with the message, in their order. */
+  readonly properties: Buffer;
+  readonly delaySeconds: number;
+  /** -1 where there is none. */
+  readonly expirySeconds: number;
+  readonly payloadIsText: boolean;
+}
+
+export interface ConnectPacket {
+  readonly version: ProtocolVersion;
+  /** A mosquitto bridge: its subscriptions are no-local and retain-as-published. */
+  readonly bridge: boolean;
+  readonly cleanStart: boolean;
+  readonly keepAliveSeconds: number;
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly password: Buffer | undefined;
+  readonly will: WillPacket | undefined;
+  /** Undefined where the client did not say. */
+  readonly sessionExpirySeconds: number | undefined;
+  readonly receiveMaximum: number;
+  /** Infinity where the client set none. */
+  readonly maximumPacketBytes: number;
+  readonly topicAliasMaximum: number;
+  readonly requestResponseInformation: boolean;
+  readonly requestProblemInformation: boolean;
+  readonly authenticationMethod: string | undefined;
+}
+
+export interface SubscriptionRequest {
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly retainHandling: 0 | 1 | 2;
+}
+
+export interface SubscribePacket {
+  readonly packetId: number;
+  /** 0 where there is none. */
+  readonly subscriptionIdentifier: number;
+  readonly subscriptions: readonly SubscriptionRequest[];
+}
+
+export interface UnsubscribePacket {
+  readonly packetId: number;
+  readonly filters: readonly string[];
+}
+
+export interface DisconnectPacket {
+  readonly reasonCode: number;
+  readonly sessionExpirySeconds: number | undefined;
+}
+
+const RECEIVE_MAXIMUM_DEFAULT = 65_535;
+
+/** Runs one whole frame through mqtt-packet. */
+function parse(frame: Buffer, version: ProtocolVersion): mqttPacket.Packet {
+  let packet: mqttPacket.Packet | undefined;
+  let error: unknown;
+  const parser = mqttPacket.parser({ protocolVersion: version });
+  parser.on('packet', (found) => {
+    packet = found;
+  });
+  parser.on('error', (raised) => {
+    error = raised;
+  });
+  parser.parse(frame);
+  if (packet === undefined || error !== undefined) {
+    throw new ProtocolError(malformed(error instanceof Error ? error.message : 'not a packet'));
+  }
+  return packet;
+}
+
+function parseAs<C extends mqttPacket.PacketCmd>(
+  frame: Buffer,
+  version: ProtocolVersion,
+  cmd: C,
+): Extract<mqttPacket.Packet, { cmd: C }> {
+  const packet = parse(frame, version);
+  if (packet.cmd !== cmd) throw new ProtocolError(malformed(`expected ${cmd}`));
+  return packet as Extract<mqttPacket.Packet, { cmd: C }>;
+}
+
+/** @param start offset of the fixed header; @param bodyStart of the variable header */
+export function decodeConnect(
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+): ConnectPacket {
+  const layout = checkConnect(buffer, bodyStart, end);
+  const packet = parseAs(buffer.subarray(start, end), layout.version, 'connect');
+  const properties = packet.properties ?? {};
+  const versionAt = bodyStart + 2 + buffer.readUInt16BE(bodyStart);
+  return {
+    version: layout.version,
+    bridge: (buffer[versionAt]! & BRIDGE_BIT) !== 0,
+    cleanStart: packet.clean ?? false,
+    keepAliveSeconds: packet.keepalive ?? 0,
+    clientId: packet.clientId,
+    username: packet.username,
+    password: packet.password === undefined ? undefined : Buffer.from(packet.password),
+    will:
+      packet.will === undefined
+        ? undefined
+        : decodeWill(
+            packet.will,
+            buffer.subarray(layout.willPropertiesStart, layout.willPropertiesEnd),
+          ),
+    sessionExpirySeconds: properties.sessionExpiryInterval,
+    receiveMaximum: properties.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
+    maximumPacketBytes: properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    topicAliasMaximum: properties.topicAliasMaximum ?? 0,
+    requestResponseInformation: properties.requestResponseInformation ?? false,
+    requestProblemInformation: properties.requestProblemInformation ?? true,
+    authenticationMethod: properties.authenticationMethod,
+  };
+}
+
+function decodeWill(
+  will: NonNullable<mqttPacket.IConnectPacket['will']>,
+  properties: Buffer,
+): WillPacket {
+  const known = new PublishProperties();
+  const fault = readPublishProperties(properties, 0, properties.length, known, 'will');
+  if (fault !== undefined) throw new ProtocolError(fault);
+  return {
+    topic: will.topic,
+    payload: Buffer.from(will.payload),
+    qos: will.qos ?? 0,
+    retain: will.retain ?? false,
+    properties: copyForwardableProperties(properties, 0, properties.length, 'will'),
+    delaySeconds: will.properties?.willDelayInterval ?? 0,
+    expirySeconds: known.expirySeconds,
+    payloadIsText: known.payloadIsText,
+  };
+}
+
+export function decodeSubscribe(
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+  version: ProtocolVersion,
+): SubscribePacket {
+  checkSubscribe(buffer, bodyStart, end, version);
+  const packet = parseAs(buffer.subarray(start, end), version, 'subscribe');
+  return {
+    packetId: packet.messageId ?? 0,
+    subscriptionIdentifier: packet.properties?.subscriptionIdentifier ?? 0,
+    subscriptions: packet.subscriptions.map((subscription) => ({
+      filter: subscription.topic,
+      qos: subscription.qos,
+      noLocal: subscription.nl ?? false,
+      retainAsPublished: subscription.rap ?? false,
+      retainHandling: (subscription.rh ?? 0) as 0 | 1 | 2,
+    })),
+  };
+}
+
+export function decodeUnsubscribe(
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+  version: ProtocolVersion,
+): UnsubscribePacket {
+  checkUnsubscribe(buffer, bodyStart, end, version);
+  const packet = parseAs(buffer.subarray(start, end), version, 'unsubscribe');
+  return { packetId: packet.messageId ?? 0, filters: packet.unsubscriptions };
+}
+
+export function decodeDisconnect(
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+  version: ProtocolVersion,
+): DisconnectPacket {
+  checkReasonPacket(buffer, bodyStart, end, version, 'disconnect');
+  const packet = parseAs(buffer.subarray(start, end), version, 'disconnect');
+  return {
+    reasonCode: packet.reasonCode ?? 0,
+    sessionExpirySeconds: packet.properties?.sessionExpiryInterval,
+  };
+}
+
+/** An AUTH packet is only checked: no authentication method is offered, so it is never expected. */
+export function checkAuth(
+  buffer: Buffer,
+  bodyStart: number,
+  end: number,
+  version: ProtocolVersion,
+): void {
+  checkReasonPacket(buffer, bodyStart, end, version, 'auth');
+}

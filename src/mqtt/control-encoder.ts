@@ -1,0 +1,59 @@
+// Encoders of the packets off the hot path, through mqtt-packet: CONNACK, SUBACK, UNSUBACK,
+// DISCONNECT. Each returns a buffer of its own.
+
+import mqttPacket from 'mqtt-packet';
+import type { ProtocolVersion } from './publish-view.ts';
+import { returnCodeFor } from './reason-code.ts';
+
+export type ConnackProperties = NonNullable<mqttPacket.IConnackPacket['properties']>;
+
+/** @param reasonCode of MQTT 5; earlier versions get the nearest return code */
+export function encodeConnack(
+  version: ProtocolVersion,
+  reasonCode: number,
+  sessionPresent: boolean,
+  properties: ConnackProperties,
+): Buffer {
+  if (version === 5) {
+    return generate({ cmd: 'connack', reasonCode, sessionPresent, properties }, version);
+  }
+  // MQTT 3.1 has no Session Present bit; the byte is reserved there.
+  const present = version === 4 && sessionPresent;
+  const packet = {
+    cmd: 'connack',
+    returnCode: returnCodeFor(reasonCode),
+    sessionPresent: present,
+  } as const;
+  return generate(packet, version);
+}
+
+/** @param granted a Reason Code for each Topic Filter, in order */
+export function encodeSuback(
+  version: ProtocolVersion,
+  packetId: number,
+  granted: readonly number[],
+): Buffer {
+  return generate({ cmd: 'suback', messageId: packetId, granted: [...granted] }, version);
+}
+
+/** @param reasonCodes one for each Topic Filter; left out before MQTT 5 */
+export function encodeUnsuback(
+  version: ProtocolVersion,
+  packetId: number,
+  reasonCodes: readonly number[],
+): Buffer {
+  return generate({ cmd: 'unsuback', messageId: packetId, granted: [...reasonCodes] }, version);
+}
+
+/** MQTT 5 only: earlier versions have no DISCONNECT from the server. */
+export function encodeDisconnect(reasonCode: number, reasonString: string | undefined): Buffer {
+  const properties = reasonString === undefined ? {} : { reasonString };
+  return generate({ cmd: 'disconnect', reasonCode, properties }, 5);
+}
+
+/** PINGRESP is the same two bytes in every version. */
+export const PINGRESP = Buffer.from([0xd0, 0x00]);
+
+function generate(packet: mqttPacket.Packet, version: ProtocolVersion): Buffer {
+  return mqttPacket.generate(packet, { protocolVersion: version });
+}

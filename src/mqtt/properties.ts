@@ -1,0 +1,277 @@
+// MQTT 5 properties in their wire form (2.2.2): one table of what exists, and a walker that checks
+// type, place and repetition without building objects. Who needs a value reads it at its offset.
+
+import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
+import { ReasonCode } from './reason-code.ts';
+import { isStrictUtf8 } from './utf8.ts';
+import { decodeVarint, varintBytes } from './varint.ts';
+
+export const PropertyId = {
+  payloadFormatIndicator: 1,
+  messageExpiryInterval: 2,
+  contentType: 3,
+  responseTopic: 8,
+  correlationData: 9,
+  subscriptionIdentifier: 11,
+  sessionExpiryInterval: 17,
+  authenticationMethod: 21,
+  authenticationData: 22,
+  requestProblemInformation: 23,
+  willDelayInterval: 24,
+  requestResponseInformation: 25,
+  reasonString: 31,
+  receiveMaximum: 33,
+  topicAliasMaximum: 34,
+  topicAlias: 35,
+  userProperty: 38,
+  maximumPacketSize: 39,
+} as const;
+
+/** The packets that a client may send with properties; `will` are those inside CONNECT's payload. */
+export type PropertyPlace =
+  | 'connect'
+  | 'will'
+  | 'publish'
+  | 'ack'
+  | 'subscribe'
+  | 'unsubscribe'
+  | 'disconnect'
+  | 'auth';
+
+type ValueType = 'flag' | 'u16' | 'u32' | 'varint' | 'string' | 'binary' | 'pair';
+
+interface PropertyRule {
+  readonly type: ValueType;
+  readonly places: readonly PropertyPlace[];
+  readonly nonZero?: boolean;
+}
+
+const RULES: (PropertyRule | undefined)[] = [];
+function rule(
+  id: number,
+  type: ValueType,
+  places: readonly PropertyPlace[],
+  nonZero = false,
+): void {
+  RULES[id] = { type, places, nonZero };
+}
+rule(PropertyId.payloadFormatIndicator, 'flag', ['publish', 'will']);
+rule(PropertyId.messageExpiryInterval, 'u32', ['publish', 'will']);
+rule(PropertyId.contentType, 'string', ['publish', 'will']);
+rule(PropertyId.responseTopic, 'string', ['publish', 'will']);
+rule(PropertyId.correlationData, 'binary', ['publish', 'will']);
+rule(PropertyId.subscriptionIdentifier, 'varint', ['subscribe'], true);
+rule(PropertyId.sessionExpiryInterval, 'u32', ['connect', 'disconnect']);
+rule(PropertyId.authenticationMethod, 'string', ['connect', 'auth']);
+rule(PropertyId.authenticationData, 'binary', ['connect', 'auth']);
+rule(PropertyId.requestProblemInformation, 'flag', ['connect']);
+rule(PropertyId.willDelayInterval, 'u32', ['will']);
+rule(PropertyId.requestResponseInformation, 'flag', ['connect']);
+rule(PropertyId.reasonString, 'string', ['ack', 'disconnect', 'auth']);
+rule(PropertyId.receiveMaximum, 'u16', ['connect'], true);
+rule(PropertyId.topicAliasMaximum, 'u16', ['connect']);
+rule(PropertyId.topicAlias, 'u16', ['publish']);
+rule(PropertyId.userProperty, 'pair', [
+  'connect',
+  'will',
+  'publish',
+  'ack',
+  'subscribe',
+  'unsubscribe',
+  'disconnect',
+  'auth',
+]);
+rule(PropertyId.maximumPacketSize, 'u32', ['connect'], true);
+
+const TRUNCATED = malformed('a property runs past the end of the properties');
+const UNKNOWN = malformed('a property that this packet may not have');
+const REPEATED = protocolFault('a property stands twice');
+const BAD_STRING = malformed('a property holds ill-formed UTF-8');
+const ZERO = protocolFault('a property is zero where it may not be');
+const NOT_A_FLAG = protocolFault('a property is neither 0 nor 1');
+
+/** @param start offset of the value, behind the identifier and, for text, before its length */
+export type PropertyVisitor = (id: number, start: number, end: number) => void;
+
+/**
+ * Checks the properties in `[start, end)` and shows each to `visit`.
+ * @returns the fault, or undefined if all are well-formed, allowed in this place and, apart from
+ *   User Property, not repeated
+ */
+export function walkProperties(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  place: PropertyPlace,
+  visit?: PropertyVisitor,
+): ProtocolFault | undefined {
+  let seenLow = 0;
+  let seenHigh = 0;
+  let position = start;
+  while (position < end) {
+    const id = buffer[position]!;
+    const rules = RULES[id];
+    if (rules === undefined || !rules.places.includes(place)) return UNKNOWN;
+    if (id !== PropertyId.userProperty) {
+      const bit = 1 << (id % 32);
+      if (((id < 32 ? seenLow : seenHigh) & bit) !== 0) return REPEATED;
+      if (id < 32) seenLow |= bit;
+      else seenHigh |= bit;
+    }
+    const valueStart = position + 1;
+    const valueEnd = propertyEnd(buffer, valueStart, end, rules.type);
+    if (valueEnd === -1) return TRUNCATED;
+    const fault = checkValue(buffer, valueStart, valueEnd, rules);
+    if (fault !== undefined) return fault;
+    visit?.(id, valueStart, valueEnd);
+    position = valueEnd;
+  }
+  return undefined;
+}
+
+function propertyEnd(buffer: Buffer, start: number, end: number, type: ValueType): number {
+  let next: number;
+  switch (type) {
+    case 'flag':
+      next = start + 1;
+      break;
+    case 'u16':
+      next = start + 2;
+      break;
+    case 'u32':
+      next = start + 4;
+      break;
+    case 'varint': {
+      const value = decodeVarint(buffer, start, end);
+      if (value < 0) return -1;
+      next = start + varintBytes(value);
+      break;
+    }
+    case 'string':
+    case 'binary':
+      next = lengthPrefixedEnd(buffer, start, end);
+      break;
+    case 'pair': {
+      const nameEnd = lengthPrefixedEnd(buffer, start, end);
+      next = nameEnd === -1 ? -1 : lengthPrefixedEnd(buffer, nameEnd, end);
+      break;
+    }
+  }
+  return next > end ? -1 : next;
+}
+
+/** Offset behind a two-byte length and its bytes, or -1 if they run past `end`. */
+export function lengthPrefixedEnd(buffer: Buffer, start: number, end: number): number {
+  if (start + 2 > end) return -1;
+  const next = start + 2 + buffer.readUInt16BE(start);
+  return next > end ? -1 : next;
+}
+
+function checkValue(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  rules: PropertyRule,
+): ProtocolFault | undefined {
+  switch (rules.type) {
+    case 'flag':
+      return buffer[start]! > 1 ? NOT_A_FLAG : undefined;
+    case 'string':
+      return isStrictUtf8(buffer, start + 2, end) ? undefined : BAD_STRING;
+    case 'pair': {
+      const nameEnd = start + 2 + buffer.readUInt16BE(start);
+      const good =
+        isStrictUtf8(buffer, start + 2, nameEnd) && isStrictUtf8(buffer, nameEnd + 2, end);
+      return good ? undefined : BAD_STRING;
+    }
+    default:
+      return rules.nonZero && isZero(buffer, start, end) ? ZERO : undefined;
+  }
+}
+
+function isZero(buffer: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (buffer[i] !== 0) return false;
+  return true;
+}
+
+/** What the broker itself needs of a PUBLISH's properties. One instance is reused. */
+export class PublishProperties {
+  /** 0 where there is none. */
+  topicAlias = 0;
+  /** -1 where there is none. */
+  expirySeconds = -1;
+  payloadIsText = false;
+  /** Offsets of the Response Topic's characters; equal where there is none. */
+  responseTopicStart = 0;
+  responseTopicEnd = 0;
+  /** True if all that stands there may go to a subscriber as it is. */
+  forwardable = true;
+}
+
+const ALIAS_ZERO: ProtocolFault = {
+  reasonCode: ReasonCode.topicAliasInvalid,
+  text: 'Topic Alias 0',
+};
+
+/** Checks a client's PUBLISH properties and fills `out`; allocates nothing that outlives the call. */
+export function readPublishProperties(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  out: PublishProperties,
+  place: 'publish' | 'will' = 'publish',
+): ProtocolFault | undefined {
+  out.topicAlias = 0;
+  out.expirySeconds = -1;
+  out.payloadIsText = false;
+  out.responseTopicStart = out.responseTopicEnd = 0;
+  out.forwardable = true;
+  let aliasZero = false;
+  const fault = walkProperties(buffer, start, end, place, (id, valueStart, valueEnd) => {
+    switch (id) {
+      case PropertyId.payloadFormatIndicator:
+        out.payloadIsText = buffer[valueStart] === 1;
+        break;
+      case PropertyId.messageExpiryInterval:
+        out.expirySeconds = buffer.readUInt32BE(valueStart);
+        out.forwardable = false;
+        break;
+      case PropertyId.topicAlias:
+        out.topicAlias = buffer.readUInt16BE(valueStart);
+        aliasZero = out.topicAlias === 0;
+        out.forwardable = false;
+        break;
+      case PropertyId.willDelayInterval:
+        out.forwardable = false;
+        break;
+      case PropertyId.responseTopic:
+        out.responseTopicStart = valueStart + 2;
+        out.responseTopicEnd = valueEnd;
+        break;
+    }
+  });
+  return fault ?? (aliasZero ? ALIAS_ZERO : undefined);
+}
+
+/**
+ * A copy of the properties without those that hold for one hop or that the broker writes anew:
+ * Topic Alias, Message Expiry Interval, Will Delay Interval. Order is kept [MQTT5-3.3.2-18].
+ */
+export function copyForwardableProperties(
+  buffer: Buffer,
+  start: number,
+  end: number,
+  place: 'publish' | 'will' = 'publish',
+): Buffer {
+  const parts: Buffer[] = [];
+  walkProperties(buffer, start, end, place, (id, valueStart, valueEnd) => {
+    if (
+      id !== PropertyId.topicAlias &&
+      id !== PropertyId.messageExpiryInterval &&
+      id !== PropertyId.willDelayInterval
+    ) {
+      parts.push(buffer.subarray(valueStart - 1, valueEnd));
+    }
+  });
+  return Buffer.concat(parts);
+}

@@ -1,0 +1,83 @@
+// Encoder of PUBLISH towards a subscriber (MQTT 5.0 3.3). Writes into a buffer of the caller's, so
+// that many packets share one allocation.
+
+import { PropertyId } from './properties.ts';
+import type { ProtocolVersion } from './publish-view.ts';
+import { encodeVarint, varintBytes } from './varint.ts';
+
+const EXPIRY_BYTES = 5;
+const ALIAS_BYTES = 3;
+
+/** What is written. Buffers are only read. */
+export interface PublishFields {
+  version: ProtocolVersion;
+  /** Fixed header's first byte: type, DUP, QoS, RETAIN. */
+  firstByte: number;
+  /** Ignored with QoS 0. */
+  packetId: number;
+  /** Topic Name's bytes; empty where a Topic Alias known to the client stands for it. */
+  topic: Buffer;
+  /** Properties that are written as they are (see copyForwardableProperties). MQTT 5 only. */
+  properties: Buffer;
+  /** Message Expiry Interval left, seconds; -1 for none. MQTT 5 only. */
+  expirySeconds: number;
+  /** MQTT 5 only. */
+  subscriptionIdentifiers: readonly number[];
+  /** 0 for none. MQTT 5 only. */
+  topicAlias: number;
+  payloadBytes: number;
+}
+
+function propertiesBytes(fields: PublishFields): number {
+  let bytes = fields.properties.length;
+  if (fields.expirySeconds >= 0) bytes += EXPIRY_BYTES;
+  if (fields.topicAlias > 0) bytes += ALIAS_BYTES;
+  for (const id of fields.subscriptionIdentifiers) bytes += 1 + varintBytes(id);
+  return bytes;
+}
+
+function remainingLength(fields: PublishFields, properties: number): number {
+  let bytes = 2 + fields.topic.length + fields.payloadBytes;
+  if ((fields.firstByte & 0x06) !== 0) bytes += 2;
+  if (fields.version === 5) bytes += varintBytes(properties) + properties;
+  return bytes;
+}
+
+/** Size of the whole packet, payload included. */
+export function publishBytes(fields: PublishFields): number {
+  const remaining = remainingLength(fields, fields.version === 5 ? propertiesBytes(fields) : 0);
+  return 1 + varintBytes(remaining) + remaining;
+}
+
+/**
+ * Writes all of the packet that stands before the payload.
+ * @returns the offset behind it, where the payload belongs
+ */
+export function encodePublishHead(buffer: Buffer, at: number, fields: PublishFields): number {
+  const properties = fields.version === 5 ? propertiesBytes(fields) : 0;
+  buffer[at] = fields.firstByte;
+  let position = encodeVarint(buffer, at + 1, remainingLength(fields, properties));
+  const { topic } = fields;
+  buffer[position++] = topic.length >> 8;
+  buffer[position++] = topic.length & 0xff;
+  position += topic.copy(buffer, position);
+  if ((fields.firstByte & 0x06) !== 0) {
+    buffer[position++] = fields.packetId >> 8;
+    buffer[position++] = fields.packetId & 0xff;
+  }
+  if (fields.version !== 5) return position;
+  position = encodeVarint(buffer, position, properties);
+  if (fields.expirySeconds >= 0) {
+    buffer[position] = PropertyId.messageExpiryInterval;
+    position = buffer.writeUInt32BE(fields.expirySeconds, position + 1);
+  }
+  for (const id of fields.subscriptionIdentifiers) {
+    buffer[position] = PropertyId.subscriptionIdentifier;
+    position = encodeVarint(buffer, position + 1, id);
+  }
+  if (fields.topicAlias > 0) {
+    buffer[position] = PropertyId.topicAlias;
+    position = buffer.writeUInt16BE(fields.topicAlias, position + 1);
+  }
+  return position + fields.properties.copy(buffer, position);
+}

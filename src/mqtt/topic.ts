@@ -1,0 +1,59 @@
+// Topic Names and Topic Filters as strings: validity and matching (MQTT 5.0 4.7, 4.8). Knows
+// nothing of subscriptions.
+
+const SHARE_PREFIX = '$share/';
+
+/** A Topic Name: at least one character, no wildcard [MQTT5-4.7.0-1, 4.7.1-1]. UTF-8 and length are checked before. */
+export function isTopicName(topic: string): boolean {
+  return topic.length > 0 && !topic.includes('+') && !topic.includes('#');
+}
+
+/** A Topic Filter: `+` fills a level, `#` fills the last one [MQTT5-4.7.1-1, 4.7.1-2]. */
+export function isTopicFilter(filter: string): boolean {
+  if (filter.length === 0) return false;
+  const levels = filter.split('/');
+  return levels.every((level, index) => {
+    if (level === '#') return index === levels.length - 1;
+    if (level === '+') return true;
+    return !level.includes('+') && !level.includes('#');
+  });
+}
+
+export function isWildcard(filter: string): boolean {
+  return filter.includes('+') || filter.includes('#');
+}
+
+export interface SharedFilter {
+  readonly group: string;
+  readonly filter: string;
+}
+
+/** True where the filter asks for a Shared Subscription, rightly formed or not. */
+export function isSharedFilter(filter: string): boolean {
+  return filter.startsWith(SHARE_PREFIX) || filter === '$share';
+}
+
+/** `$share/{ShareName}/{filter}` taken apart, or undefined if it is ill-formed [MQTT5-4.8.2-1, 4.8.2-2]. */
+export function parseSharedFilter(text: string): SharedFilter | undefined {
+  const slash = text.indexOf('/', SHARE_PREFIX.length);
+  if (slash === -1) return undefined;
+  const group = text.slice(SHARE_PREFIX.length, slash);
+  const filter = text.slice(slash + 1);
+  if (group.length === 0 || isWildcard(group) || !isTopicFilter(filter)) return undefined;
+  return { group, filter };
+}
+
+/**
+ * True if the filter matches the topic. A filter that begins with a wildcard matches no topic that
+ * begins with `$` [MQTT5-4.7.2-1]. Both must be valid.
+ */
+export function topicMatches(filter: string, topic: string): boolean {
+  if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false;
+  const wanted = filter.split('/');
+  const levels = topic.split('/');
+  for (let i = 0; i < wanted.length; i++) {
+    if (wanted[i] === '#') return true;
+    if (i >= levels.length || (wanted[i] !== '+' && wanted[i] !== levels[i])) return false;
+  }
+  return wanted.length === levels.length;
+}
