@@ -1,0 +1,77 @@
+// Limits and choices of the broker core, with their defaults. Where the protocol can announce one
+// it stands in CONNACK.
+
+import type { QoS } from '../mqtt/publish-view.ts';
+
+export interface BrokerOptions {
+  /** Largest packet taken from a client, bytes, fixed header included. */
+  packetBytesMax: number;
+  /** QoS 1 and 2 messages that a client may have unacknowledged towards us. */
+  receiveMaximum: number;
+  /** Topic Aliases that a client may set on its connection, and that we set towards it at most. */
+  topicAliasMaximum: number;
+  maximumQos: QoS;
+  retainAvailable: boolean;
+  wildcardAvailable: boolean;
+  sharedAvailable: boolean;
+  subscriptionIdentifiersAvailable: boolean;
+  /** Longest Keep Alive, seconds; 0: any, none included. */
+  keepAliveSecondsMax: number;
+  connectionsMax: number;
+  /** Sessions kept, connected or not. */
+  sessionsMax: number;
+  /** Longest Session Expiry Interval, seconds; Infinity: any. */
+  sessionExpirySecondsMax: number;
+  emptyClientIdAllowed: boolean;
+  /** Messages sent to a client and not yet acknowledged, whatever Receive Maximum it asked for. */
+  inflightMax: number;
+  /** Messages and bytes that wait for one session. */
+  queueMessagesMax: number;
+  queueBytesMax: number;
+  queueDrop: 'oldest' | 'newest';
+  topicLevelsMax: number;
+  topicBytesMax: number;
+  subscriptionsPerClientMax: number;
+  retainedMessagesMax: number;
+  retainedBytesMax: number;
+  /** Deliver at the subscription's QoS where it is higher than the message's. */
+  upgradeQos: boolean;
+  /** Several matching subscriptions of one client: one copy with all identifiers, or one each. */
+  overlapping: 'once' | 'each';
+  /** Seconds between two rounds of $SYS; 0: none. */
+  sysIntervalSeconds: number;
+  /** Time for CONNECT to arrive, seconds. */
+  connectTimeoutSeconds: number;
+  /** The version under $SYS/broker/version. */
+  version: string;
+}
+
+export const defaultBrokerOptions: Readonly<BrokerOptions> = {
+  packetBytesMax: 1_048_576,
+  receiveMaximum: 100,
+  topicAliasMaximum: 10,
+  maximumQos: 2,
+  retainAvailable: true,
+  wildcardAvailable: true,
+  sharedAvailable: true,
+  subscriptionIdentifiersAvailable: true,
+  keepAliveSecondsMax: 0,
+  connectionsMax: 50_000,
+  sessionsMax: 200_000,
+  sessionExpirySecondsMax: Number.POSITIVE_INFINITY,
+  emptyClientIdAllowed: true,
+  inflightMax: 100,
+  queueMessagesMax: 1000,
+  queueBytesMax: 16_777_216,
+  queueDrop: 'newest',
+  topicLevelsMax: 128,
+  topicBytesMax: 65_535,
+  subscriptionsPerClientMax: 10_000,
+  retainedMessagesMax: 1_000_000,
+  retainedBytesMax: 268_435_456,
+  upgradeQos: false,
+  overlapping: 'once',
+  sysIntervalSeconds: 10,
+  connectTimeoutSeconds: 10,
+  version: '0.0.0',
+};

@@ -1,0 +1,150 @@
+// What the broker core needs from outside. Adapters implement these; the core never knows which.
+
+import type { PublishView } from '../mqtt/publish-view.ts';
+import type { Message } from './message.ts';
+
+/** Where a connection's outgoing bytes go. Called synchronously from within the core. */
+export interface Outbox {
+  /**
+   * Queues bytes `[start, end)` for this connection. The bytes must never change afterwards.
+   * Adjacent ranges of one buffer are joined, and all that a turn of the event loop queued leaves
+   * in one write.
+   */
+  write(buffer: Buffer, start: number, end: number): void;
+  /** Sends what is queued, then ends the connection. Nothing may be written afterwards. */
+  close(): void;
+  /** True while the client takes its bytes more slowly than they come. Client.drained() tells the end. */
+  readonly congested: boolean;
+  pauseReading(): void;
+  resumeReading(): void;
+}
+
+/** Who a client is, for decisions on what it may do. */
+export interface Identity {
+  readonly clientId: string;
+  readonly username: string | undefined;
+}
+
+export interface ConnectRequest extends Identity {
+  readonly password: Buffer | undefined;
+  readonly remoteAddress: string;
+  /** Set where the listener has a say of its own: certificate names, anonymous access. */
+  readonly listener: ListenerRules;
+}
+
+/** What a listener decides for its clients. */
+export interface ListenerRules {
+  readonly name: string;
+  /** Undefined: as the authorizer decides. */
+  readonly anonymous?: boolean | undefined;
+  /** User name proven by a client certificate. */
+  readonly certificateName?: string | undefined;
+}
+
+export interface AuthDecision {
+  /** 0 to let the client in, else the CONNACK Reason Code. */
+  readonly reasonCode: number;
+  /** Under which user name it is in; the CONNECT's where undefined. */
+  readonly username?: string | undefined;
+}
+
+export interface Authorizer {
+  /** Calls `done` once, at once or later. Must never throw and must bound its own time. */
+  authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void;
+  /** True while everybody may do everything, so that the hot path needn't ask. */
+  readonly permissive: boolean;
+  mayPublish(identity: Identity, topic: string): boolean;
+  maySubscribe(identity: Identity, filter: string): boolean;
+  mayReceive(identity: Identity, topic: string): boolean;
+}
+
+/** Lets everybody do everything. */
+export const openAuthorizer: Authorizer = {
+  permissive: true,
+  authenticate: (_request, done) => done({ reasonCode: 0 }),
+  mayPublish: () => true,
+  maySubscribe: () => true,
+  mayReceive: () => true,
+};
+
+/** The way of local publishes to the other nodes. */
+export interface PeerForwarder {
+  /** Copies what it needs before it returns. @param topic the resolved Topic Name's bytes */
+  forward(publish: PublishView, topic: Buffer): void;
+}
+
+export interface SessionRecord {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  /** Seconds to live after the connection ended; Infinity for ever. */
+  readonly expirySeconds: number;
+  /** Milliseconds of the core's clock; Infinity while connected. */
+  readonly expiresAt: number;
+}
+
+export interface SubscriptionRecord {
+  readonly filter: string;
+  readonly qos: 0 | 1 | 2;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  readonly subscriptionIdentifier: number;
+}
+
+export interface DeliveryRecord {
+  /** Unique within the session, rising in the order of delivery. */
+  readonly id: number;
+  readonly message: Message;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  readonly subscriptionIdentifiers: readonly number[];
+  /** 0 until it was sent. */
+  readonly packetId: number;
+  /** QoS 2: PUBREC came, so only PUBREL is still owed. */
+  readonly released: boolean;
+}
+
+/**
+ * What outlives the process. The core keeps the truth in memory and tells the store each change;
+ * nothing here may throw or block. Times are milliseconds of the core's clock.
+ */
+export interface SessionStore {
+  /** False where nothing is kept: acknowledgements needn't wait then, and nothing else is called. */
+  readonly durable: boolean;
+  saveSession(session: SessionRecord): void;
+  removeSession(clientId: string): void;
+  saveSubscription(clientId: string, subscription: SubscriptionRecord): void;
+  removeSubscription(clientId: string, filter: string): void;
+  /** Queued, sent (packetId set) or released: the record as it is now. */
+  saveDelivery(clientId: string, delivery: DeliveryRecord): void;
+  removeDelivery(clientId: string, deliveryId: number): void;
+  /** QoS 2 from the client: the Packet Identifier is in use until PUBREL. */
+  saveReceived(clientId: string, packetId: number): void;
+  removeReceived(clientId: string, packetId: number): void;
+  saveRetained(message: Message): void;
+  removeRetained(topic: string): void;
+  /** A will that waits for its delay. */
+  saveWill(clientId: string, message: Message, publishAt: number): void;
+  removeWill(clientId: string): void;
+  /** Calls back when all that was told before is safe, or false if it could not be made safe. */
+  whenDurable(done: (safe: boolean) => void): void;
+}
+
+const ignore = (): void => undefined;
+
+/** Keeps nothing beyond the process. */
+export const memoryStore: SessionStore = {
+  durable: false,
+  saveSession: ignore,
+  removeSession: ignore,
+  saveSubscription: ignore,
+  removeSubscription: ignore,
+  saveDelivery: ignore,
+  removeDelivery: ignore,
+  saveReceived: ignore,
+  removeReceived: ignore,
+  saveRetained: ignore,
+  removeRetained: ignore,
+  saveWill: ignore,
+  removeWill: ignore,
+  whenDurable: (done) => done(true),
+};
