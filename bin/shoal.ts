@@ -1,0 +1,27 @@
+#!/usr/bin/env node
+// The program: joins the command line to this process.
+
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { main } from '../src/cli/main.ts';
+import { hideSecrets } from '../src/cli/process-title.ts';
+
+const tokens = process.argv.slice(2);
+hideSecrets(tokens);
+
+const environment = { ...process.env };
+delete process.env.SHOAL_CSK;
+
+// Whoever reads our output may go away (`shoal | head`): a broker goes on without its log.
+process.stdout.on('error', () => undefined);
+process.stderr.on('error', () => undefined);
+
+void main(tokens, {
+  environment,
+  hostName: hostname(),
+  outputIsTerminal: process.stdout.isTTY === true,
+  write: (text) => process.stdout.write(text),
+  writeError: (text) => process.stderr.write(text),
+  readFile: (path) => readFileSync(path, 'utf8'),
+  exitCode: 0,
+}).then((code) => process.exit(code));

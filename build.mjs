@@ -1,0 +1,93 @@
+// Makes dist/shoal.js, the one file that is the product: bundled, minified, CommonJS so that it runs
+// by itself from any folder. Beside it its source map and the licences of what is inside.
+
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const root = dirname(fileURLToPath(import.meta.url));
+const outputFolder = join(root, 'dist');
+const outputFile = join(outputFolder, 'shoal.js');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Packages that are replaced: Node's own streams do, and nobody reads debug output. */
+const replacements = {
+  name: 'replacements',
+  setup(builder) {
+    builder.onResolve({ filter: /^readable-stream$/ }, () => ({ path: 'stream', external: true }));
+    builder.onResolve({ filter: /^debug$/ }, () => ({ path: 'debug', namespace: 'stub' }));
+    builder.onLoad({ filter: /.*/, namespace: 'stub' }, () => ({
+      contents:
+        'module.exports = () => { const off = () => {}; off.enabled = false; return off; };',
+    }));
+  },
+};
+
+const { metafile } = await build({
+  absWorkingDir: root,
+  entryPoints: ['bin/shoal.ts'],
+  outfile: outputFile,
+  bundle: true,
+  platform: 'node',
+  format: 'cjs',
+  target: 'node20',
+  minify: true,
+  keepNames: false,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'none',
+  metafile: true,
+  define: { SHOAL_VERSION: JSON.stringify(version) },
+  plugins: [replacements],
+  logLevel: 'warning',
+});
+
+mkdirSync(outputFolder, { recursive: true });
+// Here, and only here, a package.json above says "module".
+writeFileSync(join(outputFolder, 'package.json'), '{ "type": "commonjs" }\n');
+const packages = bundledPackages(Object.keys(metafile.inputs));
+writeFileSync(join(outputFolder, 'LICENSES.txt'), licenceTexts(packages));
+report(metafile);
+
+function bundledPackages(inputs) {
+  const folders = inputs.flatMap((input) => {
+    const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+    return match === null ? [] : [match[1]];
+  });
+  return [...new Set(folders)].sort();
+}
+
+function licenceTexts(folders) {
+  const parts = folders.map((folder) => {
+    const about = JSON.parse(readFileSync(resolve(root, folder, 'package.json'), 'utf8'));
+    const file = readdirSync(resolve(root, folder)).find((name) => /^licen[cs]e/i.test(name));
+    if (file === undefined && about.license === undefined) {
+      throw new Error(`${folder} is bundled but tells no licence`);
+    }
+    const text = file === undefined ? '' : readFileSync(resolve(root, folder, file), 'utf8').trim();
+    return `${about.name} ${about.version} (${about.license})\n\n${text}\n`;
+  });
+  const own = existsSync(join(root, 'LICENSE')) ? 'Shoal is under the Apache License 2.0.\n' : '';
+  const rule = `\n${'-'.repeat(78)}\n\n`;
+  return [`${own}shoal.js holds these packages:\n`, ...parts].join(rule);
+}
+
+function report({ outputs }) {
+  const output = Object.entries(outputs).find(([name]) => name.endsWith('shoal.js'))?.[1];
+  const sizes = new Map();
+  for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
+    const part =
+      /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ??
+      /^(src\/[^/]+)/.exec(input)?.[1] ??
+      input;
+    sizes.set(part, (sizes.get(part) ?? 0) + bytesInOutput);
+  }
+  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1).padStart(7)} KB`;
+  const compressed = gzipSync(readFileSync(outputFile)).length;
+  console.log(`dist/shoal.js${kilobytes(output.bytes)}, gzip${kilobytes(compressed)}`);
+  for (const [part, bytes] of [...sizes].sort((a, b) => b[1] - a[1]).slice(0, 12)) {
+    console.log(`  ${kilobytes(bytes)}  ${part}`);
+  }
+}

@@ -1,0 +1,98 @@
+// `shoal [flags]`: runs a node until a signal or a fault ends it. Owns what belongs to the process:
+// log, start lines, signals and how it ends; everything else is the node's.
+
+import { isClustered } from '../../config/config.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { type RunningNode, runNode } from '../../node.ts';
+import type { CliContext } from '../context.ts';
+import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
+import { type LogForm, LogSink, wantsColour } from '../log.ts';
+import { banner, findHostAddress, startLines } from '../start-lines.ts';
+
+/** A stop that hangs is ended; flushing clients and leaving the cluster take far less. */
+const STOP_MS_MAX = 10_000;
+
+export async function run(
+  { config, warnings }: LoadedConfig,
+  context: CliContext,
+  start: typeof runNode = runNode,
+): Promise<ExitCode> {
+  const log = openLog(config, context);
+  for (const warning of warnings) log.warn(warning);
+  const stopAsked = watchSignals(log);
+  let running: RunningNode;
+  try {
+    running = await start(config, log);
+  } catch (error) {
+    for (const line of explainError(error, config)) log.error(line);
+    return exitCodeOf(error);
+  }
+  greet(config, running, log, context);
+
+  const fault = await Promise.race([stopAsked, running.fatal]);
+  if (fault !== undefined) {
+    for (const line of explainError(fault, config)) log.error(line);
+  }
+  const stopped = await withinTime(running.stop(), STOP_MS_MAX);
+  if (!stopped) log.error('not everything could be closed in time', { afterMs: STOP_MS_MAX });
+  if (fault !== undefined) return exitCodeOf(fault);
+  log.info('stopped');
+  return stopped ? exitCodes.ok : exitCodes.failure;
+}
+
+function openLog(config: LoadedConfig['config'], context: CliContext): LogSink {
+  const automatic: LogForm = context.outputIsTerminal ? 'text' : 'logfmt';
+  return new LogSink({
+    form: config.logFormat === 'auto' ? automatic : config.logFormat,
+    level: config.logLevel,
+    time: config.logTime,
+    colour: wantsColour(context.environment, context.outputIsTerminal),
+    write: (line) => context.write(line),
+    now: Date.now,
+  });
+}
+
+/** The start lines keep their form wherever no other was asked for: scripts look for them. */
+function greet(
+  config: LoadedConfig['config'],
+  running: RunningNode,
+  log: LogSink,
+  context: CliContext,
+): void {
+  const hostAddress = findHostAddress();
+  const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
+  const lines = machineRead ? log : new LogSink({ ...log.settings, form: 'text' });
+  for (const line of startLines(config, running, hostAddress)) lines.info(line);
+  if (!machineRead) context.write(banner(config, running, hostAddress));
+  if (!isClustered(config)) log.debug('no cluster: -csk is not given');
+}
+
+/** @returns when the node is to stop; a second signal ends the process at once */
+function watchSignals(log: LogSink): Promise<undefined> {
+  return new Promise((resolve) => {
+    let asked = false;
+    for (const [signal, number] of [
+      ['SIGINT', 2],
+      ['SIGTERM', 15],
+    ] as const) {
+      process.on(signal, () => {
+        if (asked) process.exit(128 + number);
+        asked = true;
+        log.info('stopping', { signal });
+        resolve(undefined);
+      });
+    }
+    // Without a handler Node would open its debugger on SIGUSR1.
+    process.on('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
+  });
+}
+
+async function withinTime(work: Promise<void>, msMax: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<false>((resolve) => {
+    timer = setTimeout(() => resolve(false), msMax);
+  });
+  const done = await Promise.race([work.then(() => true as const), timeout]);
+  clearTimeout(timer);
+  return done;
+}

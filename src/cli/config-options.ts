@@ -1,0 +1,42 @@
+// Gives a command the options of the configuration, and reads them back. Knows no option by name.
+
+import { type Command, Option } from 'commander';
+import { optionTable } from '../config/config.ts';
+import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import type { AnyOption } from '../config/option.ts';
+import type { CliContext } from './context.ts';
+
+const rows: readonly AnyOption[] = Object.values(optionTable);
+
+export function addConfigOptions(command: Command): Command {
+  for (const row of rows) {
+    const { placeholder } = row.type;
+    const flags = placeholder === undefined ? `--${row.flag}` : `--${row.flag} <${placeholder}>`;
+    command.addOption(new Option(flags, describe(row)).helpGroup(`${row.group}:`));
+    if (placeholder === undefined) command.addOption(new Option(`--no-${row.flag}`).hideHelp());
+  }
+  return command;
+}
+
+/** @throws ConfigError */
+export function configOf(command: Command, context: CliContext): LoadedConfig {
+  return loadConfig(flagsOf(command), context);
+}
+
+/** Flags before and behind the name of a subcommand count alike; the later ones win. */
+function flagsOf(command: Command): Record<string, string> {
+  const flags = command.parent === null ? {} : flagsOf(command.parent);
+  for (const option of command.options) {
+    const value: unknown = command.getOptionValue(option.attributeName());
+    if (option.negate || value === undefined) continue;
+    flags[(option.long ?? '').slice(2)] = String(value);
+  }
+  return flags;
+}
+
+function describe(row: AnyOption): string {
+  const { fallback } = row;
+  const value = fallback === undefined || typeof fallback === 'function' ? undefined : fallback;
+  const shown = row.fallbackText ?? (value === undefined ? undefined : row.type.format(value));
+  return shown === undefined ? row.help : `${row.help} (default ${shown})`;
+}

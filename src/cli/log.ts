@@ -1,0 +1,150 @@
+// The sink behind Logger: one line an event, written at once. Text on a terminal reads like Go's
+// log package, which the users of such boxes know; logfmt and JSON are for machines. A line that
+// repeats too often is counted instead of written, so that nobody can fill a disk through the log.
+// Invariant: whatever a field holds, a record is one line and can't colour or move the terminal.
+
+import { Chalk } from 'chalk';
+import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
+
+export type LogForm = 'text' | 'logfmt' | 'json';
+
+export interface LogSettings {
+  readonly form: LogForm;
+  readonly level: LogLevel;
+  readonly time: 'local' | 'iso';
+  readonly colour: boolean;
+  write(line: string): void;
+  /** Wall clock, milliseconds. */
+  now(): number;
+}
+
+/** Lines of one event within one window; the rest is counted. */
+export const REPEATS_MAX = 50;
+export const REPEAT_WINDOW_MS = 10_000;
+/** Events are few and constant; the bound holds should one ever be made of outside text. */
+const EVENTS_MAX = 1000;
+
+const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+export class LogSink implements Logger {
+  readonly settings: LogSettings;
+  readonly #repeats = new Map<string, { windowStart: number; lines: number; left: number }>();
+  readonly #format: (level: LogLevel, event: string, fields: LogFields, at: Date) => string;
+  level: LogLevel;
+
+  constructor(settings: LogSettings) {
+    this.settings = settings;
+    this.level = settings.level;
+    const { form, time, colour } = settings;
+    if (form === 'json') this.#format = formatJson;
+    else if (form === 'logfmt') this.#format = formatLogfmt;
+    else this.#format = textFormatter(time, colour);
+  }
+
+  debug(event: string, fields: LogFields = {}): void {
+    this.#log('debug', event, fields);
+  }
+
+  info(event: string, fields: LogFields = {}): void {
+    this.#log('info', event, fields);
+  }
+
+  warn(event: string, fields: LogFields = {}): void {
+    this.#log('warn', event, fields);
+  }
+
+  error(event: string, fields: LogFields = {}): void {
+    this.#log('error', event, fields);
+  }
+
+  #log(level: LogLevel, event: string, fields: LogFields): void {
+    if (RANK[level] < RANK[this.level]) return;
+    const nowMs = this.settings.now();
+    const left = this.#countRepeat(`${level} ${event}`, nowMs);
+    if (left === undefined) return;
+    const shown = left === 0 ? fields : { ...fields, leftOut: left };
+    this.settings.write(`${this.#format(level, event, shown, new Date(nowMs))}\n`);
+  }
+
+  /** @returns undefined: leave this one out; else how many were left out before it */
+  #countRepeat(key: string, nowMs: number): number | undefined {
+    const repeat = this.#repeats.get(key);
+    if (repeat === undefined || Math.abs(nowMs - repeat.windowStart) >= REPEAT_WINDOW_MS) {
+      if (repeat === undefined && this.#repeats.size >= EVENTS_MAX) this.#repeats.clear();
+      this.#repeats.set(key, { windowStart: nowMs, lines: 1, left: 0 });
+      return repeat?.left ?? 0;
+    }
+    if (repeat.lines >= REPEATS_MAX) {
+      repeat.left += 1;
+      return undefined;
+    }
+    repeat.lines += 1;
+    return 0;
+  }
+}
+
+/** NO_COLOR and FORCE_COLOR as on no-color.org and force-color.org. */
+export function wantsColour(
+  environment: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = environment;
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return !/^(0|false)$/.test(FORCE_COLOR);
+  return isTerminal && TERM !== 'dumb';
+}
+
+function textFormatter(time: 'local' | 'iso', colour: boolean) {
+  const chalk = new Chalk({ level: colour ? 1 : 0 });
+  const labels: Readonly<Record<LogLevel, string>> = {
+    debug: `${chalk.gray('debug')} `,
+    info: '',
+    warn: `${chalk.yellow('WARNING')} `,
+    error: `${chalk.red('ERROR')} `,
+  };
+  return (level: LogLevel, event: string, fields: LogFields, at: Date): string => {
+    const stamp = chalk.gray(time === 'iso' ? at.toISOString() : goTime(at));
+    const pairs = definedFields(fields).map(
+      ([key, value]) => ` ${chalk.gray(`${key}=`)}${quoted(String(value))}`,
+    );
+    return `${stamp} ${labels[level]}${plain(event)}${pairs.join('')}`;
+  };
+}
+
+function formatLogfmt(level: LogLevel, event: string, fields: LogFields, at: Date): string {
+  const pairs = definedFields(fields).map(([key, value]) => ` ${key}=${quoted(String(value))}`);
+  return `time=${at.toISOString()} level=${level} event=${quoted(event)}${pairs.join('')}`;
+}
+
+function formatJson(level: LogLevel, event: string, fields: LogFields, at: Date): string {
+  return JSON.stringify({ time: at.toISOString(), level, event, ...fields });
+}
+
+function definedFields(fields: LogFields): [string, string | number | boolean][] {
+  return Object.entries(fields).flatMap(([key, value]) =>
+    value === undefined ? [] : [[key, value]],
+  );
+}
+
+/** `2026/11/20 14:48:27` in local time. */
+export function goTime(at: Date): string {
+  const two = (number: number): string => String(number).padStart(2, '0');
+  const day = `${at.getFullYear()}/${two(at.getMonth() + 1)}/${two(at.getDate())}`;
+  return `${day} ${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}`;
+}
+
+function quoted(text: string): string {
+  return /^[^\s"=\p{C}]+$/u.test(text) ? text : escapeControls(JSON.stringify(text));
+}
+
+function plain(text: string): string {
+  return /\p{Cc}/u.test(text) ? escapeControls(text) : text;
+}
+
+/** JSON leaves the controls from U+007F on as they are. */
+function escapeControls(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
+    (found) => `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  );
+}

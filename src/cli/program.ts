@@ -1,0 +1,71 @@
+// The command line as a whole: `shoal [flags]` runs a node; each subcommand is a file in
+// commands/, entered in the list below. Help and errors show flags as users type them, with one
+// dash.
+
+import { Command } from 'commander';
+import { nearest } from '../config/suggest.ts';
+import { version } from '../shared/version.ts';
+import { addCheck } from './commands/check.ts';
+import { addConfigShow } from './commands/config-show.ts';
+import { run } from './commands/run.ts';
+import { addConfigOptions, configOf } from './config-options.ts';
+import type { CliContext } from './context.ts';
+import { UsageError } from './exit-codes.ts';
+
+const subcommands = [addCheck, addConfigShow];
+
+const SUMMARY = `MQTT broker that becomes a cluster by itself: start it on each box.
+
+  first box:   shoal -nid=box1 -csk=TOKEN
+  any other:   shoal -nid=box2 -csk=TOKEN -mbs=ADDRESS-OF-BOX1:7946`;
+
+export function buildProgram(context: CliContext): Command {
+  const program = new Command('shoal')
+    .usage('[flags] [command]')
+    .description(SUMMARY)
+    .version(`shoal ${version}`, '--version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .enablePositionalOptions()
+    .allowExcessArguments()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.write(text),
+      writeErr: (text) => context.writeError(text),
+      outputError: (text, write) => write(`shoal: ${singleDash(text.replace(/^error: /, ''))}`),
+    })
+    .showHelpAfterError('(shoal -help lists all flags)')
+    .configureHelp({
+      optionTerm: (option) => singleDash(option.flags.replace(/^(-\w), /, '$1, ')),
+      subcommandTerm: (command) => `${command.name()} ${command.usage()}`.trim(),
+      helpWidth: 100,
+    });
+  addConfigOptions(program).action(async () => {
+    const [operand] = program.args;
+    if (operand !== undefined) throw unknownOperand(program, operand);
+    context.exitCode = await run(configOf(program, context), context);
+  });
+  for (const add of subcommands) add(program, context);
+  inheritTo(program);
+  return program;
+}
+
+/** commander copies settings only to commands that were made by their parent. */
+function inheritTo(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent).enablePositionalOptions();
+    inheritTo(command);
+  }
+}
+
+function unknownOperand(program: Command, operand: string): UsageError {
+  const near = nearest(
+    operand,
+    program.commands.map((command) => command.name()),
+  );
+  const hint = near === undefined ? '' : `; did you mean '${near}'?`;
+  return new UsageError(`unknown command or stray argument '${operand}'${hint}`);
+}
+
+function singleDash(text: string): string {
+  return text.replace(/(^|[\s'(,])--(?=[a-z]{2})/g, '$1-');
+}

@@ -1,0 +1,68 @@
+// What a node says when it is up: the three lines that Coolpy7's users and their scripts know, then
+// a banner that tells who may connect, how the next box joins, and a command to try. The token's
+// value is never among them.
+
+import { networkInterfaces } from 'node:os';
+import { type Config, isClustered } from '../config/config.ts';
+import { formatHostPort } from '../config/value-types.ts';
+import type { RunningNode } from '../node.ts';
+import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
+import { version } from '../shared/version.ts';
+
+export type Running = Pick<RunningNode, 'tcp' | 'gossip' | 'sync'>;
+
+export function startLines(config: Config, running: Running, hostAddress: string): string[] {
+  const lines: string[] = [];
+  if (running.gossip !== undefined) {
+    lines.push(`cluster on udp ${reachable(config, running.gossip, hostAddress)}`);
+  }
+  if (running.sync !== undefined) lines.push(`cluster sync on udp port ${running.sync.port}`);
+  lines.push(`Shoal v${version} tcp ${formatEndpoint(running.tcp)}`);
+  return lines;
+}
+
+export function banner(config: Config, running: Running, hostAddress: string): string {
+  const host = isUnspecified(running.tcp.address) ? hostAddress : running.tcp.address;
+  const port = running.tcp.port === 1883 ? '' : ` -p ${running.tcp.port}`;
+  const rows = [
+    ['clients', 'need no password: whoever reaches this port may publish and subscribe'],
+    ...clusterRows(config, running, hostAddress),
+    ['try', `mosquitto_sub -h ${host}${port} -t 'test/#' -v`],
+    ['', `mosquitto_pub -h ${host}${port} -t test/hello -m world`],
+  ];
+  return rows.map(([title = '', text = '']) => `  ${title.padEnd(9)}${text}\n`).join('');
+}
+
+/** The first address of this machine that others can reach; loopback where there is none. */
+export function findHostAddress(): string {
+  const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
+  const outside = addresses.filter(({ internal }) => !internal);
+  const best = outside.find(({ family }) => family === 'IPv4') ?? outside[0];
+  return best?.address ?? '127.0.0.1';
+}
+
+function clusterRows(config: Config, running: Running, hostAddress: string): string[][] {
+  if (!isClustered(config) || running.gossip === undefined) {
+    return [['cluster', 'none: a single broker; give -csk=TOKEN to form one']];
+  }
+  const seed = reachable(config, running.gossip, hostAddress);
+  return [
+    ['cluster', `node ${config.nodeName}; on the next box, with the same token:`],
+    ['', `shoal -nid=NAME -csk=TOKEN -mbs=${seed}`],
+  ];
+}
+
+function reachable(config: Config, gossip: Endpoint, hostAddress: string): string {
+  if (config.advertise !== undefined) {
+    return formatHostPort({
+      host: config.advertise.host,
+      port: config.advertise.port ?? gossip.port,
+    });
+  }
+  const address = isUnspecified(gossip.address) ? hostAddress : gossip.address;
+  return formatEndpoint({ address, port: gossip.port });
+}
+
+function isUnspecified(address: string): boolean {
+  return address === '::' || address === '0.0.0.0';
+}

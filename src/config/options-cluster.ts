@@ -1,0 +1,131 @@
+// Options of the cluster: gossip (membership) and sync (messages between nodes).
+
+import { type Facts, option, type Profile } from './option.ts';
+import {
+  choice,
+  count,
+  hostPort,
+  hostPorts,
+  milliseconds,
+  name,
+  onOff,
+  port,
+  secrets,
+  text,
+  topicFilters,
+} from './value-types.ts';
+
+/** Protocol period and ping timeout; 2 x ping timeout + round trip stays below the period. */
+const PROFILES: Readonly<Record<Profile, { periodMs: number; pingTimeoutMs: number }>> = {
+  lan: { periodMs: 1000, pingTimeoutMs: 300 },
+  wan: { periodMs: 3000, pingTimeoutMs: 1000 },
+  local: { periodMs: 500, pingTimeoutMs: 100 },
+};
+
+export const clusterOptions = {
+  tokens: option({
+    flag: 'csk',
+    group: 'Cluster',
+    type: secrets('token'),
+    fallback: undefined,
+    help: 'cluster token, the same on every node; with new,old the first signs and both are accepted',
+  }),
+  tokenFile: option({
+    flag: 'csk-file',
+    group: 'Cluster',
+    type: text('file'),
+    fallback: undefined,
+    help: 'file that holds the cluster token, so that it is never on a command line',
+  }),
+  members: option({
+    flag: 'mbs',
+    group: 'Cluster',
+    type: hostPorts,
+    fallback: [],
+    fallbackText: 'none',
+    help: 'other nodes, one that can be reached is enough; port 7946 where none is given',
+  }),
+  gossipPort: option({
+    flag: 'crp',
+    group: 'Cluster',
+    type: port,
+    fallback: 7946,
+    help: 'UDP port of the gossip between nodes',
+  }),
+  syncPort: option({
+    flag: 'csp',
+    group: 'Cluster',
+    type: port,
+    fallback: 7947,
+    help: 'UDP port of the messages between nodes',
+  }),
+  advertise: option({
+    flag: 'advertise',
+    group: 'Cluster',
+    type: hostPort,
+    fallback: undefined,
+    fallbackText: 'what peers see',
+    help: 'address that other nodes should use for this one, behind NAT or in a container',
+  }),
+  clusterName: option({
+    flag: 'cluster',
+    group: 'Cluster',
+    type: name(64),
+    fallback: 'shoal',
+    help: 'cluster name; clusters of other names on the same network stay apart',
+  }),
+  encrypt: option({
+    flag: 'encrypt',
+    group: 'Cluster',
+    type: onOff,
+    fallback: false,
+    help: 'encrypt messages between nodes (AES-256-GCM); the same on every node',
+  }),
+  forwardedTopics: option({
+    flag: 'topics',
+    group: 'Cluster',
+    type: topicFilters,
+    fallback: ['#'],
+    help: 'topics that are forwarded to the other nodes',
+  }),
+  syncQueueLength: option({
+    flag: 'queue-length',
+    group: 'Cluster',
+    type: count(1, 1_000_000),
+    fallback: 1024,
+    help: 'messages that may wait to be sent to the other nodes',
+  }),
+  syncQueuePolicy: option({
+    flag: 'queue-policy',
+    group: 'Cluster',
+    type: choice(['discard-newest', 'discard-oldest'], {
+      '0': 'discard-newest',
+      '1': 'discard-oldest',
+    }),
+    fallback: 'discard-newest',
+    help: 'which message goes when that queue is full (0 = discard-newest, 1 = discard-oldest)',
+  }),
+  profile: option({
+    flag: 'profile',
+    group: 'Cluster',
+    type: choice(['lan', 'wan', 'local']),
+    fallback: 'lan',
+    help: 'preset of -period and -ping-timeout for the network between the nodes',
+  }),
+  periodMs: option({
+    flag: 'period',
+    group: 'Cluster',
+    type: milliseconds(100, 60_000),
+    fallback: ({ profile }: Facts) => PROFILES[profile].periodMs,
+    fallbackText: '1000ms (lan), 3000ms (wan), 500ms (local)',
+    help: 'protocol period; three of them without an answer make a node offline',
+  }),
+  pingTimeoutMs: option({
+    flag: 'ping-timeout',
+    group: 'Cluster',
+    type: milliseconds(20, 20_000),
+    fallback: ({ profile }: Facts) => PROFILES[profile].pingTimeoutMs,
+    fallbackText: '300ms (lan), 1000ms (wan), 100ms (local)',
+    help: 'wait for an answer before other nodes are asked; less than half of -period',
+  }),
+} as const;

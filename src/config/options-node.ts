@@ -1,0 +1,62 @@
+// Options of the node itself: its name, where it listens, what it writes to the log.
+
+import { type Facts, option } from './option.ts';
+import { choice, ipAddress, name, port, text } from './value-types.ts';
+
+/** Longest node name that the gossip codec carries. */
+export const NODE_NAME_BYTES_MAX = 64;
+
+export const nodeOptions = {
+  nodeName: option({
+    flag: 'nid',
+    group: 'Node',
+    type: name(NODE_NAME_BYTES_MAX),
+    fallback: ({ hostName }: Facts) => hostName,
+    fallbackText: 'the host name',
+    help: 'node name, unique in the cluster',
+  }),
+  configFile: option({
+    flag: 'config',
+    group: 'Node',
+    type: text('file'),
+    fallback: undefined,
+    help: 'TOML file with any of these options as keys',
+  }),
+  port: option({
+    flag: 'port',
+    group: 'Listeners',
+    type: port,
+    fallback: 1883,
+    help: 'port for MQTT over TCP',
+  }),
+  bindAddress: option({
+    flag: 'bind',
+    group: 'Listeners',
+    type: ipAddress,
+    fallback: undefined,
+    fallbackText: 'all',
+    help: 'address to listen on, for MQTT and for the cluster',
+  }),
+  logLevel: option({
+    flag: 'log-level',
+    group: 'Log',
+    type: choice(['debug', 'info', 'warn', 'error']),
+    fallback: 'info',
+    help: 'least important lines to write',
+    reload: true,
+  }),
+  logFormat: option({
+    flag: 'log-format',
+    group: 'Log',
+    type: choice(['auto', 'text', 'logfmt', 'json']),
+    fallback: 'auto',
+    help: 'form of a log line; auto is text on a terminal and logfmt elsewhere',
+  }),
+  logTime: option({
+    flag: 'log-time',
+    group: 'Log',
+    type: choice(['local', 'iso']),
+    fallback: 'local',
+    help: 'time in text lines: local time as 2026/11/20 14:48:27, or ISO 8601 in UTC',
+  }),
+} as const;

@@ -1,0 +1,283 @@
+// The kinds of value an option can have: text in, typed value out, and back to text for
+// `config show`. Whatever the source (flag, environment, file), a value comes here as text, so it
+// means the same everywhere. Must not know any particular option.
+
+import { isIP } from 'node:net';
+
+export interface ValueType<T> {
+  /** Stands in the help behind the flag, as in `-nid <name>`; a switch has none. */
+  readonly placeholder?: string;
+  /** Closes the sentence "expected ..." of an error, and stands in the reference page. */
+  readonly expected: string;
+  /** Shown as stars wherever values are shown. */
+  readonly secret?: true;
+  /** @returns undefined where the text is no such value */
+  parse(text: string): T | undefined;
+  format(value: T): string;
+}
+
+/** A host as the user wrote it, name or address; resolved only when it is needed. */
+export interface HostPort {
+  readonly host: string;
+  /** undefined: the port that the option's meaning implies. */
+  readonly port: number | undefined;
+}
+
+const HOST_NAME =
+  /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
+const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
+  true: true,
+  yes: true,
+  on: true,
+  1: true,
+  false: false,
+  no: false,
+  off: false,
+  0: false,
+};
+const BYTE_UNITS: Readonly<Record<string, number>> = {
+  '': 1,
+  b: 1,
+  k: 1024,
+  kb: 1024,
+  kib: 1024,
+  m: 1024 ** 2,
+  mb: 1024 ** 2,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gb: 1024 ** 3,
+  gib: 1024 ** 3,
+};
+const TIME_UNITS_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+
+export function text(placeholder: string, bytesMax = 4096): ValueType<string> {
+  return {
+    placeholder,
+    expected: `a text of 1 to ${bytesMax} bytes`,
+    parse: (value) => (value !== '' && Buffer.byteLength(value) <= bytesMax ? value : undefined),
+    format: (value) => value,
+  };
+}
+
+/** A name that stands in datagrams and log lines: no spaces, no control characters. */
+export function name(bytesMax: number): ValueType<string> {
+  return {
+    placeholder: 'name',
+    expected: `a name of 1 to ${bytesMax} bytes without spaces or control characters`,
+    parse: (value) =>
+      value !== '' && Buffer.byteLength(value) <= bytesMax && !/[\s\p{C}]/u.test(value)
+        ? value
+        : undefined,
+    format: (value) => value,
+  };
+}
+
+export function secrets(placeholder: string): ValueType<readonly string[]> {
+  return {
+    placeholder,
+    expected: 'one or more tokens separated by commas, none of them empty',
+    secret: true,
+    parse: (value) => listOf(value, (part) => (part === '' ? undefined : part)),
+    format: (value) => value.map(() => '***').join(','),
+  };
+}
+
+export function choice<const T extends string>(
+  words: readonly T[],
+  /** Other spellings, as the numbers that scripts already use. */
+  aliases: Readonly<Record<string, T>> = {},
+): ValueType<T> {
+  return {
+    placeholder: words.join('|'),
+    expected: `one of ${[...words, ...Object.keys(aliases)].join(', ')}`,
+    parse: (value) => words.find((word) => word === value) ?? aliases[value],
+    format: (value) => value,
+  };
+}
+
+export const onOff: ValueType<boolean> = {
+  expected: 'true or false',
+  parse: (value) => SWITCH_WORDS[value.toLowerCase()],
+  format: String,
+};
+
+export function count(min: number, max: number): ValueType<number> {
+  return {
+    placeholder: 'n',
+    expected: `a whole number from ${min} to ${max}`,
+    parse: (value) => within(wholeNumber(value), min, max),
+    format: String,
+  };
+}
+
+/** As `count`, where 0 takes the limit away: the value is then Infinity. */
+export function limit(max: number): ValueType<number> {
+  return unlimitedAtZero(count(0, max));
+}
+
+/** 0 means any free port. */
+export const port: ValueType<number> = {
+  placeholder: 'port',
+  expected: 'a port number from 0 to 65535',
+  parse: (value) => within(wholeNumber(value), 0, 65_535),
+  format: String,
+};
+
+export function bytes(min: number, max: number): ValueType<number> {
+  return {
+    placeholder: 'bytes',
+    expected: `a size from ${formatBytes(min)} to ${formatBytes(max)}, as 65536, 64k or 1M`,
+    parse: (value) => within(withUnit(value, BYTE_UNITS, ''), min, max),
+    format: formatBytes,
+  };
+}
+
+export function bytesLimit(max: number): ValueType<number> {
+  return unlimitedAtZero(bytes(0, max));
+}
+
+export function milliseconds(min: number, max: number): ValueType<number> {
+  return {
+    placeholder: 'time',
+    expected: `a time from ${min} ms to ${max} ms, as 1s or 300ms`,
+    parse: (value) => within(withUnit(value, TIME_UNITS_MS, 'ms'), min, max),
+    format: (value) => `${value}ms`,
+  };
+}
+
+/** A plain number is seconds, as MQTT counts them. */
+export function seconds(min: number, max: number): ValueType<number> {
+  return {
+    placeholder: 'time',
+    expected: `a time from ${min} to ${max} seconds, as 90, 15m, 12h or 7d`,
+    parse: (value) => {
+      const ms = withUnit(value, TIME_UNITS_MS, 's');
+      return within(ms === undefined ? undefined : ms / 1000, min, max);
+    },
+    format: (value) => `${value}s`,
+  };
+}
+
+export function secondsLimit(max: number): ValueType<number> {
+  return unlimitedAtZero(seconds(0, max));
+}
+
+export const ipAddress: ValueType<string> = {
+  placeholder: 'address',
+  expected: 'an IPv4 or IPv6 address',
+  parse: (value) => {
+    const bare = value.replace(/^\[(.*)\]$/, '$1');
+    return isIP(bare) === 0 ? undefined : bare;
+  },
+  format: (value) => value,
+};
+
+export const hostPort: ValueType<HostPort> = {
+  placeholder: 'host[:port]',
+  expected: 'a host name or address, with a port behind a colon where it is another',
+  parse: parseHostPort,
+  format: formatHostPort,
+};
+
+export const hostPorts: ValueType<readonly HostPort[]> = {
+  placeholder: 'host:port,...',
+  expected: 'host:port, several separated by commas (IPv6 as [fe80::1]:7946)',
+  parse: (value) => listOf(value, parseHostPort),
+  format: (value) => value.map(formatHostPort).join(','),
+};
+
+/** MQTT Topic Filters separated by commas. */
+export const topicFilters: ValueType<readonly string[]> = {
+  placeholder: 'filter,...',
+  expected: 'MQTT topic filters separated by commas, as sensors/#,alarm/+/state',
+  parse: (value) => listOf(value, (part) => (isTopicFilter(part) ? part : undefined)),
+  format: (value) => value.join(','),
+};
+
+export function parseHostPort(value: string): HostPort | undefined {
+  if (isIP(value) !== 0) return { host: value, port: undefined };
+  const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(value);
+  if (match === null) return undefined;
+  const [, bracketed, plain, portText] = match;
+  const host = bracketed ?? plain ?? '';
+  if (bracketed !== undefined ? isIP(host) !== 6 : !isHost(host)) return undefined;
+  if (portText === undefined) return { host, port: undefined };
+  const number = within(Number(portText), 1, 65_535);
+  return number === undefined ? undefined : { host, port: number };
+}
+
+export function formatHostPort({ host, port: number }: HostPort): string {
+  if (number === undefined) return host;
+  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
+}
+
+function isHost(host: string): boolean {
+  // Digits and dots alone are meant as an address, and then have to be one.
+  return /^[\d.]+$/.test(host) ? isIP(host) === 4 : HOST_NAME.test(host);
+}
+
+function isTopicFilter(filter: string): boolean {
+  if (filter === '' || filter.startsWith('$') || filter.includes('\0')) return false;
+  return filter.split('/').every((level, index, levels) => {
+    if (level === '#') return index === levels.length - 1;
+    return level === '+' || !/[#+]/.test(level);
+  });
+}
+
+function listOf<T>(
+  value: string,
+  parse: (part: string) => T | undefined,
+): readonly T[] | undefined {
+  const items: T[] = [];
+  for (const part of value.split(',')) {
+    const item = parse(part.trim());
+    if (item === undefined) return undefined;
+    items.push(item);
+  }
+  return items;
+}
+
+function unlimitedAtZero(type: ValueType<number>): ValueType<number> {
+  return {
+    ...type,
+    expected: `${type.expected}; 0 for no limit`,
+    parse: (value) => {
+      const number = type.parse(value);
+      return number === 0 ? Number.POSITIVE_INFINITY : number;
+    },
+    format: (value) => (value === Number.POSITIVE_INFINITY ? '0' : type.format(value)),
+  };
+}
+
+function wholeNumber(value: string): number | undefined {
+  return /^\d{1,15}$/.test(value) ? Number(value) : undefined;
+}
+
+function within(value: number | undefined, min: number, max: number): number | undefined {
+  return value !== undefined && value >= min && value <= max ? value : undefined;
+}
+
+/** `90`, `15m`, `64KiB`: a whole number and one of the units. */
+function withUnit(
+  value: string,
+  units: Readonly<Record<string, number>>,
+  bareUnit: string,
+): number | undefined {
+  const match = /^(\d{1,15})\s?([a-z]*)$/i.exec(value);
+  if (match === null) return undefined;
+  const [, digits = '', unit = ''] = match;
+  const factor = units[unit === '' ? bareUnit : unit.toLowerCase()];
+  return factor === undefined ? undefined : Number(digits) * factor;
+}
+
+function formatBytes(value: number): string {
+  if (value !== 0 && value % 1024 ** 2 === 0) return `${value / 1024 ** 2}M`;
+  if (value !== 0 && value % 1024 === 0) return `${value / 1024}k`;
+  return String(value);
+}
