@@ -1,6 +1,7 @@
 // Options of MQTT: what the broker offers and its bounds. Names are mosquitto's with dashes where
 // mosquitto has the option. A limit of 0 means none and becomes Infinity, so that code compares
-// without a special case.
+// without a special case. The properties are named as BrokerOptions names them: a Config can be
+// handed to the broker as it is.
 
 import { option } from './option.ts';
 import {
@@ -10,6 +11,7 @@ import {
   count,
   limit,
   onOff,
+  qos,
   seconds,
   secondsLimit,
 } from './value-types.ts';
@@ -19,10 +21,10 @@ const MIB = 1024 ** 2;
 const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
 
 export const mqttOptions = {
-  qosMax: option({
+  maximumQos: option({
     flag: 'max-qos',
     group: 'MQTT',
-    type: count(0, 2),
+    type: qos,
     fallback: 2,
     help: 'highest QoS that clients may publish with',
     reload: true,
@@ -67,7 +69,7 @@ export const mqttOptions = {
     help: 'copies for a client whose subscriptions match a message several times',
     reload: true,
   }),
-  upgradeOutgoingQos: option({
+  upgradeQos: option({
     flag: 'upgrade-outgoing-qos',
     group: 'MQTT',
     type: onOff,
@@ -75,7 +77,7 @@ export const mqttOptions = {
     help: "deliver with the subscription's QoS even where the message has a lower one",
     reload: true,
   }),
-  allowZeroLengthClientId: option({
+  emptyClientIdAllowed: option({
     flag: 'allow-zero-length-clientid',
     group: 'MQTT',
     type: onOff,
@@ -86,9 +88,9 @@ export const mqttOptions = {
   keepAliveSecondsMax: option({
     flag: 'max-keepalive',
     group: 'MQTT',
-    type: secondsLimit(65_535),
-    fallback: Number.POSITIVE_INFINITY,
-    fallbackText: '0 (none)',
+    type: seconds(0, 65_535),
+    fallback: 0,
+    fallbackText: '0 (any)',
     help: 'longest keep alive; MQTT 5 clients that ask for more, or for none, are given this one',
     reload: true,
   }),
@@ -112,9 +114,16 @@ export const mqttOptions = {
     flag: 'max-connections',
     group: 'Limits',
     type: limit(1_000_000),
-    fallback: Number.POSITIVE_INFINITY,
-    fallbackText: '0 (none)',
+    fallback: 50_000,
     help: 'client connections at the same time',
+    reload: true,
+  }),
+  sessionsMax: option({
+    flag: 'max-sessions',
+    group: 'Limits',
+    type: limit(10_000_000),
+    fallback: 200_000,
+    help: 'sessions that are kept, of connected and absent clients',
     reload: true,
   }),
   packetBytesMax: option({
@@ -133,7 +142,7 @@ export const mqttOptions = {
     help: 'QoS 1 and 2 messages that a client may have unacknowledged towards the broker',
     reload: true,
   }),
-  inflightMessagesMax: option({
+  inflightMax: option({
     flag: 'max-inflight-messages',
     group: 'Limits',
     type: count(1, 65_535),
@@ -154,11 +163,11 @@ export const mqttOptions = {
     group: 'Limits',
     type: secondsLimit(0xffff_fffe),
     fallback: Number.POSITIVE_INFINITY,
-    fallbackText: '0 (none)',
+    fallbackText: '0 (no limit)',
     help: 'longest time that the session of an absent client is kept',
     reload: true,
   }),
-  queuedMessagesMax: option({
+  queueMessagesMax: option({
     flag: 'max-queued-messages',
     group: 'Limits',
     type: limit(10_000_000),
@@ -166,7 +175,7 @@ export const mqttOptions = {
     help: 'messages that wait for one client',
     reload: true,
   }),
-  queuedBytesMax: option({
+  queueBytesMax: option({
     flag: 'max-queued-bytes',
     group: 'Limits',
     type: bytesLimit(1024 * MIB),
@@ -186,7 +195,7 @@ export const mqttOptions = {
     flag: 'topic-levels',
     group: 'Limits',
     type: count(1, 65_535),
-    fallback: 200,
+    fallback: 128,
     help: 'levels of a topic or topic filter',
     reload: true,
   }),
@@ -198,7 +207,7 @@ export const mqttOptions = {
     help: 'bytes of a topic or topic filter',
     reload: true,
   }),
-  subscriptionsMax: option({
+  subscriptionsPerClientMax: option({
     flag: 'max-subscriptions',
     group: 'Limits',
     type: limit(1_000_000),

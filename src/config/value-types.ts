@@ -121,6 +121,13 @@ export function limit(max: number): ValueType<number> {
   return unlimitedAtZero(count(0, max));
 }
 
+export const qos: ValueType<0 | 1 | 2> = {
+  placeholder: '0|1|2',
+  expected: '0, 1 or 2',
+  parse: (value) => ([0, 1, 2] as const).find((level) => String(level) === value),
+  format: String,
+};
+
 /** 0 means any free port. */
 export const port: ValueType<number> = {
   placeholder: 'port',
