@@ -18,6 +18,8 @@ export interface UdpOptions {
   readonly receiveBufferBytes: number;
   /** `datagram` belongs to the handler. Must not throw. */
   onDatagram(datagram: Buffer, from: Endpoint): void;
+  /** The kernel has taken all that waited since send() returned false. Must not throw. */
+  onDrain?(): void;
   readonly log: Logger;
 }
 
@@ -46,11 +48,14 @@ export class UdpSocket {
   readonly #socket: Socket;
   /** A dual-stack socket reaches IPv4 only through mapped addresses. */
   readonly #isIpv6: boolean;
+  readonly #onDrain: (() => void) | undefined;
   #isOpen = true;
+  #isFull = false;
 
   private constructor(socket: Socket, options: UdpOptions) {
     const bound = socket.address();
     this.#socket = socket;
+    this.#onDrain = options.onDrain?.bind(options);
     this.#isIpv6 = bound.family === 'IPv6';
     this.local = { address: plainAddress(bound.address), port: bound.port };
     this.receiveBufferBytes = growReceiveBuffer(socket, options.receiveBufferBytes);
@@ -95,7 +100,13 @@ export class UdpSocket {
     this.#counters.sent += 1;
     this.#counters.sentBytes += datagram.length;
     this.#socket.send(datagram, to.port, address, this.#onSent);
-    return this.#socket.getSendQueueCount() === 0;
+    this.#isFull = this.#socket.getSendQueueCount() > 0;
+    return !this.#isFull;
+  }
+
+  /** True while datagrams wait here because the kernel takes no more. */
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** Sends what is queued no further; safe to call twice. */
@@ -107,6 +118,9 @@ export class UdpSocket {
 
   readonly #onSent = (error: Error | null): void => {
     if (error !== null) this.#counters.sendErrors += 1;
+    if (!this.#isFull || !this.#isOpen || this.#socket.getSendQueueCount() > 0) return;
+    this.#isFull = false;
+    this.#onDrain?.();
   };
 }
 

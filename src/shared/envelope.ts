@@ -110,9 +110,16 @@ export class Opener {
     this.#bootKeys.clear();
   }
 
-  open(datagram: Buffer): Opened | EnvelopeFault {
+  /** What is wrong at first sight, without any cryptography; undefined is no proof of anything. */
+  precheck(datagram: Buffer): EnvelopeFault | undefined {
     if (datagram.length < ENVELOPE_BYTES) return 'short';
     if (datagram.readUInt16BE(0) !== MAGIC || datagram[2] !== VERSION) return 'foreign';
+    return this.#keys.accepted.has(datagram.readUInt32BE(4)) ? undefined : 'unknownKey';
+  }
+
+  open(datagram: Buffer): Opened | EnvelopeFault {
+    const fault = this.precheck(datagram);
+    if (fault !== undefined) return fault;
     const key = this.#keys.accepted.get(datagram.readUInt32BE(4));
     if (key === undefined) return 'unknownKey';
     const counterHigh = datagram.readUInt32BE(16);

@@ -1,0 +1,62 @@
+// Packets, keys and peers for the tests of the sync channel.
+
+import { generate, type IPublishPacket } from 'mqtt-packet';
+import { decodePublish } from '../../src/mqtt/publish-decoder.ts';
+import { type ProtocolVersion, PublishView } from '../../src/mqtt/publish-view.ts';
+import { decodeVarint, varintBytes } from '../../src/mqtt/varint.ts';
+import { type ChannelKeys, deriveKeyRing } from '../../src/shared/key-ring.ts';
+
+const rings = new Map<string, ReturnType<typeof deriveKeyRing>>();
+
+/** Derived once for each list of tokens: stretching is slow on purpose. */
+export async function syncKeys(...tokens: string[]): Promise<ChannelKeys> {
+  const name = tokens.join(',');
+  const ring = rings.get(name) ?? deriveKeyRing(tokens, 'shoal');
+  rings.set(name, ring);
+  return (await ring).sync;
+}
+
+export type PublishInput = Partial<Omit<IPublishPacket, 'cmd'>> & { topic: string };
+
+/** A PUBLISH as a client would send it. */
+export function publishPacket(input: PublishInput, version: ProtocolVersion = 5): Buffer {
+  const qos = input.qos ?? 0;
+  const packet: IPublishPacket = {
+    cmd: 'publish',
+    dup: false,
+    retain: false,
+    payload: Buffer.alloc(0),
+    ...input,
+    qos,
+    ...(qos > 0 ? { messageId: input.messageId ?? 7 } : {}),
+  };
+  return generate(packet, { protocolVersion: version });
+}
+
+/** The view that the broker would have of a packet. */
+export function viewOf(packet: Buffer, version: ProtocolVersion = 5): PublishView {
+  const view = new PublishView();
+  const remaining = decodeVarint(packet, 1, packet.length);
+  const fault = decodePublish(view, packet, 0, 1 + varintBytes(remaining), packet.length, version);
+  if (fault !== undefined) throw new Error(fault.text);
+  return view;
+}
+
+export function topicOf(view: PublishView): Buffer {
+  return view.buffer.subarray(view.topicStart, view.topicEnd);
+}
+
+export function payloadOf(view: PublishView): Buffer {
+  return view.buffer.subarray(view.payloadStart, view.end);
+}
+
+/** mulberry32: the same numbers for the same seed. */
+export function seededRandom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
