@@ -2,6 +2,7 @@
 // in options-*.ts; parser, environment, file, help, `config show` and the reference page all read
 // them, so an option exists everywhere as soon as its row does.
 
+import type { TimingPreset } from '../swim/profile.ts';
 import type { ValueType } from './value-types.ts';
 
 export const groups = ['Node', 'Cluster', 'Listeners', 'MQTT', 'Limits', 'Log'] as const;
@@ -10,10 +11,8 @@ export type Group = (typeof groups)[number];
 /** What a default may depend on. */
 export interface Facts {
   readonly hostName: string;
-  readonly profile: Profile;
+  readonly profile: TimingPreset;
 }
-
-export type Profile = 'lan' | 'wan' | 'local';
 
 export interface Option<T, D extends T | undefined = T | undefined> {
   /** The one name: flag `-queue-length`, environment SHOAL_QUEUE_LENGTH, file key queue-length. */

@@ -1,6 +1,7 @@
 // Options of the cluster: gossip (membership) and sync (messages between nodes).
 
-import { type Facts, option, type Profile } from './option.ts';
+import { TIMING_PRESETS, type Timing } from '../swim/profile.ts';
+import { type Facts, option } from './option.ts';
 import {
   choice,
   count,
@@ -15,12 +16,11 @@ import {
   topicFilters,
 } from './value-types.ts';
 
-/** Protocol period and ping timeout; 2 x ping timeout + round trip stays below the period. */
-const PROFILES: Readonly<Record<Profile, { periodMs: number; pingTimeoutMs: number }>> = {
-  lan: { periodMs: 1000, pingTimeoutMs: 300 },
-  wan: { periodMs: 3000, pingTimeoutMs: 1000 },
-  local: { periodMs: 500, pingTimeoutMs: 100 },
-};
+function presetTimes(key: keyof Timing): string {
+  return Object.entries(TIMING_PRESETS)
+    .map(([name, timing]) => `${timing[key]}ms (${name})`)
+    .join(', ');
+}
 
 export const clusterOptions = {
   tokens: option({
@@ -116,16 +116,16 @@ export const clusterOptions = {
     flag: 'period',
     group: 'Cluster',
     type: milliseconds(100, 60_000),
-    fallback: ({ profile }: Facts) => PROFILES[profile].periodMs,
-    fallbackText: '1000ms (lan), 3000ms (wan), 500ms (local)',
+    fallback: ({ profile }: Facts) => TIMING_PRESETS[profile].periodMs,
+    fallbackText: presetTimes('periodMs'),
     help: 'protocol period; three of them without an answer make a node offline',
   }),
   pingTimeoutMs: option({
     flag: 'ping-timeout',
     group: 'Cluster',
     type: milliseconds(20, 20_000),
-    fallback: ({ profile }: Facts) => PROFILES[profile].pingTimeoutMs,
-    fallbackText: '300ms (lan), 1000ms (wan), 100ms (local)',
+    fallback: ({ profile }: Facts) => TIMING_PRESETS[profile].pingTimeoutMs,
+    fallbackText: presetTimes('pingTimeoutMs'),
     help: 'wait for an answer before other nodes are asked; less than half of -period',
   }),
 } as const;

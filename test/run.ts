@@ -1,0 +1,78 @@
+// Runs the tests: `tsx test/run.ts [--long] [--no-skips] [file or folder ...]`. Without arguments
+// every *.test.ts under test/; those named *.long.test.ts only with --long. With --no-skips a
+// skipped test fails the run: where everything is installed, nothing may be left out in silence.
+
+import { spawn } from 'node:child_process';
+import { readdirSync, statSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+
+const TOTAL_MS_MAX = 290_000;
+const TOTAL_LONG_MS_MAX = 3_600_000;
+/** The runner ends its children by itself on SIGTERM; this long after, the rest is killed. */
+const KILL_AFTER_MS = 5000;
+/** Some tests measure time, so one core is left to them. */
+const CONCURRENCY_MAX = 4;
+
+const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
+const places = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const long = flags.includes('--long');
+const files = (places.length > 0 ? places : ['test']).flatMap(testFilesIn).sort();
+
+if (files.length === 0) {
+  console.error(`no tests in ${places.join(' ')}`);
+  process.exit(2);
+}
+
+const runner = spawn(
+  process.execPath,
+  [
+    '--import=tsx',
+    '--test',
+    '--test-reporter=spec',
+    `--test-concurrency=${Math.min(CONCURRENCY_MAX, availableParallelism())}`,
+    ...files,
+  ],
+  { stdio: ['ignore', 'pipe', 'inherit'], detached: true },
+);
+
+let ending = '';
+runner.stdout.on('data', (chunk: Buffer) => {
+  process.stdout.write(chunk);
+  ending = (ending + chunk.toString()).slice(-100_000);
+});
+
+const totalMsMax = long ? TOTAL_LONG_MS_MAX : TOTAL_MS_MAX;
+const limit = setTimeout(() => {
+  console.error(`the tests took longer than ${totalMsMax / 1000} s`);
+  signalAll('SIGTERM');
+  setTimeout(() => signalAll('SIGKILL'), KILL_AFTER_MS);
+}, totalMsMax);
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signalAll(signal));
+
+runner.on('close', (code) => {
+  clearTimeout(limit);
+  const skipped = Number(/^. skipped (\d+)$/m.exec(ending)?.[1] ?? 0);
+  if (flags.includes('--no-skips') && skipped > 0) {
+    console.error(`${skipped} tests were skipped`);
+    process.exit(1);
+  }
+  process.exit(code ?? 1);
+});
+
+function testFilesIn(place: string): string[] {
+  if (statSync(place).isFile()) return [place];
+  return readdirSync(place, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.test.ts') && (long || !name.endsWith('.long.test.ts')))
+    .map((name) => join(place, name));
+}
+
+/** The runner leads a process group of its own, made above. */
+function signalAll(signal: NodeJS.Signals): void {
+  try {
+    if (runner.pid !== undefined) process.kill(-runner.pid, signal);
+  } catch {
+    // Already gone.
+  }
+}
