@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Command } from 'commander';
+import { normalizeArgv } from '../../../src/cli/argv.ts';
+import { UsageError } from '../../../src/cli/exit-codes.ts';
+
+function program(): Command {
+  const root = new Command().option('--nid <name>').option('--encrypt').option('--no-encrypt');
+  root.command('pub').option('-t, --topic <topic>').option('-r, --retain').option('-q <level>');
+  root.command('config').command('show').option('--nid <name>');
+  return root;
+}
+
+const normalize = (...tokens: string[]): string[] => normalizeArgv(tokens, program());
+
+test('all four ways to write a flag mean the same', () => {
+  for (const tokens of [['-nid=n1'], ['-nid', 'n1'], ['--nid=n1'], ['--nid', 'n1']]) {
+    assert.deepEqual(normalize(...tokens), ['--nid=n1'], tokens.join(' '));
+  }
+});
+
+test('a flag with a value takes the next token whatever it looks like', () => {
+  assert.deepEqual(normalize('-nid', '-encrypt'), ['--nid=-encrypt']);
+  assert.deepEqual(normalize('-nid', '--'), ['--nid=--']);
+  assert.deepEqual(normalize('-nid', ''), ['--nid=']);
+});
+
+test('a value keeps its equals signs', () => {
+  assert.deepEqual(normalize('-nid=a=b'), ['--nid=a=b']);
+});
+
+test('a flag whose value is missing is left for commander to refuse', () => {
+  assert.deepEqual(normalize('-nid'), ['--nid']);
+});
+
+test('a switch is turned on and off with a word', () => {
+  assert.deepEqual(normalize('-encrypt'), ['--encrypt']);
+  assert.deepEqual(normalize('-encrypt=true', '--encrypt=1'), ['--encrypt', '--encrypt']);
+  assert.deepEqual(normalize('-encrypt=false', '-encrypt=off'), ['--no-encrypt', '--no-encrypt']);
+  assert.deepEqual(normalize('-no-encrypt'), ['--no-encrypt']);
+  assert.throws(() => normalize('-encrypt=perhaps'), UsageError);
+});
+
+test('a switch takes no token that follows', () => {
+  assert.deepEqual(normalize('-encrypt', 'false'), ['--encrypt', 'false']);
+});
+
+test('what is not known is passed on with one name, so that commander can suggest another', () => {
+  assert.deepEqual(normalize('-nod=1', '--nix'), ['--nod', '--nix']);
+});
+
+test("behind a subcommand's name its own flags count", () => {
+  assert.deepEqual(normalize('-nid', 'a', 'pub', '-topic', '-x', '-retain'), [
+    '--nid=a',
+    'pub',
+    '--topic=-x',
+    '--retain',
+  ]);
+  assert.deepEqual(normalize('config', 'show', '-nid', 'n1'), ['config', 'show', '--nid=n1']);
+});
+
+test('single letters pass, with a value behind an equals sign too', () => {
+  assert.deepEqual(normalize('pub', '-t', '-a', '-r'), ['pub', '--topic=-a', '-r']);
+  assert.deepEqual(normalize('pub', '-t=a', '-q=1'), ['pub', '--topic=a', '-q', '1']);
+});
+
+test('everything behind -- and every negative number passes', () => {
+  assert.deepEqual(normalize('pub', '-5', '--', '-nid=x'), ['pub', '-5', '--', '-nid=x']);
+});

@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  goTime,
+  type LogSettings,
+  LogSink,
+  REPEAT_WINDOW_MS,
+  REPEATS_MAX,
+  wantsColour,
+} from '../../../src/cli/log.ts';
+
+function sink(settings: Partial<LogSettings> = {}) {
+  const lines: string[] = [];
+  const clock = { now: Date.UTC(2026, 10, 20, 14, 48, 27) };
+  const log = new LogSink({
+    form: 'text',
+    level: 'info',
+    time: 'iso',
+    colour: false,
+    write: (line) => lines.push(line),
+    now: () => clock.now,
+    ...settings,
+  });
+  return { log, lines, clock };
+}
+
+test('a text line has the time, the event and its fields', () => {
+  const { log, lines } = sink();
+  log.info('cluster online', { node: 'n2', address: '192.168.1.101:7946', reason: undefined });
+  assert.deepEqual(lines, [
+    '2026-11-20T14:48:27.000Z cluster online node=n2 address=192.168.1.101:7946\n',
+  ]);
+});
+
+test("the local time is written as Go's log package does", () => {
+  assert.equal(goTime(new Date(2026, 0, 2, 3, 4, 5)), '2026/01/02 03:04:05');
+});
+
+test('warnings and errors say so', () => {
+  const { log, lines } = sink();
+  log.warn('w');
+  log.error('e');
+  assert.match(lines.join(''), /Z WARNING w\n.*Z ERROR e\n/);
+});
+
+test('lines below the level are not written, and the level can change', () => {
+  const { log, lines } = sink();
+  log.debug('a');
+  log.level = 'debug';
+  log.debug('b');
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? '', /debug b/);
+});
+
+test('logfmt and JSON hold the same fields', () => {
+  const logfmt = sink({ form: 'logfmt' });
+  logfmt.log.info('client gone', { id: 'a b', count: 2 });
+  assert.equal(
+    logfmt.lines[0],
+    'time=2026-11-20T14:48:27.000Z level=info event="client gone" id="a b" count=2\n',
+  );
+  const json = sink({ form: 'json' });
+  json.log.info('client gone', { id: 'a b', count: 2 });
+  assert.deepEqual(JSON.parse(json.lines[0] ?? ''), {
+    time: '2026-11-20T14:48:27.000Z',
+    level: 'info',
+    event: 'client gone',
+    id: 'a b',
+    count: 2,
+  });
+});
+
+test('what a client sends can neither end a line nor move the terminal', () => {
+  for (const form of ['text', 'logfmt', 'json'] as const) {
+    const { log, lines } = sink({ form });
+    log.info('client\nid', { id: 'x\n2026/11/20 all is well\u001b[2J', c1: '\u009b2J' });
+    const [line = ''] = lines;
+    assert.equal(line.split('\n').length, 2, form);
+    assert.ok(!line.includes('\u001b'), form);
+    if (form !== 'json') assert.ok(!line.includes('\u009b'), form);
+  }
+});
+
+test('an event that repeats too often is counted, and the count told later', () => {
+  const { log, lines, clock } = sink();
+  for (let index = 0; index < REPEATS_MAX + 30; index++) log.warn('bad MAC');
+  log.warn('another event');
+  assert.equal(lines.length, REPEATS_MAX + 1);
+  clock.now += REPEAT_WINDOW_MS;
+  log.warn('bad MAC');
+  assert.match(lines.at(-1) ?? '', /bad MAC leftOut=30\n$/);
+});
+
+test('colour is for terminals, unless NO_COLOR or FORCE_COLOR say otherwise', () => {
+  assert.equal(wantsColour({}, true), true);
+  assert.equal(wantsColour({}, false), false);
+  assert.equal(wantsColour({ TERM: 'dumb' }, true), false);
+  assert.equal(wantsColour({ NO_COLOR: '1' }, true), false);
+  assert.equal(wantsColour({ NO_COLOR: '' }, true), true);
+  assert.equal(wantsColour({ FORCE_COLOR: '1' }, false), true);
+  assert.equal(wantsColour({ FORCE_COLOR: '0' }, true), false);
+  assert.equal(wantsColour({ FORCE_COLOR: '1', NO_COLOR: '1' }, true), false);
+});
+
+test('a coloured line has its colours and nothing else', () => {
+  const { log, lines } = sink({ colour: true });
+  log.error('e', { a: 1 });
+  assert.ok(lines[0]?.includes('\u001b[31mERROR\u001b[39m'));
+});

@@ -1,0 +1,63 @@
+// Keeps docs/configuration.md in step with the option table. After a change of the table:
+// UPDATE_DOCS=1 npx tsx test/run.ts test/unit/config
+
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { optionTable } from '../../../src/config/config.ts';
+import { type AnyOption, environmentName, groups } from '../../../src/config/option.ts';
+
+const PAGE = 'docs/configuration.md';
+
+const HEAD = `# Configuration
+
+Every option can be given as a flag, as a variable of the environment, or as a key of a
+[TOML](https://toml.io) file that \`-config\` names. Where it is given more than once, the flag goes
+before the environment, that before the file, and that before the default. \`shoal config show\`
+prints each value and where it comes from; \`shoal check\` looks for mistakes and starts nothing.
+
+\`\`\`toml
+# shoal.toml
+nid = "box1"
+csk-file = "/etc/shoal/token"
+mbs = ["192.168.1.101:7946", "192.168.1.102"]
+max-packet-size = "256k"
+\`\`\`
+
+Sizes take the units k, M and G (of 1024); times take ms, s, m, h and d. A key that is not known is
+an error. An option marked *reload* is taken over on SIGHUP; all others need a restart.
+`;
+
+test('docs/configuration.md lists every option as the table has it', () => {
+  const page = renderPage();
+  if (process.env.UPDATE_DOCS !== undefined) writeFileSync(PAGE, page);
+  assert.equal(readFileSync(PAGE, 'utf8'), page);
+});
+
+test('no two options share a name, and every group is printed', () => {
+  const rows: AnyOption[] = Object.values(optionTable);
+  assert.equal(new Set(rows.map((row) => row.flag)).size, rows.length);
+  assert.ok(rows.every((row) => groups.includes(row.group)));
+});
+
+function renderPage(): string {
+  const rows: AnyOption[] = Object.values(optionTable);
+  const sections = groups.map((group) => {
+    const lines = rows.filter((row) => row.group === group).map(renderRow);
+    return `\n## ${group}\n\n| flag | environment | default | value | meaning |\n| --- | --- | --- | --- | --- |\n${lines.join('')}`;
+  });
+  return HEAD + sections.join('');
+}
+
+function renderRow(row: AnyOption): string {
+  const { fallback, fallbackText, type } = row;
+  const plain = fallback === undefined || typeof fallback === 'function' ? 'none' : undefined;
+  const cells = [
+    `\`-${row.flag}\``,
+    `\`${environmentName(row.flag)}\``,
+    fallbackText ?? plain ?? `\`${type.format(fallback)}\``,
+    type.expected,
+    `${row.help}${row.reload === true ? ' *(reload)*' : ''}`,
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+}

@@ -1,0 +1,207 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BrokerOptions } from '../../../src/broker/options.ts';
+import { isClustered } from '../../../src/config/config.ts';
+import { ConfigError, loadConfig } from '../../../src/config/load.ts';
+
+interface Given {
+  flags?: Record<string, string>;
+  environment?: Record<string, string>;
+  files?: Record<string, string>;
+}
+
+function load({ flags = {}, environment = {}, files = {} }: Given) {
+  return loadConfig(flags, {
+    environment,
+    hostName: 'box7',
+    readFile: (path) => {
+      const text = files[path];
+      if (text === undefined) throw new Error('no such file');
+      return text;
+    },
+  });
+}
+
+function problemsOf(given: Given): readonly string[] {
+  try {
+    load(given);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  return [];
+}
+
+test('without anything a node is a single broker that is called as its host', () => {
+  const { config, origins } = load({});
+  assert.equal(config.nodeName, 'box7');
+  assert.equal(config.port, 1883);
+  assert.equal(isClustered(config), false);
+  assert.deepEqual(config.members, []);
+  assert.deepEqual(origins.port, { source: 'default', place: '' });
+});
+
+test('a flag goes before the environment, that before the file, that before the default', () => {
+  const files = { 'a.toml': 'port = 3\ncrp = 3\ncsp = 3\n' };
+  const environment = { SHOAL_PORT: '2', SHOAL_CRP: '2', SHOAL_CONFIG: 'a.toml' };
+  const { config, origins } = load({ flags: { port: '1' }, environment, files });
+  assert.deepEqual([config.port, config.gossipPort, config.syncPort], [1, 2, 3]);
+  assert.deepEqual(origins.port, { source: 'flag', place: '-port' });
+  assert.deepEqual(origins.gossipPort, { source: 'environment', place: 'SHOAL_CRP' });
+  assert.deepEqual(origins.syncPort, { source: 'file', place: 'a.toml:3' });
+});
+
+test('members are hosts with or without a port, IPv6 in brackets', () => {
+  const { config } = load({
+    flags: { csk: 's', mbs: '192.168.1.101:7946, box2.local,[fe80::1]:9000,::1' },
+  });
+  assert.deepEqual(config.members, [
+    { host: '192.168.1.101', port: 7946 },
+    { host: 'box2.local', port: undefined },
+    { host: 'fe80::1', port: 9000 },
+    { host: '::1', port: undefined },
+  ]);
+});
+
+test('a member that is no host and port is refused', () => {
+  for (const mbs of ['', 'a:', 'a:0', 'a:70000', 'a,,b', '300.1.1.1:7946', '-a:1', 'a b', '[a]:1']) {
+    const [problem = ''] = problemsOf({ flags: { csk: 's', mbs } });
+    assert.match(problem, /^bad value '.*' for -mbs: expected host:port/, mbs);
+  }
+});
+
+test('members without a token are refused, with how to give one', () => {
+  const [problem = ''] = problemsOf({ flags: { mbs: 'a' } });
+  assert.match(problem, /-mbs needs -csk/);
+});
+
+test('an empty token is refused and its text is never in the message', () => {
+  assert.match(problemsOf({ flags: { csk: '' } })[0] ?? '', /-csk: expected .*none of them empty/);
+  const message = problemsOf({ flags: { csk: 'verysecret,' } }).join();
+  assert.match(message, /-csk/);
+  assert.doesNotMatch(message, /verysecret/);
+});
+
+test('several tokens keep their order: the first signs', () => {
+  assert.deepEqual(load({ flags: { csk: 'new,old' } }).config.tokens, ['new', 'old']);
+});
+
+test('the token may stand in a file, one a line', () => {
+  const { config, origins } = load({
+    flags: { 'csk-file': '/run/token' },
+    files: { '/run/token': 'new\nold\n' },
+  });
+  assert.deepEqual(config.tokens, ['new', 'old']);
+  assert.equal(origins.tokens.place, '/run/token');
+});
+
+test('a token file that is missing, empty or beside -csk is refused', () => {
+  assert.match(problemsOf({ flags: { 'csk-file': 'x' } })[0] ?? '', /can't read x: no such file/);
+  assert.match(
+    problemsOf({ flags: { 'csk-file': 'x' }, files: { x: '\n' } })[0] ?? '',
+    /x: holds no cluster token/,
+  );
+  assert.match(
+    problemsOf({ flags: { 'csk-file': 'x', csk: 'a' }, files: { x: 'b' } })[0] ?? '',
+    /both -csk and -csk-file/,
+  );
+});
+
+test('a member that is named twice is refused', () => {
+  const [problem] = problemsOf({ flags: { csk: 's', mbs: 'A:1,b,a:1' } });
+  assert.equal(problem, '-mbs names a:1 twice');
+});
+
+test('gossip and sync need a port each, unless any free one will do', () => {
+  assert.match(problemsOf({ flags: { crp: '5000', csp: '5000' } })[0] ?? '', /-crp and -csp/);
+  assert.deepEqual(problemsOf({ flags: { crp: '0', csp: '0' } }), []);
+});
+
+test('all mistakes are told at once, each with the option and what would be right', () => {
+  const problems = problemsOf({ flags: { port: '70000', 'log-level': 'loud', encrypt: 'maybe' } });
+  assert.deepEqual(problems, [
+    "bad value '70000' for -port: expected a port number from 0 to 65535",
+    "bad value 'loud' for -log-level: expected one of debug, info, warn, error",
+    "bad value 'maybe' for -encrypt: expected true or false",
+  ]);
+});
+
+test('a mistake in the file is told with file:line, an unknown key with a suggestion', () => {
+  const files = { 'a.toml': '# mine\nport = 99999\n\nmbss = "a"\nlog-level = 1979-05-27\n' };
+  assert.deepEqual(problemsOf({ flags: { config: 'a.toml' }, files }), [
+    "a.toml:4: unknown key 'mbss'; did you mean 'mbs'?",
+    "a.toml:5: 'log-level' has to be a text, a number, true or false, or a list",
+    "a.toml:2: bad value '99999' for -port: expected a port number from 0 to 65535",
+  ]);
+});
+
+test('a file that is no TOML is told with the line', () => {
+  const [problem = ''] = problemsOf({
+    flags: { config: 'a.toml' },
+    files: { 'a.toml': 'port = 1\nport 2\n' },
+  });
+  assert.match(problem, /^a\.toml:2: \S/);
+  assert.doesNotMatch(problem, /\n/);
+});
+
+test('a list in the file is the same as commas on the command line', () => {
+  const files = { 'a.toml': 'csk = "s"\nmbs = ["a:1", "b:2"]\nencrypt = true\nperiod = "2s"\n' };
+  const { config } = load({ flags: { config: 'a.toml' }, files });
+  assert.equal(config.members.length, 2);
+  assert.equal(config.encrypt, true);
+  assert.equal(config.periodMs, 2000);
+});
+
+test('a profile sets the times that are not given', () => {
+  const wan = load({ flags: { profile: 'wan', 'ping-timeout': '500' } }).config;
+  assert.ok(wan.periodMs > load({}).config.periodMs);
+  assert.equal(wan.pingTimeoutMs, 500);
+});
+
+test('a ping timeout of half the period or more is refused', () => {
+  const [problem = ''] = problemsOf({ flags: { period: '1s', 'ping-timeout': '500ms' } });
+  assert.match(problem, /-ping-timeout=500ms is too long for -period=1000ms/);
+});
+
+test('sizes and times take units', () => {
+  const { config } = load({
+    flags: { 'max-packet-size': '64k', 'max-session-expiry': '7d', 'connect-timeout': '15' },
+  });
+  assert.equal(config.packetBytesMax, 65_536);
+  assert.equal(config.sessionExpirySecondsMax, 604_800);
+  assert.equal(config.connectTimeoutSeconds, 15);
+});
+
+test('a limit of 0 is no limit', () => {
+  const { config } = load({ flags: { 'max-connections': '0', 'max-queued-bytes': '0' } });
+  assert.equal(config.connectionsMax, Number.POSITIVE_INFINITY);
+  assert.equal(config.queueBytesMax, Number.POSITIVE_INFINITY);
+});
+
+test('the queue policy is also known by its number', () => {
+  assert.equal(load({ flags: { 'queue-policy': '1' } }).config.syncQueuePolicy, 'discard-oldest');
+});
+
+test('only topic filters that can match a client message are forwarded', () => {
+  assert.deepEqual(load({ flags: { topics: 'a/#,+/b' } }).config.forwardedTopics, ['a/#', '+/b']);
+  for (const topics of ['a#', '$SYS/#', 'a//#/b', '']) {
+    assert.equal(problemsOf({ flags: { topics } }).length, 1, topics);
+  }
+});
+
+test('a misspelt variable is warned of, any other is none of our business', () => {
+  const environment = { SHOAL_MSB: 'a', SHOAL_SERVICE_HOST: '10.0.0.1' };
+  assert.deepEqual(load({ environment }).warnings, [
+    'SHOAL_MSB is not known; did you mean SHOAL_MBS?',
+  ]);
+});
+
+test('the variable that Kubernetes sets for a service is not taken for the port', () => {
+  const environment = { SHOAL_PORT: 'tcp://10.0.0.1:1883' };
+  assert.equal(load({ environment }).config.port, 1883);
+});
+
+test('a configuration without further mapping is what the broker takes', () => {
+  const options: BrokerOptions = { ...load({}).config, version: '0' };
+  assert.equal(options.packetBytesMax, 1024 * 1024);
+});
