@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
 
@@ -16,6 +17,12 @@ delete process.env.SHOAL_CSK;
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
+// Node would print the line of the fault, and that is the whole minified file.
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`shoal: ${error.stack ?? error.message}\n`);
+  process.exit(exitCodes.failure);
+});
+
 void main(tokens, {
   environment,
   hostName: hostname(),
@@ -23,5 +30,7 @@ void main(tokens, {
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   readFile: (path) => readFileSync(path, 'utf8'),
+  onSignal: (signal, handler) => process.on(signal, handler),
+  exit: (code) => process.exit(code),
   exitCode: 0,
 }).then((code) => process.exit(code));

@@ -9,6 +9,9 @@ export interface CliContext {
   write(text: string): void;
   writeError(text: string): void;
   readFile(path: string): string;
+  onSignal(signal: NodeJS.Signals, handler: () => void): void;
+  /** Ends the process at once. */
+  exit(code: ExitCode): void;
   /** Set by the command that ran. */
   exitCode: ExitCode;
 }

@@ -1,6 +1,7 @@
 // `shoal [flags]`: runs a node until a signal or a fault ends it. Owns what belongs to the process:
 // log, start lines, signals and how it ends; everything else is the node's.
 
+import { constants } from 'node:os';
 import { isClustered } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { type RunningNode, runNode } from '../../node.ts';
@@ -19,12 +20,12 @@ export async function run(
 ): Promise<ExitCode> {
   const log = openLog(config, context);
   for (const warning of warnings) log.warn(warning);
-  const stopAsked = watchSignals(log);
+  const stopAsked = watchSignals(log, context);
   let running: RunningNode;
   try {
     running = await start(config, log);
   } catch (error) {
-    for (const line of explainError(error, config)) log.error(line);
+    for (const line of explainError(error, config)) context.writeError(`shoal: ${line}\n`);
     return exitCodeOf(error);
   }
   greet(config, running, log, context);
@@ -68,22 +69,19 @@ function greet(
 }
 
 /** @returns when the node is to stop; a second signal ends the process at once */
-function watchSignals(log: LogSink): Promise<undefined> {
+function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
   return new Promise((resolve) => {
     let asked = false;
-    for (const [signal, number] of [
-      ['SIGINT', 2],
-      ['SIGTERM', 15],
-    ] as const) {
-      process.on(signal, () => {
-        if (asked) process.exit(128 + number);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+      context.onSignal(signal, () => {
+        if (asked) context.exit(128 + constants.signals[signal]);
         asked = true;
         log.info('stopping', { signal });
         resolve(undefined);
       });
     }
     // Without a handler Node would open its debugger on SIGUSR1.
-    process.on('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
+    context.onSignal('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
   });
 }
 

@@ -64,7 +64,17 @@ test('members are hosts with or without a port, IPv6 in brackets', () => {
 });
 
 test('a member that is no host and port is refused', () => {
-  for (const mbs of ['', 'a:', 'a:0', 'a:70000', 'a,,b', '300.1.1.1:7946', '-a:1', 'a b', '[a]:1']) {
+  for (const mbs of [
+    '',
+    'a:',
+    'a:0',
+    'a:70000',
+    'a,,b',
+    '300.1.1.1:7946',
+    '-a:1',
+    'a b',
+    '[a]:1',
+  ]) {
     const [problem = ''] = problemsOf({ flags: { csk: 's', mbs } });
     assert.match(problem, /^bad value '.*' for -mbs: expected host:port/, mbs);
   }

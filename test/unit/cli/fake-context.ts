@@ -1,0 +1,37 @@
+// A command's surroundings without a process: what it wrote can be read, signals can be sent.
+
+import type { CliContext } from '../../../src/cli/context.ts';
+
+export interface FakeContext extends CliContext {
+  readonly out: string[];
+  readonly err: string[];
+  readonly exits: number[];
+  signal(name: NodeJS.Signals): void;
+}
+
+export function fakeContext(
+  given: Partial<Pick<CliContext, 'environment' | 'outputIsTerminal'>> = {},
+): FakeContext {
+  const handlers = new Map<string, () => void>();
+  const out: string[] = [];
+  const err: string[] = [];
+  const exits: number[] = [];
+  return {
+    environment: {},
+    hostName: 'box7',
+    outputIsTerminal: false,
+    ...given,
+    out,
+    err,
+    exits,
+    exitCode: 0,
+    write: (text) => out.push(text),
+    writeError: (text) => err.push(text),
+    readFile: (path) => {
+      throw new Error(`${path}: no such file`);
+    },
+    onSignal: (signal, handler) => handlers.set(signal, handler),
+    exit: (code) => exits.push(code),
+    signal: (name) => handlers.get(name)?.(),
+  };
+}

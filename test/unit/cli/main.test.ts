@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { main } from '../../../src/cli/main.ts';
+import { maskedTitle } from '../../../src/cli/process-title.ts';
+import { fakeContext } from './fake-context.ts';
+
+async function shoal(...tokens: string[]) {
+  const context = fakeContext();
+  const code = await main(tokens, context);
+  return { code, out: context.out.join(''), err: context.err.join('') };
+}
+
+test('-version prints the version', async () => {
+  for (const flag of ['-version', '--version']) {
+    const { code, out } = await shoal(flag);
+    assert.equal(code, 0);
+    assert.match(out, /^shoal \d+\.\d+\.\d+/);
+  }
+});
+
+test('-help shows flags as users type them, in groups, with their defaults', async () => {
+  for (const flag of ['-h', '-help', '--help']) {
+    const { code, out } = await shoal(flag);
+    assert.equal(code, 0);
+    assert.match(out, /^Cluster:$/m);
+    assert.match(out, /^ {2}-nid <name> +node name/m);
+    assert.match(out, /^ {2}-crp <port> .*\(default 7946\)/m);
+    assert.doesNotMatch(out, /--[a-z]/);
+  }
+});
+
+test('an unknown flag is refused with the one that was meant', async () => {
+  const { code, err } = await shoal('-nod=box1');
+  assert.equal(code, 2);
+  assert.match(err, /^shoal: unknown option '-nod'\n\(Did you mean -nid\?\)/);
+});
+
+test('an unknown command is refused with the one that was meant', async () => {
+  const { code, err } = await shoal('chek');
+  assert.equal(code, 2);
+  assert.equal(err, "shoal: unknown command or stray argument 'chek'; did you mean 'check'?\n");
+});
+
+test('a flag without its value is refused', async () => {
+  const { code, err } = await shoal('-nid');
+  assert.equal(code, 2);
+  assert.match(err, /option '-nid <name>' argument missing/);
+});
+
+test('each mistake in the configuration is a line', async () => {
+  const { code, err } = await shoal('check', '-port=x', '-crp=y');
+  assert.equal(code, 2);
+  assert.match(err, /^shoal: .* -port: .*\nshoal: .* -crp: .*\n$/);
+});
+
+test('check accepts what a node would accept', async () => {
+  const { code, out } = await shoal('check', '-nid=n1', '-csk=s', '-mbs=a:1,b');
+  assert.equal(code, 0);
+  assert.equal(out, 'configuration ok\n');
+});
+
+test('flags count before and behind the name of a command', async () => {
+  const { out } = await shoal('-nid=early', '-crp=1', 'config', 'show', '-nid=late');
+  assert.match(out, /^nid +late +flag -nid$/m);
+  assert.match(out, /^crp +1 +flag -crp$/m);
+});
+
+test('config show hides the token and tells where values come from', async () => {
+  const { out } = await shoal('config', 'show', '-csk=verysecret', '-no-encrypt');
+  assert.match(out, /^csk +\*\*\* +flag -csk$/m);
+  assert.match(out, /^encrypt +false +flag -encrypt$/m);
+  assert.match(out, /^port +1883 +default$/m);
+  assert.doesNotMatch(out, /verysecret/);
+});
+
+test('the process title has the command line without the token', () => {
+  assert.equal(
+    maskedTitle(['-nid=a', '-csk=s3cret', '--csk', 's3cret', '-mbs', 'b']),
+    'shoal -nid=a -csk=*** -csk=*** -mbs b',
+  );
+  assert.equal(maskedTitle(['-csk-file=/x']), 'shoal -csk-file=/x');
+});

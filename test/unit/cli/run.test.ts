@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { run } from '../../../src/cli/commands/run.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+import type { RunningNode } from '../../../src/node.ts';
+import { type FakeContext, fakeContext } from './fake-context.ts';
+
+const cluster = { nid: 'n1', csk: 'verysecret' };
+
+function running(given: Partial<RunningNode> = {}): RunningNode {
+  return {
+    tcp: { address: '::', port: 1883 },
+    gossip: { address: '192.168.1.100', port: 7946 },
+    sync: { address: '192.168.1.100', port: 7947 },
+    fatal: new Promise(() => undefined),
+    stop: async () => undefined,
+    ...given,
+  };
+}
+
+function start(
+  flags: Record<string, string>,
+  node: RunningNode | Error,
+  context: FakeContext = fakeContext(),
+) {
+  const loaded = loadConfig(flags, context);
+  const ended = run(loaded, context, async () => {
+    if (node instanceof Error) throw node;
+    return node;
+  });
+  return { context, ended };
+}
+
+async function output(context: FakeContext): Promise<string> {
+  await new Promise((resolve) => setImmediate(resolve));
+  return context.out.join('');
+}
+
+test('a node that is up says so in the three lines that scripts look for', async () => {
+  const { context } = start(cluster, running());
+  const time = /\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d/.source;
+  const lines = [
+    `${time} cluster on udp 192\\.168\\.1\\.100:7946`,
+    `${time} cluster sync on udp port 7947`,
+    `${time} Shoal v\\d+\\.\\d+\\.\\d+\\S* tcp \\[::\\]:1883`,
+  ];
+  assert.match(await output(context), new RegExp(`^${lines.join('\n')}\n`));
+});
+
+test('the banner tells the next box how to join, without the token', async () => {
+  const { context } = start(cluster, running());
+  const text = await output(context);
+  assert.match(text, /shoal -nid=NAME -csk=TOKEN -mbs=192\.168\.1\.100:7946/);
+  assert.match(text, /clients +need no password/);
+  assert.match(text, /mosquitto_sub -h /);
+  assert.doesNotMatch(text, /verysecret/);
+});
+
+test('an advertised address is the one that other boxes are told', async () => {
+  const { context } = start({ ...cluster, advertise: 'box.example' }, running());
+  const text = await output(context);
+  assert.match(text, /cluster on udp box\.example:7946\n/);
+  assert.match(text, /-mbs=box\.example:7946/);
+});
+
+test('a node without a token says that it is a single broker', async () => {
+  const single: RunningNode = {
+    tcp: { address: '127.0.0.1', port: 40_000 },
+    fatal: new Promise(() => undefined),
+    stop: async () => undefined,
+  };
+  const { context } = start({}, single);
+  const text = await output(context);
+  assert.match(text, /none: a single broker/);
+  assert.match(text, /mosquitto_sub -h 127\.0\.0\.1 -p 40000/);
+  assert.doesNotMatch(text, /cluster on udp/);
+});
+
+test('in JSON every line of the output is a record', async () => {
+  const { context } = start({ ...cluster, 'log-format': 'json' }, running());
+  const events = (await output(context))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line).event);
+  assert.equal(events[0], 'cluster on udp 192.168.1.100:7946');
+  assert.equal(events.length, 3);
+});
+
+test('SIGTERM stops the node and ends with 0', async () => {
+  let stops = 0;
+  const { context, ended } = start(cluster, running({ stop: async () => void stops++ }));
+  await output(context);
+  context.signal('SIGTERM');
+  assert.equal(await ended, 0);
+  assert.equal(stops, 1);
+  assert.deepEqual(context.exits, []);
+});
+
+test('a second signal ends the process at once', async () => {
+  let release = (): void => undefined;
+  const stop = () => new Promise<void>((resolve) => (release = resolve));
+  const { context, ended } = start(cluster, running({ stop }));
+  await output(context);
+  context.signal('SIGTERM');
+  await output(context);
+  context.signal('SIGINT');
+  assert.deepEqual(context.exits, [130]);
+  release();
+  await ended;
+});
+
+test('SIGUSR1 changes nothing', async () => {
+  const { context } = start(cluster, running());
+  await output(context);
+  context.signal('SIGUSR1');
+  assert.match(await output(context), /signal ignored/);
+});
+
+test('a fault while running stops what can be stopped and ends with 1', async () => {
+  let stops = 0;
+  const { context, ended } = start(
+    cluster,
+    running({ fatal: Promise.resolve(new Error('disk gone')), stop: async () => void stops++ }),
+  );
+  assert.equal(await ended, 1);
+  assert.equal(stops, 1);
+  assert.match(context.out.join(''), /level=error event="disk gone"/);
+});
+
+test('a port in use is told with the flag that changes it', async () => {
+  for (const [port, syscall, text] of [
+    [1883, 'listen', 'tcp port 1883 is in use by another program; choose another one with -port'],
+    [7946, 'bind', 'udp port 7946 is in use by another program; choose another one with -crp'],
+    [7947, 'bind', 'udp port 7947 is in use by another program; choose another one with -csp'],
+  ] as const) {
+    const error = Object.assign(new Error('x'), { code: 'EADDRINUSE', port, syscall });
+    const { context, ended } = start(cluster, error);
+    assert.equal(await ended, 3);
+    assert.deepEqual(context.err, [`shoal: ${text}\n`]);
+  }
+});
+
+test('a name in use has an exit code of its own and tells the holder', async () => {
+  const error = Object.assign(new Error("name 'n1' is held by 192.168.1.101:7946"), {
+    name: 'NameInUseError',
+  });
+  const { context, ended } = start(cluster, error);
+  assert.equal(await ended, 4);
+  assert.match(context.err.join(''), /192\.168\.1\.101:7946; choose another name with -nid/);
+});
