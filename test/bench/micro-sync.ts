@@ -1,0 +1,148 @@
+// What the sync core costs without a socket: nanoseconds for each message and each datagram.
+//   node --import tsx test/bench/micro-sync.ts
+
+import { silentLogger } from '../../src/shared/logger.ts';
+import { SyncNode } from '../../src/sync/sync-node.ts';
+import { publishPacket, syncKeys, topicOf, viewOf } from '../support/sync-fixtures.ts';
+
+const ROUNDS = 7;
+const TURN_MESSAGES = 2000;
+
+interface Scenario {
+  readonly name: string;
+  readonly payloadBytes: number;
+  readonly version: 4 | 5;
+  readonly qos: 0 | 1;
+  readonly encrypt?: boolean;
+  readonly userProperties?: boolean;
+}
+
+const SCENARIOS: readonly Scenario[] = [
+  { name: '64 B, v3.1.1, QoS 0', payloadBytes: 64, version: 4, qos: 0 },
+  { name: '64 B, v3.1.1, QoS 1', payloadBytes: 64, version: 4, qos: 1 },
+  { name: '64 B, v5, QoS 0', payloadBytes: 64, version: 5, qos: 0 },
+  {
+    name: '64 B, v5, 2 user properties',
+    payloadBytes: 64,
+    version: 5,
+    qos: 0,
+    userProperties: true,
+  },
+  { name: '64 B, v3.1.1, encrypted', payloadBytes: 64, version: 4, qos: 0, encrypt: true },
+  { name: '1 KB, v3.1.1, QoS 0', payloadBytes: 1024, version: 4, qos: 0 },
+  { name: '3.9 KB, v3.1.1, QoS 0', payloadBytes: 3900, version: 4, qos: 0 },
+];
+
+async function node(
+  bootId: bigint,
+  encrypt: boolean,
+  send: (datagram: Buffer) => void,
+  deliver: () => void,
+): Promise<SyncNode> {
+  return new SyncNode({
+    bootId,
+    keys: await syncKeys('token'),
+    encrypt,
+    topics: ['#'],
+    queueLength: 1024,
+    queuePolicy: 0,
+    log: silentLogger,
+    outbox: {
+      send: (datagram) => {
+        send(datagram);
+        return true;
+      },
+      isReady: () => true,
+    },
+    randomNonce: () => Buffer.alloc(8, Number(bootId)),
+    deliver,
+  });
+}
+
+async function measure(scenario: Scenario): Promise<void> {
+  const { payloadBytes, version, qos, encrypt = false } = scenario;
+  let delivered = 0;
+  let wire: Buffer[] = [];
+  let keep = true;
+  const a = await node(
+    1n,
+    encrypt,
+    (datagram) => {
+      if (keep) wire.push(Buffer.from(datagram));
+    },
+    () => {},
+  );
+  const replies: Buffer[] = [];
+  const b = await node(
+    2n,
+    encrypt,
+    (datagram) => replies.push(Buffer.from(datagram)),
+    () => {
+      delivered += 1;
+    },
+  );
+  const endpoint = { address: '127.0.0.1', port: 1 };
+  a.setPeers([{ name: 'b', bootId: 2n, endpoint }], 0);
+  b.setPeers([{ name: 'a', bootId: 1n, endpoint }], 0);
+  for (const datagram of replies) a.receive(datagram, 0);
+  for (const datagram of wire.splice(0)) b.receive(datagram, 0);
+  const packet = publishPacket(
+    {
+      topic: 'sensors/kitchen/7',
+      payload: Buffer.alloc(payloadBytes, 120),
+      qos,
+      ...(scenario.userProperties === true
+        ? { properties: { userProperties: { unit: 'C', site: 'north' } } }
+        : {}),
+    },
+    version,
+  );
+  const view = viewOf(packet, version);
+  const topic = topicOf(view);
+  const forwardNs: number[] = [];
+  const receiveNs: number[] = [];
+  const turns = Math.max(10, Math.floor(400_000 / TURN_MESSAGES / (payloadBytes > 500 ? 8 : 1)));
+  let datagrams = 0;
+  for (let round = 0; round < ROUNDS; round++) {
+    keep = true;
+    wire = [];
+    for (let i = 0; i < TURN_MESSAGES; i++) a.forward(view, topic);
+    a.flush(0);
+    datagrams = wire.length;
+    const receiveFrom = process.hrtime.bigint();
+    for (const datagram of wire) b.receive(datagram, 0);
+    const receiveTime = Number(process.hrtime.bigint() - receiveFrom);
+    if (round > 1) receiveNs.push(receiveTime / TURN_MESSAGES);
+    keep = false;
+    const from = process.hrtime.bigint();
+    for (let turn = 0; turn < turns; turn++) {
+      for (let i = 0; i < TURN_MESSAGES; i++) a.forward(view, topic);
+      a.flush(0);
+    }
+    if (round > 1) {
+      forwardNs.push(Number(process.hrtime.bigint() - from) / (turns * TURN_MESSAGES));
+    }
+    // What was sent meanwhile was not received: a new start for b.
+    b.setPeers([], 0);
+    b.setPeers([{ name: 'a', bootId: 1n, endpoint }], 0);
+    a.setPeers([], 0);
+    wire = [];
+    keep = true;
+    a.setPeers([{ name: 'b', bootId: 2n, endpoint }], 0);
+    for (const datagram of replies.splice(0)) a.receive(datagram, 0);
+    for (const datagram of wire.splice(0)) b.receive(datagram, 0);
+  }
+  if (delivered !== ROUNDS * TURN_MESSAGES) throw new Error(`delivered ${delivered}`);
+  console.log(
+    `${scenario.name.padEnd(30)} forward ${median(forwardNs).toFixed(0).padStart(6)} ns/message` +
+      `   receive ${median(receiveNs).toFixed(0).padStart(6)} ns/message` +
+      `   ${(TURN_MESSAGES / datagrams).toFixed(1)} messages a datagram`,
+  );
+}
+
+function median(values: number[]): number {
+  const sorted = values.sort((x, y) => x - y);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+for (const scenario of SCENARIOS) await measure(scenario);

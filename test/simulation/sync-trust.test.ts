@@ -1,0 +1,224 @@
+// Who is let in, and under which proof: restarts, recordings, other tokens, other modes.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { LogFields, Logger } from '../../src/shared/logger.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { LossyNetwork, type Station } from '../support/lossy-network.ts';
+import { syncKeys } from '../support/sync-fixtures.ts';
+
+const keys = await syncKeys('token');
+
+interface Said {
+  readonly event: string;
+  readonly fields: LogFields | undefined;
+}
+
+function listener(): { said: Said[]; log: Logger } {
+  const said: Said[] = [];
+  const note = (event: string, fields?: LogFields): void => {
+    said.push({ event, fields });
+  };
+  return { said, log: { ...silentLogger, warn: note, error: note } };
+}
+
+function pair(seed: number): { network: LossyNetwork; a: Station; b: Station } {
+  const network = new LossyNetwork({ seed });
+  const a = network.add({ name: 'a', keys });
+  const b = network.add({ name: 'b', keys });
+  network.mesh();
+  network.run(20);
+  return { network, a, b };
+}
+
+function say(network: LossyNetwork, from: Station, payload: string): void {
+  from.publish('t', payload);
+  network.flush();
+  network.run(5);
+}
+
+function heard(station: Station): string[] {
+  return station.inbox.map((message) => message.payload.toString('latin1'));
+}
+
+test('everything that was recorded, played again, reaches nobody', () => {
+  const { network, a, b } = pair(1);
+  network.isRecording = true;
+  for (let i = 0; i < 50; i++) say(network, a, `m${i}`);
+  network.isRecording = false;
+  const before = heard(b);
+  assert.equal(before.length, 50);
+  for (const { toPort, datagram } of network.recorded) network.inject(toPort, datagram);
+  network.run(100);
+  assert.deepEqual(heard(b), before);
+  assert.equal(b.statusOf('a').counters.duplicateDatagrams, 50);
+});
+
+test('a recording from before the restart of the receiver reaches nobody', () => {
+  const { network, a, b } = pair(2);
+  network.isRecording = true;
+  for (let i = 0; i < 50; i++) say(network, a, `m${i}`);
+  const recorded = [...network.recorded];
+  const again = network.restart(b, { name: 'b', keys, bootId: 99n });
+  // The attacker is quicker than the welcome: its datagrams wait, then turn out to be old.
+  network.options.delayMs = [5, 5];
+  again.node.setPeers([a.peer], network.now);
+  for (const { toPort, datagram } of recorded) network.inject(toPort, datagram);
+  a.node.setPeers([again.peer], network.now);
+  network.run(200);
+  for (const { toPort, datagram } of recorded) network.inject(toPort, datagram);
+  network.run(100);
+  assert.ok(again.statusOf('a').isWelcome);
+  assert.deepEqual(heard(again), []);
+  say(network, a, 'new');
+  network.run(10);
+  assert.deepEqual(heard(again), ['new']);
+});
+
+test('a recording from before the restart of the sender reaches nobody', () => {
+  const { network, a, b } = pair(3);
+  network.isRecording = true;
+  for (let i = 0; i < 10; i++) say(network, a, `m${i}`);
+  const recorded = [...network.recorded];
+  const again = network.restart(a, { name: 'a', keys, bootId: 77n });
+  b.node.setPeers([again.peer], network.now);
+  again.node.setPeers([b.peer], network.now);
+  network.run(100);
+  for (const { toPort, datagram } of recorded) network.inject(toPort, datagram);
+  network.run(100);
+  assert.equal(heard(b).length, 10);
+  assert.equal(b.node.counters.droppedDatagrams.unknownSender, 10);
+  say(network, again, 'new life');
+  assert.equal(heard(b).at(-1), 'new life');
+});
+
+test('a recording from before a peer was offline for a while reaches nobody after its return', () => {
+  const { network, a, b } = pair(4);
+  network.isRecording = true;
+  for (let i = 0; i < 10; i++) say(network, a, `m${i}`);
+  const recorded = [...network.recorded];
+  // a never notices: what b was last welcomed to is as old as the recording.
+  b.node.setPeers([], network.now);
+  network.run(1000);
+  b.node.setPeers([a.peer], network.now);
+  network.run(100);
+  for (const { toPort, datagram } of recorded) network.inject(toPort, datagram);
+  network.run(100);
+  assert.equal(heard(b).length, 10);
+  say(network, a, 'still there');
+  assert.equal(heard(b).at(-1), 'still there');
+});
+
+test('a new peer gets the first message that is sent to it, and misses none', () => {
+  const { network, a, b } = pair(5);
+  for (let i = 0; i < 10; i++) say(network, a, `old${i}`);
+  const c = network.add({ name: 'c', keys });
+  network.options.delayMs = [3, 3];
+  a.node.setPeers([b.peer, c.peer], network.now);
+  for (let i = 0; i < 5; i++) {
+    a.publish('t', `new${i}`);
+    network.flush();
+  }
+  // The first datagrams are quicker than the answer to c's hello.
+  c.node.setPeers([a.peer], network.now);
+  network.run(100);
+  assert.deepEqual(heard(c), ['new0', 'new1', 'new2', 'new3', 'new4']);
+  assert.equal(c.statusOf('a').counters.lostMessages, 0);
+  assert.equal(heard(b).length, 15);
+});
+
+test('what comes before a node knows the sender is not let in, but counted as lost', () => {
+  const { network, a, b } = pair(11);
+  const c = network.add({ name: 'c', keys });
+  a.node.setPeers([b.peer, c.peer], network.now);
+  for (let i = 0; i < 5; i++) say(network, a, `early${i}`);
+  assert.ok(c.node.counters.droppedDatagrams.unknownSender >= 5);
+  c.node.setPeers([a.peer], network.now);
+  network.run(50);
+  say(network, a, 'known');
+  network.run(30);
+  assert.deepEqual(heard(c), ['known']);
+  assert.equal(c.statusOf('a').counters.lostMessages, 5);
+});
+
+test('a node with another token gets nothing, changes nothing and is counted', () => {
+  const { network, a, b } = pair(6);
+  return syncKeys('wrong').then((wrongKeys) => {
+    const stranger = network.add({ name: 'x', keys: wrongKeys });
+    stranger.node.setPeers([a.peer, b.peer], network.now);
+    for (let i = 0; i < 5; i++) say(network, stranger, 'let me in');
+    say(network, a, 'among us');
+    assert.deepEqual(heard(stranger), []);
+    assert.deepEqual(heard(b), ['among us']);
+    assert.ok(a.node.counters.droppedDatagrams.unknownKey >= 5);
+  });
+});
+
+test('tokens are changed node by node and no message is lost', async () => {
+  const oldOnly = await syncKeys('old');
+  const both = await syncKeys('old', 'new');
+  const bothNewFirst = await syncKeys('new', 'old');
+  const newOnly = await syncKeys('new');
+  const network = new LossyNetwork({ seed: 7 });
+  const stations = ['a', 'b', 'c'].map((name) => network.add({ name, keys: oldOnly }));
+  network.mesh();
+  network.run(20);
+  let sent = 0;
+  for (const next of [both, bothNewFirst, newOnly]) {
+    for (const station of stations) {
+      station.node.rekey(next);
+      for (const sender of stations) say(network, sender, `${sent++}`);
+    }
+  }
+  for (const station of stations) assert.equal(station.inbox.length, (sent * 2) / 3);
+});
+
+test('nodes that disagree about encryption say so, by name, and nothing crosses', () => {
+  const here = listener();
+  const there = listener();
+  const network = new LossyNetwork({ seed: 8 });
+  const a = network.add({ name: 'a', keys, encrypt: true, log: here.log });
+  const b = network.add({ name: 'b', keys, log: there.log });
+  network.mesh();
+  network.run(3000);
+  say(network, a, 'sealed');
+  say(network, b, 'open');
+  assert.deepEqual([heard(a), heard(b)], [[], []]);
+  assert.deepEqual(here.said[0], {
+    event: '-encrypt differs between this node and a peer; nothing crosses',
+    fields: { peer: 'b', here: 'on', there: 'off' },
+  });
+  assert.deepEqual(there.said[0]?.fields, { peer: 'a', here: 'off', there: 'on' });
+  assert.equal(here.said.length, 1);
+  assert.ok(b.statusOf('a').counters.wrongMode > 0);
+});
+
+test('a peer whose sync port stays silent is told of once, and let in when it answers', () => {
+  const { said, log } = listener();
+  const network = new LossyNetwork({ seed: 9 });
+  const a = network.add({ name: 'a', keys });
+  const b = network.add({ name: 'b', keys, log });
+  network.options.loss = 1;
+  network.mesh();
+  network.run(20_000);
+  assert.equal(said.length, 1);
+  assert.equal(said[0]?.fields?.['peer'], 'a');
+  assert.equal(b.statusOf('a').isWelcome, false);
+  network.options.loss = 0;
+  network.run(1100);
+  assert.ok(b.statusOf('a').isWelcome);
+  say(network, a, 'at last');
+  assert.deepEqual(heard(b), ['at last']);
+});
+
+test('a hello is answered by no more bytes than it has', () => {
+  const network = new LossyNetwork({ seed: 10 });
+  network.isRecording = true;
+  network.add({ name: 'a', keys });
+  network.add({ name: 'b', keys });
+  network.mesh();
+  network.run(20);
+  assert.equal(new Set(network.recorded.map((sent) => sent.datagram.length)).size, 1);
+  // One question and one answer each way.
+  assert.equal(network.recorded.length, 4);
+});

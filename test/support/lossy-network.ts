@@ -1,0 +1,207 @@
+// Sync nodes on a virtual clock, joined by a network that loses, delays, repeats and records
+// datagrams as it is told: the same run for the same seed.
+
+import type { ChannelKeys } from '../../src/shared/key-ring.ts';
+import { type Logger, silentLogger } from '../../src/shared/logger.ts';
+import type { Peer } from '../../src/shared/peer.ts';
+import type { QueuePolicy } from '../../src/sync/packer.ts';
+import { type PeerStatus, SyncNode } from '../../src/sync/sync-node.ts';
+import { payloadOf, publishPacket, seededRandom, topicOf, viewOf } from './sync-fixtures.ts';
+
+export interface NetworkOptions {
+  readonly seed: number;
+  /** Share of datagrams that are lost. */
+  loss?: number;
+  /** Share that come twice. */
+  duplication?: number;
+  /** Each datagram takes between these, so they overtake each other. */
+  delayMs?: readonly [number, number];
+}
+
+export interface StationOptions {
+  readonly name: string;
+  readonly keys: ChannelKeys;
+  readonly bootId?: bigint;
+  readonly encrypt?: boolean;
+  readonly topics?: readonly string[];
+  readonly queueLength?: number;
+  readonly queuePolicy?: QueuePolicy;
+  readonly log?: Logger;
+}
+
+interface Flight {
+  readonly at: number;
+  readonly order: number;
+  readonly port: number;
+  readonly datagram: Buffer;
+}
+
+export interface Arrival {
+  readonly from: string;
+  readonly topic: string;
+  readonly payload: Buffer;
+}
+
+export interface Recorded {
+  readonly fromPort: number;
+  readonly toPort: number;
+  readonly datagram: Buffer;
+}
+
+/** One node with its address; the inbox is what its clients would get. */
+export class Station {
+  readonly node: SyncNode;
+  readonly peer: Peer;
+  readonly inbox: Arrival[] = [];
+  /** The socket takes datagrams; set to false to play a full send buffer. */
+  isReady = true;
+
+  constructor(options: StationOptions, port: number, network: LossyNetwork) {
+    const bootId = options.bootId ?? BigInt(port);
+    this.peer = { name: options.name, bootId, endpoint: { address: '10.0.0.1', port } };
+    this.node = new SyncNode({
+      bootId,
+      keys: options.keys,
+      encrypt: options.encrypt ?? false,
+      topics: options.topics ?? ['#'],
+      queueLength: options.queueLength ?? 1024,
+      queuePolicy: options.queuePolicy ?? 0,
+      log: options.log ?? silentLogger,
+      outbox: {
+        send: (datagram, to) => {
+          network.carry(port, to.port, datagram);
+          return true;
+        },
+        isReady: () => this.isReady,
+      },
+      randomNonce: () => network.randomBytes(8),
+      deliver: (view, from) => {
+        this.inbox.push({
+          from,
+          topic: topicOf(view).toString('latin1'),
+          payload: Buffer.from(payloadOf(view)),
+        });
+      },
+    });
+  }
+
+  publish(topic: string, payload: string | Buffer): void {
+    const view = viewOf(publishPacket({ topic, payload }, 4), 4);
+    this.node.forward(view, topicOf(view));
+  }
+
+  statusOf(name: string): PeerStatus {
+    for (const status of this.node.peers()) if (status.name === name) return status;
+    throw new Error(`${name} was never a peer`);
+  }
+}
+
+export class LossyNetwork {
+  now = 1000;
+  readonly options: NetworkOptions;
+  readonly random: () => number;
+  /** Every datagram that was sent, while recording. */
+  readonly recorded: Recorded[] = [];
+  isRecording = false;
+  /** Data datagrams are those that don't have the size of a hello or welcome. */
+  droppedDatagrams = 0;
+  readonly #stations = new Map<number, Station>();
+  #flights: Flight[] = [];
+  #order = 0;
+  #nextPort = 1;
+
+  constructor(options: NetworkOptions) {
+    this.options = options;
+    this.random = seededRandom(options.seed);
+  }
+
+  add(options: StationOptions): Station {
+    const port = this.#nextPort++;
+    const station = new Station(options, port, this);
+    this.#stations.set(port, station);
+    return station;
+  }
+
+  /** The same place on the network, another process: takes over the address of `old`. */
+  restart(old: Station, options: StationOptions): Station {
+    const { port } = old.peer.endpoint;
+    const station = new Station(options, port, this);
+    this.#stations.set(port, station);
+    return station;
+  }
+
+  /** Every station is every other's peer. */
+  mesh(): void {
+    const all = [...this.#stations.values()];
+    for (const station of all) {
+      station.node.setPeers(
+        all.filter((other) => other !== station).map((other) => other.peer),
+        this.now,
+      );
+    }
+  }
+
+  carry(fromPort: number, toPort: number, datagram: Buffer): void {
+    const copy = Buffer.from(datagram);
+    if (this.isRecording) this.recorded.push({ fromPort, toPort, datagram: copy });
+    const { loss = 0, duplication = 0 } = this.options;
+    if (this.random() < loss) this.droppedDatagrams += 1;
+    else this.#launch(toPort, copy);
+    if (duplication > 0 && this.random() < duplication) this.#launch(toPort, copy);
+  }
+
+  /** Puts a datagram into the network as an attacker would. */
+  inject(toPort: number, datagram: Buffer): void {
+    this.#stations.get(toPort)?.node.receive(Buffer.from(datagram), this.now);
+  }
+
+  /** Runs until `ms` later: arrivals and deadlines in the order of time. */
+  run(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const flight = this.#flights[0];
+      const deadline = this.#nextDeadline();
+      const at = Math.min(flight?.at ?? Number.POSITIVE_INFINITY, deadline);
+      if (at > end) break;
+      this.now = Math.max(this.now, at);
+      if (flight !== undefined && flight.at <= deadline) {
+        this.#flights.shift();
+        this.#stations.get(flight.port)?.node.receive(Buffer.from(flight.datagram), this.now);
+      } else {
+        for (const { node } of this.#stations.values()) node.advance(this.now);
+      }
+    }
+    this.now = end;
+  }
+
+  flush(): void {
+    for (const { node } of this.#stations.values()) node.flush(this.now);
+  }
+
+  randomBytes(bytes: number): Buffer {
+    const buffer = Buffer.alloc(bytes);
+    for (let i = 0; i < bytes; i++) buffer[i] = Math.floor(this.random() * 256);
+    return buffer;
+  }
+
+  #launch(port: number, datagram: Buffer): void {
+    const [least, most] = this.options.delayMs ?? [0.1, 0.1];
+    const flight: Flight = {
+      at: this.now + least + this.random() * (most - least),
+      order: this.#order++,
+      port,
+      datagram,
+    };
+    let index = this.#flights.length;
+    while (index > 0 && (this.#flights[index - 1]?.at ?? 0) > flight.at) index -= 1;
+    this.#flights.splice(index, 0, flight);
+  }
+
+  #nextDeadline(): number {
+    let deadline = Number.POSITIVE_INFINITY;
+    for (const { node } of this.#stations.values()) {
+      deadline = Math.min(deadline, node.nextDeadline());
+    }
+    return deadline;
+  }
+}
