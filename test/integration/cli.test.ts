@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { BUNDLE, loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+async function outcome(...flags: string[]) {
+  const shoal = new ShoalProcess(flags, { cwd: folder });
+  const { code } = await shoal.exited;
+  return { code, output: shoal.output };
+}
+
+test('a wrong command line ends with 2 and one line for each mistake', async () => {
+  for (const [flags, line] of [
+    [['-nod=1'], "shoal: unknown option '-nod'"],
+    [['-port=70000'], "shoal: bad value '70000' for -port: expected a port number from 0 to 65535"],
+    [['-mbs=10.0.0.1'], 'shoal: -mbs needs -csk: give the cluster token'],
+    [['-csk='], 'shoal: bad value for -csk: expected one or more tokens'],
+    [['-csk=a', '-mbs=a:1,a:1'], 'shoal: -mbs names a:1 twice'],
+    [['-config=nowhere.toml'], "shoal: can't read nowhere.toml"],
+  ] as const) {
+    const { code, output } = await outcome(...flags);
+    assert.equal(code, 2, output);
+    assert.ok(output.startsWith(line), output);
+  }
+});
+
+test('a port that is taken ends with 3 and names the flag', async () => {
+  const taken = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => taken.once('listening', resolve));
+  const address = taken.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  try {
+    const { code, output } = await outcome('-bind=127.0.0.1', `-port=${address.port}`);
+    assert.equal(code, 3, output);
+    assert.match(
+      output,
+      /tcp port \d+ is in use by another program; choose another one with -port/,
+    );
+  } finally {
+    taken.close();
+  }
+});
+
+test('SIGTERM and SIGINT end a node with 0', async () => {
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const shoal = new ShoalProcess(loopbackFlags('n1', '-csk=secret'));
+    await shoal.mqttPort();
+    shoal.signal(signal);
+    assert.deepEqual(await shoal.exited, { code: 0, signal: null }, shoal.output);
+  }
+});
+
+test('SIGUSR1 opens no debugger', async () => {
+  const shoal = new ShoalProcess(loopbackFlags('n1'));
+  await shoal.mqttPort();
+  shoal.signal('SIGUSR1');
+  await shoal.waitFor(/signal ignored/);
+  await shoal.stop();
+  assert.doesNotMatch(shoal.output, /Debugger listening/);
+});
+
+test('a node runs on after the reader of its output has gone', async () => {
+  const script = `"$0" "$1" -nid=n1 -bind=127.0.0.1 -port=0 -log-level=debug | head -n 1`;
+  // The shell would wait for ever for a broker; timeout ends it, and 124 says that it had to.
+  const run = () =>
+    execFileSync('timeout', [
+      '2',
+      'bash',
+      '-o',
+      'pipefail',
+      '-c',
+      script,
+      process.execPath,
+      BUNDLE,
+    ]);
+  assert.throws(run, { status: 124 });
+});
+
+test('the token is not in the list of processes', { skip: noProcFs() }, async () => {
+  for (const flags of [['-csk=verysecret'], ['--csk', 'verysecret']]) {
+    const shoal = new ShoalProcess(loopbackFlags('n1', ...flags));
+    await shoal.mqttPort();
+    const commandLine = readFileSync(`/proc/${shoal.pid}/cmdline`, 'utf8');
+    await shoal.stop();
+    assert.match(commandLine, /-nid=n1/);
+    assert.match(commandLine, /-csk=\*\*\*/);
+    assert.doesNotMatch(commandLine + shoal.output, /verysecret/);
+  }
+});
+
+test('the file, the environment and the flags come together in one node', async () => {
+  writeFileSync(join(folder, 'shoal.toml'), 'nid = "from-file"\ncsk-file = "token"\nport = 0\n');
+  writeFileSync(join(folder, 'token'), 'verysecret\n');
+  const shoal = new ShoalProcess(['-bind=127.0.0.1', '-crp=0', '-csp=0'], {
+    cwd: folder,
+    env: { SHOAL_CONFIG: 'shoal.toml', SHOAL_LOG_FORMAT: 'json' },
+  });
+  await shoal.mqttPort();
+  await shoal.gossipAddress();
+  await shoal.stop();
+  for (const line of shoal.output.trim().split('\n')) assert.ok(JSON.parse(line).event, line);
+});
+
+test('the one file runs from an empty folder', async (t) => {
+  const empty = mkdtempSync(join(folder, 'empty-'));
+  copyFileSync(BUNDLE, join(empty, 'shoal.js'));
+  const started = performance.now();
+  const shoal = new ShoalProcess(loopbackFlags('n1', '-csk=secret'), {
+    bundle: join(empty, 'shoal.js'),
+    cwd: empty,
+  });
+  await shoal.mqttPort();
+  t.diagnostic(`start to listening: ${Math.round(performance.now() - started)} ms`);
+  if (noProcFs() === false) {
+    const [, kilobytes] =
+      /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${shoal.pid}/status`, 'utf8')) ?? [];
+    t.diagnostic(`resident: ${Math.round(Number(kilobytes) / 1024)} MB`);
+  }
+  assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
+});
+
+function noProcFs(): string | false {
+  return process.platform === 'linux' ? false : 'needs /proc';
+}
