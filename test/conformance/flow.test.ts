@@ -1,0 +1,191 @@
+// Flow control: Receive Maximum in both directions, the queue behind a full window and its bounds
+// (MQTT 5.0 3.3.4, 4.9).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eachVersion, type Peer, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+function publishMany(world: World, topic: string, count: number, qos = 1): string[] {
+  const pub = world.connect('pub');
+  const sent = Array.from({ length: count }, (_, i) => `${i}`);
+  for (const payload of sent) pub.publish(topic, payload, { qos });
+  pub.leave();
+  return sent;
+}
+
+function subscriber(world: World, receiveMaximum: number): Peer {
+  const properties = { receiveMaximum, sessionExpiryInterval: 60 };
+  const peer = world.connect('sub', { properties });
+  peer.subscribe(['t']);
+  return peer;
+}
+
+test('[MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4.9.0-2] no more QoS 1 messages are out than the client receives at a time, and the rest follows in order', () => {
+  const world = new World();
+  const sub = subscriber(world, 3);
+  const sent = publishMany(world, 't', 10);
+  const got: string[] = [];
+  while (sub.inbox.length > 0) {
+    assert.ok(sub.inbox.length <= 3);
+    if (got.length < 7) assert.equal(sub.inbox.length, 3);
+    const next = sub.expect('publish');
+    got.push(next.payload);
+    sub.send(wire.ack('puback', next.id));
+  }
+  assert.deepEqual(got, sent);
+});
+
+test('[MQTT5-3.3.4-9] a QoS 2 message counts until PUBCOMP, or a PUBREC with an error', () => {
+  const world = new World();
+  const sub = subscriber(world, 1);
+  publishMany(world, 't', 3, 2);
+  const first = sub.expect('publish');
+  sub.send(wire.ack('pubrec', first.id));
+  sub.expect('pubrel');
+  sub.expectNothing();
+  sub.send(wire.ack('pubcomp', first.id));
+  const second = sub.expect('publish');
+  sub.expectNothing();
+  sub.send(wire.ack('pubrec', second.id, 0x83));
+  assert.equal(sub.expect('publish').payload, '2');
+});
+
+test('[MQTT5-3.3.4-10] [MQTT5-4.9.0-3] a full window delays neither QoS 0 messages nor other packets', () => {
+  const world = new World();
+  const sub = subscriber(world, 1);
+  publishMany(world, 't', 2);
+  sub.expect('publish');
+  world.connect('other').publish('t', 'zero');
+  const zero = sub.expect('publish');
+  assert.deepEqual([zero.qos, zero.payload], [0, 'zero']);
+  sub.send(wire.PINGREQ);
+  sub.expect('pingresp');
+  sub.subscribe(['u']);
+  sub.publish('v', 'x', { qos: 1 });
+  sub.publish('v', 'x', { qos: 2 });
+  sub.unsubscribe('u');
+  sub.expectNothing();
+});
+
+test('a resumed session keeps to the receive maximum of the new connection', () => {
+  const world = new World();
+  const first = subscriber(world, 10);
+  const sent = publishMany(world, 't', 8);
+  assert.equal(first.inbox.length, 8);
+  first.lose();
+  const second = world.connect('sub', {
+    clean: false,
+    properties: { receiveMaximum: 2, sessionExpiryInterval: 60 },
+  });
+  assert.equal(second.inbox.length, 2);
+  assert.deepEqual(second.payloads(), sent);
+});
+
+test('[MQTT5-3.3.4-7] a client that exceeds the receive maximum of the broker is disconnected with 0x93', () => {
+  const world = new World({ receiveMaximum: 2 });
+  const peer = world.connect('a');
+  assert.equal(peer.connack.properties.receiveMaximum, 2);
+  for (const id of [1, 2]) peer.send(wire.publish(5, { topic: 't', qos: 2, id }));
+  peer.expect('pubrec');
+  peer.expect('pubrec');
+  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 3 }));
+  peer.expectEnded(0x93);
+});
+
+test('QoS 2 messages count towards the broker until PUBCOMP; QoS 0 and repeats do not', () => {
+  const world = new World({ receiveMaximum: 2 });
+  const peer = world.connect('a');
+  for (const id of [1, 2]) peer.send(wire.publish(5, { topic: 't', qos: 2, id }));
+  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 2, dup: true }));
+  peer.send(wire.publish(5, { topic: 't', qos: 0 }));
+  peer.inbox.length = 0;
+  peer.send(wire.ack('pubrel', 1));
+  peer.expect('pubcomp');
+  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 3 }));
+  peer.expect('pubrec');
+  peer.send(wire.ack('pubrel', 2), wire.ack('pubrel', 3));
+  peer.expect('pubcomp');
+  peer.expect('pubcomp');
+  for (let id = 1; id < 100; id += 1) peer.publish('t', 'x', { qos: 1, id });
+  peer.expectNothing();
+});
+
+eachVersion('the queue of an absent client keeps the bound in messages', (version) => {
+  for (const queueDrop of ['oldest', 'newest'] as const) {
+    const world = new World({ queueMessagesMax: 3, queueDrop });
+    const connect = () =>
+      world.connect('sub', {
+        version,
+        clean: false,
+        properties: version === 5 ? { sessionExpiryInterval: 60 } : {},
+      });
+    const first = connect();
+    first.subscribe(['t']);
+    first.lose();
+    publishMany(world, 't', 5);
+    assert.deepEqual(
+      connect().payloads(),
+      queueDrop === 'oldest' ? ['2', '3', '4'] : ['0', '1', '2'],
+    );
+  }
+});
+
+eachVersion('the queue of an absent client keeps the bound in bytes', (version) => {
+  const world = new World({ queueBytesMax: 1000 });
+  const connect = () =>
+    world.connect('sub', {
+      version,
+      clean: false,
+      properties: version === 5 ? { sessionExpiryInterval: 60 } : {},
+    });
+  const first = connect();
+  first.subscribe(['t']);
+  first.lose();
+  const pub = world.connect('pub');
+  for (const n of [1, 2, 3, 4]) pub.publish('t', `${n}`.repeat(400), { qos: 1 });
+  assert.deepEqual(
+    connect()
+      .payloads()
+      .map((payload) => payload[0]),
+    ['1', '2'],
+  );
+});
+
+eachVersion(
+  'the queue behind the full window of a client that is there keeps its bound, too',
+  (version) => {
+    const world = new World({ queueMessagesMax: 3, inflightMax: 2 });
+    const sub = world.connect('sub', { version });
+    sub.subscribe(['t']);
+    publishMany(world, 't', 10);
+    assert.equal(sub.inbox.length, 2);
+    assert.deepEqual(sub.payloads(), ['0', '1', '2', '3', '4']);
+  },
+);
+
+eachVersion('QoS 0 messages do not wait for an absent client', (version) => {
+  const world = new World();
+  const connect = () =>
+    world.connect('sub', {
+      version,
+      clean: false,
+      properties: version === 5 ? { sessionExpiryInterval: 60 } : {},
+    });
+  const first = connect();
+  first.subscribe(['t']);
+  first.lose();
+  const pub = world.connect('pub');
+  pub.publish('t', 'zero');
+  pub.publish('t', 'one', { qos: 1 });
+  assert.deepEqual(connect().payloads(), ['one']);
+});
+
+test('the window of the broker holds for clients that name no receive maximum', () => {
+  const world = new World({ inflightMax: 5 });
+  const sub = world.connect('sub');
+  sub.subscribe(['t']);
+  const sent = publishMany(world, 't', 20);
+  assert.equal(sub.inbox.length, 5);
+  assert.deepEqual(sub.payloads(), sent);
+});

@@ -1,0 +1,245 @@
+// A world for one test: a broker core, a virtual clock and clients that speak raw bytes to it. There
+// is no socket and no timer: time passes only in advance(), which stops at each deadline that the
+// broker asks for, as the runtime would.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Broker } from '../../src/broker/broker.ts';
+import type { BrokerOptions } from '../../src/broker/options.ts';
+import * as wire from './wire.ts';
+
+export type BrokerConfig = ConstructorParameters<typeof Broker>[0];
+const START_MS = 1_000_000;
+
+/** Runs a test for 3.1.1 and for 5.0; the name carries the clauses of both. */
+export function eachVersion(name: string, body: (version: 4 | 5) => void): void {
+  for (const version of [4, 5] as const) {
+    test(`${name} (${version === 4 ? '3.1.1' : '5.0'})`, () => body(version));
+  }
+}
+
+export class World {
+  now = START_MS;
+  readonly broker: Broker;
+  #seed = 1;
+
+  constructor(options: Partial<BrokerOptions> = {}, ports: Partial<BrokerConfig> = {}) {
+    this.broker = new Broker({
+      options,
+      random: () => this.#random(),
+      now: START_MS,
+      ...ports,
+    } as BrokerConfig);
+  }
+
+  /** A transport that has said nothing yet. */
+  open(version: wire.Version = 5): Peer {
+    return new Peer(this, version);
+  }
+
+  /** A client whose CONNECT was accepted. Its CONNACK is in `connack`. */
+  connect(clientId: string, fields: wire.ConnectFields = {}): Peer {
+    const peer = this.open(fields.version ?? 5);
+    peer.connect({ clientId, ...fields });
+    assert.equal(peer.connack.reason, 0, 'the broker accepts the client');
+    return peer;
+  }
+
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (let deadline = this.broker.nextDeadline(); deadline <= end; ) {
+      this.now = Math.max(this.now, deadline);
+      this.broker.advance(this.now);
+      const next = this.broker.nextDeadline();
+      assert.ok(next > this.now, 'a deadline that was served lies behind us');
+      deadline = next;
+    }
+    this.now = end;
+    this.broker.advance(this.now);
+  }
+
+  #random(): number {
+    this.#seed = (this.#seed * 16807) % 2147483647;
+    return this.#seed / 2147483647;
+  }
+}
+
+export class Peer {
+  readonly version: wire.Version;
+  /** Packets that came and that no test has taken yet. */
+  readonly inbox: wire.Packet[] = [];
+  /** The broker has closed the connection. */
+  closed = false;
+  #connack: wire.Packet | undefined;
+  readonly #world: World;
+  readonly #connection: ReturnType<Broker['accept']>;
+  #stream: Buffer = Buffer.alloc(0);
+  #nextId = 1;
+  #gone = false;
+
+  constructor(world: World, version: wire.Version) {
+    this.#world = world;
+    this.version = version;
+    const outbox = {
+      congested: false,
+      // The bytes are decoded, and so copied, at once; but they must not change later either.
+      write: (bytes: Buffer, start: number, end: number) => this.#read(bytes.subarray(start, end)),
+      close: () => {
+        assert.ok(!this.closed, 'the broker closes once');
+        this.closed = true;
+      },
+      pauseReading: () => undefined,
+      resumeReading: () => undefined,
+    };
+    this.#connection = world.broker.accept(outbox, { remoteAddress: '127.0.0.1' }, world.now);
+  }
+
+  get connack(): wire.Packet {
+    assert.ok(this.#connack, 'the broker has sent no CONNACK');
+    return this.#connack;
+  }
+
+  /** Bytes on the wire. What a client sends after the broker closed goes nowhere. */
+  send(...bytes: Buffer[]): void {
+    assert.ok(!this.#gone, 'the test has dropped this connection');
+    for (const chunk of bytes) {
+      if (!this.closed) this.#connection.receive(Buffer.from(chunk), this.#world.now);
+    }
+  }
+
+  connect(fields: wire.ConnectFields): void {
+    this.send(wire.connect({ version: this.version, ...fields }));
+    if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
+  }
+
+  /** The network fails: no DISCONNECT. */
+  lose(): void {
+    this.#gone = true;
+    if (!this.closed) this.#connection.disconnected(this.#world.now);
+  }
+
+  /** A clean end: DISCONNECT, then the transport ends. */
+  leave(reason?: number, properties?: wire.Properties): void {
+    this.send(wire.disconnect(reason, properties));
+    this.lose();
+  }
+
+  subscribe(
+    filters: string | (string | wire.SubscriptionFields)[],
+    properties?: wire.Properties,
+  ): wire.Packet {
+    const list = typeof filters === 'string' ? [filters] : filters;
+    const id = this.newId();
+    this.send(wire.subscribe(this.version, id, list, properties));
+    const at = this.inbox.findIndex((packet) => packet.type === 'suback');
+    assert.ok(at >= 0, 'SUBSCRIBE is answered');
+    const [suback] = this.inbox.splice(at, 1) as [wire.Packet];
+    assert.equal(suback.id, id);
+    return suback;
+  }
+
+  unsubscribe(...filters: string[]): wire.Packet {
+    const id = this.newId();
+    this.send(wire.unsubscribe(this.version, id, filters));
+    const unsuback = this.expect('unsuback');
+    assert.equal(unsuback.id, id);
+    return unsuback;
+  }
+
+  /** Publishes and goes through the acknowledgements of its QoS; tells the first of them. */
+  publish(
+    topic: string,
+    payload = '',
+    fields: Partial<wire.PublishFields> = {},
+  ): wire.Packet | undefined {
+    const id = fields.id ?? this.newId();
+    this.send(wire.publish(this.version, { topic, payload, id, ...fields }));
+    if (!fields.qos) return undefined;
+    const first = this.expect(fields.qos === 1 ? 'puback' : 'pubrec');
+    assert.equal(first.id, id);
+    if (fields.qos === 2 && first.reason < 0x80) {
+      this.send(wire.ack('pubrel', id));
+      assert.equal(this.expect('pubcomp').id, id);
+    }
+    return first;
+  }
+
+  newId(): number {
+    return this.#nextId++;
+  }
+
+  /** Acknowledges a PUBLISH to its end. */
+  acknowledge(message: wire.Packet): void {
+    if (message.qos === 1) this.send(wire.ack('puback', message.id));
+    if (message.qos === 2) {
+      this.send(wire.ack('pubrec', message.id));
+      const at = this.inbox.findIndex((p) => p.type === 'pubrel' && p.id === message.id);
+      assert.ok(at >= 0, 'PUBREC is answered by PUBREL');
+      this.inbox.splice(at, 1);
+      this.send(wire.ack('pubcomp', message.id));
+    }
+  }
+
+  /** Takes all messages that wait, acknowledging each, until no more come. */
+  messages(): wire.Packet[] {
+    const all: wire.Packet[] = [];
+    for (;;) {
+      const message = this.inbox.shift();
+      if (!message) return all;
+      assert.equal(message.type, 'publish', `nothing but PUBLISH is expected`);
+      all.push(message);
+      this.acknowledge(message);
+    }
+  }
+
+  payloads(): string[] {
+    return this.messages().map((message) => message.payload);
+  }
+
+  /** The next packet, which has to be of this type. */
+  expect(type: string): wire.Packet {
+    const next = this.inbox.shift();
+    assert.equal(next?.type, type);
+    return next as wire.Packet;
+  }
+
+  expectNothing(): void {
+    assert.deepEqual(
+      this.inbox.map((packet) => packet.type),
+      [],
+    );
+    assert.equal(this.closed, false, 'the connection is open');
+  }
+
+  /**
+   * The broker ended this connection for a fault: with DISCONNECT and this reason in MQTT 5 (which
+   * reason is not looked at when it is left out), without a word before.
+   */
+  expectEnded(reason?: number): void {
+    assert.equal(this.closed, true, 'the connection is closed');
+    if (this.version === 5) {
+      const last = this.expect('disconnect');
+      if (reason !== undefined) assert.equal(hex(last.reason), hex(reason));
+    }
+    assert.equal(this.inbox.length, 0, 'nothing else is sent');
+  }
+
+  /** The broker ended this connection before it was accepted. */
+  expectRefused(reason?: number): void {
+    assert.equal(this.closed, true, 'the connection is closed');
+    if (reason !== undefined) {
+      assert.equal(hex(this.connack.reason), hex(reason));
+      assert.equal(this.connack.sessionPresent, false);
+    }
+    assert.equal(this.inbox.length, 0, 'nothing else is sent');
+  }
+
+  #read(bytes: Buffer): void {
+    assert.ok(!this.closed, 'nothing is written after close');
+    const { packets, rest } = wire.decode(this.version, Buffer.concat([this.#stream, bytes]));
+    this.#stream = rest;
+    this.inbox.push(...packets);
+  }
+}
+
+const hex = (value: number): string => `0x${value.toString(16).padStart(2, '0')}`;

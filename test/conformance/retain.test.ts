@@ -1,0 +1,228 @@
+// Retained messages, Retain Handling and Retain As Published (MQTT 5.0 3.3.1.3, 3.8.3.1; MQTT 3.1.1
+// 3.3.1.3).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eachVersion, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+eachVersion(
+  '[MQTT3-3.3.1-5] [MQTT3-3.3.1-6] [MQTT3-3.3.1-8] [MQTT5-3.3.1-5] a retained message is stored with its QoS and sent to later subscribers with RETAIN set',
+  (version) => {
+    const world = new World();
+    const publisher = world.connect('p', { version });
+    for (const qos of [0, 1, 2]) {
+      publisher.publish('t', 'old', { qos: 2, retain: true });
+      publisher.publish('t', `new ${qos}`, { qos, retain: true });
+      const late = world.connect('a', { version });
+      late.subscribe(['t']);
+      const got = late.messages();
+      assert.equal(got.length, 1);
+      assert.equal(got[0]?.payload, `new ${qos}`);
+      assert.equal(got[0].qos, qos);
+      assert.equal(got[0].retain, true);
+      assert.equal(got[0].dup, false);
+    }
+  },
+);
+
+eachVersion(
+  '[MQTT3-3.3.1-7] a retained QoS 0 message takes the place of one of a higher QoS',
+  (version) => {
+    const world = new World();
+    const publisher = world.connect('p', { version });
+    publisher.publish('t', 'one', { qos: 1, retain: true });
+    publisher.publish('t', 'zero', { qos: 0, retain: true });
+    const late = world.connect('a', { version });
+    late.subscribe(['t']);
+    assert.deepEqual(late.payloads(), ['zero']);
+  },
+);
+
+eachVersion('a subscription with wildcards gets each retained message that matches', (version) => {
+  const world = new World();
+  const publisher = world.connect('p', { version });
+  for (const topic of ['a', 'a/b', 'a/b/c', 'a/d', 'b', '/a', 'a/']) {
+    publisher.publish(topic, topic, { retain: true });
+  }
+  const cases: [string, string[]][] = [
+    ['#', ['/a', 'a', 'a/', 'a/b', 'a/b/c', 'a/d', 'b']],
+    ['a/#', ['a', 'a/', 'a/b', 'a/b/c', 'a/d']],
+    ['a/+', ['a/', 'a/b', 'a/d']],
+    ['+', ['a', 'b']],
+    ['+/+', ['/a', 'a/', 'a/b', 'a/d']],
+    ['+/b/#', ['a/b', 'a/b/c']],
+    ['c', []],
+  ];
+  for (const [filter, expected] of cases) {
+    const peer = world.connect('a', { version });
+    peer.subscribe([filter]);
+    assert.deepEqual(peer.payloads().sort(), expected, filter);
+  }
+});
+
+eachVersion(
+  '[MQTT3-3.3.1-9] [MQTT5-3.3.1-12] an established subscription gets the message with RETAIN cleared',
+  (version) => {
+    const world = new World();
+    const peer = world.connect('a', { version });
+    peer.subscribe(['t']);
+    world.connect('p', { version }).publish('t', 'x', { qos: 1, retain: true });
+    assert.equal(peer.messages()[0]?.retain, false);
+  },
+);
+
+test('[MQTT5-3.3.1-13] with Retain As Published the flag is passed on', () => {
+  const world = new World();
+  const peer = world.connect('a');
+  peer.subscribe([{ filter: 't', qos: 1, retainAsPublished: true }]);
+  const publisher = world.connect('p');
+  for (const qos of [0, 1]) {
+    publisher.publish('t', 'x', { qos, retain: true });
+    publisher.publish('t', 'y', { qos, retain: false });
+    assert.deepEqual(
+      peer.messages().map((message) => message.retain),
+      [true, false],
+    );
+  }
+});
+
+test('Retain As Published holds for messages that waited, too', () => {
+  const world = new World();
+  const properties = { sessionExpiryInterval: 60 };
+  const first = world.connect('a', { properties });
+  first.subscribe([{ filter: 't', qos: 1, retainAsPublished: true }]);
+  first.lose();
+  world.connect('p').publish('t', 'x', { qos: 1, retain: true });
+  const second = world.connect('a', { clean: false, properties });
+  assert.equal(second.messages()[0]?.retain, true);
+});
+
+eachVersion(
+  '[MQTT3-3.3.1-10] [MQTT3-3.3.1-11] [MQTT5-3.3.1-6] [MQTT5-3.3.1-7] an empty retained message is delivered, removes the stored one and is not stored',
+  (version) => {
+    const world = new World();
+    const publisher = world.connect('p', { version });
+    publisher.publish('t', 'x', { retain: true });
+    const peer = world.connect('a', { version });
+    peer.subscribe(['t']);
+    assert.deepEqual(peer.payloads(), ['x']);
+    publisher.publish('t', '', { retain: true });
+    const [cleared] = peer.messages();
+    assert.equal(cleared?.payload, '');
+    assert.equal(cleared.retain, false);
+    const late = world.connect('b', { version });
+    late.subscribe(['#']);
+    late.expectNothing();
+  },
+);
+
+eachVersion(
+  '[MQTT3-3.3.1-12] [MQTT5-3.3.1-8] a message without RETAIN leaves the stored one as it is',
+  (version) => {
+    const world = new World();
+    const publisher = world.connect('p', { version });
+    publisher.publish('t', 'kept', { retain: true });
+    publisher.publish('t', 'passing');
+    publisher.publish('t', '');
+    publisher.publish('u', 'passing');
+    const late = world.connect('a', { version });
+    late.subscribe(['#']);
+    assert.deepEqual(late.payloads(), ['kept']);
+  },
+);
+
+test('[MQTT5-3.3.1-9] [MQTT5-3.8.4-4] with Retain Handling 0 every subscribe sends the retained messages', () => {
+  const world = new World();
+  world.connect('p').publish('t', 'x', { retain: true });
+  const peer = world.connect('a');
+  for (let i = 0; i < 3; i += 1) {
+    peer.subscribe([{ filter: 't', retainHandling: 0 }]);
+    assert.deepEqual(peer.payloads(), ['x']);
+  }
+});
+
+test('[MQTT5-3.3.1-10] with Retain Handling 1 only a new subscription is sent the retained messages', () => {
+  const world = new World();
+  world.connect('p').publish('t', 'x', { retain: true });
+  const peer = world.connect('a');
+  peer.subscribe([{ filter: 't', retainHandling: 1 }]);
+  assert.deepEqual(peer.payloads(), ['x']);
+  peer.subscribe([{ filter: 't', qos: 1, retainHandling: 1 }]);
+  peer.expectNothing();
+  peer.unsubscribe('t');
+  peer.subscribe([{ filter: 't', retainHandling: 1 }]);
+  assert.deepEqual(peer.payloads(), ['x']);
+});
+
+test('[MQTT5-3.3.1-11] with Retain Handling 2 no retained message is sent at the subscribe', () => {
+  const world = new World();
+  const publisher = world.connect('p');
+  publisher.publish('t', 'x', { retain: true });
+  const peer = world.connect('a');
+  peer.subscribe([{ filter: 't', retainHandling: 2 }]);
+  peer.expectNothing();
+  publisher.publish('t', 'y');
+  assert.deepEqual(peer.payloads(), ['y']);
+});
+
+test('Retain Handling 3 ends the connection', () => {
+  const peer = new World().connect('a');
+  peer.send(wire.subscribe(5, 1, [{ filter: 't', retainHandling: 3 }]));
+  peer.expectEnded();
+});
+
+test('No Local does not keep the retained messages of the same client away', () => {
+  const world = new World();
+  const peer = world.connect('a');
+  peer.publish('t', 'x', { retain: true });
+  peer.subscribe([{ filter: 't', noLocal: true }]);
+  assert.ok(peer.payloads().length <= 1, 'sent or left out, but once');
+});
+
+test('a retained message comes with the identifier of the subscription that asked for it', () => {
+  const world = new World();
+  world.connect('p').publish('t', 'x', { retain: true });
+  const peer = world.connect('a');
+  peer.subscribe(['t'], { subscriptionIdentifier: 7 });
+  assert.deepEqual(peer.messages()[0]?.properties.subscriptionIdentifier, [7]);
+});
+
+eachVersion('a message that was only delivered is not retained by its delivery', (version) => {
+  const world = new World();
+  const peer = world.connect('a', { version });
+  peer.subscribe(['#']);
+  world.connect('p', { version }).publish('t', 'x', { qos: 2 });
+  peer.messages();
+  const late = world.connect('b', { version });
+  late.subscribe(['#']);
+  late.expectNothing();
+});
+
+test('the bounds of the retained store hold, and a full store still replaces and removes', () => {
+  const world = new World({ retainedMessagesMax: 2 });
+  const publisher = world.connect('p');
+  for (const topic of ['a', 'b', 'c']) publisher.publish(topic, topic, { retain: true });
+  publisher.publish('a', 'a2', { retain: true });
+  const late = world.connect('x');
+  late.subscribe(['+']);
+  assert.deepEqual(late.payloads().sort(), ['a2', 'b']);
+  publisher.publish('b', '', { retain: true });
+  publisher.publish('c', 'c', { retain: true });
+  const later = world.connect('y');
+  later.subscribe(['+']);
+  assert.deepEqual(later.payloads().sort(), ['a2', 'c']);
+});
+
+test('the retained store is bounded in bytes', () => {
+  const world = new World({ retainedBytesMax: 1000 });
+  const publisher = world.connect('p');
+  publisher.publish('a', 'x'.repeat(600), { retain: true });
+  publisher.publish('b', 'x'.repeat(600), { retain: true });
+  const late = world.connect('x');
+  late.subscribe(['+']);
+  assert.deepEqual(
+    late.messages().map((message) => message.topic),
+    ['a'],
+  );
+});

@@ -1,0 +1,233 @@
+// Sessions: Clean Start, Session Present, expiry and what is kept while a client is away (MQTT 5.0
+// 3.1.2.4, 3.1.2.11.2, 3.14.2.2.2, 4.1; MQTT 3.1.1 3.1.2.4, 4.1), and DISCONNECT.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eachVersion, type Peer, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+const SECOND = 1000;
+const NEVER = 0xffff_ffff;
+
+/** A client whose session outlives its connection, in the way of its version. */
+function persistent(world: World, clientId: string, version: wire.Version, clean = false): Peer {
+  const properties = version === 5 ? { sessionExpiryInterval: 3600 } : {};
+  return world.connect(clientId, { version, clean, properties });
+}
+
+eachVersion(
+  '[MQTT3-3.1.2-4] [MQTT3-3.1.2-5] [MQTT3-3.1.3-2] [MQTT3-3.2.2-2] [MQTT3-3.2.2-3] [MQTT3-4.1.0-1] [MQTT5-3.1.2-5] [MQTT5-3.1.2-6] [MQTT5-3.1.2-23] [MQTT5-3.1.3-2] [MQTT5-3.2.2-3] a session is resumed with its subscriptions and the messages that came meanwhile',
+  (version) => {
+    const world = new World();
+    const first = persistent(world, 'a', version);
+    assert.equal(first.connack.sessionPresent, false);
+    first.subscribe(['t', 'u/#']);
+    first.lose();
+    const publisher = world.connect('p');
+    publisher.publish('t', '1', { qos: 1 });
+    publisher.publish('u/v', '2', { qos: 2 });
+    const second = persistent(world, 'a', version);
+    assert.equal(second.connack.sessionPresent, true);
+    assert.deepEqual(second.payloads(), ['1', '2']);
+    publisher.publish('t', '3', { qos: 1 });
+    assert.deepEqual(second.payloads(), ['3']);
+    const other = persistent(world, 'b', version);
+    assert.equal(other.connack.sessionPresent, false);
+    other.expectNothing();
+  },
+);
+
+eachVersion(
+  '[MQTT3-3.1.2-6] [MQTT3-3.1.4-3] [MQTT3-3.2.2-1] [MQTT5-3.1.2-4] [MQTT5-3.1.4-4] [MQTT5-3.2.2-2] a clean start drops the former session',
+  (version) => {
+    const world = new World();
+    const first = persistent(world, 'a', version);
+    first.subscribe(['t']);
+    first.lose();
+    const publisher = world.connect('p');
+    publisher.publish('t', '1', { qos: 1 });
+    const second = persistent(world, 'a', version, true);
+    assert.equal(second.connack.sessionPresent, false);
+    publisher.publish('t', '2', { qos: 1 });
+    second.expectNothing();
+  },
+);
+
+eachVersion('a session that is not persistent ends with its connection', (version) => {
+  const world = new World();
+  const first = world.connect('a', { version, clean: true });
+  first.subscribe(['t']);
+  first.lose();
+  world.connect('p').publish('t', '1', { qos: 1 });
+  const second = persistent(world, 'a', version);
+  assert.equal(second.connack.sessionPresent, false);
+  second.expectNothing();
+});
+
+eachVersion(
+  '[MQTT3-4.1.0-2] [MQTT5-4.1.0-1] a session is kept while its connection is open, however long',
+  (version) => {
+    const world = new World();
+    const properties: wire.Properties = version === 5 ? { sessionExpiryInterval: 1 } : {};
+    const peer = world.connect('a', { version, properties });
+    peer.subscribe(['t']);
+    world.advance(100_000 * SECOND);
+    world.connect('p').publish('t', 'x', { qos: 1 });
+    assert.deepEqual(peer.payloads(), ['x']);
+  },
+);
+
+eachVersion('a takeover hands the session to the newer connection', (version) => {
+  const world = new World();
+  const first = persistent(world, 'a', version);
+  first.subscribe(['t']);
+  const second = persistent(world, 'a', version);
+  assert.equal(second.connack.sessionPresent, true);
+  world.connect('p').publish('t', 'x', { qos: 1 });
+  assert.deepEqual(second.payloads(), ['x']);
+});
+
+eachVersion('a session goes from one version of the protocol to the other', (version) => {
+  const world = new World();
+  const first = persistent(world, 'a', version);
+  first.subscribe(['t']);
+  first.lose();
+  const publisher = world.connect('p');
+  publisher.publish('t', 'x', { qos: 1, properties: { contentType: 'text' } });
+  const second = persistent(world, 'a', version === 4 ? 5 : 4);
+  assert.equal(second.connack.sessionPresent, true);
+  assert.deepEqual(second.payloads(), ['x']);
+});
+
+test('[MQTT5-4.1.0-2] a session is gone once its expiry interval has passed after the close', () => {
+  const world = new World();
+  const properties = { sessionExpiryInterval: 60 };
+  const connect = () => world.connect('a', { clean: false, properties });
+  const first = connect();
+  world.advance(1000 * SECOND);
+  first.lose();
+  world.advance(59 * SECOND);
+  const second = connect();
+  assert.equal(second.connack.sessionPresent, true);
+  second.lose();
+  world.advance(61 * SECOND);
+  assert.equal(connect().connack.sessionPresent, false);
+});
+
+test('a session without an expiry interval ends with its connection, clean start or not', () => {
+  const world = new World();
+  world.connect('a', { clean: false }).lose();
+  assert.equal(world.connect('a', { clean: false }).connack.sessionPresent, false);
+});
+
+test('a session with the largest expiry interval never ends', () => {
+  const world = new World();
+  const properties = { sessionExpiryInterval: NEVER };
+  world.connect('a', { properties }).lose();
+  world.advance(10 * 365 * 86_400 * SECOND);
+  assert.equal(world.connect('a', { clean: false, properties }).connack.sessionPresent, true);
+});
+
+test('a session of 3.1.1 with CleanSession 0 does not expire by itself', () => {
+  const world = new World();
+  world.connect('a', { version: 4, clean: false }).lose();
+  world.advance(365 * 86_400 * SECOND);
+  assert.equal(world.connect('a', { version: 4, clean: false }).connack.sessionPresent, true);
+});
+
+test('DISCONNECT changes the session expiry interval', () => {
+  const world = new World();
+  const connect = () =>
+    world.connect('a', { clean: false, properties: { sessionExpiryInterval: 60 } });
+  connect().leave(0x00, { sessionExpiryInterval: 10 });
+  world.advance(11 * SECOND);
+  const second = connect();
+  assert.equal(second.connack.sessionPresent, false);
+  second.leave(0x00, { sessionExpiryInterval: 600 });
+  world.advance(500 * SECOND);
+  const third = connect();
+  assert.equal(third.connack.sessionPresent, true);
+  third.leave(0x00, { sessionExpiryInterval: 0 });
+  assert.equal(connect().connack.sessionPresent, false);
+});
+
+test('DISCONNECT cannot give an expiry interval to a session that began with none', () => {
+  const peer = new World().connect('a');
+  peer.send(wire.disconnect(0x00, { sessionExpiryInterval: 10 }));
+  peer.expectEnded(0x82);
+});
+
+test('a session expiry interval above the maximum is cut, and CONNACK tells it', () => {
+  const world = new World({ sessionExpirySecondsMax: 100 });
+  const connect = (sessionExpiryInterval: number) =>
+    world.connect('a', { clean: false, properties: { sessionExpiryInterval } });
+  const long = connect(NEVER);
+  assert.equal(long.connack.properties.sessionExpiryInterval, 100);
+  long.lose();
+  world.advance(101 * SECOND);
+  const short = connect(50);
+  assert.equal(short.connack.sessionPresent, false);
+  assert.equal(short.connack.properties.sessionExpiryInterval, undefined);
+});
+
+eachVersion(
+  '[MQTT3-3.1.2-7] retained messages outlive the session that published them',
+  (version) => {
+    const world = new World();
+    const publisher = world.connect('p', { version });
+    publisher.publish('t', 'kept', { retain: true });
+    publisher.leave();
+    world.connect('p', { version }).leave();
+    const late = world.connect('a', { version });
+    late.subscribe(['t']);
+    assert.deepEqual(late.payloads(), ['kept']);
+  },
+);
+
+eachVersion(
+  '[MQTT3-3.14.4-1] [MQTT3-3.14.4-2] [MQTT5-3.14.4-1] [MQTT5-3.14.4-2] after DISCONNECT nothing of the client is processed and the connection is closed',
+  (version) => {
+    const world = new World();
+    const watcher = world.connect('w');
+    watcher.subscribe(['#']);
+    const peer = world.connect('a', { version });
+    peer.send(Buffer.concat([wire.disconnect(), wire.publish(version, { topic: 't' })]));
+    assert.ok(peer.closed);
+    assert.equal(peer.inbox.length, 0, 'DISCONNECT is not answered');
+    watcher.expectNothing();
+  },
+);
+
+eachVersion(
+  '[MQTT3-3.14.1-1] [MQTT5-3.14.1-1] DISCONNECT with reserved bits set ends the connection as malformed',
+  (version) => {
+    const world = new World();
+    const watcher = world.connect('w');
+    watcher.subscribe(['w']);
+    const peer = world.connect('a', { version, will: { topic: 'w', payload: 'will' } });
+    peer.send(wire.packet(0xe1));
+    peer.expectEnded(0x81);
+    assert.deepEqual(watcher.payloads(), ['will'], 'it was no DISCONNECT');
+  },
+);
+
+test('[MQTT5-3.14.2-1] [MQTT5-3.14.2-2] the DISCONNECT of the broker has a listed reason and no session expiry interval', () => {
+  const world = new World();
+  const properties = { sessionExpiryInterval: 60 };
+  const peer = world.connect('a', { properties });
+  world.connect('a', { properties });
+  const last = peer.expect('disconnect');
+  assert.equal(last.reason, 0x8e);
+  assert.equal('sessionExpiryInterval' in last.properties, false);
+});
+
+eachVersion('sessions leave nothing behind when clients come and go', (version) => {
+  const world = new World({ sysIntervalSeconds: 0 });
+  for (let i = 0; i < 50; i += 1) {
+    const peer = world.connect(`c${i}`, { version });
+    peer.subscribe([`t/${i}/#`]);
+    peer.lose();
+  }
+  world.advance(3600 * SECOND);
+  assert.equal(world.broker.nextDeadline(), Number.POSITIVE_INFINITY);
+});

@@ -1,0 +1,220 @@
+// Shared subscriptions (MQTT 5.0 4.8.2), which clients of 3.1.1 may use as well.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eachVersion, type Peer, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+const PERSISTENT = { sessionExpiryInterval: 3600 };
+
+function members(world: World, count: number, qos = 1): Peer[] {
+  return Array.from({ length: count }, (_, i) => {
+    const peer = world.connect(`m${i}`, { clean: false, properties: PERSISTENT });
+    peer.subscribe([{ filter: '$share/g/t', qos }]);
+    return peer;
+  });
+}
+
+function publishMany(world: World, count: number, qos = 1): string[] {
+  const pub = world.connect('pub');
+  const sent = Array.from({ length: count }, (_, i) => `${i}`);
+  for (const payload of sent) pub.publish('t', payload, { qos });
+  pub.leave();
+  return sent;
+}
+
+const byNumber = (a: string, b: string): number => Number(a) - Number(b);
+
+eachVersion('each message goes to one member of a group, and the load is even', (version) => {
+  const world = new World();
+  const peers = [1, 2, 3].map((i) => {
+    const peer = world.connect(`m${i}`, { version });
+    peer.subscribe(['$share/g/t']);
+    return peer;
+  });
+  const plain = world.connect('plain', { version });
+  plain.subscribe(['t']);
+  const sent = publishMany(world, 30);
+  const got = peers.map((peer) => peer.payloads());
+  assert.deepEqual(got.flat().sort(byNumber), sent);
+  for (const share of got) assert.equal(share.length, 10);
+  assert.deepEqual(plain.payloads(), sent);
+});
+
+test('groups of different names get their own copies', () => {
+  const world = new World();
+  const one = world.connect('a');
+  one.subscribe(['$share/g/t']);
+  const two = world.connect('b');
+  two.subscribe(['$share/h/t', '$share/g/+']);
+  publishMany(world, 1);
+  assert.equal(one.payloads().length + two.payloads().length, 3);
+});
+
+eachVersion(
+  '[MQTT5-4.8.2-1] [MQTT5-4.8.2-2] shared filters of the wrong form are refused',
+  (version) => {
+    const peer = new World().connect('a', { version });
+    for (const filter of [
+      '$share/g',
+      '$share/g/',
+      '$share//t',
+      '$share/g+/t',
+      '$share/#/t',
+      '$share/+/t',
+      '$share/g/t/#/x',
+      '$share/',
+    ]) {
+      peer.send(wire.subscribe(version, 1, [filter]));
+      if (peer.closed) return peer.expectEnded();
+      const [reason = 0] = peer.expect('suback').reasons;
+      assert.ok(reason >= 0x80, filter);
+    }
+    assert.deepEqual(peer.subscribe(['$share/g/#', '$share/g//t']).reasons, [2, 2]);
+  },
+);
+
+test('[MQTT5-3.8.3-4] No Local on a shared subscription is a protocol error', () => {
+  const peer = new World().connect('a');
+  peer.send(wire.subscribe(5, 1, [{ filter: '$share/g/t', qos: 1, noLocal: true }]));
+  peer.expectEnded(0x82);
+});
+
+test('[MQTT5-4.8.2-3] each member gets messages at the QoS that it was granted', () => {
+  const world = new World();
+  const peers = [0, 1, 2].map((qos) => {
+    const peer = world.connect(`m${qos}`);
+    assert.deepEqual(peer.subscribe([{ filter: '$share/g/t', qos }]).reasons, [qos]);
+    return peer;
+  });
+  publishMany(world, 9, 2);
+  for (const [qos, peer] of peers.entries()) {
+    const got = peer.messages();
+    assert.equal(got.length, 3);
+    assert.ok(got.every((message) => message.qos === qos));
+  }
+});
+
+test('retained messages are not sent at a shared subscribe', () => {
+  const world = new World();
+  world.connect('p').publish('t', 'x', { retain: true });
+  const peer = world.connect('a');
+  peer.subscribe([{ filter: '$share/g/t', qos: 1, retainHandling: 0 }]);
+  peer.expectNothing();
+});
+
+test('a publisher may be its own member of a group', () => {
+  const peer = new World().connect('a');
+  peer.subscribe(['$share/g/t']);
+  peer.publish('t', 'x');
+  assert.deepEqual(peer.payloads(), ['x']);
+});
+
+test('a shared subscription and one of its own give a client both copies, with their identifiers', () => {
+  const world = new World();
+  const peer = world.connect('a');
+  peer.subscribe(['$share/g/t'], { subscriptionIdentifier: 1 });
+  peer.subscribe(['t'], { subscriptionIdentifier: 2 });
+  publishMany(world, 1);
+  const ids = peer.messages().map((message) => message.properties.subscriptionIdentifier);
+  assert.deepEqual(ids.toSorted(), [[1], [2]]);
+});
+
+test('members that are away get nothing while another one is there', () => {
+  const world = new World();
+  const [one, two] = members(world, 2) as [Peer, Peer];
+  one.lose();
+  const sent = publishMany(world, 6);
+  assert.deepEqual(two.payloads(), sent);
+});
+
+test('messages wait for a member where all are away', () => {
+  const world = new World();
+  for (const peer of members(world, 2)) peer.lose();
+  const sent = publishMany(world, 6);
+  const got = ['m0', 'm1'].flatMap((name) =>
+    world.connect(name, { clean: false, properties: PERSISTENT }).payloads(),
+  );
+  assert.deepEqual(got.toSorted(byNumber), sent);
+});
+
+test('QoS 1 messages that a member did not acknowledge are not lost when it goes away', () => {
+  const world = new World();
+  const [one, two] = members(world, 2) as [Peer, Peer];
+  const sent = publishMany(world, 8);
+  assert.equal(one.inbox.length, 4);
+  one.lose();
+  const got = new Set(two.payloads());
+  const back = world.connect('m0', { clean: false, properties: PERSISTENT });
+  for (const payload of back.payloads()) got.add(payload);
+  assert.deepEqual([...got].sort(byNumber), sent);
+});
+
+test('QoS 1 messages of a member whose session ended go to another member', () => {
+  const world = new World();
+  const [one, two] = members(world, 2) as [Peer, Peer];
+  const sent = publishMany(world, 8);
+  one.leave(0x00, { sessionExpiryInterval: 0 });
+  assert.deepEqual(two.payloads().sort(byNumber), sent);
+});
+
+test('QoS 1 messages that a member unsubscribed from still come to it or to another', () => {
+  const world = new World();
+  const [one, two] = members(world, 2) as [Peer, Peer];
+  const sent = publishMany(world, 4);
+  const waiting = one.messages().map((message) => message.payload);
+  one.unsubscribe('$share/g/t');
+  const more = publishMany(world, 4);
+  assert.deepEqual(
+    [...waiting, ...two.payloads()].sort(byNumber),
+    [...sent, ...more].sort(byNumber),
+  );
+  one.expectNothing();
+});
+
+test('[MQTT5-4.8.2-4] a QoS 2 delivery that began is finished with its own member', () => {
+  const world = new World();
+  const [one, two] = members(world, 2, 2) as [Peer, Peer];
+  publishMany(world, 2, 2);
+  const begun = one.expect('publish');
+  one.lose();
+  assert.equal(two.payloads().length, 1);
+  const back = world.connect('m0', { clean: false, properties: PERSISTENT });
+  const again = back.expect('publish');
+  assert.deepEqual([again.id, again.payload, again.dup], [begun.id, begun.payload, true]);
+  back.send(wire.ack('pubrec', again.id));
+  back.lose();
+  two.expectNothing();
+  const last = world.connect('m0', { clean: false, properties: PERSISTENT });
+  assert.equal(last.expect('pubrel').id, begun.id);
+});
+
+test('[MQTT5-4.8.2-5] a QoS 2 message whose member ended its session goes to nobody else', () => {
+  const world = new World();
+  const [one, two] = members(world, 2, 2) as [Peer, Peer];
+  publishMany(world, 2, 2);
+  one.expect('publish');
+  one.leave(0x00, { sessionExpiryInterval: 0 });
+  assert.equal(two.payloads().length, 1);
+  two.expectNothing();
+});
+
+test('[MQTT5-4.8.2-6] a message that a member refuses goes to nobody else', () => {
+  const world = new World();
+  const [one, two] = members(world, 2, 2) as [Peer, Peer];
+  publishMany(world, 2, 1);
+  one.send(wire.ack('puback', one.expect('publish').id, 0x80));
+  assert.equal(two.payloads().length, 1);
+  publishMany(world, 2, 2);
+  one.send(wire.ack('pubrec', one.expect('publish').id, 0x80));
+  assert.equal(two.payloads().length, 1);
+  one.leave(0x00, { sessionExpiryInterval: 0 });
+  two.expectNothing();
+});
+
+eachVersion('where shared subscriptions are not available, they are refused', (version) => {
+  const peer = new World({ sharedAvailable: false }).connect('a', { version });
+  if (version === 5) assert.equal(peer.connack.properties.sharedSubscriptionAvailable, 0);
+  peer.send(wire.subscribe(version, 1, ['$share/g/t']));
+  assert.deepEqual(peer.expect('suback').reasons, [version === 5 ? 0x9e : 0x80]);
+});

@@ -1,0 +1,139 @@
+// Maximum Packet Size in both directions, and Reason Strings and User Properties that give way to it
+// and to Request Problem Information (MQTT 5.0 3.1.2.11.4, 3.1.2.11.7, 3.2.2.3.6).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eachVersion, type Peer, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+eachVersion(
+  '[MQTT5-3.2.2-15] a packet above the maximum of the broker ends the connection as soon as its length is told',
+  (version) => {
+    const world = new World({ packetBytesMax: 1000 });
+    const peer = world.connect('a', { version });
+    if (version === 5) assert.equal(peer.connack.properties.maximumPacketSize, 1000);
+    const overhead = 3 + 3 + (version === 5 ? 1 : 0);
+    peer.send(wire.publish(version, { topic: 't', payload: 'x'.repeat(1000 - overhead) }));
+    peer.expectNothing();
+    peer.send(Buffer.concat([Buffer.from([0x30]), wire.varint(998)]));
+    peer.expectEnded(0x95);
+  },
+);
+
+eachVersion('a CONNECT above the maximum ends the connection before it has arrived', (version) => {
+  const peer = new World({ packetBytesMax: 1000 }).open(version);
+  peer.send(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]));
+  assert.ok(peer.closed);
+});
+
+test('[MQTT5-3.1.2-24] [MQTT5-3.1.2-25] a message too large for the client is dropped as if it were delivered', () => {
+  const world = new World();
+  const connect = () =>
+    world.connect('a', {
+      clean: false,
+      properties: { maximumPacketSize: 50, receiveMaximum: 1, sessionExpiryInterval: 60 },
+    });
+  const peer = connect();
+  peer.subscribe(['t']);
+  const publisher = world.connect('p');
+  for (const qos of [0, 1, 2]) {
+    publisher.publish('t', 'x'.repeat(60), { qos });
+    peer.expectNothing();
+    publisher.publish('t', 'fits', { qos });
+    assert.deepEqual(peer.payloads(), ['fits']);
+  }
+  peer.lose();
+  publisher.publish('t', 'x'.repeat(60), { qos: 1 });
+  publisher.publish('t', 'later', { qos: 1 });
+  const back = connect();
+  assert.deepEqual(back.payloads(), ['later']);
+});
+
+test('[MQTT5-3.1.2-24] a message of exactly the maximum size is delivered, one byte more is not', () => {
+  const message = wire.publish(5, { topic: 't', payload: 'x'.repeat(100) });
+  for (const [maximumPacketSize, expected] of [
+    [message.length, 1],
+    [message.length - 1, 0],
+  ] as const) {
+    const world = new World();
+    const peer = world.connect('a', { properties: { maximumPacketSize } });
+    peer.subscribe(['t']);
+    world.connect('p').publish('t', 'x'.repeat(100));
+    assert.equal(peer.messages().length, expected);
+  }
+});
+
+/** A broker whose every answer could carry a Reason String: all is denied. */
+function denyAll(): World {
+  return new World(
+    {},
+    {
+      authorizer: {
+        permissive: false,
+        authenticate: (_: unknown, done: (decision: { reasonCode: number }) => void) =>
+          done({ reasonCode: 0 }),
+        mayPublish: () => false,
+        maySubscribe: () => false,
+        mayReceive: () => true,
+      },
+    },
+  );
+}
+
+/** Makes the broker send each kind of answer, the failing ones where there are such. */
+function provokeAnswers(peer: Peer): wire.Packet[] {
+  peer.send(wire.subscribe(5, 1, ['t', 'a/#/b']));
+  peer.send(wire.unsubscribe(5, 2, ['t']));
+  peer.send(wire.publish(5, { topic: 't', qos: 1, id: 3 }));
+  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 4 }));
+  peer.send(wire.ack('pubrel', 5));
+  peer.send(wire.ack('pubrec', 6));
+  return peer.inbox.splice(0);
+}
+
+test('[MQTT5-3.1.2-29] with request problem information 0 only CONNACK and DISCONNECT may carry a reason string or user properties', () => {
+  const peer = denyAll().connect('a', { properties: { requestProblemInformation: 0 } });
+  const answers = provokeAnswers(peer);
+  assert.deepEqual(
+    answers.map((packet) => packet.type).filter((type) => type !== 'pubrel'),
+    ['suback', 'unsuback', 'puback', 'pubrec', 'pubcomp'],
+  );
+  for (const { type, properties } of answers) {
+    assert.equal('reasonString' in properties, false, type);
+    assert.equal('userProperty' in properties, false, type);
+  }
+});
+
+test('[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3] [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1] [MQTT5-3.11.2-2] answers give up their reason string rather than exceed the maximum of the client', () => {
+  for (let maximumPacketSize = 9; maximumPacketSize < 120; maximumPacketSize += 1) {
+    const peer = denyAll().connect('a', {
+      properties: { maximumPacketSize: Math.max(maximumPacketSize, 40) },
+    });
+    for (const { type, bytes } of provokeAnswers(peer)) {
+      assert.ok(bytes.length <= Math.max(maximumPacketSize, 40), type);
+    }
+  }
+  assert.ok(provokeAnswers(denyAll().connect('b')).length >= 5);
+});
+
+test('[MQTT5-3.14.2-3] [MQTT5-3.14.2-4] DISCONNECT gives up its reason string rather than exceed the maximum of the client', () => {
+  for (const maximumPacketSize of [10, 30]) {
+    const peer = new World().open();
+    peer.connect({ clientId: 'a', properties: { maximumPacketSize } });
+    if (peer.connack.reason === 0 && !peer.closed) {
+      peer.send(wire.connect({ clientId: 'a' }));
+      assert.ok(peer.expect('disconnect').bytes.length <= maximumPacketSize);
+    }
+    assert.ok(peer.closed);
+  }
+});
+
+test('[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] a CONNACK that refuses gives up its reason string rather than exceed the maximum of the client', () => {
+  const peer = new World().open();
+  peer.connect({
+    clientId: 'a',
+    properties: { maximumPacketSize: 12, authenticationMethod: 'x' },
+  });
+  assert.ok(peer.connack.bytes.length <= 12);
+  peer.expectRefused(0x8c);
+});

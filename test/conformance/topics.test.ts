@@ -1,0 +1,136 @@
+// Topic Names and Topic Filters: levels, wildcards, $ topics and what is left untouched (chapter 4.7
+// of both texts).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { eachVersion, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+/** Filter, topics that match, topics that don't. */
+const CASES: [string, string[], string[]][] = [
+  [
+    'sport/tennis/player1/#',
+    ['sport/tennis/player1', 'sport/tennis/player1/a/b'],
+    ['sport/tennis'],
+  ],
+  ['sport/#', ['sport', 'sport/', 'sport/a/b/c'], ['sports', '/sport']],
+  ['#', ['a', '/', '/a', 'a/b', 'a//b', ' '], ['$SYS', '$SYS/a', '$x']],
+  ['sport/tennis/+', ['sport/tennis/a', 'sport/tennis/'], ['sport/tennis', 'sport/tennis/a/b']],
+  ['sport/+', ['sport/'], ['sport']],
+  ['+', ['finance', 'a b'], ['/finance', 'a/b', '$x', '/']],
+  ['+/+', ['/finance', 'a/', '/'], ['finance', '$x/y']],
+  ['/+', ['/finance', '/'], ['finance', '//']],
+  ['+/tennis/#', ['a/tennis', '/tennis/x'], ['tennis', '$a/tennis']],
+  ['a/+/c', ['a/b/c', 'a//c'], ['a/c', 'a/b/d', 'a/b/c/d']],
+  ['a//b', ['a//b'], ['a/b', 'a///b']],
+  ['+/+/#', ['a/b', 'a/b/c', '//'], ['a']],
+  ['a', ['a'], ['A', 'a/', '/a', 'a ', ' a', 'ä']],
+];
+
+eachVersion(
+  '[MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT3-4.7.2-1] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT5-4.7.2-1] wildcards match whole levels, # also its parent, and neither a leading $',
+  (version) => {
+    for (const [filter, matching, others] of CASES) {
+      const world = new World({ sysIntervalSeconds: 0 });
+      const peer = world.connect('a', { version });
+      peer.subscribe([filter]);
+      const publisher = world.connect('p', { version });
+      for (const topic of [...matching, ...others]) {
+        if (!topic.startsWith('$')) publisher.publish(topic, topic);
+      }
+      assert.deepEqual(peer.payloads(), matching, filter);
+    }
+  },
+);
+
+test('[MQTT3-4.7.2-1] [MQTT5-4.7.2-1] $ topics of the broker come only to filters that begin with $', () => {
+  const world = new World({ sysIntervalSeconds: 10 });
+  const wild = world.connect('a');
+  wild.subscribe(['#', '+/broker/#', '+/+/+']);
+  const sys = world.connect('b');
+  sys.subscribe(['$SYS/#']);
+  world.advance(30_000);
+  assert.deepEqual(wild.payloads(), []);
+  assert.ok(sys.messages().length > 0);
+});
+
+eachVersion('a client cannot publish to a $ topic', (version) => {
+  const world = new World({ sysIntervalSeconds: 0 });
+  const peer = world.connect('a', { version });
+  peer.subscribe(['$SYS/#', '$x']);
+  peer.inbox.length = 0;
+  const publisher = world.connect('p', { version });
+  for (const topic of ['$SYS/broker/version', '$x']) {
+    if (!publisher.closed)
+      publisher.send(wire.publish(version, { topic, payload: 'fake', qos: 1 }));
+  }
+  const puback = publisher.inbox.shift();
+  if (version === 5 && puback?.type === 'puback') assert.ok(puback.reason >= 0x80);
+  peer.expectNothing();
+});
+
+eachVersion(
+  '[MQTT3-4.7.3-4] [MQTT5-4.7.3-4] [MQTT3-1.5.3-3] [MQTT5-1.5.4-3] names are compared as they are: no case, space, Unicode form, slash or BOM is touched',
+  (version) => {
+    const world = new World();
+    const names = [
+      'é',
+      'e\u0301',
+      '\ufeffa',
+      'a',
+      'A',
+      'a ',
+      '/a',
+      'a/',
+      '\u{1f980}',
+      '\u0001',
+      '..',
+    ];
+    const peers = names.map((name, i) => {
+      const peer = world.connect(`c${i}`, { version });
+      peer.subscribe([name]);
+      return peer;
+    });
+    const publisher = world.connect('p', { version });
+    for (const name of names) publisher.publish(name, name);
+    for (const [i, peer] of peers.entries()) {
+      const got = peer.messages();
+      assert.deepEqual(
+        got.map((message) => message.topic),
+        [names[i]],
+      );
+      assert.equal(got[0]?.payload, names[i]);
+    }
+  },
+);
+
+eachVersion('[MQTT3-1.5.3-3] [MQTT5-1.5.4-3] a BOM is part of a client identifier', (version) => {
+  const world = new World();
+  const one = world.connect('a', { version });
+  world.connect('\ufeffa', { version });
+  one.expectNothing();
+});
+
+eachVersion('[MQTT3-4.7.3-3] [MQTT5-4.7.3-3] a topic of 65,535 bytes comes through', (version) => {
+  const world = new World();
+  const topic = 'x'.repeat(65_535);
+  const peer = world.connect('a', { version });
+  peer.subscribe([topic]);
+  world.connect('p', { version }).publish(topic, 'y', { qos: 1 });
+  assert.equal(peer.messages()[0]?.topic.length, 65_535);
+});
+
+eachVersion('topics beyond the bounds of length or levels are refused', (version) => {
+  const world = new World({ topicBytesMax: 20, topicLevelsMax: 3 });
+  for (const topic of ['x'.repeat(21), 'a/b/c/d']) {
+    const peer = world.connect('a', { version });
+    const [reason = 0] = peer.subscribe([topic]).reasons;
+    assert.ok(reason >= 0x80);
+    peer.send(wire.publish(version, { topic, qos: 1 }));
+    const [answer] = peer.inbox;
+    const refused = peer.closed || (answer?.type === 'puback' && answer.reason >= 0x80);
+    assert.ok(refused || version === 4);
+  }
+  const fine = world.connect('b', { version });
+  assert.deepEqual(fine.subscribe(['x'.repeat(20), 'a/b/c', 'a/b/#']).reasons, [2, 2, 2]);
+});
