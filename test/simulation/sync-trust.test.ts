@@ -202,7 +202,7 @@ test('a peer whose sync port stays silent is told of once, and let in when it an
   network.mesh();
   network.run(20_000);
   assert.equal(said.length, 1);
-  assert.equal(said[0]?.fields?.['peer'], 'a');
+  assert.equal(said[0]?.fields?.peer, 'a');
   assert.equal(b.statusOf('a').isWelcome, false);
   network.options.loss = 0;
   network.run(1100);

@@ -1,0 +1,137 @@
+// A peer that has the token but a broken or hostile program: whatever stands inside its authentic
+// datagrams, nothing throws, memory stays bounded, and clients see well-formed messages only.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isStrictUtf8 } from '../../src/mqtt/utf8.ts';
+import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/shared/envelope.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { writeDataHeader, writeSequence, writeWelcome } from '../../src/sync/body-codec.ts';
+import { PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
+import { SyncNode } from '../../src/sync/sync-node.ts';
+import { publishPacket, seededRandom, syncKeys } from '../support/sync-fixtures.ts';
+
+const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 20_000);
+const keys = await syncKeys('token');
+const PIECE_START = ENVELOPE_HEADER_BYTES + 16;
+
+class HostilePeer {
+  readonly #sealer = new Sealer(keys, 2n, false);
+  readonly #buffer = Buffer.alloc(8192);
+  sequence = 1;
+  number = 1;
+
+  data(piece: Buffer, firstStart = 0): Buffer {
+    writeDataHeader(this.#buffer, ENVELOPE_HEADER_BYTES, firstStart & 0xffff, this.number);
+    writeSequence(this.#buffer, ENVELOPE_HEADER_BYTES, this.sequence);
+    piece.copy(this.#buffer, PIECE_START);
+    return this.#seal(PIECE_START + piece.length);
+  }
+
+  welcome(): Buffer {
+    const start = { sequence: 1, number: 1 };
+    return this.#seal(writeWelcome(this.#buffer, ENVELOPE_HEADER_BYTES, Buffer.alloc(8, 9), start));
+  }
+
+  raw(body: Buffer): Buffer {
+    body.copy(this.#buffer, ENVELOPE_HEADER_BYTES);
+    return this.#seal(ENVELOPE_HEADER_BYTES + body.length);
+  }
+
+  #seal(end: number): Buffer {
+    return Buffer.from(this.#sealer.seal(this.#buffer.subarray(0, end + ENVELOPE_TAG_BYTES), end));
+  }
+}
+
+function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number } {
+  let delivered = 0;
+  const node = new SyncNode({
+    bootId: 1n,
+    keys,
+    encrypt: false,
+    topics: ['#'],
+    queueLength: 10,
+    queuePolicy: 0,
+    log: silentLogger,
+    outbox: { send: () => true, isReady: () => true },
+    randomNonce: () => Buffer.alloc(8, 9),
+    deliver: (view) => {
+      delivered += 1;
+      const { buffer, topicStart, topicEnd } = view;
+      const topic = buffer.toString('utf8', topicStart, topicEnd);
+      assert.ok(topic.length > 0 && !/^\$|[+#\0]/.test(topic), JSON.stringify(topic));
+      assert.ok(isStrictUtf8(buffer, topicStart, topicEnd));
+      assert.ok(view.end - view.start <= PUBLISH_BYTES_MAX);
+      assert.ok(view.start < view.topicStart && view.payloadStart <= view.end);
+      assert.ok(view.end <= buffer.length);
+    },
+  });
+  node.setPeers([{ name: 'x', bootId: 2n, endpoint: { address: '10.0.0.2', port: 1 } }], 0);
+  const peer = new HostilePeer();
+  node.receive(peer.welcome(), 0);
+  return { node, peer, delivered: () => delivered };
+}
+
+const BAD_PACKETS: Readonly<Record<string, Buffer>> = {
+  'a topic with a wildcard': publishPacket({ topic: 'a' }, 5).fill('+', 4, 5),
+  'a $ topic': publishPacket({ topic: '$x' }, 5),
+  'an empty topic': Buffer.from([0x30, 3, 0, 0, 0]),
+  'a topic that is not UTF-8': Buffer.from([0x30, 4, 0, 1, 0xff, 0]),
+  'U+0000 in the topic': Buffer.from([0x30, 4, 0, 1, 0, 0]),
+  'QoS 3': Buffer.from([0x36, 6, 0, 1, 0x61, 0, 1, 0]),
+  'a topic alias': publishPacket({ topic: 'a', properties: { topicAlias: 1 } }, 5),
+  'a subscription identifier': publishPacket(
+    { topic: 'a', properties: { subscriptionIdentifier: 1 } },
+    5,
+  ),
+  'a response topic with a wildcard': Buffer.from([0x30, 8, 0, 1, 0x61, 4, 8, 0, 1, 0x23]),
+  'properties longer than the packet': Buffer.from([0x30, 4, 0, 1, 0x61, 9]),
+  'a topic longer than the packet': Buffer.from([0x30, 4, 0, 9, 0x61, 0]),
+};
+
+for (const [name, packet] of Object.entries(BAD_PACKETS)) {
+  test(`a packet with ${name} is counted, and its neighbours are delivered`, () => {
+    const { node, peer, delivered } = victim();
+    const good = publishPacket({ topic: 'good', payload: 'x' });
+    node.receive(peer.data(Buffer.concat([good, packet, good])), 1);
+    assert.equal(delivered(), 2);
+    const [status] = [...node.peers()];
+    assert.equal(status?.counters.malformed, 1);
+  });
+}
+
+test('a packet of 4096 bytes is not accepted from a peer', () => {
+  const { node, peer, delivered } = victim();
+  const packet = publishPacket({ topic: 't', payload: Buffer.alloc(4096 - 7) });
+  assert.equal(packet.length, 4096);
+  node.receive(peer.data(packet.subarray(0, 3000)), 1);
+  peer.sequence += 1;
+  peer.number += 1;
+  node.receive(peer.data(packet.subarray(3000), 1096), 1);
+  assert.equal(delivered(), 0);
+});
+
+test(`${ROUNDS} authentic datagrams with hostile bodies break nothing`, () => {
+  const random = seededRandom(7);
+  const { node, peer, delivered } = victim();
+  const good = [10, 300, 1200, 3900].map((size) =>
+    publishPacket({ topic: 'good', payload: Buffer.alloc(size, 1) }),
+  );
+  for (let i = 0; i < ROUNDS; i++) {
+    const stream = Buffer.concat(good.filter(() => random() < 0.6));
+    const from = Math.floor(random() * stream.length);
+    const piece = Buffer.from(stream.subarray(random() < 0.5 ? 0 : from, from + 1344));
+    const flips = random() < 0.5 ? 0 : Math.floor(random() * 5);
+    for (let f = 0; f < flips && piece.length > 0; f++) {
+      piece[Math.floor(random() * Math.min(piece.length, 40))] = Math.floor(random() * 256);
+    }
+    if (random() < 0.05) node.receive(peer.raw(piece.subarray(0, Math.floor(random() * 30))), i);
+    const start = random() < 0.5 ? 0 : Math.floor(random() * (piece.length + 2));
+    node.receive(peer.data(piece, start), i);
+    peer.sequence += random() < 0.8 ? 1 : Math.floor(random() * 100) - 20;
+    peer.number += Math.floor(random() * 4);
+    if (peer.sequence < 1) peer.sequence = 1;
+    node.advance(i);
+  }
+  assert.ok(delivered() > 0);
+});
