@@ -11,6 +11,8 @@ export interface Deadline {
 export class DeadlineQueue {
   readonly #heap: Deadline[] = [];
   #cancelled = 0;
+  /** Called when something is due earlier than all before it. */
+  onEarlier: ((at: number) => void) | undefined;
 
   /** When the next thing is due; Infinity when nothing is. */
   get next(): number {
@@ -66,6 +68,7 @@ export class DeadlineQueue {
       index = parent;
     }
     heap[index] = deadline;
+    if (index === 0) this.onEarlier?.(deadline.at);
   }
 
   #pop(): void {

@@ -96,7 +96,8 @@ export interface DeliveryRecord {
   readonly message: Message;
   readonly qos: 0 | 1 | 2;
   readonly retain: boolean;
-  readonly subscriptionIdentifiers: readonly number[];
+  /** Subscription Identifiers. */
+  readonly identifiers: readonly number[];
   /** 0 until it was sent. */
   readonly packetId: number;
   /** QoS 2: PUBREC came, so only PUBREL is still owed. */

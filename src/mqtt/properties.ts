@@ -206,6 +206,16 @@ export class PublishProperties {
   responseTopicEnd = 0;
   /** True if all that stands there may go to a subscriber as it is. */
   forwardable = true;
+
+  /** As for a packet without properties. */
+  reset(): void {
+    this.topicAlias = 0;
+    this.expirySeconds = -1;
+    this.payloadIsText = false;
+    this.responseTopicStart = 0;
+    this.responseTopicEnd = 0;
+    this.forwardable = true;
+  }
 }
 
 const ALIAS_ZERO: ProtocolFault = {
@@ -221,11 +231,7 @@ export function readPublishProperties(
   out: PublishProperties,
   place: 'publish' | 'will' = 'publish',
 ): ProtocolFault | undefined {
-  out.topicAlias = 0;
-  out.expirySeconds = -1;
-  out.payloadIsText = false;
-  out.responseTopicStart = out.responseTopicEnd = 0;
-  out.forwardable = true;
+  out.reset();
   let aliasZero = false;
   const fault = walkProperties(buffer, start, end, place, (id, valueStart, valueEnd) => {
     switch (id) {

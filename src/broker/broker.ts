@@ -1,0 +1,295 @@
+// The broker core: sessions, subscriptions, retained messages and what happens between them. Does
+// no I/O: bytes come in through Client.receive(), go out through each client's Outbox, time through
+// `now`. Everything on the node that concerns MQTT passes through one Broker.
+
+import type { PublishView } from '../mqtt/publish-view.ts';
+import { ReasonCode } from '../mqtt/reason-code.ts';
+import type { Logger } from '../shared/logger.ts';
+import { Client, type ConnectionInfo } from './client.ts';
+import { DeadlineQueue } from './deadline-queue.ts';
+import { encodeMessageAsView } from './forwarding.ts';
+import type { Message } from './message.ts';
+import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
+import {
+  type Authorizer,
+  type Identity,
+  memoryStore,
+  type Outbox,
+  openAuthorizer,
+  type PeerForwarder,
+  type SessionStore,
+} from './ports.ts';
+import { Publication } from './publication.ts';
+import { PublishHandler } from './publish.ts';
+import { RetainedStore } from './retained-store.ts';
+import { Router } from './route.ts';
+import { type HeldSubscription, Session } from './session.ts';
+import { BrokerStats } from './stats.ts';
+import { SubscriptionTree } from './subscription-tree.ts';
+import { SysTopics } from './sys-topics.ts';
+import { TopicTable } from './topic-table.ts';
+import { discardWill, publishWill, releaseWill } from './wills.ts';
+
+export interface BrokerParts {
+  readonly options?: Partial<BrokerOptions>;
+  /** Uniform in [0, 1); names clients that bring no name. */
+  readonly random: () => number;
+  /** Milliseconds of a clock that never goes back. */
+  readonly now: number;
+  readonly log: Logger;
+  readonly authorizer?: Authorizer;
+  readonly store?: SessionStore;
+  readonly forwarder?: PeerForwarder;
+}
+
+export class Broker {
+  readonly options: BrokerOptions;
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly authorizer: Authorizer;
+  readonly store: SessionStore;
+  readonly stats = new BrokerStats();
+  readonly deadlines = new DeadlineQueue();
+  readonly topics: TopicTable;
+  readonly tree = new SubscriptionTree();
+  readonly retained: RetainedStore;
+  readonly publisher: PublishHandler;
+  readonly sys: SysTopics;
+  /** Set while the node is in a cluster. */
+  forwarder: PeerForwarder | undefined;
+  /** Time of the event that is being handled. */
+  now: number;
+  readonly startedAt: number;
+  readonly #router: Router;
+  readonly #sessions = new Map<string, Session>();
+  readonly #clients = new Set<Client>();
+
+  constructor(parts: BrokerParts) {
+    this.options = { ...defaultBrokerOptions, ...parts.options };
+    this.random = parts.random;
+    this.now = parts.now;
+    this.startedAt = parts.now;
+    this.log = parts.log;
+    this.authorizer = parts.authorizer ?? openAuthorizer;
+    this.store = parts.store ?? memoryStore;
+    this.forwarder = parts.forwarder;
+    this.topics = new TopicTable(this.options);
+    this.retained = new RetainedStore(this.options);
+    this.#router = new Router(this.tree, this.options, this.authorizer, this.stats);
+    this.publisher = new PublishHandler(this);
+    this.sys = new SysTopics(this);
+  }
+
+  /** A new connection. Nothing is sent until its CONNECT came. */
+  accept(outbox: Outbox, info: ConnectionInfo, now: number): Client {
+    this.now = now;
+    this.stats.socketConnections += 1;
+    const client = new Client(this, outbox, info, now);
+    this.#clients.add(client);
+    return client;
+  }
+
+  /** When advance() is due next. */
+  nextDeadline(): number {
+    return this.deadlines.next;
+  }
+
+  /** Runs what is due: keep alives, expiries, delayed wills, $SYS. */
+  advance(now: number): void {
+    this.now = now;
+    this.deadlines.advance(now);
+  }
+
+  /** A PUBLISH that came from a peer, MQTT 5 form. The view is read before this returns. */
+  publishFromPeer(view: PublishView, now: number): void {
+    this.now = now;
+    this.publisher.handlePeerPublish(view);
+  }
+
+  /** Publishes a message of the broker's own or a will: to local subscribers and to peers. */
+  publishMessage(message: Message, publisher: Session | undefined): void {
+    const topic = this.topics.intern(message.topic.name);
+    const publication = new Publication(topic);
+    publication.setMessage(message, topic, this.now);
+    if (this.forwarder !== undefined && !message.topic.name.startsWith('$')) {
+      this.forwarder.forward(encodeMessageAsView(message, this.now), topic.bytes);
+    }
+    this.route(publication, publisher);
+  }
+
+  /** Retained store, then subscribers of this node. True if a subscriber matched. */
+  route(publication: Publication, publisher: Session | undefined): boolean {
+    if (publication.retain) this.#retain(publication);
+    return this.#router.fanOut(publication, publisher);
+  }
+
+  /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; the message itself still goes out. */
+  #retain(publication: Publication): void {
+    const message = publication.message();
+    const { name } = message.topic;
+    if (message.payload.length === 0) {
+      if (this.retained.remove(name) && this.store.durable) this.store.removeRetained(name);
+    } else if (!this.retained.set(message)) {
+      this.stats.retainedRefused += 1;
+      this.log.warn('retained message not kept: the store is full', { topic: name });
+    } else if (this.store.durable && !name.startsWith('$')) {
+      this.store.saveRetained(message);
+    }
+  }
+
+  get clientCount(): number {
+    return this.stats.clientsConnected;
+  }
+
+  get sessionCount(): number {
+    return this.#sessions.size;
+  }
+
+  hasRoomFor(clientId: string): boolean {
+    return this.#sessions.has(clientId) || this.#sessions.size < this.options.sessionsMax;
+  }
+
+  boundedExpiry(seconds: number): number {
+    const wanted = seconds === 0xffffffff ? Number.POSITIVE_INFINITY : seconds;
+    return Math.min(wanted, this.options.sessionExpirySecondsMax);
+  }
+
+  /**
+   * The session of a client that may come in: taken over, resumed or new. An older connection of
+   * the same Client Identifier is closed first [MQTT5-3.1.4-3].
+   */
+  openSession(
+    client: Client,
+    identity: Identity,
+    cleanStart: boolean,
+  ): { session: Session; present: boolean } {
+    let session = this.#sessions.get(identity.clientId);
+    if (session?.link instanceof Client && session.link !== client) {
+      // A will with a delay waits and is cancelled by the resume (3.1.3.2.2).
+      session.link.disconnect(ReasonCode.sessionTakenOver, undefined, true);
+      session = this.#sessions.get(identity.clientId);
+    }
+    if (session !== undefined && cleanStart) {
+      this.#endSession(session);
+      session = undefined;
+    }
+    if (session !== undefined) {
+      this.deadlines.cancel(session.expiryDeadline);
+      session.expiryDeadline = undefined;
+      session.identity = identity;
+      return { session, present: true };
+    }
+    const fresh = new Session(identity, this);
+    this.#sessions.set(identity.clientId, fresh);
+    return { session: fresh, present: false };
+  }
+
+  clientConnected(client: Client, session: Session): void {
+    const { stats } = this;
+    stats.clientsConnected += 1;
+    stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
+    this.log.debug('client connected', {
+      client: session.clientId,
+      user: session.identity.username,
+      from: client.info.remoteAddress,
+    });
+    if (this.store.durable) this.#saveSession(session, Number.POSITIVE_INFINITY);
+  }
+
+  /** The connection is over, whoever ended it. */
+  clientEnded(client: Client, withWill: boolean): void {
+    this.#clients.delete(client);
+    const { session } = client;
+    if (session === undefined || session.link !== client) return;
+    this.stats.clientsConnected -= 1;
+    session.detach();
+    this.log.debug('client disconnected', { client: session.clientId });
+    if (withWill) releaseWill(this, session);
+    else discardWill(this, session);
+    if (session.expirySeconds === 0) {
+      this.#endSession(session);
+      return;
+    }
+    this.#handOver(session, false);
+    this.#watchExpiry(session);
+  }
+
+  #watchExpiry(session: Session): void {
+    const expiresAt = this.now + session.expirySeconds * 1000;
+    if (this.store.durable) this.#saveSession(session, expiresAt);
+    if (expiresAt === Number.POSITIVE_INFINITY) return;
+    session.expiryDeadline = this.deadlines.schedule(expiresAt, () => {
+      this.stats.sessionsExpired += 1;
+      this.#endSession(session);
+    });
+  }
+
+  #saveSession(session: Session, expiresAt: number): void {
+    const { clientId, expirySeconds } = session;
+    this.store.saveSession({
+      clientId,
+      username: session.identity.username,
+      expirySeconds,
+      expiresAt,
+    });
+  }
+
+  /** Nothing of the session is left; a will that waited is published now [MQTT5-3.1.2-10]. */
+  #endSession(session: Session): void {
+    this.deadlines.cancel(session.expiryDeadline);
+    publishWill(this, session);
+    this.#sessions.delete(session.clientId);
+    for (const held of session.subscriptions.values()) {
+      this.tree.remove(held.filter, session, held.group);
+    }
+    session.subscriptions.clear();
+    this.#handOver(session, true);
+    if (this.store.durable) this.store.removeSession(session.clientId);
+  }
+
+  /** What came by a Shared Subscription and did not arrive goes to another member (4.8.2). */
+  #handOver(session: Session, ending: boolean): void {
+    const deliveries = session.takeShared(ending, (group) =>
+      ending ? group.size > 0 : group.hasOnline(session),
+    );
+    for (const { message, qos, retain, group } of deliveries) {
+      const member = group?.pick(session);
+      member?.session.deliverMessage(message, qos, retain, member.identifiers, group);
+    }
+  }
+
+  addSubscription(session: Session, held: HeldSubscription): void {
+    const { subscription } = held;
+    session.subscriptions.set(subscription.filter, held);
+    this.tree.add(held.filter, subscription, held.group);
+    if (!this.store.durable) return;
+    this.store.saveSubscription(session.clientId, {
+      filter: subscription.filter,
+      qos: subscription.qos,
+      noLocal: subscription.noLocal,
+      retainAsPublished: subscription.retainAsPublished,
+      subscriptionIdentifier: subscription.identifiers[0] ?? 0,
+    });
+  }
+
+  removeSubscription(session: Session, held: HeldSubscription): void {
+    session.subscriptions.delete(held.subscription.filter);
+    this.tree.remove(held.filter, session, held.group);
+    if (this.store.durable) {
+      this.store.removeSubscription(session.clientId, held.subscription.filter);
+    }
+  }
+
+  denied(client: Client, what: 'publish' | 'subscribe', topic: string): void {
+    const user = client.session?.identity.username;
+    this.log.info(`${what} denied`, { client: client.session?.clientId, user, topic });
+  }
+
+  /** Tells every client that the server goes, and ends the connections. Wills are published. */
+  shutdown(now: number): void {
+    this.now = now;
+    for (const client of [...this.#clients]) {
+      client.disconnect(ReasonCode.serverShuttingDown, undefined, true);
+    }
+  }
+}

@@ -1,0 +1,457 @@
+// The broker's side of one connection: takes bytes, finds packets, keeps the connection's own state
+// (version, limits, aliases, keep alive) and writes to the Outbox. What a packet means for sessions
+// and subscriptions stands in connect.ts, publish.ts, subscribe.ts.
+// Invariant: nothing that a client sends throws out of receive(); it ends this connection at most.
+
+import { ACK_BYTES_MAX, AckHeader, AckView, decodeAck, encodeAck } from '../mqtt/ack-codec.ts';
+import {
+  checkAuth,
+  decodeConnect,
+  decodeDisconnect,
+  decodeSubscribe,
+  decodeUnsubscribe,
+} from '../mqtt/control-decoder.ts';
+import { encodeConnack, encodeDisconnect, PINGRESP } from '../mqtt/control-encoder.ts';
+import { peekConnectVersion } from '../mqtt/frame-check.ts';
+import { Framer } from '../mqtt/framer.ts';
+import {
+  malformed,
+  ProtocolError,
+  type ProtocolFault,
+  protocolFault,
+} from '../mqtt/protocol-fault.ts';
+import type { ProtocolVersion } from '../mqtt/publish-view.ts';
+import { ReasonCode } from '../mqtt/reason-code.ts';
+import type { Broker } from './broker.ts';
+import { handleConnect } from './connect.ts';
+import type { Deadline } from './deadline-queue.ts';
+import { OutputSlab } from './output-slab.ts';
+import type { ListenerRules, Outbox } from './ports.ts';
+import { encodeMessage, type Publication } from './publication.ts';
+import { RetainedFeeds } from './retained-feed.ts';
+import type { Delivery, Session, SessionLink } from './session.ts';
+import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
+import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
+
+/** Acknowledgements lie apart from publishes, so that each client's stay adjacent. */
+const ackSlab = new OutputSlab();
+const ack = new AckView();
+
+const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
+const SECOND_CONNECT = protocolFault('a second CONNECT');
+const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
+const KEEP_ALIVE_FACTOR = 1.5;
+
+type State = 'waiting' | 'authenticating' | 'connected' | 'closed';
+
+export interface ConnectionInfo {
+  readonly remoteAddress: string;
+  readonly listener?: ListenerRules;
+}
+
+const DEFAULT_LISTENER: ListenerRules = { name: 'tcp' };
+
+export class Client implements SessionLink {
+  readonly info: ConnectionInfo;
+  readonly listener: ListenerRules;
+  version: ProtocolVersion = 4;
+  bridge = false;
+  session: Session | undefined;
+  sendWindow = 0;
+  /** Largest packet that the client takes. */
+  packetBytesMax = Number.POSITIVE_INFINITY;
+  requestProblemInformation = true;
+  inbound: InboundAliases | undefined;
+  readonly #broker: Broker;
+  readonly #outbox: Outbox;
+  readonly #framer: Framer;
+  #state: State = 'waiting';
+  #outbound: OutboundAliases | undefined;
+  #feeds: RetainedFeeds | undefined;
+  /** Chunks that came while the authorizer was thinking. */
+  #held: Buffer[] = [];
+  #lastReceivedAt: number;
+  #deadline: Deadline | undefined;
+  #keepAliveMs = 0;
+  /** QoS 1 and 2 messages received on this connection and not yet finished. */
+  #unfinished: Set<number> | undefined;
+
+  constructor(broker: Broker, outbox: Outbox, info: ConnectionInfo, now: number) {
+    this.#broker = broker;
+    this.#outbox = outbox;
+    this.info = info;
+    this.listener = info.listener ?? DEFAULT_LISTENER;
+    this.#framer = new Framer(broker.options.packetBytesMax);
+    this.#lastReceivedAt = now;
+    const waitMs = broker.options.connectTimeoutSeconds * 1000;
+    this.#deadline = broker.deadlines.schedule(now + waitMs, () => this.#connectTimeout());
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  get congested(): boolean {
+    return this.#outbox.congested;
+  }
+
+  get now(): number {
+    return this.#broker.now;
+  }
+
+  /** Bytes from the network. The core keeps views into `chunk`: don't reuse it. */
+  receive(chunk: Buffer, now: number): void {
+    this.#broker.now = now;
+    this.#broker.stats.bytesReceived += chunk.length;
+    this.#lastReceivedAt = now;
+    if (this.#state === 'authenticating') {
+      this.#held.push(chunk);
+      return;
+    }
+    this.#framer.push(chunk);
+    this.#guard(() => this.#processFrames());
+  }
+
+  /** The client takes bytes again: what waited for it goes out. */
+  drained(now: number): void {
+    this.#broker.now = now;
+    this.pump();
+  }
+
+  /** The transport ended without our doing: the will is due [MQTT5-3.1.2-8]. */
+  disconnected(now: number): void {
+    this.#broker.now = now;
+    if (this.#state === 'closed') return;
+    this.#end(true);
+  }
+
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.fail(error.fault);
+    }
+  }
+
+  #processFrames(): void {
+    const framer = this.#framer;
+    while (this.#state === 'waiting' || this.#state === 'connected') {
+      const found = framer.next();
+      if (found === false) return;
+      if (found !== true) throw new ProtocolError(found);
+      this.#broker.stats.packetsReceived += 1;
+      this.#handlePacket(framer.buffer, framer.start, framer.bodyStart, framer.end);
+    }
+  }
+
+  #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    const first = buffer[start]!;
+    if (this.#state === 'waiting') {
+      if (first !== 0x10) throw new ProtocolError(NOT_CONNECT);
+      this.#handleConnect(buffer, start, bodyStart, end);
+      return;
+    }
+    if (first >> 4 === 3) {
+      const fault = this.#broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
+      if (fault !== undefined) throw new ProtocolError(fault);
+      return;
+    }
+    switch (first) {
+      case AckHeader.puback:
+      case AckHeader.pubrec:
+      case AckHeader.pubrel:
+      case AckHeader.pubcomp:
+        this.#handleAck(first, buffer, start, bodyStart, end);
+        break;
+      case 0xc0:
+        if (end !== bodyStart) throw new ProtocolError(malformed('PINGREQ with a body'));
+        this.#send(PINGRESP);
+        break;
+      case 0x82:
+        handleSubscribe(
+          this.#broker,
+          this,
+          decodeSubscribe(buffer, start, bodyStart, end, this.version),
+        );
+        break;
+      case 0xa2:
+        handleUnsubscribe(
+          this.#broker,
+          this,
+          decodeUnsubscribe(buffer, start, bodyStart, end, this.version),
+        );
+        break;
+      case 0xe0:
+        this.#handleDisconnect(buffer, start, bodyStart, end);
+        break;
+      case 0xf0:
+        if (this.version !== 5) throw new ProtocolError(UNEXPECTED);
+        checkAuth(buffer, bodyStart, end, this.version);
+        throw new ProtocolError(protocolFault('AUTH without an authentication method'));
+      case 0x10:
+        throw new ProtocolError(SECOND_CONNECT);
+      default:
+        throw new ProtocolError(UNEXPECTED);
+    }
+  }
+
+  #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    const version = peekConnectVersion(buffer, bodyStart, end);
+    this.version = version === 5 ? 5 : version === 3 ? 3 : 4;
+    const packet = decodeConnect(buffer, start, bodyStart, end);
+    this.#broker.deadlines.cancel(this.#deadline);
+    this.#state = 'authenticating';
+    handleConnect(this.#broker, this, packet);
+    if (this.#state === 'authenticating') this.#outbox.pauseReading();
+  }
+
+  /** The authorizer let the client in and the session is attached. */
+  connected(
+    session: Session,
+    limits: { keepAliveSeconds: number; topicAliasMaximum: number },
+  ): void {
+    this.session = session;
+    this.#state = 'connected';
+    if (limits.topicAliasMaximum > 0) {
+      this.#outbound = new OutboundAliases(limits.topicAliasMaximum);
+    }
+    this.#keepAliveMs = limits.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
+    if (this.#keepAliveMs > 0) this.#watchKeepAlive(this.#broker.now + this.#keepAliveMs);
+  }
+
+  /** Goes on with what came while the authorizer was thinking. */
+  resume(): void {
+    this.#outbox.resumeReading();
+    this.#lastReceivedAt = this.#broker.now;
+    this.#guard(() => {
+      this.#processFrames();
+      for (let chunk = this.#held.shift(); chunk !== undefined; chunk = this.#held.shift()) {
+        this.#framer.push(chunk);
+        this.#processFrames();
+      }
+    });
+  }
+
+  #handleAck(header: number, buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    const fault = decodeAck(ack, buffer, start, bodyStart, end, this.version);
+    if (fault !== undefined) throw new ProtocolError(fault);
+    const session = this.session!;
+    const { packetId, reasonCode } = ack;
+    switch (header) {
+      case AckHeader.puback:
+        session.handlePuback(packetId);
+        break;
+      case AckHeader.pubrec:
+        if (session.handlePubrec(packetId, reasonCode)) {
+          if (reasonCode < 0x80) this.sendPubrel(packetId);
+        } else if (reasonCode < 0x80) {
+          this.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
+        }
+        break;
+      case AckHeader.pubrel: {
+        const known = session.release(packetId);
+        const reason = known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
+        this.acknowledge(AckHeader.pubcomp, packetId, reason);
+        break;
+      }
+      default:
+        session.handlePubcomp(packetId);
+    }
+    if (this.#feeds !== undefined) this.pump();
+  }
+
+  #handleDisconnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    const packet = decodeDisconnect(buffer, start, bodyStart, end, this.version);
+    const session = this.session!;
+    const expiry = packet.sessionExpirySeconds;
+    if (expiry !== undefined) {
+      // [MQTT5-3.1.2.11.2] a session that was to end at once can't be prolonged now.
+      if (expiry > 0 && session.expirySeconds === 0) {
+        throw new ProtocolError(protocolFault('Session Expiry Interval set where it was zero'));
+      }
+      session.expirySeconds = this.#broker.boundedExpiry(expiry);
+    }
+    this.#end(packet.reasonCode === ReasonCode.disconnectWithWill);
+  }
+
+  /** Counts a QoS 1 or 2 message against our Receive Maximum [MQTT5-3.3.4-9]. */
+  begin(packetId: number): ProtocolFault | undefined {
+    this.#unfinished ??= new Set();
+    this.#unfinished.add(packetId);
+    if (this.#unfinished.size <= this.#broker.options.receiveMaximum) return undefined;
+    return {
+      reasonCode: ReasonCode.receiveMaximumExceeded,
+      text: 'more unacknowledged messages than the Receive Maximum',
+    };
+  }
+
+  /**
+   * Acknowledges once what it stands for is safe. PUBACK, PUBCOMP and a PUBREC with an error end
+   * the exchange and give the client its place in the window back.
+   */
+  acknowledge(header: number, packetId: number, reasonCode: number): void {
+    const { store } = this.#broker;
+    const finish = (safe: boolean): void => {
+      if (this.#state === 'closed') return;
+      const code = safe ? reasonCode : ReasonCode.quotaExceeded;
+      if (header !== AckHeader.pubrec || code >= 0x80) this.#unfinished?.delete(packetId);
+      this.sendAck(header, packetId, code);
+    };
+    if (store.durable) store.whenDurable(finish);
+    else finish(true);
+  }
+
+  sendAck(header: number, packetId: number, reasonCode: number): void {
+    const start = ackSlab.reserve(ACK_BYTES_MAX);
+    const { buffer } = ackSlab;
+    const end = encodeAck(buffer, start, header, packetId, reasonCode, this.version);
+    ackSlab.giveBack(start + ACK_BYTES_MAX - end);
+    this.#broker.stats.packetsSent += 1;
+    this.#outbox.write(buffer, start, end);
+  }
+
+  sendPubrel(packetId: number): void {
+    this.sendAck(AckHeader.pubrel, packetId, ReasonCode.success);
+  }
+
+  sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void {
+    if (identifiers.length > 0 || this.#outbound !== undefined) {
+      this.#sendMessage(publication.message(), 0, false, retain, 0, identifiers);
+      return;
+    }
+    const encoded = publication.encodedQos0(this.version, retain);
+    const bytes = encoded.end - encoded.start;
+    if (bytes > this.packetBytesMax) return;
+    const { stats } = this.#broker;
+    stats.packetsSent += 1;
+    stats.publishSent += 1;
+    stats.publishSentBytes += bytes;
+    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
+  }
+
+  sendDelivery(delivery: Delivery, dup: boolean): boolean {
+    const { message, qos, retain, packetId, identifiers } = delivery;
+    return this.#sendMessage(message, qos, dup, retain, packetId, identifiers);
+  }
+
+  #sendMessage(
+    message: Delivery['message'],
+    qos: Delivery['qos'],
+    dup: boolean,
+    retain: boolean,
+    packetId: number,
+    identifiers: readonly number[],
+  ): boolean {
+    const { version } = this;
+    const { name } = message.topic;
+    const use = this.#outbound?.use(name);
+    const topicAlias = use?.alias ?? 0;
+    const withTopic = use?.known !== true;
+    const header = { version, qos, dup, retain, packetId, identifiers, topicAlias, withTopic };
+    const encoded = encodeMessage(message, header, this.now);
+    const bytes = encoded.end - encoded.start;
+    if (bytes > this.packetBytesMax) {
+      if (withTopic && topicAlias > 0) this.#outbound?.revoke(name);
+      return false;
+    }
+    const { stats } = this.#broker;
+    stats.packetsSent += 1;
+    stats.publishSent += 1;
+    stats.publishSentBytes += bytes;
+    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
+    return true;
+  }
+
+  /** Queues a whole packet. */
+  #send(packet: Buffer): void {
+    this.#broker.stats.packetsSent += 1;
+    this.#outbox.write(packet, 0, packet.length);
+  }
+
+  /** Queues a packet made by a control encoder. */
+  sendControl(packet: Buffer): void {
+    if (this.#state !== 'closed') this.#send(packet);
+  }
+
+  get feeds(): RetainedFeeds {
+    this.#feeds ??= new RetainedFeeds();
+    return this.#feeds;
+  }
+
+  /** Sends what waits for the client: queued messages, then retained ones of new subscriptions. */
+  pump(): void {
+    const { session } = this;
+    if (session === undefined || this.#state !== 'connected') return;
+    session.pump();
+    const { authorizer } = this.#broker;
+    this.#feeds?.pump(
+      session,
+      (topic) => authorizer.permissive || authorizer.mayReceive(session.identity, topic),
+    );
+  }
+
+  /** Ends the connection for a fault of the client's: with a reason in MQTT 5, silently before. */
+  fail(fault: ProtocolFault): void {
+    if (this.#state === 'closed') return;
+    this.#broker.stats.protocolErrors += 1;
+    this.#broker.log.info('client fault', {
+      client: this.session?.clientId,
+      from: this.info.remoteAddress,
+      reason: fault.text,
+      code: fault.reasonCode,
+    });
+    if (this.#state === 'connected') this.disconnect(fault.reasonCode, fault.text, true);
+    else this.refuse(fault.reasonCode);
+  }
+
+  /** CONNACK with an error, then the end. A CONNECT of no known version is not answered in MQTT 5's form. */
+  refuse(reasonCode: number): void {
+    this.#broker.stats.connectionsRefused += 1;
+    const answerable =
+      this.#state === 'authenticating' ||
+      this.version === 5 ||
+      reasonCode === ReasonCode.unsupportedProtocolVersion;
+    if (answerable) this.#send(encodeConnack(this.version, reasonCode, false, {}));
+    this.#end(false);
+  }
+
+  /** DISCONNECT with a reason (MQTT 5), then the end. */
+  disconnect(reasonCode: number, reason: string | undefined, withWill: boolean): void {
+    if (this.#state === 'closed') return;
+    if (this.version === 5) {
+      const text = this.requestProblemInformation ? reason : undefined;
+      const packet = encodeDisconnect(reasonCode, text);
+      const fits = packet.length <= this.packetBytesMax;
+      this.#send(fits ? packet : encodeDisconnect(reasonCode, undefined));
+    }
+    this.#end(withWill);
+  }
+
+  #end(withWill: boolean): void {
+    this.#state = 'closed';
+    this.#broker.deadlines.cancel(this.#deadline);
+    this.#held = [];
+    this.#outbox.close();
+    this.#broker.clientEnded(this, withWill);
+  }
+
+  #connectTimeout(): void {
+    if (this.#state !== 'waiting') return;
+    this.#broker.log.info('connect timeout', { from: this.info.remoteAddress });
+    this.#end(false);
+  }
+
+  /** One deadline for each connection, moved only when it comes due. */
+  #watchKeepAlive(at: number): void {
+    this.#deadline = this.#broker.deadlines.schedule(at, (now) => {
+      const due = this.#lastReceivedAt + this.#keepAliveMs;
+      if (due > now) {
+        this.#watchKeepAlive(due);
+        return;
+      }
+      this.#broker.log.info('keep alive timeout', { client: this.session?.clientId });
+      this.disconnect(ReasonCode.keepAliveTimeout, undefined, true);
+    });
+  }
+}

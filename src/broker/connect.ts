@@ -1,0 +1,164 @@
+// CONNECT (MQTT 5.0 3.1, 3.2, 4.1): who may come in, which session it gets, what CONNACK says.
+
+import type { ConnectPacket } from '../mqtt/control-decoder.ts';
+import { type ConnackProperties, encodeConnack } from '../mqtt/control-encoder.ts';
+import { ReasonCode } from '../mqtt/reason-code.ts';
+import { isWellFormed } from '../mqtt/utf8.ts';
+import type { Broker } from './broker.ts';
+import type { Client } from './client.ts';
+import type { BrokerOptions } from './options.ts';
+import type { AuthDecision, Identity } from './ports.ts';
+import { discardWill } from './wills.ts';
+
+const ID_DIGITS = 22;
+const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+export function handleConnect(broker: Broker, client: Client, packet: ConnectPacket): void {
+  client.version = packet.version;
+  client.bridge = packet.bridge;
+  client.requestProblemInformation = packet.requestProblemInformation;
+  client.packetBytesMax = packet.maximumPacketBytes;
+  const refusal = refusalOf(broker, packet);
+  if (refusal !== 0) {
+    client.refuse(refusal);
+    return;
+  }
+  const assigned = packet.clientId.length === 0;
+  const clientId = assigned ? makeClientId(broker) : packet.clientId;
+  const { username, password } = packet;
+  const { remoteAddress } = client.info;
+  const { listener } = client;
+  const request = { clientId, username, password, remoteAddress, listener };
+  let synchronous = true;
+  broker.authorizer.authenticate(request, (decision) => {
+    if (client.closed) return;
+    if (decision.reasonCode !== 0) {
+      broker.log.info('connection refused', {
+        client: clientId,
+        user: username,
+        from: remoteAddress,
+        code: decision.reasonCode,
+      });
+      client.refuse(decision.reasonCode);
+      return;
+    }
+    admit(broker, client, packet, identityOf(clientId, packet, decision), assigned);
+    if (!synchronous) client.resume();
+  });
+  synchronous = false;
+}
+
+function identityOf(clientId: string, packet: ConnectPacket, decision: AuthDecision): Identity {
+  return { clientId, username: decision.username ?? packet.username };
+}
+
+/** Reason Code for a CONNECT that can't be served, 0 for one that can. */
+function refusalOf(broker: Broker, packet: ConnectPacket): number {
+  const { options } = broker;
+  if (packet.authenticationMethod !== undefined) return ReasonCode.badAuthenticationMethod;
+  if (packet.clientId.length === 0) {
+    // [MQTT3-3.1.3-8] without a name there is no session to come back to.
+    const allowed = packet.version === 5 || (packet.version === 4 && packet.cleanStart);
+    if (!allowed || !options.emptyClientIdAllowed) return ReasonCode.clientIdentifierNotValid;
+  }
+  if (broker.clientCount >= options.connectionsMax) return ReasonCode.quotaExceeded;
+  if (!broker.hasRoomFor(packet.clientId)) return ReasonCode.quotaExceeded;
+  const { will } = packet;
+  if (will === undefined) return 0;
+  if (will.qos > options.maximumQos) return ReasonCode.qosNotSupported;
+  if (will.retain && !options.retainAvailable) return ReasonCode.retainNotSupported;
+  if (will.payloadIsText && !isWellFormed(will.payload, 0, will.payload.length)) {
+    return ReasonCode.payloadFormatInvalid;
+  }
+  return 0;
+}
+
+function admit(
+  broker: Broker,
+  client: Client,
+  packet: ConnectPacket,
+  identity: Identity,
+  assigned: boolean,
+): void {
+  const { options } = broker;
+  const { session, present } = broker.openSession(client, identity, packet.cleanStart);
+  const wanted = wantedExpiry(packet);
+  session.expirySeconds = broker.boundedExpiry(wanted);
+  discardWill(broker, session);
+  if (packet.will !== undefined) session.will = { packet: packet.will, deadline: undefined };
+  client.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);
+  const keepAliveSeconds = boundedKeepAlive(packet, options);
+  client.connected(session, {
+    keepAliveSeconds,
+    topicAliasMaximum: Math.min(packet.topicAliasMaximum, options.topicAliasMaximum),
+  });
+  session.attach(client);
+  broker.clientConnected(client, session);
+  const properties =
+    packet.version === 5
+      ? connackProperties(packet, options, {
+          clientId: assigned ? identity.clientId : undefined,
+          expirySeconds: session.expirySeconds === wanted ? undefined : session.expirySeconds,
+          keepAliveSeconds:
+            keepAliveSeconds === packet.keepAliveSeconds ? undefined : keepAliveSeconds,
+        })
+      : {};
+  client.sendControl(encodeConnack(packet.version, ReasonCode.success, present, properties));
+  client.pump();
+}
+
+/** Seconds; MQTT 3 knows only "with the connection" and "for ever" (Clean Session). */
+function wantedExpiry(packet: ConnectPacket): number {
+  if (packet.version !== 5) return packet.cleanStart ? 0 : Number.POSITIVE_INFINITY;
+  const seconds = packet.sessionExpirySeconds ?? 0;
+  return seconds === 0xffffffff ? Number.POSITIVE_INFINITY : seconds;
+}
+
+/** Only MQTT 5 can be told another Keep Alive; earlier clients are held to their own. */
+function boundedKeepAlive(packet: ConnectPacket, options: BrokerOptions): number {
+  const maximum = options.keepAliveSecondsMax;
+  const wanted = packet.keepAliveSeconds;
+  if (maximum === 0 || packet.version !== 5) return wanted;
+  return wanted === 0 || wanted > maximum ? maximum : wanted;
+}
+
+interface Changed {
+  readonly clientId: string | undefined;
+  readonly expirySeconds: number | undefined;
+  readonly keepAliveSeconds: number | undefined;
+}
+
+/** What differs from the protocol's defaults, and what we changed of the client's wishes. */
+function connackProperties(
+  packet: ConnectPacket,
+  options: BrokerOptions,
+  changed: Changed,
+): ConnackProperties {
+  const properties: ConnackProperties = {
+    maximumPacketSize: options.packetBytesMax,
+    receiveMaximum: options.receiveMaximum,
+    topicAliasMaximum: options.topicAliasMaximum,
+  };
+  if (options.maximumQos < 2) properties.maximumQoS = options.maximumQos;
+  if (!options.retainAvailable) properties.retainAvailable = false;
+  if (!options.wildcardAvailable) properties.wildcardSubscriptionAvailable = false;
+  if (!options.sharedAvailable) properties.sharedSubscriptionAvailable = false;
+  if (!options.subscriptionIdentifiersAvailable) {
+    properties.subscriptionIdentifiersAvailable = false;
+  }
+  if (changed.clientId !== undefined) properties.assignedClientIdentifier = changed.clientId;
+  if (changed.keepAliveSeconds !== undefined) properties.serverKeepAlive = changed.keepAliveSeconds;
+  if (changed.expirySeconds !== undefined) {
+    properties.sessionExpiryInterval = Math.min(changed.expirySeconds, 0xffffffff);
+  }
+  if (packet.requestResponseInformation) properties.responseInformation = '';
+  return properties;
+}
+
+function makeClientId(broker: Broker): string {
+  let id = 'auto-';
+  for (let i = 0; i < ID_DIGITS; i++) {
+    id += ID_ALPHABET[Math.floor(broker.random() * ID_ALPHABET.length)];
+  }
+  return id;
+}

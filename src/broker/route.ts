@@ -1,0 +1,149 @@
+// From a publication to its subscribers: finds who matches (cached in the topic) and hands each
+// the message at its QoS. The second half of the hot path, behind publish.ts.
+
+import type { QoS } from '../mqtt/publish-view.ts';
+import type { BrokerOptions } from './options.ts';
+import type { Authorizer } from './ports.ts';
+import type { Publication } from './publication.ts';
+import type { Session } from './session.ts';
+import type { SharedGroup } from './shared-group.ts';
+import type { BrokerStats } from './stats.ts';
+import type { Subscription, SubscriptionTree } from './subscription-tree.ts';
+import type { RoutedTopic } from './topic-table.ts';
+
+/** Cached entries of merged lists; beyond them all routes are found anew. */
+const MERGED_TARGETS_MAX = 1_000_000;
+
+/** Several matching subscriptions of one session, to be served by one copy. */
+interface MergedSubscription extends Subscription {
+  /** Set where some of them are no-local and some are not. */
+  readonly local?: Subscription | undefined;
+}
+
+/** Who gets the messages of one topic. */
+export interface Route {
+  readonly lists: readonly (readonly MergedSubscription[])[];
+  readonly groups: readonly SharedGroup[];
+}
+
+export class Router {
+  readonly #tree: SubscriptionTree;
+  readonly #options: BrokerOptions;
+  readonly #authorizer: Authorizer;
+  readonly #stats: BrokerStats;
+  #mergedTargets = 0;
+  #epoch = 0;
+
+  constructor(
+    tree: SubscriptionTree,
+    options: BrokerOptions,
+    authorizer: Authorizer,
+    stats: BrokerStats,
+  ) {
+    this.#tree = tree;
+    this.#options = options;
+    this.#authorizer = authorizer;
+    this.#stats = stats;
+  }
+
+  /**
+   * Hands the publication to everybody who subscribed.
+   * @param publisher undefined where it came from a peer or from the broker
+   * @returns true if anybody matched
+   */
+  fanOut(publication: Publication, publisher: Session | undefined): boolean {
+    const route = this.#routeOf(publication.topic);
+    for (const list of route.lists) {
+      for (const target of list) this.#toTarget(publication, target, publisher);
+    }
+    for (const group of route.groups) {
+      const member = group.pick();
+      if (member !== undefined) this.#deliver(publication, member, group);
+    }
+    return route.lists.length > 0 || route.groups.length > 0;
+  }
+
+  #toTarget(
+    publication: Publication,
+    target: MergedSubscription,
+    publisher: Session | undefined,
+  ): void {
+    if (target.session !== publisher) {
+      this.#deliver(publication, target, undefined);
+    } else if (!target.noLocal) {
+      this.#deliver(publication, target.local ?? target, undefined);
+    }
+  }
+
+  #deliver(publication: Publication, target: Subscription, group: SharedGroup | undefined): void {
+    const { session } = target;
+    const topic = publication.topic.name;
+    if (!this.#authorizer.permissive && !this.#authorizer.mayReceive(session.identity, topic)) {
+      this.#stats.denied += 1;
+      return;
+    }
+    const qos = this.#qosFor(publication.qos, target.qos);
+    const retain = publication.retain && target.retainAsPublished;
+    session.deliver(publication, qos, retain, target.identifiers, group);
+  }
+
+  #qosFor(published: QoS, subscribed: QoS): QoS {
+    if (this.#options.upgradeQos) return subscribed;
+    return published < subscribed ? published : subscribed;
+  }
+
+  #routeOf(topic: RoutedTopic): Route {
+    // Both only grow, so the sum changes whenever either does.
+    const version = this.#tree.version + this.#epoch;
+    if (topic.route !== undefined && topic.routeVersion === version) return topic.route;
+    const route = this.#findRoute(topic.name);
+    topic.route = route;
+    topic.routeVersion = this.#tree.version + this.#epoch;
+    return route;
+  }
+
+  #findRoute(topic: string): Route {
+    const { lists, groups } = this.#tree.match(topic);
+    if (lists.length < 2 || this.#options.overlapping === 'each') return { lists, groups };
+    const merged = mergeLists(lists);
+    this.#mergedTargets += merged.length;
+    if (this.#mergedTargets > MERGED_TARGETS_MAX) {
+      this.#mergedTargets = merged.length;
+      this.#epoch += 1;
+    }
+    return { lists: [merged], groups };
+  }
+}
+
+/**
+ * One target for each session: the highest QoS, all identifiers [MQTT5-3.3.4-2, 3.3.4-3,
+ * 3.3.4-4]. RETAIN is kept as published if any of the subscriptions asks for it.
+ */
+function mergeLists(lists: readonly (readonly Subscription[])[]): MergedSubscription[] {
+  const bySession = new Map<Session, Subscription[]>();
+  for (const list of lists) {
+    for (const subscription of list) {
+      const found = bySession.get(subscription.session);
+      if (found === undefined) bySession.set(subscription.session, [subscription]);
+      else found.push(subscription);
+    }
+  }
+  return Array.from(bySession.values(), (found) => {
+    if (found.length === 1) return found[0]!;
+    const local = found.filter((subscription) => !subscription.noLocal);
+    const mixed = local.length > 0 && local.length < found.length;
+    return { ...merge(found), local: mixed ? merge(local) : undefined };
+  });
+}
+
+function merge(found: readonly Subscription[]): Subscription {
+  const first = found[0]!;
+  return {
+    session: first.session,
+    filter: first.filter,
+    qos: Math.max(...found.map((subscription) => subscription.qos)) as QoS,
+    noLocal: found.every((subscription) => subscription.noLocal),
+    retainAsPublished: found.some((subscription) => subscription.retainAsPublished),
+    identifiers: found.flatMap((subscription) => subscription.identifiers),
+  };
+}

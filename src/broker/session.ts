@@ -1,0 +1,402 @@
+// The Session State of one client (MQTT 5.0 4.1): subscriptions, what waits, what is in flight,
+// QoS 2 receipts. Lives with or without a connection; knows no socket, only a SessionLink.
+// Invariant: a Packet Identifier is in `inflight` from its first PUBLISH until PUBACK, PUBCOMP or
+// an error ends it, over any number of connections [MQTT5-4.3.2-1, 4.3.3-1].
+
+import type { QoS } from '../mqtt/publish-view.ts';
+import type { Deadline } from './deadline-queue.ts';
+import { DeliveryQueue } from './delivery-queue.ts';
+import { isExpired, type Message, messageBytes } from './message.ts';
+import type { BrokerOptions } from './options.ts';
+import type { Identity, SessionStore } from './ports.ts';
+import type { Publication } from './publication.ts';
+import type { SharedGroup } from './shared-group.ts';
+import type { BrokerStats } from './stats.ts';
+import type { Subscription } from './subscription-tree.ts';
+import type { Will } from './wills.ts';
+
+const PACKET_ID_MAX = 65_535;
+
+/** One message for one session, on its way through the queue and the window. */
+export class Delivery {
+  readonly id: number;
+  readonly message: Message;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly identifiers: readonly number[];
+  /** Set where it came by a Shared Subscription, so that another member can take it over. */
+  readonly group: SharedGroup | undefined;
+  /** 0 until it was sent with QoS 1 or 2. */
+  packetId = 0;
+  /** PUBREC came: PUBREL is owed, the message itself is done. */
+  released = false;
+  /** Sent on the present connection and not yet acknowledged: counts against the window. */
+  outstanding = false;
+
+  constructor(
+    id: number,
+    message: Message,
+    qos: QoS,
+    retain: boolean,
+    identifiers: readonly number[],
+    group: SharedGroup | undefined,
+  ) {
+    this.id = id;
+    this.message = message;
+    this.qos = qos;
+    this.retain = retain;
+    this.identifiers = identifiers;
+    this.group = group;
+  }
+}
+
+/** The session's side of a connection. */
+export interface SessionLink {
+  readonly congested: boolean;
+  /** QoS 1 and 2 messages that the client takes unacknowledged. */
+  readonly sendWindow: number;
+  sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void;
+  /** False: larger than the client's Maximum Packet Size, so it counts as delivered [MQTT5-3.1.2-25]. */
+  sendDelivery(delivery: Delivery, dup: boolean): boolean;
+  sendPubrel(packetId: number): void;
+  readonly now: number;
+}
+
+/** A subscription with where it stands in the tree. */
+export interface HeldSubscription {
+  readonly subscription: Subscription;
+  /** The filter without `$share/{group}/`. */
+  readonly filter: string;
+  readonly group: string | undefined;
+}
+
+export interface SessionContext {
+  readonly options: BrokerOptions;
+  readonly store: SessionStore;
+  readonly stats: BrokerStats;
+}
+
+export class Session {
+  identity: Identity;
+  link: SessionLink | undefined;
+  /** Seconds that the session outlives its connection. */
+  expirySeconds = 0;
+  expiryDeadline: Deadline | undefined;
+  will: Will | undefined;
+  readonly subscriptions = new Map<string, HeldSubscription>();
+  readonly #context: SessionContext;
+  #queue: DeliveryQueue | undefined;
+  #inflight: Map<number, Delivery> | undefined;
+  /** What was in flight when the connection ended, in order, to be sent again. */
+  #resend: Delivery[] = [];
+  /** Packet Identifiers of QoS 2 messages received and not yet released by the client. */
+  #received: Set<number> | undefined;
+  #outstanding = 0;
+  #lastPacketId = 0;
+  #lastDeliveryId = 0;
+
+  constructor(identity: Identity, context: SessionContext) {
+    this.identity = identity;
+    this.#context = context;
+  }
+
+  get clientId(): string {
+    return this.identity.clientId;
+  }
+
+  get online(): boolean {
+    return this.link !== undefined;
+  }
+
+  /** True if a message handed in now would be sent now, whatever its QoS. */
+  get ready(): boolean {
+    const { link } = this;
+    return link !== undefined && !link.congested && this.#windowFree(link) && this.queued === 0;
+  }
+
+  get queued(): number {
+    return this.#queue?.length ?? 0;
+  }
+
+  get inflight(): number {
+    return this.#inflight?.size ?? 0;
+  }
+
+  /** Hands the session a message: sent at once where it can be, queued or dropped where not. */
+  deliver(
+    publication: Publication,
+    qos: QoS,
+    retain: boolean,
+    identifiers: readonly number[],
+    group: SharedGroup | undefined,
+  ): void {
+    const { link } = this;
+    if (qos === 0) {
+      if (link === undefined) return;
+      if (!link.congested) {
+        link.sendQos0(publication, retain, identifiers);
+        return;
+      }
+    }
+    this.#accept(publication.message(), qos, retain, identifiers, group);
+  }
+
+  /** The same for a message that is not on its way through the router: retained, or handed over. */
+  deliverMessage(
+    message: Message,
+    qos: QoS,
+    retain: boolean,
+    identifiers: readonly number[],
+    group: SharedGroup | undefined,
+  ): void {
+    if (qos > 0 || this.link !== undefined) this.#accept(message, qos, retain, identifiers, group);
+  }
+
+  #accept(
+    message: Message,
+    qos: QoS,
+    retain: boolean,
+    identifiers: readonly number[],
+    group: SharedGroup | undefined,
+  ): void {
+    this.#lastDeliveryId += 1;
+    const delivery = new Delivery(this.#lastDeliveryId, message, qos, retain, identifiers, group);
+    const { link } = this;
+    if (link !== undefined && this.#sendable(delivery, link) && this.queued === 0) {
+      this.#send(delivery, link);
+    } else {
+      this.#enqueue(delivery);
+    }
+  }
+
+  #windowFree(link: SessionLink): boolean {
+    return (
+      this.#outstanding < link.sendWindow &&
+      this.#resend.length === 0 &&
+      this.inflight < PACKET_ID_MAX
+    );
+  }
+
+  #sendable(delivery: Delivery, link: SessionLink): boolean {
+    return !link.congested && (delivery.qos === 0 || this.#windowFree(link));
+  }
+
+  #enqueue(delivery: Delivery): void {
+    const { options, stats } = this.#context;
+    this.#queue ??= new DeliveryQueue();
+    const queue = this.#queue;
+    const bytes = messageBytes(delivery.message);
+    const full = (): boolean =>
+      queue.length >= options.queueMessagesMax || queue.bytes + bytes > options.queueBytesMax;
+    if (full() && options.queueDrop === 'oldest') {
+      while (full()) {
+        const oldest = queue.shift();
+        if (oldest === undefined) break;
+        stats.publishDropped += 1;
+        this.#forget(oldest);
+      }
+    }
+    if (full()) {
+      stats.publishDropped += 1;
+      return;
+    }
+    queue.push(delivery);
+    this.#save(delivery);
+  }
+
+  #send(delivery: Delivery, link: SessionLink): void {
+    if (delivery.qos === 0) {
+      link.sendDelivery(delivery, false);
+      return;
+    }
+    delivery.packetId = this.#nextPacketId();
+    if (!link.sendDelivery(delivery, false)) {
+      this.#forget(delivery);
+      return;
+    }
+    delivery.outstanding = true;
+    this.#outstanding += 1;
+    this.#inflight ??= new Map();
+    this.#inflight.set(delivery.packetId, delivery);
+    this.#save(delivery);
+  }
+
+  /** The next Packet Identifier that is not in use; the caller made sure that there is one. */
+  #nextPacketId(): number {
+    do {
+      this.#lastPacketId = (this.#lastPacketId % PACKET_ID_MAX) + 1;
+    } while (this.#inflight?.has(this.#lastPacketId));
+    return this.#lastPacketId;
+  }
+
+  /** Sends what waits, as far as window and connection allow. */
+  pump(): void {
+    const { link } = this;
+    if (link === undefined) return;
+    this.#pumpResend(link);
+    const queue = this.#queue;
+    if (queue === undefined || this.#resend.length > 0) return;
+    for (;;) {
+      const next = queue.peek();
+      if (next === undefined) return;
+      if (isExpired(next.message, link.now)) {
+        queue.shift();
+        this.#context.stats.publishExpired += 1;
+        this.#forget(next);
+        continue;
+      }
+      if (!this.#sendable(next, link)) return;
+      queue.shift();
+      this.#send(next, link);
+      if (next.qos === 0) this.#forget(next);
+    }
+  }
+
+  #pumpResend(link: SessionLink): void {
+    let done = 0;
+    for (const delivery of this.#resend) {
+      if (link.congested || this.#outstanding >= link.sendWindow) break;
+      done += 1;
+      // Acknowledged early, or taken over by another member meanwhile.
+      if (this.#inflight?.get(delivery.packetId) !== delivery) continue;
+      if (delivery.released) {
+        link.sendPubrel(delivery.packetId);
+        continue;
+      }
+      if (!link.sendDelivery(delivery, true)) {
+        this.#complete(delivery);
+        continue;
+      }
+      delivery.outstanding = true;
+      this.#outstanding += 1;
+    }
+    if (done > 0) this.#resend.splice(0, done);
+  }
+
+  /** A connection takes the session up: what was in flight goes out again first [MQTT5-4.4.0-1]. */
+  attach(link: SessionLink): void {
+    this.link = link;
+    this.#outstanding = 0;
+    this.#resend = this.#inflight === undefined ? [] : [...this.#inflight.values()];
+  }
+
+  detach(): void {
+    this.link = undefined;
+    this.#outstanding = 0;
+    this.#resend = [];
+    for (const delivery of this.#inflight?.values() ?? []) delivery.outstanding = false;
+    // QoS 0 waits only for a slow connection, not for a new one.
+    this.#queue?.extract((delivery) => delivery.qos === 0);
+  }
+
+  /** PUBACK. False: no such Packet Identifier in flight with QoS 1. */
+  handlePuback(packetId: number): boolean {
+    const delivery = this.#inflight?.get(packetId);
+    if (delivery?.qos !== 1) return false;
+    this.#complete(delivery);
+    this.pump();
+    return true;
+  }
+
+  /** PUBREC. False: no such Packet Identifier in flight with QoS 2. */
+  handlePubrec(packetId: number, reasonCode: number): boolean {
+    const inflight = this.#inflight;
+    const delivery = inflight?.get(packetId);
+    if (inflight === undefined || delivery?.qos !== 2) return false;
+    if (reasonCode >= 0x80) {
+      this.#complete(delivery);
+      this.pump();
+    } else if (!delivery.released) {
+      delivery.released = true;
+      // Behind the others: PUBRELs are sent again in the order of the PUBRECs [MQTT5-4.6.0-4].
+      inflight.delete(packetId);
+      inflight.set(packetId, delivery);
+      this.#save(delivery);
+    }
+    return true;
+  }
+
+  /** PUBCOMP. False: no such Packet Identifier in flight with QoS 2. */
+  handlePubcomp(packetId: number): boolean {
+    const delivery = this.#inflight?.get(packetId);
+    if (delivery?.qos !== 2) return false;
+    this.#complete(delivery);
+    this.pump();
+    return true;
+  }
+
+  #complete(delivery: Delivery): void {
+    this.#inflight?.delete(delivery.packetId);
+    if (delivery.outstanding) {
+      delivery.outstanding = false;
+      this.#outstanding -= 1;
+    }
+    this.#forget(delivery);
+  }
+
+  /** QoS 2 from the client. False: this Packet Identifier is a repetition [MQTT5-4.3.3-10]. */
+  receive(packetId: number): boolean {
+    this.#received ??= new Set();
+    if (this.#received.has(packetId)) return false;
+    this.#received.add(packetId);
+    const { store } = this.#context;
+    if (store.durable) store.saveReceived(this.clientId, packetId);
+    return true;
+  }
+
+  /** PUBREL from the client. False: the Packet Identifier is not known. */
+  release(packetId: number): boolean {
+    if (!this.#received?.delete(packetId)) return false;
+    const { store } = this.#context;
+    if (store.durable) store.removeReceived(this.clientId, packetId);
+    return true;
+  }
+
+  /**
+   * Takes out what another member of a shared subscription can have: what was never sent and, when
+   * the session ends, QoS 1 that was not acknowledged (MQTT 5.0 4.8.2).
+   */
+  takeShared(ending: boolean, other: (group: SharedGroup) => boolean): Delivery[] {
+    const movable = (delivery: Delivery): boolean =>
+      delivery.group !== undefined && other(delivery.group);
+    const taken = this.#queue?.extract(movable) ?? [];
+    if (ending) {
+      const unacknowledged = [...(this.#inflight?.values() ?? [])].filter(
+        (delivery) => delivery.qos === 1 && movable(delivery),
+      );
+      taken.unshift(...unacknowledged);
+    }
+    for (const delivery of taken) {
+      if (delivery.packetId > 0) this.#complete(delivery);
+      else this.#forget(delivery);
+    }
+    return taken;
+  }
+
+  /** Puts back what a store kept. Deliveries come in the order of their ids. */
+  restore(deliveries: readonly Delivery[], received: readonly number[]): void {
+    for (const delivery of deliveries) {
+      this.#lastDeliveryId = Math.max(this.#lastDeliveryId, delivery.id);
+      if (delivery.packetId > 0) {
+        this.#inflight ??= new Map();
+        this.#inflight.set(delivery.packetId, delivery);
+        this.#lastPacketId = delivery.packetId;
+      } else {
+        this.#queue ??= new DeliveryQueue();
+        this.#queue.push(delivery);
+      }
+    }
+    if (received.length > 0) this.#received = new Set(received);
+  }
+
+  #save(delivery: Delivery): void {
+    const { store } = this.#context;
+    if (!store.durable || delivery.qos === 0) return;
+    store.saveDelivery(this.clientId, delivery);
+  }
+
+  #forget(delivery: Delivery): void {
+    const { store } = this.#context;
+    if (store.durable && delivery.qos > 0) store.removeDelivery(this.clientId, delivery.id);
+  }
+}

@@ -1,0 +1,126 @@
+// SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0 3.8 to 3.11): checks each Topic Filter, changes the tree and
+// the session, answers, then starts the retained messages.
+
+import type {
+  SubscribePacket,
+  SubscriptionRequest,
+  UnsubscribePacket,
+} from '../mqtt/control-decoder.ts';
+import { encodeSuback, encodeUnsuback } from '../mqtt/control-encoder.ts';
+import { ProtocolError, protocolFault } from '../mqtt/protocol-fault.ts';
+import type { QoS } from '../mqtt/publish-view.ts';
+import { ReasonCode } from '../mqtt/reason-code.ts';
+import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../mqtt/topic.ts';
+import type { Broker } from './broker.ts';
+import type { Client } from './client.ts';
+import type { HeldSubscription, Session } from './session.ts';
+import type { Subscription } from './subscription-tree.ts';
+
+const NO_LOCAL_SHARED = protocolFault('No Local on a Shared Subscription');
+const FAILURE_BEFORE_5 = 0x80;
+
+interface Parsed {
+  readonly filter: string;
+  readonly group: string | undefined;
+}
+
+export function handleSubscribe(broker: Broker, client: Client, packet: SubscribePacket): void {
+  const session = client.session!;
+  const feeds: Subscription[] = [];
+  const granted = packet.subscriptions.map((request) => {
+    const result = subscribe(
+      broker,
+      client,
+      session,
+      request,
+      packet.subscriptionIdentifier,
+      feeds,
+    );
+    return client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5;
+  });
+  answer(broker, client, encodeSuback(client.version, packet.packetId, granted));
+  for (const subscription of feeds) {
+    client.feeds.add(subscription, broker.retained.match(subscription.filter, broker.now));
+  }
+  if (feeds.length > 0) client.pump();
+}
+
+/** @returns the granted QoS or the Reason Code of the refusal */
+function subscribe(
+  broker: Broker,
+  client: Client,
+  session: Session,
+  request: SubscriptionRequest,
+  identifier: number,
+  feeds: Subscription[],
+): number {
+  const parsed = parseFilter(broker, request);
+  if (typeof parsed === 'number') return parsed;
+  const { options } = broker;
+  if (identifier > 0 && !options.subscriptionIdentifiersAvailable) {
+    return ReasonCode.subscriptionIdentifiersNotSupported;
+  }
+  const existing = session.subscriptions.get(request.filter);
+  if (existing === undefined && session.subscriptions.size >= options.subscriptionsPerClientMax) {
+    return ReasonCode.quotaExceeded;
+  }
+  if (!broker.authorizer.maySubscribe(session.identity, parsed.filter)) {
+    broker.stats.denied += 1;
+    broker.denied(client, 'subscribe', request.filter);
+    return ReasonCode.notAuthorized;
+  }
+  const qos = Math.min(request.qos, options.maximumQos) as QoS;
+  const subscription: Subscription = {
+    session,
+    filter: request.filter,
+    qos,
+    noLocal: request.noLocal || client.bridge,
+    retainAsPublished: request.retainAsPublished || client.bridge,
+    identifiers: identifier > 0 ? [identifier] : [],
+  };
+  broker.addSubscription(session, { subscription, ...parsed });
+  const wanted = request.retainHandling === 0 || (request.retainHandling === 1 && !existing);
+  if (wanted && parsed.group === undefined && options.retainAvailable) feeds.push(subscription);
+  return qos;
+}
+
+function parseFilter(broker: Broker, request: SubscriptionRequest): Parsed | number {
+  const { options } = broker;
+  const text = request.filter;
+  let parsed: Parsed = { filter: text, group: undefined };
+  if (isSharedFilter(text)) {
+    const shared = parseSharedFilter(text);
+    if (shared === undefined) return ReasonCode.topicFilterInvalid;
+    if (!options.sharedAvailable) return ReasonCode.sharedSubscriptionsNotSupported;
+    if (request.noLocal) throw new ProtocolError(NO_LOCAL_SHARED);
+    parsed = shared;
+  } else if (!isTopicFilter(text)) {
+    return ReasonCode.topicFilterInvalid;
+  }
+  if (!options.wildcardAvailable && isWildcard(parsed.filter)) {
+    return ReasonCode.wildcardSubscriptionsNotSupported;
+  }
+  const tooLong = Buffer.byteLength(text) > options.topicBytesMax;
+  if (tooLong || text.split('/').length > options.topicLevelsMax) {
+    return ReasonCode.topicFilterInvalid;
+  }
+  return parsed;
+}
+
+export function handleUnsubscribe(broker: Broker, client: Client, packet: UnsubscribePacket): void {
+  const session = client.session!;
+  const reasonCodes = packet.filters.map((filter) => {
+    if (!isTopicFilter(filter)) return ReasonCode.topicFilterInvalid;
+    const held: HeldSubscription | undefined = session.subscriptions.get(filter);
+    if (held === undefined) return ReasonCode.noSubscriptionExisted;
+    broker.removeSubscription(session, held);
+    client.feeds.remove(filter);
+    return ReasonCode.success;
+  });
+  answer(broker, client, encodeUnsuback(client.version, packet.packetId, reasonCodes));
+}
+
+function answer(broker: Broker, client: Client, packet: Buffer): void {
+  if (broker.store.durable) broker.store.whenDurable(() => client.sendControl(packet));
+  else client.sendControl(packet);
+}

@@ -1,0 +1,117 @@
+// What the broker tells about itself under $SYS/broker, under mosquitto's names, as retained
+// messages. Only values that changed are published.
+
+import type { Broker } from './broker.ts';
+import { NO_BYTES } from './message.ts';
+
+const PREFIX = '$SYS/broker/';
+const MINUTES = [1, 5, 15] as const;
+
+/** Counters whose rate over 1, 5 and 15 minutes is told as load. */
+type Sample = Record<string, number>;
+
+export class SysTopics {
+  readonly #broker: Broker;
+  readonly #published = new Map<string, string>();
+  #previous: Sample = {};
+  readonly #loads = new Map<string, number>();
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+    if (broker.options.sysIntervalSeconds > 0) this.#schedule(broker.now);
+  }
+
+  /** Publishes a value of another part of the node, e.g. `cluster/members/online`. */
+  publish(name: string, value: string): void {
+    const topic = PREFIX + name;
+    if (this.#published.get(topic) === value) return;
+    this.#published.set(topic, value);
+    const broker = this.#broker;
+    broker.publishMessage(
+      {
+        topic: broker.topics.intern(topic),
+        payload: Buffer.from(value),
+        properties: NO_BYTES,
+        qos: 0,
+        retain: true,
+        expiresAt: Number.POSITIVE_INFINITY,
+      },
+      undefined,
+    );
+  }
+
+  /** Takes a value back, e.g. that of a member that is gone for good. */
+  clear(name: string): void {
+    this.#published.delete(PREFIX + name);
+    this.#broker.retained.remove(PREFIX + name);
+  }
+
+  #schedule(at: number): void {
+    this.#broker.deadlines.schedule(at, (now) => {
+      this.#round();
+      this.#schedule(now + this.#broker.options.sysIntervalSeconds * 1000);
+    });
+  }
+
+  #round(): void {
+    const broker = this.#broker;
+    const { stats, options } = broker;
+    const uptimeSeconds = Math.floor((broker.now - broker.startedAt) / 1000);
+    this.publish('version', `shoal version ${options.version}`);
+    this.publish('uptime', `${uptimeSeconds} seconds`);
+    const offline = broker.sessionCount - stats.clientsConnected;
+    const values: Sample = {
+      'clients/total': broker.sessionCount,
+      'clients/connected': stats.clientsConnected,
+      'clients/active': stats.clientsConnected,
+      'clients/disconnected': offline,
+      'clients/inactive': offline,
+      'clients/maximum': stats.clientsMaximum,
+      'clients/expired': stats.sessionsExpired,
+      'messages/received': stats.packetsReceived,
+      'messages/sent': stats.packetsSent,
+      'messages/stored': broker.retained.count,
+      'bytes/received': stats.bytesReceived,
+      'bytes/sent': stats.bytesSent,
+      'publish/messages/received': stats.publishReceived,
+      'publish/messages/sent': stats.publishSent,
+      'publish/messages/dropped': stats.publishDropped,
+      'publish/bytes/received': stats.publishReceivedBytes,
+      'publish/bytes/sent': stats.publishSentBytes,
+      'retained messages/count': broker.retained.count,
+      'subscriptions/count': broker.tree.size,
+      'shared_subscriptions/count': broker.tree.sharedSize,
+      'store/messages/count': broker.retained.count,
+      'store/messages/bytes': broker.retained.bytes,
+    };
+    for (const [name, value] of Object.entries(values)) this.publish(name, String(value));
+    this.#publishLoads();
+  }
+
+  #publishLoads(): void {
+    const { stats, options } = this.#broker;
+    const sample: Sample = {
+      'messages/received': stats.packetsReceived,
+      'messages/sent': stats.packetsSent,
+      'publish/received': stats.publishReceived,
+      'publish/sent': stats.publishSent,
+      'publish/dropped': stats.publishDropped,
+      'bytes/received': stats.bytesReceived,
+      'bytes/sent': stats.bytesSent,
+      sockets: stats.socketConnections,
+    };
+    const interval = options.sysIntervalSeconds;
+    for (const [name, value] of Object.entries(sample)) {
+      const perMinute = ((value - (this.#previous[name] ?? 0)) * 60) / interval;
+      for (const minutes of MINUTES) {
+        const key = `load/${name}/${minutes}min`;
+        // Exponential moving average, as mosquitto computes its own.
+        const weight = Math.exp(-interval / (minutes * 60));
+        const load = perMinute + weight * ((this.#loads.get(key) ?? 0) - perMinute);
+        this.#loads.set(key, load);
+        this.publish(key, load.toFixed(2));
+      }
+    }
+    this.#previous = sample;
+  }
+}

@@ -1,0 +1,68 @@
+// Will Messages (MQTT 5.0 3.1.2.5, 3.1.3.2.2): published when a connection ends without a normal
+// DISCONNECT, after their delay or with the session's end, whichever comes first; a client that
+// comes back in time cancels it.
+
+import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { Broker } from './broker.ts';
+import type { Deadline } from './deadline-queue.ts';
+import type { Message } from './message.ts';
+import type { Session } from './session.ts';
+
+export interface Will {
+  readonly packet: WillPacket;
+  deadline: Deadline | undefined;
+}
+
+/** The connection ended: the will is published, now or later. */
+export function releaseWill(broker: Broker, session: Session): void {
+  const { will } = session;
+  if (will === undefined) return;
+  const delaySeconds = Math.min(will.packet.delaySeconds, session.expirySeconds);
+  if (delaySeconds <= 0) {
+    publishWill(broker, session);
+    return;
+  }
+  const at = broker.now + delaySeconds * 1000;
+  will.deadline = broker.deadlines.schedule(at, () => publishWill(broker, session));
+  if (broker.store.durable) {
+    broker.store.saveWill(session.clientId, willMessage(broker, will), at);
+  }
+}
+
+export function publishWill(broker: Broker, session: Session): void {
+  const { will } = session;
+  if (will === undefined) return;
+  discardWill(broker, session);
+  const { topic } = will.packet;
+  const mayPublish =
+    broker.authorizer.permissive || broker.authorizer.mayPublish(session.identity, topic);
+  if (!mayPublish || topic.startsWith('$')) {
+    broker.stats.denied += 1;
+    return;
+  }
+  broker.publishMessage(willMessage(broker, will), session);
+}
+
+/** A normal DISCONNECT, or a client that resumed its session in time. */
+export function discardWill(broker: Broker, session: Session): void {
+  const { will } = session;
+  if (will === undefined) return;
+  session.will = undefined;
+  if (will.deadline !== undefined) {
+    broker.deadlines.cancel(will.deadline);
+    if (broker.store.durable) broker.store.removeWill(session.clientId);
+  }
+}
+
+/** The expiry of a will counts from its publication. */
+function willMessage(broker: Broker, will: Will): Message {
+  const { topic, payload, properties, qos, retain, expirySeconds } = will.packet;
+  return {
+    topic: broker.topics.intern(topic),
+    payload,
+    properties,
+    qos,
+    retain,
+    expiresAt: expirySeconds < 0 ? Number.POSITIVE_INFINITY : broker.now + expirySeconds * 1000,
+  };
+}
