@@ -21,6 +21,8 @@ export interface SpawnSettings {
   readonly bundle?: string;
   readonly cwd?: string;
   readonly env?: Readonly<Record<string, string>>;
+  /** Out of reach of the terminal's Ctrl-C, so that only signals from here count. */
+  readonly ownGroup?: boolean;
   /** Called with each whole line of the output, as it comes. */
   readonly onLine?: (line: string) => void;
 }
@@ -32,11 +34,12 @@ export class ShoalProcess {
   readonly exited: Promise<Exit>;
 
   constructor(flags: readonly string[], settings: SpawnSettings = {}) {
-    const { bundle = BUNDLE, cwd, env = {}, onLine } = settings;
+    const { bundle = BUNDLE, cwd, env = {}, ownGroup = false, onLine } = settings;
     if (!existsSync(bundle)) throw new Error(`${bundle} is not there: npm run build`);
     this.#child = spawn(NODE, [bundle, ...flags], {
       cwd,
       env: { PATH: process.env.PATH, ...env },
+      detached: ownGroup,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.exited = new Promise((done) => {
@@ -105,6 +108,12 @@ export class ShoalProcess {
   async gossipAddress(): Promise<string> {
     const [, address = ''] = await this.waitFor(/cluster on udp ([^\s"]+)/);
     return address;
+  }
+
+  /** The UDP port that messages of other nodes come in at. */
+  async syncPort(): Promise<number> {
+    const [, port] = await this.waitFor(/cluster sync on udp port (\d+)/);
+    return Number(port);
   }
 
   signal(name: NodeJS.Signals): void {
