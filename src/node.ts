@@ -1,8 +1,20 @@
-// The node: the one place that knows all parts and joins them.
+// The node: the one place that knows all parts and joins them. Local publishes go from the broker
+// to the sync channel, those of peers from the sync channel to the broker, and membership tells
+// the sync channel who the peers are.
 
-import type { Config } from './config/config.ts';
+import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { Broker } from './broker/broker.ts';
+import { type Config, isClustered } from './config/config.ts';
+import { formatHostPort } from './config/value-types.ts';
+import { BrokerClock } from './net/broker-clock.ts';
+import { Gossip } from './net/gossip.ts';
+import { Listener } from './net/listener.ts';
+import { SyncChannel } from './net/sync-channel.ts';
 import type { Endpoint } from './shared/endpoint.ts';
+import { deriveKeyRing } from './shared/key-ring.ts';
 import type { Logger } from './shared/logger.ts';
+import { version } from './shared/version.ts';
 
 export interface RunningNode {
   /** Where MQTT clients connect. */
@@ -14,6 +26,135 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-export async function runNode(_config: Config, _log: Logger): Promise<RunningNode> {
-  throw new Error('not there yet');
+/** The cluster's half of a node. */
+interface Cluster {
+  readonly gossip: Endpoint;
+  readonly sync: Endpoint;
+  /** Resolves if the node may not be a member (its name is taken). */
+  readonly refused: Promise<Error>;
+  stop(): Promise<void>;
+}
+
+/** Rejects where a port can't be had. Clients are served from the moment it resolves. */
+export async function runNode(config: Config, log: Logger): Promise<RunningNode> {
+  const broker = new Broker({
+    options: { ...config, version },
+    random: unpredictable,
+    now: performance.now(),
+    log,
+  });
+  const clock = new BrokerClock(broker);
+  const rules = { name: 'tcp' };
+  const { bindAddress: bind, port, connectionsMax } = config;
+  const listener = await Listener.open({ bind, port, connectionsMax, rules }, broker);
+  let cluster: Cluster | undefined;
+  try {
+    if (isClustered(config)) cluster = await joinCluster(config, broker, listener.local.port, log);
+  } catch (error) {
+    listener.close();
+    clock.stop();
+    throw error;
+  }
+  return {
+    tcp: listener.local,
+    ...(cluster && { gossip: cluster.gossip, sync: cluster.sync }),
+    fatal: cluster?.refused ?? new Promise(() => undefined),
+    stop: async () => {
+      listener.close();
+      broker.shutdown(performance.now());
+      await cluster?.stop();
+      clock.stop();
+    },
+  };
+}
+
+async function joinCluster(
+  config: Config & { tokens: readonly string[] },
+  broker: Broker,
+  mqttPort: number,
+  log: Logger,
+): Promise<Cluster> {
+  const keys = await deriveKeyRing(config.tokens, config.clusterName);
+  const bootId = randomBytes(8).readBigUInt64BE();
+  const { bindAddress: bind, encrypt } = config;
+  const sync = await SyncChannel.open({
+    bootId,
+    keys: keys.sync,
+    encrypt,
+    bind,
+    port: config.syncPort,
+    topics: config.forwardedTopics,
+    queueLength: config.syncQueueLength,
+    queuePolicy: config.syncQueuePolicy === 'discard-newest' ? 0 : 1,
+    log,
+    deliver: (view) => broker.publishFromPeer(view, performance.now()),
+  });
+  let refuse: (error: Error) => void = () => undefined;
+  const refused = new Promise<Error>((resolve) => {
+    refuse = resolve;
+  });
+  let gossip: Gossip;
+  try {
+    gossip = await Gossip.open({
+      name: config.nodeName,
+      bootId,
+      keys: keys.gossip,
+      encrypt,
+      bind,
+      port: config.gossipPort,
+      advertise: config.advertise && advertised(config.advertise),
+      seeds: config.members.map(formatHostPort),
+      metadata: { syncPort: sync.local.port, mqttPort, version },
+      periodMs: config.periodMs,
+      pingTimeoutMs: config.pingTimeoutMs,
+      log,
+      onPeers: (peers) => sync.setPeers(peers),
+    });
+  } catch (error) {
+    await sync.close();
+    throw error;
+  }
+  void gossip.accepted().then((error) => error && refuse(error));
+  broker.forwarder = sync;
+  broker.sys.addSource(() => clusterValues(config.nodeName, gossip, sync));
+  return {
+    gossip: gossip.local,
+    sync: sync.local,
+    refused,
+    stop: async () => {
+      await gossip.leave();
+      await Promise.all([gossip.close(), sync.close()]);
+    },
+  };
+}
+
+function advertised(advertise: { host: string; port: number | undefined }): {
+  address: string;
+  port?: number;
+} {
+  const { host, port } = advertise;
+  return port === undefined ? { address: host } : { address: host, port };
+}
+
+/** What stands under $SYS/broker/cluster. */
+function clusterValues(
+  nodeName: string,
+  gossip: Gossip,
+  sync: SyncChannel,
+): Record<string, string> {
+  const states = { alive: 0, suspect: 0, offline: 0, left: 0 };
+  for (const member of gossip.members()) states[member.state] += 1;
+  const values: Record<string, string> = { 'cluster/node': nodeName };
+  for (const [state, count] of Object.entries(states)) {
+    values[`cluster/members/${state}`] = String(count);
+  }
+  for (const [name, value] of Object.entries(sync.counters)) {
+    if (typeof value === 'number') values[`cluster/sync/${name}`] = String(value);
+  }
+  return values;
+}
+
+/** In [0, 1), from the system's generator: it names clients that bring no name. */
+function unpredictable(): number {
+  return randomBytes(6).readUIntBE(0, 6) / 0x1000000000000;
 }

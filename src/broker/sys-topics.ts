@@ -14,6 +14,7 @@ export class SysTopics {
   readonly #broker: Broker;
   readonly #published = new Map<string, string>();
   #previous: Sample = {};
+  readonly #sources: (() => Record<string, string>)[] = [];
   readonly #loads = new Map<string, number>();
 
   constructor(broker: Broker) {
@@ -21,8 +22,7 @@ export class SysTopics {
     if (broker.options.sysIntervalSeconds > 0) this.#schedule(broker.now);
   }
 
-  /** Publishes a value of another part of the node, e.g. `cluster/members/online`. */
-  publish(name: string, value: string): void {
+  #publish(name: string, value: string): void {
     const topic = PREFIX + name;
     if (this.#published.get(topic) === value) return;
     this.#published.set(topic, value);
@@ -40,10 +40,9 @@ export class SysTopics {
     );
   }
 
-  /** Takes a value back, e.g. that of a member that is gone for good. */
-  clear(name: string): void {
-    this.#published.delete(PREFIX + name);
-    this.#broker.retained.remove(PREFIX + name);
+  /** Adds values of another part of the node, asked for at each round. */
+  addSource(values: () => Record<string, string>): void {
+    this.#sources.push(values);
   }
 
   #schedule(at: number): void {
@@ -57,8 +56,8 @@ export class SysTopics {
     const broker = this.#broker;
     const { stats, options } = broker;
     const uptimeSeconds = Math.floor((broker.now - broker.startedAt) / 1000);
-    this.publish('version', `shoal version ${options.version}`);
-    this.publish('uptime', `${uptimeSeconds} seconds`);
+    this.#publish('version', `shoal version ${options.version}`);
+    this.#publish('uptime', `${uptimeSeconds} seconds`);
     const offline = broker.sessionCount - stats.clientsConnected;
     const values: Sample = {
       'clients/total': broker.sessionCount,
@@ -84,8 +83,11 @@ export class SysTopics {
       'store/messages/count': broker.retained.count,
       'store/messages/bytes': broker.retained.bytes,
     };
-    for (const [name, value] of Object.entries(values)) this.publish(name, String(value));
+    for (const [name, value] of Object.entries(values)) this.#publish(name, String(value));
     this.#publishLoads();
+    for (const source of this.#sources) {
+      for (const [name, value] of Object.entries(source())) this.#publish(name, value);
+    }
   }
 
   #publishLoads(): void {
@@ -109,7 +111,7 @@ export class SysTopics {
         const weight = Math.exp(-interval / (minutes * 60));
         const load = perMinute + weight * ((this.#loads.get(key) ?? 0) - perMinute);
         this.#loads.set(key, load);
-        this.publish(key, load.toFixed(2));
+        this.#publish(key, load.toFixed(2));
       }
     }
     this.#previous = sample;

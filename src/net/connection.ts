@@ -1,0 +1,172 @@
+// One client's TCP socket (or anything that looks like one) as the broker's Outbox. Gathers what a
+// turn of the event loop brings for it and writes it once, at the end of the turn: a system call
+// costs more than everything else that happens to a message.
+// Invariant: what waits for a client is bounded; a client that does not read is not read either.
+
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import type { Broker } from '../broker/broker.ts';
+import type { Client } from '../broker/client.ts';
+import type { ListenerRules, Outbox } from '../broker/ports.ts';
+import { plainAddress } from '../shared/endpoint.ts';
+
+/** From here on the core holds messages back for this client. */
+const CONGESTED_BYTES = 524_288;
+/** From here on, acknowledgements included, nothing more is read from it. */
+const PAUSE_BYTES = 2_097_152;
+/** Ranges up to this total are copied into one buffer; more go to the kernel as they are. */
+const COPY_BYTES_MAX = 65_536;
+/** A client that was told to go has this long to take its last bytes. */
+const LINGER_MS = 5_000;
+
+/** Connections with something to write at the end of this turn. */
+let dirty: Connection[] = [];
+
+function flushAll(): void {
+  const connections = dirty;
+  dirty = [];
+  for (const connection of connections) connection.flush();
+}
+
+export class Connection implements Outbox {
+  congested = false;
+  readonly #socket: Socket;
+  readonly #broker: Broker;
+  readonly #client: Client;
+  /** Ranges that wait: buffer, start and end of each. */
+  #buffers: Buffer[] = [];
+  #starts: number[] = [];
+  #ends: number[] = [];
+  #pendingBytes = 0;
+  #isDirty = false;
+  #isClosing = false;
+  #isHeldBack = false;
+  #isPaused = false;
+
+  constructor(socket: Socket, broker: Broker, listener: ListenerRules) {
+    this.#socket = socket;
+    this.#broker = broker;
+    const remoteAddress = plainAddress(socket.remoteAddress ?? '');
+    this.#client = broker.accept(this, { remoteAddress, listener }, performance.now());
+    socket.setNoDelay(true);
+    socket.on('data', (chunk: Buffer) => {
+      if (!this.#isClosing) this.#client.receive(chunk, performance.now());
+    });
+    socket.on('drain', () => this.#drained());
+    // 'close' follows every error; there is nothing to add.
+    socket.on('error', () => undefined);
+    socket.on('close', () => {
+      this.#isClosing = true;
+      this.#client.disconnected(performance.now());
+    });
+  }
+
+  write(buffer: Buffer, start: number, end: number): void {
+    if (this.#isClosing) return;
+    const last = this.#buffers.length - 1;
+    if (last >= 0 && this.#buffers[last] === buffer && this.#ends[last] === start) {
+      this.#ends[last] = end;
+    } else {
+      this.#buffers.push(buffer);
+      this.#starts.push(start);
+      this.#ends.push(end);
+    }
+    this.#pendingBytes += end - start;
+    if (this.#pendingBytes > CONGESTED_BYTES) this.congested = true;
+    this.#markDirty();
+  }
+
+  #markDirty(): void {
+    if (this.#isDirty) return;
+    this.#isDirty = true;
+    if (dirty.length === 0) setImmediate(flushAll);
+    dirty.push(this);
+  }
+
+  /** Writes what was gathered, and ends the connection if that was asked for. */
+  flush(): void {
+    this.#isDirty = false;
+    const socket = this.#socket;
+    if (this.#pendingBytes > 0 && socket.writable) this.#writeOut();
+    this.#pendingBytes = 0;
+    if (this.#isClosing) {
+      this.#finish();
+      return;
+    }
+    const waiting = socket.writableLength;
+    this.#holdBack(waiting > PAUSE_BYTES);
+    if (waiting > CONGESTED_BYTES) {
+      this.congested = true;
+    } else if (this.congested) {
+      this.congested = false;
+      this.#client.drained(performance.now());
+    }
+  }
+
+  #writeOut(): void {
+    const socket = this.#socket;
+    const buffers = this.#buffers;
+    const starts = this.#starts;
+    const ends = this.#ends;
+    this.#broker.stats.bytesSent += this.#pendingBytes;
+    if (buffers.length === 1) {
+      socket.write(buffers[0]!.subarray(starts[0], ends[0]));
+    } else if (this.#pendingBytes <= COPY_BYTES_MAX) {
+      const joined = Buffer.allocUnsafe(this.#pendingBytes);
+      let position = 0;
+      for (let i = 0; i < buffers.length; i++) {
+        position += buffers[i]!.copy(joined, position, starts[i], ends[i]);
+      }
+      socket.write(joined);
+    } else {
+      socket.cork();
+      for (let i = 0; i < buffers.length; i++) {
+        socket.write(buffers[i]!.subarray(starts[i], ends[i]));
+      }
+      socket.uncork();
+    }
+    this.#buffers = [];
+    this.#starts = [];
+    this.#ends = [];
+  }
+
+  #drained(): void {
+    if (this.#isClosing) return;
+    this.#holdBack(false);
+    if (!this.congested) return;
+    this.congested = false;
+    this.#client.drained(performance.now());
+  }
+
+  close(): void {
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#markDirty();
+  }
+
+  #finish(): void {
+    const socket = this.#socket;
+    // What the client still sends is read and thrown away, else the kernel answers with a reset
+    // that overtakes our last packet.
+    socket.resume();
+    socket.end();
+    socket.setTimeout(LINGER_MS, () => socket.destroy());
+  }
+
+  pauseReading(): void {
+    this.#isPaused = true;
+    this.#socket.pause();
+  }
+
+  resumeReading(): void {
+    this.#isPaused = false;
+    if (!this.#isHeldBack) this.#socket.resume();
+  }
+
+  #holdBack(holdBack: boolean): void {
+    if (holdBack === this.#isHeldBack) return;
+    this.#isHeldBack = holdBack;
+    if (holdBack) this.#socket.pause();
+    else if (!this.#isPaused) this.#socket.resume();
+  }
+}
