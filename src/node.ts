@@ -102,7 +102,7 @@ async function joinCluster(
       encrypt,
       bind,
       port: config.gossipPort,
-      advertise: config.advertise && advertised(config.advertise),
+      advertise: config.advertise,
       seeds: config.members.map(formatHostPort),
       metadata: { syncPort: sync.local.port, mqttPort, version },
       periodMs: config.periodMs,
@@ -126,14 +126,6 @@ async function joinCluster(
       await Promise.all([gossip.close(), sync.close()]);
     },
   };
-}
-
-function advertised(advertise: { host: string; port: number | undefined }): {
-  address: string;
-  port?: number;
-} {
-  const { host, port } = advertise;
-  return port === undefined ? { address: host } : { address: host, port };
 }
 
 /** What stands under $SYS/broker/cluster. */

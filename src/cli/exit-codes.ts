@@ -1,8 +1,9 @@
 // How the process ends, for unit files and scripts; docs/cli.md tells the same. Turns any error
 // into its code and into a sentence for the user.
 
-import type { Config } from '../config/config.ts';
 import { ConfigError } from '../config/load.ts';
+import { NameInUseError } from '../net/gossip.ts';
+import { BindError } from '../net/udp.ts';
 
 export const exitCodes = {
   /** Ended as asked. */
@@ -24,49 +25,38 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export function exitCodeOf(error: unknown): ExitCode {
-  if (error instanceof ConfigError || error instanceof UsageError) return exitCodes.usage;
-  if (!(error instanceof Error)) return exitCodes.failure;
-  if (error.name === 'NameInUseError') return exitCodes.nameInUse;
-  return isAddressError(error) ? exitCodes.address : exitCodes.failure;
-}
-
-/** @returns lines without a line end */
-export function explainError(error: unknown, config?: Config): string[] {
-  if (error instanceof ConfigError) return [...error.problems];
-  if (!(error instanceof Error)) return [String(error)];
-  if (config !== undefined && isAddressError(error)) return [explainAddressError(error, config)];
-  if (error.name === 'NameInUseError' && config !== undefined) {
-    return [`${error.message}; choose another name with -nid`];
-  }
-  return [error.message];
-}
-
-interface AddressError extends Error {
+/** As node:net reports that a listener could not be opened. */
+interface ListenError extends Error {
   readonly code: string;
-  readonly syscall?: string;
   readonly address?: string;
   readonly port?: number;
 }
 
-function isAddressError(error: Error): error is AddressError {
-  const { code } = error as NodeJS.ErrnoException;
-  return code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' || code === 'EACCES';
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use by another program; choose another port with -port',
+  EACCES: 'may not be opened by this user; choose a port above 1023 with -port',
+  EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind",
+};
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof ConfigError || error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof NameInUseError) return exitCodes.nameInUse;
+  if (error instanceof BindError || isListenError(error)) return exitCodes.address;
+  return exitCodes.failure;
 }
 
-function explainAddressError(error: AddressError, config: Config): string {
-  const { code, port, address } = error;
-  if (code === 'EADDRNOTAVAIL') {
-    return `-bind=${config.bindAddress ?? address ?? ''}: this machine doesn't have that address`;
+/** @returns lines without a line end */
+export function explainError(error: unknown): readonly string[] {
+  if (error instanceof ConfigError) return error.problems;
+  if (error instanceof NameInUseError) return [`${error.message}; choose another name with -nid`];
+  if (isListenError(error)) {
+    return [`TCP ${error.address}:${error.port} ${LISTEN_FAULTS[error.code]}`];
   }
-  if (port === undefined) return error.message;
-  const flag = flagOfPort(port, error.syscall === 'listen', config);
-  const name = `${error.syscall === 'listen' ? 'tcp' : 'udp'} port ${port}`;
-  const what = code === 'EACCES' ? 'may not be used by this user' : 'is in use by another program';
-  return `${name} ${what}; choose another one with -${flag}`;
+  return [error instanceof Error ? error.message : String(error)];
 }
 
-function flagOfPort(port: number, tcp: boolean, config: Config): string {
-  if (tcp) return 'port';
-  return port === config.syncPort ? 'csp' : 'crp';
+function isListenError(error: unknown): error is ListenError {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return syscall === 'listen' && code !== undefined && code in LISTEN_FAULTS;
 }

@@ -4,7 +4,6 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Config, isClustered } from '../config/config.ts';
-import { formatHostPort } from '../config/value-types.ts';
 import type { RunningNode } from '../node.ts';
 import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
 import { version } from '../shared/version.ts';
@@ -53,12 +52,8 @@ function clusterRows(config: Config, running: Running, hostAddress: string): str
 }
 
 function reachable(config: Config, gossip: Endpoint, hostAddress: string): string {
-  if (config.advertise !== undefined) {
-    return formatHostPort({
-      host: config.advertise.host,
-      port: config.advertise.port ?? gossip.port,
-    });
-  }
+  const { advertise } = config;
+  if (advertise !== undefined) return formatEndpoint({ port: gossip.port, ...advertise });
   const address = isUnspecified(gossip.address) ? hostAddress : gossip.address;
   return formatEndpoint({ address, port: gossip.port });
 }

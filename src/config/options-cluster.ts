@@ -3,9 +3,9 @@
 import { TIMING_PRESETS, type Timing } from '../swim/profile.ts';
 import { type Facts, option } from './option.ts';
 import {
+  addressPort,
   choice,
   count,
-  hostPort,
   hostPorts,
   milliseconds,
   name,
@@ -62,7 +62,7 @@ export const clusterOptions = {
   advertise: option({
     flag: 'advertise',
     group: 'Cluster',
-    type: hostPort,
+    type: addressPort,
     fallback: undefined,
     fallbackText: 'what peers see',
     help: 'address that other nodes should use for this one, behind NAT or in a container',

@@ -185,11 +185,22 @@ export const ipAddress: ValueType<string> = {
   format: (value) => value,
 };
 
-export const hostPort: ValueType<HostPort> = {
-  placeholder: 'host[:port]',
-  expected: 'a host name or address, with a port behind a colon where it is another',
-  parse: parseHostPort,
-  format: formatHostPort,
+/** As the other nodes are to use it: nobody resolves it, so it is no host name. */
+export interface AddressPort {
+  readonly address: string;
+  readonly port?: number;
+}
+
+export const addressPort: ValueType<AddressPort> = {
+  placeholder: 'address[:port]',
+  expected: 'an IPv4 or IPv6 address, with a port behind a colon where it is another',
+  parse: (value) => {
+    const parsed = parseHostPort(value);
+    if (parsed === undefined || isIP(parsed.host) === 0) return undefined;
+    const { host: address, port: number } = parsed;
+    return number === undefined ? { address } : { address, port: number };
+  },
+  format: ({ address, port: number }) => formatHostPort({ host: address, port: number }),
 };
 
 export const hostPorts: ValueType<readonly HostPort[]> = {

@@ -41,7 +41,7 @@ test('a port that is taken ends with 3 and names the flag', async () => {
     assert.equal(code, 3, output);
     assert.match(
       output,
-      /tcp port \d+ is in use by another program; choose another one with -port/,
+      /TCP 127\.0\.0\.1:\d+ is in use by another program; choose another port with -port/,
     );
   } finally {
     taken.close();

@@ -25,14 +25,14 @@ export async function run(
   try {
     running = await start(config, log);
   } catch (error) {
-    for (const line of explainError(error, config)) context.writeError(`shoal: ${line}\n`);
+    for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
     return exitCodeOf(error);
   }
   greet(config, running, log, context);
 
   const fault = await Promise.race([stopAsked, running.fatal]);
   if (fault !== undefined) {
-    for (const line of explainError(fault, config)) log.error(line);
+    for (const line of explainError(fault)) log.error(line);
   }
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('not everything could be closed in time', { afterMs: STOP_MS_MAX });
