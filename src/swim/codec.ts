@@ -1,0 +1,238 @@
+// The bodies of gossip datagrams. Knows nothing of what a message is for, nor of the envelope
+// around it. Invariants: decode never throws and gives undefined for anything malformed; a section
+// or a trailing field unknown to us is skipped, so that newer nodes may say more.
+//
+//   offset  size  field (all numbers big endian)
+//        0     1  kind
+//        1     1  flags: bit 0 relayed, bit 1 last page
+//        2     4  incarnation of the sender
+//        6     4  sequence, given back in the answer; 0 where none is expected
+//       10     8  hash of the sender's member table; in a challenge: the nonce to echo
+//       18     n  sections, each: type u8, length u16, value
+//
+//   section   value
+//   1 nonce     8 bytes, to be echoed by a receiver whose boot the sender has not proven yet
+//   2 echo      8 bytes, the nonce of the receiver
+//   3 observed  endpoint: where the sender sees the receiver
+//   4 target    boot id (8), endpoint: whom to ping for the sender
+//   5 cursor    member name: the state exchange goes on behind it
+//   6 record    see record-codec.ts
+
+import type { Endpoint } from '../shared/endpoint.ts';
+import { type MemberRecord, NAME_BYTES_MAX } from './record.ts';
+import {
+  ENDPOINT_BYTES_MAX,
+  endpointBytes,
+  readEndpoint,
+  readRecord,
+  recordBytes,
+} from './record-codec.ts';
+
+export type MessageKind =
+  | 'ping'
+  | 'ack'
+  | 'pingReq'
+  | 'nack'
+  | 'challenge'
+  | 'gossip'
+  | 'pull'
+  | 'page';
+
+const KINDS: readonly (MessageKind | undefined)[] = [
+  undefined,
+  'ping',
+  'ack',
+  'pingReq',
+  'nack',
+  'challenge',
+  'gossip',
+  'pull',
+  'page',
+];
+
+export interface PingTarget {
+  readonly bootId: bigint;
+  readonly endpoint: Endpoint;
+}
+
+export interface MessageHead {
+  readonly kind: MessageKind;
+  /** An ack that a helper passes on. */
+  readonly isRelayed: boolean;
+  /** A page behind which no more come. */
+  readonly isLast: boolean;
+  readonly incarnation: number;
+  readonly sequence: number;
+  /** In a challenge: the nonce to echo. */
+  readonly tableHash: bigint;
+}
+
+export interface Message extends MessageHead {
+  readonly nonce: bigint | undefined;
+  readonly echo: bigint | undefined;
+  readonly observed: Endpoint | undefined;
+  readonly target: PingTarget | undefined;
+  readonly cursor: string | undefined;
+  readonly records: readonly MemberRecord[];
+}
+
+export const HEAD_BYTES = 18;
+/** More records than fit into a datagram of the largest size are not read. */
+const RECORDS_MAX = 128;
+
+const FLAG_RELAYED = 0x01;
+const FLAG_LAST = 0x02;
+
+const SECTION_HEAD_BYTES = 3;
+const NONCE = 1;
+const ECHO = 2;
+const OBSERVED = 3;
+const TARGET = 4;
+const CURSOR = 5;
+const RECORD = 6;
+
+/** Writes one body; what does not fit is refused and leaves the body as it was. */
+export class BodyWriter {
+  readonly #buffer: Buffer;
+  #end = HEAD_BYTES;
+
+  constructor(head: MessageHead, bytesMax: number) {
+    this.#buffer = Buffer.alloc(bytesMax);
+    this.#buffer[0] = KINDS.indexOf(head.kind);
+    this.#buffer[1] = (head.isRelayed ? FLAG_RELAYED : 0) | (head.isLast ? FLAG_LAST : 0);
+    this.#buffer.writeUInt32BE(head.incarnation, 2);
+    this.#buffer.writeUInt32BE(head.sequence, 6);
+    this.#buffer.writeBigUInt64BE(head.tableHash, 10);
+  }
+
+  nonce(value: bigint): this {
+    this.#section(NONCE, u64(value));
+    return this;
+  }
+
+  echo(value: bigint): this {
+    this.#section(ECHO, u64(value));
+    return this;
+  }
+
+  observed(endpoint: Endpoint): this {
+    this.#section(OBSERVED, endpointBytes(endpoint));
+    return this;
+  }
+
+  target(target: PingTarget): this {
+    this.#section(TARGET, Buffer.concat([u64(target.bootId), endpointBytes(target.endpoint)]));
+    return this;
+  }
+
+  cursor(name: string): this {
+    this.#section(CURSOR, Buffer.from(name, 'utf8'));
+    return this;
+  }
+
+  /** @returns false where it does not fit any more */
+  record(record: MemberRecord): boolean {
+    return this.#section(RECORD, recordBytes(record));
+  }
+
+  /** @returns the body, the caller's own */
+  finish(): Buffer {
+    return this.#buffer.subarray(0, this.#end);
+  }
+
+  #section(type: number, value: Buffer): boolean {
+    const end = this.#end + SECTION_HEAD_BYTES + value.length;
+    if (end > this.#buffer.length) return false;
+    this.#buffer[this.#end] = type;
+    this.#buffer.writeUInt16BE(value.length, this.#end + 1);
+    value.copy(this.#buffer, this.#end + SECTION_HEAD_BYTES);
+    this.#end = end;
+    return true;
+  }
+}
+
+/** @returns undefined for a malformed body; the records' metadata are copies */
+export function decodeMessage(body: Buffer): Message | undefined {
+  if (body.length < HEAD_BYTES) return undefined;
+  const kind = KINDS[body[0]!];
+  if (kind === undefined) return undefined;
+  const flags = body[1]!;
+  const sections = readSections(body);
+  if (sections === undefined) return undefined;
+  return {
+    kind,
+    isRelayed: (flags & FLAG_RELAYED) !== 0,
+    isLast: (flags & FLAG_LAST) !== 0,
+    incarnation: body.readUInt32BE(2),
+    sequence: body.readUInt32BE(6),
+    tableHash: body.readBigUInt64BE(10),
+    ...sections,
+  };
+}
+
+type Sections = Omit<Message, keyof MessageHead>;
+type Draft = { -readonly [Key in keyof Sections]: Sections[Key] } & { records: MemberRecord[] };
+
+function readSections(body: Buffer): Sections | undefined {
+  const draft: Draft = {
+    nonce: undefined,
+    echo: undefined,
+    observed: undefined,
+    target: undefined,
+    cursor: undefined,
+    records: [],
+  };
+  let at = HEAD_BYTES;
+  while (at < body.length) {
+    if (at + SECTION_HEAD_BYTES > body.length) return undefined;
+    const type = body[at]!;
+    const start = at + SECTION_HEAD_BYTES;
+    at = start + body.readUInt16BE(at + 1);
+    if (at > body.length || !readSection(type, body.subarray(start, at), draft)) return undefined;
+  }
+  return draft;
+}
+
+function readSection(type: number, value: Buffer, draft: Draft): boolean {
+  switch (type) {
+    case NONCE:
+      draft.nonce = readU64(value);
+      return draft.nonce !== undefined;
+    case ECHO:
+      draft.echo = readU64(value);
+      return draft.echo !== undefined;
+    case OBSERVED:
+      draft.observed = readEndpoint(value, 0)?.endpoint;
+      return draft.observed !== undefined;
+    case TARGET:
+      draft.target = readTarget(value);
+      return draft.target !== undefined;
+    case CURSOR:
+      draft.cursor = value.toString('utf8');
+      return value.length <= NAME_BYTES_MAX;
+    case RECORD: {
+      const record = readRecord(value);
+      if (record === undefined || draft.records.length >= RECORDS_MAX) return false;
+      draft.records.push(record);
+      return true;
+    }
+    default:
+      return true;
+  }
+}
+
+function readTarget(value: Buffer): PingTarget | undefined {
+  if (value.length < 8 || value.length > 8 + ENDPOINT_BYTES_MAX) return undefined;
+  const endpoint = readEndpoint(value, 8)?.endpoint;
+  return endpoint === undefined ? undefined : { bootId: value.readBigUInt64BE(0), endpoint };
+}
+
+function u64(value: bigint): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(value);
+  return bytes;
+}
+
+function readU64(value: Buffer): bigint | undefined {
+  return value.length === 8 ? value.readBigUInt64BE(0) : undefined;
+}

@@ -1,0 +1,54 @@
+// What a node tells of itself beyond its address: type, length, value triples that travel inside
+// its record. Invariant: decoding never throws; an unknown type is skipped.
+//
+//   type u8, length u8, value
+//     1  sync port, u16
+//     2  MQTT port, u16
+//     3  version, UTF-8 of at most 32 bytes
+
+export interface Metadata {
+  readonly syncPort: number;
+  readonly mqttPort?: number | undefined;
+  readonly version: string;
+}
+
+const SYNC_PORT = 1;
+const MQTT_PORT = 2;
+const VERSION = 3;
+const VERSION_BYTES_MAX = 32;
+
+export function encodeMetadata(metadata: Metadata): Buffer {
+  const fields = [portField(SYNC_PORT, metadata.syncPort)];
+  if (metadata.mqttPort !== undefined) fields.push(portField(MQTT_PORT, metadata.mqttPort));
+  const version = Buffer.from(metadata.version, 'utf8').subarray(0, VERSION_BYTES_MAX);
+  fields.push(Buffer.from([VERSION, version.length]), version);
+  return Buffer.concat(fields);
+}
+
+/** @returns a syncPort of 0 where the bytes tell none: such a member is nobody's peer */
+export function decodeMetadata(bytes: Buffer): Metadata {
+  let syncPort = 0;
+  let mqttPort: number | undefined;
+  let version = '';
+  let at = 0;
+  while (at + 2 <= bytes.length) {
+    const type = bytes[at];
+    const end = at + 2 + bytes[at + 1]!;
+    if (end > bytes.length) break;
+    const value = bytes.subarray(at + 2, end);
+    if (type === SYNC_PORT && value.length === 2) syncPort = value.readUInt16BE(0);
+    else if (type === MQTT_PORT && value.length === 2) mqttPort = value.readUInt16BE(0);
+    else if (type === VERSION && value.length <= VERSION_BYTES_MAX) version = printable(value);
+    at = end;
+  }
+  return { syncPort, mqttPort, version };
+}
+
+function portField(type: number, port: number): Buffer {
+  return Buffer.from([type, 2, port >> 8, port & 0xff]);
+}
+
+/** The version is shown to people: nothing that could steer a terminal gets through. */
+function printable(value: Buffer): string {
+  return value.toString('latin1').replace(/[^\x20-\x7e]/g, '?');
+}

@@ -1,0 +1,83 @@
+// Fetches another node's whole table, page by page, when the two tables differ and gossip no longer
+// explains why. One pull at a time. Both sides see the difference, so each pulls and none pushes.
+
+import type { Member } from './member-table.ts';
+import type { Outbox } from './outbox.ts';
+
+const TRIES_MAX = 3;
+const INTERVAL_MS_MIN = 1000;
+/** A difference that lasts so many periods is not waited out any longer. */
+const PATIENCE_PERIODS = 10;
+/** After the last change gossip is given so long to bring it to everybody. */
+const QUIET_PERIODS = 2;
+
+interface Pull {
+  readonly member: Member;
+  sequence: number;
+  cursor: string;
+  deadline: number;
+  tries: number;
+}
+
+export class StatePull {
+  readonly #outbox: Outbox;
+  readonly #periodMs: number;
+  #pull: Pull | undefined;
+  #differsSince: number | undefined;
+  #lastStartAt = Number.NEGATIVE_INFINITY;
+
+  constructor(outbox: Outbox, periodMs: number) {
+    this.#outbox = outbox;
+    this.#periodMs = periodMs;
+  }
+
+  get deadline(): number {
+    return this.#pull?.deadline ?? Number.POSITIVE_INFINITY;
+  }
+
+  /** @param quietSince when the table last changed; Infinity while there is something to gossip */
+  compare(now: number, member: Member, theirHash: bigint, quietSince: number): void {
+    if (theirHash === this.#outbox.tableHash) {
+      this.#differsSince = undefined;
+      return;
+    }
+    this.#differsSince ??= now;
+    const isQuiet = now - quietSince >= QUIET_PERIODS * this.#periodMs;
+    const isLong = now - this.#differsSince >= PATIENCE_PERIODS * this.#periodMs;
+    if (isQuiet || isLong) this.start(now, member);
+  }
+
+  start(now: number, member: Member): void {
+    if (this.#pull !== undefined || now - this.#lastStartAt < INTERVAL_MS_MIN) return;
+    this.#lastStartAt = now;
+    this.#pull = { member, sequence: 0, cursor: '', deadline: 0, tries: 0 };
+    this.#request(now, this.#pull);
+  }
+
+  /** @param lastName of the page, in the order of the pages; undefined where it holds none */
+  handlePage(now: number, sequence: number, isLast: boolean, lastName: string | undefined): void {
+    const pull = this.#pull;
+    if (pull === undefined || pull.sequence !== sequence) return;
+    if (isLast || lastName === undefined || lastName <= pull.cursor) {
+      this.#pull = undefined;
+      return;
+    }
+    pull.cursor = lastName;
+    pull.tries = 0;
+    this.#request(now, pull);
+  }
+
+  advance(now: number): void {
+    const pull = this.#pull;
+    if (pull === undefined || now < pull.deadline) return;
+    if (pull.tries >= TRIES_MAX) this.#pull = undefined;
+    else this.#request(now, pull);
+  }
+
+  #request(now: number, pull: Pull): void {
+    pull.tries += 1;
+    pull.deadline = now + this.#periodMs / 2;
+    pull.sequence = this.#outbox.nextSequence();
+    this.#outbox.pull(pull.member, pull.sequence, pull.cursor);
+  }
+}

@@ -1,0 +1,505 @@
+// One node's part in the cluster: takes authenticated datagrams and the time, gives datagrams and
+// changes of membership. No sockets, clocks or DNS: `now` is a monotonic number of milliseconds.
+// Invariants: handle() never throws; nothing a boot says counts before it has echoed a nonce of
+// ours; to whom is not proven, no answer is longer than what it sent. Sources: SWIM (Das et al.
+// 2002), Lifeguard (Dadgar et al. 2018).
+
+import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
+import { ReplayWindow } from '../shared/replay-window.ts';
+import { decodeMessage, HEAD_BYTES, type Message } from './codec.ts';
+import { Health } from './health.ts';
+import { endpointOf, type Member, MemberTable, recordOf } from './member-table.ts';
+import { type MemberEvent, Membership, type Source } from './membership.ts';
+import { NameContest, placeOf } from './name-contest.ts';
+import { Nonces } from './nonces.ts';
+import { Outbox } from './outbox.ts';
+import { ProbeRounds } from './probe-rounds.ts';
+import type { Timing } from './profile.ts';
+import { isOnline, type MemberRecord } from './record.ts';
+import { Relays } from './relays.ts';
+import { Self, type SelfOptions } from './self.ts';
+import { StatePull } from './state-pull.ts';
+import { UpdateQueue } from './update-queue.ts';
+
+export interface SwimOptions {
+  readonly self: SelfOptions;
+  readonly timing: Timing;
+  /** Unpredictable, in [0, 1). */
+  readonly random: () => number;
+  /** Without any, nobody else can have the name yet. */
+  readonly hasSeeds: boolean;
+  /** Room for a body: the largest datagram without its envelope. */
+  readonly bodyBytesMax: number;
+}
+
+export interface SwimPort {
+  send(to: Endpoint, body: Buffer): void;
+  /** Wanted: a call of contactSeeds with all addresses that are configured, resolved anew. */
+  resolveSeeds(): void;
+  memberChanged(event: MemberEvent): void;
+  /** The list of online members, a boot or an address changed. */
+  peersChanged(): void;
+  /** Once: another node has accepted us under our name, or none answered for JOIN_MS. */
+  joined(): void;
+  /** Once: the name is another's; this node takes no part any more. */
+  nameRefused(holder: Endpoint): void;
+}
+
+export interface SwimCounters {
+  malformed: number;
+  replayed: number;
+  unproven: number;
+  own: number;
+  challenges: number;
+}
+
+const GOSSIP_TICK_MS = 200;
+const GOSSIP_TARGETS = 3;
+const SEEDS_ALONE_MS = 1000;
+const SEEDS_MS = 5000;
+const SEEDS_SPREAD = 0.25;
+const SEEDS_PER_TURN_MAX = 64;
+/** A node that no seed answers for so long is on its own. */
+const JOIN_MS = 3000;
+const HOUSEKEEPING_MS = 60_000;
+/** `left` is told so many ms after leave(). */
+const LEAVE_AT_MS = [0, 100, 300] as const;
+const LEAVE_TARGETS = 32;
+
+type Phase = 'joining' | 'joined' | 'leaving' | 'over';
+
+export class Swim {
+  readonly counters: SwimCounters = {
+    malformed: 0,
+    replayed: 0,
+    unproven: 0,
+    own: 0,
+    challenges: 0,
+  };
+  readonly #port: SwimPort;
+  readonly #random: () => number;
+  readonly #self: Self;
+  readonly #table: MemberTable;
+  readonly #updates: UpdateQueue;
+  readonly #nonces: Nonces;
+  readonly #membership: Membership;
+  readonly #outbox: Outbox;
+  readonly #rounds: ProbeRounds;
+  readonly #relays: Relays;
+  readonly #pull: StatePull;
+  readonly #contest: NameContest;
+  readonly #health = new Health();
+  #phase: Phase = 'joining';
+  #gossipAt = 0;
+  #seedsAt: number;
+  #housekeepingAt: number;
+  #joinUntil: number;
+  #leaveStartedAt = 0;
+  #leaveSent = 0;
+  #peersVersion = 0;
+  /** While one message is handled: our name was found with another. */
+  #isContested = false;
+
+  constructor(options: SwimOptions, port: SwimPort, now: number) {
+    const { random, timing } = options;
+    this.#port = port;
+    this.#random = random;
+    this.#self = new Self(options.self);
+    this.#table = new MemberTable(random);
+    this.#updates = new UpdateQueue(this.#self.name);
+    this.#nonces = new Nonces(random, now);
+    this.#membership = new Membership(this.#table, this.#updates, timing.periodMs, {
+      nameContested: (at, held, record, source) => this.#nameContested(at, held, record, source),
+      memberChanged: (event) => port.memberChanged(event),
+    });
+    this.#outbox = new Outbox(
+      { self: this.#self, table: this.#table, updates: this.#updates, nonces: this.#nonces },
+      options.bodyBytesMax,
+      (to, body) => port.send(to, body),
+    );
+    this.#rounds = new ProbeRounds(
+      {
+        table: this.#table,
+        membership: this.#membership,
+        outbox: this.#outbox,
+        health: this.#health,
+      },
+      timing,
+      now + random() * timing.periodMs,
+    );
+    this.#relays = new Relays(this.#table, this.#outbox, timing.pingTimeoutMs);
+    this.#pull = new StatePull(this.#outbox, timing.periodMs);
+    this.#contest = new NameContest(this.#self, this.#outbox);
+    this.#seedsAt = now;
+    this.#joinUntil = options.hasSeeds ? now + JOIN_MS : now;
+    this.#housekeepingAt = now + HOUSEKEEPING_MS;
+  }
+
+  get self(): Self {
+    return this.#self;
+  }
+
+  /** To be read only. */
+  get table(): MemberTable {
+    return this.#table;
+  }
+
+  get healthScore(): number {
+    return this.#health.score;
+  }
+
+  get voidRounds(): number {
+    return this.#rounds.voidRounds;
+  }
+
+  get queuedUpdates(): number {
+    return this.#updates.size;
+  }
+
+  get openRelays(): number {
+    return this.#relays.size;
+  }
+
+  get tableFull(): number {
+    return this.#membership.tableFull;
+  }
+
+  /** After leaving, or when the name was refused: nothing is sent or heard any more. */
+  get isOver(): boolean {
+    return this.#phase === 'over';
+  }
+
+  /** When advance() is to be called; Infinity when never. */
+  get deadline(): number {
+    if (this.#phase === 'over') return Number.POSITIVE_INFINITY;
+    if (this.#phase === 'leaving') return this.#leaveDeadline();
+    return Math.min(
+      this.#rounds.deadline,
+      this.#relays.deadline,
+      this.#pull.deadline,
+      this.#seedsAt,
+      this.#housekeepingAt,
+      this.#phase === 'joining' ? this.#joinUntil : Number.POSITIVE_INFINITY,
+      this.#membership.nextSuspicionDeadline(),
+      this.#hasToGossip() ? this.#gossipAt : Number.POSITIVE_INFINITY,
+    );
+  }
+
+  /** Does whatever is due. */
+  advance(now: number): void {
+    if (this.#phase === 'over') return;
+    if (this.#phase === 'leaving') {
+      this.#sendLeave(now);
+      return;
+    }
+    if (this.#phase === 'joining' && now >= this.#joinUntil) this.#join(now);
+    // Rounds first: they notice a stall, and then suspicions are extended, not expired.
+    this.#rounds.advance(now);
+    this.#membership.expireSuspicions(now);
+    this.#relays.advance(now);
+    this.#pull.advance(now);
+    if (now >= this.#seedsAt) this.#lookForOthers(now);
+    if (now >= this.#housekeepingAt) {
+      this.#housekeepingAt = now + HOUSEKEEPING_MS;
+      this.#table.removeExpired(now);
+    }
+    this.#gossip(now);
+    this.#reportPeers();
+  }
+
+  /** The answer to SwimPort.resolveSeeds; our own address and those of online members are skipped. */
+  contactSeeds(now: number, endpoints: readonly Endpoint[]): void {
+    if (this.#phase !== 'joining' && this.#phase !== 'joined') return;
+    for (const endpoint of endpoints.slice(0, SEEDS_PER_TURN_MAX)) {
+      if (this.#self.isAt(endpoint) || this.#table.isOnlineAt(endpoint)) continue;
+      this.#outbox.pingEndpoint(now, endpoint);
+    }
+  }
+
+  /** Tells the others; advance() as long as isOver is false. */
+  leave(now: number): void {
+    if (this.#phase === 'leaving' || this.#phase === 'over') return;
+    this.#phase = 'leaving';
+    this.#self.leave();
+    this.#leaveStartedAt = now;
+    this.#sendLeave(now);
+  }
+
+  /**
+   * @param bootId and counter from the authenticated envelope
+   * @param body not kept
+   */
+  handle(now: number, from: Endpoint, bootId: bigint, counter: number, body: Buffer): void {
+    if (this.#phase === 'leaving' || this.#phase === 'over') return;
+    if (bootId === this.#self.bootId) {
+      this.counters.own += 1;
+      return;
+    }
+    const message = decodeMessage(body);
+    if (message === undefined) {
+      this.counters.malformed += 1;
+      return;
+    }
+    this.#isContested = false;
+    const link = this.#table.byBoot(bootId)?.link;
+    if (message.kind === 'challenge') this.#handleChallenge(now, from, bootId, counter, message);
+    else if (link === undefined) this.#handleUnproven(now, from, bootId, counter, message, body);
+    else if (counter <= link.floor || !link.window.accept(counter)) this.counters.replayed += 1;
+    else this.#handleProven(now, from, bootId, message);
+    this.#reportPeers();
+  }
+
+  #handleChallenge(
+    now: number,
+    from: Endpoint,
+    bootId: bigint,
+    counter: number,
+    message: Message,
+  ): void {
+    const link = this.#table.byBoot(bootId)?.link;
+    const isFresh =
+      link === undefined
+        ? message.echo !== undefined && this.#nonces.isOurs(now, message.echo)
+        : counter > link.floor && link.window.accept(counter);
+    if (!isFresh) {
+      this.counters.unproven += 1;
+      return;
+    }
+    const nonce = message.tableHash;
+    this.#outbox.pingBack(now, from, message.sequence, nonce, link === undefined);
+  }
+
+  #handleUnproven(
+    now: number,
+    from: Endpoint,
+    bootId: bigint,
+    counter: number,
+    message: Message,
+    body: Buffer,
+  ): void {
+    const isProof = message.echo !== undefined && this.#nonces.isOurs(now, message.echo);
+    const own = message.records.find((record) => record.bootId === bootId);
+    if (!isProof || own?.detail === undefined) {
+      this.counters.unproven += 1;
+      this.#challenge(now, from, message, body.length);
+      return;
+    }
+    this.#applyRecord(now, own, { kind: 'direct', from, teller: own.name });
+    if (this.#phase === 'over') return;
+    const member = this.#table.byBoot(bootId);
+    if (member !== undefined) {
+      const window = new ReplayWindow();
+      window.accept(counter);
+      const before = endpointOf(member);
+      member.link = { window, floor: counter, endpoint: from };
+      if (!sameEndpoint(before, endpointOf(member))) this.#membership.version += 1;
+      this.#handleProven(now, from, bootId, message);
+    } else if (message.kind === 'ping') {
+      // Its name is held by another boot: it must see to that itself.
+      this.#outbox.ack(now, from, this.#answer(now, from, message, own));
+    }
+  }
+
+  #challenge(now: number, from: Endpoint, message: Message, bodyBytes: number): void {
+    const echo = message.nonce;
+    if (bodyBytes < HEAD_BYTES + (echo === undefined ? 0 : 11)) return;
+    this.counters.challenges += 1;
+    this.#outbox.challenge(now, from, message.sequence, echo);
+  }
+
+  #handleProven(now: number, from: Endpoint, bootId: bigint, message: Message): void {
+    const sender = this.#table.byBoot(bootId);
+    if (sender === undefined) return;
+    this.#membership.moved(now, sender, from);
+    const wasOffline = !isOnline(sender.state);
+    this.#heed(now, from, sender, message);
+    if (this.#isOverNow()) return;
+    this.#dispatch(now, from, sender, message);
+    if (wasOffline && isOnline(sender.state)) this.#pull.start(now, sender);
+    else this.#compare(now, sender, message);
+  }
+
+  /** What every message tells besides its kind. */
+  #heed(now: number, from: Endpoint, sender: Member, message: Message): void {
+    const { name, bootId } = sender;
+    const direct: Source = { kind: 'direct', from, teller: name };
+    if (message.observed !== undefined) this.#self.observe(message.observed);
+    if (message.incarnation > sender.incarnation) {
+      const { incarnation } = message;
+      const news = { name, bootId, incarnation, state: 'alive', detail: undefined } as const;
+      this.#membership.apply(now, news, direct);
+    }
+    const hearsay: Source = {
+      kind: message.kind === 'page' ? 'page' : 'gossip',
+      from,
+      teller: name,
+    };
+    for (const record of message.records) {
+      const isOwn = record.bootId === bootId;
+      this.#applyRecord(now, record, isOwn ? direct : hearsay);
+    }
+  }
+
+  #dispatch(now: number, from: Endpoint, sender: Member, message: Message): void {
+    const { sequence } = message;
+    switch (message.kind) {
+      case 'ping':
+        this.#outbox.ack(now, from, this.#answer(now, from, message, sender));
+        break;
+      case 'ack':
+        this.#rounds.handleAck(now, sequence, sender.bootId, message.isRelayed);
+        if (!message.isRelayed) this.#relays.handleAck(now, sequence, sender.bootId);
+        if (this.#phase === 'joining' && !this.#isContested) this.#join(now);
+        break;
+      case 'nack':
+        this.#rounds.handleNack(sequence);
+        break;
+      case 'pingReq':
+        if (message.target !== undefined) {
+          this.#relays.handleRequest(now, from, sequence, message.target);
+        }
+        break;
+      case 'pull':
+        this.#outbox.page(now, from, sequence, message.cursor ?? '');
+        break;
+      case 'page': {
+        const last = message.records.at(-1);
+        const name = last?.bootId === sender.bootId ? undefined : last?.name;
+        this.#pull.handlePage(now, sequence, message.isLast, name);
+        break;
+      }
+      default:
+        break;
+    }
+  }
+
+  /** The handshake sections of an ack, and the accusation where the sender is held for gone. */
+  #answer(
+    now: number,
+    from: Endpoint,
+    message: Message,
+    sender: { readonly name: string; readonly bootId: bigint },
+  ) {
+    const held = this.#table.get(sender.name);
+    const isAccused =
+      held !== undefined && (held.state !== 'alive' || held.bootId !== sender.bootId);
+    const first: MemberRecord[] = isAccused ? [recordOf(held, now, false)] : [];
+    if (message.nonce !== undefined) first.push(this.#self.record(now));
+    const observed = message.nonce === undefined ? undefined : from;
+    return { sequence: message.sequence, echo: message.nonce, observed, first };
+  }
+
+  #compare(now: number, sender: Member, message: Message): void {
+    if (!isOnline(sender.state) || message.kind === 'page') return;
+    const isFirst = this.#phase === 'joined' && this.#table.onlineCount === 1;
+    const quietSince =
+      this.#updates.size > 0 ? Number.POSITIVE_INFINITY : this.#membership.lastChangeAt;
+    this.#pull.compare(
+      now,
+      sender,
+      message.tableHash,
+      isFirst ? Number.NEGATIVE_INFINITY : quietSince,
+    );
+  }
+
+  #applyRecord(now: number, record: MemberRecord, source: Source): void {
+    if (record.name !== this.#self.name) this.#membership.apply(now, record, source);
+    else if (record.bootId === this.#self.bootId) this.#refute(now, record, source);
+    else this.#contestName(now, record, source);
+  }
+
+  /** Somebody holds us for anything but alive. SWIM paper 4.2. */
+  #refute(now: number, record: MemberRecord, source: Source): void {
+    if (record.state === 'alive' || record.incarnation < this.#self.incarnation) return;
+    this.#self.outbid(record.incarnation);
+    if (record.state === 'suspect') this.#health.worsen();
+    this.#announce(now, source.from);
+  }
+
+  #contestName(now: number, record: MemberRecord, source: Source): void {
+    const verdict = this.#contest.judge(now, record, source);
+    if (verdict === 'ask') this.#isContested = true;
+    if (verdict === 'outbid') {
+      this.#isContested = true;
+      this.#announce(now, source.from);
+    }
+    if (verdict === 'yield') {
+      this.#phase = 'over';
+      for (const member of [...this.#table.all()]) this.#table.remove(member);
+      this.#membership.version += 1;
+      this.#port.nameRefused(placeOf(record, source) ?? source.from);
+    }
+  }
+
+  /** Both the holder and the claimant hear of each other; they settle it between them. */
+  #nameContested(now: number, held: Member, record: MemberRecord, source: Source): void {
+    if (source.kind !== 'direct') {
+      this.#outbox.tell(now, source.from, [recordOf(held, now, false)]);
+    }
+    if (record.detail !== undefined && source.kind !== 'direct') {
+      this.#outbox.tell(now, endpointOf(held), [record]);
+    }
+  }
+
+  #announce(now: number, to: Endpoint): void {
+    this.#membership.queue(this.#self.name);
+    this.#outbox.pingEndpoint(now, to);
+  }
+
+  #join(now: number): void {
+    this.#phase = 'joined';
+    this.#self.settle(now);
+    this.#port.joined();
+  }
+
+  #lookForOthers(now: number): void {
+    const isAlone = this.#table.onlineCount === 0;
+    const spread = 1 + (this.#random() * 2 - 1) * SEEDS_SPREAD;
+    this.#seedsAt = now + (isAlone ? SEEDS_ALONE_MS : SEEDS_MS * spread);
+    const offline = this.#table.randomOffline();
+    if (offline !== undefined) this.#outbox.pingMember(now, offline, 0);
+    this.#port.resolveSeeds();
+  }
+
+  #hasToGossip(): boolean {
+    return this.#updates.size > 0 && this.#table.onlineCount > 0;
+  }
+
+  #gossip(now: number): void {
+    if (now < this.#gossipAt || !this.#hasToGossip()) return;
+    this.#gossipAt = now + GOSSIP_TICK_MS;
+    for (const member of this.#table.randomOnline(GOSSIP_TARGETS, () => true)) {
+      this.#outbox.gossip(now, member);
+    }
+  }
+
+  #sendLeave(now: number): void {
+    while (now >= this.#leaveDeadline()) {
+      this.#leaveSent += 1;
+      if (this.#leaveSent > LEAVE_AT_MS.length) {
+        this.#phase = 'over';
+        return;
+      }
+      const own = [this.#self.record(now)];
+      for (const member of this.#table.randomOnline(LEAVE_TARGETS, () => true)) {
+        this.#outbox.tell(now, endpointOf(member), own);
+      }
+    }
+  }
+
+  /** After the last one nothing is waited for. */
+  #leaveDeadline(): number {
+    const last = LEAVE_AT_MS.length - 1;
+    return this.#leaveStartedAt + (LEAVE_AT_MS[this.#leaveSent] ?? LEAVE_AT_MS[last]!);
+  }
+
+  #isOverNow(): boolean {
+    return this.#phase === 'over';
+  }
+
+  #reportPeers(): void {
+    if (this.#peersVersion === this.#membership.version) return;
+    this.#peersVersion = this.#membership.version;
+    this.#port.peersChanged();
+  }
+}

@@ -1,0 +1,120 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { Gossip, type GossipOptions, NameInUseError, splitSeed } from '../../../src/net/gossip.ts';
+import { deriveKeyRing, type KeyRing } from '../../../src/shared/key-ring.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+import type { Peer } from '../../../src/shared/peer.ts';
+import { TIMING_PRESETS } from '../../../src/swim/profile.ts';
+
+const ring = await deriveKeyRing(['a token'], 'test');
+const others = await deriveKeyRing(['another token'], 'test');
+let lastBootId = 0n;
+const open = new Set<Gossip>();
+
+after(() => Promise.all([...open].map((one) => one.close())));
+
+class Watch {
+  peers: readonly Peer[] = [];
+  readonly lines: string[] = [];
+  #waiting: (() => void)[] = [];
+
+  changed(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async until(isDone: () => boolean): Promise<void> {
+    while (!isDone()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  names(): string {
+    return this.peers
+      .map((peer) => peer.name)
+      .sort()
+      .join();
+  }
+}
+
+async function start(
+  name: string,
+  watch: Watch,
+  seeds: readonly string[],
+  more: Partial<GossipOptions> & { ring?: KeyRing } = {},
+): Promise<Gossip> {
+  lastBootId += 1n;
+  const gossip = await Gossip.start({
+    name,
+    bootId: lastBootId,
+    keys: (more.ring ?? ring).gossip,
+    encrypt: false,
+    bind: '127.0.0.1',
+    port: 0,
+    seeds,
+    metadata: { syncPort: 7947, mqttPort: 1883, version: '0.1.0' },
+    ...TIMING_PRESETS.local,
+    log: { ...silentLogger, info: (line) => watch.lines.push(line) },
+    onPeers: (peers) => {
+      watch.peers = peers;
+      watch.changed();
+    },
+    ...more,
+  });
+  open.add(gossip);
+  return gossip;
+}
+
+async function stop(gossip: Gossip): Promise<void> {
+  open.delete(gossip);
+  await gossip.close();
+}
+
+const at = (gossip: Gossip): string => `127.0.0.1:${gossip.local.port}`;
+
+test('three nodes find each other through one seed, and a left one is taken off at once', async () => {
+  const [w1, w2, w3] = [new Watch(), new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  const n3 = await start('n3', w3, [at(n1)]);
+  await Promise.all([
+    w1.until(() => w1.names() === 'n2,n3'),
+    w2.until(() => w2.names() === 'n1,n3'),
+    w3.until(() => w3.names() === 'n1,n2'),
+  ]);
+  assert.equal(w1.peers.find((peer) => peer.name === 'n2')?.bootId, lastBootId - 1n);
+  assert.ok(w1.lines.includes(`cluster online n2 ${at(n2)}`));
+  await n3.leave();
+  await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
+  assert.equal(n1.members().find((one) => one.name === 'n3')?.state, 'left');
+  for (const one of [n1, n2, n3]) await stop(one);
+});
+
+test('a name in use is refused with the address of the holder', async () => {
+  const watch = new Watch();
+  const n1 = await start('n1', watch, []);
+  const n2 = await start('n2', watch, [at(n1)]);
+  await assert.rejects(
+    start('n2', new Watch(), [at(n1)]),
+    (error) => error instanceof NameInUseError && error.message.includes(at(n2)),
+  );
+  await assert.rejects(start('n1', new Watch(), [at(n1)]), NameInUseError);
+  assert.equal(n1.members().find((one) => one.name === 'n2')?.bootId, n2.members()[0]?.bootId);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('a node with another token sees nobody, is not answered, and is counted', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const stranger = await start('n2', w2, [at(n1)], { ring: others });
+  assert.ok(n1.counters.unknownKey > 0);
+  assert.equal(n1.counters.sent, 0);
+  assert.equal(stranger.members().length, 1);
+  for (const one of [n1, stranger]) await stop(one);
+});
+
+test('seeds are written with or without a port, and IPv6 in brackets or bare', () => {
+  assert.deepEqual(splitSeed('10.0.0.1:8000'), { host: '10.0.0.1', port: 8000 });
+  assert.deepEqual(splitSeed('box.local'), { host: 'box.local', port: 7946 });
+  assert.deepEqual(splitSeed('[fd00::1]:8000'), { host: 'fd00::1', port: 8000 });
+  assert.deepEqual(splitSeed('fd00::1'), { host: 'fd00::1', port: 7946 });
+});
