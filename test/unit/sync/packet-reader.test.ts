@@ -1,0 +1,122 @@
+// Packer and packet reader against each other: what goes in comes out, whatever its size.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ENVELOPE_HEADER_BYTES } from '../../../src/shared/envelope.ts';
+import { sequenceOf, writeSequence } from '../../../src/sync/body-codec.ts';
+import { newPeerCounters, type PeerCounters } from '../../../src/sync/counters.ts';
+import { PIECE_BYTES_MAX, PUBLISH_BYTES_MAX } from '../../../src/sync/limits.ts';
+import { Packer } from '../../../src/sync/packer.ts';
+import { PacketReader } from '../../../src/sync/packet-reader.ts';
+import { PublishFramer } from '../../../src/sync/publish-framer.ts';
+import {
+  payloadOf,
+  publishPacket,
+  seededRandom,
+  topicOf,
+  viewOf,
+} from '../../support/sync-fixtures.ts';
+
+/** Payload that makes a version 5 PUBLISH on topic `t` exactly that long; longer than 130 bytes. */
+function payloadFor(packetBytes: number): Buffer {
+  return Buffer.alloc(packetBytes - 7, packetBytes & 0xff);
+}
+
+/** Bodies that the packer makes of messages, flushed after each turn. */
+function pack(turns: readonly (readonly Buffer[])[]): Buffer[] {
+  const bodies: Buffer[] = [];
+  const packer = new Packer(
+    { queueLength: 100, queuePolicy: 0 },
+    {
+      ship: (parcel) => {
+        writeSequence(parcel.buffer, ENVELOPE_HEADER_BYTES, bodies.length + 1);
+        bodies.push(Buffer.from(parcel.buffer.subarray(ENVELOPE_HEADER_BYTES, parcel.end)));
+        return true;
+      },
+      isReady: () => true,
+      onDiscard: () => assert.fail('nothing waits here'),
+    },
+  );
+  const framer = new PublishFramer();
+  for (const turn of turns) {
+    for (const payload of turn) {
+      const view = viewOf(publishPacket({ topic: 't', payload }));
+      framer.measure(view, topicOf(view));
+      assert.ok(packer.append(framer, view, topicOf(view)));
+    }
+    packer.flush();
+    assert.ok(packer.isEmpty);
+  }
+  return bodies;
+}
+
+function read(bodies: readonly Buffer[]): { payloads: Buffer[]; counters: PeerCounters } {
+  const payloads: Buffer[] = [];
+  const counters = newPeerCounters();
+  const reader = new PacketReader(1, counters, (view) =>
+    payloads.push(Buffer.from(payloadOf(view))),
+  );
+  let expected = 1;
+  for (const body of bodies) {
+    if (sequenceOf(body) !== expected) reader.abandonPartial();
+    expected = sequenceOf(body) + 1;
+    reader.read(body);
+  }
+  return { payloads, counters };
+}
+
+test('many small messages of one turn share a datagram', () => {
+  const bodies = pack([Array.from({ length: 20 }, () => Buffer.alloc(50, 1))]);
+  assert.equal(bodies.length, 1);
+  assert.equal(read(bodies).payloads.length, 20);
+});
+
+test('messages of different turns do not wait for each other', () => {
+  assert.equal(pack([[Buffer.alloc(1)], [Buffer.alloc(1)]]).length, 2);
+});
+
+test('a message that fits into a datagram never straddles two', () => {
+  const payload = payloadFor(PIECE_BYTES_MAX / 2 + 1);
+  assert.equal(pack([[payload, payload]]).length, 2);
+  assert.equal(pack([[payloadFor(PIECE_BYTES_MAX)]]).length, 1);
+  assert.equal(pack([[payloadFor(PIECE_BYTES_MAX + 1)]]).length, 2);
+});
+
+test('the largest message crosses in four datagrams', () => {
+  const bodies = pack([[payloadFor(PUBLISH_BYTES_MAX)]]);
+  assert.equal(bodies.length, 4);
+  assert.deepEqual(read(bodies).payloads, [payloadFor(PUBLISH_BYTES_MAX)]);
+});
+
+test('messages of any sizes come out as they went in', () => {
+  for (let seed = 1; seed <= 40; seed++) {
+    const random = seededRandom(seed);
+    const turns = Array.from({ length: 20 }, () =>
+      Array.from({ length: Math.floor(random() * 12) }, () =>
+        Buffer.alloc(Math.floor(random() ** 2 * 4080), Math.floor(random() * 256)),
+      ),
+    );
+    const { payloads, counters } = read(pack(turns));
+    assert.deepEqual(payloads, turns.flat(), `seed ${seed}`);
+    assert.deepEqual([counters.lostMessages, counters.malformed], [0, 0]);
+  }
+});
+
+test('whichever datagrams are missing, the rest is delivered whole and the missing are counted', () => {
+  for (let seed = 1; seed <= 100; seed++) {
+    const random = seededRandom(seed);
+    const sent = Array.from({ length: 60 }, (_, i) =>
+      Buffer.from(`${i} ${'x'.repeat(Math.floor(random() * 4000))}`),
+    );
+    const last = Buffer.from('60 the end');
+    const bodies = pack([sent, [last]]);
+    const arrived = bodies.filter((_, i) => i === bodies.length - 1 || random() < 0.7);
+    const { payloads, counters } = read(arrived);
+    assert.equal(payloads.length + counters.lostMessages, 61, `seed ${seed}`);
+    assert.equal(counters.malformed, 0);
+    for (const payload of payloads) {
+      const number = Number.parseInt(payload.toString('latin1'), 10);
+      assert.deepEqual(payload, [...sent, last][number]);
+    }
+  }
+});
