@@ -30,7 +30,6 @@ export interface Option<T, D extends T | undefined = T | undefined> {
 
 // biome-ignore lint/suspicious/noExplicitAny: a table holds rows of every type
 export type AnyOption = Option<any, any>;
-export type OptionTable = Readonly<Record<string, AnyOption>>;
 
 export type ValueOf<O> =
   O extends Option<infer T, infer D> ? T | (undefined extends D ? undefined : never) : never;
