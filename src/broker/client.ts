@@ -37,6 +37,8 @@ import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
 const ackSlab = new OutputSlab();
 const ack = new AckView();
 
+/** First byte of a CONNECT packet. */
+const CONNECT = 0x10;
 const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const SECOND_CONNECT = protocolFault('a second CONNECT');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
@@ -108,6 +110,12 @@ export class Client implements SessionLink {
       this.#held.push(chunk);
       return;
     }
+    if (chunk.length === 0) return;
+    if (this.#state === 'waiting' && !this.#framer.holding && chunk[0] !== CONNECT) {
+      // Another protocol: its lengths mean nothing, so nothing of it is waited for.
+      this.fail(NOT_CONNECT);
+      return;
+    }
     this.#framer.push(chunk);
     this.#guard(() => this.#processFrames());
   }
@@ -148,7 +156,6 @@ export class Client implements SessionLink {
   #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
     const first = buffer[start]!;
     if (this.#state === 'waiting') {
-      if (first !== 0x10) throw new ProtocolError(NOT_CONNECT);
       this.#handleConnect(buffer, start, bodyStart, end);
       return;
     }
@@ -189,7 +196,7 @@ export class Client implements SessionLink {
         if (this.version !== 5) throw new ProtocolError(UNEXPECTED);
         checkAuth(buffer, bodyStart, end, this.version);
         throw new ProtocolError(protocolFault('AUTH without an authentication method'));
-      case 0x10:
+      case CONNECT:
         throw new ProtocolError(SECOND_CONNECT);
       default:
         throw new ProtocolError(UNEXPECTED);
@@ -272,7 +279,8 @@ export class Client implements SessionLink {
       }
       session.expirySeconds = this.#broker.boundedExpiry(expiry);
     }
-    this.#end(packet.reasonCode === ReasonCode.disconnectWithWill);
+    // Only a normal DISCONNECT takes the will back [MQTT5-3.14.4-3].
+    this.#end(packet.reasonCode !== ReasonCode.normalDisconnection);
   }
 
   /** Counts a QoS 1 or 2 message against our Receive Maximum [MQTT5-3.3.4-9]. */

@@ -19,6 +19,7 @@ const INVALID_TOPIC: ProtocolFault = {
   reasonCode: ReasonCode.topicNameInvalid,
   text: 'the Topic Name has a wildcard, no character, or is beyond the limits',
 };
+const NO_TOPIC = protocolFault('neither a Topic Name nor a Topic Alias');
 const UNKNOWN_ALIAS = protocolFault('a Topic Alias that was never set');
 const INVALID_ALIAS: ProtocolFault = {
   reasonCode: ReasonCode.topicAliasInvalid,
@@ -119,7 +120,8 @@ export class PublishHandler {
     const { topicAlias } = this.#properties;
     if (topicAlias > this.#broker.options.topicAliasMaximum) return INVALID_ALIAS;
     const { buffer, topicStart, topicEnd } = view;
-    if (topicStart === topicEnd && topicAlias > 0) {
+    if (topicStart === topicEnd) {
+      if (topicAlias === 0) return NO_TOPIC;
       const topic = client.inbound?.get(topicAlias);
       if (topic === undefined) return UNKNOWN_ALIAS;
       this.#topic = topic;

@@ -96,9 +96,7 @@ export class RetainedStore {
       return;
     }
     if (level === '#') {
-      if (depth > 0 && node.message !== undefined && !isExpired(node.message, now)) {
-        yield node.message;
-      }
+      if (node.message !== undefined && !isExpired(node.message, now)) yield node.message;
     } else if (level !== '+') {
       const child = node.children?.get(level);
       if (child !== undefined) yield* this.#walk(child, levels, depth + 1, now);
@@ -107,7 +105,7 @@ export class RetainedStore {
     if (node.children === undefined) return;
     for (const [name, child] of node.children) {
       // [MQTT5-4.7.2-1]
-      if (depth === 0 && name.startsWith('$')) continue;
+      if (node === this.#root && name.startsWith('$')) continue;
       yield* this.#walk(child, levels, level === '#' ? depth : depth + 1, now);
     }
   }

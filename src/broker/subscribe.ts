@@ -67,7 +67,8 @@ function subscribe(
   if (!broker.authorizer.maySubscribe(session.identity, parsed.filter)) {
     broker.stats.denied += 1;
     broker.denied(client, 'subscribe', request.filter);
-    return ReasonCode.notAuthorized;
+    // 0x80 does not tell a client what is kept from it.
+    return ReasonCode.unspecifiedError;
   }
   const qos = Math.min(request.qos, options.maximumQos) as QoS;
   const subscription: Subscription = {

@@ -30,6 +30,11 @@ export class Framer {
     this.#packetBytesMax = packetBytesMax;
   }
 
+  /** True while a packet has begun and not ended. */
+  get holding(): boolean {
+    return this.#heldBytes > 0;
+  }
+
   /** Hands in what the network brought. Packets found later are views into it: don't reuse it. */
   push(chunk: Buffer): void {
     if (this.#heldBytes > 0) {
