@@ -8,13 +8,14 @@ import { Traffic } from './demo/traffic.ts';
 
 const once = process.argv.includes('--once');
 const traffic = new Traffic();
-const nodes = makeCluster(({ observer, subject, state }) =>
-  screen.note(`${observer} says: ${subject} is ${state}`),
+const nodes = makeCluster(({ observer, subject, state, reason }) =>
+  screen.note(`${observer} says: ${subject} is ${state} (${reason})`),
 );
 const screen = new Screen(nodes, traffic);
 
 const interrupted = new Promise<void>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => resolve());
 });
 
 try {

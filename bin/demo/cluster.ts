@@ -5,13 +5,21 @@ import { loopbackFlags, ShoalProcess } from '../../test/support/shoal-process.ts
 
 export type SeenState = 'online' | 'suspect' | 'offline' | 'left';
 
-const STATE_LINE = /cluster (online|suspect|offline|left)\b.*?\b(n\d)\b/;
+const STATE_EVENT = /^cluster (online|suspect|offline|left) (n\d)\b/;
 const TOKEN = 'demo-token';
 
 export interface StateChange {
   readonly observer: string;
   readonly subject: string;
   readonly state: SeenState;
+  /** In the node's words. */
+  readonly reason: string;
+}
+
+/** As a node last said it. */
+export interface Sighting {
+  readonly state: SeenState;
+  readonly atMs: number;
 }
 
 export class DemoNode {
@@ -19,7 +27,7 @@ export class DemoNode {
   readonly #seeds: readonly DemoNode[];
   readonly #onChange: (change: StateChange) => void;
   /** What this node last said of each other one. */
-  readonly sees = new Map<string, SeenState>();
+  readonly sees = new Map<string, Sighting>();
   process: ShoalProcess | undefined;
   mqttPort = 0;
   gossipAddress = '';
@@ -29,6 +37,11 @@ export class DemoNode {
     this.name = name;
     this.#seeds = seeds;
     this.#onChange = onChange;
+  }
+
+  /** @returns undefined before the first word of it */
+  stateOf(subject: DemoNode): SeenState | undefined {
+    return this.sees.get(subject.name)?.state;
   }
 
   get running(): boolean {
@@ -59,10 +72,20 @@ export class DemoNode {
   }
 
   #read(line: string): void {
-    const [, state, subject] = STATE_LINE.exec(line) ?? [];
+    const { event = '', reason = '' } = parseRecord(line);
+    const [, state, subject] = STATE_EVENT.exec(event) ?? [];
     if (state === undefined || subject === undefined || subject === this.name) return;
-    this.sees.set(subject, state as SeenState);
-    this.#onChange({ observer: this.name, subject, state: state as SeenState });
+    this.sees.set(subject, { state: state as SeenState, atMs: performance.now() });
+    this.#onChange({ observer: this.name, subject, state: state as SeenState, reason });
+  }
+}
+
+function parseRecord(line: string): { event?: string; reason?: string } {
+  try {
+    return JSON.parse(line);
+  } catch {
+    // What Node itself prints is no record.
+    return {};
   }
 }
 

@@ -12,8 +12,7 @@ const HISTORY_LINES = 12;
 const terminal = process.stdout.isTTY === true;
 const chalk = new Chalk({ level: wantsColour(process.env, terminal) ? 1 : 0 });
 
-const paint: Readonly<Record<SeenState | 'starting', (text: string) => string>> = {
-  starting: chalk.gray,
+const paint: Readonly<Record<SeenState, (text: string) => string>> = {
   online: chalk.green,
   suspect: chalk.yellow,
   offline: chalk.red,
@@ -66,31 +65,26 @@ export class Screen {
     if (!terminal) process.stdout.write(`${line}\n`);
   }
 
+  /** Lines that are too long for the terminal are cut, so that they can be counted. */
   #draw(): void {
     const lines = ['', ...this.table(), '', ...this.#history.slice(-HISTORY_LINES), ''];
     const back = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A`;
-    process.stdout.write(`${back}\u001b[0J${lines.join('\n')}\n`);
+    process.stdout.write(`${back}\u001b[0J\u001b[?7l${lines.join('\n')}\n\u001b[?7h`);
     this.#drawnLines = lines.length;
   }
 
   #memberTable(): string[] {
-    const head = 'node   process   mqtt    gossip            the others say';
+    const head = 'node  process  mqtt   gossip           the others say';
     const rows = this.#nodes.map((node) => {
       const process = node.running ? String(node.process?.pid) : 'killed';
       const opinions = this.#nodes
         .filter((other) => other !== node)
-        .map((other) => this.#opinion(other, node))
-        .join('   ');
+        .map((other) => opinion(other, node))
+        .join('  ');
       const port = String(node.mqttPort || '-');
-      return `${node.name.padEnd(7)}${process.padEnd(10)}${port.padEnd(8)}${node.gossipAddress.padEnd(18)}${opinions}`;
+      return `${node.name.padEnd(6)}${process.padEnd(9)}${port.padEnd(7)}${node.gossipAddress.padEnd(17)}${opinions}`;
     });
     return [chalk.bold(head), ...rows];
-  }
-
-  #opinion(observer: DemoNode, subject: DemoNode): string {
-    if (!observer.running) return chalk.gray(`${observer.name}: -`.padEnd(12));
-    const state = observer.sees.get(subject.name) ?? 'starting';
-    return `${observer.name}: ${paint[state](state.padEnd(8))}`;
   }
 
   #crossingTable(): string[] {
@@ -100,17 +94,24 @@ export class Screen {
       ...this.#nodes.map((to) => this.#crossing(from, to)),
     ]);
     const render = (cells: string[]): string =>
-      cells.map((cell, column) => cell.padEnd(column === 0 ? 10 : 26)).join('');
-    return [
-      `${chalk.bold(render(head))}${chalk.gray('count, median / 99 % latency')}`,
-      ...rows.map(render),
-    ];
+      cells.map((cell, column) => cell.padEnd(column === 0 ? 10 : 23)).join('');
+    const legend = 'number, and latency of the last ones: median / 99 %';
+    return [chalk.bold(render(head)), ...rows.map(render), chalk.gray(`          ${legend}`)];
   }
 
   #crossing(from: DemoNode, to: DemoNode): string {
     const crossing = this.#traffic.crossing(from.name, to.name);
     const [median, high] = [crossing.latencyMs(0.5), crossing.latencyMs(0.99)];
     if (median === undefined || high === undefined) return '0';
-    return `${crossing.messages}, ${median.toFixed(2)} / ${high.toFixed(2)} ms`;
+    return `${crossing.messages}, ${median.toFixed(1)} / ${high.toFixed(1)} ms`;
   }
+}
+
+/** A suspicion with its age: three rounds of a second decide it. */
+function opinion(observer: DemoNode, subject: DemoNode): string {
+  const sighting = observer.running ? observer.sees.get(subject.name) : undefined;
+  if (sighting === undefined) return chalk.gray(`${observer.name}: -`.padEnd(17));
+  const { state, atMs } = sighting;
+  const age = state === 'suspect' ? ` ${((performance.now() - atMs) / 1000).toFixed(1)} s` : '';
+  return `${observer.name}: ${paint[state](`${state}${age}`.padEnd(13))}`;
 }

@@ -27,9 +27,7 @@ export async function tellStory(stage: Stage): Promise<void> {
   screen.tell('three nodes start; n2 and n3 know only the address of n1');
   for (const node of nodes) await node.start();
   await until('every node sees the two others online', FORM_MS_MAX, () =>
-    nodes.every((node) =>
-      others(stage, node).every((other) => other.sees.get(node.name) === 'online'),
-    ),
+    nodes.every((node) => others(stage, node).every((other) => other.stateOf(node) === 'online')),
   );
   screen.tell('the cluster is complete; a client on each node publishes to all');
   for (const node of nodes) await traffic.connect(node);
@@ -50,7 +48,7 @@ async function killAndNotice(stage: Stage, victim: DemoNode): Promise<void> {
   screen.tell(`${victim.name} was killed (SIGKILL): three rounds without an answer follow`);
   for (const state of ['suspect', 'offline'] as const) {
     await until(`the others see ${victim.name} ${state}`, OFFLINE_MS_MAX, () =>
-      others(stage, victim).every((other) => isAtLeast(other.sees.get(victim.name), state)),
+      others(stage, victim).every((other) => isAtLeast(other.stateOf(victim), state)),
     );
   }
   const seconds = ((performance.now() - killedMs) / 1000).toFixed(2);
@@ -64,8 +62,7 @@ async function comeBack(stage: Stage, victim: DemoNode): Promise<void> {
   const startedMs = performance.now();
   await until(`${victim.name} is back`, RETURN_MS_MAX, () =>
     others(stage, victim).every(
-      (other) =>
-        other.sees.get(victim.name) === 'online' && victim.sees.get(other.name) === 'online',
+      (other) => other.stateOf(victim) === 'online' && victim.stateOf(other) === 'online',
     ),
   );
   const ms = Math.round(performance.now() - startedMs);

@@ -27,6 +27,12 @@ export interface SpawnSettings {
   readonly onLine?: (line: string) => void;
 }
 
+/** Whatever ends us, no node is left behind. */
+const children = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of children) child.kill('SIGKILL');
+});
+
 export class ShoalProcess {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
@@ -42,8 +48,10 @@ export class ShoalProcess {
       detached: ownGroup,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
+    children.add(this.#child);
     this.exited = new Promise((done) => {
       this.#child.on('close', (code, signal) => {
+        children.delete(this.#child);
         done({ code, signal });
         this.#wake();
       });
