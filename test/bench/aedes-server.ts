@@ -1,0 +1,7 @@
+// aedes as a process of its own, for comparison.
+
+import { createServer } from 'node:net';
+import { Aedes } from 'aedes';
+
+const broker = await Aedes.createBroker({ concurrency: 1000 });
+createServer(broker.handle).listen(Number(process.argv[2]), '127.0.0.1');

@@ -1,0 +1,47 @@
+// What a load generator is asked to do and what it answers: plain data that crosses the channel
+// between the benchmark and the generator's process.
+
+export interface LoadPlan {
+  readonly version: 4 | 5;
+  readonly qos: 0 | 1;
+  /** At least PAYLOAD_BYTES_MIN. */
+  readonly payloadBytes: number;
+  readonly publishers: readonly { readonly port: number; readonly topic: string }[];
+  readonly subscribers: readonly { readonly port: number; readonly filter: string }[];
+  /** How often each message arrives, over all subscribers. */
+  readonly copies: number;
+  /**
+   * `window`: each publisher has that many messages under way, the next ones follow what arrived.
+   * `rate`: so many messages a second over all publishers, evenly spaced, whatever arrives.
+   */
+  readonly pace: { readonly window: number } | { readonly rate: number };
+  readonly warmupSeconds: number;
+  readonly seconds: number;
+}
+
+export interface LoadResult {
+  /** During the measured time. */
+  readonly sent: number;
+  readonly received: number;
+  readonly seconds: number;
+  /** Messages that a publisher gave up waiting for, over the whole run. */
+  readonly lost: number;
+  /** Messages that came after a later one of the same publisher, or twice, over the whole run. */
+  readonly disordered: number;
+  /** Of what was received in the measured time, microseconds. */
+  readonly latencyUs: {
+    readonly p50: number;
+    readonly p90: number;
+    readonly p99: number;
+    readonly max: number;
+  };
+}
+
+/** Index of the publisher, sequence, time of sending. */
+export const PAYLOAD_BYTES_MIN = 2 + 4 + 8;
+
+/** From the generator to its parent, in this order. */
+export type LoadMessage =
+  | { readonly kind: 'measuring' }
+  | { readonly kind: 'measured' }
+  | { readonly kind: 'result'; readonly result: LoadResult };

@@ -1,0 +1,49 @@
+// Starts a load generator on its own core and gives back its result, with the processor time that
+// other processes took meanwhile.
+
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import type { LoadMessage, LoadPlan, LoadResult } from './plan.ts';
+
+export const BROKER_CORE = 0;
+export const LOAD_CORE = 1;
+
+/** Linux counts processor time in hundredths of a second. */
+const TICKS_PER_SECOND = 100;
+
+export interface Measured extends LoadResult {
+  /** Processor seconds of each watched process in the measured time. */
+  readonly cpuSeconds: readonly number[];
+}
+
+export function runLoad(plan: LoadPlan, watchedPids: readonly number[] = []): Promise<Measured> {
+  const file = fileURLToPath(new URL('./generator.ts', import.meta.url));
+  const child = spawn(
+    'taskset',
+    ['-c', String(LOAD_CORE), process.execPath, '--import', 'tsx', file],
+    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+  );
+  child.send(plan);
+  return new Promise((resolve, reject) => {
+    let before: number[] = [];
+    let cpuSeconds: number[] = [];
+    child.on('message', (message: LoadMessage) => {
+      if (message.kind === 'measuring') before = watchedPids.map(cpuSecondsOf);
+      else if (message.kind === 'measured') {
+        cpuSeconds = watchedPids.map((pid, index) => cpuSecondsOf(pid) - (before[index] ?? 0));
+      } else resolve({ ...message.result, cpuSeconds });
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => {
+      if (code !== 0) reject(new Error(`the load generator ended with ${code}`));
+    });
+  });
+}
+
+/** User and system time of a process so far. */
+export function cpuSecondsOf(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+}

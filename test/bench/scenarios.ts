@@ -1,0 +1,70 @@
+// The scenarios of the benchmark, as loads. Names are those of the table that is printed.
+
+import type { Load } from './load/types.ts';
+
+export interface Scenario {
+  readonly name: string;
+  readonly load: Omit<Load, 'publishAt' | 'subscribeAt'>;
+}
+
+const base = {
+  kind: 'throughput',
+  publishers: 1,
+  subscribers: 1,
+  publishQos: 0,
+  subscribeQos: 0,
+  topic: 'bench/{p}',
+  topicsPerPublisher: 1,
+  filters: ['bench/+'],
+  copies: 1,
+  window: 100,
+  payloadBytes: 64,
+  ratePerSecond: 20_000,
+  warmupMs: 700,
+  measureMs: 2_000,
+} as const;
+
+const pairs = { publishers: 50, subscribers: 50, filters: ['bench/{s}'] } as const;
+
+/** Every subscriber has one filter that matches among many that don't. */
+const wildcards = {
+  topic: 'site/{p}/room/{t}/sensor/temperature',
+  topicsPerPublisher: 50,
+  filters: [
+    'site/+/room/+/sensor/#',
+    'site/+/room/+/actor/{s}',
+    '+/{s}/door/+/sensor/temperature',
+    'site/+/+/+/+/humidity/{s}/#',
+  ],
+} as const;
+
+export const scenarios: readonly Scenario[] = [
+  { name: 'qos0 fan-in 10:1, window 100', load: { ...base, publishers: 10 } },
+  { name: 'qos0 pairs 50:50, window 100', load: { ...base, ...pairs } },
+  { name: 'qos0 pairs 50:50, 1 KB, window 100', load: { ...base, ...pairs, payloadBytes: 1024 } },
+  {
+    name: 'qos0 fan-out 1:100, window 50',
+    load: { ...base, subscribers: 100, copies: 100, window: 50 },
+  },
+  {
+    name: 'qos0 fan-out 1:1000, window 20',
+    load: { ...base, subscribers: 1000, copies: 1000, window: 20 },
+  },
+  {
+    name: 'qos0 wildcards 1:100, window 50',
+    load: { ...base, ...wildcards, subscribers: 100, copies: 100, window: 50 },
+  },
+  {
+    name: 'qos1 pairs 50:50, window 20',
+    load: { ...base, ...pairs, publishQos: 1, subscribeQos: 1, window: 20 },
+  },
+  {
+    name: 'qos2 pairs 50:50, window 20',
+    load: { ...base, ...pairs, publishQos: 2, subscribeQos: 2, window: 20 },
+  },
+  { name: 'qos0 fan-in 1000:1, window 1', load: { ...base, publishers: 1000, window: 1 } },
+  { name: 'qos0 pairs 50:50, window 1', load: { ...base, ...pairs, window: 1 } },
+  { name: 'latency at 20000/s', load: { ...base, kind: 'latency' } },
+  { name: 'connects, 20 lanes', load: { ...base, kind: 'churn', publishers: 20 } },
+  { name: 'idle connections, 10000', load: { ...base, kind: 'idle', publishers: 10_000 } },
+];
