@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { Broker } from './broker/broker.ts';
 import { type Config, isClustered } from './config/config.ts';
+import { reloadableBrokerOptions } from './config/reload.ts';
 import { formatHostPort } from './config/value-types.ts';
 import { BrokerClock } from './net/broker-clock.ts';
 import { Gossip } from './net/gossip.ts';
@@ -23,6 +24,8 @@ export interface RunningNode {
   readonly sync?: Endpoint;
   /** Resolves when something happened that the node can't go on after. */
   readonly fatal: Promise<Error>;
+  /** Takes over what may change while running. */
+  reload(config: Config): void;
   stop(): Promise<void>;
 }
 
@@ -59,6 +62,9 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     tcp: listener.local,
     ...(cluster && { gossip: cluster.gossip, sync: cluster.sync }),
     fatal: cluster?.refused ?? new Promise(() => undefined),
+    reload: (next) => {
+      Object.assign(broker.options, reloadableBrokerOptions(next));
+    },
     stop: async () => {
       listener.close();
       broker.shutdown(performance.now());

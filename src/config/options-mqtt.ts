@@ -28,7 +28,6 @@ export const mqttOptions = {
     type: qos,
     fallback: defaults.maximumQos,
     help: 'highest QoS that clients may publish with',
-    reload: true,
   }),
   retainAvailable: option({
     flag: 'retain-available',
@@ -36,7 +35,6 @@ export const mqttOptions = {
     type: onOff,
     fallback: defaults.retainAvailable,
     help: 'accept retained messages',
-    reload: true,
   }),
   wildcardAvailable: option({
     flag: 'wildcard-available',
@@ -44,7 +42,6 @@ export const mqttOptions = {
     type: onOff,
     fallback: defaults.wildcardAvailable,
     help: 'accept subscriptions with + and #',
-    reload: true,
   }),
   sharedAvailable: option({
     flag: 'shared-available',
@@ -52,7 +49,6 @@ export const mqttOptions = {
     type: onOff,
     fallback: defaults.sharedAvailable,
     help: 'accept shared subscriptions ($share/group/filter)',
-    reload: true,
   }),
   subscriptionIdentifiersAvailable: option({
     flag: 'subscription-identifiers-available',
@@ -60,7 +56,6 @@ export const mqttOptions = {
     type: onOff,
     fallback: defaults.subscriptionIdentifiersAvailable,
     help: 'accept subscription identifiers',
-    reload: true,
   }),
   overlapping: option({
     flag: 'overlapping',
@@ -101,7 +96,6 @@ export const mqttOptions = {
     type: seconds(0, 86_400),
     fallback: defaults.sysIntervalSeconds,
     help: 'time between updates of the $SYS topics; 0 turns them off',
-    reload: true,
   }),
   connectTimeoutSeconds: option({
     flag: 'connect-timeout',
@@ -117,7 +111,6 @@ export const mqttOptions = {
     type: limit(1_000_000),
     fallback: defaults.connectionsMax,
     help: 'client connections at the same time',
-    reload: true,
   }),
   sessionsMax: option({
     flag: 'max-sessions',
@@ -141,7 +134,6 @@ export const mqttOptions = {
     type: count(1, 65_535),
     fallback: defaults.receiveMaximum,
     help: 'QoS 1 and 2 messages that a client may have unacknowledged towards the broker',
-    reload: true,
   }),
   inflightMax: option({
     flag: 'max-inflight-messages',
@@ -157,7 +149,6 @@ export const mqttOptions = {
     type: count(0, 65_535),
     fallback: defaults.topicAliasMaximum,
     help: 'topic aliases that a client may set',
-    reload: true,
   }),
   sessionExpirySecondsMax: option({
     flag: 'max-session-expiry',

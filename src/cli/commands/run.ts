@@ -2,8 +2,9 @@
 // log, start lines, signals and how it ends; everything else is the node's.
 
 import { constants } from 'node:os';
-import { isClustered } from '../../config/config.ts';
+import { type Config, isClustered } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { flagsNeedingRestart } from '../../config/reload.ts';
 import { type RunningNode, runNode } from '../../node.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
@@ -13,11 +14,13 @@ import { banner, findHostAddress, startLines } from '../start-lines.ts';
 /** A stop that hangs is ended; flushing clients and leaving the cluster take far less. */
 const STOP_MS_MAX = 10_000;
 
+/** @param load reads all sources anew each time it is called; throws ConfigError */
 export async function run(
-  { config, warnings }: LoadedConfig,
+  load: () => LoadedConfig,
   context: CliContext,
   start: typeof runNode = runNode,
 ): Promise<ExitCode> {
+  const { config, warnings } = load();
   const log = openLog(config, context);
   for (const warning of warnings) log.warn(warning);
   const stopAsked = watchSignals(log, context);
@@ -29,6 +32,10 @@ export async function run(
     return exitCodeOf(error);
   }
   greet(config, running, log, context);
+  let current = config;
+  context.onSignal('SIGHUP', () => {
+    current = reload(current, load, running, log);
+  });
 
   const fault = await Promise.race([stopAsked, running.fatal]);
   if (fault !== undefined) {
@@ -41,7 +48,7 @@ export async function run(
   return stopped ? exitCodes.ok : exitCodes.failure;
 }
 
-function openLog(config: LoadedConfig['config'], context: CliContext): LogSink {
+function openLog(config: Config, context: CliContext): LogSink {
   const automatic: LogForm = context.outputIsTerminal ? 'text' : 'logfmt';
   return new LogSink({
     form: config.logFormat === 'auto' ? automatic : config.logFormat,
@@ -54,12 +61,7 @@ function openLog(config: LoadedConfig['config'], context: CliContext): LogSink {
 }
 
 /** The start lines keep their form wherever no other was asked for: scripts look for them. */
-function greet(
-  config: LoadedConfig['config'],
-  running: RunningNode,
-  log: LogSink,
-  context: CliContext,
-): void {
+function greet(config: Config, running: RunningNode, log: LogSink, context: CliContext): void {
   const hostAddress = findHostAddress();
   const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
   const lines = machineRead ? log : new LogSink({ ...log.settings, form: 'text' });
@@ -83,6 +85,29 @@ function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
     // Without a handler Node would open its debugger on SIGUSR1.
     context.onSignal('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
   });
+}
+
+/** A new configuration that is wrong changes nothing. */
+function reload(
+  current: Config,
+  load: () => LoadedConfig,
+  running: RunningNode,
+  log: LogSink,
+): Config {
+  try {
+    const { config, warnings } = load();
+    for (const warning of warnings) log.warn(warning);
+    const flags = flagsNeedingRestart(current, config);
+    if (flags.length > 0) log.warn('changed, but needs a restart', { flags: flags.join(' ') });
+    log.level = config.logLevel;
+    running.reload(config);
+    log.info('configuration reloaded');
+    return config;
+  } catch (error) {
+    for (const line of explainError(error)) log.error(line);
+    log.error('configuration not reloaded; the last good one stays');
+    return current;
+  }
 }
 
 async function withinTime(work: Promise<void>, msMax: number): Promise<boolean> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { run } from '../../../src/cli/commands/run.ts';
+import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { NameInUseError } from '../../../src/net/gossip.ts';
 import { BindError } from '../../../src/net/udp.ts';
@@ -15,6 +16,7 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
     fatal: new Promise(() => undefined),
+    reload: () => undefined,
     stop: async () => undefined,
     ...given,
   };
@@ -25,8 +27,8 @@ function start(
   node: RunningNode | Error,
   context: FakeContext = fakeContext(),
 ) {
-  const loaded = loadConfig(flags, context);
-  const ended = run(loaded, context, async () => {
+  const load = () => loadConfig(flags, context);
+  const ended = run(load, context, async () => {
     if (node instanceof Error) throw node;
     return node;
   });
@@ -69,6 +71,7 @@ test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
     tcp: { address: '127.0.0.1', port: 40_000 },
     fatal: new Promise(() => undefined),
+    reload: () => undefined,
     stop: async () => undefined,
   };
   const { context } = start({}, single);
@@ -109,6 +112,42 @@ test('a second signal ends the process at once', async () => {
   assert.deepEqual(context.exits, [130]);
   release();
   await ended;
+});
+
+test('SIGHUP takes over what may change and tells what needs a restart', async () => {
+  const context = fakeContext();
+  const files = new Map([['a.toml', 'max-subscriptions = 5\n']]);
+  const reloaded: Config[] = [];
+  const node = running({ reload: (config) => reloaded.push(config) });
+  start({ ...cluster, config: 'a.toml' }, node, {
+    ...context,
+    readFile: (path) => files.get(path) ?? '',
+  });
+  await output(context);
+  files.set('a.toml', 'max-subscriptions = 7\nport = 1884\nlog-level = "error"\n');
+  context.signal('SIGHUP');
+  assert.equal(reloaded[0]?.subscriptionsPerClientMax, 7);
+  const text = await output(context);
+  assert.match(text, /level=warn event="changed, but needs a restart" flags=-port\n/);
+  assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
+});
+
+test('a wrong configuration at SIGHUP keeps the last good one', async () => {
+  const context = fakeContext();
+  const files = new Map([['a.toml', '']]);
+  const reloaded: Config[] = [];
+  const node = running({ reload: (config) => reloaded.push(config) });
+  start({ ...cluster, config: 'a.toml' }, node, {
+    ...context,
+    readFile: (path) => files.get(path) ?? '',
+  });
+  await output(context);
+  files.set('a.toml', '\nmax-subscriptions = "many"\n');
+  context.signal('SIGHUP');
+  assert.deepEqual(reloaded, []);
+  const text = await output(context);
+  assert.match(text, /a\.toml:2: bad value 'many' for -max-subscriptions/);
+  assert.match(text, /the last good one stays/);
 });
 
 test('SIGUSR1 changes nothing', async () => {

@@ -1,0 +1,23 @@
+// What SIGHUP may change while the node runs. An option that was announced to clients, or that a
+// socket or key was made from, keeps its value until a restart: its row has no `reload`.
+
+import type { BrokerOptions } from '../broker/options.ts';
+import { type Config, type ConfigKey, optionTable } from './config.ts';
+import type { AnyOption } from './option.ts';
+import { mqttOptions } from './options-mqtt.ts';
+
+/** The broker's options that may change, with their new values. */
+export function reloadableBrokerOptions(config: Config): Partial<BrokerOptions> {
+  const rows: [string, AnyOption][] = Object.entries(mqttOptions);
+  const kept = rows.filter(([, row]) => row.reload === true).map(([key]) => key as ConfigKey);
+  return Object.fromEntries(kept.map((key) => [key, config[key]]));
+}
+
+/** @returns the flags that were changed in vain */
+export function flagsNeedingRestart(before: Config, after: Config): string[] {
+  const changed = (Object.keys(optionTable) as ConfigKey[]).filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
+  );
+  const rows: AnyOption[] = changed.map((key) => optionTable[key]);
+  return rows.filter((row) => row.reload !== true).map((row) => `-${row.flag}`);
+}
