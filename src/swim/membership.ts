@@ -4,7 +4,7 @@
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
 import { endpointOf, type Member, type MemberTable, RETENTION_MS } from './member-table.ts';
-import { STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './profile.ts';
+import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './profile.ts';
 import { isOnline, type MemberRecord, type RecordDetail, supersedes } from './record.ts';
 import type { UpdateQueue } from './update-queue.ts';
 
@@ -107,7 +107,7 @@ export class Membership {
   }
 
   queue(name: string): void {
-    this.#updates.add(name, transmitLimit(this.#table.onlineCount + 1));
+    this.#updates.add(name, transmitLimit(this.#table.onlineCount + 1, this.#updates.size));
   }
 
   #adopt(now: number, record: MemberRecord, source: Source): void {
@@ -137,7 +137,8 @@ export class Membership {
     }
     if (!isOnline(record.state)) return;
     this.#changed(now);
-    this.queue(member.name);
+    // Of many that a page brings, others know already, or find it by the same comparison.
+    if (source.kind !== 'page' || this.#updates.size < CROWD) this.queue(member.name);
     this.#tell(now, 'online', member, wordFor('joined', source));
     if (record.state === 'suspect') this.#merge(now, member, record, source);
   }

@@ -100,9 +100,13 @@ export class Outbox {
     });
   }
 
-  /** Only what is queued, and nothing at all where nothing is. */
+  /**
+   * What is queued. Where the member's boot is not proven ours may not be either, and the updates
+   * would be lost: then a ping opens the way, and they go with the answer to the challenge.
+   */
   gossip(now: number, member: Member): void {
-    if (this.#updates.size > 0) this.#transmit(now, 'gossip', endpointOf(member), {});
+    if (member.link === undefined) this.pingMember(now, member, 0);
+    else this.#transmit(now, 'gossip', endpointOf(member), {});
   }
 
   /** To one node, a thing that concerns it. */
@@ -154,13 +158,17 @@ export class Outbox {
       writer.record(this.#self.record(now));
     }
     for (const record of extras.first ?? []) writer.record(record);
+    if (!extras.introduce || extras.echo !== undefined) this.#addUpdates(now, writer);
+    this.#send(to, writer.finish());
+  }
+
+  #addUpdates(now: number, writer: BodyWriter): void {
     this.#updates.drain((name) => {
       if (name === this.#self.name) return writer.record(this.#self.record(now));
       const member = this.#table.get(name);
       // Evicted since: counts as told.
       return member === undefined || writer.record(recordOf(member, now, member.state !== 'alive'));
     });
-    this.#send(to, writer.finish());
   }
 
   #writer(

@@ -43,9 +43,16 @@ export const STRIKES_TO_OFFLINE = 3;
 /** A round in which the helpers were silent too: the fault may be ours. */
 export const STRIKE_WITHOUT_NACK = 0.5;
 
-/** How often one update is sent; enough for everybody to hear it without any TCP exchange. */
-export function transmitLimit(members: number): number {
-  return 3 * Math.ceil(Math.log2(members + 2));
+/** More updates than this don't fit into one datagram: many join at once. */
+export const CROWD = 32;
+
+/**
+ * How often one update is sent; enough for everybody to hear it without any TCP exchange. In a
+ * crowd a third must do: whom it misses finds that by the table hash, and pulls.
+ */
+export function transmitLimit(members: number, queued: number): number {
+  const infection = Math.ceil(Math.log2(members + 2));
+  return queued > CROWD ? infection : 3 * infection;
 }
 
 /** For nodes that only heard of a suspicion: how long until they believe the member is gone. */

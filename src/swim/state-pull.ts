@@ -9,7 +9,7 @@ const INTERVAL_MS_MIN = 1000;
 /** A difference that lasts so many periods is not waited out any longer. */
 const PATIENCE_PERIODS = 10;
 /** After the last change gossip is given so long to bring it to everybody. */
-const QUIET_PERIODS = 2;
+const QUIET_PERIODS = 0.5;
 
 interface Pull {
   readonly member: Member;

@@ -61,6 +61,8 @@ const SEEDS_SPREAD = 0.25;
 const SEEDS_PER_TURN_MAX = 64;
 /** A node that no seed answers for so long is on its own. */
 const JOIN_MS = 3000;
+/** For so long after joining, a difference of the tables is pulled at once. */
+const NEWCOMER_MS = 10_000;
 const HOUSEKEEPING_MS = 60_000;
 /** `left` is told so many ms after leave(). */
 const LEAVE_AT_MS = [0, 100, 300] as const;
@@ -389,17 +391,13 @@ export class Swim {
     return { sequence: message.sequence, echo: message.nonce, observed, first };
   }
 
+  /** Gossip is given time to even out a difference; a node that has just come can't wait for it. */
   #compare(now: number, sender: Member, message: Message): void {
-    if (!isOnline(sender.state) || message.kind === 'page') return;
-    const isFirst = this.#phase === 'joined' && this.#table.onlineCount === 1;
-    const quietSince =
+    if (this.#phase !== 'joined' || !isOnline(sender.state) || message.kind === 'page') return;
+    let quietSince =
       this.#updates.size > 0 ? Number.POSITIVE_INFINITY : this.#membership.lastChangeAt;
-    this.#pull.compare(
-      now,
-      sender,
-      message.tableHash,
-      isFirst ? Number.NEGATIVE_INFINITY : quietSince,
-    );
+    if (this.#self.ageMs(now) < NEWCOMER_MS) quietSince = Number.NEGATIVE_INFINITY;
+    this.#pull.compare(now, sender, message.tableHash, quietSince);
   }
 
   #applyRecord(now: number, record: MemberRecord, source: Source): void {

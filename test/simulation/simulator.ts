@@ -1,0 +1,328 @@
+// A cluster of production cores in one process, on a virtual clock and a network in memory that
+// loses, delays, doubles and cuts as it is told. The same seed gives the same run. After every step
+// of a node the invariants are checked that must hold whatever the network does.
+
+import assert from 'node:assert/strict';
+import { type Endpoint, formatEndpoint } from '../../src/shared/endpoint.ts';
+import { ENVELOPE_BYTES } from '../../src/shared/envelope.ts';
+import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
+import { encodeMetadata } from '../../src/swim/metadata.ts';
+import { TIMING_PRESETS, type Timing } from '../../src/swim/profile.ts';
+import { Swim } from '../../src/swim/swim.ts';
+import { EventHeap } from './event-heap.ts';
+
+/** Ethernet, IPv4 and UDP headers: what an interface counts. */
+export const LOWER_LAYERS_BYTES = 14 + 20 + 8;
+
+export interface Network {
+  /** Of each datagram. */
+  loss: number;
+  duplication: number;
+  delayMsMin: number;
+  delayMsMax: number;
+}
+
+/** Seals and opens instead of the plain hand-over, where a test is about keys. */
+export interface SimEnvelope {
+  seal(body: Buffer): Buffer;
+  open(datagram: Buffer): { bootId: bigint; counter: number; body: Buffer } | string;
+}
+
+export interface NodeOptions {
+  readonly name: string;
+  readonly endpoint: Endpoint;
+  readonly seeds: readonly Endpoint[];
+  readonly timing?: Timing;
+  readonly envelope?: (bootId: bigint) => SimEnvelope;
+}
+
+interface Datagram {
+  readonly from: Endpoint;
+  readonly bootId: bigint;
+  readonly counter: number;
+  readonly bytes: Buffer;
+}
+
+/** As a socket's receive buffer has. */
+const INBOX_MAX = 2000;
+
+export class SimNode {
+  readonly options: NodeOptions;
+  readonly bootId: bigint;
+  readonly swim: Swim;
+  readonly envelope: SimEnvelope | undefined;
+  isRunning = true;
+  isStalled = false;
+  joinedAt: number | undefined;
+  refusedBy: Endpoint | undefined;
+  counter = 0;
+  wakeAt = Number.POSITIVE_INFINITY;
+  sent = 0;
+  sentBytes = 0;
+  refusedDatagrams = 0;
+  readonly inbox: Datagram[] = [];
+  /** Highest incarnation seen here, by name. */
+  readonly incarnations = new Map<string, number>();
+
+  constructor(options: NodeOptions, bootId: bigint, sim: Simulator) {
+    this.options = options;
+    this.bootId = bootId;
+    this.envelope = options.envelope?.(bootId);
+    const { name, endpoint, seeds } = options;
+    this.swim = new Swim(
+      {
+        self: {
+          name,
+          bootId,
+          address: endpoint.address,
+          port: endpoint.port,
+          isAdvertised: false,
+          metadata: encodeMetadata({ syncPort: 7947, mqttPort: 1883, version: '0.1.0' }),
+        },
+        timing: options.timing ?? TIMING_PRESETS.lan,
+        random: sim.random,
+        hasSeeds: seeds.length > 0,
+        bodyBytesMax: 1200 - ENVELOPE_BYTES,
+      },
+      {
+        send: (to, body) => sim.transmit(this, to, body),
+        resolveSeeds: () => this.swim.contactSeeds(sim.now, seeds),
+        memberChanged: (event) => {
+          const { kind, reason } = event;
+          sim.note(this, `${kind} ${event.name} ${formatEndpoint(event.endpoint)} (${reason})`);
+          sim.onEvent?.(this, event.kind, event.name);
+        },
+        peersChanged: () => undefined,
+        joined: () => {
+          this.joinedAt = sim.now;
+        },
+        nameRefused: (holder) => {
+          this.refusedBy = holder;
+          sim.note(this, `refused: name held by ${formatEndpoint(holder)}`);
+        },
+      },
+      sim.now,
+    );
+  }
+
+  get name(): string {
+    return this.options.name;
+  }
+
+  /** Names of the members that this node counts as online. */
+  onlineNames(): string[] {
+    return [...this.swim.table.online].map((member) => member.name).sort();
+  }
+}
+
+export class Simulator {
+  readonly seed: number;
+  readonly random: () => number;
+  now = 0;
+  network: Network = { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 1 };
+  /** Whether a datagram from one address reaches another. */
+  isCut: (from: Endpoint, to: Endpoint) => boolean = () => false;
+  /** Lines of the transcript, where one is kept. */
+  readonly lines: string[] = [];
+  keepsTranscript = false;
+  onEvent: ((node: SimNode, kind: string, name: string) => void) | undefined;
+  readonly nodes: SimNode[] = [];
+  readonly #byEndpoint = new Map<string, SimNode>();
+  readonly #events = new EventHeap();
+  #lastBootId = 1000n;
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.random = randomFrom(seed);
+  }
+
+  /** Starts a process; one that listened at the same endpoint must have ended. */
+  start(options: NodeOptions): SimNode {
+    const place = formatEndpoint(options.endpoint);
+    assert.ok(!this.#byEndpoint.get(place)?.isRunning, `${place} is in use`);
+    this.#lastBootId += BigInt(1 + Math.floor(this.random() * 1000));
+    const node = new SimNode(options, this.#lastBootId, this);
+    this.nodes.push(node);
+    this.#byEndpoint.set(place, node);
+    this.note(node, 'started');
+    this.#step(node, () => node.swim.advance(this.now));
+    return node;
+  }
+
+  /** kill -9 */
+  kill(node: SimNode): void {
+    node.isRunning = false;
+    this.note(node, 'killed');
+  }
+
+  leave(node: SimNode): void {
+    this.note(node, 'leaves');
+    this.#step(node, () => node.swim.leave(this.now));
+  }
+
+  /** SIGSTOP */
+  stall(node: SimNode): void {
+    node.isStalled = true;
+    this.note(node, 'stalled');
+  }
+
+  /** SIGCONT: the adapter reads what has gathered, then lets the time go on. */
+  resume(node: SimNode): void {
+    node.isStalled = false;
+    this.note(node, 'resumed');
+    for (const datagram of node.inbox.splice(0)) this.#deliver(node, datagram);
+    this.#step(node, () => node.swim.advance(this.now));
+  }
+
+  at(time: number, run: () => void): void {
+    this.#events.push(time, run);
+  }
+
+  running(): SimNode[] {
+    return this.nodes.filter((node) => node.isRunning && !node.swim.isOver);
+  }
+
+  runFor(ms: number): void {
+    this.runUntil(() => false, ms);
+  }
+
+  /** @returns the time that passed, or undefined where it did not happen within `limitMs` */
+  runUntil(isDone: () => boolean, limitMs: number): number | undefined {
+    const begin = this.now;
+    while (!isDone()) {
+      const next = this.#events.peekTime();
+      if (next === undefined || next > begin + limitMs) {
+        this.now = begin + limitMs;
+        return isDone() ? limitMs : undefined;
+      }
+      const run = this.#events.pop()!;
+      this.now = Math.max(this.now, next);
+      run();
+    }
+    return this.now - begin;
+  }
+
+  /** Every running node has all the others online, under their present boot, and nobody else. */
+  isConverged(): boolean {
+    const running = this.running();
+    return running.every((node) => {
+      const { table } = node.swim;
+      if (table.onlineCount !== running.length - 1) return false;
+      return running.every((other) => {
+        if (other === node) return true;
+        const member = table.get(other.name);
+        return member?.state === 'alive' && member.bootId === other.bootId;
+      });
+    });
+  }
+
+  transmit(sender: SimNode, to: Endpoint, body: Buffer): void {
+    if (!sender.isRunning) return;
+    const bytes = sender.envelope?.seal(body) ?? body;
+    const overhead = sender.envelope === undefined ? ENVELOPE_BYTES : 0;
+    assert.ok(bytes.length + overhead <= 1200, 'a datagram is too long');
+    sender.counter += 1;
+    sender.sent += 1;
+    sender.sentBytes += bytes.length + overhead + LOWER_LAYERS_BYTES;
+    const from = sender.options.endpoint;
+    if (this.isCut(from, to) || this.random() < this.network.loss) return;
+    const { bootId, counter } = sender;
+    const copies = this.random() < this.network.duplication ? 2 : 1;
+    for (let copy = 0; copy < copies; copy++) {
+      const { delayMsMin, delayMsMax } = this.network;
+      const delayMs = delayMsMin + this.random() * (delayMsMax - delayMsMin);
+      this.#events.push(this.now + delayMs, () => {
+        const receiver = this.#byEndpoint.get(formatEndpoint(to));
+        if (receiver?.isRunning) this.#arrive(receiver, { from, bootId, counter, bytes });
+      });
+    }
+  }
+
+  /** A datagram out of nowhere, as an attacker sends it. */
+  inject(to: SimNode, from: Endpoint, bootId: bigint, counter: number, bytes: Buffer): void {
+    this.#arrive(to, { from, bootId, counter, bytes });
+  }
+
+  note(node: SimNode, line: string): void {
+    if (!this.keepsTranscript) return;
+    this.lines.push(`${(this.now / 1000).toFixed(3).padStart(8)} ${node.name}: ${line}`);
+  }
+
+  #arrive(node: SimNode, datagram: Datagram): void {
+    if (!node.isStalled) this.#deliver(node, datagram);
+    else if (node.inbox.length < INBOX_MAX) node.inbox.push(datagram);
+  }
+
+  #deliver(node: SimNode, datagram: Datagram): void {
+    const { from, bootId, counter, bytes } = datagram;
+    const opened = node.envelope?.open(bytes) ?? { bootId, counter, body: bytes };
+    if (typeof opened === 'string') {
+      node.refusedDatagrams += 1;
+      return;
+    }
+    this.#step(node, () =>
+      node.swim.handle(this.now, from, opened.bootId, opened.counter, opened.body),
+    );
+  }
+
+  #step(node: SimNode, run: () => void): void {
+    run();
+    this.#checkInvariants(node);
+    const { deadline } = node.swim;
+    if (deadline === node.wakeAt || deadline === Number.POSITIVE_INFINITY) return;
+    node.wakeAt = deadline;
+    this.#events.push(Math.max(deadline, this.now), () => this.#wake(node, deadline));
+  }
+
+  #wake(node: SimNode, deadline: number): void {
+    if (!node.isRunning || node.isStalled || node.wakeAt !== deadline) return;
+    node.wakeAt = Number.POSITIVE_INFINITY;
+    this.#step(node, () => node.swim.advance(this.now));
+    assert.ok(node.swim.deadline > this.now, `${node.name} would be woken for ever`);
+  }
+
+  #checkInvariants(node: SimNode): void {
+    const { swim, name } = node;
+    const { table } = swim;
+    assert.equal(table.get(name), undefined, `${name} is in its own table`);
+    assert.ok(table.size <= MEMBERS_MAX, 'the table is too large');
+    assert.ok(swim.queuedUpdates <= table.size + 1, 'more updates than members');
+    assert.ok(swim.openRelays <= 256, 'too many relays');
+    for (const member of table.all()) {
+      const before = node.incarnations.get(member.name) ?? 0;
+      assert.ok(member.incarnation >= before, `incarnation of ${member.name} fell at ${name}`);
+      if (member.incarnation > before) node.incarnations.set(member.name, member.incarnation);
+    }
+  }
+}
+
+/** mulberry32: small, and good enough to choose delays. */
+export function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let word = Math.imul(state ^ (state >>> 15), state | 1);
+    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
+    return ((word ^ (word >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+export function endpointFor(index: number): Endpoint {
+  return { address: `10.0.${index >> 8}.${index & 255}`, port: 7946 };
+}
+
+/** Nodes n1..nN; every one has the first as its seed, or the given number of them. */
+export function startCluster(sim: Simulator, size: number, seeds = 1): SimNode[] {
+  const seedList = Array.from({ length: seeds }, (_, index) => endpointFor(index + 1));
+  return Array.from({ length: size }, (_, index) =>
+    sim.start({ name: `n${index + 1}`, endpoint: endpointFor(index + 1), seeds: seedList }),
+  );
+}
+
+/** As at a real start: a running cluster whose rounds are out of step. */
+export function settledCluster(sim: Simulator, size: number, seeds = 1): SimNode[] {
+  const nodes = startCluster(sim, size, seeds);
+  assert.ok(sim.runUntil(() => sim.isConverged(), 60_000) !== undefined, 'the cluster formed');
+  sim.runFor(15_000);
+  return nodes;
+}
