@@ -30,7 +30,9 @@ void main(tokens, {
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   readFile: (path) => readFileSync(path, 'utf8'),
-  onSignal: (signal, handler) => process.on(signal, handler),
+  onSignal: (signal, handler) => {
+    process.removeAllListeners(signal).on(signal, handler);
+  },
   exit: (code) => process.exit(code),
   exitCode: 0,
 }).then((code) => process.exit(code));

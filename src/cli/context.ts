@@ -9,6 +9,7 @@ export interface CliContext {
   write(text: string): void;
   writeError(text: string): void;
   readFile(path: string): string;
+  /** A later handler takes the place of an earlier one. */
   onSignal(signal: NodeJS.Signals, handler: () => void): void;
   /** Ends the process at once. */
   exit(code: ExitCode): void;

@@ -126,6 +126,45 @@ test('the one file runs from an empty folder', async (t) => {
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
 });
 
+test('a second node of the same name ends with 4, is told who has it, and disturbs nobody', async () => {
+  const first = new ShoalProcess(loopbackFlags('n1', '-csk=secret'));
+  const seed = `-mbs=${await first.gossipAddress()}`;
+  const second = new ShoalProcess(loopbackFlags('n2', '-csk=secret', seed));
+  const holder = await second.gossipAddress();
+  await first.waitFor(/cluster online n2/);
+  const clone = new ShoalProcess(loopbackFlags('n2', '-csk=secret', seed));
+  const { code } = await clone.exited;
+  assert.equal(code, 4, clone.output);
+  assert.match(
+    clone.output,
+    new RegExp(`n2 is in use by the node at ${holder.replaceAll('.', '\\.')}`),
+  );
+  await Promise.all([first.stop(), second.stop()]);
+  assert.doesNotMatch(first.output + second.output, /cluster (suspect|offline)/);
+});
+
+test('a member whose name is unknown, and one that is not there, do not keep a node from starting', async () => {
+  const flags = loopbackFlags('n1', '-csk=secret', '-mbs=nowhere.invalid,127.0.0.1:9');
+  const shoal = new ShoalProcess(flags);
+  await shoal.mqttPort();
+  await shoal.waitFor(/cluster seed not resolved.*nowhere\.invalid/);
+  assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
+});
+
+test('SIGHUP reads the file anew and says what is wrong in it', async () => {
+  const file = join(folder, 'reload.toml');
+  writeFileSync(file, 'log-level = "info"\n');
+  const shoal = new ShoalProcess(loopbackFlags('n1', `-config=${file}`));
+  await shoal.mqttPort();
+  writeFileSync(file, '\nlog-levle = "debug"\n');
+  shoal.signal('SIGHUP');
+  await shoal.waitFor(/reload\.toml:2: unknown key 'log-levle'; did you mean 'log-level'\?/);
+  writeFileSync(file, 'log-level = "debug"\n');
+  shoal.signal('SIGHUP');
+  await shoal.waitFor(/configuration reloaded/);
+  await shoal.stop();
+});
+
 function noProcFs(): string | false {
   return process.platform === 'linux' ? false : 'needs /proc';
 }

@@ -31,11 +31,11 @@ export async function run(
     for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
     return exitCodeOf(error);
   }
-  greet(config, running, log, context);
   let current = config;
   context.onSignal('SIGHUP', () => {
     current = reload(current, load, running, log);
   });
+  greet(config, running, log, context);
 
   const fault = await Promise.race([stopAsked, running.fatal]);
   if (fault !== undefined) {
@@ -82,6 +82,8 @@ function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
         resolve(undefined);
       });
     }
+    // Until there is a node to reload.
+    context.onSignal('SIGHUP', () => undefined);
     // Without a handler Node would open its debugger on SIGUSR1.
     context.onSignal('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
   });
