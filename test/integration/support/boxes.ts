@@ -1,0 +1,53 @@
+// The three boxes of the README: their addresses and command lines are read from there, so that what
+// it tells is what is tested. Default ports, each box in a namespace of its own.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import type { Network } from './network.ts';
+import { allSeeEachOther, type Node, type Scenario } from './scenario.ts';
+
+const README = resolve(import.meta.dirname, '../../../README.md');
+const COMMAND = /^ +(box\d) \(([\d.]+)\)\$ node shoal\.js (.+)$/gm;
+
+export interface Box {
+  readonly name: string;
+  readonly address: string;
+  readonly flags: readonly string[];
+}
+
+export function boxesOfReadme(): Box[] {
+  const boxes = [...readFileSync(README, 'utf8').matchAll(COMMAND)].map((match) => {
+    const [, name = '', address = '', flags = ''] = match;
+    return { name, address, flags: flags.split(' ') };
+  });
+  assert.equal(boxes.length, 3, 'the README starts three boxes');
+  return boxes;
+}
+
+export interface ThreeBoxes {
+  readonly network: Network;
+  readonly boxes: readonly Box[];
+  readonly nodes: readonly [Node, Node, Node];
+}
+
+/**
+ * The boxes, up and in one cluster.
+ * @param spare addresses of more hosts
+ * @param flags for each box, beside the README's
+ */
+export async function threeBoxes(
+  scene: Scenario,
+  { spare = {}, flags = [] }: { spare?: Record<string, string[]>; flags?: string[] } = {},
+): Promise<ThreeBoxes> {
+  const boxes = boxesOfReadme();
+  const hosts = Object.fromEntries(boxes.map(({ name, address }) => [name, [address]]));
+  const network = await scene.network({ ...hosts, ...spare });
+  const [one, two, three] = boxes.map((box) =>
+    scene.startOn(box.name, box.name, [...box.flags, ...flags]),
+  );
+  assert.ok(one !== undefined && two !== undefined && three !== undefined);
+  const nodes = [one, two, three] as const;
+  await allSeeEachOther(nodes);
+  return { network, boxes, nodes: [...nodes] };
+}

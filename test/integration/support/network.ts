@@ -1,0 +1,147 @@
+// A network of boxes on this machine: each host is a network namespace with an address of its own,
+// all on one bridge that stands in a namespace too, so that nothing of it is seen from outside and
+// two networks may have the same addresses. Needs root and iproute2; cut() and lose() need nft.
+// Invariant: destroy() leaves nothing behind.
+
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const NAMESPACE_FILES = '/etc/netns';
+
+let networks = 0;
+
+/** @param commands any of the programs that a test runs */
+export function missingPrivilege(...commands: readonly string[]): string | false {
+  if (process.platform !== 'linux') return 'needs Linux';
+  for (const command of ['ip', ...commands]) {
+    if (!succeeds('sh', ['-c', `command -v ${command}`])) return `needs ${command}`;
+  }
+  const probe = `shl${process.pid}-probe`;
+  if (!succeeds('ip', ['netns', 'add', probe])) {
+    return 'needs the right to make network namespaces';
+  }
+  execFileSync('ip', ['netns', 'delete', probe]);
+  return false;
+}
+
+export class Network {
+  readonly #tag: string;
+  readonly #hosts: Readonly<Record<string, readonly string[]>>;
+  readonly #filed = new Set<string>();
+
+  /** @param hosts addresses of each host, IPv4 (of one /24) or IPv6 (of one /64) */
+  constructor(hosts: Readonly<Record<string, readonly string[]>>) {
+    networks += 1;
+    this.#tag = `shl${process.pid}-${networks}`;
+    this.#hosts = hosts;
+    const hub = this.#namespace('hub');
+    ip('netns', 'add', hub);
+    configure(hub, ['link add br0 type bridge forward_delay 0', 'link set dev br0 up']);
+    for (const [host, addresses] of Object.entries(hosts)) {
+      const namespace = this.#namespace(host);
+      ip('netns', 'add', namespace);
+      configure(hub, [
+        `link add eth0 netns ${namespace} type veth peer name ${host} netns ${hub}`,
+        `link set dev ${host} master br0 up`,
+      ]);
+      configure(namespace, [
+        ...addresses.map((address) =>
+          address.includes(':')
+            ? `address add ${address}/64 dev eth0 nodad`
+            : `address add ${address}/24 dev eth0`,
+        ),
+        'link set dev lo up',
+        'link set dev eth0 up',
+      ]);
+    }
+  }
+
+  address(host: string): string {
+    const [address] = this.#hosts[host] ?? [];
+    if (address === undefined) throw new Error(`no host ${host} in this network`);
+    return address;
+  }
+
+  /** What goes before a command that is to run on the host. */
+  via(host: string): readonly string[] {
+    return ['ip', 'netns', 'exec', this.#namespace(host)];
+  }
+
+  /** Names that processes started from now on resolve there, in place of the machine's. */
+  writeHostsFile(host: string, names: Readonly<Record<string, string>>): void {
+    const folder = join(NAMESPACE_FILES, this.#namespace(host));
+    mkdirSync(folder, { recursive: true });
+    this.#filed.add(folder);
+    const lines = Object.entries({ localhost: '127.0.0.1', ...names });
+    const text = lines.map(([name, address]) => `${address} ${name}\n`).join('');
+    writeFileSync(join(folder, 'hosts'), text);
+  }
+
+  /** From now on the host gets nothing from the others named, nor they from it. */
+  cut(host: string, others: readonly string[]): void {
+    const far = others.map((other) => this.address(other)).join(', ');
+    this.#filter(host, [
+      `chain in { type filter hook input priority 0; ip saddr { ${far} } drop; }`,
+      `chain out { type filter hook output priority 0; ip daddr { ${far} } drop; }`,
+    ]);
+  }
+
+  /** From now on so many of a hundred UDP datagrams don't reach the host. */
+  lose(host: string, percent: number): void {
+    this.#filter(host, [
+      'chain in { type filter hook input priority 0; ' +
+        `meta l4proto udp numgen random mod 100 < ${percent} drop; }`,
+    ]);
+  }
+
+  heal(host: string): void {
+    nft(this.via(host), 'destroy table inet faults\n');
+  }
+
+  destroy(): void {
+    for (const host of ['hub', ...Object.keys(this.#hosts)]) {
+      succeeds('ip', ['netns', 'delete', this.#namespace(host)]);
+    }
+    for (const folder of this.#filed) rmSync(folder, { recursive: true, force: true });
+    if (this.#filed.size > 0) removeIfEmpty(NAMESPACE_FILES);
+  }
+
+  #filter(host: string, chains: readonly string[]): void {
+    nft(this.via(host), `table inet faults {\n${chains.join('\n')}\n}\n`);
+  }
+
+  #namespace(host: string): string {
+    return `${this.#tag}-${host}`;
+  }
+}
+
+function configure(namespace: string, lines: readonly string[]): void {
+  execFileSync('ip', ['-n', namespace, '-batch', '-'], { input: `${lines.join('\n')}\n` });
+}
+
+function nft(via: readonly string[], rules: string): void {
+  const [command = '', ...flags] = via;
+  execFileSync(command, [...flags, 'nft', '-f', '-'], { input: rules });
+}
+
+function ip(...words: readonly string[]): void {
+  execFileSync('ip', words);
+}
+
+function succeeds(command: string, flags: readonly string[]): boolean {
+  try {
+    execFileSync(command, flags, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Others use it.
+  }
+}

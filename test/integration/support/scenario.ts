@@ -1,0 +1,175 @@
+// What one integration test needs: nodes, clients and perhaps a network of namespaces, all of which
+// are gone when it ends; where it fails, what the nodes said is part of the failure.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import type { IClientOptions } from 'mqtt';
+import { loopbackFlags, ShoalProcess } from '../../support/shoal-process.ts';
+import { WatchedProcess } from '../../support/watched-process.ts';
+import { missingPrivilege, Network } from './network.ts';
+import { TestClient } from './test-client.ts';
+
+const TEST_MS_MAX = 60_000;
+const RELAY = resolve(import.meta.dirname, 'relay.ts');
+/** The host of a network on which clients run. */
+export const CLIENT_HOST = 'clients';
+
+/** `host` is where it runs in the scenario's network; without one it runs on loopback. */
+export class Node {
+  readonly name: string;
+  readonly process: ShoalProcess;
+  readonly dial: () => Duplex;
+
+  constructor(name: string, process: ShoalProcess, dial: () => Duplex) {
+    this.name = name;
+    this.process = process;
+    this.dial = dial;
+  }
+
+  /** Resolves when this node says so of the other, from line `from` of its output on. */
+  async sees(
+    state: 'online' | 'suspect' | 'offline' | 'left',
+    other: Node | string,
+    { from = 0, msMax }: { from?: number; msMax?: number } = {},
+  ): Promise<void> {
+    const name = typeof other === 'string' ? other : other.name;
+    await this.process.waitFor(new RegExp(`cluster ${state} ${name}\\b`), msMax, from);
+  }
+
+  /** From now on: for sees(). */
+  mark(): { from: number } {
+    return { from: this.process.lineCount };
+  }
+}
+
+export class Scenario {
+  readonly #nodes: Node[] = [];
+  readonly #clients: TestClient[] = [];
+  readonly #processes: WatchedProcess[] = [];
+  readonly #folder = mkdtempSync(join(tmpdir(), 'shoal-it-'));
+  #network: Network | undefined;
+
+  /** Makes the network, with a host for clients beside those given. */
+  async network(
+    hosts: Readonly<Record<string, readonly string[]>>,
+    clientAddresses: readonly string[] = ['192.168.1.200'],
+  ): Promise<Network> {
+    const network = new Network({ ...hosts, [CLIENT_HOST]: clientAddresses });
+    this.#network = network;
+    const relay = this.run(
+      [process.execPath, '--import=tsx', RELAY, this.#relayPath],
+      network.via(CLIENT_HOST),
+    );
+    await relay.waitFor(/relay ready/);
+    return network;
+  }
+
+  /** A node on a host of the network, with the flags exactly as given. */
+  startOn(host: string, name: string, flags: readonly string[]): Node {
+    const network = this.#network;
+    if (network === undefined) throw new Error('no network');
+    const shoal = new ShoalProcess(flags, { via: network.via(host), cwd: this.#folder });
+    return this.#add(name, shoal, () => this.#dialThrough(`${network.address(host)} 1883`));
+  }
+
+  /** A node on loopback, on ports that the system chooses. */
+  async startLocal(name: string, ...flags: string[]): Promise<Node> {
+    const shoal = new ShoalProcess(loopbackFlags(name, '-csk=secret', ...flags), {
+      cwd: this.#folder,
+    });
+    let port = 0;
+    const node = this.#add(name, shoal, () => connect({ host: '127.0.0.1', port }));
+    port = await shoal.mqttPort();
+    return node;
+  }
+
+  /** Nodes n1, n2, n3 ... on loopback that all see each other. */
+  async localCluster(count: number, ...flags: string[]): Promise<Node[]> {
+    const first = await this.startLocal('n1', ...flags);
+    const seed = `-mbs=${await first.process.gossipAddress()}`;
+    const names = Array.from({ length: count - 1 }, (_, index) => `n${index + 2}`);
+    const others = await Promise.all(names.map((name) => this.startLocal(name, seed, ...flags)));
+    const nodes = [first, ...others];
+    await allSeeEachOther(nodes);
+    return nodes;
+  }
+
+  async client(node: Node, options: IClientOptions = {}): Promise<TestClient> {
+    const client = await TestClient.connect(node.dial, options);
+    this.#clients.push(client);
+    return client;
+  }
+
+  /** Any program, watched and ended with the scenario. */
+  run(commandLine: readonly string[], via: readonly string[] = []): WatchedProcess {
+    const started = new WatchedProcess(commandLine, { via });
+    this.#processes.push(started);
+    return started;
+  }
+
+  get logs(): string {
+    const parts = this.#nodes.map(({ name, process }) => `--- ${name}\n${process.output}`);
+    return parts.join('');
+  }
+
+  async end(): Promise<void> {
+    await Promise.all(this.#clients.map((client) => client.end()));
+    const processes = [...this.#nodes.map((node) => node.process), ...this.#processes];
+    await Promise.all(processes.map((one) => one.kill().catch(() => undefined)));
+    this.#network?.destroy();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #relayPath(): string {
+    return join(this.#folder, 'relay');
+  }
+
+  #dialThrough(target: string): Duplex {
+    const stream = connect(this.#relayPath);
+    stream.write(`${target}\n`);
+    return stream;
+  }
+
+  #add(name: string, process: ShoalProcess, dial: () => Duplex): Node {
+    const node = new Node(name, process, dial);
+    this.#nodes.push(node);
+    return node;
+  }
+}
+
+export async function allSeeEachOther(nodes: readonly Node[]): Promise<void> {
+  const pairs = nodes.flatMap((node) =>
+    nodes.filter((other) => other !== node).map((other) => node.sees('online', other)),
+  );
+  await Promise.all(pairs);
+}
+
+/** `context` is for subtests. */
+type Body = (scene: Scenario, context: TestContext) => Promise<void>;
+
+/** A test on nodes of its own. */
+export function scenario(name: string, body: Body): void {
+  test(name, { timeout: TEST_MS_MAX }, (context) => play(body, context));
+}
+
+/** As scenario(), for one that makes a network. @param commands programs that it runs */
+export function networkScenario(name: string, commands: readonly string[], body: Body): void {
+  const skip = missingPrivilege(...commands);
+  test(name, { timeout: TEST_MS_MAX, skip }, (context) => play(body, context));
+}
+
+async function play(body: Body, context: TestContext): Promise<void> {
+  const scene = new Scenario();
+  try {
+    await body(scene, context);
+  } catch (error) {
+    if (error instanceof Error) error.message += `\n${scene.logs}`;
+    throw error;
+  } finally {
+    await scene.end();
+  }
+}
