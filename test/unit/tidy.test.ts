@@ -137,6 +137,25 @@ test('every file that a document names exists', () => {
   assert.deepEqual(wrong, []);
 });
 
+test('npm ci can work from the lock file, on every platform and from any registry', () => {
+  const text = read('package-lock.json');
+  assert.doesNotMatch(text, /"resolved"/);
+  const { packages } = JSON.parse(text) as { packages: Record<string, LockEntry> };
+  const missing = Object.entries(packages).flatMap(([path, { optionalDependencies = {} }]) =>
+    Object.keys(optionalDependencies).filter(
+      (name) =>
+        packages[`${path}/node_modules/${name}`]?.version === undefined &&
+        packages[`node_modules/${name}`]?.version === undefined,
+    ),
+  );
+  assert.deepEqual(missing, [], 'run: node .ci/complete-lock.mjs');
+});
+
+interface LockEntry {
+  readonly version?: string;
+  readonly optionalDependencies?: Readonly<Record<string, string>>;
+}
+
 function isAllowed(rule: LayerRule, layer: string, file: string, imported: string): boolean {
   if (imported.startsWith('.')) {
     const target = layerOf(normalize(join(dirname(file), imported)));
