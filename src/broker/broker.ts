@@ -177,6 +177,10 @@ export class Broker {
       this.deadlines.cancel(session.expiryDeadline);
       session.expiryDeadline = undefined;
       session.identity = identity;
+      if (!this.authorizer.permissive) {
+        this.#applyRights(session);
+        this.#router.forgetRoutes();
+      }
       return { session, present: true };
     }
     const fresh = new Session(identity, this);
@@ -254,7 +258,8 @@ export class Broker {
     );
     for (const { message, qos, retain, group } of deliveries) {
       const member = group?.pick(session);
-      member?.session.deliverMessage(message, qos, retain, member.identifiers, group);
+      if (member === undefined || !this.#router.mayReceive(member, message.topic.name)) continue;
+      member.session.deliverMessage(message, qos, retain, member.identifiers, group);
     }
   }
 
@@ -278,6 +283,38 @@ export class Broker {
     if (this.store.durable) {
       this.store.removeSubscription(session.clientId, held.subscription.filter);
     }
+  }
+
+  /**
+   * Rights have changed: ends connections that are welcome no longer, takes subscriptions and
+   * queued messages away where the right to them is gone.
+   */
+  applyRights(now: number): void {
+    this.now = now;
+    this.#router.forgetRoutes();
+    for (const client of [...this.#clients]) {
+      const identity = client.session?.identity;
+      if (identity === undefined || this.authorizer.isWelcome(identity)) continue;
+      this.log.info('connection ended: no longer welcome', {
+        client: identity.clientId,
+        user: identity.username,
+      });
+      client.disconnect(ReasonCode.notAuthorized, 'the right to connect is gone', true);
+    }
+    if (this.authorizer.permissive) return;
+    for (const session of this.#sessions.values()) this.#applyRights(session);
+  }
+
+  #applyRights(session: Session): void {
+    const { authorizer, log } = this;
+    const { identity } = session;
+    for (const held of [...session.subscriptions.values()]) {
+      if (authorizer.maySubscribe(identity, held.filter)) continue;
+      const { clientId: client, username: user } = identity;
+      log.info('subscription ended: the right is gone', { client, user, topic: held.filter });
+      this.removeSubscription(session, held);
+    }
+    session.dropQueued(({ topic }) => !authorizer.mayReceive(identity, topic.name));
   }
 
   denied(client: Client, what: 'publish' | 'subscribe', topic: string): void {

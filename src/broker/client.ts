@@ -74,6 +74,8 @@ export class Client implements SessionLink {
   #held: Buffer[] = [];
   #lastReceivedAt: number;
   #deadline: Deadline | undefined;
+  /** When what let the client in runs out. */
+  #expiry: Deadline | undefined;
   #keepAliveMs = 0;
   /** QoS 1 and 2 messages received on this connection and not yet finished. */
   #unfinished: Set<number> | undefined;
@@ -225,6 +227,13 @@ export class Client implements SessionLink {
     }
     this.#keepAliveMs = limits.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
     if (this.#keepAliveMs > 0) this.#watchKeepAlive(this.#broker.now + this.#keepAliveMs);
+  }
+
+  /** The right to be connected ends then. */
+  expireAfter(ms: number): void {
+    this.#expiry = this.#broker.deadlines.schedule(this.#broker.now + ms, () =>
+      this.disconnect(ReasonCode.maximumConnectTime, 'the authentication has expired', true),
+    );
   }
 
   /** Goes on with what came while the authorizer was thinking. */
@@ -439,6 +448,7 @@ export class Client implements SessionLink {
   #end(withWill: boolean): void {
     this.#state = 'closed';
     this.#broker.deadlines.cancel(this.#deadline);
+    this.#broker.deadlines.cancel(this.#expiry);
     this.#held = [];
     this.#outbox.close();
     this.#broker.clientEnded(this, withWill);

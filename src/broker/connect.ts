@@ -43,13 +43,15 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
       return;
     }
     admit(broker, client, packet, identityOf(clientId, packet, decision), assigned);
+    if (decision.expiresInMs !== undefined) client.expireAfter(decision.expiresInMs);
     if (!synchronous) client.resume();
   });
   synchronous = false;
 }
 
 function identityOf(clientId: string, packet: ConnectPacket, decision: AuthDecision): Identity {
-  return { clientId, username: decision.username ?? packet.username };
+  const { username = packet.username, grant } = decision;
+  return { clientId, username, grant };
 }
 
 /** Reason Code for a CONNECT that can't be served, 0 for one that can. */

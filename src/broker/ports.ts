@@ -23,6 +23,8 @@ export interface Outbox {
 export interface Identity {
   readonly clientId: string;
   readonly username: string | undefined;
+  /** What the authorizer gave with its decision; only carried here. None where a store kept the session. */
+  readonly grant?: unknown;
 }
 
 export interface ConnectRequest extends Identity {
@@ -46,6 +48,10 @@ export interface AuthDecision {
   readonly reasonCode: number;
   /** Under which user name it is in; the CONNECT's where undefined. */
   readonly username?: string | undefined;
+  /** The authorizer's own memory of this client: comes back to it in Identity. */
+  readonly grant?: unknown;
+  /** The connection ends after this time. */
+  readonly expiresInMs?: number | undefined;
 }
 
 export interface Authorizer {
@@ -55,7 +61,10 @@ export interface Authorizer {
   readonly permissive: boolean;
   mayPublish(identity: Identity, topic: string): boolean;
   maySubscribe(identity: Identity, filter: string): boolean;
+  /** Asked when a route is found, not for each message: Broker.applyRights() tells of a change. */
   mayReceive(identity: Identity, topic: string): boolean;
+  /** False where what let this client in is good no longer. Asked by Broker.applyRights(). */
+  isWelcome(identity: Identity): boolean;
 }
 
 /** Lets everybody do everything. */
@@ -65,6 +74,7 @@ export const openAuthorizer: Authorizer = {
   mayPublish: () => true,
   maySubscribe: () => true,
   mayReceive: () => true,
+  isWelcome: () => true,
 };
 
 /** The way of local publishes to the other nodes. */

@@ -20,10 +20,12 @@ interface MergedSubscription extends Subscription {
   readonly local?: Subscription | undefined;
 }
 
-/** Who gets the messages of one topic. */
+/** Who gets the messages of one topic. Everybody in `lists` may receive them. */
 export interface Route {
   readonly lists: readonly (readonly MergedSubscription[])[];
   readonly groups: readonly SharedGroup[];
+  /** Subscriptions that match but may not receive. */
+  readonly denied: number;
 }
 
 export class Router {
@@ -53,12 +55,12 @@ export class Router {
    */
   fanOut(publication: Publication, publisher: Session | undefined): boolean {
     const route = this.#routeOf(publication.topic);
+    this.#stats.denied += route.denied;
     for (const list of route.lists) {
       for (const target of list) this.#toTarget(publication, target, publisher);
     }
     for (const group of route.groups) {
-      const member = group.pick();
-      if (member !== undefined) this.#deliver(publication, member, group);
+      this.#toGroup(publication, group);
     }
     return route.lists.length > 0 || route.groups.length > 0;
   }
@@ -75,13 +77,27 @@ export class Router {
     }
   }
 
+  /** A member that may not receive passes the message on to the next. */
+  #toGroup(publication: Publication, group: SharedGroup): void {
+    const topic = publication.topic.name;
+    for (let turns = group.size; turns > 0; turns--) {
+      const member = group.pick();
+      if (member === undefined) return;
+      if (this.mayReceive(member, topic)) {
+        this.#deliver(publication, member, group);
+        return;
+      }
+    }
+    this.#stats.denied += 1;
+  }
+
+  mayReceive(target: Subscription, topic: string): boolean {
+    const { permissive } = this.#authorizer;
+    return permissive || this.#authorizer.mayReceive(target.session.identity, topic);
+  }
+
   #deliver(publication: Publication, target: Subscription, group: SharedGroup | undefined): void {
     const { session } = target;
-    const topic = publication.topic.name;
-    if (!this.#authorizer.permissive && !this.#authorizer.mayReceive(session.identity, topic)) {
-      this.#stats.denied += 1;
-      return;
-    }
     const qos = this.#qosFor(publication.qos, target.qos);
     const retain = publication.retain && target.retainAsPublished;
     session.deliver(publication, qos, retain, target.identifiers, group);
@@ -102,16 +118,37 @@ export class Router {
     return route;
   }
 
+  /** Makes all routes be found anew: who may receive what has changed. */
+  forgetRoutes(): void {
+    this.#epoch += 1;
+  }
+
   #findRoute(topic: string): Route {
-    const { lists, groups } = this.#tree.match(topic);
-    if (lists.length < 2 || this.#options.overlapping === 'each') return { lists, groups };
+    const matches = this.#tree.match(topic);
+    const { groups } = matches;
+    const { lists, denied } = this.#permitted(matches.lists, topic);
+    if (lists.length < 2 || this.#options.overlapping === 'each') return { lists, groups, denied };
     const merged = mergeLists(lists);
     this.#mergedTargets += merged.length;
     if (this.#mergedTargets > MERGED_TARGETS_MAX) {
       this.#mergedTargets = merged.length;
       this.#epoch += 1;
     }
-    return { lists: [merged], groups };
+    return { lists: [merged], groups, denied };
+  }
+
+  #permitted(
+    lists: readonly (readonly Subscription[])[],
+    topic: string,
+  ): { lists: readonly (readonly Subscription[])[]; denied: number } {
+    if (this.#authorizer.permissive) return { lists, denied: 0 };
+    let denied = 0;
+    const permitted = lists.map((list) => {
+      const kept = list.filter((target) => this.mayReceive(target, topic));
+      denied += list.length - kept.length;
+      return kept;
+    });
+    return { lists: permitted.filter((list) => list.length > 0), denied };
   }
 }
 

@@ -373,6 +373,12 @@ export class Session {
     return taken;
   }
 
+  /** Drops what waits and may not be delivered any more. */
+  dropQueued(unwanted: (message: Message) => boolean): void {
+    const taken = this.#queue?.extract((delivery) => unwanted(delivery.message)) ?? [];
+    for (const delivery of taken) this.#forget(delivery);
+  }
+
   /** Puts back what a store kept. Deliveries come in the order of their ids. */
   restore(deliveries: readonly Delivery[], received: readonly number[]): void {
     for (const delivery of deliveries) {

@@ -34,6 +34,7 @@ export const ReasonCode = {
   qosNotSupported: 0x9b,
   sharedSubscriptionsNotSupported: 0x9e,
   connectionRateExceeded: 0x9f,
+  maximumConnectTime: 0xa0,
   subscriptionIdentifiersNotSupported: 0xa1,
   wildcardSubscriptionsNotSupported: 0xa2,
 } as const;

@@ -307,6 +307,7 @@ function denyTopic(denied: string) {
     mayPublish: (_identity: unknown, topic: string) => topic !== denied,
     maySubscribe: () => true,
     mayReceive: () => true,
+    isWelcome: () => true,
   };
 }
 

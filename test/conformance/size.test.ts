@@ -75,6 +75,7 @@ function denyAll(): World {
         mayPublish: () => false,
         maySubscribe: () => false,
         mayReceive: () => true,
+        isWelcome: () => true,
       },
     },
   );

@@ -326,6 +326,7 @@ eachVersion('a subscription that is not allowed is refused', (version) => {
     mayPublish: () => true,
     maySubscribe: (_: unknown, filter: string) => filter !== 'secret',
     mayReceive: () => true,
+    isWelcome: () => true,
   };
   const world = new World({}, { authorizer });
   const peer = world.connect('a', { version });
