@@ -146,10 +146,17 @@ function clusterValues(
   for (const [state, count] of Object.entries(states)) {
     values[`cluster/members/${state}`] = String(count);
   }
-  for (const [name, value] of Object.entries(sync.counters)) {
-    if (typeof value === 'number') values[`cluster/sync/${name}`] = String(value);
-  }
+  for (const [name, value] of numbersIn(gossip.counters)) values[`cluster/gossip/${name}`] = value;
+  for (const [name, value] of numbersIn(sync.counters)) values[`cluster/sync/${name}`] = value;
   return values;
+}
+
+/** Counters, those of a group as `group/counter`. */
+function* numbersIn(counters: object): Generator<[string, string]> {
+  for (const [name, value] of Object.entries(counters)) {
+    if (typeof value === 'number') yield [name, String(value)];
+    else for (const [inner, number] of numbersIn(value)) yield [`${name}/${inner}`, number];
+  }
 }
 
 /** In [0, 1), from the system's generator: it names clients that bring no name. */

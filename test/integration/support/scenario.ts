@@ -151,6 +151,14 @@ export async function allSeeEachOther(nodes: readonly Node[]): Promise<void> {
 /** `context` is for subtests. */
 type Body = (scene: Scenario, context: TestContext) => Promise<void>;
 
+/** For startLocal(), to start a node of loopback where it was: as a box keeps its ports. */
+export async function restartFlags({ process }: Node): Promise<string[]> {
+  const gossip = await process.gossipAddress();
+  const ports = [await process.mqttPort(), gossip.split(':').at(-1), await process.syncPort()];
+  const [mqttPort, gossipPort, syncPort] = ports;
+  return [`-port=${mqttPort}`, `-crp=${gossipPort}`, `-csp=${syncPort}`];
+}
+
 /** A test on nodes of its own. */
 export function scenario(name: string, body: Body): void {
   test(name, { timeout: TEST_MS_MAX }, (context) => play(body, context));

@@ -1,0 +1,153 @@
+// Nodes that die, leave, hang, or come with a name or a token that they may not have: what the
+// others say and do. On loopback, with the default periods.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { type Node, restartFlags, type Scenario, scenario } from './support/scenario.ts';
+
+/** Three rounds of a second; the others must have been chosen for a ping first. */
+const OFFLINE_MS_MIN = 2000;
+const OFFLINE_MS_MAX = 15_000;
+const NAME_IN_USE = 4;
+
+describe('membership', { concurrency: 3 }, () => {
+  scenario(
+    'a killed node is offline after three rounds and comes back by itself',
+    async (scene) => {
+      const [n1, n2, n3] = await threeNodes(scene);
+      const flags = await restartFlags(n3);
+      const survivors = [n1, n2];
+      const killedAt = performance.now();
+      await n3.process.kill();
+      for (const node of survivors) {
+        await node.sees('suspect', n3, { msMax: OFFLINE_MS_MAX });
+        await node.sees('offline', n3, { msMax: OFFLINE_MS_MAX });
+      }
+      const tookMs = performance.now() - killedAt;
+      assert.ok(tookMs > OFFLINE_MS_MIN, `offline after ${tookMs} ms`);
+      await messageCrosses(scene, n1, n2);
+
+      const marks = survivors.map((node) => node.mark());
+      const again = await scene.startLocal('n3', ...flags);
+      await Promise.all(survivors.map((node, index) => node.sees('online', n3, marks[index])));
+      await Promise.all(survivors.map((node) => again.sees('online', node)));
+      await messageCrosses(scene, n1, again);
+      await messageCrosses(scene, again, n2);
+    },
+  );
+
+  scenario('a node that is told to stop has left at once', async (scene) => {
+    const [n1, n2, n3] = await threeNodes(scene);
+    n3.process.signal('SIGTERM');
+    await Promise.all([n1, n2].map((node) => node.sees('left', n3, { msMax: 1000 })));
+    assert.deepEqual(await n3.process.exited, { code: 0, signal: null });
+    assert.doesNotMatch(n1.process.output + n2.process.output, /cluster (suspect|offline)/);
+    await messageCrosses(scene, n1, n2);
+  });
+
+  scenario('a node that hangs costs the others nothing, and comes back', async (scene) => {
+    const [n1, n2, n3] = await threeNodes(scene);
+    const subscriber = await scene.client(n2);
+    const publisher = await scene.client(n1);
+    await subscriber.subscribe('work', 1);
+    n3.process.signal('SIGSTOP');
+    // More than the hanging node's sockets can hold.
+    const payload = 'x'.repeat(3900);
+    let worstMs = 0;
+    for (let number = 0; number < 1000; number++) {
+      const startedAt = performance.now();
+      await publisher.publish('work', `${number} ${payload}`, { qos: 1 });
+      await subscriber.until(() => subscriber.arrivals.length > number, `message ${number}`);
+      worstMs = Math.max(worstMs, performance.now() - startedAt);
+    }
+    assert.ok(worstMs < 1000, `a message took ${worstMs} ms`);
+    const numbers = subscriber.texts('work').map((text) => Number.parseInt(text, 10));
+    assert.deepEqual(numbers, [...numbers.keys()], 'each once, in order');
+    await Promise.all([n1, n2].map((node) => node.sees('offline', n3, { msMax: OFFLINE_MS_MAX })));
+    const marks = [n1, n2].map((node) => node.mark());
+    n3.process.signal('SIGCONT');
+    await Promise.all([n1, n2].map((node, index) => node.sees('online', n3, marks[index])));
+    await messageCrosses(scene, n1, n3);
+    await messageCrosses(scene, n3, n2);
+    assert.doesNotMatch(n3.process.output, /cluster offline/, 'it blames nobody for its own stall');
+  });
+
+  scenario(
+    'a second node of a name is refused, told who has it, and harms nobody',
+    async (scene) => {
+      const nodes = await threeNodes(scene);
+      const [n1, n2] = nodes;
+      const marks = nodes.map((node) => node.mark());
+      for (const seed of [n1, n2]) {
+        const flags = ['-csk=secret', `-mbs=${await seed.process.gossipAddress()}`];
+        const intruder = new ShoalProcess(loopbackFlags('n2', ...flags));
+        try {
+          assert.equal((await intruder.exited).code, NAME_IN_USE, intruder.output);
+        } finally {
+          await intruder.kill();
+        }
+        const holder = await n2.process.gossipAddress();
+        assert.ok(intruder.output.includes(`name n2 is in use by the node at ${holder}`));
+        assert.match(intruder.output, /choose another name with -nid/);
+      }
+      await messageCrosses(scene, n1, n2);
+      await messageCrosses(scene, n2, nodes[2]);
+      for (const [index, node] of nodes.entries()) {
+        const { from } = marks[index] ?? { from: 0 };
+        const news = node.process.output.split('\n').slice(from).join('\n');
+        assert.doesNotMatch(news, /cluster/, `${node.name} noticed nothing`);
+      }
+    },
+  );
+
+  scenario('a node with another token sees nobody and is counted', async (scene) => {
+    const nodes = await threeNodes(scene, '-sys-interval=1');
+    const [n1, n2] = nodes;
+    const seeds = await Promise.all(nodes.map((node) => node.process.gossipAddress()));
+    const stranger = await scene.startLocal('n4', '-csk=wrong', `-mbs=${seeds.join(',')}`);
+    for (const node of nodes) {
+      const watcher = await scene.client(node);
+      await watcher.subscribe('$SYS/broker/cluster/#');
+      await watcher.arrival('$SYS/broker/cluster/gossip/unknownKey', ({ text }) => +text >= 3);
+      assert.deepEqual(new Set(watcher.texts('$SYS/broker/cluster/members/alive')), new Set(['3']));
+    }
+    const outside = await scene.client(stranger);
+    const inside = await scene.client(n2);
+    await outside.subscribe('#');
+    await inside.subscribe('#');
+    await outside.publish('from/outside', 'x', { qos: 1 });
+    const publisher = await scene.client(n1);
+    await publisher.publish('from/inside', 'x', { qos: 1 });
+    await inside.arrival('from/inside');
+    await outside.publish('end', 'x', { qos: 1 });
+    await outside.arrival('end');
+    assert.deepEqual(
+      outside.arrivals.map(({ topic }) => topic),
+      ['from/outside', 'end'],
+    );
+    assert.deepEqual(
+      inside.arrivals.map(({ topic }) => topic),
+      ['from/inside'],
+    );
+    assert.doesNotMatch(stranger.process.output, /cluster online/);
+    assert.doesNotMatch(scene.logs, /cluster \w+ n4/);
+  });
+});
+
+async function threeNodes(scene: Scenario, ...flags: string[]): Promise<[Node, Node, Node]> {
+  const [n1, n2, n3] = await scene.localCluster(3, ...flags);
+  assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
+  return [n1, n2, n3];
+}
+
+let crossings = 0;
+
+async function messageCrosses(scene: Scenario, from: Node, to: Node): Promise<void> {
+  crossings += 1;
+  const topic = `crossing/${crossings}`;
+  const [publisher, subscriber] = await Promise.all([scene.client(from), scene.client(to)]);
+  await subscriber.subscribe(topic);
+  await publisher.publish(topic, 'x', { qos: 1 });
+  await subscriber.arrival(topic);
+}
