@@ -1,0 +1,197 @@
+// Who comes in: refusals of the authorizer, limits on clients and sessions, and packets that wait
+// while it is decided (MQTT 5.0 3.1.4, 3.2.2.2; MQTT 3.1.1 3.1.4, 3.2.2.3).
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { AuthDecision, Authorizer } from '../../src/broker/ports.ts';
+import { openAuthorizer } from '../../src/broker/ports.ts';
+import { eachVersion, World } from './harness.ts';
+import * as wire from './wire.ts';
+
+const SECOND = 1000;
+
+/** Decides when the test says so. */
+function slowAuthorizer(): { authorizer: Authorizer; decide: (decision: AuthDecision) => void } {
+  const waiting: ((decision: AuthDecision) => void)[] = [];
+  return {
+    authorizer: { ...openAuthorizer, authenticate: (_request, done) => void waiting.push(done) },
+    decide: (decision) => waiting.shift()?.(decision),
+  };
+}
+
+eachVersion(
+  '[MQTT3-3.1.4-5] [MQTT5-3.1.4-2] [MQTT5-3.1.4-6] [MQTT5-3.2.2-7] [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] a client that the authorizer refuses is told why and goes, and nothing it sent is processed',
+  (version) => {
+    const codes: [number, number][] = [
+      [0x86, 4],
+      [0x87, 5],
+      [0x88, 3],
+    ];
+    for (const [reasonCode, returnCode] of codes) {
+      const authorizer: Authorizer = {
+        ...openAuthorizer,
+        authenticate: ({ clientId }, done) =>
+          done({ reasonCode: clientId === 'a' ? reasonCode : 0 }),
+      };
+      const world = new World({}, { authorizer });
+      const watcher = world.connect('w');
+      watcher.subscribe(['#']);
+      const peer = world.open(version);
+      const will = { topic: 'will', payload: 'x' };
+      peer.connect({ clientId: 'a', username: 'u', password: 'wrong', will });
+      peer.expectRefused(version === 5 ? reasonCode : returnCode);
+      const piped = world.open(version);
+      piped.send(
+        Buffer.concat([
+          wire.connect({ version, clientId: 'a' }),
+          wire.publish(version, { topic: 't' }),
+        ]),
+      );
+      assert.deepEqual(
+        piped.inbox.map(({ type }) => type),
+        ['connack'],
+      );
+      watcher.expectNothing();
+    }
+  },
+);
+
+eachVersion('a refused client does not take the session of another over', (version) => {
+  let refuse = false;
+  const authorizer: Authorizer = {
+    ...openAuthorizer,
+    authenticate: (_request, done) => done({ reasonCode: refuse ? 0x86 : 0 }),
+  };
+  const world = new World({}, { authorizer });
+  const first = world.connect('a', { version });
+  refuse = true;
+  const thief = world.open(version);
+  thief.connect({ clientId: 'a' });
+  assert.ok(thief.closed);
+  first.send(wire.PINGREQ);
+  first.expect('pingresp');
+});
+
+eachVersion('what comes while the authorizer thinks is served afterwards, in order', (version) => {
+  const { authorizer, decide } = slowAuthorizer();
+  const world = new World({}, { authorizer });
+  const peer = world.open(version);
+  peer.send(
+    Buffer.concat([wire.connect({ version, clientId: 'a' }), wire.subscribe(version, 1, ['t'])]),
+  );
+  const bytes = wire.publish(version, { topic: 't', payload: 'x', qos: 1, id: 2 });
+  peer.send(bytes.subarray(0, 3));
+  peer.send(Buffer.concat([bytes.subarray(3), wire.PINGREQ]));
+  peer.expectNothing();
+  decide({ reasonCode: 0 });
+  const types = peer.inbox.map(({ type }) => type).filter((type) => type !== 'publish');
+  assert.deepEqual(types, ['connack', 'suback', 'puback', 'pingresp']);
+});
+
+eachVersion('a client that goes while the authorizer thinks leaves nothing', (version) => {
+  const { authorizer, decide } = slowAuthorizer();
+  const world = new World({}, { authorizer });
+  const peer = world.open(version);
+  peer.send(wire.connect({ version, clientId: 'a', clean: false }));
+  peer.lose();
+  decide({ reasonCode: 0 });
+  assert.equal(peer.inbox.length, 0);
+  const again = world.open(version);
+  again.send(wire.connect({ version, clientId: 'a', clean: false }));
+  decide({ reasonCode: 0 });
+  assert.equal(again.expect('connack').sessionPresent, false);
+});
+
+eachVersion(
+  'of two connections with one identifier, the one that is let in last stays',
+  (version) => {
+    const { authorizer, decide } = slowAuthorizer();
+    const world = new World({}, { authorizer });
+    const [one, two] = [world.open(version), world.open(version)];
+    for (const peer of [one, two]) peer.send(wire.connect({ version, clientId: 'a' }));
+    decide({ reasonCode: 0 });
+    decide({ reasonCode: 0 });
+    one.expect('connack');
+    one.expectEnded(0x8e);
+    two.expect('connack');
+    two.expectNothing();
+  },
+);
+
+eachVersion('the user name that the authorizer gives is the one whose rights hold', (version) => {
+  const authorizer: Authorizer = {
+    ...openAuthorizer,
+    permissive: false,
+    authenticate: (_request, done) => done({ reasonCode: 0, username: 'proven' }),
+    mayPublish: ({ username }) => username === 'proven',
+  };
+  const world = new World({}, { authorizer });
+  const sub = world.connect('s');
+  sub.subscribe(['t']);
+  world.connect('p', { version, username: 'claimed' }).publish('t', 'x', { qos: 1 });
+  assert.deepEqual(sub.payloads(), ['x']);
+});
+
+eachVersion('clients beyond the limit are refused until another one goes', (version) => {
+  const world = new World({ connectionsMax: 2 });
+  const first = world.connect('a', { version });
+  world.connect('b', { version });
+  const third = world.open(version);
+  third.connect({ clientId: 'c' });
+  third.expectRefused(version === 5 ? 0x97 : 0x03);
+  first.leave();
+  world.connect('c', { version });
+});
+
+eachVersion('sessions beyond the limit are refused, those that exist are resumed', (version) => {
+  const world = new World({ sessionsMax: 1 });
+  const properties = version === 5 ? { sessionExpiryInterval: 60 } : {};
+  const keep = { version, clean: false, properties };
+  world.connect('a', keep).lose();
+  const second = world.open(version);
+  second.connect({ clientId: 'b', ...keep });
+  second.expectRefused(version === 5 ? 0x97 : 0x03);
+  assert.equal(world.connect('a', keep).connack.sessionPresent, true);
+});
+
+test('a payload that is said to be text and is not is refused with 0x99', () => {
+  const world = new World();
+  const sub = world.connect('s');
+  sub.subscribe(['t']);
+  const pub = world.connect('p');
+  const payload = Buffer.from([0xff, 0xfe]);
+  const properties = { payloadFormatIndicator: 1 };
+  for (const qos of [1, 2]) {
+    pub.send(wire.publish(5, { topic: 't', payload, qos, id: qos, properties }));
+    assert.equal(pub.expect(qos === 1 ? 'puback' : 'pubrec').reason, 0x99);
+  }
+  sub.expectNothing();
+  pub.send(wire.publish(5, { topic: 't', payload, properties: { payloadFormatIndicator: 0 } }));
+  assert.equal(sub.messages().length, 1);
+});
+
+test('a server that stops says so with 0x8B, and earlier versions are just closed', () => {
+  const world = new World();
+  const peer = world.connect('a');
+  const old = world.connect('b', { version: 4 });
+  world.broker.shutdown(world.now);
+  peer.expectEnded(0x8b);
+  old.expectEnded();
+});
+
+test('$SYS has its names, is retained, and its interval is kept', () => {
+  const world = new World({ sysIntervalSeconds: 10, version: '1.2.3' });
+  world.advance(0);
+  const early = world.connect('a');
+  early.subscribe(['$SYS/broker/version', '$SYS/broker/uptime', '$SYS/broker/clients/connected']);
+  world.advance(10 * SECOND);
+  const values = new Map(early.messages().map(({ topic, payload }) => [topic, payload]));
+  assert.match(values.get('$SYS/broker/version') ?? '', /1\.2\.3/);
+  assert.equal(values.get('$SYS/broker/uptime'), '10 seconds');
+  assert.equal(values.get('$SYS/broker/clients/connected'), '1');
+  const off = new World({ sysIntervalSeconds: 0 });
+  const peer = off.connect('a');
+  peer.subscribe(['$SYS/#']);
+  off.advance(100 * SECOND);
+  peer.expectNothing();
+});
