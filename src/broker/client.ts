@@ -26,6 +26,7 @@ import type { Broker } from './broker.ts';
 import { handleConnect } from './connect.ts';
 import type { Deadline } from './deadline-queue.ts';
 import { OutputSlab } from './output-slab.ts';
+import { PacketIdSet } from './packet-id-set.ts';
 import type { ListenerRules, Outbox } from './ports.ts';
 import { encodeMessage, type Publication } from './publication.ts';
 import { RetainedFeeds } from './retained-feed.ts';
@@ -78,7 +79,7 @@ export class Client implements SessionLink {
   #expiry: Deadline | undefined;
   #keepAliveMs = 0;
   /** QoS 1 and 2 messages received on this connection and not yet finished. */
-  #unfinished: Set<number> | undefined;
+  #unfinished: PacketIdSet | undefined;
 
   constructor(broker: Broker, outbox: Outbox, info: ConnectionInfo, now: number) {
     this.#broker = broker;
@@ -294,7 +295,7 @@ export class Client implements SessionLink {
 
   /** Counts a QoS 1 or 2 message against our Receive Maximum [MQTT5-3.3.4-9]. */
   begin(packetId: number): ProtocolFault | undefined {
-    this.#unfinished ??= new Set();
+    this.#unfinished ??= new PacketIdSet();
     this.#unfinished.add(packetId);
     if (this.#unfinished.size <= this.#broker.options.receiveMaximum) return undefined;
     return {
@@ -309,14 +310,19 @@ export class Client implements SessionLink {
    */
   acknowledge(header: number, packetId: number, reasonCode: number): void {
     const { store } = this.#broker;
-    const finish = (safe: boolean): void => {
-      if (this.#state === 'closed') return;
-      const code = safe ? reasonCode : ReasonCode.quotaExceeded;
-      if (header !== AckHeader.pubrec || code >= 0x80) this.#unfinished?.delete(packetId);
-      this.sendAck(header, packetId, code);
-    };
-    if (store.durable) store.whenDurable(finish);
-    else finish(true);
+    if (store.durable) {
+      store.whenDurable((safe) =>
+        this.#finish(header, packetId, safe ? reasonCode : ReasonCode.quotaExceeded),
+      );
+    } else {
+      this.#finish(header, packetId, reasonCode);
+    }
+  }
+
+  #finish(header: number, packetId: number, reasonCode: number): void {
+    if (this.#state === 'closed') return;
+    if (header !== AckHeader.pubrec || reasonCode >= 0x80) this.#unfinished?.delete(packetId);
+    this.sendAck(header, packetId, reasonCode);
   }
 
   sendAck(header: number, packetId: number, reasonCode: number): void {

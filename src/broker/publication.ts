@@ -5,6 +5,7 @@
 import { copyForwardableProperties } from '../mqtt/properties.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../mqtt/publish-view.ts';
+import { copyBytes } from '../shared/copy-bytes.ts';
 import { expirySecondsLeft, type Message, NO_BYTES } from './message.ts';
 import { OutputSlab } from './output-slab.ts';
 import type { RoutedTopic } from './topic-table.ts';
@@ -63,7 +64,7 @@ export function encodeMessage(message: Message, header: PublishHeader, now: numb
   const bytes = publishBytes(fields);
   const start = slab.reserve(bytes);
   const { buffer } = slab;
-  payload.copy(buffer, encodePublishHead(buffer, start, fields));
+  copyBytes(buffer, encodePublishHead(buffer, start, fields), payload, 0, payload.length);
   return { buffer, start, end: start + bytes };
 }
 
@@ -148,11 +149,9 @@ export class Publication {
   #materialise(): Message {
     const view = this.#view!;
     const { buffer, payloadStart, end } = view;
-    const payload = buffer.subarray(payloadStart, end);
-    const keepView = payload.length > buffer.buffer.byteLength * VIEW_SHARE;
     return {
       topic: this.topic,
-      payload: keepView ? payload : Buffer.from(payload),
+      payload: ownBytes(buffer, payloadStart, end),
       properties:
         view.propertiesEnd > view.propertiesStart
           ? copyForwardableProperties(buffer, view.propertiesStart, view.propertiesEnd)
@@ -162,6 +161,15 @@ export class Publication {
       expiresAt: this.expiresAt,
     };
   }
+}
+
+/** A payload that does not keep a whole read buffer alive. */
+function ownBytes(buffer: Buffer, start: number, end: number): Buffer {
+  const length = end - start;
+  if (length > buffer.buffer.byteLength * VIEW_SHARE) return buffer.subarray(start, end);
+  const copy = Buffer.allocUnsafe(length);
+  copyBytes(copy, 0, buffer, start, end);
+  return copy;
 }
 
 function qos0Header(version: ProtocolVersion, retain: boolean): PublishHeader {
@@ -198,6 +206,7 @@ function transcode(
   const bytes = publishBytes(fields);
   const start = slab.reserve(bytes);
   const { buffer } = slab;
-  view.buffer.copy(buffer, encodePublishHead(buffer, start, fields), view.payloadStart, view.end);
+  const payloadAt = encodePublishHead(buffer, start, fields);
+  copyBytes(buffer, payloadAt, view.buffer, view.payloadStart, view.end);
   return { buffer, start, end: start + bytes };
 }

@@ -6,8 +6,10 @@
 import type { QoS } from '../mqtt/publish-view.ts';
 import type { Deadline } from './deadline-queue.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
+import { InflightTable } from './inflight-table.ts';
 import { isExpired, type Message, messageBytes } from './message.ts';
 import type { BrokerOptions } from './options.ts';
+import { PacketIdSet } from './packet-id-set.ts';
 import type { Identity, SessionStore } from './ports.ts';
 import type { Publication } from './publication.ts';
 import type { SharedGroup } from './shared-group.ts';
@@ -28,6 +30,8 @@ export class Delivery {
   readonly group: SharedGroup | undefined;
   /** 0 until it was sent with QoS 1 or 2. */
   packetId = 0;
+  /** Place in the order in which what is in flight is sent again. */
+  order = 0;
   /** PUBREC came: PUBREL is owed, the message itself is done. */
   released = false;
   /** Sent on the present connection and not yet acknowledged: counts against the window. */
@@ -86,13 +90,13 @@ export class Session {
   readonly subscriptions = new Map<string, HeldSubscription>();
   readonly #context: SessionContext;
   #queue: DeliveryQueue | undefined;
-  #inflight: Map<number, Delivery> | undefined;
+  #inflight: InflightTable | undefined;
   /** What was in flight when the connection ended, in order, to be sent again. */
   #resend: Delivery[] = [];
   /** Packet Identifiers of QoS 2 messages received and not yet released by the client. */
-  #received: Set<number> | undefined;
+  #received: PacketIdSet | undefined;
   #outstanding = 0;
-  #lastPacketId = 0;
+  #lastOrder = 0;
   #lastDeliveryId = 0;
 
   constructor(identity: Identity, context: SessionContext) {
@@ -209,24 +213,18 @@ export class Session {
       link.sendDelivery(delivery, false);
       return;
     }
-    delivery.packetId = this.#nextPacketId();
+    this.#inflight ??= new InflightTable();
+    this.#inflight.add(delivery);
     if (!link.sendDelivery(delivery, false)) {
+      this.#inflight.delete(delivery.packetId);
       this.#forget(delivery);
       return;
     }
+    this.#lastOrder += 1;
+    delivery.order = this.#lastOrder;
     delivery.outstanding = true;
     this.#outstanding += 1;
-    this.#inflight ??= new Map();
-    this.#inflight.set(delivery.packetId, delivery);
     this.#save(delivery);
-  }
-
-  /** The next Packet Identifier that is not in use; the caller made sure that there is one. */
-  #nextPacketId(): number {
-    do {
-      this.#lastPacketId = (this.#lastPacketId % PACKET_ID_MAX) + 1;
-    } while (this.#inflight?.has(this.#lastPacketId));
-    return this.#lastPacketId;
   }
 
   /** Sends what waits, as far as window and connection allow. */
@@ -277,14 +275,14 @@ export class Session {
   attach(link: SessionLink): void {
     this.link = link;
     this.#outstanding = 0;
-    this.#resend = this.#inflight === undefined ? [] : [...this.#inflight.values()];
+    this.#resend = this.#inflight?.inOrder() ?? [];
   }
 
   detach(): void {
     this.link = undefined;
     this.#outstanding = 0;
     this.#resend = [];
-    for (const delivery of this.#inflight?.values() ?? []) delivery.outstanding = false;
+    for (const delivery of this.#inflight?.inOrder() ?? []) delivery.outstanding = false;
     // QoS 0 waits only for a slow connection, not for a new one.
     this.#queue?.extract((delivery) => delivery.qos === 0);
   }
@@ -300,17 +298,16 @@ export class Session {
 
   /** PUBREC. False: no such Packet Identifier in flight with QoS 2. */
   handlePubrec(packetId: number, reasonCode: number): boolean {
-    const inflight = this.#inflight;
-    const delivery = inflight?.get(packetId);
-    if (inflight === undefined || delivery?.qos !== 2) return false;
+    const delivery = this.#inflight?.get(packetId);
+    if (delivery?.qos !== 2) return false;
     if (reasonCode >= 0x80) {
       this.#complete(delivery);
       this.pump();
     } else if (!delivery.released) {
       delivery.released = true;
       // Behind the others: PUBRELs are sent again in the order of the PUBRECs [MQTT5-4.6.0-4].
-      inflight.delete(packetId);
-      inflight.set(packetId, delivery);
+      this.#lastOrder += 1;
+      delivery.order = this.#lastOrder;
       this.#save(delivery);
     }
     return true;
@@ -336,7 +333,7 @@ export class Session {
 
   /** QoS 2 from the client. False: this Packet Identifier is a repetition [MQTT5-4.3.3-10]. */
   receive(packetId: number): boolean {
-    this.#received ??= new Set();
+    this.#received ??= new PacketIdSet();
     if (this.#received.has(packetId)) return false;
     this.#received.add(packetId);
     const { store } = this.#context;
@@ -361,7 +358,7 @@ export class Session {
       delivery.group !== undefined && other(delivery.group);
     const taken = this.#queue?.extract(movable) ?? [];
     if (ending) {
-      const unacknowledged = [...(this.#inflight?.values() ?? [])].filter(
+      const unacknowledged = (this.#inflight?.inOrder() ?? []).filter(
         (delivery) => delivery.qos === 1 && movable(delivery),
       );
       taken.unshift(...unacknowledged);
@@ -384,15 +381,19 @@ export class Session {
     for (const delivery of deliveries) {
       this.#lastDeliveryId = Math.max(this.#lastDeliveryId, delivery.id);
       if (delivery.packetId > 0) {
-        this.#inflight ??= new Map();
-        this.#inflight.set(delivery.packetId, delivery);
-        this.#lastPacketId = delivery.packetId;
+        this.#inflight ??= new InflightTable();
+        this.#inflight.restore(delivery);
+        this.#lastOrder += 1;
+        delivery.order = this.#lastOrder;
       } else {
         this.#queue ??= new DeliveryQueue();
         this.#queue.push(delivery);
       }
     }
-    if (received.length > 0) this.#received = new Set(received);
+    for (const packetId of received) {
+      this.#received ??= new PacketIdSet();
+      this.#received.add(packetId);
+    }
   }
 
   #save(delivery: Delivery): void {

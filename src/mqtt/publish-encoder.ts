@@ -1,6 +1,7 @@
 // Encoder of PUBLISH towards a subscriber (MQTT 5.0 3.3). Writes into a buffer of the caller's, so
 // that many packets share one allocation.
 
+import { copyBytes } from '../shared/copy-bytes.ts';
 import { PropertyId } from './properties.ts';
 import type { ProtocolVersion } from './publish-view.ts';
 import { encodeVarint, varintBytes } from './varint.ts';
@@ -54,19 +55,19 @@ export function publishBytes(fields: PublishFields): number {
  * @returns the offset behind it, where the payload belongs
  */
 export function encodePublishHead(buffer: Buffer, at: number, fields: PublishFields): number {
-  const properties = fields.version === 5 ? propertiesBytes(fields) : 0;
+  const propertiesLength = fields.version === 5 ? propertiesBytes(fields) : 0;
   buffer[at] = fields.firstByte;
-  let position = encodeVarint(buffer, at + 1, remainingLength(fields, properties));
+  let position = encodeVarint(buffer, at + 1, remainingLength(fields, propertiesLength));
   const { topic } = fields;
   buffer[position++] = topic.length >> 8;
   buffer[position++] = topic.length & 0xff;
-  position += topic.copy(buffer, position);
+  position = copyBytes(buffer, position, topic, 0, topic.length);
   if ((fields.firstByte & 0x06) !== 0) {
     buffer[position++] = fields.packetId >> 8;
     buffer[position++] = fields.packetId & 0xff;
   }
   if (fields.version !== 5) return position;
-  position = encodeVarint(buffer, position, properties);
+  position = encodeVarint(buffer, position, propertiesLength);
   if (fields.expirySeconds >= 0) {
     buffer[position] = PropertyId.messageExpiryInterval;
     position = buffer.writeUInt32BE(fields.expirySeconds, position + 1);
@@ -79,5 +80,6 @@ export function encodePublishHead(buffer: Buffer, at: number, fields: PublishFie
     buffer[position] = PropertyId.topicAlias;
     position = buffer.writeUInt16BE(fields.topicAlias, position + 1);
   }
-  return position + fields.properties.copy(buffer, position);
+  const { properties } = fields;
+  return copyBytes(buffer, position, properties, 0, properties.length);
 }
