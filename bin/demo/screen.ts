@@ -25,6 +25,7 @@ export class Screen {
   readonly #startedMs = performance.now();
   readonly #history: string[] = [];
   #drawnLines = 0;
+  #closed = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(nodes: readonly DemoNode[], traffic: Traffic) {
@@ -49,8 +50,9 @@ export class Screen {
     return [...this.#memberTable(), '', ...this.#crossingTable()];
   }
 
-  /** Leaves the last picture where it stands. */
+  /** Leaves the last picture where it stands; what comes later is not told. */
   close(): void {
+    this.#closed = true;
     if (this.#timer === undefined) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -59,6 +61,7 @@ export class Screen {
   }
 
   #add(text: string): void {
+    if (this.#closed) return;
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(2).padStart(6);
     const line = `${chalk.gray(`${seconds} s`)}  ${text}`;
     this.#history.push(line);

@@ -7,12 +7,13 @@ import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
 import { addCheck } from './commands/check.ts';
 import { addConfigShow } from './commands/config-show.ts';
+import { addConvert } from './commands/convert.ts';
 import { run } from './commands/run.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 
-const subcommands = [addCheck, addConfigShow];
+const subcommands = [addCheck, addConfigShow, addConvert];
 
 const SUMMARY = `MQTT broker that becomes a cluster by itself: start it on each box.
 

@@ -73,6 +73,19 @@ test('config show hides the token and tells where values come from', async () =>
   assert.doesNotMatch(out, /verysecret/);
 });
 
+test('convert prints what a node reads, and lists the rest on standard error', async () => {
+  const context = { ...fakeContext(), readFile: () => 'port 1884\nbind_address ::1\nuser root\n' };
+  assert.equal(await main(['convert', 'mosquitto.conf'], context), 0);
+  assert.equal(context.out.join(''), 'port = 1884\nbind = "::1"\n');
+  assert.match(context.err.join(''), /^mosquitto\.conf: line 3: user: /);
+});
+
+test('convert refuses a file that it cannot read', async () => {
+  const { code, err } = await shoal('convert', 'nowhere.conf');
+  assert.equal(code, 2);
+  assert.equal(err, "shoal: can't read nowhere.conf: nowhere.conf: no such file\n");
+});
+
 test('the process title has the command line without the token', () => {
   assert.equal(
     maskedTitle(['-nid=a', '-csk=s3cret', '--csk', 's3cret', '-mbs', 'b']),

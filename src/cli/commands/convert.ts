@@ -1,0 +1,35 @@
+// `shoal convert FILE`: prints a mosquitto.conf as a TOML file of ours, and on standard error what
+// could not be taken over.
+
+import type { Command } from 'commander';
+import { translateMosquittoConf } from '../../config/mosquitto-conf.ts';
+import type { CliContext } from '../context.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
+
+export function addConvert(program: Command, context: CliContext): void {
+  program
+    .command('convert')
+    .usage('mosquitto.conf > shoal.toml')
+    .argument('<file>')
+    .description('translate a mosquitto.conf, and list what has no counterpart')
+    .action((file: string) => {
+      const { settings, remarks } = translateMosquittoConf(readOrRefuse(file, context));
+      for (const [name, value] of settings) context.write(`${name} = ${tomlValue(value)}\n`);
+      for (const remark of remarks) context.writeError(`${file}: ${remark}\n`);
+      context.exitCode = exitCodes.ok;
+    });
+}
+
+function readOrRefuse(file: string, context: CliContext): string {
+  try {
+    return context.readFile(file);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new UsageError(`can't read ${file}: ${reason}`);
+  }
+}
+
+/** Numbers and truth values bare, all else as a JSON string, which TOML reads alike. */
+function tomlValue(value: string): string {
+  return /^(\d+|true|false)$/.test(value) ? value : JSON.stringify(value);
+}
