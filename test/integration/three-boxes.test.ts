@@ -63,6 +63,25 @@ networkScenario('wills and retained messages reach the other boxes', PROGRAMS, a
   assert.doesNotMatch(empty.output, /^got gone/m);
 });
 
+networkScenario(
+  'MQTT 5 properties of mosquitto_pub cross in their order',
+  PROGRAMS,
+  async (scene) => {
+    const { network, boxes } = await threeBoxes(scene);
+    const [one = '', , three = ''] = boxes.map((box) => box.address);
+    const format = ['-F', 'got %P|%C|%R|%D|%F|%E'];
+    const watcher = await subscribe(scene, network, three, 'mqttv5', ['-t', 'p', ...format]);
+    const properties = [
+      ...['user-property', 'b', '1', 'user-property', 'a', '2', 'user-property', 'b', '3'],
+      ...['content-type', 'text/plain', 'response-topic', 'r/t', 'correlation-data', 'id'],
+      ...['payload-format-indicator', '1', 'message-expiry-interval', '900'],
+    ];
+    const flags = propertyFlags(properties);
+    await publish(scene, network, one, 'mqttv5', ['-t', 'p', '-m', 'x', ...flags]);
+    await watcher.waitFor(/^got b:1 a:2 b:3 ?\|text\/plain\|r\/t\|id\|1\|(900|899)$/);
+  },
+);
+
 networkScenario('MQTT.js of any version and QoS crosses all boxes', [], async (scene) => {
   const { nodes } = await threeBoxes(scene);
   const versions = [3, 4, 5] as const;
@@ -97,6 +116,17 @@ function options(protocolVersion: 3 | 4 | 5) {
   return protocolVersion === 3
     ? { protocolVersion, protocolId: 'MQIsdp' as const }
     : { protocolVersion };
+}
+
+/** @param words name and value, or name, key and value of a user property */
+function propertyFlags(words: readonly string[]): string[] {
+  const flags: string[] = [];
+  for (let at = 0; at < words.length; ) {
+    const count = words[at] === 'user-property' ? 3 : 2;
+    flags.push('-D', 'publish', ...words.slice(at, at + count));
+    at += count;
+  }
+  return flags;
 }
 
 /** Runs mosquitto_sub until it has subscribed; prints `got TOPIC QOS RETAIN PAYLOAD`. */

@@ -148,7 +148,7 @@ export async function allSeeEachOther(nodes: readonly Node[]): Promise<void> {
   await Promise.all(pairs);
 }
 
-/** `context` is for subtests. */
+/** `context` is for subtests, which run side by side. */
 type Body = (scene: Scenario, context: TestContext) => Promise<void>;
 
 /** For startLocal(), to start a node of loopback where it was: as a box keeps its ports. */
@@ -161,7 +161,7 @@ export async function restartFlags({ process }: Node): Promise<string[]> {
 
 /** A test on nodes of its own. */
 export function scenario(name: string, body: Body): void {
-  test(name, { timeout: TEST_MS_MAX }, (context) => play(body, context));
+  test(name, { timeout: TEST_MS_MAX, concurrency: true }, (context) => play(body, context));
 }
 
 /** As scenario(), for one that makes a network. @param commands programs that it runs */
