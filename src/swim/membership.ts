@@ -33,6 +33,9 @@ export interface MembershipHooks {
   memberChanged(event: MemberEvent): void;
 }
 
+/** Three failed rounds, the first of which may have begun with its last answer. */
+const FRESH_PERIODS = 2;
+
 export class Membership {
   /** Changes of the list of online members: who, which boot, where. */
   version = 0;
@@ -154,8 +157,9 @@ export class Membership {
         this.#suspect(now, held, incarnation, wordFor('suspected', source));
         break;
       case 'offline':
-        // A page may be old news: the member is given the time to refute it.
-        if (source.kind === 'page' && isOnline(held.state)) {
+        // A page may be old news, and so is what one tells who was cut off itself: the member is
+        // given the time to refute it.
+        if (isOnline(held.state) && (source.kind === 'page' || this.#answeredLately(now, held))) {
           if (supersedes({ incarnation, state: 'suspect' }, held)) {
             this.#suspect(now, held, incarnation, wordFor('held offline', source));
           }
@@ -196,6 +200,11 @@ export class Membership {
     this.queue(held.name);
     this.#tell(now, wasOnline ? 'updated' : 'online', held, wordFor('restarted', source));
     if (news.state === 'suspect') this.#suspect(now, held, incarnation, 'suspected');
+  }
+
+  /** More lately than it can have if others gave it up rightly. */
+  #answeredLately(now: number, { lastAnswerAt }: Member): boolean {
+    return lastAnswerAt !== undefined && now - lastAnswerAt < FRESH_PERIODS * this.#periodMs;
   }
 
   #alive(now: number, member: Member, news: MemberRecord, source: Source): void {

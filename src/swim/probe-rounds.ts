@@ -41,7 +41,6 @@ export class ProbeRounds {
   #step = PINGS_PER_ROUND;
   #startedAt: number;
   #stretch = 1;
-  #isVoid = false;
   #dueAt: number;
 
   constructor(
@@ -65,8 +64,10 @@ export class ProbeRounds {
   advance(now: number): void {
     if (now < this.#dueAt) return;
     const lateMs = now - this.#dueAt;
-    if (lateMs > this.#timing.pingTimeoutMs / 2) this.#declareVoid(lateMs);
-    if (this.#step < PINGS_PER_ROUND) {
+    if (lateMs > this.#timing.pingTimeoutMs / 2) {
+      this.#abandon(lateMs);
+      this.#begin(now);
+    } else if (this.#step < PINGS_PER_ROUND) {
       this.#pingAgain(now);
     } else {
       this.#judge(now);
@@ -94,7 +95,6 @@ export class ProbeRounds {
   #begin(now: number): void {
     this.#startedAt = now;
     this.#stretch = this.#health.stretch;
-    this.#isVoid = false;
     this.#step = 1;
     const targets = new Set<Member>();
     const next = this.#table.nextInRing();
@@ -130,7 +130,6 @@ export class ProbeRounds {
   #judge(now: number): void {
     let isDoubtful = false;
     for (const probe of this.#open()) {
-      if (this.#isVoid) continue;
       const isSilent = probe.helpers > 0 && probe.nacks === 0;
       isDoubtful ||= isSilent;
       this.#membership.strike(now, probe.member, isSilent ? STRIKE_WITHOUT_NACK : 1);
@@ -150,10 +149,8 @@ export class ProbeRounds {
     return this.#step < PINGS_PER_ROUND ? this.#step * pingTimeoutMs : periodMs;
   }
 
-  #declareVoid(lateMs: number): void {
+  #abandon(lateMs: number): void {
     this.#membership.extendSuspicions(lateMs);
-    if (this.#isVoid) return;
-    this.#isVoid = true;
     this.voidRounds += 1;
     this.#health.worsen();
   }

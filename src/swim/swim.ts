@@ -296,8 +296,14 @@ export class Swim {
       member.link = { window, floor: counter, endpoint: from };
       if (!sameEndpoint(before, endpointOf(member))) this.#membership.version += 1;
       this.#handleProven(now, from, bootId, message);
-    } else if (message.kind === 'ping') {
-      // Its name is held by another boot: it must see to that itself.
+      return;
+    }
+    // Its name is held by another boot: it must see to that itself, as we must where ours is.
+    const hearsay: Source = { kind: 'gossip', from, teller: own.name };
+    for (const record of message.records) {
+      if (record.name === this.#self.name) this.#applyRecord(now, record, hearsay);
+    }
+    if (message.kind === 'ping') {
       this.#outbox.ack(now, from, this.#answer(now, from, message, own));
     }
   }
