@@ -4,22 +4,34 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Broker } from './broker/broker.ts';
 import { type Config, isClustered } from './config/config.ts';
 import { reloadableBrokerOptions } from './config/reload.ts';
 import { formatHostPort } from './config/value-types.ts';
 import { BrokerClock } from './net/broker-clock.ts';
 import { Gossip } from './net/gossip.ts';
-import { Listener } from './net/listener.ts';
+import type { ListenerOptions } from './net/listener.ts';
+import { Listeners } from './net/listeners.ts';
 import { SyncChannel } from './net/sync-channel.ts';
 import type { Endpoint } from './shared/endpoint.ts';
 import { deriveKeyRing } from './shared/key-ring.ts';
 import type { Logger } from './shared/logger.ts';
 import { version } from './shared/version.ts';
 
+/** Of a stop, for clients to take their last bytes and go. */
+const CLIENTS_LEAVE_MS_MAX = 2_000;
+/** Beyond one packet of the largest size, for others that share its WebSocket message. */
+const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
+
+export interface OpenListener {
+  readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
+  readonly local: Endpoint;
+}
+
 export interface RunningNode {
-  /** Where MQTT clients connect. */
-  readonly tcp: Endpoint;
+  /** Where MQTT clients connect; at least one. */
+  readonly listeners: readonly OpenListener[];
   readonly gossip?: Endpoint;
   readonly sync?: Endpoint;
   /** Resolves when something happened that the node can't go on after. */
@@ -47,31 +59,45 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     log,
   });
   const clock = new BrokerClock(broker);
-  const rules = { name: 'tcp' };
-  const { bindAddress: bind, port, connectionsMax } = config;
-  const listener = await Listener.open({ bind, port, connectionsMax, rules }, broker);
+  let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
-    if (isClustered(config)) cluster = await joinCluster(config, broker, listener.local.port, log);
+    listeners = await Listeners.open(listenerOptions(config), broker);
+    const mqttPort = listeners.all[0]?.local.port ?? 0;
+    if (isClustered(config)) cluster = await joinCluster(config, broker, mqttPort, log);
   } catch (error) {
-    listener.close();
+    void listeners?.close();
     clock.stop();
     throw error;
   }
   return {
-    tcp: listener.local,
+    listeners: listeners.all,
     ...(cluster && { gossip: cluster.gossip, sync: cluster.sync }),
     fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: (next) => {
       Object.assign(broker.options, reloadableBrokerOptions(next));
+      listeners.reload(listenerOptions(next));
     },
     stop: async () => {
-      listener.close();
+      const clientsLeft = listeners.close();
       broker.shutdown(performance.now());
+      await Promise.race([clientsLeft, delay(CLIENTS_LEAVE_MS_MAX)]);
       await cluster?.stop();
       clock.stop();
     },
   };
+}
+
+function listenerOptions(config: Config): ListenerOptions[] {
+  return config.listeners.map((listener) => ({
+    ...listener,
+    handshakeMs: config.connectTimeoutSeconds * 1000,
+    webSocket: {
+      messageBytesMax: config.packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES,
+      origins: listener.origins,
+    },
+    rules: { name: listener.protocol, anonymous: listener.anonymous },
+  }));
 }
 
 async function joinCluster(

@@ -3,6 +3,8 @@
 
 import { ConfigError } from '../config/load.ts';
 import { NameInUseError } from '../net/gossip.ts';
+import { ListenError } from '../net/listener.ts';
+import { TlsFileError } from '../net/tls-files.ts';
 import { BindError } from '../net/udp.ts';
 
 export const exitCodes = {
@@ -25,23 +27,11 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** As node:net reports that a listener could not be opened. */
-interface ListenError extends Error {
-  readonly code: string;
-  readonly address?: string;
-  readonly port?: number;
-}
-
-const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use by another program; choose another port with -port',
-  EACCES: 'may not be opened by this user; choose a port above 1023 with -port',
-  EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind",
-};
-
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ConfigError || error instanceof UsageError) return exitCodes.usage;
+  if (error instanceof TlsFileError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
-  if (error instanceof BindError || isListenError(error)) return exitCodes.address;
+  if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
   return exitCodes.failure;
 }
 
@@ -49,14 +39,5 @@ export function exitCodeOf(error: unknown): ExitCode {
 export function explainError(error: unknown): readonly string[] {
   if (error instanceof ConfigError) return error.problems;
   if (error instanceof NameInUseError) return [`${error.message}; choose another name with -nid`];
-  if (isListenError(error)) {
-    return [`TCP ${error.address}:${error.port} ${LISTEN_FAULTS[error.code]}`];
-  }
   return [error instanceof Error ? error.message : String(error)];
-}
-
-function isListenError(error: unknown): error is ListenError {
-  if (!(error instanceof Error)) return false;
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return syscall === 'listen' && code !== undefined && code in LISTEN_FAULTS;
 }

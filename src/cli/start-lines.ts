@@ -4,11 +4,11 @@
 
 import { networkInterfaces } from 'node:os';
 import { type Config, isClustered } from '../config/config.ts';
-import type { RunningNode } from '../node.ts';
+import type { OpenListener, RunningNode } from '../node.ts';
 import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
 import { version } from '../shared/version.ts';
 
-export type Running = Pick<RunningNode, 'tcp' | 'gossip' | 'sync'>;
+export type Running = Pick<RunningNode, 'listeners' | 'gossip' | 'sync'>;
 
 export function startLines(config: Config, running: Running, hostAddress: string): string[] {
   const lines: string[] = [];
@@ -16,20 +16,38 @@ export function startLines(config: Config, running: Running, hostAddress: string
     lines.push(`cluster on udp ${reachable(config, running.gossip, hostAddress)}`);
   }
   if (running.sync !== undefined) lines.push(`cluster sync on udp port ${running.sync.port}`);
-  lines.push(`Shoal v${version} tcp ${formatEndpoint(running.tcp)}`);
+  for (const { protocol, local } of running.listeners) {
+    lines.push(`Shoal v${version} ${protocol} ${formatEndpoint(local)}`);
+  }
   return lines;
 }
 
 export function banner(config: Config, running: Running, hostAddress: string): string {
-  const host = isUnspecified(running.tcp.address) ? hostAddress : running.tcp.address;
-  const port = running.tcp.port === 1883 ? '' : ` -p ${running.tcp.port}`;
   const rows = [
     ['clients', 'need no password: whoever reaches this port may publish and subscribe'],
     ...clusterRows(config, running, hostAddress),
-    ['try', `mosquitto_sub -h ${host}${port} -t 'test/#' -v`],
-    ['', `mosquitto_pub -h ${host}${port} -t test/hello -m world`],
+    ...tryRows(running, hostAddress),
   ];
   return rows.map(([title = '', text = '']) => `  ${title.padEnd(9)}${text}\n`).join('');
+}
+
+function tryRows({ listeners }: Running, hostAddress: string): string[][] {
+  const find = (wanted: OpenListener['protocol']) =>
+    listeners.find(({ protocol }) => protocol === wanted);
+  const listener = find('tcp') ?? find('tls') ?? listeners[0];
+  if (listener === undefined) return [];
+  const { protocol, local } = listener;
+  const host = isUnspecified(local.address) ? hostAddress : local.address;
+  if (protocol === 'ws' || protocol === 'wss') {
+    const address = formatEndpoint({ address: host, port: local.port });
+    return [['try', `a WebSocket client at ${protocol}://${address}/mqtt`]];
+  }
+  const port = local.port === 1883 ? '' : ` -p ${local.port}`;
+  const authority = protocol === 'tls' ? ' --cafile CA-FILE' : '';
+  return [
+    ['try', `mosquitto_sub -h ${host}${port}${authority} -t 'test/#' -v`],
+    ['', `mosquitto_pub -h ${host}${port}${authority} -t test/hello -m world`],
+  ];
 }
 
 /** The first address of this machine that others can reach; loopback where there is none. */

@@ -3,11 +3,12 @@
 // sees them at once; each message names the option, the value and what would be right. Reads the
 // world only through `Surroundings`, which tests replace.
 
-import { type Config, type ConfigKey, optionTable } from './config.ts';
+import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
+import { listenerKeys, resolveListeners } from './listeners.ts';
 import { type AnyOption, environmentName, type Facts } from './option.ts';
 import { findConflicts } from './rules.ts';
 import { nearest } from './suggest.ts';
-import { readTomlFile, type TomlSetting } from './toml-file.ts';
+import { readTomlFile, type TomlFile } from './toml-file.ts';
 
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -63,16 +64,18 @@ export function loadConfig(
   const values: Partial<Record<ConfigKey, unknown>> = {};
   const origins: Partial<Record<ConfigKey, Origin>> = {};
   for (const key of keys) {
-    const raw = pickRaw(rowOf(key).flag, flags, surroundings.environment, file);
+    const raw = pickRaw(rowOf(key).flag, flags, surroundings.environment, file.settings);
     if (raw === undefined) continue;
     origins[key] = raw.origin;
     values[key] = parseValue(rowOf(key), raw, problems);
   }
   readTokenFile(values, origins, surroundings, problems);
-  fillDefaults(values, origins, surroundings.hostName);
+  fillDefaults(values, origins, surroundings.hostName, file.tables.length > 0);
 
   // Every key has been given a parsed value or its default; a wrong one is among the problems.
-  const config = values as Config;
+  const options = values as OptionValues;
+  const listeners = problems.length > 0 ? [] : resolveListeners(options, file.tables, problems);
+  const config: Config = { ...options, listeners };
   if (problems.length === 0) problems.push(...findConflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
   return { config, origins: origins as Record<ConfigKey, Origin>, warnings };
@@ -82,21 +85,21 @@ function readSettings(
   flags: Readonly<Record<string, string>>,
   surroundings: Surroundings,
   problems: string[],
-): ReadonlyMap<string, TomlSetting> {
+): Pick<TomlFile, 'settings' | 'tables'> {
   const row = optionTable.configFile;
   const raw = pickRaw(row.flag, flags, surroundings.environment, new Map());
-  if (raw === undefined || raw.text === '') return new Map();
+  if (raw === undefined || raw.text === '') return { settings: new Map(), tables: [] };
   const known = keys.map((key) => rowOf(key).flag).filter((flag) => flag !== row.flag);
-  const file = readTomlFile(raw.text, known, surroundings.readFile);
+  const file = readTomlFile(raw.text, known, listenerKeys, surroundings.readFile);
   problems.push(...file.problems);
-  return file.settings;
+  return file;
 }
 
 function pickRaw(
   flag: string,
   flags: Readonly<Record<string, string>>,
   environment: Surroundings['environment'],
-  file: ReadonlyMap<string, TomlSetting>,
+  settings: TomlFile['settings'],
 ): RawValue | undefined {
   const given = flags[flag];
   if (given !== undefined) return { text: given, origin: { source: 'flag', place: `-${flag}` } };
@@ -106,7 +109,7 @@ function pickRaw(
   if (set !== undefined && !/^(tcp|udp):\/\//.test(set)) {
     return { text: set, origin: { source: 'environment', place: variable } };
   }
-  const setting = file.get(flag);
+  const setting = settings.get(flag);
   if (setting === undefined) return undefined;
   return { text: setting.text, origin: { source: 'file', place: setting.place } };
 }
@@ -153,12 +156,16 @@ function fillDefaults(
   values: Partial<Record<ConfigKey, unknown>>,
   origins: Partial<Record<ConfigKey, Origin>>,
   hostName: string,
+  hasListenerTables: boolean,
 ): void {
   const profile = (values.profile ?? optionTable.profile.fallback) as Facts['profile'];
   for (const key of keys) {
     if (origins[key] !== undefined) continue;
     const { fallback } = rowOf(key);
-    values[key] = typeof fallback === 'function' ? fallback({ hostName, profile }) : fallback;
+    values[key] =
+      typeof fallback === 'function'
+        ? fallback({ hostName, profile, hasListenerTables })
+        : fallback;
     origins[key] = { source: 'default', place: '' };
   }
 }

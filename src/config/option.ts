@@ -12,6 +12,8 @@ export type Group = (typeof groups)[number];
 export interface Facts {
   readonly hostName: string;
   readonly profile: TimingPreset;
+  /** The file has [[listener]] tables. */
+  readonly hasListenerTables: boolean;
 }
 
 export interface Option<T, D extends T | undefined = T | undefined> {

@@ -1,7 +1,7 @@
-// Options of the node itself: its name, where it listens, what it writes to the log.
+// Options of the node itself: its name, what it writes to the log.
 
 import { type Facts, option } from './option.ts';
-import { choice, ipAddress, name, port, text } from './value-types.ts';
+import { choice, name, text } from './value-types.ts';
 
 /** Longest node name that the gossip codec carries. */
 export const NODE_NAME_BYTES_MAX = 64;
@@ -21,21 +21,6 @@ export const nodeOptions = {
     type: text('file'),
     fallback: undefined,
     help: 'TOML file with any of these options as keys',
-  }),
-  port: option({
-    flag: 'port',
-    group: 'Listeners',
-    type: port,
-    fallback: 1883,
-    help: 'port for MQTT over TCP',
-  }),
-  bindAddress: option({
-    flag: 'bind',
-    group: 'Listeners',
-    type: ipAddress,
-    fallback: undefined,
-    fallbackText: 'all',
-    help: 'address to listen on, for MQTT and for the cluster',
   }),
   logLevel: option({
     flag: 'log-level',

@@ -65,6 +65,17 @@ export function text(placeholder: string, bytesMax = 4096): ValueType<string> {
   };
 }
 
+/** Several between commas. */
+export function list<T>(item: ValueType<T>): ValueType<readonly T[]> {
+  return {
+    ...item,
+    placeholder: `${item.placeholder},...`,
+    expected: `${item.expected}; several separated by commas`,
+    parse: (value) => listOf(value, item.parse),
+    format: (value) => value.map(item.format).join(','),
+  };
+}
+
 /** A name that stands in datagrams and log lines: no spaces, no control characters. */
 export function name(bytesMax: number): ValueType<string> {
   return {

@@ -1,14 +1,13 @@
-// One client's TCP socket (or anything that looks like one) as the broker's Outbox. Gathers what a
-// turn of the event loop brings for it and writes it once, at the end of the turn: a system call
-// costs more than everything else that happens to a message.
+// One client's transport as the broker's Outbox. Gathers what a turn of the event loop brings for it
+// and writes it once, at the end of the turn: a system call costs more than everything else that
+// happens to a message.
 // Invariant: what waits for a client is bounded; a client that does not read is not read either.
 
-import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
-import type { Client } from '../broker/client.ts';
-import type { ListenerRules, Outbox } from '../broker/ports.ts';
-import { plainAddress } from '../shared/endpoint.ts';
+import type { Client, ConnectionInfo } from '../broker/client.ts';
+import type { Outbox } from '../broker/ports.ts';
+import type { Transport } from './transport.ts';
 
 /** From here on the core holds messages back for this client. */
 const CONGESTED_BYTES = 524_288;
@@ -30,7 +29,7 @@ function flushAll(): void {
 
 export class Connection implements Outbox {
   congested = false;
-  readonly #socket: Socket;
+  readonly #socket: Transport;
   readonly #broker: Broker;
   readonly #client: Client;
   /** Ranges that wait: buffer, start and end of each. */
@@ -40,15 +39,15 @@ export class Connection implements Outbox {
   #pendingBytes = 0;
   #isDirty = false;
   #isClosing = false;
+  #isClosed = false;
+  #linger: NodeJS.Timeout | undefined;
   #isHeldBack = false;
   #isPaused = false;
 
-  constructor(socket: Socket, broker: Broker, listener: ListenerRules) {
+  constructor(socket: Transport, broker: Broker, info: ConnectionInfo) {
     this.#socket = socket;
     this.#broker = broker;
-    const remoteAddress = plainAddress(socket.remoteAddress ?? '');
-    this.#client = broker.accept(this, { remoteAddress, listener }, performance.now());
-    socket.setNoDelay(true);
+    this.#client = broker.accept(this, info, performance.now());
     socket.on('data', (chunk: Buffer) => {
       if (!this.#isClosing) this.#client.receive(chunk, performance.now());
     });
@@ -56,6 +55,8 @@ export class Connection implements Outbox {
     // 'close' follows every error; there is nothing to add.
     socket.on('error', () => undefined);
     socket.on('close', () => {
+      this.#isClosed = true;
+      clearTimeout(this.#linger);
       this.#isClosing = true;
       this.#client.disconnected(performance.now());
     });
@@ -150,7 +151,8 @@ export class Connection implements Outbox {
     // that overtakes our last packet.
     socket.resume();
     socket.end();
-    socket.setTimeout(LINGER_MS, () => socket.destroy());
+    // Not the socket's own timeout: a client that goes on sending would put that off for ever.
+    if (!this.#isClosed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
   }
 
   pauseReading(): void {

@@ -1,53 +1,231 @@
-// Listens for MQTT clients on TCP and gives each connection to the broker.
+// One address and port where MQTT clients come in. Leads each socket through what stands before
+// MQTT on this listener (a PROXY header, TLS, WebSocket) and gives it to the broker.
+// Invariant: all of that together is done in a bounded time, and sockets are counted from the
+// moment they are accepted.
 
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import type { Broker } from '../broker/broker.ts';
 import type { ListenerRules } from '../broker/ports.ts';
-import { type Endpoint, plainAddress } from '../shared/endpoint.ts';
+import { type Endpoint, formatEndpoint, plainAddress } from '../shared/endpoint.ts';
 import { Connection } from './connection.ts';
+import { parseProxyHeader } from './proxy-header.ts';
+import { TlsGate, type TlsRules } from './tls-gate.ts';
+import type { Transport } from './transport.ts';
+import { openWebSocketGate, type WebSocketGate, type WebSocketRules } from './websocket.ts';
+
+const BACKLOG = 4096;
 
 export interface ListenerOptions {
+  /** The option or the line of the file that asked for it, for messages. */
+  readonly place: string;
+  readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
   /** IP literal; undefined = every address of the machine, IPv4 and IPv6. */
   readonly bind?: string | undefined;
   /** 0 = any free port. */
   readonly port: number;
   /** Sockets open at once, CONNECT or not. */
   readonly connectionsMax: number;
+  /** For everything before MQTT together. */
+  readonly handshakeMs: number;
+  /** A PROXY header comes first, and says who the client is. */
+  readonly proxyProtocol: boolean;
+  readonly tls?: TlsRules | undefined;
+  readonly webSocket: WebSocketRules;
   readonly rules: ListenerRules;
 }
 
-export class Listener {
-  readonly local: Endpoint;
-  readonly #server: Server;
+const LISTEN_FAULTS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'is in use by another program; choose another port',
+  EACCES: 'may not be opened by this user; choose a port above 1023',
+  EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind or the bind",
+};
 
-  private constructor(server: Server, local: Endpoint) {
-    this.#server = server;
-    this.local = local;
+/** A listener could not be opened. The message says what to change, and where. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError';
+
+  constructor(
+    { bind = '::', port, place }: Pick<ListenerOptions, 'bind' | 'port' | 'place'>,
+    cause: NodeJS.ErrnoException,
+  ) {
+    const endpoint = formatEndpoint({ address: bind, port });
+    const fault = LISTEN_FAULTS[cause.code ?? ''] ?? `can't be opened: ${cause.message}`;
+    super(`TCP ${endpoint} ${fault} ${place.startsWith('-') ? 'with' : 'in'} ${place}`);
+  }
+}
+
+/** A socket on its way to MQTT. */
+interface Arrival {
+  readonly socket: Socket;
+  remoteAddress: string;
+  certificateName: string | undefined;
+}
+
+export class Listener {
+  readonly options: ListenerOptions;
+  readonly #broker: Broker;
+  readonly #server: Server;
+  readonly #tls: TlsGate | undefined;
+  readonly #webSockets: WebSocketGate | undefined;
+  /** By the stream that the next stage gets. */
+  readonly #upgrading = new WeakMap<object, Arrival>();
+  readonly #arrivals = new Map<Socket, NodeJS.Timeout>();
+  #local: Endpoint = { address: '', port: 0 };
+
+  private constructor(options: ListenerOptions, broker: Broker) {
+    const { protocol, tls } = options;
+    const isWebSocket = protocol === 'ws' || protocol === 'wss';
+    this.options = options;
+    this.#broker = broker;
+    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    this.#server.maxConnections = options.connectionsMax;
+    if (tls !== undefined) {
+      this.#tls = new TlsGate(tls, isWebSocket ? 'http/1.1' : 'mqtt', broker.log);
+    }
+    if (isWebSocket) this.#webSockets = this.#openWebSocketGate();
   }
 
-  /** Rejects with the system's error where the address can't be had. */
-  static open(options: ListenerOptions, broker: Broker): Promise<Listener> {
-    const server = createServer({ noDelay: true }, (socket) => {
-      new Connection(socket, broker, options.rules);
-    });
-    server.maxConnections = options.connectionsMax;
+  /** Rejects with ListenError where the address can't be had, TlsFileError for a wrong file. */
+  static async open(options: ListenerOptions, broker: Broker): Promise<Listener> {
+    const listener = new Listener(options, broker);
+    await listener.#listen();
+    return listener;
+  }
+
+  get protocol(): ListenerOptions['protocol'] {
+    return this.options.protocol;
+  }
+
+  get local(): Endpoint {
+    return this.#local;
+  }
+
+  /** Takes over the limit of `next` and reads certificates again; a wrong file changes nothing. */
+  reload(next: ListenerOptions | undefined): void {
+    if (next !== undefined) this.#server.maxConnections = next.connectionsMax;
+    try {
+      this.#tls?.reload();
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      const { place } = this.options;
+      this.#broker.log.error('certificates not reloaded; the last good ones stay', {
+        place,
+        reason,
+      });
+    }
+  }
+
+  /** Takes no more connections. @returns when those that are open have ended */
+  close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#arrivals.keys()) socket.destroy();
+    return closed;
+  }
+
+  #listen(): Promise<void> {
+    const { bind, port } = this.options;
+    const server = this.#server;
     return new Promise((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ host: options.bind, port: options.port, backlog: 4096 }, () => {
-        server.off('error', reject);
+      const fail = (error: NodeJS.ErrnoException): void =>
+        reject(new ListenError(this.options, error));
+      server.once('error', fail);
+      server.listen({ host: bind, port, backlog: BACKLOG }, () => {
+        server.off('error', fail);
         // A later error, out of file descriptors say, concerns one connection that was not made.
-        server.on('error', (error) => broker.log.warn('listener', { error: error.message }));
+        server.on('error', ({ message }) => this.#broker.log.warn('listener', { error: message }));
         const address = server.address();
         if (address === null || typeof address === 'string') throw new Error('not a TCP server');
-        resolve(
-          new Listener(server, { address: plainAddress(address.address), port: address.port }),
-        );
+        this.#local = { address: plainAddress(address.address), port: address.port };
+        resolve();
       });
     });
   }
 
-  /** Takes no more connections; those that are open go on. */
-  close(): void {
-    this.#server.close();
+  #accept(socket: Socket): void {
+    const remoteAddress = plainAddress(socket.remoteAddress ?? '');
+    const { proxyProtocol, handshakeMs, rules } = this.options;
+    if (this.options.protocol === 'tcp' && !proxyProtocol) {
+      new Connection(socket, this.#broker, { remoteAddress, listener: rules });
+      return;
+    }
+    const arrival = { socket, remoteAddress, certificateName: undefined };
+    const timer = setTimeout(() => socket.destroy(), handshakeMs);
+    this.#arrivals.set(socket, timer);
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#arrived(socket));
+    if (proxyProtocol) this.#readProxyHeader(arrival);
+    else this.#secure(arrival);
+  }
+
+  #arrived(socket: Socket): void {
+    clearTimeout(this.#arrivals.get(socket));
+    this.#arrivals.delete(socket);
+  }
+
+  #readProxyHeader(arrival: Arrival): void {
+    const { socket } = arrival;
+    let held: Buffer = Buffer.alloc(0);
+    const read = (): void => {
+      const chunk: Buffer | null = socket.read();
+      if (chunk === null) return;
+      held = Buffer.concat([held, chunk]);
+      const header = parseProxyHeader(held);
+      if (header === 'incomplete') return;
+      socket.off('readable', read);
+      if (header === 'invalid') {
+        this.#refuse(arrival, 'no valid PROXY header');
+        return;
+      }
+      if (header.bytes < held.length) socket.unshift(held.subarray(header.bytes));
+      arrival.remoteAddress = header.source?.address ?? arrival.remoteAddress;
+      this.#secure(arrival);
+    };
+    socket.on('readable', read);
+  }
+
+  #refuse({ socket, remoteAddress }: Arrival, reason: string): void {
+    this.#broker.log.info('connection refused', { from: remoteAddress, reason });
+    socket.destroy();
+  }
+
+  #secure(arrival: Arrival): void {
+    if (this.#tls === undefined) {
+      this.#upgrade(arrival, arrival.socket);
+      return;
+    }
+    this.#tls.take(arrival.socket, (stream, certificateName) => {
+      arrival.certificateName = certificateName;
+      this.#upgrade(arrival, stream);
+    });
+  }
+
+  #upgrade(arrival: Arrival, stream: Socket): void {
+    if (this.#webSockets === undefined) {
+      this.#connect(arrival, stream);
+      return;
+    }
+    this.#upgrading.set(stream, arrival);
+    this.#webSockets.take(stream);
+  }
+
+  #openWebSocketGate(): WebSocketGate {
+    return openWebSocketGate(
+      this.options.webSocket,
+      (transport, stream) => {
+        const arrival = this.#upgrading.get(stream);
+        if (arrival !== undefined) this.#connect(arrival, transport);
+      },
+      ({ status, reason }, stream) => {
+        const from = this.#upgrading.get(stream)?.remoteAddress;
+        this.#broker.log.info('WebSocket refused', { from, status, reason });
+      },
+    );
+  }
+
+  #connect({ socket, remoteAddress, certificateName }: Arrival, transport: Transport): void {
+    this.#arrived(socket);
+    const { rules } = this.options;
+    const listener = certificateName === undefined ? rules : { ...rules, certificateName };
+    new Connection(transport, this.#broker, { remoteAddress, listener });
   }
 }

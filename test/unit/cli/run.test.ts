@@ -4,6 +4,7 @@ import { run } from '../../../src/cli/commands/run.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { NameInUseError } from '../../../src/net/gossip.ts';
+import { ListenError } from '../../../src/net/listener.ts';
 import { BindError } from '../../../src/net/udp.ts';
 import type { RunningNode } from '../../../src/node.ts';
 import { type FakeContext, fakeContext } from './fake-context.ts';
@@ -12,7 +13,7 @@ const cluster = { nid: 'n1', csk: 'verysecret' };
 
 function running(given: Partial<RunningNode> = {}): RunningNode {
   return {
-    tcp: { address: '::', port: 1883 },
+    listeners: [{ protocol: 'tcp', local: { address: '::', port: 1883 } }],
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
     fatal: new Promise(() => undefined),
@@ -69,7 +70,7 @@ test('an advertised address is the one that other boxes are told', async () => {
 
 test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
-    tcp: { address: '127.0.0.1', port: 40_000 },
+    listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
     fatal: new Promise(() => undefined),
     reload: () => undefined,
     stop: async () => undefined,
@@ -169,15 +170,11 @@ test('a fault while running stops what can be stopped and ends with 1', async ()
 });
 
 test('a port in use has an exit code of its own and is told with the flag that changes it', async () => {
-  const error = Object.assign(new Error('listen EADDRINUSE'), {
-    code: 'EADDRINUSE',
-    syscall: 'listen',
-    address: '::',
-    port: 1883,
-  });
+  const cause = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
+  const error = new ListenError({ place: '-port', port: 1883 }, cause);
   const { context, ended } = start(cluster, error);
   assert.equal(await ended, 3);
-  const line = 'TCP :::1883 is in use by another program; choose another port with -port';
+  const line = 'TCP [::]:1883 is in use by another program; choose another port with -port';
   assert.deepEqual(context.err, [`shoal: ${line}\n`]);
 });
 

@@ -130,8 +130,8 @@ test('gossip and sync need a port each, unless any free one will do', () => {
 test('all mistakes are told at once, each with the option and what would be right', () => {
   const problems = problemsOf({ flags: { port: '70000', 'log-level': 'loud', encrypt: 'maybe' } });
   assert.deepEqual(problems, [
-    "bad value '70000' for -port: expected a port number from 0 to 65535",
     "bad value 'loud' for -log-level: expected one of debug, info, warn, error",
+    "bad value '70000' for -port: expected a port number from 0 to 65535, or off",
     "bad value 'maybe' for -encrypt: expected true or false",
   ]);
 });
@@ -141,7 +141,7 @@ test('a mistake in the file is told with file:line, an unknown key with a sugges
   assert.deepEqual(problemsOf({ flags: { config: 'a.toml' }, files }), [
     "a.toml:4: unknown key 'mbss'; did you mean 'mbs'?",
     "a.toml:5: 'log-level' has to be a text, a number, true or false, or a list",
-    "a.toml:2: bad value '99999' for -port: expected a port number from 0 to 65535",
+    "a.toml:2: bad value '99999' for -port: expected a port number from 0 to 65535, or off",
   ]);
 });
 

@@ -1,0 +1,178 @@
+// From options and the file's [[listener]] tables to the list of what is opened. A key that a table
+// doesn't have is taken from the option of the same name. Knows nothing of sockets.
+
+import type { OptionValues } from './config.ts';
+import { type AnyOption, option, type ValueOf } from './option.ts';
+import { listenerOptions as shared } from './options-listeners.ts';
+import { mqttOptions } from './options-mqtt.ts';
+import type { TomlTable } from './toml-file.ts';
+import { choice, onOff, port } from './value-types.ts';
+
+export interface ListenerConfig {
+  /** Where it was asked for: `-ws`, `/etc/shoal.toml:3`. */
+  readonly place: string;
+  readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
+  readonly bind: string | undefined;
+  /** 0 = any free port. */
+  readonly port: number;
+  readonly connectionsMax: number;
+  /** Whether clients without a user name may come in; undefined: as for the whole node. */
+  readonly anonymous: boolean | undefined;
+  readonly proxyProtocol: boolean;
+  readonly origins: readonly string[] | undefined;
+  /** Undefined where the protocol has none. */
+  readonly tls: TlsConfig | undefined;
+}
+
+export interface TlsConfig {
+  readonly cert: readonly string[];
+  readonly key: readonly string[];
+  readonly ca: string | undefined;
+  readonly crl: string | undefined;
+  readonly clientCertificate: 'no' | 'optional' | 'required';
+  readonly identityAsUsername: boolean;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** The keys that a [[listener]] may have. */
+export const listenerTable = {
+  protocol: option({
+    flag: 'protocol',
+    group: 'Listeners',
+    type: choice(['tcp', 'tls', 'ws', 'wss']),
+    fallback: 'tcp',
+    help: 'what is spoken: MQTT over TCP or TLS, or over WebSocket on these',
+  }),
+  port: option({
+    flag: 'port',
+    group: 'Listeners',
+    type: port,
+    fallback: undefined,
+    fallbackText: 'none: it has to be given',
+    help: 'TCP port',
+  }),
+  anonymous: option({
+    flag: 'anonymous',
+    group: 'Listeners',
+    type: onOff,
+    fallback: undefined,
+    fallbackText: 'as for the node',
+    help: 'let clients in that bring no user name',
+  }),
+  connectionsMax: mqttOptions.connectionsMax,
+  bindAddress: shared.bindAddress,
+  proxyProtocol: shared.proxyProtocol,
+  cert: shared.cert,
+  key: shared.key,
+  ca: shared.ca,
+  crl: shared.crl,
+  clientCertificate: shared.clientCertificate,
+  identityAsUsername: shared.identityAsUsername,
+  tlsVersion: shared.tlsVersion,
+  origins: shared.origins,
+} as const;
+
+type TableKey = keyof typeof listenerTable;
+type TableValues = { readonly [Key in TableKey]: ValueOf<(typeof listenerTable)[Key]> };
+
+export const listenerKeys: readonly string[] = Object.values(listenerTable).map(
+  (row: AnyOption) => row.flag,
+);
+
+/** @param problems is added to: a line for each thing that is wrong */
+export function resolveListeners(
+  values: OptionValues,
+  tables: readonly TomlTable[],
+  problems: string[],
+): ListenerConfig[] {
+  const listeners: ListenerConfig[] = [];
+  const add = (place: string, own: TableValues): void => {
+    const listener = listenerOf(place, own, problems);
+    if (listener !== undefined) listeners.push(listener);
+  };
+  for (const [protocol, row, port] of [
+    ['tcp', shared.port, values.port],
+    ['tls', shared.tlsPort, values.tlsPort],
+    ['ws', shared.wsPort, values.wsPort],
+    ['wss', shared.wssPort, values.wssPort],
+  ] as const) {
+    if (port !== 'off') add(`-${row.flag}`, { ...values, anonymous: undefined, protocol, port });
+  }
+  for (const table of tables) add(table.place, tableValues(values, table, problems));
+  if (listeners.length === 0 && problems.length === 0) {
+    problems.push(
+      'no listener: -port is off, and neither -tls, -ws, -wss nor a [[listener]] is given',
+    );
+  }
+  return listeners;
+}
+
+function tableValues(values: OptionValues, table: TomlTable, problems: string[]): TableValues {
+  const own: Partial<Record<TableKey, unknown>> = {};
+  for (const key of Object.keys(listenerTable) as TableKey[]) {
+    const row: AnyOption = listenerTable[key];
+    const setting = table.settings.get(row.flag);
+    const parsed: unknown = setting && row.type.parse(setting.text);
+    if (setting !== undefined && parsed === undefined) {
+      const { place, text } = setting;
+      problems.push(
+        `${place}: bad value '${text}' for '${row.flag}': expected ${row.type.expected}`,
+      );
+    }
+    if (parsed !== undefined) own[key] = parsed;
+  }
+  // Each key of the table is parsed by its own row, or stays as the option has it.
+  return {
+    ...values,
+    protocol: 'tcp',
+    port: undefined,
+    anonymous: undefined,
+    ...own,
+  } as TableValues;
+}
+
+function listenerOf(
+  place: string,
+  own: TableValues,
+  problems: string[],
+): ListenerConfig | undefined {
+  const { protocol, port, anonymous, connectionsMax, proxyProtocol, origins } = own;
+  if (port === undefined) {
+    problems.push(`${place}: the listener has no port`);
+    return undefined;
+  }
+  const usesTls = protocol === 'tls' || protocol === 'wss';
+  const tls = usesTls ? tlsOf(place, own, problems) : undefined;
+  return {
+    place,
+    protocol,
+    bind: own.bindAddress,
+    port,
+    connectionsMax,
+    anonymous,
+    proxyProtocol,
+    origins,
+    tls,
+  };
+}
+
+function tlsOf(place: string, own: TableValues, problems: string[]): TlsConfig {
+  const { cert = [], key = [], ca, crl, clientCertificate, identityAsUsername } = own;
+  if (cert.length === 0 || cert.length !== key.length) {
+    problems.push(
+      `${place}: TLS needs a certificate and its key (-cert=FILE -key=FILE); given are ${cert.length} and ${key.length}`,
+    );
+  }
+  if (clientCertificate !== 'no' && ca === undefined) {
+    problems.push(
+      `${place}: -require-certificate=${clientCertificate} needs -ca=FILE, the authority that made them`,
+    );
+  }
+  if (identityAsUsername && clientCertificate === 'no') {
+    problems.push(
+      `${place}: -use-identity-as-username needs -require-certificate=optional or required`,
+    );
+  }
+  const minVersion = own.tlsVersion === '1.3' ? 'TLSv1.3' : 'TLSv1.2';
+  return { cert, key, ca, crl, clientCertificate, identityAsUsername, minVersion };
+}

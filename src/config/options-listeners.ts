@@ -1,0 +1,121 @@
+// Options of the listeners: where clients connect, by which protocol, with which certificates. The
+// first four open a listener each; the rest holds for these and, unless it says otherwise, for each
+// [[listener]] of the file (listeners.ts).
+
+import { type Facts, option } from './option.ts';
+import { choice, ipAddress, list, onOff, port, text, type ValueType } from './value-types.ts';
+
+const portOrOff: ValueType<number | 'off'> = {
+  placeholder: 'port',
+  expected: `${port.expected}, or off`,
+  parse: (value) => (value === 'off' ? value : port.parse(value)),
+  format: String,
+};
+
+export const listenerOptions = {
+  port: option({
+    flag: 'port',
+    group: 'Listeners',
+    type: portOrOff,
+    fallback: ({ hasListenerTables }: Facts) => (hasListenerTables ? 'off' : 1883),
+    fallbackText: '1883, or off where the file has a [[listener]]',
+    help: 'port for MQTT over TCP',
+  }),
+  tlsPort: option({
+    flag: 'tls',
+    group: 'Listeners',
+    type: portOrOff,
+    fallback: 'off',
+    help: 'port for MQTT over TLS, by custom 8883; needs -cert and -key',
+  }),
+  wsPort: option({
+    flag: 'ws',
+    group: 'Listeners',
+    type: portOrOff,
+    fallback: 'off',
+    help: 'port for MQTT over WebSocket, by custom 8083 or 9001',
+  }),
+  wssPort: option({
+    flag: 'wss',
+    group: 'Listeners',
+    type: portOrOff,
+    fallback: 'off',
+    help: 'port for MQTT over WebSocket and TLS, by custom 8084; needs -cert and -key',
+  }),
+  bindAddress: option({
+    flag: 'bind',
+    group: 'Listeners',
+    type: ipAddress,
+    fallback: undefined,
+    fallbackText: 'all',
+    help: 'address to listen on, for MQTT and for the cluster',
+  }),
+  cert: option({
+    flag: 'cert',
+    group: 'Listeners',
+    type: list(text('file')),
+    fallback: undefined,
+    help: 'certificate with its chain, PEM; with several, the name that the client asks for decides (SNI)',
+  }),
+  key: option({
+    flag: 'key',
+    group: 'Listeners',
+    type: list(text('file')),
+    fallback: undefined,
+    help: 'private key of the certificate, PEM; with several, in the order of -cert',
+  }),
+  ca: option({
+    flag: 'ca',
+    group: 'Listeners',
+    type: text('file'),
+    fallback: undefined,
+    help: 'authorities whose client certificates are accepted, PEM',
+  }),
+  crl: option({
+    flag: 'crl',
+    group: 'Listeners',
+    type: text('file'),
+    fallback: undefined,
+    help: 'client certificates that are revoked: lists of every authority in -ca, PEM',
+  }),
+  clientCertificate: option({
+    flag: 'require-certificate',
+    group: 'Listeners',
+    type: choice(['no', 'optional', 'required'], {
+      false: 'no',
+      true: 'required',
+      yes: 'required',
+    }),
+    fallback: 'no',
+    help: 'ask TLS clients for a certificate; one that is sent has to be valid',
+  }),
+  identityAsUsername: option({
+    flag: 'use-identity-as-username',
+    group: 'Listeners',
+    type: onOff,
+    fallback: false,
+    help: "the Common Name of a client's certificate is its user name",
+  }),
+  tlsVersion: option({
+    flag: 'tls-version',
+    group: 'Listeners',
+    type: choice(['1.2', '1.3'], { 'tlsv1.2': '1.2', 'tlsv1.3': '1.3' }),
+    fallback: '1.2',
+    help: 'lowest version of TLS that is accepted',
+  }),
+  proxyProtocol: option({
+    flag: 'proxy-protocol',
+    group: 'Listeners',
+    type: onOff,
+    fallback: false,
+    help: 'a load balancer tells the address of each client (PROXY protocol 1 and 2); connections without it are refused',
+  }),
+  origins: option({
+    flag: 'ws-origin',
+    group: 'Listeners',
+    type: list(text('url')),
+    fallback: undefined,
+    fallbackText: 'any',
+    help: 'pages whose scripts may connect by WebSocket, as https://example.org',
+  }),
+} as const;

@@ -1,0 +1,39 @@
+// All listeners of a node: opened together or not at all, renewed and closed together.
+
+import type { Broker } from '../broker/broker.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
+
+export class Listeners {
+  readonly all: readonly Listener[];
+
+  private constructor(all: readonly Listener[]) {
+    this.all = all;
+  }
+
+  /** Rejects as Listener.open does. */
+  static async open(options: readonly ListenerOptions[], broker: Broker): Promise<Listeners> {
+    const all: Listener[] = [];
+    try {
+      for (const each of options) all.push(await Listener.open(each, broker));
+    } catch (error) {
+      for (const listener of all) void listener.close();
+      throw error;
+    }
+    return new Listeners(all);
+  }
+
+  /**
+   * Takes over the limits and reads certificates again. Where one is wrong the last good one stays,
+   * and that is logged. Which listeners there are does not change.
+   */
+  reload(options: readonly ListenerOptions[]): void {
+    for (const listener of this.all) {
+      listener.reload(options.find(({ place }) => place === listener.options.place));
+    }
+  }
+
+  /** Takes no more connections. @returns when those that are open have ended */
+  async close(): Promise<void> {
+    await Promise.all(this.all.map((listener) => listener.close()));
+  }
+}

@@ -1,0 +1,104 @@
+// One listener's TLS: takes TCP sockets, gives secured ones with the user name that their client
+// certificate proves. Certificates are renewed without a break: connections that stand keep theirs.
+
+import type { Socket } from 'node:net';
+import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { Logger } from '../shared/logger.ts';
+import { commonNameOf, loadTls, type TlsFiles, type TlsMaterial } from './tls-files.ts';
+
+export interface TlsRules extends TlsFiles {
+  readonly clientCertificate: 'no' | 'optional' | 'required';
+  /** The Common Name of a client's certificate is its user name. */
+  readonly identityAsUsername: boolean;
+}
+
+type Secured = (stream: TLSSocket, certificateName: string | undefined) => void;
+
+export class TlsGate {
+  readonly #rules: TlsRules;
+  readonly #log: Logger;
+  readonly #server: Server;
+  /** Sockets in the handshake, by the addresses of both ends: TLS hides which socket it wraps. */
+  readonly #waiting = new Map<string, Secured>();
+  #material: TlsMaterial;
+
+  /**
+   * @param protocol what is spoken inside, in ALPN's terms
+   * @throws TlsFileError
+   */
+  constructor(rules: TlsRules, protocol: string, log: Logger) {
+    this.#rules = rules;
+    this.#log = log;
+    this.#material = this.#load();
+    this.#server = createServer({
+      ...this.#material.options,
+      ALPNProtocols: [protocol],
+      SNICallback: (serverName, done) => done(null, this.#material.contextFor(serverName)),
+      requestCert: rules.clientCertificate !== 'no',
+      // Judged in #refusalOf, where it can be said why.
+      rejectUnauthorized: false,
+    });
+    this.#server.on('secureConnection', (stream) => this.#secured(stream));
+    this.#server.on('tlsClientError', (error, stream) => {
+      const from = stream.remoteAddress;
+      this.#log.info('TLS handshake failed', { from, error: error.message });
+    });
+  }
+
+  /**
+   * Shakes hands; `secured` is called once, or never where that fails and the socket ends. The gate
+   * keeps no time: whoever hands a socket in bounds it.
+   */
+  take(socket: Socket, secured: Secured): void {
+    const ends = endsOf(socket);
+    this.#waiting.set(ends, secured);
+    socket.on('close', () => this.#waiting.delete(ends));
+    this.#server.emit('connection', socket);
+  }
+
+  /**
+   * Reads the files again; where one is wrong everything stays as it was. Session tickets made
+   * before are void, so that a certificate taken back can't be used on the strength of one.
+   * @throws TlsFileError
+   */
+  reload(): void {
+    this.#material = this.#load();
+    this.#server.setSecureContext(this.#material.options);
+  }
+
+  #load(): TlsMaterial {
+    const material = loadTls(this.#rules);
+    for (const warning of material.warnings) this.#log.warn(warning);
+    return material;
+  }
+
+  #secured(stream: TLSSocket): void {
+    stream.on('error', () => undefined);
+    const ends = endsOf(stream);
+    const secured = this.#waiting.get(ends);
+    this.#waiting.delete(ends);
+    const refusal = this.#refusalOf(stream);
+    if (refusal !== undefined) {
+      this.#log.info('client certificate refused', { from: stream.remoteAddress, reason: refusal });
+    }
+    if (refusal !== undefined || secured === undefined) stream.destroy();
+    else secured(stream, this.#rules.identityAsUsername ? commonNameOf(stream) : undefined);
+  }
+
+  #refusalOf(stream: TLSSocket): string | undefined {
+    const { clientCertificate, identityAsUsername } = this.#rules;
+    if (clientCertificate === 'no') return undefined;
+    if (stream.getPeerX509Certificate() === undefined) {
+      return clientCertificate === 'required' ? 'none was sent' : undefined;
+    }
+    if (!stream.authorized) return String(stream.authorizationError);
+    if (identityAsUsername && commonNameOf(stream) === undefined) {
+      return 'it has no single Common Name to take the user name from';
+    }
+    return undefined;
+  }
+}
+
+function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {
+  return `${remoteAddress} ${remotePort} ${localAddress}`;
+}
