@@ -251,6 +251,8 @@ export class Membership {
       this.#changed(now);
     }
     this.queue(member.name);
+    // Nobody is left to be told, and later it would be old news.
+    if (this.#table.onlineCount === 0) this.#updates.clear();
     if (!wasSame) this.#tell(now, state, member, reason);
   }
 

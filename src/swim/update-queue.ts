@@ -22,6 +22,10 @@ export class UpdateQueue {
     this.#left.set(name, times);
   }
 
+  clear(): void {
+    this.#left.clear();
+  }
+
   /**
    * Gives names, one after the other, to `take` until it refuses one or every name was offered.
    * @param take true = it was sent, which is counted

@@ -27,14 +27,14 @@ export function missingPrivilege(...commands: readonly string[]): string | false
 
 export class Network {
   readonly #tag: string;
-  readonly #hosts: Readonly<Record<string, readonly string[]>>;
+  readonly #hosts: Record<string, readonly string[]>;
   readonly #filed = new Set<string>();
 
   /** @param hosts addresses of each host, IPv4 (of one /24) or IPv6 (of one /64) */
   constructor(hosts: Readonly<Record<string, readonly string[]>>) {
     networks += 1;
     this.#tag = `shl${process.pid}-${networks}`;
-    this.#hosts = hosts;
+    this.#hosts = { ...hosts };
     const hub = this.#namespace('hub');
     ip('netns', 'add', hub);
     configure(hub, ['link add br0 type bridge forward_delay 0', 'link set dev br0 up']);
@@ -78,6 +78,15 @@ export class Network {
     writeFileSync(join(folder, 'hosts'), text);
   }
 
+  /** The host has this IPv4 address from now on, in place of that which it had. */
+  moveTo(host: string, address: string): void {
+    configure(this.#namespace(host), [
+      `address delete ${this.address(host)}/24 dev eth0`,
+      `address add ${address}/24 dev eth0`,
+    ]);
+    this.#hosts[host] = [address];
+  }
+
   /** From now on the host gets nothing from the others named, nor they from it. */
   cut(host: string, others: readonly string[]): void {
     const far = others.map((other) => this.address(other)).join(', ');
@@ -96,7 +105,7 @@ export class Network {
   }
 
   heal(host: string): void {
-    nft(this.via(host), 'destroy table inet faults\n');
+    nft(this.via(host), 'delete table inet faults\n');
   }
 
   destroy(): void {
