@@ -38,6 +38,7 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
         user: username,
         from: remoteAddress,
         code: decision.reasonCode,
+        reason: decision.reason,
       });
       client.refuse(decision.reasonCode);
       return;
@@ -83,29 +84,40 @@ function admit(
   assigned: boolean,
 ): void {
   const { options } = broker;
-  const { session, present } = broker.openSession(client, identity, packet.cleanStart);
   const wanted = wantedExpiry(packet);
-  session.expirySeconds = broker.boundedExpiry(wanted);
+  const expirySeconds = broker.boundedExpiry(wanted);
+  const keepAliveSeconds = boundedKeepAlive(packet, options);
+  const properties =
+    packet.version === 5
+      ? connackProperties(packet, options, {
+          clientId: assigned ? identity.clientId : undefined,
+          expirySeconds: expirySeconds === wanted ? undefined : expirySeconds,
+          keepAliveSeconds:
+            keepAliveSeconds === packet.keepAliveSeconds ? undefined : keepAliveSeconds,
+        })
+      : {};
+  const connack = (present: boolean): Buffer =>
+    encodeConnack(packet.version, ReasonCode.success, present, properties);
+  // [MQTT5-3.1.2-24] what a client can't take, CONNACK included, is not sent.
+  if (
+    client.packetBytesMax < Number.POSITIVE_INFINITY &&
+    connack(false).length > client.packetBytesMax
+  ) {
+    client.refuse(ReasonCode.packetTooLarge);
+    return;
+  }
+  const { session, present } = broker.openSession(client, identity, packet.cleanStart);
+  session.expirySeconds = expirySeconds;
   discardWill(broker, session);
   if (packet.will !== undefined) session.will = { packet: packet.will, deadline: undefined };
   client.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);
-  const keepAliveSeconds = boundedKeepAlive(packet, options);
   client.connected(session, {
     keepAliveSeconds,
     topicAliasMaximum: Math.min(packet.topicAliasMaximum, options.topicAliasMaximum),
   });
   session.attach(client);
   broker.clientConnected(client, session);
-  const properties =
-    packet.version === 5
-      ? connackProperties(packet, options, {
-          clientId: assigned ? identity.clientId : undefined,
-          expirySeconds: session.expirySeconds === wanted ? undefined : session.expirySeconds,
-          keepAliveSeconds:
-            keepAliveSeconds === packet.keepAliveSeconds ? undefined : keepAliveSeconds,
-        })
-      : {};
-  client.sendControl(encodeConnack(packet.version, ReasonCode.success, present, properties));
+  client.sendControl(connack(present));
   client.pump();
 }
 

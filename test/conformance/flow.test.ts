@@ -82,6 +82,43 @@ test('a resumed session keeps to the receive maximum of the new connection', () 
   assert.deepEqual(second.payloads(), sent);
 });
 
+test('what is sent again goes before newer messages, however small the window', () => {
+  const world = new World();
+  const first = subscriber(world, 10);
+  publishMany(world, 't', 3);
+  first.lose();
+  const properties = { receiveMaximum: 1, sessionExpiryInterval: 60 };
+  const second = world.connect('sub', { clean: false, properties });
+  world.connect('p').publish('t', 'newer', { qos: 1 });
+  assert.deepEqual(second.payloads(), ['0', '1', '2', 'newer']);
+});
+
+eachVersion('messages wait in order for a client that takes its bytes slowly', (version) => {
+  const world = new World();
+  const sub = world.connect('sub', { version });
+  sub.subscribe(['t']);
+  const pub = world.connect('pub');
+  sub.congest(true);
+  for (const qos of [0, 1, 2, 0]) pub.publish('t', `${qos}`, { qos });
+  sub.expectNothing();
+  sub.congest(false);
+  assert.deepEqual(sub.payloads(), ['0', '1', '2', '0']);
+});
+
+eachVersion('QoS 0 messages that waited for a slow connection end with it', (version) => {
+  const world = new World();
+  const properties = version === 5 ? { sessionExpiryInterval: 60 } : {};
+  const connect = () => world.connect('sub', { version, clean: false, properties });
+  const first = connect();
+  first.subscribe(['t']);
+  first.congest(true);
+  const pub = world.connect('pub');
+  pub.publish('t', 'zero');
+  pub.publish('t', 'one', { qos: 1 });
+  first.lose();
+  assert.deepEqual(connect().payloads(), ['one']);
+});
+
 test('[MQTT5-3.3.4-7] a client that exceeds the receive maximum of the broker is disconnected with 0x93', () => {
   const world = new World({ receiveMaximum: 2 });
   const peer = world.connect('a');

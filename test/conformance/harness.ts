@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Broker, type BrokerParts } from '../../src/broker/broker.ts';
 import type { Client } from '../../src/broker/client.ts';
 import type { BrokerOptions } from '../../src/broker/options.ts';
+import type { Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import * as wire from './wire.ts';
 
@@ -76,14 +77,17 @@ export class Peer {
   #connack: wire.Packet | undefined;
   readonly #world: World;
   readonly #connection: Client;
+  readonly #outbox: Outbox & { congested: boolean };
   #stream: Buffer = Buffer.alloc(0);
   #nextId = 1;
   #gone = false;
+  /** As the client announced it; no packet may be larger [MQTT5-3.1.2-24]. */
+  #packetBytesMax = Number.POSITIVE_INFINITY;
 
   constructor(world: World, version: wire.Version) {
     this.#world = world;
     this.version = version;
-    const outbox = {
+    this.#outbox = {
       congested: false,
       // The bytes are decoded, and so copied, at once; but they must not change later either.
       write: (bytes: Buffer, start: number, end: number) => this.#read(bytes.subarray(start, end)),
@@ -94,7 +98,7 @@ export class Peer {
       pauseReading: () => undefined,
       resumeReading: () => undefined,
     };
-    this.#connection = world.broker.accept(outbox, { remoteAddress: '127.0.0.1' }, world.now);
+    this.#connection = world.broker.accept(this.#outbox, { remoteAddress: '127.0.0.1' }, world.now);
   }
 
   get connack(): wire.Packet {
@@ -111,8 +115,16 @@ export class Peer {
   }
 
   connect(fields: wire.ConnectFields): void {
+    const announced = fields.properties?.maximumPacketSize;
+    if (typeof announced === 'number' && announced > 0) this.#packetBytesMax = announced;
     this.send(wire.connect({ version: this.version, ...fields }));
     if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
+  }
+
+  /** The client stops taking its bytes, or takes them again. */
+  congest(congested: boolean): void {
+    this.#outbox.congested = congested;
+    if (!congested) this.#connection.drained(this.#world.now);
   }
 
   /** The network fails: no DISCONNECT. */
@@ -241,6 +253,9 @@ export class Peer {
     assert.ok(!this.closed, 'nothing is written after close');
     const { packets, rest } = wire.decode(this.version, Buffer.concat([this.#stream, bytes]));
     this.#stream = rest;
+    for (const packet of packets) {
+      assert.ok(packet.bytes.length <= this.#packetBytesMax, `${packet.type} is too large`);
+    }
     this.inbox.push(...packets);
   }
 }

@@ -94,6 +94,19 @@ test('PUBREL for an identifier that is not known is answered with 0x92', () => {
   assert.equal(pubcomp.reason, 0x92);
 });
 
+eachVersion('an acknowledgement of the other QoS does not end a delivery', (version) => {
+  const world = new World();
+  let sub = subscriber(world, version);
+  const pub = world.connect('pub');
+  pub.publish('t', 'two', { qos: 2 });
+  pub.publish('t', 'one', { qos: 1 });
+  const [two, one] = sub.inbox.splice(0);
+  sub.send(wire.ack('puback', two?.id ?? 0), wire.ack('pubcomp', one?.id ?? 0));
+  sub.lose();
+  sub = resume(world, 'sub', version);
+  assert.deepEqual(sub.payloads(), ['two', 'one']);
+});
+
 eachVersion('acknowledgements of what was never sent do no harm', (version) => {
   const world = new World();
   const peer = resume(world, 'a', version);

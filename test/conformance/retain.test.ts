@@ -219,10 +219,11 @@ test('the retained store is bounded in bytes', () => {
   const publisher = world.connect('p');
   publisher.publish('a', 'x'.repeat(600), { retain: true });
   publisher.publish('b', 'x'.repeat(600), { retain: true });
+  publisher.publish('a', 'y'.repeat(600), { retain: true });
   const late = world.connect('x');
   late.subscribe(['+']);
   assert.deepEqual(
-    late.messages().map((message) => message.topic),
-    ['a'],
+    late.messages().map(({ topic, payload }) => [topic, payload[0]]),
+    [['a', 'y']],
   );
 });

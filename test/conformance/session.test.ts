@@ -114,6 +114,19 @@ test('[MQTT5-4.1.0-2] a session is gone once its expiry interval has passed afte
   assert.equal(connect().connack.sessionPresent, false);
 });
 
+test('a session that was resumed in time does not end when its former interval has passed', () => {
+  const world = new World();
+  const properties = { sessionExpiryInterval: 60 };
+  world.connect('a', { properties }).lose();
+  const second = world.connect('a', { clean: false, properties });
+  second.subscribe(['t']);
+  world.advance(100 * SECOND);
+  world.connect('p').publish('t', 'x', { qos: 1 });
+  assert.deepEqual(second.payloads(), ['x']);
+  second.lose();
+  assert.equal(world.connect('a', { clean: false, properties }).connack.sessionPresent, true);
+});
+
 test('a session without an expiry interval ends with its connection, clean start or not', () => {
   const world = new World();
   world.connect('a', { clean: false }).lose();

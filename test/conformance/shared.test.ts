@@ -128,6 +128,16 @@ test('members that are away get nothing while another one is there', () => {
   assert.deepEqual(two.payloads(), sent);
 });
 
+test('a member whose window is full is passed over while another one has room', () => {
+  const world = new World();
+  const slow = world.connect('slow', { properties: { receiveMaximum: 1 } });
+  const fast = world.connect('fast');
+  for (const peer of [slow, fast]) peer.subscribe(['$share/g/t']);
+  const sent = publishMany(world, 20);
+  assert.equal(slow.inbox.length, 1);
+  assert.equal(fast.payloads().length, sent.length - 1);
+});
+
 test('messages wait for a member where all are away', () => {
   const world = new World();
   for (const peer of members(world, 2)) peer.lose();
