@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
+import { AccessControl } from './auth/access-control.ts';
 import { Broker } from './broker/broker.ts';
 import { type Config, isClustered } from './config/config.ts';
 import { reloadableBrokerOptions } from './config/reload.ts';
@@ -36,8 +37,8 @@ export interface RunningNode {
   readonly sync?: Endpoint;
   /** Resolves when something happened that the node can't go on after. */
   readonly fatal: Promise<Error>;
-  /** Takes over what may change while running. */
-  reload(config: Config): void;
+  /** Takes over what may change while running, the files that decide on access among it. */
+  reload(config: Config): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -52,12 +53,20 @@ interface Cluster {
 
 /** Rejects where a port can't be had. Clients are served from the moment it resolves. */
 export async function runNode(config: Config, log: Logger): Promise<RunningNode> {
+  const access = await AccessControl.open(config, {
+    log,
+    now: () => performance.now(),
+    wallClock: Date.now,
+  });
+  for (const warning of access.warnings) log.warn(warning);
   const broker = new Broker({
     options: { ...config, version },
     random: unpredictable,
     now: performance.now(),
     log,
+    authorizer: access,
   });
+  broker.sys.addSource(() => access.sysValues());
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
@@ -68,15 +77,18 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   } catch (error) {
     void listeners?.close();
     clock.stop();
+    access.close();
     throw error;
   }
   return {
     listeners: listeners.all,
     ...(cluster && { gossip: cluster.gossip, sync: cluster.sync }),
     fatal: cluster?.refused ?? new Promise(() => undefined),
-    reload: (next) => {
+    reload: async (next) => {
       Object.assign(broker.options, reloadableBrokerOptions(next));
       listeners.reload(listenerOptions(next));
+      await access.reload();
+      broker.applyRights(performance.now());
     },
     stop: async () => {
       const clientsLeft = listeners.close();
@@ -84,6 +96,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
       await Promise.race([clientsLeft, delay(CLIENTS_LEAVE_MS_MAX)]);
       await cluster?.stop();
       clock.stop();
+      access.close();
     },
   };
 }

@@ -48,6 +48,8 @@ export interface AuthDecision {
   readonly reasonCode: number;
   /** Under which user name it is in; the CONNECT's where undefined. */
   readonly username?: string | undefined;
+  /** For the log, where the client is refused. */
+  readonly reason?: string;
   /** The authorizer's own memory of this client: comes back to it in Identity. */
   readonly grant?: unknown;
   /** The connection ends after this time. */

@@ -1,6 +1,7 @@
 // How the process ends, for unit files and scripts; docs/cli.md tells the same. Turns any error
 // into its code and into a sentence for the user.
 
+import { AccessError } from '../auth/access-error.ts';
 import { ConfigError } from '../config/load.ts';
 import { NameInUseError } from '../net/gossip.ts';
 import { ListenError } from '../net/listener.ts';
@@ -29,7 +30,7 @@ export class UsageError extends Error {
 
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ConfigError || error instanceof UsageError) return exitCodes.usage;
-  if (error instanceof TlsFileError) return exitCodes.usage;
+  if (error instanceof TlsFileError || error instanceof AccessError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
   return exitCodes.failure;
@@ -37,7 +38,7 @@ export function exitCodeOf(error: unknown): ExitCode {
 
 /** @returns lines without a line end */
 export function explainError(error: unknown): readonly string[] {
-  if (error instanceof ConfigError) return error.problems;
+  if (error instanceof ConfigError || error instanceof AccessError) return error.problems;
   if (error instanceof NameInUseError) return [`${error.message}; choose another name with -nid`];
   return [error instanceof Error ? error.message : String(error)];
 }

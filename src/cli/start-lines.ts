@@ -3,6 +3,7 @@
 // value is never among them.
 
 import { networkInterfaces } from 'node:os';
+import { isAuthenticating } from '../auth/access-control.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import type { OpenListener, RunningNode } from '../node.ts';
 import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
@@ -24,11 +25,23 @@ export function startLines(config: Config, running: Running, hostAddress: string
 
 export function banner(config: Config, running: Running, hostAddress: string): string {
   const rows = [
-    ['clients', 'need no password: whoever reaches this port may publish and subscribe'],
+    ['clients', whoMayConnect(config)],
     ...clusterRows(config, running, hostAddress),
     ...tryRows(running, hostAddress),
   ];
   return rows.map(([title = '', text = '']) => `  ${title.padEnd(9)}${text}\n`).join('');
+}
+
+function whoMayConnect(config: Config): string {
+  const { anonymousAllowed, aclFile } = config;
+  const may = aclFile === undefined ? 'may publish and subscribe' : `may do what ${aclFile} says`;
+  if (!isAuthenticating(config)) {
+    return anonymousAllowed === false
+      ? 'need a certificate: no other authentication is configured'
+      : `need no password: whoever reaches this port ${may}`;
+  }
+  const needed = anonymousAllowed === true ? 'may come without a user name' : 'need a password';
+  return `${needed}; whoever is in ${may}`;
 }
 
 function tryRows({ listeners }: Running, hostAddress: string): string[][] {

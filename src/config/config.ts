@@ -3,6 +3,7 @@
 
 import type { ListenerConfig } from './listeners.ts';
 import type { ValueOf } from './option.ts';
+import { accessOptions } from './options-access.ts';
 import { clusterOptions } from './options-cluster.ts';
 import { listenerOptions } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
@@ -12,6 +13,7 @@ export const optionTable = {
   ...nodeOptions,
   ...listenerOptions,
   ...clusterOptions,
+  ...accessOptions,
   ...mqttOptions,
 } as const;
 

@@ -5,7 +5,7 @@
 import type { TimingPreset } from '../swim/profile.ts';
 import type { ValueType } from './value-types.ts';
 
-export const groups = ['Node', 'Cluster', 'Listeners', 'MQTT', 'Limits', 'Log'] as const;
+export const groups = ['Node', 'Cluster', 'Listeners', 'Access', 'MQTT', 'Limits', 'Log'] as const;
 export type Group = (typeof groups)[number];
 
 /** What a default may depend on. */

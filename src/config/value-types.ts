@@ -221,6 +221,18 @@ export const hostPorts: ValueType<readonly HostPort[]> = {
   format: (value) => value.map(formatHostPort).join(','),
 };
 
+/** Without a user and password in it: a command line is no place for them. */
+export const httpUrl: ValueType<string> = {
+  placeholder: 'url',
+  expected: 'an http:// or https:// address without a user name',
+  parse: (value) => {
+    const url = URL.canParse(value) ? new URL(value) : undefined;
+    const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
+    return isHttp && url.username === '' && url.password === '' ? value : undefined;
+  },
+  format: (value) => value,
+};
+
 /** MQTT Topic Filters separated by commas. */
 export const topicFilters: ValueType<readonly string[]> = {
   placeholder: 'filter,...',

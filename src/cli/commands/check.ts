@@ -1,6 +1,9 @@
 // `shoal check`: tells whether a node would accept this configuration, without starting one.
 
+import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
+import { AccessControl } from '../../auth/access-control.ts';
+import { silentLogger } from '../../shared/logger.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -10,9 +13,17 @@ export function addCheck(program: Command, context: CliContext): void {
     .command('check')
     .usage('[flags]')
     .description('check the configuration and the files it names, start nothing');
-  addConfigOptions(command).action(() => {
-    const { warnings } = configOf(command, context);
-    for (const warning of warnings) context.writeError(`shoal: ${warning}\n`);
+  addConfigOptions(command).action(async () => {
+    const { config, warnings } = configOf(command, context);
+    const now = (): number => performance.now();
+    const access = await AccessControl.open(config, {
+      log: silentLogger,
+      now,
+      wallClock: Date.now,
+    });
+    access.close();
+    for (const warning of [...warnings, ...access.warnings])
+      context.writeError(`shoal: ${warning}\n`);
     context.write('configuration ok\n');
     context.exitCode = exitCodes.ok;
   });

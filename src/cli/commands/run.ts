@@ -31,9 +31,9 @@ export async function run(
     for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
     return exitCodeOf(error);
   }
-  let current = config;
+  let current = Promise.resolve(config);
   context.onSignal('SIGHUP', () => {
-    current = reload(current, load, running, log);
+    current = current.then((before) => reload(before, load, running, log));
   });
   greet(config, running, log, context);
 
@@ -90,19 +90,19 @@ function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
 }
 
 /** A new configuration that is wrong changes nothing. */
-function reload(
+async function reload(
   current: Config,
   load: () => LoadedConfig,
   running: RunningNode,
   log: LogSink,
-): Config {
+): Promise<Config> {
   try {
     const { config, warnings } = load();
     for (const warning of warnings) log.warn(warning);
     const flags = flagsNeedingRestart(current, config);
     if (flags.length > 0) log.warn('changed, but needs a restart', { flags: flags.join(' ') });
     log.level = config.logLevel;
-    running.reload(config);
+    await running.reload(config);
     log.info('configuration reloaded');
     return config;
   } catch (error) {

@@ -17,7 +17,7 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
     fatal: new Promise(() => undefined),
-    reload: () => undefined,
+    reload: async () => undefined,
     stop: async () => undefined,
     ...given,
   };
@@ -72,7 +72,7 @@ test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
     listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
     fatal: new Promise(() => undefined),
-    reload: () => undefined,
+    reload: async () => undefined,
     stop: async () => undefined,
   };
   const { context } = start({}, single);
@@ -119,7 +119,7 @@ test('SIGHUP takes over what may change and tells what needs a restart', async (
   const context = fakeContext();
   const files = new Map([['a.toml', 'max-subscriptions = 5\n']]);
   const reloaded: Config[] = [];
-  const node = running({ reload: (config) => reloaded.push(config) });
+  const node = running({ reload: async (config) => void reloaded.push(config) });
   start({ ...cluster, config: 'a.toml' }, node, {
     ...context,
     readFile: (path) => files.get(path) ?? '',
@@ -127,8 +127,8 @@ test('SIGHUP takes over what may change and tells what needs a restart', async (
   await output(context);
   files.set('a.toml', 'max-subscriptions = 7\nport = 1884\nlog-level = "error"\n');
   context.signal('SIGHUP');
-  assert.equal(reloaded[0]?.subscriptionsPerClientMax, 7);
   const text = await output(context);
+  assert.equal(reloaded[0]?.subscriptionsPerClientMax, 7);
   assert.match(text, /level=warn event="changed, but needs a restart" flags=-port\n/);
   assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
 });
@@ -137,7 +137,7 @@ test('a wrong configuration at SIGHUP keeps the last good one', async () => {
   const context = fakeContext();
   const files = new Map([['a.toml', '']]);
   const reloaded: Config[] = [];
-  const node = running({ reload: (config) => reloaded.push(config) });
+  const node = running({ reload: async (config) => void reloaded.push(config) });
   start({ ...cluster, config: 'a.toml' }, node, {
     ...context,
     readFile: (path) => files.get(path) ?? '',
@@ -145,8 +145,8 @@ test('a wrong configuration at SIGHUP keeps the last good one', async () => {
   await output(context);
   files.set('a.toml', '\nmax-subscriptions = "many"\n');
   context.signal('SIGHUP');
-  assert.deepEqual(reloaded, []);
   const text = await output(context);
+  assert.deepEqual(reloaded, []);
   assert.match(text, /a\.toml:2: bad value 'many' for -max-subscriptions/);
   assert.match(text, /the last good one stays/);
 });

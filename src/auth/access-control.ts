@@ -1,0 +1,402 @@
+// Who may come in, and what they may do: joins password file, tokens, HTTP callback and ACL into
+// the broker's Authorizer. A client certificate that the listener vouches for goes first; then a
+// token where the password is one; then the password file for those who stand in it; then the HTTP
+// server. Whatever can't be decided is a no.
+// Invariant: permissive only while no part of the configuration could restrict anybody.
+
+import { availableParallelism } from 'node:os';
+import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../broker/ports.ts';
+import { ReasonCode } from '../mqtt/reason-code.ts';
+import type { Logger } from '../shared/logger.ts';
+import { AccessError } from './access-error.ts';
+import { type Acl, parseAcl } from './acl-file.ts';
+import { CallbackError, HttpCallback } from './http-callback.ts';
+import { PasswordBook } from './password-book.ts';
+import { parsePasswordFile } from './password-file.ts';
+import { ReloadableFile } from './reloadable-file.ts';
+import {
+  type GrantedTopics,
+  isSameForAllClients,
+  Rights,
+  rulesOf,
+  rulesOfGrant,
+} from './rights.ts';
+import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
+import { BusyError, WorkLine } from './work-line.ts';
+
+/** Leaves threads of Node's pool (four) to the disk and to name resolution. */
+const PARALLEL_CHECKS_MAX = 3;
+const CHECKS_WAITING_MAX = 4096;
+const CHECK_WAIT_MS_MAX = 5000;
+const USERS_REMEMBERED_MAX = 10_000;
+
+export interface AccessOptions {
+  readonly passwordFile: string | undefined;
+  readonly aclFile: string | undefined;
+  /** Undefined: only while there is no authentication. */
+  readonly anonymousAllowed: boolean | undefined;
+  readonly tokenKeyFile: string | undefined;
+  readonly tokenIssuer: string | undefined;
+  readonly tokenAudience: string | undefined;
+  readonly authUrl: string | undefined;
+  readonly authFormat: 'form' | 'json';
+  readonly authCacheSeconds: number;
+}
+
+export interface AccessSurroundings {
+  readonly log: Logger;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+  /** Wall clock, milliseconds. */
+  wallClock(): number;
+}
+
+/** What a client's rights rest on. */
+class Grant {
+  readonly by: 'nothing' | 'certificate' | 'password' | 'token' | 'http';
+  /** The line of the password file, or the key of the token, that was good for it. */
+  readonly credential: string | undefined;
+  readonly topics: GrantedTopics | undefined;
+  /** Made when they are first asked for, and again after the ACL changed. */
+  rights: ClientRights | undefined;
+  generation = -1;
+
+  constructor(by: Grant['by'], credential?: string, topics?: GrantedTopics) {
+    this.by = by;
+    this.credential = credential;
+    this.topics = topics;
+  }
+}
+
+type ClientRights = Pick<Rights, 'mayPublish' | 'allows' | 'maySubscribe'>;
+
+const everything: ClientRights = {
+  mayPublish: () => true,
+  allows: () => true,
+  maySubscribe: () => true,
+};
+
+interface Parts {
+  readonly passwords: ReloadableFile<PasswordBook> | undefined;
+  readonly acl: ReloadableFile<Acl> | undefined;
+  readonly tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
+  readonly http: HttpCallback | undefined;
+  readonly line: WorkLine;
+}
+
+export class AccessControl implements Authorizer {
+  readonly permissive: boolean;
+  /** Since the start, for whoever watches the node. */
+  readonly counters = { accepted: 0, refused: 0, busy: 0, reloads: 0, failedReloads: 0 };
+  readonly #options: AccessOptions;
+  readonly #surroundings: AccessSurroundings;
+  readonly #parts: Parts;
+  /** Of users whose rights don't depend on the Client Identifier. */
+  readonly #byUser = new Map<string | undefined, ClientRights>();
+  /** Of sessions that a store kept. */
+  #byIdentity = new WeakMap<Identity, ClientRights>();
+  #generation = 0;
+  #isSameForAllClients: boolean;
+
+  private constructor(options: AccessOptions, surroundings: AccessSurroundings, parts: Parts) {
+    this.#options = options;
+    this.#surroundings = surroundings;
+    this.#parts = parts;
+    const { acl, tokenKeys, http } = parts;
+    this.permissive = acl === undefined && tokenKeys === undefined && http === undefined;
+    this.#isSameForAllClients = acl === undefined || isSameForAllClients(acl.value);
+  }
+
+  /** Rejects with AccessError, all problems of all files in it. */
+  static async open(
+    options: AccessOptions,
+    surroundings: AccessSurroundings,
+  ): Promise<AccessControl> {
+    return new AccessControl(options, surroundings, await openParts(options, surroundings));
+  }
+
+  /** What is worth a warning at the start. */
+  get warnings(): readonly string[] {
+    const { anonymousAllowed, aclFile } = this.#options;
+    const warnings: string[] = [];
+    if (!this.#hasAuthentication && anonymousAllowed === undefined) {
+      warnings.push(
+        'anybody may connect: no authentication is configured (-auth FILE asks for passwords, -anonymous=true says that this is meant)',
+      );
+    }
+    if (!this.#hasAuthentication && anonymousAllowed !== false && aclFile !== undefined) {
+      warnings.push(
+        '-acl without authentication: clients may use any user name, the ACL holds only for those who are honest',
+      );
+    }
+    if (!this.#hasAuthentication && anonymousAllowed === false) {
+      warnings.push('-anonymous=false without authentication: only client certificates let in');
+    }
+    return warnings;
+  }
+
+  get #hasAuthentication(): boolean {
+    return isAuthenticating(this.#options);
+  }
+
+  authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void {
+    const decision = this.#decideAtOnce(request);
+    if (decision !== undefined) {
+      done(this.#count(decision));
+      return;
+    }
+    this.#decide(request)
+      .catch((error: unknown) => this.#fault(error))
+      .then((decided) => done(this.#count(this.#confirm(request, decided))));
+  }
+
+  /** The files may have been read again while the check was under way. */
+  #confirm({ clientId, username: claimed }: ConnectRequest, decision: AuthDecision): AuthDecision {
+    const { reasonCode, username = claimed, grant } = decision;
+    if (reasonCode !== ReasonCode.success) return decision;
+    return this.isWelcome({ clientId, username, grant })
+      ? decision
+      : refuse('the password or key was changed meanwhile');
+  }
+
+  #count(decision: AuthDecision): AuthDecision {
+    if (decision.reasonCode === ReasonCode.success) this.counters.accepted += 1;
+    else this.counters.refused += 1;
+    return decision;
+  }
+
+  /** Undefined where something has to be checked. */
+  #decideAtOnce(request: ConnectRequest): AuthDecision | undefined {
+    const { username, password, listener } = request;
+    if (listener.certificateName !== undefined) {
+      return accept(new Grant('certificate'), listener.certificateName);
+    }
+    const isNameless = username === undefined && password === undefined;
+    if (this.#hasAuthentication && !isNameless) return undefined;
+    const isAllowed =
+      listener.anonymous ?? this.#options.anonymousAllowed ?? !this.#hasAuthentication;
+    return isAllowed
+      ? accept(new Grant('nothing'))
+      : { reasonCode: ReasonCode.notAuthorized, reason: 'no user name' };
+  }
+
+  async #decide(request: ConnectRequest): Promise<AuthDecision> {
+    const { username, password } = request;
+    const { passwords, tokenKeys, http } = this.#parts;
+    if (tokenKeys !== undefined && password !== undefined && looksLikeToken(password)) {
+      return this.#decideByToken(password, tokenKeys.value);
+    }
+    if (username === undefined) return refuse('a password without a user name');
+    const book = passwords?.value;
+    if (book !== undefined && (book.has(username) || http === undefined)) {
+      const credential = book.textOf(username);
+      const isRight = await book.check(username, password);
+      return isRight ? accept(new Grant('password', credential)) : refuse('wrong password');
+    }
+    if (http === undefined) return refuse('the password is no token');
+    const { clientId, remoteAddress } = request;
+    const yes = await http.ask({ username, password, clientId, remoteAddress });
+    if (yes === undefined) return refuse('the authentication server says no');
+    return this.#acceptUntil(yes.expiresAtMs, new Grant('http', undefined, yes.topics), username);
+  }
+
+  async #decideByToken(password: Buffer, keys: readonly TokenKey[]): Promise<AuthDecision> {
+    const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
+    const token = await this.#parts.line.run(() =>
+      checkToken(password, keys, { issuer, audience }),
+    );
+    if (typeof token === 'string') return refuse(token);
+    const grant = new Grant('token', token.keyId, token.topics);
+    return this.#acceptUntil(token.expiresAtMs, grant, token.username);
+  }
+
+  #acceptUntil(expiresAtMs: number | undefined, grant: Grant, username: string): AuthDecision {
+    if (expiresAtMs === undefined) return accept(grant, username);
+    const expiresInMs = expiresAtMs - this.#surroundings.wallClock();
+    return expiresInMs > 0 ? { ...accept(grant, username), expiresInMs } : refuse('expired');
+  }
+
+  #fault(error: unknown): AuthDecision {
+    if (error instanceof BusyError) {
+      this.counters.busy += 1;
+      return { reasonCode: ReasonCode.serverBusy, reason: error.message };
+    }
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#surroundings.log.warn('authentication failed', { reason });
+    const isOutside = error instanceof CallbackError;
+    return {
+      reasonCode: isOutside ? ReasonCode.serverUnavailable : ReasonCode.unspecifiedError,
+      reason,
+    };
+  }
+
+  mayPublish(identity: Identity, topic: string): boolean {
+    return this.#rightsOf(identity).mayPublish(topic);
+  }
+
+  mayReceive(identity: Identity, topic: string): boolean {
+    return this.#rightsOf(identity).allows('read', topic);
+  }
+
+  maySubscribe(identity: Identity, filter: string): boolean {
+    return this.#rightsOf(identity).maySubscribe(filter);
+  }
+
+  isWelcome({ username, grant }: Identity): boolean {
+    if (!(grant instanceof Grant)) return true;
+    const { passwords, tokenKeys } = this.#parts;
+    if (grant.by === 'password') {
+      return passwords?.value.textOf(username ?? '') === grant.credential;
+    }
+    if (grant.by !== 'token') return true;
+    return tokenKeys?.value.some(({ id }) => id === grant.credential) === true;
+  }
+
+  #rightsOf(identity: Identity): ClientRights {
+    const { grant } = identity;
+    if (!(grant instanceof Grant)) {
+      let rights = this.#byIdentity.get(identity);
+      if (rights === undefined) {
+        rights = this.#makeRights(identity, undefined);
+        this.#byIdentity.set(identity, rights);
+      }
+      return rights;
+    }
+    if (grant.rights === undefined || grant.generation !== this.#generation) {
+      grant.rights = this.#makeRights(identity, grant.topics);
+      grant.generation = this.#generation;
+    }
+    return grant.rights;
+  }
+
+  #makeRights(identity: Identity, topics: GrantedTopics | undefined): ClientRights {
+    const { username, clientId } = identity;
+    const acl = this.#parts.acl?.value;
+    if (topics !== undefined) {
+      const fileRules = acl === undefined ? [] : rulesOf(acl, username, clientId);
+      return new Rights(rulesOfGrant(topics, fileRules));
+    }
+    if (acl === undefined) return everything;
+    if (!this.#isSameForAllClients) return new Rights(rulesOf(acl, username, clientId));
+    let shared = this.#byUser.get(username);
+    if (shared === undefined) {
+      if (this.#byUser.size >= USERS_REMEMBERED_MAX) this.#byUser.clear();
+      shared = new Rights(rulesOf(acl, username, clientId));
+      this.#byUser.set(username, shared);
+    }
+    return shared;
+  }
+
+  /**
+   * Reads all files again. One that is wrong keeps its last good version, is told in the log and
+   * counted; the broker has to apply the rights afterwards.
+   */
+  async reload(): Promise<void> {
+    const { passwords, acl, tokenKeys, http } = this.#parts;
+    for (const file of [passwords, acl, tokenKeys]) {
+      try {
+        await file?.reload();
+      } catch (error) {
+        this.counters.failedReloads += 1;
+        this.#tellProblems(error);
+      }
+    }
+    http?.forget();
+    this.counters.reloads += 1;
+    this.#generation += 1;
+    this.#byUser.clear();
+    this.#byIdentity = new WeakMap();
+    this.#isSameForAllClients = acl === undefined || isSameForAllClients(acl.value);
+  }
+
+  #tellProblems(error: unknown): void {
+    const problems = error instanceof AccessError ? error.problems : [String(error)];
+    const { log } = this.#surroundings;
+    for (const problem of problems) {
+      log.error('a file was not taken over, the last good one stays in force', { problem });
+    }
+  }
+
+  /** What stands under $SYS/broker. */
+  sysValues(): Record<string, string> {
+    const { accepted, refused, busy, reloads, failedReloads } = this.counters;
+    return {
+      'access/accepted': String(accepted),
+      'access/refused': String(refused),
+      'access/busy': String(busy),
+      'access/reloads': String(reloads),
+      'access/failed reloads': String(failedReloads),
+    };
+  }
+
+  close(): void {
+    this.#parts.http?.close();
+  }
+}
+
+export function isAuthenticating(
+  options: Pick<AccessOptions, 'passwordFile' | 'tokenKeyFile' | 'authUrl'>,
+): boolean {
+  const { passwordFile, tokenKeyFile, authUrl } = options;
+  return passwordFile !== undefined || tokenKeyFile !== undefined || authUrl !== undefined;
+}
+
+async function openParts(options: AccessOptions, surroundings: AccessSurroundings): Promise<Parts> {
+  const now = (): number => surroundings.now();
+  const parallelMax = Math.max(1, Math.min(PARALLEL_CHECKS_MAX, availableParallelism()));
+  const limits = { parallelMax, waitingMax: CHECKS_WAITING_MAX, waitMsMax: CHECK_WAIT_MS_MAX };
+  const line = new WorkLine(limits, now);
+  const opened = await Promise.allSettled([
+    openFile(options.passwordFile, (path, source) => readPasswordBook(path, source, line)),
+    openFile(options.aclFile, readAcl),
+    openFile(options.tokenKeyFile, readTokenKeys),
+  ] as const);
+  const problems = opened.flatMap((result) => {
+    if (result.status === 'fulfilled') return [];
+    return result.reason instanceof AccessError ? result.reason.problems : [String(result.reason)];
+  });
+  const [passwords, acl, tokenKeys] = opened;
+  if (
+    passwords.status === 'rejected' ||
+    acl.status === 'rejected' ||
+    tokenKeys.status === 'rejected'
+  ) {
+    throw new AccessError(problems);
+  }
+  const { authUrl: url, authFormat: format, authCacheSeconds } = options;
+  const rememberMs = authCacheSeconds * 1000;
+  return {
+    passwords: passwords.value,
+    acl: acl.value,
+    tokenKeys: tokenKeys.value,
+    http: url === undefined ? undefined : new HttpCallback({ url, format, rememberMs }, now),
+    line,
+  };
+}
+
+async function openFile<T>(
+  path: string | undefined,
+  parse: (path: string, source: string) => T,
+): Promise<ReloadableFile<T> | undefined> {
+  return path === undefined ? undefined : ReloadableFile.open(path, parse);
+}
+
+function readPasswordBook(path: string, source: string, line: WorkLine): PasswordBook {
+  const { users, problems } = parsePasswordFile(path, source);
+  if (problems.length > 0) throw new AccessError(problems);
+  return new PasswordBook(users, line);
+}
+
+function readAcl(path: string, source: string): Acl {
+  const { acl, problems } = parseAcl(path, source);
+  if (problems.length > 0) throw new AccessError(problems);
+  return acl;
+}
+
+function accept(grant: Grant, username?: string): AuthDecision {
+  return { reasonCode: ReasonCode.success, grant, ...(username !== undefined && { username }) };
+}
+
+function refuse(reason: string): AuthDecision {
+  return { reasonCode: ReasonCode.badUserNameOrPassword, reason };
+}

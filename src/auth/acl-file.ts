@@ -1,0 +1,81 @@
+// The ACL file, in mosquitto's format: a general section for clients without a user name, `user`
+// sections, and `pattern` lines for everybody. Turns text into lines; what they mean for a client
+// stands in rights.ts. Every mistake is told with its file and line.
+// Source: mosquitto.conf(5) of mosquitto 2.0, acl_file.
+
+import { isTopicFilter } from '../mqtt/topic.ts';
+
+const ACCESS_WORDS = ['read', 'write', 'readwrite', 'deny'] as const;
+export type Access = (typeof ACCESS_WORDS)[number];
+
+const TOPIC_BYTES_MAX = 65_535;
+
+export interface AclLine {
+  readonly lineNumber: number;
+  /** As it stands in the file, without the space around it. */
+  readonly text: string;
+  readonly access: Access;
+  readonly filter: string;
+}
+
+export interface Acl {
+  readonly path: string;
+  /** For clients without a user name. */
+  readonly general: readonly AclLine[];
+  readonly users: ReadonlyMap<string, readonly AclLine[]>;
+  readonly patterns: readonly AclLine[];
+}
+
+export interface ParsedAcl {
+  readonly acl: Acl;
+  /** `file:line: what is wrong`; where there is any, the ACL is not to be used. */
+  readonly problems: readonly string[];
+}
+
+export function parseAcl(path: string, source: string): ParsedAcl {
+  const general: AclLine[] = [];
+  const users = new Map<string, AclLine[]>();
+  const patterns: AclLine[] = [];
+  const problems: string[] = [];
+  let section = general;
+  source.split('\n').forEach((raw, index) => {
+    const text = raw.trim();
+    if (text === '' || text.startsWith('#')) return;
+    const lineNumber = index + 1;
+    const [, keyword = '', rest = ''] = /^(\S+)\s*(.*)$/su.exec(text) ?? [];
+    const complain = (problem: string): void => {
+      problems.push(`${path}:${lineNumber}: ${problem}`);
+    };
+    if (keyword === 'user') {
+      if (rest === '') {
+        complain("'user' without a name");
+        return;
+      }
+      section = users.get(rest) ?? [];
+      users.set(rest, section);
+    } else if (keyword === 'topic' || keyword === 'pattern') {
+      const line = parseRule(rest, text, lineNumber);
+      if (typeof line === 'string') complain(line);
+      else (keyword === 'topic' ? section : patterns).push(line);
+    } else {
+      complain(`'${keyword}' is not known; a line begins with user, topic, pattern or #`);
+    }
+  });
+  return { acl: { path, general, users, patterns }, problems };
+}
+
+/** `[read|write|readwrite|deny] FILTER`; without the word readwrite is meant. */
+function parseRule(rest: string, text: string, lineNumber: number): AclLine | string {
+  const [, word = '', behind = ''] = /^(\S*)\s*(.*)$/su.exec(rest) ?? [];
+  if (word === '') return 'no topic filter';
+  const filter = behind === '' ? word : behind;
+  const access = behind === '' ? 'readwrite' : ACCESS_WORDS.find((known) => known === word);
+  if (access === undefined) {
+    return `'${word}' is no access: read, write, readwrite or deny`;
+  }
+  if (filter.includes('\0') || !isTopicFilter(filter)) {
+    return `'${filter}' is no topic filter: + fills a whole level, # the last one`;
+  }
+  if (Buffer.byteLength(filter) > TOPIC_BYTES_MAX) return 'the topic filter is too long';
+  return { lineNumber, text, access, filter };
+}

@@ -1,0 +1,161 @@
+// What one client may do: the lines of the ACL that concern it, or the lists of its token, in the
+// order in which they count. mosquitto's evaluation: the client's own section goes before the
+// patterns, and within each of the two a denial goes before everything else; the first line that
+// matches and says something about the access decides; without one the answer is no.
+// Invariant: a name that holds + # or / opens no topic to its bearer that the file didn't mean.
+
+import type { Acl, AclLine } from './acl-file.ts';
+import { covers, intersect, type Levels, levelsOf, matches } from './filter-algebra.ts';
+
+/** Topics whose answer is remembered, for publishing. */
+const REMEMBERED_TOPICS_MAX = 256;
+
+export type Wish = 'read' | 'write';
+
+export interface Rule {
+  readonly levels: Levels;
+  readonly deny: boolean;
+  readonly read: boolean;
+  readonly write: boolean;
+  /** The line that it comes from; undefined for a token's. */
+  readonly line: AclLine | undefined;
+}
+
+/** Topic Filters that a token or an authentication server gave. */
+export interface GrantedTopics {
+  readonly publish: readonly string[];
+  readonly subscribe: readonly string[];
+}
+
+export class Rights {
+  readonly #rules: readonly Rule[];
+  #lastTopic: string | undefined;
+  #lastAnswer = false;
+  #answers: Map<string, boolean> | undefined;
+
+  constructor(rules: readonly Rule[]) {
+    this.#rules = rules;
+  }
+
+  mayPublish(topic: string): boolean {
+    if (topic === this.#lastTopic) return this.#lastAnswer;
+    this.#answers ??= new Map();
+    let answer = this.#answers.get(topic);
+    if (answer === undefined) {
+      answer = this.allows('write', topic);
+      if (this.#answers.size >= REMEMBERED_TOPICS_MAX) this.#answers.clear();
+      this.#answers.set(topic, answer);
+    }
+    this.#lastTopic = topic;
+    this.#lastAnswer = answer;
+    return answer;
+  }
+
+  allows(wish: Wish, topic: string): boolean {
+    return this.decide(wish, topic)?.deny === false;
+  }
+
+  /** The rule that decides; undefined where none matches, which means no. */
+  decide(wish: Wish, topic: string): Rule | undefined {
+    const levels = topic.split('/');
+    return this.#rules.find((rule) => (rule.deny || rule[wish]) && matches(rule.levels, levels));
+  }
+
+  maySubscribe(filter: string): boolean {
+    return this.decideSubscribe(filter)?.deny === false;
+  }
+
+  /**
+   * A subscription is allowed as long as it can match anything that may be read, by the first line
+   * that lets it; the denial that is in its way otherwise, undefined where nothing may be read.
+   */
+  decideSubscribe(filter: string): Rule | undefined {
+    const wanted = levelsOf(filter);
+    const denials: Rule[] = [];
+    let obstacle: Rule | undefined;
+    for (const rule of this.#rules) {
+      const common = rule.deny || rule.read ? intersect(rule.levels, wanted) : undefined;
+      if (common === undefined) continue;
+      if (rule.deny) {
+        denials.push(rule);
+        continue;
+      }
+      const denial = denials.find(({ levels }) => covers(levels, common));
+      if (denial === undefined) return rule;
+      obstacle ??= denial;
+    }
+    return obstacle ?? denials.find(({ levels }) => covers(levels, wanted));
+  }
+}
+
+/** The rules of the file for one client, in the order in which they count. */
+export function rulesOf(acl: Acl, username: string | undefined, clientId: string): Rule[] {
+  const own = username === undefined ? acl.general : (acl.users.get(username) ?? []);
+  const patterns = acl.patterns.flatMap((line) => {
+    const filter = substitute(line, username, clientId);
+    return filter === undefined ? [] : [toRule(line, filter)];
+  });
+  return [...deniesFirst(own.map((line) => toRule(line, line.filter))), ...deniesFirst(patterns)];
+}
+
+/**
+ * The rules of a client whose token lists its topics: the denials of the file stay, what is allowed
+ * is the token's.
+ */
+export function rulesOfGrant(granted: GrantedTopics, fileRules: readonly Rule[]): Rule[] {
+  const allow = (filter: string, read: boolean): Rule => ({
+    levels: levelsOf(filter),
+    deny: false,
+    read,
+    write: !read,
+    line: undefined,
+  });
+  return [
+    ...fileRules.filter((rule) => rule.deny),
+    ...granted.publish.map((filter) => allow(filter, false)),
+    ...granted.subscribe.map((filter) => allow(filter, true)),
+  ];
+}
+
+/** True where the lines for a user name are the same whatever the Client Identifier is. */
+export function isSameForAllClients(acl: Acl): boolean {
+  return !acl.patterns.some((line) => line.filter.includes('%c'));
+}
+
+function deniesFirst(rules: readonly Rule[]): Rule[] {
+  return [...rules.filter((rule) => rule.deny), ...rules.filter((rule) => !rule.deny)];
+}
+
+function toRule(line: AclLine, filter: string): Rule {
+  const { access } = line;
+  return {
+    levels: levelsOf(filter),
+    deny: access === 'deny',
+    read: access === 'read' || access === 'readwrite',
+    write: access === 'write' || access === 'readwrite',
+    line,
+  };
+}
+
+/**
+ * The filter of a pattern with the client's names in it; undefined where the pattern is not for
+ * this client. Where a name would change the shape of the filter, a pattern that allows is no use
+ * to the client; one that denies holds in whatever form it takes.
+ */
+function substitute(
+  { filter, access }: AclLine,
+  username: string | undefined,
+  clientId: string,
+): string | undefined {
+  const usesName = filter.includes('%u');
+  if (usesName && username === undefined) return undefined;
+  const names = [
+    ...(usesName ? [username ?? ''] : []),
+    ...(filter.includes('%c') ? [clientId] : []),
+  ];
+  const filled = filter.replace(/%[cu]/g, (mark) => (mark === '%u' ? (username ?? '') : clientId));
+  if (access === 'deny') return filled;
+  const isDangerous = names.some((name) => /[+#/]/.test(name));
+  const reachesDollar = filled.startsWith('$') && !filter.startsWith('$');
+  return isDangerous || reachesDollar ? undefined : filled;
+}

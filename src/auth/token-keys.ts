@@ -1,0 +1,139 @@
+// JSON Web Tokens as passwords (RFC 7519): HS256 with a secret, RS256 and ES256 with public keys in
+// PEM. The key's kind decides on the algorithm, never the token: a token can't turn a public key
+// into a shared secret. Several keys may stand in the file, so that they can be changed in turn.
+
+import { createHash, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { AccessError } from './access-error.ts';
+import { readGrantedTopics } from './granted-topics.ts';
+import type { GrantedTopics } from './rights.ts';
+
+/** As long as the digest (RFC 7518, 3.2). */
+const SECRET_BYTES_MIN = 32;
+const RSA_BITS_MIN = 2048;
+const KEYS_MAX = 16;
+const NAME_BYTES_MAX = 65_535;
+/** Clocks of boxes and of those who sign tokens agree that well. */
+const CLOCK_TOLERANCE_SECONDS = 5;
+const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
+
+export interface TokenKey {
+  /** Digest of the key. */
+  readonly id: string;
+  readonly algorithm: 'HS256' | 'RS256' | 'ES256';
+  readonly key: KeyObject;
+}
+
+export interface TokenRules {
+  readonly issuer: string | undefined;
+  readonly audience: string | undefined;
+}
+
+export interface Token {
+  readonly username: string;
+  readonly keyId: string;
+  /** Wall clock, milliseconds. */
+  readonly expiresAtMs: number | undefined;
+  readonly topics: GrantedTopics | undefined;
+}
+
+/** Three parts of base64url, the first of them a JSON object. */
+export function looksLikeToken(password: Buffer): boolean {
+  return password.length > 20 && /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(password.toString('latin1'));
+}
+
+/** @throws AccessError */
+export function readTokenKeys(path: string, source: string): TokenKey[] {
+  const problems: string[] = [];
+  const keys: TokenKey[] = [];
+  const lineAt = (index: number): number => source.slice(0, index).split('\n').length;
+  for (const match of source.matchAll(PEM_BLOCK)) {
+    const key = readPem(match[0], match[1] ?? '');
+    if (typeof key === 'string') problems.push(`${path}:${lineAt(match.index)}: ${key}`);
+    else keys.push(key);
+  }
+  if (keys.length === 0 && problems.length === 0) {
+    const key = readSecret(source);
+    if (typeof key === 'string') problems.push(`${path}:1: ${key}`);
+    else keys.push(key);
+  }
+  if (keys.length > KEYS_MAX) problems.push(`${path}: more than ${KEYS_MAX} keys`);
+  if (problems.length > 0) throw new AccessError(problems);
+  return keys;
+}
+
+/** @returns what the token says, or why it is not good */
+export async function checkToken(
+  password: Buffer,
+  keys: readonly TokenKey[],
+  rules: TokenRules,
+): Promise<Token | string> {
+  const text = password.toString('latin1');
+  let reason = 'the token is signed in a way that no key is for';
+  try {
+    const { alg } = decodeProtectedHeader(text);
+    for (const { id, algorithm, key } of keys) {
+      if (algorithm !== alg) continue;
+      const options: JWTVerifyOptions = {
+        algorithms: [algorithm],
+        clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      };
+      if (rules.issuer !== undefined) options.issuer = rules.issuer;
+      if (rules.audience !== undefined) options.audience = rules.audience;
+      try {
+        const { payload } = await jwtVerify(text, key, options);
+        return readClaims(payload, id);
+      } catch (error) {
+        reason = error instanceof Error ? error.message : String(error);
+      }
+    }
+  } catch {
+    return 'the token is malformed';
+  }
+  return reason;
+}
+
+function readClaims(claims: Readonly<Record<string, unknown>>, keyId: string): Token | string {
+  const { sub, exp } = claims;
+  if (typeof sub !== 'string' || sub === '' || Buffer.byteLength(sub) > NAME_BYTES_MAX) {
+    return 'the token has no subject (sub), which is the user name';
+  }
+  const topics = readGrantedTopics(claims);
+  if (topics === 'invalid') return 'publ and subs of the token have to be lists of topic filters';
+  const expiresAtMs = typeof exp === 'number' ? exp * 1000 : undefined;
+  return { username: sub, keyId, expiresAtMs, topics };
+}
+
+function readPem(pem: string, label: string): TokenKey | string {
+  if (label.includes('PRIVATE')) {
+    return 'this is a private key: only the public one belongs here';
+  }
+  try {
+    const key = createPublicKey(pem);
+    const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
+    const id = idOf(key.export({ type: 'spki', format: 'der' }));
+    if (key.asymmetricKeyType === 'rsa') {
+      if (modulusLength < RSA_BITS_MIN) return `an RSA key has to have ${RSA_BITS_MIN} bits`;
+      return { id, algorithm: 'RS256', key };
+    }
+    if (key.asymmetricKeyType === 'ec' && namedCurve === 'prime256v1') {
+      return { id, algorithm: 'ES256', key };
+    }
+    return 'a key has to be RSA (RS256) or on the curve P-256 (ES256)';
+  } catch (error) {
+    return `no public key: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+function readSecret(source: string): TokenKey | string {
+  const secret = Buffer.from(source.replace(/\r?\n$/, ''));
+  if (source.includes('-----BEGIN')) return 'the PEM block is not complete';
+  if (secret.length < SECRET_BYTES_MIN) {
+    return `neither a public key in PEM nor a secret of ${SECRET_BYTES_MIN} bytes or more`;
+  }
+  return { id: idOf(secret), algorithm: 'HS256', key: createSecretKey(secret) };
+}
+
+function idOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
