@@ -34,7 +34,7 @@ export interface SyncChannelOptions {
   deliver(view: PublishView, peerName: string): void;
 }
 
-/** What the kernel is asked for; bursts of small messages come faster than a turn ends. */
+/** What the kernel is asked for: a burst of a fast peer must wait there while we do other things. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export class SyncChannel {
@@ -63,6 +63,7 @@ export class SyncChannel {
       onDatagram: (datagram) => channel?.receive(datagram),
       onDrain: () => channel?.flush(),
     });
+    if (socket.receiveBufferBytes < RECEIVE_BUFFER_BYTES) tellSmallBuffer(socket, options.log);
     const node = new SyncNode({
       bootId: options.bootId,
       keys: options.keys,
@@ -159,4 +160,11 @@ export class SyncChannel {
     this.#node.advance(performance.now());
     this.#schedule();
   };
+}
+
+function tellSmallBuffer(socket: UdpSocket, log: Logger): void {
+  log.info('the system grants a small receive buffer; bursts from other nodes may be lost', {
+    bytes: socket.receiveBufferBytes,
+    hint: `sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`,
+  });
 }

@@ -18,6 +18,9 @@ export const PUBLISH_BYTES_MAX = 4095;
 /** A packet larger than a piece begins in the open datagram if at least this much room is left. */
 export const SPLIT_ROOM_BYTES_MIN = 64;
 
+/** One that would fit into the next does so only if else an eighth of the open one stayed empty. */
+export const STRADDLE_ROOM_BYTES_MIN = PIECE_BYTES_MAX / 8;
+
 /** Most datagrams that one packet can touch: a start with little room, then full pieces. */
 export const SPLIT_PIECES_MAX = 1 + Math.ceil(PUBLISH_BYTES_MAX / PIECE_BYTES_MAX);
 

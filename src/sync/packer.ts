@@ -1,5 +1,5 @@
-// Packs PUBLISH packets into datagrams and keeps those that the network can't take yet. A packet
-// that fits into a datagram never straddles two; a larger one is split over as many as it needs.
+// Packs PUBLISH packets into datagrams and keeps those that the network can't take yet. A small
+// packet never straddles two datagrams, a large one is split over as many as it needs.
 // Knows nothing of peers, keys or sockets: `ship` does what has to be done with a full datagram.
 // Invariants: packets leave in the order in which they came; at most `queueLength` datagrams and
 // the open one are held; a number is given to every packet, so a receiver counts exactly what
@@ -16,6 +16,7 @@ import {
   PUBLISH_BYTES_MAX,
   SPLIT_PIECES_MAX,
   SPLIT_ROOM_BYTES_MIN,
+  STRADDLE_ROOM_BYTES_MIN,
 } from './limits.ts';
 import type { PublishFramer } from './publish-framer.ts';
 
@@ -95,11 +96,12 @@ export class Packer {
    */
   append(framer: PublishFramer, view: PublishView, topic: Buffer): boolean {
     const { bytes } = framer;
-    if (bytes <= PIECE_END_MAX - this.#open.end && !this.#isOpenFinal) {
+    const room = this.#isOpenFinal ? 0 : PIECE_END_MAX - this.#open.end;
+    if (bytes <= room) {
       this.#put(framer, view, topic);
       return true;
     }
-    const isSplit = bytes > PIECE_BYTES_MAX;
+    const isSplit = bytes > PIECE_BYTES_MAX || room >= STRADDLE_ROOM_BYTES_MIN;
     if (!this.#hasRoomFor(isSplit ? SPLIT_PIECES_MAX : 1)) {
       this.#nextNumber += 1;
       this.#isOpenFinal = this.#open.end > PIECE_START;
@@ -108,7 +110,7 @@ export class Packer {
     }
     if (isSplit) {
       framer.write(view, topic, this.#scratch, 0);
-      this.#split(bytes);
+      this.#split(bytes, room);
     } else {
       this.#close();
       this.#put(framer, view, topic);
@@ -150,9 +152,8 @@ export class Packer {
     this.#nextNumber += 1;
   }
 
-  #split(bytes: number): void {
-    const room = PIECE_END_MAX - this.#open.end;
-    if (room < SPLIT_ROOM_BYTES_MIN || this.#isOpenFinal) this.#close();
+  #split(bytes: number, room: number): void {
+    if (room < SPLIT_ROOM_BYTES_MIN) this.#close();
     this.#begin();
     let taken = 0;
     for (;;) {

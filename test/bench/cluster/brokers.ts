@@ -27,7 +27,7 @@ export async function freePort(): Promise<number> {
 }
 
 /** @param core the processor core that it may use; undefined = all */
-async function startBroker(
+export async function startBroker(
   command: string,
   args: readonly string[],
   port: number,

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENVELOPE_HEADER_BYTES } from '../../../src/shared/envelope.ts';
-import { sequenceOf, writeSequence } from '../../../src/sync/body-codec.ts';
+import { firstStartOf, sequenceOf, writeSequence } from '../../../src/sync/body-codec.ts';
 import { newPeerCounters, type PeerCounters } from '../../../src/sync/counters.ts';
 import { PIECE_BYTES_MAX, PUBLISH_BYTES_MAX } from '../../../src/sync/limits.ts';
 import { Packer } from '../../../src/sync/packer.ts';
@@ -75,9 +75,18 @@ test('messages of different turns do not wait for each other', () => {
   assert.equal(pack([[Buffer.alloc(1)], [Buffer.alloc(1)]]).length, 2);
 });
 
-test('a message that fits into a datagram never straddles two', () => {
-  const payload = payloadFor(PIECE_BYTES_MAX / 2 + 1);
-  assert.equal(pack([[payload, payload]]).length, 2);
+test('a message under 168 bytes never straddles two datagrams', () => {
+  const payloads = Array.from({ length: 100 }, () => payloadFor(167));
+  for (const body of pack([payloads])) assert.equal(firstStartOf(body), 0);
+});
+
+test('a larger one fills what is left of a datagram if that is an eighth of it', () => {
+  const first = PIECE_BYTES_MAX - PIECE_BYTES_MAX / 8;
+  assert.deepEqual(pack([[payloadFor(first), payloadFor(1000)]]).map(firstStartOf), [
+    0,
+    1000 - PIECE_BYTES_MAX / 8,
+  ]);
+  assert.deepEqual(pack([[payloadFor(first + 1), payloadFor(1000)]]).map(firstStartOf), [0, 0]);
   assert.equal(pack([[payloadFor(PIECE_BYTES_MAX)]]).length, 1);
   assert.equal(pack([[payloadFor(PIECE_BYTES_MAX + 1)]]).length, 2);
 });
