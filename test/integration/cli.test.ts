@@ -4,19 +4,27 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from '
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { after, type TestContext, test } from 'node:test';
 import { BUNDLE, loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import type { SpawnSettings } from '../support/watched-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-async function outcome(...flags: string[]) {
-  const shoal = new ShoalProcess(flags, { cwd: folder });
+/** Whatever the test finds, its nodes end with it. */
+function launch(t: TestContext, flags: readonly string[], settings: SpawnSettings = {}) {
+  const shoal = new ShoalProcess(flags, settings);
+  t.after(() => shoal.kill());
+  return shoal;
+}
+
+async function outcome(t: TestContext, ...flags: string[]) {
+  const shoal = launch(t, flags, { cwd: folder });
   const { code } = await shoal.exited;
   return { code, output: shoal.output };
 }
 
-test('a wrong command line ends with 2 and one line for each mistake', async () => {
+test('a wrong command line ends with 2 and one line for each mistake', async (t) => {
   for (const [flags, line] of [
     [['-nod=1'], "shoal: unknown option '-nod'"],
     [['-port=70000'], "shoal: bad value '70000' for -port: expected a port number from 0 to 65535"],
@@ -25,19 +33,19 @@ test('a wrong command line ends with 2 and one line for each mistake', async () 
     [['-csk=a', '-mbs=a:1,a:1'], 'shoal: -mbs names a:1 twice'],
     [['-config=nowhere.toml'], "shoal: can't read nowhere.toml"],
   ] as const) {
-    const { code, output } = await outcome(...flags);
+    const { code, output } = await outcome(t, ...flags);
     assert.equal(code, 2, output);
     assert.ok(output.startsWith(line), output);
   }
 });
 
-test('a port that is taken ends with 3 and names the flag', async () => {
+test('a port that is taken ends with 3 and names the flag', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const address = taken.address();
   assert.ok(typeof address === 'object' && address !== null);
   try {
-    const { code, output } = await outcome('-bind=127.0.0.1', `-port=${address.port}`);
+    const { code, output } = await outcome(t, '-bind=127.0.0.1', `-port=${address.port}`);
     assert.equal(code, 3, output);
     assert.match(
       output,
@@ -48,17 +56,17 @@ test('a port that is taken ends with 3 and names the flag', async () => {
   }
 });
 
-test('SIGTERM and SIGINT end a node with 0', async () => {
+test('SIGTERM and SIGINT end a node with 0', async (t) => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    const shoal = new ShoalProcess(loopbackFlags('n1', '-csk=secret'));
+    const shoal = launch(t, loopbackFlags('n1', '-csk=secret'));
     await shoal.mqttPort();
     shoal.signal(signal);
     assert.deepEqual(await shoal.exited, { code: 0, signal: null }, shoal.output);
   }
 });
 
-test('SIGUSR1 opens no debugger', async () => {
-  const shoal = new ShoalProcess(loopbackFlags('n1'));
+test('SIGUSR1 opens no debugger', async (t) => {
+  const shoal = launch(t, loopbackFlags('n1'));
   await shoal.mqttPort();
   shoal.signal('SIGUSR1');
   await shoal.waitFor(/signal ignored/);
@@ -66,7 +74,7 @@ test('SIGUSR1 opens no debugger', async () => {
   assert.doesNotMatch(shoal.output, /Debugger listening/);
 });
 
-test('a node runs on after the reader of its output has gone', async () => {
+test('a node runs on after the reader of its output has gone', async (t) => {
   const script = `"$0" "$1" -nid=n1 -bind=127.0.0.1 -port=0 -log-level=debug | head -n 1`;
   // The shell would wait for ever for a broker; timeout ends it, and 124 says that it had to.
   const run = () =>
@@ -83,9 +91,9 @@ test('a node runs on after the reader of its output has gone', async () => {
   assert.throws(run, { status: 124 });
 });
 
-test('the token is not in the list of processes', { skip: noProcFs() }, async () => {
+test('the token is not in the list of processes', { skip: noProcFs() }, async (t) => {
   for (const flags of [['-csk=verysecret'], ['--csk', 'verysecret']]) {
-    const shoal = new ShoalProcess(loopbackFlags('n1', ...flags));
+    const shoal = launch(t, loopbackFlags('n1', ...flags));
     await shoal.mqttPort();
     const commandLine = readFileSync(`/proc/${shoal.pid}/cmdline`, 'utf8');
     await shoal.stop();
@@ -95,10 +103,10 @@ test('the token is not in the list of processes', { skip: noProcFs() }, async ()
   }
 });
 
-test('the file, the environment and the flags come together in one node', async () => {
+test('the file, the environment and the flags come together in one node', async (t) => {
   writeFileSync(join(folder, 'shoal.toml'), 'nid = "from-file"\ncsk-file = "token"\nport = 0\n');
   writeFileSync(join(folder, 'token'), 'verysecret\n');
-  const shoal = new ShoalProcess(['-bind=127.0.0.1', '-crp=0', '-csp=0'], {
+  const shoal = launch(t, ['-bind=127.0.0.1', '-crp=0', '-csp=0'], {
     cwd: folder,
     env: { SHOAL_CONFIG: 'shoal.toml', SHOAL_LOG_FORMAT: 'json' },
   });
@@ -112,7 +120,7 @@ test('the one file runs from an empty folder', async (t) => {
   const empty = mkdtempSync(join(folder, 'empty-'));
   copyFileSync(BUNDLE, join(empty, 'shoal.js'));
   const started = performance.now();
-  const shoal = new ShoalProcess(loopbackFlags('n1', '-csk=secret'), {
+  const shoal = launch(t, loopbackFlags('n1', '-csk=secret'), {
     bundle: join(empty, 'shoal.js'),
     cwd: empty,
   });
@@ -126,13 +134,13 @@ test('the one file runs from an empty folder', async (t) => {
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
 });
 
-test('a second node of the same name ends with 4, is told who has it, and disturbs nobody', async () => {
-  const first = new ShoalProcess(loopbackFlags('n1', '-csk=secret'));
+test('a second node of the same name ends with 4, is told who has it, and disturbs nobody', async (t) => {
+  const first = launch(t, loopbackFlags('n1', '-csk=secret'));
   const seed = `-mbs=${await first.gossipAddress()}`;
-  const second = new ShoalProcess(loopbackFlags('n2', '-csk=secret', seed));
+  const second = launch(t, loopbackFlags('n2', '-csk=secret', seed));
   const holder = await second.gossipAddress();
   await first.waitFor(/cluster online n2/);
-  const clone = new ShoalProcess(loopbackFlags('n2', '-csk=secret', seed));
+  const clone = launch(t, loopbackFlags('n2', '-csk=secret', seed));
   const { code } = await clone.exited;
   assert.equal(code, 4, clone.output);
   assert.match(
@@ -143,18 +151,18 @@ test('a second node of the same name ends with 4, is told who has it, and distur
   assert.doesNotMatch(first.output + second.output, /cluster (suspect|offline)/);
 });
 
-test('a member whose name is unknown, and one that is not there, do not keep a node from starting', async () => {
+test('a member whose name is unknown, and one that is not there, do not keep a node from starting', async (t) => {
   const flags = loopbackFlags('n1', '-csk=secret', '-mbs=nowhere.invalid,127.0.0.1:9');
-  const shoal = new ShoalProcess(flags);
+  const shoal = launch(t, flags);
   await shoal.mqttPort();
   await shoal.waitFor(/cluster seed not resolved.*nowhere\.invalid/);
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
 });
 
-test('SIGHUP reads the file anew and says what is wrong in it', async () => {
+test('SIGHUP reads the file anew and says what is wrong in it', async (t) => {
   const file = join(folder, 'reload.toml');
   writeFileSync(file, 'log-level = "info"\n');
-  const shoal = new ShoalProcess(loopbackFlags('n1', `-config=${file}`));
+  const shoal = launch(t, loopbackFlags('n1', `-config=${file}`));
   await shoal.mqttPort();
   writeFileSync(file, '\nlog-levle = "debug"\n');
   shoal.signal('SIGHUP');
