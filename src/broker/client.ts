@@ -232,6 +232,7 @@ export class Client implements SessionLink {
 
   /** The right to be connected ends then. */
   expireAfter(ms: number): void {
+    if (this.#state === 'closed') return;
     this.#expiry = this.#broker.deadlines.schedule(this.#broker.now + ms, () =>
       this.disconnect(ReasonCode.maximumConnectTime, 'the authentication has expired', true),
     );
