@@ -135,6 +135,11 @@ export class BodyWriter {
     return this.#section(RECORD, recordBytes(record));
   }
 
+  /** A head alone. */
+  get isEmpty(): boolean {
+    return this.#end === HEAD_BYTES;
+  }
+
   /** @returns the body, the caller's own */
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#end);

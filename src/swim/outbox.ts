@@ -11,6 +11,8 @@ import type { Self } from './self.ts';
 import type { UpdateQueue } from './update-queue.ts';
 
 interface Extras {
+  /** The receiver, where it is known. */
+  readonly toName?: string;
   readonly sequence?: number;
   readonly isRelayed?: boolean;
   /** Their nonce, given back. */
@@ -63,6 +65,7 @@ export class Outbox {
   pingMember(now: number, member: Member, sequence: number): void {
     const isDoubtful = member.state !== 'alive' || member.strikes > 0;
     this.#transmit(now, 'ping', endpointOf(member), {
+      toName: member.name,
       sequence,
       introduce: isDoubtful || member.link === undefined,
       first: member.state === 'alive' ? [] : [recordOf(member, now, true)],
@@ -95,6 +98,7 @@ export class Outbox {
   pingRequest(now: number, helper: Member, target: Member, sequence: number): void {
     const { bootId } = target;
     this.#transmit(now, 'pingReq', endpointOf(helper), {
+      toName: helper.name,
       sequence,
       target: { bootId, endpoint: endpointOf(target) },
     });
@@ -106,7 +110,7 @@ export class Outbox {
    */
   gossip(now: number, member: Member): void {
     if (member.link === undefined) this.pingMember(now, member, 0);
-    else this.#transmit(now, 'gossip', endpointOf(member), {});
+    else this.#transmit(now, 'gossip', endpointOf(member), { toName: member.name });
   }
 
   /** To one node, a thing that concerns it. */
@@ -150,20 +154,26 @@ export class Outbox {
 
   #transmit(now: number, kind: MessageKind, to: Endpoint, extras: Extras): void {
     const writer = this.#writer(kind, extras.sequence ?? 0, extras);
+    /** Names of which nothing more need be said; nobody needs to hear of itself. */
+    const told = new Set(extras.toName === undefined ? [] : [extras.toName]);
+    const tell = (record: MemberRecord): void => {
+      if (writer.record(record)) told.add(record.name);
+    };
     if (extras.echo !== undefined) writer.echo(extras.echo);
     if (extras.observed !== undefined) writer.observed(extras.observed);
     if (extras.target !== undefined) writer.target(extras.target);
     if (extras.introduce) {
       writer.nonce(this.#nonces.current(now));
-      writer.record(this.#self.record(now));
+      tell(this.#self.record(now));
     }
-    for (const record of extras.first ?? []) writer.record(record);
-    if (!extras.introduce || extras.echo !== undefined) this.#addUpdates(now, writer);
-    this.#send(to, writer.finish());
+    for (const record of extras.first ?? []) tell(record);
+    if (!extras.introduce || extras.echo !== undefined) this.#addUpdates(now, writer, told);
+    if (kind !== 'gossip' || !writer.isEmpty) this.#send(to, writer.finish());
   }
 
-  #addUpdates(now: number, writer: BodyWriter): void {
+  #addUpdates(now: number, writer: BodyWriter, told: ReadonlySet<string>): void {
     this.#updates.drain((name) => {
+      if (told.has(name)) return true;
       if (name === this.#self.name) return writer.record(this.#self.record(now));
       const member = this.#table.get(name);
       // Evicted since: counts as told.

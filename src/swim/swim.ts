@@ -394,7 +394,8 @@ export class Swim {
     const first: MemberRecord[] = isAccused ? [recordOf(held, now, false)] : [];
     if (message.nonce !== undefined) first.push(this.#self.record(now));
     const observed = message.nonce === undefined ? undefined : from;
-    return { sequence: message.sequence, echo: message.nonce, observed, first };
+    const { sequence, nonce: echo } = message;
+    return { toName: sender.name, sequence, echo, observed, first };
   }
 
   /** Gossip is given time to even out a difference; a node that has just come can't wait for it. */

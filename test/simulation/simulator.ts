@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { type Endpoint, formatEndpoint } from '../../src/shared/endpoint.ts';
 import { ENVELOPE_BYTES } from '../../src/shared/envelope.ts';
+import { decodeMessage } from '../../src/swim/codec.ts';
 import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
 import { encodeMetadata } from '../../src/swim/metadata.ts';
 import { TIMING_PRESETS, type Timing } from '../../src/swim/profile.ts';
@@ -125,6 +126,8 @@ export class Simulator {
   /** Lines of the transcript, where one is kept. */
   readonly lines: string[] = [];
   keepsTranscript = false;
+  /** Datagrams too, not events alone. */
+  keepsMessages = false;
   onEvent: ((node: SimNode, kind: string, name: string) => void) | undefined;
   readonly nodes: SimNode[] = [];
   readonly #byEndpoint = new Map<string, SimNode>();
@@ -218,6 +221,7 @@ export class Simulator {
 
   transmit(sender: SimNode, to: Endpoint, body: Buffer): void {
     if (!sender.isRunning) return;
+    if (this.keepsMessages) this.note(sender, describe(to, body));
     const bytes = sender.envelope?.seal(body) ?? body;
     const overhead = sender.envelope === undefined ? ENVELOPE_BYTES : 0;
     assert.ok(bytes.length + overhead <= 1200, 'a datagram is too long');
@@ -294,6 +298,24 @@ export class Simulator {
       if (member.incarnation > before) node.incarnations.set(member.name, member.incarnation);
     }
   }
+}
+
+/** `-> 10.0.0.2 ping #3 inc 0 nonce [n1@0 alive]` */
+function describe(to: Endpoint, body: Buffer): string {
+  const message = decodeMessage(body);
+  if (message === undefined) return `-> ${to.address} malformed`;
+  const { kind, isRelayed, isLast, incarnation, sequence, nonce, echo, target, cursor } = message;
+  const words = [`-> ${to.address} ${kind} #${sequence} inc ${incarnation}`];
+  if (isRelayed) words.push('relayed');
+  if (isLast) words.push('last');
+  if (nonce !== undefined) words.push('nonce');
+  if (echo !== undefined) words.push('echo');
+  if (target !== undefined) words.push(`target ${target.endpoint.address}`);
+  if (cursor !== undefined) words.push(`behind '${cursor}'`);
+  for (const record of message.records) {
+    words.push(`[${record.name}@${record.incarnation} ${record.state}]`);
+  }
+  return words.join(' ');
 }
 
 /** mulberry32: small, and good enough to choose delays. */
