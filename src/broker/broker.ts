@@ -5,18 +5,21 @@
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Logger } from '../shared/logger.ts';
-import { Client, type ConnectionInfo } from './client.ts';
+import { sessionRecord, subscriptionRecord } from './capture.ts';
+import { Client } from './client.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { encodeMessageAsView } from './forwarding.ts';
 import type { Message } from './message.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
   type Authorizer,
+  type ConnectionInfo,
   type Identity,
   memoryStore,
   type Outbox,
   openAuthorizer,
   type PeerForwarder,
+  type SessionRecord,
   type SessionStore,
 } from './ports.ts';
 import { Publication } from './publication.ts';
@@ -197,7 +200,19 @@ export class Broker {
       user: session.identity.username,
       from: client.info.remoteAddress,
     });
-    if (this.store.durable) this.#saveSession(session, Number.POSITIVE_INFINITY);
+    this.#keep(session);
+  }
+
+  /** From now on the store keeps the session, or no longer: one that ends with its connection. */
+  #keep(session: Session): void {
+    if (!this.store.durable) return;
+    if (session.expirySeconds > 0) {
+      session.saved = true;
+      this.store.saveSession(sessionRecord(session));
+    } else if (session.saved) {
+      session.saved = false;
+      this.store.removeSession(session.clientId);
+    }
   }
 
   /** The connection is over, whoever ended it. */
@@ -219,23 +234,32 @@ export class Broker {
   }
 
   #watchExpiry(session: Session): void {
-    const expiresAt = this.now + session.expirySeconds * 1000;
-    if (this.store.durable) this.#saveSession(session, expiresAt);
-    if (expiresAt === Number.POSITIVE_INFINITY) return;
-    session.expiryDeadline = this.deadlines.schedule(expiresAt, () => {
+    this.#expireAt(session, this.now + session.expirySeconds * 1000);
+    if (session.saved) this.store.saveSession(sessionRecord(session));
+  }
+
+  #expireAt(session: Session, at: number): void {
+    if (at === Number.POSITIVE_INFINITY) return;
+    session.expiryDeadline = this.deadlines.schedule(at, () => {
       this.stats.sessionsExpired += 1;
       this.#endSession(session);
     });
   }
 
-  #saveSession(session: Session, expiresAt: number): void {
-    const { clientId, expirySeconds } = session;
-    this.store.saveSession({
-      clientId,
-      username: session.identity.username,
-      expirySeconds,
-      expiresAt,
-    });
+  /** A session that a store kept; the caller adds what belongs to it. */
+  restoreSession({ clientId, username, expirySeconds, expiresAt }: SessionRecord): Session {
+    const session = new Session({ clientId, username }, this);
+    session.expirySeconds = expirySeconds;
+    session.saved = true;
+    this.#sessions.set(clientId, session);
+    // One that was connected when the process ended begins to age now.
+    const isAging = expiresAt !== Number.POSITIVE_INFINITY;
+    this.#expireAt(session, isAging ? expiresAt : this.now + expirySeconds * 1000);
+    return session;
+  }
+
+  sessions(): Iterable<Session> {
+    return this.#sessions.values();
   }
 
   /** Nothing of the session is left; a will that waited is published now [MQTT5-3.1.2-10]. */
@@ -248,7 +272,8 @@ export class Broker {
     }
     session.subscriptions.clear();
     this.#handOver(session, true);
-    if (this.store.durable) this.store.removeSession(session.clientId);
+    if (session.saved) this.store.removeSession(session.clientId);
+    session.saved = false;
   }
 
   /** What came by a Shared Subscription and did not arrive goes to another member (4.8.2). */
@@ -267,22 +292,15 @@ export class Broker {
     const { subscription } = held;
     session.subscriptions.set(subscription.filter, held);
     this.tree.add(held.filter, subscription, held.group);
-    if (!this.store.durable) return;
-    this.store.saveSubscription(session.clientId, {
-      filter: subscription.filter,
-      qos: subscription.qos,
-      noLocal: subscription.noLocal,
-      retainAsPublished: subscription.retainAsPublished,
-      subscriptionIdentifier: subscription.identifiers[0] ?? 0,
-    });
+    if (session.saved) {
+      this.store.saveSubscription(session.clientId, subscriptionRecord(subscription));
+    }
   }
 
   removeSubscription(session: Session, held: HeldSubscription): void {
     session.subscriptions.delete(held.subscription.filter);
     this.tree.remove(held.filter, session, held.group);
-    if (this.store.durable) {
-      this.store.removeSubscription(session.clientId, held.subscription.filter);
-    }
+    if (session.saved) this.store.removeSubscription(session.clientId, held.subscription.filter);
   }
 
   /**

@@ -27,10 +27,11 @@ import { handleConnect } from './connect.ts';
 import type { Deadline } from './deadline-queue.ts';
 import { OutputSlab } from './output-slab.ts';
 import { PacketIdSet } from './packet-id-set.ts';
-import type { ListenerRules, Outbox } from './ports.ts';
+import type { ConnectionInfo, ListenerRules, Outbox } from './ports.ts';
 import { encodeMessage, type Publication } from './publication.ts';
 import { RetainedFeeds } from './retained-feed.ts';
 import type { Delivery, Session, SessionLink } from './session.ts';
+import { mustWaitForRoom } from './store-room.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
 
@@ -41,18 +42,15 @@ const ack = new AckView();
 /** First byte of a CONNECT packet. */
 const CONNECT = 0x10;
 const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
+const ANSWER_TOO_LARGE: ProtocolFault = {
+  reasonCode: ReasonCode.packetTooLarge,
+  text: 'the answer is larger than the Maximum Packet Size of the client',
+};
 const SECOND_CONNECT = protocolFault('a second CONNECT');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
 const KEEP_ALIVE_FACTOR = 1.5;
 
-type State = 'waiting' | 'authenticating' | 'connected' | 'closed';
-
-export interface ConnectionInfo {
-  readonly remoteAddress: string;
-  readonly listener?: ListenerRules;
-}
-
-const DEFAULT_LISTENER: ListenerRules = { name: 'tcp' };
+type State = 'waiting' | 'authenticating' | 'connected' | 'suspended' | 'closed';
 
 export class Client implements SessionLink {
   readonly info: ConnectionInfo;
@@ -85,7 +83,7 @@ export class Client implements SessionLink {
     this.#broker = broker;
     this.#outbox = outbox;
     this.info = info;
-    this.listener = info.listener ?? DEFAULT_LISTENER;
+    this.listener = info.listener ?? { name: 'tcp' };
     this.#framer = new Framer(broker.options.packetBytesMax);
     this.#lastReceivedAt = now;
     const waitMs = broker.options.connectTimeoutSeconds * 1000;
@@ -109,7 +107,7 @@ export class Client implements SessionLink {
     this.#broker.now = now;
     this.#broker.stats.bytesReceived += chunk.length;
     this.#lastReceivedAt = now;
-    if (this.#state === 'authenticating') {
+    if (this.#state === 'authenticating' || this.#state === 'suspended') {
       this.#held.push(chunk);
       return;
     }
@@ -160,6 +158,10 @@ export class Client implements SessionLink {
     const first = buffer[start]!;
     if (this.#state === 'waiting') {
       this.#handleConnect(buffer, start, bodyStart, end);
+      return;
+    }
+    if (!this.#broker.store.accepting && mustWaitForRoom(first, this.version)) {
+      this.#suspend(() => this.#handlePacket(buffer, start, bodyStart, end));
       return;
     }
     if (first >> 4 === 3) {
@@ -238,14 +240,27 @@ export class Client implements SessionLink {
     );
   }
 
-  /** Goes on with what came while the authorizer was thinking. */
+  /** Leaves this packet, and all behind it, until the store has room again. */
+  #suspend(handle: () => void): void {
+    this.#state = 'suspended';
+    this.#outbox.pauseReading();
+    this.#broker.store.whenDurable(() => {
+      if (this.#state !== 'suspended') return;
+      this.#state = 'connected';
+      this.#guard(handle);
+      this.resume();
+      this.pump();
+    });
+  }
+
+  /** Goes on with what came while the authorizer was thinking, or the store had no room. */
   resume(): void {
     this.#outbox.resumeReading();
     this.#lastReceivedAt = this.#broker.now;
     this.#guard(() => {
       this.#processFrames();
-      for (let chunk = this.#held.shift(); chunk !== undefined; chunk = this.#held.shift()) {
-        this.#framer.push(chunk);
+      while (this.#state === 'connected' && this.#held.length > 0) {
+        this.#framer.push(this.#held.shift()!);
         this.#processFrames();
       }
     });
@@ -261,9 +276,7 @@ export class Client implements SessionLink {
         session.handlePuback(packetId);
         break;
       case AckHeader.pubrec:
-        if (session.handlePubrec(packetId, reasonCode)) {
-          if (reasonCode < 0x80) this.sendPubrel(packetId);
-        } else if (reasonCode < 0x80) {
+        if (!session.handlePubrec(packetId, reasonCode) && reasonCode < 0x80) {
           this.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
         }
         break;
@@ -294,15 +307,11 @@ export class Client implements SessionLink {
     this.#end(packet.reasonCode !== ReasonCode.normalDisconnection);
   }
 
-  /** Counts a QoS 1 or 2 message against our Receive Maximum [MQTT5-3.3.4-9]. */
-  begin(packetId: number): ProtocolFault | undefined {
+  /** Counts a QoS 1 or 2 message; false beyond our Receive Maximum [MQTT5-3.3.4-9]. */
+  begin(packetId: number): boolean {
     this.#unfinished ??= new PacketIdSet();
     this.#unfinished.add(packetId);
-    if (this.#unfinished.size <= this.#broker.options.receiveMaximum) return undefined;
-    return {
-      reasonCode: ReasonCode.receiveMaximumExceeded,
-      text: 'more unacknowledged messages than the Receive Maximum',
-    };
+    return this.#unfinished.size <= this.#broker.options.receiveMaximum;
   }
 
   /**
@@ -312,9 +321,14 @@ export class Client implements SessionLink {
   acknowledge(header: number, packetId: number, reasonCode: number): void {
     const { store } = this.#broker;
     if (store.durable) {
-      store.whenDurable((safe) =>
-        this.#finish(header, packetId, safe ? reasonCode : ReasonCode.quotaExceeded),
-      );
+      const done = (): void => this.#finish(header, packetId, reasonCode);
+      // Only MQTT 5 can be told, and a release can't be taken back: the others wait for room.
+      const refuse = (): void => {
+        if (header === AckHeader.pubrec) this.session?.release(packetId);
+        this.#finish(header, packetId, ReasonCode.quotaExceeded);
+      };
+      const refusable = this.version === 5 && header !== AckHeader.pubcomp;
+      store.whenDurable(done, refusable ? refuse : undefined);
     } else {
       this.#finish(header, packetId, reasonCode);
     }
@@ -393,9 +407,11 @@ export class Client implements SessionLink {
     this.#outbox.write(packet, 0, packet.length);
   }
 
-  /** Queues a packet made by a control encoder. */
+  /** Queues a packet made by a control encoder. One that the client can't take ends it [MQTT5-3.1.2-24]. */
   sendControl(packet: Buffer): void {
-    if (this.#state !== 'closed') this.#send(packet);
+    if (this.#state === 'closed') return;
+    if (packet.length > this.packetBytesMax) this.fail(ANSWER_TOO_LARGE);
+    else this.#send(packet);
   }
 
   get feeds(): RetainedFeeds {
@@ -436,7 +452,8 @@ export class Client implements SessionLink {
       this.#state === 'authenticating' ||
       this.version === 5 ||
       reasonCode === ReasonCode.unsupportedProtocolVersion;
-    if (answerable) this.#send(encodeConnack(this.version, reasonCode, false, {}));
+    const packet = encodeConnack(this.version, reasonCode, false, {});
+    if (answerable && packet.length <= this.packetBytesMax) this.#send(packet);
     this.#end(false);
   }
 
@@ -470,6 +487,7 @@ export class Client implements SessionLink {
   /** One deadline for each connection, moved only when it comes due. */
   #watchKeepAlive(at: number): void {
     this.#deadline = this.#broker.deadlines.schedule(at, (now) => {
+      if (this.#state === 'suspended') this.#lastReceivedAt = now;
       const due = this.#lastReceivedAt + this.#keepAliveMs;
       if (due > now) {
         this.#watchKeepAlive(due);

@@ -40,6 +40,10 @@ export class DeliveryQueue {
     return delivery;
   }
 
+  toArray(): Delivery[] {
+    return this.#items.slice(this.#head);
+  }
+
   /** Takes out all that `wanted` says; the others keep their order. */
   extract(wanted: (delivery: Delivery) => boolean): Delivery[] {
     const taken: Delivery[] = [];

@@ -10,6 +10,13 @@ export interface Topic {
   readonly bytes: Buffer;
 }
 
+/** Where a store wrote a message: its id, and in which log and which snapshot it stands. */
+export interface StoredMark {
+  readonly id: number;
+  log: number;
+  snapshot: number;
+}
+
 export interface Message {
   readonly topic: Topic;
   readonly payload: Buffer;
@@ -20,6 +27,8 @@ export interface Message {
   readonly retain: boolean;
   /** Milliseconds of the core's clock; Infinity where the message does not expire. */
   readonly expiresAt: number;
+  /** The store's own; undefined while no store has seen it. */
+  mark: StoredMark | undefined;
 }
 
 /** Seconds left, rounded up, or -1 for a message that does not expire. 0 or less: it has expired. */

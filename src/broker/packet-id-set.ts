@@ -25,6 +25,10 @@ export class PacketIdSet {
     else this.#small.push(packetId);
   }
 
+  toArray(): number[] {
+    return [...(this.#large ?? this.#small)];
+  }
+
   /** True if it was there. */
   delete(packetId: number): boolean {
     if (this.#large !== undefined) return this.#large.delete(packetId);

@@ -1,5 +1,6 @@
 // What the broker core needs from outside. Adapters implement these; the core never knows which.
 
+import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import type { Message } from './message.ts';
 
@@ -32,6 +33,12 @@ export interface ConnectRequest extends Identity {
   readonly remoteAddress: string;
   /** Set where the listener has a say of its own: certificate names, anonymous access. */
   readonly listener: ListenerRules;
+}
+
+/** What is known of a connection before its CONNECT. */
+export interface ConnectionInfo {
+  readonly remoteAddress: string;
+  readonly listener?: ListenerRules;
 }
 
 /** What a listener decides for its clients. */
@@ -116,30 +123,42 @@ export interface DeliveryRecord {
   readonly released: boolean;
 }
 
-/**
- * What outlives the process. The core keeps the truth in memory and tells the store each change;
- * nothing here may throw or block. Times are milliseconds of the core's clock.
- */
-export interface SessionStore {
-  /** False where nothing is kept: acknowledgements needn't wait then, and nothing else is called. */
-  readonly durable: boolean;
+/** Takes the state of the broker, or changes of it. Times are milliseconds of the core's clock. */
+export interface StateWriter {
   saveSession(session: SessionRecord): void;
-  removeSession(clientId: string): void;
   saveSubscription(clientId: string, subscription: SubscriptionRecord): void;
-  removeSubscription(clientId: string, filter: string): void;
-  /** Queued, sent (packetId set) or released: the record as it is now. */
+  /** Queued, or sent at once. */
   saveDelivery(clientId: string, delivery: DeliveryRecord): void;
-  removeDelivery(clientId: string, deliveryId: number): void;
   /** QoS 2 from the client: the Packet Identifier is in use until PUBREL. */
   saveReceived(clientId: string, packetId: number): void;
-  removeReceived(clientId: string, packetId: number): void;
   saveRetained(message: Message): void;
-  removeRetained(topic: string): void;
   /** A will that waits for its delay. */
-  saveWill(clientId: string, message: Message, publishAt: number): void;
+  saveWill(clientId: string, will: WillPacket, publishAt: number): void;
+}
+
+/**
+ * What outlives the process. The core keeps the truth in memory and tells the store each change;
+ * nothing here may throw or block. What is told in one turn is kept whole or not at all.
+ */
+export interface SessionStore extends StateWriter {
+  /** False where nothing is kept: acknowledgements needn't wait then, and nothing else is called. */
+  readonly durable: boolean;
+  /** False while there is no room for more: what would have to be kept is refused, or waits. */
+  readonly accepting: boolean;
+  removeSession(clientId: string): void;
+  removeSubscription(clientId: string, filter: string): void;
+  /** A delivery that was saved is now sent (packetId set) or released. */
+  updateDelivery(clientId: string, delivery: DeliveryRecord): void;
+  removeDelivery(clientId: string, deliveryId: number): void;
+  removeReceived(clientId: string, packetId: number): void;
+  removeRetained(topic: string): void;
   removeWill(clientId: string): void;
-  /** Calls back when all that was told before is safe, or false if it could not be made safe. */
-  whenDurable(done: (safe: boolean) => void): void;
+  /**
+   * Calls `done` when all that was told before is safe, however long that takes; in the order of
+   * the calls, and at once where nothing is on its way.
+   * @param refused called instead as soon as there is no room; without it the caller waits
+   */
+  whenDurable(done: () => void, refused?: () => void): void;
 }
 
 const ignore = (): void => undefined;
@@ -147,11 +166,13 @@ const ignore = (): void => undefined;
 /** Keeps nothing beyond the process. */
 export const memoryStore: SessionStore = {
   durable: false,
+  accepting: true,
   saveSession: ignore,
   removeSession: ignore,
   saveSubscription: ignore,
   removeSubscription: ignore,
   saveDelivery: ignore,
+  updateDelivery: ignore,
   removeDelivery: ignore,
   saveReceived: ignore,
   removeReceived: ignore,
@@ -159,5 +180,19 @@ export const memoryStore: SessionStore = {
   removeRetained: ignore,
   saveWill: ignore,
   removeWill: ignore,
-  whenDurable: (done) => done(true),
+  whenDurable: (done) => done(),
 };
+
+export interface StoredSession extends SessionRecord {
+  readonly subscriptions: Iterable<SubscriptionRecord>;
+  /** In the order in which they are owed. */
+  readonly deliveries: Iterable<DeliveryRecord>;
+  readonly received: Iterable<number>;
+  readonly will: { readonly packet: WillPacket; readonly publishAt: number } | undefined;
+}
+
+/** What a store found at its start. */
+export interface StoredState {
+  readonly sessions: Iterable<StoredSession>;
+  readonly retained: Iterable<Message>;
+}

@@ -159,6 +159,7 @@ export class Publication {
       qos: view.qos,
       retain: view.retain,
       expiresAt: this.expiresAt,
+      mark: undefined,
     };
   }
 }

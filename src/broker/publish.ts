@@ -26,6 +26,10 @@ const INVALID_ALIAS: ProtocolFault = {
   text: 'a Topic Alias above the maximum',
 };
 const INVALID_RESPONSE_TOPIC = protocolFault('the Response Topic has a wildcard');
+const TOO_MANY: ProtocolFault = {
+  reasonCode: ReasonCode.receiveMaximumExceeded,
+  text: 'more unacknowledged messages than the Receive Maximum',
+};
 const QOS_UNSUPPORTED: ProtocolFault = {
   reasonCode: ReasonCode.qosNotSupported,
   text: 'a QoS above the maximum',
@@ -75,9 +79,8 @@ export class PublishHandler {
 
   #handleQos1(client: Client, view: PublishView): ProtocolFault | undefined {
     const { packetId } = view;
-    const fault = client.begin(packetId);
-    if (fault !== undefined) return fault;
-    let reasonCode = this.#refusal(client, view);
+    if (!client.begin(packetId)) return TOO_MANY;
+    let reasonCode = this.#refusal(client, view) || this.#refusalOfStore();
     if (reasonCode === 0 && !this.#publish(client, view)) {
       reasonCode = ReasonCode.noMatchingSubscribers;
     }
@@ -88,9 +91,11 @@ export class PublishHandler {
   /** Onward delivery starts with PUBLISH; a repetition before PUBREL is answered only (4.3.3). */
   #handleQos2(client: Client, view: PublishView): ProtocolFault | undefined {
     const { packetId } = view;
-    const fault = client.begin(packetId);
-    if (fault !== undefined) return fault;
+    if (!client.begin(packetId)) return TOO_MANY;
     let reasonCode = this.#refusal(client, view);
+    if (reasonCode === 0 && !client.session!.hasReceived(packetId)) {
+      reasonCode = this.#refusalOfStore();
+    }
     // Before MQTT 5 there is no way to refuse: the exchange runs its course without effect.
     const over = reasonCode >= 0x80 && client.version === 5;
     if (!over && client.session!.receive(packetId) && reasonCode === 0) {
@@ -98,6 +103,10 @@ export class PublishHandler {
     }
     client.acknowledge(AckHeader.pubrec, packetId, client.version === 5 ? reasonCode : 0);
     return undefined;
+  }
+
+  #refusalOfStore(): number {
+    return this.#broker.store.accepting ? 0 : ReasonCode.quotaExceeded;
   }
 
   #readProperties(view: PublishView): ProtocolFault | undefined {

@@ -10,7 +10,7 @@ import { InflightTable } from './inflight-table.ts';
 import { isExpired, type Message, messageBytes } from './message.ts';
 import type { BrokerOptions } from './options.ts';
 import { PacketIdSet } from './packet-id-set.ts';
-import type { Identity, SessionStore } from './ports.ts';
+import type { DeliveryRecord, Identity, SessionStore } from './ports.ts';
 import type { Publication } from './publication.ts';
 import type { SharedGroup } from './shared-group.ts';
 import type { BrokerStats } from './stats.ts';
@@ -36,6 +36,8 @@ export class Delivery {
   released = false;
   /** Sent on the present connection and not yet acknowledged: counts against the window. */
   outstanding = false;
+  /** The store knows of it. */
+  saved = false;
 
   constructor(
     id: number,
@@ -87,12 +89,16 @@ export class Session {
   expirySeconds = 0;
   expiryDeadline: Deadline | undefined;
   will: Will | undefined;
+  /** The store keeps it: there is a store, and the session outlives its connection. */
+  saved = false;
   readonly subscriptions = new Map<string, HeldSubscription>();
   readonly #context: SessionContext;
   #queue: DeliveryQueue | undefined;
   #inflight: InflightTable | undefined;
   /** What was in flight when the connection ended, in order, to be sent again. */
   #resend: Delivery[] = [];
+  /** What is to be sent again on this connection is safe. */
+  #resendSafe: SessionLink | undefined;
   /** Packet Identifiers of QoS 2 messages received and not yet released by the client. */
   #received: PacketIdSet | undefined;
   #outstanding = 0;
@@ -215,16 +221,35 @@ export class Session {
     }
     this.#inflight ??= new InflightTable();
     this.#inflight.add(delivery);
+    if (delivery.qos === 2 && this.saved) {
+      this.#sendWhenSafe(delivery, link);
+      return;
+    }
     if (!link.sendDelivery(delivery, false)) {
       this.#inflight.delete(delivery.packetId);
       this.#forget(delivery);
       return;
     }
+    this.#begin(delivery);
+  }
+
+  #begin(delivery: Delivery): void {
     this.#lastOrder += 1;
     delivery.order = this.#lastOrder;
     delivery.outstanding = true;
     this.#outstanding += 1;
     this.#save(delivery);
+  }
+
+  /** The client must not see an identifier that a crash could make us forget: once means once. */
+  #sendWhenSafe(delivery: Delivery, link: SessionLink): void {
+    this.#begin(delivery);
+    this.#context.store.whenDurable(() => {
+      const current = this.link === link && this.#inflight?.get(delivery.packetId) === delivery;
+      if (!current || link.sendDelivery(delivery, false)) return;
+      this.#complete(delivery);
+      this.pump();
+    });
   }
 
   /** Sends what waits, as far as window and connection allow. */
@@ -251,6 +276,15 @@ export class Session {
   }
 
   #pumpResend(link: SessionLink): void {
+    if (this.#resend.length === 0) return;
+    if (this.saved && this.#resendSafe !== link) {
+      this.#context.store.whenDurable(() => {
+        if (this.link !== link || this.#resendSafe === link) return;
+        this.#resendSafe = link;
+        this.pump();
+      });
+      return;
+    }
     let done = 0;
     for (const delivery of this.#resend) {
       if (link.congested || this.#outstanding >= link.sendWindow) break;
@@ -280,6 +314,7 @@ export class Session {
 
   detach(): void {
     this.link = undefined;
+    this.#resendSafe = undefined;
     this.#outstanding = 0;
     this.#resend = [];
     for (const delivery of this.#inflight?.inOrder() ?? []) delivery.outstanding = false;
@@ -296,21 +331,36 @@ export class Session {
     return true;
   }
 
-  /** PUBREC. False: no such Packet Identifier in flight with QoS 2. */
+  /** PUBREC; answered with PUBREL. False: no such Packet Identifier in flight with QoS 2. */
   handlePubrec(packetId: number, reasonCode: number): boolean {
     const delivery = this.#inflight?.get(packetId);
     if (delivery?.qos !== 2) return false;
     if (reasonCode >= 0x80) {
       this.#complete(delivery);
       this.pump();
-    } else if (!delivery.released) {
+      return true;
+    }
+    if (!delivery.released) {
       delivery.released = true;
       // Behind the others: PUBRELs are sent again in the order of the PUBRECs [MQTT5-4.6.0-4].
       this.#lastOrder += 1;
       delivery.order = this.#lastOrder;
       this.#save(delivery);
     }
+    this.#sendPubrel(packetId);
     return true;
+  }
+
+  /** After PUBREL the client forgets the identifier: a crash must not make us send PUBLISH again. */
+  #sendPubrel(packetId: number): void {
+    const { link } = this;
+    if (!this.saved) {
+      link?.sendPubrel(packetId);
+      return;
+    }
+    this.#context.store.whenDurable(() => {
+      if (this.link === link) link?.sendPubrel(packetId);
+    });
   }
 
   /** PUBCOMP. False: no such Packet Identifier in flight with QoS 2. */
@@ -336,16 +386,18 @@ export class Session {
     this.#received ??= new PacketIdSet();
     if (this.#received.has(packetId)) return false;
     this.#received.add(packetId);
-    const { store } = this.#context;
-    if (store.durable) store.saveReceived(this.clientId, packetId);
+    if (this.saved) this.#context.store.saveReceived(this.clientId, packetId);
     return true;
+  }
+
+  hasReceived(packetId: number): boolean {
+    return this.#received?.has(packetId) ?? false;
   }
 
   /** PUBREL from the client. False: the Packet Identifier is not known. */
   release(packetId: number): boolean {
     if (!this.#received?.delete(packetId)) return false;
-    const { store } = this.#context;
-    if (store.durable) store.removeReceived(this.clientId, packetId);
+    if (this.saved) this.#context.store.removeReceived(this.clientId, packetId);
     return true;
   }
 
@@ -376,11 +428,27 @@ export class Session {
     for (const delivery of taken) this.#forget(delivery);
   }
 
-  /** Puts back what a store kept. Deliveries come in the order of their ids. */
-  restore(deliveries: readonly Delivery[], received: readonly number[]): void {
-    for (const delivery of deliveries) {
-      this.#lastDeliveryId = Math.max(this.#lastDeliveryId, delivery.id);
-      if (delivery.packetId > 0) {
+  /** What is owed to the client with QoS 1 or 2, in order. */
+  deliveries(): Delivery[] {
+    const waiting = this.#queue?.toArray().filter((delivery) => delivery.qos > 0) ?? [];
+    return [...(this.#inflight?.inOrder() ?? []), ...waiting];
+  }
+
+  /** Packet Identifiers of QoS 2 messages that the client has not released. */
+  received(): readonly number[] {
+    return this.#received?.toArray() ?? [];
+  }
+
+  /** Puts back what a store kept, in the order of deliveries(). */
+  restore(records: Iterable<DeliveryRecord>, received: Iterable<number>): void {
+    for (const record of records) {
+      const { id, message, qos, retain, identifiers } = record;
+      const delivery = new Delivery(id, message, qos, retain, identifiers, undefined);
+      delivery.saved = true;
+      delivery.released = record.released;
+      this.#lastDeliveryId = Math.max(this.#lastDeliveryId, id);
+      if (record.packetId > 0) {
+        delivery.packetId = record.packetId;
         this.#inflight ??= new InflightTable();
         this.#inflight.restore(delivery);
         this.#lastOrder += 1;
@@ -397,13 +465,17 @@ export class Session {
   }
 
   #save(delivery: Delivery): void {
+    if (!this.saved || delivery.qos === 0) return;
     const { store } = this.#context;
-    if (!store.durable || delivery.qos === 0) return;
-    store.saveDelivery(this.clientId, delivery);
+    if (delivery.saved) {
+      store.updateDelivery(this.clientId, delivery);
+    } else {
+      delivery.saved = true;
+      store.saveDelivery(this.clientId, delivery);
+    }
   }
 
   #forget(delivery: Delivery): void {
-    const { store } = this.#context;
-    if (store.durable && delivery.qos > 0) store.removeDelivery(this.clientId, delivery.id);
+    if (delivery.saved) this.#context.store.removeDelivery(this.clientId, delivery.id);
   }
 }

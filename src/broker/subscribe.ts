@@ -57,6 +57,7 @@ function subscribe(
   const parsed = parseFilter(broker, request);
   if (typeof parsed === 'number') return parsed;
   const { options } = broker;
+  if (!broker.store.accepting) return ReasonCode.quotaExceeded;
   if (identifier > 0 && !options.subscriptionIdentifiersAvailable) {
     return ReasonCode.subscriptionIdentifiersNotSupported;
   }

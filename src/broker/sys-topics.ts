@@ -35,6 +35,7 @@ export class SysTopics {
         qos: 0,
         retain: true,
         expiresAt: Number.POSITIVE_INFINITY,
+        mark: undefined,
       },
       undefined,
     );

@@ -24,9 +24,7 @@ export function releaseWill(broker: Broker, session: Session): void {
   }
   const at = broker.now + delaySeconds * 1000;
   will.deadline = broker.deadlines.schedule(at, () => publishWill(broker, session));
-  if (broker.store.durable) {
-    broker.store.saveWill(session.clientId, willMessage(broker, will), at);
-  }
+  if (session.saved) broker.store.saveWill(session.clientId, will.packet, at);
 }
 
 export function publishWill(broker: Broker, session: Session): void {
@@ -50,7 +48,7 @@ export function discardWill(broker: Broker, session: Session): void {
   session.will = undefined;
   if (will.deadline !== undefined) {
     broker.deadlines.cancel(will.deadline);
-    if (broker.store.durable) broker.store.removeWill(session.clientId);
+    if (session.saved) broker.store.removeWill(session.clientId);
   }
 }
 
@@ -64,5 +62,6 @@ function willMessage(broker: Broker, will: Will): Message {
     qos,
     retain,
     expiresAt: expirySeconds < 0 ? Number.POSITIVE_INFINITY : broker.now + expirySeconds * 1000,
+    mark: undefined,
   };
 }

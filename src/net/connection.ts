@@ -5,8 +5,8 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
-import type { Client, ConnectionInfo } from '../broker/client.ts';
-import type { Outbox } from '../broker/ports.ts';
+import type { Client } from '../broker/client.ts';
+import type { ConnectionInfo, Outbox } from '../broker/ports.ts';
 import type { Transport } from './transport.ts';
 
 /** From here on the core holds messages back for this client. */
