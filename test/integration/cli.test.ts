@@ -5,14 +5,18 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { BUNDLE, loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
-import type { SpawnSettings } from '../support/watched-process.ts';
+import {
+  BUNDLE,
+  loopbackFlags,
+  ShoalProcess,
+  type ShoalSettings,
+} from '../support/shoal-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 /** Whatever the test finds, its nodes end with it. */
-function launch(t: TestContext, flags: readonly string[], settings: SpawnSettings = {}) {
+function launch(t: TestContext, flags: readonly string[], settings: ShoalSettings = {}) {
   const shoal = new ShoalProcess(flags, settings);
   t.after(() => shoal.kill());
   return shoal;
@@ -74,7 +78,7 @@ test('SIGUSR1 opens no debugger', async (t) => {
   assert.doesNotMatch(shoal.output, /Debugger listening/);
 });
 
-test('a node runs on after the reader of its output has gone', async (t) => {
+test('a node runs on after the reader of its output has gone', () => {
   const script = `"$0" "$1" -nid=n1 -bind=127.0.0.1 -port=0 -log-level=debug | head -n 1`;
   // The shell would wait for ever for a broker; timeout ends it, and 124 says that it had to.
   const run = () =>
