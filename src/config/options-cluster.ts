@@ -93,7 +93,7 @@ export const clusterOptions = {
     group: 'Cluster',
     type: count(1, 1_000_000),
     fallback: 1024,
-    help: 'messages that may wait to be sent to the other nodes',
+    help: 'datagrams, of up to 1400 bytes of messages each, that may wait for the network',
   }),
   syncQueuePolicy: option({
     flag: 'queue-policy',

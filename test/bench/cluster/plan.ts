@@ -4,7 +4,7 @@
 export interface LoadPlan {
   readonly version: 4 | 5;
   readonly qos: 0 | 1;
-  /** At least PAYLOAD_BYTES_MIN. */
+  /** At least 14: index of the publisher (2), sequence (4), time of sending (8). */
   readonly payloadBytes: number;
   readonly publishers: readonly { readonly port: number; readonly topic: string }[];
   readonly subscribers: readonly { readonly port: number; readonly filter: string }[];
@@ -36,9 +36,6 @@ export interface LoadResult {
     readonly max: number;
   };
 }
-
-/** Index of the publisher, sequence, time of sending. */
-export const PAYLOAD_BYTES_MIN = 2 + 4 + 8;
 
 /** From the generator to its parent, in this order. */
 export type LoadMessage =
