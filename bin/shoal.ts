@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { secretAsker } from '../src/cli/ask-secret.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
@@ -30,6 +31,10 @@ void main(tokens, {
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   readFile: (path) => readFileSync(path, 'utf8'),
+  askSecret: secretAsker(
+    () => process.stdin,
+    (text) => process.stderr.write(text),
+  ),
   onSignal: (signal, handler) => {
     process.removeAllListeners(signal).on(signal, handler);
   },

@@ -15,7 +15,7 @@ const ARGON2_DIGEST_BYTES_MIN = 16;
 /** What mosquitto 2.0 reads: any other length is refused there. */
 const NEW_SALT_BYTES = 12;
 /** A check beyond these would take minutes, or all of a box's memory: the line is a mistake. */
-const ITERATIONS_MAX = 10_000_000;
+export const ITERATIONS_MAX = 10_000_000;
 const ARGON2_KIB_MAX = 1_048_576;
 const ARGON2_PASSES_MAX = 100;
 const ARGON2_LANES_MAX = 64;

@@ -9,6 +9,8 @@ export interface CliContext {
   write(text: string): void;
   writeError(text: string): void;
   readFile(path: string): string;
+  /** Asks on the terminal, without showing what is typed. */
+  askSecret(question: string): Promise<string>;
   /** A later handler takes the place of an earlier one. */
   onSignal(signal: NodeJS.Signals, handler: () => void): void;
   /** Ends the process at once. */

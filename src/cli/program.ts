@@ -8,12 +8,14 @@ import { version } from '../shared/version.ts';
 import { addCheck } from './commands/check.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
+import { addExplain } from './commands/explain.ts';
+import { addPasswd } from './commands/passwd.ts';
 import { run } from './commands/run.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 
-const subcommands = [addCheck, addConfigShow, addConvert];
+const subcommands = [addCheck, addConfigShow, addConvert, addPasswd, addExplain];
 
 const SUMMARY = `MQTT broker that becomes a cluster by itself: start it on each box.
 

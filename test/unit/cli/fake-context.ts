@@ -30,6 +30,7 @@ export function fakeContext(
     readFile: (path) => {
       throw new Error(`${path}: no such file`);
     },
+    askSecret: async () => '',
     onSignal: (signal, handler) => handlers.set(signal, handler),
     exit: (code) => exits.push(code),
     signal: (name) => handlers.get(name)?.(),

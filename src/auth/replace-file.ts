@@ -1,0 +1,57 @@
+// Writes a file so that a reader sees the old text or the new one, never half of either, and a
+// power cut leaves one of them: a new file beside it, on disk, then renamed. Passwords are in it, so
+// nobody but its owner (and group, where that was so) can read it.
+
+import { randomBytes } from 'node:crypto';
+import { open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+const NEW_MODE = 0o600;
+/** Others lose what rights they had. */
+const KEPT_MODES = 0o770;
+
+/** Rejects with the system's error; the file is then as it was. */
+export async function replaceFile(path: string, text: string): Promise<void> {
+  const before = await statOf(path);
+  const target = before === undefined ? path : await realpath(path);
+  const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
+  const file = await open(temporary, 'wx', NEW_MODE);
+  try {
+    try {
+      await file.writeFile(text);
+      if (before !== undefined) {
+        await file.chown(before.uid, before.gid);
+        await file.chmod(before.mode & KEPT_MODES);
+      }
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+  await syncFolder(dirname(target));
+}
+
+async function statOf(
+  path: string,
+): Promise<{ uid: number; gid: number; mode: number } | undefined> {
+  try {
+    return await stat(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** The new name is on disk only when the folder is. */
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

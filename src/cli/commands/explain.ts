@@ -1,0 +1,68 @@
+// `shoal explain USER CLIENTID TOPIC -acl FILE`: which line of the ACL lets a client read, write or
+// subscribe, or keeps it from it. Decides with the code that the broker decides with.
+
+import type { Command } from 'commander';
+import { AccessError } from '../../auth/access-error.ts';
+import { type Acl, parseAcl } from '../../auth/acl-file.ts';
+import { Rights, type Rule, rulesOf } from '../../auth/rights.ts';
+import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
+import { addConfigOptions, configOf } from '../config-options.ts';
+import type { CliContext } from '../context.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
+
+export function addExplain(program: Command, context: CliContext): void {
+  const command = program
+    .command('explain')
+    .usage('USER CLIENTID TOPIC -acl FILE')
+    .argument('<user>', 'user name, - for a client without one')
+    .argument('<clientid>')
+    .argument('<topic>', 'topic, or topic filter of a subscription')
+    .description('tell which line of the ACL allows or denies a topic');
+  addConfigOptions(command).action((user: string, clientId: string, topic: string) => {
+    const { config } = configOf(command, context);
+    const { aclFile } = config;
+    if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
+    const { acl, problems } = parseAcl(aclFile, context.readFile(aclFile));
+    if (problems.length > 0) throw new AccessError(problems);
+    const username = user === '-' ? undefined : user;
+    for (const line of explain(acl, username, clientId, topic)) context.write(`${line}\n`);
+    context.exitCode = exitCodes.ok;
+  });
+}
+
+function explain(
+  acl: Acl,
+  username: string | undefined,
+  clientId: string,
+  topic: string,
+): string[] {
+  const filter = isSharedFilter(topic) ? parseSharedFilter(topic)?.filter : topic;
+  if (filter === undefined || !isTopicFilter(filter)) {
+    throw new UsageError(`'${topic}' is no topic and no topic filter`);
+  }
+  const rights = new Rights(rulesOf(acl, username, clientId));
+  const say = (what: string, rule: Rule | undefined): string => {
+    const verdict = rule?.deny === false ? 'allowed' : 'denied';
+    return `${what.padEnd(10)} ${verdict.padEnd(8)} ${reason(acl, username, rule)}`;
+  };
+  const isTopic = filter === topic && !isWildcard(topic);
+  return [
+    ...(isTopic ? [say('read', rights.decide('read', topic)), writeLine(say, rights, topic)] : []),
+    say('subscribe', rights.decideSubscribe(filter)),
+  ];
+}
+
+function writeLine(
+  say: (what: string, rule: Rule | undefined) => string,
+  rights: Rights,
+  topic: string,
+): string {
+  if (topic.startsWith('$')) return 'write      denied   no client may publish to a topic with $';
+  return say('write', rights.decide('write', topic));
+}
+
+function reason(acl: Acl, username: string | undefined, rule: Rule | undefined): string {
+  if (rule?.line !== undefined) return `${acl.path}:${rule.line.lineNumber}: ${rule.line.text}`;
+  const who = username === undefined ? 'clients without a user name' : `user ${username}`;
+  return `no line of ${acl.path} for ${who} allows it`;
+}

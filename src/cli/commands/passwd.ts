@@ -1,0 +1,114 @@
+// `shoal passwd`: makes and edits password files, with the arguments of mosquitto_passwd. The file
+// works with mosquitto too.
+
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { hashPlainPasswords, nameProblem, removeUser, setUser } from '../../auth/password-file.ts';
+import { DEFAULT_ITERATIONS, hashPassword, ITERATIONS_MAX } from '../../auth/password-hash.ts';
+import { replaceFile } from '../../auth/replace-file.ts';
+import type { CliContext } from '../context.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
+
+const PASSWORD_BYTES_MAX = 65_535;
+
+interface PasswdOptions {
+  readonly c?: true;
+  readonly b?: true;
+  readonly D?: true;
+  readonly U?: true;
+  readonly I?: string;
+}
+
+export function addPasswd(program: Command, context: CliContext): void {
+  program
+    .command('passwd')
+    .usage('[-c] FILE USER | -b [-c] FILE USER PASSWORD | -D FILE USER | -U FILE')
+    .argument('<file>')
+    .argument('[user]')
+    .argument('[password]')
+    .option('-c', 'make a new file; one that exists is overwritten')
+    .option('-b', 'take the password from the command line, where other users can see it')
+    .option('-D', 'delete the user')
+    .option('-U', 'hash the plain passwords of a file')
+    .option('-I <n>', `iterations of the hash (default ${DEFAULT_ITERATIONS})`)
+    .description('set a password in a password file; without -b it is asked for')
+    .action(
+      async (
+        file: string,
+        user: string | undefined,
+        password: string | undefined,
+        options: PasswdOptions,
+      ) => {
+        const iterations = iterationsOf(options.I);
+        if (options.U === true) await hashAll(file, iterations, context);
+        else if (user === undefined) throw new UsageError('passwd needs a user name');
+        else if (options.D === true) await remove(file, user);
+        else await set(file, user, password, options, iterations, context);
+        context.exitCode = exitCodes.ok;
+      },
+    );
+}
+
+async function set(
+  file: string,
+  user: string,
+  given: string | undefined,
+  { b: isBatch, c: isNew }: PasswdOptions,
+  iterations: number,
+  context: CliContext,
+): Promise<void> {
+  const problem = nameProblem(user);
+  if (problem !== undefined) throw new UsageError(problem);
+  if (isBatch === true && given === undefined) throw new UsageError('-b needs a password');
+  if (isBatch !== true && given !== undefined) {
+    throw new UsageError('a password on the command line needs -b');
+  }
+  const source = isNew === true ? '' : await readOrRefuse(file);
+  const password = given ?? (await askTwice(context));
+  if (password === '') throw new UsageError('the password is empty');
+  if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
+    throw new UsageError('the password is too long');
+  }
+  await replaceFile(file, setUser(source, user, await hashPassword(password, iterations)));
+}
+
+async function remove(file: string, user: string): Promise<void> {
+  const text = removeUser(await readOrRefuse(file), user);
+  if (text === undefined) throw new Error(`no user '${user}' in ${file}`);
+  await replaceFile(file, text);
+}
+
+async function hashAll(file: string, iterations: number, context: CliContext): Promise<void> {
+  const { text, hashed } = await hashPlainPasswords(await readOrRefuse(file), iterations);
+  if (hashed > 0) await replaceFile(file, text);
+  context.write(`${hashed} password${hashed === 1 ? '' : 's'} hashed\n`);
+}
+
+async function askTwice(context: CliContext): Promise<string> {
+  const password = await context.askSecret('Password: ');
+  if ((await context.askSecret('Reenter password: ')) !== password) {
+    throw new UsageError('the passwords are not the same');
+  }
+  return password;
+}
+
+function iterationsOf(text: string | undefined): number {
+  if (text === undefined) return DEFAULT_ITERATIONS;
+  const iterations = /^\d{1,8}$/.test(text) ? Number(text) : 0;
+  if (iterations < 1 || iterations > ITERATIONS_MAX) {
+    throw new UsageError(`bad value '${text}' for -I: expected 1 to ${ITERATIONS_MAX}`);
+  }
+  return iterations;
+}
+
+async function readOrRefuse(file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const hint = isMissing ? '; -c makes a new one' : '';
+    throw new UsageError(
+      `can't read ${file}: ${error instanceof Error ? error.message : String(error)}${hint}`,
+    );
+  }
+}
