@@ -1,12 +1,13 @@
 // Retained messages by topic, in a tree of levels so that a Topic Filter finds its messages without
 // looking at the others (MQTT 5.0 3.3.1.3). Bounded in number and bytes.
 
+import { LevelMap } from './level-map.ts';
 import { isExpired, type Message, messageBytes } from './message.ts';
 
 interface RetainedNode {
   readonly parent: RetainedNode | undefined;
   readonly level: string;
-  children: Map<string, RetainedNode> | undefined;
+  children: LevelMap<RetainedNode> | undefined;
   message: Message | undefined;
 }
 
@@ -43,7 +44,7 @@ export class RetainedStore {
     }
     let node = this.#root;
     for (const level of message.topic.name.split('/')) {
-      node.children ??= new Map();
+      node.children ??= new LevelMap();
       let child = node.children.get(level);
       if (child === undefined) {
         child = newNode(node, level);
@@ -75,12 +76,18 @@ export class RetainedStore {
     yield* this.#walk(this.#root, levels, 0, now);
   }
 
-  /** Every message, expired ones included. */
+  /** Every message, expired ones included; the store may change meanwhile. */
   *all(): Generator<Message> {
-    const stack = [this.#root];
-    for (let node = stack.pop(); node !== undefined; node = stack.pop()) {
+    // Iterators, not lists: a walk that pauses goes on with what is there then.
+    const levels: Iterator<RetainedNode>[] = [[this.#root].values()];
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const { value: node, done } = level.next();
+      if (done) {
+        levels.pop();
+        continue;
+      }
       if (node.message !== undefined) yield node.message;
-      if (node.children !== undefined) stack.push(...node.children.values());
+      if (node.children !== undefined) levels.push(node.children.values());
     }
   }
 
@@ -103,7 +110,7 @@ export class RetainedStore {
       return;
     }
     if (node.children === undefined) return;
-    for (const [name, child] of node.children) {
+    for (const [name, child] of node.children.entries()) {
       // [MQTT5-4.7.2-1]
       if (node === this.#root && name.startsWith('$')) continue;
       yield* this.#walk(child, levels, level === '#' ? depth : depth + 1, now);

@@ -3,6 +3,7 @@
 // Invariant: no node stays behind without a subscription below it.
 
 import type { QoS } from '../mqtt/publish-view.ts';
+import { LevelMap } from './level-map.ts';
 import type { Session } from './session.ts';
 import { SharedGroup } from './shared-group.ts';
 
@@ -21,7 +22,7 @@ export interface Subscription {
 class TreeNode {
   readonly parent: TreeNode | undefined;
   readonly level: string;
-  children: Map<string, TreeNode> | undefined;
+  children: LevelMap<TreeNode> | undefined;
   subscriptions: Map<Session, Subscription> | undefined;
   groups: Map<string, SharedGroup> | undefined;
   /** Snapshot of `subscriptions` that routes share; made anew after a change. */
@@ -145,7 +146,7 @@ export class SubscriptionTree {
   #reach(filter: string): TreeNode {
     let node = this.#root;
     for (const level of filter.split('/')) {
-      node.children ??= new Map();
+      node.children ??= new LevelMap();
       let child = node.children.get(level);
       if (child === undefined) {
         child = new TreeNode(node, level);
