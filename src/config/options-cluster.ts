@@ -103,7 +103,7 @@ export const clusterOptions = {
       '1': 'discard-oldest',
     }),
     fallback: 'discard-newest',
-    help: 'which message goes when that queue is full (0 = discard-newest, 1 = discard-oldest)',
+    help: 'which datagram goes when that queue is full (0 = discard-newest, 1 = discard-oldest)',
   }),
   profile: option({
     flag: 'profile',

@@ -1,16 +1,14 @@
 // Options of the node itself: its name, what it writes to the log.
 
+import { NAME_BYTES_MAX } from '../swim/record.ts';
 import { type Facts, option } from './option.ts';
 import { choice, name, text } from './value-types.ts';
-
-/** Longest node name that the gossip codec carries. */
-export const NODE_NAME_BYTES_MAX = 64;
 
 export const nodeOptions = {
   nodeName: option({
     flag: 'nid',
     group: 'Node',
-    type: name(NODE_NAME_BYTES_MAX),
+    type: name(NAME_BYTES_MAX),
     fallback: ({ hostName }: Facts) => hostName,
     fallbackText: 'the host name',
     help: 'node name, unique in the cluster',

@@ -1,6 +1,7 @@
 // What has to hold between several options. Each rule gives a line for the user that names the
 // options and what would be right.
 
+import { timingFault } from '../swim/profile.ts';
 import { type Config, isClustered } from './config.ts';
 import { formatHostPort } from './value-types.ts';
 
@@ -29,10 +30,7 @@ function clusterConflicts(config: Config): string[] {
   return problems;
 }
 
-function timingConflicts({ periodMs, pingTimeoutMs }: Config): string[] {
-  // Beyond this an answer through other nodes comes after the verdict.
-  if (2 * pingTimeoutMs < periodMs) return [];
-  return [
-    `-ping-timeout=${pingTimeoutMs}ms is too long for -period=${periodMs}ms: it has to be less than half of it`,
-  ];
+function timingConflicts(config: Config): string[] {
+  const fault = timingFault(config);
+  return fault === undefined ? [] : [`-period and -ping-timeout don't fit: ${fault}`];
 }
