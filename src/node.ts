@@ -71,7 +71,9 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
-    listeners = await Listeners.open(listenerOptions(config), broker);
+    const opened = await Listeners.open(listenerOptions(config), broker);
+    listeners = opened;
+    broker.sys.addSource(() => opened.sysValues());
     const mqttPort = listeners.all[0]?.local.port ?? 0;
     if (isClustered(config)) cluster = await joinCluster(config, broker, mqttPort, log);
   } catch (error) {

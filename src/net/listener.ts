@@ -63,6 +63,8 @@ interface Arrival {
 
 export class Listener {
   readonly options: ListenerOptions;
+  /** Connections beyond the limit, those that ended before MQTT, and wrong certificates. */
+  readonly counters = { dropped: 0, failedHandshakes: 0, failedReloads: 0 };
   readonly #broker: Broker;
   readonly #server: Server;
   readonly #tls: TlsGate | undefined;
@@ -79,6 +81,7 @@ export class Listener {
     this.#broker = broker;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connectionsMax;
+    this.#server.on('drop', () => this.#dropped());
     if (tls !== undefined) {
       this.#tls = new TlsGate(tls, isWebSocket ? 'http/1.1' : 'mqtt', broker.log);
     }
@@ -106,11 +109,9 @@ export class Listener {
     try {
       this.#tls?.reload();
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      const { place } = this.options;
-      this.#broker.log.error('certificates not reloaded; the last good ones stay', {
-        place,
-        reason,
+      this.counters.failedReloads += 1;
+      this.#broker.log.error('a file was not taken over, the last good one stays in force', {
+        problem: error instanceof Error ? error.message : String(error),
       });
     }
   }
@@ -152,14 +153,24 @@ export class Listener {
     const timer = setTimeout(() => socket.destroy(), handshakeMs);
     this.#arrivals.set(socket, timer);
     socket.on('error', () => undefined);
-    socket.on('close', () => this.#arrived(socket));
+    socket.on('close', () => {
+      if (this.#arrived(socket)) this.counters.failedHandshakes += 1;
+    });
     if (proxyProtocol) this.#readProxyHeader(arrival);
     else this.#secure(arrival);
   }
 
-  #arrived(socket: Socket): void {
+  /** @returns false where that was known */
+  #arrived(socket: Socket): boolean {
     clearTimeout(this.#arrivals.get(socket));
-    this.#arrivals.delete(socket);
+    return this.#arrivals.delete(socket);
+  }
+
+  #dropped(): void {
+    this.counters.dropped += 1;
+    const { place } = this.options;
+    const max = this.#server.maxConnections;
+    this.#broker.log.warn('connection dropped: max-connections is reached', { place, max });
   }
 
   #readProxyHeader(arrival: Arrival): void {

@@ -32,6 +32,17 @@ export class Listeners {
     }
   }
 
+  /** What stands under $SYS/broker. */
+  sysValues(): Record<string, string> {
+    const sum = (name: keyof Listener['counters']): string =>
+      String(this.all.reduce((total, { counters }) => total + counters[name], 0));
+    return {
+      'listeners/dropped': sum('dropped'),
+      'listeners/failed handshakes': sum('failedHandshakes'),
+      'listeners/failed reloads': sum('failedReloads'),
+    };
+  }
+
   /** Takes no more connections. @returns when those that are open have ended */
   async close(): Promise<void> {
     await Promise.all(this.all.map((listener) => listener.close()));

@@ -1,7 +1,7 @@
 // Starts the built bundle as a process of its own, as a user does, and watches what it prints. For
 // the integration tests and the demo. Knows the bundle only by its command line and its output.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { type SpawnSettings, WatchedProcess } from './watched-process.ts';
 
@@ -20,10 +20,17 @@ export class ShoalProcess extends WatchedProcess {
     super([NODE, bundle, ...flags], settings);
   }
 
-  /** The port of the MQTT listener, once it listens. */
-  async mqttPort(): Promise<number> {
-    const [, port] = await this.waitFor(/Shoal v\S+ tcp \S+:(\d+)/);
+  /** The port of the MQTT listener, once it listens; of the first where there are several. */
+  async mqttPort(protocol: 'tcp' | 'tls' | 'ws' | 'wss' = 'tcp'): Promise<number> {
+    const [, port] = await this.waitFor(new RegExp(`Shoal v\\S+ ${protocol} \\S+:(\\d+)`));
     return Number(port);
+  }
+
+  /** Memory that the process occupies; Linux only. */
+  residentBytes(): number {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
+    const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(status) ?? [];
+    return Number(kilobytes) * 1024;
   }
 
   /** Where other nodes reach this one: for their -mbs. */

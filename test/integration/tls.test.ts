@@ -1,0 +1,327 @@
+// TLS listeners of the bundle: certificates of both sides, names, versions, revocation, renewal while
+// clients are connected; with MQTT.js, with mosquitto's programs and with bare TLS sockets.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, connect as dial } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, suite, test } from 'node:test';
+import { type ConnectionOptions, connect as dialTls, type TLSSocket } from 'node:tls';
+import { promisify } from 'node:util';
+import mqtt from 'mqtt';
+import { connect } from '../conformance/wire.ts';
+import { noOpenssl, TestAuthority } from '../support/certificates.ts';
+import { RawClient } from '../support/raw-client.ts';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+
+const run = promisify(execFile);
+const folder = mkdtempSync(join(tmpdir(), 'shoal-tls-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+
+const CONNACK_BYTES = 4;
+const skip = noOpenssl();
+
+suite('TLS', { skip }, () => {
+  const authority = skip === false ? new TestAuthority(folder) : undefined;
+  if (authority === undefined) return;
+  const server = authority.issue('server', '/CN=box', 'DNS:localhost', 'IP:127.0.0.1');
+  const other = authority.issue('other', '/CN=other', 'DNS:other.example', 'DNS:*.wild.example');
+  const client = authority.issue('client', '/CN=sensor7');
+  const nameless = authority.issue('nameless', '/O=Nobody');
+  const revoked = authority.issue('revoked', '/CN=stolen');
+  mkdirSync(join(folder, 'foreign'));
+  const foreigner = new TestAuthority(join(folder, 'foreign')).issue('client', '/CN=sensor7');
+  const ca = readFileSync(authority.ca);
+  const serverFlags = [`-cert=${server.cert}`, `-key=${server.key}`];
+  const clientAuthority = [`-ca=${authority.ca}`, '-require-certificate=required'];
+  const asClient = ({ cert, key }: { cert: string; key: string }): ConnectionOptions => ({
+    cert: readFileSync(cert),
+    key: readFileSync(key),
+  });
+
+  async function withShoal(
+    flags: readonly string[],
+    body: (shoal: ShoalProcess) => Promise<void>,
+  ): Promise<void> {
+    const shoal = new ShoalProcess(
+      loopbackFlags('n1', '-tls=0', '-wss=0', '-log-level=debug', ...serverFlags, ...flags),
+      { cwd: folder },
+    );
+    try {
+      await body(shoal);
+    } finally {
+      await shoal.kill();
+    }
+  }
+
+  /** Resolves as soon as the handshake is done on this side. */
+  function openTls(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = dialTls({ port, host: '127.0.0.1', ca, ...options }, () => resolve(socket));
+      socket.once('error', reject);
+    });
+  }
+
+  /** @returns whether the broker let it in */
+  async function letsIn(port: number, options: ConnectionOptions = {}): Promise<boolean> {
+    const socket = await openTls(port, options).catch(() => undefined);
+    if (socket === undefined) return false;
+    const raw = new RawClient(socket);
+    socket.write(connect({ version: 4, clientId: 'c1' }));
+    await Promise.race([raw.bytes(CONNACK_BYTES), raw.ended()]);
+    raw.destroy();
+    return raw.received.length === CONNACK_BYTES;
+  }
+
+  test('MQTT.js over TLS and over WebSocket in TLS', async () => {
+    await withShoal([], async (shoal) => {
+      for (const url of [
+        `mqtts://localhost:${await shoal.mqttPort('tls')}`,
+        `wss://localhost:${await shoal.mqttPort('wss')}/mqtt`,
+      ]) {
+        const both = await mqtt.connectAsync(url, { ca, protocolVersion: 5, reconnectPeriod: 0 });
+        const echo = new Promise<number>((resolve) => {
+          both.once('message', (_topic, payload) => resolve(payload.length));
+        });
+        await both.subscribeAsync('a');
+        await both.publishAsync('a', Buffer.alloc(500_000), { qos: 2 });
+        assert.equal(await echo, 500_000);
+        await both.endAsync();
+      }
+    });
+  });
+
+  test('mosquitto_pub and mosquitto_sub over TLS with client certificates', async (t) => {
+    if (await run('mosquitto_pub', ['--version']).then(noop, isMissing)) {
+      t.skip('needs mosquitto_pub');
+      return;
+    }
+    const flags = [...clientAuthority, '-use-identity-as-username'];
+    await withShoal(flags, async (shoal) => {
+      const where = ['-h', 'localhost', '-p', String(await shoal.mqttPort('tls'))];
+      const trust = ['--cafile', authority.ca];
+      const identity = ['--cert', client.cert, '--key', client.key];
+      await run('mosquitto_pub', [
+        ...where,
+        ...trust,
+        ...identity,
+        ...'-t a -m hello -q 1 -r'.split(' '),
+      ]);
+      const { stdout } = await run('mosquitto_sub', [
+        ...where,
+        ...trust,
+        ...identity,
+        ...'-t a -C 1 -W 5'.split(' '),
+      ]);
+      assert.equal(stdout, 'hello\n');
+      await assert.rejects(
+        run('mosquitto_pub', [...where, ...trust, ...'-t a -m no -q 1'.split(' ')]),
+      );
+      await shoal.waitFor(/client certificate refused.*none was sent/);
+      await shoal.waitFor(/client connected.* user=sensor7/);
+    });
+  });
+
+  test('a client certificate has to be of our authority, not revoked, and have a name', async () => {
+    authority.revoke(revoked);
+    const flags = [...clientAuthority, `-crl=${authority.crl}`, '-use-identity-as-username'];
+    await withShoal(flags, async (shoal) => {
+      for (const protocol of ['TLSv1.2', 'TLSv1.3'] as const) {
+        const port = await shoal.mqttPort('tls');
+        const version = { minVersion: protocol, maxVersion: protocol };
+        assert.equal(await letsIn(port, { ...asClient(client), ...version }), true);
+        assert.equal(await letsIn(port, { ...asClient(revoked), ...version }), false);
+        assert.equal(await letsIn(port, { ...asClient(foreigner), ...version }), false);
+        assert.equal(await letsIn(port, { ...asClient(nameless), ...version }), false);
+        assert.equal(await letsIn(port, version), false);
+      }
+      await shoal.waitFor(/client certificate refused.*CERT_REVOKED/);
+      await shoal.waitFor(/client certificate refused.*no single Common Name/);
+    });
+  });
+
+  test('where it is optional a client may come without, but not with a wrong one', async () => {
+    const flags = [`-ca=${authority.ca}`, '-require-certificate=optional'];
+    await withShoal(flags, async (shoal) => {
+      const port = await shoal.mqttPort('tls');
+      assert.equal(await letsIn(port), true);
+      assert.equal(await letsIn(port, asClient(client)), true);
+      assert.equal(await letsIn(port, asClient(foreigner)), false);
+    });
+  });
+
+  test('of several certificates the client gets the one for the name it asks for (SNI)', async () => {
+    const flags = [`-cert=${server.cert},${other.cert}`, `-key=${server.key},${other.key}`];
+    await withShoal(flags, async (shoal) => {
+      for (const [servername, name] of [
+        ['localhost', 'box'],
+        ['other.example', 'other'],
+        ['x.wild.example', 'other'],
+        ['unknown.example', 'box'],
+        ['', 'box'],
+      ] as const) {
+        const checkServerIdentity = () => undefined;
+        const port = await shoal.mqttPort('tls');
+        const socket = await openTls(port, { servername, checkServerIdentity });
+        assert.equal(socket.getPeerCertificate().subject.CN, name, servername);
+        socket.destroy();
+      }
+    });
+  });
+
+  test('ALPN is mqtt, for WebSocket http/1.1; TLS 1.1 and other protocols are refused', async () => {
+    await withShoal([], async (shoal) => {
+      const port = await shoal.mqttPort('tls');
+      const socket = await openTls(port, { ALPNProtocols: ['h2', 'mqtt'] });
+      assert.equal(socket.alpnProtocol, 'mqtt');
+      socket.destroy();
+      const webSocket = await openTls(await shoal.mqttPort('wss'), { ALPNProtocols: ['http/1.1'] });
+      assert.equal(webSocket.alpnProtocol, 'http/1.1');
+      webSocket.destroy();
+      await assert.rejects(openTls(port, { ALPNProtocols: ['h2'] }));
+      const old = {
+        minVersion: 'TLSv1.1',
+        maxVersion: 'TLSv1.1',
+        ciphers: 'ALL@SECLEVEL=0',
+      } as const;
+      await assert.rejects(openTls(port, old));
+    });
+    await withShoal(['-tls-version=1.3'], async (shoal) => {
+      await assert.rejects(openTls(await shoal.mqttPort('tls'), { maxVersion: 'TLSv1.2' }));
+    });
+  });
+
+  test('SIGHUP brings a new certificate and keeps who is connected', async () => {
+    const cert = join(folder, 'live.pem');
+    const key = join(folder, 'live.key');
+    copyFileSync(server.cert, cert);
+    copyFileSync(server.key, key);
+    await withShoal([`-cert=${cert}`, `-key=${key}`], async (shoal) => {
+      const checkServerIdentity = () => undefined;
+      const port = await shoal.mqttPort('tls');
+      const nameServed = async (): Promise<string> => {
+        const socket = await openTls(port, { checkServerIdentity });
+        const name = socket.getPeerCertificate().subject.CN;
+        socket.destroy();
+        return String(name);
+      };
+      const held = await mqtt.connectAsync(`mqtts://localhost:${port}`, { ca, reconnectPeriod: 0 });
+      let dropped = false;
+      held.on('close', () => (dropped = true));
+
+      copyFileSync(other.cert, cert);
+      shoal.signal('SIGHUP');
+      await shoal.waitFor(
+        /a file was not taken over, the last good one stays in force.*live\.key: is not the key of .*live\.pem/,
+      );
+      assert.equal(await nameServed(), 'box');
+
+      copyFileSync(other.key, key);
+      const from = shoal.lineCount;
+      shoal.signal('SIGHUP');
+      await shoal.waitFor(/configuration reloaded/, undefined, from);
+      assert.equal(await nameServed(), 'other');
+      await held.publishAsync('a', 'still here', { qos: 1 });
+      assert.equal(dropped, false);
+      await held.endAsync();
+    });
+  });
+
+  test('a certificate that is revoked by SIGHUP is refused, with a session ticket as well', async () => {
+    const crl = join(folder, 'live-crl.pem');
+    const thief = authority.issue('thief', '/CN=thief');
+    copyFileSync(authority.crl, crl);
+    await withShoal([...clientAuthority, `-crl=${crl}`], async (shoal) => {
+      const port = await shoal.mqttPort('tls');
+      const before = await openTls(port, asClient(thief));
+      const session = await new Promise<Buffer>((resolve) => before.once('session', resolve));
+      before.destroy();
+      const resumed = await openTls(port, { ...asClient(thief), session });
+      assert.equal(resumed.isSessionReused(), true);
+      resumed.destroy();
+      authority.revoke(thief);
+      copyFileSync(authority.crl, crl);
+      shoal.signal('SIGHUP');
+      await shoal.waitFor(/configuration reloaded/);
+      assert.equal(await letsIn(port, { ...asClient(thief), session }), false);
+      assert.equal(await letsIn(port, asClient(thief)), false);
+      assert.equal(await letsIn(port, asClient(client)), true);
+    });
+  });
+
+  test('behind a balancer TLS begins after the PROXY header', async () => {
+    await withShoal(['-proxy-protocol'], async (shoal) => {
+      for (const [protocol, url] of [
+        ['tls', 'mqtts'],
+        ['wss', 'wss'],
+      ] as const) {
+        const target = await shoal.mqttPort(protocol);
+        const balancer = createServer((near) => {
+          const far = dial(target, '127.0.0.1');
+          // The header and the beginning of the handshake in one segment.
+          near.once('data', (chunk) => {
+            far.write(Buffer.concat([Buffer.from('PROXY TCP6 2001:db8::7 ::1 4 5\r\n'), chunk]));
+            near.pipe(far).pipe(near);
+          });
+          for (const end of [near, far]) end.on('error', () => undefined);
+        });
+        await new Promise<void>((resolve) => balancer.listen(0, '127.0.0.1', resolve));
+        const address = balancer.address();
+        assert.ok(typeof address === 'object' && address !== null);
+        const options = { ca, clientId: `behind-${protocol}`, reconnectPeriod: 0 };
+        const behind = await mqtt.connectAsync(`${url}://localhost:${address.port}/mqtt`, options);
+        await shoal.waitFor(new RegExp(`client connected.*behind-${protocol}.*from=2001:db8::7`));
+        await behind.endAsync();
+        balancer.close();
+      }
+    });
+  });
+
+  test('a handshake that does not come on ends after the time to connect', async () => {
+    await withShoal(['-connect-timeout=1s'], async (shoal) => {
+      const started = performance.now();
+      const silent = RawClient.tcp(await shoal.mqttPort('tls'));
+      // The head of a ClientHello that never ends.
+      const trickling = RawClient.tcp(
+        await shoal.mqttPort('wss'),
+        Buffer.from('16030102000100', 'hex'),
+      );
+      const trickle = setInterval(() => trickling.stream.write(Buffer.alloc(1)), 100);
+      const wordless = new RawClient(await openTls(await shoal.mqttPort('wss')));
+      await Promise.all([silent.ended(), trickling.ended(), wordless.ended()]);
+      clearInterval(trickle);
+      const tookMs = performance.now() - started;
+      assert.ok(tookMs > 900 && tookMs < 4000, `${tookMs} ms`);
+    });
+  });
+
+  test('files that cannot be used end the start with 2 and are named', async () => {
+    const empty = join(folder, 'empty.pem');
+    writeFileSync(empty, 'nothing\n');
+    for (const [flags, line] of [
+      [
+        [`-cert=${server.cert}`, `-key=${client.key}`],
+        /client\.key: is not the key of .*server\.pem/,
+      ],
+      [['-cert=nowhere.pem', `-key=${server.key}`], /can't read nowhere\.pem: ENOENT/],
+      [[`-cert=${empty}`, `-key=${server.key}`], /empty\.pem: holds no certificate in PEM form/],
+      [[`-cert=${server.cert}`, `-key=${empty}`], /empty\.pem: holds no private key in PEM form/],
+      [[...serverFlags, `-ca=${empty}`], /empty\.pem: holds no certificate in PEM form/],
+      [[...serverFlags, `-crl=${empty}`], /empty\.pem: holds no certificate revocation list/],
+      [[`-cert=${server.cert}`], /-tls: TLS needs a certificate and its key/],
+      [
+        [...serverFlags, '-require-certificate=required'],
+        /-require-certificate=required needs -ca/,
+      ],
+    ] as const) {
+      const shoal = new ShoalProcess(loopbackFlags('n1', '-tls=0', ...flags), { cwd: folder });
+      assert.equal((await shoal.exited).code, 2, shoal.output);
+      assert.match(shoal.output, line);
+    }
+  });
+});
+
+const noop = (): boolean => false;
+const isMissing = (error: NodeJS.ErrnoException): boolean => error.code === 'ENOENT';

@@ -1,0 +1,93 @@
+// Certificates for tests, made by the openssl program in a folder of their own: one authority, what
+// it signs, and its list of those it took back.
+
+import { execFileSync, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Why there can be none, for a test's `skip`; false where there can. */
+export function noOpenssl(): string | false {
+  return spawnSync('openssl', ['version']).status === 0 ? false : 'needs the openssl program';
+}
+
+export interface CertificateFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+const CA_CONFIG = `[ca]
+default_ca = authority
+[authority]
+database = index.txt
+serial = serial
+new_certs_dir = .
+certificate = ca.pem
+private_key = ca.key
+default_md = sha256
+default_days = 30
+default_crl_days = 30
+policy = any
+copy_extensions = copy
+unique_subject = no
+[any]
+commonName = optional
+`;
+
+export class TestAuthority {
+  readonly folder: string;
+  readonly ca: string;
+  readonly crl: string;
+
+  /** @param folder empty; the caller removes it */
+  constructor(folder: string) {
+    this.folder = folder;
+    this.ca = join(folder, 'ca.pem');
+    this.crl = join(folder, 'crl.pem');
+    writeFileSync(join(folder, 'ca.conf'), CA_CONFIG);
+    writeFileSync(join(folder, 'index.txt'), '');
+    writeFileSync(join(folder, 'serial'), '1000\n');
+    this.#openssl(
+      ...['req', '-x509', ...newKey('ca.key'), '-out', 'ca.pem', '-days', '30'],
+      ...['-subj', '/CN=Test Authority', '-addext', 'basicConstraints=critical,CA:TRUE'],
+    );
+    this.writeCrl();
+  }
+
+  /** @param subject as `/CN=box1`; @param names DNS names and addresses, as `DNS:localhost` */
+  issue(file: string, subject: string, ...names: string[]): CertificateFiles {
+    const extension = names.length === 0 ? [] : ['-addext', `subjectAltName=${names.join(',')}`];
+    this.#openssl(
+      ...['req', '-new', ...newKey(`${file}.key`), '-out', `${file}.csr`],
+      ...['-subj', subject, ...extension],
+    );
+    const { folder } = this;
+    this.#openssl(
+      'ca',
+      '-batch',
+      '-config',
+      'ca.conf',
+      '-in',
+      `${file}.csr`,
+      '-out',
+      `${file}.pem`,
+    );
+    return { cert: join(folder, `${file}.pem`), key: join(folder, `${file}.key`) };
+  }
+
+  revoke({ cert }: CertificateFiles): void {
+    this.#openssl('ca', '-config', 'ca.conf', '-revoke', cert);
+    this.writeCrl();
+  }
+
+  writeCrl(): void {
+    this.#openssl('ca', '-config', 'ca.conf', '-gencrl', '-out', 'crl.pem');
+  }
+
+  #openssl(...args: string[]): void {
+    execFileSync('openssl', args, { cwd: this.folder, stdio: 'pipe' });
+  }
+}
+
+function newKey(file: string): string[] {
+  return ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-keyout', file];
+}
