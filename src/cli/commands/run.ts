@@ -2,7 +2,7 @@
 // log, start lines, signals and how it ends; everything else is the node's.
 
 import { constants } from 'node:os';
-import { type Config, isClustered } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { flagsNeedingRestart } from '../../config/reload.ts';
 import { type RunningNode, runNode } from '../../node.ts';
@@ -66,8 +66,8 @@ function greet(config: Config, running: RunningNode, log: LogSink, context: CliC
   const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
   const lines = machineRead ? log : new LogSink({ ...log.settings, form: 'text' });
   for (const line of startLines(config, running, hostAddress)) lines.info(line);
-  if (!machineRead) context.write(banner(config, running, hostAddress));
-  if (!isClustered(config)) log.debug('no cluster: -csk is not given');
+  const quiet = config.logLevel === 'warn' || config.logLevel === 'error';
+  if (!machineRead && !quiet) context.write(banner(config, running, hostAddress));
 }
 
 /** @returns when the node is to stop; a second signal ends the process at once */

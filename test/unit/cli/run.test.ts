@@ -92,6 +92,11 @@ test('in JSON every line of the output is a record', async () => {
   assert.equal(events.length, 3);
 });
 
+test('a node that is to write warnings only says nothing where all is well', async () => {
+  const { context } = start({ ...cluster, 'log-level': 'warn' }, running());
+  assert.equal(await output(context), '');
+});
+
 test('SIGTERM stops the node and ends with 0', async () => {
   let stops = 0;
   const { context, ended } = start(cluster, running({ stop: async () => void stops++ }));
