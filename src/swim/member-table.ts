@@ -1,5 +1,5 @@
 // All members that this node knows, itself not among them, in the orders in which they are needed:
-// by name, by boot, the ring of pings. Knows nothing of messages; decides nothing but what is
+// by name, by boot, by turn of pings. Knows nothing of messages; decides nothing but what is
 // evicted when it is full. Invariant: the hash is that of the online members, at any time.
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
@@ -62,10 +62,10 @@ export class MemberTable {
   readonly #online = new Set<Member>();
   readonly #suspects = new Set<Member>();
   readonly #random: () => number;
-  #ring: Member[] = [];
-  #ringAt = 0;
-  /** What #ring holds; one that went offline stays in until the next pass. */
-  #inRing = new Set<Member>();
+  /** Whom to ping, the longest waiting first; one that went offline stays until its turn comes. */
+  readonly #turn: Member[] = [];
+  readonly #inTurn = new Set<Member>();
+  #isNeighboursTurn = false;
   #sortedNames: string[] | undefined;
   #hash = 0n;
 
@@ -145,17 +145,22 @@ export class MemberTable {
     }
   }
 
-  /** The next to ping: a shuffled list, shuffled anew after each pass (SWIM paper 4.3). */
-  nextInRing(): Member | undefined {
-    for (let tries = 0; tries <= this.#ring.length + 1; tries++) {
-      if (this.#ringAt >= this.#ring.length) {
-        this.#ring = this.#shuffled([...this.#online]);
-        this.#inRing = new Set(this.#ring);
-        this.#ringAt = 0;
+  /**
+   * The next to ping: now the one behind `name` in the order of names, now the one that has waited
+   * longest. So somebody pings each member every second period, and every node pings it within 2N
+   * (decision 0012).
+   */
+  nextInTurn(name: string): Member | undefined {
+    this.#isNeighboursTurn = !this.#isNeighboursTurn;
+    const neighbour = this.#isNeighboursTurn ? this.#onlineBehind(name) : undefined;
+    while (this.#turn.length > 0) {
+      const place = neighbour === undefined ? 0 : this.#turn.indexOf(neighbour);
+      const member = this.#turn.splice(place, 1)[0]!;
+      if (this.#online.has(member)) {
+        this.#turn.push(member);
+        return member;
       }
-      const member = this.#ring[this.#ringAt];
-      this.#ringAt += 1;
-      if (member !== undefined && this.#online.has(member)) return member;
+      this.#inTurn.delete(member);
     }
     return undefined;
   }
@@ -172,8 +177,24 @@ export class MemberTable {
 
   /** Names in order, behind `cursor`: the pages of the state exchange. */
   *namesAfter(cursor: string): IterableIterator<string> {
+    for (const name of this.#names()) if (name > cursor) yield name;
+  }
+
+  /** Round the circle of names. */
+  #onlineBehind(name: string): Member | undefined {
+    let first: Member | undefined;
+    for (const other of this.#names()) {
+      const member = this.#byName.get(other);
+      if (member === undefined || !this.#online.has(member)) continue;
+      if (other > name) return member;
+      first ??= member;
+    }
+    return first;
+  }
+
+  #names(): readonly string[] {
     this.#sortedNames ??= [...this.#byName.keys()].sort();
-    for (const name of this.#sortedNames) if (name > cursor) yield name;
+    return this.#sortedNames;
   }
 
   #index(member: Member): void {
@@ -182,11 +203,9 @@ export class MemberTable {
     this.#hash ^= member.hash;
     this.#online.add(member);
     if (member.state === 'suspect') this.#suspects.add(member);
-    if (!this.#inRing.has(member)) {
-      this.#inRing.add(member);
-      const place = this.#ringAt + this.#below(this.#ring.length - this.#ringAt + 1);
-      this.#ring.splice(place, 0, member);
-    }
+    if (this.#inTurn.has(member)) return;
+    this.#inTurn.add(member);
+    this.#turn.splice(this.#below(this.#turn.length + 1), 0, member);
   }
 
   #unindex(member: Member): void {
@@ -208,14 +227,6 @@ export class MemberTable {
 
   #below(limit: number): number {
     return Math.floor(this.#random() * limit);
-  }
-
-  #shuffled(members: Member[]): Member[] {
-    for (let last = members.length - 1; last > 0; last--) {
-      const other = this.#below(last + 1);
-      [members[last], members[other]] = [members[other]!, members[last]!];
-    }
-    return members;
   }
 
   /** Reservoir sampling: no copy of the table. */

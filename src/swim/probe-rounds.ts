@@ -2,7 +2,7 @@
 // missing answer means for the table is Membership's. Invariant: a round in which this node itself
 // was late accuses nobody. Sources: SWIM paper 3.1, 4.3; Lifeguard 4.1 (nack, local health).
 //
-//   0              ping the next member of the ring, and every suspect with strikes of ours
+//   0              ping the member whose turn it is, and every suspect with strikes of ours
 //   pingTimeout    no ack: ping again, and ask 3 others to ping
 //   2 pingTimeout  no ack: ping a third time (against loss where there are no others)
 //   T              verdict, next round
@@ -15,7 +15,7 @@ import { STRIKE_WITHOUT_NACK, type Timing } from './profile.ts';
 import { isOnline } from './record.ts';
 
 const HELPERS = 3;
-/** Suspects pinged beside the ring in one round, against floods when half the cluster is gone. */
+/** Suspects pinged beside it in one round, against floods when half the cluster is gone. */
 const EXTRA_PROBES_MAX = 32;
 const PINGS_PER_ROUND = 3;
 
@@ -36,6 +36,7 @@ export class ProbeRounds {
   readonly #outbox: Outbox;
   readonly #health: Health;
   readonly #timing: Timing;
+  readonly #selfName: string;
   #probes: Probe[] = [];
   /** Pings sent so far in this round to whoever does not answer. */
   #step = PINGS_PER_ROUND;
@@ -46,8 +47,10 @@ export class ProbeRounds {
   constructor(
     parts: { table: MemberTable; membership: Membership; outbox: Outbox; health: Health },
     timing: Timing,
+    selfName: string,
     firstRoundAt: number,
   ) {
+    this.#selfName = selfName;
     this.#table = parts.table;
     this.#membership = parts.membership;
     this.#outbox = parts.outbox;
@@ -97,7 +100,7 @@ export class ProbeRounds {
     this.#stretch = this.#health.stretch;
     this.#step = 1;
     const targets = new Set<Member>();
-    const next = this.#table.nextInRing();
+    const next = this.#table.nextInTurn(this.#selfName);
     if (next !== undefined) targets.add(next);
     for (const member of this.#table.suspects) {
       if (targets.size > EXTRA_PROBES_MAX) break;

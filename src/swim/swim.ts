@@ -127,6 +127,7 @@ export class Swim {
         health: this.#health,
       },
       timing,
+      this.#self.name,
       now + random() * timing.periodMs,
     );
     this.#relays = new Relays(this.#table, this.#outbox, timing.pingTimeoutMs);
