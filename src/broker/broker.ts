@@ -33,6 +33,9 @@ import { SysTopics } from './sys-topics.ts';
 import { TopicTable } from './topic-table.ts';
 import { discardWill, publishWill, releaseWill } from './wills.ts';
 
+/** What a message costs by itself, in deliveries. */
+const MESSAGE_WORK = 8;
+
 export interface BrokerParts {
   readonly options?: Partial<BrokerOptions>;
   /** Uniform in [0, 1); names clients that bring no name. */
@@ -63,6 +66,11 @@ export class Broker {
   /** Time of the event that is being handled. */
   now: number;
   readonly startedAt: number;
+  /** What the client whose bytes are handled may still cause in this turn; routing counts it down. */
+  workLeft = 0;
+  /** Called when something was deferred: runDeferred() is to be called in the next turn. */
+  onDeferred: (() => void) | undefined;
+  #deferred: (() => void)[] = [];
   readonly #router: Router;
   readonly #sessions = new Map<string, Session>();
   readonly #clients = new Set<Client>();
@@ -103,6 +111,19 @@ export class Broker {
     this.deadlines.advance(now);
   }
 
+  /** Does the work in a later turn, after the other clients had theirs. */
+  defer(work: () => void): void {
+    this.#deferred.push(work);
+    if (this.#deferred.length === 1) this.onDeferred?.();
+  }
+
+  runDeferred(now: number): void {
+    this.now = now;
+    const due = this.#deferred;
+    this.#deferred = [];
+    for (const work of due) work();
+  }
+
   /** A PUBLISH that came from a peer, MQTT 5 form. The view is read before this returns. */
   publishFromPeer(view: PublishView, now: number): void {
     this.now = now;
@@ -123,7 +144,9 @@ export class Broker {
   /** Retained store, then subscribers of this node. True if a subscriber matched. */
   route(publication: Publication, publisher: Session | undefined): boolean {
     if (publication.retain) this.#retain(publication);
-    return this.#router.fanOut(publication, publisher);
+    const targets = this.#router.fanOut(publication, publisher);
+    this.workLeft -= MESSAGE_WORK + targets;
+    return targets > 0;
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; the message itself still goes out. */

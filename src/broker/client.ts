@@ -1,9 +1,9 @@
 // The broker's side of one connection: takes bytes, finds packets, keeps the connection's own state
-// (version, limits, aliases, keep alive) and writes to the Outbox. What a packet means for sessions
+// (aliases, keep alive, what is unfinished). What a packet means for sessions
 // and subscriptions stands in connect.ts, publish.ts, subscribe.ts.
 // Invariant: nothing that a client sends throws out of receive(); it ends this connection at most.
 
-import { ACK_BYTES_MAX, AckHeader, AckView, decodeAck, encodeAck } from '../mqtt/ack-codec.ts';
+import { AckHeader, AckView, decodeAck } from '../mqtt/ack-codec.ts';
 import {
   checkAuth,
   decodeConnect,
@@ -20,23 +20,19 @@ import {
   type ProtocolFault,
   protocolFault,
 } from '../mqtt/protocol-fault.ts';
-import type { ProtocolVersion } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Broker } from './broker.ts';
+import { ClientOutput } from './client-output.ts';
 import { handleConnect } from './connect.ts';
 import type { Deadline } from './deadline-queue.ts';
-import { OutputSlab } from './output-slab.ts';
 import { PacketIdSet } from './packet-id-set.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from './ports.ts';
-import { encodeMessage, type Publication } from './publication.ts';
 import { RetainedFeeds } from './retained-feed.ts';
-import type { Delivery, Session, SessionLink } from './session.ts';
+import type { Session } from './session.ts';
 import { mustWaitForRoom } from './store-room.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
 
-/** Acknowledgements lie apart from publishes, so that each client's stay adjacent. */
-const ackSlab = new OutputSlab();
 const ack = new AckView();
 
 /** First byte of a CONNECT packet. */
@@ -49,25 +45,23 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
 const SECOND_CONNECT = protocolFault('a second CONNECT');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
 const KEEP_ALIVE_FACTOR = 1.5;
+/**
+ * What one client may cause in a turn of the event loop, in deliveries of some 10 ns: a flood, or a
+ * message to very many, holds the others up for a millisecond or two and no longer.
+ */
+const WORK_A_TURN = 100_000;
 
 type State = 'waiting' | 'authenticating' | 'connected' | 'suspended' | 'closed';
 
-export class Client implements SessionLink {
+export class Client extends ClientOutput {
   readonly info: ConnectionInfo;
   readonly listener: ListenerRules;
-  version: ProtocolVersion = 4;
   bridge = false;
   session: Session | undefined;
-  sendWindow = 0;
-  /** Largest packet that the client takes. */
-  packetBytesMax = Number.POSITIVE_INFINITY;
   requestProblemInformation = true;
   inbound: InboundAliases | undefined;
-  readonly #broker: Broker;
-  readonly #outbox: Outbox;
   readonly #framer: Framer;
   #state: State = 'waiting';
-  #outbound: OutboundAliases | undefined;
   #feeds: RetainedFeeds | undefined;
   /** Chunks that came while the authorizer was thinking. */
   #held: Buffer[] = [];
@@ -80,8 +74,7 @@ export class Client implements SessionLink {
   #unfinished: PacketIdSet | undefined;
 
   constructor(broker: Broker, outbox: Outbox, info: ConnectionInfo, now: number) {
-    this.#broker = broker;
-    this.#outbox = outbox;
+    super(broker, outbox);
     this.info = info;
     this.listener = info.listener ?? { name: 'tcp' };
     this.#framer = new Framer(broker.options.packetBytesMax);
@@ -94,18 +87,10 @@ export class Client implements SessionLink {
     return this.#state === 'closed';
   }
 
-  get congested(): boolean {
-    return this.#outbox.congested;
-  }
-
-  get now(): number {
-    return this.#broker.now;
-  }
-
   /** Bytes from the network. The core keeps views into `chunk`: don't reuse it. */
   receive(chunk: Buffer, now: number): void {
-    this.#broker.now = now;
-    this.#broker.stats.bytesReceived += chunk.length;
+    this.broker.now = now;
+    this.broker.stats.bytesReceived += chunk.length;
     this.#lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
       this.#held.push(chunk);
@@ -117,19 +102,20 @@ export class Client implements SessionLink {
       this.fail(NOT_CONNECT);
       return;
     }
+    this.broker.workLeft = WORK_A_TURN;
     this.#framer.push(chunk);
     this.#guard(() => this.#processFrames());
   }
 
   /** The client takes bytes again: what waited for it goes out. */
   drained(now: number): void {
-    this.#broker.now = now;
+    this.broker.now = now;
     this.pump();
   }
 
   /** The transport ended without our doing: the will is due [MQTT5-3.1.2-8]. */
   disconnected(now: number): void {
-    this.#broker.now = now;
+    this.broker.now = now;
     if (this.#state === 'closed') return;
     this.#end(true);
   }
@@ -146,10 +132,14 @@ export class Client implements SessionLink {
   #processFrames(): void {
     const framer = this.#framer;
     while (this.#state === 'waiting' || this.#state === 'connected') {
+      if (this.broker.workLeft <= 0) {
+        this.#yieldTurn();
+        return;
+      }
       const found = framer.next();
       if (found === false) return;
       if (found !== true) throw new ProtocolError(found);
-      this.#broker.stats.packetsReceived += 1;
+      this.broker.stats.packetsReceived += 1;
       this.#handlePacket(framer.buffer, framer.start, framer.bodyStart, framer.end);
     }
   }
@@ -160,12 +150,12 @@ export class Client implements SessionLink {
       this.#handleConnect(buffer, start, bodyStart, end);
       return;
     }
-    if (!this.#broker.store.accepting && mustWaitForRoom(first, this.version)) {
+    if (!this.broker.store.accepting && mustWaitForRoom(first, this.version)) {
       this.#suspend(() => this.#handlePacket(buffer, start, bodyStart, end));
       return;
     }
     if (first >> 4 === 3) {
-      const fault = this.#broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
+      const fault = this.broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
       if (fault !== undefined) throw new ProtocolError(fault);
       return;
     }
@@ -178,18 +168,18 @@ export class Client implements SessionLink {
         break;
       case 0xc0:
         if (end !== bodyStart) throw new ProtocolError(malformed('PINGREQ with a body'));
-        this.#send(PINGRESP);
+        this.send(PINGRESP);
         break;
       case 0x82:
         handleSubscribe(
-          this.#broker,
+          this.broker,
           this,
           decodeSubscribe(buffer, start, bodyStart, end, this.version),
         );
         break;
       case 0xa2:
         handleUnsubscribe(
-          this.#broker,
+          this.broker,
           this,
           decodeUnsubscribe(buffer, start, bodyStart, end, this.version),
         );
@@ -212,10 +202,10 @@ export class Client implements SessionLink {
     const version = peekConnectVersion(buffer, bodyStart, end);
     this.version = version === 5 ? 5 : version === 3 ? 3 : 4;
     const packet = decodeConnect(buffer, start, bodyStart, end);
-    this.#broker.deadlines.cancel(this.#deadline);
+    this.broker.deadlines.cancel(this.#deadline);
     this.#state = 'authenticating';
-    handleConnect(this.#broker, this, packet);
-    if (this.#state === 'authenticating') this.#outbox.pauseReading();
+    handleConnect(this.broker, this, packet);
+    if (this.#state === 'authenticating') this.outbox.pauseReading();
   }
 
   /** The authorizer let the client in and the session is attached. */
@@ -226,16 +216,16 @@ export class Client implements SessionLink {
     this.session = session;
     this.#state = 'connected';
     if (limits.topicAliasMaximum > 0) {
-      this.#outbound = new OutboundAliases(limits.topicAliasMaximum);
+      this.aliases = new OutboundAliases(limits.topicAliasMaximum);
     }
     this.#keepAliveMs = limits.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
-    if (this.#keepAliveMs > 0) this.#watchKeepAlive(this.#broker.now + this.#keepAliveMs);
+    if (this.#keepAliveMs > 0) this.#watchKeepAlive(this.broker.now + this.#keepAliveMs);
   }
 
   /** The right to be connected ends then. */
   expireAfter(ms: number): void {
     if (this.#state === 'closed') return;
-    this.#expiry = this.#broker.deadlines.schedule(this.#broker.now + ms, () =>
+    this.#expiry = this.broker.deadlines.schedule(this.broker.now + ms, () =>
       this.disconnect(ReasonCode.maximumConnectTime, 'the authentication has expired', true),
     );
   }
@@ -243,8 +233,8 @@ export class Client implements SessionLink {
   /** Leaves this packet, and all behind it, until the store has room again. */
   #suspend(handle: () => void): void {
     this.#state = 'suspended';
-    this.#outbox.pauseReading();
-    this.#broker.store.whenDurable(() => {
+    this.outbox.pauseReading();
+    this.broker.store.whenDurable(() => {
       if (this.#state !== 'suspended') return;
       this.#state = 'connected';
       this.#guard(handle);
@@ -253,10 +243,23 @@ export class Client implements SessionLink {
     });
   }
 
+  /** Lets the other clients have their turn before the rest of what this one sent. */
+  #yieldTurn(): void {
+    this.#state = 'suspended';
+    this.outbox.pauseReading();
+    this.broker.defer(() => {
+      if (this.#state !== 'suspended') return;
+      this.#state = 'connected';
+      this.resume();
+      this.pump();
+    });
+  }
+
   /** Goes on with what came while the authorizer was thinking, or the store had no room. */
   resume(): void {
-    this.#outbox.resumeReading();
-    this.#lastReceivedAt = this.#broker.now;
+    this.broker.workLeft = WORK_A_TURN;
+    this.outbox.resumeReading();
+    this.#lastReceivedAt = this.broker.now;
     this.#guard(() => {
       this.#processFrames();
       while (this.#state === 'connected' && this.#held.length > 0) {
@@ -301,7 +304,7 @@ export class Client implements SessionLink {
       if (expiry > 0 && session.expirySeconds === 0) {
         throw new ProtocolError(protocolFault('Session Expiry Interval set where it was zero'));
       }
-      session.expirySeconds = this.#broker.boundedExpiry(expiry);
+      session.expirySeconds = this.broker.boundedExpiry(expiry);
     }
     // Only a normal DISCONNECT takes the will back [MQTT5-3.14.4-3].
     this.#end(packet.reasonCode !== ReasonCode.normalDisconnection);
@@ -311,7 +314,7 @@ export class Client implements SessionLink {
   begin(packetId: number): boolean {
     this.#unfinished ??= new PacketIdSet();
     this.#unfinished.add(packetId);
-    return this.#unfinished.size <= this.#broker.options.receiveMaximum;
+    return this.#unfinished.size <= this.broker.options.receiveMaximum;
   }
 
   /**
@@ -319,7 +322,7 @@ export class Client implements SessionLink {
    * the exchange and give the client its place in the window back.
    */
   acknowledge(header: number, packetId: number, reasonCode: number): void {
-    const { store } = this.#broker;
+    const { store } = this.broker;
     if (store.durable) {
       const done = (): void => this.#finish(header, packetId, reasonCode);
       // Only MQTT 5 can be told, and a release can't be taken back: the others wait for room.
@@ -340,78 +343,11 @@ export class Client implements SessionLink {
     this.sendAck(header, packetId, reasonCode);
   }
 
-  sendAck(header: number, packetId: number, reasonCode: number): void {
-    const start = ackSlab.reserve(ACK_BYTES_MAX);
-    const { buffer } = ackSlab;
-    const end = encodeAck(buffer, start, header, packetId, reasonCode, this.version);
-    ackSlab.giveBack(start + ACK_BYTES_MAX - end);
-    this.#broker.stats.packetsSent += 1;
-    this.#outbox.write(buffer, start, end);
-  }
-
-  sendPubrel(packetId: number): void {
-    this.sendAck(AckHeader.pubrel, packetId, ReasonCode.success);
-  }
-
-  sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void {
-    if (identifiers.length > 0 || this.#outbound !== undefined) {
-      this.#sendMessage(publication.message(), 0, false, retain, 0, identifiers);
-      return;
-    }
-    const encoded = publication.encodedQos0(this.version, retain);
-    const bytes = encoded.end - encoded.start;
-    if (bytes > this.packetBytesMax) return;
-    const { stats } = this.#broker;
-    stats.packetsSent += 1;
-    stats.publishSent += 1;
-    stats.publishSentBytes += bytes;
-    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
-  }
-
-  sendDelivery(delivery: Delivery, dup: boolean): boolean {
-    const { message, qos, retain, packetId, identifiers } = delivery;
-    return this.#sendMessage(message, qos, dup, retain, packetId, identifiers);
-  }
-
-  #sendMessage(
-    message: Delivery['message'],
-    qos: Delivery['qos'],
-    dup: boolean,
-    retain: boolean,
-    packetId: number,
-    identifiers: readonly number[],
-  ): boolean {
-    const { version } = this;
-    const { name } = message.topic;
-    const use = this.#outbound?.use(name);
-    const topicAlias = use?.alias ?? 0;
-    const withTopic = use?.known !== true;
-    const header = { version, qos, dup, retain, packetId, identifiers, topicAlias, withTopic };
-    const encoded = encodeMessage(message, header, this.now);
-    const bytes = encoded.end - encoded.start;
-    if (bytes > this.packetBytesMax) {
-      if (withTopic && topicAlias > 0) this.#outbound?.revoke(name);
-      return false;
-    }
-    const { stats } = this.#broker;
-    stats.packetsSent += 1;
-    stats.publishSent += 1;
-    stats.publishSentBytes += bytes;
-    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
-    return true;
-  }
-
-  /** Queues a whole packet. */
-  #send(packet: Buffer): void {
-    this.#broker.stats.packetsSent += 1;
-    this.#outbox.write(packet, 0, packet.length);
-  }
-
   /** Queues a packet made by a control encoder. One that the client can't take ends it [MQTT5-3.1.2-24]. */
   sendControl(packet: Buffer): void {
     if (this.#state === 'closed') return;
     if (packet.length > this.packetBytesMax) this.fail(ANSWER_TOO_LARGE);
-    else this.#send(packet);
+    else this.send(packet);
   }
 
   get feeds(): RetainedFeeds {
@@ -424,7 +360,7 @@ export class Client implements SessionLink {
     const { session } = this;
     if (session === undefined || this.#state !== 'connected') return;
     session.pump();
-    const { authorizer } = this.#broker;
+    const { authorizer } = this.broker;
     this.#feeds?.pump(
       session,
       (topic) => authorizer.permissive || authorizer.mayReceive(session.identity, topic),
@@ -434,8 +370,8 @@ export class Client implements SessionLink {
   /** Ends the connection for a fault of the client's: with a reason in MQTT 5, silently before. */
   fail(fault: ProtocolFault): void {
     if (this.#state === 'closed') return;
-    this.#broker.stats.protocolErrors += 1;
-    this.#broker.log.info('client fault', {
+    this.broker.stats.protocolErrors += 1;
+    this.broker.log.info('client fault', {
       client: this.session?.clientId,
       from: this.info.remoteAddress,
       reason: fault.text,
@@ -447,13 +383,13 @@ export class Client implements SessionLink {
 
   /** CONNACK with an error, then the end. A CONNECT of no known version is not answered in MQTT 5's form. */
   refuse(reasonCode: number): void {
-    this.#broker.stats.connectionsRefused += 1;
+    this.broker.stats.connectionsRefused += 1;
     const answerable =
       this.#state === 'authenticating' ||
       this.version === 5 ||
       reasonCode === ReasonCode.unsupportedProtocolVersion;
     const packet = encodeConnack(this.version, reasonCode, false, {});
-    if (answerable && packet.length <= this.packetBytesMax) this.#send(packet);
+    if (answerable && packet.length <= this.packetBytesMax) this.send(packet);
     this.#end(false);
   }
 
@@ -464,36 +400,36 @@ export class Client implements SessionLink {
       const text = this.requestProblemInformation ? reason : undefined;
       const packet = encodeDisconnect(reasonCode, text);
       const fits = packet.length <= this.packetBytesMax;
-      this.#send(fits ? packet : encodeDisconnect(reasonCode, undefined));
+      this.send(fits ? packet : encodeDisconnect(reasonCode, undefined));
     }
     this.#end(withWill);
   }
 
   #end(withWill: boolean): void {
     this.#state = 'closed';
-    this.#broker.deadlines.cancel(this.#deadline);
-    this.#broker.deadlines.cancel(this.#expiry);
+    this.broker.deadlines.cancel(this.#deadline);
+    this.broker.deadlines.cancel(this.#expiry);
     this.#held = [];
-    this.#outbox.close();
-    this.#broker.clientEnded(this, withWill);
+    this.outbox.close();
+    this.broker.clientEnded(this, withWill);
   }
 
   #connectTimeout(): void {
     if (this.#state !== 'waiting') return;
-    this.#broker.log.info('connect timeout', { from: this.info.remoteAddress });
+    this.broker.log.info('connect timeout', { from: this.info.remoteAddress });
     this.#end(false);
   }
 
   /** One deadline for each connection, moved only when it comes due. */
   #watchKeepAlive(at: number): void {
-    this.#deadline = this.#broker.deadlines.schedule(at, (now) => {
+    this.#deadline = this.broker.deadlines.schedule(at, (now) => {
       if (this.#state === 'suspended') this.#lastReceivedAt = now;
       const due = this.#lastReceivedAt + this.#keepAliveMs;
       if (due > now) {
         this.#watchKeepAlive(due);
         return;
       }
-      this.#broker.log.info('keep alive timeout', { client: this.session?.clientId });
+      this.broker.log.info('keep alive timeout', { client: this.session?.clientId });
       this.disconnect(ReasonCode.keepAliveTimeout, undefined, true);
     });
   }

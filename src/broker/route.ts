@@ -51,18 +51,20 @@ export class Router {
   /**
    * Hands the publication to everybody who subscribed.
    * @param publisher undefined where it came from a peer or from the broker
-   * @returns true if anybody matched
+   * @returns how many sessions and groups matched
    */
-  fanOut(publication: Publication, publisher: Session | undefined): boolean {
+  fanOut(publication: Publication, publisher: Session | undefined): number {
     const route = this.#routeOf(publication.topic);
     this.#stats.denied += route.denied;
+    let matched = route.groups.length;
     for (const list of route.lists) {
+      matched += list.length;
       for (const target of list) this.#toTarget(publication, target, publisher);
     }
     for (const group of route.groups) {
       this.#toGroup(publication, group);
     }
-    return route.lists.length > 0 || route.groups.length > 0;
+    return matched;
   }
 
   #toTarget(

@@ -1,4 +1,4 @@
-// Drives the broker core's deadlines with one timer.
+// Drives the broker core's deadlines with one timer, and what it deferred turn by turn.
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
@@ -14,6 +14,7 @@ export class BrokerClock {
   constructor(broker: Broker) {
     this.#broker = broker;
     broker.deadlines.onEarlier = () => this.#arm();
+    broker.onDeferred = () => setImmediate(() => broker.runDeferred(performance.now()));
     this.#arm();
   }
 

@@ -7,14 +7,13 @@ import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Client } from '../broker/client.ts';
 import type { ConnectionInfo, Outbox } from '../broker/ports.ts';
+import { PendingRanges } from './pending-ranges.ts';
 import type { Transport } from './transport.ts';
 
 /** From here on the core holds messages back for this client. */
 const CONGESTED_BYTES = 524_288;
 /** From here on, acknowledgements included, nothing more is read from it. */
 const PAUSE_BYTES = 2_097_152;
-/** Ranges up to this total are copied into one buffer; more go to the kernel as they are. */
-const COPY_BYTES_MAX = 65_536;
 /** A client that was told to go has this long to take its last bytes. */
 const LINGER_MS = 5_000;
 
@@ -32,11 +31,7 @@ export class Connection implements Outbox {
   readonly #socket: Transport;
   readonly #broker: Broker;
   readonly #client: Client;
-  /** Ranges that wait: buffer, start and end of each. */
-  #buffers: Buffer[] = [];
-  #starts: number[] = [];
-  #ends: number[] = [];
-  #pendingBytes = 0;
+  #pending: PendingRanges | undefined;
   #isDirty = false;
   #isClosing = false;
   #isClosed = false;
@@ -64,16 +59,9 @@ export class Connection implements Outbox {
 
   write(buffer: Buffer, start: number, end: number): void {
     if (this.#isClosing) return;
-    const last = this.#buffers.length - 1;
-    if (last >= 0 && this.#buffers[last] === buffer && this.#ends[last] === start) {
-      this.#ends[last] = end;
-    } else {
-      this.#buffers.push(buffer);
-      this.#starts.push(start);
-      this.#ends.push(end);
-    }
-    this.#pendingBytes += end - start;
-    if (this.#pendingBytes > CONGESTED_BYTES) this.congested = true;
+    this.#pending ??= PendingRanges.take();
+    this.#pending.add(buffer, start, end);
+    if (this.#pending.bytes > CONGESTED_BYTES) this.congested = true;
     this.#markDirty();
   }
 
@@ -88,8 +76,13 @@ export class Connection implements Outbox {
   flush(): void {
     this.#isDirty = false;
     const socket = this.#socket;
-    if (this.#pendingBytes > 0 && socket.writable) this.#writeOut();
-    this.#pendingBytes = 0;
+    const pending = this.#pending;
+    if (pending !== undefined) {
+      this.#pending = undefined;
+      this.#broker.stats.bytesSent += pending.bytes;
+      if (socket.writable) pending.writeTo(socket);
+      pending.release();
+    }
     if (this.#isClosing) {
       this.#finish();
       return;
@@ -102,33 +95,6 @@ export class Connection implements Outbox {
       this.congested = false;
       this.#client.drained(performance.now());
     }
-  }
-
-  #writeOut(): void {
-    const socket = this.#socket;
-    const buffers = this.#buffers;
-    const starts = this.#starts;
-    const ends = this.#ends;
-    this.#broker.stats.bytesSent += this.#pendingBytes;
-    if (buffers.length === 1) {
-      socket.write(buffers[0]!.subarray(starts[0], ends[0]));
-    } else if (this.#pendingBytes <= COPY_BYTES_MAX) {
-      const joined = Buffer.allocUnsafe(this.#pendingBytes);
-      let position = 0;
-      for (let i = 0; i < buffers.length; i++) {
-        position += buffers[i]!.copy(joined, position, starts[i], ends[i]);
-      }
-      socket.write(joined);
-    } else {
-      socket.cork();
-      for (let i = 0; i < buffers.length; i++) {
-        socket.write(buffers[i]!.subarray(starts[i], ends[i]));
-      }
-      socket.uncork();
-    }
-    this.#buffers = [];
-    this.#starts = [];
-    this.#ends = [];
   }
 
   #drained(): void {

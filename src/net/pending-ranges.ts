@@ -1,0 +1,70 @@
+// What waits to be written to one connection: ranges of buffers, adjacent ones joined. Taken from a
+// pool while there is something to write, so that an idle connection holds nothing.
+
+import { copyBytes } from '../shared/copy-bytes.ts';
+import type { Transport } from './transport.ts';
+
+/** Ranges up to this total are copied into one buffer; more go to the kernel as they are. */
+const COPY_BYTES_MAX = 65_536;
+const POOL_MAX = 256;
+
+const pool: PendingRanges[] = [];
+
+export class PendingRanges {
+  bytes = 0;
+  readonly #buffers: Buffer[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+
+  static take(): PendingRanges {
+    return pool.pop() ?? new PendingRanges();
+  }
+
+  /** Empties it for the next user; not to be used any more by this one. */
+  release(): void {
+    this.bytes = 0;
+    this.#buffers.length = 0;
+    this.#starts.length = 0;
+    this.#ends.length = 0;
+    if (pool.length < POOL_MAX) pool.push(this);
+  }
+
+  add(buffer: Buffer, start: number, end: number): void {
+    const last = this.#buffers.length - 1;
+    if (last >= 0 && this.#buffers[last] === buffer && this.#ends[last] === start) {
+      this.#ends[last] = end;
+    } else {
+      this.#buffers.push(buffer);
+      this.#starts.push(start);
+      this.#ends.push(end);
+    }
+    this.bytes += end - start;
+  }
+
+  /** One write where it can be had cheaply, else one gathered write. */
+  writeTo(transport: Transport): void {
+    if (this.#buffers.length === 1) {
+      transport.write(this.#part(0));
+    } else if (this.bytes <= COPY_BYTES_MAX) {
+      transport.write(this.#joined());
+    } else {
+      transport.cork();
+      for (let i = 0; i < this.#buffers.length; i++) transport.write(this.#part(i));
+      transport.uncork();
+    }
+  }
+
+  #part(index: number): Buffer {
+    return this.#buffers[index]!.subarray(this.#starts[index], this.#ends[index]);
+  }
+
+  #joined(): Buffer {
+    const joined = Buffer.allocUnsafe(this.bytes);
+    let position = 0;
+    for (let i = 0; i < this.#buffers.length; i++) {
+      const end = this.#ends[i]!;
+      position = copyBytes(joined, position, this.#buffers[i]!, this.#starts[i]!, end);
+    }
+    return joined;
+  }
+}

@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Broker } from '../../../src/broker/broker.ts';
+import type { Outbox } from '../../../src/broker/ports.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+
+class CountingOutbox implements Outbox {
+  readonly congested = false;
+  bytes = 0;
+  isPaused = false;
+  write(_buffer: Buffer, start: number, end: number): void {
+    this.bytes += end - start;
+  }
+  close(): void {}
+  pauseReading(): void {
+    this.isPaused = true;
+  }
+  resumeReading(): void {
+    this.isPaused = false;
+  }
+}
+
+const CONNECT = Buffer.from([0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0, 0, 0]);
+const SUBSCRIBE_ALL = Buffer.from([0x82, 6, 0, 1, 0, 1, 0x23, 0]);
+const PUBLISH = Buffer.from([0x30, 4, 0, 1, 0x61, 0x78]);
+const PINGREQ = Buffer.from([0xc0, 0]);
+
+function newBroker(): { broker: Broker; open: () => ReturnType<typeof openClient> } {
+  const options = { sysIntervalSeconds: 0, connectionsMax: 1e6, sessionsMax: 1e6 };
+  const broker = new Broker({ options, random: Math.random, now: 0, log: silentLogger });
+  return { broker, open: () => openClient(broker) };
+}
+
+function openClient(broker: Broker) {
+  const outbox = new CountingOutbox();
+  const client = broker.accept(outbox, { remoteAddress: '' }, 0);
+  client.receive(CONNECT, 0);
+  outbox.bytes = 0;
+  return { outbox, client };
+}
+
+test('a flood is cut into turns, nothing of it is lost, and nobody waits for its end', () => {
+  const { broker, open } = newBroker();
+  let turns = 0;
+  broker.onDeferred = () => {
+    turns += 1;
+  };
+  const subscriber = open();
+  subscriber.client.receive(SUBSCRIBE_ALL, 0);
+  subscriber.outbox.bytes = 0;
+  const flooder = open();
+  const other = open();
+  const messages = 50_000;
+  flooder.client.receive(Buffer.concat(Array(messages).fill(PUBLISH)), 0);
+
+  assert.ok(subscriber.outbox.bytes < messages * PUBLISH.length);
+  assert.equal(flooder.outbox.isPaused, true);
+  other.client.receive(PINGREQ, 0);
+  assert.equal(other.outbox.bytes, 2, 'the other client is answered in the midst of the flood');
+
+  for (let turn = 0; turn < 100 && turns > 0; turn++) {
+    turns -= 1;
+    broker.runDeferred(0);
+  }
+  assert.equal(subscriber.outbox.bytes, messages * PUBLISH.length);
+  assert.equal(flooder.outbox.isPaused, false);
+});
+
+test('what arrives while a flooder waits for its turn is handled after it, in order', () => {
+  const { broker, open } = newBroker();
+  const subscriber = open();
+  subscriber.client.receive(SUBSCRIBE_ALL, 0);
+  const flooder = open();
+  flooder.client.receive(Buffer.concat(Array(20_000).fill(PUBLISH)), 0);
+  flooder.client.receive(PINGREQ, 0);
+  assert.equal(flooder.outbox.bytes, 0);
+  for (let turn = 0; turn < 10; turn++) broker.runDeferred(0);
+  assert.equal(flooder.outbox.bytes, 2);
+});
