@@ -3,10 +3,11 @@
 import { type Command, Option } from 'commander';
 import { optionTable } from '../config/config.ts';
 import { type LoadedConfig, loadConfig } from '../config/load.ts';
-import type { AnyOption } from '../config/option.ts';
+import { type AnyOption, groups } from '../config/option.ts';
 import type { CliContext } from './context.ts';
 
-const rows: readonly AnyOption[] = Object.values(optionTable);
+const table: readonly AnyOption[] = Object.values(optionTable);
+const rows = groups.flatMap((group) => table.filter((row) => row.group === group));
 
 export function addConfigOptions(command: Command): Command {
   for (const row of rows) {

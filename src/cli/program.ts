@@ -1,8 +1,7 @@
 // The command line as a whole: `shoal [flags]` runs a node; each subcommand is a file in
-// commands/, entered in the list below. Help and errors show flags as users type them, with one
-// dash.
+// commands/, entered in the list below.
 
-import { Command } from 'commander';
+import type { Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
 import { addCheck } from './commands/check.ts';
@@ -14,6 +13,7 @@ import { run } from './commands/run.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
+import { FlagCommand, singleDash } from './flag-command.ts';
 
 const subcommands = [addCheck, addConfigShow, addConvert, addPasswd, addExplain];
 
@@ -23,7 +23,7 @@ const SUMMARY = `MQTT broker that becomes a cluster by itself: start it on each 
   any other:   shoal -nid=box2 -csk=TOKEN -mbs=ADDRESS-OF-BOX1:7946`;
 
 export function buildProgram(context: CliContext): Command {
-  const program = new Command('shoal')
+  const program = new FlagCommand('shoal')
     .usage('[flags] [command]')
     .description(SUMMARY)
     .version(`shoal ${version}`, '--version', 'print the version')
@@ -36,12 +36,7 @@ export function buildProgram(context: CliContext): Command {
       writeErr: (text) => context.writeError(text),
       outputError: (text, write) => write(`shoal: ${singleDash(text.replace(/^error: /, ''))}`),
     })
-    .showHelpAfterError('(shoal -help lists all flags)')
-    .configureHelp({
-      optionTerm: (option) => singleDash(option.flags.replace(/^(-\w), /, '$1, ')),
-      subcommandTerm: (command) => `${command.name()} ${command.usage()}`.trim(),
-      helpWidth: 100,
-    });
+    .showHelpAfterError('(shoal -help lists all flags)');
   addConfigOptions(program).action(async () => {
     const [operand] = program.args;
     if (operand !== undefined) throw unknownOperand(program, operand);
@@ -67,8 +62,4 @@ function unknownOperand(program: Command, operand: string): UsageError {
   );
   const hint = near === undefined ? '' : `; did you mean '${near}'?`;
   return new UsageError(`unknown command or stray argument '${operand}'${hint}`);
-}
-
-function singleDash(text: string): string {
-  return text.replace(/(^|[\s'(,])--(?=[a-z]{2})/g, '$1-');
 }

@@ -1,0 +1,44 @@
+// commander's Command with a help that shows flags as users type them, with one dash. Subcommands
+// are of the same kind, so all of them have this help.
+
+import { Command, Help, type Option } from 'commander';
+
+const HELP_WIDTH = 100;
+const TERM_WIDTH_MAX = 30;
+
+export class FlagCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new FlagCommand(name);
+  }
+
+  override createHelp(): Help {
+    return new FlagHelp();
+  }
+}
+
+/** A term that is too long for its column has a line of its own. */
+class FlagHelp extends Help {
+  override helpWidth = HELP_WIDTH;
+
+  override optionTerm(option: Option): string {
+    return singleDash(option.flags);
+  }
+
+  override subcommandTerm(command: Command): string {
+    return command.name();
+  }
+
+  override padWidth(command: Command, helper: Help): number {
+    return Math.min(TERM_WIDTH_MAX, super.padWidth(command, helper));
+  }
+
+  override formatItem(term: string, width: number, description: string, helper: Help): string {
+    const isLong = helper.displayWidth(term) > width;
+    const item = super.formatItem(isLong ? ' ' : term, width, description, helper);
+    return isLong ? `  ${term}\n${item}` : item;
+  }
+}
+
+export function singleDash(text: string): string {
+  return text.replace(/(^|[\s'(,])--(?=[a-z]{2})/g, '$1-');
+}
