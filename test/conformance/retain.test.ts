@@ -87,6 +87,21 @@ test('[MQTT5-3.3.1-13] with Retain As Published the flag is passed on', () => {
   }
 });
 
+test('one message goes to some with RETAIN set and to others with it cleared', () => {
+  const world = new World();
+  const versions = [5, 5, 4] as const;
+  const peers = versions.map((version, i) => world.connect(`c${i}`, { version }));
+  for (const [i, peer] of peers.entries()) {
+    const retainAsPublished = i === 0 && peer.version === 5;
+    peer.subscribe([{ filter: 't', qos: 0, retainAsPublished }]);
+  }
+  world.connect('p').publish('t', 'x', { retain: true });
+  assert.deepEqual(
+    peers.map((peer) => peer.messages()[0]?.retain),
+    [true, false, false],
+  );
+});
+
 test('Retain As Published holds for messages that waited, too', () => {
   const world = new World();
   const properties = { sessionExpiryInterval: 60 };
