@@ -1,8 +1,9 @@
 // The adapter on real loopback sockets: that core, socket, clock and timer fit together.
 
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
-import { afterEach, test } from 'node:test';
+import { afterEach, type TestContext, test } from 'node:test';
 import { SyncChannel, type SyncChannelOptions } from '../../../src/net/sync-channel.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import type { Peer } from '../../../src/shared/peer.ts';
@@ -13,6 +14,9 @@ import {
   topicOf,
   viewOf,
 } from '../../support/sync-fixtures.ts';
+
+/** Envelope and body of a hello or welcome. */
+const HELLO_BYTES = 64;
 
 const open: SyncChannel[] = [];
 afterEach(async () => {
@@ -73,7 +77,28 @@ test('a message that is published on one node arrives on its two peers', async (
   }
 });
 
-test('with encryption the payload is not readable on the wire and arrives all the same', async () => {
+/** What a listener on the network sees of a message: the bytes of its datagram. */
+async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
+  const a = await station('a', 1n, { encrypt });
+  const listener = dgram.createSocket('udp4');
+  t.after(() => listener.close());
+  listener.bind(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const endpoint = { address: '127.0.0.1', port: listener.address().port };
+  a.channel.setPeers([{ name: 'b', bootId: 2n, endpoint }]);
+  await once(listener, 'message');
+  publish(a, 'room/1', 'secret');
+  const [datagram] = await once(listener, 'message');
+  return datagram;
+}
+
+test('signed messages can be read on the wire, encrypted ones can not', async (t) => {
+  assert.ok((await overheard(t, false)).includes('secret'));
+  const encrypted = await overheard(t, true);
+  assert.ok(!encrypted.includes('secret') && !encrypted.includes('room'));
+});
+
+test('encrypted messages arrive', async () => {
   const a = await station('a', 1n, { encrypt: true });
   const b = await station('b', 2n, { encrypt: true });
   a.channel.setPeers([b.peer]);
@@ -81,4 +106,60 @@ test('with encryption the payload is not readable on the wire and arrives all th
   const arrival = once(b.inbox, 'message');
   publish(a, 'room/1', 'secret');
   assert.deepEqual((await arrival)[0], { from: 'a', topic: 'room/1', payload: 'secret' });
+});
+
+test('messages of one turn leave in one datagram, those of two turns in two', async (t) => {
+  const a = await station('a', 1n);
+  const listener = dgram.createSocket('udp4');
+  t.after(() => listener.close());
+  listener.bind(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const endpoint = { address: '127.0.0.1', port: listener.address().port };
+  a.channel.setPeers([{ name: 'b', bootId: 2n, endpoint }]);
+  await once(listener, 'message');
+  for (let i = 0; i < 5; i++) publish(a, 't', 'together');
+  await once(listener, 'message');
+  publish(a, 't', 'alone');
+  await once(listener, 'message');
+  const [status] = [...a.channel.peers()];
+  assert.equal(status?.counters.sentMessages, 6);
+  assert.equal(status?.counters.sentDatagrams, 2);
+});
+
+test('a peer that starts later is asked again until it answers, and what it sends is let in', async () => {
+  const a = await station('a', 1n);
+  const port = a.peer.endpoint.port;
+  await a.channel.close();
+  const b = await station('b', 2n);
+  b.channel.setPeers([a.peer]);
+  const again = await station('a', 1n, { port });
+  again.channel.setPeers([b.peer]);
+  const arrival = once(b.inbox, 'message');
+  publish(again, 't', 'hello');
+  assert.equal((await arrival)[0].payload, 'hello');
+});
+
+test("a message behind a lost one arrives after the hold, by the channel's own timer", async (t) => {
+  const a = await station('a', 1n);
+  const b = await station('b', 2n);
+  // a reaches b through a relay that swallows the first datagram with a message.
+  const relay = dgram.createSocket('udp4');
+  t.after(() => relay.close());
+  let swallowed = 0;
+  relay.on('message', (datagram) => {
+    if (datagram.length > HELLO_BYTES && swallowed === 0) swallowed += 1;
+    else relay.send(datagram, b.peer.endpoint.port, '127.0.0.1');
+  });
+  relay.bind(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const endpoint = { address: '127.0.0.1', port: relay.address().port };
+  a.channel.setPeers([{ ...b.peer, endpoint }]);
+  b.channel.setPeers([a.peer]);
+  publish(a, 't', 'swallowed, and longer than a hello');
+  await new Promise((resolve) => setImmediate(resolve));
+  const arrival = once(b.inbox, 'message');
+  publish(a, 't', 'behind it, and longer than a hello');
+  assert.equal((await arrival)[0].payload, 'behind it, and longer than a hello');
+  const [status] = [...b.channel.peers()];
+  assert.equal(status?.counters.lostMessages, 1);
 });

@@ -3,7 +3,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENVELOPE_HEADER_BYTES } from '../../../src/shared/envelope.ts';
-import { firstStartOf, sequenceOf, writeSequence } from '../../../src/sync/body-codec.ts';
+import {
+  DATA_HEADER_BYTES,
+  firstStartOf,
+  sequenceOf,
+  writeDataHeader,
+  writeSequence,
+} from '../../../src/sync/body-codec.ts';
 import { newPeerCounters, type PeerCounters } from '../../../src/sync/counters.ts';
 import { PIECE_BYTES_MAX, PUBLISH_BYTES_MAX } from '../../../src/sync/limits.ts';
 import { Packer } from '../../../src/sync/packer.ts';
@@ -128,4 +134,57 @@ test('whichever datagrams are missing, the rest is delivered whole and the missi
       assert.deepEqual(payload, [...sent, last][number]);
     }
   }
+});
+
+/** A body as no sender of ours would make it. */
+function bodyOf(sequence: number, number: number, firstStart: number, piece: Buffer): Buffer {
+  const body = Buffer.alloc(DATA_HEADER_BYTES + piece.length);
+  writeDataHeader(body, 0, firstStart, number);
+  writeSequence(body, 0, sequence);
+  piece.copy(body, DATA_HEADER_BYTES);
+  return body;
+}
+
+const split = publishPacket({ topic: 't', payload: Buffer.alloc(1000, 0x61) });
+const small = publishPacket({ topic: 't', payload: 'next' });
+
+test('a rest of the right length that belongs to another message is not taken', () => {
+  const { payloads, counters } = read([
+    bodyOf(1, 1, 0, split.subarray(0, 600)),
+    // The sender gave up the rest of 1 and the beginning of 2; this is the rest of 2.
+    bodyOf(2, 3, split.length - 600, Buffer.concat([split.subarray(600), small])),
+  ]);
+  assert.deepEqual(payloads.map(String), ['next']);
+  assert.equal(counters.lostMessages, 2);
+});
+
+for (const [name, rest] of [
+  ['longer', Buffer.concat([split.subarray(600), Buffer.alloc(1)])],
+  ['shorter', split.subarray(601)],
+  ['empty', Buffer.alloc(0)],
+] as const) {
+  test(`a rest that is ${name} than it should be ends the message, not its neighbours`, () => {
+    const { payloads, counters } = read([
+      bodyOf(1, 1, 0, split.subarray(0, 600)),
+      bodyOf(2, 2, rest.length, Buffer.concat([rest, small])),
+    ]);
+    assert.deepEqual(payloads.map(String), ['next']);
+    assert.equal(counters.lostMessages, 1);
+  });
+}
+
+test('a rest that runs on through several datagrams is put together', () => {
+  const { payloads } = read([
+    bodyOf(1, 1, 0, split.subarray(0, 600)),
+    bodyOf(2, 2, 100, split.subarray(600, 700)),
+    bodyOf(3, 2, split.length - 700, split.subarray(700)),
+    bodyOf(4, 2, 0, small),
+  ]);
+  assert.deepEqual(payloads.map(String), ['a'.repeat(1000), 'next']);
+});
+
+test('a number that was there before is malformed', () => {
+  const { payloads, counters } = read([bodyOf(1, 1, 0, small), bodyOf(2, 1, 0, small)]);
+  assert.equal(payloads.length, 1);
+  assert.equal(counters.malformed, 1);
 });

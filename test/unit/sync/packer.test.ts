@@ -1,0 +1,131 @@
+// What the packer gives up when the network refuses, and that the rest stays readable.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ENVELOPE_HEADER_BYTES } from '../../../src/shared/envelope.ts';
+import { newPeerCounters } from '../../../src/sync/counters.ts';
+import { Packer, type PackerOptions } from '../../../src/sync/packer.ts';
+import { PacketReader } from '../../../src/sync/packet-reader.ts';
+import { PublishFramer } from '../../../src/sync/publish-framer.ts';
+import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
+
+/** A packer on a network that takes `credit` more datagrams, with a reader at the other end. */
+class Bench {
+  credit = 0;
+  discarded = 0;
+  /** What ship() answers: true if the buffer is free again. */
+  isFree = true;
+  readonly buffers = new Set<Buffer>();
+  readonly packer: Packer;
+  readonly texts: string[] = [];
+  readonly counters = newPeerCounters();
+  readonly #reader = new PacketReader(1, this.counters, (view) => {
+    this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
+  });
+
+  constructor(options: PackerOptions) {
+    this.packer = new Packer(options, {
+      ship: ({ buffer, end }) => {
+        this.credit -= 1;
+        this.buffers.add(buffer);
+        this.#reader.read(Buffer.from(buffer.subarray(ENVELOPE_HEADER_BYTES, end)));
+        return this.isFree;
+      },
+      isReady: () => this.credit > 0,
+      onDiscard: (packets) => {
+        this.discarded += packets;
+      },
+    });
+  }
+
+  append(letter: string, packetBytes: number): boolean {
+    const view = viewOf(publishPacket({ topic: 't', payload: letter.repeat(packetBytes - 7) }));
+    const framer = new PublishFramer();
+    framer.measure(view, topicOf(view));
+    return this.packer.append(framer, view, topicOf(view));
+  }
+
+  flush(credit: number): void {
+    this.credit = credit;
+    this.packer.flush();
+  }
+}
+
+test('a split message that begins behind one that was given up arrives whole', () => {
+  const bench = new Bench({ queueLength: 6, queuePolicy: 0 });
+  for (const letter of 'abc') bench.append(letter, 1300);
+  assert.equal(bench.packer.queued, 2);
+  assert.equal(bench.append('X', 2000), false);
+  bench.flush(1);
+  assert.equal(bench.append('d', 2000), true);
+  bench.flush(100);
+  assert.deepEqual(bench.texts, ['a', 'b', 'c', 'd']);
+  assert.deepEqual([bench.discarded, bench.counters.lostMessages], [1, 1]);
+});
+
+test('a split message of which the beginning has left and the rest was given up counts once', () => {
+  const bench = new Bench({ queueLength: 2, queuePolicy: 1 });
+  bench.credit = 1;
+  bench.append('a', 4000);
+  assert.equal(bench.packer.queued, 1);
+  for (const letter of 'bcd') bench.append(letter, 1300);
+  bench.flush(100);
+  bench.append('e', 200);
+  bench.flush(100);
+  assert.equal(bench.texts.at(-1), 'e');
+  assert.equal(bench.discarded, bench.counters.lostMessages);
+  assert.equal(bench.texts.length + bench.discarded, 5);
+  assert.ok(!bench.texts.includes('a'));
+});
+
+test('what was given up before does not hide what is given up now', () => {
+  const bench = new Bench({ queueLength: 2, queuePolicy: 1 });
+  for (const letter of 'abc') bench.append(letter, 1300);
+  // The queue holds a and b, c is open; d pushes a out.
+  bench.append('d', 1300);
+  assert.equal(bench.discarded, 1);
+  bench.flush(100);
+  bench.credit = 1;
+  bench.append('e', 4000);
+  for (const letter of 'fgh') bench.append(letter, 1300);
+  bench.flush(100);
+  bench.append('i', 200);
+  bench.flush(100);
+  assert.equal(bench.discarded, bench.counters.lostMessages);
+  assert.equal(bench.texts.length + bench.discarded, 9);
+});
+
+test('what waits leaves before what comes when the network is free again', () => {
+  const bench = new Bench({ queueLength: 10, queuePolicy: 0 });
+  for (const letter of 'abc') bench.append(letter, 1300);
+  bench.credit = 100;
+  for (const letter of 'de') bench.append(letter, 1300);
+  bench.flush(100);
+  assert.deepEqual(bench.texts, ['a', 'b', 'c', 'd', 'e']);
+  assert.equal(bench.counters.malformed, 0);
+});
+
+test('while the network takes everything one buffer is enough', () => {
+  const bench = new Bench({ queueLength: 10, queuePolicy: 0 });
+  bench.credit = 100;
+  for (let i = 0; i < 50; i++) bench.append('a', 1300);
+  bench.flush(100);
+  assert.equal(bench.texts.length, 50);
+  assert.equal(bench.buffers.size, 1);
+});
+
+test('a buffer that the network still holds is left alone', () => {
+  const bench = new Bench({ queueLength: 10, queuePolicy: 0 });
+  bench.credit = 100;
+  bench.isFree = false;
+  for (let i = 0; i < 50; i++) bench.append('a', 1300);
+  assert.equal(bench.buffers.size, 49);
+});
+
+test('a queue shorter than a large message needs takes it when the network is free', () => {
+  const bench = new Bench({ queueLength: 1, queuePolicy: 0 });
+  bench.credit = 1;
+  assert.equal(bench.append('a', 4000), true);
+  bench.flush(100);
+  assert.deepEqual(bench.texts, ['a']);
+});
