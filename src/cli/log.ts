@@ -26,9 +26,18 @@ const EVENTS_MAX = 1000;
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+/** One event within one window. */
+interface Repeat {
+  readonly level: LogLevel;
+  readonly event: string;
+  windowStart: number;
+  lines: number;
+  left: number;
+}
+
 export class LogSink implements Logger {
   readonly settings: LogSettings;
-  readonly #repeats = new Map<string, { windowStart: number; lines: number; left: number }>();
+  readonly #repeats = new Map<string, Repeat>();
   readonly #format: (level: LogLevel, event: string, fields: LogFields, at: Date) => string;
   level: LogLevel;
 
@@ -57,30 +66,48 @@ export class LogSink implements Logger {
     this.#log('error', event, fields);
   }
 
+  /** To be called every REPEAT_WINDOW_MS or so: tells what was left out of events that are over. */
+  tellLeftOut(): void {
+    const nowMs = this.settings.now();
+    for (const [key, repeat] of this.#repeats) {
+      if (!isOver(repeat, nowMs)) continue;
+      this.#repeats.delete(key);
+      const { level, event, left } = repeat;
+      if (left > 0) this.#write(level, event, { leftOut: left }, nowMs);
+    }
+  }
+
   #log(level: LogLevel, event: string, fields: LogFields): void {
     if (RANK[level] < RANK[this.level]) return;
     const nowMs = this.settings.now();
-    const left = this.#countRepeat(`${level} ${event}`, nowMs);
-    if (left === undefined) return;
-    const shown = left === 0 ? fields : { ...fields, leftOut: left };
-    this.settings.write(`${this.#format(level, event, shown, new Date(nowMs))}\n`);
-  }
-
-  /** @returns undefined: leave this one out; else how many were left out before it */
-  #countRepeat(key: string, nowMs: number): number | undefined {
-    const repeat = this.#repeats.get(key);
-    if (repeat === undefined || Math.abs(nowMs - repeat.windowStart) >= REPEAT_WINDOW_MS) {
-      if (repeat === undefined && this.#repeats.size >= EVENTS_MAX) this.#repeats.clear();
-      this.#repeats.set(key, { windowStart: nowMs, lines: 1, left: 0 });
-      return repeat?.left ?? 0;
+    const key = `${level} ${event}`;
+    const known = this.#repeats.get(key);
+    const repeat = known ?? { level, event, windowStart: nowMs, lines: 0, left: 0 };
+    if (known === undefined) {
+      if (this.#repeats.size >= EVENTS_MAX) this.#repeats.clear();
+      this.#repeats.set(key, repeat);
+    }
+    let shown = fields;
+    if (isOver(repeat, nowMs)) {
+      if (repeat.left > 0) shown = { ...fields, leftOut: repeat.left };
+      Object.assign(repeat, { windowStart: nowMs, lines: 0, left: 0 });
     }
     if (repeat.lines >= REPEATS_MAX) {
       repeat.left += 1;
-      return undefined;
+      return;
     }
     repeat.lines += 1;
-    return 0;
+    this.#write(level, event, shown, nowMs);
   }
+
+  #write(level: LogLevel, event: string, fields: LogFields, nowMs: number): void {
+    this.settings.write(`${this.#format(level, event, fields, new Date(nowMs))}\n`);
+  }
+}
+
+/** Either way: the wall clock may be set back. */
+function isOver(repeat: Repeat, nowMs: number): boolean {
+  return Math.abs(nowMs - repeat.windowStart) >= REPEAT_WINDOW_MS;
 }
 
 /** NO_COLOR and FORCE_COLOR as on no-color.org and force-color.org. */

@@ -8,7 +8,7 @@ import { flagsNeedingRestart } from '../../config/reload.ts';
 import { type RunningNode, runNode } from '../../node.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
-import { type LogForm, LogSink, wantsColour } from '../log.ts';
+import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { banner, findHostAddress, startLines } from '../start-lines.ts';
 
 /** A stop that hangs is ended; flushing clients and leaving the cluster take far less. */
@@ -22,6 +22,7 @@ export async function run(
 ): Promise<ExitCode> {
   const { config, warnings } = load();
   const log = openLog(config, context);
+  setInterval(() => log.tellLeftOut(), REPEAT_WINDOW_MS).unref();
   for (const warning of warnings) log.warn(warning);
   const stopAsked = watchSignals(log, context);
   let running: RunningNode;

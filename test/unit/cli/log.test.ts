@@ -91,6 +91,26 @@ test('an event that repeats too often is counted, and the count told later', () 
   assert.match(lines.at(-1) ?? '', /bad MAC leftOut=30\n$/);
 });
 
+test('what was left out of an event that is over is told as well, once', () => {
+  const { log, lines, clock } = sink();
+  for (let index = 0; index < REPEATS_MAX + 30; index++) log.warn('bad MAC', { from: index });
+  log.tellLeftOut();
+  assert.equal(lines.length, REPEATS_MAX);
+  clock.now += REPEAT_WINDOW_MS;
+  log.tellLeftOut();
+  log.tellLeftOut();
+  assert.match(lines.at(-1) ?? '', /WARNING bad MAC leftOut=30\n$/);
+  assert.equal(lines.length, REPEATS_MAX + 1);
+});
+
+test('a clock that is set back does not silence an event', () => {
+  const { log, lines, clock } = sink();
+  for (let index = 0; index < REPEATS_MAX; index++) log.warn('bad MAC');
+  clock.now -= 86_400_000;
+  log.warn('bad MAC');
+  assert.equal(lines.length, REPEATS_MAX + 1);
+});
+
 test('colour is for terminals, unless NO_COLOR or FORCE_COLOR say otherwise', () => {
   assert.equal(wantsColour({}, true), true);
   assert.equal(wantsColour({}, false), false);
