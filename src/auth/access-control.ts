@@ -14,13 +14,7 @@ import { CallbackError, HttpCallback } from './http-callback.ts';
 import { PasswordBook } from './password-book.ts';
 import { parsePasswordFile } from './password-file.ts';
 import { ReloadableFile } from './reloadable-file.ts';
-import {
-  type GrantedTopics,
-  isSameForAllClients,
-  Rights,
-  rulesOf,
-  rulesOfGrant,
-} from './rights.ts';
+import { Grant, RightsBook } from './rights-book.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
 import { BusyError, WorkLine } from './work-line.ts';
 
@@ -28,7 +22,6 @@ import { BusyError, WorkLine } from './work-line.ts';
 const PARALLEL_CHECKS_MAX = 3;
 const CHECKS_WAITING_MAX = 4096;
 const CHECK_WAIT_MS_MAX = 5000;
-const USERS_REMEMBERED_MAX = 10_000;
 
 export interface AccessOptions {
   readonly passwordFile: string | undefined;
@@ -51,31 +44,6 @@ export interface AccessSurroundings {
   wallClock(): number;
 }
 
-/** What a client's rights rest on. */
-class Grant {
-  readonly by: 'nothing' | 'certificate' | 'password' | 'token' | 'http';
-  /** The line of the password file, or the key of the token, that was good for it. */
-  readonly credential: string | undefined;
-  readonly topics: GrantedTopics | undefined;
-  /** Made when they are first asked for, and again after the ACL changed. */
-  rights: ClientRights | undefined;
-  generation = -1;
-
-  constructor(by: Grant['by'], credential?: string, topics?: GrantedTopics) {
-    this.by = by;
-    this.credential = credential;
-    this.topics = topics;
-  }
-}
-
-type ClientRights = Pick<Rights, 'mayPublish' | 'allows' | 'maySubscribe'>;
-
-const everything: ClientRights = {
-  mayPublish: () => true,
-  allows: () => true,
-  maySubscribe: () => true,
-};
-
 interface Parts {
   readonly passwords: ReloadableFile<PasswordBook> | undefined;
   readonly acl: ReloadableFile<Acl> | undefined;
@@ -91,12 +59,7 @@ export class AccessControl implements Authorizer {
   readonly #options: AccessOptions;
   readonly #surroundings: AccessSurroundings;
   readonly #parts: Parts;
-  /** Of users whose rights don't depend on the Client Identifier. */
-  readonly #byUser = new Map<string | undefined, ClientRights>();
-  /** Of sessions that a store kept. */
-  #byIdentity = new WeakMap<Identity, ClientRights>();
-  #generation = 0;
-  #isSameForAllClients: boolean;
+  readonly #rights: RightsBook;
 
   private constructor(options: AccessOptions, surroundings: AccessSurroundings, parts: Parts) {
     this.#options = options;
@@ -104,7 +67,7 @@ export class AccessControl implements Authorizer {
     this.#parts = parts;
     const { acl, tokenKeys, http } = parts;
     this.permissive = acl === undefined && tokenKeys === undefined && http === undefined;
-    this.#isSameForAllClients = acl === undefined || isSameForAllClients(acl.value);
+    this.#rights = new RightsBook(acl?.value);
   }
 
   /** Rejects with AccessError, all problems of all files in it. */
@@ -231,15 +194,15 @@ export class AccessControl implements Authorizer {
   }
 
   mayPublish(identity: Identity, topic: string): boolean {
-    return this.#rightsOf(identity).mayPublish(topic);
+    return this.#rights.of(identity).mayPublish(topic);
   }
 
   mayReceive(identity: Identity, topic: string): boolean {
-    return this.#rightsOf(identity).allows('read', topic);
+    return this.#rights.of(identity).allows('read', topic);
   }
 
   maySubscribe(identity: Identity, filter: string): boolean {
-    return this.#rightsOf(identity).maySubscribe(filter);
+    return this.#rights.of(identity).maySubscribe(filter);
   }
 
   isWelcome({ username, grant }: Identity): boolean {
@@ -250,41 +213,6 @@ export class AccessControl implements Authorizer {
     }
     if (grant.by !== 'token') return true;
     return tokenKeys?.value.some(({ id }) => id === grant.credential) === true;
-  }
-
-  #rightsOf(identity: Identity): ClientRights {
-    const { grant } = identity;
-    if (!(grant instanceof Grant)) {
-      let rights = this.#byIdentity.get(identity);
-      if (rights === undefined) {
-        rights = this.#makeRights(identity, undefined);
-        this.#byIdentity.set(identity, rights);
-      }
-      return rights;
-    }
-    if (grant.rights === undefined || grant.generation !== this.#generation) {
-      grant.rights = this.#makeRights(identity, grant.topics);
-      grant.generation = this.#generation;
-    }
-    return grant.rights;
-  }
-
-  #makeRights(identity: Identity, topics: GrantedTopics | undefined): ClientRights {
-    const { username, clientId } = identity;
-    const acl = this.#parts.acl?.value;
-    if (topics !== undefined) {
-      const fileRules = acl === undefined ? [] : rulesOf(acl, username, clientId);
-      return new Rights(rulesOfGrant(topics, fileRules));
-    }
-    if (acl === undefined) return everything;
-    if (!this.#isSameForAllClients) return new Rights(rulesOf(acl, username, clientId));
-    let shared = this.#byUser.get(username);
-    if (shared === undefined) {
-      if (this.#byUser.size >= USERS_REMEMBERED_MAX) this.#byUser.clear();
-      shared = new Rights(rulesOf(acl, username, clientId));
-      this.#byUser.set(username, shared);
-    }
-    return shared;
   }
 
   /**
@@ -303,10 +231,7 @@ export class AccessControl implements Authorizer {
     }
     http?.forget();
     this.counters.reloads += 1;
-    this.#generation += 1;
-    this.#byUser.clear();
-    this.#byIdentity = new WeakMap();
-    this.#isSameForAllClients = acl === undefined || isSameForAllClients(acl.value);
+    this.#rights.replace(acl?.value);
   }
 
   #tellProblems(error: unknown): void {

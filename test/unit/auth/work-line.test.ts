@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BusyError, WorkLine } from '../../../src/auth/work-line.ts';
+
+const limits = { parallelMax: 2, waitingMax: 3, waitMsMax: 100 };
+
+/** Work that ends when the test says so. */
+class Job {
+  started = false;
+  finish: () => void = () => undefined;
+  readonly work = (): Promise<string> => {
+    this.started = true;
+    return new Promise((resolve) => {
+      this.finish = () => resolve('done');
+    });
+  };
+}
+
+function begin(line: WorkLine, count: number) {
+  const jobs = Array.from({ length: count }, () => new Job());
+  const results = jobs.map((job) => line.run(job.work));
+  for (const result of results) result.catch(() => undefined);
+  return { jobs, results };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('so many run at a time, the others in the order in which they came', async () => {
+  const line = new WorkLine(limits, () => 0);
+  const { jobs, results } = begin(line, 4);
+  assert.deepEqual(
+    jobs.map((job) => job.started),
+    [true, true, false, false],
+  );
+  jobs[1]?.finish();
+  await results[1];
+  await turn();
+  assert.deepEqual(
+    jobs.map((job) => job.started),
+    [true, true, true, false],
+  );
+  for (const index of [0, 2, 3]) {
+    jobs[index]?.finish();
+    await results[index];
+    await turn();
+  }
+  assert.equal(await results[3], 'done');
+});
+
+test('who finds the line full is refused at once', async () => {
+  const { results } = begin(new WorkLine(limits, () => 0), 6);
+  await assert.rejects(results[5] ?? Promise.resolve(), BusyError);
+});
+
+test('who waited too long is refused, and the next in time takes the place', async () => {
+  let now = 0;
+  const line = new WorkLine(limits, () => now);
+  const { jobs, results } = begin(line, 3);
+  now = 90;
+  const late = begin(line, 1);
+  now = 120;
+  jobs[0]?.finish();
+  await assert.rejects(results[2] ?? Promise.resolve(), BusyError);
+  await turn();
+  assert.equal(jobs[2]?.started, false);
+  assert.equal(late.jobs[0]?.started, true);
+});
+
+test('work that fails gives its place back', async () => {
+  const line = new WorkLine({ ...limits, parallelMax: 1 }, () => 0);
+  await assert.rejects(
+    line.run(() => Promise.reject(new Error('broken'))),
+    /broken/,
+  );
+  assert.equal(await line.run(() => Promise.resolve('next')), 'next');
+});
