@@ -48,7 +48,6 @@ export class PeerStream {
   readonly #deliver: Deliver;
   #reader: PacketReader | undefined;
   #order: ReorderBuffer | undefined;
-  #released = 0;
   /** Bodies that wait for the welcome. */
   #early: Buffer[] = [];
   #helloAt: number;
@@ -103,17 +102,11 @@ export class PeerStream {
     if (this.#order !== undefined) return;
     const first = start.sequence > this.#known.sequence ? start : this.#known;
     const reader = new PacketReader(first.number, this.counters, this.#deliver);
-    this.#released = first.sequence - 1;
     this.#reader = reader;
-    const order = new ReorderBuffer(first.sequence, (body, sequence) => {
-      if (sequence !== this.#released + 1) reader.abandonPartial();
-      this.#released = sequence;
-      reader.read(body);
-    });
+    const order = new ReorderBuffer(first.sequence, (body) => reader.read(body));
     this.#order = order;
-    const early = this.#early.sort((a, b) => sequenceOf(a) - sequenceOf(b));
+    for (const body of this.#early) this.#insert(order, body, now);
     this.#early = [];
-    for (const body of early) this.#insert(order, body, now);
     this.#watchPartial(now);
   }
 

@@ -10,14 +10,14 @@ export type Arrival = 'inOrder' | 'early' | 'late' | 'duplicate';
 export class ReorderBuffer {
   readonly #bodies: (Buffer | undefined)[] = new Array(HOLD_DATAGRAMS).fill(undefined);
   readonly #arrivedAt = new Float64Array(HOLD_DATAGRAMS);
-  readonly #release: (body: Buffer, sequence: number) => void;
+  readonly #release: (body: Buffer) => void;
   #next: number;
   #held = 0;
   /** When the oldest of those held gives up waiting; Infinity while none is held. */
   #deadline = Number.POSITIVE_INFINITY;
 
   /** @param first sequence that is released first */
-  constructor(first: number, release: (body: Buffer, sequence: number) => void) {
+  constructor(first: number, release: (body: Buffer) => void) {
     this.#next = first;
     this.#release = release;
   }
@@ -35,7 +35,7 @@ export class ReorderBuffer {
   insert(sequence: number, body: Buffer, now: number): Arrival {
     if (sequence === this.#next) {
       this.#next += 1;
-      this.#release(body, sequence);
+      this.#release(body);
       if (this.#held > 0) this.#releaseReady();
       return 'inOrder';
     }
@@ -77,9 +77,8 @@ export class ReorderBuffer {
       if (body === undefined) break;
       this.#bodies[slot] = undefined;
       this.#held -= 1;
-      const sequence = this.#next;
       this.#next += 1;
-      this.#release(body, sequence);
+      this.#release(body);
     }
     this.#deadline = this.#oldestArrival() + HOLD_MS;
   }

@@ -109,6 +109,23 @@ test('a recording from before a peer was offline for a while reaches nobody afte
   assert.equal(heard(b).at(-1), 'still there');
 });
 
+test('a message cut in two by its sender going offline is counted as lost', () => {
+  const { network, a, b } = pair(13);
+  network.isRecording = true;
+  network.options.loss = 1;
+  a.publish('t', 'x'.repeat(2000));
+  network.flush();
+  network.options.loss = 0;
+  network.inject(b.peer.endpoint.port, network.recorded[0]?.datagram ?? Buffer.alloc(0));
+  b.node.setPeers([], network.now);
+  b.node.setPeers([a.peer], network.now);
+  network.run(20);
+  say(network, a, 'whole');
+  network.run(30);
+  assert.deepEqual(heard(b), ['whole']);
+  assert.equal(b.statusOf('a').counters.lostMessages, 1);
+});
+
 test('a new peer gets the first message that is sent to it, and misses none', () => {
   const { network, a, b } = pair(5);
   for (let i = 0; i < 10; i++) say(network, a, `old${i}`);
@@ -125,6 +142,31 @@ test('a new peer gets the first message that is sent to it, and misses none', ()
   assert.deepEqual(heard(c), ['new0', 'new1', 'new2', 'new3', 'new4']);
   assert.equal(c.statusOf('a').counters.lostMessages, 0);
   assert.equal(heard(b).length, 15);
+});
+
+test('before the welcome no more than 64 datagrams wait, and the others are counted', () => {
+  const { network, a, b } = pair(12);
+  const c = network.add({ name: 'c', keys });
+  c.node.setPeers([a.peer], network.now);
+  // a is slow to answer: c's hello does not arrive, a's messages do.
+  a.node.setPeers([b.peer, c.peer], network.now);
+  network.options.loss = 1;
+  network.run(1);
+  for (let i = 0; i < 200; i++) {
+    network.options.loss = 0;
+    a.publish('t', `${i}`);
+    network.flush();
+    network.options.loss = 1;
+  }
+  network.run(5);
+  assert.deepEqual(heard(c), []);
+  network.options.loss = 0;
+  network.run(2000);
+  assert.equal(heard(c).length, 64);
+  assert.equal(c.statusOf('a').counters.earlyDropped, 136);
+  say(network, a, 'later');
+  network.run(30);
+  assert.equal(c.statusOf('a').counters.lostMessages, 136);
 });
 
 test('what comes before a node knows the sender is not let in, but counted as lost', () => {
