@@ -1,0 +1,255 @@
+import assert from 'node:assert/strict';
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { type TestContext, test } from 'node:test';
+import { AccessControl, type AccessOptions } from '../../../src/auth/access-control.ts';
+import { AccessError } from '../../../src/auth/access-error.ts';
+import { hashPassword } from '../../../src/auth/password-hash.ts';
+import type { AuthDecision, ConnectRequest, Identity } from '../../../src/broker/ports.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+
+const none: AccessOptions = {
+  passwordFile: undefined,
+  aclFile: undefined,
+  anonymousAllowed: undefined,
+  tokenKeyFile: undefined,
+  tokenIssuer: undefined,
+  tokenAudience: undefined,
+  authUrl: undefined,
+  authFormat: 'form',
+  authCacheSeconds: 60,
+};
+const SECRET = 'a secret that has thirty-two bytes or more';
+
+/** Files of one test, and an AccessControl over them. */
+async function setUp(
+  t: TestContext,
+  files: Readonly<Record<string, string>>,
+  given: Partial<AccessOptions> = {},
+  log = silentLogger,
+) {
+  const folder = await mkdtemp(join(tmpdir(), 'access-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const write = (name: string, text: string) => writeFile(join(folder, name), text);
+  for (const [name, text] of Object.entries(files)) await write(name, text);
+  const pathOf = (name: string) => (name in files ? join(folder, name) : undefined);
+  const options = {
+    ...none,
+    passwordFile: pathOf('pw'),
+    aclFile: pathOf('acl'),
+    tokenKeyFile: pathOf('key'),
+    ...given,
+  };
+  const access = await AccessControl.open(options, {
+    log,
+    now: () => performance.now(),
+    wallClock: Date.now,
+  });
+  t.after(() => access.close());
+  return { access, write, folder };
+}
+
+function login(
+  access: AccessControl,
+  username: string | undefined,
+  password: string | undefined,
+  listener: ConnectRequest['listener'] = { name: 'tcp' },
+): Promise<AuthDecision> {
+  const request = {
+    clientId: 'c1',
+    username,
+    password: password === undefined ? undefined : Buffer.from(password),
+    remoteAddress: '127.0.0.1',
+    listener,
+  };
+  return new Promise((resolve) => access.authenticate(request, resolve));
+}
+
+async function codeOf(...args: Parameters<typeof login>): Promise<number> {
+  return (await login(...args)).reasonCode;
+}
+
+async function identity(...args: Parameters<typeof login>): Promise<Identity> {
+  const { reasonCode, username = args[1], grant } = await login(...args);
+  assert.equal(reasonCode, 0);
+  return { clientId: 'c1', username, grant };
+}
+
+async function passwords(users: Readonly<Record<string, string>>): Promise<string> {
+  const lines = Object.entries(users).map(
+    async ([name, pw]) => `${name}:${await hashPassword(pw, 50)}\n`,
+  );
+  return (await Promise.all(lines)).join('');
+}
+
+function token(claims: object): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const input = `${part({ alg: 'HS256' })}.${part(claims)}`;
+  return `${input}.${createHmac('sha256', SECRET).update(input).digest('base64url')}`;
+}
+
+test('without authentication everybody may come, and the start warns of it', async (t) => {
+  const { access } = await setUp(t, {});
+  assert.equal(await codeOf(access, undefined, undefined), 0);
+  assert.equal(await codeOf(access, 'ann', 'whatever'), 0);
+  assert.equal(access.permissive, true);
+  assert.match(access.warnings.join(), /anybody may connect/);
+});
+
+test('-anonymous=true says that this is meant, -anonymous=false ends it', async (t) => {
+  const open = await setUp(t, {}, { anonymousAllowed: true });
+  assert.deepEqual(open.access.warnings, []);
+  const closed = await setUp(t, {}, { anonymousAllowed: false });
+  assert.equal(await codeOf(closed.access, undefined, undefined), 0x87);
+  assert.equal(await codeOf(closed.access, 'ann', 'x'), 0x87);
+});
+
+test('with a password file only its users come in', async (t) => {
+  const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
+  assert.equal(await codeOf(access, 'ann', 'right'), 0);
+  assert.equal(await codeOf(access, 'ann', 'wrong'), 0x86);
+  assert.equal(await codeOf(access, 'ann', undefined), 0x86);
+  assert.equal(await codeOf(access, 'bob', 'right'), 0x86);
+  assert.equal(await codeOf(access, undefined, 'right'), 0x86);
+  assert.equal(await codeOf(access, undefined, undefined), 0x87);
+  assert.deepEqual(access.warnings, []);
+});
+
+test('anonymous clients beside users come in only where that was said, a wrong password never', async (t) => {
+  const pw = await passwords({ ann: 'right' });
+  const { access } = await setUp(t, { pw }, { anonymousAllowed: true });
+  assert.equal(await codeOf(access, undefined, undefined), 0);
+  assert.equal(await codeOf(access, 'ann', 'wrong'), 0x86);
+});
+
+test('a listener may decide on anonymous clients for itself', async (t) => {
+  const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
+  const inside = { name: 'inside', anonymous: true };
+  assert.equal(await codeOf(access, undefined, undefined, inside), 0);
+  const open = await setUp(t, {}, { anonymousAllowed: true });
+  const outside = { name: 'outside', anonymous: false };
+  assert.equal(await codeOf(open.access, undefined, undefined, outside), 0x87);
+});
+
+test('a certificate that the listener vouches for gives the user name', async (t) => {
+  const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
+  const decision = await login(access, 'ann', 'wrong', { name: 'tls', certificateName: 'box7' });
+  assert.deepEqual([decision.reasonCode, decision.username], [0, 'box7']);
+});
+
+test('a token lets its subject in, under its topics, until it expires', async (t) => {
+  const { access } = await setUp(t, { key: SECRET });
+  const exp = Math.floor(Date.now() / 1000) + 600;
+  const password = token({ sub: 'ann', exp, publ: ['up/ann'], subs: ['down/#'] });
+  const decision = await login(access, 'anything', password);
+  assert.deepEqual([decision.reasonCode, decision.username], [0, 'ann']);
+  assert.ok(Math.abs((decision.expiresInMs ?? 0) - 600_000) < 5000);
+  const ann = { clientId: 'c1', username: 'ann', grant: decision.grant };
+  assert.equal(access.permissive, false);
+  assert.equal(access.mayPublish(ann, 'up/ann'), true);
+  assert.equal(access.mayPublish(ann, 'up/bob'), false);
+  assert.equal(access.maySubscribe(ann, 'down/x'), true);
+  assert.equal(access.mayReceive(ann, 'up/ann'), false);
+  assert.equal(await codeOf(access, 'ann', token({ sub: 'ann', exp: exp - 1200 })), 0x86);
+  assert.equal(await codeOf(access, 'ann', 'secret'), 0x86);
+});
+
+test('a token without topic lists may do everything where there is no ACL', async (t) => {
+  const { access } = await setUp(t, { key: SECRET });
+  const ann = await identity(access, undefined, token({ sub: 'ann' }));
+  assert.equal(access.mayPublish(ann, 'a'), true);
+  assert.equal(access.maySubscribe(ann, '#'), true);
+});
+
+test('an authentication server that can not be reached lets nobody in', async (t) => {
+  const { access } = await setUp(t, {}, { authUrl: 'http://127.0.0.1:1/' });
+  assert.equal(await codeOf(access, 'ann', 'x'), 0x88);
+  assert.equal(await codeOf(access, undefined, undefined), 0x87);
+});
+
+test('files that are wrong are refused at the start, all problems at once', async (t) => {
+  const files = { pw: 'ann\n', acl: 'topic\n', key: 'short' };
+  await assert.rejects(setUp(t, files), (error) => {
+    assert.ok(error instanceof AccessError);
+    const places = error.problems.map((problem) => /(\w+:\d+):/.exec(problem)?.[1]);
+    assert.deepEqual(places, ['pw:1', 'acl:1', 'key:1']);
+    return true;
+  });
+  await assert.rejects(setUp(t, {}, { aclFile: '/nowhere/acl' }), /can't read \/nowhere\/acl/);
+});
+
+test('a new ACL counts after a reload, for those who are there already', async (t) => {
+  const { access, write } = await setUp(t, { acl: 'topic read a\n' });
+  const someone = await identity(access, undefined, undefined);
+  const kept: Identity = { clientId: 'c2', username: undefined };
+  for (const who of [someone, kept]) assert.equal(access.mayReceive(who, 'a'), true);
+  await write('acl', 'topic read b\n');
+  await access.reload();
+  for (const who of [someone, kept]) {
+    assert.equal(access.mayReceive(who, 'a'), false);
+    assert.equal(access.mayReceive(who, 'b'), true);
+  }
+});
+
+test('who was taken out or got another password is welcome no longer', async (t) => {
+  const pw = await passwords({ ann: '1', bob: '2', carl: '3' });
+  const { access, write } = await setUp(t, { pw });
+  const [ann, bob, carl] = await Promise.all([
+    identity(access, 'ann', '1'),
+    identity(access, 'bob', '2'),
+    identity(access, 'carl', '3'),
+  ]);
+  const [annLine] = pw.split('\n');
+  await write('pw', `${annLine}\n${await passwords({ bob: 'new' })}`);
+  await access.reload();
+  assert.deepEqual(
+    [ann, bob, carl].map((who) => access.isWelcome(who)),
+    [true, false, false],
+  );
+  assert.equal(await codeOf(access, 'bob', '2'), 0x86);
+  assert.equal(await codeOf(access, 'bob', 'new'), 0);
+});
+
+test('a token is welcome no longer once its key is gone from the file', async (t) => {
+  const { access, write } = await setUp(t, { key: SECRET });
+  const ann = await identity(access, undefined, token({ sub: 'ann' }));
+  await access.reload();
+  assert.equal(access.isWelcome(ann), true);
+  await write('key', SECRET.toUpperCase());
+  await access.reload();
+  assert.equal(access.isWelcome(ann), false);
+});
+
+test('a new file that is wrong changes nothing, is told with its line, and counted', async (t) => {
+  const told: unknown[] = [];
+  const log = { ...silentLogger, error: (_: string, fields?: object) => told.push(fields) };
+  const pw = await passwords({ ann: 'right' });
+  const { access, write, folder } = await setUp(
+    t,
+    { pw, acl: 'user ann\ntopic read a\n' },
+    {},
+    log,
+  );
+  const ann = await identity(access, 'ann', 'right');
+  await write('pw', 'ann:plain\n');
+  await write('acl', '\ntopic reed a\n');
+  await access.reload();
+  assert.equal(access.isWelcome(ann), true);
+  assert.equal(access.mayReceive(ann, 'a'), true);
+  assert.equal(await codeOf(access, 'ann', 'right'), 0);
+  assert.equal(access.sysValues()['access/failed reloads'], '2');
+  assert.equal(told.length, 2);
+  assert.match(JSON.stringify(told[1]), new RegExp(`${folder}/acl:2: `));
+});
+
+test('a login that was under way while its password was changed is refused', async (t) => {
+  const { access, write } = await setUp(t, { pw: await passwords({ ann: 'old' }) });
+  await write('pw', await passwords({ ann: 'new' }));
+  const [decision] = await Promise.all([login(access, 'ann', 'old'), access.reload()]);
+  // Whichever was first, the old password is good for nothing in the end.
+  const who = { clientId: 'c1', username: 'ann', grant: decision.grant };
+  assert.ok(decision.reasonCode !== 0 || !access.isWelcome(who));
+});
