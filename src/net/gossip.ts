@@ -90,6 +90,12 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** Turns of the event loop that a verdict waits for the socket, at most. */
 const DRAIN_TURNS_MAX = 256;
 const ADDRESSES_PER_SEED_MAX = 8;
+/** Anybody can send us such datagrams. */
+const TELL_INTERVAL_MS = 60_000;
+const MISMATCHES: Readonly<Partial<Record<EnvelopeFault, string>>> = {
+  unknownKey: 'datagrams with another cluster token (-csk) or cluster name were dropped',
+  wrongMode: 'datagrams of a node with another setting of -encrypt were dropped',
+};
 
 export class Gossip {
   readonly #options: GossipOptions;
@@ -105,6 +111,7 @@ export class Gossip {
   };
   readonly #resolving = new Set<string>();
   readonly #unresolved = new Set<string>();
+  readonly #toldAt = new Map<EnvelopeFault, number>();
   #socket: UdpSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
@@ -138,7 +145,7 @@ export class Gossip {
         resolveSeeds: () => this.#contactSeeds(),
         memberChanged: (event) => this.#report(event),
         peersChanged: () => options.onPeers(this.#peers()),
-        joined: () => this.#onVerdict(undefined),
+        joined: () => this.#joined(),
         nameRefused: (holder) => this.#refused(new NameInUseError(name, holder)),
       },
       performance.now(),
@@ -258,6 +265,28 @@ export class Gossip {
     });
   }
 
+  #joined(): void {
+    const { seeds, log } = this.#options;
+    if (seeds.length > 0 && this.#swim.table.onlineCount === 0) {
+      log.warn('no other node answers yet; goes on trying', {
+        seeds: seeds.join(','),
+        hint: 'is it running, with the same -csk, and its UDP port open?',
+      });
+    }
+    this.#onVerdict(undefined);
+  }
+
+  /** Two boxes that differ in what they should have in common would be silent for ever else. */
+  #tellMismatch(fault: EnvelopeFault, from: Endpoint): void {
+    const event = MISMATCHES[fault];
+    if (event === undefined) return;
+    const now = performance.now();
+    if (now - (this.#toldAt.get(fault) ?? Number.NEGATIVE_INFINITY) < TELL_INTERVAL_MS) return;
+    this.#toldAt.set(fault, now);
+    const total = this.#faults[fault];
+    this.#options.log.warn(event, { address: formatEndpoint(from), total });
+  }
+
   #refused(error: NameInUseError): void {
     if (!this.#isStarted) {
       this.#onVerdict(error);
@@ -273,6 +302,7 @@ export class Gossip {
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.#faults[opened] += 1;
+      this.#tellMismatch(opened, from);
       return;
     }
     this.#swim.handle(performance.now(), from, opened.bootId, opened.counter, opened.body);

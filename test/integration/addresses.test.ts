@@ -36,6 +36,41 @@ describe('addresses', { concurrency: 3 }, () => {
     await allSeeEachOther([one, two]);
   });
 
+  networkScenario('a box with two addresses is one member', [], async (scene) => {
+    const one = ['192.168.1.100', '192.168.1.110', 'fd00::100'];
+    await scene.network({ box1: one, box2: ['192.168.1.101', 'fd00::101'] });
+    const flags = ['-csk=12345678', '-sys-interval=1'];
+    const first = scene.startOn('box1', 'box1', ['-nid=box1', ...flags]);
+    const seeds = '-mbs=192.168.1.110,[fd00::100],192.168.1.100:7946';
+    const second = scene.startOn('box2', 'box2', ['-nid=box2', seeds, ...flags]);
+    await allSeeEachOther([first, second]);
+    const client = await scene.client(second);
+    await client.subscribe(['$SYS/broker/uptime', '$SYS/broker/cluster/members/alive']);
+    // The seeds are asked again and again, by each of the addresses.
+    const isLater = ({ text }: { text: string }) => Number.parseInt(text, 10) >= 7;
+    await client.arrival('$SYS/broker/uptime', isLater, 12_000);
+    assert.deepEqual(new Set(client.texts('$SYS/broker/cluster/members/alive')), new Set(['2']));
+    const publisher = await scene.client(first);
+    await client.subscribe('two');
+    await publisher.publish('two', 'x', { qos: 1 });
+    await client.arrival('two');
+    assert.doesNotMatch(scene.logs, /cluster (suspect|offline)/);
+  });
+
+  networkScenario('boxes without IPv6 are a cluster', ['sysctl'], async (scene) => {
+    const network = await scene.network({ box1: ['192.168.1.100'], box2: ['192.168.1.101'] });
+    const nodes = [];
+    for (const [name, flags] of [
+      ['box1', []],
+      ['box2', ['-mbs=192.168.1.100:7946']],
+    ] as const) {
+      const off = ['sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1'];
+      await scene.run(off, network.via(name)).exited;
+      nodes.push(scene.startOn(name, name, [`-nid=${name}`, '-csk=12345678', ...flags]));
+    }
+    await allSeeEachOther(nodes);
+  });
+
   networkScenario('a box that gets another address stays in the cluster', [], async (scene) => {
     const { network, nodes } = await threeBoxes(scene);
     const [one, two, three] = nodes;

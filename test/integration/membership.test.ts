@@ -3,7 +3,6 @@
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
-import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 import { type Node, restartFlags, type Scenario, scenario } from './support/scenario.ts';
 
 /** Three rounds of a second; the others must have been chosen for a ping first. */
@@ -80,16 +79,13 @@ describe('membership', { concurrency: 3 }, () => {
       const [n1, n2] = nodes;
       const marks = nodes.map((node) => node.mark());
       for (const seed of [n1, n2]) {
-        const flags = ['-csk=secret', `-mbs=${await seed.process.gossipAddress()}`];
-        const intruder = new ShoalProcess(loopbackFlags('n2', ...flags));
-        try {
-          assert.equal((await intruder.exited).code, NAME_IN_USE, intruder.output);
-        } finally {
-          await intruder.kill();
-        }
+        const intruder = scene.launch('n2', `-mbs=${await seed.process.gossipAddress()}`);
+        const { code } = await intruder.process.exited;
+        const { output } = intruder.process;
+        assert.equal(code, NAME_IN_USE, output);
         const holder = await n2.process.gossipAddress();
-        assert.ok(intruder.output.includes(`name n2 is in use by the node at ${holder}`));
-        assert.match(intruder.output, /choose another name with -nid/);
+        assert.ok(output.includes(`name n2 is in use by the node at ${holder}`));
+        assert.match(output, /choose another name with -nid/);
       }
       await messageCrosses(scene, n1, n2);
       await messageCrosses(scene, n2, nodes[2]);
@@ -106,7 +102,10 @@ describe('membership', { concurrency: 3 }, () => {
     const [n1, n2] = nodes;
     const seeds = await Promise.all(nodes.map((node) => node.process.gossipAddress()));
     const stranger = await scene.startLocal('n4', '-csk=wrong', `-mbs=${seeds.join(',')}`);
+    const from = await stranger.process.gossipAddress();
     for (const node of nodes) {
+      const told = `another cluster token .* address=${from} `;
+      await node.process.waitFor(new RegExp(told));
       const watcher = await scene.client(node);
       await watcher.subscribe('$SYS/broker/cluster/#');
       await watcher.arrival('$SYS/broker/cluster/gossip/unknownKey', ({ text }) => +text >= 3);
@@ -130,6 +129,7 @@ describe('membership', { concurrency: 3 }, () => {
       inside.arrivals.map(({ topic }) => topic),
       ['from/inside'],
     );
+    await stranger.process.waitFor(/no other node answers yet/);
     assert.doesNotMatch(stranger.process.output, /cluster online/);
     assert.doesNotMatch(scene.logs, /cluster \w+ n4/);
   });

@@ -81,6 +81,23 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     }
   },
 
+  'a client that publishes to a topic of $ reaches nobody': async (scene, nodes) => {
+    const clients = await onEach(scene, nodes, '$own/#', 1);
+    await Promise.all(clients.map((client) => client.subscribe('dollar/#', 1)));
+    const [first] = clients;
+    assert.ok(first !== undefined);
+    const old = await scene.client(nodes[0], { protocolVersion: 4 });
+    await old.publish('$own/old', 'x', { qos: 1 });
+    await assert.rejects(first.publish('$own/new', 'x', { qos: 1 }), { code: 0x87 });
+    await settled(clients, 'dollar');
+    for (const client of clients) {
+      assert.deepEqual(
+        client.arrivals.filter(({ topic }) => topic.startsWith('$')),
+        [],
+      );
+    }
+  },
+
   'a retained message is set and cleared on every node': async (scene, nodes) => {
     const clients = await onEach(scene, nodes, 'kept/#', 0);
     const [first, second] = clients;

@@ -13,7 +13,7 @@ import { WatchedProcess } from '../../support/watched-process.ts';
 import { missingPrivilege, Network } from './network.ts';
 import { TestClient } from './test-client.ts';
 
-const TEST_MS_MAX = 60_000;
+const SCENARIO_MS_MAX = 45_000;
 const RELAY = resolve(import.meta.dirname, 'relay.ts');
 /** The host of a network on which clients run. */
 export const CLIENT_HOST = 'clients';
@@ -76,14 +76,19 @@ export class Scenario {
     return this.#add(name, shoal, () => this.#dialThrough(`${network.address(host)} 1883`));
   }
 
-  /** A node on loopback, on ports that the system chooses. */
-  async startLocal(name: string, ...flags: string[]): Promise<Node> {
-    const shoal = new ShoalProcess(loopbackFlags(name, '-csk=secret', ...flags), {
-      cwd: this.#folder,
+  /** A node on loopback, on ports that the system chooses; perhaps one that will not start. */
+  launch(name: string, ...flags: string[]): Node {
+    const all = loopbackFlags(name, '-csk=secret', ...flags);
+    const shoal = new ShoalProcess(all, { cwd: this.#folder });
+    return this.#add(name, shoal, () => {
+      const [, port] = /tcp 127\.0\.0\.1:(\d+)/.exec(shoal.output) ?? [];
+      return connect({ host: '127.0.0.1', port: Number(port) });
     });
-    let port = 0;
-    const node = this.#add(name, shoal, () => connect({ host: '127.0.0.1', port }));
-    port = await shoal.mqttPort();
+  }
+
+  async startLocal(name: string, ...flags: string[]): Promise<Node> {
+    const node = this.launch(name, ...flags);
+    await node.process.mqttPort();
     return node;
   }
 
@@ -118,10 +123,21 @@ export class Scenario {
 
   async end(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.end()));
-    const processes = [...this.#nodes.map((node) => node.process), ...this.#processes];
-    await Promise.all(processes.map((one) => one.kill().catch(() => undefined)));
+    const ended = this.#allProcesses.map((one) => one.kill().catch(() => undefined));
+    await Promise.all(ended);
+    this.cleanUp();
+  }
+
+  /** All that can be done at once; enough when the process of the tests itself is ended. */
+  cleanUp(): void {
+    for (const one of this.#allProcesses) one.signal('SIGKILL');
     this.#network?.destroy();
+    this.#network = undefined;
     rmSync(this.#folder, { recursive: true, force: true });
+  }
+
+  get #allProcesses(): WatchedProcess[] {
+    return [...this.#nodes.map((node) => node.process), ...this.#processes];
   }
 
   get #relayPath(): string {
@@ -161,23 +177,51 @@ export async function restartFlags({ process }: Node): Promise<string[]> {
 
 /** A test on nodes of its own. */
 export function scenario(name: string, body: Body): void {
-  test(name, { timeout: TEST_MS_MAX, concurrency: true }, (context) => play(body, context));
+  test(name, { concurrency: true }, (context) => play(body, context));
 }
 
 /** As scenario(), for one that makes a network. @param commands programs that it runs */
 export function networkScenario(name: string, commands: readonly string[], body: Body): void {
   const skip = missingPrivilege(...commands);
-  test(name, { timeout: TEST_MS_MAX, skip }, (context) => play(body, context));
+  test(name, { concurrency: true, skip }, (context) => play(body, context));
 }
+
+const underWay = new Set<Scenario>();
+process.once('SIGTERM', () => process.exit(1));
+process.once('SIGINT', () => process.exit(1));
+process.once('exit', () => {
+  for (const scene of underWay) scene.cleanUp();
+});
 
 async function play(body: Body, context: TestContext): Promise<void> {
   const scene = new Scenario();
+  underWay.add(scene);
+  const limit = new Limit(SCENARIO_MS_MAX);
   try {
-    await body(scene, context);
+    await Promise.race([body(scene, context), limit.over]);
   } catch (error) {
     if (error instanceof Error) error.message += `\n${scene.logs}`;
     throw error;
   } finally {
+    limit.clear();
     await scene.end();
+    underWay.delete(scene);
+  }
+}
+
+/** In place of the test runner's, which would leave the nodes running. */
+class Limit {
+  readonly over: Promise<never>;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(msMax: number) {
+    this.over = new Promise((_done, fail) => {
+      const error = new Error(`not done within ${msMax / 1000} s`);
+      this.#timer = setTimeout(() => fail(error), msMax);
+    });
+  }
+
+  clear(): void {
+    clearTimeout(this.#timer);
   }
 }

@@ -1,0 +1,111 @@
+// Clusters that are not of the default kind, and boxes that don't agree: what crosses, and what the
+// user is told. On loopback.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { describe } from 'node:test';
+import { allSeeEachOther, type Node, type Scenario, scenario } from './support/scenario.ts';
+
+describe('cluster options', { concurrency: 3 }, () => {
+  scenario('with -encrypt on all nodes messages cross', async (scene) => {
+    const [n1, n2] = await two(scene, ['-encrypt'], ['-encrypt']);
+    await allSeeEachOther([n1, n2]);
+    await messageCrosses(scene, n1, n2);
+    await messageCrosses(scene, n2, n1);
+  });
+
+  scenario('nodes that differ in -encrypt say so', async (scene) => {
+    const [n1, n2] = await two(scene, ['-encrypt'], []);
+    await n1.process.waitFor(/another setting of -encrypt.*address=127\.0\.0\.1/);
+    assert.doesNotMatch(n1.process.output + n2.process.output, /cluster online/);
+  });
+
+  scenario('a token is changed node by node without a gap', async (scene) => {
+    const steps = [
+      ['old', 'old,new'],
+      ['old,new', 'new,old'],
+      ['new,old', 'new'],
+    ] as const;
+    const pairs = steps.map(([one, other]) => two(scene, [`-csk=${one}`], [`-csk=${other}`]));
+    for (const [n1, n2] of await Promise.all(pairs)) {
+      await allSeeEachOther([n1, n2]);
+      await messageCrosses(scene, n1, n2);
+      await messageCrosses(scene, n2, n1);
+    }
+  });
+
+  scenario('-topics keeps the other topics at home and counts them', async (scene) => {
+    const flags = ['-topics=out/#', '-sys-interval=1'];
+    const [n1, n2] = await two(scene, flags, flags);
+    await allSeeEachOther([n1, n2]);
+    const [publisher, near, far] = await Promise.all(
+      [n1, n1, n2].map((node) => scene.client(node)),
+    );
+    assert.ok(publisher !== undefined && near !== undefined && far !== undefined);
+    await Promise.all(
+      [near, far].map((client) => client.subscribe(['#', '$SYS/broker/cluster/#'])),
+    );
+    await publisher.publish('home/a', 'x', { qos: 1 });
+    await publisher.publish('out/a', 'x', { qos: 1 });
+    await Promise.all([near.arrival('home/a'), near.arrival('out/a'), far.arrival('out/a')]);
+    await near.arrival('$SYS/broker/cluster/sync/filteredMessages', ({ text }) => text === '1');
+    assert.deepEqual(far.texts('home/a'), []);
+  });
+
+  scenario('a client identifier is of one node', async (scene) => {
+    const [n1, n2] = await two(scene, [], []);
+    await allSeeEachOther([n1, n2]);
+    const clients = [await scene.client(n1, { clientId: 'same' })];
+    clients.push(await scene.client(n2, { clientId: 'same' }));
+    const [one, other] = clients;
+    assert.ok(one !== undefined && other !== undefined);
+    await one.subscribe('id');
+    await other.publish('id', 'x', { qos: 1 });
+    await one.arrival('id');
+    assert.ok(one.mqtt.connected && other.mqtt.connected);
+  });
+
+  scenario('noise on both ports reaches nobody and stops nothing', async (scene) => {
+    const [n1, n2] = await two(scene, ['-sys-interval=1'], []);
+    await allSeeEachOther([n1, n2]);
+    const client = await scene.client(n1);
+    await client.subscribe(['#', '$SYS/broker/cluster/#']);
+    const gossipPort = Number((await n1.process.gossipAddress()).split(':').at(-1));
+    const socket = createSocket('udp4');
+    for (const port of [gossipPort, await n1.process.syncPort()]) {
+      for (let number = 0; number < 2000; number++) {
+        const datagram = randomBytes(number % 1400);
+        // Half of them begin as ours do.
+        if (number % 2 === 0) datagram.write('SH\u0001');
+        await new Promise((done) => socket.send(datagram, port, '127.0.0.1', done));
+      }
+    }
+    socket.close();
+    await client.arrival('$SYS/broker/cluster/gossip/foreign', ({ text }) => Number(text) > 500);
+    const dropped = '$SYS/broker/cluster/sync/droppedDatagrams/foreign';
+    await client.arrival(dropped, ({ text }) => Number(text) > 500);
+    await messageCrosses(scene, n2, n1);
+    const own = client.arrivals.filter(({ topic }) => !topic.startsWith('$'));
+    assert.equal(own.length, 1);
+    assert.doesNotMatch(scene.logs, /cluster (suspect|offline)/);
+  });
+});
+
+/** Two nodes of which the second knows the first; they need not agree. */
+async function two(
+  scene: Scenario,
+  first: readonly string[],
+  second: readonly string[],
+): Promise<[Node, Node]> {
+  const n1 = await scene.startLocal('n1', ...first);
+  const n2 = await scene.startLocal('n2', `-mbs=${await n1.process.gossipAddress()}`, ...second);
+  return [n1, n2];
+}
+
+async function messageCrosses(scene: Scenario, from: Node, to: Node): Promise<void> {
+  const [publisher, subscriber] = await Promise.all([scene.client(from), scene.client(to)]);
+  await subscriber.subscribe('crossing');
+  await publisher.publish('crossing', 'x', { qos: 1 });
+  await subscriber.arrival('crossing');
+}
