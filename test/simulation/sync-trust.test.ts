@@ -75,6 +75,36 @@ test('a recording from before the restart of the receiver reaches nobody', () =>
   assert.deepEqual(heard(again), ['new']);
 });
 
+test('a recorded welcome opens no door to a recording', () => {
+  const network = new LossyNetwork({ seed: 14 });
+  const a = network.add({ name: 'a', keys });
+  const b = network.add({ name: 'b', keys });
+  network.isRecording = true;
+  network.mesh();
+  network.run(20);
+  for (let i = 0; i < 5; i++) say(network, a, `m${i}`);
+  const recorded = network.recorded.filter(({ toPort }) => toPort === b.peer.endpoint.port);
+  const again = network.restart(b, { name: 'b', keys, bootId: 99n });
+  again.node.setPeers([a.peer], network.now);
+  for (const { toPort, datagram } of recorded) network.inject(toPort, datagram);
+  network.run(100);
+  assert.equal(again.statusOf('a').isWelcome, false);
+  assert.deepEqual(heard(again), []);
+});
+
+test('a node asks at once when it hears that the peer knows it now', () => {
+  const network = new LossyNetwork({ seed: 15 });
+  const a = network.add({ name: 'a', keys });
+  const b = network.add({ name: 'b', keys });
+  b.node.setPeers([a.peer], network.now);
+  network.run(10_000);
+  assert.equal(b.statusOf('a').isWelcome, false);
+  a.node.setPeers([b.peer], network.now);
+  network.run(1);
+  assert.ok(b.statusOf('a').isWelcome);
+  assert.ok(a.statusOf('b').isWelcome);
+});
+
 test('a recording from before the restart of the sender reaches nobody', () => {
   const { network, a, b } = pair(3);
   network.isRecording = true;
