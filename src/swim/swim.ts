@@ -55,6 +55,8 @@ export interface SwimCounters {
 
 const GOSSIP_TICK_MS = 200;
 const GOSSIP_TARGETS = 3;
+/** Boxes that are switched on together are up within a second or two of each other. */
+const SEEDS_JOINING_MS = 200;
 const SEEDS_ALONE_MS = 1000;
 const SEEDS_MS = 5000;
 const SEEDS_SPREAD = 0.25;
@@ -461,7 +463,8 @@ export class Swim {
   #lookForOthers(now: number): void {
     const isAlone = this.#table.onlineCount === 0;
     const spread = 1 + (this.#random() * 2 - 1) * SEEDS_SPREAD;
-    this.#seedsAt = now + (isAlone ? SEEDS_ALONE_MS : SEEDS_MS * spread);
+    const aloneMs = this.#phase === 'joining' ? SEEDS_JOINING_MS : SEEDS_ALONE_MS;
+    this.#seedsAt = now + (isAlone ? aloneMs : SEEDS_MS * spread);
     const offline = this.#table.randomOffline();
     if (offline !== undefined) this.#outbox.pingMember(now, offline, 0);
     this.#port.resolveSeeds();
