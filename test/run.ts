@@ -1,6 +1,6 @@
-// Runs the tests: `tsx test/run.ts [--long] [file or folder ...]`. Without arguments every *.test.ts
-// under test/; those named *.long.test.ts only with --long. With SHOAL_NO_SKIPS=1 a skipped test
-// fails the run: where everything is installed, nothing may be left out in silence.
+// Runs the tests: `tsx test/run.ts [file or folder ...]`; without arguments every *.test.ts under
+// test/. With SHOAL_NO_SKIPS=1 a skipped test fails the run: where everything is installed, nothing
+// may be left out in silence.
 
 import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
@@ -8,14 +8,11 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
 const TOTAL_MS_MAX = 290_000;
-const TOTAL_LONG_MS_MAX = 3_600_000;
 /** The runner ends its children by itself on SIGTERM; this long after, the rest is killed. */
 const KILL_AFTER_MS = 5000;
 const CONCURRENCY_MAX = 4;
 
-const flags = process.argv.slice(2).filter((argument) => argument.startsWith('--'));
-const places = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
-const long = flags.includes('--long');
+const places = process.argv.slice(2);
 const files = (places.length > 0 ? places : ['test']).flatMap(testFilesIn).sort();
 
 if (files.length === 0) {
@@ -41,12 +38,11 @@ runner.stdout.on('data', (chunk: Buffer) => {
   ending = (ending + chunk.toString()).slice(-100_000);
 });
 
-const totalMsMax = long ? TOTAL_LONG_MS_MAX : TOTAL_MS_MAX;
 const limit = setTimeout(() => {
-  console.error(`the tests took longer than ${totalMsMax / 1000} s`);
+  console.error(`the tests took longer than ${TOTAL_MS_MAX / 1000} s`);
   signalAll('SIGTERM');
   setTimeout(() => signalAll('SIGKILL'), KILL_AFTER_MS);
-}, totalMsMax);
+}, TOTAL_MS_MAX);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => signalAll(signal));
 
@@ -63,7 +59,7 @@ runner.on('close', (code) => {
 function testFilesIn(place: string): string[] {
   if (statSync(place).isFile()) return [place];
   return readdirSync(place, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.test.ts') && (long || !name.endsWith('.long.test.ts')))
+    .filter((name) => name.endsWith('.test.ts'))
     .map((name) => join(place, name));
 }
 

@@ -120,37 +120,31 @@ test('a second signal ends the process at once', async () => {
   await ended;
 });
 
-test('SIGHUP takes over what may change and tells what needs a restart', async () => {
-  const context = fakeContext();
-  const files = new Map([['a.toml', 'max-subscriptions = 5\n']]);
+/** A node whose file is changed while it runs. */
+async function changeFile(before: string, after: string) {
+  const files = new Map([['a.toml', before]]);
+  const context = { ...fakeContext(), readFile: (path: string) => files.get(path) ?? '' };
   const reloaded: Config[] = [];
   const node = running({ reload: async (config) => void reloaded.push(config) });
-  start({ ...cluster, config: 'a.toml' }, node, {
-    ...context,
-    readFile: (path) => files.get(path) ?? '',
-  });
+  start({ ...cluster, config: 'a.toml' }, node, context);
   await output(context);
-  files.set('a.toml', 'max-subscriptions = 7\nport = 1884\nlog-level = "error"\n');
+  files.set('a.toml', after);
   context.signal('SIGHUP');
-  const text = await output(context);
+  return { reloaded, text: await output(context) };
+}
+
+test('SIGHUP takes over what may change and tells what needs a restart', async () => {
+  const { reloaded, text } = await changeFile(
+    'max-subscriptions = 5\n',
+    'max-subscriptions = 7\nport = 1884\nlog-level = "error"\n',
+  );
   assert.equal(reloaded[0]?.subscriptionsPerClientMax, 7);
   assert.match(text, /level=warn event="changed, but needs a restart" flags=-port\n/);
   assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
 });
 
 test('a wrong configuration at SIGHUP keeps the last good one', async () => {
-  const context = fakeContext();
-  const files = new Map([['a.toml', '']]);
-  const reloaded: Config[] = [];
-  const node = running({ reload: async (config) => void reloaded.push(config) });
-  start({ ...cluster, config: 'a.toml' }, node, {
-    ...context,
-    readFile: (path) => files.get(path) ?? '',
-  });
-  await output(context);
-  files.set('a.toml', '\nmax-subscriptions = "many"\n');
-  context.signal('SIGHUP');
-  const text = await output(context);
+  const { reloaded, text } = await changeFile('', '\nmax-subscriptions = "many"\n');
   assert.deepEqual(reloaded, []);
   assert.match(text, /a\.toml:2: bad value 'many' for -max-subscriptions/);
   assert.match(text, /the last good one stays/);
