@@ -44,6 +44,40 @@ describe('a network that breaks', { concurrency: 3 }, () => {
     assert.deepEqual(lonely.texts('cut/majority'), [], 'nothing of the past is made up for');
   });
 
+  networkScenario(
+    'of two boxes with one name, kept apart until now, one yields',
+    ['nft'],
+    async (scene) => {
+      const hosts = ['box1', 'box2', 'box3', 'box4'];
+      const addresses = hosts.map((host, index) => [host, [`192.168.1.10${index}`]]);
+      const network = await scene.network(Object.fromEntries(addresses));
+      for (const host of ['box3', 'box4']) network.cut(host, ['box1', 'box2']);
+      const seeds = hosts.map((host) => network.address(host)).join(',');
+      const names = ['west', 'twin', 'east', 'twin'];
+      const [west, first, east, second] = hosts.map((host, index) => {
+        const name = names[index] ?? '';
+        return scene.startOn(host, name, [`-nid=${name}`, '-csk=12345678', `-mbs=${seeds}`]);
+      });
+      assert.ok(west && first && east && second);
+      await Promise.all([west.sees('online', first), east.sees('online', second)]);
+      await Promise.all([first.sees('online', west), second.sees('online', east)]);
+      for (const host of ['box3', 'box4']) network.heal(host);
+      const lost =
+        /cluster name lost.*the node name twin is in use by the node at 192\.168\.1\.10[13]/;
+      const loser = await Promise.any(
+        [first, second].map(async (twin) => {
+          await twin.process.waitFor(lost, HEAL_MS_MAX);
+          return twin;
+        }),
+      );
+      const winner = loser === first ? second : first;
+      await Promise.all([west.sees('online', east), east.sees('online', west)]);
+      for (const node of [west, east]) await messageCrosses(scene, winner, node, 'twin');
+      await messageCrosses(scene, loser, loser, 'still/serves');
+      assert.doesNotMatch(winner.process.output, lost);
+    },
+  );
+
   networkScenario('one dead link makes no box go offline', ['nft'], async (scene) => {
     const { network, nodes } = await threeBoxes(scene, { flags: ['-sys-interval=1'] });
     network.cut('box3', ['box2']);

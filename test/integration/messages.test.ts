@@ -27,6 +27,24 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     }
   },
 
+  'a burst reaches all clients of its node, and in order those of others': async (scene, nodes) => {
+    const count = 20_000;
+    const [near, far] = await onEach(scene, nodes, 'burst/#', 0);
+    assert.ok(near !== undefined && far !== undefined);
+    const publisher = await scene.client(nodes[0]);
+    for (let number = 0; number < count; number++) {
+      publisher.mqtt.publish('burst/a', `${number}`, { qos: 0 });
+    }
+    await publisher.publish('burst/end', 'x', { qos: 1 });
+    await near.arrival('burst/end', undefined, 20_000);
+    const expected = Array.from({ length: count }, (_, number) => number);
+    assert.deepEqual(near.texts('burst/a').map(Number), expected);
+    await far.arrival('burst/end');
+    const numbers = far.texts('burst/a').map(Number);
+    assert.deepEqual(numbers, [...new Set(numbers)].sort(ascending));
+    assert.ok(numbers.length > count / 2, `${numbers.length} of ${count} crossed`);
+  },
+
   'no-local holds where the client is; others get its messages': async (scene, nodes) => {
     const [own, other] = await Promise.all([scene.client(nodes[0]), scene.client(nodes[1])]);
     await own.mqtt.subscribeAsync({ 'own/#': { qos: 1, nl: true } });
