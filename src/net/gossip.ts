@@ -48,7 +48,7 @@ export interface GossipOptions {
   /** At every change of the set of online peers, their boots or their addresses. */
   onPeers(peers: readonly Peer[]): void;
   onMember?(event: MemberEvent): void;
-  /** The name was lost after the start, to a node of a partition that came back. */
+  /** The name was lost after the start, to a node of a partition that came back: no peers now. */
   onNameLost?(error: NameInUseError): void;
 }
 
@@ -87,6 +87,8 @@ export class NameInUseError extends Error {
 export const GOSSIP_PORT_DEFAULT = 7946;
 const DATAGRAM_BYTES_MAX = 1200;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+/** How often a node that lost its name asks whether it is free again. */
+const NAME_RETRY_MS = 60_000;
 /** Turns of the event loop that a verdict waits for the socket, at most. */
 const DRAIN_TURNS_MAX = 256;
 const ADDRESSES_PER_SEED_MAX = 8;
@@ -99,7 +101,7 @@ const MISMATCHES: Readonly<Partial<Record<EnvelopeFault, string>>> = {
 
 export class Gossip {
   readonly #options: GossipOptions;
-  readonly #swim: Swim;
+  #swim: Swim;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
   readonly #faults: Record<EnvelopeFault, number> = {
@@ -116,22 +118,31 @@ export class Gossip {
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
   #isClosed = false;
+  /** Datagrams so far: tells whether a turn of the loop brought any. */
+  #received = 0;
   #onVerdict: (refusal: NameInUseError | undefined) => void = () => undefined;
   #isStarted = false;
+  #isNameLost = false;
+  #retryTimer: NodeJS.Timeout | undefined;
   #onLeft: () => void = () => undefined;
 
   private constructor(options: GossipOptions) {
     this.#options = options;
     this.#sealer = new Sealer(options.keys, options.bootId, options.encrypt);
     this.#opener = new Opener(options.keys, options.encrypt);
+    this.#swim = this.#newSwim();
+  }
+
+  #newSwim(): Swim {
+    const options = this.#options;
     const { name, bootId, bind, advertise, periodMs, pingTimeoutMs } = options;
-    this.#swim = new Swim(
+    return new Swim(
       {
         self: {
           name,
           bootId,
           address: normalAddress(advertise?.address ?? specific(bind) ?? ''),
-          port: advertise?.port ?? options.port,
+          port: advertise?.port ?? this.#socket?.local.port ?? options.port,
           isAdvertised: advertise !== undefined,
           metadata: encodeMetadata(options.metadata),
         },
@@ -220,6 +231,12 @@ export class Gossip {
     return views;
   }
 
+  /** Signs with other keys from now on, and accepts theirs: a change of token without a restart. */
+  rekey(keys: ChannelKeys): void {
+    this.#sealer.rekey(keys);
+    this.#opener.rekey(keys);
+  }
+
   /** Tells the others that we go, for less than half a second; close() comes after. */
   leave(): Promise<void> {
     if (this.#isClosed || this.#swim.isOver) return Promise.resolve();
@@ -234,6 +251,7 @@ export class Gossip {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#retryTimer);
     this.#onLeft();
     await this.#socket?.close();
   }
@@ -267,6 +285,8 @@ export class Gossip {
 
   #joined(): void {
     const { seeds, log } = this.#options;
+    if (this.#isNameLost) log.info('cluster name regained');
+    this.#isNameLost = false;
     if (seeds.length > 0 && this.#swim.table.onlineCount === 0) {
       log.warn('no other node answers yet; goes on trying', {
         seeds: seeds.join(','),
@@ -287,13 +307,22 @@ export class Gossip {
     this.#options.log.warn(event, { address: formatEndpoint(from), total });
   }
 
+  /** At the start it is the end; later the node goes on alone, and tries again now and then. */
   #refused(error: NameInUseError): void {
     if (!this.#isStarted) {
       this.#onVerdict(error);
       return;
     }
+    this.#retryTimer = setTimeout(() => this.#joinAnew(), NAME_RETRY_MS);
+    if (this.#isNameLost) return;
+    this.#isNameLost = true;
     this.#options.log.error('cluster name lost', { reason: error.message });
     this.#options.onNameLost?.(error);
+  }
+
+  #joinAnew(): void {
+    this.#swim = this.#newSwim();
+    this.#advance();
   }
 
   #receive(datagram: Buffer, from: Endpoint): void {
@@ -327,8 +356,6 @@ export class Gossip {
     const delayMs = Math.max(0, Math.ceil(deadline - performance.now()));
     this.#timer = setTimeout(() => this.#drain(DRAIN_TURNS_MAX, -1), delayMs);
   }
-
-  #received = 0;
 
   /** Each turn of the loop reads some datagrams; once a turn brings none, time may go on. */
   #drain(turnsLeft: number, receivedBefore: number): void {

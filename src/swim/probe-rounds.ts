@@ -67,7 +67,7 @@ export class ProbeRounds {
   advance(now: number): void {
     if (now < this.#dueAt) return;
     const lateMs = now - this.#dueAt;
-    if (lateMs > this.#timing.pingTimeoutMs / 2) {
+    if (lateMs > (this.#stretch * this.#timing.pingTimeoutMs) / 2) {
       this.#abandon(lateMs);
       this.#begin(now);
     } else if (this.#step < PINGS_PER_ROUND) {
