@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { replaceFile } from '../../../src/auth/replace-file.ts';
+
+async function folderOf(t: TestContext): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'replace-'));
+  t.after(() => rm(folder, { recursive: true }));
+  return folder;
+}
+
+async function modeOf(path: string): Promise<string> {
+  return ((await stat(path)).mode & 0o777).toString(8);
+}
+
+test('a new file can be read by its owner only', async (t) => {
+  const path = join(await folderOf(t), 'pw');
+  await replaceFile(path, 'text');
+  assert.equal(await readFile(path, 'utf8'), 'text');
+  assert.equal(await modeOf(path), '600');
+});
+
+test('a file that was there keeps its group, others lose their rights', async (t) => {
+  const folder = await folderOf(t);
+  const path = join(folder, 'pw');
+  await writeFile(path, 'old');
+  await chmod(path, 0o644);
+  await replaceFile(path, 'new');
+  assert.equal(await modeOf(path), '640');
+  assert.equal(await readFile(path, 'utf8'), 'new');
+  assert.deepEqual(await readdir(folder), ['pw'], 'nothing is left behind');
+});
+
+test('behind a symbolic link the file itself is replaced', async (t) => {
+  const folder = await folderOf(t);
+  await writeFile(join(folder, 'real'), 'old');
+  await symlink('real', join(folder, 'link'));
+  await replaceFile(join(folder, 'link'), 'new');
+  assert.equal(await readFile(join(folder, 'real'), 'utf8'), 'new');
+});
+
+test('where it can not be written nothing changes', async (t) => {
+  const folder = await folderOf(t);
+  await assert.rejects(replaceFile(join(folder, 'missing', 'pw'), 'text'), { code: 'ENOENT' });
+  assert.deepEqual(await readdir(folder), []);
+});

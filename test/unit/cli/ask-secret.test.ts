@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import type { ReadStream } from 'node:tty';
+import { secretAsker } from '../../../src/cli/ask-secret.ts';
+
+/** A terminal that is typed on by the test. */
+function terminal(isTTY: boolean) {
+  const modes: boolean[] = [];
+  const input = Object.assign(new PassThrough(), {
+    isTTY,
+    setRawMode: (on: boolean) => modes.push(on),
+  });
+  const shown: string[] = [];
+  const ask = secretAsker(
+    () => input as unknown as ReadStream,
+    (text) => shown.push(text),
+  );
+  return { input, ask, modes, shown };
+}
+
+test('what is typed is not shown, and the terminal is put back', async () => {
+  const { input, ask, modes, shown } = terminal(true);
+  const answer = ask('Password: ');
+  for (const key of ['s', 'e', 'x', '\x7f', 'ü', '\r']) input.write(key);
+  assert.equal(await answer, 'seü');
+  assert.deepEqual(modes, [true, false]);
+  assert.deepEqual(shown, ['Password: ', '\n']);
+});
+
+test('Ctrl-C ends the question and puts the terminal back', async () => {
+  const { input, ask, modes } = terminal(true);
+  const answer = ask('Password: ');
+  input.write('sec\x03');
+  await assert.rejects(answer, /interrupted/);
+  assert.deepEqual(modes, [true, false]);
+});
+
+test('from a pipe each question takes a line', async () => {
+  const { input, ask } = terminal(false);
+  input.end('first\nsecond');
+  assert.equal(await ask('1'), 'first');
+  assert.equal(await ask('2'), 'second');
+  assert.equal(await ask('3'), '');
+});

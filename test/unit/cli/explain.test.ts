@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { main } from '../../../src/cli/main.ts';
+import { fakeContext } from './fake-context.ts';
+
+const ACL = `topic read news/#
+user ann
+topic readwrite home/#
+topic deny home/door
+pattern write dev/%c/up
+`;
+
+async function explain(...args: string[]): Promise<{ code: number; lines: string[] }> {
+  const context = { ...fakeContext(), readFile: () => ACL };
+  const code = await main(['explain', ...args], context);
+  return { code, lines: [...context.out, ...context.err].join('').trimEnd().split('\n') };
+}
+
+test('each answer names the line that gives it', async () => {
+  assert.deepEqual(await explain('ann', 'c1', 'home/lamp', '-acl', 'a.acl'), {
+    code: 0,
+    lines: [
+      'read       allowed  a.acl:3: topic readwrite home/#',
+      'write      allowed  a.acl:3: topic readwrite home/#',
+      'subscribe  allowed  a.acl:3: topic readwrite home/#',
+    ],
+  });
+  const { lines } = await explain('ann', 'c1', 'home/door', '-acl=a.acl');
+  assert.ok(lines.every((line) => line.endsWith('denied   a.acl:4: topic deny home/door')));
+});
+
+test('where no line allows it, that is said', async () => {
+  const { lines } = await explain('-', 'c1', 'dev/c1/up', '-acl=a.acl');
+  assert.deepEqual(lines, [
+    'read       denied   no line of a.acl for clients without a user name allows it',
+    'write      allowed  a.acl:5: pattern write dev/%c/up',
+    'subscribe  denied   no line of a.acl for clients without a user name allows it',
+  ]);
+});
+
+test('of a filter only the subscription is told', async () => {
+  const { lines } = await explain('ann', 'c1', '$share/g/home/+', '-acl=a.acl');
+  assert.deepEqual(lines, ['subscribe  allowed  a.acl:3: topic readwrite home/#']);
+});
+
+test('without an ACL, or for what is no topic, there is nothing to explain', async () => {
+  assert.equal((await explain('ann', 'c1', 'a')).code, 2);
+  assert.equal((await explain('ann', 'c1', 'a#', '-acl=a.acl')).code, 2);
+});

@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { parsePasswordFile } from '../../../src/auth/password-file.ts';
+import { isPassword } from '../../../src/auth/password-hash.ts';
+import { main } from '../../../src/cli/main.ts';
+import { fakeContext } from './fake-context.ts';
+
+/** A password file in a folder of its own, and `shoal passwd` on it. */
+async function setUp(t: TestContext, source?: string) {
+  const folder = await mkdtemp(join(tmpdir(), 'passwd-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const file = join(folder, 'pw');
+  if (source !== undefined) await writeFile(file, source);
+  const passwd = async (args: string[], answers: string[] = []) => {
+    const context = { ...fakeContext(), askSecret: async () => answers.shift() ?? '' };
+    const code = await main(['passwd', '-I', '10', ...args], context);
+    return { code, said: [...context.out, ...context.err].join('') };
+  };
+  const fits = async (user: string, password: string): Promise<boolean> => {
+    const { users, problems } = parsePasswordFile(file, await readFile(file, 'utf8'));
+    assert.deepEqual(problems, []);
+    const entry = users.get(user);
+    return entry !== undefined && isPassword(entry.hash, Buffer.from(password));
+  };
+  return { file, passwd, fits };
+}
+
+test('-c -b makes a file with one user, -b adds another and changes the first', async (t) => {
+  const { file, passwd, fits } = await setUp(t);
+  assert.equal((await passwd(['-c', '-b', file, 'ann', 'one'])).code, 0);
+  assert.equal((await passwd(['-b', file, 'bob', 'two'])).code, 0);
+  assert.equal((await passwd(['-b', file, 'ann', 'three'])).code, 0);
+  assert.equal(await fits('ann', 'three'), true);
+  assert.equal(await fits('bob', 'two'), true);
+});
+
+test('without -b the password is asked for twice', async (t) => {
+  const { file, passwd, fits } = await setUp(t, '');
+  assert.equal((await passwd([file, 'ann'], ['secret', 'secret'])).code, 0);
+  assert.equal(await fits('ann', 'secret'), true);
+  const { code, said } = await passwd([file, 'ann'], ['other', 'othre']);
+  assert.deepEqual([code, said], [2, 'shoal: the passwords are not the same\n']);
+  assert.equal(await fits('ann', 'secret'), true);
+});
+
+test('-D takes a user out, and says where there is none', async (t) => {
+  const { file, passwd } = await setUp(t, '# ours\nann:$6$x\n');
+  const missing = await passwd(['-D', file, 'bob']);
+  assert.equal(missing.code, 1);
+  assert.match(missing.said, /no user 'bob' in /);
+  assert.equal((await passwd(['-D', file, 'ann'])).code, 0);
+  assert.equal(await readFile(file, 'utf8'), '# ours\n');
+});
+
+test('-U hashes plain passwords', async (t) => {
+  const { file, passwd, fits } = await setUp(t, 'ann:plain\n');
+  assert.equal((await passwd(['-U', file])).said, '1 password hashed\n');
+  assert.equal(await fits('ann', 'plain'), true);
+  assert.equal((await passwd(['-U', file])).said, '0 passwords hashed\n');
+});
+
+test('a mistake is told, and changes nothing', async (t) => {
+  const { file, passwd } = await setUp(t, 'ann:x\n');
+  const mistakes: [string[], RegExp][] = [
+    [[file], /needs a user name/],
+    [['-b', file, 'ann'], /-b needs a password/],
+    [[file, 'ann', 'pw'], /needs -b/],
+    [['-b', file, 'a:b', 'pw'], /can't hold a colon/],
+    [['-b', `${file}2`, 'ann', 'pw'], /-c makes a new one/],
+    [['-b', file, 'ann', ''], /the password is empty/],
+    [['-I', '0', '-b', file, 'ann', 'pw'], /bad value '0' for -I/],
+  ];
+  for (const [args, message] of mistakes) {
+    const { code, said } = await passwd(args);
+    assert.equal(code, 2, args.join(' '));
+    assert.match(said, message);
+  }
+  assert.equal(await readFile(file, 'utf8'), 'ann:x\n');
+});
