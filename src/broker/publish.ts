@@ -25,7 +25,6 @@ const INVALID_ALIAS: ProtocolFault = {
   reasonCode: ReasonCode.topicAliasInvalid,
   text: 'a Topic Alias above the maximum',
 };
-const INVALID_RESPONSE_TOPIC = protocolFault('the Response Topic has a wildcard');
 const TOO_MANY: ProtocolFault = {
   reasonCode: ReasonCode.receiveMaximumExceeded,
   text: 'more unacknowledged messages than the Receive Maximum',
@@ -116,13 +115,7 @@ export class PublishHandler {
       return undefined;
     }
     const { buffer, propertiesStart, propertiesEnd } = view;
-    const fault = readPublishProperties(buffer, propertiesStart, propertiesEnd, properties);
-    if (fault !== undefined) return fault;
-    for (let i = properties.responseTopicStart; i < properties.responseTopicEnd; i++) {
-      // [MQTT5-3.3.2-14]
-      if (buffer[i] === 0x23 || buffer[i] === 0x2b) return INVALID_RESPONSE_TOPIC;
-    }
-    return undefined;
+    return readPublishProperties(buffer, propertiesStart, propertiesEnd, properties);
   }
 
   #findTopic(client: Client, view: PublishView): ProtocolFault | undefined {

@@ -19,6 +19,7 @@ export const PropertyId = {
   requestProblemInformation: 23,
   willDelayInterval: 24,
   requestResponseInformation: 25,
+  serverReference: 28,
   reasonString: 31,
   receiveMaximum: 33,
   topicAliasMaximum: 34,
@@ -67,6 +68,8 @@ rule(PropertyId.authenticationData, 'binary', ['connect', 'auth']);
 rule(PropertyId.requestProblemInformation, 'flag', ['connect']);
 rule(PropertyId.willDelayInterval, 'u32', ['will']);
 rule(PropertyId.requestResponseInformation, 'flag', ['connect']);
+// Only a server has a use for it, but it stands in the table of what DISCONNECT may have.
+rule(PropertyId.serverReference, 'string', ['disconnect']);
 rule(PropertyId.reasonString, 'string', ['ack', 'disconnect', 'auth']);
 rule(PropertyId.receiveMaximum, 'u16', ['connect'], true);
 rule(PropertyId.topicAliasMaximum, 'u16', ['connect']);
@@ -201,9 +204,6 @@ export class PublishProperties {
   /** -1 where there is none. */
   expirySeconds = -1;
   payloadIsText = false;
-  /** Offsets of the Response Topic's characters; equal where there is none. */
-  responseTopicStart = 0;
-  responseTopicEnd = 0;
   /** True if all that stands there may go to a subscriber as it is. */
   forwardable = true;
 
@@ -212,8 +212,6 @@ export class PublishProperties {
     this.topicAlias = 0;
     this.expirySeconds = -1;
     this.payloadIsText = false;
-    this.responseTopicStart = 0;
-    this.responseTopicEnd = 0;
     this.forwardable = true;
   }
 }
@@ -222,6 +220,8 @@ const ALIAS_ZERO: ProtocolFault = {
   reasonCode: ReasonCode.topicAliasInvalid,
   text: 'Topic Alias 0',
 };
+
+const BAD_RESPONSE_TOPIC = protocolFault('the Response Topic is not a Topic Name');
 
 /** Checks a client's PUBLISH properties and fills `out`; allocates nothing that outlives the call. */
 export function readPublishProperties(
@@ -232,7 +232,7 @@ export function readPublishProperties(
   place: 'publish' | 'will' = 'publish',
 ): ProtocolFault | undefined {
   out.reset();
-  let aliasZero = false;
+  let wrongValue: ProtocolFault | undefined;
   const fault = walkProperties(buffer, start, end, place, (id, valueStart, valueEnd) => {
     switch (id) {
       case PropertyId.payloadFormatIndicator:
@@ -244,19 +244,26 @@ export function readPublishProperties(
         break;
       case PropertyId.topicAlias:
         out.topicAlias = buffer.readUInt16BE(valueStart);
-        aliasZero = out.topicAlias === 0;
+        if (out.topicAlias === 0) wrongValue = ALIAS_ZERO;
         out.forwardable = false;
         break;
       case PropertyId.willDelayInterval:
         out.forwardable = false;
         break;
       case PropertyId.responseTopic:
-        out.responseTopicStart = valueStart + 2;
-        out.responseTopicEnd = valueEnd;
+        if (!isTopicNameBytes(buffer, valueStart + 2, valueEnd)) wrongValue = BAD_RESPONSE_TOPIC;
         break;
     }
   });
-  return fault ?? (aliasZero ? ALIAS_ZERO : undefined);
+  return fault ?? wrongValue;
+}
+
+/** At least one character and no wildcard [MQTT5-3.3.2-14]. */
+function isTopicNameBytes(buffer: Buffer, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) {
+    if (buffer[i] === 0x23 || buffer[i] === 0x2b) return false;
+  }
+  return end > start;
 }
 
 /**

@@ -193,6 +193,7 @@ test('[MQTT5-3.3.2-13] [MQTT5-3.3.2-14] [MQTT5-3.3.2-19] [MQTT5-1.5.7-1] propert
   const wrong: wire.Properties[] = [
     { responseTopic: 'a/#' },
     { responseTopic: 'a/+' },
+    { responseTopic: '' },
     { responseTopic: bad },
     { contentType: bad },
     { contentType: Buffer.from([0]) },

@@ -234,6 +234,24 @@ test('[MQTT5-3.14.2-1] [MQTT5-3.14.2-2] the DISCONNECT of the broker has a liste
   assert.equal('sessionExpiryInterval' in last.properties, false);
 });
 
+test('DISCONNECT may carry its properties, and a reason that is not listed is a fault', () => {
+  const world = new World();
+  const properties: wire.Properties = {
+    reasonString: 'bye',
+    serverReference: 'elsewhere',
+    userProperty: [['a', 'b']],
+  };
+  const peer = world.connect('a');
+  peer.send(wire.disconnect(0x00, properties));
+  assert.ok(peer.closed);
+  assert.equal(peer.inbox.length, 0);
+  for (const reason of [0x01, 0x05, 0xff]) {
+    const other = world.connect('b');
+    other.send(wire.disconnect(reason));
+    other.expectEnded();
+  }
+});
+
 eachVersion('sessions leave nothing behind when clients come and go', (version) => {
   const world = new World({ sysIntervalSeconds: 0 });
   for (let i = 0; i < 50; i += 1) {

@@ -209,6 +209,22 @@ eachVersion('a will topic with a wildcard is refused', (version) => {
   }
 });
 
+test('[MQTT5-3.3.2-14] a will with a response topic that is no topic name is refused', () => {
+  for (const responseTopic of ['a/#', '+', '']) {
+    const peer = new World().open();
+    peer.connect({ clientId: 'a', will: { ...WILL, properties: { responseTopic } } });
+    peer.expectRefused(0x82);
+  }
+});
+
+eachVersion('a will of any bytes is published as it is', (version) => {
+  const world = new World();
+  const watcher = watch(world);
+  const payload = Buffer.from([0, 255, 254, 0xed, 0xa0, 0x80]);
+  world.connect('a', { version, will: { ...WILL, payload } }).lose();
+  assert.deepEqual(watcher.messages()[0]?.bytes.subarray(-payload.length), payload);
+});
+
 eachVersion('a will to a $ topic reaches nobody', (version) => {
   const world = new World();
   const watcher = world.connect('watcher');

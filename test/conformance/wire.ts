@@ -99,7 +99,7 @@ export function packet(firstByte: number, ...parts: (Buffer | number[])[]): Buff
 
 export interface WillFields {
   topic: string | Buffer;
-  payload?: string;
+  payload?: string | Buffer;
   qos?: number;
   retain?: boolean;
   properties?: Properties;
