@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DeadlineQueue } from '../../../src/broker/deadline-queue.ts';
+import { seededRandom } from '../../support/sync-fixtures.ts';
+
+test('what is due runs in the order of its times, what was cancelled never', () => {
+  const random = seededRandom(2);
+  const queue = new DeadlineQueue();
+  const ran: number[] = [];
+  const wanted: number[] = [];
+  for (let i = 0; i < 2000; i++) {
+    const at = Math.floor(random() * 1000);
+    const deadline = queue.schedule(at, () => ran.push(at));
+    if (random() < 0.6) queue.cancel(deadline);
+    else wanted.push(at);
+  }
+  wanted.sort((a, b) => a - b);
+  queue.advance(500);
+  assert.deepEqual(
+    ran,
+    wanted.filter((at) => at <= 500),
+  );
+  queue.advance(1000);
+  assert.deepEqual(ran, wanted);
+  assert.equal(queue.next, Number.POSITIVE_INFINITY);
+});
+
+test('what is scheduled while others run, and is due, runs too', () => {
+  const queue = new DeadlineQueue();
+  const ran: string[] = [];
+  queue.schedule(10, () => {
+    ran.push('first');
+    queue.schedule(10, () => ran.push('second'));
+    queue.schedule(11, () => ran.push('later'));
+  });
+  queue.advance(10);
+  assert.deepEqual(ran, ['first', 'second']);
+});
+
+test('an earlier deadline than all before is told, a later one is not', () => {
+  const queue = new DeadlineQueue();
+  const told: number[] = [];
+  queue.onEarlier = (at) => told.push(at);
+  queue.schedule(10, () => undefined);
+  queue.schedule(20, () => undefined);
+  queue.schedule(5, () => undefined);
+  assert.deepEqual(told, [10, 5]);
+});

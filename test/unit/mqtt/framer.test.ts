@@ -1,0 +1,59 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Framer } from '../../../src/mqtt/framer.ts';
+import { packet } from '../../conformance/wire.ts';
+import { seededRandom } from '../../support/sync-fixtures.ts';
+
+function framesOf(framer: Framer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (;;) {
+    const found = framer.next();
+    assert.ok(found === true || found === false, JSON.stringify(found));
+    if (!found) return frames;
+    frames.push(Buffer.from(framer.buffer.subarray(framer.start, framer.end)));
+  }
+}
+
+test('packets come out whole however the stream is cut', () => {
+  const random = seededRandom(7);
+  for (let round = 0; round < 300; round++) {
+    const packets = Array.from({ length: 8 }, () =>
+      packet(0x30, Buffer.alloc(Math.floor(random() ** 4 * 40_000), round)),
+    );
+    const stream = Buffer.concat(packets);
+    const framer = new Framer(100_000);
+    const found: Buffer[] = [];
+    for (let at = 0; at < stream.length; ) {
+      const end = at + 1 + Math.floor(random() * (random() < 0.5 ? 3 : 9_000));
+      framer.push(stream.subarray(at, end));
+      found.push(...framesOf(framer));
+      at = end;
+    }
+    assert.deepEqual(found, packets);
+  }
+});
+
+test('a packet over the limit is refused on its announcement, one at the limit passes', () => {
+  const framer = new Framer(102);
+  framer.push(Buffer.from([0x30, 101]));
+  assert.deepEqual(framer.next(), {
+    reasonCode: 0x95,
+    text: 'the packet is larger than the Maximum Packet Size',
+  });
+  const exact = new Framer(102);
+  exact.push(Buffer.concat([Buffer.from([0x30, 100]), Buffer.alloc(100)]));
+  assert.equal(exact.next(), true);
+});
+
+for (const [name, bytes] of [
+  ['five bytes long', [0x30, 0xff, 0xff, 0xff, 0xff, 0x01]],
+  ['longer than it need be', [0x30, 0x80, 0x00]],
+] as const) {
+  test(`a Remaining Length that is ${name} is malformed [MQTT5-1.5.5-1]`, () => {
+    const framer = new Framer(1_000_000_000);
+    framer.push(Buffer.from(bytes));
+    const found = framer.next();
+    assert.ok(typeof found === 'object');
+    assert.equal(found.reasonCode, 0x81);
+  });
+}
