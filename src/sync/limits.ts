@@ -29,8 +29,12 @@ export const HOLD_MS = 20;
 /** ... or until one this far ahead arrives. Power of two. */
 export const HOLD_DATAGRAMS = 64;
 
-/** A split packet of which nothing more comes is forgotten after this time. */
-export const PARTIAL_MS = 50;
+/**
+ * A split packet of which nothing more comes is forgotten after this time. Long, for it is the
+ * sender that may have lost its turn on a busy machine between two pieces; whatever comes next
+ * settles it at once.
+ */
+export const PARTIAL_MS = 5000;
 
 /** Hello is repeated at this interval, doubled each time up to the longest, until it is answered. */
 export const HELLO_FIRST_MS = 50;

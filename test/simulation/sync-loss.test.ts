@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { PARTIAL_MS } from '../../src/sync/limits.ts';
 import { LossyNetwork, type NetworkOptions, type Station } from '../support/lossy-network.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
 
@@ -137,7 +138,7 @@ test('the last piece of a split message that never comes is given up, and what f
   const [first, last] = network.recorded;
   assert.ok(first && last);
   network.inject(b.peer.endpoint.port, first.datagram);
-  network.run(60);
+  network.run(PARTIAL_MS + 1);
   assert.equal(b.statusOf('a').counters.lostMessages, 1);
   network.inject(b.peer.endpoint.port, last.datagram);
   a.publish('t', 'next');
@@ -148,4 +149,24 @@ test('the last piece of a split message that never comes is given up, and what f
     ['next'],
   );
   assert.equal(b.statusOf('a').counters.lostMessages, 1);
+});
+
+test('a message whose sender lost its turn between two pieces is whole', () => {
+  const network = new LossyNetwork({ seed: 1 });
+  const [a, b] = ['a', 'b'].map((name) => network.add({ name, keys }));
+  assert.ok(a && b);
+  network.mesh();
+  network.run(100);
+  Object.assign(network.options, { loss: 1 });
+  network.isRecording = true;
+  a.publish('n/a', 'x'.repeat(3900));
+  network.flush();
+  const pieces = network.recorded.map(({ datagram }) => datagram);
+  assert.equal(pieces.length, 3);
+  for (const piece of pieces) {
+    network.inject(b.peer.endpoint.port, piece);
+    network.run(1000);
+  }
+  assert.equal(b.inbox.length, 1);
+  assert.equal(b.statusOf('a').counters.lostMessages, 0);
 });
