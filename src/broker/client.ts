@@ -37,6 +37,7 @@ const ack = new AckView();
 
 /** First byte of a CONNECT packet. */
 const CONNECT = 0x10;
+const DUP = 0x08;
 const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const ANSWER_TOO_LARGE: ProtocolFault = {
   reasonCode: ReasonCode.packetTooLarge,
@@ -64,7 +65,7 @@ export class Client extends ClientOutput {
   #state: State = 'waiting';
   #feeds: RetainedFeeds | undefined;
   /** Chunks that came while the authorizer was thinking. */
-  #held: Buffer[] = [];
+  #held: Buffer[] | undefined;
   #lastReceivedAt: number;
   #deadline: Deadline | undefined;
   /** When what let the client in runs out. */
@@ -93,6 +94,7 @@ export class Client extends ClientOutput {
     this.broker.stats.bytesReceived += chunk.length;
     this.#lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
+      this.#held ??= [];
       this.#held.push(chunk);
       return;
     }
@@ -145,7 +147,7 @@ export class Client extends ClientOutput {
   }
 
   #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const first = buffer[start]!;
+    let first = buffer[start]!;
     if (this.#state === 'waiting') {
       this.#handleConnect(buffer, start, bodyStart, end);
       return;
@@ -159,6 +161,8 @@ export class Client extends ClientOutput {
       if (fault !== undefined) throw new ProtocolError(fault);
       return;
     }
+    // MQTT 3.1 knows DUP on SUBSCRIBE, UNSUBSCRIBE and PUBREL, too; it tells nothing that counts.
+    if (this.version === 3) first = buffer[start] = first & ~DUP;
     switch (first) {
       case AckHeader.puback:
       case AckHeader.pubrec:
@@ -262,8 +266,10 @@ export class Client extends ClientOutput {
     this.#lastReceivedAt = this.broker.now;
     this.#guard(() => {
       this.#processFrames();
-      while (this.#state === 'connected' && this.#held.length > 0) {
-        this.#framer.push(this.#held.shift()!);
+      while (this.#state === 'connected') {
+        const chunk = this.#held?.shift();
+        if (chunk === undefined) return;
+        this.#framer.push(chunk);
         this.#processFrames();
       }
     });
@@ -409,7 +415,7 @@ export class Client extends ClientOutput {
     this.#state = 'closed';
     this.broker.deadlines.cancel(this.#deadline);
     this.broker.deadlines.cancel(this.#expiry);
-    this.#held = [];
+    this.#held = undefined;
     this.outbox.close();
     this.broker.clientEnded(this, withWill);
   }

@@ -5,6 +5,9 @@ import mqttPacket from 'mqtt-packet';
 import type { ProtocolVersion } from './publish-view.ts';
 import { returnCodeFor } from './reason-code.ts';
 
+// Else mqtt-packet makes a buffer for each of 65,536 numbers at the first packet: 6 MB.
+mqttPacket.writeToStream.cacheNumbers = false;
+
 export type ConnackProperties = NonNullable<mqttPacket.IConnackPacket['properties']>;
 
 /** @param reasonCode of MQTT 5; earlier versions get the nearest return code */

@@ -21,7 +21,7 @@ export class Framer {
   end = 0;
   readonly #packetBytesMax: number;
   /** Chunks of a packet that is not complete, and how many bytes they hold. */
-  #held: Buffer[] = [];
+  #held: Buffer[] | undefined;
   #heldBytes = 0;
   /** Bytes that the incomplete packet needs before looking again makes sense. */
   #neededBytes = 0;
@@ -37,14 +37,14 @@ export class Framer {
 
   /** Hands in what the network brought. Packets found later are views into it: don't reuse it. */
   push(chunk: Buffer): void {
-    if (this.#heldBytes > 0) {
+    if (this.#held !== undefined) {
       this.#held.push(chunk);
       this.#heldBytes += chunk.length;
       if (this.#heldBytes < this.#neededBytes) {
         this.buffer = EMPTY;
       } else {
         this.buffer = Buffer.concat(this.#held, this.#heldBytes);
-        this.#held = [];
+        this.#held = undefined;
         this.#heldBytes = 0;
       }
     } else {
@@ -82,7 +82,7 @@ export class Framer {
     if (start < buffer.length) {
       // A copy, so that a few bytes of a slow client don't keep a whole read buffer alive.
       const rest = Buffer.from(buffer.subarray(start));
-      this.#held.push(rest);
+      this.#held = [rest];
       this.#heldBytes = rest.length;
     }
     this.buffer = EMPTY;
