@@ -40,6 +40,21 @@ test('a client of MQTT 3.1 is served', () => {
   assert.deepEqual(old.payloads(), ['x']);
 });
 
+test('a client of MQTT 3.1 may repeat SUBSCRIBE, UNSUBSCRIBE and PUBREL with DUP', () => {
+  const peer = new World().connect('a', { version: 3 });
+  const repeated = [
+    wire.subscribe(3, 1, ['t']),
+    wire.ack('pubrel', 2),
+    wire.unsubscribe(3, 3, ['t']),
+  ];
+  for (const bytes of repeated) {
+    bytes[0] = bytes.readUInt8(0) | 8;
+    peer.send(bytes);
+  }
+  for (const type of ['suback', 'pubcomp', 'unsuback']) peer.expect(type);
+  peer.expectNothing();
+});
+
 eachVersion(
   '[MQTT3-3.1.0-1] [MQTT5-3.1.0-1] [MQTT3-3.2.0-1] [MQTT5-3.2.0-1] [MQTT5-3.14.0-1] before CONNECT nothing is answered and anything ends the connection',
   (version) => {
