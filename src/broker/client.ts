@@ -357,7 +357,7 @@ export class Client extends ClientOutput {
   }
 
   get feeds(): RetainedFeeds {
-    this.#feeds ??= new RetainedFeeds();
+    this.#feeds ??= new RetainedFeeds(this.broker.options.upgradeQos);
     return this.#feeds;
   }
 

@@ -13,7 +13,13 @@ interface Feed {
 }
 
 export class RetainedFeeds {
+  readonly #upgradeQos: boolean;
   readonly #feeds = new Map<string, Feed>();
+
+  /** @param upgradeQos deliver at the subscription's QoS where it is higher */
+  constructor(upgradeQos: boolean) {
+    this.#upgradeQos = upgradeQos;
+  }
 
   /** Starts a feed, in place of one for the same filter that has not ended. */
   add(subscription: Subscription, messages: Iterator<Message>): void {
@@ -33,7 +39,8 @@ export class RetainedFeeds {
         if (next.done) break;
         const message = next.value;
         if (!mayReceive(message.topic.name)) continue;
-        const qos = Math.min(message.qos, subscription.qos) as QoS;
+        const upTo = this.#upgradeQos ? subscription.qos : message.qos;
+        const qos = Math.min(upTo, subscription.qos) as QoS;
         session.deliverMessage(message, qos, true, subscription.identifiers, undefined);
       }
       this.#feeds.delete(filter);

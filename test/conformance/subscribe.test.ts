@@ -122,8 +122,10 @@ eachVersion('with the upgrade option messages come with the QoS of the subscript
   const world = new World({ upgradeQos: true });
   const peer = world.connect('a', { version });
   peer.subscribe([{ filter: 't', qos: 2 }]);
-  world.connect('p').publish('t', 'x', { qos: 0 });
+  world.connect('p').publish('t', 'x', { qos: 0, retain: true });
   assert.equal(peer.messages()[0]?.qos, 2);
+  peer.subscribe([{ filter: 't', qos: 1 }]);
+  assert.equal(peer.messages()[0]?.qos, 1, 'from the retained store, too');
 });
 
 eachVersion(
