@@ -1,6 +1,7 @@
 // Options of the cluster: gossip (membership) and sync (messages between nodes).
 
 import { TIMING_PRESETS, type Timing } from '../swim/profile.ts';
+import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../sync/limits.ts';
 import { type Facts, option } from './option.ts';
 import {
   addressPort,
@@ -88,12 +89,19 @@ export const clusterOptions = {
     fallback: ['#'],
     help: 'topics that are forwarded to the other nodes',
   }),
+  syncDatagramBytes: option({
+    flag: 'datagram',
+    group: 'Cluster',
+    type: count(DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_MAX),
+    fallback: DATAGRAM_BYTES_DEFAULT,
+    help: 'largest datagram of messages; up to 8952 where every link has jumbo frames',
+  }),
   syncQueueLength: option({
     flag: 'queue-length',
     group: 'Cluster',
     type: count(1, 1_000_000),
     fallback: 1024,
-    help: 'datagrams, of up to 1400 bytes of messages each, that may wait for the network',
+    help: 'datagrams, each full of messages, that may wait for the network',
   }),
   syncQueuePolicy: option({
     flag: 'queue-policy',

@@ -25,6 +25,8 @@ export interface SyncChannelOptions {
   readonly port: number;
   /** Topic Filters of what is forwarded. */
   readonly topics: readonly string[];
+  /** Largest datagram that is sent; of any size are received. */
+  readonly datagramBytes: number;
   /** Datagrams that may wait for the network. */
   readonly queueLength: number;
   /** 0 = discard the newest when the queue is full, 1 = the oldest. */
@@ -69,6 +71,7 @@ export class SyncChannel {
       keys: options.keys,
       encrypt: options.encrypt,
       topics: options.topics,
+      datagramBytes: options.datagramBytes,
       queueLength: options.queueLength,
       queuePolicy: options.queuePolicy,
       log: options.log,

@@ -16,7 +16,8 @@
 //   hello          0     1  kind, 2
 //                  1     3  reserved
 //                  4     8  nonce, random for each peer that is asked
-//                 12    12  reserved: makes the question as long as the answer
+//                 12     n  reserved, at least 12: makes the question as long as the asker's
+//                           datagrams will be, so that an answer shows that they pass
 //
 //   welcome        0     1  kind, 3
 //                  1     3  reserved
@@ -25,7 +26,7 @@
 //                 18     6  number of the first packet that begins at or after that datagram
 
 export const DATA_HEADER_BYTES = 16;
-export const CONTROL_BYTES = 24;
+export const WELCOME_BYTES = 24;
 export const NONCE_BYTES = 8;
 
 const KIND_DATA = 1;
@@ -54,9 +55,9 @@ export function bodyKind(body: Buffer): BodyKind | undefined {
         ? 'data'
         : undefined;
     case KIND_HELLO:
-      return body.length === CONTROL_BYTES ? 'hello' : undefined;
+      return body.length >= WELCOME_BYTES ? 'hello' : undefined;
     case KIND_WELCOME:
-      return body.length === CONTROL_BYTES ? 'welcome' : undefined;
+      return body.length === WELCOME_BYTES ? 'welcome' : undefined;
     default:
       return undefined;
   }
@@ -92,12 +93,11 @@ export function writeSequence(buffer: Buffer, at: number, sequence: number): voi
   buffer.writeUIntBE(sequence, at + 4, COUNTER_BYTES);
 }
 
-/** @returns offset behind the body */
-export function writeHello(buffer: Buffer, at: number, nonce: Buffer): number {
-  buffer.fill(0, at, at + CONTROL_BYTES);
+/** @param end offset behind the body */
+export function writeHello(buffer: Buffer, at: number, end: number, nonce: Buffer): void {
+  buffer.fill(0, at, end);
   buffer[at] = KIND_HELLO;
   nonce.copy(buffer, at + 4, 0, NONCE_BYTES);
-  return at + CONTROL_BYTES;
 }
 
 /** @returns offset behind the body */
@@ -107,12 +107,12 @@ export function writeWelcome(
   nonce: Buffer,
   start: Readonly<StreamPosition>,
 ): number {
-  buffer.fill(0, at, at + CONTROL_BYTES);
+  buffer.fill(0, at, at + WELCOME_BYTES);
   buffer[at] = KIND_WELCOME;
   nonce.copy(buffer, at + 4, 0, NONCE_BYTES);
   buffer.writeUIntBE(start.sequence, at + 12, COUNTER_BYTES);
   buffer.writeUIntBE(start.number, at + 18, COUNTER_BYTES);
-  return at + CONTROL_BYTES;
+  return at + WELCOME_BYTES;
 }
 
 /** Of a hello or welcome: a view. */

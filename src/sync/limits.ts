@@ -1,16 +1,17 @@
 // Every bound and constant of the sync channel in one place. docs/limits.md tells users what
 // happens at each.
 
-import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES } from '../shared/envelope.ts';
+import { ENVELOPE_HEADER_BYTES } from '../shared/envelope.ts';
 import { DATA_HEADER_BYTES } from './body-codec.ts';
 
 /** Passes an Ethernet with VLAN tag, PPPoE or a tunnel unfragmented (1500 less IPv6 and UDP = 1452). */
-export const DATAGRAM_BYTES_MAX = 1400;
+export const DATAGRAM_BYTES_DEFAULT = 1400;
+/** Jumbo frames: 9000 less IPv6 and UDP. */
+export const DATAGRAM_BYTES_MAX = 8952;
+export const DATAGRAM_BYTES_MIN = 576;
 
-/** Where the packets begin in a datagram, and where they end at the latest. */
+/** Where the packets begin in a datagram. */
 export const PIECE_START = ENVELOPE_HEADER_BYTES + DATA_HEADER_BYTES;
-export const PIECE_END_MAX = DATAGRAM_BYTES_MAX - ENVELOPE_TAG_BYTES;
-export const PIECE_BYTES_MAX = PIECE_END_MAX - PIECE_START;
 
 /** Rule 2 of the cluster: a larger PUBLISH, in MQTT 5 form, stays on its node. */
 export const PUBLISH_BYTES_MAX = 4095;
@@ -18,11 +19,8 @@ export const PUBLISH_BYTES_MAX = 4095;
 /** A packet larger than a piece begins in the open datagram if at least this much room is left. */
 export const SPLIT_ROOM_BYTES_MIN = 64;
 
-/** One that would fit into the next does so only if else an eighth of the open one stayed empty. */
-export const STRADDLE_ROOM_BYTES_MIN = PIECE_BYTES_MAX / 8;
-
-/** Most datagrams that one packet can touch: a start with little room, then full pieces. */
-export const SPLIT_PIECES_MAX = 1 + Math.ceil(PUBLISH_BYTES_MAX / PIECE_BYTES_MAX);
+/** One that would fit into the next does so only if else this much of the open one stayed empty. */
+export const STRADDLE_ROOM_BYTES_MIN = 168;
 
 /** A datagram that arrived too early waits this long for those before it ... */
 export const HOLD_MS = 20;

@@ -6,15 +6,11 @@
 // was given up.
 
 import type { PublishView } from '../mqtt/publish-view.ts';
-import { ENVELOPE_HEADER_BYTES } from '../shared/envelope.ts';
+import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES } from '../shared/envelope.ts';
 import { writeDataHeader } from './body-codec.ts';
 import {
-  DATAGRAM_BYTES_MAX,
-  PIECE_BYTES_MAX,
-  PIECE_END_MAX,
   PIECE_START,
   PUBLISH_BYTES_MAX,
-  SPLIT_PIECES_MAX,
   SPLIT_ROOM_BYTES_MIN,
   STRADDLE_ROOM_BYTES_MIN,
 } from './limits.ts';
@@ -49,7 +45,9 @@ export interface PackerPort {
 }
 
 export interface PackerOptions {
-  /** Datagrams; what waits in each is up to 1344 bytes of packets. */
+  /** Largest datagram that is made. */
+  readonly datagramBytes: number;
+  /** Datagrams. */
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
 }
@@ -58,7 +56,12 @@ export class Packer {
   readonly #options: PackerOptions;
   readonly #port: PackerPort;
   readonly #scratch = Buffer.allocUnsafeSlow(PUBLISH_BYTES_MAX);
-  #open: Parcel = newParcel();
+  /** Where the piece of a full datagram ends. */
+  readonly #pieceEnd: number;
+  readonly #pieceBytes: number;
+  /** Most datagrams that one packet can close: one with little room, then full pieces. */
+  readonly #splitParcels: number;
+  #open: Parcel;
   #firstStart = 0;
   /** A packet behind the open parcel was given up: no other may begin in it, or numbers would lie. */
   #isOpenFinal = false;
@@ -72,6 +75,10 @@ export class Packer {
   constructor(options: PackerOptions, port: PackerPort) {
     this.#options = options;
     this.#port = port;
+    this.#pieceEnd = options.datagramBytes - ENVELOPE_TAG_BYTES;
+    this.#pieceBytes = this.#pieceEnd - PIECE_START;
+    this.#splitParcels = 1 + Math.ceil(PUBLISH_BYTES_MAX / this.#pieceBytes);
+    this.#open = newParcel(this.#newBuffer());
   }
 
   /** Closed datagrams that wait. */
@@ -96,13 +103,13 @@ export class Packer {
    */
   append(framer: PublishFramer, view: PublishView, topic: Buffer): boolean {
     const { bytes } = framer;
-    const room = this.#isOpenFinal ? 0 : PIECE_END_MAX - this.#open.end;
+    const room = this.#isOpenFinal ? 0 : this.#pieceEnd - this.#open.end;
     if (bytes <= room) {
       this.#put(framer, view, topic);
       return true;
     }
-    const isSplit = bytes > PIECE_BYTES_MAX || room >= STRADDLE_ROOM_BYTES_MIN;
-    if (!this.#hasRoomFor(isSplit ? SPLIT_PIECES_MAX : 1)) {
+    const isSplit = bytes > this.#pieceBytes || room >= STRADDLE_ROOM_BYTES_MIN;
+    if (!this.#hasRoomFor(isSplit ? this.#splitParcels : 1)) {
       this.#nextNumber += 1;
       this.#isOpenFinal = this.#open.end > PIECE_START;
       this.#port.onDiscard(1);
@@ -157,7 +164,7 @@ export class Packer {
     this.#begin();
     let taken = 0;
     for (;;) {
-      const size = Math.min(bytes - taken, PIECE_END_MAX - this.#open.end);
+      const size = Math.min(bytes - taken, this.#pieceEnd - this.#open.end);
       this.#scratch.copy(this.#open.buffer, this.#open.end, taken, taken + size);
       this.#open.end += size;
       taken += size;
@@ -183,7 +190,7 @@ export class Packer {
   }
 
   #reopen(buffer: Buffer | undefined): void {
-    this.#open = newParcel(buffer);
+    this.#open = newParcel(buffer ?? this.#newBuffer());
     this.#isOpenFinal = false;
   }
 
@@ -207,6 +214,10 @@ export class Packer {
     this.#port.onDiscard(parcel.starts + cutShort);
   }
 
+  #newBuffer(): Buffer {
+    return Buffer.allocUnsafeSlow(this.#options.datagramBytes);
+  }
+
   #shift(): void {
     this.#head += 1;
     if (this.#head * 2 > this.#queue.length) {
@@ -216,9 +227,9 @@ export class Packer {
   }
 }
 
-function newParcel(buffer?: Buffer): Parcel {
+function newParcel(buffer: Buffer): Parcel {
   return {
-    buffer: buffer ?? Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX),
+    buffer,
     end: PIECE_START,
     starts: 0,
     firstNumber: 0,

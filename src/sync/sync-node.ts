@@ -6,7 +6,13 @@
 
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
-import { ENVELOPE_HEADER_BYTES, Opener, Sealer } from '../shared/envelope.ts';
+import {
+  ENVELOPE_BYTES,
+  ENVELOPE_HEADER_BYTES,
+  ENVELOPE_TAG_BYTES,
+  Opener,
+  Sealer,
+} from '../shared/envelope.ts';
 import type { ChannelKeys } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Peer } from '../shared/peer.ts';
@@ -15,6 +21,7 @@ import {
   nonceOf,
   type StreamPosition,
   startOf,
+  WELCOME_BYTES,
   writeHello,
   writeSequence,
   writeWelcome,
@@ -26,7 +33,6 @@ import {
   type PeerCounters,
 } from './counters.ts';
 import {
-  DATAGRAM_BYTES_MAX,
   HELLO_PATIENCE_MS,
   LOG_INTERVAL_MS,
   PEER_NAMES_MAX,
@@ -52,6 +58,8 @@ export interface SyncNodeOptions {
   readonly encrypt: boolean;
   /** Topic Filters of what is forwarded. */
   readonly topics: readonly string[];
+  /** Largest datagram that is sent; of any size are received. */
+  readonly datagramBytes: number;
   /** Datagrams that may wait for the network. */
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
@@ -82,7 +90,6 @@ export class SyncNode {
   readonly #gate: TopicGate;
   readonly #framer = new PublishFramer();
   readonly #packer: Packer;
-  readonly #control = Buffer.allocUnsafeSlow(DATAGRAM_BYTES_MAX);
   /** By boot id. */
   #streams = new Map<bigint, PeerStream>();
   #targets: readonly PeerStream[] = [];
@@ -303,28 +310,23 @@ export class SyncNode {
   /** Sends a hello if one is due, and says so if the peer has been silent for long. */
   #greet(stream: PeerStream, now: number): void {
     if (!stream.takeHello(now)) return;
-    this.#sendControl(stream, (buffer, at) => writeHello(buffer, at, stream.nonce));
+    const hello = Buffer.alloc(this.#options.datagramBytes);
+    const end = hello.length - ENVELOPE_TAG_BYTES;
+    writeHello(hello, ENVELOPE_HEADER_BYTES, end, stream.nonce);
+    this.#options.outbox.send(this.#sealer.seal(hello, end), stream.peer.endpoint);
     if (stream.hasComplained || now - stream.createdAt < HELLO_PATIENCE_MS) return;
     stream.hasComplained = true;
     this.#options.log.warn('a peer does not answer on its sync port', {
       peer: stream.peer.name,
       address: formatEndpoint(stream.peer.endpoint),
-      hint: 'is this UDP port open in both directions?',
+      hint: `is this UDP port open in both directions, for ${this.#options.datagramBytes} bytes?`,
     });
   }
 
   #answer(stream: PeerStream, hello: Buffer): void {
-    const nonce = nonceOf(hello);
-    this.#sendControl(stream, (buffer, at) =>
-      writeWelcome(buffer, at, nonce, stream.outgoingStart),
-    );
-  }
-
-  #sendControl(stream: PeerStream, write: (buffer: Buffer, at: number) => number): void {
-    const end = write(this.#control, ENVELOPE_HEADER_BYTES);
-    const datagram = this.#sealer.seal(this.#control, end);
-    // Control datagrams are rare: a copy is simpler than asking whether the bytes are free again.
-    this.#options.outbox.send(Buffer.from(datagram), stream.peer.endpoint);
+    const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
+    const end = writeWelcome(welcome, ENVELOPE_HEADER_BYTES, nonceOf(hello), stream.outgoingStart);
+    this.#options.outbox.send(this.#sealer.seal(welcome, end), stream.peer.endpoint);
   }
 
   #tellWrongMode(stream: PeerStream, now: number): void {

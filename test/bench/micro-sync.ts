@@ -2,6 +2,7 @@
 //   node --import tsx test/bench/micro-sync.ts
 
 import { silentLogger } from '../../src/shared/logger.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
 import { publishPacket, syncKeys, topicOf, viewOf } from '../support/sync-fixtures.ts';
 
@@ -44,6 +45,7 @@ async function node(
     keys: await syncKeys('token'),
     encrypt,
     topics: ['#'],
+    datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 1024,
     queuePolicy: 0,
     log: silentLogger,

@@ -7,7 +7,7 @@ import { isStrictUtf8 } from '../../src/mqtt/utf8.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/shared/envelope.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { writeDataHeader, writeSequence, writeWelcome } from '../../src/sync/body-codec.ts';
-import { PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
+import { DATAGRAM_BYTES_DEFAULT, PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
 import { publishPacket, seededRandom, syncKeys } from '../support/sync-fixtures.ts';
 
@@ -50,6 +50,7 @@ function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number 
     keys,
     encrypt: false,
     topics: ['#'],
+    datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 10,
     queuePolicy: 0,
     log: silentLogger,

@@ -4,6 +4,7 @@
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
 import { type Logger, silentLogger } from '../../src/shared/logger.ts';
 import type { Peer } from '../../src/shared/peer.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
 import { type PeerStatus, SyncNode } from '../../src/sync/sync-node.ts';
 import { payloadOf, publishPacket, seededRandom, topicOf, viewOf } from './sync-fixtures.ts';
@@ -64,6 +65,7 @@ export class Station {
       keys: options.keys,
       encrypt: options.encrypt ?? false,
       topics: options.topics ?? ['#'],
+      datagramBytes: DATAGRAM_BYTES_DEFAULT,
       queueLength: options.queueLength ?? 1024,
       queuePolicy: options.queuePolicy ?? 0,
       log: options.log ?? silentLogger,
@@ -103,7 +105,6 @@ export class LossyNetwork {
   /** Every datagram that was sent, while recording. */
   readonly recorded: Recorded[] = [];
   isRecording = false;
-  /** Data datagrams are those that don't have the size of a hello or welcome. */
   droppedDatagrams = 0;
   readonly #stations = new Map<number, Station>();
   #flights: Flight[] = [];

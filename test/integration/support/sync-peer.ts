@@ -28,6 +28,7 @@ const channel = await SyncChannel.open({
   bind: own,
   port: SYNC_PORT,
   topics: ['#'],
+  datagramBytes: 1400,
   queueLength: 1024,
   queuePolicy: 0,
   log: silentLogger,

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENVELOPE_HEADER_BYTES } from '../../../src/shared/envelope.ts';
 import { newPeerCounters } from '../../../src/sync/counters.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../../../src/sync/limits.ts';
 import { Packer, type PackerOptions } from '../../../src/sync/packer.ts';
 import { PacketReader } from '../../../src/sync/packet-reader.ts';
 import { PublishFramer } from '../../../src/sync/publish-framer.ts';
@@ -23,19 +24,22 @@ class Bench {
     this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
   });
 
-  constructor(options: PackerOptions) {
-    this.packer = new Packer(options, {
-      ship: ({ buffer, end }) => {
-        this.credit -= 1;
-        this.buffers.add(buffer);
-        this.#reader.read(Buffer.from(buffer.subarray(ENVELOPE_HEADER_BYTES, end)));
-        return this.isFree;
+  constructor(options: Omit<PackerOptions, 'datagramBytes'>) {
+    this.packer = new Packer(
+      { ...options, datagramBytes: DATAGRAM_BYTES_DEFAULT },
+      {
+        ship: ({ buffer, end }) => {
+          this.credit -= 1;
+          this.buffers.add(buffer);
+          this.#reader.read(Buffer.from(buffer.subarray(ENVELOPE_HEADER_BYTES, end)));
+          return this.isFree;
+        },
+        isReady: () => this.credit > 0,
+        onDiscard: (packets) => {
+          this.discarded += packets;
+        },
       },
-      isReady: () => this.credit > 0,
-      onDiscard: (packets) => {
-        this.discarded += packets;
-      },
-    });
+    );
   }
 
   append(letter: string, packetBytes: number): boolean {

@@ -10,7 +10,12 @@ import {
   writeSequence,
 } from '../../../src/sync/body-codec.ts';
 import { newPeerCounters, type PeerCounters } from '../../../src/sync/counters.ts';
-import { PIECE_BYTES_MAX, PUBLISH_BYTES_MAX } from '../../../src/sync/limits.ts';
+import {
+  DATAGRAM_BYTES_DEFAULT,
+  DATAGRAM_BYTES_MAX,
+  DATAGRAM_BYTES_MIN,
+  PUBLISH_BYTES_MAX,
+} from '../../../src/sync/limits.ts';
 import { Packer } from '../../../src/sync/packer.ts';
 import { PacketReader } from '../../../src/sync/packet-reader.ts';
 import { PublishFramer } from '../../../src/sync/publish-framer.ts';
@@ -22,16 +27,21 @@ import {
   viewOf,
 } from '../../support/sync-fixtures.ts';
 
+const PIECE_BYTES_MAX = 1344;
+
 /** Payload that makes a version 5 PUBLISH on topic `t` exactly that long; longer than 130 bytes. */
 function payloadFor(packetBytes: number): Buffer {
   return Buffer.alloc(packetBytes - 7, packetBytes & 0xff);
 }
 
 /** Bodies that the packer makes of messages, flushed after each turn. */
-function pack(turns: readonly (readonly Buffer[])[]): Buffer[] {
+function pack(
+  turns: readonly (readonly Buffer[])[],
+  datagramBytes = DATAGRAM_BYTES_DEFAULT,
+): Buffer[] {
   const bodies: Buffer[] = [];
   const packer = new Packer(
-    { queueLength: 100, queuePolicy: 0 },
+    { datagramBytes, queueLength: 100, queuePolicy: 0 },
     {
       ship: (parcel) => {
         writeSequence(parcel.buffer, ENVELOPE_HEADER_BYTES, bodies.length + 1);
@@ -105,9 +115,11 @@ test('messages of any sizes come out as they went in', () => {
         Buffer.alloc(Math.floor(random() ** 2 * 4080), Math.floor(random() * 256)),
       ),
     );
-    const { payloads, counters } = read(pack(turns));
-    assert.deepEqual(payloads, turns.flat(), `seed ${seed}`);
-    assert.deepEqual([counters.lostMessages, counters.malformed], [0, 0]);
+    for (const bytes of [DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX]) {
+      const { payloads, counters } = read(pack(turns, bytes));
+      assert.deepEqual(payloads, turns.flat(), `seed ${seed}`);
+      assert.deepEqual([counters.lostMessages, counters.malformed], [0, 0]);
+    }
   }
 });
 

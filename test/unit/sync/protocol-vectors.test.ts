@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Opener } from '../../../src/shared/envelope.ts';
 import { deriveKeyRing } from '../../../src/shared/key-ring.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../../../src/sync/limits.ts';
 import { SyncNode } from '../../../src/sync/sync-node.ts';
 import { publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
@@ -19,8 +20,17 @@ function vector(title: string): string {
   return block
     .split('\n')
     .slice(1)
-    .map((line) => line.replace(/#.*$/, '').replaceAll(' ', ''))
+    .map((line) =>
+      line
+        .replace(/#.*$/, '')
+        .replace(/00 x (\d+)/, zeros)
+        .replaceAll(' ', ''),
+    )
     .join('');
+}
+
+function zeros(_: string, count: string): string {
+  return '00'.repeat(Number(count));
 }
 
 /** A hello, then a data datagram with two messages. */
@@ -31,6 +41,7 @@ function datagrams(encrypt: boolean): Buffer[] {
     keys,
     encrypt,
     topics: ['#'],
+    datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 1,
     queuePolicy: 0,
     log: silentLogger,
