@@ -131,6 +131,7 @@ async function joinCluster(
     bind,
     port: config.syncPort,
     topics: config.forwardedTopics,
+    datagramBytes: config.syncDatagramBytes,
     queueLength: config.syncQueueLength,
     queuePolicy: config.syncQueuePolicy === 'discard-newest' ? 0 : 1,
     log,
