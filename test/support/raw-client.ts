@@ -47,16 +47,21 @@ export class RawClient {
 
   #until(holds: () => boolean, what: string): Promise<void> {
     return new Promise((resolve, reject) => {
-      const look = (): void => {
-        if (!holds()) return;
+      const stop = (): void => {
         clearTimeout(timer);
         this.#watchers.delete(look);
-        resolve();
       };
-      const timer = setTimeout(() => {
-        this.#watchers.delete(look);
+      const giveUp = (): void => {
+        stop();
         reject(new Error(`waited for ${what}; came: ${this.received.toString('latin1')}`));
-      }, WAIT_MS_MAX);
+      };
+      const look = (): void => {
+        if (holds()) {
+          stop();
+          resolve();
+        } else if (this.closed) giveUp();
+      };
+      const timer = setTimeout(giveUp, WAIT_MS_MAX);
       this.#watchers.add(look);
       look();
     });
