@@ -1,0 +1,129 @@
+// The small parts of membership that need no cluster around them.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Health } from '../../../src/swim/health.ts';
+import { decodeMetadata, encodeMetadata } from '../../../src/swim/metadata.ts';
+import { NameContest } from '../../../src/swim/name-contest.ts';
+import { Nonces } from '../../../src/swim/nonces.ts';
+import type { Outbox } from '../../../src/swim/outbox.ts';
+import {
+  suspicionTimeoutMs,
+  TIMING_PRESETS,
+  timingFault,
+  transmitLimit,
+} from '../../../src/swim/profile.ts';
+import { supersedes } from '../../../src/swim/record.ts';
+import { Self } from '../../../src/swim/self.ts';
+import { UpdateQueue } from '../../../src/swim/update-queue.ts';
+import { randomFrom } from '../../simulation/simulator.ts';
+
+test('SWIM 4.2: a higher incarnation wins, at the same one the graver state', () => {
+  const order = [
+    { incarnation: 1, state: 'alive' },
+    { incarnation: 1, state: 'suspect' },
+    { incarnation: 1, state: 'offline' },
+    { incarnation: 1, state: 'left' },
+    { incarnation: 2, state: 'alive' },
+  ] as const;
+  for (const [at, held] of order.entries()) {
+    for (const [newsAt, news] of order.entries()) {
+      assert.equal(supersedes(news, held), newsAt > at);
+    }
+  }
+});
+
+test('our own refutation goes first, and each update as often as was asked', () => {
+  const updates = new UpdateQueue('me');
+  updates.add('a', 2);
+  updates.add('b', 2);
+  updates.add('me', 1);
+  const offered: string[] = [];
+  const takeTwo = (name: string): boolean => {
+    if (offered.length % 3 === 2) return false;
+    offered.push(name);
+    return true;
+  };
+  updates.drain(takeTwo);
+  assert.deepEqual(offered, ['me', 'a']);
+  const rest: string[] = [];
+  while (updates.size > 0) updates.drain((name) => rest.push(name) > 0);
+  assert.deepEqual(rest, ['b', 'a', 'b']);
+});
+
+test('a nonce is good for one to two half minutes, and then no more', () => {
+  const nonces = new Nonces(randomFrom(1), 0);
+  const first = nonces.current(0);
+  assert.ok(nonces.isOurs(29_999, first));
+  assert.notEqual(nonces.current(30_000), first);
+  assert.ok(nonces.isOurs(59_999, first));
+  assert.ok(!nonces.isOurs(60_000, first));
+  const later = nonces.current(60_000);
+  assert.ok(!nonces.isOurs(1_000_000, later), 'nor after a long silence');
+});
+
+test('metadata come back; what is broken or unknown tells nothing', () => {
+  const told = { syncPort: 7947, mqttPort: 1883, version: '0.1.0' };
+  const bytes = encodeMetadata(told);
+  assert.deepEqual(decodeMetadata(bytes), told);
+  assert.deepEqual(decodeMetadata(Buffer.concat([Buffer.from([99, 1, 7]), bytes])), told);
+  assert.equal(decodeMetadata(Buffer.from([1, 2, 7])).syncPort, 0);
+  assert.equal(decodeMetadata(Buffer.from([3, 2, 27, 91])).version, '?[');
+});
+
+test('of two processes with one name exactly one yields, whoever they are', () => {
+  const random = randomFrom(3);
+  for (let round = 0; round < 500; round++) {
+    const now = 1_000_000;
+    const [one, other] = [contender(random, now), contender(random, now)];
+    const verdicts = [verdictOf(one, other, now), verdictOf(other, one, now)];
+    const yields = verdicts.filter((verdict) => verdict === 'yield').length;
+    assert.equal(yields, 1, JSON.stringify(verdicts));
+  }
+});
+
+function contender(random: () => number, now: number): Self {
+  const self = new Self({
+    name: 'same',
+    bootId: BigInt(Math.floor(random() * 2 ** 40)),
+    address: '10.0.0.1',
+    port: 7946,
+    isAdvertised: false,
+    metadata: Buffer.alloc(0),
+  });
+  if (random() < 0.7) self.settle(now - Math.floor(random() * 4) * 700);
+  return self;
+}
+
+function verdictOf(self: Self, other: Self, now: number): string {
+  const source = { kind: 'direct', from: { address: '10.0.0.2', port: 1 }, teller: 'x' } as const;
+  return new NameContest(self, {} as Outbox).judge(now, other.record(now), source);
+}
+
+test('the presets keep their own rule, and what breaks it is told in words', () => {
+  for (const preset of Object.values(TIMING_PRESETS)) assert.equal(timingFault(preset), undefined);
+  assert.match(timingFault({ periodMs: 1000, pingTimeoutMs: 500 }) ?? '', /less than the period/);
+  assert.match(
+    timingFault({ periodMs: 10, pingTimeoutMs: 2 }) ?? '',
+    /period must be 100 to 60000/,
+  );
+  assert.match(timingFault({ periodMs: 1000, pingTimeoutMs: 1 }) ?? '', /at least 20 ms/);
+  assert.match(timingFault({ periodMs: 1000.5, pingTimeoutMs: 50 }) ?? '', /not 1000.5/);
+});
+
+test('the formulas: transmissions and the time to refute grow with the logarithm of the size', () => {
+  assert.equal(transmitLimit(3, 1), 9);
+  assert.equal(transmitLimit(10, 1), 12);
+  assert.equal(transmitLimit(10, 100), 4);
+  assert.equal(suspicionTimeoutMs(3, 1000), 10_000);
+  assert.equal(suspicionTimeoutMs(100, 1000), 12_000);
+});
+
+test('health stays between 0 and 7, and stretches the times to less than three fold', () => {
+  const health = new Health();
+  health.improve();
+  assert.equal(health.stretch, 1);
+  for (let fault = 0; fault < 20; fault++) health.worsen();
+  assert.equal(health.score, 7);
+  assert.ok(health.stretch < 3);
+});

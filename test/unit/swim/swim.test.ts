@@ -1,0 +1,239 @@
+// One core, spoken to by hand: what it believes of whom, and what it says to those it does not know.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Endpoint } from '../../../src/shared/endpoint.ts';
+import {
+  BodyWriter,
+  decodeMessage,
+  type Message,
+  type MessageKind,
+} from '../../../src/swim/codec.ts';
+import { TIMING_PRESETS } from '../../../src/swim/profile.ts';
+import type { MemberRecord } from '../../../src/swim/record.ts';
+import { Swim } from '../../../src/swim/swim.ts';
+import { randomFrom } from '../../simulation/simulator.ts';
+
+const HOME: Endpoint = { address: '10.0.0.1', port: 7946 };
+const STRANGER: Endpoint = { address: '10.0.0.2', port: 7946 };
+
+interface Sent {
+  readonly to: Endpoint;
+  readonly body: Buffer;
+  readonly message: Message;
+}
+
+function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
+  const sent: Sent[] = [];
+  const swim = new Swim(
+    {
+      self: {
+        name: 'home',
+        bootId: 1n,
+        address: HOME.address,
+        port: HOME.port,
+        isAdvertised: false,
+        metadata: Buffer.alloc(0),
+      },
+      timing: TIMING_PRESETS.lan,
+      random: randomFrom(now + 1),
+      hasSeeds: false,
+      bodyBytesMax: 1160,
+    },
+    {
+      send: (to, body) => sent.push({ to, body, message: decodeMessage(body)! }),
+      resolveSeeds: () => undefined,
+      memberChanged: () => undefined,
+      peersChanged: () => undefined,
+      joined: () => undefined,
+      nameRefused: () => undefined,
+    },
+    now,
+  );
+  swim.advance(now);
+  return { swim, sent, take: () => sent.splice(0) };
+}
+
+function recordOf(name: string, bootId: bigint, incarnation = 0): MemberRecord {
+  const { address, port } = STRANGER;
+  const detail = { address, port, isAdvertised: false, metadata: Buffer.alloc(0), ageMs: 5 };
+  return { name, bootId, incarnation, state: 'alive', detail };
+}
+
+function body(kind: MessageKind, add: (writer: BodyWriter) => void = () => undefined): Buffer {
+  const head = {
+    kind,
+    isRelayed: false,
+    isLast: false,
+    incarnation: 0,
+    sequence: 9,
+    tableHash: 0n,
+  };
+  const writer = new BodyWriter(head, 1160);
+  add(writer);
+  return writer.finish();
+}
+
+/** @returns the datagram that proved it */
+function introduce(swim: Swim, take: () => Sent[], name: string, bootId: bigint): Buffer {
+  const record = recordOf(name, bootId);
+  swim.handle(
+    0,
+    STRANGER,
+    bootId,
+    1,
+    body('ping', (writer) => writer.nonce(7n).record(record)),
+  );
+  const nonce = take()[0]!.message.tableHash;
+  const proof = body('ping', (writer) => writer.echo(nonce).record(record));
+  swim.handle(0, STRANGER, bootId, 2, proof);
+  return proof;
+}
+
+test('nothing counts of what a boot says before it has echoed our nonce', () => {
+  const { swim, take } = core();
+  const tale = body('gossip', (writer) => {
+    writer.nonce(7n).record(recordOf('ghost', 5n));
+    writer.record(recordOf('stranger', 2n));
+  });
+  swim.handle(0, STRANGER, 2n, 1, tale);
+  assert.equal(swim.table.size, 0);
+  const forged = body('ping', (writer) => writer.echo(12345n).record(recordOf('stranger', 2n)));
+  swim.handle(0, STRANGER, 2n, 2, forged);
+  assert.equal(swim.table.size, 0);
+  assert.ok(take().every((one) => one.message.kind === 'challenge'));
+});
+
+test('whoever is not proven gets no answer longer than what it sent', () => {
+  const { swim, take } = core();
+  let counter = 0;
+  const kinds: MessageKind[] = [
+    'ping',
+    'ack',
+    'pingReq',
+    'nack',
+    'challenge',
+    'gossip',
+    'pull',
+    'page',
+  ];
+  for (const kind of kinds) {
+    for (const hasNonce of [false, true]) {
+      for (const hasRecord of [false, true]) {
+        const bytes = body(kind, (writer) => {
+          if (hasNonce) writer.nonce(3n);
+          if (hasRecord) writer.record(recordOf('stranger', 2n));
+        });
+        counter += 1;
+        swim.handle(0, STRANGER, 2n, counter, bytes);
+        const total = take().reduce((sum, one) => sum + one.body.length, 0);
+        assert.ok(total <= bytes.length, `${kind}: ${total} bytes for ${bytes.length}`);
+      }
+    }
+  }
+});
+
+test('after the proof it is a member, and gets an ack that proves us in turn', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  assert.equal(swim.table.get('stranger')?.bootId, 2n);
+  const ack = take().find((one) => one.message.kind === 'ack');
+  assert.equal(ack?.message.sequence, 9);
+});
+
+test('a datagram counts once, and those from before the proof not at all', () => {
+  const { swim, take } = core();
+  const proof = introduce(swim, take, 'stranger', 2n);
+  take();
+  swim.handle(1, STRANGER, 2n, 2, proof);
+  swim.handle(1, STRANGER, 2n, 1, body('ping'));
+  assert.equal(take().length, 0);
+  assert.equal(swim.counters.replayed, 2);
+  swim.handle(1, STRANGER, 2n, 3, body('ping'));
+  assert.equal(take()[0]?.message.kind, 'ack');
+});
+
+test('a recording is worth nothing after we have started again', () => {
+  const first = core();
+  const proof = introduce(first.swim, first.take, 'stranger', 2n);
+  const second = core(100_000);
+  second.swim.handle(100_000, STRANGER, 2n, 2, proof);
+  assert.equal(second.swim.table.size, 0);
+  assert.equal(second.swim.counters.unproven, 1);
+});
+
+test('a proof that is kept back for more than a minute is none', () => {
+  const { swim, take } = core();
+  const record = recordOf('stranger', 2n);
+  swim.handle(
+    0,
+    STRANGER,
+    2n,
+    1,
+    body('ping', (writer) => writer.nonce(7n).record(record)),
+  );
+  const nonce = take()[0]!.message.tableHash;
+  const proof = body('ping', (writer) => writer.echo(nonce).record(record));
+  swim.handle(61_000, STRANGER, 2n, 2, proof);
+  assert.equal(swim.table.size, 0);
+});
+
+test('a challenge is answered only where it echoes our nonce', () => {
+  const { swim, take } = core();
+  swim.handle(0, STRANGER, 2n, 1, body('challenge'));
+  swim.handle(
+    0,
+    STRANGER,
+    2n,
+    2,
+    body('challenge', (writer) => writer.echo(99n)),
+  );
+  assert.equal(take().length, 0);
+  swim.contactSeeds(0, [STRANGER]);
+  const nonce = take()[0]!.message.nonce!;
+  swim.handle(
+    0,
+    STRANGER,
+    2n,
+    3,
+    body('challenge', (writer) => writer.echo(nonce)),
+  );
+  assert.equal(take()[0]?.message.kind, 'ping');
+});
+
+test('our own datagrams, come back to us, are no member', () => {
+  const { swim, take } = core();
+  swim.contactSeeds(0, [STRANGER]);
+  swim.handle(0, STRANGER, 1n, 1, take()[0]!.body);
+  assert.equal(take().length, 0);
+  assert.equal(swim.counters.own, 1);
+});
+
+test('an accusation is refuted at once, with a higher incarnation', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  take();
+  const accusation: MemberRecord = {
+    ...recordOf('home', 1n, 4),
+    state: 'suspect',
+    detail: undefined,
+  };
+  swim.handle(
+    1,
+    STRANGER,
+    2n,
+    3,
+    body('ping', (writer) => writer.record(accusation)),
+  );
+  assert.equal(swim.self.incarnation, 5);
+  assert.ok(take().every((one) => one.message.incarnation === 5));
+});
+
+test('a member whose datagrams come from another address is answered and reached there', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  const moved = { address: '10.9.9.9', port: 1024 };
+  swim.handle(1, moved, 2n, 3, body('ping'));
+  assert.deepEqual(take().at(-1)?.to, moved);
+  assert.deepEqual(swim.table.get('stranger')?.link?.endpoint, moved);
+});
