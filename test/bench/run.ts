@@ -3,7 +3,6 @@
 // Broker and generator each have a core; how busy the generator was is printed, since a generator
 // at its limit measures itself.
 
-import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import {
@@ -14,11 +13,9 @@ import {
   residentBytes,
   startBroker,
 } from './brokers.ts';
+import { startLoad } from './load/run-generator.ts';
 import type { Load, LoadResult } from './load/types.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
-
-const GENERATOR_CORE = '1';
-const generator = new URL('./load/generator.ts', import.meta.url).pathname;
 
 interface Sample extends LoadResult {
   /** Share of its core that the broker used. */
@@ -70,26 +67,14 @@ async function drive(broker: RunningBroker, { load }: Scenario): Promise<Sample>
   // taskset becomes the command it starts, so its pid is the broker's.
   const pid = broker.process.pid ?? 0;
   const memoryBefore = residentBytes(pid);
-  const child = spawn(
-    'taskset',
-    ['-c', GENERATOR_CORE, process.execPath, '--import', 'tsx', generator, JSON.stringify(whole)],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
   const cpuBefore = cpuSeconds(pid);
   const startedAt = performance.now();
-  const result = await new Promise<LoadResult>((resolve, reject) => {
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-      if (text.endsWith('\n')) resolve(JSON.parse(text));
-    });
-    child.once('exit', (code) => code !== 0 && reject(new Error(`generator ended with ${code}`)));
-  });
+  const generator = startLoad(whole);
+  const result = await generator.result;
   const brokerBusy = (cpuSeconds(pid) - cpuBefore) / ((performance.now() - startedAt) / 1000);
   if (load.kind !== 'idle') return { ...result, brokerBusy };
   const idleKilobytes = (residentBytes(pid) - memoryBefore) / 1024 / load.publishers;
-  child.stdin.end();
-  child.kill('SIGKILL');
+  generator.stop();
   return { ...result, idleKilobytes };
 }
 

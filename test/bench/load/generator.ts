@@ -199,13 +199,30 @@ async function idle(load: Load): Promise<LoadResult> {
   return { rate: load.publishers };
 }
 
+/** Leaves sessions behind: each client comes, subscribes and goes without ending its session. */
+async function sessions(load: Load): Promise<LoadResult> {
+  const lanes = 50;
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < load.publishers) {
+      const id = next++;
+      const client = await RawClient.open(load.publishAt, `bench-session-${id}`, true);
+      await client.subscribe([`session/${id}/+`], 1);
+      client.socket.end(Buffer.from([0xe0, 0]));
+    }
+  };
+  const startedAt = performance.now();
+  await Promise.all(Array.from({ length: lanes }, lane));
+  return { rate: load.publishers / ((performance.now() - startedAt) / 1000) };
+}
+
 function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 const load = JSON.parse(process.argv[2] ?? '{}') as Load;
-const kinds = { throughput, latency, churn, idle };
+const kinds = { throughput, latency, churn, idle, sessions };
 const result = await kinds[load.kind](load);
 process.stdout.write(`${JSON.stringify(result)}\n`);
-if (load.kind === 'idle') process.stdin.resume();
+if (load.kind === 'idle') setInterval(() => undefined, 60_000);
 else process.exit(0);

@@ -29,8 +29,9 @@ export function packet(first: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([first, ...length]), body]);
 }
 
-export function connectPacket(clientId: string): Buffer {
-  return packet(0x10, utf8('MQTT'), Buffer.from([4, 2, 0, 0]), utf8(clientId));
+export function connectPacket(clientId: string, keepSession = false): Buffer {
+  const flags = keepSession ? 0 : 2;
+  return packet(0x10, utf8('MQTT'), Buffer.from([4, flags, 0, 0]), utf8(clientId));
 }
 
 export function publishPacket(topic: string, qos: number, payload: Buffer): Buffer {
@@ -53,12 +54,12 @@ export class RawClient {
   }
 
   /** Connects and waits for CONNACK. */
-  static open(target: LoadTarget, clientId: string): Promise<RawClient> {
+  static open(target: LoadTarget, clientId: string, keepSession = false): Promise<RawClient> {
     return new Promise((resolve, reject) => {
       const socket = connect({ host: target.host, port: target.port, noDelay: true });
       const client = new RawClient(socket);
       socket.on('error', reject);
-      socket.on('connect', () => socket.write(connectPacket(clientId)));
+      socket.on('connect', () => socket.write(connectPacket(clientId, keepSession)));
       client.onPacket((buffer, start) => {
         if (buffer[start] !== 0x20 || buffer[start + 3] !== 0) reject(new Error('refused'));
         else resolve(client);

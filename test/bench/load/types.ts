@@ -3,7 +3,7 @@
 import type { LoadTarget } from './raw-client.ts';
 
 export interface Load {
-  readonly kind: 'throughput' | 'latency' | 'churn' | 'idle';
+  readonly kind: 'throughput' | 'latency' | 'churn' | 'idle' | 'sessions';
   readonly publishAt: LoadTarget;
   readonly subscribeAt: LoadTarget;
   readonly publishers: number;

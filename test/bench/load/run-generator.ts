@@ -1,0 +1,32 @@
+// Runs the load generator as a process on a core of its own.
+
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import type { Readable, Writable } from 'node:stream';
+import type { Load, LoadResult } from './types.ts';
+
+const GENERATOR_CORE = '1';
+const generator = new URL('./generator.ts', import.meta.url).pathname;
+
+export interface RunningLoad {
+  /** Its figures, as soon as it has them. */
+  readonly result: Promise<LoadResult>;
+  /** An idle load holds its connections until this. */
+  stop(): void;
+}
+
+export function startLoad(load: Load): RunningLoad {
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(
+    'taskset',
+    ['-c', GENERATOR_CORE, process.execPath, '--import', 'tsx', generator, JSON.stringify(load)],
+    { stdio: ['pipe', 'pipe', 'inherit'] },
+  );
+  const result = new Promise<LoadResult>((resolve, reject) => {
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+      if (text.endsWith('\n')) resolve(JSON.parse(text));
+    });
+    child.once('exit', (code) => code !== 0 && reject(new Error(`generator ended with ${code}`)));
+  });
+  return { result, stop: () => child.kill('SIGKILL') };
+}
