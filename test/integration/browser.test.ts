@@ -1,0 +1,116 @@
+// A page in a real browser (headless Chromium) that speaks MQTT over WebSocket, plain and in TLS,
+// with MQTT.js; what it publishes is heard by a client of TCP, and the other way round.
+
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { after, test } from 'node:test';
+import mqtt from 'mqtt';
+import { noOpenssl, TestAuthority } from '../support/certificates.ts';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+
+const WAIT_MS_MAX = 30_000;
+const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
+const MQTT_JS = resolve(import.meta.dirname, '../../node_modules/mqtt/dist/mqtt.min.js');
+
+const folder = mkdtempSync(join(tmpdir(), 'shoal-browser-'));
+after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
+
+const chromium = CHROMIUM_NAMES.find((name) => spawnSync(name, ['--version']).status === 0);
+const skip = chromium === undefined ? 'needs chromium' : noOpenssl();
+
+/** Answers each message with its payload turned to upper case, and says hello first. */
+const page = (url: string): string => `<!doctype html><title>MQTT</title>
+<script src="/mqtt.js"></script>
+<script>
+  const client = mqtt.connect(${JSON.stringify(url)}, { protocolVersion: 5, reconnectPeriod: 200 });
+  client.on('connect', () => client.subscribe('to/page', () => client.publish('from/page', 'hello')));
+  client.on('message', (topic, payload) => {
+    client.publish('from/page', payload.toString().toUpperCase(), { qos: 2 });
+  });
+</script>
+`;
+
+function servePage(url: string): Promise<Server> {
+  const server = createServer((request, response) => {
+    const isScript = request.url === '/mqtt.js';
+    response.setHeader('Content-Type', isScript ? 'text/javascript' : 'text/html');
+    response.end(isScript ? readFileSync(MQTT_JS) : page(url));
+  });
+  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)));
+}
+
+function portOf(server: Server): number {
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  return address.port;
+}
+
+function openBrowser(url: string): ChildProcess {
+  return spawn(
+    chromium ?? '',
+    [
+      '--headless',
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--disable-dev-shm-usage',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+      // The authority of the test is nobody's.
+      '--ignore-certificate-errors',
+      '--remote-debugging-port=0',
+      `--user-data-dir=${mkdtempSync(join(folder, 'profile-'))}`,
+      url,
+    ],
+    { stdio: 'ignore', detached: true },
+  );
+}
+
+/** The browser leads a group of processes, made above. */
+async function closeBrowser(browser: ChildProcess): Promise<void> {
+  const ended = new Promise((done) => browser.once('exit', done));
+  if (browser.pid !== undefined && browser.exitCode === null) process.kill(-browser.pid, 'SIGKILL');
+  await ended;
+}
+
+for (const protocol of ['ws', 'wss'] as const) {
+  test(`a page in a browser talks over ${protocol}`, {
+    skip,
+    timeout: 2 * WAIT_MS_MAX,
+  }, async () => {
+    const authority = new TestAuthority(mkdtempSync(join(folder, 'ca-')));
+    const { cert, key } = authority.issue('server', '/CN=box', 'DNS:localhost', 'IP:127.0.0.1');
+    const shoal = new ShoalProcess(
+      loopbackFlags('n1', '-ws=0', '-wss=0', `-cert=${cert}`, `-key=${key}`),
+    );
+    const listener = await mqtt.connectAsync(`mqtt://127.0.0.1:${await shoal.mqttPort()}`);
+    await listener.subscribeAsync('from/page', { qos: 2 });
+    const heard: string[] = [];
+    const answered = new Promise<void>((done) => {
+      listener.on('message', (_topic, payload) => {
+        heard.push(payload.toString());
+        if (heard.length === 1) listener.publish('to/page', 'shoal', { qos: 1 });
+        else done();
+      });
+    });
+    const url = `${protocol}://127.0.0.1:${await shoal.mqttPort(protocol)}/mqtt`;
+    const server = await servePage(url);
+    const browser = openBrowser(`http://127.0.0.1:${portOf(server)}/`);
+    try {
+      await answered;
+      assert.deepEqual(heard, ['hello', 'SHOAL']);
+    } finally {
+      await closeBrowser(browser);
+      server.closeAllConnections();
+      server.close();
+      await listener.endAsync(true);
+      await shoal.kill();
+    }
+  });
+}
