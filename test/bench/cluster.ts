@@ -42,6 +42,7 @@ interface System {
 const SYSTEMS: readonly System[] = [
   { name: 'shoal', start: () => startShoal(2, core) },
   { name: 'shoal -encrypt', start: () => startShoal(2, core, ['-encrypt']) },
+  { name: 'shoal -datagram', start: () => startShoal(2, core, ['-datagram=8952']) },
   { name: 'shoal, 3 nodes', start: () => startShoal(3, core) },
   { name: 'mosquitto bridge', start: () => startMosquittoBridge(core) },
 ];
