@@ -81,6 +81,7 @@ export class Publication {
   #message: Message | undefined;
   /** By MQTT 5 or not (1) and RETAIN (2). */
   readonly #variants: (Encoded | undefined)[] = [undefined, undefined, undefined, undefined];
+  #hasVariants = false;
 
   constructor(topic: RoutedTopic) {
     this.topic = topic;
@@ -137,13 +138,16 @@ export class Publication {
           ? transcode(view, this.topic, modern ? 5 : 4, retain)
           : encodeMessage(this.message(), qos0Header(modern ? 5 : 4, retain), this.now);
       this.#variants[index] = encoded;
+      this.#hasVariants = true;
     }
     return encoded;
   }
 
   #reset(): void {
     this.#message = undefined;
+    if (!this.#hasVariants) return;
     this.#variants.fill(undefined);
+    this.#hasVariants = false;
   }
 
   #materialise(): Message {
