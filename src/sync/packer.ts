@@ -59,8 +59,6 @@ export class Packer {
   /** Where the piece of a full datagram ends. */
   readonly #pieceEnd: number;
   readonly #pieceBytes: number;
-  /** Most datagrams that one packet can close: one with little room, then full pieces. */
-  readonly #splitParcels: number;
   #open: Parcel;
   #firstStart = 0;
   /** A packet behind the open parcel was given up: no other may begin in it, or numbers would lie. */
@@ -77,7 +75,6 @@ export class Packer {
     this.#port = port;
     this.#pieceEnd = options.datagramBytes - ENVELOPE_TAG_BYTES;
     this.#pieceBytes = this.#pieceEnd - PIECE_START;
-    this.#splitParcels = 1 + Math.ceil(PUBLISH_BYTES_MAX / this.#pieceBytes);
     this.#open = newParcel(this.#newBuffer());
   }
 
@@ -109,7 +106,8 @@ export class Packer {
       return true;
     }
     const isSplit = bytes > this.#pieceBytes || room >= STRADDLE_ROOM_BYTES_MIN;
-    if (!this.#hasRoomFor(isSplit ? this.#splitParcels : 1)) {
+    const used = isSplit && room >= SPLIT_ROOM_BYTES_MIN ? room : 0;
+    if (!this.#hasRoomFor(Math.ceil((bytes - used) / this.#pieceBytes))) {
       this.#nextNumber += 1;
       this.#isOpenFinal = this.#open.end > PIECE_START;
       this.#port.onDiscard(1);
@@ -117,7 +115,8 @@ export class Packer {
     }
     if (isSplit) {
       framer.write(view, topic, this.#scratch, 0);
-      this.#split(bytes, room);
+      if (used === 0) this.#close();
+      this.#split(bytes);
     } else {
       this.#close();
       this.#put(framer, view, topic);
@@ -159,8 +158,8 @@ export class Packer {
     this.#nextNumber += 1;
   }
 
-  #split(bytes: number, room: number): void {
-    if (room < SPLIT_ROOM_BYTES_MIN) this.#close();
+  /** Puts what stands in #scratch into the open parcel and those after it. */
+  #split(bytes: number): void {
     this.#begin();
     let taken = 0;
     for (;;) {

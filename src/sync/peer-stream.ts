@@ -132,7 +132,7 @@ export class PeerStream {
     this.#partialDeadline = Number.POSITIVE_INFINITY;
   }
 
-  /** What to remember when the peer goes offline; undefined if it never said where it begins. */
+  /** What to remember when the peer goes offline. */
   retire(): RetiredStream {
     this.#reader?.abandonPartial();
     const position =

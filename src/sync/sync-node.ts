@@ -97,8 +97,8 @@ export class SyncNode {
   readonly #peerCounters = new Map<string, PeerCounters>();
   #sequence = 0;
   #deadline = Number.POSITIVE_INFINITY;
-  #loggedAt = new Map<string, number>();
-  #tooLargeLogged = 0;
+  readonly #loggedAt = new Map<string, number>();
+  readonly #toldTotals = new Map<string, number>();
 
   constructor(options: SyncNodeOptions) {
     this.#options = options;
@@ -167,17 +167,8 @@ export class SyncNode {
     this.#packer.flush();
     this.counters.queuedDatagrams = this.#packer.queued;
     const { tooLargeMessages, queueDroppedMessages } = this.counters;
-    if (tooLargeMessages > this.#tooLargeLogged && this.#mayLog('too large', now)) {
-      this.#options.log.warn('messages of 4096 bytes or more stay on this node', {
-        total: tooLargeMessages,
-      });
-      this.#tooLargeLogged = tooLargeMessages;
-    }
-    if (queueDroppedMessages > 0 && this.#packer.queued > 0 && this.#mayLog('queue', now)) {
-      this.#options.log.warn('the network is slower than the publishers; messages discarded', {
-        total: queueDroppedMessages,
-      });
-    }
+    this.#tellTotal('messages of 4096 bytes or more stay on this node', tooLargeMessages, now);
+    this.#tellTotal('messages discarded: the network is too slow', queueDroppedMessages, now);
   }
 
   /** @param datagram as it came; the core may keep it */
@@ -338,6 +329,13 @@ export class SyncNode {
       here: encrypt ? 'on' : 'off',
       there: encrypt ? 'off' : 'on',
     });
+  }
+
+  /** Logs a total that has grown since it was logged last. */
+  #tellTotal(event: string, total: number, now: number): void {
+    if (total === (this.#toldTotals.get(event) ?? 0) || !this.#mayLog(event, now)) return;
+    this.#toldTotals.set(event, total);
+    this.#options.log.warn(event, { total });
   }
 
   #mayLog(event: string, now: number): boolean {
