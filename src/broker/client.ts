@@ -44,6 +44,7 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
   text: 'the answer is larger than the Maximum Packet Size of the client',
 };
 const SECOND_CONNECT = protocolFault('a second CONNECT');
+const WRONG_ACK = protocolFault('an acknowledgement that is not the next of its message');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
 const KEEP_ALIVE_FACTOR = 1.5;
 /**
@@ -282,11 +283,14 @@ export class Client extends ClientOutput {
     const { packetId, reasonCode } = ack;
     switch (header) {
       case AckHeader.puback:
-        session.handlePuback(packetId);
+        if (!session.handlePuback(packetId)) this.#handleStray(session, packetId);
         break;
       case AckHeader.pubrec:
-        if (!session.handlePubrec(packetId, reasonCode) && reasonCode < 0x80) {
-          this.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
+        if (!session.handlePubrec(packetId, reasonCode)) {
+          this.#handleStray(session, packetId);
+          if (reasonCode < 0x80) {
+            this.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
+          }
         }
         break;
       case AckHeader.pubrel: {
@@ -296,9 +300,14 @@ export class Client extends ClientOutput {
         break;
       }
       default:
-        session.handlePubcomp(packetId);
+        if (!session.handlePubcomp(packetId)) this.#handleStray(session, packetId);
     }
     if (this.#feeds !== undefined) this.pump();
+  }
+
+  /** An acknowledgement of nothing is forgiven, one that does not fit what is in flight is not. */
+  #handleStray(session: Session, packetId: number): void {
+    if (session.isInflight(packetId)) throw new ProtocolError(WRONG_ACK);
   }
 
   #handleDisconnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {

@@ -363,13 +363,18 @@ export class Session {
     });
   }
 
-  /** PUBCOMP. False: no such Packet Identifier in flight with QoS 2. */
+  /** PUBCOMP. False: no Packet Identifier in flight that waits for it. */
   handlePubcomp(packetId: number): boolean {
     const delivery = this.#inflight?.get(packetId);
-    if (delivery?.qos !== 2) return false;
+    if (delivery?.qos !== 2 || !delivery.released) return false;
     this.#complete(delivery);
     this.pump();
     return true;
+  }
+
+  /** True while a message sent with this Packet Identifier is not finished. */
+  isInflight(packetId: number): boolean {
+    return this.#inflight?.get(packetId) !== undefined;
   }
 
   #complete(delivery: Delivery): void {

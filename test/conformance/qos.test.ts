@@ -94,18 +94,35 @@ test('PUBREL for an identifier that is not known is answered with 0x92', () => {
   assert.equal(pubcomp.reason, 0x92);
 });
 
-eachVersion('an acknowledgement of the other QoS does not end a delivery', (version) => {
-  const world = new World();
-  let sub = subscriber(world, version);
-  const pub = world.connect('pub');
-  pub.publish('t', 'two', { qos: 2 });
-  pub.publish('t', 'one', { qos: 1 });
-  const [two, one] = sub.inbox.splice(0);
-  sub.send(wire.ack('puback', two?.id ?? 0), wire.ack('pubcomp', one?.id ?? 0));
-  sub.lose();
-  sub = resume(world, 'sub', version);
-  assert.deepEqual(sub.payloads(), ['two', 'one']);
-});
+eachVersion(
+  '[MQTT3-4.8.0-1] [MQTT5-4.13.1-1] an acknowledgement out of turn ends the connection and not the delivery',
+  (version) => {
+    const wrong = [
+      [1, 'pubrec'],
+      [1, 'pubcomp'],
+      [2, 'puback'],
+      [2, 'pubcomp'],
+    ] as const;
+    for (const [qos, type] of wrong) {
+      const world = new World();
+      const sub = subscriber(world, version);
+      world.connect('pub').publish('t', 'x', { qos });
+      sub.send(wire.ack(type, sub.expect('publish').id));
+      sub.expectEnded(0x82);
+      assert.deepEqual(resume(world, 'sub', version).payloads(), ['x']);
+    }
+    const world = new World();
+    const sub = subscriber(world, version);
+    world.connect('pub').publish('t', 'x', { qos: 2 });
+    const { id } = sub.expect('publish');
+    for (let i = 0; i < 2; i += 1) {
+      sub.send(wire.ack('pubrec', id));
+      assert.equal(sub.expect('pubrel').id, id, 'PUBREC may be repeated');
+    }
+    sub.send(wire.ack('puback', id));
+    sub.expectEnded(0x82);
+  },
+);
 
 eachVersion('acknowledgements of what was never sent do no harm', (version) => {
   const world = new World();
