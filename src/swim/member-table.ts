@@ -38,6 +38,8 @@ export interface Member {
   goneAt: number;
   /** When this node last had an answer from it, directly or through a helper. */
   lastAnswerAt: number | undefined;
+  /** When two boots under this name were last told of each other. */
+  contestedAt: number;
   hash: bigint;
 }
 

@@ -132,6 +132,7 @@ export class Membership {
       suspicionDeadline: Number.POSITIVE_INFINITY,
       goneAt,
       lastAnswerAt: undefined,
+      contestedAt: Number.NEGATIVE_INFINITY,
       hash: 0n,
     };
     if (!this.#table.add(member)) {

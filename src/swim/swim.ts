@@ -65,6 +65,10 @@ const SEEDS_PER_TURN_MAX = 64;
 const JOIN_MS = 3000;
 /** For so long after joining, a difference of the tables is pulled at once. */
 const NEWCOMER_MS = 10_000;
+/** The two sides of a name in dispute are told of each other so often at most. */
+const CONTEST_INTERVAL_MS = 500;
+/** Besides gossip, an accuser is told directly that we live so often at most. */
+const ANNOUNCE_INTERVAL_MS = 50;
 const HOUSEKEEPING_MS = 60_000;
 /** `left` is told so many ms after leave(). */
 const LEAVE_AT_MS = [0, 100, 300] as const;
@@ -103,6 +107,9 @@ export class Swim {
   #peersVersion = 0;
   /** While one message is handled: our name was found with another. */
   #isContested = false;
+  /** While one message is handled: who is to hear at once that we live, once for all it said. */
+  #announceTo: Endpoint | undefined;
+  #announcedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SwimOptions, port: SwimPort, now: number) {
     const { random, timing } = options;
@@ -251,6 +258,7 @@ export class Swim {
     else if (link === undefined) this.#handleUnproven(now, from, bootId, counter, message, body);
     else if (counter <= link.floor || !link.window.accept(counter)) this.counters.replayed += 1;
     else this.#handleProven(now, from, bootId, message);
+    this.#announce(now);
     this.#reportPeers();
   }
 
@@ -412,16 +420,16 @@ export class Swim {
 
   #applyRecord(now: number, record: MemberRecord, source: Source): void {
     if (record.name !== this.#self.name) this.#membership.apply(now, record, source);
-    else if (record.bootId === this.#self.bootId) this.#refute(now, record, source);
+    else if (record.bootId === this.#self.bootId) this.#refute(record, source);
     else this.#contestName(now, record, source);
   }
 
   /** Somebody holds us for anything but alive. SWIM paper 4.2. */
-  #refute(now: number, record: MemberRecord, source: Source): void {
+  #refute(record: MemberRecord, source: Source): void {
     if (record.state === 'alive' || record.incarnation < this.#self.incarnation) return;
     this.#self.outbid(record.incarnation);
     if (record.state === 'suspect') this.#health.worsen();
-    this.#announce(now, source.from);
+    this.#announceTo = source.from;
   }
 
   #contestName(now: number, record: MemberRecord, source: Source): void {
@@ -429,7 +437,7 @@ export class Swim {
     if (verdict === 'ask') this.#isContested = true;
     if (verdict === 'outbid') {
       this.#isContested = true;
-      this.#announce(now, source.from);
+      this.#announceTo = source.from;
     }
     if (verdict === 'yield') {
       this.#phase = 'over';
@@ -441,16 +449,20 @@ export class Swim {
 
   /** Both the holder and the claimant hear of each other; they settle it between them. */
   #nameContested(now: number, held: Member, record: MemberRecord, source: Source): void {
-    if (source.kind !== 'direct') {
-      this.#outbox.tell(now, source.from, [recordOf(held, now, false)]);
-    }
-    if (record.detail !== undefined && source.kind !== 'direct') {
-      this.#outbox.tell(now, endpointOf(held), [record]);
-    }
+    if (source.kind === 'direct' || now - held.contestedAt < CONTEST_INTERVAL_MS) return;
+    held.contestedAt = now;
+    this.#outbox.tell(now, source.from, [recordOf(held, now, false)]);
+    if (record.detail !== undefined) this.#outbox.tell(now, endpointOf(held), [record]);
   }
 
-  #announce(now: number, to: Endpoint): void {
+  #announce(now: number): void {
+    const to = this.#announceTo;
+    this.#announceTo = undefined;
+    if (to === undefined || this.#phase === 'over') return;
     this.#membership.queue(this.#self.name);
+    // Who accuses us whatever we answer must not keep us busy.
+    if (now - this.#announcedAt < ANNOUNCE_INTERVAL_MS) return;
+    this.#announcedAt = now;
     this.#outbox.pingEndpoint(now, to);
   }
 

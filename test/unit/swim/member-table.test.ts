@@ -23,6 +23,7 @@ function member(name: string, state: MemberState = 'alive', goneAt = 0): Member 
     suspicionDeadline: Number.POSITIVE_INFINITY,
     goneAt,
     lastAnswerAt: undefined,
+    contestedAt: 0,
     hash: 0n,
   };
 }
