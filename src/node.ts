@@ -7,6 +7,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AccessControl } from './auth/access-control.ts';
 import { Broker } from './broker/broker.ts';
+import { captureState } from './broker/capture.ts';
+import { restoreState } from './broker/restore.ts';
 import { type Config, isClustered } from './config/config.ts';
 import { reloadableBrokerOptions } from './config/reload.ts';
 import { formatHostPort } from './config/value-types.ts';
@@ -19,11 +21,10 @@ import type { Endpoint } from './shared/endpoint.ts';
 import { deriveKeyRing } from './shared/key-ring.ts';
 import type { Logger } from './shared/logger.ts';
 import { version } from './shared/version.ts';
+import { Journal, type OpenedJournal } from './storage/journal.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
-/** Beyond one packet of the largest size, for others that share its WebSocket message. */
-const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
 
 export interface OpenListener {
   readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
@@ -59,27 +60,34 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     wallClock: Date.now,
   });
   for (const warning of access.warnings) log.warn(warning);
+  const opened = await openData(config, log).catch((error: unknown) => {
+    access.close();
+    throw error;
+  });
   const broker = new Broker({
     options: { ...config, version },
     random: unpredictable,
     now: performance.now(),
     log,
     authorizer: access,
+    ...(opened && { store: opened.journal }),
   });
+  const journal = opened && joinData(opened, broker);
   broker.sys.addSource(() => access.sysValues());
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
-    const opened = await Listeners.open(listenerOptions(config), broker);
-    listeners = opened;
-    broker.sys.addSource(() => opened.sysValues());
-    const mqttPort = listeners.all[0]?.local.port ?? 0;
+    const listening = await Listeners.open(listenerOptions(config), broker);
+    listeners = listening;
+    broker.sys.addSource(() => listening.sysValues());
+    const mqttPort = listening.all[0]?.local.port ?? 0;
     if (isClustered(config)) cluster = await joinCluster(config, broker, mqttPort, log);
   } catch (error) {
     void listeners?.close();
     clock.stop();
     access.close();
+    await journal?.close();
     throw error;
   }
   return {
@@ -99,18 +107,33 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
       await cluster?.stop();
       clock.stop();
       access.close();
+      await journal?.close();
     },
   };
+}
+
+function openData(config: Config, log: Logger): Promise<OpenedJournal | undefined> {
+  const { dataFolder: folder } = config;
+  return folder === undefined ? Promise.resolve(undefined) : Journal.open({ folder, log });
+}
+
+/** What earlier runs left comes back, and the journal may ask for the whole state. */
+function joinData({ journal, state }: OpenedJournal, broker: Broker): Journal {
+  restoreState(broker, state);
+  journal.useCapture((writer) => captureState(broker, writer));
+  broker.log.info('sessions and retained messages are back', {
+    sessions: broker.sessionCount,
+    subscriptions: broker.tree.size,
+    retained: broker.retained.count,
+  });
+  return journal;
 }
 
 function listenerOptions(config: Config): ListenerOptions[] {
   return config.listeners.map((listener) => ({
     ...listener,
     handshakeMs: config.connectTimeoutSeconds * 1000,
-    webSocket: {
-      messageBytesMax: config.packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES,
-      origins: listener.origins,
-    },
+    webSocket: { origins: listener.origins },
     rules: { name: listener.protocol, anonymous: listener.anonymous },
   }));
 }
@@ -190,7 +213,16 @@ function clusterValues(
   }
   for (const [name, value] of numbersIn(gossip.counters)) values[`cluster/gossip/${name}`] = value;
   for (const [name, value] of numbersIn(sync.counters)) values[`cluster/sync/${name}`] = value;
+  for (const [name, value] of numbersIn(sumOfPeers(sync))) values[`cluster/peers/${name}`] = value;
   return values;
+}
+
+function sumOfPeers(sync: SyncChannel): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { counters } of sync.peers()) {
+    for (const [name, value] of Object.entries(counters)) sums[name] = (sums[name] ?? 0) + value;
+  }
+  return sums;
 }
 
 /** Counters, those of a group as `group/counter`. */
