@@ -24,7 +24,8 @@ import { endpointOf } from '../swim/member-table.ts';
 import type { MemberEvent } from '../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../swim/metadata.ts';
 import type { MemberState } from '../swim/record.ts';
-import { Swim, type SwimCounters } from '../swim/swim.ts';
+import { Swim } from '../swim/swim.ts';
+import type { SwimCounters } from '../swim/swim-port.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
 export interface GossipOptions {

@@ -2,8 +2,6 @@
 // counts. Knows nothing of time or of the wire. Invariant: merging is by incarnation first, so
 // that a record once superseded never comes back. Source: SWIM paper 4.2.
 
-import type { Endpoint } from '../shared/endpoint.ts';
-
 export type MemberState = 'alive' | 'suspect' | 'offline' | 'left';
 
 /** Goes with a record unless sender and receiver both know the member already. */
@@ -47,8 +45,4 @@ export function supersedes(
 ): boolean {
   if (news.incarnation !== held.incarnation) return news.incarnation > held.incarnation;
   return RANK[news.state] > RANK[held.state];
-}
-
-export function sameEndpointAs(detail: RecordDetail, endpoint: Endpoint): boolean {
-  return detail.address === endpoint.address && detail.port === endpoint.port;
 }

@@ -7,51 +7,20 @@
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
 import { decodeMessage, HEAD_BYTES, type Message } from './codec.ts';
+import { Farewell } from './farewell.ts';
 import { Health } from './health.ts';
 import { endpointOf, type Member, MemberTable, recordOf } from './member-table.ts';
-import { type MemberEvent, Membership, type Source } from './membership.ts';
+import { Membership, type Source } from './membership.ts';
 import { NameContest, placeOf } from './name-contest.ts';
 import { Nonces } from './nonces.ts';
 import { Outbox } from './outbox.ts';
 import { ProbeRounds } from './probe-rounds.ts';
-import type { Timing } from './profile.ts';
 import { isOnline, type MemberRecord } from './record.ts';
 import { Relays } from './relays.ts';
-import { Self, type SelfOptions } from './self.ts';
+import { Self } from './self.ts';
 import { StatePull } from './state-pull.ts';
+import type { SwimCounters, SwimOptions, SwimPort } from './swim-port.ts';
 import { UpdateQueue } from './update-queue.ts';
-
-export interface SwimOptions {
-  readonly self: SelfOptions;
-  readonly timing: Timing;
-  /** Unpredictable, in [0, 1). */
-  readonly random: () => number;
-  /** Without any, nobody else can have the name yet. */
-  readonly hasSeeds: boolean;
-  /** Room for a body: the largest datagram without its envelope. */
-  readonly bodyBytesMax: number;
-}
-
-export interface SwimPort {
-  send(to: Endpoint, body: Buffer): void;
-  /** Wanted: a call of contactSeeds with all addresses that are configured, resolved anew. */
-  resolveSeeds(): void;
-  memberChanged(event: MemberEvent): void;
-  /** The list of online members, a boot or an address changed. */
-  peersChanged(): void;
-  /** Once: another node has accepted us under our name, or none answered for JOIN_MS. */
-  joined(): void;
-  /** Once: the name is another's; this node takes no part any more. */
-  nameRefused(holder: Endpoint): void;
-}
-
-export interface SwimCounters {
-  malformed: number;
-  replayed: number;
-  unproven: number;
-  own: number;
-  challenges: number;
-}
 
 const GOSSIP_TICK_MS = 200;
 const GOSSIP_TARGETS = 3;
@@ -70,10 +39,6 @@ const CONTEST_INTERVAL_MS = 500;
 /** Besides gossip, an accuser is told directly that we live so often at most. */
 const ANNOUNCE_INTERVAL_MS = 50;
 const HOUSEKEEPING_MS = 60_000;
-/** `left` is told so many ms after leave(). */
-const LEAVE_AT_MS = [0, 100, 300] as const;
-const LEAVE_TARGETS = 32;
-
 type Phase = 'joining' | 'joined' | 'leaving' | 'over';
 
 export class Swim {
@@ -102,8 +67,7 @@ export class Swim {
   #seedsAt: number;
   #housekeepingAt: number;
   #joinUntil: number;
-  #leaveStartedAt = 0;
-  #leaveSent = 0;
+  #farewell: Farewell | undefined;
   #peersVersion = 0;
   /** While one message is handled: our name was found with another. */
   #isContested = false;
@@ -184,7 +148,7 @@ export class Swim {
   /** When advance() is to be called; Infinity when never. */
   get deadline(): number {
     if (this.#phase === 'over') return Number.POSITIVE_INFINITY;
-    if (this.#phase === 'leaving') return this.#leaveDeadline();
+    if (this.#farewell !== undefined) return this.#farewell.deadline;
     return Math.min(
       this.#rounds.deadline,
       this.#relays.deadline,
@@ -201,7 +165,7 @@ export class Swim {
   advance(now: number): void {
     if (this.#phase === 'over') return;
     if (this.#phase === 'leaving') {
-      this.#sendLeave(now);
+      this.#sayFarewell(now);
       return;
     }
     if (this.#phase === 'joining' && now >= this.#joinUntil) this.#join(now);
@@ -233,8 +197,8 @@ export class Swim {
     if (this.#phase === 'leaving' || this.#phase === 'over') return;
     this.#phase = 'leaving';
     this.#self.leave();
-    this.#leaveStartedAt = now;
-    this.#sendLeave(now);
+    this.#farewell = new Farewell(this.#self, this.#table, this.#outbox, now);
+    this.#sayFarewell(now);
   }
 
   /**
@@ -494,24 +458,9 @@ export class Swim {
     }
   }
 
-  #sendLeave(now: number): void {
-    while (now >= this.#leaveDeadline()) {
-      this.#leaveSent += 1;
-      if (this.#leaveSent > LEAVE_AT_MS.length) {
-        this.#phase = 'over';
-        return;
-      }
-      const own = [this.#self.record(now)];
-      for (const member of this.#table.randomOnline(LEAVE_TARGETS, () => true)) {
-        this.#outbox.tell(now, endpointOf(member), own);
-      }
-    }
-  }
-
-  /** After the last one nothing is waited for. */
-  #leaveDeadline(): number {
-    const last = LEAVE_AT_MS.length - 1;
-    return this.#leaveStartedAt + (LEAVE_AT_MS[this.#leaveSent] ?? LEAVE_AT_MS[last]!);
+  #sayFarewell(now: number): void {
+    this.#farewell?.advance(now);
+    if (this.#farewell?.isDone) this.#phase = 'over';
   }
 
   #isOverNow(): boolean {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { networkInterfaces } from 'node:os';
 import { after, test } from 'node:test';
 import { Gossip, type GossipOptions, NameInUseError, splitSeed } from '../../../src/net/gossip.ts';
 import { deriveKeyRing, type KeyRing } from '../../../src/shared/key-ring.ts';
@@ -9,6 +10,9 @@ import { TIMING_PRESETS } from '../../../src/swim/profile.ts';
 const ring = await deriveKeyRing(['a token'], 'test');
 const others = await deriveKeyRing(['another token'], 'test');
 let lastBootId = 0n;
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some((one) => one.address === '::1'),
+);
 const open = new Set<Gossip>();
 
 after(() => Promise.all([...open].map((one) => one.close())));
@@ -16,6 +20,7 @@ after(() => Promise.all([...open].map((one) => one.close())));
 class Watch {
   peers: readonly Peer[] = [];
   readonly lines: string[] = [];
+  readonly warnings: string[] = [];
   #waiting: (() => void)[] = [];
 
   changed(): void {
@@ -53,7 +58,14 @@ async function start(
     seeds,
     metadata: { syncPort: 7947, mqttPort: 1883, version: '0.1.0' },
     ...TIMING_PRESETS.local,
-    log: { ...silentLogger, info: (line) => watch.lines.push(line) },
+    log: {
+      ...silentLogger,
+      info: (line) => watch.lines.push(line),
+      warn: (line) => {
+        watch.warnings.push(line);
+        watch.changed();
+      },
+    },
     onPeers: (peers) => {
       watch.peers = peers;
       watch.changed();
@@ -110,6 +122,60 @@ test('a node with another token sees nobody, is not answered, and is counted', a
   assert.equal(n1.counters.sent, 0);
   assert.equal(stranger.members().length, 1);
   for (const one of [n1, stranger]) await stop(one);
+});
+
+test('a seed may be a host name, and one that does not resolve is told and does no harm', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, ['nobody.invalid:7946', `localhost:${n1.local.port}`]);
+  await w2.until(() => w2.names() === 'n1');
+  await w2.until(() => w2.warnings.length > 0);
+  assert.match(w2.warnings[0]!, /seed not resolved/);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('a cluster on IPv6', { skip: hasIpv6 ? false : 'no IPv6 here' }, async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, [], { bind: '::1' });
+  const n2 = await start('n2', w2, [`[::1]:${n1.local.port}`], { bind: '::1' });
+  await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
+  assert.deepEqual(w1.peers[0]?.endpoint, { address: '::1', port: 7947 });
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('-advertise is what the others use, whatever they see', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const advertise = { address: '127.0.0.77' };
+  const n2 = await start('n2', w2, [at(n1)], { advertise });
+  await w1.until(() => w1.names() === 'n2');
+  assert.equal(w1.peers[0]?.endpoint.address, '127.0.0.77');
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('when the event loop stood still for five periods nobody is suspected', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  await w1.until(() => w1.names() === 'n2');
+  const end = performance.now() + 5 * TIMING_PRESETS.local.periodMs;
+  while (performance.now() < end);
+  await new Promise((resolve) => setTimeout(resolve, 2 * TIMING_PRESETS.local.periodMs));
+  assert.deepEqual([...w1.warnings, ...w2.warnings], []);
+  assert.ok(n1.counters.voidRounds > 0);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('the token changes while the nodes run', async () => {
+  const [w1, w2, w3] = [new Watch(), new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  const both = await deriveKeyRing(['another token', 'a token'], 'test');
+  for (const one of [n1, n2]) one.rekey(both.gossip);
+  const n3 = await start('n3', w3, [at(n1)], { ring: others });
+  await w3.until(() => w3.names() === 'n1,n2');
+  await w2.until(() => w2.names() === 'n1,n3');
+  for (const one of [n1, n2, n3]) await stop(one);
 });
 
 test('seeds are written with or without a port, and IPv6 in brackets or bare', () => {
