@@ -20,8 +20,8 @@ const ARGON2_KIB_MAX = 1_048_576;
 const ARGON2_PASSES_MAX = 100;
 const ARGON2_LANES_MAX = 64;
 
-/** 13 ms on the reference machine, 60 ms on a small ARM board; once for each user and start. */
-export const DEFAULT_ITERATIONS = 40_000;
+/** Some 7 ms on the reference machine, once for each user and start of the node. */
+export const DEFAULT_ITERATIONS = 20_000;
 
 interface Salted {
   readonly salt: Buffer;

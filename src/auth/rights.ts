@@ -29,8 +29,6 @@ export interface GrantedTopics {
 
 export class Rights {
   readonly #rules: readonly Rule[];
-  #lastTopic: string | undefined;
-  #lastAnswer = false;
   #answers: Map<string, boolean> | undefined;
 
   constructor(rules: readonly Rule[]) {
@@ -38,7 +36,6 @@ export class Rights {
   }
 
   mayPublish(topic: string): boolean {
-    if (topic === this.#lastTopic) return this.#lastAnswer;
     this.#answers ??= new Map();
     let answer = this.#answers.get(topic);
     if (answer === undefined) {
@@ -46,8 +43,6 @@ export class Rights {
       if (this.#answers.size >= REMEMBERED_TOPICS_MAX) this.#answers.clear();
       this.#answers.set(topic, answer);
     }
-    this.#lastTopic = topic;
-    this.#lastAnswer = answer;
     return answer;
   }
 
