@@ -35,7 +35,8 @@ export interface Message {
 export function expirySecondsLeft(message: Message, now: number): number {
   return message.expiresAt === Number.POSITIVE_INFINITY
     ? -1
-    : Math.max(0, Math.ceil((message.expiresAt - now) / 1000));
+    : // Whole milliseconds first: the clock's fractions would make 30.0000000001 s of 30, and so 31.
+      Math.max(0, Math.ceil(Math.round(message.expiresAt - now) / 1000));
 }
 
 export function isExpired(message: Message, now: number): boolean {
