@@ -73,7 +73,10 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     ...(opened && { store: opened.journal }),
   });
   const journal = opened && joinData(opened, broker);
-  broker.sys.addSource(() => access.sysValues());
+  broker.sys.addSource(() => ({
+    ...access.sysValues(),
+    'access/denied': String(broker.stats.denied),
+  }));
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;

@@ -36,6 +36,9 @@ import { discardWill, publishWill, releaseWill } from './wills.ts';
 /** What a message costs by itself, in deliveries. */
 const MESSAGE_WORK = 8;
 
+/** Sessions whose rights are looked through in one turn of the event loop. */
+const SESSIONS_A_TURN = 500;
+
 export interface BrokerParts {
   readonly options?: Partial<BrokerOptions>;
   /** Uniform in [0, 1); names clients that bring no name. */
@@ -342,8 +345,17 @@ export class Broker {
       });
       client.disconnect(ReasonCode.notAuthorized, 'the right to connect is gone', true);
     }
-    if (this.authorizer.permissive) return;
-    for (const session of this.#sessions.values()) this.#applyRights(session);
+    if (!this.authorizer.permissive) this.#applyRightsTo(this.#sessions.values());
+  }
+
+  /** In parts: of what is delivered meanwhile the new rights are asked already. */
+  #applyRightsTo(sessions: Iterator<Session>): void {
+    for (let left = SESSIONS_A_TURN; left > 0; left--) {
+      const next = sessions.next();
+      if (next.done) return;
+      this.#applyRights(next.value);
+    }
+    this.defer(() => this.#applyRightsTo(sessions));
   }
 
   #applyRights(session: Session): void {

@@ -36,6 +36,8 @@ export function publishWill(broker: Broker, session: Session): void {
     broker.authorizer.permissive || broker.authorizer.mayPublish(session.identity, topic);
   if (!mayPublish || topic.startsWith('$')) {
     broker.stats.denied += 1;
+    const { clientId, username } = session.identity;
+    broker.log.info('will denied', { client: clientId, user: username, topic });
     return;
   }
   broker.publishMessage(willMessage(broker, will), session);

@@ -136,3 +136,17 @@ test('a connection ends when what let it in expires', () => {
   world.advance(1);
   peer.expectEnded(0xa0);
 });
+
+test('a change of rights reaches every one of many sessions, in several turns', () => {
+  const { authorizer, world } = makeWorld();
+  const fields = { clean: false, properties: { sessionExpiryInterval: 100 }, username: 'ann' };
+  for (let i = 0; i < 1200; i++) {
+    const peer = world.connect(`c${i}`, fields);
+    peer.subscribe('t');
+    peer.lose();
+  }
+  authorizer.denied.add('ann t');
+  world.broker.applyRights(world.now);
+  for (let turn = 0; turn < 3; turn++) world.broker.runDeferred(world.now);
+  assert.equal(world.broker.tree.size, 0);
+});
