@@ -6,7 +6,10 @@ import net from 'node:net';
 import type { LoadMessage, LoadPlan, LoadResult } from './plan.ts';
 import { connectPacket, publishTemplate, Scanner, subscribePacket, type Template } from './wire.ts';
 
-const STALL_MS = 250;
+/** A window of which nothing has arrived for so long is opened again. */
+const STALL_MS = 2000;
+/** At the end: nothing more comes if nothing has come for so long. */
+const QUIET_MS = 500;
 const LATENCY_SAMPLES_MAX = 1 << 20;
 
 class Publisher {
@@ -16,7 +19,8 @@ class Publisher {
   readonly #copies: number;
   sent = 0;
   received = 0;
-  lost = 0;
+  /** Given up waiting for. */
+  forgiven = 0;
   progressAt = 0;
 
   constructor(index: number, socket: net.Socket, template: Template, copies: number) {
@@ -27,7 +31,11 @@ class Publisher {
   }
 
   get underWay(): number {
-    return this.sent - this.lost - Math.floor(this.received / this.#copies);
+    return this.missing - this.forgiven;
+  }
+
+  get missing(): number {
+    return this.sent - Math.floor(this.received / this.#copies);
   }
 
   send(count: number): void {
@@ -103,20 +111,20 @@ class Load {
     tell({ kind: 'measured' });
     this.#isRunning = false;
     stop();
-    await sleep(STALL_MS * 2);
-    for (const publisher of this.#publishers) publisher.lost += Math.max(0, publisher.underWay);
+    do await sleep(QUIET_MS);
+    while (performance.now() - this.#now < QUIET_MS);
     for (const socket of this.#sockets) socket.destroy();
     return {
       sent,
       received: this.#received,
       seconds: measuredSeconds,
-      lost: this.#sum('lost'),
+      lost: this.#sum('missing'),
       disordered: this.#disordered,
       latencyUs: this.#percentiles(Math.min(this.#received, LATENCY_SAMPLES_MAX)),
     };
   }
 
-  #sum(what: 'sent' | 'lost'): number {
+  #sum(what: 'sent' | 'missing'): number {
     return this.#publishers.reduce((sum, publisher) => sum + publisher[what], 0);
   }
 
@@ -129,7 +137,7 @@ class Load {
       const now = performance.now();
       for (const publisher of this.#publishers) {
         if (now - publisher.progressAt < STALL_MS) continue;
-        publisher.lost += publisher.underWay;
+        publisher.forgiven = publisher.missing;
         publisher.progressAt = now;
         publisher.send(window);
       }

@@ -24,7 +24,7 @@ export interface LoadResult {
   readonly sent: number;
   readonly received: number;
   readonly seconds: number;
-  /** Messages that a publisher gave up waiting for, over the whole run. */
+  /** Messages that did not arrive on all that should have them, over the whole run. */
   readonly lost: number;
   /** Messages that came after a later one of the same publisher, or twice, over the whole run. */
   readonly disordered: number;
