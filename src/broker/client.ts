@@ -29,7 +29,7 @@ import { PacketIdSet } from './packet-id-set.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from './ports.ts';
 import { RetainedFeeds } from './retained-feed.ts';
 import type { Session } from './session.ts';
-import { mustWaitForRoom } from './store-room.ts';
+import { mustWait } from './store-room.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
 
@@ -148,15 +148,20 @@ export class Client extends ClientOutput {
   }
 
   #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    let first = buffer[start]!;
+    const first = buffer[start]!;
     if (this.#state === 'waiting') {
       this.#handleConnect(buffer, start, bodyStart, end);
       return;
     }
-    if (!this.broker.store.accepting && mustWaitForRoom(first, this.version)) {
-      this.#suspend(() => this.#handlePacket(buffer, start, bodyStart, end));
-      return;
+    if (this.broker.store.durable && mustWait(first, this.broker, this)) {
+      this.#suspend(() => this.#dispatch(buffer, start, bodyStart, end));
+    } else {
+      this.#dispatch(buffer, start, bodyStart, end);
     }
+  }
+
+  #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    let first = buffer[start]!;
     if (first >> 4 === 3) {
       const fault = this.broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
       if (fault !== undefined) throw new ProtocolError(fault);
@@ -235,7 +240,7 @@ export class Client extends ClientOutput {
     );
   }
 
-  /** Leaves this packet, and all behind it, until the store has room again. */
+  /** Leaves this packet, and all behind it, until what the store was told is safe. */
   #suspend(handle: () => void): void {
     this.#state = 'suspended';
     this.outbox.pauseReading();
@@ -325,11 +330,15 @@ export class Client extends ClientOutput {
     this.#end(packet.reasonCode !== ReasonCode.normalDisconnection);
   }
 
+  get unfinished(): number {
+    return this.#unfinished?.size ?? 0;
+  }
+
   /** Counts a QoS 1 or 2 message; false beyond our Receive Maximum [MQTT5-3.3.4-9]. */
   begin(packetId: number): boolean {
     this.#unfinished ??= new PacketIdSet();
     this.#unfinished.add(packetId);
-    return this.#unfinished.size <= this.broker.options.receiveMaximum;
+    return this.version !== 5 || this.#unfinished.size <= this.broker.options.receiveMaximum;
   }
 
   /**

@@ -20,6 +20,14 @@ export const nodeOptions = {
     fallback: undefined,
     help: 'TOML file with any of these options as keys',
   }),
+  dataFolder: option({
+    flag: 'data',
+    group: 'Node',
+    type: text('folder'),
+    fallback: undefined,
+    fallbackText: 'none: all is kept in memory',
+    help: 'folder that keeps sessions, queued and retained messages over a restart or a power cut',
+  }),
   logLevel: option({
     flag: 'log-level',
     group: 'Log',

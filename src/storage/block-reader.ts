@@ -1,0 +1,91 @@
+// Walks through the blocks of a file, whatever state it is in. Says where blocks end, what lies
+// between them and is none, and looks for the next good one behind such a place.
+
+import type { ReadableFile } from './disk.ts';
+import {
+  announcedBytes,
+  BLOCK_HEAD_BYTES,
+  BLOCK_MAGIC,
+  HEADER_BYTES,
+  isIntact,
+} from './file-format.ts';
+
+const WINDOW_BYTES = 1_048_576;
+
+export interface Gap {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Walk {
+  /** Places that hold no good block; the last one may reach the end of the file. */
+  readonly gaps: readonly Gap[];
+  /** Where the last good block ends. */
+  readonly end: number;
+}
+
+export class BlockReader {
+  readonly #file: ReadableFile;
+  readonly #generation: number;
+  #window: Buffer = Buffer.alloc(0);
+  #windowAt = 0;
+
+  constructor(file: ReadableFile, generation: number) {
+    this.#file = file;
+    this.#generation = generation;
+  }
+
+  /** @param visit called with each good block, a view that is valid until it returns */
+  walk(visit: (block: Buffer) => void): Walk {
+    const gaps: Gap[] = [];
+    let end = HEADER_BYTES;
+    for (let position = HEADER_BYTES; position < this.#file.size; ) {
+      const block = this.#blockAt(position);
+      if (block === undefined) {
+        position = this.#nextCandidate(position + 1);
+        continue;
+      }
+      if (position > end) gaps.push({ start: end, end: position });
+      visit(block);
+      position += block.length;
+      end = position;
+    }
+    if (end < this.#file.size) gaps.push({ start: end, end: this.#file.size });
+    return { gaps, end };
+  }
+
+  #blockAt(position: number): Buffer | undefined {
+    const length = announcedBytes(this.#bytes(position, BLOCK_HEAD_BYTES));
+    if (length === 0 || position + length > this.#file.size) return undefined;
+    const block = this.#bytes(position, length);
+    return isIntact(block, this.#generation, position) ? block : undefined;
+  }
+
+  /** Where the next block may begin, or the end of the file. */
+  #nextCandidate(from: number): number {
+    for (let position = from; position < this.#file.size; ) {
+      const bytes = this.#windowFrom(position);
+      const found = bytes.indexOf(BLOCK_MAGIC);
+      if (found !== -1) return position + found;
+      // The magic may begin in the last bytes of this window.
+      position += Math.max(1, bytes.length - BLOCK_MAGIC.length + 1);
+    }
+    return this.#file.size;
+  }
+
+  /** Bytes of the file; fewer where it ends. */
+  #bytes(position: number, length: number): Buffer {
+    const start = position - this.#windowAt;
+    if (start < 0 || start + length > this.#window.length) {
+      this.#window = this.#file.read(position, Math.max(length, WINDOW_BYTES));
+      this.#windowAt = position;
+      return this.#window.subarray(0, length);
+    }
+    return this.#window.subarray(start, start + length);
+  }
+
+  #windowFrom(position: number): Buffer {
+    this.#bytes(position, Math.min(BLOCK_MAGIC.length, this.#file.size - position));
+    return this.#window.subarray(position - this.#windowAt);
+  }
+}

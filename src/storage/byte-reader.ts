@@ -1,0 +1,58 @@
+// The other half of ByteWriter. What lies outside the given bytes is never read: that is a
+// DecodeError, which the loader takes as damage.
+
+export class DecodeError extends Error {
+  override readonly name = 'DecodeError';
+}
+
+export class ByteReader {
+  readonly #buffer: Buffer;
+  #position: number;
+
+  constructor(buffer: Buffer) {
+    this.#buffer = buffer;
+    this.#position = 0;
+  }
+
+  get atEnd(): boolean {
+    return this.#position >= this.#buffer.length;
+  }
+
+  byte(): number {
+    const value = this.#buffer[this.#position];
+    if (value === undefined) throw new DecodeError('the record ends too early');
+    this.#position += 1;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let factor = 1;
+    for (;;) {
+      const byte = this.byte();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) break;
+      factor *= 128;
+    }
+    if (!Number.isSafeInteger(value)) throw new DecodeError('a number beyond 53 bits');
+    return value;
+  }
+
+  /** A view: whoever keeps it copies it. */
+  bytes(): Buffer {
+    const start = this.#take(this.varint());
+    return this.#buffer.subarray(start, this.#position);
+  }
+
+  text(): string {
+    const start = this.#take(this.varint());
+    return this.#buffer.toString('utf8', start, this.#position);
+  }
+
+  #take(length: number): number {
+    const start = this.#position;
+    if (length > this.#buffer.length - start) throw new DecodeError('the record ends too early');
+    this.#position = start + length;
+    return start;
+  }
+}

@@ -1,0 +1,59 @@
+// Puts numbers, texts and bytes one behind the other into a buffer that grows. Knows nothing of
+// records.
+
+const CAPACITY_MIN = 4096;
+
+export class ByteWriter {
+  /** The first `length` bytes are written. */
+  buffer: Buffer;
+  length = 0;
+
+  constructor(capacity = CAPACITY_MIN) {
+    this.buffer = Buffer.allocUnsafeSlow(capacity);
+  }
+
+  /** Makes room for `bytes` more. */
+  reserve(bytes: number): void {
+    const needed = this.length + bytes;
+    if (needed <= this.buffer.length) return;
+    const larger = Buffer.allocUnsafeSlow(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(larger, 0, 0, this.length);
+    this.buffer = larger;
+  }
+
+  byte(value: number): void {
+    this.reserve(1);
+    this.buffer[this.length++] = value;
+  }
+
+  /** Seven bits a byte, least significant first. @param value whole, 0 to 2^53 - 1 */
+  varint(value: number): void {
+    this.reserve(8);
+    let rest = value;
+    while (rest > 0x7fffffff) {
+      this.buffer[this.length++] = (rest & 0x7f) | 0x80;
+      rest = Math.floor(rest / 128);
+    }
+    while (rest > 0x7f) {
+      this.buffer[this.length++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    this.buffer[this.length++] = rest;
+  }
+
+  /** Length, then the bytes. */
+  bytes(value: Buffer): void {
+    this.varint(value.length);
+    this.reserve(value.length);
+    value.copy(this.buffer, this.length);
+    this.length += value.length;
+  }
+
+  /** Length in bytes, then UTF-8. */
+  text(value: string): void {
+    const bytes = Buffer.byteLength(value);
+    this.varint(bytes);
+    this.reserve(bytes);
+    this.length += this.buffer.write(value, this.length, bytes, 'utf8');
+  }
+}

@@ -1,0 +1,154 @@
+// What the journal needs of a file system, and the folder that gives it. A test puts a disk between
+// that is full, slow, broken, or loses its power.
+
+import * as fs from 'node:fs';
+import { join } from 'node:path';
+
+export type Done = (error: Error | null) => void;
+
+/** A file that is being written. No two calls are under way at once. */
+export interface WritableFile {
+  /** Calls back when all is written, or at the first error, with some of it written maybe. */
+  write(buffers: readonly Buffer[], position: number, done: Done): void;
+  /** Calls back when what was written is on the disk. */
+  sync(done: Done): void;
+  truncate(length: number, done: Done): void;
+  close(done: Done): void;
+}
+
+export interface ReadableFile {
+  readonly size: number;
+  /** Up to `length` bytes; fewer at the end of the file. */
+  read(position: number, length: number): Buffer;
+  close(): void;
+}
+
+export interface Disk {
+  list(): readonly string[];
+  /** @throws the system's error */
+  open(name: string): ReadableFile;
+  cut(name: string, length: number): void;
+  create(name: string): Promise<WritableFile>;
+  rename(from: string, to: string): Promise<void>;
+  remove(name: string): Promise<void>;
+  /** Makes names that were made, changed or removed last. */
+  syncNames(): Promise<void>;
+}
+
+export class FolderDisk implements Disk {
+  readonly #folder: string;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  list(): readonly string[] {
+    return fs.readdirSync(this.#folder);
+  }
+
+  open(name: string): ReadableFile {
+    const fd = fs.openSync(join(this.#folder, name), 'r');
+    return {
+      size: fs.fstatSync(fd).size,
+      read: (position, length) => {
+        const buffer = Buffer.allocUnsafeSlow(length);
+        let filled = 0;
+        while (filled < length) {
+          const got = fs.readSync(fd, buffer, filled, length - filled, position + filled);
+          if (got === 0) break;
+          filled += got;
+        }
+        return buffer.subarray(0, filled);
+      },
+      close: () => fs.closeSync(fd),
+    };
+  }
+
+  cut(name: string, length: number): void {
+    const fd = fs.openSync(join(this.#folder, name), 'r+');
+    try {
+      fs.ftruncateSync(fd, length);
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  create(name: string): Promise<WritableFile> {
+    const { O_CREAT, O_TRUNC, O_WRONLY } = fs.constants;
+    return new Promise((resolve, reject) => {
+      fs.open(join(this.#folder, name), O_CREAT | O_TRUNC | O_WRONLY, 0o600, (error, fd) => {
+        if (error === null) resolve(new FolderFile(fd));
+        else reject(error);
+      });
+    });
+  }
+
+  rename(from: string, to: string): Promise<void> {
+    return fs.promises.rename(join(this.#folder, from), join(this.#folder, to));
+  }
+
+  remove(name: string): Promise<void> {
+    return fs.promises.rm(join(this.#folder, name), { force: true });
+  }
+
+  async syncNames(): Promise<void> {
+    const handle = await fs.promises.open(this.#folder, 'r');
+    try {
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+}
+
+class FolderFile implements WritableFile {
+  readonly #fd: number;
+  #isBusy = false;
+  #closed: Done | undefined;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(buffers: readonly Buffer[], position: number, done: Done): void {
+    this.#isBusy = true;
+    fs.writev(this.#fd, buffers, position, (error, written) => {
+      const rest = error === null ? withoutFirst(buffers, written) : [];
+      if (rest.length > 0 && written > 0) this.write(rest, position + written, done);
+      else this.#end(done, error ?? (rest.length > 0 ? new Error('nothing is written') : null));
+    });
+  }
+
+  sync(done: Done): void {
+    this.#isBusy = true;
+    fs.fdatasync(this.#fd, (error) => this.#end(done, error));
+  }
+
+  truncate(length: number, done: Done): void {
+    this.#isBusy = true;
+    fs.ftruncate(this.#fd, length, (error) => this.#end(done, error));
+  }
+
+  /** Waits for what is under way: the number of a closed file may be another's at once. */
+  close(done: Done): void {
+    if (this.#isBusy) this.#closed = done;
+    else fs.close(this.#fd, done);
+  }
+
+  #end(done: Done, error: Error | null): void {
+    this.#isBusy = false;
+    if (this.#closed !== undefined) fs.close(this.#fd, this.#closed);
+    done(error);
+  }
+}
+
+function withoutFirst(buffers: readonly Buffer[], bytes: number): Buffer[] {
+  const rest: Buffer[] = [];
+  let skip = bytes;
+  for (const buffer of buffers) {
+    if (skip < buffer.length) rest.push(skip > 0 ? buffer.subarray(skip) : buffer);
+    skip = Math.max(0, skip - buffer.length);
+  }
+  return rest;
+}

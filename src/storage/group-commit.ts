@@ -1,0 +1,311 @@
+// Group commit: all records that came in a turn of the event loop, or while the disk was busy with
+// the ones before, go to the log in one write and are made safe by one sync; then everybody who
+// waited for them is told. Knows blocks and files, no records.
+//
+// States: open; stalled (a write failed: the same bytes are tried again until they fit); broken (a
+// sync failed, or more waits than may: what was not written is given up, and only a whole snapshot
+// makes the files complete again; until then nobody is told anything).
+
+import type { Logger } from '../shared/logger.ts';
+import { BlockBuilder } from './block-builder.ts';
+import type { WritableFile } from './disk.ts';
+import type { Stamp } from './file-format.ts';
+
+/** Records beyond this are sealed at the end of a turn, even if the disk is busy. */
+const BLOCK_BYTES_MAX = 1_048_576;
+/** What may wait for a slow or full disk. */
+export const PENDING_BYTES_MAX = 67_108_864;
+const RETRY_MS = 1000;
+
+/** A log that is being written. */
+export interface LogFile {
+  readonly generation: number;
+  readonly file: WritableFile;
+  /** How far it is written and safe. */
+  length: number;
+}
+
+export interface Waiter {
+  readonly done: () => void;
+  readonly refused: (() => void) | undefined;
+}
+
+interface Batch {
+  readonly log: LogFile;
+  readonly blocks: readonly Buffer[];
+  readonly bytes: number;
+  waiters: Waiter[];
+}
+
+export interface CommitOptions {
+  readonly log: Logger;
+  readonly now: () => Stamp;
+  readonly pendingBytesMax?: number;
+  readonly retryMs?: number;
+  /** The files are incomplete; a snapshot has to be made. */
+  readonly onBroken: () => void;
+  /** Bytes were added to the log. */
+  readonly onWritten: (bytes: number) => void;
+}
+
+export class GroupCommit {
+  state: 'open' | 'stalled' | 'broken' = 'open';
+  /** How often it broke; a snapshot that was under way meanwhile is worth nothing. */
+  breaks = 0;
+  readonly builder: BlockBuilder;
+  readonly #options: CommitOptions;
+  #log: LogFile;
+  /** Where the next block will stand in the log. */
+  #offset: number;
+  #sealed: Buffer[] = [];
+  #sealedBytes = 0;
+  #waiters: Waiter[] = [];
+  /** On its way to the disk. */
+  #batch: Batch | undefined;
+  #rotation: { log: LogFile; done: (isRotated: boolean) => void } | undefined;
+  /** While the files are incomplete those who wait gather here. */
+  #gated: Waiter[] | undefined;
+  #isScheduled = false;
+  #retry: NodeJS.Timeout | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(log: LogFile, options: CommitOptions) {
+    this.#log = log;
+    this.#offset = log.length;
+    this.#options = options;
+    this.builder = new BlockBuilder(options.now);
+  }
+
+  /** The log that records go to from now on. */
+  get generation(): number {
+    return this.#log.generation;
+  }
+
+  /** True while what is told is not written: there is no room for it, or no file. */
+  get isDeaf(): boolean {
+    return this.state === 'broken' && this.#gated === undefined;
+  }
+
+  get pendingBytes(): number {
+    return this.builder.bytes + this.#sealedBytes + (this.#batch?.bytes ?? 0);
+  }
+
+  /** A record was added to the builder. */
+  touched(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(() => this.#endTurn());
+  }
+
+  wait(waiter: Waiter): void {
+    if (this.state !== 'open') {
+      if (waiter.refused !== undefined) waiter.refused();
+      else this.#waiters.push(waiter);
+    } else if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#waiters.length > 0) {
+      this.#waiters.push(waiter);
+    } else if (this.#batch !== undefined) {
+      this.#batch.waiters.push(waiter);
+    } else {
+      waiter.done();
+    }
+  }
+
+  /** What was told so far goes to the present log, what comes later to this one. */
+  rotate(log: LogFile, done: (isRotated: boolean) => void): void {
+    this.#rotation = { log, done };
+    if (this.#batch === undefined) this.#flush();
+  }
+
+  /** After broken: records go to a new log, which counts once a snapshot is complete. */
+  restart(log: LogFile): void {
+    this.#batch = undefined;
+    this.#use(log);
+    this.#gated = [];
+  }
+
+  /** The snapshot is complete. */
+  recovered(): void {
+    const waiters = this.#gated ?? [];
+    this.#gated = undefined;
+    this.state = 'open';
+    for (const { done } of waiters) done();
+    this.touched();
+  }
+
+  /** The snapshot failed too. */
+  breakAgain(): void {
+    this.#waiters = [...(this.#gated ?? []), ...this.#waiters];
+    this.#gated = undefined;
+    this.#break();
+  }
+
+  /** Resolves when all is written, or nothing more can be. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#onIdle = resolve;
+      if (this.#batch === undefined) this.#flush();
+      this.#checkIdle();
+    });
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+  }
+
+  #endTurn(): void {
+    this.#isScheduled = false;
+    if (this.isDeaf) return;
+    if (this.builder.bytes > BLOCK_BYTES_MAX) this.#seal();
+    if (this.pendingBytes > (this.#options.pendingBytesMax ?? PENDING_BYTES_MAX)) {
+      this.#options.log.error('the disk is too slow or full: changes wait for a new snapshot', {
+        waitingBytes: this.pendingBytes,
+      });
+      this.#breakAndTell();
+      return;
+    }
+    if (this.#batch === undefined) this.#flush();
+  }
+
+  #seal(): void {
+    if (this.builder.bytes === 0) return;
+    const block = this.builder.seal(this.#log.generation, this.#offset);
+    this.#offset += block.length;
+    this.#sealed.push(block);
+    this.#sealedBytes += block.length;
+  }
+
+  #flush(): void {
+    if (this.isDeaf) return;
+    this.#seal();
+    const blocks = this.#sealed;
+    const waiters = this.#waiters;
+    const log = this.#log;
+    const bytes = this.#sealedBytes;
+    if (bytes > 0) {
+      this.#sealed = [];
+      this.#sealedBytes = 0;
+      this.#waiters = [];
+      this.#batch = { log, blocks, bytes, waiters };
+    }
+    const rotation = this.#rotation;
+    if (rotation !== undefined) {
+      this.#rotation = undefined;
+      this.#use(rotation.log);
+      rotation.done(true);
+    }
+    if (this.#batch !== undefined) {
+      this.#write(this.#batch);
+    } else {
+      this.#releaseWaiters();
+      this.#checkIdle();
+    }
+  }
+
+  #use(log: LogFile): void {
+    this.#log = log;
+    this.#offset = log.length;
+  }
+
+  #write(batch: Batch): void {
+    const { log, blocks } = batch;
+    log.file.write(blocks, log.length, (error) => {
+      if (this.#batch !== batch) return;
+      if (error === null) this.#sync(batch);
+      else this.#stall(batch, error);
+    });
+  }
+
+  #sync(batch: Batch): void {
+    batch.log.file.sync((error) => {
+      if (this.#batch !== batch) return;
+      if (error === null) {
+        this.#finish(batch);
+        return;
+      }
+      // The system may have dropped the pages: writing them again to the same file proves nothing.
+      this.#options.log.error('the disk did not take what was written', { error: error.message });
+      this.#breakAndTell();
+    });
+  }
+
+  #finish(batch: Batch): void {
+    batch.log.length += batch.bytes;
+    this.#batch = undefined;
+    if (this.state === 'stalled') {
+      this.state = 'open';
+      this.#options.log.info('the disk takes changes again');
+    }
+    this.#options.onWritten(batch.bytes);
+    if (this.#gated === undefined) for (const { done } of batch.waiters) done();
+    else this.#gated.push(...batch.waiters);
+    if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#rotation !== undefined) {
+      this.touched();
+    } else {
+      this.#releaseWaiters();
+    }
+    this.#checkIdle();
+  }
+
+  /** Those who waited for room, with nothing of their own to write. */
+  #releaseWaiters(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    if (this.#gated !== undefined) this.#gated.push(...waiters);
+    else for (const { done } of waiters) done();
+  }
+
+  #stall(batch: Batch, error: Error): void {
+    if (this.state === 'open') {
+      this.state = 'stalled';
+      this.#options.log.error('changes can not be written: publishers are refused or wait', {
+        error: error.message,
+      });
+    }
+    this.#refuseAll();
+    this.#retry = setTimeout(() => {
+      // What the failed write left behind must not stand before the next try.
+      batch.log.file.truncate(batch.log.length, () => {
+        if (this.#batch === batch) this.#write(batch);
+      });
+    }, this.#options.retryMs ?? RETRY_MS);
+    this.#checkIdle();
+  }
+
+  #refuseAll(): void {
+    const waiters = [...(this.#batch?.waiters ?? []), ...this.#waiters];
+    const patient = waiters.filter(({ refused }) => refused === undefined);
+    if (this.#batch !== undefined) {
+      this.#batch.waiters = [];
+    }
+    this.#waiters = patient;
+    for (const { refused } of waiters) refused?.();
+  }
+
+  #breakAndTell(): void {
+    this.#break();
+    this.#options.onBroken();
+  }
+
+  #break(): void {
+    this.stop();
+    this.state = 'broken';
+    this.#gated = undefined;
+    this.#rotation?.done(false);
+    this.#rotation = undefined;
+    this.breaks += 1;
+    this.#refuseAll();
+    this.#batch = undefined;
+    this.builder.clear();
+    this.#sealed = [];
+    this.#sealedBytes = 0;
+    this.#checkIdle();
+  }
+
+  #checkIdle(): void {
+    const isBusy = this.#batch !== undefined && this.state === 'open';
+    if (isBusy || (this.state === 'open' && this.pendingBytes > 0)) return;
+    this.#onIdle?.();
+    this.#onIdle = undefined;
+  }
+}

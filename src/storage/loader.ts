@@ -1,0 +1,173 @@
+// Reads what the data folder holds, in whatever state it was left, and never refuses for damage: a
+// torn end is cut off, a damaged place is told and passed over. Refuses only what a newer release
+// wrote.
+
+import type { Logger } from '../shared/logger.ts';
+import { BlockReader, type Gap } from './block-reader.ts';
+import { DecodeError } from './byte-reader.ts';
+import type { Disk, ReadableFile } from './disk.ts';
+import {
+  BLOCK_HEAD_BYTES,
+  decodeHeader,
+  type FileHeader,
+  FORMAT_VERSION,
+  HEADER_BYTES,
+  type Stamp,
+  stampOf,
+} from './file-format.ts';
+import { type DataFileName, dataFiles, TEMPORARY_SUFFIX } from './file-names.ts';
+import { LoadedState } from './loaded-state.ts';
+import { readRecords } from './record-reader.ts';
+import { StorageError } from './storage-error.ts';
+import { Timeline } from './timeline.ts';
+
+export interface Loaded {
+  readonly state: LoadedState;
+  /** Files that make up the state, in order. */
+  readonly files: readonly DataFileName[];
+  /** Of these, the damaged ones. */
+  readonly damaged: ReadonlySet<string>;
+  /** Files that mean nothing any more. */
+  readonly stale: readonly string[];
+  readonly lastGeneration: number;
+  readonly logBytes: number;
+  readonly snapshotBytes: number;
+}
+
+/** An end that is torn, if nothing was written after it. */
+interface TornEnd {
+  readonly name: string;
+  readonly gap: Gap;
+}
+
+/** @throws StorageError where a newer release wrote a file */
+export function loadFolder(disk: Disk, log: Logger, present: Stamp): Loaded {
+  return new Loader(disk, log).load(present);
+}
+
+class Loader {
+  readonly #disk: Disk;
+  readonly #log: Logger;
+  readonly #state = new LoadedState();
+  readonly #timeline = new Timeline();
+  readonly #damaged = new Set<string>();
+  #torn: TornEnd[] = [];
+  #logBytes = 0;
+  #snapshotBytes = 0;
+
+  constructor(disk: Disk, log: Logger) {
+    this.#disk = disk;
+    this.#log = log;
+  }
+
+  load(present: Stamp): Loaded {
+    const names = this.#disk.list();
+    const all = dataFiles(names);
+    const headers = new Map(all.map(({ name }) => [name, this.#header(name)]));
+    const start = all.findLast(({ kind }) => kind === 'snapshot')?.generation ?? 0;
+    const isAlive = ({ name, generation }: DataFileName): boolean =>
+      generation >= start && (generation === start || headers.get(name)?.needsSnapshot !== true);
+    const files = all.filter(isAlive);
+    for (const file of files) this.#loadFile(file, headers.get(file.name));
+    for (const torn of this.#torn) this.#cut(torn);
+    this.#state.finish(this.#timeline.toPresent(present));
+    const temporary = names.filter((name) => name.endsWith(TEMPORARY_SUFFIX));
+    return {
+      state: this.#state,
+      files,
+      damaged: this.#damaged,
+      stale: [...all.filter((file) => !isAlive(file)).map(({ name }) => name), ...temporary],
+      lastGeneration: all.at(-1)?.generation ?? 0,
+      logBytes: this.#logBytes,
+      snapshotBytes: this.#snapshotBytes,
+    };
+  }
+
+  #header(name: string): FileHeader | undefined {
+    const bytes = this.#open(name, (file) => file.read(0, HEADER_BYTES));
+    const header = bytes && decodeHeader(bytes);
+    if (header === undefined || header.version <= FORMAT_VERSION) return header;
+    throw new StorageError(
+      `${name} was written by a newer release (format ${header.version}, this one knows ${FORMAT_VERSION}): start that release, or move the file away and lose what it holds`,
+    );
+  }
+
+  #loadFile(file: DataFileName, header: FileHeader | undefined): void {
+    const { name, kind, generation } = file;
+    const run = header?.run ?? BigInt(-1 - generation);
+    let blocks = 0;
+    const walk = this.#open(name, (opened) => {
+      if (kind === 'log') this.#logBytes += opened.size;
+      else this.#snapshotBytes = opened.size;
+      // Made and not yet written to when the power went.
+      if (opened.size < HEADER_BYTES && kind === 'log') return { gaps: [], end: opened.size };
+      if (header === undefined) this.#reportDamage(name, { start: 0, end: HEADER_BYTES });
+      return new BlockReader(opened, generation).walk((block) => {
+        blocks += 1;
+        this.#loadBlock(name, run, block);
+      });
+    });
+    if (walk === undefined) return;
+    if (blocks > 0) this.#tornIsDamage();
+    for (const gap of walk.gaps) {
+      if (kind === 'log' && gap.start === walk.end) this.#torn.push({ name, gap });
+      else this.#reportDamage(name, gap);
+    }
+    if (kind === 'snapshot' && !this.#state.isComplete && !this.#damaged.has(name)) {
+      this.#reportDamage(name, { start: walk.end, end: walk.end });
+    }
+  }
+
+  #loadBlock(name: string, run: bigint, block: Buffer): void {
+    this.#state.setBase(this.#timeline.enter(run, stampOf(block)));
+    try {
+      readRecords(block.subarray(BLOCK_HEAD_BYTES), this.#state);
+    } catch (error) {
+      if (!(error instanceof DecodeError)) throw error;
+      this.#damaged.add(name);
+      this.#log.warn('data file damaged', { file: name, reason: error.message });
+    }
+  }
+
+  /** Something was written after these ends, so they were whole once. */
+  #tornIsDamage(): void {
+    for (const { name, gap } of this.#torn) this.#reportDamage(name, gap);
+    this.#torn = [];
+  }
+
+  #reportDamage(name: string, gap: Gap): void {
+    this.#damaged.add(name);
+    this.#log.warn('data file damaged', {
+      file: name,
+      at: gap.start,
+      lostBytes: gap.end - gap.start,
+    });
+  }
+
+  #cut({ name, gap }: TornEnd): void {
+    const lostBytes = gap.end - gap.start;
+    this.#log.info('data file had a torn end, cut off', { file: name, at: gap.start, lostBytes });
+    try {
+      this.#disk.cut(name, gap.start);
+    } catch (error) {
+      this.#damaged.add(name);
+      this.#log.warn('torn end could not be cut off', { file: name, error: String(error) });
+    }
+  }
+
+  #open<T>(name: string, use: (file: ReadableFile) => T): T | undefined {
+    try {
+      const file = this.#disk.open(name);
+      try {
+        return use(file);
+      } finally {
+        file.close();
+      }
+    } catch (error) {
+      if (error instanceof StorageError) throw error;
+      this.#damaged.add(name);
+      this.#log.warn('data file unreadable', { file: name, error: String(error) });
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,199 @@
+// Decodes the records of a block for a visitor, who puts the state together. Layouts:
+// record-writer.ts. Bytes and texts handed to the visitor are its own, except payloads and
+// properties, which are views.
+
+import type { SubscriptionRecord } from '../broker/ports.ts';
+import type { QoS } from '../mqtt/publish-view.ts';
+import { ByteReader, DecodeError } from './byte-reader.ts';
+import { RecordType } from './record-writer.ts';
+
+export interface MessageFields {
+  readonly qos: QoS;
+  readonly retain: boolean;
+  /** Of the clock of the run that wrote it; Infinity for never. */
+  readonly expiresAt: number;
+  readonly topic: Buffer;
+  readonly properties: Buffer;
+  readonly payload: Buffer;
+}
+
+export interface SessionFields {
+  readonly clientId: string;
+  readonly username: string | undefined;
+  readonly expirySeconds: number;
+  readonly expiresAt: number;
+}
+
+export interface DeliveryFields {
+  readonly id: number;
+  readonly messageId: number;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly released: boolean;
+  readonly packetId: number;
+  readonly identifiers: readonly number[];
+}
+
+export interface WillFields {
+  readonly publishAt: number;
+  readonly topic: string;
+  readonly qos: QoS;
+  readonly retain: boolean;
+  readonly expirySeconds: number;
+  readonly properties: Buffer;
+  readonly payload: Buffer;
+}
+
+export interface RecordVisitor {
+  session(number: number, fields: SessionFields): void;
+  sessionRemoved(number: number): void;
+  subscription(number: number, fields: SubscriptionRecord): void;
+  subscriptionRemoved(number: number, filter: string): void;
+  message(id: number, fields: MessageFields): void;
+  delivery(number: number, fields: DeliveryFields): void;
+  progress(number: number, deliveryId: number, packetId: number, released: boolean): void;
+  deliveryRemoved(number: number, deliveryId: number): void;
+  received(number: number, packetId: number): void;
+  receivedRemoved(number: number, packetId: number): void;
+  retain(fields: MessageFields): void;
+  retainedRemoved(topic: string): void;
+  will(number: number, fields: WillFields): void;
+  willRemoved(number: number): void;
+  end(): void;
+}
+
+/** @throws DecodeError where the bytes are no records; the visitor then has those before */
+export function readRecords(payload: Buffer, visitor: RecordVisitor): void {
+  const reader = new ByteReader(payload);
+  while (!reader.atEnd) readRecord(reader, visitor);
+}
+
+function readRecord(reader: ByteReader, visitor: RecordVisitor): void {
+  const type = reader.byte();
+  switch (type) {
+    case RecordType.session:
+      visitor.session(reader.varint(), readSession(reader));
+      break;
+    case RecordType.sessionRemoved:
+      visitor.sessionRemoved(reader.varint());
+      break;
+    case RecordType.subscription:
+      visitor.subscription(reader.varint(), readSubscription(reader));
+      break;
+    case RecordType.subscriptionRemoved:
+      visitor.subscriptionRemoved(reader.varint(), reader.text());
+      break;
+    case RecordType.message:
+      visitor.message(reader.varint(), readMessage(reader));
+      break;
+    case RecordType.delivery:
+      visitor.delivery(reader.varint(), readDelivery(reader));
+      break;
+    case RecordType.progress:
+      visitor.progress(reader.varint(), reader.varint(), reader.varint(), reader.byte() === 1);
+      break;
+    case RecordType.deliveryRemoved:
+      visitor.deliveryRemoved(reader.varint(), reader.varint());
+      break;
+    case RecordType.received:
+      visitor.received(reader.varint(), reader.varint());
+      break;
+    case RecordType.receivedRemoved:
+      visitor.receivedRemoved(reader.varint(), reader.varint());
+      break;
+    case RecordType.retained:
+      visitor.retain(readMessage(reader));
+      break;
+    case RecordType.retainedRemoved:
+      visitor.retainedRemoved(reader.text());
+      break;
+    case RecordType.will:
+      visitor.will(reader.varint(), readWill(reader));
+      break;
+    case RecordType.willRemoved:
+      visitor.willRemoved(reader.varint());
+      break;
+    case RecordType.end:
+      reader.varint();
+      reader.varint();
+      visitor.end();
+      break;
+    default:
+      throw new DecodeError(`no record has the type ${type}`);
+  }
+}
+
+function readSession(reader: ByteReader): SessionFields {
+  const clientId = reader.text();
+  const username = reader.byte() === 1 ? reader.text() : undefined;
+  return { clientId, username, expirySeconds: readOrNever(reader), expiresAt: readOrNever(reader) };
+}
+
+function readSubscription(reader: ByteReader): SubscriptionRecord {
+  const filter = reader.text();
+  const flags = reader.byte();
+  return {
+    filter,
+    qos: qosOf(flags),
+    noLocal: (flags & 4) !== 0,
+    retainAsPublished: (flags & 8) !== 0,
+    subscriptionIdentifier: reader.varint(),
+  };
+}
+
+function readMessage(reader: ByteReader): MessageFields {
+  const flags = reader.byte();
+  return {
+    qos: qosOf(flags),
+    retain: (flags & 4) !== 0,
+    expiresAt: readOrNever(reader),
+    topic: reader.bytes(),
+    properties: reader.bytes(),
+    payload: reader.bytes(),
+  };
+}
+
+function readDelivery(reader: ByteReader): DeliveryFields {
+  const id = reader.varint();
+  const messageId = reader.varint();
+  const flags = reader.byte();
+  const packetId = reader.varint();
+  const identifiers: number[] = [];
+  for (let left = reader.varint(); left > 0; left--) identifiers.push(reader.varint());
+  return {
+    id,
+    messageId,
+    qos: qosOf(flags),
+    retain: (flags & 4) !== 0,
+    released: (flags & 8) !== 0,
+    packetId,
+    identifiers,
+  };
+}
+
+function readWill(reader: ByteReader): WillFields {
+  const publishAt = readOrNever(reader);
+  const topic = reader.text();
+  const flags = reader.byte();
+  const expiry = readOrNever(reader);
+  return {
+    publishAt,
+    topic,
+    qos: qosOf(flags),
+    retain: (flags & 4) !== 0,
+    expirySeconds: expiry === Number.POSITIVE_INFINITY ? -1 : expiry,
+    properties: reader.bytes(),
+    payload: reader.bytes(),
+  };
+}
+
+function readOrNever(reader: ByteReader): number {
+  const value = reader.varint();
+  return value === 0 ? Number.POSITIVE_INFINITY : value - 1;
+}
+
+function qosOf(flags: number): QoS {
+  const qos = flags & 3;
+  if (qos === 3) throw new DecodeError('QoS 3');
+  return qos as QoS;
+}

@@ -1,0 +1,166 @@
+// Encodes what the core tells the store into records, for the log and for snapshots alike. The
+// layouts stand here; record-reader.ts is the other half. Knows no file.
+//
+//   record        = type (1 byte), fields
+//   1 session     = number, clientId, hasUsername (1), [username], expiry, deadline
+//   2 -session    = number; with it goes all that it had
+//   3 subscription= number, filter, flags (1), identifier
+//   4 -subscription = number, filter
+//   5 message     = id, message
+//   6 delivery    = number, id, message id, flags (1), packet id, count, identifiers
+//   7 progress    = number, id, packet id, released (1)
+//   8 -delivery   = number, id
+//   9 received    = number, packet id
+//   10 -received  = number, packet id
+//   11 retained   = message
+//   12 -retained  = topic
+//   13 will       = number, deadline, topic, flags (1), expiry, properties, payload
+//   14 -will      = number
+//   15 end        = sessions, retained; only in a snapshot, and last there
+//
+//   message  = flags (1: QoS in 0 and 1, retain 2), deadline, topic, properties, payload
+//   deadline = 0 for never, else milliseconds of this run's clock, plus 1
+//   expiry   = 0 for none or never, else seconds plus 1
+//
+// Numbers are varints; texts and bytes have their length before them. A session is told by a
+// number from its first record on, a message by its id: what waits for a thousand sessions is
+// written once and named a thousand times.
+
+import type { Message } from '../broker/message.ts';
+import type { DeliveryRecord, SessionRecord, SubscriptionRecord } from '../broker/ports.ts';
+import type { WillPacket } from '../mqtt/control-decoder.ts';
+import { ByteWriter } from './byte-writer.ts';
+
+export const RecordType = {
+  session: 1,
+  sessionRemoved: 2,
+  subscription: 3,
+  subscriptionRemoved: 4,
+  message: 5,
+  delivery: 6,
+  progress: 7,
+  deliveryRemoved: 8,
+  received: 9,
+  receivedRemoved: 10,
+  retained: 11,
+  retainedRemoved: 12,
+  will: 13,
+  willRemoved: 14,
+  end: 15,
+} as const;
+
+export class RecordWriter extends ByteWriter {
+  session(number: number, session: SessionRecord): void {
+    this.#head(RecordType.session, number);
+    this.text(session.clientId);
+    this.byte(session.username === undefined ? 0 : 1);
+    if (session.username !== undefined) this.text(session.username);
+    this.#expiry(session.expirySeconds);
+    this.#deadline(session.expiresAt);
+  }
+
+  sessionRemoved(number: number): void {
+    this.#head(RecordType.sessionRemoved, number);
+  }
+
+  subscription(number: number, subscription: SubscriptionRecord): void {
+    const { filter, qos, noLocal, retainAsPublished, subscriptionIdentifier } = subscription;
+    this.#head(RecordType.subscription, number);
+    this.text(filter);
+    this.byte(qos | (noLocal ? 4 : 0) | (retainAsPublished ? 8 : 0));
+    this.varint(subscriptionIdentifier);
+  }
+
+  subscriptionRemoved(number: number, filter: string): void {
+    this.#head(RecordType.subscriptionRemoved, number);
+    this.text(filter);
+  }
+
+  message(id: number, message: Message): void {
+    this.#head(RecordType.message, id);
+    this.#message(message);
+  }
+
+  delivery(number: number, messageId: number, delivery: DeliveryRecord): void {
+    const { id, qos, retain, released, packetId, identifiers } = delivery;
+    this.#head(RecordType.delivery, number);
+    this.varint(id);
+    this.varint(messageId);
+    this.byte(qos | (retain ? 4 : 0) | (released ? 8 : 0));
+    this.varint(packetId);
+    this.varint(identifiers.length);
+    for (const identifier of identifiers) this.varint(identifier);
+  }
+
+  progress(number: number, delivery: DeliveryRecord): void {
+    this.#head(RecordType.progress, number);
+    this.varint(delivery.id);
+    this.varint(delivery.packetId);
+    this.byte(delivery.released ? 1 : 0);
+  }
+
+  deliveryRemoved(number: number, deliveryId: number): void {
+    this.#head(RecordType.deliveryRemoved, number);
+    this.varint(deliveryId);
+  }
+
+  received(number: number, packetId: number): void {
+    this.#head(RecordType.received, number);
+    this.varint(packetId);
+  }
+
+  receivedRemoved(number: number, packetId: number): void {
+    this.#head(RecordType.receivedRemoved, number);
+    this.varint(packetId);
+  }
+
+  retained(message: Message): void {
+    this.byte(RecordType.retained);
+    this.#message(message);
+  }
+
+  retainedRemoved(topic: string): void {
+    this.byte(RecordType.retainedRemoved);
+    this.text(topic);
+  }
+
+  will(number: number, will: WillPacket, publishAt: number): void {
+    this.#head(RecordType.will, number);
+    this.#deadline(publishAt);
+    this.text(will.topic);
+    this.byte(will.qos | (will.retain ? 4 : 0));
+    this.#expiry(will.expirySeconds < 0 ? Number.POSITIVE_INFINITY : will.expirySeconds);
+    this.bytes(will.properties);
+    this.bytes(will.payload);
+  }
+
+  willRemoved(number: number): void {
+    this.#head(RecordType.willRemoved, number);
+  }
+
+  end(sessions: number, retained: number): void {
+    this.#head(RecordType.end, sessions);
+    this.varint(retained);
+  }
+
+  #head(type: number, number: number): void {
+    this.byte(type);
+    this.varint(number);
+  }
+
+  #message(message: Message): void {
+    this.byte(message.qos | (message.retain ? 4 : 0));
+    this.#deadline(message.expiresAt);
+    this.bytes(message.topic.bytes);
+    this.bytes(message.properties);
+    this.bytes(message.payload);
+  }
+
+  #deadline(at: number): void {
+    this.varint(at === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.ceil(at)) + 1);
+  }
+
+  #expiry(seconds: number): void {
+    this.varint(seconds === Number.POSITIVE_INFINITY ? 0 : seconds + 1);
+  }
+}

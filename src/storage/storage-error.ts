@@ -1,0 +1,5 @@
+// Why a data folder can't be used. The message is for the user and says what to do.
+
+export class StorageError extends Error {
+  override readonly name = 'StorageError';
+}
