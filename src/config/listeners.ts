@@ -98,7 +98,11 @@ export function resolveListeners(
   ] as const) {
     if (port !== 'off') add(`-${row.flag}`, { ...values, anonymous: undefined, protocol, port });
   }
-  for (const table of tables) add(table.place, tableValues(values, table, problems));
+  for (const table of tables) {
+    const before = problems.length;
+    const own = tableValues(values, table, problems);
+    if (problems.length === before) add(table.place, own);
+  }
   if (listeners.length === 0 && problems.length === 0) {
     problems.push(
       'no listener: -port is off, and neither -tls, -ws, -wss nor a [[listener]] is given',

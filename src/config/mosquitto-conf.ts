@@ -2,102 +2,232 @@
 // with its line, never dropped in silence. Source: mosquitto.conf(5) of mosquitto 2.0.
 
 import { optionTable } from './config.ts';
+import { listenerTable } from './listeners.ts';
 import type { AnyOption } from './option.ts';
 
+/** Values by the name of an option or of a listener's key, as the user would write them. */
+export type Settings = ReadonlyMap<string, string>;
+
 export interface Translation {
-  /** Values by option name, as the user would write them. */
-  readonly settings: ReadonlyMap<string, string>;
-  /** One line for the user about each directive that is not in `settings`. */
+  readonly settings: Settings;
+  /** Those that the settings alone don't tell, each a [[listener]]. */
+  readonly listeners: readonly Settings[];
+  /** One line for the user about each thing that is not in these. */
   readonly remarks: readonly string[];
 }
 
 interface Rule {
   /** The option's name; a rule counts only where there is such an option. */
   readonly flag: string;
-  /** @returns undefined where the value can't be said in ours */
+  /** @returns undefined where the value needs no saying in ours */
   readonly convert?: (value: string) => string | undefined;
 }
 
 /** Days in mosquitto's units for expiries. */
 const EXPIRY_DAYS: Readonly<Record<string, number>> = { d: 1, w: 7, m: 30, y: 365 };
 
-const RULES: Readonly<Record<string, Rule>> = {
-  port: { flag: 'port' },
-  bind_address: { flag: 'bind' },
+/** From the least important; a log_type stands for all that are more important, too. */
+const LOG_LEVELS: readonly [level: string, types: readonly string[]][] = [
+  ['debug', ['debug', 'all', 'subscribe', 'unsubscribe', 'websockets']],
+  ['info', ['information', 'notice']],
+  ['warn', ['warning']],
+  ['error', ['error', 'none']],
+];
+
+const GLOBAL_RULES: Readonly<Record<string, Rule>> = {
   allow_anonymous: { flag: 'anonymous' },
   password_file: { flag: 'auth' },
   acl_file: { flag: 'acl' },
   persistence_location: { flag: 'data' },
   allow_zero_length_clientid: { flag: 'allow-zero-length-clientid' },
-  max_connections: { flag: 'max-connections', convert: (value) => (value === '-1' ? '0' : value) },
   max_inflight_messages: {
     flag: 'max-inflight-messages',
     // Without a limit in mosquitto: as many as the protocol can count.
     convert: (value) => (value === '0' ? '65535' : value),
   },
   max_keepalive: { flag: 'max-keepalive' },
-  max_packet_size: { flag: 'max-packet-size', convert: (value) => unlessZero(value) },
+  max_packet_size: { flag: 'max-packet-size', convert: unlessZero },
   max_qos: { flag: 'max-qos' },
   max_queued_bytes: { flag: 'max-queued-bytes' },
   max_queued_messages: { flag: 'max-queued-messages' },
   max_topic_alias: { flag: 'max-topic-alias' },
-  message_size_limit: { flag: 'max-packet-size', convert: (value) => unlessZero(value) },
+  message_size_limit: { flag: 'max-packet-size', convert: unlessZero },
   persistent_client_expiration: { flag: 'max-session-expiry', convert: convertExpiry },
   retain_available: { flag: 'retain-available' },
   sys_interval: { flag: 'sys-interval' },
   upgrade_outgoing_qos: { flag: 'upgrade-outgoing-qos' },
 };
 
+/** Of the listener above them, or of the default one where there is none above. */
+const LISTENER_RULES: Readonly<Record<string, Rule>> = {
+  port: { flag: 'port' },
+  bind_address: { flag: 'bind', convert: convertAddress },
+  max_connections: { flag: 'max-connections', convert: (value) => (value === '-1' ? '0' : value) },
+  protocol: { flag: 'protocol', convert: (value) => (value === 'websockets' ? 'ws' : undefined) },
+  cafile: { flag: 'ca' },
+  certfile: { flag: 'cert' },
+  keyfile: { flag: 'key' },
+  crlfile: { flag: 'crl' },
+  tls_version: { flag: 'tls-version' },
+  require_certificate: {
+    flag: 'require-certificate',
+    convert: (value) => (value === 'true' ? 'required' : undefined),
+  },
+  use_identity_as_username: { flag: 'use-identity-as-username' },
+  websockets_origin: { flag: 'ws-origin' },
+};
+
 /** Said in place of "no counterpart", where there is more to say. */
 const ADVICE: Readonly<Record<string, string>> = {
   connection: 'no bridges: nodes with the same -csk and -mbs exchange messages by themselves',
-  persistence: 'sessions are kept on disk where -data names a folder',
+  include_dir: 'convert the files in it one by one',
   user: 'start it as the user that it should run as',
   log_dest: 'the log goes to standard output',
   pid_file: 'left to the service manager',
 };
 
-const rows: ReadonlyMap<string, AnyOption> = new Map(
-  Object.values(optionTable).map((row: AnyOption) => [row.flag, row]),
-);
+const rowsOf = (table: object): ReadonlyMap<string, AnyOption> =>
+  new Map(Object.values(table).map((row: AnyOption) => [row.flag, row]));
+const globalRows = rowsOf(optionTable);
+const listenerRows = rowsOf(listenerTable);
 
 export function translateMosquittoConf(text: string): Translation {
-  const settings = new Map<string, string>();
-  const remarks: string[] = [];
+  const reader = new Reader();
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const match = /^\s*([a-z_]+)\s+(.*?)\s*$/.exec(line);
     if (match === null) continue;
     const [, directive = '', value = ''] = match;
-    const remark = translate(directive, value, settings);
-    if (remark !== undefined) remarks.push(`line ${index + 1}: ${directive}: ${remark}`);
+    const remark = reader.read(directive, value);
+    if (remark !== undefined) reader.remarks.push(`line ${index + 1}: ${directive}: ${remark}`);
   }
-  return { settings, remarks };
+  return reader.finish();
 }
 
-function translate(
-  directive: string,
+class Reader {
+  readonly remarks: string[] = [];
+  readonly #settings = new Map<string, string>();
+  readonly #default = new Map<string, string>();
+  readonly #listeners: Map<string, string>[] = [];
+  readonly #logTypes: string[] = [];
+  #isPersistent = false;
+  #isPerListener = false;
+
+  /** @returns what to tell the user, if anything */
+  read(directive: string, value: string): string | undefined {
+    switch (directive) {
+      case 'listener':
+        return this.#beginListener(value);
+      case 'persistence':
+        this.#isPersistent = value === 'true';
+        return undefined;
+      case 'per_listener_settings':
+        this.#isPerListener = value === 'true';
+        return undefined;
+      case 'log_type':
+        this.#logTypes.push(value);
+        return undefined;
+    }
+    const current = this.#listeners.at(-1);
+    if (this.#isPerListener && current !== undefined && directive === 'allow_anonymous') {
+      return put(current, { flag: 'anonymous' }, listenerRows, value);
+    }
+    const listenerRule = LISTENER_RULES[directive];
+    if (listenerRule !== undefined) {
+      return put(current ?? this.#default, listenerRule, listenerRows, value);
+    }
+    const rule = GLOBAL_RULES[directive];
+    if (rule === undefined) return ADVICE[directive] ?? 'no counterpart';
+    const remark = put(this.#settings, rule, globalRows, value);
+    return remark ?? (this.#isPerListener ? perListenerRemark(directive) : undefined);
+  }
+
+  #beginListener(value: string): string | undefined {
+    const [port = '', address] = value.split(/\s+/);
+    const listener = new Map<string, string>();
+    this.#listeners.push(listener);
+    const remark = put(listener, { flag: 'port' }, listenerRows, port);
+    if (remark !== undefined || address === undefined) return remark;
+    return put(listener, { flag: 'bind', convert: convertAddress }, listenerRows, address);
+  }
+
+  finish(): Translation {
+    const { remarks } = this;
+    const settings = this.#settings;
+    this.#finishStorage();
+    this.#finishLog();
+    const isAsked = this.#default.has('port') || this.#listeners.length > 0;
+    if (isAsked && !settings.has('auth') && !settings.has('anonymous')) {
+      // There, whoever opens a listener has to say who may come in.
+      put(settings, { flag: 'anonymous' }, globalRows, 'false');
+    }
+    if (!isAsked) {
+      remarks.push('no listener: mosquitto serves this machine only then; say bind = "127.0.0.1"');
+    }
+    const listeners = [...this.#listeners];
+    if (this.#default.has('port') || (listeners.length === 0 && this.#default.size > 0)) {
+      listeners.unshift(new Map([['port', '1883'], ...this.#default]));
+    }
+    for (const listener of listeners) setProtocol(listener);
+    const [only] = listeners;
+    if (listeners.length !== 1 || only === undefined || [...only.keys()].some(isOfTableOnly)) {
+      return { settings, listeners, remarks };
+    }
+    return { settings: new Map([...only, ...settings]), listeners: [], remarks };
+  }
+
+  #finishStorage(): void {
+    const settings = this.#settings;
+    if (!this.#isPersistent) settings.delete('data');
+    else if (!settings.has('data')) {
+      this.remarks.push('persistence: name the folder for it with data = "..."');
+    }
+  }
+
+  #finishLog(): void {
+    if (this.#logTypes.length === 0) return;
+    const level = LOG_LEVELS.find(([, types]) =>
+      types.some((type) => this.#logTypes.includes(type)),
+    );
+    if (level !== undefined) this.#settings.set('log-level', level[0]);
+  }
+}
+
+/** @returns what to tell the user, if anything */
+function put(
+  target: Map<string, string>,
+  { flag, convert }: Rule,
+  rows: ReadonlyMap<string, AnyOption>,
   value: string,
-  settings: Map<string, string>,
 ): string | undefined {
-  if (directive === 'listener') return translateListener(value, settings);
-  const rule = RULES[directive];
-  const row = rule === undefined ? undefined : rows.get(rule.flag);
-  if (rule === undefined || row === undefined) return ADVICE[directive] ?? 'no counterpart';
-  const converted = rule.convert === undefined ? value : rule.convert(value);
+  const row = rows.get(flag);
+  if (row === undefined) return 'no counterpart';
+  const converted = convert === undefined ? value : convert(value);
   if (converted === undefined) return undefined;
   if (row.type.parse(converted) === undefined) {
     return `'${value}' can't be taken over: expected ${row.type.expected}`;
   }
-  settings.set(rule.flag, converted);
+  target.set(flag, converted);
   return undefined;
 }
 
-function translateListener(value: string, settings: Map<string, string>): string | undefined {
-  const [port = '', address] = value.split(/\s+/);
-  if (settings.has('port')) return `a second listener, on port ${port}, is not taken over`;
-  const portRemark = translate('port', port, settings);
-  if (portRemark !== undefined || address === undefined) return portRemark;
-  return translate('bind_address', address === 'localhost' ? '127.0.0.1' : address, settings);
+/** There a certificate makes it TLS; here the protocol says so. */
+function setProtocol(listener: Map<string, string>): void {
+  if (!listener.has('cert')) return;
+  listener.set('protocol', listener.get('protocol') === 'ws' ? 'wss' : 'tls');
+}
+
+/** A single listener without these is said by the options of the same names. */
+function isOfTableOnly(key: string): boolean {
+  return !['port', 'bind', 'max-connections'].includes(key);
+}
+
+function perListenerRemark(directive: string): string | undefined {
+  const isShared = directive === 'password_file' || directive === 'acl_file';
+  return isShared ? 'holds for all listeners; there is one such file for the node' : undefined;
+}
+
+function convertAddress(value: string): string {
+  return value === 'localhost' ? '127.0.0.1' : value;
 }
 
 /** 0 is "no limit" there; here there always is one, and it stays the default. */

@@ -19,5 +19,12 @@ export function flagsNeedingRestart(before: Config, after: Config): string[] {
     (key) => JSON.stringify(before[key]) !== JSON.stringify(after[key]),
   );
   const rows: AnyOption[] = changed.map((key) => optionTable[key]);
-  return rows.filter((row) => row.reload !== true).map((row) => `-${row.flag}`);
+  const flags = rows.filter((row) => row.reload !== true).map((row) => `-${row.flag}`);
+  return tablesOf(before) === tablesOf(after) ? flags : [...flags, '[[listener]]'];
+}
+
+/** What the file's listeners are, without what may change: limits, and the line they stand in. */
+function tablesOf({ listeners }: Config): string {
+  const tables = listeners.filter(({ place }) => !place.startsWith('-'));
+  return JSON.stringify(tables.map((table) => ({ ...table, place: '', connectionsMax: 0 })));
 }

@@ -28,7 +28,12 @@ export class Listeners {
    */
   reload(options: readonly ListenerOptions[]): void {
     for (const listener of this.all) {
-      listener.reload(options.find(({ place }) => place === listener.options.place));
+      const { protocol, bind, port } = listener.options;
+      listener.reload(
+        options.find((next) => {
+          return next.protocol === protocol && next.bind === bind && next.port === port;
+        }),
+      );
     }
   }
 

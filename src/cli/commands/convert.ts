@@ -2,7 +2,7 @@
 // could not be taken over.
 
 import type { Command } from 'commander';
-import { translateMosquittoConf } from '../../config/mosquitto-conf.ts';
+import { type Settings, translateMosquittoConf } from '../../config/mosquitto-conf.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
@@ -13,8 +13,10 @@ export function addConvert(program: Command, context: CliContext): void {
     .argument('<file>')
     .description('translate a mosquitto.conf, and list what has no counterpart')
     .action((file: string) => {
-      const { settings, remarks } = translateMosquittoConf(readOrRefuse(file, context));
-      for (const [name, value] of settings) context.write(`${name} = ${tomlValue(value)}\n`);
+      const translation = translateMosquittoConf(readOrRefuse(file, context));
+      const { settings, listeners, remarks } = translation;
+      context.write(tomlOf(settings));
+      for (const listener of listeners) context.write(`\n[[listener]]\n${tomlOf(listener)}`);
       for (const remark of remarks) context.writeError(`${file}: ${remark}\n`);
       context.exitCode = exitCodes.ok;
     });
@@ -27,6 +29,10 @@ function readOrRefuse(file: string, context: CliContext): string {
     const reason = error instanceof Error ? error.message : String(error);
     throw new UsageError(`can't read ${file}: ${reason}`);
   }
+}
+
+function tomlOf(settings: Settings): string {
+  return [...settings].map(([name, value]) => `${name} = ${tomlValue(value)}\n`).join('');
 }
 
 /** Numbers and truth values bare, all else as a JSON string, which TOML reads alike. */

@@ -76,7 +76,7 @@ test('config show hides the token and tells where values come from', async () =>
 test('convert prints what a node reads, and lists the rest on standard error', async () => {
   const context = { ...fakeContext(), readFile: () => 'port 1884\nbind_address ::1\nuser root\n' };
   assert.equal(await main(['convert', 'mosquitto.conf'], context), 0);
-  assert.equal(context.out.join(''), 'port = 1884\nbind = "::1"\n');
+  assert.equal(context.out.join(''), 'port = 1884\nbind = "::1"\nanonymous = false\n');
   assert.match(context.err.join(''), /^mosquitto\.conf: line 3: user: /);
 });
 

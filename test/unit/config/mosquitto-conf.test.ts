@@ -32,16 +32,69 @@ retain_available false
 
 test('what has no counterpart is listed with its line', () => {
   const { settings, remarks } = translateMosquittoConf(
-    'port 1883\nlistener 8883\nconnection bridge\nset_tcp_nodelay true\nmax_qos 3\n',
+    'port 1883\nallow_anonymous true\nconnection bridge\nset_tcp_nodelay true\nmax_qos 3\n',
   );
-  assert.deepEqual([...settings], [['port', '1883']]);
-  assert.equal(remarks.length, 4);
-  assert.match(remarks[0] ?? '', /^line 2: listener: a second listener, on port 8883/);
-  assert.match(remarks[1] ?? '', /^line 3: connection: no bridges/);
-  assert.match(remarks[2] ?? '', /^line 4: set_tcp_nodelay: no counterpart/);
-  assert.match(remarks[3] ?? '', /^line 5: max_qos: '3' can't be taken over: expected 0, 1 or 2/);
+  assert.deepEqual(Object.fromEntries(settings), { port: '1883', anonymous: 'true' });
+  assert.equal(remarks.length, 3);
+  assert.match(remarks[0] ?? '', /^line 3: connection: no bridges/);
+  assert.match(remarks[1] ?? '', /^line 4: set_tcp_nodelay: no counterpart/);
+  assert.match(remarks[2] ?? '', /^line 5: max_qos: '3' can't be taken over: expected 0, 1 or 2/);
 });
 
 test('a limit that mosquitto takes away and we never do stays at our default', () => {
   assert.deepEqual([...translateMosquittoConf('message_size_limit 0\n').settings], []);
+});
+
+function listenersOf(text: string) {
+  return translateMosquittoConf(text).listeners.map((listener) => Object.fromEntries(listener));
+}
+
+test('several listeners, or one that is more than a port, become tables', () => {
+  const text = `
+port 1885
+max_connections 5
+listener 8883
+cafile ca.crt
+certfile box.crt
+keyfile box.key
+require_certificate true
+use_identity_as_username true
+listener 9001 ::1
+protocol websockets
+listener 8084
+protocol websockets
+certfile box.crt
+keyfile box.key
+`;
+  const pair = { cert: 'box.crt', key: 'box.key' };
+  const proven = { 'require-certificate': 'required', 'use-identity-as-username': 'true' };
+  assert.deepEqual(listenersOf(text), [
+    { port: '1885', 'max-connections': '5' },
+    { port: '8883', protocol: 'tls', ca: 'ca.crt', ...pair, ...proven },
+    { port: '9001', protocol: 'ws', bind: '::1' },
+    { port: '8084', protocol: 'wss', ...pair },
+  ]);
+  const [only] = listenersOf('certfile box.crt\nkeyfile box.key\n');
+  assert.deepEqual(only, { port: '1883', protocol: 'tls', ...pair });
+});
+
+test('who may come in is said as mosquitto would decide it', () => {
+  const anonymousOf = (text: string) => translateMosquittoConf(text).settings.get('anonymous');
+  assert.equal(anonymousOf('listener 1883\n'), 'false');
+  assert.equal(anonymousOf('listener 1883\nallow_anonymous true\n'), 'true');
+  assert.equal(anonymousOf('listener 1883\npassword_file p\n'), undefined);
+  const text = 'per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\n';
+  assert.deepEqual(listenersOf(text), [{ port: '1', anonymous: 'true' }, { port: '2' }]);
+});
+
+test('without a listener mosquitto serves its machine only, and that is told', () => {
+  assert.match(translateMosquittoConf('max_qos 1\n').remarks.join(), /this machine only/);
+  assert.deepEqual(translateMosquittoConf('listener 1883\n').remarks, []);
+});
+
+test('the least important log_type is the level', () => {
+  const levelOf = (text: string) => translateMosquittoConf(text).settings.get('log-level');
+  assert.equal(levelOf('log_type error\nlog_type notice\n'), 'info');
+  assert.equal(levelOf('log_type all\n'), 'debug');
+  assert.equal(levelOf('max_qos 1\n'), undefined);
 });

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ConfigError, loadConfig } from '../../../src/config/load.ts';
+
+function load(flags: Record<string, string>, file?: string) {
+  const given = file === undefined ? flags : { ...flags, config: 's.toml' };
+  return loadConfig(given, { environment: {}, hostName: 'h', readFile: () => file ?? '' }).config;
+}
+
+function listenersOf(flags: Record<string, string>, file?: string) {
+  return load(flags, file).listeners.map(({ protocol, port, bind, place }) => {
+    return `${place} ${protocol} ${bind ?? '*'} ${port}`;
+  });
+}
+
+function problemsOf(flags: Record<string, string>, file?: string): readonly string[] {
+  try {
+    load(flags, file);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    return error.problems;
+  }
+  return [];
+}
+
+const pair = { cert: 'c', key: 'k' };
+
+test('without any word there is one listener, for TCP on 1883', () => {
+  assert.deepEqual(listenersOf({}), ['-port tcp * 1883']);
+});
+
+test('each of the four flags opens one, and off leaves TCP out', () => {
+  const flags = { port: '0', tls: '8883', ws: '8083', wss: '8084', bind: '::1', ...pair };
+  assert.deepEqual(listenersOf(flags), [
+    '-port tcp ::1 0',
+    '-tls tls ::1 8883',
+    '-ws ws ::1 8083',
+    '-wss wss ::1 8084',
+  ]);
+  assert.deepEqual(listenersOf({ port: 'off', ws: '1' }), ['-ws ws * 1']);
+});
+
+test('tables stand for themselves, with the options as their defaults', () => {
+  const file = `bind = "::1"
+cert = "c"
+key = "k"
+max-connections = 7
+
+[[listener]]
+port = 1
+max-connections = 3
+
+[[listener]]
+protocol = "tls"
+port = 2
+bind = "127.0.0.1"
+cert = ["own", "other"]
+key = ["k1", "k2"]
+anonymous = true
+`;
+  assert.deepEqual(listenersOf({}, file), ['s.toml:6 tcp ::1 1', 's.toml:10 tls 127.0.0.1 2']);
+  const [first, second] = load({}, file).listeners;
+  assert.deepEqual([first?.connectionsMax, second?.connectionsMax], [3, 7]);
+  assert.deepEqual([first?.anonymous, second?.anonymous], [undefined, true]);
+  assert.equal(first?.tls, undefined);
+  assert.deepEqual(second?.tls?.cert, ['own', 'other']);
+  assert.deepEqual(listenersOf({ port: '9' }, file)[0], '-port tcp ::1 9');
+});
+
+test('what is wrong in a table is told with its line', () => {
+  const file = `[[listener]]
+port = 1
+protocol = "quic"
+
+[[listener]]
+prot = 2
+bind = "::1"
+
+[[listener]]
+port = 99999
+`;
+  assert.deepEqual(problemsOf({}, file), ["s.toml:6: unknown key 'prot'; did you mean 'port'?"]);
+  assert.deepEqual(problemsOf({}, file.replace('prot = 2\n', '')), [
+    "s.toml:3: bad value 'quic' for 'protocol': expected one of tcp, tls, ws, wss",
+    's.toml:5: the listener has no port',
+    "s.toml:9: bad value '99999' for 'port': expected a port number from 0 to 65535",
+  ]);
+  assert.match(
+    problemsOf({}, '[listener]\nport = 1\n').join(),
+    /s\.toml:1: write \[\[listener\]\]/,
+  );
+});
+
+test('options that need one another are told', () => {
+  assert.match(problemsOf({ tls: '1' }).join(), /^-tls: TLS needs a certificate and its key/);
+  assert.match(problemsOf({ wss: '1', cert: 'a,b', key: 'k' }).join(), /given are 2 and 1/);
+  const required = { tls: '1', ...pair, 'require-certificate': 'true' };
+  assert.match(problemsOf(required).join(), /-require-certificate=required needs -ca/);
+  const identity = { tls: '1', ...pair, 'use-identity-as-username': 'true' };
+  assert.match(problemsOf(identity).join(), /needs -require-certificate/);
+  assert.match(problemsOf({ port: 'off' }).join(), /^no listener: -port is off/);
+});
