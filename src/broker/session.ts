@@ -38,6 +38,8 @@ export class Delivery {
   outstanding = false;
   /** The store knows of it. */
   saved = false;
+  /** In flight, but held back until it is safe. */
+  unsent = false;
 
   constructor(
     id: number,
@@ -244,9 +246,12 @@ export class Session {
   /** The client must not see an identifier that a crash could make us forget: once means once. */
   #sendWhenSafe(delivery: Delivery, link: SessionLink): void {
     this.#begin(delivery);
+    delivery.unsent = true;
     this.#context.store.whenDurable(() => {
       const current = this.link === link && this.#inflight?.get(delivery.packetId) === delivery;
-      if (!current || link.sendDelivery(delivery, false)) return;
+      if (!current) return;
+      delivery.unsent = false;
+      if (link.sendDelivery(delivery, false)) return;
       this.#complete(delivery);
       this.pump();
     });
@@ -295,7 +300,9 @@ export class Session {
         link.sendPubrel(delivery.packetId);
         continue;
       }
-      if (!link.sendDelivery(delivery, true)) {
+      const dup = !delivery.unsent;
+      delivery.unsent = false;
+      if (!link.sendDelivery(delivery, dup)) {
         this.#complete(delivery);
         continue;
       }

@@ -2,10 +2,9 @@
 // back: QoS 1 arrives at least once, QoS 2 exactly once, in order, with DUP only on what was sent
 // before. The client side here is a faithful model of what the text asks of a client.
 
-import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Peer, World } from '../conformance/harness.ts';
-import * as wire from '../conformance/wire.ts';
+import { World } from '../conformance/harness.ts';
+import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
 import { seededRandom } from '../support/sync-fixtures.ts';
 
 const SEEDS = Number(process.env.SHOAL_SEEDS ?? 150);
@@ -15,154 +14,6 @@ const STEPS = 250;
 type Random = () => number;
 const below = (random: Random, limit: number): number => Math.floor(random() * limit);
 
-/** What both ends of one exchange remember over connections. */
-interface Outgoing {
-  readonly payload: string;
-  readonly qos: 1 | 2;
-  readonly id: number;
-  state: 'publish' | 'pubrel';
-}
-
-class ModelClient {
-  readonly name: string;
-  /** QoS 1 payloads with repetitions, QoS 2 payloads as handed to the application. */
-  readonly received: string[] = [];
-  readonly #world: World;
-  readonly #random: Random;
-  readonly #version: 4 | 5;
-  #peer: Peer | undefined;
-  #nextId = 1;
-  readonly #outgoing = new Map<number, Outgoing>();
-  /** Packet ids of QoS 2 messages between PUBLISH and PUBREL. */
-  readonly #incoming = new Set<number>();
-  readonly #sentBefore = new Set<number>();
-  readonly #unanswered: wire.Packet[] = [];
-
-  constructor(world: World, name: string, version: 4 | 5, random: Random) {
-    this.#world = world;
-    this.name = name;
-    this.#version = version;
-    this.#random = random;
-  }
-
-  get settled(): boolean {
-    return this.#outgoing.size === 0 && this.#unanswered.length === 0;
-  }
-
-  connect(): void {
-    if (this.#peer !== undefined) return;
-    const properties = this.#version === 5 ? { sessionExpiryInterval: 0xffffffff } : {};
-    const fields = { version: this.#version, clean: false, properties } as const;
-    this.#peer = this.#world.connect(this.name, fields);
-    for (const { id, payload, qos, state } of this.#outgoing.values()) {
-      if (state === 'pubrel') this.#send(wire.ack('pubrel', id));
-      else this.#send(this.#publishBytes(id, payload, qos, true));
-    }
-    this.#read();
-  }
-
-  lose(): void {
-    // Lost on the way, but sent: it has to come again with DUP.
-    for (const { type, id } of this.#peer?.inbox ?? []) {
-      if (type === 'publish') this.#sentBefore.add(id);
-    }
-    this.#peer?.lose();
-    this.#peer = undefined;
-    // What the client had not answered it has never seen, or has to be told again.
-    this.#unanswered.length = 0;
-  }
-
-  subscribe(): void {
-    this.connect();
-    const id = this.#id();
-    this.#send(wire.subscribe(this.#version, id, [{ filter: 'm/#', qos: 2 }]));
-    this.#read();
-  }
-
-  publish(payload: string, qos: 1 | 2): void {
-    this.connect();
-    const id = this.#id();
-    this.#outgoing.set(id, { payload, qos, id, state: 'publish' });
-    this.#send(this.#publishBytes(id, payload, qos, false));
-    if (this.#random() < 0.8) this.#read();
-  }
-
-  /** Answers some or all of what waits. */
-  answer(all: boolean): void {
-    if (this.#peer === undefined) return;
-    this.#read();
-    while (this.#unanswered.length > 0 && (all || this.#random() < 0.6)) {
-      this.#reply(this.#unanswered.shift()!);
-      this.#read();
-    }
-  }
-
-  #reply(packet: wire.Packet): void {
-    const { id } = packet;
-    if (packet.type === 'pubrel') {
-      this.#incoming.delete(id);
-      this.#sentBefore.delete(id);
-      this.#send(wire.ack('pubcomp', id));
-    } else if (packet.qos === 1) {
-      this.received.push(packet.payload);
-      this.#sentBefore.delete(id);
-      this.#send(wire.ack('puback', id));
-    } else {
-      if (!this.#incoming.has(id)) this.received.push(packet.payload);
-      this.#incoming.add(id);
-      this.#send(wire.ack('pubrec', id));
-    }
-  }
-
-  #read(): void {
-    const inbox = this.#peer?.inbox ?? [];
-    for (let packet = inbox.shift(); packet !== undefined; packet = inbox.shift()) {
-      this.#handle(packet);
-    }
-  }
-
-  #handle(packet: wire.Packet): void {
-    switch (packet.type) {
-      case 'publish':
-        assert.equal(packet.dup, this.#sentBefore.has(packet.id), 'DUP says: sent before');
-        this.#sentBefore.add(packet.id);
-        this.#unanswered.push(packet);
-        break;
-      case 'pubrel':
-        this.#unanswered.push(packet);
-        break;
-      case 'puback':
-        this.#outgoing.delete(packet.id);
-        break;
-      case 'pubrec':
-        this.#outgoing.get(packet.id)!.state = 'pubrel';
-        this.#send(wire.ack('pubrel', packet.id));
-        break;
-      case 'pubcomp':
-        this.#outgoing.delete(packet.id);
-        break;
-    }
-  }
-
-  #publishBytes(id: number, payload: string, qos: 1 | 2, dup: boolean): Buffer {
-    return wire.publish(this.#version, { topic: `m/${this.name}`, payload, qos, id, dup });
-  }
-
-  #id(): number {
-    do this.#nextId = (this.#nextId % 65_535) + 1;
-    while (this.#outgoing.has(this.#nextId));
-    return this.#nextId;
-  }
-
-  #send(bytes: Buffer): void {
-    this.#peer?.send(bytes);
-  }
-}
-
-function firsts(payloads: readonly string[]): string[] {
-  return [...new Set(payloads)];
-}
-
 function run(seed: number): void {
   const random = seededRandom(seed);
   const world = new World({ inflightMax: 1 + below(random, 8), queueMessagesMax: 100_000 });
@@ -171,7 +22,7 @@ function run(seed: number): void {
     (_, i) => new ModelClient(world, `c${i}`, random() < 0.5 ? 4 : 5, random),
   );
   for (const client of clients) client.subscribe();
-  const published: { payload: string; qos: 1 | 2; by: string }[] = [];
+  const published: Published[] = [];
   for (let step = 0; step < STEPS; step++) {
     const client = clients[below(random, clients.length)]!;
     const choice = random();
@@ -192,22 +43,7 @@ function run(seed: number): void {
     }
     if (clients.every((client) => client.settled)) break;
   }
-  for (const receiver of clients) {
-    for (const sender of clients) {
-      const wanted = published.filter(({ by }) => by === sender.name);
-      const got = receiver.received.filter((payload) => payload.startsWith(`${sender.name}:`));
-      for (const { payload, qos } of wanted) {
-        const copies = got.filter((one) => one === payload).length;
-        if (qos === 2) assert.equal(copies, 1, `${payload} at ${receiver.name}: exactly once`);
-        else assert.ok(copies >= 1, `${payload} at ${receiver.name}: at least once`);
-      }
-      for (const qos of ['q1', 'q2']) {
-        const order = firsts(got.filter((payload) => payload.endsWith(qos)));
-        const sent = wanted.map(({ payload }) => payload).filter((one) => one.endsWith(qos));
-        assert.deepEqual(order, sent, `${qos} of ${sender.name} at ${receiver.name}: in order`);
-      }
-    }
-  }
+  for (const receiver of clients) checkReceived(receiver, published);
 }
 
 test(`QoS 1 and 2 keep their guarantees over lost connections (seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1})`, () => {
