@@ -86,14 +86,14 @@ export class UdpSocket {
 
   /**
    * Sends and forgets; an error is counted.
-   * @param to an IP literal; one of the wrong family is counted as an error
+   * @param to an IP literal; one of the wrong family, or port 0, is counted as an error
    * @returns true when the kernel has taken the bytes, so that `datagram` may be written again;
    *   after false it must be left alone
    */
   send(datagram: Buffer, to: Endpoint): boolean {
     if (!this.#isOpen) return true;
     const address = this.#isIpv6 && !to.address.includes(':') ? `::ffff:${to.address}` : to.address;
-    if (this.#isIpv6 !== address.includes(':')) {
+    if (this.#isIpv6 !== address.includes(':') || to.port === 0) {
       this.#counters.sendErrors += 1;
       return true;
     }
