@@ -133,12 +133,12 @@ function joinData({ journal, state }: OpenedJournal, broker: Broker): Journal {
 }
 
 function listenerOptions(config: Config): ListenerOptions[] {
-  return config.listeners.map((listener) => ({
-    ...listener,
-    handshakeMs: config.connectTimeoutSeconds * 1000,
-    webSocket: { origins: listener.origins },
-    rules: { name: listener.protocol, anonymous: listener.anonymous },
-  }));
+  const handshakeMs = config.connectTimeoutSeconds * 1000;
+  return config.listeners.map((listener) => {
+    const { protocol: name, anonymous, packetBytesMax, origins } = listener;
+    const rules = { name, anonymous, packetBytesMax };
+    return { ...listener, handshakeMs, webSocket: { origins }, rules };
+  });
 }
 
 async function joinCluster(

@@ -79,7 +79,7 @@ export class Client extends ClientOutput {
     super(broker, outbox);
     this.info = info;
     this.listener = info.listener ?? { name: 'tcp' };
-    this.#framer = new Framer(broker.options.packetBytesMax);
+    this.#framer = new Framer(this.listener.packetBytesMax ?? broker.options.packetBytesMax);
     this.#lastReceivedAt = now;
     const waitMs = broker.options.connectTimeoutSeconds * 1000;
     this.#deadline = broker.deadlines.schedule(now + waitMs, () => this.#connectTimeout());

@@ -91,6 +91,7 @@ function admit(
     packet.version === 5
       ? connackProperties(packet, options, {
           clientId: assigned ? identity.clientId : undefined,
+          packetBytesMax: client.listener.packetBytesMax ?? options.packetBytesMax,
           expirySeconds: expirySeconds === wanted ? undefined : expirySeconds,
           keepAliveSeconds:
             keepAliveSeconds === packet.keepAliveSeconds ? undefined : keepAliveSeconds,
@@ -138,6 +139,8 @@ function boundedKeepAlive(packet: ConnectPacket, options: BrokerOptions): number
 
 interface Changed {
   readonly clientId: string | undefined;
+  /** The listener's, or the node's. */
+  readonly packetBytesMax: number;
   readonly expirySeconds: number | undefined;
   readonly keepAliveSeconds: number | undefined;
 }
@@ -149,7 +152,7 @@ function connackProperties(
   changed: Changed,
 ): ConnackProperties {
   const properties: ConnackProperties = {
-    maximumPacketSize: options.packetBytesMax,
+    maximumPacketSize: changed.packetBytesMax,
     receiveMaximum: options.receiveMaximum,
     topicAliasMaximum: options.topicAliasMaximum,
   };

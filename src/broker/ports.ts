@@ -46,6 +46,8 @@ export interface ListenerRules {
   readonly name: string;
   /** Undefined: as the authorizer decides. */
   readonly anonymous?: boolean | undefined;
+  /** Largest packet taken from its clients; undefined: as for the whole node. */
+  readonly packetBytesMax?: number | undefined;
   /** User name proven by a client certificate. */
   readonly certificateName?: string | undefined;
 }

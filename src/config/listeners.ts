@@ -16,6 +16,7 @@ export interface ListenerConfig {
   /** 0 = any free port. */
   readonly port: number;
   readonly connectionsMax: number;
+  readonly packetBytesMax: number;
   /** Whether clients without a user name may come in; undefined: as for the whole node. */
   readonly anonymous: boolean | undefined;
   readonly proxyProtocol: boolean;
@@ -60,6 +61,7 @@ export const listenerTable = {
     help: 'let clients in that bring no user name',
   }),
   connectionsMax: mqttOptions.connectionsMax,
+  packetBytesMax: mqttOptions.packetBytesMax,
   bindAddress: shared.bindAddress,
   proxyProtocol: shared.proxyProtocol,
   cert: shared.cert,
@@ -140,7 +142,8 @@ function listenerOf(
   own: TableValues,
   problems: string[],
 ): ListenerConfig | undefined {
-  const { protocol, port, anonymous, connectionsMax, proxyProtocol, origins } = own;
+  const { protocol, port, anonymous, connectionsMax, packetBytesMax } = own;
+  const { proxyProtocol, origins } = own;
   if (port === undefined) {
     problems.push(`${place}: the listener has no port`);
     return undefined;
@@ -153,6 +156,7 @@ function listenerOf(
     bind: own.bindAddress,
     port,
     connectionsMax,
+    packetBytesMax,
     anonymous,
     proxyProtocol,
     origins,

@@ -26,5 +26,7 @@ export function flagsNeedingRestart(before: Config, after: Config): string[] {
 /** What the file's listeners are, without what may change: limits, and the line they stand in. */
 function tablesOf({ listeners }: Config): string {
   const tables = listeners.filter(({ place }) => !place.startsWith('-'));
-  return JSON.stringify(tables.map((table) => ({ ...table, place: '', connectionsMax: 0 })));
+  return JSON.stringify(
+    tables.map((table) => ({ ...table, place: '', connectionsMax: 0, packetBytesMax: 0 })),
+  );
 }

@@ -62,7 +62,7 @@ interface Arrival {
 }
 
 export class Listener {
-  readonly options: ListenerOptions;
+  #options: ListenerOptions;
   /** Connections beyond the limit, those that ended before MQTT, and wrong certificates. */
   readonly counters = { dropped: 0, failedHandshakes: 0, failedReloads: 0 };
   readonly #broker: Broker;
@@ -77,7 +77,7 @@ export class Listener {
   private constructor(options: ListenerOptions, broker: Broker) {
     const { protocol, tls } = options;
     const isWebSocket = protocol === 'ws' || protocol === 'wss';
-    this.options = options;
+    this.#options = options;
     this.#broker = broker;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#server.maxConnections = options.connectionsMax;
@@ -95,17 +95,23 @@ export class Listener {
     return listener;
   }
 
+  get options(): ListenerOptions {
+    return this.#options;
+  }
+
   get protocol(): ListenerOptions['protocol'] {
-    return this.options.protocol;
+    return this.#options.protocol;
   }
 
   get local(): Endpoint {
     return this.#local;
   }
 
-  /** Takes over the limit of `next` and reads certificates again; a wrong file changes nothing. */
-  reload(next: ListenerOptions | undefined): void {
-    if (next !== undefined) this.#server.maxConnections = next.connectionsMax;
+  /** Takes over the limits of `next` and reads certificates again; a wrong file changes nothing. */
+  reload(next: ListenerOptions = this.#options): void {
+    const { connectionsMax, handshakeMs, rules } = next;
+    this.#options = { ...this.#options, connectionsMax, handshakeMs, rules };
+    this.#server.maxConnections = connectionsMax;
     try {
       this.#tls?.reload();
     } catch (error) {
@@ -124,11 +130,11 @@ export class Listener {
   }
 
   #listen(): Promise<void> {
-    const { bind, port } = this.options;
+    const { bind, port } = this.#options;
     const server = this.#server;
     return new Promise((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void =>
-        reject(new ListenError(this.options, error));
+        reject(new ListenError(this.#options, error));
       server.once('error', fail);
       server.listen({ host: bind, port, backlog: BACKLOG }, () => {
         server.off('error', fail);
@@ -144,8 +150,8 @@ export class Listener {
 
   #accept(socket: Socket): void {
     const remoteAddress = plainAddress(socket.remoteAddress ?? '');
-    const { proxyProtocol, handshakeMs, rules } = this.options;
-    if (this.options.protocol === 'tcp' && !proxyProtocol) {
+    const { proxyProtocol, handshakeMs, rules } = this.#options;
+    if (this.#options.protocol === 'tcp' && !proxyProtocol) {
       new Connection(socket, this.#broker, { remoteAddress, listener: rules });
       return;
     }
@@ -168,7 +174,7 @@ export class Listener {
 
   #dropped(): void {
     this.counters.dropped += 1;
-    const { place } = this.options;
+    const { place } = this.#options;
     const max = this.#server.maxConnections;
     this.#broker.log.warn('connection dropped: max-connections is reached', { place, max });
   }
@@ -221,7 +227,7 @@ export class Listener {
 
   #openWebSocketGate(): WebSocketGate {
     return openWebSocketGate(
-      this.options.webSocket,
+      this.#options.webSocket,
       (transport, stream) => {
         const arrival = this.#upgrading.get(stream);
         if (arrival !== undefined) this.#connect(arrival, transport);
@@ -235,7 +241,7 @@ export class Listener {
 
   #connect({ socket, remoteAddress, certificateName }: Arrival, transport: Transport): void {
     this.#arrived(socket);
-    const { rules } = this.options;
+    const { rules } = this.#options;
     const listener = certificateName === undefined ? rules : { ...rules, certificateName };
     new Connection(transport, this.#broker, { remoteAddress, listener });
   }

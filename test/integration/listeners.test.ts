@@ -346,6 +346,40 @@ bind = "::1"
   }
 });
 
+test('each listener has its own largest packet, and SIGHUP changes it', async () => {
+  const file = join(folder, 'sizes.toml');
+  const write = (bytes: number): void =>
+    writeFileSync(
+      file,
+      `bind = "127.0.0.1"\n[[listener]]\nport = 0\n[[listener]]\nprotocol = "ws"\nport = 0\nmax-packet-size = ${bytes}\n`,
+    );
+  write(2048);
+  const shoal = new ShoalProcess(['-nid=n1', `-config=${file}`]);
+  const announced = async (url: string): Promise<number | undefined> => {
+    const client = mqtt.connect(url, { protocolVersion: 5, reconnectPeriod: 0 });
+    const size = await new Promise<number | undefined>((resolve) => {
+      client.once('connect', ({ properties }) => resolve(properties?.maximumPacketSize));
+    });
+    await client.endAsync(true);
+    return size;
+  };
+  try {
+    const url = `ws://127.0.0.1:${await shoal.mqttPort('ws')}/mqtt`;
+    assert.equal(await announced(`mqtt://127.0.0.1:${await shoal.mqttPort()}`), 1_048_576);
+    assert.equal(await announced(url), 2048);
+    const client = await mqtt.connectAsync(url, { protocolVersion: 4, reconnectPeriod: 0 });
+    const closed = new Promise<void>((resolve) => client.once('close', () => resolve()));
+    client.publish('a', Buffer.alloc(3000));
+    await closed;
+    write(4096);
+    shoal.signal('SIGHUP');
+    await shoal.waitFor(/configuration reloaded/);
+    assert.equal(await announced(url), 4096);
+  } finally {
+    await shoal.kill();
+  }
+});
+
 test('a port that is taken is told with the line of the file that asks for it', async () => {
   const holder = new ShoalProcess(loopbackFlags('n1'));
   const file = join(folder, 'taken.toml');

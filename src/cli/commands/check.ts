@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { AccessControl } from '../../auth/access-control.ts';
+import { loadTls } from '../../net/tls-files.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
@@ -22,8 +23,10 @@ export function addCheck(program: Command, context: CliContext): void {
       wallClock: Date.now,
     });
     access.close();
-    for (const warning of [...warnings, ...access.warnings])
+    const certificates = config.listeners.flatMap(({ tls }) => (tls ? loadTls(tls).warnings : []));
+    for (const warning of [...warnings, ...access.warnings, ...certificates]) {
       context.writeError(`shoal: ${warning}\n`);
+    }
     context.write('configuration ok\n');
     context.exitCode = exitCodes.ok;
   });

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { type ConfigKey, optionTable } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import type { AnyOption } from '../../config/option.ts';
+import { formatHostPort } from '../../config/value-types.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -28,6 +29,12 @@ function renderConfig({ config, origins }: LoadedConfig): string {
     const shown = value === undefined ? '-' : row.type.format(value);
     return [row.flag, shown === '' ? '-' : shown, place === '' ? source : `${source} ${place}`];
   });
+  for (const { place, protocol, bind, port } of config.listeners) {
+    // Those of an option stand in its row.
+    if (place.startsWith('-')) continue;
+    const address = formatHostPort({ host: bind ?? '*', port });
+    rows.push(['[[listener]]', `${protocol} ${address}`, `file ${place}`]);
+  }
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
     .map(
