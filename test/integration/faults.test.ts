@@ -56,11 +56,14 @@ describe('a network that breaks', { concurrency: 3 }, () => {
       const names = ['west', 'twin', 'east', 'twin'];
       const [west, first, east, second] = hosts.map((host, index) => {
         const name = names[index] ?? '';
-        return scene.startOn(host, name, [`-nid=${name}`, '-csk=12345678', `-mbs=${seeds}`]);
+        const flags = ['-csk=12345678', `-mbs=${seeds}`, '-sys-interval=1'];
+        return scene.startOn(host, name, [`-nid=${name}`, ...flags]);
       });
       assert.ok(west && first && east && second);
       await Promise.all([west.sees('online', first), east.sees('online', second)]);
       await Promise.all([first.sees('online', west), second.sees('online', east)]);
+      // By then each has its name for good: before, a start would be refused.
+      await secondsPass(scene, west, 4);
       for (const host of ['box3', 'box4']) network.heal(host);
       const lost =
         /cluster name lost.*the node name twin is in use by the node at 192\.168\.1\.10[13]/;
@@ -72,6 +75,9 @@ describe('a network that breaks', { concurrency: 3 }, () => {
       );
       const winner = loser === first ? second : first;
       await Promise.all([west.sees('online', east), east.sees('online', west)]);
+      const place = await winner.process.gossipAddress();
+      const isTaken = new RegExp(`cluster (online|updated) twin ${place}`);
+      await Promise.all([west, east].map(({ process }) => process.waitFor(isTaken, HEAL_MS_MAX)));
       for (const node of [west, east]) await messageCrosses(scene, winner, node, 'twin');
       await messageCrosses(scene, loser, loser, 'still/serves');
       assert.doesNotMatch(winner.process.output, lost);
