@@ -144,19 +144,24 @@ test('a peer that starts later is asked again until it answers, and what it send
 test("a message behind a lost one arrives after the hold, by the channel's own timer", async (t) => {
   const a = await station('a', 1n);
   const b = await station('b', 2n);
-  // a reaches b through a relay that swallows the first datagram with a message.
+  // a reaches b through a relay that swallows the second datagram with a message.
   const relay = dgram.createSocket('udp4');
   t.after(() => relay.close());
-  let swallowed = 0;
+  let seen = 0;
   relay.on('message', (datagram) => {
-    if (datagram[KIND_AT] === KIND_DATA && swallowed === 0) swallowed += 1;
-    else relay.send(datagram, b.peer.endpoint.port, '127.0.0.1');
+    if (datagram[KIND_AT] === KIND_DATA) seen += 1;
+    if (seen !== 2) relay.send(datagram, b.peer.endpoint.port, '127.0.0.1');
   });
   relay.bind(0, '127.0.0.1');
   await once(relay, 'listening');
   const endpoint = { address: '127.0.0.1', port: relay.address().port };
   a.channel.setPeers([{ ...b.peer, endpoint }]);
   b.channel.setPeers([a.peer]);
+  const first = once(b.inbox, 'message');
+  publish(a, 't', 'first');
+  await first;
+  // The timer of the hello has run off: from now on only the hold itself can start one.
+  await new Promise((resolve) => setTimeout(resolve, 100));
   publish(a, 't', 'swallowed');
   await new Promise((resolve) => setImmediate(resolve));
   const arrival = once(b.inbox, 'message');
