@@ -76,7 +76,7 @@ export class StatePull {
 
   #request(now: number, pull: Pull): void {
     pull.tries += 1;
-    pull.deadline = now + this.#periodMs / 2;
+    pull.deadline = now + this.#periodMs / 4;
     pull.sequence = this.#outbox.nextSequence();
     this.#outbox.pull(pull.member, pull.sequence, pull.cursor);
   }

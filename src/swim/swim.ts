@@ -36,8 +36,8 @@ const JOIN_MS = 3000;
 const NEWCOMER_MS = 10_000;
 /** The two sides of a name in dispute are told of each other so often at most. */
 const CONTEST_INTERVAL_MS = 500;
-/** Besides gossip, an accuser is told directly that we live so often at most. */
-const ANNOUNCE_INTERVAL_MS = 50;
+/** Besides gossip, so many accusers are told directly that we live. */
+const ANNOUNCES_PER_TICK_MAX = 5;
 const HOUSEKEEPING_MS = 60_000;
 type Phase = 'joining' | 'joined' | 'leaving' | 'over';
 
@@ -73,7 +73,8 @@ export class Swim {
   #isContested = false;
   /** While one message is handled: who is to hear at once that we live, once for all it said. */
   #announceTo: Endpoint | undefined;
-  #announcedAt = Number.NEGATIVE_INFINITY;
+  #announcesSince = Number.NEGATIVE_INFINITY;
+  #announces = 0;
 
   constructor(options: SwimOptions, port: SwimPort, now: number) {
     const { random, timing } = options;
@@ -375,7 +376,8 @@ export class Swim {
 
   /** Gossip is given time to even out a difference; a node that has just come can't wait for it. */
   #compare(now: number, sender: Member, message: Message): void {
-    if (this.#phase !== 'joined' || !isOnline(sender.state) || message.kind === 'page') return;
+    if (this.#phase !== 'joined' || this.#isContested) return;
+    if (!isOnline(sender.state) || message.kind === 'page') return;
     let quietSince =
       this.#updates.size > 0 ? Number.POSITIVE_INFINITY : this.#membership.lastChangeAt;
     if (this.#self.ageMs(now) < NEWCOMER_MS) quietSince = Number.NEGATIVE_INFINITY;
@@ -398,11 +400,9 @@ export class Swim {
 
   #contestName(now: number, record: MemberRecord, source: Source): void {
     const verdict = this.#contest.judge(now, record, source);
-    if (verdict === 'ask') this.#isContested = true;
-    if (verdict === 'outbid') {
-      this.#isContested = true;
-      this.#announceTo = source.from;
-    }
+    // Who says so has not accepted us yet, whatever the verdict.
+    this.#isContested = true;
+    if (verdict === 'outbid') this.#announceTo = source.from;
     if (verdict === 'yield') {
       this.#phase = 'over';
       for (const member of [...this.#table.all()]) this.#table.remove(member);
@@ -425,8 +425,12 @@ export class Swim {
     if (to === undefined || this.#phase === 'over') return;
     this.#membership.queue(this.#self.name);
     // Who accuses us whatever we answer must not keep us busy.
-    if (now - this.#announcedAt < ANNOUNCE_INTERVAL_MS) return;
-    this.#announcedAt = now;
+    if (now - this.#announcesSince >= GOSSIP_TICK_MS) {
+      this.#announcesSince = now;
+      this.#announces = 0;
+    }
+    this.#announces += 1;
+    if (this.#announces > ANNOUNCES_PER_TICK_MAX) return;
     this.#outbox.pingEndpoint(now, to);
   }
 
