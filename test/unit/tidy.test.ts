@@ -33,8 +33,8 @@ const rules: Readonly<Record<string, LayerRule>> = {
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },
   http: adapter,
-  // The defaults and presets of the cores are the table's.
-  config: { layers: ['shared', 'broker', 'swim'], packages: ['node:net', 'smol-toml'] },
+  // The defaults, presets and bounds of the cores are the table's.
+  config: { layers: ['shared', ...CORE_LAYERS], packages: ['node:net', 'smol-toml'] },
   node: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS, 'net', 'storage', 'auth', 'http', 'config'],
     packages: ['node:*'],
@@ -129,7 +129,10 @@ test('every file that a document names exists', () => {
       .map((match) => match[1] ?? '')
       .filter((target) => !/^[a-z]+:/.test(target))
       .map((target) => normalize(join(dirname(document), target)));
-    const named = [...text.matchAll(/\b(?:src|test|bin|docs)\/[\w./-]*\w/g)].map(([path]) => path);
+    // Not a topic like test/hello: a path under test/ or bin/ counts with its ending.
+    const named = [
+      ...text.matchAll(/\b(?:src|docs)\/[\w./-]*\w|\b(?:test|bin)\/[\w./-]*\.(?:ts|md)\b/g),
+    ].map(([path]) => path);
     for (const path of [...links, ...named]) {
       if (!existsSync(path)) wrong.push(`${document} names ${path}`);
     }
