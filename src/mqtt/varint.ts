@@ -1,7 +1,6 @@
 // Variable Byte Integer (MQTT 5.0 1.5.5): seven bits a byte, least significant first, at most four
 // bytes, in the shortest form [MQTT5-1.5.5-1].
 
-export const VARINT_MAX = 268_435_455;
 export const VARINT_INCOMPLETE = -1;
 export const VARINT_MALFORMED = -2;
 

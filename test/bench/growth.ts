@@ -11,25 +11,11 @@ import {
 } from './brokers.ts';
 import { startLoad } from './load/run-generator.ts';
 import type { Load, LoadResult } from './load/types.ts';
+import { baseLoad } from './scenarios.ts';
 
 const brokers = availableBrokers().filter((name) => name !== 'aedes');
 
-const base = {
-  kind: 'throughput',
-  publishers: 1,
-  subscribers: 1,
-  publishQos: 0,
-  subscribeQos: 0,
-  topic: 'bench/{p}',
-  topicsPerPublisher: 1,
-  filters: ['bench/+'],
-  copies: 1,
-  window: 100,
-  payloadBytes: 64,
-  ratePerSecond: 2_000,
-  warmupMs: 700,
-  measureMs: 3_000,
-} as const;
+const base = { ...baseLoad, ratePerSecond: 2_000, measureMs: 3_000 } as const;
 
 const parts: Record<string, (name: BrokerName) => Promise<void>> = {
   connections,

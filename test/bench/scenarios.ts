@@ -7,7 +7,7 @@ export interface Scenario {
   readonly load: Omit<Load, 'publishAt' | 'subscribeAt'>;
 }
 
-const base = {
+export const baseLoad = {
   kind: 'throughput',
   publishers: 1,
   subscribers: 1,
@@ -39,32 +39,35 @@ const wildcards = {
 } as const;
 
 export const scenarios: readonly Scenario[] = [
-  { name: 'qos0 fan-in 10:1, window 100', load: { ...base, publishers: 10 } },
-  { name: 'qos0 pairs 50:50, window 100', load: { ...base, ...pairs } },
-  { name: 'qos0 pairs 50:50, 1 KB, window 100', load: { ...base, ...pairs, payloadBytes: 1024 } },
+  { name: 'qos0 fan-in 10:1, window 100', load: { ...baseLoad, publishers: 10 } },
+  { name: 'qos0 pairs 50:50, window 100', load: { ...baseLoad, ...pairs } },
+  {
+    name: 'qos0 pairs 50:50, 1 KB, window 100',
+    load: { ...baseLoad, ...pairs, payloadBytes: 1024 },
+  },
   {
     name: 'qos0 fan-out 1:100, window 50',
-    load: { ...base, subscribers: 100, copies: 100, window: 50 },
+    load: { ...baseLoad, subscribers: 100, copies: 100, window: 50 },
   },
   {
     name: 'qos0 fan-out 1:1000, window 20',
-    load: { ...base, subscribers: 1000, copies: 1000, window: 20 },
+    load: { ...baseLoad, subscribers: 1000, copies: 1000, window: 20 },
   },
   {
     name: 'qos0 wildcards 1:100, window 50',
-    load: { ...base, ...wildcards, subscribers: 100, copies: 100, window: 50 },
+    load: { ...baseLoad, ...wildcards, subscribers: 100, copies: 100, window: 50 },
   },
   {
     name: 'qos1 pairs 50:50, window 20',
-    load: { ...base, ...pairs, publishQos: 1, subscribeQos: 1, window: 20 },
+    load: { ...baseLoad, ...pairs, publishQos: 1, subscribeQos: 1, window: 20 },
   },
   {
     name: 'qos2 pairs 50:50, window 20',
-    load: { ...base, ...pairs, publishQos: 2, subscribeQos: 2, window: 20 },
+    load: { ...baseLoad, ...pairs, publishQos: 2, subscribeQos: 2, window: 20 },
   },
-  { name: 'qos0 fan-in 1000:1, window 1', load: { ...base, publishers: 1000, window: 1 } },
-  { name: 'qos0 pairs 50:50, window 1', load: { ...base, ...pairs, window: 1 } },
-  { name: 'latency at 20000/s', load: { ...base, kind: 'latency' } },
-  { name: 'connects, 20 lanes', load: { ...base, kind: 'churn', publishers: 20 } },
-  { name: 'idle connections, 10000', load: { ...base, kind: 'idle', publishers: 10_000 } },
+  { name: 'qos0 fan-in 1000:1, window 1', load: { ...baseLoad, publishers: 1000, window: 1 } },
+  { name: 'qos0 pairs 50:50, window 1', load: { ...baseLoad, ...pairs, window: 1 } },
+  { name: 'latency at 20000/s', load: { ...baseLoad, kind: 'latency' } },
+  { name: 'connects, 20 lanes', load: { ...baseLoad, kind: 'churn', publishers: 20 } },
+  { name: 'idle connections, 10000', load: { ...baseLoad, kind: 'idle', publishers: 10_000 } },
 ];
