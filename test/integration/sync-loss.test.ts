@@ -1,38 +1,93 @@
-// The sync channel over two network namespaces of which one loses datagrams: the kernel's own loss,
-// real sockets and clocks. (The simulation has overtaking and repeats as well.)
+// The sync channel over two network namespaces with a bad link between them: the kernel's own loss
+// and its own full buffers, real sockets and clocks. (The simulation has overtaking and repeats.)
 
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { networkScenario } from './support/scenario.ts';
+import type { TestContext } from 'node:test';
+import type { Network } from './support/network.ts';
+import { networkScenario, type Scenario } from './support/scenario.ts';
 
 const PEER = resolve(import.meta.dirname, 'support/sync-peer.ts');
-const COUNT = 10_000;
+
+interface Traffic {
+  readonly count: number;
+  readonly perTurn: number;
+  readonly policy: 0 | 1;
+}
+
+interface Outcome {
+  readonly sent: number;
+  readonly received: number;
+  readonly lost: number;
+  /** By the sender's queue. */
+  readonly discarded: number;
+}
+
+/** Sends from one box to the other until the end has come; checks that nothing is out of order. */
+async function cross(
+  scene: Scenario,
+  context: TestContext,
+  spoil: (network: Network) => void,
+  { count, perTurn, policy }: Traffic,
+): Promise<Outcome> {
+  const network = await scene.network({ one: ['192.168.1.101'], two: ['192.168.1.102'] });
+  spoil(network);
+  const run = (role: string, host: string, other: string) =>
+    scene.run(
+      [
+        ...[process.execPath, '--import=tsx', PEER, role],
+        ...[network.address(host), network.address(other)],
+        ...[count, perTurn, policy].map(String),
+      ],
+      network.via(host),
+    );
+  const receiver = run('receive', 'two', 'one');
+  const sender = run('send', 'one', 'two');
+  await receiver.waitFor(/done/);
+  const [line = ''] = /done .*/.exec(receiver.output) ?? [];
+  context.diagnostic(line);
+  const find = (text: string, name: string): number =>
+    Number(new RegExp(`${name}=(\\d+)`).exec(text)?.[1]);
+  assert.equal(find(line, 'disordered'), 0);
+  const outcome = {
+    sent: find(line, 'sent'),
+    received: find(line, 'received'),
+    lost: find(line, 'lost'),
+    discarded: find(sender.output, 'discarded'),
+  };
+  assert.ok(outcome.sent > count);
+  assert.equal(outcome.received + outcome.lost, outcome.sent);
+  return outcome;
+}
 
 for (const percent of [5, 20]) {
   networkScenario(
     `with ${percent} % loss each message comes once, in order, or is counted as lost`,
     ['nft'],
     async (scene, context) => {
-      const network = await scene.network({ one: ['192.168.1.101'], two: ['192.168.1.102'] });
-      network.lose('two', percent);
-      const run = (role: string, host: string, other: string) =>
-        scene.run(
-          [
-            ...[process.execPath, '--import=tsx', PEER, role],
-            ...[network.address(host), network.address(other), String(COUNT)],
-          ],
-          network.via(host),
-        );
-      const receiver = run('receive', 'two', 'one');
-      run('send', 'one', 'two');
-      await receiver.waitFor(/done/);
-      const [line = ''] = /done .*/.exec(receiver.output) ?? [];
-      context.diagnostic(line);
-      const of = (name: string): number => Number(new RegExp(`${name}=(\\d+)`).exec(line)?.[1]);
-      assert.equal(of('disordered'), 0);
-      assert.ok(of('sent') > COUNT);
-      assert.equal(of('received') + of('lost'), of('sent'));
-      assert.ok(of('lost') > (COUNT * percent) / 100 / 2 && of('lost') < COUNT / 2);
+      const traffic = { count: 10_000, perTurn: 50, policy: 0 } as const;
+      const spoil = (network: Network): void => network.lose('two', percent);
+      const { lost } = await cross(scene, context, spoil, traffic);
+      assert.ok(lost > (traffic.count * percent) / 100 / 2 && lost < traffic.count / 2);
+    },
+  );
+}
+
+for (const policy of [0, 1] as const) {
+  networkScenario(
+    `on a link that is too slow policy ${policy} gives up messages, and the receiver counts the same ones`,
+    ['tc'],
+    async (scene, context) => {
+      const slow = 'qdisc add dev eth0 root tbf rate 50mbit burst 10kb limit 10mb';
+      const spoil = (network: Network): void => {
+        const [command = '', ...rest] = network.via('one');
+        execFileSync(command, [...rest, 'tc', ...slow.split(' ')]);
+      };
+      const traffic = { count: 20_000, perTurn: 5000, policy };
+      const { lost, discarded } = await cross(scene, context, spoil, traffic);
+      assert.ok(discarded > 0);
+      assert.equal(lost, discarded);
     },
   );
 }

@@ -1,6 +1,7 @@
 // One end of a sync channel as a process, to be run in a network namespace: sends numbered messages
 // to the other end, or checks what comes and prints what it found when the end has come.
-// Arguments: send|receive, own address, the other's address, how many messages.
+// Arguments: send|receive, own address, the other's address, how many messages, how many of them in
+// one turn, the queue policy.
 
 import type { PublishView } from '../../../src/mqtt/publish-view.ts';
 import { SyncChannel } from '../../../src/net/sync-channel.ts';
@@ -9,12 +10,11 @@ import { silentLogger } from '../../../src/shared/logger.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
 const SYNC_PORT = 7947;
-const BURST = 50;
-const BURST_PAUSE_MS = 5;
+const TURN_PAUSE_MS = 5;
 const END_PAUSE_MS = 50;
 
-const [role, own = '', other = '', count] = process.argv.slice(2);
-const total = Number(count);
+const [role, own = '', other = '', ...numbers] = process.argv.slice(2);
+const [total = 0, perTurn = 0, policy] = numbers.map(Number);
 const [ownBootId, otherBootId] = role === 'send' ? [1n, 2n] : [2n, 1n];
 
 let last = -1;
@@ -30,31 +30,32 @@ const channel = await SyncChannel.open({
   topics: ['#'],
   datagramBytes: 1400,
   queueLength: 1024,
-  queuePolicy: 0,
+  queuePolicy: policy === 1 ? 1 : 0,
   log: silentLogger,
   deliver: receive,
 });
 channel.setPeers([
   { name: 'other', bootId: otherBootId, endpoint: { address: other, port: SYNC_PORT } },
 ]);
-if (role === 'send') setTimeout(sendBurst, 1500, 0);
+if (role === 'send') setTimeout(sendTurn, 1500, 0);
 
 function publish(text: string): void {
   const view: PublishView = viewOf(publishPacket({ topic: 'numbers', payload: text }, 4), 4);
   channel.forward(view, topicOf(view));
 }
 
-function sendBurst(from: number): void {
-  const end = Math.min(from + BURST, total);
+function sendTurn(from: number): void {
+  const end = Math.min(from + perTurn, total);
   for (let number = from; number < end; number++) {
     publish(`${number} ${'x'.repeat(number % 10 === 0 ? 3000 : 64)}`);
   }
-  if (end < total) setTimeout(sendBurst, BURST_PAUSE_MS, end);
+  if (end < total) setTimeout(sendTurn, TURN_PAUSE_MS, end);
   else setTimeout(sendEnd, END_PAUSE_MS, end);
 }
 
 function sendEnd(number: number): void {
   publish(`${number} end`);
+  console.log(`discarded=${channel.counters.queueDroppedMessages}`);
   setTimeout(sendEnd, END_PAUSE_MS, number + 1);
 }
 
