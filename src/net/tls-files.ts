@@ -129,8 +129,14 @@ function contextOf(certFile: string, options: SecureContextOptions): SecureConte
   }
 }
 
+/** @param serverName as a client sent it: any bytes */
 function isFor(certificate: X509Certificate, serverName: string): boolean {
-  return certificate.checkHost(serverName) !== undefined;
+  try {
+    return certificate.checkHost(serverName) !== undefined;
+  } catch {
+    // OpenSSL finds that this can't be a name.
+    return false;
+  }
 }
 
 /** Only told: many boxes have a wrong clock when they start. */

@@ -160,6 +160,9 @@ suite('TLS', { skip }, () => {
         ['other.example', 'other'],
         ['x.wild.example', 'other'],
         ['unknown.example', 'box'],
+        ['*', 'box'],
+        ['.', 'box'],
+        ['é '.repeat(60), 'box'],
         ['', 'box'],
       ] as const) {
         const checkServerIdentity = () => undefined;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { listenerKeys } from '../../../src/config/listeners.ts';
 import { ConfigError, loadConfig } from '../../../src/config/load.ts';
 
 function load(flags: Record<string, string>, file?: string) {
@@ -99,4 +101,15 @@ test('options that need one another are told', () => {
   const identity = { tls: '1', ...pair, 'use-identity-as-username': 'true' };
   assert.match(problemsOf(identity).join(), /needs -require-certificate/);
   assert.match(problemsOf({ port: 'off' }).join(), /^no listener: -port is off/);
+});
+
+test('docs/listeners.md has every key of a listener', () => {
+  const page = readFileSync('docs/listeners.md', 'utf8');
+  const rows = page.split('\n').filter((line) => line.startsWith('| `'));
+  for (const key of listenerKeys) {
+    assert.ok(
+      rows.some((row) => row.split('|')[1]?.includes(`\`${key}\``)),
+      key,
+    );
+  }
 });
