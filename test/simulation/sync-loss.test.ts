@@ -4,7 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PARTIAL_MS } from '../../src/sync/limits.ts';
-import { LossyNetwork, type NetworkOptions, type Station } from '../support/lossy-network.ts';
+import {
+  LossyNetwork,
+  type NetworkOptions,
+  type Station,
+  welcomedPair,
+} from '../support/lossy-network.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
 
 const keys = await syncKeys('token');
@@ -88,11 +93,7 @@ for (const loss of [0, 0.05, 0.2]) {
 }
 
 test('a gap holds back what comes behind it for 20 ms and no longer', () => {
-  const network = new LossyNetwork({ seed: 5 });
-  const a = network.add({ name: 'a', keys });
-  const b = network.add({ name: 'b', keys });
-  network.mesh();
-  network.run(10);
+  const { network, a, b } = welcomedPair({ seed: 5 }, keys);
   network.options.loss = 1;
   a.publish('t', 'lost');
   network.flush();
@@ -107,11 +108,7 @@ test('a gap holds back what comes behind it for 20 ms and no longer', () => {
 });
 
 test('after 64 datagrams without the missing one the gap is given up at once', () => {
-  const network = new LossyNetwork({ seed: 6, delayMs: [0, 0] });
-  const a = network.add({ name: 'a', keys });
-  const b = network.add({ name: 'b', keys });
-  network.mesh();
-  network.run(10);
+  const { network, a, b } = welcomedPair({ seed: 6, delayMs: [0, 0] }, keys);
   network.options.loss = 1;
   a.publish('t', 'lost');
   network.flush();
@@ -125,11 +122,7 @@ test('after 64 datagrams without the missing one the gap is given up at once', (
 });
 
 test('the last piece of a split message that never comes is given up, and what follows arrives', () => {
-  const network = new LossyNetwork({ seed: 7 });
-  const a = network.add({ name: 'a', keys });
-  const b = network.add({ name: 'b', keys });
-  network.mesh();
-  network.run(10);
+  const { network, a, b } = welcomedPair({ seed: 7 }, keys);
   network.isRecording = true;
   network.options.loss = 1;
   a.publish('t', Buffer.alloc(2000, 1));
@@ -152,11 +145,7 @@ test('the last piece of a split message that never comes is given up, and what f
 });
 
 test('a message whose sender lost its turn between two pieces is whole', () => {
-  const network = new LossyNetwork({ seed: 1 });
-  const [a, b] = ['a', 'b'].map((name) => network.add({ name, keys }));
-  assert.ok(a && b);
-  network.mesh();
-  network.run(100);
+  const { network, a, b } = welcomedPair({ seed: 8 }, keys);
   Object.assign(network.options, { loss: 1 });
   network.isRecording = true;
   a.publish('n/a', 'x'.repeat(3900));

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
-import { LossyNetwork, type Station } from '../support/lossy-network.ts';
+import { LossyNetwork, type Station, welcomedPair } from '../support/lossy-network.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
 
 const keys = await syncKeys('token');
@@ -91,11 +91,7 @@ for (const policy of [0, 1] as const) {
 }
 
 test('with nobody online nothing is kept', () => {
-  const network = new LossyNetwork({ seed: 2 });
-  const a = network.add({ name: 'a', keys });
-  const b = network.add({ name: 'b', keys });
-  network.mesh();
-  network.run(20);
+  const { network, a, b } = welcomedPair({ seed: 2 }, keys);
   a.isReady = false;
   for (let i = 0; i < 100; i++) a.publish('t', 'x'.repeat(1000));
   a.node.setPeers([], network.now);

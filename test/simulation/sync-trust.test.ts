@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { LogFields, Logger } from '../../src/shared/logger.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { LossyNetwork, type Station } from '../support/lossy-network.ts';
+import { LossyNetwork, type Station, welcomedPair } from '../support/lossy-network.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
 
 const keys = await syncKeys('token');
@@ -22,13 +22,8 @@ function listener(): { said: Said[]; log: Logger } {
   return { said, log: { ...silentLogger, warn: note, error: note } };
 }
 
-function pair(seed: number): { network: LossyNetwork; a: Station; b: Station } {
-  const network = new LossyNetwork({ seed });
-  const a = network.add({ name: 'a', keys });
-  const b = network.add({ name: 'b', keys });
-  network.mesh();
-  network.run(20);
-  return { network, a, b };
+function pair(seed: number): ReturnType<typeof welcomedPair> {
+  return welcomedPair({ seed }, keys);
 }
 
 function say(network: LossyNetwork, from: Station, payload: string): void {

@@ -206,3 +206,16 @@ export class LossyNetwork {
     return deadline;
   }
 }
+
+/** Two stations, a and b, that have welcomed each other. */
+export function welcomedPair(
+  options: NetworkOptions,
+  keys: ChannelKeys,
+): { network: LossyNetwork; a: Station; b: Station } {
+  const network = new LossyNetwork(options);
+  const a = network.add({ name: 'a', keys });
+  const b = network.add({ name: 'b', keys });
+  network.mesh();
+  network.run(20);
+  return { network, a, b };
+}

@@ -79,9 +79,8 @@ test('a message that is published on one node arrives on its two peers', async (
   }
 });
 
-/** What a listener on the network sees of a message: the bytes of its datagram. */
-async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
-  const a = await station('a', 1n, { encrypt });
+/** A bare socket in the place of a's only peer; the hello has been received. */
+async function listenTo(t: TestContext, a: Station): Promise<dgram.Socket> {
   const listener = dgram.createSocket('udp4');
   t.after(() => listener.close());
   listener.bind(0, '127.0.0.1');
@@ -89,6 +88,13 @@ async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
   const endpoint = { address: '127.0.0.1', port: listener.address().port };
   a.channel.setPeers([{ name: 'b', bootId: 2n, endpoint }]);
   await once(listener, 'message');
+  return listener;
+}
+
+/** What a listener on the network sees of a message: the bytes of its datagram. */
+async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
+  const a = await station('a', 1n, { encrypt });
+  const listener = await listenTo(t, a);
   publish(a, 'room/1', 'secret');
   const [datagram] = await once(listener, 'message');
   return datagram;
@@ -112,13 +118,7 @@ test('encrypted messages arrive', async () => {
 
 test('messages of one turn leave in one datagram, those of two turns in two', async (t) => {
   const a = await station('a', 1n);
-  const listener = dgram.createSocket('udp4');
-  t.after(() => listener.close());
-  listener.bind(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const endpoint = { address: '127.0.0.1', port: listener.address().port };
-  a.channel.setPeers([{ name: 'b', bootId: 2n, endpoint }]);
-  await once(listener, 'message');
+  const listener = await listenTo(t, a);
   for (let i = 0; i < 5; i++) publish(a, 't', 'together');
   await once(listener, 'message');
   publish(a, 't', 'alone');
