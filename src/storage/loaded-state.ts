@@ -78,8 +78,10 @@ class LoadedSession implements StoredSession {
     this.#subscriptions?.delete(filter);
   }
 
+  /** The order in the map is that of the last record of each. */
   deliver(delivery: Mutable<DeliveryRecord>): void {
     this.#deliveries ??= new Map();
+    this.#deliveries.delete(delivery.id);
     this.#deliveries.set(delivery.id, delivery);
   }
 

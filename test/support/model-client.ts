@@ -2,7 +2,6 @@
 // repeats what was not acknowledged, answers late or in part. For tests of guarantees.
 
 import assert from 'node:assert/strict';
-import type { Peer, World } from '../conformance/harness.ts';
 import * as wire from '../conformance/wire.ts';
 
 type Random = () => number;
@@ -15,16 +14,28 @@ interface Outgoing {
   state: 'publish' | 'pubrel';
 }
 
+/** Where the client connects to: a broker core, or a port. */
+export interface Server {
+  connect(clientId: string, fields: wire.ConnectFields): Link;
+}
+
+export interface Link {
+  /** Packets that came. */
+  readonly inbox: wire.Packet[];
+  send(bytes: Buffer): void;
+  lose(): void;
+}
+
 export class ModelClient {
   readonly name: string;
   /** QoS 1 payloads with repetitions, QoS 2 payloads as handed to the application. */
   readonly received: string[] = [];
   /** SUBACK came. */
   isSubscribed = false;
-  #world: World;
+  #server: Server;
   readonly #random: Random;
   readonly #version: 4 | 5;
-  #peer: Peer | undefined;
+  #peer: Link | undefined;
   #nextId = 1;
   #mayForgetDup = false;
   readonly #outgoing = new Map<number, Outgoing>();
@@ -33,11 +44,16 @@ export class ModelClient {
   readonly #sentBefore = new Set<number>();
   readonly #unanswered: wire.Packet[] = [];
 
-  constructor(world: World, name: string, version: 4 | 5, random: Random) {
-    this.#world = world;
+  constructor(server: Server, name: string, version: 4 | 5, random: Random) {
+    this.#server = server;
     this.name = name;
     this.#version = version;
     this.#random = random;
+  }
+
+  /** Messages that it published and that are not acknowledged. */
+  get outstanding(): number {
+    return this.#outgoing.size;
   }
 
   get settled(): boolean {
@@ -45,9 +61,9 @@ export class ModelClient {
   }
 
   /** The broker died and came back: what was sent last need not carry DUP any more. */
-  moveTo(world: World): void {
+  moveTo(server: Server): void {
     this.lose();
-    this.#world = world;
+    this.#server = server;
     this.#mayForgetDup = true;
   }
 
@@ -55,7 +71,7 @@ export class ModelClient {
     if (this.#peer !== undefined) return;
     const properties = this.#version === 5 ? { sessionExpiryInterval: 0xffffffff } : {};
     const fields = { version: this.#version, clean: false, properties } as const;
-    this.#peer = this.#world.connect(this.name, fields);
+    this.#peer = this.#server.connect(this.name, fields);
     for (const { id, payload, qos, state } of this.#outgoing.values()) {
       if (state === 'pubrel') this.#send(wire.ack('pubrel', id));
       else this.#send(this.#publishBytes(id, payload, qos, true));
@@ -171,8 +187,10 @@ export function checkReceived(receiver: ModelClient, published: readonly Publish
   for (const sender of new Set(published.map(({ by }) => by))) {
     const wanted = published.filter(({ by }) => by === sender);
     const got = receiver.received.filter((payload) => payload.startsWith(`${sender}:`));
+    const counts = new Map<string, number>();
+    for (const payload of got) counts.set(payload, (counts.get(payload) ?? 0) + 1);
     for (const { payload, qos } of wanted) {
-      const copies = got.filter((one) => one === payload).length;
+      const copies = counts.get(payload) ?? 0;
       if (qos === 2) assert.equal(copies, 1, `${payload} at ${receiver.name}: exactly once`);
       else assert.ok(copies >= 1, `${payload} at ${receiver.name}: at least once`);
     }

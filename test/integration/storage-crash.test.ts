@@ -1,0 +1,142 @@
+// The bundle is killed with kill -9 at random moments while it serves publishers and subscribers,
+// and started again on the same folder: every QoS 1 and 2 message that was published is delivered in
+// the end, QoS 2 once, in order. SHOAL_CRASHES=100 does it a hundred times.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as wire from '../conformance/wire.ts';
+import {
+  checkReceived,
+  type Link,
+  ModelClient,
+  type Published,
+  type Server,
+} from '../support/model-client.ts';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { seededRandom } from '../support/sync-fixtures.ts';
+
+const CRASHES = Number(process.env.SHOAL_CRASHES ?? 8);
+const SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);
+const OUTSTANDING_MAX = 20;
+const LIFE_MS_MAX = 300;
+const SETTLE_MS_MAX = 20_000;
+
+const folder = mkdtempSync(join(tmpdir(), 'shoal-crash-'));
+const running = new Set<ShoalProcess>();
+const sockets = new Set<Socket>();
+after(async () => {
+  for (const socket of sockets) socket.destroy();
+  for (const shoal of running) await shoal.kill();
+  rmSync(folder, { recursive: true });
+});
+
+/** A real port, as the model's clients see it. */
+class Port implements Server {
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  connect(clientId: string, fields: wire.ConnectFields): Link {
+    const version = fields.version ?? 4;
+    const inbox: wire.Packet[] = [];
+    const socket = connect(this.#port, '127.0.0.1');
+    sockets.add(socket);
+    let stream: Buffer = Buffer.alloc(0);
+    socket.setNoDelay(true);
+    socket.on('data', (chunk) => {
+      const { packets, rest } = wire.decode(version, Buffer.concat([stream, chunk]));
+      stream = rest;
+      inbox.push(...packets);
+    });
+    // The broker was killed: the test knows.
+    socket.on('error', () => undefined);
+    socket.write(wire.connect({ ...fields, version, clientId }));
+    return {
+      inbox,
+      send: (bytes) => void socket.write(bytes),
+      lose: () => {
+        sockets.delete(socket);
+        socket.destroy();
+      },
+    };
+  }
+}
+
+async function start(clients: readonly ModelClient[]): Promise<ShoalProcess> {
+  const shoal = new ShoalProcess(loopbackFlags('crash', `-data=${folder}`));
+  running.add(shoal);
+  const server = new Port(await shoal.mqttPort());
+  for (const client of clients) client.moveTo(server);
+  return shoal;
+}
+
+/** Until something holds; clients answer meanwhile. */
+async function serve(clients: readonly ModelClient[], isOver: () => boolean): Promise<void> {
+  const until = performance.now() + SETTLE_MS_MAX;
+  while (!isOver()) {
+    assert.ok(performance.now() < until, 'the clients come to an end in time');
+    for (const client of clients) {
+      client.connect();
+      client.answer(true);
+    }
+    await delay(1);
+  }
+}
+
+test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, async () => {
+  const random = seededRandom(SEED);
+  const nowhere: Server = {
+    connect: () => {
+      throw new Error('no broker runs');
+    },
+  };
+  const clients = ([4, 5, 4, 5] as const).map(
+    (version, i) => new ModelClient(nowhere, `c${i}`, version, random),
+  );
+  let shoal = await start(clients);
+  for (const client of clients) client.subscribe();
+  await serve(clients, () => clients.every((client) => client.isSubscribed));
+  const published: Published[] = [];
+  for (let crash = 0; crash < CRASHES; crash++) {
+    const killAt = performance.now() + random() * LIFE_MS_MAX;
+    while (performance.now() < killAt) {
+      for (const client of clients) {
+        if (random() < 0.0005) client.lose();
+        while (client.outstanding < OUTSTANDING_MAX) {
+          const qos = random() < 0.5 ? 1 : 2;
+          const payload = `${client.name}:${published.length}:q${qos}`;
+          published.push({ payload, qos, by: client.name });
+          client.publish(payload, qos);
+        }
+        client.connect();
+        client.answer(random() < 0.5);
+      }
+      await new Promise((next) => setImmediate(next));
+    }
+    await shoal.kill();
+    running.delete(shoal);
+    shoal = await start(clients);
+  }
+  const counts = (): number => clients.reduce((sum, { received }) => sum + received.length, 0);
+  let last = -1;
+  let quietSince = 0;
+  await serve(clients, () => {
+    if (counts() !== last || !clients.every((client) => client.settled)) {
+      last = counts();
+      quietSince = performance.now();
+    }
+    return performance.now() - quietSince > 300;
+  });
+  assert.ok(published.length > CRASHES * 20, `${published.length} messages were published`);
+  for (const receiver of clients) checkReceived(receiver, published);
+  assert.doesNotMatch(shoal.output, /damaged/);
+  await shoal.stop();
+  running.delete(shoal);
+});
