@@ -127,7 +127,6 @@ async function stop(cluster: Cluster): Promise<Figures> {
     agent.signal('SIGSTOP');
     await sleep(seconds * 1000);
     agent.signal('SIGCONT');
-    await sleep(20);
     figures[`stop${seconds}BackMs`] = [await cluster.until(() => cluster.isWhole())];
     await sleep(6000);
     await cluster.until(() => cluster.isWhole());
