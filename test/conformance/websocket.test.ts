@@ -26,7 +26,7 @@ async function listen(t: TestContext): Promise<string> {
       connectionsMax: 10,
       handshakeMs: 10_000,
       proxyProtocol: false,
-      webSocket: { messageBytesMax: 65_536 },
+      webSocket: {},
       rules: { name: 'test' },
     },
     broker,
