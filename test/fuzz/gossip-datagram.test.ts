@@ -14,7 +14,7 @@ import { TIMING_PRESETS } from '../../src/swim/profile.ts';
 import { randomFrom } from '../simulation/simulator.ts';
 
 const DATAGRAMS = 3000;
-const BURST = 100;
+const BURST = 25;
 const SEED = Number(process.env.SHOAL_FUZZ_SEED ?? Math.floor(Math.random() * 1e9));
 const ring = await deriveKeyRing(['token'], 'fuzz');
 
