@@ -179,7 +179,45 @@ test('a server that stops says so with 0x8B, and earlier versions are just close
   old.expectEnded();
 });
 
-test('$SYS has its names, is retained, and its interval is kept', () => {
+test("$SYS has mosquitto's names", () => {
+  const world = new World({ sysIntervalSeconds: 10 });
+  world.advance(20 * SECOND);
+  const peer = world.connect('a');
+  peer.subscribe(['$SYS/#']);
+  const topics = new Set(peer.messages().map((message) => message.topic));
+  const load = ['messages/received', 'messages/sent', 'publish/received', 'publish/sent'];
+  const names = [
+    'version',
+    'uptime',
+    'clients/total',
+    'clients/connected',
+    'clients/disconnected',
+    'clients/maximum',
+    'clients/expired',
+    'messages/received',
+    'messages/sent',
+    'messages/stored',
+    'publish/messages/received',
+    'publish/messages/sent',
+    'publish/messages/dropped',
+    'publish/bytes/received',
+    'publish/bytes/sent',
+    'bytes/received',
+    'bytes/sent',
+    'retained messages/count',
+    'subscriptions/count',
+    'shared_subscriptions/count',
+    'store/messages/count',
+    'store/messages/bytes',
+    ...load.flatMap((name) => ['1min', '5min', '15min'].map((span) => `load/${name}/${span}`)),
+  ];
+  assert.deepEqual(
+    names.filter((name) => !topics.has(`$SYS/broker/${name}`)),
+    [],
+  );
+});
+
+test('$SYS tells new values at its interval, and none where that is 0', () => {
   const world = new World({ sysIntervalSeconds: 10, version: '1.2.3' });
   world.advance(0);
   const early = world.connect('a');

@@ -124,6 +124,27 @@ test('one topic again and again is sent by its alias', () => {
   assert.equal(got.filter((message) => message.topic === '').length > 5, true);
 });
 
+test('a topic in use keeps its alias when another one needs one', () => {
+  const world = new World();
+  const peer = world.connect('a', { properties: { topicAliasMaximum: 2 } });
+  peer.subscribe(['#']);
+  const publisher = world.connect('p');
+  const topics = [
+    'often/used',
+    'once/1',
+    'often/used',
+    'once/2',
+    'often/used',
+    'once/3',
+    'often/used',
+  ];
+  for (const topic of topics) publisher.publish(topic);
+  assert.deepEqual(
+    peer.messages().map((message) => message.topic),
+    ['often/used', 'once/1', '', 'once/2', '', 'once/3', ''],
+  );
+});
+
 test('[MQTT5-3.1.2-27] a client that names no alias maximum is sent no alias', () => {
   for (const properties of [{}, { topicAliasMaximum: 0 }]) {
     const world = new World();
