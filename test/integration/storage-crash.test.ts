@@ -70,7 +70,9 @@ class Port implements Server {
 }
 
 async function start(clients: readonly ModelClient[]): Promise<ShoalProcess> {
-  const shoal = new ShoalProcess(loopbackFlags('crash', `-data=${folder}`));
+  // No message may be left out for want of room in a queue.
+  const flags = loopbackFlags('crash', `-data=${folder}`, '-max-queued-messages=1000000');
+  const shoal = new ShoalProcess(flags);
   running.add(shoal);
   const server = new Port(await shoal.mqttPort());
   for (const client of clients) client.moveTo(server);

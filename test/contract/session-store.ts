@@ -1,0 +1,308 @@
+// What every SessionStore must do, whatever it keeps: one suite, run for each implementation.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type Message, NO_BYTES } from '../../src/broker/message.ts';
+import type {
+  DeliveryRecord,
+  SessionRecord,
+  SessionStore,
+  StoredState,
+  SubscriptionRecord,
+} from '../../src/broker/ports.ts';
+import type { WillPacket } from '../../src/mqtt/control-decoder.ts';
+
+export interface StoreUnderTest {
+  readonly store: SessionStore;
+  /** The process ends and another one starts, at the same time by all clocks. */
+  reopen(): Promise<{ store: SessionStore; state: StoredState }>;
+}
+
+const NEVER = Number.POSITIVE_INFINITY;
+
+export function message(topic: string, payload: string, fields: Partial<Message> = {}): Message {
+  return {
+    topic: { name: topic, bytes: Buffer.from(topic) },
+    payload: Buffer.from(payload),
+    properties: NO_BYTES,
+    qos: 1,
+    retain: false,
+    expiresAt: NEVER,
+    mark: undefined,
+    ...fields,
+  };
+}
+
+export function session(clientId: string, fields: Partial<SessionRecord> = {}): SessionRecord {
+  return { clientId, username: undefined, expirySeconds: NEVER, expiresAt: NEVER, ...fields };
+}
+
+export function delivery(
+  id: number,
+  of: Message,
+  fields: Partial<DeliveryRecord> = {},
+): DeliveryRecord {
+  const defaults = {
+    qos: 1,
+    retain: false,
+    identifiers: [],
+    packetId: 0,
+    released: false,
+  } as const;
+  return { id, message: of, ...defaults, ...fields };
+}
+
+const subscription: SubscriptionRecord = {
+  filter: '$share/group/a/+',
+  qos: 2,
+  noLocal: false,
+  retainAsPublished: true,
+  subscriptionIdentifier: 268_435_455,
+};
+
+const will: WillPacket = {
+  topic: 'will',
+  payload: Buffer.from('gone'),
+  qos: 1,
+  retain: true,
+  properties: Buffer.from([1, 1]),
+  delaySeconds: 0,
+  expirySeconds: 60,
+  payloadIsText: false,
+};
+
+export const durable = (store: SessionStore): Promise<void> =>
+  new Promise((done) => store.whenDurable(done));
+
+/** The state in a form that tells its differences. */
+export function told(state: StoredState): unknown {
+  const text = (of: Message): unknown[] => [
+    of.topic.name,
+    of.topic.bytes.toString(),
+    of.payload.toString(),
+    of.properties.toString('hex'),
+    of.qos,
+    of.retain,
+    of.expiresAt,
+  ];
+  return {
+    sessions: Array.from(state.sessions, (stored) => ({
+      session: [stored.clientId, stored.username, stored.expirySeconds, stored.expiresAt],
+      subscriptions: [...stored.subscriptions],
+      deliveries: Array.from(stored.deliveries, ({ message: of, ...rest }) => [rest, text(of)]),
+      received: [...stored.received],
+      will: stored.will && [stored.will.packet, stored.will.publishAt],
+    })),
+    retained: Array.from(state.retained, text),
+  };
+}
+
+const NOTHING = { sessions: [], retained: [] };
+
+export function sessionStoreContract(name: string, open: () => Promise<StoreUnderTest>): void {
+  /** Tells the store something; what comes back is `expected`, or nothing where nothing is kept. */
+  const keeps = (what: string, tell: (store: SessionStore) => void, expected: unknown): void => {
+    test(`${name}: ${what}`, async () => {
+      const subject = await open();
+      tell(subject.store);
+      await durable(subject.store);
+      const { state } = await subject.reopen();
+      assert.deepEqual(told(state), subject.store.durable ? expected : NOTHING);
+    });
+  };
+  const one = (fields: object): unknown => ({
+    sessions: [
+      {
+        session: ['a', undefined, NEVER, NEVER],
+        subscriptions: [],
+        deliveries: [],
+        received: [],
+        will: undefined,
+        ...fields,
+      },
+    ],
+    retained: [],
+  });
+  const state = { retain: false, identifiers: [], packetId: 0, released: false };
+  const asText = ['t', 't', 'x', '', 1, false, NEVER];
+
+  test(`${name}: calls back in the order in which it was asked, each time once`, async () => {
+    const { store } = await open();
+    const order: number[] = [];
+    store.saveSession(session('a'));
+    store.whenDurable(() => order.push(1));
+    store.saveSession(session('b'));
+    store.whenDurable(() => order.push(2));
+    await durable(store);
+    store.whenDurable(() => order.push(3));
+    assert.deepEqual(order, [1, 2, 3]);
+  });
+
+  test(`${name}: takes what concerns sessions that it does not know`, async () => {
+    const { store, reopen } = await open();
+    store.removeSession('nobody');
+    store.saveSubscription('nobody', subscription);
+    store.removeSubscription('nobody', 'x');
+    store.saveDelivery('nobody', delivery(1, message('t', 'x')));
+    store.updateDelivery('nobody', delivery(1, message('t', 'x')));
+    store.removeDelivery('nobody', 1);
+    store.saveReceived('nobody', 1);
+    store.removeReceived('nobody', 1);
+    store.removeRetained('nothing');
+    store.saveWill('nobody', will, 1);
+    store.removeWill('nobody');
+    await durable(store);
+    assert.ok(store.accepting);
+    assert.deepEqual(told((await reopen()).state), NOTHING);
+  });
+
+  keeps(
+    'a session with all that it says of itself',
+    (store) => {
+      store.saveSession(session('a', { username: 'ü', expirySeconds: 60, expiresAt: 90_000 }));
+      store.saveSession(session('', { username: '' }));
+    },
+    {
+      sessions: ['a', ''].map((clientId) => ({
+        session: clientId === 'a' ? ['a', 'ü', 60, 90_000] : ['', '', NEVER, NEVER],
+        subscriptions: [],
+        deliveries: [],
+        received: [],
+        will: undefined,
+      })),
+      retained: [],
+    },
+  );
+
+  keeps(
+    'the last that was said of a session',
+    (store) => {
+      store.saveSession(session('a', { username: 'x', expiresAt: 5 }));
+      store.saveSubscription('a', subscription);
+      store.saveSession(session('a'));
+    },
+    one({ subscriptions: [subscription] }),
+  );
+
+  keeps(
+    'nothing of a session that ended, nor in one of the same name after it',
+    (store) => {
+      store.saveSession(session('a'));
+      store.saveSubscription('a', subscription);
+      store.saveReceived('a', 7);
+      store.saveDelivery('a', delivery(1, message('t', 'x')));
+      store.saveWill('a', will, 1000);
+      store.removeSession('a');
+      store.saveSession(session('a'));
+    },
+    one({}),
+  );
+
+  keeps(
+    'subscriptions: replaced, and removed',
+    (store) => {
+      store.saveSession(session('a'));
+      store.saveSubscription('a', { ...subscription, qos: 0 });
+      store.saveSubscription('a', { ...subscription, filter: 'b' });
+      store.saveSubscription('a', subscription);
+      store.removeSubscription('a', 'b');
+    },
+    one({ subscriptions: [subscription] }),
+  );
+
+  keeps(
+    'QoS 2 receipts until they are released',
+    (store) => {
+      store.saveSession(session('a'));
+      for (const packetId of [1, 65_535, 3]) store.saveReceived('a', packetId);
+      store.removeReceived('a', 1);
+    },
+    one({ received: [65_535, 3] }),
+  );
+
+  const shared = message('t', 'x');
+  keeps(
+    'what waits and what is in flight, in the order in which it is owed',
+    (store) => {
+      store.saveSession(session('a'));
+      for (const id of [1, 2, 3, 4, 5]) store.saveDelivery('a', delivery(id, shared, { qos: 2 }));
+      store.updateDelivery('a', delivery(1, shared, { qos: 2, packetId: 9 }));
+      store.updateDelivery('a', delivery(2, shared, { qos: 2, packetId: 8 }));
+      store.updateDelivery('a', delivery(1, shared, { qos: 2, packetId: 9, released: true }));
+      store.updateDelivery('a', delivery(3, shared, { qos: 2, packetId: 7 }));
+      store.removeDelivery('a', 4);
+      const identifiers = [1, 268_435_455];
+      store.saveDelivery('a', delivery(6, shared, { retain: true, identifiers, packetId: 65_535 }));
+    },
+    one({
+      deliveries: [
+        [{ ...state, id: 2, qos: 2, packetId: 8 }, asText],
+        [{ ...state, id: 1, qos: 2, packetId: 9, released: true }, asText],
+        [{ ...state, id: 3, qos: 2, packetId: 7 }, asText],
+        [
+          {
+            ...state,
+            id: 6,
+            qos: 1,
+            retain: true,
+            identifiers: [1, 268_435_455],
+            packetId: 65_535,
+          },
+          asText,
+        ],
+        [{ ...state, id: 5, qos: 2 }, asText],
+      ],
+    }),
+  );
+
+  keeps(
+    'retained messages: the last of each topic, until it is removed',
+    (store) => {
+      const properties = Buffer.from([1, 0]);
+      store.saveRetained(message('t', 'old'));
+      store.saveRetained(message('gone', 'x'));
+      store.saveRetained(
+        message('t', 'x', { qos: 2, retain: true, properties, expiresAt: 77_000 }),
+      );
+      store.removeRetained('gone');
+    },
+    { sessions: [], retained: [['t', 't', 'x', '0100', 2, true, 77_000]] },
+  );
+
+  keeps(
+    'a will until it is published or taken back',
+    (store) => {
+      store.saveSession(session('a'));
+      store.saveWill('a', { ...will, topic: 'earlier' }, 500);
+      store.removeWill('a');
+      store.saveWill('a', will, 30_000);
+    },
+    one({ will: [will, 30_000] }),
+  );
+
+  test(`${name}: goes on after it was opened again`, async () => {
+    const subject = await open();
+    subject.store.saveSession(session('a'));
+    subject.store.saveDelivery('a', delivery(1, shared));
+    await durable(subject.store);
+    const { store } = await subject.reopen();
+    store.saveSession(session('b'));
+    store.saveDelivery('a', delivery(2, message('t', 'new')));
+    store.removeDelivery('a', 1);
+    await durable(store);
+    const { state: last } = await subject.reopen();
+    const found = Array.from(last.sessions, ({ clientId, deliveries }) => [
+      clientId,
+      Array.from(deliveries, ({ id, message: of }) => `${id} ${of.payload}`),
+    ]);
+    assert.deepEqual(
+      found,
+      store.durable
+        ? [
+            ['a', ['2 new']],
+            ['b', []],
+          ]
+        : [],
+    );
+  });
+}
