@@ -82,8 +82,12 @@ export class Peer {
   #stream: Buffer = Buffer.alloc(0);
   #nextId = 1;
   #gone = false;
-  /** As the client announced it; no packet may be larger [MQTT5-3.1.2-24]. */
+  /** What the client announced; all that the broker sends is held against it. */
   #packetBytesMax = Number.POSITIVE_INFINITY;
+  #receiveMaximum = 65_535;
+  #topicAliasMaximum = 0;
+  /** QoS 1 and 2 messages that came on this connection and are not finished. */
+  readonly #unfinished = new Set<number>();
 
   constructor(world: World, version: wire.Version) {
     this.#world = world;
@@ -111,13 +115,16 @@ export class Peer {
   send(...bytes: Buffer[]): void {
     assert.ok(!this.#gone, 'the test has dropped this connection');
     for (const chunk of bytes) {
+      this.#follow(chunk);
       if (!this.closed) this.#connection.receive(Buffer.from(chunk), this.#world.now);
     }
   }
 
   connect(fields: wire.ConnectFields): void {
-    const announced = fields.properties?.maximumPacketSize;
-    if (typeof announced === 'number' && announced > 0) this.#packetBytesMax = announced;
+    const { maximumPacketSize, receiveMaximum, topicAliasMaximum } = fields.properties ?? {};
+    this.#packetBytesMax = Number(maximumPacketSize) || this.#packetBytesMax;
+    this.#receiveMaximum = Number(receiveMaximum) || this.#receiveMaximum;
+    this.#topicAliasMaximum = Number(topicAliasMaximum) || this.#topicAliasMaximum;
     this.send(wire.connect({ version: this.version, ...fields }));
     if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
   }
@@ -250,13 +257,33 @@ export class Peer {
     assert.equal(this.inbox.length, 0, 'nothing else is sent');
   }
 
+  /** Takes an acknowledgement of the client's into account. */
+  #follow(chunk: Buffer): void {
+    if (chunk.length < 4) return;
+    const isLast = chunk[0] === 0x40 || chunk[0] === 0x70;
+    const isRefusal = chunk[0] === 0x50 && (chunk[4] ?? 0) >= 0x80;
+    if (isLast || isRefusal) this.#unfinished.delete(chunk.readUInt16BE(2));
+  }
+
+  /** What holds for every packet to a client [MQTT5-3.1.2-24, 3.1.2-26, 2.2.1-4, 3.3.4-9]. */
+  #check({ type, bytes, id, qos, properties }: wire.Packet): void {
+    assert.ok(bytes.length <= this.#packetBytesMax, `${type} is too large`);
+    if (type !== 'publish') return;
+    assert.ok(
+      Number(properties.topicAlias ?? 0) <= this.#topicAliasMaximum,
+      'the alias is allowed',
+    );
+    if (qos === 0) return;
+    assert.ok(id > 0 && !this.#unfinished.has(id), 'the packet identifier is free');
+    assert.ok(this.#unfinished.size < this.#receiveMaximum, 'the window has room');
+    this.#unfinished.add(id);
+  }
+
   #read(bytes: Buffer): void {
     assert.ok(!this.closed, 'nothing is written after close');
     const { packets, rest } = wire.decode(this.version, Buffer.concat([this.#stream, bytes]));
     this.#stream = rest;
-    for (const packet of packets) {
-      assert.ok(packet.bytes.length <= this.#packetBytesMax, `${packet.type} is too large`);
-    }
+    for (const packet of packets) this.#check(packet);
     this.inbox.push(...packets);
   }
 }
