@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
+import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, connect as dial } from 'node:net';
@@ -14,6 +15,9 @@ import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-proc
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-auth-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Of each test: what is waited for has no other limit. */
+const timeout = 60_000;
 
 const skip = missingPrograms('mosquitto', 'mosquitto_passwd', 'mosquitto_pub', 'mosquitto_sub');
 
@@ -122,7 +126,10 @@ async function open(t: TestContext, port: number, options: IClientOptions) {
   const client = mqtt.connect({ host: '127.0.0.1', port, reconnectPeriod: 0, ...options });
   t.after(() => client.endAsync(true));
   client.on('error', () => undefined);
-  await new Promise((resolve) => client.once('connect', resolve));
+  await new Promise((resolve, reject) => {
+    client.once('connect', resolve);
+    client.once('close', () => reject(new Error('the connection was refused')));
+  });
   return client;
 }
 
@@ -164,7 +171,10 @@ async function deliveries(t: TestContext, port: number): Promise<Record<string, 
   return received;
 }
 
-test('users of a file made by mosquitto_passwd come in, others do not', { skip }, async (t) => {
+test('users of a file made by mosquitto_passwd come in, others do not', {
+  skip,
+  timeout,
+}, async (t) => {
   const shoal = launch(t, `-auth=${await passwordFile('made-there')}`);
   const port = await shoal.mqttPort();
   for (const [user, password] of Object.entries(USERS)) {
@@ -176,7 +186,7 @@ test('users of a file made by mosquitto_passwd come in, others do not', { skip }
   await shoal.waitFor(/connection refused.*user=zoe.*reason="wrong password"/);
 });
 
-test('a file made by shoal passwd works with mosquitto', { skip }, async (t) => {
+test('a file made by shoal passwd works with mosquitto', { skip, timeout }, async (t) => {
   const file = join(folder, 'made-here');
   const passwd = (...args: string[]) => run(NODE, BUNDLE, 'passwd', ...args);
   assert.equal((await passwd('-c', '-b', file, 'ann', 'pw-ann')).code, 0);
@@ -190,7 +200,10 @@ test('a file made by shoal passwd works with mosquitto', { skip }, async (t) => 
   assert.notEqual(await publish(port, '-u', 'bob', '-P', 'pw bob'), 0);
 });
 
-test('an ACL gives every client the same messages as in mosquitto', { skip }, async (t) => {
+test('an ACL gives every client the same messages as in mosquitto', {
+  skip,
+  timeout,
+}, async (t) => {
   const passwords = await passwordFile('for-acl');
   const acl = write('acl', ACL);
   const there = await launchMosquitto(
@@ -208,7 +221,10 @@ test('an ACL gives every client the same messages as in mosquitto', { skip }, as
   assert.deepEqual(await deliveries(t, await here.mqttPort()), expected);
 });
 
-test('a denied subscription is refused, and mosquitto_sub says so', { skip }, async (t) => {
+test('a denied subscription is refused, and mosquitto_sub says so', {
+  skip,
+  timeout,
+}, async (t) => {
   const acl = write('nosubscribe', 'topic #\ntopic read $SYS/#\ntopic deny test/nosubscribe\n');
   const port = await launch(t, `-acl=${acl}`).mqttPort();
   const target = ['-h', '127.0.0.1', '-p', `${port}`, '-W', '2', '-t', 'test/nosubscribe'];
@@ -218,7 +234,9 @@ test('a denied subscription is refused, and mosquitto_sub says so', { skip }, as
   }
 });
 
-test('SIGHUP: who lost the right is sent away, who lost a subscription keeps the rest', async (t) => {
+test('SIGHUP: who lost the right is sent away, who lost a subscription keeps the rest', {
+  timeout,
+}, async (t) => {
   const passwd = (...args: string[]) => run(NODE, BUNDLE, 'passwd', '-I', '100', ...args);
   const pw = join(folder, 'reloaded');
   await passwd('-c', '-b', pw, 'ann', 'one');
@@ -256,7 +274,28 @@ test('SIGHUP: who lost the right is sent away, who lost a subscription keeps the
   await open(t, port, { username: 'ann', password: 'one' });
 });
 
-test('shoal check and a start tell the file and line of every mistake', async () => {
+test('a token lets in, restricts topics, and its end is the end of the connection', {
+  timeout,
+}, async (t) => {
+  const secret = 'a secret that has thirty-two bytes or more';
+  const shoal = launch(t, `-auth-jwt-key=${write('jwt-key', `${secret}\n`)}`);
+  const port = await shoal.mqttPort();
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const exp = Math.floor(Date.now() / 1000) + 2;
+  const input = `${part({ alg: 'HS256' })}.${part({ sub: 'ann', exp, publ: ['up'], subs: ['down'] })}`;
+  const password = `${input}.${createHmac('sha256', secret).update(input).digest('base64url')}`;
+  const client = await open(t, port, { username: 'any', password, protocolVersion: 5 });
+  const ended = new Promise<number | undefined>((resolve) => {
+    client.once('disconnect', ({ reasonCode }) => resolve(reasonCode));
+  });
+  await client.publishAsync('up', 'x', { qos: 1 });
+  await assert.rejects(client.publishAsync('other', 'x', { qos: 1 }), /Not authorized/);
+  await assert.rejects(client.subscribeAsync('up'));
+  await client.subscribeAsync('down');
+  assert.equal(await ended, 0xa0);
+});
+
+test('shoal check and a start tell the file and line of every mistake', { timeout }, async () => {
   const pw = write('wrong-pw', 'ann\n');
   const acl = write('wrong-acl', 'topic read a\ntopic read a#\n');
   for (const command of [['check'], []]) {
@@ -268,7 +307,9 @@ test('shoal check and a start tell the file and line of every mistake', async ()
   }
 });
 
-test('a node without authentication warns, and its banner says who may connect', async (t) => {
+test('a node without authentication warns, and its banner says who may connect', {
+  timeout,
+}, async (t) => {
   const open = launch(t, '-log-format=text');
   await open.waitFor(/WARNING anybody may connect/);
   await open.waitFor(/clients +need no password/);
