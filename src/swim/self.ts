@@ -72,9 +72,12 @@ export class Self {
     this.#hasLeft = true;
   }
 
-  /** A peer told where it sees us; a loopback address is of no use to most others. */
+  /**
+   * A peer told where it sees us. The latest counts, as addresses change; but a loopback address is
+   * of no use to most others.
+   */
   observe(endpoint: Endpoint): void {
-    if (this.#observed === undefined || isLoopback(this.#observed)) {
+    if (this.#observed === undefined || !isLoopback(endpoint.address)) {
       this.#observed = endpoint.address;
     }
   }

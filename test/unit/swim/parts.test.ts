@@ -127,3 +127,22 @@ test('health stays between 0 and 7, and stretches the times to less than three f
   assert.equal(health.score, 7);
   assert.ok(health.stretch < 3);
 });
+
+test('a node takes its address from what the others see, loopback only where there is no other', () => {
+  const self = new Self({
+    name: 'me',
+    bootId: 1n,
+    address: undefined,
+    port: 7946,
+    isAdvertised: false,
+    metadata: Buffer.alloc(0),
+  });
+  const seen = (address: string): string | undefined => {
+    self.observe({ address, port: 7946 });
+    return self.address;
+  };
+  assert.equal(seen('127.0.0.1'), '127.0.0.1');
+  assert.equal(seen('192.168.1.5'), '192.168.1.5');
+  assert.equal(seen('::1'), '192.168.1.5');
+  assert.equal(seen('192.168.1.6'), '192.168.1.6');
+});
