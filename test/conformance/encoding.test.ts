@@ -147,12 +147,16 @@ eachVersion('packets that are cut short, or too long, end the connection', (vers
   }
 });
 
-test('a property length that runs past its packet ends the connection', () => {
+test('lengths in properties that run past their packet end the connection', () => {
   for (const bytes of [
     wire.packet(0x30, wire.text('t'), [0x7f]),
     wire.packet(0x82, [0, 1, 0x7f], wire.text('t'), [0]),
     wire.packet(0x40, [0, 1, 0, 0x05]),
     wire.packet(0xe0, [0, 0x05, 0x11]),
+    wire.packet(0x82, [0, 1, 2, 0x0b, 0x80], wire.text('t'), [0]),
+    wire.packet(0x82, [0, 1, 6, 0x0b, 0x80, 0x80, 0x80, 0x80, 0x01], wire.text('t'), [0]),
+    wire.packet(0x30, wire.text('t'), [0x80]),
+    wire.packet(0x30, wire.text('t'), [0xff, 0xff, 0xff, 0xff, 0x01]),
   ]) {
     const peer = new World().connect('a');
     peer.send(bytes);
