@@ -269,3 +269,16 @@ test('a hundred nodes form within 3 s and notice a death within 9 s', () => {
   sim.kill(nodes[50]!);
   untilAllSee(sim, 'n51', 'offline', 9000);
 });
+
+test('a node that is cut off doubts itself first: it is given up before it gives up anybody', () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const sim = new Simulator(seed);
+    const nodes = settledCluster(sim, 5);
+    const alone = nodes[2]!;
+    const { address } = alone.options.endpoint;
+    sim.isCut = (from, to) => (from.address === address) !== (to.address === address);
+    const others = nodes.filter((node) => node !== alone);
+    sim.runUntil(() => others.every((one) => one.swim.table.get('n3')?.state === 'offline'), 8500);
+    assert.equal(alone.swim.table.onlineCount, 4, `seed ${seed}`);
+  }
+});
