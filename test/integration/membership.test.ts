@@ -10,6 +10,8 @@ const OFFLINE_MS_MIN = 2000;
 const OFFLINE_MS_MAX = 15_000;
 /** After so long a suspicion that nobody refutes would do it, without any rounds. */
 const UNREFUTED_MS = 10_000;
+/** Word of it, not rounds without an answer. */
+const LEFT_MS_MAX = 2500;
 const NAME_IN_USE = 4;
 
 describe('membership', { concurrency: 3 }, () => {
@@ -49,7 +51,7 @@ describe('membership', { concurrency: 3 }, () => {
   scenario('a node that is told to stop has left at once', async (scene) => {
     const [n1, n2, n3] = await threeNodes(scene);
     n3.process.signal('SIGTERM');
-    await Promise.all([n1, n2].map((node) => node.sees('left', n3, { msMax: 1000 })));
+    await Promise.all([n1, n2].map((node) => node.sees('left', n3, { msMax: LEFT_MS_MAX })));
     assert.deepEqual(await n3.process.exited, { code: 0, signal: null });
     assert.doesNotMatch(n1.process.output + n2.process.output, /cluster (suspect|offline)/);
     await messageCrosses(scene, n1, n2);
