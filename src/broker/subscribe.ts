@@ -123,6 +123,8 @@ export function handleUnsubscribe(broker: Broker, client: Client, packet: Unsubs
 }
 
 function answer(broker: Broker, client: Client, packet: Buffer): void {
-  if (broker.store.durable) broker.store.whenDurable(() => client.sendControl(packet));
+  const { store } = broker;
+  // Without room all was refused, and there is nothing to wait for.
+  if (store.durable && store.accepting) store.whenDurable(() => client.sendControl(packet));
   else client.sendControl(packet);
 }

@@ -157,7 +157,7 @@ export class RecordWriter extends ByteWriter {
   }
 
   #deadline(at: number): void {
-    this.varint(at === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.ceil(at)) + 1);
+    this.varint(at === Number.POSITIVE_INFINITY ? 0 : Math.max(0, Math.floor(at)) + 1);
   }
 
   #expiry(seconds: number): void {

@@ -1,0 +1,82 @@
+// A broker core with a journal on a disk in memory, for tests: starts, loses its power, starts again
+// on what is left. Clocks are moved by hand; the log is kept.
+
+import { captureState } from '../../src/broker/capture.ts';
+import type { BrokerOptions } from '../../src/broker/options.ts';
+import { restoreState } from '../../src/broker/restore.ts';
+import type { Logger } from '../../src/shared/logger.ts';
+import { Journal, type JournalOptions } from '../../src/storage/journal.ts';
+import { World } from '../conformance/harness.ts';
+import { MemoryDisk } from './memory-disk.ts';
+
+export const WALL_MS = Date.UTC(2026, 0, 1);
+const TURNS_MAX = 10_000;
+
+export interface StartOptions {
+  readonly disk?: MemoryDisk;
+  readonly broker?: Partial<BrokerOptions>;
+  readonly journal?: Partial<JournalOptions>;
+  /** Wall clock at the start. */
+  readonly wallMs?: number;
+}
+
+export class StoredBroker {
+  readonly disk: MemoryDisk;
+  readonly world: World;
+  readonly journal: Journal;
+  /** Events with their fields, one line each. */
+  readonly lines: string[];
+
+  private constructor(disk: MemoryDisk, world: World, journal: Journal, lines: string[]) {
+    this.disk = disk;
+    this.world = world;
+    this.journal = journal;
+    this.lines = lines;
+  }
+
+  static async start(options: StartOptions = {}): Promise<StoredBroker> {
+    const { disk = new MemoryDisk(), broker = {}, wallMs = WALL_MS } = options;
+    const lines: string[] = [];
+    const note = (event: string, fields = {}): void => {
+      lines.push(`${event} ${JSON.stringify(fields)}`);
+    };
+    const log: Logger = { debug: () => undefined, info: note, warn: note, error: note };
+    const clock: { world?: World } = {};
+    const startMs = new World().now;
+    const { journal, state } = await Journal.open({
+      folder: 'memory',
+      disk,
+      log,
+      now: () => {
+        const mono = clock.world?.now ?? startMs;
+        return { wall: wallMs + mono - startMs, mono };
+      },
+      retryMs: 1,
+      ...options.journal,
+    });
+    const world = new World(broker, { store: journal });
+    clock.world = world;
+    restoreState(world.broker, state);
+    journal.useCapture((writer) => captureState(world.broker, writer));
+    return new StoredBroker(disk, world, journal, lines);
+  }
+
+  /** All that was told is on the disk. */
+  safe(): Promise<void> {
+    return new Promise((done) => this.journal.whenDurable(done));
+  }
+
+  /** Lets the event loop turn until it holds. */
+  async until(holds: () => boolean, what = 'what the test waits for'): Promise<void> {
+    for (let turn = 0; turn < TURNS_MAX; turn++) {
+      if (holds()) return;
+      await new Promise((next) => setImmediate(next));
+    }
+    throw new Error(`${what} does not come; the log:\n${this.lines.join('\n')}`);
+  }
+
+  /** The power goes; nothing that was not synced is left. */
+  cut(options: StartOptions = {}): Promise<StoredBroker> {
+    return StoredBroker.start({ disk: this.disk.powerCut(() => 0), ...options });
+  }
+}

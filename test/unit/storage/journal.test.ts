@@ -1,0 +1,287 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Peer } from '../../conformance/harness.ts';
+import * as wire from '../../conformance/wire.ts';
+import { delivery, message, session } from '../../contract/session-store.ts';
+import { StoredBroker, WALL_MS } from '../../support/stored-broker.ts';
+
+const FOR_EVER = { clean: false, properties: { sessionExpiryInterval: 0xffffffff } } as const;
+const HOUR_MS = 3_600_000;
+
+const publish = (peer: Peer, id: number, payload: string, qos: 1 | 2 = 1): void =>
+  peer.send(wire.publish(peer.version, { topic: 't', payload, qos, id }));
+const types = (peer: Peer): string[] => peer.inbox.map(({ type }) => type);
+
+async function subscriber(stored: StoredBroker, clientId = 'sub', qos: 1 | 2 = 2): Promise<Peer> {
+  const peer = stored.world.connect(clientId, FOR_EVER);
+  peer.send(wire.subscribe(5, 1, [{ filter: '#', qos }]));
+  await stored.until(() => types(peer).includes('suback'));
+  peer.inbox.length = 0;
+  return peer;
+}
+
+test('PUBACK, PUBREC and SUBACK leave only when their records are on the disk', async () => {
+  const stored = await StoredBroker.start();
+  const sub = stored.world.connect('sub', FOR_EVER);
+  sub.send(wire.subscribe(5, 1, [{ filter: '#', qos: 2 }]));
+  assert.deepEqual(types(sub), []);
+  const pub = stored.world.connect('pub', FOR_EVER);
+  publish(pub, 1, 'one', 1);
+  publish(pub, 2, 'two', 2);
+  assert.deepEqual(types(pub), []);
+  const before = stored.disk.syncs;
+  await stored.until(() => types(pub).length === 2);
+  assert.deepEqual(types(pub), ['puback', 'pubrec']);
+  assert.ok(types(sub).includes('suback'));
+  assert.equal(stored.disk.syncs, before + 1, 'one sync for all of the turn');
+});
+
+test('a QoS 2 PUBLISH and its PUBREL leave only when a crash cannot undo them', async () => {
+  const stored = await StoredBroker.start();
+  const sub = await subscriber(stored);
+  const pub = stored.world.connect('pub', FOR_EVER);
+  publish(pub, 1, 'x', 2);
+  assert.deepEqual(types(sub), []);
+  await stored.until(() => types(sub).includes('publish'));
+  sub.send(wire.ack('pubrec', sub.expect('publish').id));
+  assert.deepEqual(types(sub), []);
+  await stored.until(() => types(sub).includes('pubrel'));
+});
+
+test('a message that waits for a thousand sessions is written once', async () => {
+  const stored = await StoredBroker.start();
+  const { journal, disk } = stored;
+  const payload = 'x'.repeat(10_000);
+  const shared = message('t', payload);
+  for (let i = 0; i < 1000; i++) {
+    journal.saveSession(session(`c${i}`));
+    journal.saveDelivery(`c${i}`, delivery(1, shared));
+  }
+  await stored.safe();
+  assert.ok(disk.usedBytes < 50_000, `${disk.usedBytes} bytes`);
+  await journal.compact();
+  assert.ok(disk.usedBytes < 50_000, `${disk.usedBytes} bytes after a snapshot`);
+});
+
+test('a session that ends with its connection is not written at all', async () => {
+  const stored = await StoredBroker.start();
+  const before = stored.disk.usedBytes;
+  const sub = stored.world.connect('sub');
+  sub.subscribe('other');
+  sub.publish('t', 'x', { qos: 1 });
+  await stored.safe();
+  assert.equal(stored.disk.usedBytes, before);
+});
+
+test('a snapshot replaces the files before it, and all is still there', async () => {
+  const stored = await StoredBroker.start();
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = stored.world.connect('pub', FOR_EVER);
+  for (let id = 1; id <= 20; id++) publish(pub, id, `${id}`);
+  pub.send(wire.publish(5, { topic: 'r', payload: 'kept', retain: true }));
+  await stored.safe();
+  await stored.journal.compact();
+  publish(pub, 21, '21');
+  await stored.safe();
+  assert.deepEqual([...stored.disk.list()].sort(), [
+    'shoal-00000002.log',
+    'shoal-00000002.snapshot',
+  ]);
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  assert.equal(back.connack.sessionPresent, true);
+  await again.until(() => back.inbox.length === 21);
+  const payloads = back.inbox.map(({ payload }) => payload);
+  assert.equal(again.world.broker.retained.get('r')?.payload.toString(), 'kept');
+  assert.deepEqual(
+    payloads,
+    Array.from({ length: 21 }, (_, i) => `${i + 1}`),
+  );
+});
+
+test('a message of an earlier file that is delivered anew is written anew', async () => {
+  const stored = await StoredBroker.start();
+  const shared = message('t', 'old');
+  stored.journal.saveSession(session('a'));
+  stored.journal.saveSession(session('b'));
+  stored.journal.saveDelivery('a', delivery(1, shared));
+  await stored.safe();
+  // The walk finds nobody, as if both sessions had ended meanwhile.
+  await stored.journal.compact();
+  stored.journal.saveSession(session('b'));
+  stored.journal.saveDelivery('b', delivery(1, shared));
+  await stored.safe();
+  const again = await stored.cut();
+  const b = again.world.connect('b', FOR_EVER);
+  await again.until(() => types(b).length > 0);
+  assert.equal(b.expect('publish').payload, 'old');
+});
+
+test('on a full disk MQTT 5 publishers are refused with 0x97, and served when there is room', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world } = stored;
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  publish(pub, 1, 'refused late');
+  await stored.until(() => types(pub).length === 1);
+  assert.equal(pub.expect('puback').reason, 0x97);
+  publish(pub, 2, 'refused at once');
+  publish(pub, 3, 'refused at once', 2);
+  assert.deepEqual(
+    pub.inbox.map(({ type, reason }) => [type, reason]),
+    [
+      ['puback', 0x97],
+      ['pubrec', 0x97],
+    ],
+  );
+  pub.inbox.length = 0;
+  pub.send(wire.subscribe(5, 4, [{ filter: 'x' }]));
+  assert.deepEqual(pub.expect('suback').reasons, [0x97]);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => stored.journal.accepting, 'room');
+  publish(pub, 5, 'taken');
+  await stored.until(() => types(pub).length === 1);
+  assert.equal(pub.expect('puback').reason, 0);
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.some(({ payload }) => payload === 'taken'));
+});
+
+test('on a full disk earlier publishers wait, unread, and lose nothing', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world } = stored;
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  publish(pub, 1, 'first');
+  await stored.until(() => !stored.journal.accepting);
+  const queued = (): number => [...world.broker.sessions()].reduce((n, s) => n + s.queued, 0);
+  const before = queued();
+  for (let id = 2; id <= 50; id++) publish(pub, id, `${id}`);
+  pub.send(wire.PINGREQ);
+  world.advance(HOUR_MS);
+  assert.equal(queued(), before, 'nothing more is taken into memory');
+  assert.deepEqual(types(pub), []);
+  assert.equal(pub.closed, false, 'whoever is not read has no keep alive to keep');
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => types(pub).length === 51);
+  assert.deepEqual(
+    pub.inbox.filter(({ type }) => type === 'puback').map(({ id }) => id),
+    Array.from({ length: 50 }, (_, i) => i + 1),
+  );
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 50);
+});
+
+test('a sync that fails is made good by a whole snapshot, and only then acknowledged', async () => {
+  const stored = await StoredBroker.start();
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = stored.world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  stored.disk.isBroken = true;
+  publish(pub, 1, 'x');
+  await stored.until(() => stored.lines.some((line) => line.startsWith('snapshot failed')));
+  assert.deepEqual(types(pub), []);
+  stored.disk.isBroken = false;
+  await stored.until(() => types(pub).includes('puback'));
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 1);
+  assert.ok(again.disk.list().length <= 3, `${again.disk.list()}`);
+});
+
+test('what waits for a full disk is bounded, and replaced by a snapshot when there is room', async () => {
+  const stored = await StoredBroker.start({ journal: { pendingBytesMax: 20_000 } });
+  const { disk, world, journal } = stored;
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes;
+  // QoS 0 can't be refused: its retained messages go on changing.
+  for (let round = 0; round < 300; round++) {
+    pub.send(
+      wire.publish(5, { topic: `r${round % 50}`, payload: `${round}`.repeat(99), retain: true }),
+    );
+    await new Promise((next) => setImmediate(next));
+  }
+  await stored.until(() => stored.lines.some((line) => line.includes('wait for a new snapshot')));
+  assert.equal(journal.accepting, false);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => journal.accepting);
+  await stored.safe();
+  const again = await stored.cut();
+  const reader = again.world.connect('reader');
+  reader.send(wire.subscribe(5, 1, [{ filter: '#' }]));
+  const found = reader.inbox.filter(({ type }) => type === 'publish');
+  assert.equal(found.length, 50);
+  assert.ok(found.every(({ payload }) => Number(payload.slice(0, 3)) >= 250));
+});
+
+test('times go on over a restart: message expiry, session expiry, the delay of a will', async () => {
+  const stored = await StoredBroker.start();
+  const { world } = stored;
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const properties = { sessionExpiryInterval: 7200 };
+  const will = { topic: 'gone', payload: 'x', qos: 1, properties: { willDelayInterval: 7000 } };
+  world.connect('dying', { clean: false, properties, will } as never).lose();
+  const pub = world.connect('pub', FOR_EVER);
+  pub.send(
+    wire.publish(5, {
+      topic: 't',
+      payload: 'short',
+      qos: 1,
+      id: 1,
+      properties: { messageExpiryInterval: 3700 },
+    }),
+  );
+  await stored.safe();
+  const again = await stored.cut({ wallMs: WALL_MS + HOUR_MS });
+  again.world.advance(90_000);
+  assert.equal(again.world.broker.sessionCount, 3);
+  const early = again.world.connect('sub', FOR_EVER);
+  await again.until(() => early.inbox.length > 0);
+  const [first] = early.inbox;
+  assert.equal(first?.payload, 'short');
+  assert.equal(first?.properties?.messageExpiryInterval, 10);
+  early.inbox.length = 0;
+  again.world.advance(HOUR_MS);
+  assert.deepEqual(
+    early.inbox.map(({ payload, topic }) => [topic, payload]),
+    [['gone', 'x']],
+  );
+  assert.equal(again.world.broker.sessionCount, 2, 'the session ended in its time');
+});
+
+test('a clock that jumped makes nothing expire', async () => {
+  const stored = await StoredBroker.start({ wallMs: 0 });
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = stored.world.connect('pub', FOR_EVER);
+  const properties = { messageExpiryInterval: 3600 };
+  pub.send(wire.publish(5, { topic: 't', payload: 'x', qos: 1, id: 1, properties }));
+  await stored.safe();
+  const unset = await stored.cut({ wallMs: WALL_MS });
+  unset.journal.saveSession(session('written with the right clock'));
+  await unset.safe();
+  const back = await unset.cut({ wallMs: WALL_MS - 90 * 24 * HOUR_MS });
+  const reader = back.world.connect('sub', FOR_EVER);
+  await back.until(() => reader.inbox.length > 0);
+  assert.equal(reader.expect('publish').properties?.messageExpiryInterval, 3600);
+});
+
+test('an orderly stop writes everything, and another journal may have the folder', async () => {
+  const stored = await StoredBroker.start();
+  stored.world.connect('a', FOR_EVER);
+  stored.world.broker.shutdown(stored.world.now);
+  await stored.journal.close();
+  const again = await stored.cut();
+  assert.equal(again.world.broker.sessionCount, 1);
+});
