@@ -1,0 +1,83 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { lockFolder } from '../../../src/storage/folder-lock.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'shoal-lock-'));
+after(() => rmSync(base, { recursive: true }));
+
+function newFolder(name: string): string {
+  const folder = join(base, name);
+  mkdirSync(folder);
+  return folder;
+}
+
+const IN_USE = { name: 'StorageError', message: /in use by another running Shoal/ };
+
+/** Another process that holds the lock until it is killed. */
+async function holder(folder: string): Promise<{ end(): Promise<void> }> {
+  const url = new URL('../../../src/storage/folder-lock.ts', import.meta.url).href;
+  const code = `
+    const { lockFolder } = await import(${JSON.stringify(url)});
+    await lockFolder(${JSON.stringify(folder)});
+    console.log('locked');
+    setInterval(() => undefined, 1000);
+  `;
+  const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', code]);
+  const exited = new Promise<void>((done) => child.on('exit', () => done()));
+  await new Promise<void>((done, fail) => {
+    child.stdout.once('data', () => done());
+    child.once('exit', (code) => fail(new Error(`the holder ended with ${code}`)));
+  });
+  return {
+    end: () => {
+      child.kill('SIGKILL');
+      return exited;
+    },
+  };
+}
+
+test('a folder is had by one at a time, and free again after its release', async () => {
+  const folder = newFolder('one');
+  const lock = await lockFolder(folder);
+  await assert.rejects(lockFolder(folder), IN_USE);
+  await lock.release();
+  await (await lockFolder(folder)).release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('the lock of a process that was killed is no obstacle', async () => {
+  const folder = newFolder('killed');
+  const other = await holder(folder);
+  await assert.rejects(lockFolder(folder), IN_USE);
+  await other.end();
+  assert.deepEqual(readdirSync(folder), ['lock']);
+  await (await lockFolder(folder)).release();
+});
+
+test('of many that come at once to a stale lock one has the folder', async () => {
+  const folder = newFolder('many');
+  await (await holder(folder)).end();
+  const results = await Promise.allSettled(Array.from({ length: 8 }, () => lockFolder(folder)));
+  const locks = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  assert.equal(locks.length, 1);
+  for (const lock of locks) await lock.release();
+});
+
+test('a path longer than a socket may have is no obstacle', async () => {
+  const folder = newFolder('x'.repeat(150));
+  const lock = await lockFolder(folder);
+  await assert.rejects(lockFolder(folder), IN_USE);
+  await lock.release();
+  assert.deepEqual(readdirSync(folder), []);
+});
+
+test('a folder that takes no lock is told by name', async () => {
+  await assert.rejects(lockFolder(join(base, 'missing')), {
+    name: 'StorageError',
+    message: /missing/,
+  });
+});
