@@ -154,6 +154,7 @@ export class Gossip {
       },
       {
         send: (to, body) => this.#send(to, body),
+        isOurs: (endpoint) => this.#isThisMachine(endpoint),
         resolveSeeds: () => this.#contactSeeds(),
         memberChanged: (event) => this.#report(event),
         peersChanged: () => options.onPeers(this.#peers()),
@@ -378,13 +379,8 @@ export class Gossip {
       const { host, port } = splitSeed(seed);
       const literal = normalAddress(host);
       if (literal === undefined) void this.#resolve(host, port);
-      else this.#contact([{ address: literal, port }]);
+      else this.#swim.contactSeeds(performance.now(), [{ address: literal, port }]);
     }
-  }
-
-  #contact(endpoints: readonly Endpoint[]): void {
-    const others = endpoints.filter((endpoint) => !this.#isThisMachine(endpoint));
-    this.#swim.contactSeeds(performance.now(), others);
   }
 
   /** Our own address may stand in -mbs, so that all boxes can have the same list. */
@@ -407,7 +403,7 @@ export class Gossip {
       if (this.#unresolved.delete(host)) this.#options.log.info('cluster seed resolved', { host });
       const addresses = found.slice(0, ADDRESSES_PER_SEED_MAX).map((one) => one.address);
       const endpoints = addresses.map((one) => ({ address: normalAddress(one) ?? one, port }));
-      if (!this.#isClosed) this.#contact(endpoints);
+      if (!this.#isClosed) this.#swim.contactSeeds(performance.now(), endpoints);
     } catch (error) {
       if (!this.#unresolved.has(host)) {
         this.#unresolved.add(host);

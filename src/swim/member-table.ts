@@ -4,6 +4,7 @@
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
 import type { ReplayWindow } from '../shared/replay-window.ts';
+import { isLoopback } from './ip-bytes.ts';
 import { isOnline, type MemberRecord, type MemberState } from './record.ts';
 import { recordHash } from './record-hash.ts';
 
@@ -51,7 +52,9 @@ export function endpointOf(member: Member): Endpoint {
 export function recordOf(member: Member, now: number, isShort: boolean): MemberRecord {
   const { name, bootId, incarnation, state } = member;
   if (isShort) return { name, bootId, incarnation, state, detail: undefined };
-  const { address, port } = member.isAdvertised ? member.address : endpointOf(member);
+  // That we reach it on this machine is of no use to others.
+  const isLocal = isLoopback(endpointOf(member).address);
+  const { address, port } = isLocal ? member.address : endpointOf(member);
   const ageMs = isOnline(state) ? 0 : Math.max(0, Math.round(now - member.goneAt));
   const { isAdvertised, metadata } = member;
   const detail = { address, port, isAdvertised, metadata, ageMs };

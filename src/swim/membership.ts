@@ -3,6 +3,7 @@
 // another boot only at a higher incarnation. Sources: SWIM paper 4.2, memberlist's mergeState.
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
+import { isLoopback } from './ip-bytes.ts';
 import { endpointOf, type Member, type MemberTable, RETENTION_MS } from './member-table.ts';
 import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './profile.ts';
 import { isOnline, type MemberRecord, type RecordDetail, supersedes } from './record.ts';
@@ -273,10 +274,17 @@ export class Membership {
   }
 }
 
-/** @returns undefined where nobody tells an address */
+/**
+ * A loopback address is good on one machine only: told by another, it means the teller's own.
+ * @returns undefined where nobody tells an address
+ */
 function placeOf(detail: RecordDetail, source: Source): Endpoint | undefined {
-  if (detail.address !== undefined) return { address: detail.address, port: detail.port };
-  return source.kind === 'direct' ? { address: source.from.address, port: detail.port } : undefined;
+  const { address, port, isAdvertised } = detail;
+  const teller = source.from.address;
+  if (address === undefined)
+    return source.kind === 'direct' ? { address: teller, port } : undefined;
+  const isTellers = !isAdvertised && isLoopback(address) && !isLoopback(teller);
+  return { address: isTellers ? teller : address, port };
 }
 
 function wordFor(what: string, source: Source): string {

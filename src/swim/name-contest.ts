@@ -21,11 +21,13 @@ export type Verdict = 'keep' | 'outbid' | 'ask' | 'yield';
 export class NameContest {
   readonly #self: Self;
   readonly #outbox: Outbox;
+  readonly #isOurs: (endpoint: Endpoint) => boolean;
   #lastAskedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(self: Self, outbox: Outbox) {
+  constructor(self: Self, outbox: Outbox, isOurs: (endpoint: Endpoint) => boolean) {
     this.#self = self;
     this.#outbox = outbox;
+    this.#isOurs = isOurs;
   }
 
   /** @param record about our name under another boot */
@@ -38,7 +40,7 @@ export class NameContest {
         : this.#outbid(record.incarnation);
     }
     if (holder === undefined) return 'keep';
-    if (this.#self.isAt(holder)) return this.#outbid(record.incarnation);
+    if (this.#isOurs(holder)) return this.#outbid(record.incarnation);
     if (now - this.#lastAskedAt >= ASK_INTERVAL_MS) {
       this.#lastAskedAt = now;
       this.#outbox.pingEndpoint(now, holder);

@@ -2,6 +2,7 @@
 // and it never holds itself anything but alive, unless it leaves.
 
 import type { Endpoint } from '../shared/endpoint.ts';
+import { isLoopback } from './ip-bytes.ts';
 import { INCARNATION_MAX, type MemberRecord, type RecordDetail } from './record.ts';
 
 export interface SelfOptions {
@@ -103,8 +104,4 @@ export class Self {
       detail,
     };
   }
-}
-
-function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
 }

@@ -18,6 +18,8 @@ export interface SwimOptions {
 
 export interface SwimPort {
   send(to: Endpoint, body: Buffer): void;
+  /** Whether datagrams that are sent there come to this very socket. */
+  isOurs(endpoint: Endpoint): boolean;
   /** Wanted: a call of contactSeeds with all addresses that are configured, resolved anew. */
   resolveSeeds(): void;
   memberChanged(event: MemberEvent): void;

@@ -106,7 +106,7 @@ export class Swim {
     );
     this.#relays = new Relays(this.#table, this.#outbox, timing.pingTimeoutMs);
     this.#pull = new StatePull(this.#outbox, timing.periodMs);
-    this.#contest = new NameContest(this.#self, this.#outbox);
+    this.#contest = new NameContest(this.#self, this.#outbox, (place) => this.#isOurs(place));
     this.#seedsAt = now;
     this.#joinUntil = options.hasSeeds ? now + JOIN_MS : now;
     this.#housekeepingAt = now + HOUSEKEEPING_MS;
@@ -188,7 +188,7 @@ export class Swim {
   contactSeeds(now: number, endpoints: readonly Endpoint[]): void {
     if (this.#phase !== 'joining' && this.#phase !== 'joined') return;
     for (const endpoint of endpoints.slice(0, SEEDS_PER_TURN_MAX)) {
-      if (this.#self.isAt(endpoint) || this.#table.isOnlineAt(endpoint)) continue;
+      if (this.#isOurs(endpoint) || this.#table.isOnlineAt(endpoint)) continue;
       this.#outbox.pingEndpoint(now, endpoint);
     }
   }
@@ -465,6 +465,10 @@ export class Swim {
   #sayFarewell(now: number): void {
     this.#farewell?.advance(now);
     if (this.#farewell?.isDone) this.#phase = 'over';
+  }
+
+  #isOurs(endpoint: Endpoint): boolean {
+    return this.#self.isAt(endpoint) || this.#port.isOurs(endpoint);
   }
 
   #isOverNow(): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RETENTION_MS } from '../../src/swim/member-table.ts';
+import { TIMING_PRESETS } from '../../src/swim/profile.ts';
 import { isOnline } from '../../src/swim/record.ts';
 import { endpointFor, type SimNode, Simulator, settledCluster, startCluster } from './simulator.ts';
 
@@ -280,5 +281,27 @@ test('a node that is cut off doubts itself first: it is given up before it gives
     const others = nodes.filter((node) => node !== alone);
     sim.runUntil(() => others.every((one) => one.swim.table.get('n3')?.state === 'offline'), 8500);
     assert.equal(alone.swim.table.onlineCount, 4, `seed ${seed}`);
+  }
+});
+
+test('the wan preset bears a round trip of a second and 5 % loss, and still notices a death', () => {
+  for (let seed = 0; seed < 5; seed++) {
+    const sim = new Simulator(seed);
+    sim.network = { loss: 0.05, duplication: 0, delayMsMin: 300, delayMsMax: 500 };
+    const seeds = [endpointFor(1)];
+    const nodes = [1, 2, 3, 4, 5].map((index) =>
+      sim.start({
+        name: `n${index}`,
+        endpoint: endpointFor(index),
+        seeds,
+        timing: TIMING_PRESETS.wan,
+      }),
+    );
+    untilConverged(sim, 30_000);
+    const offline = countEvents(sim, 'offline');
+    sim.runFor(300_000);
+    assert.equal(offline(), 0, `seed ${seed}`);
+    sim.kill(nodes[3]!);
+    untilAllSee(sim, 'n4', 'offline', 45_000);
   }
 });

@@ -3,7 +3,7 @@
 // of a node the invariants are checked that must hold whatever the network does.
 
 import assert from 'node:assert/strict';
-import { type Endpoint, formatEndpoint } from '../../src/shared/endpoint.ts';
+import { type Endpoint, formatEndpoint, sameEndpoint } from '../../src/shared/endpoint.ts';
 import { ENVELOPE_BYTES } from '../../src/shared/envelope.ts';
 import { decodeMessage } from '../../src/swim/codec.ts';
 import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
@@ -87,6 +87,7 @@ export class SimNode {
       },
       {
         send: (to, body) => sim.transmit(this, to, body),
+        isOurs: (place) => sameEndpoint(place, endpoint),
         resolveSeeds: () => this.swim.contactSeeds(sim.now, seeds),
         memberChanged: (event) => {
           const { kind, reason } = event;

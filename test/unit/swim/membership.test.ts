@@ -69,3 +69,18 @@ test('who is left alone does not tell later what was true then', () => {
   }
   assert.equal(updates.size, 0);
 });
+
+test('a loopback address that another machine tells is taken as that machine', () => {
+  const { table, membership } = setUp();
+  const onLoopback = (name: string, isAdvertised: boolean): MemberRecord => {
+    const plain = record(name, 'alive');
+    return { ...plain, detail: { ...plain.detail!, address: '127.0.0.1', isAdvertised } };
+  };
+  membership.apply(0, onLoopback('b', false), teller);
+  assert.equal(table.get('b')?.address.address, '10.0.0.3');
+  membership.apply(0, onLoopback('d', true), teller);
+  assert.equal(table.get('d')?.address.address, '127.0.0.1', 'advertised on purpose');
+  const local: Source = { ...teller, from: { address: '127.0.0.1', port: 7946 } };
+  membership.apply(0, onLoopback('e', false), local);
+  assert.equal(table.get('e')?.address.address, '127.0.0.1');
+});

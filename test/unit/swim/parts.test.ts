@@ -97,7 +97,7 @@ function contender(random: () => number, now: number): Self {
 
 function verdictOf(self: Self, other: Self, now: number): string {
   const source = { kind: 'direct', from: { address: '10.0.0.2', port: 1 }, teller: 'x' } as const;
-  return new NameContest(self, {} as Outbox).judge(now, other.record(now), source);
+  return new NameContest(self, {} as Outbox, () => false).judge(now, other.record(now), source);
 }
 
 test('the presets keep their own rule, and what breaks it is told in words', () => {

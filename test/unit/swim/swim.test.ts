@@ -42,6 +42,7 @@ function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
     },
     {
       send: (to, body) => sent.push({ to, body, message: decodeMessage(body)! }),
+      isOurs: () => false,
       resolveSeeds: () => undefined,
       memberChanged: () => undefined,
       peersChanged: () => undefined,
