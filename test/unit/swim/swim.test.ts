@@ -7,6 +7,7 @@ import {
   BodyWriter,
   decodeMessage,
   type Message,
+  type MessageHead,
   type MessageKind,
 } from '../../../src/swim/codec.ts';
 import { TIMING_PRESETS } from '../../../src/swim/profile.ts';
@@ -61,16 +62,14 @@ function recordOf(name: string, bootId: bigint, incarnation = 0): MemberRecord {
   return { name, bootId, incarnation, state: 'alive', detail };
 }
 
-function body(kind: MessageKind, add: (writer: BodyWriter) => void = () => undefined): Buffer {
-  const head = {
-    kind,
-    isRelayed: false,
-    isLast: false,
-    incarnation: 0,
-    sequence: 9,
-    tableHash: 0n,
-  };
-  const writer = new BodyWriter(head, 1160);
+function body(
+  kind: MessageKind,
+  add: (writer: BodyWriter) => void = () => undefined,
+  head: Partial<MessageHead> = {},
+): Buffer {
+  const flags = { isRelayed: false, isLast: false };
+  const whole = { kind, ...flags, incarnation: 0, sequence: 9, tableHash: 0n, ...head };
+  const writer = new BodyWriter(whole, 1160);
   add(writer);
   return writer.finish();
 }
@@ -237,4 +236,73 @@ test('a member whose datagrams come from another address is answered and reached
   swim.handle(1, moved, 2n, 3, body('ping'));
   assert.deepEqual(take().at(-1)?.to, moved);
   assert.deepEqual(swim.table.get('stranger')?.link?.endpoint, moved);
+});
+
+test('an ack counts only from the process that was pinged, unless a helper passes it on', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  introduce(swim, take, 'other', 3n);
+  take();
+  swim.advance(1000);
+  const ping = take().find((one) => one.message.kind === 'ping' && one.message.sequence > 0);
+  assert.ok(ping !== undefined);
+  const answered = () => [...swim.table.all()].filter((one) => one.lastAnswerAt !== undefined);
+  const sequence = ping.message.sequence;
+  swim.handle(
+    1001,
+    STRANGER,
+    3n,
+    3,
+    body('ack', () => undefined, { sequence }),
+  );
+  swim.handle(
+    1001,
+    STRANGER,
+    2n,
+    3,
+    body('ack', () => undefined, { sequence: sequence + 1 }),
+  );
+  const byWrong = answered().map((one) => one.name);
+  swim.handle(
+    1002,
+    STRANGER,
+    2n,
+    4,
+    body('ack', () => undefined, { sequence }),
+  );
+  const byBoth = answered().map((one) => one.name);
+  assert.equal(byBoth.length, 1);
+  assert.deepEqual(byWrong, byBoth[0] === 'other' ? ['other'] : []);
+});
+
+test('a helper passes an answer on, and says nack where none comes', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  introduce(swim, take, 'other', 3n);
+  take();
+  const target = { bootId: 3n, endpoint: STRANGER };
+  const ask = (counter: number, sequence: number): Buffer => {
+    swim.handle(
+      1,
+      STRANGER,
+      2n,
+      counter,
+      body('pingReq', (to) => to.target(target), { sequence }),
+    );
+    return take().find((one) => one.message.kind === 'ping')!.body;
+  };
+  const first = decodeMessage(ask(3, 70))!.sequence;
+  swim.handle(
+    2,
+    STRANGER,
+    3n,
+    3,
+    body('ack', () => undefined, { sequence: first }),
+  );
+  const passed = take().find((one) => one.message.kind === 'ack')?.message;
+  assert.deepEqual([passed?.sequence, passed?.isRelayed], [70, true]);
+  ask(4, 71);
+  swim.advance(1 + TIMING_PRESETS.lan.pingTimeoutMs);
+  const nack = take().find((one) => one.message.kind === 'nack')?.message;
+  assert.equal(nack?.sequence, 71);
 });
