@@ -12,7 +12,6 @@ export interface WritableFile {
   write(buffers: readonly Buffer[], position: number, done: Done): void;
   /** Calls back when what was written is on the disk. */
   sync(done: Done): void;
-  truncate(length: number, done: Done): void;
   close(done: Done): void;
 }
 
@@ -123,11 +122,6 @@ class FolderFile implements WritableFile {
   sync(done: Done): void {
     this.#isBusy = true;
     fs.fdatasync(this.#fd, (error) => this.#end(done, error));
-  }
-
-  truncate(length: number, done: Done): void {
-    this.#isBusy = true;
-    fs.ftruncate(this.#fd, length, (error) => this.#end(done, error));
   }
 
   /** Waits for what is under way: the number of a closed file may be another's at once. */

@@ -263,12 +263,8 @@ export class GroupCommit {
       });
     }
     this.#refuseAll();
-    this.#retry = setTimeout(() => {
-      // What the failed write left behind must not stand before the next try.
-      batch.log.file.truncate(batch.log.length, () => {
-        if (this.#batch === batch) this.#write(batch);
-      });
-    }, this.#options.retryMs ?? RETRY_MS);
+    // At the same place: what the failed write left there is written over.
+    this.#retry = setTimeout(() => this.#write(batch), this.#options.retryMs ?? RETRY_MS);
     this.#checkIdle();
   }
 

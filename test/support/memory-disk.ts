@@ -89,10 +89,6 @@ export class MemoryDisk implements Disk {
           if (this.isBroken) throw new Error('EIO: i/o error, fdatasync');
           contents.syncedBytes = contents.bytes.length;
         }),
-      truncate: (length, done) =>
-        this.#later(done, () => {
-          contents.bytes = contents.bytes.subarray(0, length);
-        }),
       close: (done) => this.#later(done, () => undefined),
     };
   }
