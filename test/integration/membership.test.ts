@@ -48,6 +48,29 @@ describe('membership', { concurrency: 3 }, () => {
     },
   );
 
+  scenario('a node that is killed and started at once keeps its name', async (scene, context) => {
+    const [n1, n2, n3] = await threeNodes(scene);
+    const seed = `-mbs=${await n1.process.gossipAddress()}`;
+    // First on the ports that it had, as a service does; then on others.
+    let killed = n3;
+    for (const flags of [await restartFlags(n3), []]) {
+      const marks = [n1, n2].map((node) => node.process.lineCount);
+      const startedAt = performance.now();
+      await killed.process.kill();
+      const again = await scene.startLocal('n3', seed, ...flags);
+      const place = await again.process.gossipAddress();
+      const isBack = new RegExp(`cluster (online|updated) n3 ${place}`);
+      await Promise.all(
+        [n1, n2].map(({ process }, index) => process.waitFor(isBack, OFFLINE_MS_MAX, marks[index])),
+      );
+      context.diagnostic(`back after ${Math.round(performance.now() - startedAt)} ms`);
+      await messageCrosses(scene, n1, again);
+      await messageCrosses(scene, again, n2);
+      assert.ok(again.process.running, 'not refused');
+      killed = again;
+    }
+  });
+
   scenario('a node that is told to stop has left at once', async (scene) => {
     const [n1, n2, n3] = await threeNodes(scene);
     n3.process.signal('SIGTERM');
