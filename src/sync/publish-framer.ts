@@ -6,10 +6,9 @@
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { encodeVarint, varintBytes } from '../mqtt/varint.ts';
+import { copyBytes } from '../shared/copy-bytes.ts';
 
 const DUP = 0x08;
-/** Below this a loop is quicker than the call into native code. */
-const LOOP_BYTES_MAX = 40;
 
 /** One instance is used again and again: measure() then write() of the same packet. */
 export class PublishFramer {
@@ -50,7 +49,7 @@ export class PublishFramer {
     const { buffer } = view;
     const firstByte = buffer[view.start]! & ~DUP;
     if (this.#isCopy) {
-      copyBytes(buffer, view.start, view.end, target, at);
+      copyBytes(target, at, buffer, view.start, view.end);
       target[at] = firstByte;
       return;
     }
@@ -58,14 +57,14 @@ export class PublishFramer {
     let position = encodeVarint(target, at + 1, this.#remaining);
     target[position] = topic.length >> 8;
     target[position + 1] = topic.length & 0xff;
-    position = copyBytes(topic, 0, topic.length, target, position + 2);
+    position = copyBytes(target, position + 2, topic, 0, topic.length);
     if (view.qos > 0) {
       target[position++] = view.packetId >> 8;
       target[position++] = view.packetId & 0xff;
     }
     position = encodeVarint(target, position, this.#keptBytes);
     if (this.#keptBytes > 0) position = this.#writeProperties(view, target, position);
-    copyBytes(buffer, view.payloadStart, view.end, target, position);
+    copyBytes(target, position, buffer, view.payloadStart, view.end);
   }
 
   #measureProperties(view: PublishView): void {
@@ -86,7 +85,7 @@ export class PublishFramer {
 
   #writeProperties(view: PublishView, target: Buffer, at: number): number {
     if (!this.#hasDropped) {
-      return copyBytes(view.buffer, view.propertiesStart, view.propertiesEnd, target, at);
+      return copyBytes(target, at, view.buffer, view.propertiesStart, view.propertiesEnd);
     }
     this.#view = view;
     this.#target = target;
@@ -105,21 +104,10 @@ export class PublishFramer {
   readonly #writeOne = (id: number, start: number, end: number): void => {
     const { buffer } = this.#view ?? {};
     if (buffer === undefined || this.#target === undefined || !isKept(id)) return;
-    this.#position = copyBytes(buffer, start - 1, end, this.#target, this.#position);
+    this.#position = copyBytes(this.#target, this.#position, buffer, start - 1, end);
   };
 }
 
 function isKept(id: number): boolean {
   return id !== PropertyId.topicAlias && id !== PropertyId.subscriptionIdentifier;
-}
-
-/** @returns offset in `target` behind the copy */
-function copyBytes(source: Buffer, start: number, end: number, target: Buffer, at: number): number {
-  const bytes = end - start;
-  if (bytes > LOOP_BYTES_MAX) {
-    source.copy(target, at, start, end);
-  } else {
-    for (let i = 0; i < bytes; i++) target[at + i] = source[start + i]!;
-  }
-  return at + bytes;
 }
