@@ -1,8 +1,7 @@
-// The results of run.ts as a table in Markdown: `tsx test/bench/membership/report.ts results.json`
+// The results of run.ts as a table in Markdown.
 
-import { readFileSync } from 'node:fs';
-
-type Results = Record<string, Record<string, readonly number[]>>;
+/** `system/size/part` to figures. */
+export type Results = Record<string, Readonly<Record<string, readonly number[]>>>;
 
 const ROWS: readonly (readonly [figure: string, label: string, perUnit: number])[] = [
   ['formMs', 'form, s', 1000],
@@ -28,20 +27,21 @@ function cell(values: readonly number[] | undefined, perUnit: number): string {
   return sorted.length === 1 ? middle : `${middle} (${text(sorted.at(-1)!)})`;
 }
 
-const file = process.argv[2];
-if (file === undefined) throw new Error('which results?');
-const results: Results = JSON.parse(readFileSync(file, 'utf8'));
-const sizes = [...new Set(Object.keys(results).map((key) => Number(key.split('/')[1])))];
-const systems = [...new Set(Object.keys(results).map((key) => key.split('/')[0]!))];
-const columns = sizes
-  .sort((a, b) => a - b)
-  .flatMap((size) => systems.map((system) => ({ size, system })));
-console.log(`| median (maximum) |${columns.map((one) => ` ${one.system} ${one.size} |`).join('')}`);
-console.log(`| --- |${columns.map(() => ' --- |').join('')}`);
-for (const [figure, label, perUnit] of ROWS) {
-  const cells = columns.map(({ size, system }) => {
-    const parts = Object.entries(results).filter(([key]) => key.startsWith(`${system}/${size}/`));
-    return cell(parts.map(([, figures]) => figures[figure]).find(Boolean), perUnit);
-  });
-  console.log(`| ${label} |${cells.map((text) => ` ${text} |`).join('')}`);
+export function tableOf(results: Results): string {
+  const keys = Object.keys(results).map((key) => key.split('/'));
+  const sizes = [...new Set(keys.map((key) => Number(key[1])))].sort((a, b) => a - b);
+  const systems = [...new Set(keys.map((key) => key[0]!))];
+  const columns = sizes.flatMap((size) => systems.map((system) => ({ size, system })));
+  const lines = [
+    `| median (maximum) |${columns.map((one) => ` ${one.system} ${one.size} |`).join('')}`,
+    `| --- |${columns.map(() => ' --- |').join('')}`,
+  ];
+  for (const [figure, label, perUnit] of ROWS) {
+    const cells = columns.map(({ size, system }) => {
+      const parts = Object.entries(results).filter(([key]) => key.startsWith(`${system}/${size}/`));
+      return cell(parts.map(([, figures]) => figures[figure]).find(Boolean), perUnit);
+    });
+    lines.push(`| ${label} |${cells.map((text) => ` ${text} |`).join('')}`);
+  }
+  return lines.join('\n');
 }

@@ -11,9 +11,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Agent, missingTool, SYSTEMS, type SystemName } from './agents.ts';
 import { BenchNetwork } from './network.ts';
+import { type Results, tableOf } from './report.ts';
 
 type Figures = Record<string, readonly number[]>;
-type Results = Record<string, Figures>;
 
 const SETTLE_MS = 12_000;
 const STEADY_MS = 30_000;
@@ -244,3 +244,4 @@ for (const size of flags.sizes.split(',').map(Number)) {
     await measure(system, size, parts, Number(flags.trials), results, save);
   }
 }
+console.log(tableOf(results));
