@@ -79,6 +79,18 @@ test('SIGTERM: what was queued for a client still reaches it', async () => {
   assert.equal(heard.at(-1), 'last');
 });
 
+test('SIGTERM: who has not got as far as MQTT is not waited for', async () => {
+  const shoal = new ShoalProcess(loopbackFlags('n1', '-ws=0'));
+  const upgrading = RawClient.tcp(await shoal.mqttPort('ws'), 'GET /mqtt HTTP/1.1\r\n');
+  const refused = RawClient.tcp(await shoal.mqttPort('ws'), 'GET / HTTP/1.1\r\n\r\n');
+  // Answered, so both have been accepted.
+  await refused.bytes(12);
+  const started = performance.now();
+  assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
+  assert.ok(performance.now() - started < 1500);
+  await upgrading.ended();
+});
+
 test('SIGTERM: clients that hang, on the way in or later, hold nothing up', async () => {
   const shoal = new ShoalProcess(loopbackFlags('n1', '-ws=0'));
   const port = await shoal.mqttPort();
