@@ -76,7 +76,7 @@ export interface Message extends MessageHead {
   readonly records: readonly MemberRecord[];
 }
 
-export const HEAD_BYTES = 18;
+const HEAD_BYTES = 18;
 /** More records than fit into a datagram of the largest size are not read. */
 const RECORDS_MAX = 128;
 

@@ -118,7 +118,7 @@ export class Outbox {
     this.#transmit(now, 'gossip', to, { first: records });
   }
 
-  /** As long as an empty ping, or as one with a nonce where there is something to echo. */
+  /** Never longer than what it answers: a head, and an echo only where there was a nonce. */
   challenge(now: number, to: Endpoint, sequence: number, echo: bigint | undefined): void {
     const writer = this.#writer('challenge', sequence, { hash: this.#nonces.current(now) });
     if (echo !== undefined) writer.echo(echo);

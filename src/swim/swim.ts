@@ -6,7 +6,7 @@
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
-import { decodeMessage, HEAD_BYTES, type Message } from './codec.ts';
+import { decodeMessage, type Message } from './codec.ts';
 import { Farewell } from './farewell.ts';
 import { Health } from './health.ts';
 import { endpointOf, type Member, MemberTable, recordOf } from './member-table.ts';
@@ -220,7 +220,7 @@ export class Swim {
     this.#isContested = false;
     const link = this.#table.byBoot(bootId)?.link;
     if (message.kind === 'challenge') this.#handleChallenge(now, from, bootId, counter, message);
-    else if (link === undefined) this.#handleUnproven(now, from, bootId, counter, message, body);
+    else if (link === undefined) this.#handleUnproven(now, from, bootId, counter, message);
     else if (counter <= link.floor || !link.window.accept(counter)) this.counters.replayed += 1;
     else this.#handleProven(now, from, bootId, message);
     this.#announce(now);
@@ -253,13 +253,13 @@ export class Swim {
     bootId: bigint,
     counter: number,
     message: Message,
-    body: Buffer,
   ): void {
     const isProof = message.echo !== undefined && this.#nonces.isOurs(now, message.echo);
     const own = message.records.find((record) => record.bootId === bootId);
     if (!isProof || own?.detail === undefined) {
       this.counters.unproven += 1;
-      this.#challenge(now, from, message, body.length);
+      this.counters.challenges += 1;
+      this.#outbox.challenge(now, from, message.sequence, message.nonce);
       return;
     }
     this.#applyRecord(now, own, { kind: 'direct', from, teller: own.name });
@@ -282,13 +282,6 @@ export class Swim {
     if (message.kind === 'ping') {
       this.#outbox.ack(now, from, this.#answer(now, from, message, own));
     }
-  }
-
-  #challenge(now: number, from: Endpoint, message: Message, bodyBytes: number): void {
-    const echo = message.nonce;
-    if (bodyBytes < HEAD_BYTES + (echo === undefined ? 0 : 11)) return;
-    this.counters.challenges += 1;
-    this.#outbox.challenge(now, from, message.sequence, echo);
   }
 
   #handleProven(now: number, from: Endpoint, bootId: bigint, message: Message): void {
