@@ -7,7 +7,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 
-/** All take two minutes on two idle cores; a busy machine may take several times as long. */
+/** On idle cores they end within five minutes; a busy machine may take several times as long. */
 const TOTAL_MS_MAX = 900_000;
 /** The runner ends its children by itself on SIGTERM; this long after, the rest is killed. */
 const KILL_AFTER_MS = 5000;
