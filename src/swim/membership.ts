@@ -3,6 +3,7 @@
 // another boot only at a higher incarnation. Sources: SWIM paper 4.2, memberlist's mergeState.
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
+import { ReplayWindow } from '../shared/replay-window.ts';
 import { isLoopback } from './ip-bytes.ts';
 import { endpointOf, type Member, type MemberTable, RETENTION_MS } from './member-table.ts';
 import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './profile.ts';
@@ -38,11 +39,9 @@ export interface MembershipHooks {
 const FRESH_PERIODS = 2;
 
 export class Membership {
-  /** Changes of the list of online members: who, which boot, where. */
-  version = 0;
-  lastChangeAt = 0;
-  /** Records that found no room. */
-  tableFull = 0;
+  #version = 0;
+  #lastChangeAt = 0;
+  #tableFull = 0;
   readonly #table: MemberTable;
   readonly #updates: UpdateQueue;
   readonly #periodMs: number;
@@ -53,6 +52,20 @@ export class Membership {
     this.#updates = updates;
     this.#periodMs = periodMs;
     this.#hooks = hooks;
+  }
+
+  /** Goes up with each change of the list of online members: who, which boot, where. */
+  get version(): number {
+    return this.#version;
+  }
+
+  get lastChangeAt(): number {
+    return this.#lastChangeAt;
+  }
+
+  /** Records that found no room. */
+  get tableFull(): number {
+    return this.#tableFull;
   }
 
   /** @param record about another name than our own */
@@ -78,6 +91,22 @@ export class Membership {
     member.strikes = 0;
     member.lastAnswerAt = now;
     if (member.state === 'suspect') member.suspicionDeadline = now + this.#suspicionTimeoutMs();
+  }
+
+  /** The member's boot echoed our nonce, in the datagram with this counter. */
+  proved(now: number, member: Member, counter: number, endpoint: Endpoint): void {
+    const window = new ReplayWindow();
+    window.accept(counter);
+    const before = endpointOf(member);
+    member.link = { window, floor: counter, endpoint };
+    if (!sameEndpoint(before, endpointOf(member))) this.#changed(now);
+  }
+
+  /** We take no part any more. */
+  forgetAll(now: number): void {
+    for (const member of [...this.#table.all()]) this.#table.remove(member);
+    this.#updates.clear();
+    this.#changed(now);
   }
 
   /** Its datagrams come from another address than before. */
@@ -137,7 +166,7 @@ export class Membership {
       hash: 0n,
     };
     if (!this.#table.add(member)) {
-      this.tableFull += 1;
+      this.#tableFull += 1;
       return;
     }
     if (!isOnline(record.state)) return;
@@ -263,8 +292,8 @@ export class Membership {
   }
 
   #changed(now: number): void {
-    this.version += 1;
-    this.lastChangeAt = now;
+    this.#version += 1;
+    this.#lastChangeAt = now;
   }
 
   #tell(now: number, kind: MemberEvent['kind'], member: Member, reason: string): void {

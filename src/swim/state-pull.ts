@@ -6,6 +6,9 @@ import type { Outbox } from './outbox.ts';
 
 const TRIES_MAX = 3;
 const INTERVAL_MS_MIN = 1000;
+const INTERVAL_MS_MAX = 64_000;
+/** From so many pulls in a row on that taught us nothing, the next ones come ever more rarely. */
+const FUTILE_MAX = 3;
 /** A difference that lasts so many periods is not waited out any longer. */
 const PATIENCE_PERIODS = 10;
 /** After the last change gossip is given so long to bring it to everybody. */
@@ -17,6 +20,7 @@ interface Pull {
   cursor: string;
   deadline: number;
   tries: number;
+  readonly hashBefore: bigint;
 }
 
 export class StatePull {
@@ -25,6 +29,7 @@ export class StatePull {
   #pull: Pull | undefined;
   #differsSince: number | undefined;
   #lastStartAt = Number.NEGATIVE_INFINITY;
+  #futile = 0;
 
   constructor(outbox: Outbox, periodMs: number) {
     this.#outbox = outbox;
@@ -39,6 +44,7 @@ export class StatePull {
   compare(now: number, member: Member, theirHash: bigint, quietSince: number): void {
     if (theirHash === this.#outbox.tableHash) {
       this.#differsSince = undefined;
+      this.#futile = 0;
       return;
     }
     this.#differsSince ??= now;
@@ -48,10 +54,17 @@ export class StatePull {
   }
 
   start(now: number, member: Member): void {
-    if (this.#pull !== undefined || now - this.#lastStartAt < INTERVAL_MS_MIN) return;
+    if (this.#pull !== undefined || now - this.#lastStartAt < this.#intervalMs) return;
     this.#lastStartAt = now;
-    this.#pull = { member, sequence: 0, cursor: '', deadline: 0, tries: 0 };
+    const hashBefore = this.#outbox.tableHash;
+    this.#pull = { member, sequence: 0, cursor: '', deadline: 0, tries: 0, hashBefore };
     this.#request(now, this.#pull);
+  }
+
+  /** There may be members that can't be passed on: the tables then differ for good. */
+  get #intervalMs(): number {
+    const doublings = Math.max(0, this.#futile - FUTILE_MAX);
+    return Math.min(INTERVAL_MS_MIN * 2 ** doublings, INTERVAL_MS_MAX);
   }
 
   /** @param lastName of the page, in the order of the pages; undefined where it holds none */
@@ -60,6 +73,7 @@ export class StatePull {
     if (pull === undefined || pull.sequence !== sequence) return;
     if (isLast || lastName === undefined || lastName <= pull.cursor) {
       this.#pull = undefined;
+      this.#futile = pull.hashBefore === this.#outbox.tableHash ? this.#futile + 1 : 0;
       return;
     }
     pull.cursor = lastName;

@@ -4,8 +4,7 @@
 // ours; to whom is not proven, no answer is longer than what it sent. Sources: SWIM (Das et al.
 // 2002), Lifeguard (Dadgar et al. 2018).
 
-import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
-import { ReplayWindow } from '../shared/replay-window.ts';
+import type { Endpoint } from '../shared/endpoint.ts';
 import { decodeMessage, type Message } from './codec.ts';
 import { Farewell } from './farewell.ts';
 import { Health } from './health.ts';
@@ -39,6 +38,7 @@ const CONTEST_INTERVAL_MS = 500;
 /** Besides gossip, so many accusers are told directly that we live. */
 const ANNOUNCES_PER_TICK_MAX = 5;
 const HOUSEKEEPING_MS = 60_000;
+
 type Phase = 'joining' | 'joined' | 'leaving' | 'over';
 
 export class Swim {
@@ -266,11 +266,7 @@ export class Swim {
     if (this.#phase === 'over') return;
     const member = this.#table.byBoot(bootId);
     if (member !== undefined) {
-      const window = new ReplayWindow();
-      window.accept(counter);
-      const before = endpointOf(member);
-      member.link = { window, floor: counter, endpoint: from };
-      if (!sameEndpoint(before, endpointOf(member))) this.#membership.version += 1;
+      this.#membership.proved(now, member, counter, from);
       this.#handleProven(now, from, bootId, message);
       return;
     }
@@ -398,8 +394,7 @@ export class Swim {
     if (verdict === 'outbid') this.#announceTo = source.from;
     if (verdict === 'yield') {
       this.#phase = 'over';
-      for (const member of [...this.#table.all()]) this.#table.remove(member);
-      this.#membership.version += 1;
+      this.#membership.forgetAll(now);
       this.#port.nameRefused(placeOf(record, source) ?? source.from);
     }
   }
