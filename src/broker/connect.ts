@@ -89,7 +89,7 @@ function admit(
   const keepAliveSeconds = boundedKeepAlive(packet, options);
   const properties =
     packet.version === 5
-      ? connackProperties(packet, options, {
+      ? connackProperties(options, {
           clientId: assigned ? identity.clientId : undefined,
           packetBytesMax: client.listener.packetBytesMax ?? options.packetBytesMax,
           expirySeconds: expirySeconds === wanted ? undefined : expirySeconds,
@@ -146,11 +146,7 @@ interface Changed {
 }
 
 /** What differs from the protocol's defaults, and what we changed of the client's wishes. */
-function connackProperties(
-  packet: ConnectPacket,
-  options: BrokerOptions,
-  changed: Changed,
-): ConnackProperties {
+function connackProperties(options: BrokerOptions, changed: Changed): ConnackProperties {
   const properties: ConnackProperties = {
     maximumPacketSize: changed.packetBytesMax,
     receiveMaximum: options.receiveMaximum,
@@ -168,7 +164,6 @@ function connackProperties(
   if (changed.expirySeconds !== undefined) {
     properties.sessionExpiryInterval = Math.min(changed.expirySeconds, 0xffffffff);
   }
-  if (packet.requestResponseInformation) properties.responseInformation = '';
   return properties;
 }
 
