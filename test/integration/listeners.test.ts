@@ -380,6 +380,39 @@ test('each listener has its own largest packet, and SIGHUP changes it', async ()
   }
 });
 
+test('a listener decides by itself whether clients need a name', async () => {
+  const passwords = join(folder, 'passwords');
+  const made = new ShoalProcess(['passwd', '-c', '-b', passwords, 'someone', 'secret']);
+  assert.equal((await made.exited).code, 0, made.output);
+  const file = join(folder, 'anonymous.toml');
+  writeFileSync(
+    file,
+    `auth = ${JSON.stringify(passwords)}
+bind = "127.0.0.1"
+[[listener]]
+port = 0
+[[listener]]
+protocol = "ws"
+port = 0
+anonymous = true
+`,
+  );
+  const shoal = new ShoalProcess(['-nid=n1', `-config=${file}`]);
+  try {
+    const closed = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
+    const open = `ws://127.0.0.1:${await shoal.mqttPort('ws')}/mqtt`;
+    const options = { reconnectPeriod: 0 };
+    await assert.rejects(mqtt.connectAsync(closed, options), /Not authorized/);
+    await (await mqtt.connectAsync(open, options)).endAsync();
+    const known = { ...options, username: 'someone', password: 'secret' };
+    await (await mqtt.connectAsync(closed, known)).endAsync();
+    const wrong = { ...options, username: 'someone', password: 'guessed' };
+    await assert.rejects(mqtt.connectAsync(open, wrong), /Not authorized|Bad user/i);
+  } finally {
+    await shoal.kill();
+  }
+});
+
 test('a port that is taken is told with the line of the file that asks for it', async () => {
   const holder = new ShoalProcess(loopbackFlags('n1'));
   const file = join(folder, 'taken.toml');

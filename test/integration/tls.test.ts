@@ -12,7 +12,7 @@ import { type ConnectionOptions, connect as dialTls, type TLSSocket } from 'node
 import { promisify } from 'node:util';
 import mqtt from 'mqtt';
 import { connect } from '../conformance/wire.ts';
-import { noOpenssl, TestAuthority } from '../support/certificates.ts';
+import { type CertificateFiles, noOpenssl, TestAuthority } from '../support/certificates.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 
@@ -36,7 +36,7 @@ suite('TLS', { skip }, () => {
   const ca = readFileSync(authority.ca);
   const serverFlags = [`-cert=${server.cert}`, `-key=${server.key}`];
   const clientAuthority = [`-ca=${authority.ca}`, '-require-certificate=required'];
-  const asClient = ({ cert, key }: { cert: string; key: string }): ConnectionOptions => ({
+  const asClient = ({ cert, key }: CertificateFiles) => ({
     cert: readFileSync(cert),
     key: readFileSync(key),
   });
@@ -149,6 +149,33 @@ suite('TLS', { skip }, () => {
       assert.equal(await letsIn(port), true);
       assert.equal(await letsIn(port, asClient(client)), true);
       assert.equal(await letsIn(port, asClient(foreigner)), false);
+    });
+  });
+
+  test('the Common Name is the user name for the ACL, and needs no password', async () => {
+    const passwords = join(folder, 'passwords');
+    const made = new ShoalProcess(['passwd', '-c', '-b', passwords, 'someone', 'secret']);
+    assert.equal((await made.exited).code, 0, made.output);
+    const acl = join(folder, 'acl');
+    writeFileSync(acl, 'user sensor7\ntopic readwrite own/#\n');
+    const flags = [...clientAuthority.slice(0, 1), '-require-certificate=optional'];
+    flags.push('-use-identity-as-username', `-auth=${passwords}`, `-acl=${acl}`);
+    await withShoal(flags, async (shoal) => {
+      const url = `mqtts://localhost:${await shoal.mqttPort('tls')}`;
+      const options = { ca, protocolVersion: 5, reconnectPeriod: 0 } as const;
+      // A user name in CONNECT does not count against a certificate.
+      const proven = await mqtt.connectAsync(url, {
+        ...options,
+        ...asClient(client),
+        username: 'someone',
+      });
+      const [own] = await proven.subscribeAsync('own/a', { qos: 1 });
+      assert.equal(own?.qos, 1);
+      await assert.rejects(proven.subscribeAsync('other/a'));
+      await proven.endAsync();
+      await assert.rejects(mqtt.connectAsync(url, options), /Not authorized|Bad User/i);
+      const known = { ...options, username: 'someone', password: 'secret' };
+      await (await mqtt.connectAsync(url, known)).endAsync();
     });
   });
 
