@@ -1,7 +1,7 @@
 // Copies between buffers. Buffer.copy of a part makes a temporary view of the source, which for a
 // few bytes costs more than the copy itself.
 
-const LOOP_BYTES_MAX = 96;
+const LOOP_BYTES_MAX = 48;
 
 /** Copies `source[start, end)` to `target` at `at` and returns the offset behind it. There must be room. */
 export function copyBytes(
