@@ -35,6 +35,13 @@ test('the right password lets in, a wrong one, none, or an unknown name do not',
   assert.equal(await book.check('bob', bytes('right')), false);
 });
 
+test('an empty password is not the same as none', async () => {
+  const source = setUser('', 'ann', await hashPassword('', 100));
+  const book = new PasswordBook(parsePasswordFile('pw', source).users, countingLine());
+  assert.equal(await book.check('ann', bytes('')), true);
+  assert.equal(await book.check('ann', undefined), false);
+});
+
 test('an unknown name is worked on like a known one', async () => {
   const line = countingLine();
   const book = await bookOf(line);

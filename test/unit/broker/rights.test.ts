@@ -72,6 +72,21 @@ test('a member of a shared subscription that may not receive passes the message 
   assert.deepEqual(bob.payloads(), ['1', '2', '3']);
 });
 
+test('a route that is known already follows when rights change', () => {
+  const { authorizer, world } = makeWorld();
+  const ann = world.connect('a', { username: 'ann' });
+  ann.subscribe('#');
+  const publisher = world.connect('p', { username: 'p' });
+  publisher.publish('t', 'before');
+  authorizer.denied.add('ann t');
+  world.broker.applyRights(world.now);
+  publisher.publish('t', 'denied');
+  authorizer.denied.clear();
+  world.broker.applyRights(world.now);
+  publisher.publish('t', 'after');
+  assert.deepEqual(ann.payloads(), ['before', 'after']);
+});
+
 test('when rights change, routes follow, and lost subscriptions end', () => {
   const { authorizer, world } = makeWorld();
   const ann = world.connect('a', { username: 'ann' });
