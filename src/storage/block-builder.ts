@@ -3,15 +3,19 @@
 import { BLOCK_HEAD_BYTES, type Stamp, sealBlock } from './file-format.ts';
 import { RecordWriter } from './record-writer.ts';
 
-const CAPACITY_MIN = 16_384;
-const CAPACITY_MAX = 1_048_576;
+const CAPACITY_MIN = 65_536;
+/** A buffer larger than this was for something unusual and is not kept. */
+const SPARE_BYTES_MAX = 2_097_152;
 
 export class BlockBuilder {
-  records: RecordWriter = newBlock(CAPACITY_MIN);
+  records: RecordWriter;
   readonly #now: () => Stamp;
+  /** Written and not needed any more. New ones all the time would keep the collector busy. */
+  #spare: Buffer | undefined;
 
   constructor(now: () => Stamp) {
     this.#now = now;
+    this.records = this.#newBlock();
   }
 
   /** Bytes gathered since the last block. */
@@ -19,24 +23,32 @@ export class BlockBuilder {
     return this.records.length - BLOCK_HEAD_BYTES;
   }
 
-  /** Ends the block; the caller has its bytes, and nobody changes them any more. */
+  /** Ends the block; nobody changes its bytes until recycle(). */
   seal(generation: number, offset: number): Buffer {
     const { buffer, length } = this.records;
     const block = buffer.subarray(0, length);
     sealBlock(block, generation, offset, this.#now());
-    const capacity = Math.min(Math.max(CAPACITY_MIN, length * 2), CAPACITY_MAX);
-    this.records = newBlock(capacity);
+    this.records = this.#newBlock();
     return block;
+  }
+
+  /** The block is written. */
+  recycle(block: Buffer): void {
+    const whole = Buffer.from(block.buffer);
+    if (whole.length <= SPARE_BYTES_MAX && whole.length > (this.#spare?.length ?? 0)) {
+      this.#spare = whole;
+    }
   }
 
   /** Forgets what was gathered. */
   clear(): void {
-    this.records = newBlock(CAPACITY_MIN);
+    this.records = this.#newBlock();
   }
-}
 
-function newBlock(capacity: number): RecordWriter {
-  const records = new RecordWriter(capacity);
-  records.length = BLOCK_HEAD_BYTES;
-  return records;
+  #newBlock(): RecordWriter {
+    const records = new RecordWriter(this.#spare ?? Buffer.allocUnsafeSlow(CAPACITY_MIN));
+    this.#spare = undefined;
+    records.length = BLOCK_HEAD_BYTES;
+    return records;
+  }
 }

@@ -1,6 +1,10 @@
 // The other half of ByteWriter. What lies outside the given bytes is never read: that is a
 // DecodeError, which the loader takes as damage.
 
+import { copyBytes } from '../shared/copy-bytes.ts';
+
+const EMPTY = Buffer.alloc(0);
+
 export class DecodeError extends Error {
   override readonly name = 'DecodeError';
 }
@@ -38,10 +42,14 @@ export class ByteReader {
     return value;
   }
 
-  /** A view: whoever keeps it copies it. */
+  /** The caller's own. */
   bytes(): Buffer {
-    const start = this.#take(this.varint());
-    return this.#buffer.subarray(start, this.#position);
+    const length = this.varint();
+    if (length === 0) return EMPTY;
+    const start = this.#take(length);
+    const copy = Buffer.allocUnsafe(length);
+    copyBytes(copy, 0, this.#buffer, start, this.#position);
+    return copy;
   }
 
   text(): string {

@@ -8,8 +8,8 @@ export class ByteWriter {
   buffer: Buffer;
   length = 0;
 
-  constructor(capacity = CAPACITY_MIN) {
-    this.buffer = Buffer.allocUnsafeSlow(capacity);
+  constructor(buffer: Buffer = Buffer.allocUnsafeSlow(CAPACITY_MIN)) {
+    this.buffer = buffer;
   }
 
   /** Makes room for `bytes` more. */

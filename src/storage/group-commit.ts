@@ -232,6 +232,7 @@ export class GroupCommit {
   #finish(batch: Batch): void {
     batch.log.length += batch.bytes;
     this.#batch = undefined;
+    for (const block of batch.blocks) this.builder.recycle(block);
     if (this.state === 'stalled') {
       this.state = 'open';
       this.#options.log.info('the disk takes changes again');

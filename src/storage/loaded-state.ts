@@ -2,7 +2,7 @@
 // one that speaks of something that is not there is counted and otherwise passed over: it is either
 // a trace of what ended while a snapshot was being written, or of something lost with a damage.
 
-import { type Message, NO_BYTES, type Topic } from '../broker/message.ts';
+import type { Message, Topic } from '../broker/message.ts';
 import type {
   DeliveryRecord,
   StoredSession,
@@ -12,7 +12,7 @@ import type {
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type {
   DeliveryFields,
-  MessageFields,
+  ReadMessage,
   RecordVisitor,
   SessionFields,
   WillFields,
@@ -118,7 +118,7 @@ export class LoadedState implements RecordVisitor, StoredState {
   readonly #messages = new Map<number, Message>();
   readonly #retained = new Map<string, Message>();
   /** What has times that must be brought to the present clock. */
-  readonly #timed: Mutable<Pick<Message, 'expiresAt'>>[] = [];
+  readonly #timed: ReadMessage[] = [];
   readonly #topics = new Map<string, Topic>();
   #base = 0;
   #lastNumber = 0;
@@ -190,9 +190,12 @@ export class LoadedState implements RecordVisitor, StoredState {
     this.#with(number)?.unsubscribe(filter);
   }
 
-  message(id: number, fields: MessageFields): void {
+  message(id: number, message: ReadMessage): void {
     this.#lastMessageId = Math.max(this.#lastMessageId, id);
-    this.#messages.set(id, this.#toMessage(fields, this.#topic(fields.topic), id));
+    this.#adopt(message);
+    message.topic = this.#share(message.topic);
+    message.mark = { id, log: 0, snapshot: 0 };
+    this.#messages.set(id, message);
   }
 
   delivery(number: number, fields: DeliveryFields): void {
@@ -222,9 +225,9 @@ export class LoadedState implements RecordVisitor, StoredState {
     this.#with(number)?.release(packetId);
   }
 
-  retain(fields: MessageFields): void {
-    const topic = toTopic(fields.topic);
-    this.#retained.set(topic.name, this.#toMessage(fields, topic, 0));
+  retain(message: ReadMessage): void {
+    this.#adopt(message);
+    this.#retained.set(message.topic.name, message);
   }
 
   retainedRemoved(topic: string): void {
@@ -237,8 +240,8 @@ export class LoadedState implements RecordVisitor, StoredState {
     const { topic, qos, retain, expirySeconds, publishAt } = fields;
     const packet: WillPacket = {
       topic,
-      payload: Buffer.from(fields.payload),
-      properties: Buffer.from(fields.properties),
+      payload: fields.payload,
+      properties: fields.properties,
       qos,
       retain,
       expirySeconds,
@@ -263,33 +266,18 @@ export class LoadedState implements RecordVisitor, StoredState {
     return session;
   }
 
-  #toMessage(fields: MessageFields, topic: Topic, id: number): Message {
-    const { payload, properties, qos, retain, expiresAt } = fields;
-    const message: Mutable<Message> = {
-      topic,
-      payload: payload.length === 0 ? NO_BYTES : Buffer.from(payload),
-      properties: properties.length === 0 ? NO_BYTES : Buffer.from(properties),
-      qos,
-      retain,
-      expiresAt: expiresAt + this.#base,
-      mark: id > 0 ? { id, log: 0, snapshot: 0 } : undefined,
-    };
-    if (expiresAt !== Number.POSITIVE_INFINITY) this.#timed.push(message);
-    return message;
+  #adopt(message: ReadMessage): void {
+    if (message.expiresAt === Number.POSITIVE_INFINITY) return;
+    message.expiresAt += this.#base;
+    this.#timed.push(message);
   }
 
   /** Most messages share few topics. */
-  #topic(bytes: Buffer): Topic {
-    const name = bytes.toString('utf8');
-    const known = this.#topics.get(name);
+  #share(topic: Topic): Topic {
+    const known = this.#topics.get(topic.name);
     if (known !== undefined) return known;
     if (this.#topics.size >= TOPICS_SHARED_MAX) this.#topics.clear();
-    const topic = { name, bytes: Buffer.from(bytes) };
-    this.#topics.set(name, topic);
+    this.#topics.set(topic.name, topic);
     return topic;
   }
-}
-
-function toTopic(bytes: Buffer): Topic {
-  return { name: bytes.toString('utf8'), bytes: Buffer.from(bytes) };
 }

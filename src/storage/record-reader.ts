@@ -1,21 +1,14 @@
 // Decodes the records of a block for a visitor, who puts the state together. Layouts:
-// record-writer.ts. Bytes and texts handed to the visitor are its own, except payloads and
-// properties, which are views.
+// record-writer.ts. What is handed to the visitor is its own.
 
+import type { Message, Topic } from '../broker/message.ts';
 import type { SubscriptionRecord } from '../broker/ports.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 import { ByteReader, DecodeError } from './byte-reader.ts';
 import { RecordType } from './record-writer.ts';
 
-export interface MessageFields {
-  readonly qos: QoS;
-  readonly retain: boolean;
-  /** Of the clock of the run that wrote it; Infinity for never. */
-  readonly expiresAt: number;
-  readonly topic: Buffer;
-  readonly properties: Buffer;
-  readonly payload: Buffer;
-}
+/** Its time is of the clock of the run that wrote it, until the visitor changes that. */
+export type ReadMessage = Message & { expiresAt: number; topic: Topic };
 
 export interface SessionFields {
   readonly clientId: string;
@@ -49,13 +42,13 @@ export interface RecordVisitor {
   sessionRemoved(number: number): void;
   subscription(number: number, fields: SubscriptionRecord): void;
   subscriptionRemoved(number: number, filter: string): void;
-  message(id: number, fields: MessageFields): void;
+  message(id: number, message: ReadMessage): void;
   delivery(number: number, fields: DeliveryFields): void;
   progress(number: number, deliveryId: number, packetId: number, released: boolean): void;
   deliveryRemoved(number: number, deliveryId: number): void;
   received(number: number, packetId: number): void;
   receivedRemoved(number: number, packetId: number): void;
-  retain(fields: MessageFields): void;
+  retain(message: ReadMessage): void;
   retainedRemoved(topic: string): void;
   will(number: number, fields: WillFields): void;
   willRemoved(number: number): void;
@@ -141,15 +134,19 @@ function readSubscription(reader: ByteReader): SubscriptionRecord {
   };
 }
 
-function readMessage(reader: ByteReader): MessageFields {
+function readMessage(reader: ByteReader): ReadMessage {
   const flags = reader.byte();
+  const expiresAt = readOrNever(reader);
+  const topic = reader.bytes();
+  const properties = reader.bytes();
   return {
+    topic: { name: topic.toString('utf8'), bytes: topic },
+    payload: reader.bytes(),
+    properties,
     qos: qosOf(flags),
     retain: (flags & 4) !== 0,
-    expiresAt: readOrNever(reader),
-    topic: reader.bytes(),
-    properties: reader.bytes(),
-    payload: reader.bytes(),
+    expiresAt,
+    mark: undefined,
   };
 }
 

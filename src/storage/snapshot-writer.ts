@@ -102,7 +102,9 @@ export class SnapshotWriter extends StateRecorder {
 
   async #appendBlock(): Promise<void> {
     if (this.builder.bytes === 0) return;
-    await this.#append(this.builder.seal(this.#target.generation, this.#length));
+    const block = this.builder.seal(this.#target.generation, this.#length);
+    await this.#append(block);
+    this.builder.recycle(block);
     if (this.#unsyncedBytes > SYNC_BYTES) await this.#sync();
   }
 
