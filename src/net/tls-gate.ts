@@ -39,9 +39,11 @@ export class TlsGate {
       rejectUnauthorized: false,
     });
     this.#server.on('secureConnection', (stream) => this.#secured(stream));
-    this.#server.on('tlsClientError', (error, stream) => {
-      const from = stream.remoteAddress;
-      this.#log.info('TLS handshake failed', { from, error: error.message });
+    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, stream) => {
+      const fields = { from: stream.remoteAddress, error: error.message };
+      // Health checks of balancers come and go without a word.
+      if (error.code === 'ECONNRESET') log.debug('TLS handshake not finished', fields);
+      else log.info('TLS handshake failed', fields);
     });
   }
 
