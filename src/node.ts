@@ -49,6 +49,8 @@ interface Cluster {
   readonly sync: Endpoint;
   /** Resolves if the node may not be a member (its name is taken). */
   readonly refused: Promise<Error>;
+  /** Signs with the first of these tokens from now on and accepts all of them. */
+  rekey(tokens: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -101,6 +103,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
       Object.assign(broker.options, reloadableBrokerOptions(next));
       listeners.reload(listenerOptions(next));
       await access.reload();
+      if (isClustered(next)) await cluster?.rekey(next.tokens);
       broker.applyRights(performance.now());
     },
     stop: async () => {
@@ -195,6 +198,11 @@ async function joinCluster(
     gossip: gossip.local,
     sync: sync.local,
     refused,
+    rekey: async (tokens) => {
+      const ring = await deriveKeyRing(tokens, config.clusterName);
+      gossip.rekey(ring.gossip);
+      sync.rekey(ring.sync);
+    },
     stop: async () => {
       await gossip.leave();
       await Promise.all([gossip.close(), sync.close()]);

@@ -30,6 +30,7 @@ export const clusterOptions = {
     type: secrets('token'),
     fallback: undefined,
     help: 'cluster token, the same on every node; with new,old the first signs and both are accepted',
+    reload: true,
   }),
   tokenFile: option({
     flag: 'csk-file',
@@ -37,6 +38,7 @@ export const clusterOptions = {
     type: text('file'),
     fallback: undefined,
     help: 'file that holds the cluster token, so that it is never on a command line',
+    reload: true,
   }),
   members: option({
     flag: 'mbs',

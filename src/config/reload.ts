@@ -2,7 +2,7 @@
 // socket or key was made from, keeps its value until a restart: its row has no `reload`.
 
 import type { BrokerOptions } from '../broker/options.ts';
-import { type Config, type ConfigKey, optionTable } from './config.ts';
+import { type Config, type ConfigKey, isClustered, optionTable } from './config.ts';
 import type { AnyOption } from './option.ts';
 import { mqttOptions } from './options-mqtt.ts';
 
@@ -20,6 +20,8 @@ export function flagsNeedingRestart(before: Config, after: Config): string[] {
   );
   const rows: AnyOption[] = changed.map((key) => optionTable[key]);
   const flags = rows.filter((row) => row.reload !== true).map((row) => `-${row.flag}`);
+  // Another token is taken over, but a cluster is neither joined nor left.
+  if (isClustered(before) !== isClustered(after)) flags.push('-csk');
   return tablesOf(before) === tablesOf(after) ? flags : [...flags, '[[listener]]'];
 }
 

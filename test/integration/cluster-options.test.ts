@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createSocket } from 'node:dgram';
+import { writeFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import { allSeeEachOther, type Node, type Scenario, scenario } from './support/scenario.ts';
 
@@ -33,6 +34,41 @@ describe('cluster options', { concurrency: 3 }, () => {
       await messageCrosses(scene, n1, n2);
       await messageCrosses(scene, n2, n1);
     }
+  });
+
+  scenario('SIGHUP takes over another token from -csk-file while messages go on', async (scene) => {
+    const files = ['n1', 'n2'].map((name) => scene.file(`${name}.csk`, 'old\n'));
+    const [n1, n2] = await two(scene, [`-csk-file=${files[0]}`], [`-csk-file=${files[1]}`]);
+    await allSeeEachOther([n1, n2]);
+    const [publisher, subscriber] = await Promise.all([scene.client(n1), scene.client(n2)]);
+    await subscriber.subscribe('n');
+    let sent = 0;
+    const ticker = setInterval(() => void publisher.publish('n', String(sent++), { qos: 1 }), 5);
+    for (const tokens of ['old,new', 'new,old', 'new']) {
+      for (const [index, node] of [n1, n2].entries()) {
+        writeFileSync(files[index] ?? '', tokens);
+        const from = node.process.lineCount;
+        node.process.signal('SIGHUP');
+        await node.process.waitFor(/configuration reloaded/, undefined, from);
+        const passed = sent + 20;
+        await subscriber.arrival('n', ({ text }) => Number(text) >= passed);
+      }
+    }
+    clearInterval(ticker);
+    await subscriber.arrival('n', ({ text }) => Number(text) === sent - 1);
+    const numbers = subscriber.texts('n').map(Number);
+    assert.deepEqual(
+      numbers,
+      Array.from({ length: sent }, (_, number) => number),
+    );
+    assert.doesNotMatch(scene.logs, /cluster (suspect|offline)/);
+    const stranger = await scene.startLocal(
+      'n3',
+      `-mbs=${await n1.process.gossipAddress()}`,
+      '-csk=old',
+    );
+    await stranger.process.waitFor(/no other node answers/);
+    await n1.process.waitFor(/another cluster token/);
   });
 
   scenario('-topics keeps the other topics at home and counts them', async (scene) => {

@@ -1,7 +1,7 @@
 // What one integration test needs: nodes, clients and perhaps a network of namespaces, all of which
 // are gone when it ends; where it fails, what the nodes said is part of the failure.
 
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -78,12 +78,20 @@ export class Scenario {
 
   /** A node on loopback, on ports that the system chooses; perhaps one that will not start. */
   launch(name: string, ...flags: string[]): Node {
-    const all = loopbackFlags(name, '-csk=secret', ...flags);
+    const token = flags.some((flag) => flag.startsWith('-csk-file')) ? [] : ['-csk=secret'];
+    const all = loopbackFlags(name, ...token, ...flags);
     const shoal = new ShoalProcess(all, { cwd: this.#folder });
     return this.#add(name, shoal, () => {
       const [, port] = /tcp 127\.0\.0\.1:(\d+)/.exec(shoal.output) ?? [];
       return connect({ host: '127.0.0.1', port: Number(port) });
     });
+  }
+
+  /** A file in this scenario's folder. */
+  file(name: string, content: string): string {
+    const path = join(this.#folder, name);
+    writeFileSync(path, content);
+    return path;
   }
 
   async startLocal(name: string, ...flags: string[]): Promise<Node> {
