@@ -11,6 +11,9 @@ import {
   type TlsOptions,
 } from 'node:tls';
 
+/** Certificates of ninety days are renewed after sixty: a week before the end something is wrong. */
+const RENEWAL_MS = 7 * 86_400_000;
+
 export interface TlsFiles {
   /** PEM files: a certificate with its chain in each. */
   readonly cert: readonly string[];
@@ -142,7 +145,9 @@ function isFor(certificate: X509Certificate, serverName: string): boolean {
 /** Only told: many boxes have a wrong clock when they start. */
 function datesOf(file: string, certificate: X509Certificate): string[] {
   const now = Date.now();
-  if (now > Date.parse(certificate.validTo)) return [`${file}: expired ${certificate.validTo}`];
+  const { validTo } = certificate;
+  if (now > Date.parse(validTo)) return [`${file}: expired ${validTo}`];
+  if (now + RENEWAL_MS > Date.parse(validTo)) return [`${file}: expires ${validTo}`];
   if (now < Date.parse(certificate.validFrom)) {
     return [`${file}: not valid before ${certificate.validFrom}`];
   }
