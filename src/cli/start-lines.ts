@@ -27,7 +27,7 @@ export function banner(config: Config, running: Running, hostAddress: string): s
   const rows = [
     ['clients', whoMayConnect(config)],
     ...clusterRows(config, running, hostAddress),
-    ...tryRows(running, hostAddress),
+    ...tryRows(config, running, hostAddress),
   ];
   return rows.map(([title = '', text = '']) => `  ${title.padEnd(9)}${text}\n`).join('');
 }
@@ -44,7 +44,7 @@ function whoMayConnect(config: Config): string {
   return `${needed}; whoever is in ${may}`;
 }
 
-function tryRows({ listeners }: Running, hostAddress: string): string[][] {
+function tryRows(config: Config, { listeners }: Running, hostAddress: string): string[][] {
   const find = (wanted: OpenListener['protocol']) =>
     listeners.find(({ protocol }) => protocol === wanted);
   const listener = find('tcp') ?? find('tls') ?? listeners[0];
@@ -57,9 +57,11 @@ function tryRows({ listeners }: Running, hostAddress: string): string[][] {
   }
   const port = local.port === 1883 ? '' : ` -p ${local.port}`;
   const authority = protocol === 'tls' ? ' --cafile CA-FILE' : '';
+  const isNameNeeded = isAuthenticating(config) && config.anonymousAllowed !== true;
+  const target = `-h ${host}${port}${authority}${isNameNeeded ? ' -u USER -P PASSWORD' : ''}`;
   return [
-    ['try', `mosquitto_sub -h ${host}${port}${authority} -t 'test/#' -v`],
-    ['', `mosquitto_pub -h ${host}${port}${authority} -t test/hello -m world`],
+    ['try', `mosquitto_sub ${target} -t 'test/#' -v`],
+    ['', `mosquitto_pub ${target} -t test/hello -m world`],
   ];
 }
 

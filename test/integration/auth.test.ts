@@ -317,5 +317,6 @@ test('a node without authentication warns, and its banner says who may connect',
   await run(NODE, BUNDLE, 'passwd', '-c', '-b', pw, 'ann', 'one');
   const closed = launch(t, '-log-format=text', `-auth=${pw}`);
   await closed.waitFor(/clients +need a password/);
+  await closed.waitFor(/mosquitto_pub .* -u USER -P PASSWORD /);
   assert.doesNotMatch(closed.output, /WARNING/);
 });
