@@ -127,6 +127,7 @@ function openData(config: Config, log: Logger): Promise<OpenedJournal | undefine
 function joinData({ journal, state }: OpenedJournal, broker: Broker): Journal {
   restoreState(broker, state);
   journal.useCapture((writer) => captureState(broker, writer));
+  broker.sys.addSource(() => journal.sysValues());
   broker.log.info('sessions and retained messages are back', {
     sessions: broker.sessionCount,
     subscriptions: broker.tree.size,

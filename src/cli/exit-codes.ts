@@ -7,6 +7,7 @@ import { NameInUseError } from '../net/gossip.ts';
 import { ListenError } from '../net/listener.ts';
 import { TlsFileError } from '../net/tls-files.ts';
 import { BindError } from '../net/udp.ts';
+import { StorageError } from '../storage/storage-error.ts';
 
 export const exitCodes = {
   /** Ended as asked. */
@@ -19,6 +20,8 @@ export const exitCodes = {
   address: 3,
   /** Another node of the cluster has this name. */
   nameInUse: 4,
+  /** The data folder can't be used. */
+  data: 5,
 } as const;
 
 export type ExitCode = number;
@@ -33,6 +36,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof TlsFileError || error instanceof AccessError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
+  if (error instanceof StorageError) return exitCodes.data;
   return exitCodes.failure;
 }
 

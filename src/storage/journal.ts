@@ -149,6 +149,16 @@ export class Journal extends StateRecorder implements SessionStore {
     return this.#commit.state === 'open';
   }
 
+  /** For the statistics. */
+  sysValues(): Record<string, string> {
+    return {
+      'storage/accepting': this.accepting ? '1' : '0',
+      'storage/log/bytes': String(this.#logBytes),
+      'storage/snapshot/bytes': String(this.#snapshotBytes),
+      'storage/waiting/bytes': String(this.#commit.pendingBytes),
+    };
+  }
+
   override saveSession(session: SessionRecord): void {
     const number = this.numbering.findOrGive(session.clientId);
     this.#record()?.session(number, session);
