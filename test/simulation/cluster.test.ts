@@ -305,3 +305,23 @@ test('the wan preset bears a round trip of a second and 5 % loss, and still noti
     untilAllSee(sim, 'n4', 'offline', 45_000);
   }
 });
+
+test('a suspicion from before a stall is not carried out after it', () => {
+  const sim = new Simulator(15);
+  const nodes = settledCluster(sim, 5);
+  const [stalled, suspect] = [nodes[0]!, nodes[2]!];
+  sim.stall(suspect);
+  const took = sim.runUntil(() => stalled.swim.table.get('n3')?.state === 'suspect', 5000);
+  assert.ok(took !== undefined);
+  sim.stall(stalled);
+  // It misses the refutation: its socket holds only so much.
+  const { address } = stalled.options.endpoint;
+  sim.isCut = (_from, to) => to.address === address;
+  sim.resume(suspect);
+  sim.runFor(60_000);
+  sim.isCut = () => false;
+  const offline = countEvents(sim, 'offline');
+  sim.resume(stalled);
+  untilConverged(sim, 5000);
+  assert.equal(offline(), 0);
+});
