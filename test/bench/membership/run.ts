@@ -197,7 +197,8 @@ async function measure(
   const key = (part: Part): string => `${system}/${size}/${part}`;
   const open = parts.filter((part) => results[key(part)] === undefined);
   if (open.length === 0) return;
-  const network = new BenchNetwork('swb', size);
+  // So that several sizes and systems can run beside each other.
+  const network = new BenchNetwork(`sw${size}${system.at(-1)}`, size);
   const cluster = new Cluster(system, size, network);
   try {
     const formed = await form(cluster);
