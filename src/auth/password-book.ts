@@ -35,16 +35,22 @@ export class PasswordBook {
 
   /** Rejects with BusyError where too many wait. */
   async check(name: string, password: Buffer | undefined): Promise<boolean> {
-    const entry = this.#users.get(name);
-    const digest = keyedDigest(password ?? Buffer.alloc(0));
-    const known = this.#known.get(name);
-    if (known !== undefined && password !== undefined && timingSafeEqual(known, digest))
+    const given = password ?? Buffer.alloc(0);
+    const digest = keyedDigest(given);
+    const isKnown = (): boolean => {
+      const known = this.#known.get(name);
+      return known !== undefined && password !== undefined && timingSafeEqual(known, digest);
+    };
+    if (isKnown()) return true;
+    return this.#line.run(async () => {
+      // Another client with the same password may have had its turn meanwhile.
+      if (isKnown()) return true;
+      const entry = this.#users.get(name);
+      const isRight = await isPassword(entry?.hash ?? this.#decoyFor(name), given);
+      if (!isRight || entry === undefined || password === undefined) return false;
+      this.#known.set(name, digest);
       return true;
-    const hash = entry?.hash ?? this.#decoyFor(name);
-    const isRight = await this.#line.run(() => isPassword(hash, password ?? Buffer.alloc(0)));
-    if (!isRight || entry === undefined || password === undefined) return false;
-    this.#known.set(name, digest);
-    return true;
+    });
   }
 
   #decoyFor(name: string): PasswordHash {

@@ -71,3 +71,12 @@ test('where too many wait the check is refused', async () => {
   );
   assert.ok(results[2]?.status === 'rejected' && results[2].reason instanceof BusyError);
 });
+
+test('many logins at once with one password need one check', { timeout: 20_000 }, async () => {
+  // 200 checks of this cost would take longer than the test may.
+  const source = setUser('', 'ann', await hashPassword('right', 500_000));
+  const line = new WorkLine({ parallelMax: 1, waitingMax: 200, waitMsMax: 60_000 }, () => 0);
+  const book = new PasswordBook(parsePasswordFile('pw', source).users, line);
+  const logins = Array.from({ length: 200 }, () => book.check('ann', bytes('right')));
+  assert.ok((await Promise.all(logins)).every((isRight) => isRight));
+});
