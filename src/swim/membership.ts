@@ -194,6 +194,8 @@ export class Membership {
           if (supersedes({ incarnation, state: 'suspect' }, held)) {
             this.#suspect(now, held, incarnation, wordFor('held offline', source));
           }
+          // We look for ourselves from the next round on, and two that fail are enough.
+          held.strikes = Math.max(held.strikes, 1);
         } else {
           this.#gone(now, held, 'offline', incarnation, wordFor('given up', source));
         }

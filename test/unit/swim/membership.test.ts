@@ -45,6 +45,7 @@ test('a member that has just answered is not given up because another says so', 
   membership.answered(5000, member);
   membership.apply(5500, record('b', 'offline'), teller);
   assert.equal(member.state, 'suspect', 'it may refute');
+  assert.equal(member.strikes, 1, 'but it is pinged in every round from now on');
   assert.deepEqual(told, ['online b', 'suspect b']);
 });
 
