@@ -147,6 +147,8 @@ export interface SessionStore extends StateWriter {
   readonly durable: boolean;
   /** False while there is no room for more: what would have to be kept is refused, or waits. */
   readonly accepting: boolean;
+  /** True while more waits to be kept than should: whoever brings more has to wait. */
+  readonly congested: boolean;
   removeSession(clientId: string): void;
   removeSubscription(clientId: string, filter: string): void;
   /** A delivery that was saved is now sent (packetId set) or released. */
@@ -169,6 +171,7 @@ const ignore = (): void => undefined;
 export const memoryStore: SessionStore = {
   durable: false,
   accepting: true,
+  congested: false,
   saveSession: ignore,
   removeSession: ignore,
   saveSubscription: ignore,

@@ -10,12 +10,15 @@ const UNSUBSCRIBE = 0xa2;
 
 /** @param first the packet's first byte */
 export function mustWait(first: number, broker: Broker, client: Client): boolean {
-  const { accepting } = broker.store;
-  if (first === PUBREL || first === UNSUBSCRIBE) return !accepting;
-  const isKeptPublish = first >> 4 === 3 && (first & 6) !== 0;
-  if (!isKeptPublish) return false;
+  const { store, options } = broker;
+  if (first === PUBREL || first === UNSUBSCRIBE) return !store.accepting;
+  const hasQos = (first & 6) !== 0;
+  const isRetained = (first & 1) !== 0;
+  if (first >> 4 !== 3 || !(hasQos || isRetained)) return false;
+  if (store.congested) return true;
+  if (!hasQos) return false;
   // Before MQTT 5 nothing can be refused.
-  if (!accepting) return client.version !== 5;
+  if (!store.accepting) return client.version !== 5;
   // Whoever sends faster than the disk takes it: its acknowledgements leave first.
-  return client.unfinished >= broker.options.receiveMaximum;
+  return client.unfinished >= options.receiveMaximum;
 }

@@ -15,6 +15,8 @@ import type { Stamp } from './file-format.ts';
 const BLOCK_BYTES_MAX = 1_048_576;
 /** What may wait for a slow or full disk. */
 export const PENDING_BYTES_MAX = 67_108_864;
+/** From here on publishers of what must be kept are not read. */
+const CONGESTED_BYTES = 4_194_304;
 const RETRY_MS = 1000;
 
 /** A log that is being written. */
@@ -86,8 +88,18 @@ export class GroupCommit {
     return this.state === 'broken' && this.#gated === undefined;
   }
 
+  /** On a full disk nobody is held back for what would not be written anyway. */
+  get isCongested(): boolean {
+    return this.pendingBytes > CONGESTED_BYTES && this.state !== 'stalled';
+  }
+
   get pendingBytes(): number {
     return this.builder.bytes + this.#sealedBytes + (this.#batch?.bytes ?? 0);
+  }
+
+  /** There is no log yet, for want of room. */
+  startBroken(): void {
+    this.state = 'broken';
   }
 
   /** A record was added to the builder. */

@@ -88,7 +88,7 @@ export class Journal extends StateRecorder implements SessionStore {
       const startedAt = performance.now();
       const loaded = loadFolder(disk, log, now());
       const run = randomBytes(8).readBigUInt64LE();
-      const file = await createLog(disk, loaded.lastGeneration + 1, run, false);
+      const file = await firstLog(disk, loaded.lastGeneration + 1, run, log);
       for (const name of loaded.stale) await disk.remove(name);
       log.info('stored state read', {
         folder,
@@ -111,7 +111,7 @@ export class Journal extends StateRecorder implements SessionStore {
     disk: Disk,
     lock: FolderLock | undefined,
     loaded: Loaded,
-    file: LogFile,
+    file: LogFile | undefined,
     run: bigint,
   ) {
     super(new Numbering(loaded.state.lastNumber, loaded.state.lastMessageId));
@@ -123,12 +123,12 @@ export class Journal extends StateRecorder implements SessionStore {
     this.#run = run;
     this.#olderFiles = loaded.files.map(({ name }) => name);
     this.#damaged = new Set(loaded.damaged);
-    this.#openLogs = [file];
-    this.#lastGeneration = file.generation;
+    this.#openLogs = file === undefined ? [] : [file];
+    this.#lastGeneration = loaded.lastGeneration + 1;
     this.#logBytes = loaded.logBytes;
     this.#snapshotBytes = loaded.snapshotBytes;
     const { log, pendingBytesMax, retryMs } = options;
-    this.#commit = new GroupCommit(file, {
+    this.#commit = new GroupCommit(file ?? noLog, {
       log,
       now: this.#now,
       ...(pendingBytesMax !== undefined && { pendingBytesMax }),
@@ -136,12 +136,13 @@ export class Journal extends StateRecorder implements SessionStore {
       onBroken: () => this.#recoverSoon(0),
       onWritten: (bytes) => this.#written(bytes),
     });
+    if (file === undefined) this.#commit.startBroken();
   }
 
   /** From now on snapshots can be made. A damaged file is replaced at once. */
   useCapture(capture: Capture): void {
     this.#capture = capture;
-    if (this.#damaged.size > 0) void this.compact();
+    if (this.#damaged.size > 0 || this.#commit.state === 'broken') void this.compact();
     else this.#written(0);
   }
 
@@ -157,6 +158,10 @@ export class Journal extends StateRecorder implements SessionStore {
       'storage/snapshot/bytes': String(this.#snapshotBytes),
       'storage/waiting/bytes': String(this.#commit.pendingBytes),
     };
+  }
+
+  get congested(): boolean {
+    return this.#commit.isCongested;
   }
 
   override saveSession(session: SessionRecord): void {
@@ -384,6 +389,32 @@ export class Journal extends StateRecorder implements SessionStore {
     this.#options.log.warn('damaged file set aside', { file: name, as: aside });
     const kept = this.#disk.list().filter((other) => other.startsWith(DAMAGED_PREFIX));
     for (const oldest of kept.sort().slice(0, -DAMAGED_FILES_MAX)) await this.#disk.remove(oldest);
+  }
+}
+
+/** Stands where there is no log; nothing is ever written to it. */
+const noLog: LogFile = {
+  generation: 0,
+  length: 0,
+  file: { write: ignore, sync: ignore, close: (done) => done(null) },
+};
+
+/** @returns undefined where the disk is full, which is no reason not to start */
+async function firstLog(
+  disk: Disk,
+  generation: number,
+  run: bigint,
+  log: Logger,
+): Promise<LogFile | undefined> {
+  try {
+    return await createLog(disk, generation, run, false);
+  } catch (error) {
+    if (!/ENOSPC|EDQUOT/.test(String(error))) throw error;
+    await disk.remove(fileName('log', generation)).catch(ignore);
+    log.error('changes can not be written: publishers are refused or wait', {
+      error: String(error),
+    });
+    return undefined;
   }
 }
 

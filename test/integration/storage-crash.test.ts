@@ -22,12 +22,17 @@ import { seededRandom } from '../support/sync-fixtures.ts';
 
 const CRASHES = Number(process.env.SHOAL_CRASHES ?? 8);
 const SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);
-const OUTSTANDING_MAX = 20;
-const LIFE_MS_MAX = 300;
+const OUTSTANDING_MAX = 50;
+const LIFE_MS_MAX = 800;
 const SETTLE_MS_MAX = 20_000;
+
+const LARGE = Array.from({ length: 16 }, (_, i) =>
+  wire.publish(4, { topic: `big/${i}`, payload: 'x'.repeat(100_000), retain: true }),
+);
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-crash-'));
 const running = new Set<ShoalProcess>();
+let port = 0;
 const sockets = new Set<Socket>();
 after(async () => {
   for (const socket of sockets) socket.destroy();
@@ -74,7 +79,8 @@ async function start(clients: readonly ModelClient[]): Promise<ShoalProcess> {
   const flags = loopbackFlags('crash', `-data=${folder}`, '-max-queued-messages=1000000');
   const shoal = new ShoalProcess(flags);
   running.add(shoal);
-  const server = new Port(await shoal.mqttPort());
+  port = await shoal.mqttPort();
+  const server = new Port(port);
   for (const client of clients) client.moveTo(server);
   return shoal;
 }
@@ -92,7 +98,27 @@ async function serve(clients: readonly ModelClient[], isOver: () => boolean): Pr
   }
 }
 
-test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, async () => {
+/** Retained messages so large that snapshots are written again and again. */
+function churn(): { tick(): void; end(): void } {
+  const socket = connect(port, '127.0.0.1');
+  sockets.add(socket);
+  socket.on('error', () => undefined);
+  socket.write(wire.connect({ clientId: 'churn', version: 4, clean: true }));
+  let round = 0;
+  return {
+    tick: () => {
+      if (socket.writableLength > 0) return;
+      round += 1;
+      socket.write(LARGE[round % LARGE.length]!);
+    },
+    end: () => {
+      sockets.delete(socket);
+      socket.destroy();
+    },
+  };
+}
+
+test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, async (context) => {
   const random = seededRandom(SEED);
   const nowhere: Server = {
     connect: () => {
@@ -106,8 +132,10 @@ test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, 
   for (const client of clients) client.subscribe();
   await serve(clients, () => clients.every((client) => client.isSubscribed));
   const published: Published[] = [];
+  let snapshots = 0;
   for (let crash = 0; crash < CRASHES; crash++) {
     const killAt = performance.now() + random() * LIFE_MS_MAX;
+    const large = churn();
     while (performance.now() < killAt) {
       for (const client of clients) {
         if (random() < 0.0005) client.lose();
@@ -120,9 +148,12 @@ test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, 
         client.connect();
         client.answer(random() < 0.5);
       }
+      large.tick();
       await new Promise((next) => setImmediate(next));
     }
+    large.end();
     await shoal.kill();
+    snapshots += shoal.output.split('snapshot written').length - 1;
     running.delete(shoal);
     shoal = await start(clients);
   }
@@ -137,6 +168,7 @@ test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, 
     return performance.now() - quietSince > 300;
   });
   assert.ok(published.length > CRASHES * 20, `${published.length} messages were published`);
+  context.diagnostic(`${published.length} messages, ${snapshots} snapshots`);
   for (const receiver of clients) checkReceived(receiver, published);
   assert.doesNotMatch(shoal.output, /damaged/);
   await shoal.stop();

@@ -158,6 +158,7 @@ export class ModelClient {
         this.#outgoing.delete(packet.id);
         break;
       case 'pubrec':
+        assert.equal(packet.reason, 0, 'the message is taken');
         this.#outgoing.get(packet.id)!.state = 'pubrel';
         this.#send(wire.ack('pubrel', packet.id));
         break;

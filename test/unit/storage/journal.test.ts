@@ -180,6 +180,28 @@ test('on a full disk earlier publishers wait, unread, and lose nothing', async (
   await again.until(() => back.inbox.length === 50);
 });
 
+test('a full disk is no reason not to start', async () => {
+  const stored = await StoredBroker.start();
+  (await subscriber(stored, 'sub', 1)).lose();
+  await stored.safe();
+  const left = stored.disk.powerCut(() => 0);
+  left.capacityBytes = left.usedBytes + 10;
+  const full = await StoredBroker.start({ disk: left });
+  assert.equal(full.world.broker.sessionCount, 1);
+  const pub = full.world.connect('pub', FOR_EVER);
+  publish(pub, 1, 'no');
+  assert.equal(pub.expect('puback').reason, 0x97);
+  left.capacityBytes = Number.POSITIVE_INFINITY;
+  await full.until(() => full.journal.accepting);
+  publish(pub, 2, 'yes');
+  await full.until(() => types(pub).length > 0);
+  assert.equal(pub.expect('puback').reason, 0);
+  const again = await full.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 1);
+  assert.equal(back.expect('publish').payload, 'yes');
+});
+
 test('a sync that fails is made good by a whole snapshot, and only then acknowledged', async () => {
   const stored = await StoredBroker.start();
   const sub = await subscriber(stored, 'sub', 1);
@@ -196,6 +218,24 @@ test('a sync that fails is made good by a whole snapshot, and only then acknowle
   const back = again.world.connect('sub', FOR_EVER);
   await again.until(() => back.inbox.length === 1);
   assert.ok(again.disk.list().length <= 3, `${again.disk.list()}`);
+});
+
+test('whoever publishes faster than the disk takes it is not read until it has caught up', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world, journal } = stored;
+  disk.turns = () => 20;
+  const pub = world.connect('pub', { version: 4 });
+  const payload = 'x'.repeat(100_000);
+  let most = 0;
+  for (let round = 0; round < 200; round++) {
+    pub.send(wire.publish(4, { topic: `r${round}`, payload, retain: true }));
+    most = Math.max(most, Number(journal.sysValues()['storage/waiting/bytes']));
+  }
+  assert.ok(most > 1_000_000 && most < 5_000_000, `${most} bytes wait`);
+  await stored.until(() => world.broker.retained.count === 200);
+  await stored.safe();
+  const again = await stored.cut();
+  assert.equal(again.world.broker.retained.count, 200);
 });
 
 test('what waits for a full disk is bounded, and replaced by a snapshot when there is room', async () => {
