@@ -26,6 +26,9 @@ import { Journal, type OpenedJournal } from './storage/journal.ts';
 /** Of a stop, for clients to take their last bytes and go. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
 
+/** Beyond one packet of the largest size, for others that share its WebSocket message. */
+const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
+
 export interface OpenListener {
   readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
   readonly local: Endpoint;
@@ -141,7 +144,8 @@ function listenerOptions(config: Config): ListenerOptions[] {
   return config.listeners.map((listener) => {
     const { protocol: name, anonymous, packetBytesMax, origins } = listener;
     const rules = { name, anonymous, packetBytesMax };
-    return { ...listener, handshakeMs, webSocket: { origins }, rules };
+    const messageBytesMax = packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES;
+    return { ...listener, handshakeMs, webSocket: { messageBytesMax, origins }, rules };
   });
 }
 

@@ -11,7 +11,7 @@ import { Connection } from './connection.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 import { TlsGate, type TlsRules } from './tls-gate.ts';
 import type { Transport } from './transport.ts';
-import { openWebSocketGate, type WebSocketGate, type WebSocketRules } from './websocket-gate.ts';
+import { openWebSocketGate, type WebSocketGate, type WebSocketRules } from './websocket.ts';
 
 const BACKLOG = 4096;
 

@@ -1,91 +1,148 @@
-// A WebSocket (RFC 6455) as a Transport: data frames become bytes and bytes frames; pings and the
-// closing handshake are done here. Nothing is compressed, and nothing is held that a client sends.
+// MQTT over WebSocket (RFC 6455; MQTT 5.0 6): answers the HTTP upgrade and makes a Transport of the
+// WebSocket behind it. Packets and frames have nothing to do with each other: a frame may hold half
+// a packet or many, so frames are only bytes here [MQTT5-6.0.0-2].
+// Invariant: nothing is compressed, and a message that is being put together has bounds.
 
 import { EventEmitter } from 'node:events';
+import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { Transport } from './transport.ts';
-import { CloseCode, encodeFrameHeader, FrameReader, Opcode } from './websocket-frames.ts';
 
-/** Up to here a frame is copied behind its header, so that it is one range for the system. */
-const COPY_BYTES_MAX = 16_384;
+/** `/` because mosquitto takes any path, and clients for it are often given none. */
+const PATHS: readonly (string | undefined)[] = ['/mqtt', '/'];
+/** MQTT 3.1.1 and 5 [MQTT5-6.0.0-3]; MQTT 3.1 before there was a standard. */
+const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
+const HTTP_HEADER_BYTES_MAX = 8192;
+/** A message is held until it is whole: this many pieces, at most. */
+const FRAGMENTS_MAX = 1024;
+const CHUNKS_MAX = 16_384;
 /** Pings of a client that doesn't read are not answered. */
 const PONG_BACKLOG_BYTES = 65_536;
-/** For the client to end its side of a connection that broke the rules. */
-const CLOSE_MS_MAX = 5_000;
+const CLOSE_MS = 5_000;
+const CLOSE_NORMAL = 1000;
+const CLOSE_UNSUPPORTED_DATA = 1003;
+
+export interface WebSocketRules {
+  /** Bytes of one WebSocket message; a larger one ends the connection. */
+  readonly messageBytesMax: number;
+  /** Pages that may connect, as their browsers tell it (`https://example.org`); undefined: any. */
+  readonly origins?: readonly string[] | undefined;
+}
+
+export interface Refusal {
+  readonly status: number;
+  readonly reason: string;
+}
+
+/** Why an upgrade can't be had, or undefined where it can. */
+export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {
+  const [path] = (request.url ?? '').split('?');
+  if (!PATHS.includes(path)) return { status: 404, reason: 'the path is neither /mqtt nor /' };
+  const { origin } = request.headers;
+  // Programs send no Origin; browsers always do.
+  if (rules.origins !== undefined && origin !== undefined && !rules.origins.includes(origin)) {
+    return { status: 403, reason: `the origin ${origin} is not among those allowed` };
+  }
+  const offered = request.headers['sec-websocket-protocol'] ?? '';
+  if (!offered.split(',').some((name) => SUBPROTOCOLS.includes(name.trim()))) {
+    return { status: 400, reason: 'neither subprotocol mqtt nor mqttv3.1 is offered' };
+  }
+  return undefined;
+}
+
+export interface WebSocketGate {
+  /** Takes a stream whose next bytes are an HTTP request. */
+  take(stream: Duplex): void;
+}
+
+/**
+ * Streams go in, each comes out of `opened` as a Transport or of `refused`, which is told before
+ * the stream ends. The gate keeps no time: whoever hands a stream in bounds it.
+ */
+export function openWebSocketGate(
+  rules: WebSocketRules,
+  opened: (transport: Transport, stream: Duplex) => void,
+  refused: (refusal: Refusal, stream: Duplex) => void,
+): WebSocketGate {
+  const http = createServer({ maxHeaderSize: HTTP_HEADER_BYTES_MAX });
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    autoPong: false,
+    skipUTF8Validation: true,
+    maxPayload: rules.messageBytesMax,
+    maxFragments: FRAGMENTS_MAX,
+    maxBufferedChunks: CHUNKS_MAX,
+    closeTimeout: CLOSE_MS,
+    handleProtocols: (offered: Set<string>) =>
+      SUBPROTOCOLS.find((name) => offered.has(name)) ?? (false as const),
+  };
+  const webSockets = new WebSocketServer(options);
+  const refuse = (stream: Duplex, refusal: Refusal): void => {
+    refused(refusal, stream);
+    if (stream.writable) stream.end(responseOf(refusal));
+    else stream.destroy();
+  };
+  http.on('request', (request) => {
+    refuse(request.socket, { status: 426, reason: 'not a WebSocket upgrade' });
+  });
+  http.on('clientError', (_error, stream) => {
+    refuse(stream, { status: 400, reason: 'not an HTTP request' });
+  });
+  http.on('upgrade', (request, stream, head) => {
+    const refusal = refusalOf(request, rules);
+    if (refusal !== undefined) refuse(stream, refusal);
+    else {
+      webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+        opened(new WebSocketTransport(webSocket, stream as Socket), stream);
+      });
+    }
+  });
+  return { take: (stream) => http.emit('connection', stream) };
+}
+
+function responseOf({ status, reason }: Refusal): string {
+  const body = `${reason}\n`;
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    ...(status === 426 ? ['Upgrade: websocket', 'Connection: Upgrade, close'] : []),
+    ...(status === 426 ? [] : ['Connection: close']),
+    'Content-Type: text/plain; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    '',
+    body,
+  ].join('\r\n');
+}
 
 export class WebSocketTransport extends EventEmitter implements Transport {
+  readonly #webSocket: WebSocket;
   readonly #socket: Socket;
-  readonly #reader = new FrameReader({
-    handleData: (bytes) => this.#handleData(bytes),
-    handleControl: (opcode, payload) => this.#handleControl(opcode, payload),
-    handleFault: (code, reason) => this.#handleFault(code, reason),
-  });
-  #isClosing = false;
-  #timer: NodeJS.Timeout | undefined;
 
-  /** @param socket its upgrade was answered; its errors are someone else's */
-  constructor(socket: Socket) {
+  constructor(webSocket: WebSocket, socket: Socket) {
     super();
+    this.#webSocket = webSocket;
     this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => this.#reader.push(chunk));
-    socket.on('drain', () => this.emit('drain'));
-    socket.on('close', () => {
-      clearTimeout(this.#timer);
-      this.emit('close');
+    webSocket.on('message', (data, isBinary) => this.#receive(data, isBinary));
+    webSocket.on('ping', (data) => {
+      if (socket.writableLength < PONG_BACKLOG_BYTES) webSocket.pong(data);
     });
+    // ws ends the connection by itself, with the code that RFC 6455 has for the fault.
+    webSocket.on('error', () => undefined);
+    webSocket.on('close', () => this.emit('close'));
+    socket.on('drain', () => this.emit('drain'));
   }
 
-  #handleData(bytes: Buffer): void {
-    if (!this.#isClosing) this.emit('data', bytes);
-  }
-
-  #handleControl(opcode: number, payload: Buffer): void {
-    if (opcode === Opcode.ping && this.#socket.writableLength < PONG_BACKLOG_BYTES) {
-      if (!this.#isClosing) this.#send(Opcode.pong, payload);
-    } else if (opcode === Opcode.close) {
-      // Both sides have said it now; the server ends the connection (5.5.1, 7.1.1).
-      if (!this.#isClosing)
-        this.#sendClose(payload.length >= 2 ? payload.readUInt16BE(0) : CloseCode.normal);
-      this.#endWithin();
-    }
-  }
-
-  #handleFault(code: number, reason: string): void {
-    if (!this.#isClosing) this.#sendClose(code, reason);
-    this.#endWithin();
-  }
-
-  /** What still comes is thrown away, else the system answers with a reset before our last bytes. */
-  #endWithin(): void {
-    this.#socket.resume();
-    this.#socket.end();
-    this.#timer ??= setTimeout(() => this.#socket.destroy(), CLOSE_MS_MAX);
-  }
-
-  #sendClose(code: number, reason = ''): void {
-    this.#isClosing = true;
-    const payload = Buffer.alloc(2 + Buffer.byteLength(reason));
-    payload.writeUInt16BE(code);
-    payload.write(reason, 2);
-    this.#send(Opcode.close, payload);
-  }
-
-  #send(opcode: number, payload: Buffer): void {
-    const socket = this.#socket;
-    if (!socket.writable) return;
-    const header = encodeFrameHeader(opcode, payload.length);
-    if (payload.length <= COPY_BYTES_MAX) {
-      socket.write(Buffer.concat([header, payload]));
-      return;
-    }
-    socket.cork();
-    socket.write(header);
-    socket.write(payload);
-    socket.uncork();
+  #receive(data: RawData, isBinary: boolean): void {
+    // [MQTT5-6.0.0-1] any other type of data frame ends the connection.
+    if (!isBinary) this.#webSocket.close(CLOSE_UNSUPPORTED_DATA, 'binary frames only');
+    else if (Buffer.isBuffer(data) && data.length > 0 && this.writable) this.emit('data', data);
   }
 
   get writable(): boolean {
-    return !this.#isClosing && this.#socket.writable;
+    return this.#webSocket.readyState === this.#webSocket.OPEN;
   }
 
   get writableLength(): number {
@@ -93,7 +150,7 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   }
 
   write(bytes: Buffer): void {
-    if (!this.#isClosing) this.#send(Opcode.binary, bytes);
+    this.#webSocket.send(bytes);
   }
 
   cork(): void {
@@ -105,19 +162,18 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   }
 
   pause(): void {
-    this.#socket.pause();
+    this.#webSocket.pause();
   }
 
   resume(): void {
-    this.#socket.resume();
+    this.#webSocket.resume();
   }
 
-  /** Begins the closing handshake; the client's answer ends it, or destroy(). */
   end(): void {
-    if (!this.#isClosing) this.#sendClose(CloseCode.normal);
+    this.#webSocket.close(CLOSE_NORMAL);
   }
 
   destroy(): void {
-    this.#socket.destroy();
+    this.#webSocket.terminate();
   }
 }

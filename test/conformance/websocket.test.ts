@@ -26,7 +26,7 @@ async function listen(t: TestContext): Promise<string> {
       connectionsMax: 10,
       handshakeMs: 10_000,
       proxyProtocol: false,
-      webSocket: {},
+      webSocket: { messageBytesMax: 100_000 },
       rules: { name: 'test' },
     },
     broker,

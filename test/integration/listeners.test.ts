@@ -129,20 +129,12 @@ test('a text frame ends the connection with 1003 [MQTT5-6.0.0-1]', async () => {
   });
 });
 
-test('a WebSocket message may be longer than a packet, and is held by nobody', async () => {
+test('a WebSocket message beyond the packet size ends the connection with 1009', async () => {
   await withShoal(['-ws=0', '-max-packet-size=1k'], async (shoal) => {
     const webSocket = await openWebSocket(await shoal.mqttPort('ws'));
-    const pings = 50_000;
-    let bytes = 0;
-    const answered = new Promise<void>((resolve) => {
-      webSocket.on('message', (data: Buffer) => {
-        bytes += data.length;
-        if (bytes === CONNACK_BYTES + 2 * pings) resolve();
-      });
-    });
-    webSocket.send(Buffer.concat([connectPacket('c1'), ...Array(pings).fill(PINGREQ)]));
-    await answered;
-    webSocket.terminate();
+    const closed = new Promise((resolve) => webSocket.once('close', resolve));
+    webSocket.send(Buffer.alloc(100_000));
+    assert.equal(await closed, 1009);
   });
 });
 
@@ -159,7 +151,7 @@ test('a client that closes is answered with its code, one that breaks the rules 
       Buffer.from('8200', 'hex'),
     );
     await unmasked.ended();
-    assert.ok(unmasked.received.toString('hex').includes('881703ea'), 'Close, 1002');
+    assert.ok(unmasked.received.toString('hex').includes('880203ea'), 'Close, 1002');
     const pinging = await openWebSocket(port);
     const pong = new Promise((resolve) => pinging.once('pong', (data) => resolve(String(data))));
     pinging.ping('are you there');

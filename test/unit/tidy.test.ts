@@ -29,7 +29,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   broker: { layers: ['shared', 'mqtt'], packages: [] },
   swim: { layers: ['shared', 'mqtt'], packages: [] },
   sync: { layers: ['shared', 'mqtt'], packages: [] },
-  net: adapter,
+  net: { ...adapter, packages: ['node:*', 'ws'] },
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },
   http: adapter,

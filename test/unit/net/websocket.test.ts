@@ -1,17 +1,27 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
+import { type EventEmitter, once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
-import { WebSocketTransport } from '../../../src/net/websocket.ts';
-import { Opcode } from '../../../src/net/websocket-frames.ts';
+import type { Transport } from '../../../src/net/transport.ts';
+import { openWebSocketGate } from '../../../src/net/websocket.ts';
 
+type Served = Transport & EventEmitter;
+
+const Opcode = { text: 1, binary: 2, close: 8, ping: 9 } as const;
+const UPGRADE = [
+  'GET /mqtt HTTP/1.1',
+  'Host: x',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  'Sec-WebSocket-Protocol: mqtt',
+];
 const MASK = Buffer.from([0, 0, 0, 0]);
 const CLOSE_MS_MAX = 5_000;
 
 /** Both ends of a connection; the server's as a transport, the client's as bare bytes. */
-async function withPair(
-  body: (transport: WebSocketTransport, client: Socket) => Promise<void>,
-): Promise<void> {
+async function withPair(body: (transport: Served, client: Socket) => Promise<void>): Promise<void> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -20,7 +30,19 @@ async function withPair(
   const [socket] = (await once(server, 'connection')) as [Socket];
   socket.on('error', () => undefined);
   try {
-    await body(new WebSocketTransport(socket), client);
+    const served = new Promise<Served>((resolve) => {
+      const gate = openWebSocketGate(
+        { messageBytesMax: 1_000_000 },
+        (transport) => resolve(transport as Served),
+        ({ reason }) => assert.fail(reason),
+      );
+      gate.take(socket);
+    });
+    client.write(`${UPGRADE.join('\r\n')}\r\n\r\n`);
+    const transport = await served;
+    let answer = '';
+    while (!answer.endsWith('\r\n\r\n')) answer += String((await once(client, 'data'))[0]);
+    await body(transport, client);
   } finally {
     client.destroy();
     socket.destroy();
