@@ -20,7 +20,7 @@ import { BusyError, WorkLine } from './work-line.ts';
 
 /** Leaves threads of Node's pool (four) to the disk and to name resolution. */
 const PARALLEL_CHECKS_MAX = 3;
-const CHECKS_WAITING_MAX = 4096;
+const CHECKS_WAITING_MAX = 2048;
 const CHECK_WAIT_MS_MAX = 5000;
 
 export interface AccessOptions {
@@ -201,8 +201,8 @@ export class AccessControl implements Authorizer {
     return this.#rights.of(identity).allows('read', topic);
   }
 
-  maySubscribe(identity: Identity, filter: string): boolean {
-    return this.#rights.of(identity).maySubscribe(filter);
+  subscriptionRefusal(identity: Identity, filter: string): number {
+    return this.#rights.of(identity).subscriptionRefusal(filter);
   }
 
   isWelcome({ username, grant }: Identity): boolean {

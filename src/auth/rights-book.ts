@@ -14,7 +14,7 @@ import {
 
 const USERS_REMEMBERED_MAX = 10_000;
 
-type ClientRights = Pick<Rights, 'mayPublish' | 'allows' | 'maySubscribe'>;
+type ClientRights = Pick<Rights, 'mayPublish' | 'allows' | 'subscriptionRefusal'>;
 
 /** What let a client in; the broker carries it in Identity. */
 export class Grant {
@@ -37,7 +37,7 @@ export class Grant {
 const everything: ClientRights = {
   mayPublish: () => true,
   allows: () => true,
-  maySubscribe: () => true,
+  subscriptionRefusal: () => 0,
 };
 
 export class RightsBook {

@@ -4,6 +4,7 @@
 // matches and says something about the access decides; without one the answer is no.
 // Invariant: a name that holds + # or / opens no topic to its bearer that the file didn't mean.
 
+import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Acl, AclLine } from './acl-file.ts';
 import { covers, intersect, type Levels, levelsOf, matches } from './filter-algebra.ts';
 
@@ -57,7 +58,14 @@ export class Rights {
   }
 
   maySubscribe(filter: string): boolean {
-    return this.decideSubscribe(filter)?.deny === false;
+    return this.subscriptionRefusal(filter) === 0;
+  }
+
+  /** 0x87 for who has no right to any of it; 0x80 where a `deny` is in the way: it gives no reason. */
+  subscriptionRefusal(filter: string): number {
+    const rule = this.decideSubscribe(filter);
+    if (rule === undefined) return ReasonCode.notAuthorized;
+    return rule.deny ? ReasonCode.unspecifiedError : 0;
   }
 
   /**

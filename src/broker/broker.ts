@@ -281,6 +281,10 @@ export class Broker {
     // One that was connected when the process ended begins to age now.
     const isAging = expiresAt !== Number.POSITIVE_INFINITY;
     this.#expireAt(session, isAging ? expiresAt : this.now + expirySeconds * 1000);
+    // Told, so that the next restart doesn't begin anew.
+    if (session.expiryDeadline !== undefined && !isAging) {
+      this.store.saveSession(sessionRecord(session));
+    }
     return session;
   }
 
@@ -362,7 +366,7 @@ export class Broker {
     const { authorizer, log } = this;
     const { identity } = session;
     for (const held of [...session.subscriptions.values()]) {
-      if (authorizer.maySubscribe(identity, held.filter)) continue;
+      if (authorizer.subscriptionRefusal(identity, held.filter) === 0) continue;
       const { clientId: client, username: user } = identity;
       log.info('subscription ended: the right is gone', { client, user, topic: held.filter });
       this.removeSubscription(session, held);

@@ -47,6 +47,8 @@ const SECOND_CONNECT = protocolFault('a second CONNECT');
 const WRONG_ACK = protocolFault('an acknowledgement that is not the next of its message');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
 const KEEP_ALIVE_FACTOR = 1.5;
+/** Thousands of CONNECTs may wait for the authorizer, each kept whole. */
+const CONNECT_BYTES_MAX = 131_072;
 /**
  * What one client may cause in a turn of the event loop, in deliveries of some 10 ns: a flood, or a
  * message to very many, holds the others up for a millisecond or two and no longer.
@@ -79,7 +81,7 @@ export class Client extends ClientOutput {
     super(broker, outbox);
     this.info = info;
     this.listener = info.listener ?? { name: 'tcp' };
-    this.#framer = new Framer(this.listener.packetBytesMax ?? broker.options.packetBytesMax);
+    this.#framer = new Framer(Math.min(this.#packetBytesTaken, CONNECT_BYTES_MAX));
     this.#lastReceivedAt = now;
     const waitMs = broker.options.connectTimeoutSeconds * 1000;
     this.#deadline = broker.deadlines.schedule(now + waitMs, () => this.#connectTimeout());
@@ -218,6 +220,11 @@ export class Client extends ClientOutput {
     if (this.#state === 'authenticating') this.outbox.pauseReading();
   }
 
+  /** Largest packet that is taken from the client once it is in. */
+  get #packetBytesTaken(): number {
+    return this.listener.packetBytesMax ?? this.broker.options.packetBytesMax;
+  }
+
   /** The authorizer let the client in and the session is attached. */
   connected(
     session: Session,
@@ -225,6 +232,7 @@ export class Client extends ClientOutput {
   ): void {
     this.session = session;
     this.#state = 'connected';
+    this.#framer.packetBytesMax = this.#packetBytesTaken;
     if (limits.topicAliasMaximum > 0) {
       this.aliases = new OutboundAliases(limits.topicAliasMaximum);
     }

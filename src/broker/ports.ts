@@ -71,7 +71,8 @@ export interface Authorizer {
   /** True while everybody may do everything, so that the hot path needn't ask. */
   readonly permissive: boolean;
   mayPublish(identity: Identity, topic: string): boolean;
-  maySubscribe(identity: Identity, filter: string): boolean;
+  /** 0 if the client may subscribe, else the Reason Code for SUBACK. */
+  subscriptionRefusal(identity: Identity, filter: string): number;
   /** Asked when a route is found, not for each message: Broker.applyRights() tells of a change. */
   mayReceive(identity: Identity, topic: string): boolean;
   /** False where what let this client in is good no longer. Asked by Broker.applyRights(). */
@@ -83,7 +84,7 @@ export const openAuthorizer: Authorizer = {
   permissive: true,
   authenticate: (_request, done) => done({ reasonCode: 0 }),
   mayPublish: () => true,
-  maySubscribe: () => true,
+  subscriptionRefusal: () => 0,
   mayReceive: () => true,
   isWelcome: () => true,
 };

@@ -1,6 +1,6 @@
 // Puts what a store found at its start back into a broker that has no clients yet: sessions with
 // their subscriptions, what is owed to them, QoS 2 receipts, expiries and delayed wills, and the
-// retained messages. Nothing is told to the store again.
+// retained messages.
 
 import { isSharedFilter, parseSharedFilter } from '../mqtt/topic.ts';
 import type { Broker } from './broker.ts';

@@ -65,11 +65,11 @@ function subscribe(
   if (existing === undefined && session.subscriptions.size >= options.subscriptionsPerClientMax) {
     return ReasonCode.quotaExceeded;
   }
-  if (!broker.authorizer.maySubscribe(session.identity, parsed.filter)) {
+  const refusal = broker.authorizer.subscriptionRefusal(session.identity, parsed.filter);
+  if (refusal !== 0) {
     broker.stats.denied += 1;
     broker.denied(client, 'subscribe', request.filter);
-    // 0x80 does not tell a client what is kept from it.
-    return ReasonCode.unspecifiedError;
+    return refusal;
   }
   const qos = Math.min(request.qos, options.maximumQos) as QoS;
   const subscription: Subscription = {

@@ -19,7 +19,8 @@ export class Framer {
   start = 0;
   bodyStart = 0;
   end = 0;
-  readonly #packetBytesMax: number;
+  /** Larger packets are refused; may change between packets. */
+  packetBytesMax: number;
   /** Chunks of a packet that is not complete, and how many bytes they hold. */
   #held: Buffer[] | undefined;
   #heldBytes = 0;
@@ -27,7 +28,7 @@ export class Framer {
   #neededBytes = 0;
 
   constructor(packetBytesMax: number) {
-    this.#packetBytesMax = packetBytesMax;
+    this.packetBytesMax = packetBytesMax;
   }
 
   /** True while a packet has begun and not ended. */
@@ -68,7 +69,7 @@ export class Framer {
       bodyStart = start + 1 + varintBytes(length);
     }
     const end = bodyStart + length;
-    if (end - start > this.#packetBytesMax) return TOO_LARGE;
+    if (end - start > this.packetBytesMax) return TOO_LARGE;
     if (end > buffer.length) return this.#hold(start, end - start);
     this.start = start;
     this.bodyStart = bodyStart;

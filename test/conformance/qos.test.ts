@@ -335,7 +335,7 @@ function denyTopic(denied: string) {
     authenticate: (_request: unknown, done: (decision: { reasonCode: number }) => void) =>
       done({ reasonCode: 0 }),
     mayPublish: (_identity: unknown, topic: string) => topic !== denied,
-    maySubscribe: () => true,
+    subscriptionRefusal: () => 0,
     mayReceive: () => true,
     isWelcome: () => true,
   };

@@ -73,7 +73,7 @@ function denyAll(): World {
         authenticate: (_: unknown, done: (decision: { reasonCode: number }) => void) =>
           done({ reasonCode: 0 }),
         mayPublish: () => false,
-        maySubscribe: () => false,
+        subscriptionRefusal: () => 0x87,
         mayReceive: () => true,
         isWelcome: () => true,
       },
@@ -143,4 +143,15 @@ test('[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] a CONNACK that refuses gives up its reas
   });
   assert.ok(peer.connack.bytes.length <= 12);
   peer.expectRefused(0x8c);
+});
+
+test('a CONNECT is limited to 128 KiB, what comes after it to the packet size', () => {
+  const world = new World();
+  const payload = Buffer.alloc(60_000);
+  const fields = { will: { topic: 'w', payload }, password: 'p'.repeat(60_000), username: 'u' };
+  const peer = world.connect('a', fields);
+  peer.publish('a', 'x'.repeat(500_000), { qos: 1 });
+  const large = world.open();
+  large.send(Buffer.from([0x10, 0x81, 0x80, 0x08]));
+  assert.equal(large.closed, true);
 });

@@ -326,13 +326,13 @@ eachVersion('a subscription that is not allowed is refused', (version) => {
     authenticate: (_: unknown, done: (decision: { reasonCode: number }) => void) =>
       done({ reasonCode: 0 }),
     mayPublish: () => true,
-    maySubscribe: (_: unknown, filter: string) => filter !== 'secret',
+    subscriptionRefusal: (_: unknown, filter: string) => (filter === 'secret' ? 0x87 : 0),
     mayReceive: () => true,
     isWelcome: () => true,
   };
   const world = new World({}, { authorizer });
   const peer = world.connect('a', { version });
-  assert.deepEqual(peer.subscribe(['secret', 'open']).reasons, [0x80, 2]);
+  assert.deepEqual(peer.subscribe(['secret', 'open']).reasons, [version === 5 ? 0x87 : 0x80, 2]);
   world.connect('p').publish('secret');
   peer.expectNothing();
 });

@@ -19,8 +19,8 @@ class TestAuthorizer implements Authorizer {
     return true;
   }
 
-  maySubscribe({ username }: Identity, filter: string): boolean {
-    return !this.denied.has(`${username} ${filter}`);
+  subscriptionRefusal({ username }: Identity, filter: string): number {
+    return this.denied.has(`${username} ${filter}`) ? 0x87 : 0;
   }
 
   mayReceive({ username }: Identity, topic: string): boolean {
