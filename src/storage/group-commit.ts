@@ -18,6 +18,8 @@ export const PENDING_BYTES_MAX = 67_108_864;
 /** From here on publishers of what must be kept are not read. */
 const CONGESTED_BYTES = 4_194_304;
 const RETRY_MS = 1000;
+/** Records for which nobody waits gather this long: a sync each would wear a flash disk for nothing. */
+const LAZY_MS = 500;
 
 /** A log that is being written. */
 export interface LogFile {
@@ -69,6 +71,7 @@ export class GroupCommit {
   #gated: Waiter[] | undefined;
   #isScheduled = false;
   #retry: NodeJS.Timeout | undefined;
+  #lazy: NodeJS.Timeout | undefined;
   #onIdle: (() => void) | undefined;
 
   constructor(log: LogFile, options: CommitOptions) {
@@ -104,6 +107,11 @@ export class GroupCommit {
 
   /** A record was added to the builder. */
   touched(): void {
+    if (this.#waiters.length > 0 || this.builder.bytes > BLOCK_BYTES_MAX) this.#hurry();
+    else this.#lazy ??= setTimeout(() => this.#endTurn(), LAZY_MS);
+  }
+
+  #hurry(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     setImmediate(() => this.#endTurn());
@@ -115,6 +123,7 @@ export class GroupCommit {
       else this.#waiters.push(waiter);
     } else if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#waiters.length > 0) {
       this.#waiters.push(waiter);
+      this.#hurry();
     } else if (this.#batch !== undefined) {
       this.#batch.waiters.push(waiter);
     } else {
@@ -141,7 +150,7 @@ export class GroupCommit {
     this.#gated = undefined;
     this.state = 'open';
     for (const { done } of waiters) done();
-    this.touched();
+    this.#hurry();
   }
 
   /** The snapshot failed too. */
@@ -163,10 +172,14 @@ export class GroupCommit {
   stop(): void {
     clearTimeout(this.#retry);
     this.#retry = undefined;
+    clearTimeout(this.#lazy);
+    this.#lazy = undefined;
   }
 
   #endTurn(): void {
     this.#isScheduled = false;
+    clearTimeout(this.#lazy);
+    this.#lazy = undefined;
     if (this.isDeaf) return;
     if (this.builder.bytes > BLOCK_BYTES_MAX) this.#seal();
     if (this.pendingBytes > (this.#options.pendingBytesMax ?? PENDING_BYTES_MAX)) {
@@ -252,7 +265,9 @@ export class GroupCommit {
     this.#options.onWritten(batch.bytes);
     if (this.#gated === undefined) for (const { done } of batch.waiters) done();
     else this.#gated.push(...batch.waiters);
-    if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#rotation !== undefined) {
+    if (this.#sealed.length > 0 || this.#rotation !== undefined) {
+      this.#hurry();
+    } else if (this.builder.bytes > 0) {
       this.touched();
     } else {
       this.#releaseWaiters();
