@@ -359,7 +359,8 @@ export class Client extends ClientOutput {
       const done = (): void => this.#finish(header, packetId, reasonCode);
       // Only MQTT 5 can be told, and a release can't be taken back: the others wait for room.
       const refuse = (): void => {
-        if (header === AckHeader.pubrec) this.session?.release(packetId);
+        // Whoever can't be told sends it again, and must be known then.
+        if (header === AckHeader.pubrec && !this.closed) this.session?.release(packetId);
         this.#finish(header, packetId, ReasonCode.quotaExceeded);
       };
       const refusable = this.version === 5 && header !== AckHeader.pubcomp;

@@ -137,6 +137,12 @@ export class GroupCommit {
     if (this.#batch === undefined) this.#flush();
   }
 
+  /** The present log stays. */
+  cancelRotation(): void {
+    this.#rotation?.done(false);
+    this.#rotation = undefined;
+  }
+
   /** After broken: records go to a new log, which counts once a snapshot is complete. */
   restart(log: LogFile): void {
     this.#batch = undefined;
@@ -315,8 +321,7 @@ export class GroupCommit {
     this.stop();
     this.state = 'broken';
     this.#gated = undefined;
-    this.#rotation?.done(false);
-    this.#rotation = undefined;
+    this.cancelRotation();
     this.breaks += 1;
     this.#refuseAll();
     this.#batch = undefined;

@@ -232,6 +232,7 @@ export class Journal extends StateRecorder implements SessionStore {
     this.#isClosing = true;
     clearTimeout(this.#retry);
     this.#snapshot?.abort();
+    this.#commit.cancelRotation();
     await this.#compaction;
     await this.#commit.idle();
     this.#commit.stop();

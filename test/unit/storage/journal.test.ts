@@ -180,6 +180,22 @@ test('on a full disk earlier publishers wait, unread, and lose nothing', async (
   await again.until(() => back.inbox.length === 50);
 });
 
+test('a full disk, or a snapshot under way, does not hold up a stop', async () => {
+  const stored = await StoredBroker.start();
+  (await subscriber(stored, 'sub', 1)).lose();
+  const pub = stored.world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  const busy = stored.journal.compact();
+  stored.disk.capacityBytes = stored.disk.usedBytes;
+  publish(pub, 1, 'x');
+  await stored.until(() => !stored.journal.accepting);
+  void stored.journal.compact();
+  await stored.journal.close();
+  await busy;
+  assert.ok(stored.lines.some((line) => line.startsWith('stopped without having written')));
+  assert.equal((await stored.cut()).world.broker.sessionCount, 2);
+});
+
 test('a full disk is no reason not to start', async () => {
   const stored = await StoredBroker.start();
   (await subscriber(stored, 'sub', 1)).lose();
