@@ -11,8 +11,9 @@ import type { BrokerStats } from './stats.ts';
 import type { Subscription, SubscriptionTree } from './subscription-tree.ts';
 import type { RoutedTopic } from './topic-table.ts';
 
-/** Cached entries of merged lists; beyond them all routes are found anew. */
-const MERGED_TARGETS_MAX = 1_000_000;
+/** Cached entries of lists made for one route; beyond them all such lists go and are made anew. */
+const OWN_TARGETS_MAX = 250_000;
+const NO_LISTS: Route['lists'] = [];
 
 /** Several matching subscriptions of one session, to be served by one copy. */
 interface MergedSubscription extends Subscription {
@@ -22,7 +23,7 @@ interface MergedSubscription extends Subscription {
 
 /** Who gets the messages of one topic. Everybody in `lists` may receive them. */
 export interface Route {
-  readonly lists: readonly (readonly MergedSubscription[])[];
+  lists: readonly (readonly MergedSubscription[])[];
   readonly groups: readonly SharedGroup[];
   /** Subscriptions that match but may not receive. */
   readonly denied: number;
@@ -33,7 +34,9 @@ export class Router {
   readonly #options: BrokerOptions;
   readonly #authorizer: Authorizer;
   readonly #stats: BrokerStats;
-  #mergedTargets = 0;
+  /** Routes with lists of their own, and how many subscriptions these were made of. */
+  #owning: Route[] = [];
+  #ownTargets = 0;
   #epoch = 0;
 
   constructor(
@@ -129,14 +132,22 @@ export class Router {
     const matches = this.#tree.match(topic);
     const { groups } = matches;
     const { lists, denied } = this.#permitted(matches.lists, topic);
-    if (lists.length < 2 || this.#options.overlapping === 'each') return { lists, groups, denied };
-    const merged = mergeLists(lists);
-    this.#mergedTargets += merged.length;
-    if (this.#mergedTargets > MERGED_TARGETS_MAX) {
-      this.#mergedTargets = merged.length;
-      this.#epoch += 1;
-    }
-    return { lists: [merged], groups, denied };
+    const isMerged = lists.length > 1 && this.#options.overlapping !== 'each';
+    const route: Route = { lists: isMerged ? [mergeLists(lists)] : lists, groups, denied };
+    if (isMerged || denied > 0) this.#own(route, lists);
+    return route;
+  }
+
+  /** Old lists are let go, not only outdated: their topics may not be heard of again for long. */
+  #own(route: Route, sources: Route['lists']): void {
+    this.#ownTargets += 1;
+    for (const list of sources) this.#ownTargets += list.length;
+    this.#owning.push(route);
+    if (this.#ownTargets <= OWN_TARGETS_MAX) return;
+    for (const old of this.#owning) if (old !== route) old.lists = NO_LISTS;
+    this.#owning = [];
+    this.#ownTargets = 0;
+    this.#epoch += 1;
   }
 
   #permitted(
@@ -148,7 +159,8 @@ export class Router {
     const permitted = lists.map((list) => {
       const kept = list.filter((target) => this.mayReceive(target, topic));
       denied += list.length - kept.length;
-      return kept;
+      // The tree's own list costs nothing to remember.
+      return kept.length === list.length ? list : kept;
     });
     return { lists: permitted.filter((list) => list.length > 0), denied };
   }
@@ -180,7 +192,7 @@ function merge(found: readonly Subscription[]): Subscription {
   return {
     session: first.session,
     filter: first.filter,
-    qos: Math.max(...found.map((subscription) => subscription.qos)) as QoS,
+    qos: found.reduce((highest: number, { qos }) => Math.max(highest, qos), 0) as QoS,
     noLocal: found.every((subscription) => subscription.noLocal),
     retainAsPublished: found.some((subscription) => subscription.retainAsPublished),
     identifiers: found.flatMap((subscription) => subscription.identifiers),

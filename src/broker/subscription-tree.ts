@@ -173,7 +173,9 @@ function collect(node: TreeNode | undefined, matches: Matches): void {
     node.list ??= [...node.subscriptions.values()];
     matches.lists.push(node.list);
   }
-  if (node.groups !== undefined) matches.groups.push(...node.groups.values());
+  if (node.groups === undefined) return;
+  // One by one: there may be more than a call has room for as arguments.
+  for (const group of node.groups.values()) matches.groups.push(group);
 }
 
 function prune(from: TreeNode): void {

@@ -10,6 +10,8 @@ import type { Route } from './route.ts';
 const GENERATION_TOPICS_MAX = 65_536;
 const GENERATION_BYTES_MAX = 8_388_608;
 const BUCKETS = 65_536;
+/** Chance makes no such chain, only somebody who picks topics by their hash. */
+const CHAIN_MAX = 32;
 
 /** A topic with what routing remembers of it. */
 export interface RoutedTopic extends Topic {
@@ -93,7 +95,8 @@ export class TopicTable {
       topic.next = undefined;
     }
     const index = topic.hash & (BUCKETS - 1);
-    topic.next = this.#young.buckets[index];
+    const chain = this.#young.buckets[index];
+    topic.next = isLong(chain) ? undefined : chain;
     this.#young.buckets[index] = topic;
     this.#young.topics += 1;
     this.#young.bytes += topic.bytes.length;
@@ -103,6 +106,12 @@ export class TopicTable {
 
 function newGeneration(): Generation {
   return { buckets: new Array<RoutedTopic | undefined>(BUCKETS), topics: 0, bytes: 0 };
+}
+
+function isLong(chain: RoutedTopic | undefined): boolean {
+  let length = 0;
+  for (let topic = chain; topic !== undefined; topic = topic.next) length += 1;
+  return length >= CHAIN_MAX;
 }
 
 function levelCount(name: string): number {

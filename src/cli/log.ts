@@ -23,6 +23,8 @@ export const REPEATS_MAX = 50;
 export const REPEAT_WINDOW_MS = 10_000;
 /** Events are few and constant; the bound holds should one ever be made of outside text. */
 const EVENTS_MAX = 1000;
+/** Client Identifiers and topics may have 64 KiB: the rest of a long field is left out. */
+const FIELD_CHARS_MAX = 512;
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
@@ -144,13 +146,18 @@ function formatLogfmt(level: LogLevel, event: string, fields: LogFields, at: Dat
 }
 
 function formatJson(level: LogLevel, event: string, fields: LogFields, at: Date): string {
-  return JSON.stringify({ time: at.toISOString(), level, event, ...fields });
+  const shown = Object.fromEntries(definedFields(fields));
+  return JSON.stringify({ time: at.toISOString(), level, event, ...shown });
 }
 
 function definedFields(fields: LogFields): [string, string | number | boolean][] {
   return Object.entries(fields).flatMap(([key, value]) =>
-    value === undefined ? [] : [[key, value]],
+    value === undefined ? [] : [[key, typeof value === 'string' ? shortened(value) : value]],
   );
+}
+
+function shortened(text: string): string {
+  return text.length > FIELD_CHARS_MAX ? `${text.slice(0, FIELD_CHARS_MAX)}…` : text;
 }
 
 /** `2026/11/20 14:48:27` in local time. */

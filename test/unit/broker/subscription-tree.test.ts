@@ -77,3 +77,11 @@ test('a list that a route holds does not change when the tree does', () => {
   assert.equal(tree.match('a').lists[0]!.length, 2);
   assert.notEqual(tree.version, version);
 });
+
+test('a topic may have more groups of shared subscriptions than a call takes arguments', () => {
+  const tree = new SubscriptionTree();
+  const session = newSession('s');
+  const groups = 200_000;
+  for (let i = 0; i < groups; i++) tree.add('x', subscription(session, `$share/g${i}/x`), `g${i}`);
+  assert.equal(tree.match('x').groups.length, groups);
+});

@@ -44,3 +44,36 @@ test('topics in use stay however many others pass by', () => {
     if (i % 1000 === 0) assert.equal(find(table, 'often')?.name, 'often');
   }
 });
+
+test('topics that are chosen to share one hash push each other out instead of piling up', () => {
+  const table = new TopicTable({ topicLevelsMax: 4, topicBytesMax: 100 });
+  const topics = topicsOfOneHash(6);
+  assert.equal(new Set(topics).size, 64);
+  const first = find(table, topics[0]!);
+  assert.equal(find(table, topics[0]!), first);
+  for (const topic of topics) assert.equal(find(table, topic)?.name, topic);
+  assert.notEqual(find(table, topics[0]!), first);
+});
+
+/** 2^blocks topics: each block is one of two that lead FNV-1a from one state to the same next one. */
+function topicsOfOneHash(blocks: number): string[] {
+  let topics = [''];
+  let state = 0x811c9dc5;
+  for (let block = 0; block < blocks; block++) {
+    const seen = new Map<number, string>();
+    for (let i = 0; ; i++) {
+      const text = i.toString(36).padStart(6, '0');
+      let next = state;
+      for (const byte of Buffer.from(text)) next = Math.imul(next ^ byte, 0x01000193);
+      const twin = seen.get(next);
+      if (twin === undefined) {
+        seen.set(next, text);
+        continue;
+      }
+      topics = topics.flatMap((topic) => [topic + twin, topic + text]);
+      state = next;
+      break;
+    }
+  }
+  return topics;
+}

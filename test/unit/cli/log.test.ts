@@ -81,6 +81,15 @@ test('what a client sends can neither end a line nor move the terminal', () => {
   }
 });
 
+test('a field of any length makes a line of bounded length', () => {
+  for (const form of ['text', 'logfmt', 'json'] as const) {
+    const { log, lines } = sink({ form });
+    log.info('publish denied', { topic: '\u0001'.repeat(65_535), user: 'u' });
+    assert.ok((lines[0]?.length ?? 0) < 10_000, form);
+    assert.match(lines[0] ?? '', /user/, form);
+  }
+});
+
 test('an event that repeats too often is counted, and the count told later', () => {
   const { log, lines, clock } = sink();
   for (let index = 0; index < REPEATS_MAX + 30; index++) log.warn('bad MAC');
