@@ -126,6 +126,9 @@ function isAlive(path: string): Promise<boolean> {
     };
     socket.setTimeout(ANSWER_MS_MAX, () => end(true));
     socket.on('connect', () => end(true));
-    socket.on('error', () => end(false));
+    // Any other fault, of a socket of another user's or with a full backlog, shows that it is there.
+    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
+      end(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
+    );
   });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -82,4 +82,19 @@ test('a folder that takes no lock is told by name', async () => {
     name: 'StorageError',
     message: /missing/,
   });
+});
+
+test("the lock of another user's process holds too", {
+  skip: process.getuid?.() !== 0,
+}, async () => {
+  const folder = newFolder('foreign');
+  for (const place of [base, folder]) chmodSync(place, 0o777);
+  const lock = await lockFolder(folder);
+  process.seteuid?.(65_534);
+  try {
+    await assert.rejects(lockFolder(folder), IN_USE);
+  } finally {
+    process.seteuid?.(0);
+  }
+  await lock.release();
 });
