@@ -161,8 +161,6 @@ export class GroupCommit {
 
   /** The snapshot failed too. */
   breakAgain(): void {
-    this.#waiters = [...(this.#gated ?? []), ...this.#waiters];
-    this.#gated = undefined;
     this.#break();
   }
 
@@ -320,11 +318,13 @@ export class GroupCommit {
   #break(): void {
     this.stop();
     this.state = 'broken';
-    this.#gated = undefined;
     this.cancelRotation();
     this.breaks += 1;
-    this.#refuseAll();
+    // In the order in which they came.
+    this.#waiters = [...(this.#gated ?? []), ...(this.#batch?.waiters ?? []), ...this.#waiters];
+    this.#gated = undefined;
     this.#batch = undefined;
+    this.#refuseAll();
     this.builder.clear();
     this.#sealed = [];
     this.#sealedBytes = 0;
