@@ -272,9 +272,9 @@ async function openParts(options: AccessOptions, surroundings: AccessSurrounding
   const limits = { parallelMax, waitingMax: CHECKS_WAITING_MAX, waitMsMax: CHECK_WAIT_MS_MAX };
   const line = new WorkLine(limits, now);
   const opened = await Promise.allSettled([
-    openFile(options.passwordFile, (path, source) => readPasswordBook(path, source, line)),
-    openFile(options.aclFile, readAcl),
-    openFile(options.tokenKeyFile, readTokenKeys),
+    openFile('-auth', options.passwordFile, (path, source) => readPasswordBook(path, source, line)),
+    openFile('-acl', options.aclFile, readAcl),
+    openFile('-auth-jwt-key', options.tokenKeyFile, readTokenKeys),
   ] as const);
   const problems = opened.flatMap((result) => {
     if (result.status === 'fulfilled') return [];
@@ -300,10 +300,11 @@ async function openParts(options: AccessOptions, surroundings: AccessSurrounding
 }
 
 async function openFile<T>(
+  option: string,
   path: string | undefined,
   parse: (path: string, source: string) => T,
 ): Promise<ReloadableFile<T> | undefined> {
-  return path === undefined ? undefined : ReloadableFile.open(path, parse);
+  return path === undefined ? undefined : ReloadableFile.open(option, path, parse);
 }
 
 function readPasswordBook(path: string, source: string, line: WorkLine): PasswordBook {

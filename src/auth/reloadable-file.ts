@@ -2,17 +2,26 @@
 // that is wrong changes nothing.
 
 import { readFile } from 'node:fs/promises';
+import { fileFault } from '../shared/file-fault.ts';
 import { AccessError } from './access-error.ts';
 
 /** Larger ones are no such files. */
 const FILE_BYTES_MAX = 67_108_864;
 
 export class ReloadableFile<T> {
+  /** As -auth: begins what is said of a file that can't be read. */
+  readonly option: string;
   readonly path: string;
   readonly #parse: (path: string, source: string) => T;
   value: T;
 
-  private constructor(path: string, parse: (path: string, source: string) => T, value: T) {
+  private constructor(
+    option: string,
+    path: string,
+    parse: (path: string, source: string) => T,
+    value: T,
+  ) {
+    this.option = option;
     this.path = path;
     this.#parse = parse;
     this.value = value;
@@ -20,25 +29,25 @@ export class ReloadableFile<T> {
 
   /** Rejects with AccessError. @param parse throws AccessError where the text is wrong */
   static async open<T>(
+    option: string,
     path: string,
     parse: (path: string, source: string) => T,
   ): Promise<ReloadableFile<T>> {
-    return new ReloadableFile(path, parse, parse(path, await readText(path)));
+    return new ReloadableFile(option, path, parse, parse(path, await readText(option, path)));
   }
 
   /** Rejects with AccessError; `value` is then what it was. */
   async reload(): Promise<void> {
-    this.value = this.#parse(this.path, await readText(this.path));
+    this.value = this.#parse(this.path, await readText(this.option, this.path));
   }
 }
 
-async function readText(path: string): Promise<string> {
+async function readText(option: string, path: string): Promise<string> {
   let bytes: Buffer;
   try {
     bytes = await readFile(path);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new AccessError([`can't read ${path}: ${reason}`]);
+    throw new AccessError([`${option}=${path}: ${fileFault(error)}`]);
   }
   if (bytes.length > FILE_BYTES_MAX) throw new AccessError([`${path}: the file is too large`]);
   return bytes.toString('utf8');

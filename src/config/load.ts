@@ -3,6 +3,7 @@
 // sees them at once; each message names the option, the value and what would be right. Reads the
 // world only through `Surroundings`, which tests replace.
 
+import { fileFault } from '../shared/file-fault.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
 import { listenerKeys, resolveListeners } from './listeners.ts';
 import { type AnyOption, environmentName, type Facts } from './option.ts';
@@ -148,7 +149,7 @@ function readTokenFile(
     values.tokens = optionTable.tokens.type.parse(lines.join(','));
     if (values.tokens === undefined) problems.push(`${path}: holds no cluster token`);
   } catch (error) {
-    problems.push(`-csk-file: can't read ${path}: ${reason(error)}`);
+    problems.push(`-csk-file=${path}: ${fileFault(error)}`);
   }
 }
 
@@ -180,8 +181,4 @@ function unknownVariables(environment: Surroundings['environment']): string[] {
     if (near !== undefined) warnings.push(`${variable} is not known; did you mean ${near}?`);
   }
   return warnings;
-}
-
-function reason(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

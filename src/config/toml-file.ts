@@ -3,6 +3,7 @@
 // what the values mean.
 
 import { parse, TomlError } from 'smol-toml';
+import { fileFault } from '../shared/file-fault.ts';
 import { nearest } from './suggest.ts';
 
 /** The one key whose value is a list of tables. */
@@ -100,7 +101,7 @@ function explain(path: string, error: unknown): string {
     const [first = ''] = error.message.split('\n');
     return `${path}:${error.line}: ${first.replace(/^Invalid TOML document: /, '')}`;
   }
-  return `can't read ${path}: ${error instanceof Error ? error.message : String(error)}`;
+  return `-config=${path}: ${fileFault(error)}`;
 }
 
 /** A list is written as its items between commas, as on the command line. */

@@ -10,6 +10,7 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
+import { fileFault } from '../shared/file-fault.ts';
 
 /** Certificates of ninety days are renewed after sixty: a week before the end something is wrong. */
 const RENEWAL_MS = 7 * 86_400_000;
@@ -47,9 +48,9 @@ export function loadTls(files: TlsFiles): TlsMaterial {
   const crl = files.crl === undefined ? undefined : readRevocations(files.crl);
   const served = files.cert.map((certFile, index) => {
     const keyFile = files.key[index] ?? certFile;
-    const cert = readText(certFile);
+    const cert = readText('-cert', certFile);
     const certificate = readCertificate(certFile, cert);
-    const key = readText(keyFile);
+    const key = readText('-key', keyFile);
     if (!certificate.checkPrivateKey(parseKey(keyFile, key))) {
       throw new TlsFileError(`${keyFile}: is not the key of ${certFile}`);
     }
@@ -79,11 +80,11 @@ export function commonNameOf(socket: TLSSocket): string | undefined {
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 
-function readText(file: string): string {
+function readText(option: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new TlsFileError(`can't read ${file}: ${reasonOf(error)}`);
+    throw new TlsFileError(`${option}=${file}: ${fileFault(error)}`);
   }
 }
 
@@ -109,13 +110,13 @@ function parseKey(file: string, pem: string): KeyObject {
 }
 
 function readAuthorities(file: string): string {
-  const pem = readText(file);
+  const pem = readText('-ca', file);
   readCertificate(file, pem);
   return pem;
 }
 
 function readRevocations(file: string): string {
-  const pem = readText(file);
+  const pem = readText('-crl', file);
   try {
     createSecureContext({ crl: pem });
   } catch {

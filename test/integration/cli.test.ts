@@ -35,7 +35,7 @@ test('a wrong command line ends with 2 and one line for each mistake', async (t)
     [['-mbs=10.0.0.1'], 'shoal: -mbs needs -csk: give the cluster token'],
     [['-csk='], 'shoal: bad value for -csk: expected one or more tokens'],
     [['-csk=a', '-mbs=a:1,a:1'], 'shoal: -mbs names a:1 twice'],
-    [['-config=nowhere.toml'], "shoal: can't read nowhere.toml"],
+    [['-config=nowhere.toml'], 'shoal: -config=nowhere.toml: there is no such file\n'],
   ] as const) {
     const { code, output } = await outcome(t, ...flags);
     assert.equal(code, 2, output);

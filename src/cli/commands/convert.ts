@@ -3,6 +3,7 @@
 
 import type { Command } from 'commander';
 import { type Settings, translateMosquittoConf } from '../../config/mosquitto-conf.ts';
+import { fileFault } from '../../shared/file-fault.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
@@ -26,8 +27,7 @@ function readOrRefuse(file: string, context: CliContext): string {
   try {
     return context.readFile(file);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new UsageError(`can't read ${file}: ${reason}`);
+    throw new UsageError(`${file}: ${fileFault(error)}`);
   }
 }
 

@@ -6,6 +6,7 @@ import { AccessError } from '../../auth/access-error.ts';
 import { type Acl, parseAcl } from '../../auth/acl-file.ts';
 import { Rights, type Rule, rulesOf } from '../../auth/rights.ts';
 import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
+import { fileFault } from '../../shared/file-fault.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
@@ -22,12 +23,20 @@ export function addExplain(program: Command, context: CliContext): void {
     const { config } = configOf(command, context);
     const { aclFile } = config;
     if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
-    const { acl, problems } = parseAcl(aclFile, context.readFile(aclFile));
+    const { acl, problems } = parseAcl(aclFile, readOrRefuse(aclFile, context));
     if (problems.length > 0) throw new AccessError(problems);
     const username = user === '-' ? undefined : user;
     for (const line of explain(acl, username, clientId, topic)) context.write(`${line}\n`);
     context.exitCode = exitCodes.ok;
   });
+}
+
+function readOrRefuse(file: string, context: CliContext): string {
+  try {
+    return context.readFile(file);
+  } catch (error) {
+    throw new AccessError([`-acl=${file}: ${fileFault(error)}`]);
+  }
 }
 
 function explain(

@@ -6,6 +6,7 @@ import type { Command } from 'commander';
 import { hashPlainPasswords, nameProblem, removeUser, setUser } from '../../auth/password-file.ts';
 import { DEFAULT_ITERATIONS, hashPassword, ITERATIONS_MAX } from '../../auth/password-hash.ts';
 import { replaceFile } from '../../auth/replace-file.ts';
+import { fileFault } from '../../shared/file-fault.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
@@ -107,8 +108,6 @@ async function readOrRefuse(file: string): Promise<string> {
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const hint = isMissing ? '; -c makes a new one' : '';
-    throw new UsageError(
-      `can't read ${file}: ${error instanceof Error ? error.message : String(error)}${hint}`,
-    );
+    throw new UsageError(`${file}: ${fileFault(error)}${hint}`);
   }
 }

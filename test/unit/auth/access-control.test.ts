@@ -180,7 +180,10 @@ test('files that are wrong are refused at the start, all problems at once', asyn
     assert.deepEqual(places, ['pw:1', 'acl:1', 'key:1']);
     return true;
   });
-  await assert.rejects(setUp(t, {}, { aclFile: '/nowhere/acl' }), /can't read \/nowhere\/acl/);
+  await assert.rejects(
+    setUp(t, {}, { aclFile: '/nowhere/acl' }),
+    /^AccessError: -acl=\/nowhere\/acl: there is no such file$/,
+  );
 });
 
 test('a new ACL counts after a reload, for those who are there already', async (t) => {

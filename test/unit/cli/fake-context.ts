@@ -28,7 +28,7 @@ export function fakeContext(
     write: (text) => out.push(text),
     writeError: (text) => err.push(text),
     readFile: (path) => {
-      throw new Error(`${path}: no such file`);
+      throw Object.assign(new Error(`ENOENT: no such file, open '${path}'`), { code: 'ENOENT' });
     },
     askSecret: async () => '',
     onSignal: (signal, handler) => handlers.set(signal, handler),

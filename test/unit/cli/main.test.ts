@@ -83,7 +83,7 @@ test('convert prints what a node reads, and lists the rest on standard error', a
 test('convert refuses a file that it cannot read', async () => {
   const { code, err } = await shoal('convert', 'nowhere.conf');
   assert.equal(code, 2);
-  assert.equal(err, "shoal: can't read nowhere.conf: nowhere.conf: no such file\n");
+  assert.equal(err, 'shoal: nowhere.conf: there is no such file\n');
 });
 
 test('the process title has the command line without the token', () => {

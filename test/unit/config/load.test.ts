@@ -106,7 +106,7 @@ test('the token may stand in a file, one a line', () => {
 });
 
 test('a token file that is missing, empty or beside -csk is refused', () => {
-  assert.match(problemsOf({ flags: { 'csk-file': 'x' } })[0] ?? '', /can't read x: no such file/);
+  assert.match(problemsOf({ flags: { 'csk-file': 'x' } })[0] ?? '', /^-csk-file=x: no such file/);
   assert.match(
     problemsOf({ flags: { 'csk-file': 'x' }, files: { x: '\n' } })[0] ?? '',
     /x: holds no cluster token/,
