@@ -154,7 +154,9 @@ export class AccessControl implements Authorizer {
     if (book !== undefined && (book.has(username) || http === undefined)) {
       const credential = book.textOf(username);
       const isRight = await book.check(username, password);
-      return isRight ? accept(new Grant('password', credential)) : refuse('wrong password');
+      if (isRight) return accept(new Grant('password', credential));
+      // Said in the log alone.
+      return refuse(book.has(username) ? 'wrong password' : 'unknown user');
     }
     if (http === undefined) return refuse('the password is no token');
     const { clientId, remoteAddress } = request;

@@ -20,7 +20,7 @@ import {
   type ProtocolFault,
   protocolFault,
 } from '../mqtt/protocol-fault.ts';
-import { ReasonCode } from '../mqtt/reason-code.ts';
+import { formatReasonCode, ReasonCode } from '../mqtt/reason-code.ts';
 import type { Broker } from './broker.ts';
 import { ClientOutput } from './client-output.ts';
 import { handleConnect } from './connect.ts';
@@ -408,7 +408,7 @@ export class Client extends ClientOutput {
       client: this.session?.clientId,
       from: this.info.remoteAddress,
       reason: fault.text,
-      code: fault.reasonCode,
+      code: formatReasonCode(fault.reasonCode),
     });
     if (this.#state === 'connected') this.disconnect(fault.reasonCode, fault.text, true);
     else this.refuse(fault.reasonCode);

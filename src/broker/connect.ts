@@ -2,7 +2,7 @@
 
 import type { ConnectPacket } from '../mqtt/control-decoder.ts';
 import { type ConnackProperties, encodeConnack } from '../mqtt/control-encoder.ts';
-import { ReasonCode } from '../mqtt/reason-code.ts';
+import { formatReasonCode, ReasonCode } from '../mqtt/reason-code.ts';
 import { isWellFormed } from '../mqtt/utf8.ts';
 import type { Broker } from './broker.ts';
 import type { Client } from './client.ts';
@@ -37,7 +37,7 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
         client: clientId,
         user: username,
         from: remoteAddress,
-        code: decision.reasonCode,
+        code: formatReasonCode(decision.reasonCode),
         reason: decision.reason,
       });
       client.refuse(decision.reasonCode);

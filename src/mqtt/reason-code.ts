@@ -66,3 +66,8 @@ export function returnCodeFor(reasonCode: number): number {
       return ReturnCode.serverUnavailable;
   }
 }
+
+/** As MQTT's text and our pages write it: `0x87`. */
+export function formatReasonCode(code: number): string {
+  return `0x${code.toString(16).padStart(2, '0')}`;
+}

@@ -183,7 +183,8 @@ test('users of a file made by mosquitto_passwd come in, others do not', {
   assert.notEqual(await publish(port, '-u', 'ann', '-P', 'pw-bob'), 0);
   assert.notEqual(await publish(port, '-u', 'zoe', '-P', 'pw-ann'), 0);
   assert.notEqual(await publish(port), 0);
-  await shoal.waitFor(/connection refused.*user=zoe.*reason="wrong password"/);
+  await shoal.waitFor(/connection refused.*user=ann.*code=0x86 reason="wrong password"/);
+  await shoal.waitFor(/connection refused.*user=zoe.*code=0x86 reason="unknown user"/);
 });
 
 test('a file made by shoal passwd works with mosquitto', { skip, timeout }, async (t) => {

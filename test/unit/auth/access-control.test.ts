@@ -118,6 +118,14 @@ test('with a password file only its users come in', async (t) => {
   assert.deepEqual(access.warnings, []);
 });
 
+test('the log tells an unknown user from a wrong password, the answer does not', async (t) => {
+  const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
+  const wrong = await login(access, 'ann', 'wrong');
+  const unknown = await login(access, 'bob', 'wrong');
+  assert.deepEqual([wrong.reason, unknown.reason], ['wrong password', 'unknown user']);
+  assert.equal(wrong.reasonCode, unknown.reasonCode);
+});
+
 test('anonymous clients beside users come in only where that was said, a wrong password never', async (t) => {
   const pw = await passwords({ ann: 'right' });
   const { access } = await setUp(t, { pw }, { anonymousAllowed: true });

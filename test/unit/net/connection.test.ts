@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Broker } from '../../../src/broker/broker.ts';
 import { Connection } from '../../../src/net/connection.ts';
 import type { Transport } from '../../../src/net/transport.ts';
-import { silentLogger } from '../../../src/shared/logger.ts';
+import { type LogFields, type Logger, silentLogger } from '../../../src/shared/logger.ts';
 import { connect, PINGREQ } from '../../conformance/wire.ts';
 
 const LINGER_MS = 5_000;
@@ -37,13 +37,13 @@ class FakeTransport extends EventEmitter implements Transport {
   }
 }
 
-function open(): FakeTransport {
+function open(log: Logger = silentLogger): FakeTransport {
   const transport = new FakeTransport();
   const broker = new Broker({
     options: { sysIntervalSeconds: 0 },
     random: () => 0,
     now: performance.now(),
-    log: silentLogger,
+    log,
   });
   new Connection(transport, broker, { remoteAddress: '192.0.2.1' });
   return transport;
@@ -92,4 +92,16 @@ test('a connection that ends by itself needs no cutting off', async (t) => {
   transport.emit('close');
   t.mock.timers.tick(LINGER_MS);
   assert.equal(transport.isDestroyed, false);
+});
+
+test('a fault of a client is logged with its Reason Code as pages and packets have it', async () => {
+  const told: LogFields[] = [];
+  const log = {
+    ...silentLogger,
+    info: (_event: string, fields: LogFields = {}) => told.push(fields),
+  };
+  const transport = open(log);
+  transport.emit('data', PINGREQ);
+  await turn();
+  assert.equal(told[0]?.code, '0x82');
 });
