@@ -9,11 +9,13 @@ import type { CliContext } from './context.ts';
 const table: readonly AnyOption[] = Object.values(optionTable);
 const rows = groups.flatMap((group) => table.filter((row) => row.group === group));
 
-export function addConfigOptions(command: Command): Command {
+/** @param shown flags that the help of the command lists; it takes all of them */
+export function addConfigOptions(command: Command, shown?: readonly string[]): Command {
   for (const row of rows) {
     const { placeholder } = row.type;
     const flags = placeholder === undefined ? `--${row.flag}` : `--${row.flag} <${placeholder}>`;
-    command.addOption(new Option(flags, describe(row)).helpGroup(`${row.group}:`));
+    const option = new Option(flags, describe(row)).helpGroup(`${row.group}:`);
+    command.addOption(option.hideHelp(shown?.includes(row.flag) === false));
     if (placeholder === undefined) command.addOption(new Option(`--no-${row.flag}`).hideHelp());
   }
   return command;

@@ -39,6 +39,15 @@ class FlagHelp extends Help {
   }
 }
 
-export function singleDash(text: string): string {
-  return text.replace(/(^|[\s'(,])--(?=[a-z]{2})/g, '$1-');
+/** What commander complains of over two lines, as one. */
+export function complaintOf(text: string): string {
+  const line = text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\s*\(Did you mean (.*)\?\)$/, '; did you mean $1?');
+  return singleDash(line);
+}
+
+function singleDash(text: string): string {
+  return text.replace(/(^|[\s'(,])--(?=[a-z]{2})/gi, '$1-');
 }

@@ -13,7 +13,7 @@ import { run } from './commands/run.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
-import { FlagCommand, singleDash } from './flag-command.ts';
+import { complaintOf, FlagCommand } from './flag-command.ts';
 
 const subcommands = [addCheck, addConfigShow, addConvert, addPasswd, addExplain];
 
@@ -21,6 +21,8 @@ const SUMMARY = `MQTT broker that becomes a cluster by itself: start it on each 
 
   first box:   shoal -nid=box1 -csk=TOKEN
   any other:   shoal -nid=box2 -csk=TOKEN -mbs=ADDRESS-OF-BOX1:7946`;
+
+const HELP_HINT = 'shoal: -help lists all flags and commands\n';
 
 export function buildProgram(context: CliContext): Command {
   const program = new FlagCommand('shoal')
@@ -34,14 +36,18 @@ export function buildProgram(context: CliContext): Command {
     .configureOutput({
       writeOut: (text) => context.write(text),
       writeErr: (text) => context.writeError(text),
-      outputError: (text, write) => write(`shoal: ${singleDash(text.replace(/^error: /, ''))}`),
+      outputError: (text, write) => write(`shoal: ${complaintOf(text)}\n${HELP_HINT}`),
     })
-    .showHelpAfterError('(shoal -help lists all flags)');
+    .helpCommand('help [command]', 'print the help of a command');
   addConfigOptions(program).action(async () => {
     const [operand] = program.args;
     if (operand !== undefined) throw unknownOperand(program, operand);
     context.exitCode = await run(() => configOf(program, context), context);
   });
+  program
+    .command('version')
+    .description('print the version, as -version does')
+    .action(() => context.write(`shoal ${version}\n`));
   for (const add of subcommands) add(program, context);
   inheritTo(program);
   return program;
@@ -50,7 +56,7 @@ export function buildProgram(context: CliContext): Command {
 /** commander copies settings only to commands that were made by their parent. */
 function inheritTo(parent: Command): void {
   for (const command of parent.commands) {
-    command.copyInheritedSettings(parent).enablePositionalOptions();
+    command.copyInheritedSettings(parent).enablePositionalOptions().allowExcessArguments(false);
     inheritTo(command);
   }
 }

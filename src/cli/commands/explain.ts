@@ -19,16 +19,18 @@ export function addExplain(program: Command, context: CliContext): void {
     .argument('<clientid>')
     .argument('<topic>', 'topic, or topic filter of a subscription')
     .description('tell which line of the ACL allows or denies a topic');
-  addConfigOptions(command).action((user: string, clientId: string, topic: string) => {
-    const { config } = configOf(command, context);
-    const { aclFile } = config;
-    if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
-    const { acl, problems } = parseAcl(aclFile, readOrRefuse(aclFile, context));
-    if (problems.length > 0) throw new AccessError(problems);
-    const username = user === '-' ? undefined : user;
-    for (const line of explain(acl, username, clientId, topic)) context.write(`${line}\n`);
-    context.exitCode = exitCodes.ok;
-  });
+  addConfigOptions(command, ['acl', 'config']).action(
+    (user: string, clientId: string, topic: string) => {
+      const { config } = configOf(command, context);
+      const { aclFile } = config;
+      if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
+      const { acl, problems } = parseAcl(aclFile, readOrRefuse(aclFile, context));
+      if (problems.length > 0) throw new AccessError(problems);
+      const username = user === '-' ? undefined : user;
+      for (const line of explain(acl, username, clientId, topic)) context.write(`${line}\n`);
+      context.exitCode = exitCodes.ok;
+    },
+  );
 }
 
 function readOrRefuse(file: string, context: CliContext): string {

@@ -32,7 +32,38 @@ test('-help shows flags as users type them, in groups, with their defaults', asy
 test('an unknown flag is refused with the one that was meant', async () => {
   const { code, err } = await shoal('-nod=box1');
   assert.equal(code, 2);
-  assert.match(err, /^shoal: unknown option '-nod'\n\(Did you mean -nid\?\)/);
+  assert.equal(
+    err,
+    "shoal: unknown option '-nod'; did you mean -nid?\nshoal: -help lists all flags and commands\n",
+  );
+  const { err: capital } = await shoal('-Port=1884');
+  assert.match(capital, /^shoal: unknown option '-Port'; did you mean -port\?\n/);
+});
+
+test('help and version are commands as well as flags', async () => {
+  const { code, out } = await shoal('help');
+  assert.equal(code, 0);
+  assert.equal(out, (await shoal('-help')).out);
+  assert.match((await shoal('help', 'passwd')).out, /^Usage: shoal passwd /);
+  assert.equal((await shoal('version')).out, (await shoal('-version')).out);
+});
+
+test('the help of explain has the flags that it needs, and only these', async () => {
+  const { out } = await shoal('explain', '-h');
+  const flags = [...out.matchAll(/^ {2}-([a-z]+)/gm)].map(([, flag]) => flag);
+  assert.deepEqual(flags.sort(), ['acl', 'config', 'h']);
+});
+
+test('an argument too many is refused, not passed over', async () => {
+  for (const tokens of [
+    ['convert', 'a.conf', 'b.conf'],
+    ['check', 'shoal.toml'],
+    ['config', 'show', 'port'],
+  ]) {
+    const { code, err } = await shoal(...tokens);
+    assert.equal(code, 2);
+    assert.match(err, /^shoal: too many arguments/);
+  }
 });
 
 test('an unknown command is refused with the one that was meant', async () => {
