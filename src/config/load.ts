@@ -7,7 +7,7 @@ import { fileFault } from '../shared/file-fault.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
 import { listenerKeys, resolveListeners } from './listeners.ts';
 import { type AnyOption, environmentName, type Facts } from './option.ts';
-import { findConflicts } from './rules.ts';
+import { findConflicts, findOddities } from './rules.ts';
 import { nearest } from './suggest.ts';
 import { readTomlFile, type TomlFile } from './toml-file.ts';
 
@@ -79,6 +79,7 @@ export function loadConfig(
   const config: Config = { ...options, listeners };
   if (problems.length === 0) problems.push(...findConflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
+  warnings.push(...findOddities(config));
   return { config, origins: origins as Record<ConfigKey, Origin>, warnings };
 }
 

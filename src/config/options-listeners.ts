@@ -3,7 +3,16 @@
 // [[listener]] of the file (listeners.ts).
 
 import { type Facts, option } from './option.ts';
-import { choice, ipAddress, list, onOff, port, text, type ValueType } from './value-types.ts';
+import {
+  choice,
+  ipAddress,
+  list,
+  onOff,
+  port,
+  text,
+  type ValueType,
+  webOrigin,
+} from './value-types.ts';
 
 const portOrOff: ValueType<number | 'off'> = {
   placeholder: 'port',
@@ -113,7 +122,7 @@ export const listenerOptions = {
   origins: option({
     flag: 'ws-origin',
     group: 'Listeners',
-    type: list(text('url')),
+    type: list(webOrigin),
     fallback: undefined,
     fallbackText: 'any',
     help: 'pages whose scripts may connect by WebSocket, as https://example.org',

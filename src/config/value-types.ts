@@ -233,6 +233,22 @@ export const httpUrl: ValueType<string> = {
   format: (value) => value,
 };
 
+/** As browsers send it, or it would match none of them. */
+export const webOrigin: ValueType<string> = {
+  placeholder: 'origin',
+  expected: 'an origin as https://example.org, in small letters and without a path',
+  parse: (value) => {
+    // What a page without an origin sends, one of a file say.
+    if (value === 'null') return value;
+    const isShaped = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(value);
+    if (!isShaped || !URL.canParse(value)) return undefined;
+    // The port that the scheme implies is not sent. Of schemes that apps have made up URL knows none.
+    const { origin } = new URL(value);
+    return origin === 'null' || origin === value ? value : undefined;
+  },
+  format: (value) => value,
+};
+
 /** MQTT Topic Filters separated by commas. */
 export const topicFilters: ValueType<readonly string[]> = {
   placeholder: 'filter,...',

@@ -103,6 +103,55 @@ test('options that need one another are told', () => {
   assert.match(problemsOf({ port: 'off' }).join(), /^no listener: -port is off/);
 });
 
+test('two listeners that want one address and port are told apart from other programs', () => {
+  assert.deepEqual(problemsOf({ port: '8883', tls: '8883', ...pair }), [
+    "-port (TCP [::]:8883) and -tls (TCP [::]:8883) can't both listen: give one of them another port",
+  ]);
+  const file = `[[listener]]
+port = 1884
+bind = "127.0.0.1"
+`;
+  assert.deepEqual(problemsOf({ port: '1884' }, file), [
+    "-port (TCP [::]:1884) and s.toml:1 (TCP 127.0.0.1:1884) can't both listen: give one of them another port",
+  ]);
+  const both = (one: string, other: string) =>
+    problemsOf(
+      {},
+      `[[listener]]\nport = 1\nbind = "${one}"\n[[listener]]\nport = 1\nbind = "${other}"`,
+    ).length;
+  assert.equal(both('::', '0.0.0.0'), 1);
+  assert.equal(both('0.0.0.0', '127.0.0.1'), 1);
+  assert.equal(both('::1', '0:0::1'), 1);
+  assert.equal(both('0.0.0.0', '::1'), 0);
+  assert.equal(both('127.0.0.1', '127.0.0.2'), 0);
+  assert.deepEqual(problemsOf({ port: '0', ws: '0' }), []);
+});
+
+test('an origin that no browser sends is refused', () => {
+  for (const origin of [
+    'https://a.example',
+    'http://[::1]:8080',
+    'capacitor://localhost',
+    'null',
+  ]) {
+    assert.deepEqual(problemsOf({ ws: '1', 'ws-origin': origin }), [], origin);
+  }
+  const wrong = ['foo', '*', 'https://a.example/', 'https://A.example', 'https://a.example:443'];
+  for (const origin of wrong) {
+    assert.match(problemsOf({ ws: '1', 'ws-origin': origin }).join(), /for -ws-origin/, origin);
+  }
+});
+
+test('options of TLS without a listener for it are warned of', () => {
+  const warningsOf = (flags: Record<string, string>) =>
+    loadConfig(flags, { environment: {}, hostName: 'h', readFile: () => '' }).warnings;
+  assert.deepEqual(warningsOf({ ...pair, 'require-certificate': 'required' }), [
+    'no listener uses TLS (-tls=PORT, -wss=PORT): -cert, -key, -require-certificate changes nothing',
+  ]);
+  assert.deepEqual(warningsOf({ ...pair, tls: '8883' }), []);
+  assert.deepEqual(warningsOf({}), []);
+});
+
 test('docs/listeners.md has every key of a listener', () => {
   const page = readFileSync('docs/listeners.md', 'utf8');
   const rows = page.split('\n').filter((line) => line.startsWith('| `'));

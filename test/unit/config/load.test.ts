@@ -154,6 +154,32 @@ test('a file that is no TOML is told with the line', () => {
   assert.doesNotMatch(problem, /\n/);
 });
 
+test('slips in a file are told in words: quotes, keys twice, brackets, tables', () => {
+  for (const [text, problem] of [
+    ['nid = "box1\nport = 1\n', 'a.toml:1: the closing quote is missing'],
+    ["nid = 'box1\nport = 1\n", 'a.toml:1: the closing quote is missing'],
+    ['csk = secret\n', "a.toml:1: the text of 'csk' has to stand in quotes"],
+    ['port = 1\nport = 2\n', "a.toml:2: 'port' is given twice"],
+    ['[listener]\nport = 1\n', 'a.toml:1: write [[listener]], in double brackets'],
+    [
+      '[listener]\nport = 1\n[listener]\nport = 2\n',
+      'a.toml:3: write [[listener]], in double brackets',
+    ],
+    ['[[listner]]\nport = 1\n', 'a.toml:1: unknown table [[listner]]; did you mean [[listener]]?'],
+  ] as const) {
+    assert.deepEqual(problemsOf({ flags: { config: 'a.toml' }, files: { 'a.toml': text } }), [
+      problem,
+    ]);
+  }
+});
+
+test('wrong values in a [[listener]] are told beside all other mistakes', () => {
+  const files = { 'a.toml': 'nod = "a"\n[[listener]]\nport = 70000\n' };
+  const [first = '', second = ''] = problemsOf({ flags: { config: 'a.toml' }, files });
+  assert.match(first, /^a\.toml:1: unknown key 'nod'/);
+  assert.match(second, /^a\.toml:3: bad value '70000' for 'port'/);
+});
+
 test('a list in the file is the same as commas on the command line', () => {
   const files = { 'a.toml': 'csk = "s"\nmbs = ["a:1", "b:2"]\nencrypt = true\nperiod = "2s"\n' };
   const { config } = load({ flags: { config: 'a.toml' }, files });
@@ -207,6 +233,16 @@ test('a misspelt variable is warned of, any other is none of our business', () =
   assert.deepEqual(load({ environment }).warnings, [
     'SHOAL_MSB is not known; did you mean SHOAL_MBS?',
   ]);
+});
+
+test('a node that is bound to loopback is warned of members that it can never reach', () => {
+  const warningsOf = (bind: string, mbs: string) =>
+    load({ flags: { csk: 's', bind, mbs } }).warnings;
+  assert.deepEqual(warningsOf('127.0.0.1', '127.0.0.1:7948,192.168.1.101'), [
+    "-bind=127.0.0.1 reaches this machine alone: this node can't join 192.168.1.101",
+  ]);
+  assert.deepEqual(warningsOf('127.0.0.1', 'localhost,127.0.0.2:1'), []);
+  assert.deepEqual(warningsOf('192.168.1.100', '192.168.1.101'), []);
 });
 
 test('the variable that Kubernetes sets for a service is not taken for the port', () => {
