@@ -113,7 +113,14 @@ export function resolveListeners(
   return listeners;
 }
 
-function tableValues(values: OptionValues, table: TomlTable, problems: string[]): TableValues {
+/** What stands in the tables and can't be; for a file that has other faults, too. */
+export function wrongTableValues(tables: readonly TomlTable[]): string[] {
+  const problems: string[] = [];
+  for (const table of tables) parseTable(table, problems);
+  return problems;
+}
+
+function parseTable(table: TomlTable, problems: string[]): Partial<Record<TableKey, unknown>> {
   const own: Partial<Record<TableKey, unknown>> = {};
   for (const key of Object.keys(listenerTable) as TableKey[]) {
     const row: AnyOption = listenerTable[key];
@@ -127,13 +134,17 @@ function tableValues(values: OptionValues, table: TomlTable, problems: string[])
     }
     if (parsed !== undefined) own[key] = parsed;
   }
+  return own;
+}
+
+function tableValues(values: OptionValues, table: TomlTable, problems: string[]): TableValues {
   // Each key of the table is parsed by its own row, or stays as the option has it.
   return {
     ...values,
     protocol: 'tcp',
     port: undefined,
     anonymous: undefined,
-    ...own,
+    ...parseTable(table, problems),
   } as TableValues;
 }
 

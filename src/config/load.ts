@@ -5,7 +5,7 @@
 
 import { fileFault } from '../shared/file-fault.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
-import { listenerKeys, resolveListeners } from './listeners.ts';
+import { listenerKeys, resolveListeners, wrongTableValues } from './listeners.ts';
 import { type AnyOption, environmentName, type Facts } from './option.ts';
 import { findConflicts, findOddities } from './rules.ts';
 import { nearest } from './suggest.ts';
@@ -75,7 +75,9 @@ export function loadConfig(
 
   // Every key has been given a parsed value or its default; a wrong one is among the problems.
   const options = values as OptionValues;
-  const listeners = problems.length > 0 ? [] : resolveListeners(options, file.tables, problems);
+  const isSound = problems.length === 0;
+  const listeners = isSound ? resolveListeners(options, file.tables, problems) : [];
+  if (!isSound) problems.push(...wrongTableValues(file.tables));
   const config: Config = { ...options, listeners };
   if (problems.length === 0) problems.push(...findConflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);

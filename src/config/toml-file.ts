@@ -9,6 +9,8 @@ import { nearest } from './suggest.ts';
 /** The one key whose value is a list of tables. */
 const TABLES = 'listener';
 
+const DOUBLE_BRACKETS = `write [[${TABLES}]], in double brackets`;
+
 export interface TomlSetting {
   readonly text: string;
   /** file:line */
@@ -40,8 +42,9 @@ export function readTomlFile(
   readFile: (path: string) => string,
 ): TomlFile {
   const problems: string[] = [];
+  let source = '';
   try {
-    const source = readFile(path);
+    source = readFile(path);
     const reading = { path, lines: source.split('\n'), problems };
     const { [TABLES]: tables, ...rest } = parse(source);
     return {
@@ -50,7 +53,7 @@ export function readTomlFile(
       problems,
     };
   } catch (error) {
-    problems.push(explain(path, error));
+    problems.push(explain(path, source, error));
     return { settings: new Map(), tables: [], problems };
   }
 }
@@ -58,7 +61,7 @@ export function readTomlFile(
 function readTables(reading: Reading, value: unknown, knownKeys: readonly string[]): TomlTable[] {
   const { path, lines, problems } = reading;
   if (!Array.isArray(value)) {
-    problems.push(`${path}:${lineOf(lines, TABLES, 0)}: write [[${TABLES}]], in double brackets`);
+    problems.push(`${path}:${lineOf(lines, TABLES, 0)}: ${DOUBLE_BRACKETS}`);
     return [];
   }
   let line = 0;
@@ -83,9 +86,7 @@ function readSettings(
     const place = `${path}:${lineOf(lines, key, after)}`;
     const text = textOf(value);
     if (!knownKeys.includes(key)) {
-      const near = nearest(key, knownKeys);
-      const hint = near === undefined ? '' : `; did you mean '${near}'?`;
-      problems.push(`${place}: unknown key '${key}'${hint}`);
+      problems.push(`${place}: unknown ${describe(key, value, knownKeys)}`);
     } else if (text === undefined) {
       problems.push(`${place}: '${key}' has to be a text, a number, true or false, or a list`);
     } else {
@@ -95,13 +96,44 @@ function readSettings(
   return settings;
 }
 
-function explain(path: string, error: unknown): string {
+/** Tables have double brackets in what is told, as they have them in the file. */
+function describe(key: string, value: unknown, knownKeys: readonly string[]): string {
+  const isTable = typeof value === 'object' && (!Array.isArray(value) || isTableList(value));
+  const near = nearest(key, isTable ? [TABLES] : knownKeys);
+  const shown = (name: string): string => (isTable ? `[[${name}]]` : `'${name}'`);
+  const hint = near === undefined ? '' : `; did you mean ${shown(near)}?`;
+  return `${isTable ? 'table' : 'key'} ${shown(key)}${hint}`;
+}
+
+function isTableList([first]: readonly unknown[]): boolean {
+  return typeof first === 'object' && !Array.isArray(first);
+}
+
+function explain(path: string, source: string, error: unknown): string {
   if (error instanceof TomlError) {
-    // The message goes on with an excerpt of the file over several lines.
-    const [first = ''] = error.message.split('\n');
-    return `${path}:${error.line}: ${first.replace(/^Invalid TOML document: /, '')}`;
+    const line = source.split('\n')[error.line - 1] ?? '';
+    return `${path}:${error.line}: ${faultOf(line, error)}`;
   }
   return `-config=${path}: ${fileFault(error)}`;
+}
+
+/** The parser's words, where there are none that help more. */
+function faultOf(line: string, error: TomlError): string {
+  // The message goes on with an excerpt of the file over several lines.
+  const [first = ''] = error.message.split('\n');
+  const words = first.replace(/^Invalid TOML document: /, '');
+  const [, head = '', value = ''] = /^\s*([^=]*?)\s*(?:=\s*(.*?)\s*)?$/.exec(line) ?? [];
+  const isOpen = ['"', "'"].some((quote) => value.split(quote).length % 2 === 0);
+  if (/redefine an already defined/.test(words)) {
+    return head.startsWith('[') ? DOUBLE_BRACKETS : `'${head}' is given twice`;
+  }
+  if (/^(control characters are not|unfinished string)/.test(words) && isOpen) {
+    return 'the closing quote is missing';
+  }
+  if (words === 'invalid value' && /^[^\d"'[{]/.test(value)) {
+    return `the text of '${head}' has to stand in quotes`;
+  }
+  return words;
 }
 
 /** A list is written as its items between commas, as on the command line. */

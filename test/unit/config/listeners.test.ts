@@ -81,7 +81,11 @@ bind = "::1"
 [[listener]]
 port = 99999
 `;
-  assert.deepEqual(problemsOf({}, file), ["s.toml:6: unknown key 'prot'; did you mean 'port'?"]);
+  assert.deepEqual(problemsOf({}, file), [
+    "s.toml:6: unknown key 'prot'; did you mean 'port'?",
+    "s.toml:3: bad value 'quic' for 'protocol': expected one of tcp, tls, ws, wss",
+    "s.toml:10: bad value '99999' for 'port': expected a port number from 0 to 65535",
+  ]);
   assert.deepEqual(problemsOf({}, file.replace('prot = 2\n', '')), [
     "s.toml:3: bad value 'quic' for 'protocol': expected one of tcp, tls, ws, wss",
     's.toml:5: the listener has no port',
