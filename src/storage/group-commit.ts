@@ -133,6 +133,10 @@ export class GroupCommit {
 
   /** What was told so far goes to the present log, what comes later to this one. */
   rotate(log: LogFile, done: (isRotated: boolean) => void): void {
+    if (this.state === 'broken') {
+      done(false);
+      return;
+    }
     this.#rotation = { log, done };
     if (this.#batch === undefined) this.#flush();
   }

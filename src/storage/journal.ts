@@ -304,8 +304,9 @@ export class Journal extends StateRecorder implements SessionStore {
     const name = fileName('snapshot', generation);
     const superfluous = [...this.#olderFiles, ...this.#openLogs.map(logName)];
     const superfluousBytes = this.#logBytes;
+    const isRecovery = this.#commit.state === 'broken';
     try {
-      await this.#rotate(generation);
+      await this.#rotate(generation, isRecovery);
       const { breaks } = this.#commit;
       const bytes = await this.#writeSnapshot(generation, capture);
       if (this.#commit.breaks !== breaks) throw new Error('the log broke off meanwhile');
@@ -320,15 +321,15 @@ export class Journal extends StateRecorder implements SessionStore {
     } catch (error) {
       if (!this.#isClosing) log.warn('snapshot failed', { file: name, error: String(error) });
       await this.#disk.remove(name + TEMPORARY_SUFFIX).catch(ignore);
-      await this.#afterFailure(generation);
+      await this.#afterFailure(generation, isRecovery);
     }
   }
 
-  async #afterFailure(generation: number): Promise<void> {
+  async #afterFailure(generation: number, isRecovery: boolean): Promise<void> {
     if (this.#commit.state === 'broken') this.#commit.breakAgain();
     else if (!this.#isClosing) this.#pause();
-    // A log that nothing was, or will be, written to.
-    if (this.#commit.state !== 'broken' && this.#commit.generation === generation) return;
+    // What was acknowledged may stand in the log already, unless it was to count with the snapshot.
+    if (!isRecovery && this.#commit.generation === generation) return;
     const useless = this.#openLogs.filter((log) => log.generation === generation);
     this.#openLogs = this.#openLogs.filter((log) => log.generation !== generation);
     for (const { file } of useless) await settled((done) => file.close(done)).catch(ignore);
@@ -336,11 +337,10 @@ export class Journal extends StateRecorder implements SessionStore {
   }
 
   /** Records go to the log of the new generation from here on. */
-  async #rotate(generation: number): Promise<void> {
-    const isBroken = this.#commit.state === 'broken';
-    const file = await createLog(this.#disk, generation, this.#run, isBroken);
+  async #rotate(generation: number, isRecovery: boolean): Promise<void> {
+    const file = await createLog(this.#disk, generation, this.#run, isRecovery);
     this.#openLogs.push(file);
-    if (isBroken) {
+    if (isRecovery) {
       this.#commit.restart(file);
     } else {
       const isRotated = await new Promise<boolean>((done) => this.#commit.rotate(file, done));

@@ -13,7 +13,7 @@ import { MemoryDisk } from '../support/memory-disk.ts';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
 import { seededRandom } from '../support/sync-fixtures.ts';
 
-const SEEDS = Number(process.env.SHOAL_SEEDS ?? 40);
+const SEEDS = Number(process.env.SHOAL_SEEDS ?? 25);
 const FIRST_SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);
 const STEPS = 250;
 const WALL_MS = Date.UTC(2026, 0, 1);
@@ -42,16 +42,27 @@ async function boot(disk: MemoryDisk, random: Random): Promise<World> {
   return world;
 }
 
-async function run(seed: number): Promise<number> {
+/** The disk gets full or fails, or is well again. */
+function disturb(disk: MemoryDisk, random: Random): void {
+  const choice = random();
+  disk.capacityBytes =
+    choice < 0.4 ? disk.usedBytes + below(random, 300) : Number.POSITIVE_INFINITY;
+  disk.isBroken = choice > 0.8;
+}
+
+async function run(seed: number, withFaults: boolean): Promise<number> {
   const random = seededRandom(seed);
   let disk = new MemoryDisk();
   let world = await boot(disk, random);
   let cuts = 0;
   const clients = Array.from(
     { length: 4 },
-    (_, i) => new ModelClient(world, `c${i}`, random() < 0.5 ? 4 : 5, random),
+    // MQTT 5 clients would be refused by a full disk; that is another test's.
+    (_, i) => new ModelClient(world, `c${i}`, withFaults || random() < 0.5 ? 4 : 5, random),
   );
   for (const client of clients) {
+    // What a client says while it is not read is lost with its connection: DUP comes unexpected.
+    if (withFaults) client.moveTo(world);
     client.subscribe();
     for (let turn = 0; !client.isSubscribed && turn < TURNS_MAX; turn++) {
       await nextTurn();
@@ -76,8 +87,11 @@ async function run(seed: number): Promise<number> {
       world = await boot(disk, random);
       for (const other of clients) other.moveTo(world);
     }
+    if (withFaults && random() < 0.1) disturb(disk, random);
     for (let turns = below(random, 3); turns > 0; turns--) await nextTurn();
   }
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  disk.isBroken = false;
   for (let turn = 0; turn < TURNS_MAX; turn++) {
     for (const client of clients) {
       client.connect();
@@ -92,14 +106,18 @@ async function run(seed: number): Promise<number> {
   return cuts;
 }
 
-test(`what was acknowledged outlives power cuts (seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1})`, async () => {
-  let cuts = 0;
-  for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
-    try {
-      cuts += await run(seed);
-    } catch (error) {
-      throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : error}`);
+for (const withFaults of [false, true]) {
+  const disk = withFaults ? 'a disk that is full or fails at times' : 'a good disk';
+  const seeds = `seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}`;
+  test(`on ${disk} what was acknowledged outlives power cuts (${seeds})`, async () => {
+    let cuts = 0;
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
+      try {
+        cuts += await run(seed, withFaults);
+      } catch (error) {
+        throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : error}`);
+      }
     }
-  }
-  assert.ok(cuts > SEEDS, 'there were power cuts');
-});
+    assert.ok(cuts > SEEDS, 'there were power cuts');
+  });
+}
