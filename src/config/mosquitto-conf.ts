@@ -12,7 +12,7 @@ export interface Translation {
   readonly settings: Settings;
   /** Those that the settings alone don't tell, each a [[listener]]. */
   readonly listeners: readonly Settings[];
-  /** One line for the user about each thing that is not in these. */
+  /** `file:line: ...` for each thing that is not in these, or that wants a look. */
   readonly remarks: readonly string[];
 }
 
@@ -91,14 +91,14 @@ const rowsOf = (table: object): ReadonlyMap<string, AnyOption> =>
 const globalRows = rowsOf(optionTable);
 const listenerRows = rowsOf(listenerTable);
 
-export function translateMosquittoConf(text: string): Translation {
-  const reader = new Reader();
+/** @param path begins each remark */
+export function translateMosquittoConf(path: string, text: string): Translation {
+  const reader = new Reader(path);
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const match = /^\s*([a-z_]+)\s+(.*?)\s*$/.exec(line);
     if (match === null) continue;
     const [, directive = '', value = ''] = match;
-    const remark = reader.read(directive, value);
-    if (remark !== undefined) reader.remarks.push(`line ${index + 1}: ${directive}: ${remark}`);
+    reader.read(`${path}:${index + 1}: ${directive}`, directive, value);
   }
   return reader.finish();
 }
@@ -109,11 +109,27 @@ class Reader {
   readonly #default = new Map<string, string>();
   readonly #listeners: Map<string, string>[] = [];
   readonly #logTypes: string[] = [];
+  readonly #path: string;
+  #logPlace = '';
+  #dataPlace = '';
   #isPersistent = false;
   #isPerListener = false;
 
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** @param place begins what is to be told of this line */
+  read(place: string, directive: string, value: string): void {
+    if (directive === 'log_type') this.#logPlace = place;
+    if (directive === 'persistence_location') this.#dataPlace = place;
+    if (directive === 'persistence') this.#dataPlace ||= place;
+    const remark = this.#take(directive, value);
+    if (remark !== undefined) this.remarks.push(`${place}: ${remark}`);
+  }
+
   /** @returns what to tell the user, if anything */
-  read(directive: string, value: string): string | undefined {
+  #take(directive: string, value: string): string | undefined {
     switch (directive) {
       case 'listener':
         return this.#beginListener(value);
@@ -155,13 +171,17 @@ class Reader {
     const settings = this.#settings;
     this.#finishStorage();
     this.#finishLog();
-    const isAsked = this.#default.has('port') || this.#listeners.length > 0;
+    const isAsked =
+      this.#default.has('port') || this.#default.has('bind') || this.#listeners.length > 0;
     if (isAsked && !settings.has('auth') && !settings.has('anonymous')) {
       // There, whoever opens a listener has to say who may come in.
       put(settings, { flag: 'anonymous' }, globalRows, 'false');
     }
     if (!isAsked) {
-      remarks.push('no listener: mosquitto serves this machine only then; say bind = "127.0.0.1"');
+      this.#default.set('bind', '127.0.0.1');
+      remarks.push(
+        `${this.#path}: no listener: mosquitto serves only this machine then, so this node is bound to 127.0.0.1; take bind out to let others in, and to join a cluster`,
+      );
     }
     const listeners = [...this.#listeners];
     if (this.#default.has('port') || (listeners.length === 0 && this.#default.size > 0)) {
@@ -177,10 +197,15 @@ class Reader {
 
   #finishStorage(): void {
     const settings = this.#settings;
-    if (!this.#isPersistent) settings.delete('data');
-    else if (!settings.has('data')) {
-      this.remarks.push('persistence: name the folder for it with data = "..."');
+    if (!this.#isPersistent) {
+      settings.delete('data');
+      return;
     }
+    this.remarks.push(
+      settings.has('data')
+        ? `${this.#dataPlace}: this is mosquitto's own folder, and what is in it is not taken over; name another in data = "..."`
+        : `${this.#dataPlace}: name the folder for it with data = "..."`,
+    );
   }
 
   #finishLog(): void {
@@ -188,7 +213,13 @@ class Reader {
     const level = LOG_LEVELS.find(([, types]) =>
       types.some((type) => this.#logTypes.includes(type)),
     );
-    if (level !== undefined) this.#settings.set('log-level', level[0]);
+    if (level === undefined) return;
+    this.#settings.set('log-level', level[0]);
+    if (level[0] === 'debug') {
+      this.remarks.push(
+        `${this.#logPlace}: log-level = "debug" writes two lines for each connection; "info" is what most want`,
+      );
+    }
   }
 }
 

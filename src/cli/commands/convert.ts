@@ -14,11 +14,11 @@ export function addConvert(program: Command, context: CliContext): void {
     .argument('<file>')
     .description('translate a mosquitto.conf, and list what has no counterpart')
     .action((file: string) => {
-      const translation = translateMosquittoConf(readOrRefuse(file, context));
+      const translation = translateMosquittoConf(file, readOrRefuse(file, context));
       const { settings, listeners, remarks } = translation;
       context.write(tomlOf(settings));
       for (const listener of listeners) context.write(`\n[[listener]]\n${tomlOf(listener)}`);
-      for (const remark of remarks) context.writeError(`${file}: ${remark}\n`);
+      for (const remark of remarks) context.writeError(`shoal: ${remark}\n`);
       context.exitCode = exitCodes.ok;
     });
 }

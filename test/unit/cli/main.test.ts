@@ -108,7 +108,7 @@ test('convert prints what a node reads, and lists the rest on standard error', a
   const context = { ...fakeContext(), readFile: () => 'port 1884\nbind_address ::1\nuser root\n' };
   assert.equal(await main(['convert', 'mosquitto.conf'], context), 0);
   assert.equal(context.out.join(''), 'port = 1884\nbind = "::1"\nanonymous = false\n');
-  assert.match(context.err.join(''), /^mosquitto\.conf: line 3: user: /);
+  assert.match(context.err.join(''), /^shoal: mosquitto\.conf:3: user: /);
 });
 
 test('convert refuses a file that it cannot read', async () => {

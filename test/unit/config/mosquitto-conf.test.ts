@@ -3,8 +3,10 @@ import { test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
 import { translateMosquittoConf } from '../../../src/config/mosquitto-conf.ts';
 
+const translate = (text: string) => translateMosquittoConf('m.conf', text);
+
 test('the common directives become settings that a node accepts', () => {
-  const { settings, remarks } = translateMosquittoConf(`
+  const { settings, remarks } = translate(`
 # a comment
 listener 1884 127.0.0.1
 max_connections -1
@@ -31,22 +33,28 @@ retain_available false
 });
 
 test('what has no counterpart is listed with its line', () => {
-  const { settings, remarks } = translateMosquittoConf(
+  const { settings, remarks } = translate(
     'port 1883\nallow_anonymous true\nconnection bridge\nset_tcp_nodelay true\nmax_qos 3\n',
   );
   assert.deepEqual(Object.fromEntries(settings), { port: '1883', anonymous: 'true' });
   assert.equal(remarks.length, 3);
-  assert.match(remarks[0] ?? '', /^line 3: connection: no bridges/);
-  assert.match(remarks[1] ?? '', /^line 4: set_tcp_nodelay: no counterpart/);
-  assert.match(remarks[2] ?? '', /^line 5: max_qos: '3' can't be taken over: expected 0, 1 or 2/);
+  assert.match(remarks[0] ?? '', /^m\.conf:3: connection: no bridges/);
+  assert.match(remarks[1] ?? '', /^m\.conf:4: set_tcp_nodelay: no counterpart/);
+  assert.match(
+    remarks[2] ?? '',
+    /^m\.conf:5: max_qos: '3' can't be taken over: expected 0, 1 or 2/,
+  );
 });
 
 test('a limit that mosquitto takes away and we never do stays at our default', () => {
-  assert.deepEqual([...translateMosquittoConf('message_size_limit 0\n').settings], []);
+  assert.equal(
+    translate('listener 1\nmessage_size_limit 0\n').settings.get('max-packet-size'),
+    undefined,
+  );
 });
 
 function listenersOf(text: string) {
-  return translateMosquittoConf(text).listeners.map((listener) => Object.fromEntries(listener));
+  return translate(text).listeners.map((listener) => Object.fromEntries(listener));
 }
 
 test('several listeners, or one that is more than a port, become tables', () => {
@@ -79,7 +87,7 @@ keyfile box.key
 });
 
 test('who may come in is said as mosquitto would decide it', () => {
-  const anonymousOf = (text: string) => translateMosquittoConf(text).settings.get('anonymous');
+  const anonymousOf = (text: string) => translate(text).settings.get('anonymous');
   assert.equal(anonymousOf('listener 1883\n'), 'false');
   assert.equal(anonymousOf('listener 1883\nallow_anonymous true\n'), 'true');
   assert.equal(anonymousOf('listener 1883\npassword_file p\n'), undefined);
@@ -88,13 +96,33 @@ test('who may come in is said as mosquitto would decide it', () => {
 });
 
 test('without a listener mosquitto serves its machine only, and that is told', () => {
-  assert.match(translateMosquittoConf('max_qos 1\n').remarks.join(), /this machine only/);
-  assert.deepEqual(translateMosquittoConf('listener 1883\n').remarks, []);
+  for (const text of ['max_qos 1\n', 'max_connections 5\n', '']) {
+    const { settings, remarks } = translate(text);
+    assert.equal(settings.get('bind'), '127.0.0.1');
+    assert.match(remarks.join(), /^m\.conf: no listener: mosquitto serves only this machine/);
+  }
+  for (const text of ['listener 1883\n', 'port 1883\n']) {
+    assert.equal(translate(text).settings.get('bind'), undefined);
+    assert.deepEqual(translate(text).remarks, []);
+  }
+  assert.equal(translate('bind_address 10.0.0.1\n').settings.get('bind'), '10.0.0.1');
 });
 
 test('the least important log_type is the level', () => {
-  const levelOf = (text: string) => translateMosquittoConf(text).settings.get('log-level');
+  const levelOf = (text: string) => translate(text).settings.get('log-level');
   assert.equal(levelOf('log_type error\nlog_type notice\n'), 'info');
   assert.equal(levelOf('log_type all\n'), 'debug');
+  assert.match(
+    translate('listener 1\nlog_type all\n').remarks.join(),
+    /^m\.conf:2: log_type: log-level = "debug"/,
+  );
   assert.equal(levelOf('max_qos 1\n'), undefined);
+});
+
+test("mosquitto's own folder is taken over only with a remark", () => {
+  const text = 'listener 1\npersistence true\npersistence_location /var/lib/mosquitto/\n';
+  const { settings, remarks } = translate(text);
+  assert.equal(settings.get('data'), '/var/lib/mosquitto/');
+  assert.match(remarks.join(), /^m\.conf:3: persistence_location: this is mosquitto's own folder/);
+  assert.match(translate('listener 1\npersistence true\n').remarks.join(), /^m\.conf:2: persist/);
 });
