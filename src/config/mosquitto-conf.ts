@@ -171,13 +171,13 @@ class Reader {
     const settings = this.#settings;
     this.#finishStorage();
     this.#finishLog();
-    const isAsked =
-      this.#default.has('port') || this.#default.has('bind') || this.#listeners.length > 0;
+    const isAsked = this.#default.has('port') || this.#listeners.length > 0;
     if (isAsked && !settings.has('auth') && !settings.has('anonymous')) {
       // There, whoever opens a listener has to say who may come in.
       put(settings, { flag: 'anonymous' }, globalRows, 'false');
     }
-    if (!isAsked) {
+    // Whatever is said of the default listener opens it there, to everybody.
+    if (this.#default.size === 0 && this.#listeners.length === 0) {
       this.#default.set('bind', '127.0.0.1');
       remarks.push(
         `${this.#path}: no listener: mosquitto serves only this machine then, so this node is bound to 127.0.0.1; take bind out to let others in, and to join a cluster`,

@@ -96,12 +96,12 @@ test('who may come in is said as mosquitto would decide it', () => {
 });
 
 test('without a listener mosquitto serves its machine only, and that is told', () => {
-  for (const text of ['max_qos 1\n', 'max_connections 5\n', '']) {
+  for (const text of ['allow_anonymous true\n', 'log_type notice\n', '']) {
     const { settings, remarks } = translate(text);
     assert.equal(settings.get('bind'), '127.0.0.1');
     assert.match(remarks.join(), /^m\.conf: no listener: mosquitto serves only this machine/);
   }
-  for (const text of ['listener 1883\n', 'port 1883\n']) {
+  for (const text of ['listener 1883\n', 'port 1883\n', 'max_connections 5\n']) {
     assert.equal(translate(text).settings.get('bind'), undefined);
     assert.deepEqual(translate(text).remarks, []);
   }
