@@ -7,6 +7,7 @@ import { secretAsker } from '../src/cli/ask-secret.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
+import { commandOf } from '../src/cli/start-lines.ts';
 
 const tokens = process.argv.slice(2);
 hideSecrets(tokens);
@@ -27,6 +28,7 @@ process.on('uncaughtException', (error) => {
 void main(tokens, {
   environment,
   hostName: hostname(),
+  command: commandOf(process.argv[1] ?? 'shoal', process.cwd()),
   outputIsTerminal: process.stdout.isTTY === true,
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),

@@ -64,7 +64,6 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     now: () => performance.now(),
     wallClock: Date.now,
   });
-  for (const warning of access.warnings) log.warn(warning);
   const opened = await openData(config, log).catch((error: unknown) => {
     access.close();
     throw error;

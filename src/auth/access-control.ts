@@ -10,6 +10,7 @@ import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Logger } from '../shared/logger.ts';
 import { AccessError } from './access-error.ts';
 import { type Acl, parseAcl } from './acl-file.ts';
+import { isAuthenticating } from './admission.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
 import { PasswordBook } from './password-book.ts';
 import { parsePasswordFile } from './password-file.ts';
@@ -76,26 +77,6 @@ export class AccessControl implements Authorizer {
     surroundings: AccessSurroundings,
   ): Promise<AccessControl> {
     return new AccessControl(options, surroundings, await openParts(options, surroundings));
-  }
-
-  /** What is worth a warning at the start. */
-  get warnings(): readonly string[] {
-    const { anonymousAllowed, aclFile } = this.#options;
-    const warnings: string[] = [];
-    if (!this.#hasAuthentication && anonymousAllowed === undefined) {
-      warnings.push(
-        'anybody may connect: no authentication is configured (-auth FILE asks for passwords, -anonymous=true says that this is meant)',
-      );
-    }
-    if (!this.#hasAuthentication && anonymousAllowed !== false && aclFile !== undefined) {
-      warnings.push(
-        '-acl without authentication: clients may use any user name, the ACL holds only for those who are honest',
-      );
-    }
-    if (!this.#hasAuthentication && anonymousAllowed === false) {
-      warnings.push('-anonymous=false without authentication: only client certificates let in');
-    }
-    return warnings;
   }
 
   get #hasAuthentication(): boolean {
@@ -259,13 +240,6 @@ export class AccessControl implements Authorizer {
   close(): void {
     this.#parts.http?.close();
   }
-}
-
-export function isAuthenticating(
-  options: Pick<AccessOptions, 'passwordFile' | 'tokenKeyFile' | 'authUrl'>,
-): boolean {
-  const { passwordFile, tokenKeyFile, authUrl } = options;
-  return passwordFile !== undefined || tokenKeyFile !== undefined || authUrl !== undefined;
 }
 
 async function openParts(options: AccessOptions, surroundings: AccessSurroundings): Promise<Parts> {

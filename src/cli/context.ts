@@ -5,6 +5,8 @@ import type { ExitCode } from './exit-codes.ts';
 export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostName: string;
+  /** How this program was started, without flags: `node shoal.js`. */
+  readonly command: string;
   readonly outputIsTerminal: boolean;
   write(text: string): void;
   writeError(text: string): void;

@@ -2,8 +2,8 @@
 // options and what would be right.
 
 import { isIP } from 'node:net';
-import { formatEndpoint } from '../shared/endpoint.ts';
-import { isLoopback, normalAddress } from '../swim/ip-bytes.ts';
+import { formatEndpoint, isLoopback } from '../shared/endpoint.ts';
+import { normalAddress } from '../swim/ip-bytes.ts';
 import { timingFault } from '../swim/profile.ts';
 import { type Config, isClustered } from './config.ts';
 import type { ListenerConfig } from './listeners.ts';

@@ -22,10 +22,6 @@ export function normalAddress(text: string): string | undefined {
   return bytes === undefined ? undefined : bytesToAddress(bytes);
 }
 
-export function isLoopback(address: string): boolean {
-  return address.startsWith('127.') || address === '::1';
-}
-
 function ipv4ToBytes(text: string): Buffer | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;

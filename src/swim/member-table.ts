@@ -2,9 +2,8 @@
 // by name, by boot, by turn of pings. Knows nothing of messages; decides nothing but what is
 // evicted when it is full. Invariant: the hash is that of the online members, at any time.
 
-import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
+import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
 import type { ReplayWindow } from '../shared/replay-window.ts';
-import { isLoopback } from './ip-bytes.ts';
 import { isOnline, type MemberRecord, type MemberState } from './record.ts';
 import { recordHash } from './record-hash.ts';
 

@@ -2,9 +2,8 @@
 // or rounds. Invariants: the incarnation held for a name never falls; a name that is online goes to
 // another boot only at a higher incarnation. Sources: SWIM paper 4.2, memberlist's mergeState.
 
-import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
+import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
-import { isLoopback } from './ip-bytes.ts';
 import { endpointOf, type Member, type MemberTable, RETENTION_MS } from './member-table.ts';
 import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './profile.ts';
 import { isOnline, type MemberRecord, type RecordDetail, supersedes } from './record.ts';

@@ -1,8 +1,7 @@
 // This node as the others know it. Knows nothing of them. Invariant: its incarnation never falls,
 // and it never holds itself anything but alive, unless it leaves.
 
-import type { Endpoint } from '../shared/endpoint.ts';
-import { isLoopback } from './ip-bytes.ts';
+import { type Endpoint, isLoopback } from '../shared/endpoint.ts';
 import { INCARNATION_MAX, type MemberRecord, type RecordDetail } from './record.ts';
 
 export interface SelfOptions {

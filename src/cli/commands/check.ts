@@ -3,6 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { AccessControl } from '../../auth/access-control.ts';
+import { admissionWarnings } from '../../auth/admission.ts';
 import { loadTls } from '../../net/tls-files.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
@@ -24,7 +25,7 @@ export function addCheck(program: Command, context: CliContext): void {
     });
     access.close();
     const certificates = config.listeners.flatMap(({ tls }) => (tls ? loadTls(tls).warnings : []));
-    for (const warning of [...warnings, ...access.warnings, ...certificates]) {
+    for (const warning of [...warnings, ...admissionWarnings(config), ...certificates]) {
       context.writeError(`shoal: ${warning}\n`);
     }
     context.write('configuration ok\n');

@@ -2,6 +2,7 @@
 // log, start lines, signals and how it ends; everything else is the node's.
 
 import { constants } from 'node:os';
+import { admissionWarnings } from '../../auth/admission.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { flagsNeedingRestart } from '../../config/reload.ts';
@@ -67,8 +68,9 @@ function greet(config: Config, running: RunningNode, log: LogSink, context: CliC
   const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
   const lines = machineRead ? log : new LogSink({ ...log.settings, form: 'text' });
   for (const line of startLines(config, running, hostAddress)) lines.info(line);
+  for (const warning of admissionWarnings(config)) log.warn(warning);
   const quiet = config.logLevel === 'warn' || config.logLevel === 'error';
-  if (!machineRead && !quiet) context.write(banner(config, running, hostAddress));
+  if (!machineRead && !quiet) context.write(banner(config, running, hostAddress, context.command));
 }
 
 /** @returns when the node is to stop; a second signal ends the process at once */

@@ -19,6 +19,7 @@ export function fakeContext(
   return {
     environment: {},
     hostName: 'box7',
+    command: 'node shoal.js',
     outputIsTerminal: false,
     ...given,
     out,

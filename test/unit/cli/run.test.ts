@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { run } from '../../../src/cli/commands/run.ts';
+import { commandOf } from '../../../src/cli/start-lines.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { NameInUseError } from '../../../src/net/gossip.ts';
 import { ListenError } from '../../../src/net/listener.ts';
 import { BindError } from '../../../src/net/udp.ts';
-import type { RunningNode } from '../../../src/node.ts';
+import type { OpenListener, RunningNode } from '../../../src/node.ts';
 import { type FakeContext, fakeContext } from './fake-context.ts';
 
 const cluster = { nid: 'n1', csk: 'verysecret' };
@@ -21,6 +22,10 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     stop: async () => undefined,
     ...given,
   };
+}
+
+function listening(protocol: OpenListener['protocol'], port: number): OpenListener {
+  return { protocol, local: { address: '::', port } };
 }
 
 function start(
@@ -55,10 +60,85 @@ test('a node that is up says so in the three lines that scripts look for', async
 test('the banner tells the next box how to join, without the token', async () => {
   const { context } = start(cluster, running());
   const text = await output(context);
-  assert.match(text, /shoal -nid=NAME -csk=TOKEN -mbs=192\.168\.1\.100:7946/);
-  assert.match(text, /clients +need no password/);
+  assert.match(text, /node shoal\.js -nid=NAME -csk=TOKEN -mbs=192\.168\.1\.100:7946\n/);
   assert.match(text, /mosquitto_sub -h /);
   assert.doesNotMatch(text, /verysecret/);
+});
+
+test('a node that only this machine can reach offers no other box to join it', async () => {
+  const gossip = { address: '127.0.0.1', port: 7946 };
+  const { context } = start(cluster, running({ gossip }));
+  const text = await output(context);
+  assert.doesNotMatch(text, /next box/);
+  assert.match(text, /no other box can reach it; on this one, with the same token:/);
+  assert.match(text, /-mbs=127\.0\.0\.1:7946 -bind=127\.0\.0\.1 -port=0 -crp=0 -csp=0\n/);
+});
+
+test('the command to join is the one that this node was started by', () => {
+  assert.equal(commandOf('/opt/shoal/shoal.js', '/opt/shoal'), 'node shoal.js');
+  assert.equal(commandOf('/opt/shoal/dist/shoal.js', '/opt/shoal'), 'node dist/shoal.js');
+  assert.equal(commandOf('/opt/shoal/shoal.js', '/root'), 'node /opt/shoal/shoal.js');
+  assert.equal(commandOf('/usr/bin/shoal', '/root'), 'shoal');
+});
+
+const certificates = {
+  ...{ port: 'off', tls: '8883', cert: 'c', key: 'k', ca: 'a' },
+  ...{ 'require-certificate': 'required', 'use-identity-as-username': 'true' },
+};
+
+test('the banner tells who may connect, as the listener decides it', async () => {
+  const told = async (flags: Record<string, string>): Promise<string> => {
+    const { context } = start(flags, running({ listeners: [listening('tls', 8883)] }));
+    return /^ {2}clients +(.*)/m.exec(await output(context))?.[1] ?? '';
+  };
+  const { 'use-identity-as-username': _, ...nameless } = certificates;
+  const optional = { ...certificates, 'require-certificate': 'optional' };
+  assert.equal(
+    await told(certificates),
+    'need a certificate; whoever is in may publish and subscribe',
+  );
+  assert.match(
+    await told({ ...certificates, acl: 'f' }),
+    /^need a certificate; .* may do what f says/,
+  );
+  assert.match(await told({ ...optional, auth: 'f' }), /^need a certificate or a password;/);
+  assert.match(await told({ ...nameless, auth: 'f' }), /^need a certificate and need a password;/);
+  assert.match(await told({ auth: 'f' }), /^need a password;/);
+  assert.match(await told({ auth: 'f', anonymous: 'true' }), /^may come without a user name;/);
+  assert.match(await told({ anonymous: 'true' }), /^need no password: whoever reaches/);
+  assert.equal(await told({ anonymous: 'false' }), 'nobody can connect');
+});
+
+test('listeners that differ are told one by one', async () => {
+  const node = running({ listeners: [listening('tcp', 1883), listening('tls', 8883)] });
+  const { context } = start({ ...certificates, port: '1883', anonymous: 'true' }, node);
+  const text = await output(context);
+  assert.match(text, /clients +-port: need no password: .*\n +-tls: need a certificate; /);
+});
+
+test('that anybody may connect is said once', async () => {
+  const { context } = start(cluster, running());
+  const text = await output(context);
+  assert.match(
+    text,
+    /tcp \[::\]:1883\n.*level=warn event="anybody may connect/,
+    'after the start lines',
+  );
+  assert.doesNotMatch(text, /need no password/);
+});
+
+test('the command to try has what the listener asks for', async () => {
+  const tried = async (flags: Record<string, string>, ...listeners: OpenListener[]) => {
+    const { context } = start(flags, running({ listeners }));
+    return / (-h .*) -t test\/hello/.exec((await output(context)).replace(/-h \S+/g, '-h H'))?.[1];
+  };
+  assert.equal(await tried({}, listening('tcp', 1883)), '-h H');
+  assert.equal(await tried({ auth: 'f' }, listening('tcp', 1883)), '-h H -u USER -P PASSWORD');
+  assert.equal(
+    await tried(certificates, listening('tls', 8883)),
+    '-h H -p 8883 --cafile CA-FILE --cert CERT-FILE --key KEY-FILE',
+  );
+  assert.equal(await tried({ anonymous: 'false' }, listening('tcp', 1883)), undefined);
 });
 
 test('an advertised address is the one that other boxes are told', async () => {
@@ -83,7 +163,7 @@ test('a node without a token says that it is a single broker', async () => {
 });
 
 test('in JSON every line of the output is a record', async () => {
-  const { context } = start({ ...cluster, 'log-format': 'json' }, running());
+  const { context } = start({ ...cluster, anonymous: 'true', 'log-format': 'json' }, running());
   const events = (await output(context))
     .trim()
     .split('\n')
@@ -93,7 +173,7 @@ test('in JSON every line of the output is a record', async () => {
 });
 
 test('a node that is to write warnings only says nothing where all is well', async () => {
-  const { context } = start({ ...cluster, 'log-level': 'warn' }, running());
+  const { context } = start({ ...cluster, anonymous: 'true', 'log-level': 'warn' }, running());
   assert.equal(await output(context), '');
 });
 

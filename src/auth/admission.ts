@@ -1,0 +1,95 @@
+// How clients come in at each listener, as the options say it: for the warnings of the start and for
+// what it tells the user. Decides nothing; AccessControl does, and listeners do with certificates.
+
+export interface AuthenticationOptions {
+  readonly passwordFile: string | undefined;
+  readonly tokenKeyFile: string | undefined;
+  readonly authUrl: string | undefined;
+}
+
+export interface AdmissionOptions extends AuthenticationOptions {
+  readonly aclFile: string | undefined;
+  /** Undefined: only while there is no authentication. */
+  readonly anonymousAllowed: boolean | undefined;
+  readonly listeners: readonly AdmittingListener[];
+}
+
+export interface AdmittingListener {
+  /** The option or the line of the file that asked for it. */
+  readonly place: string;
+  /** Undefined: as for the whole node. */
+  readonly anonymous: boolean | undefined;
+  readonly tls:
+    | {
+        readonly clientCertificate: 'no' | 'optional' | 'required';
+        readonly identityAsUsername: boolean;
+      }
+    | undefined;
+}
+
+/** What a listener asks of its clients. */
+export interface Admission {
+  /** There is no way in without one, whatever else is needed. */
+  readonly needsCertificate: boolean;
+  /** A certificate is enough. */
+  readonly byCertificate: boolean;
+  /** Or a token: what CONNECT brings is checked. */
+  readonly byPassword: boolean;
+  /** Without anything; under any user name as well where there are no passwords. */
+  readonly byNothing: boolean;
+}
+
+export function isAuthenticating(options: AuthenticationOptions): boolean {
+  const { passwordFile, tokenKeyFile, authUrl } = options;
+  return passwordFile !== undefined || tokenKeyFile !== undefined || authUrl !== undefined;
+}
+
+export function admissionOf(options: AdmissionOptions, listener: AdmittingListener): Admission {
+  const { clientCertificate = 'no', identityAsUsername = false } = listener.tls ?? {};
+  const needsCertificate = clientCertificate === 'required';
+  const byCertificate = clientCertificate !== 'no' && identityAsUsername;
+  // Every client has a certificate then, and is asked for nothing else.
+  const isDecided = needsCertificate && byCertificate;
+  const byPassword = !isDecided && isAuthenticating(options);
+  const isAllowed = listener.anonymous ?? options.anonymousAllowed ?? !byPassword;
+  return { needsCertificate, byCertificate, byPassword, byNothing: !isDecided && isAllowed };
+}
+
+export function isClosed({ byCertificate, byPassword, byNothing }: Admission): boolean {
+  return !byCertificate && !byPassword && !byNothing;
+}
+
+/** Whether all that reach it may come in, and nobody has said that this is meant. */
+export function isLeftOpen(options: AdmissionOptions, listener: AdmittingListener): boolean {
+  const { needsCertificate, byPassword, byNothing } = admissionOf(options, listener);
+  const isMeant = (listener.anonymous ?? options.anonymousAllowed) !== undefined;
+  return byNothing && !byPassword && !needsCertificate && !isMeant;
+}
+
+/** What is worth a warning at the start. */
+export function admissionWarnings(options: AdmissionOptions): string[] {
+  const { listeners, aclFile } = options;
+  const named = listeners.map((one) => ({ ...one, ...admissionOf(options, one) }));
+  const at = (some: readonly AdmittingListener[]): string =>
+    some.length === listeners.length ? '' : ` at ${some.map(({ place }) => place).join(', ')}`;
+  const warnings: string[] = [];
+  const open = listeners.filter((listener) => isLeftOpen(options, listener));
+  if (open.length > 0) {
+    warnings.push(
+      `anybody may connect${at(open)}, without a password: -auth=FILE asks for one, -anonymous=true says that this is meant`,
+    );
+  }
+  const unproven = named.filter(({ byPassword, byNothing }) => byNothing && !byPassword);
+  if (unproven.length > 0 && aclFile !== undefined) {
+    warnings.push(
+      `-acl without authentication${at(unproven)}: clients may use any user name, the ACL holds only for those who are honest`,
+    );
+  }
+  const closed = named.filter(isClosed);
+  if (closed.length > 0) {
+    warnings.push(
+      `nobody can connect${at(closed)}: anonymous clients are refused, and there is nothing that others could prove themselves by (-auth=FILE gives users)`,
+    );
+  }
+  return warnings;
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { admissionWarnings } from '../../../src/auth/admission.ts';
+import { loadConfig } from '../../../src/config/load.ts';
+
+const tls = { tls: '8883', cert: 'c', key: 'k', ca: 'a' };
+const byCertificate = { 'require-certificate': 'required', 'use-identity-as-username': 'true' };
+
+function warningsOf(flags: Record<string, string>, file = ''): string {
+  const given = file === '' ? flags : { ...flags, config: 's.toml' };
+  const surroundings = { environment: {}, hostName: 'h', readFile: () => file };
+  return admissionWarnings(loadConfig(given, surroundings).config).join('\n');
+}
+
+test('a node that lets anybody in warns of it, until that is said to be meant', () => {
+  assert.match(warningsOf({}), /^anybody may connect, without a password: -auth=FILE/);
+  assert.equal(warningsOf({ anonymous: 'true' }), '');
+  assert.equal(warningsOf({ auth: 'pw' }), '');
+});
+
+test('where certificates alone let in there is nothing to warn of', () => {
+  const only = { ...tls, ...byCertificate, port: 'off' };
+  assert.equal(warningsOf(only), '');
+  assert.equal(warningsOf({ ...only, acl: 'acl' }), '');
+  assert.equal(warningsOf({ ...only, anonymous: 'false' }), '');
+});
+
+test('an open listener beside one for certificates is named', () => {
+  assert.match(warningsOf({ ...tls, ...byCertificate }), /^anybody may connect at -port, /);
+  const file = '[[listener]]\nport = 1\nanonymous = true\n[[listener]]\nport = 2\n';
+  assert.match(warningsOf({}, file), /^anybody may connect at s\.toml:4, /);
+});
+
+test('an ACL is warned of where clients may use any user name', () => {
+  const acl = { acl: 'acl', anonymous: 'true' };
+  assert.match(warningsOf(acl), /^-acl without authentication: clients may use any user name/);
+  const certificateWithoutName = { ...tls, ...acl, port: 'off', 'require-certificate': 'required' };
+  assert.match(warningsOf(certificateWithoutName), /^-acl without authentication: /);
+  assert.equal(warningsOf({ ...acl, auth: 'pw' }), '');
+});
+
+test('a node or a listener that nobody can connect to is warned of', () => {
+  assert.match(warningsOf({ anonymous: 'false' }), /^nobody can connect: anonymous clients/);
+  const file = '[[listener]]\nport = 1\nanonymous = false\n[[listener]]\nport = 2\n';
+  assert.match(warningsOf({ anonymous: 'true' }, file), /^nobody can connect at s\.toml:1: /);
+});
