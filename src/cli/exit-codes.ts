@@ -7,7 +7,7 @@ import { NameInUseError } from '../net/gossip.ts';
 import { ListenError } from '../net/listener.ts';
 import { TlsFileError } from '../net/tls-files.ts';
 import { BindError } from '../net/udp.ts';
-import { StorageError } from '../storage/storage-error.ts';
+import { DataPathError, StorageError } from '../storage/storage-error.ts';
 
 export const exitCodes = {
   /** Ended as asked. */
@@ -34,6 +34,7 @@ export class UsageError extends Error {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ConfigError || error instanceof UsageError) return exitCodes.usage;
   if (error instanceof TlsFileError || error instanceof AccessError) return exitCodes.usage;
+  if (error instanceof DataPathError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
   if (error instanceof StorageError) return exitCodes.data;

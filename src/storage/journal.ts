@@ -8,7 +8,6 @@
 // snapshot of g + 1 is complete.
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import type { StoredMark } from '../broker/message.ts';
 import type {
@@ -20,6 +19,7 @@ import type {
 } from '../broker/ports.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BlockBuilder } from './block-builder.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { type Disk, FolderDisk } from './disk.ts';
 import { encodeHeader, type Stamp } from './file-format.ts';
 import { DAMAGED_PREFIX, fileName, TEMPORARY_SUFFIX } from './file-names.ts';
@@ -28,7 +28,6 @@ import { GroupCommit, type LogFile } from './group-commit.ts';
 import { type Loaded, loadFolder } from './loader.ts';
 import { type Capture, SnapshotWriter, settled } from './snapshot-writer.ts';
 import { Numbering, StateRecorder } from './state-recorder.ts';
-import { StorageError } from './storage-error.ts';
 
 /** Logs are compacted when they are as large as the snapshot, but not below this. */
 const COMPACT_BYTES_MIN = 33_554_432;
@@ -75,12 +74,12 @@ export class Journal extends StateRecorder implements SessionStore {
   #retry: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  /** @throws StorageError where the folder can't be used; damaged files are no reason */
+  /** @throws StorageError, DataPathError where the folder can't be used; damage is no reason */
   static async open(options: JournalOptions): Promise<OpenedJournal> {
     const { folder, log, now = systemNow } = options;
     let lock: FolderLock | undefined;
     if (options.disk === undefined) {
-      makeFolder(folder);
+      makeDataFolder(folder);
       lock = await lockFolder(folder);
     }
     try {
@@ -435,14 +434,6 @@ async function createLog(
 
 function logName({ generation }: LogFile): string {
   return fileName('log', generation);
-}
-
-function makeFolder(folder: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (error) {
-    throw new StorageError(`the data folder ${folder} can't be made: ${String(error)}`);
-  }
 }
 
 function systemNow(): Stamp {

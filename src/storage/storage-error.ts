@@ -3,3 +3,8 @@
 export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
+
+/** -data names what can't be a folder: another has to be given. */
+export class DataPathError extends Error {
+  override readonly name = 'DataPathError';
+}

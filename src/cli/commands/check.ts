@@ -6,6 +6,7 @@ import { AccessControl } from '../../auth/access-control.ts';
 import { admissionWarnings } from '../../auth/admission.ts';
 import { loadTls } from '../../net/tls-files.ts';
 import { silentLogger } from '../../shared/logger.ts';
+import { checkDataFolder } from '../../storage/data-folder.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -24,6 +25,7 @@ export function addCheck(program: Command, context: CliContext): void {
       wallClock: Date.now,
     });
     access.close();
+    if (config.dataFolder !== undefined) checkDataFolder(config.dataFolder);
     const certificates = config.listeners.flatMap(({ tls }) => (tls ? loadTls(tls).warnings : []));
     for (const warning of [...warnings, ...admissionWarnings(config), ...certificates]) {
       context.writeError(`shoal: ${warning}\n`);

@@ -1,0 +1,46 @@
+// The folder that -data names: whether it can be one, and making it. Only its last part is made: a
+// slip, or a disk that is not mounted, should not fill the root with folders. (With `recursive` Node
+// would also try for ever where the system has no room for folders, as under /proc.)
+
+import { mkdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { DataPathError, StorageError } from './storage-error.ts';
+
+/** @throws DataPathError where nothing of this name could be the folder */
+export function checkDataFolder(folder: string): void {
+  const parent = dirname(resolve(folder));
+  if (isFolder(folder)) return;
+  if (isThere(folder)) throw new DataPathError(`-data=${folder} is a file, not a folder`);
+  if (isFolder(parent)) return;
+  const fault = isThere(parent) ? `${parent} is a file` : `there is no folder ${parent}`;
+  throw new DataPathError(`-data=${folder} can't be made: ${fault}`);
+}
+
+/** @throws DataPathError, StorageError */
+export function makeDataFolder(folder: string): void {
+  checkDataFolder(folder);
+  if (isFolder(folder)) return;
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StorageError(`the data folder ${folder} can't be made: ${reason}`);
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statOf(path)?.isDirectory() === true;
+}
+
+function isThere(path: string): boolean {
+  return statOf(path) !== undefined;
+}
+
+/** Undefined as well where we may not look; to make something there tells why. */
+function statOf(path: string): ReturnType<typeof statSync> {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { main } from '../../../src/cli/main.ts';
+import { makeDataFolder } from '../../../src/storage/data-folder.ts';
+import { StorageError } from '../../../src/storage/storage-error.ts';
+import { fakeContext } from '../cli/fake-context.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'shoal-folder-'));
+after(() => rmSync(base, { recursive: true }));
+const file = join(base, 'file');
+writeFileSync(file, '');
+
+async function check(folder: string) {
+  const context = fakeContext();
+  const code = await main(['check', `-data=${folder}`, '-anonymous=true'], context);
+  return { code, err: context.err.join('') };
+}
+
+test('what cannot be a data folder is told by check and by the start alike, as a wrong option', async () => {
+  for (const [folder, reason] of [
+    [file, 'is a file, not a folder'],
+    [join(file, 'sub'), `can't be made: ${file} is a file`],
+    [join(base, 'not', 'there'), `can't be made: there is no folder ${join(base, 'not')}`],
+  ] as const) {
+    const message = `-data=${folder} ${reason}`;
+    assert.deepEqual(await check(folder), { code: 2, err: `shoal: ${message}\n` });
+    assert.throws(() => makeDataFolder(folder), { name: 'DataPathError', message });
+  }
+});
+
+test('a data folder is made for its user alone, and taken where it is there', async () => {
+  const folder = join(base, 'made');
+  assert.deepEqual(await check(folder), { code: 0, err: '' });
+  makeDataFolder(folder);
+  assert.equal(statSync(folder).mode & 0o777, 0o700);
+  const there = join(base, 'there');
+  mkdirSync(there);
+  makeDataFolder(there);
+  assert.equal((await check(there)).code, 0);
+});
+
+test('where the system makes no folders the start fails instead of trying for ever', {
+  skip: process.platform === 'linux' ? false : 'needs /proc',
+}, () => {
+  assert.throws(() => makeDataFolder('/proc/shoal'), StorageError);
+});
