@@ -49,7 +49,7 @@ mkdirSync(outputFolder, { recursive: true });
 writeFileSync(join(outputFolder, 'package.json'), '{ "type": "commonjs" }\n');
 const packages = bundledPackages(Object.keys(metafile.inputs));
 writeFileSync(join(outputFolder, 'LICENSES.txt'), licenceTexts(packages));
-report(metafile);
+if (!process.argv.includes('--quiet')) report(metafile);
 
 function bundledPackages(inputs) {
   const folders = inputs.flatMap((input) => {
