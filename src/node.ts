@@ -41,8 +41,11 @@ export interface RunningNode {
   readonly sync?: Endpoint;
   /** Resolves when something happened that the node can't go on after. */
   readonly fatal: Promise<Error>;
-  /** Takes over what may change while running, the files that decide on access among it. */
-  reload(config: Config): Promise<void>;
+  /**
+   * Takes over what may change while running, the files that decide on access among it.
+   * @returns how many of these are wrong: their last good versions stay in force, as the log tells
+   */
+  reload(config: Config): Promise<number>;
   stop(): Promise<void>;
 }
 
@@ -103,10 +106,11 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: async (next) => {
       Object.assign(broker.options, reloadableBrokerOptions(next));
-      listeners.reload(listenerOptions(next));
-      await access.reload();
+      const wrongCertificates = listeners.reload(listenerOptions(next));
+      const wrongAccess = await access.reload();
       if (isClustered(next)) await cluster?.rekey(next.tokens);
       broker.applyRights(performance.now());
+      return wrongCertificates + wrongAccess;
     },
     stop: async () => {
       const clientsLeft = listeners.close();

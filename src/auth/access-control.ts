@@ -201,27 +201,31 @@ export class AccessControl implements Authorizer {
   /**
    * Reads all files again. One that is wrong keeps its last good version, is told in the log and
    * counted; the broker has to apply the rights afterwards.
+   * @returns how many files are wrong
    */
-  async reload(): Promise<void> {
+  async reload(): Promise<number> {
     const { passwords, acl, tokenKeys, http } = this.#parts;
+    let failed = 0;
     for (const file of [passwords, acl, tokenKeys]) {
       try {
         await file?.reload();
       } catch (error) {
-        this.counters.failedReloads += 1;
-        this.#tellProblems(error);
+        failed += 1;
+        this.#tellProblems(file?.option, error);
       }
     }
     http?.forget();
     this.counters.reloads += 1;
+    this.counters.failedReloads += failed;
     this.#rights.replace(acl?.value);
+    return failed;
   }
 
-  #tellProblems(error: unknown): void {
+  #tellProblems(option: string | undefined, error: unknown): void {
     const problems = error instanceof AccessError ? error.problems : [String(error)];
     const { log } = this.#surroundings;
     for (const problem of problems) {
-      log.error('a file was not taken over, the last good one stays in force', { problem });
+      log.error('a file was not taken over, the last good one stays in force', { option, problem });
     }
   }
 

@@ -107,18 +107,20 @@ export class Listener {
     return this.#local;
   }
 
-  /** Takes over the limits of `next` and reads certificates again; a wrong file changes nothing. */
-  reload(next: ListenerOptions = this.#options): void {
+  /**
+   * Takes over the limits of `next` and reads certificates again.
+   * @returns what is wrong with a file of those, which then stay as they were
+   */
+  reload(next: ListenerOptions = this.#options): string | undefined {
     const { connectionsMax, handshakeMs, rules } = next;
     this.#options = { ...this.#options, connectionsMax, handshakeMs, rules };
     this.#server.maxConnections = connectionsMax;
     try {
       this.#tls?.reload();
+      return undefined;
     } catch (error) {
       this.counters.failedReloads += 1;
-      this.#broker.log.error('a file was not taken over, the last good one stays in force', {
-        problem: error instanceof Error ? error.message : String(error),
-      });
+      return error instanceof Error ? error.message : String(error);
     }
   }
 

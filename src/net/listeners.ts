@@ -1,13 +1,16 @@
 // All listeners of a node: opened together or not at all, renewed and closed together.
 
 import type { Broker } from '../broker/broker.ts';
+import type { Logger } from '../shared/logger.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
 
 export class Listeners {
   readonly all: readonly Listener[];
+  readonly #log: Logger;
 
-  private constructor(all: readonly Listener[]) {
+  private constructor(all: readonly Listener[], log: Logger) {
     this.all = all;
+    this.#log = log;
   }
 
   /** Rejects as Listener.open does. */
@@ -19,22 +22,33 @@ export class Listeners {
       for (const listener of all) void listener.close();
       throw error;
     }
-    return new Listeners(all);
+    return new Listeners(all, broker.log);
   }
 
   /**
    * Takes over the limits and reads certificates again. Where one is wrong the last good one stays,
    * and that is logged. Which listeners there are does not change.
+   * @returns how many files are wrong
    */
-  reload(options: readonly ListenerOptions[]): void {
+  reload(options: readonly ListenerOptions[]): number {
+    const places = new Map<string, string[]>();
     for (const listener of this.all) {
-      const { protocol, bind, port } = listener.options;
-      listener.reload(
+      const { place, protocol, bind, port } = listener.options;
+      const problem = listener.reload(
         options.find((next) => {
           return next.protocol === protocol && next.bind === bind && next.port === port;
         }),
       );
+      if (problem !== undefined) places.set(problem, [...(places.get(problem) ?? []), place]);
     }
+    for (const [problem, of] of places) {
+      const listeners = of.join(', ');
+      this.#log.error('a file was not taken over, the last good one stays in force', {
+        listeners,
+        problem,
+      });
+    }
+    return places.size;
   }
 
   /** What stands under $SYS/broker. */

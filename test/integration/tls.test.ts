@@ -32,7 +32,9 @@ suite('TLS', { skip }, () => {
   const nameless = authority.issue('nameless', '/O=Nobody');
   const revoked = authority.issue('revoked', '/CN=stolen');
   mkdirSync(join(folder, 'foreign'));
-  const foreigner = new TestAuthority(join(folder, 'foreign')).issue('client', '/CN=sensor7');
+  const foreign = new TestAuthority(join(folder, 'foreign'));
+  const foreignAuthority = foreign.ca;
+  const foreigner = foreign.issue('client', '/CN=sensor7');
   const ca = readFileSync(authority.ca);
   const serverFlags = [`-cert=${server.cert}`, `-key=${server.key}`];
   const clientAuthority = [`-ca=${authority.ca}`, '-require-certificate=required'];
@@ -55,6 +57,9 @@ suite('TLS', { skip }, () => {
       await shoal.kill();
     }
   }
+
+  const failure = (reason: string) =>
+    new RegExp(`TLS handshake failed.* from=127\\.0\\.0\\.1 reason="?${reason}`);
 
   /** Resolves as soon as the handshake is done on this side. */
   function openTls(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
@@ -244,14 +249,15 @@ suite('TLS', { skip }, () => {
       copyFileSync(other.cert, cert);
       shoal.signal('SIGHUP');
       await shoal.waitFor(
-        /a file was not taken over, the last good one stays in force.*live\.key: is not the key of .*live\.pem/,
+        /a file was not taken over, the last good one stays in force.*listeners="-tls, -wss".*live\.key: is not the key of .*live\.pem/,
       );
+      await shoal.waitFor(/configuration reloaded, except for files that are wrong.* files=1/);
       assert.equal(await nameServed(), 'box');
 
       copyFileSync(other.key, key);
       const from = shoal.lineCount;
       shoal.signal('SIGHUP');
-      await shoal.waitFor(/configuration reloaded/, undefined, from);
+      await shoal.waitFor(/configuration reloaded"/, undefined, from);
       assert.equal(await nameServed(), 'other');
       await held.publishAsync('a', 'still here', { qos: 1 });
       assert.equal(dropped, false);
@@ -306,6 +312,29 @@ suite('TLS', { skip }, () => {
         await behind.endAsync();
         balancer.close();
       }
+    });
+  });
+
+  test('a handshake that fails is told in words, with the plain address', async () => {
+    const distrust = ['-verify_return_error', '-CAfile', foreignAuthority, '-quiet'];
+    await withShoal(['-bind=::', ...clientAuthority], async (shoal) => {
+      const port = await shoal.mqttPort('tls');
+      for (const [firstBytes, reason] of [
+        [Buffer.from('GET / HTTP/1.1\r\n\r\n'), 'plain HTTP on the TLS port'],
+        [connect({ version: 4, clientId: 'c1' }), 'not TLS: plain MQTT on the TLS port\\?'],
+      ] as const) {
+        const raw = RawClient.tcp(port, firstBytes);
+        await shoal.waitFor(failure(reason));
+        raw.destroy();
+      }
+      for (const version of ['-tls1_2', '-tls1_3']) {
+        const from = shoal.lineCount;
+        const where = ['-connect', `127.0.0.1:${port}`, version];
+        await assert.rejects(run('openssl', ['s_client', ...where, ...distrust]));
+        await shoal.waitFor(failure('the client does not trust this certificate'), 5000, from);
+      }
+      assert.equal(await letsIn(port, asClient(foreigner)), false);
+      await shoal.waitFor(/client certificate refused.*its authority is not in -ca \(/);
     });
   });
 

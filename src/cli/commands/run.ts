@@ -30,7 +30,7 @@ export async function run(
   try {
     running = await start(config, log);
   } catch (error) {
-    for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
+    tell(error, context);
     return exitCodeOf(error);
   }
   let current = Promise.resolve(config);
@@ -40,14 +40,17 @@ export async function run(
   greet(config, running, log, context);
 
   const fault = await Promise.race([stopAsked, running.fatal]);
-  if (fault !== undefined) {
-    for (const line of explainError(fault)) log.error(line);
-  }
+  if (fault !== undefined) tell(fault, context);
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('not everything could be closed in time', { afterMs: STOP_MS_MAX });
   if (fault !== undefined) return exitCodeOf(fault);
   log.info('stopped');
   return stopped ? exitCodes.ok : exitCodes.failure;
+}
+
+/** Why the node can't start, or can't go on. */
+function tell(error: unknown, context: CliContext): void {
+  for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
 }
 
 function openLog(config: Config, context: CliContext): LogSink {
@@ -105,8 +108,9 @@ async function reload(
     const flags = flagsNeedingRestart(current, config);
     if (flags.length > 0) log.warn('changed, but needs a restart', { flags: flags.join(' ') });
     log.level = config.logLevel;
-    await running.reload(config);
-    log.info('configuration reloaded');
+    const wrongFiles = await running.reload(config);
+    if (wrongFiles === 0) log.info('configuration reloaded');
+    else log.warn('configuration reloaded, except for files that are wrong', { files: wrongFiles });
     return config;
   } catch (error) {
     for (const line of explainError(error)) log.error(line);

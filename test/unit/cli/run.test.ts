@@ -18,7 +18,7 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
     fatal: new Promise(() => undefined),
-    reload: async () => undefined,
+    reload: async () => 0,
     stop: async () => undefined,
     ...given,
   };
@@ -152,7 +152,7 @@ test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
     listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
     fatal: new Promise(() => undefined),
-    reload: async () => undefined,
+    reload: async () => 0,
     stop: async () => undefined,
   };
   const { context } = start({}, single);
@@ -201,11 +201,15 @@ test('a second signal ends the process at once', async () => {
 });
 
 /** A node whose file is changed while it runs. */
-async function changeFile(before: string, after: string) {
+async function changeFile(before: string, after: string, wrongFiles = 0) {
   const files = new Map([['a.toml', before]]);
   const context = { ...fakeContext(), readFile: (path: string) => files.get(path) ?? '' };
   const reloaded: Config[] = [];
-  const node = running({ reload: async (config) => void reloaded.push(config) });
+  const reload = async (config: Config): Promise<number> => {
+    reloaded.push(config);
+    return wrongFiles;
+  };
+  const node = running({ reload });
   start({ ...cluster, config: 'a.toml' }, node, context);
   await output(context);
   files.set('a.toml', after);
@@ -221,6 +225,12 @@ test('SIGHUP takes over what may change and tells what needs a restart', async (
   assert.equal(reloaded[0]?.subscriptionsPerClientMax, 7);
   assert.match(text, /level=warn event="changed, but needs a restart" flags=-port\n/);
   assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
+});
+
+test('SIGHUP does not claim to have taken over files that are wrong', async () => {
+  const { text } = await changeFile('', '', 2);
+  assert.match(text, /level=warn event="configuration reloaded, except for files .*" files=2\n/);
+  assert.doesNotMatch(text, /event="configuration reloaded"/);
 });
 
 test('a wrong configuration at SIGHUP keeps the last good one', async () => {
@@ -245,7 +255,7 @@ test('a fault while running stops what can be stopped and ends with 1', async ()
   );
   assert.equal(await ended, 1);
   assert.equal(stops, 1);
-  assert.match(context.out.join(''), /level=error event="disk gone"/);
+  assert.deepEqual(context.err, ['shoal: disk gone\n']);
 });
 
 test('a port in use has an exit code of its own and is told with the flag that changes it', async () => {
@@ -262,9 +272,12 @@ test('a UDP port that cannot be opened has the same exit code', async () => {
   assert.equal(await ended, 3);
 });
 
-test('a name in use has an exit code of its own and tells the holder', async () => {
+test('a name in use has an exit code of its own and tells the holder on standard error', async () => {
   const error = new NameInUseError('n1', { address: '192.168.1.101', port: 7946 });
-  const { context, ended } = start(cluster, error);
+  const { context, ended } = start(cluster, running({ fatal: Promise.resolve(error) }));
   assert.equal(await ended, 4);
-  assert.match(context.err.join(''), /192\.168\.1\.101:7946; choose another name with -nid/);
+  assert.match(
+    context.err.join(''),
+    /^shoal: .* 192\.168\.1\.101:7946; choose another name with -nid\n$/,
+  );
 });
