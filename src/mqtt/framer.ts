@@ -1,6 +1,7 @@
 // Cuts the byte stream of one connection into MQTT packets. The announced length is checked
 // against the limit before anything is buffered, so a client can't make us hold more than
-// one packet of the allowed size. Knows nothing of what a packet means.
+// one packet of the allowed size, however small the pieces are; and what was announced takes no
+// memory before it comes. Knows nothing of what a packet means.
 
 import { malformed, type ProtocolFault } from './protocol-fault.ts';
 import { ReasonCode } from './reason-code.ts';
@@ -21,8 +22,8 @@ export class Framer {
   end = 0;
   /** Larger packets are refused; may change between packets. */
   packetBytesMax: number;
-  /** Chunks of a packet that is not complete, and how many bytes they hold. */
-  #held: Buffer[] | undefined;
+  /** Begins with the `#heldBytes` bytes of a packet that is not complete; has room for more. */
+  #held: Buffer | undefined;
   #heldBytes = 0;
   /** Bytes that the incomplete packet needs before looking again makes sense. */
   #neededBytes = 0;
@@ -38,20 +39,24 @@ export class Framer {
 
   /** Hands in what the network brought. Packets found later are views into it: don't reuse it. */
   push(chunk: Buffer): void {
-    if (this.#held !== undefined) {
-      this.#held.push(chunk);
-      this.#heldBytes += chunk.length;
-      if (this.#heldBytes < this.#neededBytes) {
-        this.buffer = EMPTY;
-      } else {
-        this.buffer = Buffer.concat(this.#held, this.#heldBytes);
-        this.#held = undefined;
-        this.#heldBytes = 0;
-      }
-    } else {
-      this.buffer = chunk;
-    }
+    this.buffer = this.#held === undefined ? chunk : this.#append(this.#held, chunk);
     this.start = this.bodyStart = this.end = 0;
+  }
+
+  /** All bytes held once they are enough, until then none. */
+  #append(held: Buffer, chunk: Buffer): Buffer {
+    const bytes = this.#heldBytes + chunk.length;
+    const isEnough = bytes >= this.#neededBytes;
+    let target = held;
+    if (bytes > held.length) {
+      const grown = Math.min(held.length * 2, this.#neededBytes);
+      target = Buffer.allocUnsafe(Math.max(bytes, grown));
+      held.copy(target, 0, 0, this.#heldBytes);
+    }
+    chunk.copy(target, this.#heldBytes);
+    this.#held = isEnough ? undefined : target;
+    this.#heldBytes = isEnough ? 0 : bytes;
+    return isEnough ? target.subarray(0, bytes) : EMPTY;
   }
 
   /** True when a packet was found, false when more bytes are needed; or what is wrong. */
@@ -83,7 +88,7 @@ export class Framer {
     if (start < buffer.length) {
       // A copy, so that a few bytes of a slow client don't keep a whole read buffer alive.
       const rest = Buffer.from(buffer.subarray(start));
-      this.#held = [rest];
+      this.#held = rest;
       this.#heldBytes = rest.length;
     }
     this.buffer = EMPTY;

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Framer } from '../../../src/mqtt/framer.ts';
 import { packet } from '../../conformance/wire.ts';
 import { seededRandom } from '../../support/sync-fixtures.ts';
@@ -31,6 +33,31 @@ test('packets come out whole however the stream is cut', () => {
     }
     assert.deepEqual(found, packets);
   }
+});
+
+function memoryBytes(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+test('a large packet takes memory as it comes, not more than about its size, byte by byte too', () => {
+  const head = packet(0x30, Buffer.alloc(1_000_000)).subarray(0, 20);
+  const before = memoryBytes();
+  const framers = Array.from({ length: 20 }, () => new Framer(2_000_000));
+  for (const framer of framers) {
+    framer.push(head);
+    assert.equal(framer.next(), false);
+    framer.push(Buffer.from([7]));
+  }
+  const announced = memoryBytes() - before;
+  assert.ok(announced < 1_000_000, `${announced} bytes for announcements`);
+  const [framer] = framers;
+  for (let i = 0; i < 300_000; i++) framer?.push(Buffer.from([7]));
+  const held = memoryBytes() - before;
+  assert.equal(framer?.holding, true);
+  assert.ok(held < 3_000_000, `${held} bytes for 300,000`);
 });
 
 test('a packet over the limit is refused on its announcement, one at the limit passes', () => {
