@@ -77,7 +77,8 @@ function tryRows(config: Config, { listeners }: Running, hostAddress: string): s
     // The same order.
     const configured = config.listeners[index];
     const admission = configured && admissionOf(config, configured);
-    return admission === undefined || isClosed(admission) ? [] : [{ ...listener, admission }];
+    const { protocol, local } = listener;
+    return admission === undefined || isClosed(admission) ? [] : [{ protocol, local, admission }];
   });
   const find = (wanted: OpenListener['protocol']) =>
     open.find(({ protocol }) => protocol === wanted);
