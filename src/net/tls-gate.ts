@@ -3,7 +3,9 @@
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import { plainAddress } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
+import { certificateFault, handshakeFault } from './tls-faults.ts';
 import { commonNameOf, loadTls, type TlsFiles, type TlsMaterial } from './tls-files.ts';
 
 export interface TlsRules extends TlsFiles {
@@ -40,7 +42,7 @@ export class TlsGate {
     });
     this.#server.on('secureConnection', (stream) => this.#secured(stream));
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, stream) => {
-      const fields = { from: stream.remoteAddress, error: error.message };
+      const fields = { from: addressOf(stream), reason: handshakeFault(error) };
       // Health checks of balancers come and go without a word.
       if (error.code === 'ECONNRESET') log.debug('TLS handshake not finished', fields);
       else log.info('TLS handshake failed', fields);
@@ -81,7 +83,7 @@ export class TlsGate {
     this.#waiting.delete(ends);
     const refusal = this.#refusalOf(stream);
     if (refusal !== undefined) {
-      this.#log.info('client certificate refused', { from: stream.remoteAddress, reason: refusal });
+      this.#log.info('client certificate refused', { from: addressOf(stream), reason: refusal });
     }
     if (refusal !== undefined || secured === undefined) stream.destroy();
     else secured(stream, this.#rules.identityAsUsername ? commonNameOf(stream) : undefined);
@@ -93,12 +95,16 @@ export class TlsGate {
     if (stream.getPeerX509Certificate() === undefined) {
       return clientCertificate === 'required' ? 'none was sent' : undefined;
     }
-    if (!stream.authorized) return String(stream.authorizationError);
+    if (!stream.authorized) return certificateFault(String(stream.authorizationError));
     if (identityAsUsername && commonNameOf(stream) === undefined) {
       return 'it has no single Common Name to take the user name from';
     }
     return undefined;
   }
+}
+
+function addressOf({ remoteAddress = '' }: Socket): string {
+  return plainAddress(remoteAddress);
 }
 
 function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {

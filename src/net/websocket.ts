@@ -89,8 +89,9 @@ export function openWebSocketGate(
   http.on('request', (request) => {
     refuse(request.socket, { status: 426, reason: 'not a WebSocket upgrade' });
   });
-  http.on('clientError', (_error, stream) => {
-    refuse(stream, { status: 400, reason: 'not an HTTP request' });
+  http.on('clientError', (error: Error & { readonly rawPacket?: Buffer }, stream) => {
+    const hint = isMqttConnect(error.rawPacket) ? ': MQTT without WebSocket?' : '';
+    refuse(stream, { status: 400, reason: `not an HTTP request${hint}` });
   });
   http.on('upgrade', (request, stream, head) => {
     const refusal = refusalOf(request, rules);
@@ -102,6 +103,11 @@ export function openWebSocketGate(
     }
   });
   return { take: (stream) => http.emit('connection', stream) };
+}
+
+/** Type and flags, one to four bytes of length, and the protocol's name. */
+function isMqttConnect(bytes: Buffer | undefined): boolean {
+  return bytes?.[0] === 0x10 && /MQTT|MQIsdp/.test(bytes.toString('latin1', 0, 16));
 }
 
 function responseOf({ status, reason }: Refusal): string {

@@ -137,3 +137,33 @@ test('who breaks the rules and then does not close is cut off after a while', as
     assert.equal(seen.length, 0);
   });
 });
+
+/** @returns why the gate refuses a client whose first bytes are these */
+async function refusalFor(firstBytes: Buffer): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const client = connect(address.port, '127.0.0.1').on('error', () => undefined);
+  try {
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    return await new Promise((resolve) => {
+      const refused = ({ reason }: { reason: string }): void => resolve(reason);
+      const rules = { messageBytesMax: 1000 };
+      openWebSocketGate(rules, () => resolve('opened'), refused).take(socket);
+      client.write(firstBytes);
+    });
+  } finally {
+    client.destroy();
+    server.close();
+  }
+}
+
+test('who speaks MQTT without WebSocket is told that it may be that', async () => {
+  const hint = 'not an HTTP request: MQTT without WebSocket?';
+  const mqtt = Buffer.from('\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a', 'latin1');
+  assert.equal(await refusalFor(mqtt), hint);
+  const old = Buffer.from('\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01a', 'latin1');
+  assert.equal(await refusalFor(old), hint);
+  assert.equal(await refusalFor(Buffer.from([0x16, 3, 1, 0, 0])), 'not an HTTP request');
+});
