@@ -7,6 +7,8 @@ import type { Transport } from './transport.ts';
 /** Ranges up to this total are copied into one buffer; more go to the kernel as they are. */
 const COPY_BYTES_MAX = 65_536;
 const POOL_MAX = 256;
+/** A range is a scrap of its buffer where that is more than so many times as large. */
+const SCRAP_FACTOR = 4;
 
 const pool: PendingRanges[] = [];
 
@@ -43,13 +45,18 @@ export class PendingRanges {
 
   /** One write where it can be had cheaply, else one gathered write. */
   writeTo(transport: Transport): void {
-    if (this.#buffers.length === 1) {
-      transport.write(this.#part(0));
+    const isBehind = transport.writableLength > 0;
+    const first = this.#part(0);
+    if (this.#buffers.length === 1 && !(isBehind && isScrap(first))) {
+      transport.write(first);
     } else if (this.bytes <= COPY_BYTES_MAX) {
-      transport.write(this.#joined());
+      transport.write(this.#joined(isBehind));
     } else {
       transport.cork();
-      for (let i = 0; i < this.#buffers.length; i++) transport.write(this.#part(i));
+      for (let i = 0; i < this.#buffers.length; i++) {
+        const part = this.#part(i);
+        transport.write(isScrap(part) ? Buffer.from(part) : part);
+      }
       transport.uncork();
     }
   }
@@ -58,8 +65,9 @@ export class PendingRanges {
     return this.#buffers[index]!.subarray(this.#starts[index], this.#ends[index]);
   }
 
-  #joined(): Buffer {
-    const joined = Buffer.allocUnsafe(this.bytes);
+  #joined(isBehind: boolean): Buffer {
+    // Outside the pool of small buffers, of which one may keep 8 KiB alive.
+    const joined = isBehind ? Buffer.allocUnsafeSlow(this.bytes) : Buffer.allocUnsafe(this.bytes);
     let position = 0;
     for (let i = 0; i < this.#buffers.length; i++) {
       const end = this.#ends[i]!;
@@ -67,4 +75,9 @@ export class PendingRanges {
     }
     return joined;
   }
+}
+
+/** Written to a client that does not read, it would keep many times its own size alive. */
+function isScrap(part: Buffer): boolean {
+  return part.length * SCRAP_FACTOR < part.buffer.byteLength;
 }
