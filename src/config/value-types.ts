@@ -23,6 +23,8 @@ export interface HostPort {
   readonly port: number | undefined;
 }
 
+const TEXT_BYTES_MAX = 4096;
+
 const HOST_NAME =
   /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*\.?$/i;
 const SWITCH_WORDS: Readonly<Record<string, boolean>> = {
@@ -56,11 +58,13 @@ const TIME_UNITS_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-export function text(placeholder: string, bytesMax = 4096): ValueType<string> {
+/** @param what it names: file, folder, name, page */
+export function text(what: string): ValueType<string> {
   return {
-    placeholder,
-    expected: `a text of 1 to ${bytesMax} bytes`,
-    parse: (value) => (value !== '' && Buffer.byteLength(value) <= bytesMax ? value : undefined),
+    placeholder: what,
+    expected: `a ${what}`,
+    parse: (value) =>
+      value !== '' && Buffer.byteLength(value) <= TEXT_BYTES_MAX ? value : undefined,
     format: (value) => value,
   };
 }
