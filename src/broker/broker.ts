@@ -148,7 +148,7 @@ export class Broker {
   route(publication: Publication, publisher: Session | undefined): boolean {
     if (publication.retain) this.#retain(publication);
     const targets = this.#router.fanOut(publication, publisher);
-    this.workLeft -= MESSAGE_WORK + targets;
+    this.workLeft -= MESSAGE_WORK + targets + this.#router.extraWork;
     return targets > 0;
   }
 
@@ -371,7 +371,7 @@ export class Broker {
       log.info('subscription ended: the right is gone', { client, user, topic: held.filter });
       this.removeSubscription(session, held);
     }
-    session.dropQueued(({ topic }) => !authorizer.mayReceive(identity, topic.name));
+    session.dropUnwanted(({ topic }) => !authorizer.mayReceive(identity, topic.name));
   }
 
   denied(client: Client, what: 'publish' | 'subscribe', topic: string): void {

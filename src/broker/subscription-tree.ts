@@ -46,6 +46,8 @@ class TreeNode {
 export interface Matches {
   readonly lists: (readonly Subscription[])[];
   readonly groups: SharedGroup[];
+  /** Nodes that were looked at. */
+  visited: number;
 }
 
 export class SubscriptionTree {
@@ -117,12 +119,13 @@ export class SubscriptionTree {
 
   /** Wildcards at the first level don't match topics that begin with `$` [MQTT5-4.7.2-1]. */
   match(topic: string): Matches {
-    const matches: Matches = { lists: [], groups: [] };
+    const matches: Matches = { lists: [], groups: [], visited: 0 };
     const levels = topic.split('/');
     let nodes: TreeNode[] = [this.#root];
     for (let depth = 0; depth < levels.length; depth++) {
       const wildcards = depth > 0 || !topic.startsWith('$');
       const next: TreeNode[] = [];
+      matches.visited += nodes.length;
       for (const node of nodes) {
         const { children } = node;
         if (children === undefined) continue;
@@ -135,6 +138,7 @@ export class SubscriptionTree {
       }
       nodes = next;
     }
+    matches.visited += nodes.length;
     for (const node of nodes) {
       collect(node, matches);
       // `a/#` matches `a` too (4.7.1.2).
