@@ -236,8 +236,7 @@ export class Session {
   }
 
   #begin(delivery: Delivery): void {
-    this.#lastOrder += 1;
-    delivery.order = this.#lastOrder;
+    delivery.order = ++this.#lastOrder;
     delivery.outstanding = true;
     this.#outstanding += 1;
     this.#save(delivery);
@@ -347,15 +346,17 @@ export class Session {
       this.pump();
       return true;
     }
-    if (!delivery.released) {
-      delivery.released = true;
-      // Behind the others: PUBRELs are sent again in the order of the PUBRECs [MQTT5-4.6.0-4].
-      this.#lastOrder += 1;
-      delivery.order = this.#lastOrder;
-      this.#save(delivery);
-    }
+    this.#setReleased(delivery);
     this.#sendPubrel(packetId);
     return true;
+  }
+
+  #setReleased(delivery: Delivery): void {
+    if (delivery.released) return;
+    delivery.released = true;
+    // Behind the others: PUBRELs are sent again in the order of the PUBRECs [MQTT5-4.6.0-4].
+    delivery.order = ++this.#lastOrder;
+    this.#save(delivery);
   }
 
   /** After PUBREL the client forgets the identifier: a crash must not make us send PUBLISH again. */
@@ -434,10 +435,16 @@ export class Session {
     return taken;
   }
 
-  /** Drops what waits and may not be delivered any more. */
-  dropQueued(unwanted: (message: Message) => boolean): void {
+  /** Drops what waits, or would be sent again, and may not be delivered any more. */
+  dropUnwanted(unwanted: (message: Message) => boolean): void {
     const taken = this.#queue?.extract((delivery) => unwanted(delivery.message)) ?? [];
     for (const delivery of taken) this.#forget(delivery);
+    for (const delivery of this.#inflight?.inOrder() ?? []) {
+      if (delivery.outstanding || !unwanted(delivery.message)) continue;
+      // The client may know it: without a PUBREL it would take the identifier's next one for it.
+      if (delivery.qos === 2 && !delivery.unsent) this.#setReleased(delivery);
+      else this.#complete(delivery);
+    }
   }
 
   /** What is owed to the client with QoS 1 or 2, in order. */
@@ -463,8 +470,7 @@ export class Session {
         delivery.packetId = record.packetId;
         this.#inflight ??= new InflightTable();
         this.#inflight.restore(delivery);
-        this.#lastOrder += 1;
-        delivery.order = this.#lastOrder;
+        delivery.order = ++this.#lastOrder;
       } else {
         this.#queue ??= new DeliveryQueue();
         this.#queue.push(delivery);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuthDecision, Authorizer, Identity } from '../../../src/broker/ports.ts';
 import { World } from '../../conformance/harness.ts';
+import * as wire from '../../conformance/wire.ts';
 
 /** Rights that the test changes: `user topic` pairs that are denied, users that are not welcome. */
 class TestAuthorizer implements Authorizer {
@@ -141,6 +142,31 @@ test('a session that another user takes up keeps only what this user may have', 
   publisher.publish('t', 'still for ann', { qos: 1 });
   assert.deepEqual(bob.payloads(), []);
 });
+
+for (const qos of [1, 2] as const) {
+  test(`what was in flight to one user with QoS ${qos} is not sent again to another`, () => {
+    const { authorizer, world } = makeWorld();
+    authorizer.denied.add('bob t');
+    const fields = { clean: false, properties: { sessionExpiryInterval: 100 } };
+    const ann = world.connect('a', { ...fields, username: 'ann' });
+    ann.subscribe([{ filter: '#', qos }]);
+    const publisher = world.connect('p');
+    for (const topic of ['t', 'u']) publisher.publish(topic, topic, { qos });
+    const [first, second] = [ann.expect('publish'), ann.expect('publish')];
+    ann.lose();
+    const bob = world.connect('a', { ...fields, username: 'bob' });
+    const again = bob.expect('publish');
+    assert.deepEqual([again.topic, again.dup, again.id], ['u', true, second.id]);
+    // With QoS 2 the identifier is ended, since the client may know the message already.
+    if (qos === 2) {
+      assert.equal(bob.expect('pubrel').id, first.id);
+      bob.send(wire.ack('pubcomp', first.id));
+    }
+    bob.expectNothing();
+    bob.lose();
+    world.connect('a', { ...fields, username: 'ann' }).expect('publish');
+  });
+}
 
 test('a connection ends when what let it in expires', () => {
   const { authorizer, world } = makeWorld();
