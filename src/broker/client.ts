@@ -67,6 +67,7 @@ export class Client extends ClientOutput {
   readonly #framer: Framer;
   #state: State = 'waiting';
   #feeds: RetainedFeeds | undefined;
+  #isPumpDeferred = false;
   /** Chunks that came while the authorizer was thinking. */
   #held: Buffer[] | undefined;
   #lastReceivedAt: number;
@@ -115,6 +116,7 @@ export class Client extends ClientOutput {
   /** The client takes bytes again: what waited for it goes out. */
   drained(now: number): void {
     this.broker.now = now;
+    this.broker.workLeft = WORK_A_TURN;
     this.pump();
   }
 
@@ -384,7 +386,7 @@ export class Client extends ClientOutput {
   }
 
   get feeds(): RetainedFeeds {
-    this.#feeds ??= new RetainedFeeds(this.broker.options.upgradeQos);
+    this.#feeds ??= new RetainedFeeds(this.broker);
     return this.#feeds;
   }
 
@@ -394,10 +396,21 @@ export class Client extends ClientOutput {
     if (session === undefined || this.#state !== 'connected') return;
     session.pump();
     const { authorizer } = this.broker;
-    this.#feeds?.pump(
+    const isDone = this.#feeds?.pump(
       session,
       (topic) => authorizer.permissive || authorizer.mayReceive(session.identity, topic),
     );
+    if (isDone === false) this.#pumpLater();
+  }
+
+  #pumpLater(): void {
+    if (this.#isPumpDeferred) return;
+    this.#isPumpDeferred = true;
+    this.broker.defer(() => {
+      this.#isPumpDeferred = false;
+      this.broker.workLeft = WORK_A_TURN;
+      this.pump();
+    });
   }
 
   /** Ends the connection for a fault of the client's: with a reason in MQTT 5, silently before. */
@@ -443,6 +456,7 @@ export class Client extends ClientOutput {
     this.broker.deadlines.cancel(this.#deadline);
     this.broker.deadlines.cancel(this.#expiry);
     this.#held = undefined;
+    this.#feeds = undefined;
     this.outbox.close();
     this.broker.clientEnded(this, withWill);
   }

@@ -11,6 +11,18 @@ interface RetainedNode {
   message: Message | undefined;
 }
 
+/** Nodes that a walk has still to look at, all of one parent. */
+interface Step {
+  readonly nodes: Iterator<RetainedNode>;
+  /** Which level of the filter they are held against. */
+  readonly depth: number;
+  /** Found by a wildcard, not by name. */
+  readonly isWild: boolean;
+}
+
+/** Nodes that match() looks at between two chances to stop. */
+export const NODES_A_STEP = 256;
+
 export interface RetainedLimits {
   readonly retainedMessagesMax: number;
   readonly retainedBytesMax: number;
@@ -70,10 +82,32 @@ export class RetainedStore {
     return true;
   }
 
-  /** The messages that the filter matches and that have not expired. */
-  *match(filter: string, now: number): Generator<Message> {
+  /**
+   * The messages that the filter matches and that have not expired; `undefined` after every
+   * NODES_A_STEP nodes, so that whoever walks can stop where nothing is found for long.
+   */
+  *match(filter: string, now: number): Generator<Message | undefined> {
     const levels = filter.split('/');
-    yield* this.#walk(this.#root, levels, 0, now);
+    const walk: Step[] = [{ nodes: [this.#root].values(), depth: 0, isWild: false }];
+    let visited = 0;
+    for (let step = walk.at(-1); step !== undefined; step = walk.at(-1)) {
+      const { value: node, done } = step.nodes.next();
+      if (done) {
+        walk.pop();
+        continue;
+      }
+      visited += 1;
+      if (visited % NODES_A_STEP === 0) yield undefined;
+      // [MQTT5-4.7.2-1]
+      if (step.isWild && node.parent === this.#root && node.level.startsWith('$')) continue;
+      const level = levels[step.depth];
+      const isMatch = level === undefined || level === '#';
+      if (isMatch && node.message !== undefined && !isExpired(node.message, now)) {
+        yield node.message;
+      }
+      const next = level === undefined ? undefined : below(node, level, step.depth);
+      if (next !== undefined) walk.push(next);
+    }
   }
 
   /** Every message, expired ones included; the store may change meanwhile. */
@@ -88,32 +122,6 @@ export class RetainedStore {
       }
       if (node.message !== undefined) yield node.message;
       if (node.children !== undefined) levels.push(node.children.values());
-    }
-  }
-
-  *#walk(
-    node: RetainedNode,
-    levels: readonly string[],
-    depth: number,
-    now: number,
-  ): Generator<Message> {
-    const level = levels[depth];
-    if (level === undefined) {
-      if (node.message !== undefined && !isExpired(node.message, now)) yield node.message;
-      return;
-    }
-    if (level === '#') {
-      if (node.message !== undefined && !isExpired(node.message, now)) yield node.message;
-    } else if (level !== '+') {
-      const child = node.children?.get(level);
-      if (child !== undefined) yield* this.#walk(child, levels, depth + 1, now);
-      return;
-    }
-    if (node.children === undefined) return;
-    for (const [name, child] of node.children.entries()) {
-      // [MQTT5-4.7.2-1]
-      if (node === this.#root && name.startsWith('$')) continue;
-      yield* this.#walk(child, levels, level === '#' ? depth : depth + 1, now);
     }
   }
 
@@ -142,6 +150,15 @@ export class RetainedStore {
       node = node.parent;
     }
   }
+}
+
+/** Where a walk goes on below a node. */
+function below({ children }: RetainedNode, level: string, depth: number): Step | undefined {
+  if (children === undefined) return undefined;
+  if (level === '#') return { nodes: children.values(), depth, isWild: true };
+  if (level === '+') return { nodes: children.values(), depth: depth + 1, isWild: true };
+  const child = children.get(level);
+  return child && { nodes: [child].values(), depth: depth + 1, isWild: false };
 }
 
 function newNode(parent: RetainedNode | undefined, level: string): RetainedNode {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAuthorizer } from '../../../src/broker/ports.ts';
 import { World } from '../../conformance/harness.ts';
 import * as wire from '../../conformance/wire.ts';
 
@@ -47,3 +48,47 @@ for (const [what, last, isTaken] of [
     assert.equal(again, 1, 'what is known costs nothing');
   });
 }
+
+/** A world with retained messages at r/0, r/1, ... */
+function worldWithRetained(count: number, denied = false): World {
+  const authorizer = { ...openAuthorizer, permissive: false, mayReceive: () => !denied };
+  const world = new World({}, { authorizer });
+  const publisher = world.connect('retainer');
+  for (let i = 0; i < count; i++) publisher.publish(`r/${i}`, `${i}`, { retain: true });
+  return world;
+}
+
+for (const [what, filter, found, denied] of [
+  ['none is found', '+/+/none', 0, false],
+  ['all are found', 'r/+', 30_000, false],
+  ['none may be received', 'r/+', 0, true],
+] as const) {
+  test(`looking for retained messages is cut into turns, where ${what}`, () => {
+    const world = worldWithRetained(30_000, denied);
+    const subscriber = world.connect('s');
+    const subscribe = wire.subscribe(5, 1, [filter]);
+    const turns = turnsOf(world, () => {
+      subscriber.send(subscribe);
+      subscriber.expect('suback');
+      const other = world.connect('other');
+      other.send(wire.PINGREQ);
+      other.expect('pingresp');
+    });
+    assert.ok(turns > 2, `${turns} turns`);
+    assert.equal(new Set(subscriber.payloads()).size, found);
+  });
+}
+
+test('the search for retained messages ends with the connection', () => {
+  const world = worldWithRetained(30_000);
+  const subscriber = world.connect('s', { properties: { sessionExpiryInterval: 60 } });
+  let sent = 0;
+  const turns = turnsOf(world, () => {
+    subscriber.send(wire.subscribe(5, 1, ['r/+']));
+    sent = subscriber.inbox.length;
+    subscriber.lose();
+  });
+  assert.equal(turns, 2);
+  assert.equal(subscriber.inbox.length, sent);
+  assert.equal(world.connect('s', { clean: false }).inbox.length, 0);
+});
