@@ -18,6 +18,9 @@ import type { Subscription } from './subscription-tree.ts';
 
 const NO_LOCAL_SHARED = protocolFault('No Local on a Shared Subscription');
 const FAILURE_BEFORE_5 = 0x80;
+/** What a Topic Filter costs, in deliveries. */
+const SUBSCRIBE_WORK = 300;
+const UNSUBSCRIBE_WORK = 100;
 
 interface Parsed {
   readonly filter: string;
@@ -27,15 +30,10 @@ interface Parsed {
 export function handleSubscribe(broker: Broker, client: Client, packet: SubscribePacket): void {
   const session = client.session!;
   const feeds: Subscription[] = [];
-  const granted = packet.subscriptions.map((request) => {
-    const result = subscribe(
-      broker,
-      client,
-      session,
-      request,
-      packet.subscriptionIdentifier,
-      feeds,
-    );
+  const { subscriptions, subscriptionIdentifier } = packet;
+  broker.workLeft -= SUBSCRIBE_WORK * subscriptions.length;
+  const granted = subscriptions.map((request) => {
+    const result = subscribe(broker, client, session, request, subscriptionIdentifier, feeds);
     return client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5;
   });
   answer(broker, client, encodeSuback(client.version, packet.packetId, granted));
@@ -111,6 +109,7 @@ function parseFilter(broker: Broker, request: SubscriptionRequest): Parsed | num
 
 export function handleUnsubscribe(broker: Broker, client: Client, packet: UnsubscribePacket): void {
   const session = client.session!;
+  broker.workLeft -= UNSUBSCRIBE_WORK * packet.filters.length;
   const reasonCodes = packet.filters.map((filter) => {
     if (!isTopicFilter(filter)) return ReasonCode.topicFilterInvalid;
     const held: HeldSubscription | undefined = session.subscriptions.get(filter);

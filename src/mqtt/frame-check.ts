@@ -21,6 +21,13 @@ const UNSUPPORTED_VERSION: ProtocolFault = {
   text: 'the protocol name and version are none that this server speaks',
 };
 
+/** Topic Filters in one SUBSCRIBE or UNSUBSCRIBE: each costs far more than the bytes it came in. */
+export const FILTERS_MAX = 16_384;
+const TOO_MANY_FILTERS: ProtocolFault = {
+  reasonCode: ReasonCode.quotaExceeded,
+  text: 'more Topic Filters than one packet may have',
+};
+
 /** Bit 7 of the protocol version marks a bridge (mosquitto's try_private). */
 export const BRIDGE_BIT = 0x80;
 
@@ -167,7 +174,8 @@ export function checkSubscribe(
   const reader = packetWithId(buffer, bodyStart, end);
   if (version === 5) reader.properties('subscribe');
   if (reader.done) throw new ProtocolError(protocolFault('SUBSCRIBE without a Topic Filter'));
-  while (!reader.done) {
+  for (let filters = 1; !reader.done; filters++) {
+    if (filters > FILTERS_MAX) throw new ProtocolError(TOO_MANY_FILTERS);
     reader.string();
     const options = reader.byte();
     const reserved = version === 5 ? 0xc0 : 0xfc;
@@ -188,7 +196,10 @@ export function checkUnsubscribe(
   const reader = packetWithId(buffer, bodyStart, end);
   if (version === 5) reader.properties('unsubscribe');
   if (reader.done) throw new ProtocolError(protocolFault('UNSUBSCRIBE without a Topic Filter'));
-  while (!reader.done) reader.string();
+  for (let filters = 1; !reader.done; filters++) {
+    if (filters > FILTERS_MAX) throw new ProtocolError(TOO_MANY_FILTERS);
+    reader.string();
+  }
 }
 
 /** DISCONNECT and AUTH: an optional Reason Code, then optional properties. */

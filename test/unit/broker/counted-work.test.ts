@@ -3,12 +3,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAuthorizer } from '../../../src/broker/ports.ts';
+import { FILTERS_MAX } from '../../../src/mqtt/frame-check.ts';
 import { World } from '../../conformance/harness.ts';
 import * as wire from '../../conformance/wire.ts';
 
 /** Turns of the event loop that the work takes, the first one included. */
 function turnsOf(world: World, work: () => void): number {
   const { broker } = world;
+  broker.runDeferred(world.now);
   let pending = false;
   broker.onDeferred = () => {
     pending = true;
@@ -91,4 +93,33 @@ test('the search for retained messages ends with the connection', () => {
   assert.equal(turns, 2);
   assert.equal(subscriber.inbox.length, sent);
   assert.equal(world.connect('s', { clean: false }).inbox.length, 0);
+});
+
+test('a packet with many Topic Filters is all that its sender does in that turn', () => {
+  const world = new World();
+  const client = world.connect('c');
+  const filters = Array.from({ length: 2000 }, (_, i) => `a/${i}`);
+  for (const [packet, answer] of [
+    [wire.subscribe(5, 1, filters), 'suback'],
+    [wire.unsubscribe(5, 2, filters), 'unsuback'],
+  ] as const) {
+    const turns = turnsOf(world, () => {
+      client.send(Buffer.concat([packet, wire.PINGREQ]));
+      assert.equal(client.expect(answer).reasons.length, filters.length);
+      client.expectNothing();
+    });
+    assert.equal(turns, 2);
+    client.expect('pingresp');
+  }
+});
+
+test('a packet with more Topic Filters than anybody needs ends the connection', () => {
+  const world = new World();
+  const filters = Array<string>(FILTERS_MAX + 1).fill('a');
+  for (const packet of [wire.subscribe(5, 1, filters), wire.unsubscribe(5, 1, filters)]) {
+    const client = world.connect('c');
+    client.send(packet);
+    client.expectEnded(0x97);
+  }
+  assert.equal(world.broker.tree.size, 0);
 });
