@@ -72,6 +72,8 @@ export interface GossipCounters extends UdpCounters, SwimCounters, Record<Envelo
   healthScore: number;
   /** Records of members that found no room. */
   tableFull: number;
+  /** Datagrams that none of ours can be. */
+  tooLong: number;
 }
 
 /** Another live node has this name. */
@@ -87,13 +89,14 @@ export class NameInUseError extends Error {
 
 export const GOSSIP_PORT_DEFAULT = 7946;
 const DATAGRAM_BYTES_MAX = 1200;
+/** No proof is reckoned over more; room for what later versions may send. */
+const RECEIVED_BYTES_MAX = 1500;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 /** How often a node that lost its name asks whether it is free again. */
 const NAME_RETRY_MS = 60_000;
 /** Turns of the event loop that a verdict waits for the socket, at most. */
 const DRAIN_TURNS_MAX = 256;
 const ADDRESSES_PER_SEED_MAX = 8;
-/** Anybody can send us such datagrams. */
 const TELL_INTERVAL_MS = 60_000;
 const MISMATCHES: Readonly<Partial<Record<EnvelopeFault, string>>> = {
   unknownKey: 'datagrams with another cluster token (-csk) or cluster name were dropped',
@@ -114,7 +117,9 @@ export class Gossip {
   };
   readonly #resolving = new Set<string>();
   readonly #unresolved = new Set<string>();
-  readonly #toldAt = new Map<EnvelopeFault, number>();
+  #tooLong = 0;
+  /** By the event that was told. */
+  readonly #toldAt = new Map<string, number>();
   #socket: UdpSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
@@ -160,6 +165,12 @@ export class Gossip {
         peersChanged: () => options.onPeers(this.#peers()),
         joined: () => this.#joined(),
         nameRefused: (holder) => this.#refused(new NameInUseError(name, holder)),
+        nameKept: (claimant) =>
+          this.#tellNowAndThen('another node with our name was refused', {
+            name,
+            address: formatEndpoint(claimant),
+            hint: 'give it another -nid',
+          }),
       },
       performance.now(),
     );
@@ -202,7 +213,7 @@ export class Gossip {
   get counters(): Readonly<GossipCounters> {
     const { voidRounds, healthScore, tableFull } = this.#swim;
     const socket = this.#openSocket.counters;
-    const own = { voidRounds, healthScore, tableFull };
+    const own = { voidRounds, healthScore, tableFull, tooLong: this.#tooLong };
     return { ...socket, ...this.#swim.counters, ...this.#faults, ...own };
   }
 
@@ -302,11 +313,15 @@ export class Gossip {
   #tellMismatch(fault: EnvelopeFault, from: Endpoint): void {
     const event = MISMATCHES[fault];
     if (event === undefined) return;
+    this.#tellNowAndThen(event, { address: formatEndpoint(from), total: this.#faults[fault] });
+  }
+
+  /** What others can bring about as often as they like. */
+  #tellNowAndThen(event: string, fields: Readonly<Record<string, string | number>>): void {
     const now = performance.now();
-    if (now - (this.#toldAt.get(fault) ?? Number.NEGATIVE_INFINITY) < TELL_INTERVAL_MS) return;
-    this.#toldAt.set(fault, now);
-    const total = this.#faults[fault];
-    this.#options.log.warn(event, { address: formatEndpoint(from), total });
+    if (now - (this.#toldAt.get(event) ?? Number.NEGATIVE_INFINITY) < TELL_INTERVAL_MS) return;
+    this.#toldAt.set(event, now);
+    this.#options.log.warn(event, fields);
   }
 
   /** At the start it is the end; later the node goes on alone, and tries again now and then. */
@@ -330,6 +345,10 @@ export class Gossip {
   #receive(datagram: Buffer, from: Endpoint): void {
     if (this.#isClosed) return;
     this.#received += 1;
+    if (datagram.length > RECEIVED_BYTES_MAX) {
+      this.#tooLong += 1;
+      return;
+    }
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.#faults[opened] += 1;

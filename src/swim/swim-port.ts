@@ -29,6 +29,8 @@ export interface SwimPort {
   joined(): void;
   /** Once: the name is another's; this node takes no part any more. */
   nameRefused(holder: Endpoint): void;
+  /** Another node with our name has spoken to us, and must do without it. Often, while it tries. */
+  nameKept(claimant: Endpoint): void;
 }
 
 export interface SwimCounters {

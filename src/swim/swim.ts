@@ -1,8 +1,8 @@
 // One node's part in the cluster: takes authenticated datagrams and the time, gives datagrams and
 // changes of membership. No sockets, clocks or DNS: `now` is a monotonic number of milliseconds.
 // Invariants: handle() never throws; nothing a boot says counts before it has echoed a nonce of
-// ours; to whom is not proven, no answer is longer than what it sent. Sources: SWIM (Das et al.
-// 2002), Lifeguard (Dadgar et al. 2018).
+// ours, and again from each new address; to whom is not proven, no answer is longer than what it
+// sent. Sources: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018).
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import { decodeMessage, type Message } from './codec.ts';
@@ -13,6 +13,7 @@ import { Membership, type Source } from './membership.ts';
 import { NameContest, placeOf } from './name-contest.ts';
 import { Nonces } from './nonces.ts';
 import { Outbox } from './outbox.ts';
+import { Places } from './places.ts';
 import { ProbeRounds } from './probe-rounds.ts';
 import { isOnline, type MemberRecord } from './record.ts';
 import { Relays } from './relays.ts';
@@ -55,6 +56,7 @@ export class Swim {
   readonly #table: MemberTable;
   readonly #updates: UpdateQueue;
   readonly #nonces: Nonces;
+  readonly #places: Places;
   readonly #membership: Membership;
   readonly #outbox: Outbox;
   readonly #rounds: ProbeRounds;
@@ -84,6 +86,7 @@ export class Swim {
     this.#table = new MemberTable(random);
     this.#updates = new UpdateQueue(this.#self.name);
     this.#nonces = new Nonces(random, now);
+    this.#places = new Places(this.#nonces);
     this.#membership = new Membership(this.#table, this.#updates, timing.periodMs, {
       nameContested: (at, held, record, source) => this.#nameContested(at, held, record, source),
       memberChanged: (event) => port.memberChanged(event),
@@ -189,6 +192,7 @@ export class Swim {
     if (this.#phase !== 'joining' && this.#phase !== 'joined') return;
     for (const endpoint of endpoints.slice(0, SEEDS_PER_TURN_MAX)) {
       if (this.#isOurs(endpoint) || this.#table.isOnlineAt(endpoint)) continue;
+      this.#places.asked(endpoint);
       this.#outbox.pingEndpoint(now, endpoint);
     }
   }
@@ -218,13 +222,24 @@ export class Swim {
       return;
     }
     this.#isContested = false;
-    const link = this.#table.byBoot(bootId)?.link;
+    const member = this.#table.byBoot(bootId);
+    const link = member?.link;
     if (message.kind === 'challenge') this.#handleChallenge(now, from, bootId, counter, message);
-    else if (link === undefined) this.#handleUnproven(now, from, bootId, counter, message);
-    else if (counter <= link.floor || !link.window.accept(counter)) this.counters.replayed += 1;
+    else if (member === undefined || link === undefined) {
+      this.#handleUnproven(now, from, bootId, counter, message);
+    } else if (!this.#places.isProven(now, from, member, message.echo)) {
+      // Its counter is not used up: the original may be on its way still.
+      this.#challenge(now, from, message);
+    } else if (counter <= link.floor || !link.window.accept(counter)) this.counters.replayed += 1;
     else this.#handleProven(now, from, bootId, message);
     this.#announce(now);
     this.#reportPeers();
+  }
+
+  #challenge(now: number, to: Endpoint, { sequence, nonce }: Message): void {
+    this.counters.unproven += 1;
+    this.counters.challenges += 1;
+    this.#outbox.challenge(now, to, sequence, nonce);
   }
 
   #handleChallenge(
@@ -234,7 +249,8 @@ export class Swim {
     counter: number,
     message: Message,
   ): void {
-    const link = this.#table.byBoot(bootId)?.link;
+    const member = this.#table.byBoot(bootId);
+    const link = member?.link;
     const isFresh =
       link === undefined
         ? message.echo !== undefined && this.#nonces.isOurs(now, message.echo)
@@ -243,8 +259,8 @@ export class Swim {
       this.counters.unproven += 1;
       return;
     }
-    const nonce = message.tableHash;
-    this.#outbox.pingBack(now, from, message.sequence, nonce, link === undefined);
+    const to = this.#places.forAnswer(from, member);
+    this.#outbox.pingBack(now, to, message.sequence, message.tableHash, link === undefined);
   }
 
   #handleUnproven(
@@ -257,9 +273,7 @@ export class Swim {
     const isProof = message.echo !== undefined && this.#nonces.isOurs(now, message.echo);
     const own = message.records.find((record) => record.bootId === bootId);
     if (!isProof || own?.detail === undefined) {
-      this.counters.unproven += 1;
-      this.counters.challenges += 1;
-      this.#outbox.challenge(now, from, message.sequence, message.nonce);
+      this.#challenge(now, from, message);
       return;
     }
     this.#applyRecord(now, own, { kind: 'direct', from, teller: own.name });
@@ -396,6 +410,8 @@ export class Swim {
       this.#phase = 'over';
       this.#membership.forgetAll(now);
       this.#port.nameRefused(placeOf(record, source) ?? source.from);
+    } else if (source.kind === 'direct' && isOnline(record.state)) {
+      this.#port.nameKept(placeOf(record, source) ?? source.from);
     }
   }
 

@@ -37,7 +37,7 @@ export interface NodeOptions {
   readonly envelope?: (bootId: bigint) => SimEnvelope;
 }
 
-interface Datagram {
+export interface Datagram {
   readonly from: Endpoint;
   readonly bootId: bigint;
   readonly counter: number;
@@ -52,6 +52,8 @@ export class SimNode {
   readonly bootId: bigint;
   readonly swim: Swim;
   readonly envelope: SimEnvelope | undefined;
+  /** Where it is now. */
+  endpoint: Endpoint;
   isRunning = true;
   isStalled = false;
   joinedAt: number | undefined;
@@ -68,6 +70,7 @@ export class SimNode {
   constructor(options: NodeOptions, bootId: bigint, sim: Simulator) {
     this.options = options;
     this.bootId = bootId;
+    this.endpoint = options.endpoint;
     this.envelope = options.envelope?.(bootId);
     const { name, endpoint, seeds } = options;
     this.swim = new Swim(
@@ -87,7 +90,7 @@ export class SimNode {
       },
       {
         send: (to, body) => sim.transmit(this, to, body),
-        isOurs: (place) => sameEndpoint(place, endpoint),
+        isOurs: (place) => sameEndpoint(place, this.endpoint),
         resolveSeeds: () => this.swim.contactSeeds(sim.now, seeds),
         memberChanged: (event) => {
           const { kind, reason } = event;
@@ -102,6 +105,7 @@ export class SimNode {
           this.refusedBy = holder;
           sim.note(this, `refused: name held by ${formatEndpoint(holder)}`);
         },
+        nameKept: () => undefined,
       },
       sim.now,
     );
@@ -130,6 +134,8 @@ export class Simulator {
   /** Datagrams too, not events alone. */
   keepsMessages = false;
   onEvent: ((node: SimNode, kind: string, name: string) => void) | undefined;
+  /** Sees whatever is sent, wherever to. */
+  sniffer: ((datagram: Datagram, to: Endpoint) => void) | undefined;
   readonly nodes: SimNode[] = [];
   readonly #byEndpoint = new Map<string, SimNode>();
   readonly #events = new EventHeap();
@@ -162,6 +168,14 @@ export class Simulator {
   leave(node: SimNode): void {
     this.note(node, 'leaves');
     this.#step(node, () => node.swim.leave(this.now));
+  }
+
+  /** The box gets another address, the process goes on. */
+  move(node: SimNode, endpoint: Endpoint): void {
+    this.#byEndpoint.delete(formatEndpoint(node.endpoint));
+    this.#byEndpoint.set(formatEndpoint(endpoint), node);
+    node.endpoint = endpoint;
+    this.note(node, `moved to ${formatEndpoint(endpoint)}`);
   }
 
   /** SIGSTOP */
@@ -229,9 +243,9 @@ export class Simulator {
     sender.counter += 1;
     sender.sent += 1;
     sender.sentBytes += bytes.length + overhead + LOWER_LAYERS_BYTES;
-    const from = sender.options.endpoint;
+    const { endpoint: from, bootId, counter } = sender;
+    this.sniffer?.({ from, bootId, counter, bytes }, to);
     if (this.isCut(from, to) || this.random() < this.network.loss) return;
-    const { bootId, counter } = sender;
     const copies = this.random() < this.network.duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
       const { delayMsMin, delayMsMax } = this.network;

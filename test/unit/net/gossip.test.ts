@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { after, test } from 'node:test';
 import { Gossip, type GossipOptions, NameInUseError, splitSeed } from '../../../src/net/gossip.ts';
+import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../../src/shared/envelope.ts';
 import { deriveKeyRing, type KeyRing } from '../../../src/shared/key-ring.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import type { Peer } from '../../../src/shared/peer.ts';
@@ -21,6 +24,7 @@ class Watch {
   peers: readonly Peer[] = [];
   readonly lines: string[] = [];
   readonly warnings: string[] = [];
+  readonly fields: unknown[] = [];
   #waiting: (() => void)[] = [];
 
   changed(): void {
@@ -61,8 +65,9 @@ async function start(
     log: {
       ...silentLogger,
       info: (line) => watch.lines.push(line),
-      warn: (line) => {
+      warn: (line, fields) => {
         watch.warnings.push(line);
+        watch.fields.push(fields);
         watch.changed();
       },
     },
@@ -79,6 +84,15 @@ async function start(
 async function stop(gossip: Gossip): Promise<void> {
   open.delete(gossip);
   await gossip.close();
+}
+
+/** One that nobody has just now. */
+async function freePort(): Promise<number> {
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
 }
 
 const at = (gossip: Gossip): string => `127.0.0.1:${gossip.local.port}`;
@@ -112,6 +126,40 @@ test('a name in use is refused with the address of the holder', async () => {
   await assert.rejects(start('n1', new Watch(), [at(n1)]), NameInUseError);
   assert.equal(n1.members().find((one) => one.name === 'n2')?.bootId, n2.members()[0]?.bootId);
   for (const one of [n1, n2]) await stop(one);
+});
+
+test('the holder of a name says once that another node asked for it, and where that is', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  const port = await freePort();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await assert.rejects(start('n2', new Watch(), [at(n1)], { port }), NameInUseError);
+  }
+  assert.deepEqual(w2.warnings, ['another node with our name was refused']);
+  assert.deepEqual(w2.fields, [
+    { name: 'n2', address: `127.0.0.1:${port}`, hint: 'give it another -nid' },
+  ]);
+  assert.deepEqual(w1.warnings, []);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('a datagram longer than any of ours is dropped before its proof is reckoned', async () => {
+  const node = await start('n1', new Watch(), []);
+  const sealed = (bytes: number): Buffer => {
+    const end = bytes - ENVELOPE_TAG_BYTES;
+    assert.ok(end > ENVELOPE_HEADER_BYTES);
+    return new Sealer(ring.gossip, 99n, false).seal(Buffer.alloc(bytes), end);
+  };
+  const stranger = dgram.createSocket('udp4');
+  for (const bytes of [1501, 60_000, 1500]) {
+    stranger.send(sealed(bytes), node.local.port, '127.0.0.1');
+  }
+  while (node.counters.received < 3) await new Promise((resolve) => setImmediate(resolve));
+  const { tooLong, malformed, sent } = node.counters;
+  assert.deepEqual({ tooLong, malformed, sent }, { tooLong: 2, malformed: 1, sent: 0 });
+  stranger.close();
+  await stop(node);
 });
 
 test('a node with another token sees nobody, is not answered, and is counted', async () => {

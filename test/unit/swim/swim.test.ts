@@ -49,6 +49,7 @@ function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
       peersChanged: () => undefined,
       joined: () => undefined,
       nameRefused: () => undefined,
+      nameKept: () => undefined,
     },
     now,
   );
@@ -229,13 +230,43 @@ test('an accusation is refuted at once, with a higher incarnation', () => {
   assert.ok(take().every((one) => one.message.incarnation === 5));
 });
 
-test('a member whose datagrams come from another address is answered and reached there', () => {
+test('another address of a member counts once our nonce comes back from it', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
+  take();
   const moved = { address: '10.9.9.9', port: 1024 };
-  swim.handle(1, moved, 2n, 3, body('ping'));
-  assert.deepEqual(take().at(-1)?.to, moved);
+  const rumour = body('ping', (writer) => writer.record(recordOf('ghost', 5n)));
+  swim.handle(1, moved, 2n, 3, rumour);
+  const [challenge, ...more] = take();
+  assert.deepEqual([challenge?.message.kind, challenge?.to, more], ['challenge', moved, []]);
+  assert.ok(challenge!.body.length <= rumour.length);
+  assert.deepEqual(swim.table.get('stranger')?.link?.endpoint, STRANGER);
+  assert.equal(swim.table.get('ghost'), undefined);
+  const proof = body('ping', (writer) => writer.echo(challenge!.message.tableHash));
+  swim.handle(2, moved, 2n, 4, proof);
+  assert.deepEqual(
+    take().map(({ to, message }) => [to, message.kind]),
+    [[moved, 'ack']],
+  );
   assert.deepEqual(swim.table.get('stranger')?.link?.endpoint, moved);
+});
+
+test('a copy from elsewhere that comes first does not use up the original', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  take();
+  const rumour = body('gossip', (writer) => writer.record(recordOf('ghost', 5n)));
+  swim.handle(1, { address: '10.9.9.9', port: 1024 }, 2n, 3, rumour);
+  swim.handle(2, STRANGER, 2n, 3, rumour);
+  assert.equal(swim.table.get('ghost')?.bootId, 5n);
+});
+
+test('a challenge that comes round another way is answered where its sender is known to be', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  take();
+  swim.handle(1, { address: '10.9.9.9', port: 1024 }, 2n, 3, body('challenge'));
+  assert.deepEqual(take()[0]?.to, STRANGER);
 });
 
 test('an ack counts only from the process that was pinged, unless a helper passes it on', () => {
