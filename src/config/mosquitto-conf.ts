@@ -61,7 +61,6 @@ const GLOBAL_RULES: Readonly<Record<string, Rule>> = {
 /** Of the listener above them, or of the default one where there is none above. */
 const LISTENER_RULES: Readonly<Record<string, Rule>> = {
   port: { flag: 'port' },
-  bind_address: { flag: 'bind', convert: convertAddress },
   max_connections: { flag: 'max-connections', convert: (value) => (value === '-1' ? '0' : value) },
   protocol: { flag: 'protocol', convert: (value) => (value === 'websockets' ? 'ws' : undefined) },
   cafile: { flag: 'ca' },
@@ -108,6 +107,8 @@ class Reader {
   readonly #settings = new Map<string, string>();
   readonly #default = new Map<string, string>();
   readonly #listeners: Map<string, string>[] = [];
+  /** The one that a line about listeners is of; undefined: the default one. */
+  #current: Map<string, string> | undefined;
   readonly #logTypes: string[] = [];
   readonly #path: string;
   #logPlace = '';
@@ -143,10 +144,11 @@ class Reader {
         this.#logTypes.push(value);
         return undefined;
     }
-    const current = this.#listeners.at(-1);
+    const current = this.#current;
     if (this.#isPerListener && current !== undefined && directive === 'allow_anonymous') {
       return put(current, { flag: 'anonymous' }, listenerRows, value);
     }
+    if (directive === 'bind_address') return bind(current ?? this.#default, value);
     const listenerRule = LISTENER_RULES[directive];
     if (listenerRule !== undefined) {
       return put(current ?? this.#default, listenerRule, listenerRows, value);
@@ -159,11 +161,17 @@ class Reader {
 
   #beginListener(value: string): string | undefined {
     const [port = '', address] = value.split(/\s+/);
+    if (port === '0') {
+      // What is said of it goes with it.
+      this.#current = new Map();
+      return 'a Unix socket, left out: there are none here';
+    }
     const listener = new Map<string, string>();
     this.#listeners.push(listener);
+    this.#current = listener;
     const remark = put(listener, { flag: 'port' }, listenerRows, port);
     if (remark !== undefined || address === undefined) return remark;
-    return put(listener, { flag: 'bind', convert: convertAddress }, listenerRows, address);
+    return bind(listener, address);
   }
 
   finish(): Translation {
@@ -239,6 +247,15 @@ function put(
   }
   target.set(flag, converted);
   return undefined;
+}
+
+/** An address that can't be used opens nothing to everybody. */
+function bind(listener: Map<string, string>, address: string): string | undefined {
+  const rule = { flag: 'bind', convert: convertAddress };
+  const remark = put(listener, rule, listenerRows, address);
+  if (remark === undefined) return undefined;
+  listener.set('bind', '127.0.0.1');
+  return `${remark}; bound to 127.0.0.1 until you say which`;
 }
 
 /** There a certificate makes it TLS; here the protocol says so. */

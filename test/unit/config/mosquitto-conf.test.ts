@@ -126,3 +126,15 @@ test("mosquitto's own folder is taken over only with a remark", () => {
   assert.match(remarks.join(), /^m\.conf:3: persistence_location: this is mosquitto's own folder/);
   assert.match(translate('listener 1\npersistence true\n').remarks.join(), /^m\.conf:2: persist/);
 });
+
+test('a listener that has no counterpart opens no port to everybody', () => {
+  const text = 'listener 0 /run/mosquitto.sock\nmax_connections 5\nlistener 1884 box.lan\n';
+  const { settings, listeners, remarks } = translate(text);
+  assert.deepEqual(listeners, []);
+  assert.equal(settings.get('port'), '1884');
+  assert.equal(settings.get('bind'), '127.0.0.1');
+  assert.equal(settings.get('max-connections'), undefined);
+  assert.equal(translate('port 1883\nbind_address box\n').settings.get('bind'), '127.0.0.1');
+  assert.match(remarks[0] ?? '', /^m\.conf:1: listener: a Unix socket, left out/);
+  assert.match(remarks[1] ?? '', /^m\.conf:3: listener: 'box\.lan' can't .* bound to 127\.0\.0\.1/);
+});
