@@ -312,9 +312,9 @@ export class Broker {
       ending ? group.size > 0 : group.hasOnline(session),
     );
     for (const { message, qos, retain, group } of deliveries) {
-      const member = group?.pick(session);
-      if (member === undefined || !this.#router.mayReceive(member, message.topic.name)) continue;
-      member.session.deliverMessage(message, qos, retain, member.identifiers, group);
+      const { name } = message.topic;
+      const member = group?.pick((other) => this.#router.mayReceive(other, name), session);
+      member?.session.deliverMessage(message, qos, retain, member.identifiers, group);
     }
   }
 

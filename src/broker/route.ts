@@ -88,18 +88,13 @@ export class Router {
     }
   }
 
-  /** A member that may not receive passes the message on to the next. */
+  /** A member that may not receive is passed over. */
   #toGroup(publication: Publication, group: SharedGroup): void {
-    const topic = publication.topic.name;
-    for (let turns = group.size; turns > 0; turns--) {
-      const member = group.pick();
-      if (member === undefined) return;
-      if (this.mayReceive(member, topic)) {
-        this.#deliver(publication, member, group);
-        return;
-      }
-    }
-    this.#stats.denied += 1;
+    const { name } = publication.topic;
+    const member = group.pick((target) => this.mayReceive(target, name));
+    this.extraWork += group.steps;
+    if (member === undefined) this.#stats.denied += 1;
+    else this.#deliver(publication, member, group);
   }
 
   mayReceive(target: Subscription, topic: string): boolean {

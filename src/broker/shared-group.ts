@@ -5,7 +5,10 @@ import type { Session } from './session.ts';
 import type { Subscription } from './subscription-tree.ts';
 
 export class SharedGroup {
-  #members: Subscription[] = [];
+  /** Members that the last pick() looked at. */
+  steps = 0;
+  readonly #members: Subscription[] = [];
+  readonly #indexes = new Map<Session, number>();
   #next = 0;
 
   get size(): number {
@@ -14,36 +17,47 @@ export class SharedGroup {
 
   /** Adds or replaces a member's subscription; true if the session was no member before. */
   add(subscription: Subscription): boolean {
-    const index = this.#members.findIndex((member) => member.session === subscription.session);
-    if (index === -1) this.#members.push(subscription);
-    else this.#members[index] = subscription;
-    return index === -1;
+    const known = this.#indexes.get(subscription.session);
+    const index = known ?? this.#members.length;
+    this.#members[index] = subscription;
+    this.#indexes.set(subscription.session, index);
+    return known === undefined;
   }
 
+  /** The last member takes the place of the one that goes: the others keep theirs. */
   remove(session: Session): boolean {
-    const index = this.#members.findIndex((member) => member.session === session);
-    if (index === -1) return false;
-    this.#members.splice(index, 1);
-    if (this.#next > index) this.#next -= 1;
+    const index = this.#indexes.get(session);
+    if (index === undefined) return false;
+    this.#indexes.delete(session);
+    const last = this.#members.pop()!;
+    if (last.session !== session) {
+      this.#members[index] = last;
+      this.#indexes.set(last.session, index);
+    }
     return true;
   }
 
   /**
    * Whose turn it is: the next member that is ready for a message, else the next that is online,
-   * else the next with a session that can queue.
+   * else the next with a session that can queue. Nobody who may not have it.
    * @param except not this one: it has just gone
    */
-  pick(except?: Session): Subscription | undefined {
+  pick(mayReceive: (member: Subscription) => boolean, except?: Session): Subscription | undefined {
     const members = this.#members;
     let online = -1;
     let offline = -1;
-    for (let step = 0; step < members.length; step++) {
-      const index = (this.#next + step) % members.length;
-      const { session } = members[index]!;
-      if (session === except) continue;
-      if (session.ready) return this.#take(index);
-      if (session.online && online === -1) online = index;
-      if (offline === -1) offline = index;
+    this.steps = 0;
+    while (this.steps < members.length) {
+      const index = (this.#next + this.steps) % members.length;
+      const member = members[index]!;
+      const { session } = member;
+      this.steps += 1;
+      const { ready } = session;
+      const isBetter = ready || (session.online ? online === -1 : offline === -1);
+      if (!isBetter || session === except || !mayReceive(member)) continue;
+      if (ready) return this.#take(index);
+      if (session.online) online = index;
+      else offline = index;
     }
     const index = online === -1 ? offline : online;
     return index === -1 ? undefined : this.#take(index);

@@ -123,3 +123,17 @@ test('a packet with more Topic Filters than anybody needs ends the connection', 
   }
   assert.equal(world.broker.tree.size, 0);
 });
+
+test('looking for a member of a shared subscription that is online is part of the turn', () => {
+  const world = new World();
+  const sessionExpiryInterval = 60;
+  for (let i = 0; i < 1000; i++) {
+    const member = world.connect(`s${i}`, { properties: { sessionExpiryInterval } });
+    member.subscribe('$share/g/t');
+    member.lose();
+  }
+  const publisher = world.connect('p');
+  const messages = 500;
+  const turns = turnsOf(world, () => publisher.send(publishTo(Array(messages).fill('t'))));
+  assert.ok(turns > 2, `${turns} turns`);
+});
