@@ -40,7 +40,13 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
         code: formatReasonCode(decision.reasonCode),
         reason: decision.reason,
       });
-      client.refuse(decision.reasonCode);
+      if (client.session === undefined) client.refuse(decision.reasonCode);
+      else client.disconnect(decision.reasonCode, undefined, true);
+      return;
+    }
+    // Others may have come in while this one was checked.
+    if (!hasRoom(broker, clientId)) {
+      client.refuse(ReasonCode.quotaExceeded);
       return;
     }
     admit(broker, client, packet, identityOf(clientId, packet, decision), assigned);
@@ -55,6 +61,10 @@ function identityOf(clientId: string, packet: ConnectPacket, decision: AuthDecis
   return { clientId, username, grant };
 }
 
+function hasRoom(broker: Broker, clientId: string): boolean {
+  return broker.clientCount < broker.options.connectionsMax && broker.hasRoomFor(clientId);
+}
+
 /** Reason Code for a CONNECT that can't be served, 0 for one that can. */
 function refusalOf(broker: Broker, packet: ConnectPacket): number {
   const { options } = broker;
@@ -64,8 +74,7 @@ function refusalOf(broker: Broker, packet: ConnectPacket): number {
     const allowed = packet.version === 5 || (packet.version === 4 && packet.cleanStart);
     if (!allowed || !options.emptyClientIdAllowed) return ReasonCode.clientIdentifierNotValid;
   }
-  if (broker.clientCount >= options.connectionsMax) return ReasonCode.quotaExceeded;
-  if (!broker.hasRoomFor(packet.clientId)) return ReasonCode.quotaExceeded;
+  if (!hasRoom(broker, packet.clientId)) return ReasonCode.quotaExceeded;
   const { will } = packet;
   if (will === undefined) return 0;
   if (will.qos > options.maximumQos) return ReasonCode.qosNotSupported;

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuthDecision, Authorizer } from '../../src/broker/ports.ts';
 import { openAuthorizer } from '../../src/broker/ports.ts';
-import { eachVersion, World } from './harness.ts';
+import { eachVersion, type Peer, World } from './harness.ts';
 import * as wire from './wire.ts';
 
 const SECOND = 1000;
@@ -153,6 +153,24 @@ eachVersion('sessions beyond the limit are refused, those that exist are resumed
   second.expectRefused(version === 5 ? 0x97 : 0x03);
   assert.equal(world.connect('a', keep).connack.sessionPresent, true);
 });
+
+for (const limit of ['connectionsMax', 'sessionsMax']) {
+  eachVersion(`${limit} holds for clients that are checked at the same time, too`, (version) => {
+    const { authorizer, decide } = slowAuthorizer();
+    const world = new World({ [limit]: 1 }, { authorizer });
+    const peers = ['a', 'b'].map((clientId) => {
+      const peer = world.open(version);
+      peer.connect({ clientId });
+      return peer;
+    });
+    for (let i = 0; i < peers.length; i++) decide({ reasonCode: 0 });
+    const [first, second] = peers as [Peer, Peer];
+    assert.equal(first.expect('connack').reason, 0);
+    assert.equal(second.expect('connack').reason, version === 5 ? 0x97 : 0x03);
+    assert.equal(second.closed, true);
+    assert.equal(world.broker.sessionCount, 1);
+  });
+}
 
 test('a payload that is said to be text and is not is refused with 0x99', () => {
   const world = new World();
