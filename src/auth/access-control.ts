@@ -91,7 +91,10 @@ export class AccessControl implements Authorizer {
     }
     this.#decide(request)
       .catch((error: unknown) => this.#fault(error))
-      .then((decided) => done(this.#count(this.#confirm(request, decided))));
+      .then((decided) => done(this.#count(this.#confirm(request, decided))))
+      // A fault of whoever goes on from here: it may cost this client its place, never the process.
+      .catch((error: unknown) => done(this.#fault(error)))
+      .catch((error: unknown) => this.#fault(error));
   }
 
   /** The files may have been read again while the check was under way. */

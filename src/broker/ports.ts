@@ -66,7 +66,10 @@ export interface AuthDecision {
 }
 
 export interface Authorizer {
-  /** Calls `done` once, at once or later. Must never throw and must bound its own time. */
+  /**
+   * Calls `done` once, at once or later, and again with a refusal where that failed. Must never
+   * throw and must bound its own time.
+   */
   authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void;
   /** True while everybody may do everything, so that the hot path needn't ask. */
   readonly permissive: boolean;

@@ -122,6 +122,29 @@ test('the log tells an unknown user from a wrong password, the answer does not',
   assert.equal(wrong.reasonCode, unknown.reasonCode);
 });
 
+test('where letting a client in fails, it is refused and the log tells why', async (t) => {
+  const lines: string[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (_text: string, fields?: object) => lines.push(JSON.stringify(fields)),
+  };
+  const files = { pw: await passwords({ ann: 'right' }) };
+  const { access } = await setUp(t, files, {}, log);
+  const codes: number[] = [];
+  const [username, password] = ['ann', Buffer.from('right')];
+  const listener = { name: 'tcp' as const };
+  const request = { clientId: 'c1', username, password, remoteAddress: '', listener };
+  await new Promise<void>((resolve) => {
+    access.authenticate(request, ({ reasonCode }) => {
+      codes.push(reasonCode);
+      if (codes.length === 2) setImmediate(resolve);
+      throw new Error(`fault ${codes.length}`);
+    });
+  });
+  assert.deepEqual(codes, [0, 0x80]);
+  assert.deepEqual(lines, ['{"reason":"fault 1"}', '{"reason":"fault 2"}']);
+});
+
 test('anonymous clients beside users come in only where that was said, a wrong password never', async (t) => {
   const pw = await passwords({ ann: 'right' });
   const { access } = await setUp(t, { pw }, { anonymousAllowed: true });
