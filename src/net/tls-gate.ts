@@ -103,8 +103,12 @@ export class TlsGate {
   }
 }
 
-function addressOf({ remoteAddress = '' }: Socket): string {
-  return plainAddress(remoteAddress);
+/**
+ * A stream that has ended knows no address, while the socket below it remembers what it was asked for
+ * before; Node gives no other way to it.
+ */
+function addressOf(stream: Socket & { readonly _parent?: Socket }): string {
+  return plainAddress(stream.remoteAddress ?? stream._parent?.remoteAddress ?? '');
 }
 
 function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {

@@ -327,6 +327,9 @@ suite('TLS', { skip }, () => {
         await shoal.waitFor(failure(reason));
         raw.destroy();
       }
+      const from = shoal.lineCount;
+      const hasty = dial(port, '127.0.0.1', () => hasty.end());
+      await shoal.waitFor(/TLS handshake not finished.* from=127\.0\.0\.1/, 5000, from);
       for (const version of ['-tls1_2', '-tls1_3']) {
         const from = shoal.lineCount;
         const where = ['-connect', `127.0.0.1:${port}`, version];
