@@ -60,7 +60,10 @@ function subscribe(
     return ReasonCode.subscriptionIdentifiersNotSupported;
   }
   const existing = session.subscriptions.get(request.filter);
-  if (existing === undefined && session.subscriptions.size >= options.subscriptionsPerClientMax) {
+  const isFull =
+    session.subscriptions.size >= options.subscriptionsPerClientMax ||
+    broker.tree.nodes >= options.subscriptionLevelsMax;
+  if (existing === undefined && isFull) {
     return ReasonCode.quotaExceeded;
   }
   const refusal = broker.authorizer.subscriptionRefusal(session.identity, parsed.filter);

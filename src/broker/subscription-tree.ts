@@ -55,6 +55,7 @@ export class SubscriptionTree {
   #version = 0;
   #size = 0;
   #shared = 0;
+  #nodes = 0;
 
   /** Changes with every change of the tree: whoever caches a match compares it. */
   get version(): number {
@@ -68,6 +69,11 @@ export class SubscriptionTree {
 
   get sharedSize(): number {
     return this.#shared;
+  }
+
+  /** Number of levels that are kept: what subscriptions cost in memory. */
+  get nodes(): number {
+    return this.#nodes;
   }
 
   /** @param filter without `$share/...`; replaces the session's subscription to the same filter */
@@ -109,7 +115,7 @@ export class SubscriptionTree {
     if (!removed) return;
     this.#size -= 1;
     this.#version += 1;
-    prune(node);
+    this.#prune(node);
   }
 
   /** The group of a shared subscription, while it has members. */
@@ -155,6 +161,7 @@ export class SubscriptionTree {
       if (child === undefined) {
         child = new TreeNode(node, level);
         node.children.set(level, child);
+        this.#nodes += 1;
       }
       node = child;
     }
@@ -169,6 +176,15 @@ export class SubscriptionTree {
     }
     return node;
   }
+
+  #prune(from: TreeNode): void {
+    let node = from;
+    while (node.unused && node.parent !== undefined) {
+      node.parent.children?.delete(node.level);
+      this.#nodes -= 1;
+      node = node.parent;
+    }
+  }
 }
 
 function collect(node: TreeNode | undefined, matches: Matches): void {
@@ -180,12 +196,4 @@ function collect(node: TreeNode | undefined, matches: Matches): void {
   if (node.groups === undefined) return;
   // One by one: there may be more than a call has room for as arguments.
   for (const group of node.groups.values()) matches.groups.push(group);
-}
-
-function prune(from: TreeNode): void {
-  let node = from;
-  while (node.unused && node.parent !== undefined) {
-    node.parent.children?.delete(node.level);
-    node = node.parent;
-  }
 }

@@ -137,3 +137,12 @@ test('looking for a member of a shared subscription that is online is part of th
   const turns = turnsOf(world, () => publisher.send(publishTo(Array(messages).fill('t'))));
   assert.ok(turns > 2, `${turns} turns`);
 });
+
+test('the levels of all subscriptions together are bounded, and room that was given back is used', () => {
+  const world = new World({ subscriptionLevelsMax: 6 });
+  const [first, second] = [world.connect('a'), world.connect('b')];
+  assert.deepEqual(first.subscribe(['a/b/c', 'x/y/z', 'a/b/c']).reasons, [2, 2, 2]);
+  assert.deepEqual(second.subscribe('q').reasons, [0x97]);
+  first.unsubscribe('x/y/z');
+  assert.deepEqual(second.subscribe('q').reasons, [2]);
+});

@@ -59,10 +59,11 @@ test('nothing stays behind when all subscriptions are gone', () => {
   const filters = ['a/b/c', 'a/+', '#', 'a/b'];
   for (const filter of filters) tree.add(filter, subscription(session, filter), undefined);
   tree.add('x/y', subscription(session, '$share/g/x/y'), 'g');
-  assert.deepEqual([tree.size, tree.sharedSize], [5, 1]);
+  assert.deepEqual([tree.size, tree.sharedSize, tree.nodes], [5, 1, 7]);
   for (const filter of filters) tree.remove(filter, session, undefined);
   tree.remove('x/y', session, 'g');
-  assert.deepEqual([tree.size, tree.sharedSize, tree.group('x/y', 'g')], [0, 0, undefined]);
+  assert.deepEqual([tree.size, tree.sharedSize, tree.nodes], [0, 0, 0]);
+  assert.equal(tree.group('x/y', 'g'), undefined);
   assert.deepEqual(tree.match('a/b'), { lists: [], groups: [], visited: 1 });
 });
 
