@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { hashPlainPasswords, nameProblem, removeUser, setUser } from '../../auth/password-file.ts';
 import { DEFAULT_ITERATIONS, hashPassword, ITERATIONS_MAX } from '../../auth/password-hash.ts';
 import { replaceFile } from '../../auth/replace-file.ts';
-import { fileFault } from '../../shared/file-fault.ts';
+import { fileFault, writeFault } from '../../shared/file-fault.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
@@ -70,18 +70,18 @@ async function set(
   if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
     throw new UsageError('the password is too long');
   }
-  await replaceFile(file, setUser(source, user, await hashPassword(password, iterations)));
+  await write(file, setUser(source, user, await hashPassword(password, iterations)));
 }
 
 async function remove(file: string, user: string): Promise<void> {
   const text = removeUser(await readOrRefuse(file), user);
   if (text === undefined) throw new Error(`no user '${user}' in ${file}`);
-  await replaceFile(file, text);
+  await write(file, text);
 }
 
 async function hashAll(file: string, iterations: number, context: CliContext): Promise<void> {
   const { text, hashed } = await hashPlainPasswords(await readOrRefuse(file), iterations);
-  if (hashed > 0) await replaceFile(file, text);
+  if (hashed > 0) await write(file, text);
   context.write(`${hashed} password${hashed === 1 ? '' : 's'} hashed\n`);
 }
 
@@ -100,6 +100,14 @@ function iterationsOf(text: string | undefined): number {
     throw new UsageError(`bad value '${text}' for -I: expected 1 to ${ITERATIONS_MAX}`);
   }
   return iterations;
+}
+
+async function write(file: string, text: string): Promise<void> {
+  try {
+    await replaceFile(file, text);
+  } catch (error) {
+    throw new Error(`${file}: ${writeFault(error)}`);
+  }
 }
 
 async function readOrRefuse(file: string): Promise<string> {

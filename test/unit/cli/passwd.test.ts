@@ -80,3 +80,15 @@ test('a mistake is told, and changes nothing', async (t) => {
   }
   assert.equal(await readFile(file, 'utf8'), 'ann:x\n');
 });
+
+test('a place that cannot be written is told in words', async (t) => {
+  const { file, passwd } = await setUp(t);
+  for (const [path, reason] of [
+    [`${file}/pw`, 'there is no such folder'],
+    [join(file, '..'), 'is a folder, not a file'],
+  ] as const) {
+    const { code, said } = await passwd(['-c', '-b', path, 'ann', 'one']);
+    assert.equal(code, 1);
+    assert.equal(said, `shoal: ${path}: ${reason}\n`);
+  }
+});
