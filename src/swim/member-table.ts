@@ -18,6 +18,8 @@ export interface Link {
   readonly floor: number;
   /** Where its datagrams come from. */
   endpoint: Endpoint;
+  /** When the last of them came. */
+  heardAt: number;
 }
 
 export interface Member {

@@ -97,7 +97,7 @@ export class Membership {
     const window = new ReplayWindow();
     window.accept(counter);
     const before = endpointOf(member);
-    member.link = { window, floor: counter, endpoint };
+    member.link = { window, floor: counter, endpoint, heardAt: now };
     if (!sameEndpoint(before, endpointOf(member))) this.#changed(now);
   }
 
@@ -108,9 +108,11 @@ export class Membership {
     this.#changed(now);
   }
 
-  /** Its datagrams come from another address than before. */
-  moved(now: number, member: Member, endpoint: Endpoint): void {
-    if (member.link === undefined || sameEndpoint(member.link.endpoint, endpoint)) return;
+  /** A datagram of its own came, perhaps from another address than before. */
+  heard(now: number, member: Member, endpoint: Endpoint): void {
+    if (member.link === undefined) return;
+    member.link.heardAt = now;
+    if (sameEndpoint(member.link.endpoint, endpoint)) return;
     const before = endpointOf(member);
     member.link.endpoint = endpoint;
     if (isOnline(member.state) && !sameEndpoint(before, endpointOf(member))) {

@@ -9,6 +9,8 @@ import type { Nonces } from './nonces.ts';
 import { isOnline } from './record.ts';
 
 const ASKED_MAX = 64;
+/** A member that was heard so lately is still where it was. */
+const SILENCE_MS = 10_000;
 
 export class Places {
   readonly #nonces: Nonces;
@@ -36,10 +38,11 @@ export class Places {
   /**
    * Where the answer to a challenge goes: straight to where we reach its sender, for what came from
    * elsewhere may have been relayed. But the sender may have moved too: that is so where it is
-   * offline, or where we asked at the new address ourselves.
+   * offline, or silent while we asked at the new address ourselves.
    */
-  forAnswer(from: Endpoint, challenger: Member | undefined): Endpoint {
+  forAnswer(now: number, from: Endpoint, challenger: Member | undefined): Endpoint {
     if (challenger?.link === undefined || !isOnline(challenger.state)) return from;
+    if (now - challenger.link.heardAt < SILENCE_MS) return endpointOf(challenger);
     const isAsked = this.#asked.some((one) => sameEndpoint(one, from));
     return isAsked ? from : endpointOf(challenger);
   }

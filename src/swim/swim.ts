@@ -259,7 +259,7 @@ export class Swim {
       this.counters.unproven += 1;
       return;
     }
-    const to = this.#places.forAnswer(from, member);
+    const to = this.#places.forAnswer(now, from, member);
     this.#outbox.pingBack(now, to, message.sequence, message.tableHash, link === undefined);
   }
 
@@ -297,7 +297,7 @@ export class Swim {
   #handleProven(now: number, from: Endpoint, bootId: bigint, message: Message): void {
     const sender = this.#table.byBoot(bootId);
     if (sender === undefined) return;
-    this.#membership.moved(now, sender, from);
+    this.#membership.heard(now, sender, from);
     const wasOffline = !isOnline(sender.state);
     this.#heed(now, from, sender, message);
     if (this.#isOverNow()) return;

@@ -49,7 +49,9 @@ describe('addresses', { concurrency: 3 }, () => {
     // The seeds are asked again and again, by each of the addresses.
     const isLater = ({ text }: { text: string }) => Number.parseInt(text, 10) >= 7;
     await client.arrival('$SYS/broker/uptime', isLater, 12_000);
-    assert.deepEqual(new Set(client.texts('$SYS/broker/cluster/members/alive')), new Set(['2']));
+    // What is retained may be from before the second came.
+    const alive = client.texts('$SYS/broker/cluster/members/alive');
+    assert.deepEqual(new Set(alive.slice(alive.indexOf('2'))), new Set(['2']));
     const publisher = await scene.client(first);
     await client.subscribe('two');
     await publisher.publish('two', 'x', { qos: 1 });

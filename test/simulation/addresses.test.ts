@@ -85,7 +85,7 @@ test('boxes that all get other addresses at once find each other where host name
     );
     sim.runFor(20_000);
     for (const [index, [, after]] of places.entries()) sim.move(nodes[index]!, after);
-    const took = sim.runUntil(() => isFollowed(sim) && sim.isConverged(), 15_000);
+    const took = sim.runUntil(() => isFollowed(sim) && sim.isConverged(), 20_000);
     assert.ok(took !== undefined, `seed ${seed}`);
   }
 });

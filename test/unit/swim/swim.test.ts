@@ -269,6 +269,22 @@ test('a challenge that comes round another way is answered where its sender is k
   assert.deepEqual(take()[0]?.to, STRANGER);
 });
 
+test('a member that -mbs leads to by two addresses stays at one while it is heard there', () => {
+  const { swim, take } = core();
+  introduce(swim, take, 'stranger', 2n);
+  const other = { address: 'fd00::2', port: 7946 };
+  const answerAt = (now: number, counter: number): Endpoint | undefined => {
+    swim.contactSeeds(now, [other]);
+    take();
+    swim.handle(now, other, 2n, counter, body('challenge'));
+    return take()[0]?.to;
+  };
+  assert.deepEqual(answerAt(9000, 3), STRANGER);
+  swim.handle(9500, STRANGER, 2n, 4, body('ping'));
+  assert.deepEqual(answerAt(19_000, 5), STRANGER);
+  assert.deepEqual(answerAt(20_000, 6), other);
+});
+
 test('an ack counts only from the process that was pinged, unless a helper passes it on', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
