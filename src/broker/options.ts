@@ -32,8 +32,6 @@ export interface BrokerOptions {
   topicLevelsMax: number;
   topicBytesMax: number;
   subscriptionsPerClientMax: number;
-  /** Topic levels kept for all subscriptions of the node together, some 130 bytes each. */
-  subscriptionLevelsMax: number;
   retainedMessagesMax: number;
   retainedBytesMax: number;
   /** Deliver at the subscription's QoS where it is higher than the message's. */
@@ -69,7 +67,6 @@ export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   topicLevelsMax: 128,
   topicBytesMax: 65_535,
   subscriptionsPerClientMax: 10_000,
-  subscriptionLevelsMax: 4_000_000,
   retainedMessagesMax: 1_000_000,
   retainedBytesMax: 268_435_456,
   upgradeQos: false,

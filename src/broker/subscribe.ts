@@ -61,8 +61,7 @@ function subscribe(
   }
   const existing = session.subscriptions.get(request.filter);
   const isFull =
-    session.subscriptions.size >= options.subscriptionsPerClientMax ||
-    broker.tree.nodes >= options.subscriptionLevelsMax;
+    session.subscriptions.size >= options.subscriptionsPerClientMax || !broker.tree.hasRoom;
   if (existing === undefined && isFull) {
     return ReasonCode.quotaExceeded;
   }

@@ -7,6 +7,9 @@ import { LevelMap } from './level-map.ts';
 import type { Session } from './session.ts';
 import { SharedGroup } from './shared-group.ts';
 
+/** Levels of the filters of all sessions, some 130 bytes each: half a gigabyte. */
+export const NODES_MAX = 4_000_000;
+
 /** One Subscription of one session. Replaced, never changed. */
 export interface Subscription {
   readonly session: Session;
@@ -74,6 +77,11 @@ export class SubscriptionTree {
   /** Number of levels that are kept: what subscriptions cost in memory. */
   get nodes(): number {
     return this.#nodes;
+  }
+
+  /** False: whoever asks should not add a filter. */
+  get hasRoom(): boolean {
+    return this.nodes < NODES_MAX;
   }
 
   /** @param filter without `$share/...`; replaces the session's subscription to the same filter */
