@@ -45,7 +45,7 @@ class Schedule {
   #fault(): void {
     const { sim } = this;
     const node = this.#anyRunning();
-    switch (this.#below(11)) {
+    switch (this.#below(12)) {
       case 0:
       case 1:
         if (node !== undefined) this.#killAndRestart(node);
@@ -79,6 +79,9 @@ class Schedule {
         break;
       case 9:
         if (node !== undefined) this.#garbage(node);
+        break;
+      case 10:
+        if (node !== undefined && !isSeed(node)) sim.move(node, this.#freshEndpoint());
         break;
       default:
         sim.network = { ...CALM_NETWORK };

@@ -37,7 +37,7 @@ export interface NodeOptions {
   readonly envelope?: (bootId: bigint) => SimEnvelope;
 }
 
-export interface Datagram {
+interface Datagram {
   readonly from: Endpoint;
   readonly bootId: bigint;
   readonly counter: number;
