@@ -140,7 +140,7 @@ export class Client extends ClientOutput {
     const framer = this.#framer;
     while (this.#state === 'waiting' || this.#state === 'connected') {
       if (this.broker.workLeft <= 0) {
-        this.#yieldTurn();
+        this.#yieldTurn(() => undefined);
         return;
       }
       const found = framer.next();
@@ -254,25 +254,36 @@ export class Client extends ClientOutput {
   #suspend(handle: () => void): void {
     this.#state = 'suspended';
     this.outbox.pauseReading();
-    this.broker.store.whenDurable(() => {
-      if (this.#state !== 'suspended') return;
-      this.#state = 'connected';
-      this.#guard(handle);
-      this.resume();
-      this.pump();
-    });
+    this.broker.store.whenDurable(() => this.#goOn(handle));
   }
 
   /** Lets the other clients have their turn before the rest of what this one sent. */
-  #yieldTurn(): void {
+  #yieldTurn(handle: () => void): void {
     this.#state = 'suspended';
     this.outbox.pauseReading();
-    this.broker.defer(() => {
-      if (this.#state !== 'suspended') return;
-      this.#state = 'connected';
-      this.resume();
-      this.pump();
-    });
+    this.broker.defer(() => this.#goOn(handle));
+  }
+
+  #goOn(handle: () => void): void {
+    if (this.#state !== 'suspended') return;
+    this.#state = 'connected';
+    this.broker.workLeft = WORK_A_TURN;
+    this.#guard(handle);
+    if (this.#state !== 'connected') return;
+    this.resume();
+    this.pump();
+  }
+
+  /** Handles the items of one packet, with pauses where they are more than a turn's work. */
+  inTurns<T>(items: readonly T[], handle: (item: T) => void, done: () => void, from = 0): void {
+    for (let i = from; i < items.length; i++) {
+      if (i > from && this.broker.workLeft <= 0) {
+        this.#yieldTurn(() => this.inTurns(items, handle, done, i));
+        return;
+      }
+      handle(items[i]!);
+    }
+    done();
   }
 
   /** Goes on with what came while the authorizer was thinking, or the store had no room. */

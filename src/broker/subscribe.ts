@@ -18,9 +18,9 @@ import type { Subscription } from './subscription-tree.ts';
 
 const NO_LOCAL_SHARED = protocolFault('No Local on a Shared Subscription');
 const FAILURE_BEFORE_5 = 0x80;
-/** What a Topic Filter costs, in deliveries. */
-const SUBSCRIBE_WORK = 300;
-const UNSUBSCRIBE_WORK = 100;
+/** What a Topic Filter costs, in deliveries: a level may have one character, or none. */
+const FILTER_WORK = 200;
+const CHARACTER_WORK = 20;
 
 interface Parsed {
   readonly filter: string;
@@ -30,17 +30,24 @@ interface Parsed {
 export function handleSubscribe(broker: Broker, client: Client, packet: SubscribePacket): void {
   const session = client.session!;
   const feeds: Subscription[] = [];
-  const { subscriptions, subscriptionIdentifier } = packet;
-  broker.workLeft -= SUBSCRIBE_WORK * subscriptions.length;
-  const granted = subscriptions.map((request) => {
+  const granted: number[] = [];
+  const { packetId, subscriptions, subscriptionIdentifier } = packet;
+  const handle = (request: SubscriptionRequest): void => {
+    broker.workLeft -= workOf(request.filter);
     const result = subscribe(broker, client, session, request, subscriptionIdentifier, feeds);
-    return client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5;
+    granted.push(client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5);
+  };
+  client.inTurns(subscriptions, handle, () => {
+    answer(broker, client, encodeSuback(client.version, packetId, granted));
+    for (const subscription of feeds) {
+      client.feeds.add(subscription, broker.retained.match(subscription.filter, broker.now));
+    }
+    if (feeds.length > 0) client.pump();
   });
-  answer(broker, client, encodeSuback(client.version, packet.packetId, granted));
-  for (const subscription of feeds) {
-    client.feeds.add(subscription, broker.retained.match(subscription.filter, broker.now));
-  }
-  if (feeds.length > 0) client.pump();
+}
+
+function workOf(filter: string): number {
+  return FILTER_WORK + CHARACTER_WORK * filter.length;
 }
 
 /** @returns the granted QoS or the Reason Code of the refusal */
@@ -111,16 +118,23 @@ function parseFilter(broker: Broker, request: SubscriptionRequest): Parsed | num
 
 export function handleUnsubscribe(broker: Broker, client: Client, packet: UnsubscribePacket): void {
   const session = client.session!;
-  broker.workLeft -= UNSUBSCRIBE_WORK * packet.filters.length;
-  const reasonCodes = packet.filters.map((filter) => {
-    if (!isTopicFilter(filter)) return ReasonCode.topicFilterInvalid;
-    const held: HeldSubscription | undefined = session.subscriptions.get(filter);
-    if (held === undefined) return ReasonCode.noSubscriptionExisted;
-    broker.removeSubscription(session, held);
-    client.feeds.remove(filter);
-    return ReasonCode.success;
-  });
-  answer(broker, client, encodeUnsuback(client.version, packet.packetId, reasonCodes));
+  const reasonCodes: number[] = [];
+  const handle = (filter: string): void => {
+    broker.workLeft -= workOf(filter);
+    reasonCodes.push(unsubscribe(broker, client, session, filter));
+  };
+  client.inTurns(packet.filters, handle, () =>
+    answer(broker, client, encodeUnsuback(client.version, packet.packetId, reasonCodes)),
+  );
+}
+
+function unsubscribe(broker: Broker, client: Client, session: Session, filter: string): number {
+  if (!isTopicFilter(filter)) return ReasonCode.topicFilterInvalid;
+  const held: HeldSubscription | undefined = session.subscriptions.get(filter);
+  if (held === undefined) return ReasonCode.noSubscriptionExisted;
+  broker.removeSubscription(session, held);
+  client.feeds.remove(filter);
+  return ReasonCode.success;
 }
 
 function answer(broker: Broker, client: Client, packet: Buffer): void {

@@ -40,7 +40,9 @@ for (const [what, last, isTaken] of [
       Array.from({ length: levels }, (_, level) => ((i >> level) & 1 ? '+' : 'a')).join('/'),
     );
     const subscriber = world.connect('s');
-    subscriber.subscribe(forms.map((form) => `${form}/z/+`));
+    const filters = forms.map((form) => `${form}/z/+`);
+    turnsOf(world, () => subscriber.send(wire.subscribe(5, 1, filters)));
+    subscriber.expect('suback');
     const publisher = world.connect('p');
     const topics = Array.from({ length: 20 }, (_, i) => `${'a/'.repeat(levels)}${last}/${i}`);
 
@@ -96,9 +98,10 @@ test('the search for retained messages ends with the connection', () => {
   assert.equal(world.connect('s', { clean: false }).inbox.length, 0);
 });
 
-test('a packet with many Topic Filters is all that its sender does in that turn', () => {
+test('a packet with many Topic Filters is cut into turns, and what follows it waits', () => {
   const world = new World();
   const client = world.connect('c');
+  const other = world.connect('other');
   const filters = Array.from({ length: 2000 }, (_, i) => `a/${i}`);
   for (const [packet, answer] of [
     [wire.subscribe(5, 1, filters), 'suback'],
@@ -106,12 +109,27 @@ test('a packet with many Topic Filters is all that its sender does in that turn'
   ] as const) {
     const turns = turnsOf(world, () => {
       client.send(Buffer.concat([packet, wire.PINGREQ]));
-      assert.equal(client.expect(answer).reasons.length, filters.length);
       client.expectNothing();
+      other.send(wire.PINGREQ);
+      other.expect('pingresp');
     });
-    assert.equal(turns, 2);
+    assert.ok(turns > 3, `${turns} turns`);
+    assert.equal(client.expect(answer).reasons.length, filters.length);
     client.expect('pingresp');
+    assert.equal(world.broker.tree.size, answer === 'suback' ? filters.length : 0);
   }
+});
+
+test('a client that goes in the midst of its SUBSCRIBE leaves nothing', () => {
+  const world = new World();
+  const client = world.connect('c');
+  const filters = Array.from({ length: 2000 }, (_, i) => `a/${i}`);
+  const turns = turnsOf(world, () => {
+    client.send(wire.subscribe(5, 1, filters));
+    client.lose();
+  });
+  assert.equal(turns, 2);
+  assert.equal(world.broker.tree.nodes, 0);
 });
 
 test('a packet with more Topic Filters than anybody needs ends the connection', () => {
