@@ -271,8 +271,7 @@ export class GroupCommit {
       this.#options.log.info('the disk takes changes again');
     }
     this.#options.onWritten(batch.bytes);
-    if (this.#gated === undefined) for (const { done } of batch.waiters) done();
-    else this.#gated.push(...batch.waiters);
+    this.#tellOrGate(batch.waiters);
     if (this.#sealed.length > 0 || this.#rotation !== undefined) {
       this.#hurry();
     } else if (this.builder.bytes > 0) {
@@ -287,8 +286,14 @@ export class GroupCommit {
   #releaseWaiters(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    if (this.#gated !== undefined) this.#gated.push(...waiters);
-    else for (const { done } of waiters) done();
+    this.#tellOrGate(waiters);
+  }
+
+  #tellOrGate(waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) {
+      if (this.#gated === undefined) waiter.done();
+      else this.#gated.push(waiter);
+    }
   }
 
   #stall(batch: Batch, error: Error): void {
