@@ -12,7 +12,10 @@ const outputFolder = join(root, 'dist');
 const outputFile = join(outputFolder, 'shoal.js');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** Packages that are replaced: Node's own streams do, and nobody reads debug output. */
+/**
+ * What is replaced: Node's own streams do, nobody reads debug output, and WebSocket's compression is
+ * off, so that only its name is asked for.
+ */
 const replacements = {
   name: 'replacements',
   setup(builder) {
@@ -21,6 +24,12 @@ const replacements = {
     builder.onLoad({ filter: /.*/, namespace: 'stub' }, () => ({
       contents:
         'module.exports = () => { const off = () => {}; off.enabled = false; return off; };',
+    }));
+    builder.onLoad({ filter: /mqtt-packet\/\w+\.js$/ }, ({ path }) => ({
+      contents: readFileSync(path, 'utf8').replace(/^\s*debug\(.*\)$/gm, ''),
+    }));
+    builder.onLoad({ filter: /ws\/lib\/permessage-deflate\.js$/ }, () => ({
+      contents: "module.exports = { extensionName: 'permessage-deflate' };",
     }));
   },
 };
