@@ -147,7 +147,7 @@ function formatLogfmt(level: LogLevel, event: string, fields: LogFields, at: Dat
 
 function formatJson(level: LogLevel, event: string, fields: LogFields, at: Date): string {
   const shown = Object.fromEntries(definedFields(fields));
-  return JSON.stringify({ time: at.toISOString(), level, event, ...shown });
+  return escapeControls(JSON.stringify({ time: at.toISOString(), level, event, ...shown }));
 }
 
 function definedFields(fields: LogFields): [string, string | number | boolean][] {
@@ -175,10 +175,12 @@ function plain(text: string): string {
   return /\p{Cc}/u.test(text) ? escapeControls(text) : text;
 }
 
-/** JSON leaves the controls from U+007F on as they are. */
+/** As JSON does, also the controls from U+007F on and what is invisible, which it leaves as they are. */
 function escapeControls(text: string): string {
-  return text.replace(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu,
-    (found) => `\\u${(found.codePointAt(0) ?? 0).toString(16).padStart(4, '0')}`,
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
+    Array.from(
+      { length: found.length },
+      (_, i) => `\\u${found.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
   );
 }
