@@ -88,9 +88,9 @@ export class HttpCallback {
     this.#remembered.set(key, { until: this.#now() + rememberMs, yes });
   }
 
-  /** No password stays in memory for the sake of remembering. */
-  #keyOf({ username, password, clientId }: Question): string {
-    const parts = [username, clientId, password?.toString('base64') ?? null];
+  /** Of all that the server is told. No password stays in memory for the sake of remembering. */
+  #keyOf({ username, password, clientId, remoteAddress }: Question): string {
+    const parts = [username, clientId, remoteAddress, password?.toString('base64') ?? null];
     return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64');
   }
 

@@ -114,7 +114,7 @@ test('a yes may bring topic lists and an end', async (t) => {
   });
 });
 
-test('a yes is remembered for the same client and password, for its time', async (t) => {
+test('a yes is remembered for the same client, password and address, for its time', async (t) => {
   let now = 0;
   const { callback, asked } = await serve(t, { body: 'allow' }, {}, () => now);
   await callback.ask(question);
@@ -122,13 +122,14 @@ test('a yes is remembered for the same client and password, for its time', async
   assert.equal(asked.length, 1);
   await callback.ask({ ...question, password: Buffer.from('other') });
   await callback.ask({ ...question, clientId: 'c2' });
-  assert.equal(asked.length, 3);
+  await callback.ask({ ...question, remoteAddress: '192.0.2.8' });
+  assert.equal(asked.length, 4);
   now = 60_001;
   await callback.ask(question);
-  assert.equal(asked.length, 4);
+  assert.equal(asked.length, 5);
   callback.forget();
   await callback.ask(question);
-  assert.equal(asked.length, 5);
+  assert.equal(asked.length, 6);
 });
 
 test('a no is not remembered', async (t) => {
