@@ -1,5 +1,6 @@
 // Walks through the blocks of a file, whatever state it is in. Says where blocks end, what lies
-// between them and is none, and looks for the next good one behind such a place.
+// between them and is none, and looks for the next good one behind such a place. The search is
+// bounded: what looks like blocks and is none could make it read the file once for each of them.
 
 import type { ReadableFile } from './disk.ts';
 import {
@@ -11,6 +12,9 @@ import {
 } from './file-format.ts';
 
 const WINDOW_BYTES = 1_048_576;
+/** After so many bytes of what looked like blocks and was none, or twice the file, the rest is lost. */
+const FUTILE_BYTES_MIN = 268_435_456;
+const FUTILE_FILES = 2;
 
 export interface Gap {
   readonly start: number;
@@ -29,17 +33,19 @@ export class BlockReader {
   readonly #generation: number;
   #window: Buffer = Buffer.alloc(0);
   #windowAt = 0;
+  #futileBytesLeft: number;
 
   constructor(file: ReadableFile, generation: number) {
     this.#file = file;
     this.#generation = generation;
+    this.#futileBytesLeft = Math.max(FUTILE_BYTES_MIN, FUTILE_FILES * file.size);
   }
 
   /** @param visit called with each good block, a view that is valid until it returns */
   walk(visit: (block: Buffer) => void): Walk {
     const gaps: Gap[] = [];
     let end = HEADER_BYTES;
-    for (let position = HEADER_BYTES; position < this.#file.size; ) {
+    for (let position = HEADER_BYTES; position < this.#file.size && this.#futileBytesLeft > 0; ) {
       const block = this.#blockAt(position);
       if (block === undefined) {
         position = this.#nextCandidate(position + 1);
@@ -58,7 +64,9 @@ export class BlockReader {
     const length = announcedBytes(this.#bytes(position, BLOCK_HEAD_BYTES));
     if (length === 0 || position + length > this.#file.size) return undefined;
     const block = this.#bytes(position, length);
-    return isIntact(block, this.#generation, position) ? block : undefined;
+    if (isIntact(block, this.#generation, position)) return block;
+    this.#futileBytesLeft -= length;
+    return undefined;
   }
 
   /** Where the next block may begin, or the end of the file. */
