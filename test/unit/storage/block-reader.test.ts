@@ -9,6 +9,7 @@ import {
 } from '../../../src/storage/file-format.ts';
 
 const FILE_BYTES = 16_777_216;
+const LARGE_BYTES = 4_194_304;
 
 /** A file, and how many bytes of it were read. */
 function opened(bytes: Buffer) {
@@ -30,16 +31,16 @@ function damagedFile(step: number, places: readonly number[]) {
   const bytes = Buffer.alloc(FILE_BYTES);
   for (let at = HEADER_BYTES; at + BLOCK_HEAD_BYTES < FILE_BYTES; at += step) {
     BLOCK_MAGIC.copy(bytes, at);
-    bytes.writeUInt32LE(Math.max(0, FILE_BYTES - at - BLOCK_HEAD_BYTES), at + 4);
+    bytes.writeUInt32LE(LARGE_BYTES, at + 4);
   }
   for (const at of places) sealBlock(bytes.subarray(at, at + 100), 1, at, { wall: 0, mono: 0 });
   return opened(bytes);
 }
 
-test('what looks like thousands of large blocks is not read thousands of times', () => {
-  const file = damagedFile(1000, [HEADER_BYTES]);
+test('what looks like hundreds of large blocks is not read hundreds of times', () => {
+  const file = damagedFile(20_000, [HEADER_BYTES]);
   const { gaps, end } = new BlockReader(file, 1).walk(() => undefined);
-  assert.ok(file.readBytes < 64 * FILE_BYTES, `${file.readBytes} bytes read`);
+  assert.ok(file.readBytes < 20 * FILE_BYTES, `${file.readBytes} bytes read`);
   assert.deepEqual(gaps, [{ start: end, end: FILE_BYTES }]);
   assert.equal(end, HEADER_BYTES + 100);
 });
