@@ -6,11 +6,18 @@ import { hostname } from 'node:os';
 import { secretAsker } from '../src/cli/ask-secret.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
+import { nodeVersionFault } from '../src/cli/node-version.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
 import { commandOf } from '../src/cli/start-lines.ts';
 
 const tokens = process.argv.slice(2);
 hideSecrets(tokens);
+
+const fault = nodeVersionFault(process.versions.node);
+if (fault !== undefined) {
+  process.stderr.write(`shoal: ${fault}\n`);
+  process.exit(exitCodes.failure);
+}
 
 const environment = { ...process.env };
 delete process.env.SHOAL_CSK;

@@ -15,7 +15,7 @@
 // With encryption bytes 0..24 are the additional data, the key is derived for each boot id and
 // the 12-byte nonce is four zero bytes and the counter, so no nonce is ever used twice.
 
-import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { type ChannelKey, type ChannelKeys, expand } from './key-ring.ts';
 
 export const ENVELOPE_HEADER_BYTES = 24;
@@ -81,7 +81,7 @@ export class Sealer {
       this.#bootKey ??= bootKey(key, this.bootId);
       encryptInPlace(buffer, bodyEnd, this.#bootKey);
     } else {
-      mac(key, buffer, bodyEnd).copy(buffer, bodyEnd, 0, ENVELOPE_TAG_BYTES);
+      key.mac.sign(buffer, bodyEnd, ENVELOPE_TAG_BYTES);
     }
     return buffer.subarray(0, bodyEnd + ENVELOPE_TAG_BYTES);
   }
@@ -153,15 +153,9 @@ function writeCounter(buffer: Buffer, counter: number): void {
   buffer.writeUInt32BE(counter >>> 0, 20);
 }
 
-function mac(key: ChannelKey, buffer: Buffer, end: number): Buffer {
-  return createHmac('sha256', key.mac).update(buffer.subarray(0, end)).digest();
-}
-
 function verifiedBody(key: ChannelKey, datagram: Buffer): Buffer | undefined {
   const end = datagram.length - ENVELOPE_TAG_BYTES;
-  const expected = mac(key, datagram, end).subarray(0, ENVELOPE_TAG_BYTES);
-  if (!timingSafeEqual(expected, datagram.subarray(end))) return undefined;
-  return datagram.subarray(ENVELOPE_HEADER_BYTES, end);
+  return key.mac.verify(datagram, end) ? datagram.subarray(ENVELOPE_HEADER_BYTES, end) : undefined;
 }
 
 function bootKey(key: ChannelKey, bootId: bigint): Buffer {

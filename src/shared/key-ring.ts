@@ -2,14 +2,17 @@
 // channel go into the derivation, so a datagram of one channel or cluster never verifies on
 // another. Sources: RFC 7914 (scrypt), RFC 5869 (HKDF).
 
-import { createSecretKey, hkdfSync, type KeyObject, scrypt } from 'node:crypto';
+import { hkdfSync, scrypt } from 'node:crypto';
+import { Hmac } from './hmac.ts';
 
 export type Channel = 'gossip' | 'sync';
 
 export interface ChannelKey {
   /** Stands in every datagram so that the receiver picks the key without trying all. */
   readonly id: number;
-  readonly mac: KeyObject;
+  /** 32 bytes. */
+  readonly macKey: Buffer;
+  readonly mac: Hmac;
   /** Root of the per-boot AES-256-GCM keys; 32 bytes. */
   readonly cipherRoot: Buffer;
 }
@@ -57,9 +60,11 @@ function channelKeys(roots: readonly Buffer[], channel: Channel): ChannelKeys {
 }
 
 function channelKey(root: Buffer, channel: Channel): ChannelKey {
+  const macKey = expand(root, `${channel}/mac`, KEY_BYTES);
   return {
     id: expand(root, `${channel}/id`, 4).readUInt32BE(0),
-    mac: createSecretKey(expand(root, `${channel}/mac`, KEY_BYTES)),
+    macKey,
+    mac: new Hmac(macKey),
     cipherRoot: expand(root, `${channel}/cipher`, KEY_BYTES),
   };
 }

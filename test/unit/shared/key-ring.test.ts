@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { type ChannelKey, deriveKeyRing } from '../../../src/shared/key-ring.ts';
 
 function secrets(key: ChannelKey): string[] {
-  return [String(key.id), key.mac.export().toString('hex'), key.cipherRoot.toString('hex')];
+  return [String(key.id), key.macKey.toString('hex'), key.cipherRoot.toString('hex')];
 }
 
 test('the same token gives the same keys on every node', async () => {

@@ -80,7 +80,7 @@ test('the keys of the documentation come out of its token', () => {
     vector('Keys'),
     [
       key.id.toString(16).padStart(8, '0'),
-      key.mac.export().toString('hex'),
+      key.macKey.toString('hex'),
       key.cipherRoot.toString('hex'),
       gossip.signing.id.toString(16).padStart(8, '0'),
     ].join(''),
