@@ -12,27 +12,55 @@ const outputFolder = join(root, 'dist');
 const outputFile = join(outputFolder, 'shoal.js');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/**
- * What is replaced: Node's own streams do, nobody reads debug output, and WebSocket's compression is
- * off, so that only its name is asked for.
- */
-const replacements = {
-  name: 'replacements',
+/** What stands in for a module of a library. */
+const standIns = {
+  // Nobody reads debug output.
+  'debug/src/index.js': 'module.exports = () => Object.assign(() => {}, { enabled: false });',
+  // Compression is off, so that only its name is asked for.
+  'ws/lib/permessage-deflate.js': "module.exports = { extensionName: 'permessage-deflate' };",
+  // Events as browsers have them: ours are Node's.
+  'ws/lib/event-target.js': 'module.exports = { EventTarget: {} };',
+  // The log decides on colour itself.
+  'chalk/source/vendor/supports-color/index.js': 'export default { stdout: false };',
+};
+
+/** Functions that a broker has no use for: WebSocket clients', and packets that it only sends or only gets. */
+const leftOut = {
+  'mqtt-packet/parser.js':
+    '_parseConnack _parsePublish _parseSuback _parseUnsuback _parseConfirmation _parseAuth',
+  'mqtt-packet/writeToStream.js': 'connect publish confirmation subscribe unsubscribe auth',
+  'ws/lib/websocket.js': 'initAsClient emitErrorAndClose netConnect tlsConnect abortHandshake',
+  'ws/lib/extension.js': 'parse format',
+  'ws/lib/sender.js': 'getBlobData',
+  'ws/lib/receiver.js': 'decompress',
+};
+
+/** A library that has changed so that anything of this isn't found fails the build. */
+const slimming = {
+  name: 'slimming',
   setup(builder) {
+    const missing = new Set([...Object.keys(standIns), ...Object.keys(leftOut)]);
     builder.onResolve({ filter: /^readable-stream$/ }, () => ({ path: 'stream', external: true }));
-    builder.onResolve({ filter: /^debug$/ }, () => ({ path: 'debug', namespace: 'stub' }));
-    builder.onLoad({ filter: /.*/, namespace: 'stub' }, () => ({
-      contents:
-        'module.exports = () => { const off = () => {}; off.enabled = false; return off; };',
-    }));
-    builder.onLoad({ filter: /mqtt-packet\/\w+\.js$/ }, ({ path }) => ({
-      contents: readFileSync(path, 'utf8').replace(/^\s*debug\(.*\)$/gm, ''),
-    }));
-    builder.onLoad({ filter: /ws\/lib\/permessage-deflate\.js$/ }, () => ({
-      contents: "module.exports = { extensionName: 'permessage-deflate' };",
-    }));
+    builder.onLoad({ filter: /node_modules/ }, ({ path }) => {
+      const file = path.replaceAll('\\', '/').replace(/^.*node_modules\//, '');
+      missing.delete(file);
+      if (file in standIns) return { contents: standIns[file] };
+      if (!(file in leftOut)) return undefined;
+      const source = readFileSync(path, 'utf8').replace(/^\s*debug\(.*\)$/gm, '');
+      return { contents: leftOut[file].split(' ').reduce(withoutBody, source) };
+    });
+    builder.onEnd(() => {
+      if (missing.size > 0) throw new Error(`not in the bundle any more: ${[...missing]}`);
+    });
   },
 };
+
+/** A function of the file, or a method, which ends as far to the right as it begins. */
+function withoutBody(source, name) {
+  const pattern = new RegExp(`^( *)((?:function )?${name} ?\\([^()]*\\) \\{)\n[^]*?\n\\1\\}$`, 'm');
+  if (!pattern.test(source)) throw new Error(`no function ${name} to leave out`);
+  return source.replace(pattern, "$1$2 throw Error('left out'); }");
+}
 
 const { metafile } = await build({
   absWorkingDir: root,
@@ -49,7 +77,7 @@ const { metafile } = await build({
   legalComments: 'none',
   metafile: true,
   define: { SHOAL_VERSION: JSON.stringify(version) },
-  plugins: [replacements],
+  plugins: [slimming],
   logLevel: 'warning',
 });
 
