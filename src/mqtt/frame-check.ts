@@ -173,18 +173,15 @@ export function checkSubscribe(
 ): void {
   const reader = packetWithId(buffer, bodyStart, end);
   if (version === 5) reader.properties('subscribe');
-  if (reader.done) throw new ProtocolError(protocolFault('SUBSCRIBE without a Topic Filter'));
-  for (let filters = 1; !reader.done; filters++) {
-    if (filters > FILTERS_MAX) throw new ProtocolError(TOO_MANY_FILTERS);
-    reader.string();
+  const reserved = version === 5 ? 0xc0 : 0xfc;
+  checkFilters(reader, 'SUBSCRIBE', () => {
     const options = reader.byte();
-    const reserved = version === 5 ? 0xc0 : 0xfc;
     if ((options & reserved) !== 0) {
       throw new ProtocolError(malformed('a reserved bit of the Subscription Options is set'));
     }
     if ((options & 0x03) === 3) throw new ProtocolError(malformed('a subscription with QoS 3'));
     if ((options & 0x30) === 0x30) throw new ProtocolError(protocolFault('Retain Handling 3'));
-  }
+  });
 }
 
 export function checkUnsubscribe(
@@ -195,10 +192,16 @@ export function checkUnsubscribe(
 ): void {
   const reader = packetWithId(buffer, bodyStart, end);
   if (version === 5) reader.properties('unsubscribe');
-  if (reader.done) throw new ProtocolError(protocolFault('UNSUBSCRIBE without a Topic Filter'));
+  checkFilters(reader, 'UNSUBSCRIBE', () => undefined);
+}
+
+/** One Topic Filter or more, each with what `checkRest` reads behind it. */
+function checkFilters(reader: Reader, packet: string, checkRest: () => void): void {
+  if (reader.done) throw new ProtocolError(protocolFault(`${packet} without a Topic Filter`));
   for (let filters = 1; !reader.done; filters++) {
     if (filters > FILTERS_MAX) throw new ProtocolError(TOO_MANY_FILTERS);
     reader.string();
+    checkRest();
   }
 }
 
