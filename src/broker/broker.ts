@@ -27,17 +27,22 @@ import { PublishHandler } from './publish.ts';
 import { RetainedStore } from './retained-store.ts';
 import { Router } from './route.ts';
 import { type HeldSubscription, Session } from './session.ts';
+import type { SharedGroup } from './shared-group.ts';
 import { BrokerStats } from './stats.ts';
+import { filterWork } from './subscribe.ts';
 import { SubscriptionTree } from './subscription-tree.ts';
 import { SysTopics } from './sys-topics.ts';
 import { TopicTable } from './topic-table.ts';
+import { WORK_A_TURN } from './turn.ts';
 import { discardWill, publishWill, releaseWill } from './wills.ts';
 
 /** What a message costs by itself, in deliveries. */
 const MESSAGE_WORK = 8;
-
-/** Sessions whose rights are looked through in one turn of the event loop. */
-const SESSIONS_A_TURN = 500;
+/** In deliveries, too: what is due, and a look at the rights of a client or a subscription. */
+const DEADLINE_WORK = 100;
+const RIGHT_WORK = 100;
+/** Each may have to be offered to very many members. */
+const HAND_OVER_MESSAGES = 16;
 
 export interface BrokerParts {
   readonly options?: Partial<BrokerOptions>;
@@ -69,11 +74,11 @@ export class Broker {
   /** Time of the event that is being handled. */
   now: number;
   readonly startedAt: number;
-  /** What the client whose bytes are handled may still cause in this turn; routing counts it down. */
+  /** What may still be caused in this turn; whoever does something counts it down. */
   workLeft = 0;
   /** Called when something was deferred: runDeferred() is to be called in the next turn. */
   onDeferred: (() => void) | undefined;
-  #deferred: (() => void)[] = [];
+  readonly #deferred: (() => void)[] = [];
   readonly #router: Router;
   readonly #sessions = new Map<string, Session>();
   readonly #clients = new Set<Client>();
@@ -108,10 +113,14 @@ export class Broker {
     return this.deadlines.next;
   }
 
-  /** Runs what is due: keep alives, expiries, delayed wills, $SYS. */
+  /** Runs what is due: keep alives, expiries, delayed wills, $SYS. What is too much stays due. */
   advance(now: number): void {
     this.now = now;
-    this.deadlines.advance(now);
+    this.workLeft = WORK_A_TURN + DEADLINE_WORK;
+    this.deadlines.advance(now, () => {
+      this.workLeft -= DEADLINE_WORK;
+      return this.workLeft > 0;
+    });
   }
 
   /** Does the work in a later turn, after the other clients had theirs. */
@@ -120,11 +129,26 @@ export class Broker {
     if (this.#deferred.length === 1) this.onDeferred?.();
   }
 
+  /** One turn for all of it: what finds no place waits for the next, in front. */
   runDeferred(now: number): void {
     this.now = now;
-    const due = this.#deferred;
-    this.#deferred = [];
-    for (const work of due) work();
+    this.workLeft = WORK_A_TURN;
+    const deferred = this.#deferred;
+    const due = deferred.length;
+    let done = 0;
+    while (done < due && this.workLeft > 0) deferred[done++]?.();
+    deferred.splice(0, done);
+    if (deferred.length > 0) this.onDeferred?.();
+  }
+
+  /** Does a long piece of work in as many turns as it needs. Each step tells what it cost. */
+  inTurns(steps: Iterator<number>): void {
+    while (this.workLeft > 0) {
+      const step = steps.next();
+      if (step.done) return;
+      this.workLeft -= step.value;
+    }
+    this.defer(() => this.inTurns(steps));
   }
 
   /** A PUBLISH that came from a peer, MQTT 5 form. The view is read before this returns. */
@@ -207,8 +231,9 @@ export class Broker {
       session.expiryDeadline = undefined;
       session.identity = identity;
       if (!this.authorizer.permissive) {
-        this.#applyRights(session);
         this.#router.forgetRoutes();
+        this.#dropUnwanted(session);
+        this.inTurns(this.#reviewSubscriptions(session));
       }
       return { session, present: true };
     }
@@ -255,8 +280,8 @@ export class Broker {
       this.#endSession(session);
       return;
     }
-    this.#handOver(session, false);
     this.#watchExpiry(session);
+    this.inTurns(this.#handOver(session, false));
   }
 
   #watchExpiry(session: Session): void {
@@ -297,24 +322,40 @@ export class Broker {
     this.deadlines.cancel(session.expiryDeadline);
     publishWill(this, session);
     this.#sessions.delete(session.clientId);
-    for (const held of session.subscriptions.values()) {
-      this.tree.remove(held.filter, session, held.group);
-    }
-    session.subscriptions.clear();
-    this.#handOver(session, true);
     if (session.saved) this.store.removeSession(session.clientId);
     session.saved = false;
+    this.inTurns(this.#takeApart(session));
+  }
+
+  /** What comes to the session until its last subscription is gone is handed over or lost with it. */
+  *#takeApart(session: Session): Generator<number> {
+    for (const { filter, group } of session.subscriptions.values()) {
+      this.tree.remove(filter, session, group);
+      yield filterWork(filter);
+    }
+    session.subscriptions.clear();
+    yield* this.#handOver(session, true);
   }
 
   /** What came by a Shared Subscription and did not arrive goes to another member (4.8.2). */
-  #handOver(session: Session, ending: boolean): void {
-    const deliveries = session.takeShared(ending, (group) =>
-      ending ? group.size > 0 : group.hasOnline(session),
-    );
-    for (const { message, qos, retain, group } of deliveries) {
-      const { name } = message.topic;
-      const member = group?.pick((other) => this.#router.mayReceive(other, name), session);
-      member?.session.deliverMessage(message, qos, retain, member.identifiers, group);
+  *#handOver(session: Session, ending: boolean): Generator<number> {
+    const known = new Map<SharedGroup, boolean>();
+    const hasOther = (group: SharedGroup): boolean => {
+      const found = known.get(group) ?? (ending ? group.size > 0 : group.hasOnline(session));
+      known.set(group, found);
+      return found;
+    };
+    while (ending || !session.online) {
+      const deliveries = session.takeShared(ending, hasOther, HAND_OVER_MESSAGES);
+      if (deliveries.length === 0) return;
+      let work = session.queued;
+      for (const { message, qos, retain, group } of deliveries) {
+        const { name } = message.topic;
+        const member = group?.pick((other) => this.#router.mayReceive(other, name), session);
+        member?.session.deliverMessage(message, qos, retain, member.identifiers, group);
+        work += MESSAGE_WORK + (group?.steps ?? 0);
+      }
+      yield work;
     }
   }
 
@@ -339,8 +380,15 @@ export class Broker {
    */
   applyRights(now: number): void {
     this.now = now;
+    this.workLeft = WORK_A_TURN;
     this.#router.forgetRoutes();
-    for (const client of [...this.#clients]) {
+    this.inTurns(this.#reviewRights());
+  }
+
+  /** In turns: of what is delivered meanwhile the new rights are asked already. */
+  *#reviewRights(): Generator<number> {
+    for (const client of this.#clients) {
+      yield RIGHT_WORK;
       const identity = client.session?.identity;
       if (identity === undefined || this.authorizer.isWelcome(identity)) continue;
       this.log.info('connection ended: no longer welcome', {
@@ -349,29 +397,29 @@ export class Broker {
       });
       client.disconnect(ReasonCode.notAuthorized, 'the right to connect is gone', true);
     }
-    if (!this.authorizer.permissive) this.#applyRightsTo(this.#sessions.values());
-  }
-
-  /** In parts: of what is delivered meanwhile the new rights are asked already. */
-  #applyRightsTo(sessions: Iterator<Session>): void {
-    for (let left = SESSIONS_A_TURN; left > 0; left--) {
-      const next = sessions.next();
-      if (next.done) return;
-      this.#applyRights(next.value);
+    if (this.authorizer.permissive) return;
+    for (const session of this.#sessions.values()) {
+      this.#dropUnwanted(session);
+      yield RIGHT_WORK;
+      yield* this.#reviewSubscriptions(session);
     }
-    this.defer(() => this.#applyRightsTo(sessions));
   }
 
-  #applyRights(session: Session): void {
+  *#reviewSubscriptions(session: Session): Generator<number> {
     const { authorizer, log } = this;
-    const { identity } = session;
-    for (const held of [...session.subscriptions.values()]) {
+    for (const held of session.subscriptions.values()) {
+      yield RIGHT_WORK;
+      const { identity } = session;
       if (authorizer.subscriptionRefusal(identity, held.filter) === 0) continue;
       const { clientId: client, username: user } = identity;
       log.info('subscription ended: the right is gone', { client, user, topic: held.filter });
       this.removeSubscription(session, held);
     }
-    session.dropUnwanted(({ topic }) => !authorizer.mayReceive(identity, topic.name));
+  }
+
+  #dropUnwanted(session: Session): void {
+    const { identity } = session;
+    session.dropUnwanted(({ topic }) => !this.authorizer.mayReceive(identity, topic.name));
   }
 
   denied(client: Client, what: 'publish' | 'subscribe', topic: string): void {
@@ -382,6 +430,7 @@ export class Broker {
   /** Tells every client that the server goes, and ends the connections. Wills are published. */
   shutdown(now: number): void {
     this.now = now;
+    this.workLeft = WORK_A_TURN;
     for (const client of [...this.#clients]) {
       client.disconnect(ReasonCode.serverShuttingDown, undefined, true);
     }

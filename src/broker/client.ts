@@ -32,6 +32,7 @@ import type { Session } from './session.ts';
 import { mustWait } from './store-room.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
+import { WORK_A_TURN } from './turn.ts';
 
 const ack = new AckView();
 
@@ -49,11 +50,6 @@ const UNEXPECTED = malformed('a packet type or reserved flags that a client may 
 const KEEP_ALIVE_FACTOR = 1.5;
 /** Thousands of CONNECTs may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
-/**
- * What one client may cause in a turn of the event loop, in deliveries of some 10 ns: a flood, or a
- * message to very many, holds the others up for a millisecond or two and no longer.
- */
-const WORK_A_TURN = 100_000;
 
 type State = 'waiting' | 'authenticating' | 'connected' | 'suspended' | 'closed';
 
@@ -123,6 +119,7 @@ export class Client extends ClientOutput {
   /** The transport ended without our doing: the will is due [MQTT5-3.1.2-8]. */
   disconnected(now: number): void {
     this.broker.now = now;
+    this.broker.workLeft = WORK_A_TURN;
     if (this.#state === 'closed') return;
     this.#end(true);
   }
@@ -254,7 +251,10 @@ export class Client extends ClientOutput {
   #suspend(handle: () => void): void {
     this.#state = 'suspended';
     this.outbox.pauseReading();
-    this.broker.store.whenDurable(() => this.#goOn(handle));
+    this.broker.store.whenDurable(() => {
+      this.broker.workLeft = WORK_A_TURN;
+      this.#goOn(handle);
+    });
   }
 
   /** Lets the other clients have their turn before the rest of what this one sent. */
@@ -267,10 +267,9 @@ export class Client extends ClientOutput {
   #goOn(handle: () => void): void {
     if (this.#state !== 'suspended') return;
     this.#state = 'connected';
-    this.broker.workLeft = WORK_A_TURN;
     this.#guard(handle);
     if (this.#state !== 'connected') return;
-    this.resume();
+    this.#readOn();
     this.pump();
   }
 
@@ -286,9 +285,13 @@ export class Client extends ClientOutput {
     done();
   }
 
-  /** Goes on with what came while the authorizer was thinking, or the store had no room. */
+  /** Goes on with what came while the authorizer was thinking. */
   resume(): void {
     this.broker.workLeft = WORK_A_TURN;
+    this.#readOn();
+  }
+
+  #readOn(): void {
     this.outbox.resumeReading();
     this.#lastReceivedAt = this.broker.now;
     this.#guard(() => {
@@ -419,7 +422,6 @@ export class Client extends ClientOutput {
     this.#isPumpDeferred = true;
     this.broker.defer(() => {
       this.#isPumpDeferred = false;
-      this.broker.workLeft = WORK_A_TURN;
       this.pump();
     });
   }

@@ -34,11 +34,11 @@ export class DeadlineQueue {
     if (this.#cancelled > 64 && this.#cancelled > this.#heap.length / 2) this.#sweep();
   }
 
-  /** Runs all that is due at `now`. */
-  advance(now: number): void {
+  /** Runs what is due at `now`, until `mayGoOn`, asked before each, says no. */
+  advance(now: number, mayGoOn: () => boolean = () => true): void {
     for (;;) {
       const first = this.#heap[0];
-      if (first === undefined || first.at > now) return;
+      if (first === undefined || first.at > now || !mayGoOn()) return;
       this.#pop();
       if (first.cancelled) {
         this.#cancelled -= 1;

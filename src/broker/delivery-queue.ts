@@ -44,15 +44,16 @@ export class DeliveryQueue {
     return this.#items.slice(this.#head);
   }
 
-  /** Takes out all that `wanted` says; the others keep their order. */
-  extract(wanted: (delivery: Delivery) => boolean): Delivery[] {
+  /** Takes out what `wanted` says, the first `max`; the others keep their order. */
+  extract(wanted: (delivery: Delivery) => boolean, max = Number.POSITIVE_INFINITY): Delivery[] {
     const taken: Delivery[] = [];
     const kept: Delivery[] = [];
-    for (let i = this.#head; i < this.#items.length; i++) {
-      const delivery = this.#items[i]!;
+    let next = this.#head;
+    for (; next < this.#items.length && taken.length < max; next++) {
+      const delivery = this.#items[next]!;
       (wanted(delivery) ? taken : kept).push(delivery);
     }
-    this.#items = kept;
+    this.#items = kept.concat(this.#items.slice(next));
     this.#head = 0;
     for (const delivery of taken) this.#bytes -= messageBytes(delivery.message);
     return taken;

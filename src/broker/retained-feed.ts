@@ -10,7 +10,7 @@ import type { Session } from './session.ts';
 import type { Subscription } from './subscription-tree.ts';
 
 /** In deliveries of a cached route, as all work: a node looked at, a message found. */
-const NODE_WORK = 10;
+const NODE_WORK = 25;
 const MESSAGE_WORK = 50;
 
 interface Feed {

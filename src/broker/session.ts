@@ -417,17 +417,14 @@ export class Session {
   /**
    * Takes out what another member of a shared subscription can have: what was never sent and, when
    * the session ends, QoS 1 that was not acknowledged (MQTT 5.0 4.8.2).
+   * @returns so many at most, those that are in flight first
    */
-  takeShared(ending: boolean, other: (group: SharedGroup) => boolean): Delivery[] {
+  takeShared(ending: boolean, other: (group: SharedGroup) => boolean, max: number): Delivery[] {
     const movable = (delivery: Delivery): boolean =>
       delivery.group !== undefined && other(delivery.group);
-    const taken = this.#queue?.extract(movable) ?? [];
-    if (ending) {
-      const unacknowledged = (this.#inflight?.inOrder() ?? []).filter(
-        (delivery) => delivery.qos === 1 && movable(delivery),
-      );
-      taken.unshift(...unacknowledged);
-    }
+    const sent = ending ? (this.#inflight?.inOrder() ?? []) : [];
+    let taken = sent.filter((delivery) => delivery.qos === 1 && movable(delivery)).slice(0, max);
+    if (taken.length === 0) taken = this.#queue?.extract(movable, max) ?? [];
     for (const delivery of taken) {
       if (delivery.packetId > 0) this.#complete(delivery);
       else this.#forget(delivery);
@@ -494,6 +491,7 @@ export class Session {
   }
 
   #forget(delivery: Delivery): void {
-    if (delivery.saved) this.#context.store.removeDelivery(this.clientId, delivery.id);
+    if (!delivery.saved || !this.saved) return;
+    this.#context.store.removeDelivery(this.clientId, delivery.id);
   }
 }

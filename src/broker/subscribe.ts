@@ -33,7 +33,7 @@ export function handleSubscribe(broker: Broker, client: Client, packet: Subscrib
   const granted: number[] = [];
   const { packetId, subscriptions, subscriptionIdentifier } = packet;
   const handle = (request: SubscriptionRequest): void => {
-    broker.workLeft -= workOf(request.filter);
+    broker.workLeft -= filterWork(request.filter);
     const result = subscribe(broker, client, session, request, subscriptionIdentifier, feeds);
     granted.push(client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5);
   };
@@ -46,7 +46,8 @@ export function handleSubscribe(broker: Broker, client: Client, packet: Subscrib
   });
 }
 
-function workOf(filter: string): number {
+/** What it costs to add, find or remove the filter. */
+export function filterWork(filter: string): number {
   return FILTER_WORK + CHARACTER_WORK * filter.length;
 }
 
@@ -120,7 +121,7 @@ export function handleUnsubscribe(broker: Broker, client: Client, packet: Unsubs
   const session = client.session!;
   const reasonCodes: number[] = [];
   const handle = (filter: string): void => {
-    broker.workLeft -= workOf(filter);
+    broker.workLeft -= filterWork(filter);
     reasonCodes.push(unsubscribe(broker, client, session, filter));
   };
   client.inTurns(packet.filters, handle, () =>

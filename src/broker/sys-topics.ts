@@ -7,6 +7,9 @@ import { NO_BYTES } from './message.ts';
 const PREFIX = '$SYS/broker/';
 const MINUTES = [1, 5, 15] as const;
 
+/** What a value that is not published costs, in deliveries. */
+const LOOK_WORK = 20;
+
 /** Counters whose rate over 1, 5 and 15 minutes is told as load. */
 type Sample = Record<string, number>;
 
@@ -48,17 +51,25 @@ export class SysTopics {
 
   #schedule(at: number): void {
     this.#broker.deadlines.schedule(at, (now) => {
-      this.#round();
+      this.#broker.inTurns(this.#round());
       this.#schedule(now + this.#broker.options.sysIntervalSeconds * 1000);
     });
   }
 
-  #round(): void {
+  /** Very many may have subscribed: a step for each topic. */
+  *#round(): Generator<number> {
+    for (const [name, value] of this.#values()) {
+      this.#publish(name, value);
+      yield LOOK_WORK;
+    }
+  }
+
+  *#values(): Generator<[string, string]> {
     const broker = this.#broker;
     const { stats, options } = broker;
     const uptimeSeconds = Math.floor((broker.now - broker.startedAt) / 1000);
-    this.#publish('version', `shoal version ${options.version}`);
-    this.#publish('uptime', `${uptimeSeconds} seconds`);
+    yield ['version', `shoal version ${options.version}`];
+    yield ['uptime', `${uptimeSeconds} seconds`];
     const offline = broker.sessionCount - stats.clientsConnected;
     const values: Sample = {
       'clients/total': broker.sessionCount,
@@ -84,14 +95,12 @@ export class SysTopics {
       'store/messages/count': broker.retained.count,
       'store/messages/bytes': broker.retained.bytes,
     };
-    for (const [name, value] of Object.entries(values)) this.#publish(name, String(value));
-    this.#publishLoads();
-    for (const source of this.#sources) {
-      for (const [name, value] of Object.entries(source())) this.#publish(name, value);
-    }
+    for (const [name, value] of Object.entries(values)) yield [name, String(value)];
+    yield* this.#loadValues();
+    for (const source of this.#sources) yield* Object.entries(source());
   }
 
-  #publishLoads(): void {
+  *#loadValues(): Generator<[string, string]> {
     const { stats, options } = this.#broker;
     const sample: Sample = {
       'messages/received': stats.packetsReceived,
@@ -112,7 +121,7 @@ export class SysTopics {
         const weight = Math.exp(-interval / (minutes * 60));
         const load = perMinute + weight * ((this.#loads.get(key) ?? 0) - perMinute);
         this.#loads.set(key, load);
-        this.#publish(key, load.toFixed(2));
+        yield [key, load.toFixed(2)];
       }
     }
     this.#previous = sample;

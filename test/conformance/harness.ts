@@ -54,13 +54,19 @@ export class World {
     const end = this.now + ms;
     for (let deadline = this.broker.nextDeadline(); deadline <= end; ) {
       this.now = Math.max(this.now, deadline);
-      this.broker.advance(this.now);
-      const next = this.broker.nextDeadline();
-      assert.ok(next > this.now, 'a deadline that was served lies behind us');
-      deadline = next;
+      this.#serve();
+      deadline = this.broker.nextDeadline();
     }
     this.now = end;
     this.broker.advance(this.now);
+  }
+
+  /** Very much may be due: more than the broker does at a time, but each time it does something. */
+  #serve(): void {
+    for (let turns = 0; this.broker.nextDeadline() <= this.now; turns++) {
+      assert.ok(turns < 10_000, 'a deadline that was served lies behind us');
+      this.broker.advance(this.now);
+    }
   }
 
   #random(): number {
