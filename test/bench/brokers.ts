@@ -1,21 +1,25 @@
 // The brokers that are compared, each started on a free port, pinned to core 0.
 
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { BROKER_CORE } from './load/clock.ts';
+import { withDescriptors } from './load/descriptors.ts';
 
 export interface RunningBroker {
   readonly name: string;
   readonly port: number;
-  readonly process: ChildProcess;
-  stop(): Promise<void>;
+  readonly pid: number;
+  stop(signal?: NodeJS.Signals): Promise<void>;
 }
 
-const BROKER_CORE = '0';
 const READY_MS_MAX = 10_000;
 const bundle = new URL('../../dist/shoal.js', import.meta.url).pathname;
+const splice = new URL('./load/splice.ts', import.meta.url).pathname;
 const aedesServer = new URL('./aedes-server.ts', import.meta.url).pathname;
 
 export type BrokerName = 'shoal' | 'mosquitto' | 'aedes';
@@ -26,32 +30,77 @@ export function availableBrokers(): BrokerName[] {
   return hasMosquitto ? ['shoal', 'mosquitto', 'aedes'] : ['shoal', 'aedes'];
 }
 
-export async function startBroker(name: BrokerName): Promise<RunningBroker> {
+interface StartOptions {
+  /** For Shoal: `-data` in a folder of its own. */
+  readonly hasData?: boolean;
+  /** For Node, in front of the bundle. */
+  readonly nodeFlags?: readonly string[];
+  /** Each line that it prints. */
+  readonly onLine?: (line: string) => void;
+}
+
+export async function startBroker(
+  name: BrokerName,
+  options: StartOptions = {},
+): Promise<RunningBroker> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
-  const child = spawn('taskset', ['-c', BROKER_CORE, ...commandOf(name, port, folder)], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+  return start(name, port, folder, commandOf(name, port, folder, options), options.onLine);
+}
+
+/** What stands in for a broker that does nothing (see load/splice.ts). */
+export async function startSplice(
+  publishers: number,
+  subscribers: number,
+  copies: number,
+): Promise<RunningBroker> {
+  const port = await freePort();
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
+  const plan = [port, publishers, subscribers, copies].map(String);
+  return start('splice', port, folder, [process.execPath, '--import', 'tsx', splice, ...plan]);
+}
+
+async function start(
+  name: string,
+  port: number,
+  folder: string,
+  command: readonly string[],
+  onLine?: (line: string) => void,
+): Promise<RunningBroker> {
+  const [program, ...args] = withDescriptors(['taskset', '-c', String(BROKER_CORE), ...command]);
+  const child = spawn(program, args, {
+    stdio: ['ignore', onLine === undefined ? 'ignore' : 'pipe', 'inherit'],
   });
+  if (onLine !== undefined && child.stdout !== null) {
+    createInterface({ input: child.stdout }).on('line', onLine);
+  }
+  const ended = once(child, 'exit');
   await reachable(port);
   return {
     name,
     port,
-    process: child,
-    stop: () =>
-      new Promise((resolve) => {
-        child.once('exit', () => {
-          rmSync(folder, { recursive: true, force: true });
-          resolve();
-        });
-        child.kill('SIGKILL');
-      }),
+    // The shell and taskset become the command they start, so this is the broker's.
+    pid: child.pid ?? 0,
+    stop: async (signal = 'SIGKILL') => {
+      child.kill(signal);
+      await ended;
+      rmSync(folder, { recursive: true, force: true });
+    },
   };
 }
 
-function commandOf(name: BrokerName, port: number, folder: string): string[] {
+function commandOf(
+  name: BrokerName,
+  port: number,
+  folder: string,
+  { hasData = false, nodeFlags = [] }: StartOptions,
+): string[] {
   switch (name) {
-    case 'shoal':
-      return [process.execPath, bundle, `-port=${port}`, '-bind=127.0.0.1', '-nid=bench'];
+    case 'shoal': {
+      const flags = [`-port=${port}`, '-bind=127.0.0.1', '-nid=bench'];
+      if (hasData) flags.push(`-data=${join(folder, 'data')}`);
+      return [process.execPath, ...nodeFlags, bundle, ...flags];
+    }
     case 'aedes':
       return [process.execPath, '--import', 'tsx', aedesServer, String(port)];
     case 'mosquitto': {
@@ -98,10 +147,4 @@ async function reachable(port: number): Promise<void> {
 export function residentBytes(pid: number): number {
   const line = /VmRSS:\s+(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return Number(line?.[1] ?? 0) * 1024;
-}
-
-/** CPU seconds that a process has used. */
-export function cpuSeconds(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]!.split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }

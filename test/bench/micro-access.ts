@@ -10,7 +10,7 @@ import { Broker } from '../../src/broker/broker.ts';
 import type { Client } from '../../src/broker/client.ts';
 import type { Authorizer, Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { connectPacket, packet, publishPacket } from './load/raw-client.ts';
+import { connectPacket, packet, publishPacket } from './load/packets.ts';
 
 const MEASURE_MS = 1000;
 /** Of 1000 deliveries each: what the broker does in one turn. */
@@ -35,6 +35,7 @@ function open(files: { aclFile?: string; passwordFile?: string }): Promise<Acces
     authUrl: undefined,
     authFormat: 'form' as const,
     authCacheSeconds: 0,
+    listeners: [],
   };
   const now = (): number => performance.now();
   return AccessControl.open(options, { log: silentLogger, now, wallClock: Date.now });

@@ -1,28 +1,33 @@
-// Micro-benchmark of the broker core without sockets: nanoseconds for each message through framer,
+// Micro-benchmark of the broker core without sockets: processor time for each message through framer,
 // decoder, router and encoder, and how cost and memory grow with subscriptions, retained messages,
-// topics and connections. `tsx --expose-gc test/bench/micro-broker.ts [words]`
+// topics, connections and sessions. `node --expose-gc --import tsx test/bench/micro-broker.ts [words]`;
+// `npm run bench -- core` prints it as a table.
 
 import { Broker } from '../../src/broker/broker.ts';
 import type { Client } from '../../src/broker/client.ts';
 import type { Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { connectPacket, packet, publishPacket } from './load/raw-client.ts';
+import {
+  connectPacket,
+  DISCONNECT,
+  packet,
+  publishPacket,
+  subscribePacket,
+} from './load/packets.ts';
+import type { Row } from './table.ts';
 
 const MEASURE_MS = 700;
 const words = process.argv.slice(2);
 
-/** Takes what is written and remembers where the last packet lies. */
+/** Takes what is written; acknowledges QoS 1 where that is asked for. */
 class Sink implements Outbox {
   readonly congested = false;
   bytes = 0;
-  /** Acknowledges QoS 1 to the client that owns this outbox. */
-  onPublish: ((buffer: Buffer, start: number, end: number) => void) | undefined;
+  onPublish: ((buffer: Buffer, start: number) => void) | undefined;
 
   write(buffer: Buffer, start: number, end: number): void {
     this.bytes += end - start;
-    if (this.onPublish !== undefined && buffer[start]! >> 4 === 3) {
-      this.onPublish(buffer, start, end);
-    }
+    if (this.onPublish !== undefined && buffer[start]! >> 4 === 3) this.onPublish(buffer, start);
   }
   close(): void {}
   pauseReading(): void {}
@@ -38,38 +43,58 @@ function newBroker(): Broker {
     connectionsMax: unlimited,
     sessionsMax: unlimited,
     subscriptionsPerClientMax: unlimited,
+    retainedMessagesMax: unlimited,
+    retainedBytesMax: unlimited,
   };
   return new Broker({ options, random: Math.random, now: 0, log: silentLogger });
 }
 
-function newClient(broker: Broker): { client: Client; sink: Sink } {
+function newClient(broker: Broker, keepSession = false): { client: Client; sink: Sink } {
   const sink = new Sink();
   const client = broker.accept(sink, { remoteAddress: '' }, 0);
   names += 1;
-  client.receive(connectPacket(`c${names}`), 0);
+  client.receive(connectPacket(`c${names}`, keepSession), 0);
   return { client, sink };
 }
 
 function subscribe(client: Client, filters: readonly string[], qos: number): void {
-  const parts = filters.flatMap((filter) => {
-    const bytes = Buffer.from(filter);
-    return [Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes, Buffer.from([qos])];
-  });
-  client.receive(packet(0x82, Buffer.from([0, 1]), ...parts), 0);
+  client.receive(subscribePacket(filters, qos), 0);
 }
 
-/** Runs `work` for a while; it returns how many messages it handled. */
-function measure(name: string, work: () => number): void {
+/** Measures one row and tells it, to whoever started this process or to the terminal. */
+function row(name: string, work: () => Row): void {
   if (!words.every((word) => name.includes(word))) return;
+  globalThis.gc?.();
+  const figures = work();
+  if (process.send !== undefined) process.send({ name, figures });
+  else {
+    const cells = Object.entries(figures).map(
+      ([key, value]) => `${key} ${Number(value).toFixed(1)}`,
+    );
+    console.log(`${name.padEnd(48)} ${cells.join('   ')}`);
+  }
+}
+
+/** Nanoseconds of processor time for each of what `work` says it has done. */
+function nanoseconds(work: () => number): number {
   const warmUntil = performance.now() + MEASURE_MS / 2;
   while (performance.now() < warmUntil) work();
   const before = process.cpuUsage();
   const until = performance.now() + MEASURE_MS;
-  let messages = 0;
-  while (performance.now() < until) messages += work();
-  const cpu = process.cpuUsage(before);
-  const nanoseconds = ((cpu.user + cpu.system) * 1000) / messages;
-  console.log(`${name.padEnd(52)} ${nanoseconds.toFixed(0).padStart(8)} ns of CPU a message`);
+  let done = 0;
+  while (performance.now() < until) done += work();
+  return cpuNanoseconds(before) / done;
+}
+
+function cpuNanoseconds(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) * 1000;
+}
+
+function heapBytes(): number {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
 }
 
 function batch(topics: readonly string[], count: number, qos: number): Buffer {
@@ -84,69 +109,49 @@ function batch(topics: readonly string[], count: number, qos: number): Buffer {
 }
 
 const BATCH = 500;
+const QOS1_BATCH = 20;
 
-function throughput(name: string, subscribers: number, qos: number, topics: number): void {
+/** One publisher, so many subscribers of all that it sends. */
+function passing(subscribers: number, qos: number, topics: number): Row {
   const broker = newBroker();
   const publisher = newClient(broker).client;
+  let pending: (() => void)[] = [];
   for (let i = 0; i < subscribers; i++) {
     const { client, sink } = newClient(broker);
     subscribe(client, ['bench/#'], qos);
-    if (qos === 0) continue;
-    const acks: number[] = [];
-    sink.onPublish = (buffer, start) => {
-      const id = start + 4 + buffer.readUInt16BE(start + 2);
-      acks.push(buffer.readUInt16BE(id));
-      if (acks.length < 20) return;
-      const ids = acks.splice(0);
-      setPending(() =>
-        client.receive(
-          Buffer.concat(ids.map((id) => Buffer.from([0x40, 2, id >> 8, id & 255]))),
-          0,
-        ),
-      );
-    };
+    if (qos > 0) acknowledge(client, sink, (work) => pending.push(work));
   }
-  const chunk = batch(
-    Array.from({ length: topics }, (_, i) => `bench/${i}/x`),
-    qos === 0 ? BATCH : 20,
-    qos,
-  );
-  const perChunk = qos === 0 ? BATCH : 20;
-  measure(name, () => {
-    publisher.receive(chunk, 0);
-    runPending();
-    return perChunk;
-  });
+  const perChunk = qos === 0 ? BATCH : QOS1_BATCH;
+  const names = Array.from({ length: topics }, (_, i) => `bench/${i}/x`);
+  const chunk = batch(names, perChunk, qos);
+  return {
+    ns: nanoseconds(() => {
+      publisher.receive(chunk, 0);
+      const due = pending;
+      pending = [];
+      for (const work of due) work();
+      return perChunk;
+    }),
+  };
 }
 
-let pending: (() => void)[] = [];
-function setPending(work: () => void): void {
-  pending.push(work);
+function acknowledge(client: Client, sink: Sink, later: (work: () => void) => void): void {
+  const waiting: number[] = [];
+  sink.onPublish = (buffer, start) => {
+    waiting.push(buffer.readUInt16BE(start + 4 + buffer.readUInt16BE(start + 2)));
+    if (waiting.length < QOS1_BATCH) return;
+    const ids = waiting.splice(0);
+    const acks = ids.map((id) => Buffer.from([0x40, 2, id >> 8, id & 255]));
+    later(() => client.receive(Buffer.concat(acks), 0));
+  };
 }
-function runPending(): void {
-  const due = pending;
-  pending = [];
-  for (const work of due) work();
-}
 
-throughput('qos0 to 1 subscriber, one topic', 1, 0, 1);
-throughput('qos0 to 1 subscriber, 100 topics in turn', 1, 0, 100);
-throughput('qos0 to nobody', 0, 0, 1);
-throughput('qos0 to 100 subscribers', 100, 0, 1);
-throughput('qos1 to 1 subscriber', 1, 1, 1);
-
-for (const count of [1, 1_000, 100_000, 1_000_000]) growSubscriptions(count);
-for (const count of [1, 1_000, 100_000, 1_000_000]) growTopics(count);
-for (const count of [1_000, 100_000, 1_000_000]) growRetained(count);
-for (const count of [1_000, 20_000, 100_000]) growSessions(count);
-
-/** 1,000 clients share the subscriptions; a publisher hits one of them each time. */
-function growSubscriptions(count: number): void {
-  const name = `${count} subscriptions, topics in turn`;
-  if (!words.every((word) => name.includes(word))) return;
+/** 1,000 clients share the subscriptions; a publisher hits another one each time. */
+function growSubscriptions(count: number): Row {
   const before = heapBytes();
   const broker = newBroker();
   const clients = Array.from({ length: Math.min(count, 1000) }, () => newClient(broker).client);
+  const started = process.cpuUsage();
   for (let i = 0; i < count; i += 100) {
     const filters = Array.from(
       { length: Math.min(100, count - i) },
@@ -154,80 +159,117 @@ function growSubscriptions(count: number): void {
     );
     subscribe(clients[(i / 100) % clients.length]!, filters, 0);
   }
-  console.log(`${name}: ${((heapBytes() - before) / count).toFixed(0)} bytes each`);
+  const eachNs = cpuNanoseconds(started) / count;
+  const bytes = (heapBytes() - before) / count;
   const publisher = newClient(broker).client;
   const topics = Array.from({ length: BATCH }, (_, i) => {
     const at = Math.floor((i * count) / BATCH) % count;
     return `plant/${at % 1000}/device/${at}/temperature`;
   });
   const chunk = batch(topics, BATCH, 0);
-  measure(name, () => {
+  const ns = nanoseconds(() => {
     publisher.receive(chunk, 0);
     return BATCH;
   });
+  return { ns, eachNs, bytes };
 }
 
 /** Every message on another topic, one wildcard subscriber. */
-function growTopics(count: number): void {
+function growTopics(count: number): Row {
   const broker = newBroker();
   const { client } = newClient(broker);
   subscribe(client, ['plant/#'], 0);
   const publisher = newClient(broker).client;
-  let next = 0;
-  measure(`${count} topics in turn`, () => {
-    const topics = Array.from(
-      { length: BATCH },
-      () => `plant/device/${next++ % count}/temperature`,
+  const payload = Buffer.alloc(64, 0x61);
+  // Made beforehand, in chunks, so that the broker alone is measured.
+  const chunks: Buffer[] = [];
+  for (let i = 0; i < count; i += BATCH) {
+    const packets = Array.from({ length: BATCH }, (_, k) =>
+      publishPacket(`plant/device/${(i + k) % count}/temperature`, 0, payload),
     );
-    publisher.receive(batch(topics, BATCH, 0), 0);
+    chunks.push(Buffer.concat(packets));
+  }
+  const made = heapBytes();
+  for (const chunk of chunks) publisher.receive(chunk, 0);
+  const bytes = (heapBytes() - made) / count;
+  let next = 0;
+  const ns = nanoseconds(() => {
+    publisher.receive(chunks[next++ % chunks.length]!, 0);
     return BATCH;
   });
+  return { ns, bytes };
 }
 
-function growRetained(count: number): void {
-  const name = `${count} retained messages`;
-  if (!words.every((word) => name.includes(word))) return;
+function growRetained(count: number): Row {
   const before = heapBytes();
   const broker = newBroker();
   const publisher = newClient(broker).client;
   const payload = Buffer.alloc(64, 0x61);
+  const topicOf = (i: number): string => `plant/${i % 1000}/device/${i}/state`;
   const started = process.cpuUsage();
   for (let i = 0; i < count; i++) {
-    const bytes = publishPacket(`plant/${i % 1000}/device/${i}/state`, 0, payload);
+    const bytes = publishPacket(topicOf(i), 0, payload);
     bytes[0] = 0x31;
     publisher.receive(bytes, 0);
   }
-  const cpu = process.cpuUsage(started);
-  const each = ((cpu.user + cpu.system) * 1000) / count;
-  console.log(
-    `${name}: ${((heapBytes() - before) / count).toFixed(0)} bytes each, ${each.toFixed(0)} ns to set`,
-  );
+  const eachNs = cpuNanoseconds(started) / count;
+  const bytes = (heapBytes() - before) / count;
   const { client, sink } = newClient(broker);
-  measure(`${name}: one exact subscription`, () => {
-    subscribe(client, ['plant/7/device/7/state'], 0);
+  let sent = sink.bytes;
+  let next = 0;
+  const ns = nanoseconds(() => {
+    next = (next + 7919) % count;
+    subscribe(client, [topicOf(next)], 0);
+    client.receive(packet(0xa2, Buffer.from([0, 1]), lengthFirst(topicOf(next))), 0);
+    if (sink.bytes - sent < payload.length) throw new Error('a retained message did not come');
+    sent = sink.bytes;
     return 1;
   });
-  if (sink.bytes === 0) throw new Error('no retained message came');
+  return { ns, eachNs, bytes };
 }
 
-function growSessions(count: number): void {
-  const name = `${count} connections`;
-  if (!words.every((word) => name.includes(word))) return;
+function lengthFirst(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
+}
+
+/** Clients with a subscription each, there or away; a message to one of them each time. */
+function growClients(count: number, areAway: boolean): Row {
   const before = heapBytes();
   const broker = newBroker();
-  const clients = Array.from({ length: count }, () => newClient(broker));
   const started = process.cpuUsage();
-  for (const { client } of clients) subscribe(client, [`device/${names++}`], 0);
-  const cpu = process.cpuUsage(started);
-  const each = (cpu.user + cpu.system) / count;
-  console.log(
-    `${name}: ${((heapBytes() - before) / count).toFixed(0)} bytes each, ${each.toFixed(1)} us to subscribe`,
+  for (let i = 0; i < count; i++) {
+    const { client } = newClient(broker, areAway);
+    subscribe(client, [`device/${i}`], 0);
+    if (!areAway) continue;
+    client.receive(DISCONNECT, 0);
+    client.disconnected(0);
+  }
+  const eachNs = cpuNanoseconds(started) / count;
+  const bytes = (heapBytes() - before) / count;
+  const publisher = newClient(broker).client;
+  const topics = Array.from(
+    { length: BATCH },
+    (_, i) => `device/${Math.floor((i * count) / BATCH)}`,
   );
+  const chunk = batch(topics, BATCH, 0);
+  const ns = nanoseconds(() => {
+    publisher.receive(chunk, 0);
+    return BATCH;
+  });
   broker.shutdown(0);
+  return { ns, eachNs, bytes };
 }
 
-function heapBytes(): number {
-  globalThis.gc?.();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
+row('qos0 to nobody', () => passing(0, 0, 1));
+row('qos0 to 1 subscriber, one topic', () => passing(1, 0, 1));
+row('qos0 to 1 subscriber, 100 topics in turn', () => passing(1, 0, 100));
+row('qos0 to 100 subscribers', () => passing(100, 0, 1));
+row('qos1 to 1 subscriber', () => passing(1, 1, 1));
+const steps = [1, 1_000, 10_000, 100_000, 1_000_000];
+for (const count of steps) row(`subscriptions: ${count}`, () => growSubscriptions(count));
+for (const count of steps) row(`retained messages: ${count}`, () => growRetained(count));
+for (const count of steps) row(`topics in turn: ${count}`, () => growTopics(count));
+const clients = [1, 1_000, 20_000, 100_000];
+for (const count of clients) row(`connections: ${count}`, () => growClients(count, false));
+for (const count of clients) row(`sessions: ${count}`, () => growClients(count, true));

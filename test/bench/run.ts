@@ -1,115 +1,66 @@
-// `npm run bench [-- scenario words] [--runs N] [--brokers a,b] [--json FILE]`: every scenario on
-// every broker in turn, several times over, and the medians as ratios to mosquitto in the same run.
-// Broker and generator each have a core; how busy the generator was is printed, since a generator
-// at its limit measures itself.
+// `npm run bench [-- tables or words of a row's name] [--all [--resume]] [--save] [--runs N]
+// [--brokers a,b] [--docs]`: measures tables and prints them. `--all` measures every one and writes
+// docs/performance.md; `--resume` leaves out those that were measured of the same bundle; `--save`
+// does the same for the tables named; `--docs` writes the page from what was measured before.
 
-import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import {
-  availableBrokers,
-  type BrokerName,
-  cpuSeconds,
-  type RunningBroker,
-  residentBytes,
-  startBroker,
-} from './brokers.ts';
-import { startLoad } from './load/run-generator.ts';
-import type { Load, LoadResult } from './load/types.ts';
-import { type Scenario, scenarios } from './scenarios.ts';
+import { availableBrokers, type BrokerName } from './brokers.ts';
+import { bundleHash, readResults, renderPage, saveResult, type Table } from './table.ts';
+import { clusterTable } from './tables/cluster.ts';
+import { connectionsTable } from './tables/connections.ts';
+import { coreTable } from './tables/core.ts';
+import { floodTable } from './tables/flood.ts';
+import { nodeTable } from './tables/node.ts';
+import { pausesTable } from './tables/pauses.ts';
 
-interface Sample extends LoadResult {
-  /** Share of its core that the broker used. */
-  readonly brokerBusy?: number;
-  /** For each connection. */
-  readonly idleKilobytes?: number;
-}
+const TABLES: readonly Table[] = [
+  nodeTable,
+  connectionsTable,
+  floodTable,
+  pausesTable,
+  coreTable,
+  clusterTable,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    all: { type: 'boolean', default: false },
+    resume: { type: 'boolean', default: false },
+    save: { type: 'boolean', default: false },
+    docs: { type: 'boolean', default: false },
     runs: { type: 'string', default: '3' },
     brokers: { type: 'string', default: availableBrokers().join(',') },
-    json: { type: 'string' },
   },
 });
+const runs = Number(values.runs);
 const brokers = values.brokers.split(',') as BrokerName[];
-const chosen = scenarios.filter(({ name }) => positionals.every((word) => name.includes(word)));
-const results: Record<string, Record<string, Sample[]>> = {};
+const words = positionals.filter((word) => !TABLES.some(({ name }) => name === word));
+const isSaved = values.all || values.save;
+if (isSaved && words.length > 0) throw new Error('a part of a table is not saved');
 
-for (let run = 0; run < Number(values.runs); run++) {
-  for (const scenario of chosen) {
-    for (const name of brokers) {
-      record(scenario.name, name, await measure(name, scenario));
-    }
+if (!values.docs) await measureAll(chosenTables());
+if (isSaved || values.docs) renderPage(TABLES);
+
+function chosenTables(): Table[] {
+  const named = TABLES.filter(({ name }) => positionals.includes(name));
+  const chosen = values.all ? [...TABLES] : named.length > 0 ? named : [nodeTable];
+  if (!values.resume) return chosen;
+  const [results, bundle] = [readResults(), bundleHash()];
+  return chosen.filter(({ name }) => results[name]?.bundle !== bundle);
+}
+
+async function measureAll(tables: readonly Table[]): Promise<void> {
+  const minutesOf = ({ minutes }: Table): number => minutes.once + minutes.eachRun * runs;
+  const total = tables.reduce((sum, table) => sum + minutesOf(table), 0);
+  const list = tables.map((table) => `${table.name} ${minutesOf(table).toFixed(1)}`).join(', ');
+  if (words.length === 0) console.error(`about ${Math.ceil(total)} minutes: ${list}`);
+  for (const table of tables) {
+    const startedAt = performance.now();
+    const say = (text: string): void => console.error(`${table.name}: ${text}`);
+    const figures = await table.measure({ runs, brokers, words, say });
+    say(`${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
+    if (isSaved) saveResult(table.name, runs, figures);
+    console.log(`\n${table.title}\n\n${table.markdown(figures)}\n`);
   }
-}
-printTable();
-if (values.json !== undefined) writeFileSync(values.json, JSON.stringify(results, null, 2));
-
-function record(scenario: string, broker: string, sample: Sample): void {
-  results[scenario] ??= {};
-  const samples = results[scenario][broker] ?? [];
-  results[scenario][broker] = [...samples, sample];
-}
-
-async function measure(name: BrokerName, scenario: Scenario): Promise<Sample> {
-  const broker = await startBroker(name);
-  try {
-    return await drive(broker, scenario);
-  } finally {
-    await broker.stop();
-  }
-}
-
-async function drive(broker: RunningBroker, { load }: Scenario): Promise<Sample> {
-  const target = { host: '127.0.0.1', port: broker.port };
-  const whole: Load = { ...load, publishAt: target, subscribeAt: target };
-  // taskset becomes the command it starts, so its pid is the broker's.
-  const pid = broker.process.pid ?? 0;
-  const memoryBefore = residentBytes(pid);
-  const cpuBefore = cpuSeconds(pid);
-  const startedAt = performance.now();
-  const generator = startLoad(whole);
-  const result = await generator.result;
-  const brokerBusy = (cpuSeconds(pid) - cpuBefore) / ((performance.now() - startedAt) / 1000);
-  if (load.kind !== 'idle') return { ...result, brokerBusy };
-  const idleKilobytes = (residentBytes(pid) - memoryBefore) / 1024 / load.publishers;
-  generator.stop();
-  return { ...result, idleKilobytes };
-}
-
-function median(numbers: readonly number[]): number {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function printTable(): void {
-  const reference = brokers.includes('mosquitto') ? 'mosquitto' : brokers[0]!;
-  console.log(`medians of ${values.runs} runs; in brackets the ratio to ${reference}\n`);
-  for (const { name, load } of chosen) {
-    console.log(name);
-    for (const broker of brokers) {
-      console.log(`  ${broker.padEnd(10)} ${describe(load.kind, name, broker, reference)}`);
-    }
-  }
-}
-
-function describe(kind: Load['kind'], name: string, broker: string, reference: string): string {
-  const pick = (of: string, key: keyof Sample): number =>
-    median((results[name]?.[of] ?? []).map((sample) => sample[key] ?? Number.NaN));
-  const show = (key: keyof Sample, unit: string): string => {
-    const value = pick(broker, key);
-    const digits = value < 100 ? 1 : 0;
-    const ratio = (value / pick(reference, key)).toFixed(2);
-    return `${value.toFixed(digits).padStart(10)} ${unit} (${ratio})`;
-  };
-  if (kind === 'latency') return `p50 ${show('p50', 'us')}   p99 ${show('p99', 'us')}`;
-  if (kind === 'idle') return show('idleKilobytes', 'KB each');
-  if (kind === 'churn') return show('rate', 'connects/s');
-  const busy = `broker ${percent(pick(broker, 'brokerBusy'))}, generator ${percent(pick(broker, 'generatorBusy'))}`;
-  return `${show('rate', 'messages/s')}   ${busy}`;
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }

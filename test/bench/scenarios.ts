@@ -1,13 +1,20 @@
 // The scenarios of the benchmark, as loads. Names are those of the table that is printed.
 
-import type { Load } from './load/types.ts';
+import type { RunningBroker } from './brokers.ts';
+import type { Load, LoadShape } from './load/types.ts';
 
 export interface Scenario {
   readonly name: string;
-  readonly load: Omit<Load, 'publishAt' | 'subscribeAt'>;
+  readonly load: LoadShape;
 }
 
-export const baseLoad = {
+/** A load with one broker at both ends. */
+export function loadAt(broker: RunningBroker, shape: LoadShape): Load {
+  const target = { host: '127.0.0.1', port: broker.port };
+  return { ...shape, publishAt: target, subscribeAt: target, brokerPid: broker.pid };
+}
+
+export const baseLoad: LoadShape = {
   kind: 'throughput',
   publishers: 1,
   subscribers: 1,
@@ -22,7 +29,7 @@ export const baseLoad = {
   ratePerSecond: 20_000,
   warmupMs: 700,
   measureMs: 2_000,
-} as const;
+};
 
 const pairs = { publishers: 50, subscribers: 50, filters: ['bench/{s}'] } as const;
 

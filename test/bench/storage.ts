@@ -18,7 +18,8 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { Journal } from '../../src/storage/journal.ts';
 import { BUNDLE, ShoalProcess } from '../support/shoal-process.ts';
 import { freePort } from './brokers.ts';
-import { publishPacket, RawClient } from './load/raw-client.ts';
+import { publishPacket } from './load/packets.ts';
+import { RawClient } from './load/raw-client.ts';
 
 const RUNS = 3;
 const PAIRS = 50;
@@ -70,29 +71,29 @@ async function ackRate(data: string | undefined): Promise<number> {
   let count = 0;
   const clients: RawClient[] = [];
   for (let pair = 0; pair < PAIRS; pair++) {
-    const subscriber = await RawClient.open(target, `s${pair}`, true);
+    const subscriber = await RawClient.open(target, `s${pair}`, { keepSession: true });
     await subscriber.subscribe([`bench/${pair}`], 1);
     acknowledging(subscriber);
-    const publisher = await RawClient.open(target, `p${pair}`, true);
+    const publisher = await RawClient.open(target, `p${pair}`, { keepSession: true });
     const bytes = publishPacket(`bench/${pair}`, 1, Buffer.alloc(64));
     let owed = 0;
     publisher.onPacket(() => {
       count += 1;
       if (owed === 0)
         setImmediate(() => {
-          publisher.socket.write(Buffer.concat(Array.from({ length: owed }, () => bytes)));
+          publisher.connection.write(Buffer.concat(Array.from({ length: owed }, () => bytes)));
           owed = 0;
         });
       owed += 1;
     });
-    publisher.socket.write(Buffer.concat(Array.from({ length: WINDOW }, () => bytes)));
+    publisher.connection.write(Buffer.concat(Array.from({ length: WINDOW }, () => bytes)));
     clients.push(subscriber, publisher);
   }
   await delay(WARMUP_MS);
   const from = { count, at: performance.now() };
   await delay(MEASURE_MS);
   const rate = (count - from.count) / ((performance.now() - from.at) / 1000);
-  for (const { socket } of clients) socket.destroy();
+  for (const { connection } of clients) connection.close();
   await ended(broker);
   return rate;
 }
@@ -104,7 +105,7 @@ function acknowledging(client: RawClient): void {
     const id = end - 64 - 2;
     if (waiting.length === 0) {
       setImmediate(() => {
-        client.socket.write(Buffer.concat(waiting));
+        client.connection.write(Buffer.concat(waiting));
         waiting = [];
       });
     }
@@ -116,7 +117,7 @@ async function reachable(target: { host: string; port: number }): Promise<void> 
   for (let attempt = 0; attempt < 100; attempt++) {
     try {
       const probe = await RawClient.open(target, 'probe');
-      probe.socket.destroy();
+      probe.connection.close();
       return;
     } catch {
       await delay(50);

@@ -1,70 +1,43 @@
-// An MQTT 3.1.1 client for benchmarks: raw sockets, packets encoded once, incoming ones counted by
-// their fixed size. It does as little as possible for each message, so that the broker is what is
-// measured.
+// An MQTT 3.1.1 client for benchmarks: a bare connection, packets encoded once. Cuts what arrives
+// into packets until a load takes the bytes themselves (`connection.onBytes`).
 
-import { connect, type Socket } from 'node:net';
+import { type Connection, openConnection, type Target } from './handle.ts';
+import { connectPacket, subscribePacket } from './packets.ts';
 
-export interface LoadTarget {
-  readonly host: string;
-  readonly port: number;
-}
-
-/** Called with each whole packet's place; PUBLISH packets of one subscription all have one size. */
+/** Called with each whole packet's place. */
 export type PacketHandler = (buffer: Buffer, start: number, end: number) => void;
 
-function utf8(text: string): Buffer {
-  const bytes = Buffer.from(text, 'utf8');
-  return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
-}
-
-export function packet(first: number, ...parts: Buffer[]): Buffer {
-  const body = Buffer.concat(parts);
-  const length: number[] = [];
-  let rest = body.length;
-  do {
-    const more = rest > 127 ? 0x80 : 0;
-    length.push((rest & 0x7f) | more);
-    rest >>>= 7;
-  } while (rest > 0);
-  return Buffer.concat([Buffer.from([first, ...length]), body]);
-}
-
-export function connectPacket(clientId: string, keepSession = false): Buffer {
-  const flags = keepSession ? 0 : 2;
-  return packet(0x10, utf8('MQTT'), Buffer.from([4, flags, 0, 0]), utf8(clientId));
-}
-
-export function publishPacket(topic: string, qos: number, payload: Buffer): Buffer {
-  const id = qos === 0 ? Buffer.alloc(0) : Buffer.from([0, 1]);
-  return packet(0x30 | (qos << 1), utf8(topic), id, payload);
-}
-
-function subscribePacket(filters: readonly string[], qos: number): Buffer {
-  const parts = filters.flatMap((filter) => [utf8(filter), Buffer.from([qos])]);
-  return packet(0x82, Buffer.from([0, 1]), ...parts);
+interface OpenOptions {
+  readonly keepSession?: boolean;
+  /** The loopback address to come from. */
+  readonly from?: string;
 }
 
 export class RawClient {
-  readonly socket: Socket;
+  readonly connection: Connection;
   #rest: Buffer | undefined;
   #handler: PacketHandler = () => undefined;
 
-  private constructor(socket: Socket) {
-    this.socket = socket;
+  private constructor(connection: Connection) {
+    this.connection = connection;
+    connection.onBytes = (bytes, length) => this.#receive(bytes, length);
   }
 
   /** Connects and waits for CONNACK. */
-  static open(target: LoadTarget, clientId: string, keepSession = false): Promise<RawClient> {
+  static async open(
+    target: Target,
+    clientId: string,
+    { keepSession = false, from }: OpenOptions = {},
+  ): Promise<RawClient> {
+    const connection = await openConnection(target, from);
+    const client = new RawClient(connection);
     return new Promise((resolve, reject) => {
-      const socket = connect({ host: target.host, port: target.port, noDelay: true });
-      const client = new RawClient(socket);
-      socket.on('error', reject);
-      socket.on('connect', () => socket.write(connectPacket(clientId, keepSession)));
+      connection.onEnd = () => reject(new Error(`the broker closed ${clientId}`));
       client.onPacket((buffer, start) => {
         if (buffer[start] !== 0x20 || buffer[start + 3] !== 0) reject(new Error('refused'));
         else resolve(client);
       });
-      socket.on('data', (chunk: Buffer) => client.#receive(chunk));
+      connection.write(connectPacket(clientId, keepSession));
     });
   }
 
@@ -78,14 +51,14 @@ export class RawClient {
       this.onPacket((buffer, start) => {
         if (buffer[start] === 0x90) resolve();
       });
-      this.socket.write(subscribePacket(filters, qos));
+      this.connection.write(subscribePacket(filters, qos));
     });
   }
 
-  #receive(chunk: Buffer): void {
-    let buffer = chunk;
+  #receive(bytes: Buffer, count: number): void {
+    let buffer = bytes.subarray(0, count);
     if (this.#rest !== undefined) {
-      buffer = Buffer.concat([this.#rest, chunk]);
+      buffer = Buffer.concat([this.#rest, buffer]);
       this.#rest = undefined;
     }
     let position = 0;
@@ -104,6 +77,6 @@ export class RawClient {
       handler(buffer, position, end);
       position = end;
     }
-    if (position < buffer.length) this.#rest = buffer.subarray(position);
+    if (position < buffer.length) this.#rest = Buffer.from(buffer.subarray(position));
   }
 }

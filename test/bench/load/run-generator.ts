@@ -2,9 +2,10 @@
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
+import { GENERATOR_CORE } from './clock.ts';
+import { withDescriptors } from './descriptors.ts';
 import type { Load, LoadResult } from './types.ts';
 
-const GENERATOR_CORE = '1';
 const generator = new URL('./generator.ts', import.meta.url).pathname;
 
 export interface RunningLoad {
@@ -15,11 +16,13 @@ export interface RunningLoad {
 }
 
 export function startLoad(load: Load): RunningLoad {
-  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(
-    'taskset',
-    ['-c', GENERATOR_CORE, process.execPath, '--import', 'tsx', generator, JSON.stringify(load)],
-    { stdio: ['pipe', 'pipe', 'inherit'] },
-  );
+  const [program, ...args] = withDescriptors([
+    ...['taskset', '-c', String(GENERATOR_CORE), process.execPath],
+    ...['--import', 'tsx', generator, JSON.stringify(load)],
+  ]);
+  const child: ChildProcessByStdio<Writable, Readable, null> = spawn(program, args, {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const result = new Promise<LoadResult>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (chunk) => {

@@ -1,11 +1,13 @@
 // What a benchmark asks of the load generator, and what it answers.
 
-import type { LoadTarget } from './raw-client.ts';
+import type { Target } from './handle.ts';
 
 export interface Load {
-  readonly kind: 'throughput' | 'latency' | 'churn' | 'idle' | 'sessions';
-  readonly publishAt: LoadTarget;
-  readonly subscribeAt: LoadTarget;
+  readonly kind: 'throughput' | 'latency' | 'pauses' | 'churn' | 'idle' | 'sessions';
+  readonly publishAt: Target;
+  readonly subscribeAt: Target;
+  /** Its processor time is read at both ends of the measured interval. */
+  readonly brokerPid: number;
   readonly publishers: number;
   readonly subscribers: number;
   readonly publishQos: 0 | 1 | 2;
@@ -20,19 +22,38 @@ export interface Load {
   /** Messages of one publisher on their way at most. */
   readonly window: number;
   readonly payloadBytes: number;
-  /** Messages a second, for latency. */
+  /** Messages a second, for latency and pauses. */
   readonly ratePerSecond: number;
   readonly warmupMs: number;
   readonly measureMs: number;
 }
 
+/** A load before it is known which broker gets it. */
+export type LoadShape = Omit<Load, 'publishAt' | 'subscribeAt' | 'brokerPid'>;
+
+/** A stretch of time; `at` in milliseconds since 1970, on every process's own fine clock. */
+export interface Stretch {
+  readonly at: number;
+  readonly ms: number;
+}
+
 export interface LoadResult {
   /** Messages received (or connections made) a second. */
   readonly rate: number;
-  /** Share of one core that the generator used; near 1 it is what limits. */
+  /** Shares of a core in the measured interval. */
   readonly generatorBusy?: number;
-  /** Microseconds. */
+  readonly brokerBusy?: number;
+  /** That the broker's core had nothing to do. */
+  readonly brokerIdle?: number;
+  /** Processor time for each message received, microseconds. */
+  readonly brokerUs?: number;
+  readonly generatorUs?: number;
+  /** Latency, microseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  readonly p999?: number;
   readonly max?: number;
+  /** The latencies that stand out, one for each pause, and when the generator itself stood still. */
+  readonly worst?: readonly Stretch[];
+  readonly generatorGaps?: readonly Stretch[];
 }

@@ -1,0 +1,68 @@
+// Loads that open very many connections, over a bounded number of lanes at a time.
+
+import { performance } from 'node:perf_hooks';
+import { perMessage, sleep, startInterval } from './clock.ts';
+import { sourceAddress } from './handle.ts';
+import { DISCONNECT } from './packets.ts';
+import { RawClient } from './raw-client.ts';
+import type { Load, LoadResult } from './types.ts';
+
+const LANES = 50;
+
+/** `work` for 0 to `count` - 1. */
+async function forEach(count: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (next < count) await work(next++);
+  };
+  await Promise.all(Array.from({ length: LANES }, lane));
+}
+
+function leave(client: RawClient): void {
+  client.connection.write(DISCONNECT);
+  client.connection.close();
+}
+
+/** CONNECT, CONNACK, DISCONNECT, again and again over `publishers` lanes. */
+export async function churn(load: Load): Promise<LoadResult> {
+  let connected = 0;
+  let running = true;
+  let next = 0;
+  const lane = async (): Promise<void> => {
+    while (running) {
+      leave(await RawClient.open(load.publishAt, `bench-c${next++}`));
+      connected += 1;
+    }
+  };
+  const lanes = Array.from({ length: load.publishers }, lane);
+  await sleep(load.warmupMs);
+  const end = startInterval(load.brokerPid);
+  const before = connected;
+  await sleep(load.measureMs);
+  const result = perMessage(end(), connected - before);
+  running = false;
+  await Promise.all(lanes);
+  return result;
+}
+
+/** Opens idle connections and tells when they stand; the caller reads the broker's memory. */
+export async function idle(load: Load): Promise<LoadResult> {
+  await forEach(load.publishers, async (index) => {
+    await RawClient.open(load.publishAt, `bench-idle-${index}`, { from: sourceAddress(index) });
+  });
+  await sleep(load.measureMs);
+  return { rate: load.publishers };
+}
+
+/** Leaves sessions behind: each client comes, subscribes and goes without ending its session. */
+export async function sessions(load: Load): Promise<LoadResult> {
+  const startedAt = performance.now();
+  await forEach(load.publishers, async (index) => {
+    const from = sourceAddress(index);
+    const options = { keepSession: true, from };
+    const client = await RawClient.open(load.publishAt, `bench-session-${index}`, options);
+    await client.subscribe([`session/${index}/+`], 1);
+    leave(client);
+  });
+  return { rate: load.publishers / ((performance.now() - startedAt) / 1000) };
+}

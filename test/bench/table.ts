@@ -1,0 +1,121 @@
+// What a benchmark gives: rows of figures by name, kept as JSON, and the Markdown that the page has of
+// them. Whoever renders knows the figures alone, so the page can be made again without measuring.
+
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { BUNDLE } from '../support/shoal-process.ts';
+import type { BrokerName } from './brokers.ts';
+
+export type Row = Record<string, number | string>;
+export type Figures = Record<string, Row>;
+
+export interface Run {
+  readonly runs: number;
+  readonly brokers: readonly BrokerName[];
+  /** Words that the name of a row must have. */
+  readonly words: readonly string[];
+  /** Tells how far it is. */
+  readonly say: (text: string) => void;
+}
+
+export interface Table {
+  readonly name: string;
+  readonly title: string;
+  /** Minutes that one run takes, and that it takes however many runs there are. */
+  readonly minutes: { readonly eachRun: number; readonly once: number };
+  measure(run: Run): Promise<Figures>;
+  markdown(figures: Figures): string;
+}
+
+interface Saved {
+  /** Of which bundle: another one's figures are measured again. */
+  readonly bundle: string;
+  readonly node: string;
+  readonly runs: number;
+  readonly figures: Figures;
+}
+
+const FILE = new URL('./results.json', import.meta.url);
+
+export function readResults(): Record<string, Saved> {
+  try {
+    return JSON.parse(readFileSync(FILE, 'utf8'));
+  } catch {
+    return {};
+  }
+}
+
+export function bundleHash(): string {
+  return createHash('sha256').update(readFileSync(BUNDLE)).digest('hex').slice(0, 12);
+}
+
+export function saveResult(table: string, runs: number, figures: Figures): void {
+  const saved: Saved = { bundle: bundleHash(), node: process.version, runs, figures };
+  const rounded = (_key: string, value: unknown): unknown =>
+    typeof value === 'number' ? Number(value.toPrecision(4)) : value;
+  const all = { ...readResults(), [table]: saved };
+  writeFileSync(FILE, `${JSON.stringify(all, rounded, 2)}\n`);
+}
+
+const PAGE = new URL('../../docs/performance.md', import.meta.url);
+
+/** Puts a table between its two markers on the page. */
+export function renderInto(page: string, name: string, markdown: string): string {
+  const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
+  const [from, to] = [page.indexOf(begin), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`docs/performance.md lacks the markers of ${name}`);
+  return `${page.slice(0, from + begin.length)}\n\n${markdown}\n\n${page.slice(to)}`;
+}
+
+/** Writes every table that was ever measured into docs/performance.md. */
+export function renderPage(tables: readonly Table[]): void {
+  const results = readResults();
+  let page = readFileSync(PAGE, 'utf8');
+  for (const { name, markdown } of tables) {
+    const saved = results[name];
+    if (saved === undefined) continue;
+    const how = `Node ${saved.node.slice(1)}, bundle ${saved.bundle}, runs: ${saved.runs}.`;
+    page = renderInto(page, name, `${markdown(saved.figures)}\n\n${how}`);
+  }
+  writeFileSync(PAGE, page);
+}
+
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+/** The median of each figure over several runs of one row. */
+export function medians(rows: readonly Row[]): Row {
+  const keys = Object.keys(rows[0] ?? {});
+  return Object.fromEntries(
+    keys.map((key) => {
+      const values = rows.map((row) => row[key]);
+      const numbers = values.filter((value) => typeof value === 'number');
+      return [key, numbers.length > 0 ? median(numbers) : (values[0] ?? '')];
+    }),
+  );
+}
+
+export const figure = (row: Row | undefined, key: string): number =>
+  Number(row?.[key] ?? Number.NaN);
+
+/** 7.2 M, 718,000, 12.3. */
+export function amount(value: number): string {
+  if (!Number.isFinite(value)) return '-';
+  if (value >= 999_500) return `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} M`;
+  if (value >= 1_000) return Number(value.toPrecision(3)).toLocaleString('en');
+  return String(Number(value.toPrecision(value < 10 ? 2 : 3)));
+}
+
+export function percent(share: number): string {
+  return Number.isFinite(share) ? `${Math.round(share * 100)} %` : '-';
+}

@@ -1,0 +1,105 @@
+// Throughput and memory with more and more idle connections beside the load.
+
+import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
+import { connectionsMax } from '../load/descriptors.ts';
+import { startLoad } from '../load/run-generator.ts';
+import { baseLoad, loadAt } from '../scenarios.ts';
+import {
+  amount,
+  type Figures,
+  figure,
+  markdownTable,
+  percent,
+  type Row,
+  type Run,
+  type Table,
+} from '../table.ts';
+
+const COUNTS = [1, 100, 1_000, 10_000, 20_000];
+const PAIRS = 50;
+
+export const connectionsTable: Table = {
+  name: 'connections',
+  title: 'Connections from 1 to 20,000',
+  minutes: { eachRun: 0, once: 1.4 },
+  measure,
+  markdown,
+};
+
+async function measure({ brokers, say }: Run): Promise<Figures> {
+  const figures: Figures = {};
+  for (const count of COUNTS) {
+    let row: Row = {};
+    for (const name of brokers.filter((broker) => broker !== 'aedes')) {
+      say(`${count} connections to ${name}`);
+      row = { ...row, ...(await amid(name, count)) };
+    }
+    figures[String(count)] = row;
+  }
+  return figures;
+}
+
+/** 50 pairs at full speed among so many idle connections. */
+async function amid(name: BrokerName, wanted: number): Promise<Row> {
+  const broker = await startBroker(name);
+  const count = Math.min(wanted, connectionsMax(broker.pid) - 2 * PAIRS);
+  const base = loadAt(broker, { ...baseLoad, measureMs: 3_000 });
+  const before = residentBytes(broker.pid);
+  const startedAt = performance.now();
+  const idle = startLoad({ ...base, kind: 'idle', publishers: count, measureMs: 200 });
+  await idle.result;
+  const seconds = (performance.now() - startedAt) / 1000;
+  const kilobytes = (residentBytes(broker.pid) - before) / 1024;
+  const pairs = { publishers: PAIRS, subscribers: PAIRS, filters: ['bench/{s}'] };
+  const { rate, brokerUs, brokerBusy } = await startLoad({ ...base, ...pairs }).result;
+  idle.stop();
+  await broker.stop();
+  return {
+    ...{ [`${name}.count`]: count, [`${name}.rate`]: rate, [`${name}.seconds`]: seconds },
+    ...{ [`${name}.brokerUs`]: brokerUs ?? Number.NaN, [`${name}.busy`]: brokerBusy ?? Number.NaN },
+    [`${name}.kilobytes`]: kilobytes,
+  };
+}
+
+function markdown(figures: Figures): string {
+  const rows = Object.entries(figures).map(([wanted, row]) => {
+    const count = figure(row, 'shoal.count');
+    const kilobytes = (name: string): string => {
+      const all = figure(row, `${name}.kilobytes`);
+      return count < 1_000 ? `${amount(all / 1024)} MB in all` : `${amount(all / count)} KB each`;
+    };
+    return [
+      count < Number(wanted)
+        ? `${amount(Number(wanted))}: ${amount(count)} were possible`
+        : amount(count),
+      amount(figure(row, 'shoal.rate')),
+      amount(figure(row, 'shoal.brokerUs')),
+      percent(figure(row, 'shoal.busy')),
+      kilobytes('shoal'),
+      amount(figure(row, 'mosquitto.rate')),
+      amount(figure(row, 'mosquitto.brokerUs')),
+      kilobytes('mosquitto'),
+    ];
+  });
+  const head = [
+    'idle connections',
+    'Shoal, messages/s',
+    'CPU a message, us',
+    'own core busy',
+    'memory',
+    'mosquitto, messages/s',
+    'CPU a message, us',
+    'memory',
+  ];
+  const lines = [markdownTable(head, rows)];
+  const short = Object.entries(figures).find(([n, row]) => figure(row, 'shoal.count') < Number(n));
+  if (short !== undefined) {
+    lines.push(
+      '',
+      `The system measured on lets a process have fewer descriptors than ${amount(Number(short[0]))}`,
+      'connections, the pairs and the files of a broker need (`ulimit -Hn`): the limit there is the',
+      "system's and not Shoal's.",
+    );
+  }
+  return lines.join('\n');
+}

@@ -1,0 +1,199 @@
+// One node beside other brokers: every scenario on every broker in turn, several times over. Beside
+// the rate stands the broker's processor time for each message, which no generator can limit.
+
+import {
+  type BrokerName,
+  type RunningBroker,
+  residentBytes,
+  startBroker,
+  startSplice,
+} from '../brokers.ts';
+import { startLoad } from '../load/run-generator.ts';
+import type { LoadShape } from '../load/types.ts';
+import { loadAt, type Scenario, scenarios } from '../scenarios.ts';
+import {
+  amount,
+  type Figures,
+  figure,
+  markdownTable,
+  medians,
+  percent,
+  type Row,
+  type Run,
+  type Table,
+} from '../table.ts';
+
+/** From here on a core counts as full. */
+const FULL = 0.97;
+const REFERENCE: BrokerName = 'mosquitto';
+
+export const nodeTable: Table = {
+  name: 'node',
+  title: 'One node beside other brokers',
+  minutes: { eachRun: 2.9, once: 0.9 },
+  measure,
+  markdown,
+};
+
+async function measure({ runs, brokers, words, say }: Run): Promise<Figures> {
+  const chosen = scenarios.filter(({ name }) => words.every((word) => name.includes(word)));
+  const samples: Record<string, Row[]> = {};
+  for (let run = 0; run < runs; run++) {
+    for (const scenario of chosen) {
+      say(`run ${run + 1} of ${runs}: ${scenario.name}`);
+      let row: Row = {};
+      for (const name of brokers) row = { ...row, ...(await onBroker(name, scenario)) };
+      samples[scenario.name] = [...(samples[scenario.name] ?? []), row];
+    }
+  }
+  const figures: Figures = {};
+  for (const scenario of chosen) {
+    const row = medians(samples[scenario.name] ?? []);
+    say(`without a broker: ${scenario.name}`);
+    figures[scenario.name] = { ...row, ...(await onSplice(scenario)) };
+  }
+  return figures;
+}
+
+async function onBroker(name: BrokerName, { load }: Scenario): Promise<Row> {
+  const broker = await startBroker(name);
+  try {
+    return named(name, load.kind === 'idle' ? await idle(broker, load) : await drive(broker, load));
+  } finally {
+    await broker.stop();
+  }
+}
+
+/** The generator's ceiling: the same load with nothing but two sockets between its ends. */
+async function onSplice({ load }: Scenario): Promise<Row> {
+  if (load.kind !== 'throughput') return {};
+  const splice = await startSplice(load.publishers, load.subscribers, load.copies);
+  try {
+    return named('splice', await drive(splice, load));
+  } finally {
+    await splice.stop();
+  }
+}
+
+const named = (name: string, row: Row): Row =>
+  Object.fromEntries(Object.entries(row).map(([key, value]) => [`${name}.${key}`, value]));
+
+async function drive(broker: RunningBroker, load: LoadShape): Promise<Row> {
+  const { worst, generatorGaps, ...row } = await startLoad(loadAt(broker, load)).result;
+  return { ...row };
+}
+
+async function idle(broker: RunningBroker, load: LoadShape): Promise<Row> {
+  const before = residentBytes(broker.pid);
+  const generator = startLoad(loadAt(broker, load));
+  await generator.result;
+  const kilobytes = (residentBytes(broker.pid) - before) / 1024 / load.publishers;
+  generator.stop();
+  return { kilobytes };
+}
+
+function markdown(figures: Figures): string {
+  return [
+    throughputTable(figures),
+    '',
+    otherTable(figures),
+    '',
+    'How it was checked that the generator is not what is measured: its share of its own core above,',
+    'and the same load with a splice of sockets (no MQTT at all) in the place of the broker:',
+    ...['', ceilingTable(figures)],
+  ].join('\n');
+}
+
+const isThroughput = ([, row]: [string, Row]): boolean =>
+  'shoal.brokerUs' in row && 'splice.rate' in row;
+
+function throughputTable(figures: Figures): string {
+  const head = [
+    'scenario',
+    'Shoal, messages/s',
+    'to mosquitto',
+    'CPU a message, us: Shoal, mosquitto',
+    'mosquitto to Shoal',
+    'own core busy: Shoal, mosquitto',
+    'generator busy: with Shoal, mosquitto',
+    'aedes to mosquitto',
+  ];
+  const rows = Object.entries(figures)
+    .filter(isThroughput)
+    .map(([name, row]) => [
+      shown(name),
+      amount(figure(row, 'shoal.rate')),
+      ratio(row, 'shoal', 'rate'),
+      `${amount(figure(row, 'shoal.brokerUs'))}, ${amount(figure(row, `${REFERENCE}.brokerUs`))}`,
+      amount(figure(row, `${REFERENCE}.brokerUs`) / figure(row, 'shoal.brokerUs')),
+      `${core(row, 'shoal')}, ${core(row, REFERENCE)}`,
+      `${percent(figure(row, 'shoal.generatorBusy'))}, ${percent(figure(row, `${REFERENCE}.generatorBusy`))}`,
+      ratio(row, 'aedes', 'rate'),
+    ]);
+  return markdownTable(head, rows);
+}
+
+const shown = (name: string): string => name.replace(/^qos/, 'QoS ');
+
+/** How busy a broker's core was with it; less than full needs a word. */
+function core(row: Row, broker: string): string {
+  const busy = figure(row, `${broker}.brokerBusy`);
+  if (busy >= FULL || !Number.isFinite(busy)) return percent(busy);
+  const isIdle = figure(row, `${broker}.brokerIdle`) > 1 - FULL;
+  return `${percent(busy)} (${isIdle ? 'not full' : 'the rest went to others'})`;
+}
+
+function ratio(row: Row, broker: string, key: string): string {
+  return amount(figure(row, `${broker}.${key}`) / figure(row, `${REFERENCE}.${key}`));
+}
+
+function otherTable(figures: Figures): string {
+  const lines: string[][] = [];
+  const add = (name: string, row: Row, key: string, unit: string): void => {
+    const value = `${amount(figure(row, `shoal.${key}`))} ${unit}`;
+    lines.push([name, value, ratio(row, 'shoal', key), ratio(row, 'aedes', key)]);
+  };
+  for (const [name, row] of Object.entries(figures)) {
+    if ('shoal.p50' in row) {
+      add(`${name}: p50`, row, 'p50', 'us');
+      add(`${name}: p99`, row, 'p99', 'us');
+    } else if ('shoal.kilobytes' in row) add(name, row, 'kilobytes', 'KB each');
+    else if (!('splice.rate' in row)) {
+      add(name, row, 'rate', 'a second');
+      add(`${name}: CPU each`, row, 'brokerUs', 'us');
+    }
+  }
+  return markdownTable(['', 'Shoal', 'to mosquitto', 'aedes to mosquitto'], lines);
+}
+
+function ceilingTable(figures: Figures): string {
+  const head = [
+    'scenario',
+    'without a broker, messages/s',
+    'generator busy there',
+    'its CPU a message, us: there, with Shoal',
+    'so it could do, messages/s',
+    'Shoal did',
+    'the limit with Shoal',
+  ];
+  const rows = Object.entries(figures)
+    .filter(isThroughput)
+    .map(([name, row]) => [
+      shown(name),
+      amount(figure(row, 'splice.rate')),
+      percent(figure(row, 'splice.generatorBusy')),
+      `${amount(figure(row, 'splice.generatorUs'))}, ${amount(figure(row, 'shoal.generatorUs'))}`,
+      amount(1e6 / figure(row, 'shoal.generatorUs')),
+      amount(figure(row, 'shoal.rate')),
+      limitOf(row),
+    ]);
+  return markdownTable(head, rows);
+}
+
+function limitOf(row: Row): string {
+  if (figure(row, 'shoal.brokerBusy') >= FULL) return 'the broker';
+  if (figure(row, 'shoal.generatorBusy') >= FULL) return 'the generator';
+  if (figure(row, 'shoal.brokerIdle') <= 1 - FULL)
+    return "the broker, on a core it didn't have alone";
+  return 'neither: they waited for each other';
+}

@@ -1,0 +1,209 @@
+// Pauses with 100,000 sessions that wait for their clients: messages at a fixed rate pass through,
+// others are queued for the sessions, and the longest latencies are laid beside what may have caused
+// them: the broker's garbage collections (--trace-gc), the generator's own standstills, and what the
+// machine did to a process that only wanted to wake up in time (load/noise.ts).
+
+import { spawn } from 'node:child_process';
+import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
+import { BROKER_CORE, GENERATOR_CORE, wallMs } from '../load/clock.ts';
+import { startLoad } from '../load/run-generator.ts';
+import type { Stretch } from '../load/types.ts';
+import { baseLoad, loadAt } from '../scenarios.ts';
+import {
+  amount,
+  type Figures,
+  figure,
+  markdownTable,
+  type Row,
+  type Run,
+  type Table,
+} from '../table.ts';
+
+const SESSIONS = 100_000;
+const RATE = 10_000;
+const WARMUP_MS = 2_000;
+const MEASURE_MS = 15_000;
+/** The goal: no pause of the broker's own making is longer. */
+const PAUSE_MS_MAX = 10;
+const WORST_TOLD = 5;
+
+export const pausesTable: Table = {
+  name: 'pauses',
+  title: 'Pauses with 100,000 sessions',
+  minutes: { eachRun: 0, once: 2.4 },
+  measure,
+  markdown,
+};
+
+interface Case {
+  readonly name: string;
+  readonly broker: BrokerName;
+  readonly sessions: number;
+  readonly hasData?: boolean;
+}
+
+const CASES: readonly Case[] = [
+  { name: 'Shoal, no sessions', broker: 'shoal', sessions: 0 },
+  { name: 'Shoal', broker: 'shoal', sessions: SESSIONS },
+  { name: 'Shoal, `-data`', broker: 'shoal', sessions: SESSIONS, hasData: true },
+  { name: 'mosquitto', broker: 'mosquitto', sessions: SESSIONS },
+];
+
+async function measure({ brokers, words, say }: Run): Promise<Figures> {
+  const figures: Figures = {};
+  for (const one of CASES) {
+    if (!brokers.includes(one.broker) || !words.every((word) => one.name.includes(word))) continue;
+    say(one.name);
+    figures[one.name] = await pausesOf(one);
+  }
+  return figures;
+}
+
+interface Collection extends Stretch {
+  readonly kind: string;
+}
+
+/** Reads V8's lines about garbage collections; its clock starts with the process. */
+class GcTrace {
+  readonly #seen: { endMs: number; ms: number; kind: string }[] = [];
+  /** When the process's clock was 0: no line can come before it was written. */
+  #origin = Number.POSITIVE_INFINITY;
+
+  read(line: string): void {
+    const found =
+      /\s(\d+) ms: ([A-Z][A-Za-z-]+).*? MB, (?:pooled: \S+ MB, )?([\d.]+) \/ [\d.]+ ms/.exec(line);
+    if (found === null) return;
+    const [, at, kind = '', ms] = found;
+    this.#seen.push({ endMs: Number(at), ms: Number(ms), kind });
+    this.#origin = Math.min(this.#origin, wallMs() - Number(at));
+  }
+
+  get collections(): Collection[] {
+    return this.#seen.map(({ endMs, ms, kind }) => ({ at: this.#origin + endMs - ms, ms, kind }));
+  }
+}
+
+interface Noise {
+  readonly max: number;
+  readonly waits: readonly Stretch[];
+}
+
+/** What the machine does on one core in the next so many milliseconds. */
+function noiseOn(core: number, durationMs: number): Promise<Noise> {
+  const file = new URL('../load/noise.ts', import.meta.url).pathname;
+  const node = [process.execPath, '--import', 'tsx', file, String(durationMs)];
+  const urgent = 'chrt -f 10 true 2>/dev/null && exec chrt -f 10 "$@"; exec "$@"';
+  const child = spawn('taskset', ['-c', String(core), 'sh', '-c', urgent, 'sh', ...node], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  return new Promise((resolve, reject) => {
+    let text = '';
+    child.stdout.on('data', (chunk) => {
+      text += chunk;
+    });
+    child.once('error', reject).once('close', () => resolve(JSON.parse(text)));
+  });
+}
+
+async function pausesOf({ broker: name, sessions, hasData = false }: Case): Promise<Row> {
+  const trace = new GcTrace();
+  const isShoal = name === 'shoal';
+  const broker = await startBroker(name, {
+    hasData,
+    ...(isShoal && { nodeFlags: ['--trace-gc'], onLine: (line) => trace.read(line) }),
+  });
+  try {
+    const before = residentBytes(broker.pid);
+    const timing = { ratePerSecond: RATE, warmupMs: WARMUP_MS, measureMs: MEASURE_MS };
+    const base = loadAt(broker, { ...baseLoad, ...timing });
+    await startLoad({ ...base, kind: 'sessions', publishers: sessions }).result;
+    const kilobytes = (residentBytes(broker.pid) - before) / 1024 / sessions;
+    const noise = [BROKER_CORE, GENERATOR_CORE].map((core) =>
+      noiseOn(core, WARMUP_MS + MEASURE_MS),
+    );
+    const result = await startLoad({ ...base, kind: 'pauses', publishers: sessions }).result;
+    const until = wallMs();
+    const [onBroker, onGenerator] = await Promise.all(noise);
+    const collections = trace.collections.filter(({ at }) => at > until - MEASURE_MS && at < until);
+    const machine = [...(onBroker?.waits ?? []), ...(onGenerator?.waits ?? [])];
+    const judge = (pause: Stretch): string =>
+      causeOf(pause, machine, result.generatorGaps ?? [], collections);
+    const judged = (result.worst ?? []).map((pause) => ({ ...pause, cause: judge(pause) }));
+    const own = judged.filter(({ cause }) => !FOREIGN.includes(cause));
+    const longest = collections.toSorted((a, b) => b.ms - a.ms)[0];
+    return {
+      ...{ p50: result.p50 ?? Number.NaN, p99: result.p99 ?? Number.NaN },
+      ...{ p999: result.p999 ?? Number.NaN, max: result.max ?? Number.NaN },
+      ownMs: own[0]?.ms ?? 0,
+      ownOver: own.filter(({ ms }) => ms > PAUSE_MS_MAX).length,
+      worst: judged
+        .slice(0, WORST_TOLD)
+        .map(({ ms, cause }) => `${amount(ms)} (${cause})`)
+        .join('; '),
+      ...{
+        noiseBroker: onBroker?.max ?? Number.NaN,
+        noiseGenerator: onGenerator?.max ?? Number.NaN,
+      },
+      ...{ gcMs: longest?.ms ?? 0, gcKind: longest?.kind ?? '' },
+      ...(sessions > 0 && { kilobytes }),
+    };
+  } finally {
+    await broker.stop();
+  }
+}
+
+const MACHINE = 'the machine';
+const GENERATOR = 'the generator';
+const OTHER = 'the broker, no collection';
+const FOREIGN = [MACHINE, GENERATOR];
+
+/** The first of these that covers a good part of the pause. */
+function causeOf(
+  pause: Stretch,
+  machine: readonly Stretch[],
+  generator: readonly Stretch[],
+  collections: readonly Collection[],
+): string {
+  const covers = (stretch: Stretch): boolean => {
+    const from = Math.max(pause.at, stretch.at);
+    const to = Math.min(pause.at + pause.ms, stretch.at + stretch.ms);
+    return to - from > pause.ms / 3;
+  };
+  if (machine.some(covers)) return MACHINE;
+  const collection = collections.find(covers);
+  if (collection !== undefined) return collection.kind;
+  return generator.some(covers) ? GENERATOR : OTHER;
+}
+
+function markdown(figures: Figures): string {
+  const head = [
+    `${amount(SESSIONS)} sessions, ${amount(RATE)} messages/s`,
+    'p50, p99, p99.9, us',
+    'longest, ms',
+    'longest of its own, ms',
+    `own over ${PAUSE_MS_MAX} ms`,
+    'longest collection, ms',
+    "machine's own, ms: broker's core, generator's",
+    'KB a session',
+  ];
+  const rows = Object.entries(figures).map(([name, row]) => [
+    name,
+    ['p50', 'p99', 'p999'].map((key) => amount(figure(row, key))).join(', '),
+    amount(figure(row, 'max') / 1000),
+    figure(row, 'ownMs') === 0 ? 'under 1' : amount(figure(row, 'ownMs')),
+    String(figure(row, 'ownOver')),
+    row.gcKind === '' ? '-' : `${amount(figure(row, 'gcMs'))} (${row.gcKind})`,
+    `${amount(figure(row, 'noiseBroker'))}, ${amount(figure(row, 'noiseGenerator'))}`,
+    amount(figure(row, 'kilobytes')),
+  ]);
+  const worst = Object.entries(figures).map(
+    ([name, row]) => `- ${name}: ${row.worst || 'none over 1 ms'}`,
+  );
+  return [
+    markdownTable(head, rows),
+    '',
+    'The longest pauses, ms, and what took that time:',
+    '',
+    ...worst,
+  ].join('\n');
+}
