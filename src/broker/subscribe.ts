@@ -69,10 +69,9 @@ function subscribe(
   }
   const existing = session.subscriptions.get(request.filter);
   const isFull =
-    session.subscriptions.size >= options.subscriptionsPerClientMax || !broker.tree.hasRoom;
-  if (existing === undefined && isFull) {
-    return ReasonCode.quotaExceeded;
-  }
+    session.subscriptions.size >= options.subscriptionsPerClientMax ||
+    !broker.tree.hasRoomFor(parsed.filter, parsed.group);
+  if (existing === undefined && isFull) return ReasonCode.quotaExceeded;
   const refusal = broker.authorizer.subscriptionRefusal(session.identity, parsed.filter);
   if (refusal !== 0) {
     broker.stats.denied += 1;

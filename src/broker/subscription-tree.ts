@@ -1,8 +1,10 @@
 // All subscriptions of the node as a tree of topic levels (MQTT 5.0 4.7, 4.8.2). Finding the
-// subscriptions of a topic costs as many steps as the topic has levels, however many there are.
+// subscriptions of a topic costs as many steps as the topic has levels, however many there are, in
+// each of the shapes that filters come in (filter-shapes.ts).
 // Invariant: no node stays behind without a subscription below it.
 
 import type { QoS } from '../mqtt/publish-view.ts';
+import { FilterShapes, groupKey, levelKey, SHAPES_MAX, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';
 import type { Session } from './session.ts';
 import { SharedGroup } from './shared-group.ts';
@@ -25,15 +27,17 @@ export interface Subscription {
 class TreeNode {
   readonly parent: TreeNode | undefined;
   readonly level: string;
+  readonly shape: Shape;
   children: LevelMap<TreeNode> | undefined;
   subscriptions: Map<Session, Subscription> | undefined;
   groups: Map<string, SharedGroup> | undefined;
   /** Snapshot of `subscriptions` that routes share; made anew after a change. */
   list: readonly Subscription[] | undefined;
 
-  constructor(parent: TreeNode | undefined, level: string) {
+  constructor(parent: TreeNode | undefined, level: string, shape: Shape) {
     this.parent = parent;
     this.level = level;
+    this.shape = shape;
   }
 
   get unused(): boolean {
@@ -54,7 +58,8 @@ export interface Matches {
 }
 
 export class SubscriptionTree {
-  readonly #root = new TreeNode(undefined, '');
+  readonly #shapes = new FilterShapes();
+  readonly #root = new TreeNode(undefined, '', this.#shapes.root);
   #version = 0;
   #size = 0;
   #shared = 0;
@@ -79,9 +84,14 @@ export class SubscriptionTree {
     return this.#nodes;
   }
 
-  /** False: whoever asks should not add a filter. */
-  get hasRoom(): boolean {
-    return this.nodes < NODES_MAX;
+  get shapes(): number {
+    return this.#shapes.size;
+  }
+
+  /** False: whoever asks should not add the filter. */
+  hasRoomFor(filter: string, group: string | undefined): boolean {
+    if (this.nodes >= NODES_MAX) return false;
+    return this.shapes < SHAPES_MAX || this.#shapes.has(filter.split('/'), group);
   }
 
   /** @param filter without `$share/...`; replaces the session's subscription to the same filter */
@@ -100,6 +110,7 @@ export class SubscriptionTree {
     if (members === undefined) {
       members = new SharedGroup();
       node.groups.set(group, members);
+      this.#shapes.use(node.shape, groupKey(group));
     }
     if (members.add(subscription)) {
       this.#size += 1;
@@ -117,7 +128,10 @@ export class SubscriptionTree {
     } else {
       const members = node.groups?.get(group);
       removed = members?.remove(session) ?? false;
-      if (members?.size === 0) node.groups?.delete(group);
+      if (members?.size === 0) {
+        node.groups?.delete(group);
+        this.#shapes.release(node.shape.children?.get(groupKey(group)));
+      }
       if (removed) this.#shared -= 1;
     }
     if (!removed) return;
@@ -167,7 +181,7 @@ export class SubscriptionTree {
       node.children ??= new LevelMap();
       let child = node.children.get(level);
       if (child === undefined) {
-        child = new TreeNode(node, level);
+        child = new TreeNode(node, level, this.#shapes.use(node.shape, levelKey(level)));
         node.children.set(level, child);
         this.#nodes += 1;
       }
@@ -189,6 +203,7 @@ export class SubscriptionTree {
     let node = from;
     while (node.unused && node.parent !== undefined) {
       node.parent.children?.delete(node.level);
+      this.#shapes.release(node.shape);
       this.#nodes -= 1;
       node = node.parent;
     }

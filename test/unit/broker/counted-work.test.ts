@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { SHAPES_MAX } from '../../../src/broker/filter-shapes.ts';
 import { openAuthorizer } from '../../../src/broker/ports.ts';
 import { NODES_MAX } from '../../../src/broker/subscription-tree.ts';
 import { FILTERS_MAX } from '../../../src/mqtt/frame-check.ts';
@@ -155,6 +156,22 @@ test('looking for a member of a shared subscription that is online is part of th
   const messages = 500;
   const turns = turnsOf(world, () => publisher.send(publishTo(Array(messages).fill('t'))));
   assert.ok(turns > 2, `${turns} turns`);
+});
+
+test('beyond its bound on shapes of filters a node takes those that it knows, and no new one', () => {
+  const world = new World();
+  const hostile = world.connect('a');
+  const filters = Array.from({ length: SHAPES_MAX }, (_, i) => `$share/${i}/a`);
+  turnsOf(world, () => hostile.send(wire.subscribe(5, 1, filters)));
+  const { reasons } = hostile.expect('suback');
+  const taken = reasons.filter((reason) => reason === 2).length;
+  assert.ok(taken > SHAPES_MAX - 5 && taken < SHAPES_MAX, `${taken} taken`);
+  assert.equal(reasons.at(-1), 0x97);
+  const other = world.connect('b');
+  const wanted = ['b', '$share/7/c', 'b/b', '+', '#', '$share/new/b'];
+  assert.deepEqual(other.subscribe(wanted).reasons, [2, 2, 0x97, 0x97, 0x97, 0x97]);
+  hostile.unsubscribe(...filters.slice(0, 5));
+  assert.deepEqual(other.subscribe(wanted).reasons, [2, 2, 2, 2, 2, 2]);
 });
 
 test('a node whose subscriptions have as many levels as it keeps takes no further filter', () => {

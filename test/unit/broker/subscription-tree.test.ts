@@ -53,6 +53,47 @@ test('the tree finds what matching each filter by itself finds', () => {
   }
 });
 
+test('no topic matches more nodes and groups than there are shapes of filters', () => {
+  const random = seededRandom(12);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
+  const tree = new SubscriptionTree();
+  const session = newSession('s');
+  const held: [string, string | undefined][] = [];
+  for (let step = 0; step < 3000; step++) {
+    const length = 1 + Math.floor(random() * 6);
+    const levels = Array.from({ length }, () => pick(['a', 'b', '+']));
+    const topic = levels.map((level) => (level === '+' ? 'a' : level)).join('/');
+    const { groups, visited } = tree.match(topic);
+    assert.ok(
+      visited + groups.length <= tree.shapes + 1,
+      `${visited} nodes, ${tree.shapes} shapes`,
+    );
+    if (random() < 0.5) {
+      const [filter, group] = [levels.join('/'), pick([undefined, 'g', 'h'])];
+      assert.equal(tree.hasRoomFor(filter, group), true);
+      tree.add(filter, subscription(session, filter), group);
+      held.push([filter, group]);
+    } else {
+      const [filter, group] = held.splice(Math.floor(random() * held.length), 1)[0] ?? ['a'];
+      if (!held.some(([other, its]) => other === filter && its === group)) {
+        tree.remove(filter, session, group);
+      }
+    }
+  }
+  for (const [filter, group] of held) tree.remove(filter, session, group);
+  assert.deepEqual([tree.size, tree.nodes, tree.shapes], [0, 0, 0]);
+});
+
+test('filters that are alike but for their names are of one shape', () => {
+  const tree = new SubscriptionTree();
+  const session = newSession('s');
+  for (let i = 0; i < 100; i++) {
+    tree.add(`plant/${i}/+/x${i}`, subscription(session, ''), undefined);
+    tree.add(`plant/${i}/+/x${i}`, subscription(session, ''), 'g');
+  }
+  assert.equal(tree.shapes, 5);
+});
+
 test('nothing stays behind when all subscriptions are gone', () => {
   const tree = new SubscriptionTree();
   const session = newSession('s');
@@ -62,7 +103,7 @@ test('nothing stays behind when all subscriptions are gone', () => {
   assert.deepEqual([tree.size, tree.sharedSize, tree.nodes], [5, 1, 7]);
   for (const filter of filters) tree.remove(filter, session, undefined);
   tree.remove('x/y', session, 'g');
-  assert.deepEqual([tree.size, tree.sharedSize, tree.nodes], [0, 0, 0]);
+  assert.deepEqual([tree.size, tree.sharedSize, tree.nodes, tree.shapes], [0, 0, 0, 0]);
   assert.equal(tree.group('x/y', 'g'), undefined);
   assert.deepEqual(tree.match('a/b'), { lists: [], groups: [], visited: 1 });
 });
