@@ -10,6 +10,7 @@ import type { Logger } from '../shared/logger.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { WritableFile } from './disk.ts';
 import type { Stamp } from './file-format.ts';
+import type { Timers } from './timers.ts';
 
 /** Records beyond this are sealed at the end of a turn, even if the disk is busy. */
 const BLOCK_BYTES_MAX = 1_048_576;
@@ -32,6 +33,8 @@ export interface LogFile {
 export interface Waiter {
   readonly done: () => void;
   readonly refused: (() => void) | undefined;
+  /** Waits for the log alone, whether the files are complete or not. */
+  readonly forLog?: boolean;
 }
 
 interface Batch {
@@ -44,6 +47,7 @@ interface Batch {
 export interface CommitOptions {
   readonly log: Logger;
   readonly now: () => Stamp;
+  readonly timers: Timers;
   readonly pendingBytesMax?: number;
   readonly retryMs?: number;
   /** The files are incomplete; a snapshot has to be made. */
@@ -58,6 +62,7 @@ export class GroupCommit {
   breaks = 0;
   readonly builder: BlockBuilder;
   readonly #options: CommitOptions;
+  readonly #timers: Timers;
   #log: LogFile;
   /** Where the next block will stand in the log. */
   #offset: number;
@@ -70,14 +75,15 @@ export class GroupCommit {
   /** While the files are incomplete those who wait gather here. */
   #gated: Waiter[] | undefined;
   #isScheduled = false;
-  #retry: NodeJS.Timeout | undefined;
-  #lazy: NodeJS.Timeout | undefined;
+  #retry: unknown;
+  #lazy: unknown;
   #onIdle: (() => void) | undefined;
 
   constructor(log: LogFile, options: CommitOptions) {
     this.#log = log;
     this.#offset = log.length;
     this.#options = options;
+    this.#timers = options.timers;
     this.builder = new BlockBuilder(options.now);
   }
 
@@ -108,13 +114,13 @@ export class GroupCommit {
   /** A record was added to the builder. */
   touched(): void {
     if (this.#waiters.length > 0 || this.builder.bytes > BLOCK_BYTES_MAX) this.#hurry();
-    else this.#lazy ??= setTimeout(() => this.#endTurn(), LAZY_MS);
+    else this.#lazy ??= this.#timers.setTimeout(() => this.#endTurn(), LAZY_MS);
   }
 
   #hurry(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    setImmediate(() => this.#endTurn());
+    this.#timers.setImmediate(() => this.#endTurn());
   }
 
   wait(waiter: Waiter): void {
@@ -129,6 +135,22 @@ export class GroupCommit {
     } else {
       waiter.done();
     }
+  }
+
+  /**
+   * Resolves when what was told so far is safe in the log, even one that does not count yet; with
+   * false where there is no room for it, or it broke.
+   */
+  logged(): Promise<boolean> {
+    return new Promise((resolve) => {
+      if (this.state === 'stalled' || this.isDeaf) {
+        resolve(false);
+        return;
+      }
+      const refused = (): void => resolve(false);
+      this.#waiters.push({ done: () => resolve(true), refused, forLog: true });
+      this.#hurry();
+    });
   }
 
   /** What was told so far goes to the present log, what comes later to this one. */
@@ -177,16 +199,24 @@ export class GroupCommit {
     });
   }
 
+  /** Nothing is written any more, nor tried again. */
   stop(): void {
-    clearTimeout(this.#retry);
+    this.#stopTimers();
+    this.state = 'broken';
+    this.#gated = undefined;
+    this.#batch = undefined;
+  }
+
+  #stopTimers(): void {
+    this.#timers.clearTimeout(this.#retry);
     this.#retry = undefined;
-    clearTimeout(this.#lazy);
+    this.#timers.clearTimeout(this.#lazy);
     this.#lazy = undefined;
   }
 
   #endTurn(): void {
     this.#isScheduled = false;
-    clearTimeout(this.#lazy);
+    this.#timers.clearTimeout(this.#lazy);
     this.#lazy = undefined;
     if (this.isDeaf) return;
     if (this.builder.bytes > BLOCK_BYTES_MAX) this.#seal();
@@ -291,7 +321,7 @@ export class GroupCommit {
 
   #tellOrGate(waiters: readonly Waiter[]): void {
     for (const waiter of waiters) {
-      if (this.#gated === undefined) waiter.done();
+      if (this.#gated === undefined || waiter.forLog) waiter.done();
       else this.#gated.push(waiter);
     }
   }
@@ -305,7 +335,10 @@ export class GroupCommit {
     }
     this.#refuseAll();
     // At the same place: what the failed write left there is written over.
-    this.#retry = setTimeout(() => this.#write(batch), this.#options.retryMs ?? RETRY_MS);
+    this.#retry = this.#timers.setTimeout(
+      () => this.#write(batch),
+      this.#options.retryMs ?? RETRY_MS,
+    );
     this.#checkIdle();
   }
 
@@ -325,7 +358,7 @@ export class GroupCommit {
   }
 
   #break(): void {
-    this.stop();
+    this.#stopTimers();
     this.state = 'broken';
     this.cancelRotation();
     this.breaks += 1;

@@ -28,6 +28,7 @@ import { GroupCommit, type LogFile } from './group-commit.ts';
 import { type Loaded, loadFolder } from './loader.ts';
 import { type Capture, SnapshotWriter, settled } from './snapshot-writer.ts';
 import { Numbering, StateRecorder } from './state-recorder.ts';
+import { systemTimers, type Timers } from './timers.ts';
 
 /** Logs are compacted when they are as large as the snapshot, but not below this. */
 const COMPACT_BYTES_MIN = 33_554_432;
@@ -42,6 +43,7 @@ export interface JournalOptions {
   /** The clocks; the first must be the broker's. */
   readonly now?: () => Stamp;
   readonly disk?: Disk;
+  readonly timers?: Timers;
   readonly compactBytesMin?: number;
   readonly pendingBytesMax?: number;
   readonly retryMs?: number;
@@ -59,6 +61,7 @@ export class Journal extends StateRecorder implements SessionStore {
   readonly #disk: Disk;
   readonly #lock: FolderLock | undefined;
   readonly #now: () => Stamp;
+  readonly #timers: Timers;
   readonly #run: bigint;
   readonly #commit: GroupCommit;
   /** Files that the next complete snapshot makes superfluous. */
@@ -71,7 +74,7 @@ export class Journal extends StateRecorder implements SessionStore {
   #snapshot: SnapshotWriter | undefined;
   #capture: Capture | undefined;
   #compaction: Promise<void> | undefined;
-  #retry: NodeJS.Timeout | undefined;
+  #retry: unknown;
   #isClosing = false;
 
   /** @throws StorageError, DataPathError where the folder can't be used; damage is no reason */
@@ -88,7 +91,7 @@ export class Journal extends StateRecorder implements SessionStore {
       const loaded = loadFolder(disk, log, now());
       const run = randomBytes(8).readBigUInt64LE();
       const file = await firstLog(disk, loaded.lastGeneration + 1, run, log);
-      for (const name of loaded.stale) await disk.remove(name);
+      for (const name of loaded.stale) await disk.remove(name).catch(ignore);
       log.info('stored state read', {
         folder,
         retained: loaded.state.retainedCount,
@@ -119,6 +122,7 @@ export class Journal extends StateRecorder implements SessionStore {
     this.#disk = disk;
     this.#lock = lock;
     this.#now = options.now ?? systemNow;
+    this.#timers = options.timers ?? systemTimers;
     this.#run = run;
     this.#olderFiles = loaded.files.map(({ name }) => name);
     this.#damaged = new Set(loaded.damaged);
@@ -130,6 +134,7 @@ export class Journal extends StateRecorder implements SessionStore {
     this.#commit = new GroupCommit(file ?? noLog, {
       log,
       now: this.#now,
+      timers: this.#timers,
       ...(pendingBytesMax !== undefined && { pendingBytesMax }),
       ...(retryMs !== undefined && { retryMs }),
       onBroken: () => this.#recoverSoon(0),
@@ -229,16 +234,16 @@ export class Journal extends StateRecorder implements SessionStore {
   /** Writes what is told, closes the files and gives the folder free. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    clearTimeout(this.#retry);
+    this.#timers.clearTimeout(this.#retry);
     this.#snapshot?.abort();
     this.#commit.cancelRotation();
     await this.#compaction;
     await this.#commit.idle();
-    this.#commit.stop();
     if (this.#commit.state !== 'open') {
       this.#options.log.error('stopped without having written the last changes');
     }
-    for (const { file } of this.#openLogs) await settled((done) => file.close(done)).catch(ignore);
+    this.#commit.stop();
+    await this.#closeLogs(() => true);
     await this.#lock?.release();
   }
 
@@ -286,8 +291,8 @@ export class Journal extends StateRecorder implements SessionStore {
 
   #recoverSoon(afterMs: number): void {
     if (this.#isClosing || this.#compaction !== undefined) return;
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => {
+    this.#timers.clearTimeout(this.#retry);
+    this.#retry = this.#timers.setTimeout(() => {
       this.#retry = undefined;
       void this.compact();
     }, afterMs);
@@ -300,45 +305,62 @@ export class Journal extends StateRecorder implements SessionStore {
     const startedAt = performance.now();
     const generation = this.#lastGeneration + 1;
     this.#lastGeneration = generation;
-    const name = fileName('snapshot', generation);
+    const file = fileName('snapshot', generation);
     const superfluous = [...this.#olderFiles, ...this.#openLogs.map(logName)];
-    const superfluousBytes = this.#logBytes;
     const isRecovery = this.#commit.state === 'broken';
     try {
       await this.#rotate(generation, isRecovery);
-      const { breaks } = this.#commit;
-      const bytes = await this.#writeSnapshot(generation, capture);
-      if (this.#commit.breaks !== breaks) throw new Error('the log broke off meanwhile');
+      const bytes = await this.#replace(generation, capture);
+      if (isRecovery) this.#commit.recovered();
+      this.#snapshotBytes = bytes;
+      const ms = Math.round(performance.now() - startedAt);
+      log.info('snapshot written', { file, bytes, ms });
+    } catch (error) {
+      if (!this.#isClosing) log.warn('snapshot failed', { file, error: String(error) });
+      await this.#afterFailure(generation, isRecovery);
+      return;
+    }
+    await this.#removeFiles(superfluous, file);
+  }
+
+  /** Writes a snapshot that, with the log of its generation, stands for all files before it. */
+  async #replace(generation: number, capture: Capture): Promise<number> {
+    const { breaks } = this.#commit;
+    const name = fileName('snapshot', generation);
+    const bytes = await this.#writeSnapshot(generation, capture);
+    // What the walk came too early to see stands in the log alone: half of it is no state.
+    const isLogged = await this.#commit.logged();
+    if (isLogged) {
       await this.#disk.rename(name + TEMPORARY_SUFFIX, name);
       await this.#disk.syncNames();
-      this.#snapshotBytes = bytes;
-      this.#logBytes -= superfluousBytes;
-      if (this.#commit.state === 'broken') this.#commit.recovered();
-      await this.#removeFiles(superfluous, name);
-      const ms = Math.round(performance.now() - startedAt);
-      log.info('snapshot written', { file: name, bytes, ms });
-    } catch (error) {
-      if (!this.#isClosing) log.warn('snapshot failed', { file: name, error: String(error) });
-      await this.#disk.remove(name + TEMPORARY_SUFFIX).catch(ignore);
-      await this.#afterFailure(generation, isRecovery);
     }
+    if (!isLogged || this.#commit.breaks !== breaks) throw new Error('the log broke off meanwhile');
+    return bytes;
   }
 
   async #afterFailure(generation: number, isRecovery: boolean): Promise<void> {
     if (this.#commit.state === 'broken') this.#commit.breakAgain();
     else if (!this.#isClosing) this.#pause();
+    const snapshot = fileName('snapshot', generation);
+    const names = [snapshot + TEMPORARY_SUFFIX, snapshot];
     // What was acknowledged may stand in the log already, unless it was to count with the snapshot.
-    if (!isRecovery && this.#commit.generation === generation) return;
-    const useless = this.#openLogs.filter((log) => log.generation === generation);
-    this.#openLogs = this.#openLogs.filter((log) => log.generation !== generation);
-    for (const { file } of useless) await settled((done) => file.close(done)).catch(ignore);
-    await this.#disk.remove(fileName('log', generation)).catch(ignore);
+    if (isRecovery || this.#commit.generation !== generation) {
+      await this.#closeLogs((log) => log.generation === generation);
+      // Behind the snapshot, which is nothing without it.
+      names.push(fileName('log', generation));
+    }
+    try {
+      for (const name of names) await this.#disk.remove(name);
+    } catch {
+      this.#olderFiles.push(...names);
+    }
   }
 
   /** Records go to the log of the new generation from here on. */
   async #rotate(generation: number, isRecovery: boolean): Promise<void> {
     const file = await createLog(this.#disk, generation, this.#run, isRecovery);
     this.#openLogs.push(file);
+    if (this.#isClosing) throw new Error('closing');
     if (isRecovery) {
       this.#commit.restart(file);
     } else {
@@ -352,7 +374,7 @@ export class Journal extends StateRecorder implements SessionStore {
     const file = await this.#disk.create(fileName('snapshot', generation) + TEMPORARY_SUFFIX);
     try {
       const target = { file, generation, run: this.#run };
-      this.#snapshot = new SnapshotWriter(target, this.numbering, this.#now);
+      this.#snapshot = new SnapshotWriter(target, this.numbering, this.#now, this.#timers);
       return await this.#snapshot.write(capture);
     } finally {
       this.#snapshot = undefined;
@@ -362,25 +384,35 @@ export class Journal extends StateRecorder implements SessionStore {
 
   /** After a snapshot that failed for want of room, say: not again at once. */
   #pause(): void {
-    clearTimeout(this.#retry);
-    this.#retry = setTimeout(() => {
+    this.#timers.clearTimeout(this.#retry);
+    this.#retry = this.#timers.setTimeout(() => {
       this.#retry = undefined;
       this.#written(0);
     }, this.#retryMs);
   }
 
+  /** What can't be removed now is, after the next snapshot. */
   async #removeFiles(names: readonly string[], replacement: string): Promise<void> {
     const current = this.#commit.generation;
-    for (const { file } of this.#openLogs.filter((open) => open.generation < current)) {
-      await settled((done) => file.close(done)).catch(ignore);
-    }
-    this.#openLogs = this.#openLogs.filter((open) => open.generation >= current);
+    await this.#closeLogs((log) => log.generation < current);
+    this.#logBytes = this.#openLogs.reduce((sum, { length }) => sum + length, 0);
+    const left: string[] = [];
     for (const name of names) {
-      if (this.#damaged.has(name)) await this.#setAside(name);
-      else await this.#disk.remove(name);
+      try {
+        if (this.#damaged.has(name)) await this.#setAside(name);
+        else await this.#disk.remove(name);
+        this.#damaged.delete(name);
+      } catch {
+        left.push(name);
+      }
     }
-    this.#damaged.clear();
-    this.#olderFiles = [replacement];
+    this.#olderFiles = [...left, replacement];
+  }
+
+  async #closeLogs(isUseless: (log: LogFile) => boolean): Promise<void> {
+    const useless = this.#openLogs.filter(isUseless);
+    this.#openLogs = this.#openLogs.filter((log) => !isUseless(log));
+    for (const { file } of useless) await settled((done) => file.close(done)).catch(ignore);
   }
 
   async #setAside(name: string): Promise<void> {
@@ -426,9 +458,14 @@ async function createLog(
 ): Promise<LogFile> {
   const file = await disk.create(fileName('log', generation));
   const header = encodeHeader({ kind: 'log', needsSnapshot, generation, run });
-  await settled((done) => file.write([header], 0, done));
-  await settled((done) => file.sync(done));
-  await disk.syncNames();
+  try {
+    await settled((done) => file.write([header], 0, done));
+    await settled((done) => file.sync(done));
+    await disk.syncNames();
+  } catch (error) {
+    await settled((done) => file.close(done)).catch(ignore);
+    throw error;
+  }
   return { generation, file, length: header.length };
 }
 

@@ -7,6 +7,7 @@ import { BlockBuilder } from './block-builder.ts';
 import type { WritableFile } from './disk.ts';
 import { encodeHeader, type Stamp } from './file-format.ts';
 import { type Numbering, StateRecorder } from './state-recorder.ts';
+import type { Timers } from './timers.ts';
 
 /** A slice ends after this time, or with this many bytes. */
 const SLICE_MS = 1.5;
@@ -29,6 +30,7 @@ export class SnapshotWriter extends StateRecorder {
   protected readonly builder: BlockBuilder;
   readonly #target: SnapshotTarget;
   readonly #now: () => Stamp;
+  readonly #timers: Timers;
   #clientId: string | undefined;
   #number: number | undefined;
   #sessions = 0;
@@ -37,10 +39,11 @@ export class SnapshotWriter extends StateRecorder {
   #unsyncedBytes = 0;
   #isAborted = false;
 
-  constructor(target: SnapshotTarget, numbering: Numbering, now: () => Stamp) {
+  constructor(target: SnapshotTarget, numbering: Numbering, now: () => Stamp, timers: Timers) {
     super(numbering);
     this.#target = target;
     this.#now = now;
+    this.#timers = timers;
     this.builder = new BlockBuilder(now);
   }
 
@@ -51,7 +54,7 @@ export class SnapshotWriter extends StateRecorder {
     const walk = capture(this);
     while (!this.#slice(walk)) {
       await this.#appendBlock();
-      await nextTurn();
+      await new Promise<void>((resolve) => this.#timers.setImmediate(resolve));
       if (this.#isAborted) throw new Error('aborted');
     }
     this.builder.records.end(this.#sessions, this.#retained);
@@ -125,8 +128,4 @@ export function settled(call: (done: (error: Error | null) => void) => void): Pr
   return new Promise((resolve, reject) => {
     call((error) => (error === null ? resolve() : reject(error)));
   });
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

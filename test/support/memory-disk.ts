@@ -1,58 +1,111 @@
-// A disk in memory for the journal, with what real ones do: it takes time, has an end, may refuse to
-// sync, and forgets at a power cut what was not synced, in part or whole, names as well as bytes.
+// A disk in memory for the journal, with what real ones do: it takes time, has an end, may refuse a
+// call, and forgets at a power cut what was not synced, in part or whole, names as well as bytes. A
+// sync that failed has forgotten what it was to make safe: the next one that succeeds says nothing
+// of it.
 
 import type { Disk, Done, ReadableFile, WritableFile } from '../../src/storage/disk.ts';
+import { systemTimers, type Timers } from '../../src/storage/timers.ts';
 
+type Random = () => number;
+const NONE: Random = () => 0;
+
+/** Bytes that grow. */
+class Sheet {
+  #buffer: Buffer;
+  length: number;
+
+  constructor(bytes: Buffer) {
+    this.#buffer = bytes;
+    this.length = bytes.length;
+  }
+
+  get bytes(): Buffer {
+    return this.#buffer.subarray(0, this.length);
+  }
+
+  put(bytes: Buffer, position: number): void {
+    const end = position + bytes.length;
+    if (end > this.#buffer.length) {
+      const larger = Buffer.alloc(end * 2);
+      this.bytes.copy(larger);
+      this.#buffer = larger;
+    }
+    bytes.copy(this.#buffer, position);
+    this.length = Math.max(this.length, end);
+  }
+
+  cut(length: number): void {
+    this.#buffer = Buffer.from(this.#buffer.subarray(0, length));
+    this.length = length;
+  }
+}
+
+interface Write {
+  readonly position: number;
+  readonly bytes: Buffer;
+}
+
+/** A file: as processes see it, as it is on the platter, and what is on its way there. */
 interface Contents {
-  bytes: Buffer;
-  syncedBytes: number;
+  readonly seen: Sheet;
+  readonly safe: Sheet;
+  dirty: Write[];
 }
 
 type NameChange = (names: Map<string, Contents>) => void;
+
+const newContents = (bytes: Buffer): Contents => ({
+  seen: new Sheet(bytes),
+  safe: new Sheet(Buffer.from(bytes)),
+  dirty: [],
+});
 
 export class MemoryDisk implements Disk {
   /** Bytes that all files together may have. */
   capacityBytes = Number.POSITIVE_INFINITY;
   /** Syncs fail while this is set. */
   isBroken = false;
-  /** Turns of the event loop that each call takes. */
-  turns: () => number = () => 1;
+  /** Names can't be made, changed or removed while this is set. */
+  isLocked = false;
+  /** Turns of the event loop that a call takes, by the name of its file; none for the folder's. */
+  turns: (name: string | undefined) => number = () => 1;
+  timers: Timers = systemTimers;
+  /** What of the bytes is safe after a sync that failed; nothing. */
+  random = NONE;
   syncs = 0;
+  renames = 0;
+  /** What no caller may do: use a file that is closed, or for two things at once. A close waits. */
+  readonly misuses: string[] = [];
   readonly #names: Map<string, Contents>;
   #safeNames: Map<string, Contents>;
   #unsafeChanges: NameChange[] = [];
 
   constructor(files: ReadonlyMap<string, Buffer> = new Map()) {
-    this.#names = new Map(
-      Array.from(files, ([name, bytes]) => [name, { bytes, syncedBytes: bytes.length }]),
-    );
+    this.#names = new Map(Array.from(files, ([name, bytes]) => [name, newContents(bytes)]));
     this.#safeNames = new Map(this.#names);
   }
 
   get usedBytes(): number {
     let used = 0;
-    for (const { bytes } of this.#names.values()) used += bytes.length;
+    for (const { seen } of this.#names.values()) used += seen.length;
     return used;
   }
 
   /** The files as they are now, synced or not. */
   files(): Map<string, Buffer> {
-    return new Map(Array.from(this.#names, ([name, { bytes }]) => [name, Buffer.from(bytes)]));
+    return new Map(Array.from(this.#names, ([name, { seen }]) => [name, Buffer.from(seen.bytes)]));
   }
 
   /** What is found when the power is back. */
-  powerCut(random: () => number): MemoryDisk {
+  powerCut(random: Random): MemoryDisk {
     const names = new Map(this.#safeNames);
     const made = Math.floor(random() * (this.#unsafeChanges.length + 1));
     for (const change of this.#unsafeChanges.slice(0, made)) change(names);
     const files = new Map<string, Buffer>();
-    for (const [name, { bytes, syncedBytes }] of names) {
-      const unsynced = bytes.length - syncedBytes;
-      const kept = syncedBytes + Math.floor(random() * (unsynced + 1));
-      const left = Buffer.from(bytes.subarray(0, kept));
-      // The length was written, some of the bytes were not.
-      if (random() < 0.3) left.fill(0, syncedBytes + Math.floor(random() * (kept - syncedBytes)));
-      files.set(name, left);
+    for (const [name, { safe, dirty }] of names) {
+      const left = new Sheet(Buffer.from(safe.bytes));
+      for (const write of dirty) keepSome(left, write, random);
+      files.set(name, Buffer.from(left.bytes));
     }
     return new MemoryDisk(files);
   }
@@ -62,7 +115,7 @@ export class MemoryDisk implements Disk {
   }
 
   open(name: string): ReadableFile {
-    const { bytes } = this.#find(name);
+    const { bytes } = this.#find(name).seen;
     return {
       size: bytes.length,
       read: (position, length) => Buffer.from(bytes.subarray(position, position + length)),
@@ -72,30 +125,24 @@ export class MemoryDisk implements Disk {
 
   cut(name: string, length: number): void {
     const contents = this.#find(name);
-    contents.bytes = contents.bytes.subarray(0, length);
-    contents.syncedBytes = length;
+    contents.seen.cut(length);
+    contents.safe.cut(length);
+    contents.dirty = [];
   }
 
   async create(name: string): Promise<WritableFile> {
-    await this.#pass();
-    const contents: Contents = { bytes: Buffer.alloc(0), syncedBytes: 0 };
+    await this.#pass(name);
+    this.#checkLock();
+    const contents = newContents(Buffer.alloc(0));
     this.#change((names) => names.set(name, contents));
-    return {
-      write: (buffers, position, done) =>
-        this.#later(done, () => this.#write(contents, Buffer.concat([...buffers]), position)),
-      sync: (done) =>
-        this.#later(done, () => {
-          this.syncs += 1;
-          if (this.isBroken) throw new Error('EIO: i/o error, fdatasync');
-          contents.syncedBytes = contents.bytes.length;
-        }),
-      close: (done) => this.#later(done, () => undefined),
-    };
+    return this.#writable(name, contents);
   }
 
   async rename(from: string, to: string): Promise<void> {
-    await this.#pass();
+    await this.#pass(from);
+    this.#checkLock();
     this.#find(from);
+    this.renames += 1;
     this.#change((names) => {
       const contents = names.get(from);
       names.delete(from);
@@ -104,26 +151,70 @@ export class MemoryDisk implements Disk {
   }
 
   async remove(name: string): Promise<void> {
-    await this.#pass();
+    await this.#pass(name);
+    this.#checkLock();
     this.#change((names) => names.delete(name));
   }
 
   async syncNames(): Promise<void> {
     await this.#pass();
+    if (this.isBroken) throw new Error('EIO: i/o error, fsync');
     this.#safeNames = new Map(this.#names);
     this.#unsafeChanges = [];
   }
 
+  #writable(name: string, contents: Contents): WritableFile {
+    let state: 'free' | 'busy' | 'closed' = 'free';
+    const later = (call: string, done: Done, work: () => void): void => {
+      const waits = call === 'close' && state === 'busy';
+      const isMisuse = state !== 'free' && !waits;
+      if (isMisuse) this.misuses.push(`${call} of ${name}, which is ${state}`);
+      state = call === 'close' ? 'closed' : 'busy';
+      this.#later(
+        name,
+        (error) => {
+          if (state === 'busy') state = 'free';
+          done(error);
+        },
+        isMisuse ? refuse : work,
+      );
+    };
+    return {
+      write: (buffers, position, done) => {
+        later('write', done, () => this.#write(contents, Buffer.concat([...buffers]), position));
+      },
+      sync: (done) => later('sync', done, () => this.#sync(contents)),
+      close: (done) => later('close', done, () => undefined),
+    };
+  }
+
   #write(contents: Contents, added: Buffer, position: number): void {
-    const room = Math.max(0, this.capacityBytes - this.usedBytes);
-    const fitting = added.subarray(0, room);
-    contents.bytes = Buffer.concat([contents.bytes.subarray(0, position), fitting]);
-    if (fitting.length < added.length) throw new Error('ENOSPC: no space left on device, write');
+    const { seen, dirty } = contents;
+    const room = Math.max(0, this.capacityBytes - this.usedBytes) + seen.length - position;
+    const bytes = added.subarray(0, Math.max(0, room));
+    seen.put(bytes, position);
+    dirty.push({ position, bytes });
+    if (bytes.length < added.length) throw new Error('ENOSPC: no space left on device, write');
+  }
+
+  #sync(contents: Contents): void {
+    this.syncs += 1;
+    const { dirty, safe } = contents;
+    contents.dirty = [];
+    if (this.isBroken) {
+      for (const write of dirty) keepSome(safe, write, this.random);
+      throw new Error('EIO: i/o error, fdatasync');
+    }
+    for (const { bytes, position } of dirty) safe.put(bytes, position);
   }
 
   #change(change: NameChange): void {
     change(this.#names);
     this.#unsafeChanges.push(change);
+  }
+
+  #checkLock(): void {
+    if (this.isLocked) throw new Error('EIO: i/o error, names');
   }
 
   #find(name: string): Contents {
@@ -132,8 +223,8 @@ export class MemoryDisk implements Disk {
     return contents;
   }
 
-  #later(done: Done, work: () => void): void {
-    void this.#pass().then(() => {
+  #later(name: string, done: Done, work: () => void): void {
+    void this.#pass(name).then(() => {
       try {
         work();
       } catch (error) {
@@ -144,7 +235,22 @@ export class MemoryDisk implements Disk {
     });
   }
 
-  async #pass(): Promise<void> {
-    for (let left = this.turns(); left > 0; left--) await new Promise((go) => setImmediate(go));
+  async #pass(name?: string): Promise<void> {
+    for (let left = this.turns(name); left > 0; left--) {
+      await new Promise<void>((go) => this.timers.setImmediate(go));
+    }
   }
+}
+
+/** The first part of a write reaches the platter; of another the length alone may. */
+function keepSome(safe: Sheet, { position, bytes }: Write, random: Random): void {
+  const kept = Math.floor(random() * (bytes.length + 1));
+  if (kept === 0) return;
+  safe.put(bytes.subarray(0, kept), position);
+  const written = random() < 0.3 ? Math.floor(random() * kept) : kept;
+  safe.bytes.fill(0, position + written, position + kept);
+}
+
+function refuse(): never {
+  throw new Error('EBADF: bad file descriptor');
 }

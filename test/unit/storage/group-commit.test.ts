@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { GroupCommit, type LogFile } from '../../../src/storage/group-commit.ts';
+import { systemTimers } from '../../../src/storage/timers.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 
 /** More than a call may have arguments. */
@@ -18,6 +19,7 @@ test('any number of waiters is told when a snapshot has made the files complete 
   const commit = new GroupCommit(await newLog(disk, 1), {
     log: silentLogger,
     now: () => ({ wall: 0, mono: 0 }),
+    timers: systemTimers,
     onBroken: () => undefined,
     onWritten: () => undefined,
   });
