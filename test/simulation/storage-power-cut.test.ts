@@ -160,17 +160,6 @@ for (const withFaults of [false, true]) {
       try {
         cuts += await run(seed, withFaults);
       } catch (error) {
-          console.log(
-            seed,
-            String(error)
-              .split('\n')
-              .filter((l: string) => l.trim())
-              .slice(0, 6)
-              .join(' | ')
-              .slice(0, 200),
-          );
-          continue;
-        }
         throw new Error(`seed ${seed}: ${error instanceof Error ? error.stack : error}`);
       }
     }
