@@ -6,10 +6,10 @@ import { ACK_BYTES_MAX, AckHeader, encodeAck } from '../mqtt/ack-codec.ts';
 import type { ProtocolVersion } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Broker } from './broker.ts';
+import type { Delivery, SessionLink } from './delivery.ts';
 import { OutputSlab } from './output-slab.ts';
 import type { Outbox } from './ports.ts';
 import { encodeMessage, type Publication } from './publication.ts';
-import type { Delivery, SessionLink } from './session.ts';
 import type { OutboundAliases } from './topic-aliases.ts';
 
 /** Acknowledgements lie apart from publishes, so that each client's stay adjacent. */

@@ -1,7 +1,7 @@
 // A first-in first-out queue that stays cheap at any length, with a count of its bytes.
 
+import type { Delivery } from './delivery.ts';
 import { messageBytes } from './message.ts';
-import type { Delivery } from './session.ts';
 
 const COMPACT_AFTER = 64;
 

@@ -3,7 +3,7 @@
 // with a Map under constant insertion and deletion, nothing for the garbage collector to chase.
 // Invariant: no two deliveries share a slot, in this size or any larger one.
 
-import type { Delivery } from './session.ts';
+import type { Delivery } from './delivery.ts';
 
 const SLOTS_MIN = 16;
 const PACKET_ID_MAX = 65_535;

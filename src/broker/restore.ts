@@ -20,7 +20,8 @@ export function restoreState(broker: Broker, state: StoredState): void {
 function restoreSession(broker: Broker, stored: StoredSession): void {
   const session = broker.restoreSession(stored);
   for (const record of stored.subscriptions) restoreSubscription(broker, session, record);
-  session.restore(stored.deliveries, stored.received);
+  session.restoreDeliveries(stored.deliveries);
+  session.restoreReceived(stored.received);
   const { will } = stored;
   if (will === undefined) return;
   const { packet, publishAt } = will;

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Delivery } from '../../../src/broker/delivery.ts';
 import { InflightTable } from '../../../src/broker/inflight-table.ts';
 import { NO_BYTES } from '../../../src/broker/message.ts';
-import { Delivery } from '../../../src/broker/session.ts';
 import { seededRandom } from '../../support/sync-fixtures.ts';
 
 const topic = { name: 't', bytes: Buffer.from('t') };
