@@ -42,8 +42,8 @@ export interface RunningNode {
   /** Resolves when something happened that the node can't go on after. */
   readonly fatal: Promise<Error>;
   /**
-   * Takes over what may change while running, the files that decide on access among it.
-   * @returns how many of these are wrong: their last good versions stay in force, as the log tells
+   * Takes over what may change while running: listeners, the files that decide on access, limits.
+   * @returns how many files or listeners are wrong: what was good before stays, as the log tells
    */
   reload(config: Config): Promise<number>;
   stop(): Promise<void>;
@@ -106,11 +106,12 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: async (next) => {
       Object.assign(broker.options, reloadableBrokerOptions(next));
-      const wrongCertificates = listeners.reload(listenerOptions(next));
-      const wrongAccess = await access.reload();
+      // Rights go first: nobody comes in by a listener before its own are there.
+      const wrongAccess = await access.reload(next);
+      const wrongListeners = await listeners.reload(listenerOptions(next));
       if (isClustered(next)) await cluster?.rekey(next.tokens);
       broker.applyRights(performance.now());
-      return wrongCertificates + wrongAccess;
+      return wrongListeners + wrongAccess;
     },
     stop: async () => {
       const clientsLeft = listeners.close();
@@ -145,8 +146,8 @@ function joinData({ journal, state }: OpenedJournal, broker: Broker): Journal {
 function listenerOptions(config: Config): ListenerOptions[] {
   const handshakeMs = config.connectTimeoutSeconds * 1000;
   return config.listeners.map((listener) => {
-    const { protocol: name, anonymous, packetBytesMax, origins } = listener;
-    const rules = { name, anonymous, packetBytesMax };
+    const { id, packetBytesMax, origins } = listener;
+    const rules = { name: id, packetBytesMax };
     const messageBytesMax = packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES;
     return { ...listener, handshakeMs, webSocket: { messageBytesMax, origins }, rules };
   });

@@ -1,5 +1,5 @@
-// Who may come in, and what they may do: joins password file, tokens, HTTP callback and ACL into
-// the broker's Authorizer. A client certificate that the listener vouches for goes first; then a
+// Who may come in, and what they may do: joins the listeners' password files and ACLs (realm.ts),
+// tokens and HTTP callback into the broker's Authorizer. A client certificate that the listener vouches for goes first; then a
 // token where the password is one; then the password file for those who stand in it; then the HTTP
 // server. Whatever can't be decided is a no.
 // Invariant: permissive only while no part of the configuration could restrict anybody.
@@ -9,11 +9,11 @@ import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../brok
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Logger } from '../shared/logger.ts';
 import { AccessError } from './access-error.ts';
-import { type Acl, parseAcl } from './acl-file.ts';
-import { isAuthenticating } from './admission.ts';
+import { parseAcl } from './acl-file.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
 import { PasswordBook } from './password-book.ts';
 import { parsePasswordFile } from './password-file.ts';
+import { type ListenerAccess, type Realm, Realms } from './realm.ts';
 import { ReloadableFile } from './reloadable-file.ts';
 import { Grant, RightsBook } from './rights-book.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
@@ -24,9 +24,15 @@ const PARALLEL_CHECKS_MAX = 3;
 const CHECKS_WAITING_MAX = 2048;
 const CHECK_WAIT_MS_MAX = 5000;
 
+const TOKEN_KEYS = '-auth-jwt-key';
+const KEPT = 'a file was not taken over, the last good one stays in force';
+const NO_REALM: AuthDecision = {
+  reasonCode: ReasonCode.serverUnavailable,
+  reason: 'a password or ACL file of this listener is wrong',
+};
+
 export interface AccessOptions {
-  readonly passwordFile: string | undefined;
-  readonly aclFile: string | undefined;
+  readonly listeners: readonly ListenerAccess[];
   /** Undefined: only while there is no authentication. */
   readonly anonymousAllowed: boolean | undefined;
   readonly tokenKeyFile: string | undefined;
@@ -45,30 +51,34 @@ export interface AccessSurroundings {
   wallClock(): number;
 }
 
-interface Parts {
-  readonly passwords: ReloadableFile<PasswordBook> | undefined;
-  readonly acl: ReloadableFile<Acl> | undefined;
-  readonly tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
-  readonly http: HttpCallback | undefined;
-  readonly line: WorkLine;
-}
+type Tell = (option: string, error: unknown) => void;
 
 export class AccessControl implements Authorizer {
-  readonly permissive: boolean;
+  permissive = false;
   /** Since the start, for whoever watches the node. */
   readonly counters = { accepted: 0, refused: 0, busy: 0, reloads: 0, failedReloads: 0 };
   readonly #options: AccessOptions;
   readonly #surroundings: AccessSurroundings;
-  readonly #parts: Parts;
-  readonly #rights: RightsBook;
+  readonly #line: WorkLine;
+  readonly #realms: Realms;
+  readonly #http: HttpCallback | undefined;
+  #tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
 
-  private constructor(options: AccessOptions, surroundings: AccessSurroundings, parts: Parts) {
+  private constructor(options: AccessOptions, surroundings: AccessSurroundings) {
+    const now = (): number => surroundings.now();
+    const parallelMax = Math.max(1, Math.min(PARALLEL_CHECKS_MAX, availableParallelism()));
+    const limits = { parallelMax, waitingMax: CHECKS_WAITING_MAX, waitMsMax: CHECK_WAIT_MS_MAX };
+    const line = new WorkLine(limits, now);
     this.#options = options;
     this.#surroundings = surroundings;
-    this.#parts = parts;
-    const { acl, tokenKeys, http } = parts;
-    this.permissive = acl === undefined && tokenKeys === undefined && http === undefined;
-    this.#rights = new RightsBook(acl?.value);
+    this.#line = line;
+    this.#realms = new Realms({
+      passwords: (path, source) => readPasswordBook(path, source, line),
+      acl: readAcl,
+    });
+    const { authUrl: url, authFormat: format, authCacheSeconds } = options;
+    const rememberMs = authCacheSeconds * 1000;
+    this.#http = url === undefined ? undefined : new HttpCallback({ url, format, rememberMs }, now);
   }
 
   /** Rejects with AccessError, all problems of all files in it. */
@@ -76,20 +86,40 @@ export class AccessControl implements Authorizer {
     options: AccessOptions,
     surroundings: AccessSurroundings,
   ): Promise<AccessControl> {
-    return new AccessControl(options, surroundings, await openParts(options, surroundings));
+    const access = new AccessControl(options, surroundings);
+    const problems: string[] = [];
+    await access.#readFiles(options, (_, error) => problems.push(...problemsOf(error)));
+    if (problems.length > 0) throw new AccessError(problems);
+    return access;
   }
 
-  get #hasAuthentication(): boolean {
-    return isAuthenticating(this.#options);
+  async #readFiles(options: AccessOptions, tell: Tell): Promise<void> {
+    await this.#realms.renew(options.listeners, options.anonymousAllowed, tell);
+    const { tokenKeyFile } = this.#options;
+    try {
+      if (this.#tokenKeys !== undefined) await this.#tokenKeys.reload();
+      else if (tokenKeyFile !== undefined) {
+        this.#tokenKeys = await ReloadableFile.open(TOKEN_KEYS, tokenKeyFile, readTokenKeys);
+      }
+    } catch (error) {
+      tell(TOKEN_KEYS, error);
+    }
+    const asksElsewhere = this.#tokenKeys !== undefined || this.#http !== undefined;
+    this.permissive = !asksElsewhere && !this.#realms.hasAcl;
   }
 
   authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void {
-    const decision = this.#decideAtOnce(request);
+    const realm = this.#realms.find(request.listener.name);
+    if (realm === undefined) {
+      done(this.#count(NO_REALM));
+      return;
+    }
+    const decision = this.#decideAtOnce(request, realm);
     if (decision !== undefined) {
       done(this.#count(decision));
       return;
     }
-    this.#decide(request)
+    this.#decide(request, realm)
       .catch((error: unknown) => this.#fault(error))
       .then((decided) => done(this.#count(this.#confirm(request, decided))))
       // A fault of whoever goes on from here: it may cost this client its place, never the process.
@@ -113,32 +143,41 @@ export class AccessControl implements Authorizer {
   }
 
   /** Undefined where something has to be checked. */
-  #decideAtOnce(request: ConnectRequest): AuthDecision | undefined {
+  #decideAtOnce(request: ConnectRequest, realm: Realm): AuthDecision | undefined {
     const { username, password, listener } = request;
     if (listener.certificateName !== undefined) {
-      return accept(new Grant('certificate'), listener.certificateName);
+      return accept(new Grant('certificate', realm), listener.certificateName);
     }
     const isNameless = username === undefined && password === undefined;
-    if (this.#hasAuthentication && !isNameless) return undefined;
-    const isAllowed =
-      listener.anonymous ?? this.#options.anonymousAllowed ?? !this.#hasAuthentication;
-    return isAllowed
-      ? accept(new Grant('nothing'))
-      : { reasonCode: ReasonCode.notAuthorized, reason: 'no user name' };
+    switch (this.#admits(realm, isNameless)) {
+      case true:
+        return accept(new Grant('nothing', realm));
+      case false:
+        return { reasonCode: ReasonCode.notAuthorized, reason: 'no user name' };
+      default:
+        return undefined;
+    }
   }
 
-  async #decide(request: ConnectRequest): Promise<AuthDecision> {
+  /** Whether a client comes in without a proof; undefined where it has to bring one. */
+  #admits({ passwords, anonymous }: Realm, isNameless: boolean): boolean | undefined {
+    const isAsking = [passwords, this.#tokenKeys, this.#http].some((part) => part !== undefined);
+    return isAsking && !isNameless ? undefined : (anonymous ?? !isAsking);
+  }
+
+  async #decide(request: ConnectRequest, realm: Realm): Promise<AuthDecision> {
     const { username, password } = request;
-    const { passwords, tokenKeys, http } = this.#parts;
+    const tokenKeys = this.#tokenKeys;
+    const http = this.#http;
     if (tokenKeys !== undefined && password !== undefined && looksLikeToken(password)) {
-      return this.#decideByToken(password, tokenKeys.value);
+      return this.#decideByToken(password, tokenKeys.value, realm);
     }
     if (username === undefined) return refuse('a password without a user name');
-    const book = passwords?.value;
+    const book = realm.passwords?.value;
     if (book !== undefined && (book.has(username) || http === undefined)) {
       const credential = book.textOf(username);
       const isRight = await book.check(username, password);
-      if (isRight) return accept(new Grant('password', credential));
+      if (isRight) return accept(new Grant('password', realm, credential));
       // Said in the log alone.
       return refuse(book.has(username) ? 'wrong password' : 'unknown user');
     }
@@ -146,16 +185,19 @@ export class AccessControl implements Authorizer {
     const { clientId, remoteAddress } = request;
     const yes = await http.ask({ username, password, clientId, remoteAddress });
     if (yes === undefined) return refuse('the authentication server says no');
-    return this.#acceptUntil(yes.expiresAtMs, new Grant('http', undefined, yes.topics), username);
+    const grant = new Grant('http', realm, undefined, yes.topics);
+    return this.#acceptUntil(yes.expiresAtMs, grant, username);
   }
 
-  async #decideByToken(password: Buffer, keys: readonly TokenKey[]): Promise<AuthDecision> {
+  async #decideByToken(
+    password: Buffer,
+    keys: readonly TokenKey[],
+    realm: Realm,
+  ): Promise<AuthDecision> {
     const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
-    const token = await this.#parts.line.run(() =>
-      checkToken(password, keys, { issuer, audience }),
-    );
+    const token = await this.#line.run(() => checkToken(password, keys, { issuer, audience }));
     if (typeof token === 'string') return refuse(token);
-    const grant = new Grant('token', token.keyId, token.topics);
+    const grant = new Grant('token', realm, token.keyId, token.topics);
     return this.#acceptUntil(token.expiresAtMs, grant, token.username);
   }
 
@@ -180,56 +222,44 @@ export class AccessControl implements Authorizer {
   }
 
   mayPublish(identity: Identity, topic: string): boolean {
-    return this.#rights.of(identity).mayPublish(topic);
+    return this.#realms.mayPublish(identity, topic);
   }
 
   mayReceive(identity: Identity, topic: string): boolean {
-    return this.#rights.of(identity).allows('read', topic);
+    return this.#realms.mayReceive(identity, topic);
   }
 
   subscriptionRefusal(identity: Identity, filter: string): number {
-    return this.#rights.of(identity).subscriptionRefusal(filter);
+    return this.#realms.subscriptionRefusal(identity, filter);
   }
 
   isWelcome({ username, grant }: Identity): boolean {
     if (!(grant instanceof Grant)) return true;
-    const { passwords, tokenKeys } = this.#parts;
-    if (grant.by === 'password') {
-      return passwords?.value.textOf(username ?? '') === grant.credential;
-    }
-    if (grant.by !== 'token') return true;
-    return tokenKeys?.value.some(({ id }) => id === grant.credential) === true;
+    const { by, realm, credential } = grant;
+    if (!realm.isOpen) return false;
+    if (by === 'nothing') return this.#admits(realm, username === undefined) === true;
+    if (by === 'password') return realm.passwords?.value.textOf(username ?? '') === credential;
+    return by !== 'token' || this.#tokenKeys?.value.some(({ id }) => id === credential) === true;
   }
 
   /**
-   * Reads all files again. One that is wrong keeps its last good version, is told in the log and
-   * counted; the broker has to apply the rights afterwards.
+   * Reads all files again, those of listeners that are new or have changed as well. One that is wrong
+   * keeps its last good version, is told in the log and counted; the broker has to apply the rights
+   * afterwards.
    * @returns how many files are wrong
    */
-  async reload(): Promise<number> {
-    const { passwords, acl, tokenKeys, http } = this.#parts;
+  async reload(options: AccessOptions): Promise<number> {
     let failed = 0;
-    for (const file of [passwords, acl, tokenKeys]) {
-      try {
-        await file?.reload();
-      } catch (error) {
-        failed += 1;
-        this.#tellProblems(file?.option, error);
+    await this.#readFiles(options, (option, error) => {
+      failed += 1;
+      for (const problem of problemsOf(error)) {
+        this.#surroundings.log.error(KEPT, { option, problem });
       }
-    }
-    http?.forget();
+    });
+    this.#http?.forget();
     this.counters.reloads += 1;
     this.counters.failedReloads += failed;
-    this.#rights.replace(acl?.value);
     return failed;
-  }
-
-  #tellProblems(option: string | undefined, error: unknown): void {
-    const problems = error instanceof AccessError ? error.problems : [String(error)];
-    const { log } = this.#surroundings;
-    for (const problem of problems) {
-      log.error('a file was not taken over, the last good one stays in force', { option, problem });
-    }
   }
 
   /** What stands under $SYS/broker. */
@@ -245,49 +275,12 @@ export class AccessControl implements Authorizer {
   }
 
   close(): void {
-    this.#parts.http?.close();
+    this.#http?.close();
   }
 }
 
-async function openParts(options: AccessOptions, surroundings: AccessSurroundings): Promise<Parts> {
-  const now = (): number => surroundings.now();
-  const parallelMax = Math.max(1, Math.min(PARALLEL_CHECKS_MAX, availableParallelism()));
-  const limits = { parallelMax, waitingMax: CHECKS_WAITING_MAX, waitMsMax: CHECK_WAIT_MS_MAX };
-  const line = new WorkLine(limits, now);
-  const opened = await Promise.allSettled([
-    openFile('-auth', options.passwordFile, (path, source) => readPasswordBook(path, source, line)),
-    openFile('-acl', options.aclFile, readAcl),
-    openFile('-auth-jwt-key', options.tokenKeyFile, readTokenKeys),
-  ] as const);
-  const problems = opened.flatMap((result) => {
-    if (result.status === 'fulfilled') return [];
-    return result.reason instanceof AccessError ? result.reason.problems : [String(result.reason)];
-  });
-  const [passwords, acl, tokenKeys] = opened;
-  if (
-    passwords.status === 'rejected' ||
-    acl.status === 'rejected' ||
-    tokenKeys.status === 'rejected'
-  ) {
-    throw new AccessError(problems);
-  }
-  const { authUrl: url, authFormat: format, authCacheSeconds } = options;
-  const rememberMs = authCacheSeconds * 1000;
-  return {
-    passwords: passwords.value,
-    acl: acl.value,
-    tokenKeys: tokenKeys.value,
-    http: url === undefined ? undefined : new HttpCallback({ url, format, rememberMs }, now),
-    line,
-  };
-}
-
-async function openFile<T>(
-  option: string,
-  path: string | undefined,
-  parse: (path: string, source: string) => T,
-): Promise<ReloadableFile<T> | undefined> {
-  return path === undefined ? undefined : ReloadableFile.open(option, path, parse);
+function problemsOf(error: unknown): readonly string[] {
+  return error instanceof AccessError ? error.problems : [String(error)];
 }
 
 function readPasswordBook(path: string, source: string, line: WorkLine): PasswordBook {
@@ -296,10 +289,10 @@ function readPasswordBook(path: string, source: string, line: WorkLine): Passwor
   return new PasswordBook(users, line);
 }
 
-function readAcl(path: string, source: string): Acl {
+function readAcl(path: string, source: string): RightsBook {
   const { acl, problems } = parseAcl(path, source);
   if (problems.length > 0) throw new AccessError(problems);
-  return acl;
+  return new RightsBook(acl);
 }
 
 function accept(grant: Grant, username?: string): AuthDecision {

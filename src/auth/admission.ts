@@ -1,14 +1,9 @@
 // How clients come in at each listener, as the options say it: for the warnings of the start and for
 // what it tells the user. Decides nothing; AccessControl does, and listeners do with certificates.
 
-export interface AuthenticationOptions {
-  readonly passwordFile: string | undefined;
+export interface AdmissionOptions {
   readonly tokenKeyFile: string | undefined;
   readonly authUrl: string | undefined;
-}
-
-export interface AdmissionOptions extends AuthenticationOptions {
-  readonly aclFile: string | undefined;
   /** Undefined: only while there is no authentication. */
   readonly anonymousAllowed: boolean | undefined;
   readonly listeners: readonly AdmittingListener[];
@@ -17,6 +12,8 @@ export interface AdmissionOptions extends AuthenticationOptions {
 export interface AdmittingListener {
   /** The option or the line of the file that asked for it. */
   readonly place: string;
+  readonly passwordFile: string | undefined;
+  readonly aclFile: string | undefined;
   /** Undefined: as for the whole node. */
   readonly anonymous: boolean | undefined;
   readonly tls:
@@ -39,18 +36,14 @@ export interface Admission {
   readonly byNothing: boolean;
 }
 
-export function isAuthenticating(options: AuthenticationOptions): boolean {
-  const { passwordFile, tokenKeyFile, authUrl } = options;
-  return passwordFile !== undefined || tokenKeyFile !== undefined || authUrl !== undefined;
-}
-
 export function admissionOf(options: AdmissionOptions, listener: AdmittingListener): Admission {
   const { clientCertificate = 'no', identityAsUsername = false } = listener.tls ?? {};
   const needsCertificate = clientCertificate === 'required';
   const byCertificate = clientCertificate !== 'no' && identityAsUsername;
   // Every client has a certificate then, and is asked for nothing else.
   const isDecided = needsCertificate && byCertificate;
-  const byPassword = !isDecided && isAuthenticating(options);
+  const proofs = [listener.passwordFile, options.tokenKeyFile, options.authUrl];
+  const byPassword = !isDecided && proofs.some((proof) => proof !== undefined);
   const isAllowed = listener.anonymous ?? options.anonymousAllowed ?? !byPassword;
   return { needsCertificate, byCertificate, byPassword, byNothing: !isDecided && isAllowed };
 }
@@ -68,7 +61,7 @@ export function isLeftOpen(options: AdmissionOptions, listener: AdmittingListene
 
 /** What is worth a warning at the start. */
 export function admissionWarnings(options: AdmissionOptions): string[] {
-  const { listeners, aclFile } = options;
+  const { listeners } = options;
   const named = listeners.map((one) => ({ ...one, ...admissionOf(options, one) }));
   const at = (some: readonly AdmittingListener[]): string =>
     some.length === listeners.length ? '' : ` at ${some.map(({ place }) => place).join(', ')}`;
@@ -79,8 +72,10 @@ export function admissionWarnings(options: AdmissionOptions): string[] {
       `anybody may connect${at(open)}, without a password: -auth=FILE asks for one, -anonymous=true says that this is meant`,
     );
   }
-  const unproven = named.filter(({ byPassword, byNothing }) => byNothing && !byPassword);
-  if (unproven.length > 0 && aclFile !== undefined) {
+  const unproven = named.filter(
+    ({ aclFile, byPassword, byNothing }) => aclFile !== undefined && byNothing && !byPassword,
+  );
+  if (unproven.length > 0) {
     warnings.push(
       `-acl without authentication${at(unproven)}: clients may use any user name, the ACL holds only for those who are honest`,
     );

@@ -1,9 +1,9 @@
-// The rights of every client under the present ACL: made when they are first asked for, kept with
-// the client, and forgotten all at once when the ACL changes. Clients of one user share theirs
-// where no line looks at the Client Identifier.
+// The rights of every client under one version of an ACL: made when they are first asked for, and kept
+// with the client. Clients of one user share theirs where no line looks at the Client Identifier.
 
 import type { Identity } from '../broker/ports.ts';
 import type { Acl } from './acl-file.ts';
+import type { Realm } from './realm.ts';
 import {
   type GrantedTopics,
   isSameForAllClients,
@@ -14,21 +14,24 @@ import {
 
 const USERS_REMEMBERED_MAX = 10_000;
 
-type ClientRights = Pick<Rights, 'mayPublish' | 'allows' | 'subscriptionRefusal'>;
+export type ClientRights = Pick<Rights, 'mayPublish' | 'allows' | 'subscriptionRefusal'>;
 
 /** What let a client in; the broker carries it in Identity. */
 export class Grant {
   readonly by: 'nothing' | 'certificate' | 'password' | 'token' | 'http';
+  /** Of the listener that it came in by. */
+  readonly realm: Realm;
   /** The line of the password file, or the key of the token, that was good for it. */
   readonly credential: string | undefined;
   readonly topics: GrantedTopics | undefined;
-  /** The book's note. */
+  /** A book's note. */
   rights: ClientRights | undefined;
-  /** Under which version of the ACL they were made. */
-  generation = 0;
+  /** Which book's. */
+  book: RightsBook | undefined;
 
-  constructor(by: Grant['by'], credential?: string, topics?: GrantedTopics) {
+  constructor(by: Grant['by'], realm: Realm, credential?: string, topics?: GrantedTopics) {
     this.by = by;
+    this.realm = realm;
     this.credential = credential;
     this.topics = topics;
   }
@@ -41,32 +44,24 @@ const everything: ClientRights = {
 };
 
 export class RightsBook {
-  #acl: Acl | undefined;
-  #isShared = true;
-  #generation = 0;
+  readonly #acl: Acl | undefined;
+  readonly #isShared: boolean;
   readonly #byUser = new Map<string | undefined, ClientRights>();
   /** Of sessions that a store kept: they have no grant until their client is back. */
-  #byIdentity = new WeakMap<Identity, ClientRights>();
+  readonly #byIdentity = new WeakMap<Identity, ClientRights>();
 
   /** @param acl undefined: everybody may do everything, unless a token lists topics */
   constructor(acl: Acl | undefined) {
-    this.replace(acl);
-  }
-
-  replace(acl: Acl | undefined): void {
     this.#acl = acl;
     this.#isShared = acl === undefined || isSameForAllClients(acl);
-    this.#generation += 1;
-    this.#byUser.clear();
-    this.#byIdentity = new WeakMap();
   }
 
   of(identity: Identity): ClientRights {
     const { grant } = identity;
     if (!(grant instanceof Grant)) return this.#ofKeptSession(identity);
-    if (grant.rights === undefined || grant.generation !== this.#generation) {
+    if (grant.rights === undefined || grant.book !== this) {
       grant.rights = this.#make(identity, grant.topics);
-      grant.generation = this.#generation;
+      grant.book = this;
     }
     return grant.rights;
   }

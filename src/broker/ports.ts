@@ -31,7 +31,7 @@ export interface Identity {
 export interface ConnectRequest extends Identity {
   readonly password: Buffer | undefined;
   readonly remoteAddress: string;
-  /** Set where the listener has a say of its own: certificate names, anonymous access. */
+  /** Set where the listener has a say of its own: certificate names, its own users. */
   readonly listener: ListenerRules;
 }
 
@@ -43,9 +43,8 @@ export interface ConnectionInfo {
 
 /** What a listener decides for its clients. */
 export interface ListenerRules {
+  /** By this the authorizer knows what holds for its clients. */
   readonly name: string;
-  /** Undefined: as the authorizer decides. */
-  readonly anonymous?: boolean | undefined;
   /** Largest packet taken from its clients; undefined: as for the whole node. */
   readonly packetBytesMax?: number | undefined;
   /** User name proven by a client certificate. */

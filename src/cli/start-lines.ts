@@ -55,7 +55,7 @@ function clientRows(config: Config): string[][] {
 }
 
 function whoMayConnect(config: Config, listener: ListenerConfig): string {
-  const { aclFile } = config;
+  const { aclFile } = listener;
   const admission = admissionOf(config, listener);
   const { needsCertificate, byCertificate, byPassword, byNothing } = admission;
   if (isClosed(admission)) return 'nobody can connect';

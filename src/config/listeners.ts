@@ -3,12 +3,15 @@
 
 import type { OptionValues } from './config.ts';
 import { type AnyOption, option, type ValueOf } from './option.ts';
+import { accessOptions } from './options-access.ts';
 import { listenerOptions as shared } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
 import type { TomlTable } from './toml-file.ts';
-import { choice, onOff, port } from './value-types.ts';
+import { choice, formatHostPort, onOff, port } from './value-types.ts';
 
 export interface ListenerConfig {
+  /** Its address: by that it is the same listener when the configuration is read again. */
+  readonly id: string;
   /** Where it was asked for: `-ws`, `/etc/shoal.toml:3`. */
   readonly place: string;
   readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
@@ -19,6 +22,9 @@ export interface ListenerConfig {
   readonly packetBytesMax: number;
   /** Whether clients without a user name may come in; undefined: as for the whole node. */
   readonly anonymous: boolean | undefined;
+  /** Its own, or the node's. */
+  readonly passwordFile: string | undefined;
+  readonly aclFile: string | undefined;
   readonly proxyProtocol: boolean;
   readonly origins: readonly string[] | undefined;
   /** Undefined where the protocol has none. */
@@ -60,6 +66,8 @@ export const listenerTable = {
     fallbackText: 'as for the node',
     help: 'let clients in that bring no user name',
   }),
+  passwordFile: accessOptions.passwordFile,
+  aclFile: accessOptions.aclFile,
   connectionsMax: mqttOptions.connectionsMax,
   packetBytesMax: mqttOptions.packetBytesMax,
   bindAddress: shared.bindAddress,
@@ -90,7 +98,11 @@ export function resolveListeners(
   const listeners: ListenerConfig[] = [];
   const add = (place: string, own: TableValues): void => {
     const listener = listenerOf(place, own, problems);
-    if (listener !== undefined) listeners.push(listener);
+    if (listener === undefined) return;
+    // Several may ask for any free port.
+    let { id } = listener;
+    for (let n = 2; listeners.some((other) => other.id === id); n++) id = `${listener.id} #${n}`;
+    listeners.push({ ...listener, id });
   };
   for (const [protocol, row, port] of [
     ['tcp', shared.port, values.port],
@@ -153,8 +165,8 @@ function listenerOf(
   own: TableValues,
   problems: string[],
 ): ListenerConfig | undefined {
-  const { protocol, port, anonymous, connectionsMax, packetBytesMax } = own;
-  const { proxyProtocol, origins } = own;
+  const { protocol, bindAddress: bind, port, anonymous, passwordFile, aclFile } = own;
+  const { connectionsMax, packetBytesMax, proxyProtocol, origins } = own;
   if (port === undefined) {
     problems.push(`${place}: the listener has no port`);
     return undefined;
@@ -162,13 +174,16 @@ function listenerOf(
   const usesTls = protocol === 'tls' || protocol === 'wss';
   const tls = usesTls ? tlsOf(place, own, problems) : undefined;
   return {
+    id: formatHostPort({ host: bind ?? '*', port }),
     place,
     protocol,
-    bind: own.bindAddress,
+    bind,
     port,
     connectionsMax,
     packetBytesMax,
     anonymous,
+    passwordFile,
+    aclFile,
     proxyProtocol,
     origins,
     tls,

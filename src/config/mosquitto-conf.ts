@@ -34,10 +34,15 @@ const LOG_LEVELS: readonly [level: string, types: readonly string[]][] = [
   ['error', ['error', 'none']],
 ];
 
-const GLOBAL_RULES: Readonly<Record<string, Rule>> = {
+/** Of the node or, with per_listener_settings, of the listener above them. */
+const ACCESS_RULES: Readonly<Record<string, Rule>> = {
   allow_anonymous: { flag: 'anonymous' },
   password_file: { flag: 'auth' },
   acl_file: { flag: 'acl' },
+};
+
+const GLOBAL_RULES: Readonly<Record<string, Rule>> = {
+  ...ACCESS_RULES,
   persistence_location: { flag: 'data' },
   allow_zero_length_clientid: { flag: 'allow-zero-length-clientid' },
   max_inflight_messages: {
@@ -145,18 +150,15 @@ class Reader {
         return undefined;
     }
     const current = this.#current;
-    if (this.#isPerListener && current !== undefined && directive === 'allow_anonymous') {
-      return put(current, { flag: 'anonymous' }, listenerRows, value);
-    }
     if (directive === 'bind_address') return bind(current ?? this.#default, value);
-    const listenerRule = LISTENER_RULES[directive];
+    const listenerRule =
+      LISTENER_RULES[directive] ?? (this.#isPerListener ? ACCESS_RULES[directive] : undefined);
     if (listenerRule !== undefined) {
       return put(current ?? this.#default, listenerRule, listenerRows, value);
     }
     const rule = GLOBAL_RULES[directive];
     if (rule === undefined) return ADVICE[directive] ?? 'no counterpart';
-    const remark = put(this.#settings, rule, globalRows, value);
-    return remark ?? (this.#isPerListener ? perListenerRemark(directive) : undefined);
+    return put(this.#settings, rule, globalRows, value);
   }
 
   #beginListener(value: string): string | undefined {
@@ -192,7 +194,8 @@ class Reader {
       );
     }
     const listeners = [...this.#listeners];
-    if (this.#default.has('port') || (listeners.length === 0 && this.#default.size > 0)) {
+    const isDefaultOpen = [...this.#default.keys()].some((key) => !isOfTableOnly(key));
+    if (isDefaultOpen || (listeners.length === 0 && this.#default.size > 0)) {
       listeners.unshift(new Map([['port', '1883'], ...this.#default]));
     }
     for (const listener of listeners) setProtocol(listener);
@@ -200,7 +203,7 @@ class Reader {
     if (listeners.length !== 1 || only === undefined || [...only.keys()].some(isOfTableOnly)) {
       return { settings, listeners, remarks };
     }
-    return { settings: new Map([...only, ...settings]), listeners: [], remarks };
+    return { settings: new Map([...only, ...settings, ...only]), listeners: [], remarks };
   }
 
   #finishStorage(): void {
@@ -264,14 +267,9 @@ function setProtocol(listener: Map<string, string>): void {
   listener.set('protocol', listener.get('protocol') === 'ws' ? 'wss' : 'tls');
 }
 
-/** A single listener without these is said by the options of the same names. */
+/** The others open mosquitto's default listener, and are options of the same names where it is alone. */
 function isOfTableOnly(key: string): boolean {
-  return !['port', 'bind', 'max-connections'].includes(key);
-}
-
-function perListenerRemark(directive: string): string | undefined {
-  const isShared = directive === 'password_file' || directive === 'acl_file';
-  return isShared ? 'holds for all listeners; there is one such file for the node' : undefined;
+  return !['port', 'bind', 'max-connections', 'auth', 'acl', 'anonymous'].includes(key);
 }
 
 function convertAddress(value: string): string {

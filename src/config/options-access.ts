@@ -1,5 +1,5 @@
 // Options of access: who may come in, and what clients may do. The files behind them are read again
-// on SIGHUP; the options themselves need a restart.
+// on SIGHUP.
 
 import { option } from './option.ts';
 import { choice, httpUrl, onOff, seconds, text } from './value-types.ts';
@@ -10,14 +10,16 @@ export const accessOptions = {
     group: 'Access',
     type: text('file'),
     fallback: undefined,
-    help: "users and their passwords, in mosquitto's format; made by shoal passwd, read again on SIGHUP",
+    help: "users and their passwords, in mosquitto's format; made by shoal passwd",
+    reload: true,
   }),
   aclFile: option({
     flag: 'acl',
     group: 'Access',
     type: text('file'),
     fallback: undefined,
-    help: "topics that clients may use, in mosquitto's format; read again on SIGHUP",
+    help: "topics that clients may use, in mosquitto's format",
+    reload: true,
   }),
   anonymousAllowed: option({
     flag: 'anonymous',
@@ -26,6 +28,7 @@ export const accessOptions = {
     fallback: undefined,
     fallbackText: 'true while no authentication is configured',
     help: 'let clients in that bring no user name',
+    reload: true,
   }),
   tokenKeyFile: option({
     flag: 'auth-jwt-key',

@@ -1,6 +1,6 @@
 // Options of the listeners: where clients connect, by which protocol, with which certificates. The
 // first four open a listener each; the rest holds for these and, unless it says otherwise, for each
-// [[listener]] of the file (listeners.ts).
+// [[listener]] of the file (listeners.ts). All are taken over on SIGHUP.
 
 import { type Facts, option } from './option.ts';
 import {
@@ -29,6 +29,7 @@ export const listenerOptions = {
     fallback: ({ hasListenerTables }: Facts) => (hasListenerTables ? 'off' : 1883),
     fallbackText: '1883, or off where the file has a [[listener]]',
     help: 'port for MQTT over TCP',
+    reload: true,
   }),
   tlsPort: option({
     flag: 'tls',
@@ -36,6 +37,7 @@ export const listenerOptions = {
     type: portOrOff,
     fallback: 'off',
     help: 'port for MQTT over TLS, by custom 8883; needs -cert and -key',
+    reload: true,
   }),
   wsPort: option({
     flag: 'ws',
@@ -43,6 +45,7 @@ export const listenerOptions = {
     type: portOrOff,
     fallback: 'off',
     help: 'port for MQTT over WebSocket, by custom 8083 or 9001',
+    reload: true,
   }),
   wssPort: option({
     flag: 'wss',
@@ -50,6 +53,7 @@ export const listenerOptions = {
     type: portOrOff,
     fallback: 'off',
     help: 'port for MQTT over WebSocket and TLS, by custom 8084; needs -cert and -key',
+    reload: true,
   }),
   bindAddress: option({
     flag: 'bind',
@@ -58,6 +62,7 @@ export const listenerOptions = {
     fallback: undefined,
     fallbackText: 'all',
     help: 'address to listen on, for MQTT and for the cluster',
+    reload: true,
   }),
   cert: option({
     flag: 'cert',
@@ -65,6 +70,7 @@ export const listenerOptions = {
     type: list(text('file')),
     fallback: undefined,
     help: 'certificate with its chain, PEM; with several, the name that the client asks for decides (SNI)',
+    reload: true,
   }),
   key: option({
     flag: 'key',
@@ -72,6 +78,7 @@ export const listenerOptions = {
     type: list(text('file')),
     fallback: undefined,
     help: 'private key of the certificate, PEM; with several, in the order of -cert',
+    reload: true,
   }),
   ca: option({
     flag: 'ca',
@@ -79,6 +86,7 @@ export const listenerOptions = {
     type: text('file'),
     fallback: undefined,
     help: 'authorities whose client certificates are accepted, PEM',
+    reload: true,
   }),
   crl: option({
     flag: 'crl',
@@ -86,6 +94,7 @@ export const listenerOptions = {
     type: text('file'),
     fallback: undefined,
     help: 'client certificates that are revoked: lists of every authority in -ca, PEM',
+    reload: true,
   }),
   clientCertificate: option({
     flag: 'require-certificate',
@@ -97,6 +106,7 @@ export const listenerOptions = {
     }),
     fallback: 'no',
     help: 'ask TLS clients for a certificate; one that is sent has to be valid',
+    reload: true,
   }),
   identityAsUsername: option({
     flag: 'use-identity-as-username',
@@ -104,6 +114,7 @@ export const listenerOptions = {
     type: onOff,
     fallback: false,
     help: "the Common Name of a client's certificate is its user name",
+    reload: true,
   }),
   tlsVersion: option({
     flag: 'tls-version',
@@ -111,6 +122,7 @@ export const listenerOptions = {
     type: choice(['1.2', '1.3'], { 'tlsv1.2': '1.2', 'tlsv1.3': '1.3' }),
     fallback: '1.2',
     help: 'lowest version of TLS that is accepted',
+    reload: true,
   }),
   proxyProtocol: option({
     flag: 'proxy-protocol',
@@ -118,6 +130,7 @@ export const listenerOptions = {
     type: onOff,
     fallback: false,
     help: 'a load balancer tells the address of each client (PROXY protocol 1 and 2); connections without it are refused',
+    reload: true,
   }),
   origins: option({
     flag: 'ws-origin',
@@ -126,5 +139,6 @@ export const listenerOptions = {
     fallback: undefined,
     fallbackText: 'any',
     help: 'pages whose scripts may connect by WebSocket, as https://example.org',
+    reload: true,
   }),
 } as const;

@@ -111,6 +111,7 @@ export const mqttOptions = {
     type: limit(1_000_000),
     fallback: defaults.connectionsMax,
     help: 'client connections at the same time',
+    reload: true,
   }),
   sessionsMax: option({
     flag: 'max-sessions',

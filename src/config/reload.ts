@@ -1,5 +1,6 @@
-// What SIGHUP may change while the node runs. An option that was announced to clients, or that a
-// socket or key was made from, keeps its value until a restart: its row has no `reload`.
+// What SIGHUP may change while the node runs, beside listeners and files. An option that was announced
+// to clients, or that the cluster was joined with, keeps its value until a restart: its row has no
+// `reload`.
 
 import type { BrokerOptions } from '../broker/options.ts';
 import { type Config, type ConfigKey, isClustered, optionTable } from './config.ts';
@@ -20,15 +21,8 @@ export function flagsNeedingRestart(before: Config, after: Config): string[] {
   );
   const rows: AnyOption[] = changed.map((key) => optionTable[key]);
   const flags = rows.filter((row) => row.reload !== true).map((row) => `-${row.flag}`);
-  // Another token is taken over, but a cluster is neither joined nor left.
+  // Another token is taken over, but a cluster is neither joined nor left, nor moved as listeners are.
   if (isClustered(before) !== isClustered(after)) flags.push('-csk');
-  return tablesOf(before) === tablesOf(after) ? flags : [...flags, '[[listener]]'];
-}
-
-/** What the file's listeners are, without what may change: limits, and the line they stand in. */
-function tablesOf({ listeners }: Config): string {
-  const tables = listeners.filter(({ place }) => !place.startsWith('-'));
-  return JSON.stringify(
-    tables.map((table) => ({ ...table, place: '', connectionsMax: 0, packetBytesMax: 0 })),
-  );
+  else if (isClustered(after) && changed.includes('bindAddress')) flags.push('-bind');
+  return flags;
 }

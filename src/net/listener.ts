@@ -16,6 +16,8 @@ import { openWebSocketGate, type WebSocketGate, type WebSocketRules } from './we
 const BACKLOG = 4096;
 
 export interface ListenerOptions {
+  /** Its address: what is changed of a listener that keeps it is changed in place. */
+  readonly id: string;
   /** The option or the line of the file that asked for it, for messages. */
   readonly place: string;
   readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
@@ -61,36 +63,44 @@ interface Arrival {
   certificateName: string | undefined;
 }
 
+/** Of all listeners together. */
+export class ListenerCounters {
+  /** Connections beyond the limit. */
+  dropped = 0;
+  /** Connections that ended before MQTT. */
+  failedHandshakes = 0;
+  /** Wrong certificates, and listeners that could not be opened. */
+  failedReloads = 0;
+}
+
 export class Listener {
   #options: ListenerOptions;
-  /** Connections beyond the limit, those that ended before MQTT, and wrong certificates. */
-  readonly counters = { dropped: 0, failedHandshakes: 0, failedReloads: 0 };
+  readonly #counters: ListenerCounters;
   readonly #broker: Broker;
   readonly #server: Server;
-  readonly #tls: TlsGate | undefined;
-  readonly #webSockets: WebSocketGate | undefined;
+  #tls: TlsGate | undefined;
+  #webSockets: WebSocketGate | undefined;
   /** By the stream that the next stage gets. */
   readonly #upgrading = new WeakMap<object, Arrival>();
   readonly #arrivals = new Map<Socket, NodeJS.Timeout>();
   #local: Endpoint = { address: '', port: 0 };
 
-  private constructor(options: ListenerOptions, broker: Broker) {
-    const { protocol, tls } = options;
-    const isWebSocket = protocol === 'ws' || protocol === 'wss';
+  private constructor(options: ListenerOptions, broker: Broker, counters: ListenerCounters) {
     this.#options = options;
     this.#broker = broker;
+    this.#counters = counters;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#server.maxConnections = options.connectionsMax;
     this.#server.on('drop', () => this.#dropped());
-    if (tls !== undefined) {
-      this.#tls = new TlsGate(tls, isWebSocket ? 'http/1.1' : 'mqtt', broker.log);
-    }
-    if (isWebSocket) this.#webSockets = this.#openWebSocketGate();
+    this.use(options);
   }
 
   /** Rejects with ListenError where the address can't be had, TlsFileError for a wrong file. */
-  static async open(options: ListenerOptions, broker: Broker): Promise<Listener> {
-    const listener = new Listener(options, broker);
+  static async open(
+    options: ListenerOptions,
+    broker: Broker,
+    counters: ListenerCounters,
+  ): Promise<Listener> {
+    const listener = new Listener(options, broker, counters);
     await listener.#listen();
     return listener;
   }
@@ -108,20 +118,18 @@ export class Listener {
   }
 
   /**
-   * Takes over the limits of `next` and reads certificates again.
-   * @returns what is wrong with a file of those, which then stay as they were
+   * What comes in from now on is led by these; certificates are read again, so that session tickets
+   * made before are void. The address stays.
+   * @throws TlsFileError; nothing is changed then, except for limits and who may come in
    */
-  reload(next: ListenerOptions = this.#options): string | undefined {
-    const { connectionsMax, handshakeMs, rules } = next;
-    this.#options = { ...this.#options, connectionsMax, handshakeMs, rules };
+  use(next: ListenerOptions): void {
+    const { protocol, tls, connectionsMax, handshakeMs, rules } = next;
+    const isWebSocket = protocol === 'ws' || protocol === 'wss';
     this.#server.maxConnections = connectionsMax;
-    try {
-      this.#tls?.reload();
-      return undefined;
-    } catch (error) {
-      this.counters.failedReloads += 1;
-      return error instanceof Error ? error.message : String(error);
-    }
+    this.#options = { ...this.#options, connectionsMax, handshakeMs, rules };
+    this.#tls = tls && new TlsGate(tls, isWebSocket ? 'http/1.1' : 'mqtt', this.#broker.log);
+    this.#options = next;
+    this.#webSockets = isWebSocket ? this.#openWebSocketGate() : undefined;
   }
 
   /** Takes no more connections. @returns when those that are open have ended */
@@ -162,7 +170,7 @@ export class Listener {
     this.#arrivals.set(socket, timer);
     socket.on('error', () => undefined);
     socket.on('close', () => {
-      if (this.#arrived(socket)) this.counters.failedHandshakes += 1;
+      if (this.#arrived(socket)) this.#counters.failedHandshakes += 1;
     });
     if (proxyProtocol) this.#readProxyHeader(arrival);
     else this.#secure(arrival);
@@ -175,7 +183,7 @@ export class Listener {
   }
 
   #dropped(): void {
-    this.counters.dropped += 1;
+    this.#counters.dropped += 1;
     const { place } = this.#options;
     const max = this.#server.maxConnections;
     this.#broker.log.warn('connection dropped: max-connections is reached', { place, max });

@@ -1,69 +1,97 @@
-// All listeners of a node: opened together or not at all, renewed and closed together.
+// All listeners of a node: opened together or not at all, then changed, added and closed as the
+// configuration says, and closed together.
 
 import type { Broker } from '../broker/broker.ts';
-import type { Logger } from '../shared/logger.ts';
-import { Listener, type ListenerOptions } from './listener.ts';
+import { formatEndpoint } from '../shared/endpoint.ts';
+import { Listener, ListenerCounters, type ListenerOptions } from './listener.ts';
+
+const KEPT = 'a file was not taken over, the last good one stays in force';
+const NOT_OPENED = 'a listener could not be opened';
 
 export class Listeners {
-  readonly all: readonly Listener[];
-  readonly #log: Logger;
+  #all: Listener[] = [];
+  readonly #broker: Broker;
+  readonly #counters = new ListenerCounters();
 
-  private constructor(all: readonly Listener[], log: Logger) {
-    this.all = all;
-    this.#log = log;
+  private constructor(broker: Broker) {
+    this.#broker = broker;
   }
 
   /** Rejects as Listener.open does. */
   static async open(options: readonly ListenerOptions[], broker: Broker): Promise<Listeners> {
-    const all: Listener[] = [];
+    const listeners = new Listeners(broker);
     try {
-      for (const each of options) all.push(await Listener.open(each, broker));
+      for (const each of options) await listeners.#open(each);
     } catch (error) {
-      for (const listener of all) void listener.close();
+      void listeners.close();
       throw error;
     }
-    return new Listeners(all, broker.log);
+    return listeners;
+  }
+
+  get all(): readonly Listener[] {
+    return this.#all;
+  }
+
+  async #open(options: ListenerOptions): Promise<Listener> {
+    const listener = await Listener.open(options, this.#broker, this.#counters);
+    this.#all.push(listener);
+    return listener;
   }
 
   /**
-   * Takes over the limits and reads certificates again. Where one is wrong the last good one stays,
-   * and that is logged. Which listeners there are does not change.
-   * @returns how many files are wrong
+   * Closes, changes and opens listeners, and reads certificates again. One whose certificate is wrong
+   * stays as it was, and one that can't be opened is left out; both are logged.
+   * @returns how many things are wrong
    */
-  reload(options: readonly ListenerOptions[]): number {
-    const places = new Map<string, string[]>();
-    for (const listener of this.all) {
-      const { place, protocol, bind, port } = listener.options;
-      const problem = listener.reload(
-        options.find((next) => {
-          return next.protocol === protocol && next.bind === bind && next.port === port;
-        }),
-      );
-      if (problem !== undefined) places.set(problem, [...(places.get(problem) ?? []), place]);
+  async reload(options: readonly ListenerOptions[]): Promise<number> {
+    const { log } = this.#broker;
+    const ids = new Set(options.map(({ id }) => id));
+    const gone = this.#all.filter((listener) => !ids.has(listener.options.id));
+    this.#all = this.#all.filter((listener) => !gone.includes(listener));
+    for (const listener of gone) {
+      void listener.close();
+      log.info('listener closed', { address: formatEndpoint(listener.local) });
     }
-    for (const [problem, of] of places) {
-      const listeners = of.join(', ');
-      this.#log.error('a file was not taken over, the last good one stays in force', {
-        listeners,
-        problem,
-      });
+    // What several share is told once.
+    const faults = new Map<string, { event: string; places: string[] }>();
+    for (const next of options) {
+      const known = this.#all.find((listener) => listener.options.id === next.id);
+      try {
+        if (known !== undefined) {
+          known.use(next);
+          continue;
+        }
+        const { protocol, local } = await this.#open(next);
+        log.info('listener opened', { protocol, address: formatEndpoint(local) });
+      } catch (error) {
+        const problem = error instanceof Error ? error.message : String(error);
+        const event = known === undefined ? NOT_OPENED : KEPT;
+        faults.set(problem, {
+          event,
+          places: [...(faults.get(problem)?.places ?? []), next.place],
+        });
+        this.#counters.failedReloads += 1;
+      }
     }
-    return places.size;
+    for (const [problem, { event, places }] of faults) {
+      log.error(event, { listeners: places.join(', '), problem });
+    }
+    return faults.size;
   }
 
   /** What stands under $SYS/broker. */
   sysValues(): Record<string, string> {
-    const sum = (name: keyof Listener['counters']): string =>
-      String(this.all.reduce((total, { counters }) => total + counters[name], 0));
+    const { dropped, failedHandshakes, failedReloads } = this.#counters;
     return {
-      'listeners/dropped': sum('dropped'),
-      'listeners/failed handshakes': sum('failedHandshakes'),
-      'listeners/failed reloads': sum('failedReloads'),
+      'listeners/dropped': String(dropped),
+      'listeners/failed handshakes': String(failedHandshakes),
+      'listeners/failed reloads': String(failedReloads),
     };
   }
 
   /** Takes no more connections. @returns when those that are open have ended */
   async close(): Promise<void> {
-    await Promise.all(this.all.map((listener) => listener.close()));
+    await Promise.all(this.#all.map((listener) => listener.close()));
   }
 }

@@ -1,12 +1,12 @@
 // One listener's TLS: takes TCP sockets, gives secured ones with the user name that their client
-// certificate proves. Certificates are renewed without a break: connections that stand keep theirs.
+// certificate proves. New certificates are a new gate; connections that stand keep theirs.
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { plainAddress } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import { certificateFault, handshakeFault } from './tls-faults.ts';
-import { commonNameOf, loadTls, type TlsFiles, type TlsMaterial } from './tls-files.ts';
+import { commonNameOf, loadTls, type TlsFiles } from './tls-files.ts';
 
 export interface TlsRules extends TlsFiles {
   readonly clientCertificate: 'no' | 'optional' | 'required';
@@ -22,7 +22,6 @@ export class TlsGate {
   readonly #server: Server;
   /** Sockets in the handshake, by the addresses of both ends: TLS hides which socket it wraps. */
   readonly #waiting = new Map<string, Secured>();
-  #material: TlsMaterial;
 
   /**
    * @param protocol what is spoken inside, in ALPN's terms
@@ -31,11 +30,12 @@ export class TlsGate {
   constructor(rules: TlsRules, protocol: string, log: Logger) {
     this.#rules = rules;
     this.#log = log;
-    this.#material = this.#load();
+    const material = loadTls(rules);
+    for (const warning of material.warnings) log.warn(warning);
     this.#server = createServer({
-      ...this.#material.options,
+      ...material.options,
       ALPNProtocols: [protocol],
-      SNICallback: (serverName, done) => done(null, this.#material.contextFor(serverName)),
+      SNICallback: (serverName, done) => done(null, material.contextFor(serverName)),
       requestCert: rules.clientCertificate !== 'no',
       // Judged in #refusalOf, where it can be said why.
       rejectUnauthorized: false,
@@ -58,22 +58,6 @@ export class TlsGate {
     this.#waiting.set(ends, secured);
     socket.on('close', () => this.#waiting.delete(ends));
     this.#server.emit('connection', socket);
-  }
-
-  /**
-   * Reads the files again; where one is wrong everything stays as it was. Session tickets made
-   * before are void, so that a certificate taken back can't be used on the strength of one.
-   * @throws TlsFileError
-   */
-  reload(): void {
-    this.#material = this.#load();
-    this.#server.setSecureContext(this.#material.options);
-  }
-
-  #load(): TlsMaterial {
-    const material = loadTls(this.#rules);
-    for (const warning of material.warnings) this.#log.warn(warning);
-    return material;
   }
 
   #secured(stream: TLSSocket): void {

@@ -29,13 +29,13 @@ function open(files: { aclFile?: string; passwordFile?: string }): Promise<Acces
   const none = { tokenKeyFile: undefined, tokenIssuer: undefined, tokenAudience: undefined };
   const options = {
     ...none,
-    aclFile: files.aclFile,
-    passwordFile: files.passwordFile,
+    listeners: [
+      { id: 'tcp', aclFile: files.aclFile, passwordFile: files.passwordFile, anonymous: undefined },
+    ],
     anonymousAllowed: undefined,
     authUrl: undefined,
     authFormat: 'form' as const,
     authCacheSeconds: 0,
-    listeners: [],
   };
   const now = (): number => performance.now();
   return AccessControl.open(options, { log: silentLogger, now, wallClock: Date.now });

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { Broker } from '../../src/broker/broker.ts';
-import { Listener } from '../../src/net/listener.ts';
+import { Listener, ListenerCounters } from '../../src/net/listener.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import * as wire from './wire.ts';
 
@@ -19,6 +19,7 @@ async function listen(t: TestContext): Promise<string> {
   });
   const listener = await Listener.open(
     {
+      id: 'test',
       place: 'test',
       protocol: 'ws',
       bind: '127.0.0.1',
@@ -30,6 +31,7 @@ async function listen(t: TestContext): Promise<string> {
       rules: { name: 'test' },
     },
     broker,
+    new ListenerCounters(),
   );
   t.after(async () => {
     broker.shutdown(performance.now());

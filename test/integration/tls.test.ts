@@ -251,7 +251,7 @@ suite('TLS', { skip }, () => {
       await shoal.waitFor(
         /a file was not taken over, the last good one stays in force.*listeners="-tls, -wss".*live\.key: is not the key of .*live\.pem/,
       );
-      await shoal.waitFor(/configuration reloaded, except for files that are wrong.* files=1/);
+      await shoal.waitFor(/configuration reloaded, except for what is wrong.* faults=1/);
       assert.equal(await nameServed(), 'box');
 
       copyFileSync(other.key, key);

@@ -4,7 +4,6 @@ import type { Command } from 'commander';
 import { type ConfigKey, optionTable } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import type { AnyOption } from '../../config/option.ts';
-import { formatHostPort } from '../../config/value-types.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
@@ -29,11 +28,14 @@ function renderConfig({ config, origins }: LoadedConfig): string {
     const shown = value === undefined ? '-' : row.type.format(value);
     return [row.flag, shown === '' ? '-' : shown, place === '' ? source : `${source} ${place}`];
   });
-  for (const { place, protocol, bind, port } of config.listeners) {
+  for (const { id, place, protocol, passwordFile, aclFile } of config.listeners) {
     // Those of an option stand in its row.
     if (place.startsWith('-')) continue;
-    const address = formatHostPort({ host: bind ?? '*', port });
-    rows.push(['[[listener]]', `${protocol} ${address}`, `file ${place}`]);
+    const own = [
+      ...(passwordFile === config.passwordFile ? [] : [`auth=${passwordFile}`]),
+      ...(aclFile === config.aclFile ? [] : [`acl=${aclFile}`]),
+    ];
+    rows.push(['[[listener]]', [protocol, id, ...own].join(' '), `file ${place}`]);
   }
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows

@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { AccessError } from '../../auth/access-error.ts';
 import { type Acl, parseAcl } from '../../auth/acl-file.ts';
 import { Rights, type Rule, rulesOf } from '../../auth/rights.ts';
+import type { Config } from '../../config/config.ts';
 import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
 import { fileFault } from '../../shared/file-fault.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
@@ -14,16 +15,16 @@ import { exitCodes, UsageError } from '../exit-codes.ts';
 export function addExplain(program: Command, context: CliContext): void {
   const command = program
     .command('explain')
-    .usage('USER CLIENTID TOPIC -acl FILE')
+    .usage('USER CLIENTID TOPIC -acl FILE [-listener PORT]')
     .argument('<user>', 'user name, - for a client without one')
     .argument('<clientid>')
     .argument('<topic>', 'topic, or topic filter of a subscription')
+    .option('--listener <port>', 'whose ACL is asked, where listeners differ')
     .description('tell which line of the ACL allows or denies a topic');
   addConfigOptions(command, ['acl', 'config']).action(
     (user: string, clientId: string, topic: string) => {
       const { config } = configOf(command, context);
-      const { aclFile } = config;
-      if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
+      const aclFile = aclOf(config, command.opts<{ listener?: string }>().listener);
       const { acl, problems } = parseAcl(aclFile, readOrRefuse(aclFile, context));
       if (problems.length > 0) throw new AccessError(problems);
       const username = user === '-' ? undefined : user;
@@ -31,6 +32,20 @@ export function addExplain(program: Command, context: CliContext): void {
       context.exitCode = exitCodes.ok;
     },
   );
+}
+
+/** The one ACL of all listeners, or that of the one that is named. */
+function aclOf({ listeners }: Config, wanted: string | undefined): string {
+  const named = listeners.filter(({ port }) => wanted === undefined || `${port}` === wanted);
+  const ports = listeners.map(({ port }) => port).join(', ');
+  if (named.length === 0)
+    throw new UsageError(`no listener has port ${wanted}: there are ${ports}`);
+  const [aclFile, ...others] = new Set(named.map((listener) => listener.aclFile));
+  if (others.length > 0) {
+    throw new UsageError(`listeners differ in their ACL: name one with -listener=PORT (${ports})`);
+  }
+  if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
+  return aclFile;
 }
 
 function readOrRefuse(file: string, context: CliContext): string {

@@ -108,9 +108,9 @@ async function reload(
     const flags = flagsNeedingRestart(current, config);
     if (flags.length > 0) log.warn('changed, but needs a restart', { flags: flags.join(' ') });
     log.level = config.logLevel;
-    const wrongFiles = await running.reload(config);
-    if (wrongFiles === 0) log.info('configuration reloaded');
-    else log.warn('configuration reloaded, except for files that are wrong', { files: wrongFiles });
+    const faults = await running.reload(config);
+    if (faults === 0) log.info('configuration reloaded');
+    else log.warn('configuration reloaded, except for what is wrong', { faults });
     return config;
   } catch (error) {
     for (const line of explainError(error)) log.error(line);

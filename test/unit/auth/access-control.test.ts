@@ -8,12 +8,12 @@ import { type TestContext, test } from 'node:test';
 import { AccessControl, type AccessOptions } from '../../../src/auth/access-control.ts';
 import { AccessError } from '../../../src/auth/access-error.ts';
 import { hashPassword } from '../../../src/auth/password-hash.ts';
+import type { ListenerAccess } from '../../../src/auth/realm.ts';
 import type { AuthDecision, ConnectRequest, Identity } from '../../../src/broker/ports.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 
 const none: AccessOptions = {
-  passwordFile: undefined,
-  aclFile: undefined,
+  listeners: [],
   anonymousAllowed: undefined,
   tokenKeyFile: undefined,
   tokenIssuer: undefined,
@@ -28,7 +28,7 @@ const SECRET = 'a secret that has thirty-two bytes or more';
 async function setUp(
   t: TestContext,
   files: Readonly<Record<string, string>>,
-  given: Partial<AccessOptions> = {},
+  given: Partial<AccessOptions & ListenerAccess> = {},
   log = silentLogger,
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'access-'));
@@ -36,12 +36,13 @@ async function setUp(
   const write = (name: string, text: string) => writeFile(join(folder, name), text);
   for (const [name, text] of Object.entries(files)) await write(name, text);
   const pathOf = (name: string) => (name in files ? join(folder, name) : undefined);
-  const options = {
+  const { aclFile = pathOf('acl'), anonymous, ...others } = given;
+  const node = { id: 'tcp', passwordFile: pathOf('pw'), aclFile, anonymous };
+  const options: AccessOptions = {
     ...none,
-    passwordFile: pathOf('pw'),
-    aclFile: pathOf('acl'),
     tokenKeyFile: pathOf('key'),
-    ...given,
+    listeners: [node],
+    ...others,
   };
   const access = await AccessControl.open(options, {
     log,
@@ -49,7 +50,8 @@ async function setUp(
     wallClock: Date.now,
   });
   t.after(() => access.close());
-  return { access, write, folder };
+  const reload = (next: Partial<AccessOptions> = {}) => access.reload({ ...options, ...next });
+  return { access, write, folder, reload, node };
 }
 
 function login(
@@ -153,17 +155,114 @@ test('anonymous clients beside users come in only where that was said, a wrong p
 });
 
 test('a listener may decide on anonymous clients for itself', async (t) => {
-  const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
-  const inside = { name: 'inside', anonymous: true };
-  assert.equal(await codeOf(access, undefined, undefined, inside), 0);
-  const open = await setUp(t, {}, { anonymousAllowed: true });
-  const outside = { name: 'outside', anonymous: false };
-  assert.equal(await codeOf(open.access, undefined, undefined, outside), 0x87);
+  const pw = await passwords({ ann: 'right' });
+  const inside = await setUp(t, { pw }, { anonymous: true });
+  assert.equal(await codeOf(inside.access, undefined, undefined), 0);
+  const outside = await setUp(t, {}, { anonymousAllowed: true, anonymous: false });
+  assert.equal(await codeOf(outside.access, undefined, undefined), 0x87);
+});
+
+/** Two listeners with files of their own, and a third with the node's: none. */
+async function setUpTwo(t: TestContext) {
+  const files = {
+    pwIn: await passwords({ ann: 'inside' }),
+    aclIn: 'user ann\ntopic in\n',
+    pwOut: await passwords({ ann: 'outside', bob: 'outside' }),
+    aclOut: 'user ann\ntopic out\n',
+  };
+  const set = await setUp(t, files);
+  const of = (id: string, pw: string, acl: string): ListenerAccess => ({
+    ...set.node,
+    id,
+    passwordFile: join(set.folder, pw),
+    aclFile: join(set.folder, acl),
+  });
+  const listeners = [set.node, of('in', 'pwIn', 'aclIn'), of('out', 'pwOut', 'aclOut')];
+  assert.equal(await set.reload({ listeners }), 0);
+  return { ...set, of, listeners };
+}
+
+test("a listener's own users and topics hold for who came in by it, and for nobody else", async (t) => {
+  const { access } = await setUpTwo(t);
+  assert.equal(access.permissive, false);
+  assert.equal(await codeOf(access, 'ann', 'inside', { name: 'out' }), 0x86);
+  assert.equal(await codeOf(access, 'bob', 'outside', { name: 'in' }), 0x86);
+  assert.equal(await codeOf(access, undefined, undefined, { name: 'in' }), 0x87);
+  const inside = await identity(access, 'ann', 'inside', { name: 'in' });
+  const outside = await identity(access, 'ann', 'outside', { name: 'out' });
+  const anybody = await identity(access, undefined, undefined);
+  const may = (topic: string) =>
+    [inside, outside, anybody].map((who) => {
+      const rights = [access.mayPublish(who, topic), access.mayReceive(who, topic)];
+      assert.equal(rights[0], rights[1]);
+      assert.equal(access.subscriptionRefusal(who, topic) === 0, rights[0]);
+      return rights[0];
+    });
+  assert.deepEqual(may('in'), [true, false, true]);
+  assert.deepEqual(may('out'), [false, true, true]);
+});
+
+test('a session from the disk may receive what any listener lets it, and publish what all do', async (t) => {
+  const { access, reload, listeners, write } = await setUpTwo(t);
+  await reload({ listeners: listeners.slice(1) });
+  const ann: Identity = { clientId: 'c1', username: 'ann' };
+  assert.deepEqual(
+    ['in', 'out', 'x'].map((topic) => access.mayReceive(ann, topic)),
+    [true, true, false],
+  );
+  assert.deepEqual(
+    ['in', 'out', 'x'].map((topic) => access.subscriptionRefusal(ann, topic)),
+    [0, 0, 0x87],
+  );
+  assert.equal(access.mayPublish(ann, 'in'), false);
+  await write('aclOut', 'user ann\ntopic in\n');
+  await reload({ listeners: listeners.slice(1) });
+  assert.equal(access.mayPublish(ann, 'in'), true);
+});
+
+test('who came in by a listener that is gone is welcome no longer, and the others are', async (t) => {
+  const { access, reload, listeners } = await setUpTwo(t);
+  const inside = await identity(access, 'ann', 'inside', { name: 'in' });
+  const outside = await identity(access, 'ann', 'outside', { name: 'out' });
+  await reload({ listeners: listeners.slice(0, 2) });
+  assert.deepEqual([access.isWelcome(inside), access.isWelcome(outside)], [true, false]);
+  assert.equal(await codeOf(access, 'ann', 'outside', { name: 'out' }), 0x88);
+});
+
+test('a listener takes other files over, or stays as it was where they are wrong', async (t) => {
+  const { access, reload, of, write } = await setUpTwo(t);
+  const ann = await identity(access, 'ann', 'inside', { name: 'in' });
+  await write('wrong', 'topic reed a\n');
+  const wrong = [of('in', 'pwOut', 'wrong'), of('new', 'pwIn', 'wrong')];
+  assert.equal(await reload({ listeners: wrong }), 1);
+  assert.equal(access.isWelcome(ann), true);
+  assert.equal(await codeOf(access, 'ann', 'inside', { name: 'in' }), 0);
+  assert.equal(access.mayReceive(ann, 'in'), true);
+  assert.equal(await codeOf(access, 'ann', 'inside', { name: 'new' }), 0x88, 'never been right');
+  assert.equal(await reload({ listeners: [of('in', 'pwOut', 'aclOut')] }), 0);
+  assert.equal(access.isWelcome(ann), false);
+  assert.equal(access.mayReceive(ann, 'out'), true);
+  assert.equal(await codeOf(access, 'ann', 'outside', { name: 'in' }), 0);
+});
+
+test('who came in without a proof goes when one is asked for', async (t) => {
+  const { access, reload, node, of } = await setUpTwo(t);
+  const [nameless, named] = [
+    await identity(access, undefined, undefined),
+    await identity(access, 'ann', undefined),
+  ];
+  const asking = of('tcp', 'pwIn', 'aclIn');
+  await reload({ listeners: [node] });
+  assert.deepEqual([access.isWelcome(nameless), access.isWelcome(named)], [true, true]);
+  await reload({ listeners: [asking], anonymousAllowed: true });
+  assert.deepEqual([access.isWelcome(nameless), access.isWelcome(named)], [true, false]);
+  await reload({ listeners: [asking] });
+  assert.equal(access.isWelcome(nameless), false);
 });
 
 test('a certificate that the listener vouches for gives the user name', async (t) => {
   const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
-  const decision = await login(access, 'ann', 'wrong', { name: 'tls', certificateName: 'box7' });
+  const decision = await login(access, 'ann', 'wrong', { name: 'tcp', certificateName: 'box7' });
   assert.deepEqual([decision.reasonCode, decision.username], [0, 'box7']);
 });
 
@@ -214,12 +313,12 @@ test('files that are wrong are refused at the start, all problems at once', asyn
 });
 
 test('a new ACL counts after a reload, for those who are there already', async (t) => {
-  const { access, write } = await setUp(t, { acl: 'topic read a\n' });
+  const { access, write, reload } = await setUp(t, { acl: 'topic read a\n' });
   const someone = await identity(access, undefined, undefined);
   const kept: Identity = { clientId: 'c2', username: undefined };
   for (const who of [someone, kept]) assert.equal(access.mayReceive(who, 'a'), true);
   await write('acl', 'topic read b\n');
-  await access.reload();
+  await reload();
   for (const who of [someone, kept]) {
     assert.equal(access.mayReceive(who, 'a'), false);
     assert.equal(access.mayReceive(who, 'b'), true);
@@ -228,7 +327,7 @@ test('a new ACL counts after a reload, for those who are there already', async (
 
 test('who was taken out or got another password is welcome no longer', async (t) => {
   const pw = await passwords({ ann: '1', bob: '2', carl: '3' });
-  const { access, write } = await setUp(t, { pw });
+  const { access, write, reload } = await setUp(t, { pw });
   const [ann, bob, carl] = await Promise.all([
     identity(access, 'ann', '1'),
     identity(access, 'bob', '2'),
@@ -236,7 +335,7 @@ test('who was taken out or got another password is welcome no longer', async (t)
   ]);
   const [annLine] = pw.split('\n');
   await write('pw', `${annLine}\n${await passwords({ bob: 'new' })}`);
-  await access.reload();
+  await reload();
   assert.deepEqual(
     [ann, bob, carl].map((who) => access.isWelcome(who)),
     [true, false, false],
@@ -246,12 +345,12 @@ test('who was taken out or got another password is welcome no longer', async (t)
 });
 
 test('a token is welcome no longer once its key is gone from the file', async (t) => {
-  const { access, write } = await setUp(t, { key: SECRET });
+  const { access, write, reload } = await setUp(t, { key: SECRET });
   const ann = await identity(access, undefined, token({ sub: 'ann' }));
-  await access.reload();
+  await reload();
   assert.equal(access.isWelcome(ann), true);
   await write('key', SECRET.toUpperCase());
-  await access.reload();
+  await reload();
   assert.equal(access.isWelcome(ann), false);
 });
 
@@ -259,7 +358,7 @@ test('a new file that is wrong changes nothing, is told with its line, and count
   const told: unknown[] = [];
   const log = { ...silentLogger, error: (_: string, fields?: object) => told.push(fields) };
   const pw = await passwords({ ann: 'right' });
-  const { access, write, folder } = await setUp(
+  const { access, write, folder, reload } = await setUp(
     t,
     { pw, acl: 'user ann\ntopic read a\n' },
     {},
@@ -268,7 +367,7 @@ test('a new file that is wrong changes nothing, is told with its line, and count
   const ann = await identity(access, 'ann', 'right');
   await write('pw', 'ann:plain\n');
   await write('acl', '\ntopic reed a\n');
-  assert.equal(await access.reload(), 2);
+  assert.equal(await reload(), 2);
   assert.equal(access.isWelcome(ann), true);
   assert.equal(access.mayReceive(ann, 'a'), true);
   assert.equal(await codeOf(access, 'ann', 'right'), 0);
@@ -280,10 +379,10 @@ test('a new file that is wrong changes nothing, is told with its line, and count
 test('a login that was under way while its password was changed is refused', async (t) => {
   // Slow enough for the reload to be first.
   const slow = `ann:${await hashPassword('old', 1_000_000)}\n`;
-  const { access, write } = await setUp(t, { pw: slow });
+  const { access, write, reload } = await setUp(t, { pw: slow });
   await write('pw', await passwords({ ann: 'new' }));
   const pending = codeOf(access, 'ann', 'old');
-  await access.reload();
+  await reload();
   assert.equal(await pending, 0x86);
 });
 

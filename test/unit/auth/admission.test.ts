@@ -31,6 +31,15 @@ test('an open listener beside one for certificates is named', () => {
   assert.match(warningsOf({}, file), /^anybody may connect at s\.toml:4, /);
 });
 
+test('a listener with users of its own is not open, and one with its own ACL alone is warned of', () => {
+  const file = '[[listener]]\nport = 1\nauth = "p"\n[[listener]]\nport = 2\nacl = "a"\n';
+  assert.equal(
+    warningsOf({}, file).replace(/:.*/g, ''),
+    'anybody may connect at s.toml\n-acl without authentication at s.toml',
+  );
+  assert.match(warningsOf({}, file), /^anybody may connect at s\.toml:4,/);
+});
+
 test('an ACL is warned of where clients may use any user name', () => {
   const acl = { acl: 'acl', anonymous: 'true' };
   assert.match(warningsOf(acl), /^-acl without authentication: clients may use any user name/);

@@ -43,6 +43,25 @@ test('of a filter only the subscription is told', async () => {
   assert.deepEqual(lines, ['subscribe  allowed  a.acl:3: topic readwrite home/#']);
 });
 
+test('where listeners have ACLs of their own, one of them has to be named', async () => {
+  const files = new Map([
+    ['s.toml', 'acl = "a.acl"\n[[listener]]\nport = 1\n[[listener]]\nport = 2\nacl = "b.acl"\n'],
+    ['a.acl', ACL],
+    ['b.acl', 'topic read b\n'],
+  ]);
+  const context = { ...fakeContext(), readFile: (path: string) => files.get(path) ?? '' };
+  const ask = async (...flags: string[]) => {
+    context.out.length = 0;
+    context.err.length = 0;
+    await main(['explain', '-', 'c1', 'b', '-config=s.toml', ...flags], context);
+    return [...context.out, ...context.err].join('');
+  };
+  assert.match(await ask(), /listeners differ in their ACL: name one with -listener=PORT \(1, 2\)/);
+  assert.match(await ask('-listener=1'), /^read +denied +no line of a\.acl /);
+  assert.match(await ask('-listener', '2'), /^read +allowed +b\.acl:1: topic read b\n/);
+  assert.match(await ask('-listener=3'), /no listener has port 3: there are 1, 2/);
+});
+
 test('without an ACL, or for what is no topic, there is nothing to explain', async () => {
   assert.equal((await explain('ann', 'c1', 'a')).code, 2);
   assert.equal((await explain('ann', 'c1', 'a#', '-acl=a.acl')).code, 2);

@@ -51,7 +51,7 @@ test('help and version are commands as well as flags', async () => {
 test('the help of explain has the flags that it needs, and only these', async () => {
   const { out } = await shoal('explain', '-h');
   const flags = [...out.matchAll(/^ {2}-([a-z]+)/gm)].map(([, flag]) => flag);
-  assert.deepEqual(flags.sort(), ['acl', 'config', 'h']);
+  assert.deepEqual(flags.sort(), ['acl', 'config', 'h', 'listener']);
 });
 
 test('an argument too many is refused, not passed over', async () => {
@@ -102,6 +102,17 @@ test('config show hides the token and tells where values come from', async () =>
   assert.match(out, /^encrypt +false +flag -encrypt$/m);
   assert.match(out, /^port +1883 +default$/m);
   assert.doesNotMatch(out, /verysecret/);
+});
+
+test('config show tells the files that a listener has for itself', async () => {
+  const file = 'acl = "a"\n[[listener]]\nport = 1\n[[listener]]\nport = 2\nauth = "p"\nacl = "b"\n';
+  const context = { ...fakeContext(), readFile: () => file };
+  await main(['config', 'show', '-config=s.toml'], context);
+  const rows = context.out.join('').match(/^\[\[.*/gm);
+  assert.deepEqual(
+    rows?.map((row) => row.replace(/ +/g, ' ')),
+    ['[[listener]] tcp *:1 file s.toml:2', '[[listener]] tcp *:2 auth=p acl=b file s.toml:4'],
+  );
 });
 
 test('convert prints what a node reads, and lists the rest on standard error', async () => {

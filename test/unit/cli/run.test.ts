@@ -220,16 +220,16 @@ async function changeFile(before: string, after: string, wrongFiles = 0) {
 test('SIGHUP takes over what may change and tells what needs a restart', async () => {
   const { reloaded, text } = await changeFile(
     'max-subscriptions = 5\n',
-    'max-subscriptions = 7\nport = 1884\nlog-level = "error"\n',
+    'max-subscriptions = 7\ncrp = 7950\nlog-level = "error"\n',
   );
   assert.equal(reloaded[0]?.subscriptionsPerClientMax, 7);
-  assert.match(text, /level=warn event="changed, but needs a restart" flags=-port\n/);
+  assert.match(text, /level=warn event="changed, but needs a restart" flags=-crp\n/);
   assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
 });
 
 test('SIGHUP does not claim to have taken over files that are wrong', async () => {
   const { text } = await changeFile('', '', 2);
-  assert.match(text, /level=warn event="configuration reloaded, except for files .*" files=2\n/);
+  assert.match(text, /level=warn event="configuration reloaded, except for .*" faults=2\n/);
   assert.doesNotMatch(text, /event="configuration reloaded"/);
 });
 

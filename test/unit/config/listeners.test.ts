@@ -69,6 +69,33 @@ anonymous = true
   assert.deepEqual(listenersOf({ port: '9' }, file)[0], '-port tcp ::1 9');
 });
 
+test('a listener has its own users and topics, or those of the node', () => {
+  const file = `auth = "users"
+acl = "topics"
+[[listener]]
+port = 1
+[[listener]]
+port = 2
+auth = "own-users"
+acl = "own-topics"
+`;
+  const filesOf = (flags: Record<string, string>) =>
+    load(flags, file).listeners.map(({ passwordFile, aclFile }) => [passwordFile, aclFile]);
+  const [node, own] = [
+    ['users', 'topics'],
+    ['own-users', 'own-topics'],
+  ];
+  assert.deepEqual(filesOf({ ws: '3' }), [node, node, own]);
+  assert.deepEqual(filesOf({ acl: 'flag' })[0], ['users', 'flag']);
+});
+
+test('a listener is known by its address when the file is read again', () => {
+  const idsOf = (file: string) => load({}, file).listeners.map(({ id }) => id);
+  const table = '[[listener]]\nport = 0\n';
+  assert.deepEqual(idsOf(`${table}bind = "::1"\n${table}${table}`), ['[::1]:0', '*:0', '*:0 #2']);
+  assert.deepEqual(idsOf(`\n\n${table}max-connections = 5\n`), ['*:0']);
+});
+
 test('what is wrong in a table is told with its line', () => {
   const file = `[[listener]]
 port = 1

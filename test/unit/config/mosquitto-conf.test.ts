@@ -95,6 +95,31 @@ test('who may come in is said as mosquitto would decide it', () => {
   assert.deepEqual(listenersOf(text), [{ port: '1', anonymous: 'true' }, { port: '2' }]);
 });
 
+test('per_listener_settings: users and topics are of the listener above them', () => {
+  const text = `per_listener_settings true
+password_file p0
+listener 1
+password_file p1
+acl_file a1
+listener 2
+allow_anonymous true
+acl_file a2
+`;
+  assert.deepEqual(listenersOf(text), [
+    { port: '1883', auth: 'p0' },
+    { port: '1', auth: 'p1', acl: 'a1' },
+    { port: '2', anonymous: 'true', acl: 'a2' },
+  ]);
+  assert.deepEqual([...translate(text).settings], [['anonymous', 'false']]);
+  assert.deepEqual(translate(text).remarks, []);
+  const one = translate(
+    'per_listener_settings true\nlistener 1\nallow_anonymous true\nacl_file a\n',
+  );
+  assert.deepEqual(Object.fromEntries(one.settings), { port: '1', anonymous: 'true', acl: 'a' });
+  const shared = translate('listener 1\npassword_file p\nacl_file a\nlistener 2\n');
+  assert.deepEqual(Object.fromEntries(shared.settings), { auth: 'p', acl: 'a' });
+});
+
 test('without a listener mosquitto serves its machine only, and that is told', () => {
   for (const text of ['allow_anonymous true\n', 'log_type notice\n', '']) {
     const { settings, remarks } = translate(text);
