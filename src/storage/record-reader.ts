@@ -147,6 +147,7 @@ function readMessage(reader: ByteReader): ReadMessage {
     retain: (flags & 4) !== 0,
     expiresAt,
     mark: undefined,
+    holders: 0,
   };
 }
 

@@ -74,6 +74,8 @@ export class MemoryDisk implements Disk {
   random = NONE;
   syncs = 0;
   renames = 0;
+  /** Made and not closed. */
+  openFiles = 0;
   /** What no caller may do: use a file that is closed, or for two things at once. A close waits. */
   readonly misuses: string[] = [];
   readonly #names: Map<string, Contents>;
@@ -165,10 +167,12 @@ export class MemoryDisk implements Disk {
 
   #writable(name: string, contents: Contents): WritableFile {
     let state: 'free' | 'busy' | 'closed' = 'free';
+    this.openFiles += 1;
     const later = (call: string, done: Done, work: () => void): void => {
       const waits = call === 'close' && state === 'busy';
       const isMisuse = state !== 'free' && !waits;
       if (isMisuse) this.misuses.push(`${call} of ${name}, which is ${state}`);
+      if (call === 'close') this.openFiles -= 1;
       state = call === 'close' ? 'closed' : 'busy';
       this.#later(
         name,

@@ -1,6 +1,7 @@
 // A broker core with a journal on a disk in memory, for tests: starts, loses its power, starts again
 // on what is left. Clocks are moved by hand; the log is kept.
 
+import { after } from 'node:test';
 import { captureState } from '../../src/broker/capture.ts';
 import type { BrokerOptions } from '../../src/broker/options.ts';
 import { restoreState } from '../../src/broker/restore.ts';
@@ -11,6 +12,12 @@ import { MemoryDisk } from './memory-disk.ts';
 
 export const WALL_MS = Date.UTC(2026, 0, 1);
 const WAIT_MS_MAX = 10_000;
+
+/** A journal on a full disk goes on trying, and would keep the process from its end. */
+const started: Journal[] = [];
+after(async () => {
+  for (const journal of started) await journal.close();
+});
 
 export interface StartOptions {
   readonly disk?: MemoryDisk;
@@ -54,6 +61,7 @@ export class StoredBroker {
       retryMs: 1,
       ...options.journal,
     });
+    started.push(journal);
     const world = new World(broker, { store: journal });
     clock.world = world;
     restoreState(world.broker, state);

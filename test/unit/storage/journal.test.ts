@@ -10,6 +10,9 @@ const HOUR_MS = 3_600_000;
 
 const publish = (peer: Peer, id: number, payload: string, qos: 1 | 2 = 1): void =>
   peer.send(wire.publish(peer.version, { topic: 't', payload, qos, id }));
+const turns = async (count: number): Promise<void> => {
+  for (let left = count; left > 0; left--) await new Promise((next) => setImmediate(next));
+};
 const types = (peer: Peer): string[] => peer.inbox.map(({ type }) => type);
 
 async function subscriber(stored: StoredBroker, clientId = 'sub', qos: 1 | 2 = 2): Promise<Peer> {
@@ -340,4 +343,99 @@ test('an orderly stop writes everything, and another journal may have the folder
   await stored.journal.close();
   const again = await stored.cut();
   assert.equal(again.world.broker.sessionCount, 1);
+});
+
+test('a snapshot counts only together with what its log was told while it was written', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world, journal } = stored;
+  for (const name of ['a', 'b']) (await subscriber(stored, name)).lose();
+  const pub = world.connect('pub', FOR_EVER);
+  // So much for the first session that the walk rests before it comes to the second.
+  for (let id = 1; id <= 3; id++) publish(pub, id, 'x'.repeat(100_000), 2);
+  await stored.until(() => types(pub).length === 3);
+  void journal.compact();
+  const isUnderWay = (): boolean =>
+    [...disk.files()].some(([name, bytes]) => name.endsWith('.tmp') && bytes.length > 100_000);
+  await stored.until(isUnderWay);
+  disk.turns = (name) => (name?.endsWith('.log') ? 5000 : 1);
+  publish(pub, 4, 'late', 2);
+  await turns(100);
+  const again = await stored.cut();
+  const copies = [...again.world.broker.sessions()].map(
+    (session) =>
+      session.deliveries().filter(({ message: { payload } }) => payload.toString() === 'late')
+        .length,
+  );
+  assert.deepEqual(copies, [0, 0, 0], 'nobody has what was not acknowledged, or everybody');
+});
+
+test('after a stop on a full disk nothing is tried again', async () => {
+  const stored = await StoredBroker.start();
+  const { disk } = stored;
+  (await subscriber(stored, 'sub', 1)).lose();
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes;
+  publish(stored.world.connect('pub', FOR_EVER), 1, 'x');
+  await stored.until(() => !stored.journal.accepting);
+  let writes = 0;
+  disk.turns = (name) => {
+    if (name?.endsWith('.log')) writes += 1;
+    return 20;
+  };
+  await stored.until(() => writes > 0, 'another try');
+  await stored.journal.close();
+  const before = writes;
+  await new Promise((later) => setTimeout(later, 50));
+  assert.equal(writes, before);
+  assert.deepEqual(disk.misuses, []);
+});
+
+test('what stands in the log is counted anew with each snapshot', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal } = stored;
+  disk.turns = () => 3;
+  for (let round = 0; round < 5; round++) {
+    journal.saveRetained(message('t', 'x'.repeat(10_000)));
+    const safe = stored.safe();
+    await journal.compact();
+    await safe;
+  }
+  const logs = [...disk.files()].filter(([name]) => name.endsWith('.log'));
+  const bytes = logs.reduce((sum, [, { length }]) => sum + length, 0);
+  assert.equal(journal.sysValues()['storage/log/bytes'], String(bytes));
+});
+
+test('files that can not be removed cost nothing but room, and go with the next snapshot', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  (await subscriber(stored, 'sub', 1)).lose();
+  const pub = world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  disk.isBroken = true;
+  publish(pub, 1, 'one');
+  await stored.until(() => !journal.accepting);
+  disk.isBroken = false;
+  const remove = disk.remove.bind(disk);
+  disk.remove = () => Promise.reject(new Error('EIO: i/o error, unlink'));
+  await stored.until(() => journal.accepting);
+  publish(pub, 2, 'two');
+  await stored.until(() => types(pub).filter((type) => type === 'puback').length === 2);
+  await turns(50);
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 2);
+  disk.remove = remove;
+  await journal.compact();
+  assert.equal(disk.list().length, 2, `${disk.list()}`);
+});
+
+test('a disk that fails for long leaves no files open', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world } = stored;
+  publish(world.connect('pub', { version: 4, clean: false }), 1, 'x');
+  disk.isBroken = true;
+  const failures = (): number =>
+    stored.lines.filter((line) => line.startsWith('snapshot failed')).length;
+  await stored.until(() => failures() > 10);
+  assert.ok(disk.openFiles <= 3, `${disk.openFiles} files are open`);
 });
