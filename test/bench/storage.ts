@@ -71,10 +71,10 @@ async function ackRate(data: string | undefined): Promise<number> {
   let count = 0;
   const clients: RawClient[] = [];
   for (let pair = 0; pair < PAIRS; pair++) {
-    const subscriber = await RawClient.open(target, `s${pair}`, { keepSession: true });
+    const subscriber = await RawClient.open(target, `s${pair}`, true);
     await subscriber.subscribe([`bench/${pair}`], 1);
     acknowledging(subscriber);
-    const publisher = await RawClient.open(target, `p${pair}`, { keepSession: true });
+    const publisher = await RawClient.open(target, `p${pair}`, true);
     const bytes = publishPacket(`bench/${pair}`, 1, Buffer.alloc(64));
     let owed = 0;
     publisher.onPacket(() => {
@@ -161,6 +161,7 @@ async function fill(data: string): Promise<void> {
     qos: 1,
     expiresAt: never,
     mark: undefined,
+    holders: 0,
   } as const;
   const shared = {
     ...common,

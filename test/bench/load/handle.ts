@@ -15,11 +15,6 @@ export interface Target {
   readonly port: number;
 }
 
-/** The address that a connection comes from; a port of each is needed for every connection. */
-const SOURCE_CONNECTIONS = 10_000;
-export const sourceAddress = (connection: number): string =>
-  `127.0.0.${1 + Math.floor(connection / SOURCE_CONNECTIONS)}`;
-
 interface Request {
   oncomplete: (status: number) => void;
 }
@@ -150,29 +145,26 @@ function socketConnection(socket: net.Socket): Connection {
   return connection;
 }
 
-/** @param from the loopback address to come from */
-export function openConnection(target: Target, from?: string): Promise<Connection> {
+export function openConnection(target: Target): Promise<Connection> {
   return new Promise((resolve, reject) => {
     if (node === undefined) {
-      const socket = net.connect({ ...target, noDelay: true, ...(from && { localAddress: from }) });
+      const socket = net.connect({ ...target, noDelay: true });
       socket.once('error', reject).once('connect', () => resolve(socketConnection(socket)));
       return;
     }
     const { tcp, stream } = node;
     const handle = new tcp.TCP(tcp.constants.SOCKET);
-    const fail = (what: string, code: number): void => {
+    const fail = (code: number): void => {
       handle.close();
-      reject(new Error(`${what} ${target.host}:${target.port}: error ${code}`));
+      reject(new Error(`cannot reach ${target.host}:${target.port}: error ${code}`));
     };
-    const bound = from === undefined ? 0 : handle.bind(from, 0);
-    if (bound !== 0) return fail('no port left to reach', bound);
     const request = new tcp.TCPConnectWrap();
     request.oncomplete = (status) => {
       if (status === 0) resolve(new HandleConnection(handle, stream));
-      else fail('cannot reach', status);
+      else fail(status);
     };
     const started = handle.connect(request, target.host, target.port);
-    if (started !== 0) fail('cannot reach', started);
+    if (started !== 0) fail(started);
   });
 }
 

@@ -2,7 +2,6 @@
 
 import { performance } from 'node:perf_hooks';
 import { perMessage, sleep, startInterval } from './clock.ts';
-import { sourceAddress } from './handle.ts';
 import { DISCONNECT } from './packets.ts';
 import { RawClient } from './raw-client.ts';
 import type { Load, LoadResult } from './types.ts';
@@ -48,7 +47,7 @@ export async function churn(load: Load): Promise<LoadResult> {
 /** Opens idle connections and tells when they stand; the caller reads the broker's memory. */
 export async function idle(load: Load): Promise<LoadResult> {
   await forEach(load.publishers, async (index) => {
-    await RawClient.open(load.publishAt, `bench-idle-${index}`, { from: sourceAddress(index) });
+    await RawClient.open(load.publishAt, `bench-idle-${index}`);
   });
   await sleep(load.measureMs);
   return { rate: load.publishers };
@@ -58,9 +57,7 @@ export async function idle(load: Load): Promise<LoadResult> {
 export async function sessions(load: Load): Promise<LoadResult> {
   const startedAt = performance.now();
   await forEach(load.publishers, async (index) => {
-    const from = sourceAddress(index);
-    const options = { keepSession: true, from };
-    const client = await RawClient.open(load.publishAt, `bench-session-${index}`, options);
+    const client = await RawClient.open(load.publishAt, `bench-session-${index}`, true);
     await client.subscribe([`session/${index}/+`], 1);
     leave(client);
   });

@@ -7,12 +7,6 @@ import { connectPacket, subscribePacket } from './packets.ts';
 /** Called with each whole packet's place. */
 export type PacketHandler = (buffer: Buffer, start: number, end: number) => void;
 
-interface OpenOptions {
-  readonly keepSession?: boolean;
-  /** The loopback address to come from. */
-  readonly from?: string;
-}
-
 export class RawClient {
   readonly connection: Connection;
   #rest: Buffer | undefined;
@@ -24,12 +18,8 @@ export class RawClient {
   }
 
   /** Connects and waits for CONNACK. */
-  static async open(
-    target: Target,
-    clientId: string,
-    { keepSession = false, from }: OpenOptions = {},
-  ): Promise<RawClient> {
-    const connection = await openConnection(target, from);
+  static async open(target: Target, clientId: string, keepSession = false): Promise<RawClient> {
+    const connection = await openConnection(target);
     const client = new RawClient(connection);
     return new Promise((resolve, reject) => {
       connection.onEnd = () => reject(new Error(`the broker closed ${clientId}`));

@@ -11,6 +11,7 @@ const generator = new URL('./generator.ts', import.meta.url).pathname;
 export interface RunningLoad {
   /** Its figures, as soon as it has them. */
   readonly result: Promise<LoadResult>;
+  readonly pid: number;
   /** An idle load holds its connections until this. */
   stop(): void;
 }
@@ -31,5 +32,5 @@ export function startLoad(load: Load): RunningLoad {
     });
     child.once('exit', (code) => code !== 0 && reject(new Error(`generator ended with ${code}`)));
   });
-  return { result, stop: () => child.kill('SIGKILL') };
+  return { result, pid: child.pid ?? 0, stop: () => child.kill('SIGKILL') };
 }

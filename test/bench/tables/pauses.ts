@@ -59,7 +59,7 @@ async function measure({ brokers, words, say }: Run): Promise<Figures> {
   return figures;
 }
 
-interface Collection extends Stretch {
+interface Cause extends Stretch {
   readonly kind: string;
 }
 
@@ -78,22 +78,25 @@ class GcTrace {
     this.#origin = Math.min(this.#origin, wallMs() - Number(at));
   }
 
-  get collections(): Collection[] {
+  get collections(): Cause[] {
     return this.#seen.map(({ endMs, ms, kind }) => ({ at: this.#origin + endMs - ms, ms, kind }));
   }
 }
 
 interface Noise {
-  readonly max: number;
+  /** Milliseconds that a process with the highest priority woke up too late, and when. */
+  readonly lateMax: number;
+  readonly late: readonly Stretch[];
+  /** When the process watched was ready and another one, or a helping thread of its own, ran. */
   readonly waits: readonly Stretch[];
 }
 
-/** What the machine does on one core in the next so many milliseconds. */
-function noiseOn(core: number, durationMs: number): Promise<Noise> {
+/** What the machine does on one core, and to one process there, in the time of a measurement. */
+function noiseOn(core: number, pid: number): Promise<Noise> {
   const file = new URL('../load/noise.ts', import.meta.url).pathname;
-  const node = [process.execPath, '--import', 'tsx', file, String(durationMs)];
-  const urgent = 'chrt -f 10 true 2>/dev/null && exec chrt -f 10 "$@"; exec "$@"';
-  const child = spawn('taskset', ['-c', String(core), 'sh', '-c', urgent, 'sh', ...node], {
+  const node = [process.execPath, '--import', 'tsx', file];
+  const args = [String(WARMUP_MS + MEASURE_MS), String(pid)];
+  const child = spawn('taskset', ['-c', String(core), ...node, ...args], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return new Promise((resolve, reject) => {
@@ -118,17 +121,25 @@ async function pausesOf({ broker: name, sessions, hasData = false }: Case): Prom
     const base = loadAt(broker, { ...baseLoad, ...timing });
     await startLoad({ ...base, kind: 'sessions', publishers: sessions }).result;
     const kilobytes = (residentBytes(broker.pid) - before) / 1024 / sessions;
-    const noise = [BROKER_CORE, GENERATOR_CORE].map((core) =>
-      noiseOn(core, WARMUP_MS + MEASURE_MS),
-    );
-    const result = await startLoad({ ...base, kind: 'pauses', publishers: sessions }).result;
+    const load = startLoad({ ...base, kind: 'pauses', publishers: sessions });
+    const noise = [noiseOn(BROKER_CORE, broker.pid), noiseOn(GENERATOR_CORE, load.pid)];
+    const result = await load.result;
     const until = wallMs();
-    const [onBroker, onGenerator] = await Promise.all(noise);
+    const [onBroker = QUIET, onGenerator = QUIET] = await Promise.all(noise);
     const collections = trace.collections.filter(({ at }) => at > until - MEASURE_MS && at < until);
-    const machine = [...(onBroker?.waits ?? []), ...(onGenerator?.waits ?? [])];
-    const judge = (pause: Stretch): string =>
-      causeOf(pause, machine, result.generatorGaps ?? [], collections);
-    const judged = (result.worst ?? []).map((pause) => ({ ...pause, cause: judge(pause) }));
+    const causes: readonly Cause[] = [
+      ...[...onBroker.late, ...onGenerator.late].map((late) => ({ ...late, kind: MACHINE })),
+      ...collections,
+      ...onBroker.waits.map((wait) => ({ ...wait, kind: WAITED })),
+      ...[...onGenerator.waits, ...(result.generatorGaps ?? [])].map((gap) => ({
+        ...gap,
+        kind: GENERATOR,
+      })),
+    ];
+    const judged = (result.worst ?? []).map((pause) => ({
+      ...pause,
+      cause: causeOf(pause, causes),
+    }));
     const own = judged.filter(({ cause }) => !FOREIGN.includes(cause));
     const longest = collections.toSorted((a, b) => b.ms - a.ms)[0];
     return {
@@ -141,8 +152,8 @@ async function pausesOf({ broker: name, sessions, hasData = false }: Case): Prom
         .map(({ ms, cause }) => `${amount(ms)} (${cause})`)
         .join('; '),
       ...{
-        noiseBroker: onBroker?.max ?? Number.NaN,
-        noiseGenerator: onGenerator?.max ?? Number.NaN,
+        noiseBroker: onBroker.lateMax,
+        noiseGenerator: onGenerator.lateMax,
       },
       ...{ gcMs: longest?.ms ?? 0, gcKind: longest?.kind ?? '' },
       ...(sessions > 0 && { kilobytes }),
@@ -152,27 +163,20 @@ async function pausesOf({ broker: name, sessions, hasData = false }: Case): Prom
   }
 }
 
+const QUIET: Noise = { lateMax: Number.NaN, late: [], waits: [] };
 const MACHINE = 'the machine';
+const WAITED = 'waited for its core';
 const GENERATOR = 'the generator';
 const OTHER = 'the broker, no collection';
 const FOREIGN = [MACHINE, GENERATOR];
 
 /** The first of these that covers a good part of the pause. */
-function causeOf(
-  pause: Stretch,
-  machine: readonly Stretch[],
-  generator: readonly Stretch[],
-  collections: readonly Collection[],
-): string {
-  const covers = (stretch: Stretch): boolean => {
-    const from = Math.max(pause.at, stretch.at);
-    const to = Math.min(pause.at + pause.ms, stretch.at + stretch.ms);
-    return to - from > pause.ms / 3;
+function causeOf(pause: Stretch, causes: readonly Cause[]): string {
+  const covers = ({ at, ms }: Stretch): boolean => {
+    const overlap = Math.min(pause.at + pause.ms, at + ms) - Math.max(pause.at, at);
+    return overlap > pause.ms / 3;
   };
-  if (machine.some(covers)) return MACHINE;
-  const collection = collections.find(covers);
-  if (collection !== undefined) return collection.kind;
-  return generator.some(covers) ? GENERATOR : OTHER;
+  return causes.find(covers)?.kind ?? OTHER;
 }
 
 function markdown(figures: Figures): string {
