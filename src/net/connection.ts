@@ -3,10 +3,12 @@
 // happens to a message.
 // Invariant: what waits for a client is bounded; a client that does not read is not read either.
 
+import type { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Client } from '../broker/client.ts';
 import type { ConnectionInfo, Outbox } from '../broker/ports.ts';
+import type { Arrivals } from './arrivals.ts';
 import { PendingRanges } from './pending-ranges.ts';
 import type { Transport } from './transport.ts';
 
@@ -38,6 +40,8 @@ export class Connection implements Outbox {
   #linger: NodeJS.Timeout | undefined;
   #isHeldBack = false;
   #isPaused = false;
+  /** Ends the count of what came before the first answer. */
+  #endArrival: (() => void) | undefined;
 
   constructor(socket: Transport, broker: Broker, info: ConnectionInfo) {
     this.#socket = socket;
@@ -53,12 +57,29 @@ export class Connection implements Outbox {
       this.#isClosed = true;
       clearTimeout(this.#linger);
       this.#isClosing = true;
+      this.#endArrival?.();
       this.#client.disconnected(performance.now());
+    });
+  }
+
+  /** @param stream what the bytes come by; a WebSocket's are counted before they are a message */
+  countArrival(arrivals: Arrivals, stream: EventEmitter): void {
+    const from = this.#client.info.remoteAddress;
+    this.#endArrival = arrivals.watch(stream, () => {
+      const { log, stats } = this.#broker;
+      log.warn('connection refused: too many bytes before its CONNECT was answered', { from });
+      stats.connectionsRefused += 1;
+      this.#isClosing = true;
+      this.#socket.destroy();
     });
   }
 
   write(buffer: Buffer, start: number, end: number): void {
     if (this.#isClosing) return;
+    if (this.#endArrival !== undefined) {
+      this.#endArrival();
+      this.#endArrival = undefined;
+    }
     this.#pending ??= PendingRanges.take();
     this.#pending.add(buffer, start, end);
     if (this.#pending.bytes > CONGESTED_BYTES) this.congested = true;

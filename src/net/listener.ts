@@ -4,9 +4,11 @@
 // moment they are accepted.
 
 import { createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Broker } from '../broker/broker.ts';
 import type { ListenerRules } from '../broker/ports.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../shared/endpoint.ts';
+import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 import { TlsGate, type TlsRules } from './tls-gate.ts';
@@ -71,6 +73,7 @@ export class ListenerCounters {
   failedHandshakes = 0;
   /** Wrong certificates, and listeners that could not be opened. */
   failedReloads = 0;
+  readonly arrivals = new Arrivals();
 }
 
 export class Listener {
@@ -162,7 +165,8 @@ export class Listener {
     const remoteAddress = plainAddress(socket.remoteAddress ?? '');
     const { proxyProtocol, handshakeMs, rules } = this.#options;
     if (this.#options.protocol === 'tcp' && !proxyProtocol) {
-      new Connection(socket, this.#broker, { remoteAddress, listener: rules });
+      const connection = new Connection(socket, this.#broker, { remoteAddress, listener: rules });
+      connection.countArrival(this.#counters.arrivals, socket);
       return;
     }
     const arrival = { socket, remoteAddress, certificateName: undefined };
@@ -228,7 +232,7 @@ export class Listener {
 
   #upgrade(arrival: Arrival, stream: Socket): void {
     if (this.#webSockets === undefined) {
-      this.#connect(arrival, stream);
+      this.#connect(arrival, stream, stream);
       return;
     }
     this.#upgrading.set(stream, arrival);
@@ -240,7 +244,7 @@ export class Listener {
       this.#options.webSocket,
       (transport, stream) => {
         const arrival = this.#upgrading.get(stream);
-        if (arrival !== undefined) this.#connect(arrival, transport);
+        if (arrival !== undefined) this.#connect(arrival, transport, stream);
       },
       ({ status, reason }, stream) => {
         const from = this.#upgrading.get(stream)?.remoteAddress;
@@ -249,10 +253,12 @@ export class Listener {
     );
   }
 
-  #connect({ socket, remoteAddress, certificateName }: Arrival, transport: Transport): void {
+  #connect(arrival: Arrival, transport: Transport, stream: Duplex): void {
+    const { socket, remoteAddress, certificateName } = arrival;
     this.#arrived(socket);
     const { rules } = this.#options;
     const listener = certificateName === undefined ? rules : { ...rules, certificateName };
-    new Connection(transport, this.#broker, { remoteAddress, listener });
+    const connection = new Connection(transport, this.#broker, { remoteAddress, listener });
+    connection.countArrival(this.#counters.arrivals, stream);
   }
 }

@@ -82,11 +82,12 @@ export class Listeners {
 
   /** What stands under $SYS/broker. */
   sysValues(): Record<string, string> {
-    const { dropped, failedHandshakes, failedReloads } = this.#counters;
+    const { dropped, failedHandshakes, failedReloads, arrivals } = this.#counters;
     return {
       'listeners/dropped': String(dropped),
       'listeners/failed handshakes': String(failedHandshakes),
       'listeners/failed reloads': String(failedReloads),
+      'listeners/refused': String(arrivals.refused),
     };
   }
 

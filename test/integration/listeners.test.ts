@@ -405,6 +405,35 @@ anonymous = true
   }
 });
 
+test('large CONNECTs that are never finished take a bounded memory, and keep nobody out', async () => {
+  await withShoal(['-ws=0', '-sys-interval=1'], async (shoal) => {
+    const port = await shoal.mqttPort();
+    // 128 KiB in all, of which the last byte never comes.
+    const begun = Buffer.alloc(131_071);
+    begun.set([0x10, 0xfc, 0xff, 0x07]);
+    const clients = Array.from({ length: 400 }, () => RawClient.tcp(port, begun));
+    await shoal.waitFor(/connection refused: too many bytes before its CONNECT was answered/);
+    const honest = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0 });
+    const refused = new Promise<number>((resolve) => {
+      honest.on(
+        'message',
+        (_topic, payload) => Number(`${payload}`) > 100 && resolve(+`${payload}`),
+      );
+    });
+    await honest.subscribeAsync('$SYS/broker/listeners/refused');
+    assert.ok((await refused) <= 400 - 256);
+    assert.ok(clients.filter(({ closed }) => closed).length > 100);
+
+    const { stream } = RawClient.tcp(await shoal.mqttPort('ws'), request(...UPGRADE, SUBPROTOCOL));
+    // A frame of 1,000,000 bytes: a packet may be that long once the client is in.
+    stream.write(Buffer.from('82ff00000000000f424000000000', 'hex'));
+    stream.write(Buffer.alloc(300_000));
+    await new Promise((resolve) => stream.once('close', resolve));
+    for (const client of clients) client.destroy();
+    await honest.endAsync();
+  });
+});
+
 test('a port that is taken is told with the line of the file that asks for it', async () => {
   const holder = new ShoalProcess(loopbackFlags('n1'));
   const file = join(folder, 'taken.toml');
