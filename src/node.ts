@@ -108,9 +108,9 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
       Object.assign(broker.options, reloadableBrokerOptions(next));
       // Rights go first: nobody comes in by a listener before its own are there.
       const wrongAccess = await access.reload(next);
+      broker.applyRights(performance.now());
       const wrongListeners = await listeners.reload(listenerOptions(next));
       if (isClustered(next)) await cluster?.rekey(next.tokens);
-      broker.applyRights(performance.now());
       return wrongListeners + wrongAccess;
     },
     stop: async () => {

@@ -81,6 +81,9 @@ const LISTENER_RULES: Readonly<Record<string, Rule>> = {
   websockets_origin: { flag: 'ws-origin' },
 };
 
+/** There of one listener, here of the node. */
+const WIDENED = ['allow_zero_length_clientid', 'max_qos', 'max_topic_alias'];
+
 /** Said in place of "no counterpart", where there is more to say. */
 const ADVICE: Readonly<Record<string, string>> = {
   connection: 'no bridges: nodes with the same -csk and -mbs exchange messages by themselves',
@@ -118,6 +121,8 @@ class Reader {
   readonly #path: string;
   #logPlace = '';
   #dataPlace = '';
+  /** Of lines that hold for more than they did. */
+  readonly #widened: string[] = [];
   #isPersistent = false;
   #isPerListener = false;
 
@@ -130,6 +135,7 @@ class Reader {
     if (directive === 'log_type') this.#logPlace = place;
     if (directive === 'persistence_location') this.#dataPlace = place;
     if (directive === 'persistence') this.#dataPlace ||= place;
+    if (this.#current !== undefined && WIDENED.includes(directive)) this.#widened.push(place);
     const remark = this.#take(directive, value);
     if (remark !== undefined) this.remarks.push(`${place}: ${remark}`);
   }
@@ -199,6 +205,9 @@ class Reader {
       listeners.unshift(new Map([['port', '1883'], ...this.#default]));
     }
     for (const listener of listeners) setProtocol(listener);
+    if (listeners.length > 1) {
+      remarks.push(...this.#widened.map((place) => `${place}: holds for all listeners here`));
+    }
     const [only] = listeners;
     if (listeners.length !== 1 || only === undefined || [...only.keys()].some(isOfTableOnly)) {
       return { settings, listeners, remarks };

@@ -227,6 +227,12 @@ test('SIGHUP takes over what may change and tells what needs a restart', async (
   assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
 });
 
+test('an address that is changed moves the listeners; the cluster needs a restart, which is told', async () => {
+  const { text } = await changeFile('bind = "::1"\n', 'bind = "127.0.0.1"\nport = 1884\n');
+  assert.match(text, /event="changed, but needs a restart" flags=-bind\n/);
+  assert.match(text, /event="configuration reloaded"/);
+});
+
 test('SIGHUP does not claim to have taken over files that are wrong', async () => {
   const { text } = await changeFile('', '', 2);
   assert.match(text, /level=warn event="configuration reloaded, except for .*" faults=2\n/);

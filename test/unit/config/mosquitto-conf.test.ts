@@ -120,6 +120,13 @@ acl_file a2
   assert.deepEqual(Object.fromEntries(shared.settings), { auth: 'p', acl: 'a' });
 });
 
+test('what was said of one listener and holds for all is told', () => {
+  const text = 'listener 1\nmax_qos 1\nlistener 2\n';
+  assert.equal(translate(text).remarks.join(), 'm.conf:2: max_qos: holds for all listeners here');
+  assert.deepEqual(translate('listener 1\nmax_qos 1\n').remarks, []);
+  assert.deepEqual(translate('max_qos 1\nlistener 1\nlistener 2\n').remarks, []);
+});
+
 test('without a listener mosquitto serves its machine only, and that is told', () => {
   for (const text of ['allow_anonymous true\n', 'log_type notice\n', '']) {
     const { settings, remarks } = translate(text);
