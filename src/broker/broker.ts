@@ -24,6 +24,7 @@ import {
 } from './ports.ts';
 import { Publication } from './publication.ts';
 import { PublishHandler } from './publish.ts';
+import { QueueMemory } from './queue-memory.ts';
 import { RetainedStore } from './retained-store.ts';
 import { Router } from './route.ts';
 import { type HeldSubscription, Session } from './session.ts';
@@ -63,6 +64,7 @@ export class Broker {
   readonly authorizer: Authorizer;
   readonly store: SessionStore;
   readonly stats = new BrokerStats();
+  readonly queueMemory = new QueueMemory();
   readonly deadlines = new DeadlineQueue();
   readonly topics: TopicTable;
   readonly tree = new SubscriptionTree();
@@ -335,6 +337,7 @@ export class Broker {
     }
     session.subscriptions.clear();
     yield* this.#handOver(session, true);
+    session.dropAll();
   }
 
   /** What came by a Shared Subscription and did not arrive goes to another member (4.8.2). */

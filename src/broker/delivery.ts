@@ -26,7 +26,7 @@ export class Delivery {
   saved = false;
   /** In flight, but held back until it is safe. */
   unsent = false;
-  /** It counts in the node's queue memory. */
+  /** QueueMemory has counted it. */
   counted = false;
 
   constructor(

@@ -29,6 +29,8 @@ export interface Message {
   readonly expiresAt: number;
   /** The store's own; undefined while no store has seen it. */
   mark: StoredMark | undefined;
+  /** Deliveries of it that QueueMemory counts. */
+  holders: number;
 }
 
 /** Seconds left, rounded up, or -1 for a message that does not expire. 0 or less: it has expired. */

@@ -29,6 +29,8 @@ export interface BrokerOptions {
   queueMessagesMax: number;
   queueBytesMax: number;
   queueDrop: 'oldest' | 'newest';
+  /** Memory of the messages that wait for all sessions together, and of large ones in flight. */
+  queueMemoryBytesMax: number;
   topicLevelsMax: number;
   topicBytesMax: number;
   subscriptionsPerClientMax: number;
@@ -64,6 +66,7 @@ export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   queueMessagesMax: 1000,
   queueBytesMax: 16_777_216,
   queueDrop: 'newest',
+  queueMemoryBytesMax: 268_435_456,
   topicLevelsMax: 128,
   topicBytesMax: 65_535,
   subscriptionsPerClientMax: 10_000,

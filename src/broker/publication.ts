@@ -164,6 +164,7 @@ export class Publication {
       retain: view.retain,
       expiresAt: this.expiresAt,
       mark: undefined,
+      holders: 0,
     };
   }
 }

@@ -5,6 +5,7 @@
 // an error ends it, over any number of connections [MQTT5-4.3.2-1, 4.3.3-1].
 
 import type { QoS } from '../mqtt/publish-view.ts';
+import type { Logger } from '../shared/logger.ts';
 import { Delivery, type SessionLink } from './delivery.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
@@ -12,15 +13,20 @@ import { isExpired, type Message, messageBytes } from './message.ts';
 import type { BrokerOptions } from './options.ts';
 import type { DeliveryRecord, Identity, SessionStore } from './ports.ts';
 import type { Publication } from './publication.ts';
+import type { QueueMemory } from './queue-memory.ts';
 import type { SharedGroup } from './shared-group.ts';
 import type { BrokerStats } from './stats.ts';
 
 const PACKET_ID_MAX = 65_535;
+/** Smaller messages that were sent at once needn't be counted: the window is bound enough. */
+const LARGE_BYTES = 1024;
 
 export interface SessionContext {
   readonly options: BrokerOptions;
   readonly store: SessionStore;
   readonly stats: BrokerStats;
+  readonly queueMemory: QueueMemory;
+  readonly log: Logger;
 }
 
 export class SessionOutput {
@@ -126,12 +132,17 @@ export class SessionOutput {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { options, stats } = this.context;
+    const { options, stats, queueMemory, log } = this.context;
     this.#queue ??= new DeliveryQueue();
     const queue = this.#queue;
     const bytes = messageBytes(delivery.message);
+    const isNodeFull = (): boolean =>
+      queueMemory.bytes + queueMemory.costOf(delivery.message) > options.queueMemoryBytesMax;
     const full = (): boolean =>
-      queue.length >= options.queueMessagesMax || queue.bytes + bytes > options.queueBytesMax;
+      queue.length >= options.queueMessagesMax ||
+      queue.bytes + bytes > options.queueBytesMax ||
+      isNodeFull();
+    if (isNodeFull()) log.warn('no memory for more queued messages', { client: this.clientId });
     if (full() && options.queueDrop === 'oldest') {
       while (full()) {
         const oldest = queue.shift();
@@ -145,6 +156,7 @@ export class SessionOutput {
       return;
     }
     queue.push(delivery);
+    queueMemory.add(delivery);
     this.#save(delivery);
   }
 
@@ -171,6 +183,7 @@ export class SessionOutput {
     delivery.order = ++this.#lastOrder;
     delivery.outstanding = true;
     this.#outstanding += 1;
+    if (delivery.message.payload.length >= LARGE_BYTES) this.context.queueMemory.add(delivery);
     this.#save(delivery);
   }
 
@@ -257,7 +270,8 @@ export class SessionOutput {
     this.#resend = [];
     for (const delivery of this.#inflight?.inOrder() ?? []) delivery.outstanding = false;
     // QoS 0 waits only for a slow connection, not for a new one.
-    this.#queue?.extract((delivery) => delivery.qos === 0);
+    const dropped = this.#queue?.extract((delivery) => delivery.qos === 0) ?? [];
+    for (const delivery of dropped) this.#forget(delivery);
   }
 
   /** PUBACK. False: no such Packet Identifier in flight with QoS 1. */
@@ -356,6 +370,12 @@ export class SessionOutput {
     }
   }
 
+  /** The session has ended: nothing is owed any more. */
+  dropAll(): void {
+    for (const delivery of this.#inflight?.inOrder() ?? []) this.#complete(delivery);
+    for (const delivery of this.#queue?.extract(() => true) ?? []) this.#forget(delivery);
+  }
+
   /** What is owed to the client with QoS 1 or 2, in order. */
   deliveries(): Delivery[] {
     const waiting = this.#queue?.toArray().filter((delivery) => delivery.qos > 0) ?? [];
@@ -367,6 +387,7 @@ export class SessionOutput {
     for (const record of records) {
       const { id, message, qos, retain, identifiers } = record;
       const delivery = new Delivery(id, message, qos, retain, identifiers, undefined);
+      this.context.queueMemory.add(delivery);
       delivery.saved = true;
       delivery.released = record.released;
       this.#lastDeliveryId = Math.max(this.#lastDeliveryId, id);
@@ -394,6 +415,7 @@ export class SessionOutput {
   }
 
   #forget(delivery: Delivery): void {
+    this.context.queueMemory.remove(delivery);
     if (!delivery.saved || !this.saved) return;
     this.context.store.removeDelivery(this.clientId, delivery.id);
   }

@@ -65,5 +65,6 @@ function willMessage(broker: Broker, will: Will): Message {
     retain,
     expiresAt: expirySeconds < 0 ? Number.POSITIVE_INFINITY : broker.now + expirySeconds * 1000,
     mark: undefined,
+    holders: 0,
   };
 }

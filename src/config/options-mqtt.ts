@@ -184,6 +184,14 @@ export const mqttOptions = {
     help: "which message goes when a client's queue is full",
     reload: true,
   }),
+  queueMemoryBytesMax: option({
+    flag: 'queue-memory',
+    group: 'Limits',
+    type: bytesLimit(64 * 1024 * MIB),
+    fallback: defaults.queueMemoryBytesMax,
+    help: 'memory of the messages that wait for all clients together',
+    reload: true,
+  }),
   topicLevelsMax: option({
     flag: 'topic-levels',
     group: 'Limits',

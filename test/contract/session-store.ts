@@ -29,6 +29,7 @@ export function message(topic: string, payload: string, fields: Partial<Message>
     retain: false,
     expiresAt: NEVER,
     mark: undefined,
+    holders: 0,
     ...fields,
   };
 }

@@ -14,6 +14,7 @@ const message = {
   retain: false,
   expiresAt: Number.POSITIVE_INFINITY,
   mark: undefined,
+  holders: 0,
 } as const;
 
 let ids = 0;

@@ -2,12 +2,20 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultBrokerOptions } from '../../../src/broker/options.ts';
 import { memoryStore } from '../../../src/broker/ports.ts';
+import { QueueMemory } from '../../../src/broker/queue-memory.ts';
 import { Session } from '../../../src/broker/session.ts';
 import { SharedGroup } from '../../../src/broker/shared-group.ts';
 import { BrokerStats } from '../../../src/broker/stats.ts';
 import type { Subscription } from '../../../src/broker/subscription-tree.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 
-const context = { options: defaultBrokerOptions, store: memoryStore, stats: new BrokerStats() };
+const context = {
+  options: defaultBrokerOptions,
+  store: memoryStore,
+  stats: new BrokerStats(),
+  queueMemory: new QueueMemory(),
+  log: silentLogger,
+};
 
 function newMember(name: string): Subscription {
   const session = new Session({ clientId: name, username: undefined }, context);

@@ -2,13 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultBrokerOptions } from '../../../src/broker/options.ts';
 import { memoryStore } from '../../../src/broker/ports.ts';
+import { QueueMemory } from '../../../src/broker/queue-memory.ts';
 import { Session } from '../../../src/broker/session.ts';
 import { BrokerStats } from '../../../src/broker/stats.ts';
 import { type Subscription, SubscriptionTree } from '../../../src/broker/subscription-tree.ts';
 import { isTopicFilter, topicMatches } from '../../../src/mqtt/topic.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
 import { seededRandom } from '../../support/sync-fixtures.ts';
 
-const context = { options: defaultBrokerOptions, store: memoryStore, stats: new BrokerStats() };
+const context = {
+  options: defaultBrokerOptions,
+  store: memoryStore,
+  stats: new BrokerStats(),
+  queueMemory: new QueueMemory(),
+  log: silentLogger,
+};
 const newSession = (clientId: string): Session =>
   new Session({ clientId, username: undefined }, context);
 
