@@ -73,12 +73,14 @@ function disturb(disk: MemoryDisk, random: Random): void {
     choice < 0.4 ? disk.usedBytes + below(random, 300) : Number.POSITIVE_INFINITY;
   disk.isBroken = choice > 0.8;
   disk.isLocked = choice > 0.7 && choice < 0.9;
+  disk.faultRate = choice > 0.5 && choice < 0.6 ? 0.3 : 0;
 }
 
 function repair(disk: MemoryDisk): void {
   disk.capacityBytes = Number.POSITIVE_INFINITY;
   disk.isBroken = false;
   disk.isLocked = false;
+  disk.faultRate = 0;
 }
 
 /** Until nobody owes anybody anything. */

@@ -67,6 +67,8 @@ export class MemoryDisk implements Disk {
   isBroken = false;
   /** Names can't be made, changed or removed while this is set. */
   isLocked = false;
+  /** Part of the syncs and of the changes to names that fail, here and there. */
+  faultRate = 0;
   /** Turns of the event loop that a call takes, by the name of its file; none for the folder's. */
   turns: (name: string | undefined) => number = () => 1;
   timers: Timers = systemTimers;
@@ -160,7 +162,7 @@ export class MemoryDisk implements Disk {
 
   async syncNames(): Promise<void> {
     await this.#pass();
-    if (this.isBroken) throw new Error('EIO: i/o error, fsync');
+    if (this.#fails(this.isBroken)) throw new Error('EIO: i/o error, fsync');
     this.#safeNames = new Map(this.#names);
     this.#unsafeChanges = [];
   }
@@ -205,7 +207,7 @@ export class MemoryDisk implements Disk {
     this.syncs += 1;
     const { dirty, safe } = contents;
     contents.dirty = [];
-    if (this.isBroken) {
+    if (this.#fails(this.isBroken)) {
       for (const write of dirty) keepSome(safe, write, this.random);
       throw new Error('EIO: i/o error, fdatasync');
     }
@@ -218,7 +220,11 @@ export class MemoryDisk implements Disk {
   }
 
   #checkLock(): void {
-    if (this.isLocked) throw new Error('EIO: i/o error, names');
+    if (this.#fails(this.isLocked)) throw new Error('EIO: i/o error, names');
+  }
+
+  #fails(always: boolean): boolean {
+    return always || (this.faultRate > 0 && this.random() < this.faultRate);
   }
 
   #find(name: string): Contents {

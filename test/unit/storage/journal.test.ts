@@ -429,6 +429,34 @@ test('files that can not be removed cost nothing but room, and go with the next 
   assert.equal(disk.list().length, 2, `${disk.list()}`);
 });
 
+test('a disk that fails again while a snapshot takes its place is made good by another one', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  const pub = world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  disk.isBroken = true;
+  publish(pub, 1, 'x', 2);
+  await stored.until(() => !journal.accepting);
+  disk.isBroken = false;
+  const syncNames = disk.syncNames.bind(disk);
+  let failures = 0;
+  disk.syncNames = async () => {
+    if (failures === 0 && disk.list().some((name) => name.endsWith('.snapshot'))) {
+      failures = disk.syncs;
+      disk.isBroken = true;
+      pub.send(wire.publish(4, { topic: 'late', payload: 'x', retain: true }));
+      await stored.until(() => disk.syncs > failures, 'a sync of the log');
+      await turns(3);
+      disk.isBroken = false;
+    }
+    await syncNames();
+  };
+  await stored.until(() => journal.accepting);
+  await stored.safe();
+  const again = await stored.cut();
+  assert.equal(again.world.broker.retained.get('late')?.payload.toString(), 'x');
+});
+
 test('a disk that fails for long leaves no files open', async () => {
   const stored = await StoredBroker.start();
   const { disk, world } = stored;
