@@ -14,6 +14,18 @@ const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 
 /** What stands in for a module of a library. */
 const standIns = {
+  // A list of buffers that is a stream as well: mqtt-packet is given one buffer at a time.
+  'bl/bl.js': `module.exports = () => ({
+    bytes: Buffer.alloc(0),
+    get length() { return this.bytes.length; },
+    append(more) { this.bytes = this.bytes.length > 0 ? Buffer.concat([this.bytes, more]) : more; },
+    consume(count) { this.bytes = this.bytes.subarray(count); },
+    slice(start, end) { return this.bytes.subarray(start, end); },
+    toString(encoding, start, end) { return this.bytes.toString(encoding, start, end); },
+    readUInt8(at) { return this.bytes.readUInt8(at); },
+    readUInt16BE(at) { return this.bytes.readUInt16BE(at); },
+    readUInt32BE(at) { return this.bytes.readUInt32BE(at); },
+  });`,
   // Nobody reads debug output.
   'debug/src/index.js': 'module.exports = () => Object.assign(() => {}, { enabled: false });',
   // Compression is off, so that only its name is asked for.
@@ -24,8 +36,12 @@ const standIns = {
   'chalk/source/vendor/supports-color/index.js': 'export default { stdout: false };',
 };
 
-/** Functions that a broker has no use for: WebSocket clients', and packets that it only sends or only gets. */
+/**
+ * Functions that a broker has no use for: commands that are programs of their own, WebSocket clients,
+ * and packets that it only sends or only gets.
+ */
 const leftOut = {
+  'commander/lib/command.js': '_executeSubCommand',
   'mqtt-packet/parser.js':
     '_parseConnack _parsePublish _parseSuback _parseUnsuback _parseConfirmation _parseAuth',
   'mqtt-packet/writeToStream.js': 'connect publish confirmation subscribe unsubscribe auth',
@@ -40,7 +56,6 @@ const slimming = {
   name: 'slimming',
   setup(builder) {
     const missing = new Set([...Object.keys(standIns), ...Object.keys(leftOut)]);
-    builder.onResolve({ filter: /^readable-stream$/ }, () => ({ path: 'stream', external: true }));
     builder.onLoad({ filter: /node_modules/ }, ({ path }) => {
       const file = path.replaceAll('\\', '/').replace(/^.*node_modules\//, '');
       missing.delete(file);
