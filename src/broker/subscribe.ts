@@ -38,7 +38,8 @@ export function handleSubscribe(broker: Broker, client: Client, packet: Subscrib
     granted.push(client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5);
   };
   client.inTurns(subscriptions, handle, () => {
-    answer(broker, client, encodeSuback(client.version, packetId, granted));
+    const isChanged = granted.some((code) => code < FAILURE_BEFORE_5);
+    answer(broker, client, encodeSuback(client.version, packetId, granted), isChanged);
     for (const subscription of feeds) {
       client.feeds.add(subscription, broker.retained.match(subscription.filter, broker.now));
     }
@@ -123,9 +124,10 @@ export function handleUnsubscribe(broker: Broker, client: Client, packet: Unsubs
     broker.workLeft -= filterWork(filter);
     reasonCodes.push(unsubscribe(broker, client, session, filter));
   };
-  client.inTurns(packet.filters, handle, () =>
-    answer(broker, client, encodeUnsuback(client.version, packet.packetId, reasonCodes)),
-  );
+  client.inTurns(packet.filters, handle, () => {
+    const unsuback = encodeUnsuback(client.version, packet.packetId, reasonCodes);
+    answer(broker, client, unsuback, reasonCodes.includes(ReasonCode.success));
+  });
 }
 
 function unsubscribe(broker: Broker, client: Client, session: Session, filter: string): number {
@@ -137,9 +139,10 @@ function unsubscribe(broker: Broker, client: Client, session: Session, filter: s
   return ReasonCode.success;
 }
 
-function answer(broker: Broker, client: Client, packet: Buffer): void {
+function answer(broker: Broker, client: Client, packet: Buffer, isChanged: boolean): void {
   const { store } = broker;
-  // Without room all was refused, and there is nothing to wait for.
-  if (store.durable && store.accepting) store.whenDurable(() => client.sendControl(packet));
+  // Where all was refused for want of room there is nothing to wait for.
+  if (store.durable && (store.accepting || isChanged))
+    store.whenDurable(() => client.sendControl(packet));
   else client.sendControl(packet);
 }

@@ -2,7 +2,7 @@
 // slip, or a disk that is not mounted, should not fill the root with folders. (With `recursive` Node
 // would also try for ever where the system has no room for folders, as under /proc.)
 
-import { mkdirSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DataPathError, StorageError } from './storage-error.ts';
 
@@ -22,9 +22,20 @@ export function makeDataFolder(folder: string): void {
   if (isFolder(folder)) return;
   try {
     mkdirSync(folder, { mode: 0o700 });
+    syncName(folder);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StorageError(`the data folder ${folder} can't be made: ${reason}`);
+  }
+}
+
+/** Its name too has to outlive a power cut, with all that will be in it. */
+function syncName(folder: string): void {
+  const parent = openSync(dirname(resolve(folder)), 'r');
+  try {
+    fsyncSync(parent);
+  } finally {
+    closeSync(parent);
   }
 }
 

@@ -99,8 +99,9 @@ class Loader {
     const walk = this.#open(name, (opened) => {
       if (kind === 'log') this.#logBytes += opened.size;
       else this.#snapshotBytes = opened.size;
-      // Made and not yet written to when the power went.
-      if (opened.size < HEADER_BYTES && kind === 'log') return { gaps: [], end: opened.size };
+      // Made, and its header not on the disk when the power went.
+      const isNew = header === undefined && opened.size <= HEADER_BYTES;
+      if (isNew && kind === 'log') return { gaps: [], end: opened.size };
       if (header === undefined) this.#reportDamage(name, { start: 0, end: HEADER_BYTES });
       return new BlockReader(opened, generation).walk((block) => {
         blocks += 1;

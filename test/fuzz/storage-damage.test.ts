@@ -102,6 +102,13 @@ test('a log that was cut anywhere has all that stood before the cut, and is not 
   }
 });
 
+test('a log of which only the length is on the disk is not called damaged', async () => {
+  const files = new Map([...plain.files, ['shoal-00000002.log', Buffer.alloc(32)]]);
+  const stored = await start(files);
+  assert.equal(owed(stored).length, MESSAGES);
+  assert.ok(!stored.lines.some((line) => line.includes('damaged')), stored.lines.join('\n'));
+});
+
 test('a flipped bit costs its block, never the start', async () => {
   const { files, lengths } = plain;
   const [name, bytes] = logOf(files);

@@ -154,6 +154,26 @@ test('on a full disk MQTT 5 publishers are refused with 0x97, and served when th
   await again.until(() => back.inbox.some(({ payload }) => payload === 'taken'));
 });
 
+test('a SUBSCRIBE that was granted in part before the disk was full is answered when it is safe', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  const sub = world.connect('sub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  // More than a turn's work.
+  const filters = Array.from({ length: 1000 }, (_, i) => ({ filter: `f/${i}` }));
+  sub.send(wire.subscribe(5, 1, filters));
+  await stored.until(() => !journal.accepting);
+  for (let round = 0; round < 10; round++) world.broker.runDeferred(world.now);
+  assert.deepEqual(types(sub), []);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => types(sub).length > 0);
+  const granted = sub.expect('suback').reasons.filter((code) => code === 0).length;
+  assert.ok(granted > 0 && granted < 1000, `${granted} are granted`);
+  const again = await stored.cut();
+  assert.equal(again.world.broker.tree.size, granted);
+});
+
 test('on a full disk earlier publishers wait, unread, and lose nothing', async () => {
   const stored = await StoredBroker.start();
   const { disk, world } = stored;
