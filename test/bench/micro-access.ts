@@ -76,11 +76,23 @@ function messageNs(
       publishPacket(`site/c1/sensor/${i % topics}/value`, 0, Buffer.alloc(64)),
     ),
   );
-  for (let round = 0; round < 200; round++) publisher.receive(Buffer.from(batch), 0);
+  let isDeferred = false;
+  broker.onDeferred = () => {
+    isDeferred = true;
+  };
+  // A batch may be more than one turn's work.
+  const send = (): void => {
+    publisher.receive(Buffer.from(batch), 0);
+    while (isDeferred) {
+      isDeferred = false;
+      broker.runDeferred(0);
+    }
+  };
+  for (let round = 0; round < 200; round++) send();
   const before = broker.stats.publishReceived;
   const start = performance.now();
   const used = process.cpuUsage();
-  while (performance.now() - start < MEASURE_MS) publisher.receive(Buffer.from(batch), 0);
+  while (performance.now() - start < MEASURE_MS) send();
   const messages = broker.stats.publishReceived - before;
   return (process.cpuUsage(used).user * 1000) / messages;
 }
