@@ -6,21 +6,7 @@
 import { parseArgs } from 'node:util';
 import { availableBrokers, type BrokerName } from './brokers.ts';
 import { bundleHash, readResults, renderPage, saveResult, type Table } from './table.ts';
-import { clusterTable } from './tables/cluster.ts';
-import { connectionsTable } from './tables/connections.ts';
-import { coreTable } from './tables/core.ts';
-import { floodTable } from './tables/flood.ts';
-import { nodeTable } from './tables/node.ts';
-import { pausesTable } from './tables/pauses.ts';
-
-const TABLES: readonly Table[] = [
-  nodeTable,
-  connectionsTable,
-  floodTable,
-  pausesTable,
-  coreTable,
-  clusterTable,
-];
+import { TABLES } from './tables/all.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -44,7 +30,7 @@ if (isSaved || values.docs) renderPage(TABLES);
 
 function chosenTables(): Table[] {
   const named = TABLES.filter(({ name }) => positionals.includes(name));
-  const chosen = values.all ? [...TABLES] : named.length > 0 ? named : [nodeTable];
+  const chosen = values.all ? [...TABLES] : named.length > 0 ? named : TABLES.slice(0, 1);
   if (!values.resume) return chosen;
   const [results, bundle] = [readResults(), bundleHash()];
   return chosen.filter(({ name }) => results[name]?.bundle !== bundle);
@@ -60,7 +46,7 @@ async function measureAll(tables: readonly Table[]): Promise<void> {
     const say = (text: string): void => console.error(`${table.name}: ${text}`);
     const figures = await table.measure({ runs, brokers, words, say });
     say(`${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
-    if (isSaved) saveResult(table.name, runs, figures);
+    if (isSaved) saveResult(table, runs, figures);
     console.log(`\n${table.title}\n\n${table.markdown(figures)}\n`);
   }
 }

@@ -1,8 +1,10 @@
 // What a benchmark gives: rows of figures by name, kept as JSON, and the Markdown that the page has of
 // them. Whoever renders knows the figures alone, so the page can be made again without measuring.
 
+import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { BUNDLE } from '../support/shoal-process.ts';
 import type { BrokerName } from './brokers.ts';
 
@@ -30,8 +32,8 @@ export interface Table {
 interface Saved {
   /** Of which bundle: another one's figures are measured again. */
   readonly bundle: string;
-  readonly node: string;
-  readonly runs: number;
+  /** What it was measured with. */
+  readonly on: string;
   readonly figures: Figures;
 }
 
@@ -49,35 +51,45 @@ export function bundleHash(): string {
   return createHash('sha256').update(readFileSync(BUNDLE)).digest('hex').slice(0, 12);
 }
 
-export function saveResult(table: string, runs: number, figures: Figures): void {
-  const saved: Saved = { bundle: bundleHash(), node: process.version, runs, figures };
+function mosquittoVersion(): string {
+  const said = spawnSync('mosquitto', ['-h'], { encoding: 'utf8' }).stdout ?? '';
+  const version = /version (\S+)/.exec(said)?.[1];
+  return version === undefined ? '' : `, mosquitto ${version}`;
+}
+
+export function saveResult({ name, minutes }: Table, runs: number, figures: Figures): void {
+  const times = minutes.eachRun > 0 ? `medians of ${runs} runs` : 'one run';
+  const versions = `Node ${process.version.slice(1)}${mosquittoVersion()}`;
+  const on = `${times}, ${versions}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
+  const saved: Saved = { bundle: bundleHash(), on, figures };
   const rounded = (_key: string, value: unknown): unknown =>
     typeof value === 'number' ? Number(value.toPrecision(4)) : value;
-  const all = { ...readResults(), [table]: saved };
+  const all = { ...readResults(), [name]: saved };
   writeFileSync(FILE, `${JSON.stringify(all, rounded, 2)}\n`);
 }
 
-const PAGE = new URL('../../docs/performance.md', import.meta.url);
+export const PAGE = new URL('../../docs/performance.md', import.meta.url);
 
 /** Puts a table between its two markers on the page. */
-export function renderInto(page: string, name: string, markdown: string): string {
+function renderInto(page: string, name: string, markdown: string): string {
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`docs/performance.md lacks the markers of ${name}`);
   return `${page.slice(0, from + begin.length)}\n\n${markdown}\n\n${page.slice(to)}`;
 }
 
-/** Writes every table that was ever measured into docs/performance.md. */
-export function renderPage(tables: readonly Table[]): void {
+/** The page with every table that was ever measured. */
+export function renderedPage(page: string, tables: readonly Table[]): string {
   const results = readResults();
-  let page = readFileSync(PAGE, 'utf8');
-  for (const { name, markdown } of tables) {
+  return tables.reduce((soFar, { name, markdown }) => {
     const saved = results[name];
-    if (saved === undefined) continue;
-    const how = `Node ${saved.node.slice(1)}, bundle ${saved.bundle}, runs: ${saved.runs}.`;
-    page = renderInto(page, name, `${markdown(saved.figures)}\n\n${how}`);
-  }
-  writeFileSync(PAGE, page);
+    if (saved === undefined) return renderInto(soFar, name, 'Not measured yet.');
+    return renderInto(soFar, name, `${markdown(saved.figures)}\n\n(${saved.on})`);
+  }, page);
+}
+
+export function renderPage(tables: readonly Table[]): void {
+  writeFileSync(PAGE, renderedPage(readFileSync(PAGE, 'utf8'), tables));
 }
 
 export function markdownTable(

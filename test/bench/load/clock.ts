@@ -72,7 +72,7 @@ export function perMessage(interval: Interval, messages: number) {
 }
 
 /** How many stretches are remembered, and from which length on. */
-const STRETCHES_MAX = 20;
+const STRETCHES_MAX = 200;
 const STRETCH_MS_MIN = 1;
 
 /** The longest of many stretches; those that overlap are one. */

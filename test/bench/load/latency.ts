@@ -78,7 +78,7 @@ export function latency(load: Load): Promise<LoadResult> {
 
 /** Messages a second to sessions that wait for their clients: they are queued (and, with -data, stored). */
 const QUEUED_PER_SECOND = 1_000;
-const QUEUED_BYTES = 1_024;
+const QUEUED_BYTES = 2_048;
 
 export async function pauses(load: Load): Promise<LoadResult> {
   const publisher = await RawClient.open(load.publishAt, 'bench-queued-p');

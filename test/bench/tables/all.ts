@@ -1,0 +1,18 @@
+// Every table of docs/performance.md, in its order.
+
+import type { Table } from '../table.ts';
+import { clusterTable } from './cluster.ts';
+import { connectionsTable } from './connections.ts';
+import { coreTable } from './core.ts';
+import { floodTable } from './flood.ts';
+import { nodeTable } from './node.ts';
+import { pausesTable } from './pauses.ts';
+
+export const TABLES: readonly Table[] = [
+  nodeTable,
+  connectionsTable,
+  floodTable,
+  pausesTable,
+  coreTable,
+  clusterTable,
+];
