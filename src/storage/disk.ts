@@ -26,6 +26,7 @@ export interface Disk {
   list(): readonly string[];
   /** @throws the system's error */
   open(name: string): ReadableFile;
+  /** Returns when the file has this length and what is left is on the disk. */
   cut(name: string, length: number): void;
   create(name: string): Promise<WritableFile>;
   rename(from: string, to: string): Promise<void>;

@@ -90,8 +90,8 @@ export class Journal extends StateRecorder implements SessionStore {
       const startedAt = performance.now();
       const loaded = loadFolder(disk, log, now());
       const run = randomBytes(8).readBigUInt64LE();
+      await removeStale(disk, loaded.stale);
       const file = await firstLog(disk, loaded.lastGeneration + 1, run, log);
-      for (const name of loaded.stale) await disk.remove(name).catch(ignore);
       log.info('stored state read', {
         folder,
         retained: loaded.state.retainedCount,
@@ -430,6 +430,16 @@ const noLog: LogFile = {
   length: 0,
   file: { write: ignore, sync: ignore, close: (done) => done(null) },
 };
+
+/** What can't be removed is stale at the next start, too. */
+async function removeStale(disk: Disk, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  try {
+    // What stands for them first: it may have its name only since a moment.
+    await disk.syncNames();
+    for (const name of names) await disk.remove(name);
+  } catch {}
+}
 
 /** @returns undefined where the disk is full, which is no reason not to start */
 async function firstLog(

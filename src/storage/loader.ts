@@ -52,6 +52,8 @@ class Loader {
   readonly #timeline = new Timeline();
   readonly #damaged = new Set<string>();
   #torn: TornEnd[] = [];
+  /** Logs with the length that they are to have. */
+  readonly #ends = new Map<string, number>();
   #logBytes = 0;
   #snapshotBytes = 0;
 
@@ -70,6 +72,7 @@ class Loader {
     const files = all.filter(isAlive);
     for (const file of files) this.#loadFile(file, headers.get(file.name));
     for (const torn of this.#torn) this.#cut(torn);
+    for (const [name, end] of this.#ends) this.#makeSafe(name, end);
     this.#state.finish(this.#timeline.toPresent(present));
     const temporary = names.filter((name) => name.endsWith(TEMPORARY_SUFFIX));
     return {
@@ -97,8 +100,12 @@ class Loader {
     const run = header?.run ?? BigInt(-1 - generation);
     let blocks = 0;
     const walk = this.#open(name, (opened) => {
-      if (kind === 'log') this.#logBytes += opened.size;
-      else this.#snapshotBytes = opened.size;
+      if (kind === 'log') {
+        this.#logBytes += opened.size;
+        this.#ends.set(name, opened.size);
+      } else {
+        this.#snapshotBytes = opened.size;
+      }
       // Made, and its header not on the disk when the power went.
       const isNew = header === undefined && opened.size <= HEADER_BYTES;
       if (isNew && kind === 'log') return { gaps: [], end: opened.size };
@@ -148,11 +155,19 @@ class Loader {
   #cut({ name, gap }: TornEnd): void {
     const lostBytes = gap.end - gap.start;
     this.#log.info('data file had a torn end, cut off', { file: name, at: gap.start, lostBytes });
+    this.#ends.set(name, gap.start);
+  }
+
+  /**
+   * A process that was killed left what it had written, not what it had synced: what we build on
+   * now would be gone after a power cut.
+   */
+  #makeSafe(name: string, end: number): void {
     try {
-      this.#disk.cut(name, gap.start);
+      this.#disk.cut(name, end);
     } catch (error) {
       this.#damaged.add(name);
-      this.#log.warn('torn end could not be cut off', { file: name, error: String(error) });
+      this.#log.warn('data file could not be synced', { file: name, error: String(error) });
     }
   }
 

@@ -113,7 +113,12 @@ async function run(seed: number, withFaults: boolean): Promise<number> {
     assert.deepEqual(node.disk.misuses, []);
     cuts += 1;
     renames = 0;
-    node = await boot(node.disk.powerCut(random), random);
+    const { disk } = node;
+    // The process alone may end, too; the power a little later.
+    const isKill = !disk.hasForgotten && random() < 0.5;
+    const left = isKill ? disk.processEnd() : disk.powerCut(random);
+    if (withFaults && random() < 0.2) left.capacityBytes = left.usedBytes + below(random, 100);
+    node = await boot(left, random);
     for (const client of clients) client.moveTo(node.world);
   };
   for (const client of clients) {
@@ -148,6 +153,7 @@ async function run(seed: number, withFaults: boolean): Promise<number> {
   await settle(node, clients);
   // What is settled stays settled.
   await cut();
+  repair(node.disk);
   await settle(node, clients);
   for (const receiver of clients) checkReceived(receiver, published);
   return cuts;

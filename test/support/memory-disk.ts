@@ -74,6 +74,8 @@ export class MemoryDisk implements Disk {
   timers: Timers = systemTimers;
   /** What of the bytes is safe after a sync that failed; nothing. */
   random = NONE;
+  /** A sync has failed: what is seen need not ever become safe. */
+  hasForgotten = false;
   syncs = 0;
   renames = 0;
   /** Made and not closed. */
@@ -98,6 +100,16 @@ export class MemoryDisk implements Disk {
   /** The files as they are now, synced or not. */
   files(): Map<string, Buffer> {
     return new Map(Array.from(this.#names, ([name, { seen }]) => [name, Buffer.from(seen.bytes)]));
+  }
+
+  /** The same disk for the next process: what was written is seen, whether it is safe or not. */
+  processEnd(): MemoryDisk {
+    const next = new MemoryDisk();
+    for (const [name, contents] of this.#names) next.#names.set(name, contents);
+    next.#safeNames = this.#safeNames;
+    next.#unsafeChanges = this.#unsafeChanges;
+    next.hasForgotten = this.hasForgotten;
+    return next;
   }
 
   /** What is found when the power is back. */
@@ -130,7 +142,8 @@ export class MemoryDisk implements Disk {
   cut(name: string, length: number): void {
     const contents = this.#find(name);
     contents.seen.cut(length);
-    contents.safe.cut(length);
+    contents.safe.cut(0);
+    contents.safe.put(contents.seen.bytes, 0);
     contents.dirty = [];
   }
 
@@ -209,6 +222,7 @@ export class MemoryDisk implements Disk {
     contents.dirty = [];
     if (this.#fails(this.isBroken)) {
       for (const write of dirty) keepSome(safe, write, this.random);
+      this.hasForgotten = true;
       throw new Error('EIO: i/o error, fdatasync');
     }
     for (const { bytes, position } of dirty) safe.put(bytes, position);
