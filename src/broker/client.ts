@@ -373,14 +373,11 @@ export class Client extends ClientOutput {
     const { store } = this.broker;
     if (store.durable) {
       const done = (): void => this.#finish(header, packetId, reasonCode);
-      // Only MQTT 5 can be told, and a release can't be taken back: the others wait for room.
-      const refuse = (): void => {
-        // Whoever can't be told sends it again, and must be known then.
-        if (header === AckHeader.pubrec && !this.closed) this.session?.release(packetId);
-        this.#finish(header, packetId, ReasonCode.quotaExceeded);
-      };
-      const refusable = this.version === 5 && header !== AckHeader.pubcomp;
-      store.whenDurable(done, refusable ? refuse : undefined);
+      // Only MQTT 5 can be told. A QoS 2 message that was taken can't be given back: it has gone on
+      // to subscribers, and a second time would be once too often.
+      const isTold = header === AckHeader.puback || (reasonCode >= 0x80 && !store.accepting);
+      const refuse = (): void => this.#finish(header, packetId, ReasonCode.quotaExceeded);
+      store.whenDurable(done, this.version === 5 && isTold ? refuse : undefined);
     } else {
       this.#finish(header, packetId, reasonCode);
     }

@@ -17,8 +17,8 @@ export function mustWait(first: number, broker: Broker, client: Client): boolean
   if (first >> 4 !== 3 || !(hasQos || isRetained)) return false;
   if (store.congested) return true;
   if (!hasQos) return false;
-  // Before MQTT 5 nothing can be refused.
-  if (!store.accepting) return client.version !== 5;
+  // Before MQTT 5 nothing can be refused; and no refusal overtakes what waits for room.
+  if (!store.accepting) return client.version !== 5 || client.unfinished > 0;
   // Whoever sends faster than the disk takes it: its acknowledgements leave first.
   return client.unfinished >= options.receiveMaximum;
 }
