@@ -154,6 +154,33 @@ test('on a full disk MQTT 5 publishers are refused with 0x97, and served when th
   await again.until(() => back.inbox.some(({ payload }) => payload === 'taken'));
 });
 
+test('a QoS 2 message that found the disk full is not refused any more, and nothing overtakes it', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  const sub = await subscriber(stored, 'sub', 2);
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  publish(pub, 1, 'first', 2);
+  await stored.until(() => !journal.accepting);
+  publish(pub, 2, 'second', 2);
+  assert.deepEqual(types(pub), []);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => types(pub).length === 2);
+  assert.deepEqual(
+    pub.inbox.map(({ type, id, reason }) => [type, id, reason]),
+    [
+      ['pubrec', 1, 0],
+      ['pubrec', 2, 0],
+    ],
+  );
+  await stored.until(() => types(sub).length === 2);
+  assert.deepEqual(
+    sub.inbox.map(({ payload }) => payload),
+    ['first', 'second'],
+  );
+});
+
 test('a SUBSCRIBE that was granted in part before the disk was full is answered when it is safe', async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
