@@ -63,7 +63,7 @@ function internals(): Internals | undefined {
     // Told below.
   }
   console.error(
-    'generator: no raw TCP handles on this Node; net.Socket costs it several times more',
+    'generator: no raw TCP handles on this Node; net.Socket costs it more',
   );
   return undefined;
 }

@@ -49,8 +49,7 @@ async function measure({ runs, brokers, words, say }: Run): Promise<Figures> {
   const figures: Figures = {};
   for (const scenario of chosen) {
     const row = medians(samples[scenario.name] ?? []);
-    say(`without a broker: ${scenario.name}`);
-    figures[scenario.name] = { ...row, ...(await onSplice(scenario)) };
+    figures[scenario.name] = { ...row, ...(await onSplice(scenario, say)) };
   }
   return figures;
 }
@@ -65,8 +64,9 @@ async function onBroker(name: BrokerName, { load }: Scenario): Promise<Row> {
 }
 
 /** The generator's ceiling: the same load with nothing but two sockets between its ends. */
-async function onSplice({ load }: Scenario): Promise<Row> {
+async function onSplice({ name, load }: Scenario, say: Run['say']): Promise<Row> {
   if (load.kind !== 'throughput') return {};
+  say(`without a broker: ${name}`);
   const splice = await startSplice(load.publishers, load.subscribers, load.copies);
   try {
     return named('splice', await drive(splice, load));
@@ -113,7 +113,7 @@ function throughputTable(figures: Figures): string {
     'Shoal, messages/s',
     'to mosquitto',
     'CPU a message, us: Shoal, mosquitto',
-    'mosquitto to Shoal',
+    'times less CPU than mosquitto',
     'own core busy: Shoal, mosquitto',
     'generator busy: with Shoal, mosquitto',
     'aedes to mosquitto',
