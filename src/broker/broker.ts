@@ -4,7 +4,7 @@
 
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { LogFields, Logger } from '../shared/logger.ts';
 import { sessionRecord, subscriptionRecord } from './capture.ts';
 import { Client } from './client.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
@@ -36,6 +36,8 @@ import { SysTopics } from './sys-topics.ts';
 import { TopicTable } from './topic-table.ts';
 import { WORK_A_TURN } from './turn.ts';
 import { discardWill, publishWill, releaseWill } from './wills.ts';
+
+const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
 
 /** What a message costs by itself, in deliveries. */
 const MESSAGE_WORK = 8;
@@ -221,7 +223,7 @@ export class Broker {
     let session = this.#sessions.get(identity.clientId);
     if (session?.link instanceof Client && session.link !== client) {
       // A will with a delay waits and is cancelled by the resume (3.1.3.2.2).
-      session.link.disconnect(ReasonCode.sessionTakenOver, undefined, true);
+      session.link.disconnect(ReasonCode.sessionTakenOver, 'its client connected anew', true);
       session = this.#sessions.get(identity.clientId);
     }
     if (session !== undefined && cleanStart) {
@@ -248,11 +250,8 @@ export class Broker {
     const { stats } = this;
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
-    this.log.debug('client connected', {
-      client: session.clientId,
-      user: session.identity.username,
-      from: client.info.remoteAddress,
-    });
+    const mqtt = MQTT_VERSIONS[client.version];
+    this.log.info('client connected', { ...whoIs(client), mqtt });
     this.#keep(session);
   }
 
@@ -269,13 +268,13 @@ export class Broker {
   }
 
   /** The connection is over, whoever ended it. */
-  clientEnded(client: Client, withWill: boolean): void {
+  clientEnded(client: Client, withWill: boolean, reason: string): void {
     this.#clients.delete(client);
     const { session } = client;
     if (session === undefined || session.link !== client) return;
     this.stats.clientsConnected -= 1;
     session.detach();
-    this.log.debug('client disconnected', { client: session.clientId });
+    this.log.info('client disconnected', { ...whoIs(client), reason });
     if (withWill) releaseWill(this, session);
     else discardWill(this, session);
     if (session.expirySeconds === 0) {
@@ -394,10 +393,6 @@ export class Broker {
       yield RIGHT_WORK;
       const identity = client.session?.identity;
       if (identity === undefined || this.authorizer.isWelcome(identity)) continue;
-      this.log.info('connection ended: no longer welcome', {
-        client: identity.clientId,
-        user: identity.username,
-      });
       client.disconnect(ReasonCode.notAuthorized, 'the right to connect is gone', true);
     }
     if (this.authorizer.permissive) return;
@@ -435,7 +430,11 @@ export class Broker {
     this.now = now;
     this.workLeft = WORK_A_TURN;
     for (const client of [...this.#clients]) {
-      client.disconnect(ReasonCode.serverShuttingDown, undefined, true);
+      client.disconnect(ReasonCode.serverShuttingDown, 'the server stops', true);
     }
   }
+}
+
+function whoIs({ session, info }: Client): LogFields {
+  return { client: session?.clientId, user: session?.identity.username, from: info.remoteAddress };
 }

@@ -1,9 +1,9 @@
 // The broker's side of one connection: takes bytes, finds packets, keeps the connection's own state
-// (aliases, keep alive, what is unfinished). What a packet means for sessions
-// and subscriptions stands in connect.ts, publish.ts, subscribe.ts.
+// (aliases, turns, what is unfinished). What a packet means for sessions and subscriptions stands in
+// connect.ts, publish.ts, acknowledge.ts, subscribe.ts.
 // Invariant: nothing that a client sends throws out of receive(); it ends this connection at most.
 
-import { AckHeader, AckView, decodeAck } from '../mqtt/ack-codec.ts';
+import { AckHeader } from '../mqtt/ack-codec.ts';
 import {
   checkAuth,
   decodeConnect,
@@ -21,10 +21,11 @@ import {
   protocolFault,
 } from '../mqtt/protocol-fault.ts';
 import { formatReasonCode, ReasonCode } from '../mqtt/reason-code.ts';
+import { handleAck } from './acknowledge.ts';
 import type { Broker } from './broker.ts';
+import { ClientDeadlines } from './client-deadlines.ts';
 import { ClientOutput } from './client-output.ts';
 import { handleConnect } from './connect.ts';
-import type { Deadline } from './deadline-queue.ts';
 import { PacketIdSet } from './packet-id-set.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from './ports.ts';
 import { RetainedFeeds } from './retained-feed.ts';
@@ -33,8 +34,6 @@ import { mustWait } from './store-room.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
 import { WORK_A_TURN } from './turn.ts';
-
-const ack = new AckView();
 
 /** First byte of a CONNECT packet. */
 const CONNECT = 0x10;
@@ -45,9 +44,7 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
   text: 'the answer is larger than the Maximum Packet Size of the client',
 };
 const SECOND_CONNECT = protocolFault('a second CONNECT');
-const WRONG_ACK = protocolFault('an acknowledgement that is not the next of its message');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
-const KEEP_ALIVE_FACTOR = 1.5;
 /** Thousands of CONNECTs may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
 
@@ -66,11 +63,7 @@ export class Client extends ClientOutput {
   #isPumpDeferred = false;
   /** Chunks that came while the authorizer was thinking. */
   #held: Buffer[] | undefined;
-  #lastReceivedAt: number;
-  #deadline: Deadline | undefined;
-  /** When what let the client in runs out. */
-  #expiry: Deadline | undefined;
-  #keepAliveMs = 0;
+  readonly #deadlines: ClientDeadlines;
   /** QoS 1 and 2 messages received on this connection and not yet finished. */
   #unfinished: PacketIdSet | undefined;
 
@@ -79,9 +72,9 @@ export class Client extends ClientOutput {
     this.info = info;
     this.listener = info.listener ?? { name: 'tcp' };
     this.#framer = new Framer(Math.min(this.#packetBytesTaken, CONNECT_BYTES_MAX));
-    this.#lastReceivedAt = now;
+    this.#deadlines = new ClientDeadlines(broker.deadlines, now);
     const waitMs = broker.options.connectTimeoutSeconds * 1000;
-    this.#deadline = broker.deadlines.schedule(now + waitMs, () => this.#connectTimeout());
+    this.#deadlines.awaitConnect(now + waitMs, () => this.#connectTimeout());
   }
 
   get closed(): boolean {
@@ -92,7 +85,7 @@ export class Client extends ClientOutput {
   receive(chunk: Buffer, now: number): void {
     this.broker.now = now;
     this.broker.stats.bytesReceived += chunk.length;
-    this.#lastReceivedAt = now;
+    this.#deadlines.lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
       this.#held ??= [];
       this.#held.push(chunk);
@@ -121,7 +114,7 @@ export class Client extends ClientOutput {
     this.broker.now = now;
     this.broker.workLeft = WORK_A_TURN;
     if (this.#state === 'closed') return;
-    this.#end(true);
+    this.#end(true, 'connection lost');
   }
 
   #guard(work: () => void): void {
@@ -175,7 +168,8 @@ export class Client extends ClientOutput {
       case AckHeader.pubrec:
       case AckHeader.pubrel:
       case AckHeader.pubcomp:
-        this.#handleAck(first, buffer, start, bodyStart, end);
+        handleAck(this, first, buffer, start, bodyStart, end);
+        if (this.#feeds !== undefined) this.pump();
         break;
       case 0xc0:
         if (end !== bodyStart) throw new ProtocolError(malformed('PINGREQ with a body'));
@@ -213,7 +207,7 @@ export class Client extends ClientOutput {
     const version = peekConnectVersion(buffer, bodyStart, end);
     this.version = version === 5 ? 5 : version === 3 ? 3 : 4;
     const packet = decodeConnect(buffer, start, bodyStart, end);
-    this.broker.deadlines.cancel(this.#deadline);
+    this.#deadlines.connectCame();
     this.#state = 'authenticating';
     handleConnect(this.broker, this, packet);
     if (this.#state === 'authenticating') this.outbox.pauseReading();
@@ -235,14 +229,18 @@ export class Client extends ClientOutput {
     if (limits.topicAliasMaximum > 0) {
       this.aliases = new OutboundAliases(limits.topicAliasMaximum);
     }
-    this.#keepAliveMs = limits.keepAliveSeconds * 1000 * KEEP_ALIVE_FACTOR;
-    if (this.#keepAliveMs > 0) this.#watchKeepAlive(this.broker.now + this.#keepAliveMs);
+    this.#deadlines.lastReceivedAt = this.broker.now;
+    this.#deadlines.keepAlive(
+      limits.keepAliveSeconds,
+      () => this.#state === 'suspended',
+      () => this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true),
+    );
   }
 
   /** The right to be connected ends then. */
   expireAfter(ms: number): void {
     if (this.#state === 'closed') return;
-    this.#expiry = this.broker.deadlines.schedule(this.broker.now + ms, () =>
+    this.#deadlines.expire(this.broker.now + ms, () =>
       this.disconnect(ReasonCode.maximumConnectTime, 'the authentication has expired', true),
     );
   }
@@ -293,7 +291,7 @@ export class Client extends ClientOutput {
 
   #readOn(): void {
     this.outbox.resumeReading();
-    this.#lastReceivedAt = this.broker.now;
+    this.#deadlines.lastReceivedAt = this.broker.now;
     this.#guard(() => {
       this.#processFrames();
       while (this.#state === 'connected') {
@@ -303,40 +301,6 @@ export class Client extends ClientOutput {
         this.#processFrames();
       }
     });
-  }
-
-  #handleAck(header: number, buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const fault = decodeAck(ack, buffer, start, bodyStart, end, this.version);
-    if (fault !== undefined) throw new ProtocolError(fault);
-    const session = this.session!;
-    const { packetId, reasonCode } = ack;
-    switch (header) {
-      case AckHeader.puback:
-        if (!session.handlePuback(packetId)) this.#handleStray(session, packetId);
-        break;
-      case AckHeader.pubrec:
-        if (!session.handlePubrec(packetId, reasonCode)) {
-          this.#handleStray(session, packetId);
-          if (reasonCode < 0x80) {
-            this.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
-          }
-        }
-        break;
-      case AckHeader.pubrel: {
-        const known = session.release(packetId);
-        const reason = known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
-        this.acknowledge(AckHeader.pubcomp, packetId, reason);
-        break;
-      }
-      default:
-        if (!session.handlePubcomp(packetId)) this.#handleStray(session, packetId);
-    }
-    if (this.#feeds !== undefined) this.pump();
-  }
-
-  /** An acknowledgement of nothing is forgiven, one that does not fit what is in flight is not. */
-  #handleStray(session: Session, packetId: number): void {
-    if (session.isInflight(packetId)) throw new ProtocolError(WRONG_ACK);
   }
 
   #handleDisconnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
@@ -351,7 +315,11 @@ export class Client extends ClientOutput {
       session.expirySeconds = this.broker.boundedExpiry(expiry);
     }
     // Only a normal DISCONNECT takes the will back [MQTT5-3.14.4-3].
-    this.#end(packet.reasonCode !== ReasonCode.normalDisconnection);
+    const isNormal = packet.reasonCode === ReasonCode.normalDisconnection;
+    this.#end(
+      !isNormal,
+      isNormal ? 'DISCONNECT' : `DISCONNECT ${formatReasonCode(packet.reasonCode)}`,
+    );
   }
 
   get unfinished(): number {
@@ -446,11 +414,11 @@ export class Client extends ClientOutput {
       reasonCode === ReasonCode.unsupportedProtocolVersion;
     const packet = encodeConnack(this.version, reasonCode, false, {});
     if (answerable && packet.length <= this.packetBytesMax) this.send(packet);
-    this.#end(false);
+    this.#end(false, 'refused');
   }
 
   /** DISCONNECT with a reason (MQTT 5), then the end. */
-  disconnect(reasonCode: number, reason: string | undefined, withWill: boolean): void {
+  disconnect(reasonCode: number, reason: string, withWill: boolean): void {
     if (this.#state === 'closed') return;
     if (this.version === 5) {
       const text = this.requestProblemInformation ? reason : undefined;
@@ -458,36 +426,21 @@ export class Client extends ClientOutput {
       const fits = packet.length <= this.packetBytesMax;
       this.send(fits ? packet : encodeDisconnect(reasonCode, undefined));
     }
-    this.#end(withWill);
+    this.#end(withWill, reason);
   }
 
-  #end(withWill: boolean): void {
+  #end(withWill: boolean, reason: string): void {
     this.#state = 'closed';
-    this.broker.deadlines.cancel(this.#deadline);
-    this.broker.deadlines.cancel(this.#expiry);
+    this.#deadlines.stop();
     this.#held = undefined;
     this.#feeds = undefined;
     this.outbox.close();
-    this.broker.clientEnded(this, withWill);
+    this.broker.clientEnded(this, withWill, reason);
   }
 
   #connectTimeout(): void {
     if (this.#state !== 'waiting') return;
     this.broker.log.info('connect timeout', { from: this.info.remoteAddress });
-    this.#end(false);
-  }
-
-  /** One deadline for each connection, moved only when it comes due. */
-  #watchKeepAlive(at: number): void {
-    this.#deadline = this.broker.deadlines.schedule(at, (now) => {
-      if (this.#state === 'suspended') this.#lastReceivedAt = now;
-      const due = this.#lastReceivedAt + this.#keepAliveMs;
-      if (due > now) {
-        this.#watchKeepAlive(due);
-        return;
-      }
-      this.broker.log.info('keep alive timeout', { client: this.session?.clientId });
-      this.disconnect(ReasonCode.keepAliveTimeout, undefined, true);
-    });
+    this.#end(false, 'connect timeout');
   }
 }

@@ -41,7 +41,7 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
         reason: decision.reason,
       });
       if (client.session === undefined) client.refuse(decision.reasonCode);
-      else client.disconnect(decision.reasonCode, undefined, true);
+      else client.disconnect(decision.reasonCode, 'the right to connect is gone', true);
       return;
     }
     // Others may have come in while this one was checked.

@@ -1,0 +1,63 @@
+// What the log tells of clients that come and go: who, from where, and why.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openAuthorizer } from '../../../src/broker/ports.ts';
+import { type LogFields, silentLogger } from '../../../src/shared/logger.ts';
+import { type Peer, World } from '../../conformance/harness.ts';
+import * as wire from '../../conformance/wire.ts';
+
+interface Line extends LogFields {
+  readonly event: string;
+}
+
+function loggedWorld(): { world: World; lines: Line[]; bans: Set<string> } {
+  const lines: Line[] = [];
+  const bans = new Set<string>();
+  const info = (event: string, fields: LogFields = {}): void => {
+    lines.push({ ...fields, event });
+  };
+  const isWelcome = ({ clientId }: { clientId: string }): boolean => !bans.has(clientId);
+  const authorizer = { ...openAuthorizer, isWelcome };
+  return { world: new World({}, { log: { ...silentLogger, info }, authorizer }), lines, bans };
+}
+
+const WHO = { client: 'sensor', user: 'ann', from: '127.0.0.1' };
+
+for (const [version, mqtt] of [
+  [3, '3.1'],
+  [4, '3.1.1'],
+  [5, '5.0'],
+] as const) {
+  test(`a client that comes in by MQTT ${mqtt} is told with name, user and address`, () => {
+    const { world, lines } = loggedWorld();
+    world.connect('sensor', { username: 'ann', version, keepAlive: 0 });
+    assert.deepEqual(lines, [{ event: 'client connected', ...WHO, mqtt }]);
+  });
+}
+
+const endings: [string, (world: World, peer: Peer, bans: Set<string>) => void][] = [
+  ['DISCONNECT', (_, peer) => peer.leave()],
+  ['DISCONNECT 0x04', (_, peer) => peer.leave(4)],
+  ['connection lost', (_, peer) => peer.lose()],
+  ['keep alive timeout', (world) => world.advance(20_000)],
+  ['its client connected anew', (world) => world.connect('sensor', { username: 'ann' })],
+  ['the server stops', (world) => world.broker.shutdown(world.now)],
+  ['a second CONNECT', (_, peer) => peer.send(wire.connect({ clientId: 'sensor' }))],
+  [
+    'the right to connect is gone',
+    (world, _, bans) => {
+      bans.add('sensor');
+      world.broker.applyRights(world.now);
+    },
+  ],
+];
+for (const [reason, end] of endings) {
+  test(`a client that goes is told once, with the reason: ${reason}`, () => {
+    const { world, lines, bans } = loggedWorld();
+    const peer = world.connect('sensor', { username: 'ann', keepAlive: 10 });
+    end(world, peer, bans);
+    const told = lines.filter(({ event }) => event === 'client disconnected');
+    assert.deepEqual(told, [{ event: 'client disconnected', ...WHO, reason }]);
+  });
+}
