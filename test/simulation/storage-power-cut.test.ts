@@ -130,10 +130,17 @@ async function run(seed: number, withFaults: boolean): Promise<number> {
     }
   }
   const published: Published[] = [];
+  const lastRetained = new Map<string, string>();
+  let retained = 0;
   for (let step = 0; step < STEPS; step++) {
     const client = clients[below(random, clients.length)]!;
     const choice = random();
-    if (choice < 0.4) {
+    if (choice < 0.05) {
+      retained += 1;
+      // One QoS for each client: a repeated QoS 1 message may come after a later QoS 2 one.
+      client.publish(`${retained}`, client === clients[0] ? 1 : 2, true);
+      lastRetained.set(client.name, `${retained}`);
+    } else if (choice < 0.4) {
       const qos = random() < 0.5 ? 1 : 2;
       const payload = `${client.name}:${published.length}:q${qos}`;
       published.push({ payload, qos, by: client.name });
@@ -157,6 +164,10 @@ async function run(seed: number, withFaults: boolean): Promise<number> {
   const refused = new Set(clients.flatMap((client) => [...client.refused]));
   assert.ok(withFaults || refused.size === 0, 'a good disk is no reason to refuse');
   for (const receiver of clients) checkReceived(receiver, published, refused);
+  for (const [name, last] of lastRetained) {
+    const kept = node.world.broker.retained.get(`r/${name}`)?.payload.toString();
+    assert.ok(kept === last || refused.has(last), `${last} of ${name} is retained, not ${kept}`);
+  }
   return cuts;
 }
 

@@ -11,6 +11,7 @@ interface Outgoing {
   readonly payload: string;
   readonly qos: 1 | 2;
   readonly id: number;
+  readonly retain: boolean;
   state: 'publish' | 'pubrel';
 }
 
@@ -74,9 +75,9 @@ export class ModelClient {
     const properties = this.#version === 5 ? { sessionExpiryInterval: 0xffffffff } : {};
     const fields = { version: this.#version, clean: false, properties } as const;
     this.#peer = this.#server.connect(this.name, fields);
-    for (const { id, payload, qos, state } of this.#outgoing.values()) {
-      if (state === 'pubrel') this.#send(wire.ack('pubrel', id));
-      else this.#send(this.#publishBytes(id, payload, qos, true));
+    for (const outgoing of this.#outgoing.values()) {
+      if (outgoing.state === 'pubrel') this.#send(wire.ack('pubrel', outgoing.id));
+      else this.#send(this.#publishBytes(outgoing, true));
     }
     this.#read();
   }
@@ -99,11 +100,13 @@ export class ModelClient {
     this.#read();
   }
 
-  publish(payload: string, qos: 1 | 2): void {
+  /** To `m/{name}`, or to `r/{name}`, which nobody subscribes to, to be retained. */
+  publish(payload: string, qos: 1 | 2, retain = false): void {
     this.connect();
     const id = this.#id();
-    this.#outgoing.set(id, { payload, qos, id, state: 'publish' });
-    this.#send(this.#publishBytes(id, payload, qos, false));
+    const outgoing: Outgoing = { payload, qos, id, retain, state: 'publish' };
+    this.#outgoing.set(id, outgoing);
+    this.#send(this.#publishBytes(outgoing, false));
     if (this.#random() < 0.8) this.#read();
   }
 
@@ -180,8 +183,9 @@ export class ModelClient {
     this.refused.add(payload);
   }
 
-  #publishBytes(id: number, payload: string, qos: 1 | 2, dup: boolean): Buffer {
-    return wire.publish(this.#version, { topic: `m/${this.name}`, payload, qos, id, dup });
+  #publishBytes({ id, payload, qos, retain }: Outgoing, dup: boolean): Buffer {
+    const topic = `${retain ? 'r' : 'm'}/${this.name}`;
+    return wire.publish(this.#version, { topic, payload, qos, id, dup, retain });
   }
 
   #id(): number {
