@@ -416,6 +416,31 @@ test('a snapshot counts only together with what its log was told while it was wr
   assert.deepEqual(copies, [0, 0, 0], 'nobody has what was not acknowledged, or everybody');
 });
 
+test('a stop does not wait for room that a snapshot waits for', { timeout: 5000 }, async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  (await subscriber(stored, 'sub', 1)).lose();
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  const syncNames = disk.syncNames.bind(disk);
+  let goOn = (): void => undefined;
+  disk.syncNames = async () => {
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    await syncNames();
+  };
+  void journal.compact();
+  await stored.until(() => disk.list().length === 2);
+  await turns(5);
+  disk.capacityBytes = disk.usedBytes;
+  publish(pub, 1, 'x');
+  await stored.until(() => !journal.accepting);
+  const closing = journal.close();
+  goOn();
+  await closing;
+});
+
 test('after a stop on a full disk nothing is tried again', async () => {
   const stored = await StoredBroker.start();
   const { disk } = stored;
