@@ -62,9 +62,7 @@ function internals(): Internals | undefined {
   } catch {
     // Told below.
   }
-  console.error(
-    'generator: no raw TCP handles on this Node; net.Socket costs it more',
-  );
+  console.error('generator: no raw TCP handles on this Node; net.Socket costs it more');
   return undefined;
 }
 
