@@ -58,7 +58,7 @@ function mosquittoVersion(): string {
 }
 
 export function saveResult({ name, minutes }: Table, runs: number, figures: Figures): void {
-  const times = minutes.eachRun > 0 ? `medians of ${runs} runs` : 'one run';
+  const times = minutes.eachRun > 0 && runs > 1 ? `medians of ${runs} runs` : 'one run';
   const versions = `Node ${process.version.slice(1)}${mosquittoVersion()}`;
   const on = `${times}, ${versions}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
   const saved: Saved = { bundle: bundleHash(), on, figures };
