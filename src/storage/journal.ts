@@ -94,7 +94,6 @@ export class Journal extends StateRecorder implements SessionStore {
       const file = await firstLog(disk, loaded.lastGeneration + 1, run, log);
       log.info('stored state read', {
         folder,
-        retained: loaded.state.retainedCount,
         bytes: loaded.logBytes + loaded.snapshotBytes,
         ms: Math.round(performance.now() - startedAt),
       });

@@ -116,7 +116,11 @@ export class LoadedState implements RecordVisitor, StoredState {
   isComplete = false;
   readonly #sessions = new Map<number, LoadedSession>();
   readonly #messages = new Map<number, Message>();
-  readonly #retained = new Map<string, Message>();
+  /** The snapshot's: a map of them all would be the half of the time that a start takes. */
+  readonly #snapshotRetained: Message[] = [];
+  /** What logs say of topics since then; undefined where a message was removed. */
+  readonly #loggedRetained = new Map<string, Message | undefined>();
+  #isLog = false;
   /** What has times that must be brought to the present clock. */
   readonly #timed: ReadMessage[] = [];
   readonly #topics = new Map<string, Topic>();
@@ -124,12 +128,17 @@ export class LoadedState implements RecordVisitor, StoredState {
   #lastNumber = 0;
   #lastMessageId = 0;
 
+  /** Of one topic the last one counts. */
   get retained(): Iterable<Message> {
-    return this.#retained.values();
+    return this.#allRetained();
   }
 
-  get retainedCount(): number {
-    return this.#retained.size;
+  *#allRetained(): Generator<Message> {
+    const logged = this.#loggedRetained;
+    for (const message of this.#snapshotRetained) {
+      if (logged.size === 0 || !logged.has(message.topic.name)) yield message;
+    }
+    for (const message of logged.values()) if (message !== undefined) yield message;
   }
 
   /** Each Client Identifier once: damage may have left an older session behind. */
@@ -147,6 +156,11 @@ export class LoadedState implements RecordVisitor, StoredState {
 
   get lastMessageId(): number {
     return this.#lastMessageId;
+  }
+
+  /** Records come from a log from now on. */
+  beginLog(): void {
+    this.#isLog = true;
   }
 
   /** Times in the records that follow are the run's; `base` brings them to the timeline. */
@@ -227,11 +241,12 @@ export class LoadedState implements RecordVisitor, StoredState {
 
   retain(message: ReadMessage): void {
     this.#adopt(message);
-    this.#retained.set(message.topic.name, message);
+    if (this.#isLog) this.#loggedRetained.set(message.topic.name, message);
+    else this.#snapshotRetained.push(message);
   }
 
   retainedRemoved(topic: string): void {
-    this.#retained.delete(topic);
+    this.#loggedRetained.set(topic, undefined);
   }
 
   will(number: number, fields: WillFields): void {

@@ -103,6 +103,7 @@ class Loader {
       if (kind === 'log') {
         this.#logBytes += opened.size;
         this.#ends.set(name, opened.size);
+        this.#state.beginLog();
       } else {
         this.#snapshotBytes = opened.size;
       }

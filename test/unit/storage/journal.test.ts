@@ -103,6 +103,28 @@ test('a snapshot replaces the files before it, and all is still there', async ()
   );
 });
 
+test('of retained messages the log has the last word on what the snapshot tells', async () => {
+  const stored = await StoredBroker.start();
+  const pub = stored.world.connect('pub', FOR_EVER);
+  const retain = (topic: string, payload: string): void =>
+    pub.send(wire.publish(5, { topic, payload, retain: true }));
+  for (const topic of ['left', 'changed', 'removed', 'back']) retain(topic, 'snapshot');
+  await stored.safe();
+  await stored.journal.compact();
+  for (const topic of ['changed', 'new', 'gone']) retain(topic, 'log');
+  for (const topic of ['removed', 'back', 'gone']) retain(topic, '');
+  retain('back', 'log');
+  await stored.safe();
+  const again = await stored.cut();
+  const all = [...again.world.broker.retained.all()];
+  assert.deepEqual(all.map(({ topic, payload }) => `${topic.name} ${payload}`).sort(), [
+    'back log',
+    'changed log',
+    'left snapshot',
+    'new log',
+  ]);
+});
+
 test('a message of an earlier file that is delivered anew is written anew', async () => {
   const stored = await StoredBroker.start();
   const shared = message('t', 'old');
