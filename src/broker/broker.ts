@@ -44,6 +44,8 @@ const MESSAGE_WORK = 8;
 /** In deliveries, too: what is due, and a look at the rights of a client or a subscription. */
 const DEADLINE_WORK = 100;
 const RIGHT_WORK = 100;
+/** The end of a connection: its last packet, its log line. */
+const END_WORK = 1000;
 /** Each may have to be offered to very many members. */
 const HAND_OVER_MESSAGES = 16;
 
@@ -273,6 +275,7 @@ export class Broker {
     const { session } = client;
     if (session === undefined || session.link !== client) return;
     this.stats.clientsConnected -= 1;
+    this.workLeft -= END_WORK;
     session.detach();
     this.log.info('client disconnected', { ...whoIs(client), reason });
     if (withWill) releaseWill(this, session);
