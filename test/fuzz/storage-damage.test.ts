@@ -148,7 +148,7 @@ test('any damage to any file is survived', async () => {
       const at = Math.floor(random() * copy.length);
       if (choice < 0.3) files.set(name, copy.subarray(0, at));
       else if (choice < 0.4) files.set(name, copy.fill(0, at));
-      else if (choice < 0.5) files.set(name, copy.fill(copy.subarray(0, at), at));
+      else if (choice < 0.5) files.set(name, copy.fill(at > 0 ? copy.subarray(0, at) : 1, at));
       else if (choice < 0.9) {
         for (let flips = random() * 20; flips > 0; flips--) {
           copy[Math.floor(random() * copy.length)]! ^= 1 << Math.floor(random() * 8);

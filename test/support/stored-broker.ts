@@ -14,9 +14,9 @@ export const WALL_MS = Date.UTC(2026, 0, 1);
 const WAIT_MS_MAX = 10_000;
 
 /** A journal on a full disk goes on trying, and would keep the process from its end. */
-const started: Journal[] = [];
+const started: WeakRef<Journal>[] = [];
 after(async () => {
-  for (const journal of started) await journal.close();
+  for (const journal of started) await journal.deref()?.close();
 });
 
 export interface StartOptions {
@@ -61,7 +61,7 @@ export class StoredBroker {
       retryMs: 1,
       ...options.journal,
     });
-    started.push(journal);
+    started.push(new WeakRef(journal));
     const world = new World(broker, { store: journal });
     clock.world = world;
     restoreState(world.broker, state);
