@@ -35,7 +35,7 @@ import { SubscriptionTree } from './subscription-tree.ts';
 import { SysTopics } from './sys-topics.ts';
 import { TopicTable } from './topic-table.ts';
 import { WORK_A_TURN } from './turn.ts';
-import { discardWill, publishWill, releaseWill } from './wills.ts';
+import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './wills.ts';
 
 const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
 
@@ -228,7 +228,10 @@ export class Broker {
       session.link.disconnect(ReasonCode.sessionTakenOver, 'its client connected anew', true);
       session = this.#sessions.get(identity.clientId);
     }
-    if (session !== undefined && cleanStart) {
+    // One that ended with the crash of ours before; its client is back, so the will stays unsaid.
+    const isOver = session?.expirySeconds === 0;
+    if (session !== undefined && isOver) discardWill(this, session);
+    if (session !== undefined && (cleanStart || isOver)) {
       this.#endSession(session);
       session = undefined;
     }
@@ -257,16 +260,15 @@ export class Broker {
     this.#keep(session);
   }
 
-  /** From now on the store keeps the session, or no longer: one that ends with its connection. */
+  /** From now on the store keeps the session or, of one that ends with its connection, its will. */
   #keep(session: Session): void {
     if (!this.store.durable) return;
-    if (session.expirySeconds > 0) {
-      session.saved = true;
-      this.store.saveSession(sessionRecord(session));
-    } else if (session.saved) {
-      session.saved = false;
-      this.store.removeSession(session.clientId);
-    }
+    const { clientId, will } = session;
+    if (session.stored && session.expirySeconds === 0) this.store.removeSession(clientId);
+    session.saved = session.expirySeconds > 0;
+    session.stored = session.saved || will !== undefined;
+    if (session.stored) this.store.saveSession(sessionRecord(session));
+    if (will !== undefined) this.store.saveWill(clientId, will.packet, Number.POSITIVE_INFINITY);
   }
 
   /** The connection is over, whoever ended it. */
@@ -305,11 +307,13 @@ export class Broker {
   restoreSession({ clientId, username, expirySeconds, expiresAt }: SessionRecord): Session {
     const session = new Session({ clientId, username }, this);
     session.expirySeconds = expirySeconds;
-    session.saved = true;
+    session.saved = expirySeconds > 0;
+    session.stored = true;
     this.#sessions.set(clientId, session);
     // One that was connected when the process ended begins to age now.
     const isAging = expiresAt !== Number.POSITIVE_INFINITY;
-    this.#expireAt(session, isAging ? expiresAt : this.now + expirySeconds * 1000);
+    const lifeSeconds = session.saved ? expirySeconds : RETURN_SECONDS;
+    this.#expireAt(session, isAging ? expiresAt : this.now + lifeSeconds * 1000);
     // Told, so that the next restart doesn't begin anew.
     if (session.expiryDeadline !== undefined && !isAging) {
       this.store.saveSession(sessionRecord(session));
@@ -326,8 +330,9 @@ export class Broker {
     this.deadlines.cancel(session.expiryDeadline);
     publishWill(this, session);
     this.#sessions.delete(session.clientId);
-    if (session.saved) this.store.removeSession(session.clientId);
+    if (session.stored) this.store.removeSession(session.clientId);
     session.saved = false;
+    session.stored = false;
     this.inTurns(this.#takeApart(session));
   }
 

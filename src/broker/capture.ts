@@ -6,11 +6,12 @@ import type { Broker } from './broker.ts';
 import type { SessionRecord, StateWriter, SubscriptionRecord } from './ports.ts';
 import type { Session } from './session.ts';
 import type { Subscription } from './subscription-tree.ts';
+import type { Will } from './wills.ts';
 
 /** Tells one piece in each step. */
 export function* captureState(broker: Broker, writer: StateWriter): Generator<void, void> {
   for (const session of broker.sessions()) {
-    if (session.saved) yield* captureSession(session, writer);
+    if (session.stored) yield* captureSession(session, writer);
   }
   for (const message of broker.retained.all()) {
     if (message.topic.name.startsWith('$') || message.expiresAt <= broker.now) continue;
@@ -22,9 +23,10 @@ export function* captureState(broker: Broker, writer: StateWriter): Generator<vo
 function* captureSession(session: Session, writer: StateWriter): Generator<void, void> {
   const { clientId, will } = session;
   writer.saveSession(sessionRecord(session));
-  if (will?.deadline !== undefined) writer.saveWill(clientId, will.packet, will.deadline.at);
+  if (will !== undefined) writer.saveWill(clientId, will.packet, willAt(will));
   for (const packetId of session.received()) writer.saveReceived(clientId, packetId);
   yield;
+  if (!session.saved) return;
   for (const { subscription } of session.subscriptions.values()) {
     writer.saveSubscription(clientId, subscriptionRecord(subscription));
     yield;
@@ -41,6 +43,11 @@ export function sessionRecord(session: Session): SessionRecord {
     ? Number.POSITIVE_INFINITY
     : (expiryDeadline?.at ?? Number.POSITIVE_INFINITY);
   return { clientId, username: identity.username, expirySeconds, expiresAt };
+}
+
+/** Infinity while the client is connected. */
+function willAt({ deadline }: Will): number {
+  return deadline?.at ?? Number.POSITIVE_INFINITY;
 }
 
 export function subscriptionRecord(subscription: Subscription): SubscriptionRecord {

@@ -47,6 +47,8 @@ export interface ListenerRules {
   readonly name: string;
   /** Largest packet taken from its clients; undefined: as for the whole node. */
   readonly packetBytesMax?: number | undefined;
+  /** The client has shown a good certificate. */
+  readonly isCertified?: boolean;
   /** User name proven by a client certificate. */
   readonly certificateName?: string | undefined;
 }
@@ -137,7 +139,7 @@ export interface StateWriter {
   /** QoS 2 from the client: the Packet Identifier is in use until PUBREL. */
   saveReceived(clientId: string, packetId: number): void;
   saveRetained(message: Message): void;
-  /** A will that waits for its delay. */
+  /** @param publishAt Infinity while its client is connected, else when its delay is over */
   saveWill(clientId: string, will: WillPacket, publishAt: number): void;
 }
 

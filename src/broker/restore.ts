@@ -1,5 +1,5 @@
 // Puts what a store found at its start back into a broker that has no clients yet: sessions with
-// their subscriptions, what is owed to them, QoS 2 receipts, expiries and delayed wills, and the
+// their subscriptions, what is owed to them, QoS 2 receipts, expiries and wills, and the
 // retained messages.
 
 import { isSharedFilter, parseSharedFilter } from '../mqtt/topic.ts';
@@ -7,7 +7,7 @@ import type { Broker } from './broker.ts';
 import { isExpired } from './message.ts';
 import type { StoredSession, StoredState, SubscriptionRecord } from './ports.ts';
 import type { Session } from './session.ts';
-import { publishWill } from './wills.ts';
+import { restoreWill } from './wills.ts';
 
 export function restoreState(broker: Broker, state: StoredState): void {
   for (const stored of state.sessions) restoreSession(broker, stored);
@@ -24,9 +24,7 @@ function restoreSession(broker: Broker, stored: StoredSession): void {
   session.restoreReceived(stored.received);
   const { will } = stored;
   if (will === undefined) return;
-  const { packet, publishAt } = will;
-  const deadline = broker.deadlines.schedule(publishAt, () => publishWill(broker, session));
-  session.will = { packet, deadline };
+  restoreWill(broker, session, will.packet, will.publishAt);
 }
 
 function restoreSubscription(broker: Broker, session: Session, record: SubscriptionRecord): void {

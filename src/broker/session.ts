@@ -20,6 +20,8 @@ export class Session extends SessionOutput {
   expirySeconds = 0;
   expiryDeadline: Deadline | undefined;
   will: Will | undefined;
+  /** The store knows it: all of it (`saved`) or, where it ends with its connection, only its will. */
+  stored = false;
   readonly subscriptions = new Map<string, HeldSubscription>();
   /** Packet Identifiers of QoS 2 messages received and not yet released by the client. */
   #received: PacketIdSet | undefined;

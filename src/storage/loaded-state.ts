@@ -252,7 +252,7 @@ export class LoadedState implements RecordVisitor, StoredState {
   will(number: number, fields: WillFields): void {
     const session = this.#with(number);
     if (session === undefined) return;
-    const { topic, qos, retain, expirySeconds, publishAt } = fields;
+    const { topic, qos, retain, expirySeconds, delaySeconds, publishAt } = fields;
     const packet: WillPacket = {
       topic,
       payload: fields.payload,
@@ -260,7 +260,7 @@ export class LoadedState implements RecordVisitor, StoredState {
       qos,
       retain,
       expirySeconds,
-      delaySeconds: 0,
+      delaySeconds,
       payloadIsText: false,
     };
     session.will = { packet, publishAt: publishAt + this.#base };

@@ -29,6 +29,7 @@ export interface DeliveryFields {
 
 export interface WillFields {
   readonly publishAt: number;
+  readonly delaySeconds: number;
   readonly topic: string;
   readonly qos: QoS;
   readonly retain: boolean;
@@ -171,11 +172,13 @@ function readDelivery(reader: ByteReader): DeliveryFields {
 
 function readWill(reader: ByteReader): WillFields {
   const publishAt = readOrNever(reader);
+  const delaySeconds = reader.varint();
   const topic = reader.text();
   const flags = reader.byte();
   const expiry = readOrNever(reader);
   return {
     publishAt,
+    delaySeconds,
     topic,
     qos: qosOf(flags),
     retain: (flags & 4) !== 0,

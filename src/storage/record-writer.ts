@@ -14,7 +14,8 @@
 //   10 -received  = number, packet id
 //   11 retained   = message
 //   12 -retained  = topic
-//   13 will       = number, deadline, topic, flags (1), expiry, properties, payload
+//   13 will       = number, deadline (never: its client is connected), delay, topic, flags (1),
+//                  expiry, properties, payload
 //   14 -will      = number
 //   15 end        = sessions, retained; only in a snapshot, and last there
 //
@@ -127,6 +128,7 @@ export class RecordWriter extends ByteWriter {
   will(number: number, will: WillPacket, publishAt: number): void {
     this.#head(RecordType.will, number);
     this.#deadline(publishAt);
+    this.varint(will.delaySeconds);
     this.text(will.topic);
     this.byte(will.qos | (will.retain ? 4 : 0));
     this.#expiry(will.expirySeconds < 0 ? Number.POSITIVE_INFINITY : will.expirySeconds);

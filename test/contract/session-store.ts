@@ -281,6 +281,15 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
     one({ will: [will, 30_000] }),
   );
 
+  keeps(
+    'the will of a client that is connected, with its delay',
+    (store) => {
+      store.saveSession(session('a'));
+      store.saveWill('a', { ...will, delaySeconds: 300 }, NEVER);
+    },
+    one({ will: [{ ...will, delaySeconds: 300 }, NEVER] }),
+  );
+
   test(`${name}: goes on after it was opened again`, async () => {
     const subject = await open();
     subject.store.saveSession(session('a'));
