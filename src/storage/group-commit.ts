@@ -8,8 +8,8 @@
 
 import type { Logger } from '../shared/logger.ts';
 import { BlockBuilder } from './block-builder.ts';
-import type { WritableFile } from './disk.ts';
 import type { Stamp } from './file-format.ts';
+import type { LogFile } from './log-file.ts';
 import type { Timers } from './timers.ts';
 
 /** Records beyond this are sealed at the end of a turn, even if the disk is busy. */
@@ -21,14 +21,6 @@ const CONGESTED_BYTES = 4_194_304;
 const RETRY_MS = 1000;
 /** Records for which nobody waits gather this long: a sync each would wear a flash disk for nothing. */
 const LAZY_MS = 500;
-
-/** A log that is being written. */
-export interface LogFile {
-  readonly generation: number;
-  readonly file: WritableFile;
-  /** How far it is written and safe. */
-  length: number;
-}
 
 export interface Waiter {
   readonly done: () => void;

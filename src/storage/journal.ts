@@ -21,11 +21,12 @@ import type { Logger } from '../shared/logger.ts';
 import type { BlockBuilder } from './block-builder.ts';
 import { makeDataFolder } from './data-folder.ts';
 import { type Disk, FolderDisk } from './disk.ts';
-import { encodeHeader, type Stamp } from './file-format.ts';
+import type { Stamp } from './file-format.ts';
 import { DAMAGED_PREFIX, fileName, TEMPORARY_SUFFIX } from './file-names.ts';
 import { type FolderLock, lockFolder } from './folder-lock.ts';
-import { GroupCommit, type LogFile } from './group-commit.ts';
+import { GroupCommit } from './group-commit.ts';
 import { type Loaded, loadFolder } from './loader.ts';
+import { createLog, firstLog, type LogFile, logName, noLog, removeStale } from './log-file.ts';
 import { type Capture, SnapshotWriter, settled } from './snapshot-writer.ts';
 import { Numbering, StateRecorder } from './state-recorder.ts';
 import { systemTimers, type Timers } from './timers.ts';
@@ -333,7 +334,7 @@ export class Journal extends StateRecorder implements SessionStore {
       await this.#disk.rename(name + TEMPORARY_SUFFIX, name);
       await this.#disk.syncNames();
     }
-    if (!isLogged || this.#commit.breaks !== breaks) throw new Error('the log broke off meanwhile');
+    if (!isLogged || this.#commit.breaks !== breaks) throw new Error('the log broke off');
     return bytes;
   }
 
@@ -421,65 +422,6 @@ export class Journal extends StateRecorder implements SessionStore {
     const kept = this.#disk.list().filter((other) => other.startsWith(DAMAGED_PREFIX));
     for (const oldest of kept.sort().slice(0, -DAMAGED_FILES_MAX)) await this.#disk.remove(oldest);
   }
-}
-
-/** Stands where there is no log; nothing is ever written to it. */
-const noLog: LogFile = {
-  generation: 0,
-  length: 0,
-  file: { write: ignore, sync: ignore, close: (done) => done(null) },
-};
-
-/** What can't be removed is stale at the next start, too. */
-async function removeStale(disk: Disk, names: readonly string[]): Promise<void> {
-  if (names.length === 0) return;
-  try {
-    // What stands for them first: it may have its name only since a moment.
-    await disk.syncNames();
-    for (const name of names) await disk.remove(name);
-  } catch {}
-}
-
-/** @returns undefined where the disk is full, which is no reason not to start */
-async function firstLog(
-  disk: Disk,
-  generation: number,
-  run: bigint,
-  log: Logger,
-): Promise<LogFile | undefined> {
-  try {
-    return await createLog(disk, generation, run, false);
-  } catch (error) {
-    if (!/ENOSPC|EDQUOT/.test(String(error))) throw error;
-    await disk.remove(fileName('log', generation)).catch(ignore);
-    log.error('changes can not be written: publishers are refused or wait', {
-      error: String(error),
-    });
-    return undefined;
-  }
-}
-
-async function createLog(
-  disk: Disk,
-  generation: number,
-  run: bigint,
-  needsSnapshot: boolean,
-): Promise<LogFile> {
-  const file = await disk.create(fileName('log', generation));
-  const header = encodeHeader({ kind: 'log', needsSnapshot, generation, run });
-  try {
-    await settled((done) => file.write([header], 0, done));
-    await settled((done) => file.sync(done));
-    await disk.syncNames();
-  } catch (error) {
-    await settled((done) => file.close(done)).catch(ignore);
-    throw error;
-  }
-  return { generation, file, length: header.length };
-}
-
-function logName({ generation }: LogFile): string {
-  return fileName('log', generation);
 }
 
 function systemNow(): Stamp {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/shared/logger.ts';
-import { GroupCommit, type LogFile } from '../../../src/storage/group-commit.ts';
+import { GroupCommit } from '../../../src/storage/group-commit.ts';
+import type { LogFile } from '../../../src/storage/log-file.ts';
 import { systemTimers } from '../../../src/storage/timers.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 
