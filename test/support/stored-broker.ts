@@ -7,7 +7,8 @@ import type { BrokerOptions } from '../../src/broker/options.ts';
 import { restoreState } from '../../src/broker/restore.ts';
 import type { Logger } from '../../src/shared/logger.ts';
 import { Journal, type JournalOptions } from '../../src/storage/journal.ts';
-import { World } from '../conformance/harness.ts';
+import { type Peer, World } from '../conformance/harness.ts';
+import * as wire from '../conformance/wire.ts';
 import { MemoryDisk } from './memory-disk.ts';
 
 export const WALL_MS = Date.UTC(2026, 0, 1);
@@ -87,4 +88,36 @@ export class StoredBroker {
   cut(options: StartOptions = {}): Promise<StoredBroker> {
     return StoredBroker.start({ disk: this.disk.powerCut(() => 0), ...options });
   }
+}
+
+export const FOR_EVER = {
+  clean: false,
+  properties: { sessionExpiryInterval: 0xffffffff },
+} as const;
+
+/** A subscriber to everything whose SUBACK came. */
+export async function subscriber(
+  stored: StoredBroker,
+  clientId = 'sub',
+  qos: 1 | 2 = 2,
+): Promise<Peer> {
+  const peer = stored.world.connect(clientId, FOR_EVER);
+  peer.send(wire.subscribe(5, 1, [{ filter: '#', qos }]));
+  await stored.until(() => typesOf(peer).includes('suback'));
+  peer.inbox.length = 0;
+  return peer;
+}
+
+export function publish(peer: Peer, id: number, payload: string, qos: 1 | 2 = 1): void {
+  peer.send(wire.publish(peer.version, { topic: 't', payload, qos, id }));
+}
+
+/** Types of the packets that wait. */
+export function typesOf(peer: Peer): string[] {
+  return peer.inbox.map(({ type }) => type);
+}
+
+/** Lets the event loop turn. */
+export async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left--) await new Promise((next) => setImmediate(next));
 }

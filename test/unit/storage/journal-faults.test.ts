@@ -1,0 +1,333 @@
+// The journal on disks that are full, slow, or fail: what clients see, and what is left.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as wire from '../../conformance/wire.ts';
+import {
+  FOR_EVER,
+  publish,
+  StoredBroker,
+  subscriber,
+  turns,
+  typesOf,
+} from '../../support/stored-broker.ts';
+
+const HOUR_MS = 3_600_000;
+
+test('on a full disk MQTT 5 publishers are refused with 0x97, and served when there is room', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world } = stored;
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  publish(pub, 1, 'refused late');
+  await stored.until(() => typesOf(pub).length === 1);
+  assert.equal(pub.expect('puback').reason, 0x97);
+  publish(pub, 2, 'refused at once');
+  publish(pub, 3, 'refused at once', 2);
+  assert.deepEqual(
+    pub.inbox.map(({ type, reason }) => [type, reason]),
+    [
+      ['puback', 0x97],
+      ['pubrec', 0x97],
+    ],
+  );
+  pub.inbox.length = 0;
+  pub.send(wire.subscribe(5, 4, [{ filter: 'x' }]));
+  assert.deepEqual(pub.expect('suback').reasons, [0x97]);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => stored.journal.accepting, 'room');
+  publish(pub, 5, 'taken');
+  await stored.until(() => typesOf(pub).length === 1);
+  assert.equal(pub.expect('puback').reason, 0);
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.some(({ payload }) => payload === 'taken'));
+});
+
+test('a QoS 2 message that found the disk full is not refused any more, and nothing overtakes it', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  const sub = await subscriber(stored, 'sub', 2);
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  publish(pub, 1, 'first', 2);
+  await stored.until(() => !journal.accepting);
+  publish(pub, 2, 'second', 2);
+  assert.deepEqual(typesOf(pub), []);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => typesOf(pub).length === 2);
+  assert.deepEqual(
+    pub.inbox.map(({ type, id, reason }) => [type, id, reason]),
+    [
+      ['pubrec', 1, 0],
+      ['pubrec', 2, 0],
+    ],
+  );
+  await stored.until(() => typesOf(sub).length === 2);
+  assert.deepEqual(
+    sub.inbox.map(({ payload }) => payload),
+    ['first', 'second'],
+  );
+});
+
+test('a SUBSCRIBE that was granted in part before the disk was full is answered when it is safe', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  const sub = world.connect('sub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  // More than a turn's work.
+  const filters = Array.from({ length: 1000 }, (_, i) => ({ filter: `f/${i}` }));
+  sub.send(wire.subscribe(5, 1, filters));
+  await stored.until(() => !journal.accepting);
+  for (let round = 0; round < 10; round++) world.broker.runDeferred(world.now);
+  assert.deepEqual(typesOf(sub), []);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => typesOf(sub).length > 0);
+  const granted = sub.expect('suback').reasons.filter((code) => code === 0).length;
+  assert.ok(granted > 0 && granted < 1000, `${granted} are granted`);
+  const again = await stored.cut();
+  assert.equal(again.world.broker.tree.size, granted);
+});
+
+test('on a full disk earlier publishers wait, unread, and lose nothing', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world } = stored;
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 20;
+  publish(pub, 1, 'first');
+  await stored.until(() => !stored.journal.accepting);
+  const queued = (): number => [...world.broker.sessions()].reduce((n, s) => n + s.queued, 0);
+  const before = queued();
+  for (let id = 2; id <= 50; id++) publish(pub, id, `${id}`);
+  pub.send(wire.PINGREQ);
+  world.advance(HOUR_MS);
+  assert.equal(queued(), before, 'nothing more is taken into memory');
+  assert.deepEqual(typesOf(pub), []);
+  assert.equal(pub.closed, false, 'whoever is not read has no keep alive to keep');
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => typesOf(pub).length === 51);
+  assert.deepEqual(
+    pub.inbox.filter(({ type }) => type === 'puback').map(({ id }) => id),
+    Array.from({ length: 50 }, (_, i) => i + 1),
+  );
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 50);
+});
+
+test('a full disk, or a snapshot under way, does not hold up a stop', async () => {
+  const stored = await StoredBroker.start();
+  (await subscriber(stored, 'sub', 1)).lose();
+  const pub = stored.world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  const busy = stored.journal.compact();
+  stored.disk.capacityBytes = stored.disk.usedBytes;
+  publish(pub, 1, 'x');
+  await stored.until(() => !stored.journal.accepting);
+  void stored.journal.compact();
+  await stored.journal.close();
+  await busy;
+  assert.ok(stored.lines.some((line) => line.startsWith('stopped without having written')));
+  assert.equal((await stored.cut()).world.broker.sessionCount, 2);
+});
+
+test('a full disk is no reason not to start', async () => {
+  const stored = await StoredBroker.start();
+  (await subscriber(stored, 'sub', 1)).lose();
+  await stored.safe();
+  const left = stored.disk.powerCut(() => 0);
+  left.capacityBytes = left.usedBytes + 10;
+  const full = await StoredBroker.start({ disk: left });
+  assert.equal(full.world.broker.sessionCount, 1);
+  const pub = full.world.connect('pub', FOR_EVER);
+  publish(pub, 1, 'no');
+  assert.equal(pub.expect('puback').reason, 0x97);
+  left.capacityBytes = Number.POSITIVE_INFINITY;
+  await full.until(() => full.journal.accepting);
+  publish(pub, 2, 'yes');
+  await full.until(() => typesOf(pub).length > 0);
+  assert.equal(pub.expect('puback').reason, 0);
+  const again = await full.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 1);
+  assert.equal(back.expect('publish').payload, 'yes');
+});
+
+test('a sync that fails is made good by a whole snapshot, and only then acknowledged', async () => {
+  const stored = await StoredBroker.start();
+  const sub = await subscriber(stored, 'sub', 1);
+  sub.lose();
+  const pub = stored.world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  stored.disk.isBroken = true;
+  publish(pub, 1, 'x');
+  await stored.until(() => stored.lines.some((line) => line.startsWith('snapshot failed')));
+  assert.deepEqual(typesOf(pub), []);
+  stored.disk.isBroken = false;
+  await stored.until(() => typesOf(pub).includes('puback'));
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 1);
+  assert.ok(again.disk.list().length <= 3, `${again.disk.list()}`);
+});
+
+test('whoever publishes faster than the disk takes it is not read until it has caught up', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world, journal } = stored;
+  disk.turns = () => 20;
+  const pub = world.connect('pub', { version: 4 });
+  const payload = 'x'.repeat(100_000);
+  let most = 0;
+  for (let round = 0; round < 200; round++) {
+    pub.send(wire.publish(4, { topic: `r${round}`, payload, retain: true }));
+    most = Math.max(most, Number(journal.sysValues()['storage/waiting/bytes']));
+  }
+  assert.ok(most > 1_000_000 && most < 5_000_000, `${most} bytes wait`);
+  await stored.until(() => world.broker.retained.count === 200);
+  await stored.safe();
+  const again = await stored.cut();
+  assert.equal(again.world.broker.retained.count, 200);
+});
+
+test('what waits for a full disk is bounded, and replaced by a snapshot when there is room', async () => {
+  const stored = await StoredBroker.start({ journal: { pendingBytesMax: 20_000 } });
+  const { disk, world, journal } = stored;
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes;
+  // QoS 0 can't be refused: its retained messages go on changing.
+  for (let round = 0; round < 300; round++) {
+    pub.send(
+      wire.publish(5, { topic: `r${round % 50}`, payload: `${round}`.repeat(99), retain: true }),
+    );
+    await new Promise((next) => setImmediate(next));
+  }
+  await stored.until(() => stored.lines.some((line) => line.includes('wait for a new snapshot')));
+  assert.equal(journal.accepting, false);
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+  await stored.until(() => journal.accepting);
+  await stored.safe();
+  const again = await stored.cut();
+  const reader = again.world.connect('reader');
+  reader.send(wire.subscribe(5, 1, [{ filter: '#' }]));
+  const found = reader.inbox.filter(({ type }) => type === 'publish');
+  assert.equal(found.length, 50);
+  assert.ok(found.every(({ payload }) => Number(payload.slice(0, 3)) >= 250));
+});
+
+test('a stop does not wait for room that a snapshot waits for', { timeout: 5000 }, async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  (await subscriber(stored, 'sub', 1)).lose();
+  const pub = world.connect('pub', FOR_EVER);
+  await stored.safe();
+  const syncNames = disk.syncNames.bind(disk);
+  let goOn = (): void => undefined;
+  disk.syncNames = async () => {
+    await new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    await syncNames();
+  };
+  void journal.compact();
+  await stored.until(() => disk.list().length === 2);
+  await turns(5);
+  disk.capacityBytes = disk.usedBytes;
+  publish(pub, 1, 'x');
+  await stored.until(() => !journal.accepting);
+  const closing = journal.close();
+  goOn();
+  await closing;
+});
+
+test('after a stop on a full disk nothing is tried again', async () => {
+  const stored = await StoredBroker.start();
+  const { disk } = stored;
+  (await subscriber(stored, 'sub', 1)).lose();
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes;
+  publish(stored.world.connect('pub', FOR_EVER), 1, 'x');
+  await stored.until(() => !stored.journal.accepting);
+  let writes = 0;
+  disk.turns = (name) => {
+    if (name?.endsWith('.log')) writes += 1;
+    return 20;
+  };
+  await stored.until(() => writes > 0, 'another try');
+  await stored.journal.close();
+  const before = writes;
+  await new Promise((later) => setTimeout(later, 50));
+  assert.equal(writes, before);
+  assert.deepEqual(disk.misuses, []);
+});
+
+test('files that can not be removed cost nothing but room, and go with the next snapshot', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  (await subscriber(stored, 'sub', 1)).lose();
+  const pub = world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  disk.isBroken = true;
+  publish(pub, 1, 'one');
+  await stored.until(() => !journal.accepting);
+  disk.isBroken = false;
+  const remove = disk.remove.bind(disk);
+  disk.remove = () => Promise.reject(new Error('EIO: i/o error, unlink'));
+  await stored.until(() => journal.accepting);
+  publish(pub, 2, 'two');
+  await stored.until(() => typesOf(pub).filter((type) => type === 'puback').length === 2);
+  await turns(50);
+  const again = await stored.cut();
+  const back = again.world.connect('sub', FOR_EVER);
+  await again.until(() => back.inbox.length === 2);
+  disk.remove = remove;
+  await journal.compact();
+  assert.equal(disk.list().length, 2, `${disk.list()}`);
+});
+
+test('a disk that fails again while a snapshot takes its place is made good by another one', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, journal, world } = stored;
+  const pub = world.connect('pub', { version: 4, clean: false });
+  await stored.safe();
+  disk.isBroken = true;
+  publish(pub, 1, 'x', 2);
+  await stored.until(() => !journal.accepting);
+  disk.isBroken = false;
+  const syncNames = disk.syncNames.bind(disk);
+  let failures = 0;
+  disk.syncNames = async () => {
+    if (failures === 0 && disk.list().some((name) => name.endsWith('.snapshot'))) {
+      failures = disk.syncs;
+      disk.isBroken = true;
+      pub.send(wire.publish(4, { topic: 'late', payload: 'x', retain: true }));
+      await stored.until(() => disk.syncs > failures, 'a sync of the log');
+      await turns(3);
+      disk.isBroken = false;
+    }
+    await syncNames();
+  };
+  await stored.until(() => journal.accepting);
+  await stored.safe();
+  const again = await stored.cut();
+  assert.equal(again.world.broker.retained.get('late')?.payload.toString(), 'x');
+});
+
+test('a disk that fails for long leaves no files open', async () => {
+  const stored = await StoredBroker.start();
+  const { disk, world } = stored;
+  publish(world.connect('pub', { version: 4, clean: false }), 1, 'x');
+  disk.isBroken = true;
+  const failures = (): number =>
+    stored.lines.filter((line) => line.startsWith('snapshot failed')).length;
+  await stored.until(() => failures() > 10);
+  assert.ok(disk.openFiles <= 3, `${disk.openFiles} files are open`);
+});
