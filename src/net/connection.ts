@@ -16,11 +16,21 @@ import type { Transport } from './transport.ts';
 const CONGESTED_BYTES = 524_288;
 /** From here on, acknowledgements included, nothing more is read from it. */
 const PAUSE_BYTES = 2_097_152;
+/** As soon as clients together have not taken this much, both bounds are the lower one below. */
+const BACKLOG_BYTES = 268_435_456;
+/** Above the high water mark of Node's sockets, as only then 'drain' tells that it was taken. */
+const BACKLOG_SHARE_BYTES = 131_072;
 /** A client that was told to go has this long to take its last bytes. */
 const LINGER_MS = 5_000;
 
 /** Connections with something to write at the end of this turn. */
 let dirty: Connection[] = [];
+/** Bytes that sockets hold because clients have not taken them, of all connections. */
+let backlogBytes = 0;
+
+function bounded(bytes: number): number {
+  return backlogBytes < BACKLOG_BYTES ? bytes : BACKLOG_SHARE_BYTES;
+}
 
 function flushAll(): void {
   const connections = dirty;
@@ -38,6 +48,8 @@ export class Connection implements Outbox {
   #isClosing = false;
   #isClosed = false;
   #linger: NodeJS.Timeout | undefined;
+  /** What #socket held when it was last looked at. */
+  #waiting = 0;
   #isHeldBack = false;
   #isPaused = false;
   /** Ends the count of what came before the first answer. */
@@ -55,6 +67,7 @@ export class Connection implements Outbox {
     socket.on('error', () => undefined);
     socket.on('close', () => {
       this.#isClosed = true;
+      this.#setWaiting(0);
       clearTimeout(this.#linger);
       this.#isClosing = true;
       this.#endArrival?.();
@@ -82,7 +95,7 @@ export class Connection implements Outbox {
     }
     this.#pending ??= PendingRanges.take();
     this.#pending.add(buffer, start, end);
-    if (this.#pending.bytes > CONGESTED_BYTES) this.congested = true;
+    if (this.#pending.bytes > bounded(CONGESTED_BYTES)) this.congested = true;
     this.#markDirty();
   }
 
@@ -104,13 +117,13 @@ export class Connection implements Outbox {
       if (socket.writable) pending.writeTo(socket);
       pending.release();
     }
+    this.#setWaiting(this.#isClosed ? 0 : socket.writableLength);
     if (this.#isClosing) {
       this.#finish();
       return;
     }
-    const waiting = socket.writableLength;
-    this.#holdBack(waiting > PAUSE_BYTES);
-    if (waiting > CONGESTED_BYTES) {
+    this.#holdBack(this.#waiting > bounded(PAUSE_BYTES));
+    if (this.#waiting > bounded(CONGESTED_BYTES)) {
       this.congested = true;
     } else if (this.congested) {
       this.congested = false;
@@ -119,11 +132,17 @@ export class Connection implements Outbox {
   }
 
   #drained(): void {
+    this.#setWaiting(0);
     if (this.#isClosing) return;
     this.#holdBack(false);
     if (!this.congested) return;
     this.congested = false;
     this.#client.drained(performance.now());
+  }
+
+  #setWaiting(bytes: number): void {
+    backlogBytes += bytes - this.#waiting;
+    this.#waiting = bytes;
   }
 
   close(): void {

@@ -71,6 +71,27 @@ test('a client that takes nothing is not read until it does', async () => {
   assert.equal(transport.isPaused, false);
 });
 
+test('while clients together have not taken 256 MiB, each may leave 128 KiB only', async () => {
+  const idle = async (bytes: number): Promise<FakeTransport> => {
+    const transport = open();
+    transport.emit('data', connect({ version: 4, clientId: 'c1' }));
+    transport.writableLength = bytes;
+    await turn();
+    return transport;
+  };
+  const before = await idle(1_000_000);
+  assert.equal(before.isPaused, false);
+  const greedy: FakeTransport[] = [];
+  for (let i = 0; i < 134; i++) greedy.push(await idle(2_000_000));
+  const next = await idle(1_000_000);
+  assert.equal(next.isPaused, true);
+  assert.equal((await idle(100_000)).isPaused, false);
+  const [one, ...others] = greedy;
+  one?.emit('drain');
+  for (const transport of others) transport.emit('close');
+  assert.equal((await idle(1_000_000)).isPaused, false);
+});
+
 test('a client that was told to go and goes on sending is cut off', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const transport = open();
