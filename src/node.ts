@@ -106,12 +106,16 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: async (next) => {
       Object.assign(broker.options, reloadableBrokerOptions(next));
+      let wrongFiles = 0;
       // Rights go first: nobody comes in by a listener before its own are there.
-      const wrongAccess = await access.reload(next);
-      broker.applyRights(performance.now());
-      const wrongListeners = await listeners.reload(listenerOptions(next));
+      const wrongListeners = await listeners.reload(listenerOptions(next), async (wrong) => {
+        const { faults, kept } = await access.reload(next, wrong);
+        broker.applyRights(performance.now());
+        wrongFiles = faults;
+        return kept;
+      });
       if (isClustered(next)) await cluster?.rekey(next.tokens);
-      return wrongListeners + wrongAccess;
+      return wrongListeners + wrongFiles;
     },
     stop: async () => {
       const clientsLeft = listeners.close();

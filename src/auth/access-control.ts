@@ -51,6 +51,13 @@ export interface AccessSurroundings {
   wallClock(): number;
 }
 
+export interface AccessReload {
+  /** How many files are wrong. */
+  readonly faults: number;
+  /** Listeners that stay as they were. */
+  readonly kept: ReadonlySet<string>;
+}
+
 type Tell = (option: string, error: unknown) => void;
 
 export class AccessControl implements Authorizer {
@@ -88,13 +95,16 @@ export class AccessControl implements Authorizer {
   ): Promise<AccessControl> {
     const access = new AccessControl(options, surroundings);
     const problems: string[] = [];
-    await access.#readFiles(options, (_, error) => problems.push(...problemsOf(error)));
+    await access.#readFiles(options, new Set(), (_, error) => problems.push(...problemsOf(error)));
     if (problems.length > 0) throw new AccessError(problems);
     return access;
   }
 
-  async #readFiles(options: AccessOptions, tell: Tell): Promise<void> {
-    await this.#realms.renew(options.listeners, options.anonymousAllowed, tell);
+  async #readFiles(
+    { listeners, anonymousAllowed }: AccessOptions,
+    kept: ReadonlySet<string>,
+    tell: Tell,
+  ): Promise<ReadonlySet<string>> {
     const { tokenKeyFile } = this.#options;
     try {
       if (this.#tokenKeys !== undefined) await this.#tokenKeys.reload();
@@ -104,8 +114,10 @@ export class AccessControl implements Authorizer {
     } catch (error) {
       tell(TOKEN_KEYS, error);
     }
+    const stay = await this.#realms.renew(listeners, anonymousAllowed, kept, tell);
     const asksElsewhere = this.#tokenKeys !== undefined || this.#http !== undefined;
     this.permissive = !asksElsewhere && !this.#realms.hasAcl;
+    return stay;
   }
 
   authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void {
@@ -149,18 +161,25 @@ export class AccessControl implements Authorizer {
       return accept(new Grant('certificate', realm), listener.certificateName);
     }
     const isNameless = username === undefined && password === undefined;
-    switch (this.#admits(realm, isNameless)) {
+    const { isCertified = false } = listener;
+    switch (this.#admits(realm, isNameless, isCertified)) {
       case true:
-        return accept(new Grant('nothing', realm));
+        return accept(new Grant('nothing', realm, isCertified ? 'certificate' : undefined));
       case false:
-        return { reasonCode: ReasonCode.notAuthorized, reason: 'no user name' };
+        return { reasonCode: ReasonCode.notAuthorized, reason: 'no user name, or no certificate' };
       default:
         return undefined;
     }
   }
 
   /** Whether a client comes in without a proof; undefined where it has to bring one. */
-  #admits({ passwords, anonymous }: Realm, isNameless: boolean): boolean | undefined {
+  #admits(
+    { passwords, anonymous, needsCertificate }: Realm,
+    isNameless: boolean,
+    isCertified: boolean,
+  ): boolean | undefined {
+    // The listener sees to it; here are those that came before it did.
+    if (needsCertificate && !isCertified) return false;
     const isAsking = [passwords, this.#tokenKeys, this.#http].some((part) => part !== undefined);
     return isAsking && !isNameless ? undefined : (anonymous ?? !isAsking);
   }
@@ -237,7 +256,9 @@ export class AccessControl implements Authorizer {
     if (!(grant instanceof Grant)) return true;
     const { by, realm, credential } = grant;
     if (!realm.isOpen) return false;
-    if (by === 'nothing') return this.#admits(realm, username === undefined) === true;
+    if (by === 'nothing') {
+      return this.#admits(realm, username === undefined, credential !== undefined) === true;
+    }
     if (by === 'password') return realm.passwords?.value.textOf(username ?? '') === credential;
     return by !== 'token' || this.#tokenKeys?.value.some(({ id }) => id === credential) === true;
   }
@@ -246,20 +267,23 @@ export class AccessControl implements Authorizer {
    * Reads all files again, those of listeners that are new or have changed as well. One that is wrong
    * keeps its last good version, is told in the log and counted; the broker has to apply the rights
    * afterwards.
-   * @returns how many files are wrong
+   * @param kept listeners that stay as they were, since something else is wrong with them
    */
-  async reload(options: AccessOptions): Promise<number> {
-    let failed = 0;
-    await this.#readFiles(options, (option, error) => {
-      failed += 1;
+  async reload(
+    options: AccessOptions,
+    kept: ReadonlySet<string> = new Set(),
+  ): Promise<AccessReload> {
+    let faults = 0;
+    const stay = await this.#readFiles(options, kept, (option, error) => {
+      faults += 1;
       for (const problem of problemsOf(error)) {
         this.#surroundings.log.error(KEPT, { option, problem });
       }
     });
     this.#http?.forget();
     this.counters.reloads += 1;
-    this.counters.failedReloads += failed;
-    return failed;
+    this.counters.failedReloads += faults;
+    return { faults, kept: stay };
   }
 
   /** What stands under $SYS/broker. */

@@ -15,6 +15,7 @@ export interface ListenerAccess {
   readonly aclFile: string | undefined;
   /** Whether clients without a user name may come in; undefined: as for the whole node. */
   readonly anonymous: boolean | undefined;
+  readonly tls?: { readonly clientCertificate: 'no' | 'optional' | 'required' } | undefined;
 }
 
 export interface Realm {
@@ -22,6 +23,7 @@ export interface Realm {
   acl: ReloadableFile<RightsBook> | undefined;
   /** Undefined: while nothing is asked for. */
   anonymous: boolean | undefined;
+  needsCertificate: boolean;
   /** False once the listener is gone. */
   isOpen: boolean;
 }
@@ -57,13 +59,16 @@ export class Realms {
   /**
    * Reads all files, again or for the first time. A listener that names a new file which is wrong
    * stays as it was.
+   * @param kept listeners that stay as they were in any case
    * @param tell what is wrong with a file
+   * @returns all that stay as they were
    */
   async renew(
     listeners: readonly ListenerAccess[],
     anonymous: boolean | undefined,
+    kept: ReadonlySet<string>,
     tell: Tell,
-  ): Promise<void> {
+  ): Promise<ReadonlySet<string>> {
     const [passwordFiles, aclFiles] = [this.#passwords, this.#acls];
     const { passwords, acl } = this.#parsers;
     const ofUsers = listeners.map(({ passwordFile }) => passwordFile);
@@ -72,24 +77,26 @@ export class Realms {
     await renewFiles(aclFiles, '-acl', ofTopics, acl, tell);
     const before = this.#byListener;
     const after = new Map<string, Realm>();
+    const stay = new Set(kept);
     for (const { id, passwordFile = '', aclFile = '', ...own } of listeners) {
-      const isWrong =
-        (passwordFile !== '' && !passwordFiles.has(passwordFile)) ||
-        (aclFile !== '' && !aclFiles.has(aclFile));
+      if (passwordFile !== '' && !passwordFiles.has(passwordFile)) stay.add(id);
+      if (aclFile !== '' && !aclFiles.has(aclFile)) stay.add(id);
       const known = before.get(id);
       const now: Realm = {
         passwords: passwordFiles.get(passwordFile),
         acl: aclFiles.get(aclFile),
         anonymous: own.anonymous ?? anonymous,
+        needsCertificate: own.tls?.clientCertificate === 'required',
         isOpen: true,
       };
-      if (!isWrong) after.set(id, known === undefined ? now : Object.assign(known, now));
+      if (!stay.has(id)) after.set(id, known === undefined ? now : Object.assign(known, now));
       else if (known !== undefined) after.set(id, known);
     }
     for (const [id, realm] of before) realm.isOpen = after.has(id);
     this.#byListener = after;
     // Of files that several share: one for each.
     this.#books = [...new Set([...after.values()].map(bookOf))];
+    return stay;
   }
 
   /** A session that a store kept has no realm until its client is back: here, all have to agree. */

@@ -21,7 +21,7 @@ export class Grant {
   readonly by: 'nothing' | 'certificate' | 'password' | 'token' | 'http';
   /** Of the listener that it came in by. */
   readonly realm: Realm;
-  /** The line of the password file, or the key of the token, that was good for it. */
+  /** The line of the password file, the key of the token, or a certificate, that was good for it. */
   readonly credential: string | undefined;
   readonly topics: GrantedTopics | undefined;
   /** A book's note. */

@@ -62,7 +62,8 @@ export class ListenError extends Error {
 interface Arrival {
   readonly socket: Socket;
   remoteAddress: string;
-  certificateName: string | undefined;
+  /** What the client has proven so far. */
+  proof: Pick<ListenerRules, 'isCertified' | 'certificateName'>;
 }
 
 /** Of all listeners together. */
@@ -94,7 +95,7 @@ export class Listener {
     this.#counters = counters;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#server.on('drop', () => this.#dropped());
-    this.use(options);
+    this.prepare(options)();
   }
 
   /** Rejects with ListenError where the address can't be had, TlsFileError for a wrong file. */
@@ -121,18 +122,20 @@ export class Listener {
   }
 
   /**
-   * What comes in from now on is led by these; certificates are read again, so that session tickets
-   * made before are void. The address stays.
-   * @throws TlsFileError; nothing is changed then, except for limits and who may come in
+   * Certificates are read again, so that session tickets made before are void. The address stays.
+   * @returns from when that is called on, what comes in is led by these options
+   * @throws TlsFileError
    */
-  use(next: ListenerOptions): void {
-    const { protocol, tls, connectionsMax, handshakeMs, rules } = next;
+  prepare(next: ListenerOptions): () => void {
+    const { protocol, tls, connectionsMax } = next;
     const isWebSocket = protocol === 'ws' || protocol === 'wss';
-    this.#server.maxConnections = connectionsMax;
-    this.#options = { ...this.#options, connectionsMax, handshakeMs, rules };
-    this.#tls = tls && new TlsGate(tls, isWebSocket ? 'http/1.1' : 'mqtt', this.#broker.log);
-    this.#options = next;
-    this.#webSockets = isWebSocket ? this.#openWebSocketGate() : undefined;
+    const gate = tls && new TlsGate(tls, isWebSocket ? 'http/1.1' : 'mqtt', this.#broker.log);
+    return () => {
+      this.#server.maxConnections = connectionsMax;
+      this.#options = next;
+      this.#tls = gate;
+      this.#webSockets = isWebSocket ? this.#openWebSocketGate() : undefined;
+    };
   }
 
   /** Takes no more connections. @returns when those that are open have ended */
@@ -169,7 +172,7 @@ export class Listener {
       connection.countArrival(this.#counters.arrivals, socket);
       return;
     }
-    const arrival = { socket, remoteAddress, certificateName: undefined };
+    const arrival = { socket, remoteAddress, proof: {} };
     const timer = setTimeout(() => socket.destroy(), handshakeMs);
     this.#arrivals.set(socket, timer);
     socket.on('error', () => undefined);
@@ -224,8 +227,8 @@ export class Listener {
       this.#upgrade(arrival, arrival.socket);
       return;
     }
-    this.#tls.take(arrival.socket, (stream, certificateName) => {
-      arrival.certificateName = certificateName;
+    this.#tls.take(arrival.socket, (stream, proof) => {
+      arrival.proof = proof;
       this.#upgrade(arrival, stream);
     });
   }
@@ -254,10 +257,9 @@ export class Listener {
   }
 
   #connect(arrival: Arrival, transport: Transport, stream: Duplex): void {
-    const { socket, remoteAddress, certificateName } = arrival;
+    const { socket, remoteAddress, proof } = arrival;
     this.#arrived(socket);
-    const { rules } = this.#options;
-    const listener = certificateName === undefined ? rules : { ...rules, certificateName };
+    const listener = { ...this.#options.rules, ...proof };
     const connection = new Connection(transport, this.#broker, { remoteAddress, listener });
     connection.countArrival(this.#counters.arrivals, stream);
   }

@@ -8,6 +8,9 @@ import { Listener, ListenerCounters, type ListenerOptions } from './listener.ts'
 const KEPT = 'a file was not taken over, the last good one stays in force';
 const NOT_OPENED = 'a listener could not be opened';
 
+/** By problem: what several listeners share is told once. */
+type Faults = Map<string, { readonly event: string; readonly places: readonly string[] }>;
+
 export class Listeners {
   #all: Listener[] = [];
   readonly #broker: Broker;
@@ -40,44 +43,62 @@ export class Listeners {
   }
 
   /**
-   * Closes, changes and opens listeners, and reads certificates again. One whose certificate is wrong
-   * stays as it was, and one that can't be opened is left out; both are logged.
-   * @returns how many things are wrong
+   * Closes, changes and opens listeners, and reads certificates again. One whose certificate or
+   * access is wrong stays as it was in both, and one that can't be opened is left out; all is logged.
+   * @param renewAccess says who may come in from then on; given are the listeners whose certificates
+   * are wrong, and it resolves with all that stay as they were
+   * @returns how many things are wrong with certificates and ports
    */
-  async reload(options: readonly ListenerOptions[]): Promise<number> {
+  async reload(
+    options: readonly ListenerOptions[],
+    renewAccess: (kept: ReadonlySet<string>) => Promise<ReadonlySet<string>>,
+  ): Promise<number> {
     const { log } = this.#broker;
-    const ids = new Set(options.map(({ id }) => id));
-    const gone = this.#all.filter((listener) => !ids.has(listener.options.id));
-    this.#all = this.#all.filter((listener) => !gone.includes(listener));
-    for (const listener of gone) {
-      void listener.close();
-      log.info('listener closed', { address: formatEndpoint(listener.local) });
-    }
-    // What several share is told once.
-    const faults = new Map<string, { event: string; places: string[] }>();
+    const faults: Faults = new Map();
+    const changes = new Map<string, () => void>();
+    const wrong = new Set<string>();
     for (const next of options) {
       const known = this.#all.find((listener) => listener.options.id === next.id);
       try {
-        if (known !== undefined) {
-          known.use(next);
-          continue;
-        }
+        if (known !== undefined) changes.set(next.id, known.prepare(next));
+      } catch (error) {
+        wrong.add(next.id);
+        this.#note(faults, KEPT, next, error);
+      }
+    }
+    const kept = await renewAccess(wrong);
+    // Before anything is waited for: nobody comes in by an old way under new rights.
+    for (const [id, change] of changes) if (!kept.has(id)) change();
+    this.#closeAllBut(options);
+    for (const next of options) {
+      if (wrong.has(next.id) || changes.has(next.id)) continue;
+      try {
         const { protocol, local } = await this.#open(next);
         log.info('listener opened', { protocol, address: formatEndpoint(local) });
       } catch (error) {
-        const problem = error instanceof Error ? error.message : String(error);
-        const event = known === undefined ? NOT_OPENED : KEPT;
-        faults.set(problem, {
-          event,
-          places: [...(faults.get(problem)?.places ?? []), next.place],
-        });
-        this.#counters.failedReloads += 1;
+        this.#note(faults, NOT_OPENED, next, error);
       }
     }
     for (const [problem, { event, places }] of faults) {
       log.error(event, { listeners: places.join(', '), problem });
     }
     return faults.size;
+  }
+
+  #note(faults: Faults, event: string, { place }: ListenerOptions, error: unknown): void {
+    const problem = error instanceof Error ? error.message : String(error);
+    faults.set(problem, { event, places: [...(faults.get(problem)?.places ?? []), place] });
+    this.#counters.failedReloads += 1;
+  }
+
+  #closeAllBut(options: readonly ListenerOptions[]): void {
+    const ids = new Set(options.map(({ id }) => id));
+    const gone = this.#all.filter((listener) => !ids.has(listener.options.id));
+    this.#all = this.#all.filter((listener) => !gone.includes(listener));
+    for (const listener of gone) {
+      void listener.close();
+      this.#broker.log.info('listener closed', { address: formatEndpoint(listener.local) });
+    }
   }
 
   /** What stands under $SYS/broker. */

@@ -14,7 +14,10 @@ export interface TlsRules extends TlsFiles {
   readonly identityAsUsername: boolean;
 }
 
-type Secured = (stream: TLSSocket, certificateName: string | undefined) => void;
+type Secured = (
+  stream: TLSSocket,
+  proof: { readonly isCertified: boolean; readonly certificateName: string | undefined },
+) => void;
 
 export class TlsGate {
   readonly #rules: TlsRules;
@@ -69,8 +72,13 @@ export class TlsGate {
     if (refusal !== undefined) {
       this.#log.info('client certificate refused', { from: addressOf(stream), reason: refusal });
     }
-    if (refusal !== undefined || secured === undefined) stream.destroy();
-    else secured(stream, this.#rules.identityAsUsername ? commonNameOf(stream) : undefined);
+    if (refusal !== undefined || secured === undefined) {
+      stream.destroy();
+      return;
+    }
+    const isCertified = stream.authorized;
+    const certificateName = this.#rules.identityAsUsername ? commonNameOf(stream) : undefined;
+    secured(stream, { isCertified, certificateName });
   }
 
   #refusalOf(stream: TLSSocket): string | undefined {

@@ -3,8 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, connect as dial } from 'node:net';
+import { type AddressInfo, createServer, connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
@@ -14,14 +15,23 @@ import mqtt from 'mqtt';
 import { connect } from '../conformance/wire.ts';
 import { type CertificateFiles, noOpenssl, TestAuthority } from '../support/certificates.ts';
 import { RawClient } from '../support/raw-client.ts';
-import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'shoal-tls-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const CONNACK_BYTES = 4;
+const RETURN_CODE_AT = 3;
 const skip = noOpenssl();
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  return port;
+}
 
 suite('TLS', { skip }, () => {
   const authority = skip === false ? new TestAuthority(folder) : undefined;
@@ -70,14 +80,22 @@ suite('TLS', { skip }, () => {
   }
 
   /** @returns whether the broker let it in */
-  async function letsIn(port: number, options: ConnectionOptions = {}): Promise<boolean> {
+  async function letsIn(
+    port: number,
+    options: ConnectionOptions = {},
+    login: { username?: string; password?: string } = {},
+  ): Promise<boolean> {
     const socket = await openTls(port, options).catch(() => undefined);
     if (socket === undefined) return false;
     const raw = new RawClient(socket);
-    socket.write(connect({ version: 4, clientId: 'c1' }));
+    socket.write(connect({ version: 4, clientId: 'c1', ...login }));
+    return isIn(raw);
+  }
+
+  async function isIn(raw: RawClient): Promise<boolean> {
     await Promise.race([raw.bytes(CONNACK_BYTES), raw.ended()]);
     raw.destroy();
-    return raw.received.length === CONNACK_BYTES;
+    return raw.received[RETURN_CODE_AT] === 0;
   }
 
   test('MQTT.js over TLS and over WebSocket in TLS', async () => {
@@ -285,6 +303,44 @@ suite('TLS', { skip }, () => {
       assert.equal(await letsIn(port, asClient(thief)), false);
       assert.equal(await letsIn(port, asClient(client)), true);
     });
+  });
+
+  test('a SIGHUP that can not be followed leaves a listener neither half open nor half changed', async () => {
+    const users = join(folder, 'half-users');
+    await run(NODE, [BUNDLE, 'passwd', '-I', '100', '-c', '-b', users, 'ann', 'right']);
+    const config = join(folder, 'half.toml');
+    const [cert, key] = [`cert = "${server.cert}"`, `key = "${server.key}"`];
+    const required = 'require-certificate = "required"';
+    const byPassword = ['protocol = "tls"', cert, key, `auth = "${users}"`];
+    const byCertificate = ['protocol = "tls"', cert, key, required];
+    const taken = await freePort();
+    const set = (lines: readonly string[]) =>
+      writeFileSync(config, ['[[listener]]', `port = ${taken}`, ...lines, ''].join('\n'));
+    set(byPassword);
+    const shoal = new ShoalProcess(['-nid=n1', '-bind=127.0.0.1', `-config=${config}`]);
+    try {
+      await shoal.mqttPort('tls');
+      const hangUp = async (lines: readonly string[], pattern: RegExp): Promise<void> => {
+        set(lines);
+        const from = shoal.lineCount;
+        shoal.signal('SIGHUP');
+        await shoal.waitFor(pattern, undefined, from);
+      };
+      const wrong = /configuration reloaded, except for what is wrong/;
+      await hangUp([...byCertificate, 'ca = "no-such-authority.pem"'], wrong);
+      assert.equal(await letsIn(taken), false, 'neither password nor certificate');
+      assert.equal(await letsIn(taken, {}, { username: 'ann', password: 'right' }), true);
+
+      await hangUp([...byCertificate, `ca = "${authority.ca}"`], /configuration reloaded"/);
+      assert.equal(await letsIn(taken), false, 'no certificate');
+      await hangUp(['protocol = "tcp"', 'auth = "no-such-users"'], wrong);
+      const plain = RawClient.tcp(taken, connect({ version: 4, clientId: 'c2' }));
+      assert.equal(await isIn(plain), false, 'no TLS');
+      assert.equal(await letsIn(taken), false, 'no certificate still');
+      assert.equal(await letsIn(taken, asClient(client)), true);
+    } finally {
+      await shoal.kill();
+    }
   });
 
   test('behind a balancer TLS begins after the PROXY header', async () => {
