@@ -168,6 +168,8 @@ function readJson(text: string): HttpYes | undefined {
   if (answer.acl !== undefined) throw new CallbackError('acl in an answer is not supported');
   const topics = readGrantedTopics(answer);
   if (topics === 'invalid') throw new CallbackError('publ and subs have to be topic filters');
-  const expiresAtMs = typeof answer.expire_at === 'number' ? answer.expire_at * 1000 : undefined;
-  return { topics, expiresAtMs };
+  const { expire_at: expiresAt } = answer;
+  if (expiresAt === undefined) return { topics, expiresAtMs: undefined };
+  if (typeof expiresAt !== 'number') throw new CallbackError('expire_at has to be a number');
+  return { topics, expiresAtMs: expiresAt * 1000 };
 }

@@ -1,6 +1,7 @@
 // A file that decides on access, with the last good version of what was read from it. A new version
 // that is wrong changes nothing.
 
+import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { fileFault } from '../shared/file-fault.ts';
 import { AccessError } from './access-error.ts';
@@ -50,5 +51,7 @@ async function readText(option: string, path: string): Promise<string> {
     throw new AccessError([`${option}=${path}: ${fileFault(error)}`]);
   }
   if (bytes.length > FILE_BYTES_MAX) throw new AccessError([`${path}: the file is too large`]);
+  // Read nevertheless, a secret of random bytes would be weaker than it is, and a denial say nothing.
+  if (!isUtf8(bytes)) throw new AccessError([`${path}: is not text in UTF-8`]);
   return bytes.toString('utf8');
 }

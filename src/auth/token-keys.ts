@@ -2,7 +2,13 @@
 // PEM. The key's kind decides on the algorithm, never the token: a token can't turn a public key
 // into a shared secret. Several keys may stand in the file, so that they can be changed in turn.
 
-import { createHash, createPublicKey, createSecretKey, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPublicKey,
+  createSecretKey,
+  type KeyObject,
+  X509Certificate,
+} from 'node:crypto';
 import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { AccessError } from './access-error.ts';
 import { readGrantedTopics } from './granted-topics.ts';
@@ -128,10 +134,32 @@ function readPem(pem: string, label: string): TokenKey | string {
 function readSecret(source: string): TokenKey | string {
   const secret = Buffer.from(source.replace(/\r?\n$/, ''));
   if (source.includes('-----BEGIN')) return 'the PEM block is not complete';
+  if (isPublic(source)) return 'this is a public key, but not in PEM (-----BEGIN PUBLIC KEY-----)';
   if (secret.length < SECRET_BYTES_MIN) {
     return `neither a public key in PEM nor a secret of ${SECRET_BYTES_MIN} bytes or more`;
   }
   return { id: idOf(secret), algorithm: 'HS256', key: createSecretKey(secret) };
+}
+
+/**
+ * Whether it is a key that everybody may know, in another form: a JWK, a line of SSH, PEM without its
+ * first line. As a secret it would let anybody sign.
+ */
+function isPublic(source: string): boolean {
+  if (/^\s*([{[]|ssh-|ecdsa-)/.test(source)) return true;
+  const der = Buffer.from(source, 'base64');
+  const attempts = [
+    () => createPublicKey({ key: der, format: 'der', type: 'spki' }),
+    () => createPublicKey({ key: der, format: 'der', type: 'pkcs1' }),
+    () => new X509Certificate(der),
+  ];
+  return attempts.some((attempt) => {
+    try {
+      return attempt() !== undefined;
+    } catch {
+      return false;
+    }
+  });
 }
 
 function idOf(bytes: Buffer): string {

@@ -27,13 +27,13 @@ const SECRET = 'a secret that has thirty-two bytes or more';
 /** Files of one test, and an AccessControl over them. */
 async function setUp(
   t: TestContext,
-  files: Readonly<Record<string, string>>,
+  files: Readonly<Record<string, string | Buffer>>,
   given: Partial<AccessOptions & ListenerAccess> = {},
   log = silentLogger,
 ) {
   const folder = await mkdtemp(join(tmpdir(), 'access-'));
   t.after(() => rm(folder, { recursive: true }));
-  const write = (name: string, text: string) => writeFile(join(folder, name), text);
+  const write = (name: string, text: string | Buffer) => writeFile(join(folder, name), text);
   for (const [name, text] of Object.entries(files)) await write(name, text);
   const pathOf = (name: string) => (name in files ? join(folder, name) : undefined);
   const { aclFile = pathOf('acl'), anonymous, ...others } = given;
@@ -329,6 +329,12 @@ test('files that are wrong are refused at the start, all problems at once', asyn
     setUp(t, {}, { aclFile: '/nowhere/acl' }),
     /^AccessError: -acl=\/nowhere\/acl: there is no such file$/,
   );
+});
+
+test('a file that is not UTF-8 is refused: a denial in it would say nothing', async (t) => {
+  const latin = Buffer.from('topic deny caf\xe9\ntopic #\n', 'latin1');
+  await assert.rejects(setUp(t, { acl: latin }), /acl: is not text in UTF-8$/);
+  await assert.rejects(setUp(t, { key: Buffer.alloc(40, 0xff) }), /key: is not text in UTF-8$/);
 });
 
 test('a new ACL counts after a reload, for those who are there already', async (t) => {

@@ -96,6 +96,8 @@ test('whatever is neither lets nobody in', async (t) => {
     { body: '{"result":' },
     { body: '{"result":"allow","acl":[]}' },
     { body: '{"result":"allow","subs":"a"}' },
+    { body: '{"result":"allow","expire_at":"1700000000"}' },
+    { body: '{"result":"allow","expire_at":null}' },
     { body: 'allow'.padEnd(100_000) },
     { silent: true },
   ];

@@ -122,6 +122,25 @@ test('only what looks like a token is taken for one', () => {
   }
 });
 
+test('a public key in another form than PEM is never taken for a secret', () => {
+  for (const { publicKey } of [rsa, ec]) {
+    const spki = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+    const jwk = publicKey.export({ format: 'jwk' });
+    const forms = [
+      spki,
+      spki.replace(/.{64}/g, '$&\n'),
+      JSON.stringify(jwk),
+      `\n${JSON.stringify({ keys: [jwk] }, undefined, 2)}`,
+      `ssh-rsa ${spki} ann@box`,
+    ];
+    for (const form of forms) {
+      assert.throws(() => readTokenKeys('key', `${form}\n`), /key:1: .* not in PEM/, form);
+    }
+  }
+  const pkcs1 = rsa.publicKey.export({ type: 'pkcs1', format: 'der' }).toString('base64');
+  assert.throws(() => readTokenKeys('key', pkcs1), AccessError);
+});
+
 test('a key file that is wrong is told with its line', () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
   const otherCurve = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey;
