@@ -3,6 +3,7 @@
 // nobody but its owner (and group, where that was so) can read it.
 
 import { randomBytes } from 'node:crypto';
+import type { Stats } from 'node:fs';
 import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
@@ -10,9 +11,10 @@ const NEW_MODE = 0o600;
 /** Others lose what rights they had. */
 const KEPT_MODES = 0o770;
 
-/** Rejects with the system's error; the file is then as it was. */
+/** Rejects with the system's error; the file is then as it was, as a device or a pipe is. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const before = await statOf(path);
+  if (before?.isFile() === false) throw new Error('is no regular file');
   const target = before === undefined ? path : await realpath(path);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   const file = await open(temporary, 'wx', NEW_MODE);
@@ -35,9 +37,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   await syncFolder(dirname(target));
 }
 
-async function statOf(
-  path: string,
-): Promise<{ uid: number; gid: number; mode: number } | undefined> {
+async function statOf(path: string): Promise<Stats | undefined> {
   try {
     return await stat(path);
   } catch (error) {

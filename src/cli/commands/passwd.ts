@@ -64,13 +64,16 @@ async function set(
   if (isBatch !== true && given !== undefined) {
     throw new UsageError('a password on the command line needs -b');
   }
-  const source = isNew === true ? '' : await readOrRefuse(file);
+  const read = async (): Promise<string> => (isNew === true ? '' : await readOrRefuse(file));
+  await read();
   const password = given ?? (await askTwice(context));
   if (password === '') throw new UsageError('the password is empty');
   if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
     throw new UsageError('the password is too long');
   }
-  await write(file, setUser(source, user, await hashPassword(password, iterations)));
+  const hash = await hashPassword(password, iterations);
+  // Read again: somebody else may have changed the file while the password was asked for.
+  await write(file, setUser(await read(), user, hash));
 }
 
 async function remove(file: string, user: string): Promise<void> {

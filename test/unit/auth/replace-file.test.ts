@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -45,4 +46,12 @@ test('where it can not be written nothing changes', async (t) => {
   const folder = await folderOf(t);
   await assert.rejects(replaceFile(join(folder, 'missing', 'pw'), 'text'), { code: 'ENOENT' });
   assert.deepEqual(await readdir(folder), []);
+});
+
+test('what is no regular file, a device say, is left alone', async (t) => {
+  const folder = await folderOf(t);
+  const pipe = join(folder, 'pipe');
+  execFileSync('mkfifo', [pipe]);
+  await assert.rejects(replaceFile(pipe, 'text'), /no regular file/);
+  assert.equal((await stat(pipe)).isFIFO(), true);
 });

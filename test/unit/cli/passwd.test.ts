@@ -46,6 +46,17 @@ test('without -b the password is asked for twice', async (t) => {
   assert.equal(await fits('ann', 'secret'), true);
 });
 
+test('who was added while the password was asked for stays', async (t) => {
+  const { file, fits } = await setUp(t, '');
+  const askSecret = async (): Promise<string> => {
+    await writeFile(file, 'bob:$6$eA==$'.concat(Buffer.alloc(64).toString('base64'), '\n'));
+    return 'secret';
+  };
+  assert.equal(await main(['passwd', file, 'ann'], { ...fakeContext(), askSecret }), 0);
+  assert.equal(await fits('ann', 'secret'), true);
+  assert.match(await readFile(file, 'utf8'), /^bob:/);
+});
+
 test('-D takes a user out, and says where there is none', async (t) => {
   const { file, passwd } = await setUp(t, '# ours\nann:$6$x\n');
   const missing = await passwd(['-D', file, 'bob']);
