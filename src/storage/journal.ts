@@ -35,6 +35,8 @@ import { systemTimers, type Timers } from './timers.ts';
 const COMPACT_BYTES_MIN = 33_554_432;
 /** After a snapshot failed. */
 const RETRY_MS = 5000;
+/** Each try may leave a log behind: after every failure in a row the next one waits twice as long. */
+const FAILURES_MAX = 6;
 /** Files of earlier damage that are kept. */
 const DAMAGED_FILES_MAX = 4;
 
@@ -76,6 +78,7 @@ export class Journal extends StateRecorder implements SessionStore {
   #capture: Capture | undefined;
   #compaction: Promise<void> | undefined;
   #retry: unknown;
+  #failures = 0;
   #isClosing = false;
 
   /** @throws StorageError, DataPathError where the folder can't be used; damage is no reason */
@@ -312,6 +315,7 @@ export class Journal extends StateRecorder implements SessionStore {
       await this.#rotate(generation, isRecovery);
       const bytes = await this.#replace(generation, capture);
       if (isRecovery) this.#commit.recovered();
+      this.#failures = 0;
       this.#snapshotBytes = bytes;
       const ms = Math.round(performance.now() - startedAt);
       log.info('snapshot written', { file, bytes, ms });
@@ -385,10 +389,14 @@ export class Journal extends StateRecorder implements SessionStore {
   /** After a snapshot that failed for want of room, say: not again at once. */
   #pause(): void {
     this.#timers.clearTimeout(this.#retry);
-    this.#retry = this.#timers.setTimeout(() => {
-      this.#retry = undefined;
-      this.#written(0);
-    }, this.#retryMs);
+    this.#retry = this.#timers.setTimeout(
+      () => {
+        this.#retry = undefined;
+        this.#written(0);
+      },
+      this.#retryMs * 2 ** this.#failures,
+    );
+    this.#failures = Math.min(FAILURES_MAX, this.#failures + 1);
   }
 
   /** What can't be removed now is, after the next snapshot. */

@@ -2,7 +2,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Timers } from '../../../src/storage/timers.ts';
 import * as wire from '../../conformance/wire.ts';
+import { message } from '../../contract/session-store.ts';
 import {
   FOR_EVER,
   publish,
@@ -13,6 +15,8 @@ import {
 } from '../../support/stored-broker.ts';
 
 const HOUR_MS = 3_600_000;
+/** After which records are written for which nobody waits. */
+const LAZY_MS = 500;
 
 test('on a full disk MQTT 5 publishers are refused with 0x97, and served when there is room', async () => {
   const stored = await StoredBroker.start();
@@ -330,4 +334,25 @@ test('a disk that fails for long leaves no files open', async () => {
     stored.lines.filter((line) => line.startsWith('snapshot failed')).length;
   await stored.until(() => failures() > 10);
   assert.ok(disk.openFiles <= 3, `${disk.openFiles} files are open`);
+});
+
+test('where snapshots alone fail there is more and more time between the tries', async () => {
+  const waits: number[] = [];
+  const timers: Timers = {
+    setImmediate,
+    clearTimeout,
+    setTimeout: (work, ms) => {
+      waits.push(ms);
+      return setTimeout(work, 1);
+    },
+  };
+  const stored = await StoredBroker.start({ journal: { timers, compactBytesMin: 1, retryMs: 4 } });
+  const { disk, journal } = stored;
+  const create = disk.create.bind(disk);
+  disk.create = (name) =>
+    name.endsWith('.tmp') ? Promise.reject(new Error('ENOSPC: no space left')) : create(name);
+  journal.saveRetained(message('t', 'x'));
+  const pauses = (): number[] => waits.filter((ms) => ms !== LAZY_MS);
+  await stored.until(() => pauses().length >= 9);
+  assert.deepEqual(pauses().slice(0, 9), [4, 8, 16, 32, 64, 128, 256, 256, 256]);
 });
