@@ -14,7 +14,9 @@ const KEPT_MODES = 0o770;
 /** Rejects with the system's error; the file is then as it was, as a device or a pipe is. */
 export async function replaceFile(path: string, text: string): Promise<void> {
   const before = await statOf(path);
-  if (before?.isFile() === false) throw new Error('is no regular file');
+  if (before !== undefined && !before.isFile() && !before.isDirectory()) {
+    throw new Error('is no regular file');
+  }
   const target = before === undefined ? path : await realpath(path);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
   const file = await open(temporary, 'wx', NEW_MODE);
