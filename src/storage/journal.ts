@@ -252,9 +252,10 @@ export class Journal extends StateRecorder implements SessionStore {
 
   /** Makes a snapshot and removes what it replaces. One at a time; never rejects. */
   compact(): Promise<void> {
-    this.#compaction ??= this.#compactOnce().finally(() => {
+    this.#compaction ??= this.#compactOnce().then((isDone) => {
       this.#compaction = undefined;
       if (this.#commit.state === 'broken') this.#recoverSoon(this.#retryMs);
+      else if (!isDone && !this.#isClosing) this.#pause();
     });
     return this.#compaction;
   }
@@ -301,10 +302,10 @@ export class Journal extends StateRecorder implements SessionStore {
     }, afterMs);
   }
 
-  async #compactOnce(): Promise<void> {
+  async #compactOnce(): Promise<boolean> {
     const { log } = this.#options;
     const capture = this.#capture;
-    if (capture === undefined) return;
+    if (capture === undefined) return true;
     const startedAt = performance.now();
     const generation = this.#lastGeneration + 1;
     this.#lastGeneration = generation;
@@ -322,9 +323,10 @@ export class Journal extends StateRecorder implements SessionStore {
     } catch (error) {
       if (!this.#isClosing) log.warn('snapshot failed', { file, error: String(error) });
       await this.#afterFailure(generation, isRecovery);
-      return;
+      return false;
     }
     await this.#removeFiles(superfluous, file);
+    return true;
   }
 
   /** Writes a snapshot that, with the log of its generation, stands for all files before it. */
@@ -344,7 +346,6 @@ export class Journal extends StateRecorder implements SessionStore {
 
   async #afterFailure(generation: number, isRecovery: boolean): Promise<void> {
     if (this.#commit.state === 'broken') this.#commit.breakAgain();
-    else if (!this.#isClosing) this.#pause();
     const snapshot = fileName('snapshot', generation);
     const names = [snapshot + TEMPORARY_SUFFIX, snapshot];
     // What was acknowledged may stand in the log already, unless it was to count with the snapshot.
