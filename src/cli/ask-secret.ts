@@ -5,6 +5,8 @@ import type { ReadStream } from 'node:tty';
 
 const CONTROL_C = '\x03';
 const CONTROL_D = '\x04';
+/** Takes the whole line back. */
+const CONTROL_U = '\x15';
 const BACKSPACES = ['\x7f', '\b'];
 const LINE_ENDS = ['\r', '\n'];
 
@@ -16,7 +18,8 @@ export function secretAsker(
   /** What came after the line that was asked for. */
   let rest = '';
   return async (question) => {
-    const input = openInput();
+    // A character may come in two pieces.
+    const input = openInput().setEncoding('utf8');
     write(question);
     const isTerminal = input.isTTY === true;
     if (isTerminal) input.setRawMode(true);
@@ -33,10 +36,10 @@ export function secretAsker(
           }
           if (isTerminal && character === CONTROL_C) throw new Error('interrupted');
           if (isTerminal && character === CONTROL_D) throw new Error('no password was given');
-          answer =
-            isTerminal && BACKSPACES.includes(character)
-              ? [...answer].slice(0, -1).join('')
-              : answer + character;
+          if (isTerminal && BACKSPACES.includes(character)) {
+            answer = [...answer].slice(0, -1).join('');
+          } else if (isTerminal && character === CONTROL_U) answer = '';
+          else answer += character;
         }
         const more = await nextChunk(input);
         if (more === undefined) {
@@ -58,7 +61,7 @@ function nextChunk(input: ReadStream): Promise<string | undefined> {
       input.off('data', onData).off('end', onEnd).pause();
       resolve(chunk);
     };
-    const onData = (chunk: Buffer): void => finish(chunk.toString('utf8'));
+    const onData = (chunk: string): void => finish(chunk);
     const onEnd = (): void => finish(undefined);
     if (input.readableEnded) resolve(undefined);
     else input.on('data', onData).on('end', onEnd).resume();

@@ -28,6 +28,15 @@ test('what is typed is not shown, and the terminal is put back', async () => {
   assert.deepEqual(shown, ['Password: ', '\n']);
 });
 
+test('Ctrl-U takes all back, and a character may come in two pieces', async () => {
+  const { input, ask } = terminal(true);
+  const answer = ask('Password: ');
+  for (const bytes of [Buffer.from('wrong\x15'), [0xc3], [0xbc], Buffer.from('\r')]) {
+    input.write(Buffer.from(bytes));
+  }
+  assert.equal(await answer, 'ü');
+});
+
 test('Ctrl-C ends the question and puts the terminal back', async () => {
   const { input, ask, modes } = terminal(true);
   const answer = ask('Password: ');
