@@ -185,23 +185,22 @@ export class AccessControl implements Authorizer {
   }
 
   async #decide(request: ConnectRequest, realm: Realm): Promise<AuthDecision> {
-    const { username, password } = request;
+    const { username, password, clientId, remoteAddress } = request;
     const tokenKeys = this.#tokenKeys;
     const http = this.#http;
     if (tokenKeys !== undefined && password !== undefined && looksLikeToken(password)) {
-      return this.#decideByToken(password, tokenKeys.value, realm);
+      return this.#decideByToken(password, tokenKeys.value, realm, remoteAddress);
     }
     if (username === undefined) return refuse('a password without a user name');
     const book = realm.passwords?.value;
     if (book !== undefined && (book.has(username) || http === undefined)) {
       const credential = book.textOf(username);
-      const isRight = await book.check(username, password);
+      const isRight = await book.check(username, password, remoteAddress);
       if (isRight) return accept(new Grant('password', realm, credential));
       // Said in the log alone.
       return refuse(book.has(username) ? 'wrong password' : 'unknown user');
     }
     if (http === undefined) return refuse('the password is no token');
-    const { clientId, remoteAddress } = request;
     const yes = await http.ask({ username, password, clientId, remoteAddress });
     if (yes === undefined) return refuse('the authentication server says no');
     const grant = new Grant('http', realm, undefined, yes.topics);
@@ -212,9 +211,11 @@ export class AccessControl implements Authorizer {
     password: Buffer,
     keys: readonly TokenKey[],
     realm: Realm,
+    from: string,
   ): Promise<AuthDecision> {
     const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
-    const token = await this.#line.run(() => checkToken(password, keys, { issuer, audience }));
+    const rules = { issuer, audience };
+    const token = await this.#line.run(() => checkToken(password, keys, rules), from);
     if (typeof token === 'string') return refuse(token);
     const grant = new Grant('token', realm, token.keyId, token.topics);
     return this.#acceptUntil(token.expiresAtMs, grant, token.username);

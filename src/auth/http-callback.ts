@@ -63,7 +63,7 @@ export class HttpCallback {
     const key = this.#keyOf(question);
     const known = this.#remembered.get(key);
     if (known !== undefined && known.until > this.#now()) return known.yes;
-    const yes = await this.#line.run(() => this.#post(question));
+    const yes = await this.#line.run(() => this.#post(question), question.remoteAddress);
     if (yes !== undefined) this.#remember(key, yes);
     return yes;
   }

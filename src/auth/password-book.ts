@@ -33,8 +33,8 @@ export class PasswordBook {
     return this.#users.get(name)?.text;
   }
 
-  /** Rejects with BusyError where too many wait. */
-  async check(name: string, password: Buffer | undefined): Promise<boolean> {
+  /** Rejects with BusyError where too many wait. @param from takes turns with others */
+  async check(name: string, password: Buffer | undefined, from = ''): Promise<boolean> {
     const given = password ?? Buffer.alloc(0);
     const digest = keyedDigest(given);
     const isKnown = (): boolean => {
@@ -50,7 +50,7 @@ export class PasswordBook {
       if (!isRight || entry === undefined || password === undefined) return false;
       this.#known.set(name, digest);
       return true;
-    });
+    }, from);
   }
 
   #decoyFor(name: string): PasswordHash {

@@ -1,6 +1,7 @@
 // A line before work that is slow: so many at a time, so many waiting, nobody longer than so long.
 // Whoever finds no place is told at once, so that a storm of logins neither takes all of a box's
 // processor nor its memory, and nobody's password is checked after its client has given up.
+// Invariant: those who ask for much wait for each other; they keep nobody out who asks for little.
 
 export interface WorkLineLimits {
   /** Pieces of work at the same time. */
@@ -16,14 +17,16 @@ export class BusyError extends Error {
 
 interface Waiting {
   readonly since: number;
-  begin(isTooLate: boolean): void;
+  begin(): void;
+  refuse(error: BusyError): void;
 }
 
 export class WorkLine {
   readonly #limits: WorkLineLimits;
   readonly #now: () => number;
-  /** A Set, because it takes out its oldest entry cheaply. */
-  readonly #waiting = new Set<Waiting>();
+  /** Who waits, by whom it is asked for, in the order of their turns; none is empty. */
+  readonly #lanes = new Map<string, Waiting[]>();
+  #waiting = 0;
   #running = 0;
 
   /** @param now milliseconds of a clock that never goes back */
@@ -32,9 +35,12 @@ export class WorkLine {
     this.#now = now;
   }
 
-  /** Does the work in its turn. Rejects with BusyError, or with what the work rejects with. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#limits.parallelMax) await this.#waitForTurn();
+  /**
+   * Does the work in its turn. Rejects with BusyError, or with what the work rejects with.
+   * @param from whom it is for: they take turns
+   */
+  async run<T>(work: () => Promise<T>, from = ''): Promise<T> {
+    if (this.#running >= this.#limits.parallelMax) await this.#waitForTurn(from);
     else this.#running += 1;
     try {
       return await work();
@@ -43,24 +49,42 @@ export class WorkLine {
     }
   }
 
-  #waitForTurn(): Promise<void> {
-    if (this.#waiting.size >= this.#limits.waitingMax) throw new BusyError('the line is full');
-    return new Promise((resolve, reject) => {
-      const begin = (isTooLate: boolean): void => {
-        if (isTooLate) reject(new BusyError('waited too long'));
-        else resolve();
-      };
-      this.#waiting.add({ since: this.#now(), begin });
+  #waitForTurn(from: string): Promise<void> {
+    if (this.#waiting >= this.#limits.waitingMax) this.#makeRoom(from);
+    this.#waiting += 1;
+    return new Promise((begin, refuse) => {
+      const waiting = { since: this.#now(), begin, refuse };
+      const lane = this.#lanes.get(from);
+      if (lane === undefined) this.#lanes.set(from, [waiting]);
+      else lane.push(waiting);
     });
+  }
+
+  /** The last of the longest lane goes, unless the one who comes has as many. */
+  #makeRoom(from: string): void {
+    let longest = this.#lanes.get(from) ?? [];
+    for (const lane of this.#lanes.values()) if (lane.length > longest.length + 1) longest = lane;
+    const error = new BusyError('the line is full');
+    const last = this.#lanes.get(from) === longest ? undefined : longest.pop();
+    if (last === undefined) throw error;
+    this.#waiting -= 1;
+    last.refuse(error);
   }
 
   /** The place goes to the next who has not waited too long; it is free where nobody waits. */
   #passTurnOn(): void {
-    for (const waiting of this.#waiting) {
-      this.#waiting.delete(waiting);
-      const isTooLate = this.#now() - waiting.since > this.#limits.waitMsMax;
-      waiting.begin(isTooLate);
-      if (!isTooLate) return;
+    for (const [from, lane] of this.#lanes) {
+      // Behind the others.
+      this.#lanes.delete(from);
+      const next = lane.shift();
+      if (lane.length > 0) this.#lanes.set(from, lane);
+      if (next === undefined) continue;
+      this.#waiting -= 1;
+      if (this.#now() - next.since <= this.#limits.waitMsMax) {
+        next.begin();
+        return;
+      }
+      next.refuse(new BusyError('waited too long'));
     }
     this.#running -= 1;
   }

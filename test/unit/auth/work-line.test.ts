@@ -16,9 +16,9 @@ class Job {
   };
 }
 
-function begin(line: WorkLine, count: number) {
+function begin(line: WorkLine, count: number, from?: string) {
   const jobs = Array.from({ length: count }, () => new Job());
-  const results = jobs.map((job) => line.run(job.work));
+  const results = jobs.map((job) => line.run(job.work, from));
   for (const result of results) result.catch(() => undefined);
   return { jobs, results };
 }
@@ -50,6 +50,39 @@ test('so many run at a time, the others in the order in which they came', async 
 test('who finds the line full is refused at once', async () => {
   const { results } = begin(new WorkLine(limits, () => 0), 6);
   await assert.rejects(results[5] ?? Promise.resolve(), BusyError);
+});
+
+test('whoever asks for much lets others in between, also where the line is full', async () => {
+  const line = new WorkLine({ ...limits, parallelMax: 1 }, () => 0);
+  const flood = begin(line, 4, 'flood');
+  const [one, two] = [begin(line, 1, 'one'), begin(line, 1, 'two')];
+  await assert.rejects(flood.results[3] ?? Promise.resolve(), BusyError, 'its last gives place');
+  await assert.rejects(begin(line, 1, 'flood').results[0] ?? Promise.resolve(), BusyError);
+  await assert.rejects(begin(line, 1, 'three').results[0] ?? Promise.resolve(), BusyError);
+  const order: string[] = [];
+  const waiting = { flood: flood.jobs[1], one: one.jobs[0], two: two.jobs[0] };
+  flood.jobs[0]?.finish();
+  while (order.length < 3) {
+    await turn();
+    for (const [name, job] of Object.entries(waiting)) {
+      if (job?.started !== true || order.includes(name)) continue;
+      order.push(name);
+      job.finish();
+    }
+  }
+  assert.deepEqual(order, ['flood', 'one', 'two']);
+});
+
+test('a newcomer waits for one turn of each other, not for all that they want', async () => {
+  const line = new WorkLine({ parallelMax: 1, waitingMax: 100, waitMsMax: 100 }, () => 0);
+  const flood = begin(line, 50, 'flood');
+  const newcomer = begin(line, 1, 'newcomer');
+  flood.jobs[0]?.finish();
+  await turn();
+  flood.jobs[1]?.finish();
+  await turn();
+  assert.equal(newcomer.jobs[0]?.started, true);
+  assert.equal(flood.jobs[2]?.started, false);
 });
 
 test('who waited too long is refused, and the next in time takes the place', async () => {
