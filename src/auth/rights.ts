@@ -8,8 +8,9 @@ import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Acl, AclLine } from './acl-file.ts';
 import { covers, intersect, type Levels, levelsOf, matches } from './filter-algebra.ts';
 
-/** Topics whose answer is remembered, for publishing. */
+/** Topics whose answer is remembered, for publishing, and the characters of them all. */
 const REMEMBERED_TOPICS_MAX = 256;
+const REMEMBERED_CHARS_MAX = 8192;
 
 export type Wish = 'read' | 'write';
 
@@ -31,6 +32,7 @@ export interface GrantedTopics {
 export class Rights {
   readonly #rules: readonly Rule[];
   #answers: Map<string, boolean> | undefined;
+  #charsRemembered = 0;
 
   constructor(rules: readonly Rule[]) {
     this.#rules = rules;
@@ -41,10 +43,19 @@ export class Rights {
     let answer = this.#answers.get(topic);
     if (answer === undefined) {
       answer = this.allows('write', topic);
-      if (this.#answers.size >= REMEMBERED_TOPICS_MAX) this.#answers.clear();
-      this.#answers.set(topic, answer);
+      if (topic.length <= REMEMBERED_CHARS_MAX) this.#remember(this.#answers, topic, answer);
     }
     return answer;
+  }
+
+  #remember(answers: Map<string, boolean>, topic: string, answer: boolean): void {
+    this.#charsRemembered += topic.length;
+    const isFull = answers.size >= REMEMBERED_TOPICS_MAX;
+    if (isFull || this.#charsRemembered > REMEMBERED_CHARS_MAX) {
+      answers.clear();
+      this.#charsRemembered = topic.length;
+    }
+    answers.set(topic, answer);
   }
 
   allows(wish: Wish, topic: string): boolean {

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { parseAcl } from '../../../src/auth/acl-file.ts';
 import { Rights, rulesOf, rulesOfGrant } from '../../../src/auth/rights.ts';
 
@@ -119,4 +121,24 @@ test('an answer is remembered for its topic only, over more topics than are reme
       );
     }
   }
+});
+
+test('what is remembered of long topics takes little memory', () => {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const heapBytes = (): number => {
+    collect();
+    return process.memoryUsage().heapUsed;
+  };
+  const own = rights('topic write up/#');
+  const before = heapBytes();
+  for (const length of [8_000, 65_000]) {
+    for (let i = 0; i < 200; i++) {
+      const topic = Buffer.alloc(length, `${i}`.padStart(4, '0')).toString('latin1');
+      assert.equal(own.mayPublish(topic), false);
+      assert.equal(own.mayPublish(`up/${i}`), true);
+    }
+  }
+  assert.ok(heapBytes() - before < 1_000_000);
+  assert.equal(own.mayPublish('up/1'), true);
 });
