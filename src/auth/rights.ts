@@ -140,15 +140,22 @@ function deniesFirst(rules: readonly Rule[]): Rule[] {
   return [...rules.filter((rule) => rule.deny), ...rules.filter((rule) => !rule.deny)];
 }
 
+/** What no name was put into: one for all clients. */
+const commonRules = new WeakMap<AclLine, Rule>();
+
 function toRule(line: AclLine, filter: string): Rule {
+  const known = filter === line.filter ? commonRules.get(line) : undefined;
+  if (known !== undefined) return known;
   const { access } = line;
-  return {
+  const rule = {
     levels: levelsOf(filter),
     deny: access === 'deny',
     read: access === 'read' || access === 'readwrite',
     write: access === 'write' || access === 'readwrite',
     line,
   };
+  if (filter === line.filter) commonRules.set(line, rule);
+  return rule;
 }
 
 /**

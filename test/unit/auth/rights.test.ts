@@ -123,6 +123,15 @@ test('an answer is remembered for its topic only, over more topics than are reme
   }
 });
 
+test('what a line means is kept once, whoever it is for, unless a name stands in it', () => {
+  const { acl } = parseAcl('acl', 'user ann\ntopic read a\npattern write %c/up\npattern read b');
+  const [one = [], two = []] = ['c1', 'c2'].map((clientId) => rulesOf(acl, 'ann', clientId));
+  assert.deepEqual(
+    one.map((rule, index) => rule === two[index]),
+    [true, false, true],
+  );
+});
+
 test('what is remembered of long topics takes little memory', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
