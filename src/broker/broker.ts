@@ -44,6 +44,8 @@ const MESSAGE_WORK = 8;
 /** In deliveries, too: what is due, and a look at the rights of a client or a subscription. */
 const DEADLINE_WORK = 100;
 const RIGHT_WORK = 100;
+/** A denial: the whole ACL was gone through, and there is a log line. */
+const DENIED_WORK = 500;
 /** The end of a connection: its last packet, its log line. */
 const END_WORK = 1000;
 /** Each may have to be offered to very many members. */
@@ -429,6 +431,7 @@ export class Broker {
   }
 
   denied(client: Client, what: 'publish' | 'subscribe', topic: string): void {
+    this.workLeft -= DENIED_WORK;
     const user = client.session?.identity.username;
     this.log.info(`${what} denied`, { client: client.session?.clientId, user, topic });
   }

@@ -185,3 +185,13 @@ test('a node whose subscriptions have as many levels as it keeps takes no furthe
   nodes -= 1;
   assert.deepEqual(second.subscribe('q').reasons, [2]);
 });
+
+test('what is denied is part of the turn', () => {
+  const authorizer = { ...openAuthorizer, permissive: false, mayPublish: () => false };
+  const world = new World({}, { authorizer });
+  const publisher = world.connect('p');
+  const topics = Array.from({ length: 1000 }, (_, i) => `t/${i}`);
+  const turns = turnsOf(world, () => publisher.send(publishTo(topics)));
+  assert.ok(turns > 4, `${turns} turns`);
+  assert.equal(world.broker.stats.denied, topics.length);
+});
