@@ -1,6 +1,6 @@
 // Writes a file so that a reader sees the old text or the new one, never half of either, and a
-// power cut leaves one of them: a new file beside it, on disk, then renamed. Passwords are in it, so
-// nobody but its owner (and group, where that was so) can read it.
+// power cut leaves one of them: a new file beside it, on disk, then renamed. A new one holds passwords
+// and is its owner's alone; one that was there keeps its owner and rights: a broker reads it.
 
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
@@ -8,11 +8,13 @@ import { open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const NEW_MODE = 0o600;
-/** Others lose what rights they had. */
-const KEPT_MODES = 0o770;
+const KEPT_MODES = 0o777;
 
-/** Rejects with the system's error; the file is then as it was, as a device or a pipe is. */
-export async function replaceFile(path: string, text: string): Promise<void> {
+/**
+ * Rejects with the system's error; the file is then as it was, as a device or a pipe is.
+ * @returns whether it is new
+ */
+export async function replaceFile(path: string, text: string): Promise<boolean> {
   const before = await statOf(path);
   if (before !== undefined && !before.isFile() && !before.isDirectory()) {
     throw new Error('is no regular file');
@@ -37,6 +39,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
     throw error;
   }
   await syncFolder(dirname(target));
+  return before === undefined;
 }
 
 async function statOf(path: string): Promise<Stats | undefined> {

@@ -3,7 +3,14 @@
 
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { hashPlainPasswords, nameProblem, removeUser, setUser } from '../../auth/password-file.ts';
+import { AccessError } from '../../auth/access-error.ts';
+import {
+  hashPlainPasswords,
+  nameProblem,
+  parsePasswordFile,
+  removeUser,
+  setUser,
+} from '../../auth/password-file.ts';
 import { DEFAULT_ITERATIONS, hashPassword, ITERATIONS_MAX } from '../../auth/password-hash.ts';
 import { replaceFile } from '../../auth/replace-file.ts';
 import { fileFault, writeFault } from '../../shared/file-fault.ts';
@@ -28,7 +35,10 @@ export function addPasswd(program: Command, context: CliContext): void {
     .argument('[user]')
     .argument('[password]')
     .option('-c', 'make a new file; one that exists is overwritten')
-    .option('-b', 'take the password from the command line, where other users can see it')
+    .option(
+      '-b',
+      'take the password from the command line, where other users can see it; behind -- it may begin with a dash: -b -- FILE USER -PASSWORD',
+    )
     .option('-D', 'delete the user')
     .option('-U', 'hash the plain passwords of a file')
     .option('-I <n>', `iterations of the hash (default ${DEFAULT_ITERATIONS})`)
@@ -41,6 +51,9 @@ export function addPasswd(program: Command, context: CliContext): void {
         options: PasswdOptions,
       ) => {
         const iterations = iterationsOf(options.I);
+        if ([options.c, options.D, options.U].filter(Boolean).length > 1) {
+          throw new UsageError('-c, -D and -U exclude each other');
+        }
         if (options.U === true) await hashAll(file, iterations, context);
         else if (user === undefined) throw new UsageError('passwd needs a user name');
         else if (options.D === true) await remove(file, user);
@@ -73,7 +86,11 @@ async function set(
   }
   const hash = await hashPassword(password, iterations);
   // Read again: somebody else may have changed the file while the password was asked for.
-  await write(file, setUser(await read(), user, hash));
+  if (await write(file, setUser(await read(), user, hash))) {
+    context.write(
+      `${file} is new: only its owner can read it; for a broker of the group shoal: chown root:shoal ${file} && chmod 640 ${file}\n`,
+    );
+  }
 }
 
 async function remove(file: string, user: string): Promise<void> {
@@ -84,6 +101,8 @@ async function remove(file: string, user: string): Promise<void> {
 
 async function hashAll(file: string, iterations: number, context: CliContext): Promise<void> {
   const { text, hashed } = await hashPlainPasswords(await readOrRefuse(file), iterations);
+  const { problems } = parsePasswordFile(file, text);
+  if (problems.length > 0) throw new AccessError(problems);
   if (hashed > 0) await write(file, text);
   context.write(`${hashed} password${hashed === 1 ? '' : 's'} hashed\n`);
 }
@@ -105,9 +124,10 @@ function iterationsOf(text: string | undefined): number {
   return iterations;
 }
 
-async function write(file: string, text: string): Promise<void> {
+/** @returns whether the file is new */
+async function write(file: string, text: string): Promise<boolean> {
   try {
-    await replaceFile(file, text);
+    return await replaceFile(file, text);
   } catch (error) {
     throw new Error(`${file}: ${writeFault(error)}`);
   }

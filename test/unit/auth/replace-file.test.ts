@@ -1,6 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -23,13 +33,17 @@ test('a new file can be read by its owner only', async (t) => {
   assert.equal(await modeOf(path), '600');
 });
 
-test('a file that was there keeps its group, others lose their rights', async (t) => {
+test('a file that was there keeps its owner, its group and its rights', async (t) => {
   const folder = await folderOf(t);
   const path = join(folder, 'pw');
   await writeFile(path, 'old');
   await chmod(path, 0o644);
+  const isRoot = process.getuid?.() === 0;
+  if (isRoot) await chown(path, 1234, 2345);
+  const { uid, gid } = await stat(path);
   await replaceFile(path, 'new');
-  assert.equal(await modeOf(path), '640');
+  assert.equal(await modeOf(path), '644');
+  assert.deepEqual([(await stat(path)).uid, (await stat(path)).gid], [uid, gid]);
   assert.equal(await readFile(path, 'utf8'), 'new');
   assert.deepEqual(await readdir(folder), ['pw'], 'nothing is left behind');
 });

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
@@ -35,6 +35,24 @@ test('-c -b makes a file with one user, -b adds another and changes the first', 
   assert.equal((await passwd(['-b', file, 'ann', 'three'])).code, 0);
   assert.equal(await fits('ann', 'three'), true);
   assert.equal(await fits('bob', 'two'), true);
+});
+
+test('of a new file it is said who can read it, a file that was there keeps its rights', async (t) => {
+  const { file, passwd } = await setUp(t);
+  const made = await passwd(['-c', '-b', file, 'ann', 'one']);
+  assert.match(made.said, /pw is new: only its owner can read it; .*chown root:shoal .*chmod 640 /);
+  await chmod(file, 0o644);
+  for (const args of [['-b'], ['-c', '-b']]) {
+    assert.equal((await passwd([...args, file, 'bob', 'two'])).said, '');
+    assert.equal((await stat(file)).mode & 0o777, 0o644);
+  }
+});
+
+test('a password that begins with a dash stands behind --', async (t) => {
+  const { file, passwd, fits } = await setUp(t, '');
+  assert.equal((await passwd(['-b', '--', file, 'ann', '-secret'])).code, 0);
+  assert.equal(await fits('ann', '-secret'), true);
+  assert.match((await passwd(['-help'])).said, /behind --/);
 });
 
 test('without -b the password is asked for twice', async (t) => {
@@ -73,6 +91,13 @@ test('-U hashes plain passwords', async (t) => {
   assert.equal((await passwd(['-U', file])).said, '0 passwords hashed\n');
 });
 
+test('-U tells the lines that are wrong, and changes nothing', async (t) => {
+  const { file, passwd } = await setUp(t, 'ann:plain\nbob\n');
+  const { code, said } = await passwd(['-U', file]);
+  assert.deepEqual([code, said], [2, `shoal: ${file}:2: a line has to be user:hash\n`]);
+  assert.equal(await readFile(file, 'utf8'), 'ann:plain\nbob\n');
+});
+
 test('a mistake is told, and changes nothing', async (t) => {
   const { file, passwd } = await setUp(t, 'ann:x\n');
   const mistakes: [string[], RegExp][] = [
@@ -82,6 +107,8 @@ test('a mistake is told, and changes nothing', async (t) => {
     [['-b', file, 'a:b', 'pw'], /can't hold a colon/],
     [['-b', `${file}2`, 'ann', 'pw'], /-c makes a new one/],
     [['-b', file, 'ann', ''], /the password is empty/],
+    [['-c', '-D', file, 'ann'], /-c, -D and -U exclude each other/],
+    [['-D', '-U', file, 'ann'], /-c, -D and -U exclude each other/],
     [['-I', '0', '-b', file, 'ann', 'pw'], /bad value '0' for -I/],
   ];
   for (const [args, message] of mistakes) {
