@@ -15,6 +15,7 @@ import { PasswordBook } from './password-book.ts';
 import { parsePasswordFile } from './password-file.ts';
 import { type ListenerAccess, type Realm, Realms } from './realm.ts';
 import { ReloadableFile } from './reloadable-file.ts';
+import { effort } from './rights.ts';
 import { Grant, RightsBook } from './rights-book.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
 import { BusyError, WorkLine } from './work-line.ts';
@@ -239,6 +240,10 @@ export class AccessControl implements Authorizer {
       reasonCode: isOutside ? ReasonCode.serverUnavailable : ReasonCode.unspecifiedError,
       reason,
     };
+  }
+
+  get work(): number {
+    return effort.rules;
   }
 
   mayPublish(identity: Identity, topic: string): boolean {

@@ -38,6 +38,9 @@ export interface ConnectRequest extends Identity {
 /** What is known of a connection before its CONNECT. */
 export interface ConnectionInfo {
   readonly remoteAddress: string;
+  readonly remotePort?: number | undefined;
+  /** Address and port where it came in, as they stand in the log. */
+  readonly listenerAddress?: string;
   readonly listener?: ListenerRules;
 }
 
@@ -74,6 +77,8 @@ export interface Authorizer {
   authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void;
   /** True while everybody may do everything, so that the hot path needn't ask. */
   readonly permissive: boolean;
+  /** What mayPublish() and mayReceive() have cost so far, in deliveries; it only rises. */
+  readonly work: number;
   mayPublish(identity: Identity, topic: string): boolean;
   /** 0 if the client may subscribe, else the Reason Code for SUBACK. */
   subscriptionRefusal(identity: Identity, filter: string): number;
@@ -86,6 +91,7 @@ export interface Authorizer {
 /** Lets everybody do everything. */
 export const openAuthorizer: Authorizer = {
   permissive: true,
+  work: 0,
   authenticate: (_request, done) => done({ reasonCode: 0 }),
   mayPublish: () => true,
   subscriptionRefusal: () => 0,

@@ -153,10 +153,11 @@ export class PublishHandler {
     const { authorizer, stats } = this.#broker;
     const topic = this.#topic;
     const ours = topic.bytes[0] === 0x24;
-    if (
-      ours ||
-      !(authorizer.permissive || authorizer.mayPublish(client.session!.identity, topic.name))
-    ) {
+    const before = authorizer.work;
+    const may =
+      authorizer.permissive || authorizer.mayPublish(client.session!.identity, topic.name);
+    this.#broker.workLeft -= authorizer.work - before;
+    if (ours || !may) {
       stats.denied += 1;
       this.#broker.denied(client, 'publish', topic.name);
       return ReasonCode.notAuthorized;

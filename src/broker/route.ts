@@ -134,7 +134,9 @@ export class Router {
     const { groups } = matches;
     const found = matches.lists.reduce((sum, list) => sum + list.length, 0);
     this.extraWork += NODE_WORK * matches.visited + found;
+    const before = this.#authorizer.work;
     const { lists, denied } = this.#permitted(matches.lists, topic);
+    this.extraWork += this.#authorizer.work - before;
     const isMerged = lists.length > 1 && this.#options.overlapping !== 'each';
     const route: Route = { lists: isMerged ? [mergeLists(lists)] : lists, groups, denied };
     if (isMerged || !this.#authorizer.permissive) this.extraWork += OWN_TARGET_WORK * found;

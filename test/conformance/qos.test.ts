@@ -338,6 +338,7 @@ function denyTopic(denied: string) {
     subscriptionRefusal: () => 0,
     mayReceive: () => true,
     isWelcome: () => true,
+    work: 0,
   };
 }
 

@@ -76,6 +76,7 @@ function denyAll(): World {
         subscriptionRefusal: () => 0x87,
         mayReceive: () => true,
         isWelcome: () => true,
+        work: 0,
       },
     },
   );

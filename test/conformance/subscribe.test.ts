@@ -329,6 +329,7 @@ eachVersion('a subscription that is not allowed is refused', (version) => {
     subscriptionRefusal: (_: unknown, filter: string) => (filter === 'secret' ? 0x87 : 0),
     mayReceive: () => true,
     isWelcome: () => true,
+    work: 0,
   };
   const world = new World({}, { authorizer });
   const peer = world.connect('a', { version });

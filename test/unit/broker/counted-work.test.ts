@@ -186,6 +186,23 @@ test('a node whose subscriptions have as many levels as it keeps takes no furthe
   assert.deepEqual(second.subscribe('q').reasons, [2]);
 });
 
+test('how long a right was looked for is part of the turn', () => {
+  const authorizer = {
+    ...openAuthorizer,
+    permissive: false,
+    work: 0,
+    mayPublish: () => {
+      authorizer.work += 500;
+      return true;
+    },
+  };
+  const world = new World({}, { authorizer });
+  const publisher = world.connect('p');
+  const topics = Array.from({ length: 1000 }, (_, i) => `t/${i}`);
+  const turns = turnsOf(world, () => publisher.send(publishTo(topics)));
+  assert.ok(turns > 4, `${turns} turns`);
+});
+
 test('what is denied is part of the turn', () => {
   const authorizer = { ...openAuthorizer, permissive: false, mayPublish: () => false };
   const world = new World({}, { authorizer });

@@ -7,6 +7,7 @@ import * as wire from '../../conformance/wire.ts';
 /** Rights that the test changes: `user topic` pairs that are denied, users that are not welcome. */
 class TestAuthorizer implements Authorizer {
   readonly permissive = false;
+  readonly work = 0;
   readonly denied = new Set<string>();
   readonly unwelcome = new Set<string>();
   decision: AuthDecision = { reasonCode: 0 };
