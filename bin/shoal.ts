@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 // The program: joins the command line to this process.
 
+import '../src/cli/early-hangup.ts';
+
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { secretAsker } from '../src/cli/ask-secret.ts';
@@ -16,7 +18,8 @@ hideSecrets(tokens);
 const fault = nodeVersionFault(process.versions.node);
 if (fault !== undefined) {
   process.stderr.write(`shoal: ${fault}\n`);
-  process.exit(exitCodes.failure);
+  // Starting again won't help.
+  process.exit(exitCodes.usage);
 }
 
 const environment = { ...process.env };

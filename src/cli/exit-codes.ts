@@ -14,7 +14,7 @@ export const exitCodes = {
   ok: 0,
   /** Something went wrong while running. */
   failure: 1,
-  /** The command line or the configuration is wrong; starting again won't help. */
+  /** The command line or the configuration is wrong, or Node too old; starting again won't help. */
   usage: 2,
   /** An address or port can't be used. */
   address: 3,

@@ -11,5 +11,5 @@ const OLDEST = [20, 12] as const;
 export function nodeVersionFault(version: string): string | undefined {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   if (major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1])) return undefined;
-  return `Node ${OLDEST.join('.')} or newer is needed; this is ${version}`;
+  return `Node ${OLDEST.join('.')} or newer is needed; this is ${version}: nodejs.org has newer ones, as have newer releases of the system`;
 }
