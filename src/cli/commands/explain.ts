@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { AccessError } from '../../auth/access-error.ts';
 import { type Acl, parseAcl } from '../../auth/acl-file.ts';
+import { covers, intersect, type Levels, levelsOf } from '../../auth/filter-algebra.ts';
 import { Rights, type Rule, rulesOf } from '../../auth/rights.ts';
 import type { Config } from '../../config/config.ts';
 import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
@@ -11,6 +12,8 @@ import { fileFault } from '../../shared/file-fault.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
+
+const PART = ' (accepted, but only what may be read is delivered)';
 
 export function addExplain(program: Command, context: CliContext): void {
   const command = program
@@ -23,6 +26,9 @@ export function addExplain(program: Command, context: CliContext): void {
     .description('tell which line of the ACL allows or denies a topic');
   addConfigOptions(command, ['acl', 'config']).action(
     (user: string, clientId: string, topic: string) => {
+      if (user === '') {
+        throw new UsageError('the user name is empty: - stands for a client without one');
+      }
       const { config } = configOf(command, context);
       const aclFile = aclOf(config, command.opts<{ listener?: string }>().listener);
       const { acl, problems } = parseAcl(aclFile, readOrRefuse(aclFile, context));
@@ -66,16 +72,26 @@ function explain(
   if (filter === undefined || !isTopicFilter(filter)) {
     throw new UsageError(`'${topic}' is no topic and no topic filter`);
   }
-  const rights = new Rights(rulesOf(acl, username, clientId));
-  const say = (what: string, rule: Rule | undefined): string => {
-    const verdict = rule?.deny === false ? 'allowed' : 'denied';
-    return `${what.padEnd(10)} ${verdict.padEnd(8)} ${reason(acl, username, rule)}`;
+  const rules = rulesOf(acl, username, clientId);
+  const rights = new Rights(rules);
+  const say = (what: string, rule: Rule | undefined, isPart = false): string => {
+    const verdict = rule?.deny !== false ? 'denied' : isPart ? 'in part' : 'allowed';
+    const effect = verdict === 'in part' ? PART : '';
+    return `${what.padEnd(10)} ${verdict.padEnd(8)} ${reason(acl, username, rule)}${effect}`;
   };
   const isTopic = filter === topic && !isWildcard(topic);
   return [
     ...(isTopic ? [say('read', rights.decide('read', topic)), writeLine(say, rights, topic)] : []),
-    say('subscribe', rights.decideSubscribe(filter)),
+    say('subscribe', rights.decideSubscribe(filter), !mayReadAll(rules, levelsOf(filter))),
   ];
+}
+
+/** Whether one line allows the whole filter, and none before it denies a part. */
+function mayReadAll(rules: readonly Rule[], filter: Levels): boolean {
+  const first = rules.find(({ deny, read, levels }) =>
+    deny ? intersect(levels, filter) : read && covers(levels, filter),
+  );
+  return first?.deny === false;
 }
 
 function writeLine(

@@ -39,8 +39,31 @@ test('where no line allows it, that is said', async () => {
 });
 
 test('of a filter only the subscription is told', async () => {
-  const { lines } = await explain('ann', 'c1', '$share/g/home/+', '-acl=a.acl');
+  const { lines } = await explain('ann', 'c1', '$share/g/home/lamp/+', '-acl=a.acl');
   assert.deepEqual(lines, ['subscribe  allowed  a.acl:3: topic readwrite home/#']);
+});
+
+test('a subscription that is wider than what may be read is said to bring only a part', async () => {
+  const part =
+    /^subscribe +in part +a\.acl:3: topic readwrite home\/# \(accepted, but only what may be read is delivered\)$/;
+  // home/door is denied.
+  for (const filter of ['home/#', '#', '+/door/x']) {
+    const { code, lines } = await explain('ann', 'c1', filter, '-acl=a.acl');
+    assert.equal(code, 0);
+    assert.match(lines.join(), part);
+  }
+  for (const filter of ['home/+/temp', 'home/lamp/#']) {
+    const { lines } = await explain('ann', 'c1', filter, '-acl=a.acl');
+    assert.deepEqual(lines, ['subscribe  allowed  a.acl:3: topic readwrite home/#']);
+  }
+});
+
+test('an empty user name is refused with the one for clients without', async () => {
+  const { code, lines } = await explain('', 'c1', 'a', '-acl=a.acl');
+  assert.deepEqual(
+    [code, lines],
+    [2, ['shoal: the user name is empty: - stands for a client without one']],
+  );
 });
 
 test('where listeners have ACLs of their own, one of them has to be named', async () => {
