@@ -133,11 +133,11 @@ export class AccessControl implements Authorizer {
       return;
     }
     this.#decide(request, realm)
-      .catch((error: unknown) => this.#fault(error))
+      .catch((error: unknown) => this.#fault(error, request))
       .then((decided) => done(this.#count(this.#confirm(request, decided))))
       // A fault of whoever goes on from here: it may cost this client its place, never the process.
-      .catch((error: unknown) => done(this.#fault(error)))
-      .catch((error: unknown) => this.#fault(error));
+      .catch((error: unknown) => done(this.#fault(error, request)))
+      .catch((error: unknown) => this.#fault(error, request));
   }
 
   /** The files may have been read again while the check was under way. */
@@ -199,7 +199,8 @@ export class AccessControl implements Authorizer {
       const isRight = await book.check(username, password, remoteAddress);
       if (isRight) return accept(new Grant('password', realm, credential));
       // Said in the log alone.
-      return refuse(book.has(username) ? 'wrong password' : 'unknown user');
+      if (!book.has(username)) return refuse('unknown user');
+      return refuse(password === undefined ? 'no password was sent' : 'wrong password');
     }
     if (http === undefined) return refuse('the password is no token');
     const yes = await http.ask({ username, password, clientId, remoteAddress });
@@ -228,18 +229,24 @@ export class AccessControl implements Authorizer {
     return expiresInMs > 0 ? { ...accept(grant, username), expiresInMs } : refuse('expired');
   }
 
-  #fault(error: unknown): AuthDecision {
+  #fault(error: unknown, { clientId: client, username: user }: ConnectRequest): AuthDecision {
     if (error instanceof BusyError) {
       this.counters.busy += 1;
       return { reasonCode: ReasonCode.serverBusy, reason: error.message };
     }
     const reason = error instanceof Error ? error.message : String(error);
-    this.#surroundings.log.warn('authentication failed', { reason });
-    const isOutside = error instanceof CallbackError;
-    return {
-      reasonCode: isOutside ? ReasonCode.serverUnavailable : ReasonCode.unspecifiedError,
-      reason,
-    };
+    const { log } = this.#surroundings;
+    if (error instanceof CallbackError) {
+      log.warn('the authentication server failed', {
+        url: this.#http?.place,
+        client,
+        user,
+        reason,
+      });
+      return { reasonCode: ReasonCode.serverUnavailable, reason };
+    }
+    log.warn('authentication failed', { client, user, reason });
+    return { reasonCode: ReasonCode.unspecifiedError, reason };
   }
 
   get work(): number {

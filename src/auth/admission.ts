@@ -3,7 +3,10 @@
 
 export interface AdmissionOptions {
   readonly tokenKeyFile: string | undefined;
+  readonly tokenIssuer: string | undefined;
+  readonly tokenAudience: string | undefined;
   readonly authUrl: string | undefined;
+  readonly authFormat: 'form' | 'json';
   /** Undefined: only while there is no authentication. */
   readonly anonymousAllowed: boolean | undefined;
   readonly listeners: readonly AdmittingListener[];
@@ -85,6 +88,22 @@ export function admissionWarnings(options: AdmissionOptions): string[] {
     warnings.push(
       `nobody can connect${at(closed)}: anonymous clients are refused, and there is nothing that others could prove themselves by (-auth=FILE gives users)`,
     );
+  }
+  return [...warnings, ...uselessOptions(options)];
+}
+
+function uselessOptions(options: AdmissionOptions): string[] {
+  const { tokenKeyFile, tokenIssuer, tokenAudience, authUrl, authFormat } = options;
+  const ofTokens = [
+    ...(tokenIssuer === undefined ? [] : ['-auth-jwt-issuer']),
+    ...(tokenAudience === undefined ? [] : ['-auth-jwt-audience']),
+  ];
+  const warnings: string[] = [];
+  if (tokenKeyFile === undefined && ofTokens.length > 0) {
+    warnings.push(`${ofTokens.join(', ')} without -auth-jwt-key=FILE: changes nothing`);
+  }
+  if (authUrl === undefined && authFormat !== 'form') {
+    warnings.push('-auth-http-format without -auth-http=URL: changes nothing');
   }
   return warnings;
 }

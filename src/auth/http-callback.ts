@@ -40,6 +40,8 @@ export class CallbackError extends Error {
 }
 
 export class HttpCallback {
+  /** The server's address for the log: without user, password and query. */
+  readonly place: string;
   readonly #options: HttpCallbackOptions;
   readonly #now: () => number;
   readonly #line: WorkLine;
@@ -50,6 +52,8 @@ export class HttpCallback {
 
   /** @param now milliseconds of a clock that never goes back */
   constructor(options: HttpCallbackOptions, now: () => number) {
+    const { origin, pathname } = new URL(options.url);
+    this.place = origin + pathname;
     this.#options = options;
     this.#now = now;
     this.#line = new WorkLine(LINE_LIMITS, now);
@@ -122,9 +126,11 @@ export class HttpCallback {
         signal: AbortSignal.timeout(TIMEOUT_MS),
         headers: { 'content-type': type, 'content-length': Buffer.byteLength(body) },
       });
-      outgoing.on('error', (error) =>
-        fail(error.name === 'AbortError' ? `no answer within ${TIMEOUT_MS} ms` : error.message),
-      );
+      outgoing.on('error', (error: NodeJS.ErrnoException) => {
+        // A name with several addresses, all of which fail, brings a code and no message.
+        const { name, message, code = '' } = error;
+        fail(name === 'AbortError' ? `no answer within ${TIMEOUT_MS} ms` : message || code);
+      });
       outgoing.on('response', (response) => {
         let text = '';
         response.setEncoding('utf8');
@@ -146,6 +152,9 @@ export class HttpCallback {
  */
 function readAnswer(status: number, text: string): HttpYes | undefined {
   if (status >= 400 && status < 500) return undefined;
+  if (status >= 300 && status < 400) {
+    throw new CallbackError(`status ${status}: redirects are not followed`);
+  }
   if (status < 200 || status > 299) throw new CallbackError(`status ${status}`);
   const word = text.trim().toLowerCase();
   if (word.startsWith('{')) return readJson(text);

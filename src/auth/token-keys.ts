@@ -9,7 +9,7 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto';
-import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { AccessError } from './access-error.ts';
 import { readGrantedTopics } from './granted-topics.ts';
 import type { GrantedTopics } from './rights.ts';
@@ -90,13 +90,22 @@ export async function checkToken(
         const { payload } = await jwtVerify(text, key, options);
         return readClaims(payload, id);
       } catch (error) {
-        reason = error instanceof Error ? error.message : String(error);
+        reason = reasonOf(error);
       }
     }
   } catch {
     return 'the token is malformed';
   }
   return reason;
+}
+
+function reasonOf(error: unknown): string {
+  const at = (seconds: unknown): string => new Date(Number(seconds) * 1000).toISOString();
+  if (error instanceof errors.JWTExpired) return `the token expired at ${at(error.payload.exp)}`;
+  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf') {
+    return `the token is not good before ${at(error.payload.nbf)}`;
+  }
+  return error instanceof Error ? error.message : String(error);
 }
 
 function readClaims(claims: Readonly<Record<string, unknown>>, keyId: string): Token | string {

@@ -121,7 +121,12 @@ test('the log tells an unknown user from a wrong password, the answer does not',
   const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
   const wrong = await login(access, 'ann', 'wrong');
   const unknown = await login(access, 'bob', 'wrong');
-  assert.deepEqual([wrong.reason, unknown.reason], ['wrong password', 'unknown user']);
+  const none = await login(access, 'ann', undefined);
+  assert.deepEqual(
+    [wrong.reason, unknown.reason, none.reason],
+    ['wrong password', 'unknown user', 'no password was sent'],
+  );
+  assert.equal(none.reasonCode, unknown.reasonCode);
   assert.equal(wrong.reasonCode, unknown.reasonCode);
 });
 
@@ -145,7 +150,8 @@ test('where letting a client in fails, it is refused and the log tells why', asy
     });
   });
   assert.deepEqual(codes, [0, 0x80]);
-  assert.deepEqual(lines, ['{"reason":"fault 1"}', '{"reason":"fault 2"}']);
+  const who = '"client":"c1","user":"ann"';
+  assert.deepEqual(lines, [`{${who},"reason":"fault 1"}`, `{${who},"reason":"fault 2"}`]);
 });
 
 test('anonymous clients beside users come in only where that was said, a wrong password never', async (t) => {
@@ -315,6 +321,22 @@ test('an authentication server that can not be reached lets nobody in', async (t
   const { access } = await setUp(t, {}, { authUrl: 'http://127.0.0.1:1/' });
   assert.equal(await codeOf(access, 'ann', 'x'), 0x88);
   assert.equal(await codeOf(access, undefined, undefined), 0x87);
+});
+
+test('the log tells the server that failed, without its secrets, and whom it kept out', async (t) => {
+  const lines: object[] = [];
+  const log = {
+    ...silentLogger,
+    warn: (event: string, fields?: object) => lines.push({ event, ...fields }),
+  };
+  const { access } = await setUp(t, {}, { authUrl: 'http://me:pw@localhost:1/auth?key=k' }, log);
+  await login(access, 'ann', 'x');
+  const event = 'the authentication server failed';
+  const url = 'http://localhost:1/auth';
+  const [line] = lines as { reason: string }[];
+  const { reason, ...others } = line ?? { reason: '' };
+  assert.deepEqual(others, { event, url, client: 'c1', user: 'ann' });
+  assert.match(reason, /ECONNREFUSED/);
 });
 
 test('files that are wrong are refused at the start, all problems at once', async (t) => {

@@ -53,3 +53,13 @@ test('a node or a listener that nobody can connect to is warned of', () => {
   const file = '[[listener]]\nport = 1\nanonymous = false\n[[listener]]\nport = 2\n';
   assert.match(warningsOf({ anonymous: 'true' }, file), /^nobody can connect at s\.toml:1: /);
 });
+
+test('what belongs to a token key or a server, without one, is said to change nothing', () => {
+  const flags = { anonymous: 'true', 'auth-jwt-issuer': 'i', 'auth-jwt-audience': 'a' };
+  const why = '-auth-jwt-issuer, -auth-jwt-audience without -auth-jwt-key=FILE: changes nothing';
+  assert.equal(warningsOf(flags), why);
+  assert.equal(warningsOf({ ...flags, 'auth-jwt-key': 'k' }), '');
+  const json = { auth: 'pw', 'auth-http-format': 'json' };
+  assert.equal(warningsOf(json), '-auth-http-format without -auth-http=URL: changes nothing');
+  assert.equal(warningsOf({ ...json, 'auth-http': 'http://localhost/' }), '');
+});

@@ -107,6 +107,11 @@ test('whatever is neither lets nobody in', async (t) => {
   }
 });
 
+test('a redirect is told as one that is not followed', async (t) => {
+  const { callback } = await serve(t, { status: 302 });
+  await assert.rejects(callback.ask(question), /status 302: redirects are not followed/);
+});
+
 test('a yes may bring topic lists and an end', async (t) => {
   const body = JSON.stringify({ result: 'allow', subs: ['a/#'], expire_at: 1_900_000_000 });
   const { callback } = await serve(t, { body });
