@@ -339,7 +339,8 @@ export class Client extends ClientOutput {
    */
   acknowledge(header: number, packetId: number, reasonCode: number): void {
     const { store } = this.broker;
-    if (store.durable) {
+    // Of a session that is not kept, a PUBCOMP stands for nothing that is.
+    if (store.durable && (header !== AckHeader.pubcomp || this.session?.saved)) {
       const done = (): void => this.#finish(header, packetId, reasonCode);
       // Only MQTT 5 can be told. A QoS 2 message that was taken can't be given back: it has gone on
       // to subscribers, and a second time would be once too often.

@@ -22,6 +22,9 @@ export class Session extends SessionOutput {
   will: Will | undefined;
   /** The store knows it: all of it (`saved`) or, where it ends with its connection, only its will. */
   stored = false;
+  /** Of its subscriptions: how many the store was told, and how many of these are safe. */
+  changes = 0;
+  safeChanges = 0;
   readonly subscriptions = new Map<string, HeldSubscription>();
   /** Packet Identifiers of QoS 2 messages received and not yet released by the client. */
   #received: PacketIdSet | undefined;

@@ -11,7 +11,9 @@ const UNSUBSCRIBE = 0xa2;
 /** @param first the packet's first byte */
 export function mustWait(first: number, broker: Broker, client: Client): boolean {
   const { store, options } = broker;
-  if (first === PUBREL || first === UNSUBSCRIBE) return !store.accepting;
+  if (first === PUBREL || first === UNSUBSCRIBE) {
+    return !store.accepting && client.session?.saved === true;
+  }
   const hasQos = (first & 6) !== 0;
   const isRetained = (first & 1) !== 0;
   if (first >> 4 !== 3 || !(hasQos || isRetained)) return false;

@@ -38,8 +38,7 @@ export function handleSubscribe(broker: Broker, client: Client, packet: Subscrib
     granted.push(client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5);
   };
   client.inTurns(subscriptions, handle, () => {
-    const isChanged = granted.some((code) => code < FAILURE_BEFORE_5);
-    answer(broker, client, encodeSuback(client.version, packetId, granted), isChanged);
+    answer(broker, client, encodeSuback(client.version, packetId, granted));
     for (const subscription of feeds) {
       client.feeds.add(subscription, broker.retained.match(subscription.filter, broker.now));
     }
@@ -64,7 +63,6 @@ function subscribe(
   const parsed = parseFilter(broker, request);
   if (typeof parsed === 'number') return parsed;
   const { options } = broker;
-  if (!broker.store.accepting) return ReasonCode.quotaExceeded;
   if (identifier > 0 && !options.subscriptionIdentifiersAvailable) {
     return ReasonCode.subscriptionIdentifiersNotSupported;
   }
@@ -88,10 +86,33 @@ function subscribe(
     retainAsPublished: request.retainAsPublished || client.bridge,
     identifiers: identifier > 0 ? [identifier] : [],
   };
-  broker.addSubscription(session, { subscription, ...parsed });
+  if (existing === undefined || !isSame(existing.subscription, subscription)) {
+    // What comes from `$SYS` isn't kept, so nothing is promised before it is safe.
+    if (session.saved && !parsed.filter.startsWith('$')) {
+      if (!broker.store.accepting) return refuseForRoom(broker, session, request.filter);
+      session.changes += 1;
+    }
+    broker.addSubscription(session, { subscription, ...parsed });
+  }
   const wanted = request.retainHandling === 0 || (request.retainHandling === 1 && !existing);
   if (wanted && parsed.group === undefined && options.retainAvailable) feeds.push(subscription);
   return qos;
+}
+
+/** Clients that come back subscribe anew to what they have: nothing of that is written again. */
+function isSame(a: Subscription, b: Subscription): boolean {
+  return (
+    a.qos === b.qos &&
+    a.noLocal === b.noLocal &&
+    a.retainAsPublished === b.retainAsPublished &&
+    a.identifiers[0] === b.identifiers[0]
+  );
+}
+
+function refuseForRoom(broker: Broker, { identity }: Session, topic: string): number {
+  const { clientId: client, username: user } = identity;
+  broker.log.warn('subscribe refused: the disk takes no changes', { client, user, topic });
+  return ReasonCode.quotaExceeded;
 }
 
 function parseFilter(broker: Broker, request: SubscriptionRequest): Parsed | number {
@@ -125,8 +146,7 @@ export function handleUnsubscribe(broker: Broker, client: Client, packet: Unsubs
     reasonCodes.push(unsubscribe(broker, client, session, filter));
   };
   client.inTurns(packet.filters, handle, () => {
-    const unsuback = encodeUnsuback(client.version, packet.packetId, reasonCodes);
-    answer(broker, client, unsuback, reasonCodes.includes(ReasonCode.success));
+    answer(broker, client, encodeUnsuback(client.version, packet.packetId, reasonCodes));
   });
 }
 
@@ -135,14 +155,21 @@ function unsubscribe(broker: Broker, client: Client, session: Session, filter: s
   const held: HeldSubscription | undefined = session.subscriptions.get(filter);
   if (held === undefined) return ReasonCode.noSubscriptionExisted;
   broker.removeSubscription(session, held);
+  session.changes += 1;
   client.feeds.remove(filter);
   return ReasonCode.success;
 }
 
-function answer(broker: Broker, client: Client, packet: Buffer, isChanged: boolean): void {
-  const { store } = broker;
-  // Where all was refused for want of room there is nothing to wait for.
-  if (store.durable && (store.accepting || isChanged))
-    store.whenDurable(() => client.sendControl(packet));
-  else client.sendControl(packet);
+/** The answer leaves when the changes that the session was promised to keep are safe. */
+function answer(broker: Broker, client: Client, packet: Buffer): void {
+  const session = client.session!;
+  const { changes, saved } = session;
+  if (!saved || changes === session.safeChanges) {
+    client.sendControl(packet);
+    return;
+  }
+  broker.store.whenDurable(() => {
+    session.safeChanges = changes;
+    client.sendControl(packet);
+  });
 }

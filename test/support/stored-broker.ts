@@ -63,7 +63,7 @@ export class StoredBroker {
       ...options.journal,
     });
     started.push(new WeakRef(journal));
-    const world = new World(broker, { store: journal });
+    const world = new World(broker, { store: journal, log });
     clock.world = world;
     restoreState(world.broker, state);
     journal.useCapture((writer) => captureState(world.broker, writer));

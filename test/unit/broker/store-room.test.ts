@@ -1,0 +1,108 @@
+// What clients can still do while the disk takes nothing: all that would not have to be kept.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as wire from '../../conformance/wire.ts';
+import type { MemoryDisk } from '../../support/memory-disk.ts';
+import { FOR_EVER, publish, StoredBroker, typesOf } from '../../support/stored-broker.ts';
+
+const SYS = '$SYS/broker/storage/accepting';
+
+/** From now on nothing is written. */
+async function fill({ disk, journal, world }: StoredBroker): Promise<void> {
+  disk.capacityBytes = disk.usedBytes + 5;
+  world.connect('filler', FOR_EVER);
+  await new Promise<void>((full) => journal.whenDurable(full, full));
+  assert.equal(journal.accepting, false);
+}
+
+function makeRoom(disk: MemoryDisk): void {
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+}
+
+test('on a full disk a clean session subscribes and unsubscribes as ever', async () => {
+  const stored = await StoredBroker.start();
+  await fill(stored);
+  for (const version of [4, 5] as const) {
+    const client = stored.world.connect(`clean-${version}`, { version });
+    assert.deepEqual(client.subscribe([{ filter: 't', qos: 2 }]).reasons, [2]);
+    client.send(wire.publish(version, { topic: 't', payload: 'x' }));
+    assert.equal(client.expect('publish').payload, 'x');
+    client.unsubscribe('t');
+    client.expectNothing();
+  }
+});
+
+test('on a full disk everybody may read what the broker tells of itself', async () => {
+  const stored = await StoredBroker.start({ broker: { sysIntervalSeconds: 10 } });
+  await fill(stored);
+  stored.world.broker.sys.addSource(() => stored.journal.sysValues());
+  for (const fields of [FOR_EVER, { version: 4, clean: false }, { version: 4 }] as const) {
+    const client = stored.world.connect('reader', fields);
+    assert.deepEqual(client.subscribe(SYS).reasons, [2]);
+    stored.world.advance(10_000);
+    assert.equal(client.expect('publish').payload, '0');
+  }
+});
+
+test('on a full disk a kept session is granted the subscriptions that it has, and refused others', async () => {
+  const stored = await StoredBroker.start();
+  const { world, lines } = stored;
+  const first = world.connect('kept', FOR_EVER);
+  first.send(wire.subscribe(5, 1, [{ filter: 'a', qos: 1 }, 'b'], { subscriptionIdentifier: 7 }));
+  await stored.until(() => typesOf(first).includes('suback'));
+  first.lose();
+  const pub = world.connect('pub');
+  pub.send(wire.publish(5, { topic: 'a', payload: 'waits', qos: 1, id: 1 }));
+  await stored.safe();
+  await fill(stored);
+  const back = world.connect('kept', FOR_EVER);
+  assert.equal(back.expect('publish').payload, 'waits');
+  const again = { subscriptionIdentifier: 7 };
+  const written = stored.journal.sysValues()['storage/waiting/bytes'];
+  const same = back.subscribe([{ filter: 'a', qos: 1 }, 'b'], again);
+  assert.deepEqual(same.reasons, [1, 2]);
+  assert.equal(stored.journal.sysValues()['storage/waiting/bytes'], written);
+  const others: wire.SubscriptionFields[] = [
+    { filter: 'a', qos: 2 },
+    { filter: 'a', qos: 1, noLocal: true },
+    { filter: 'a', qos: 1, retainAsPublished: true },
+    { filter: 'c' },
+  ];
+  assert.deepEqual(back.subscribe(others, again).reasons, [0x97, 0x97, 0x97, 0x97]);
+  assert.deepEqual(back.subscribe([{ filter: 'a', qos: 1 }]).reasons, [0x97]);
+  const refused = lines.filter((line) => line.startsWith('subscribe refused'));
+  assert.equal(refused.length, 5);
+  assert.match(refused[3] ?? '', /"client":"kept".*"topic":"c"/);
+});
+
+test('a subscription that is not on the disk yet is not granted a second time before it is', async () => {
+  const stored = await StoredBroker.start();
+  const { world, disk, journal } = stored;
+  const first = world.connect('kept', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 5;
+  first.send(wire.subscribe(5, 1, ['a']));
+  await stored.until(() => !journal.accepting);
+  assert.deepEqual(typesOf(first), []);
+  const second = world.connect('kept', FOR_EVER);
+  second.send(wire.subscribe(5, 2, ['a']));
+  assert.deepEqual(typesOf(second), []);
+  makeRoom(disk);
+  await stored.until(() => typesOf(second).includes('suback'));
+  const { world: next } = await stored.cut();
+  assert.equal(next.broker.tree.size, 1);
+});
+
+test('on a full disk what was taken before is finished where its session is not kept', async () => {
+  const stored = await StoredBroker.start();
+  const pub = stored.world.connect('pub', { version: 4 });
+  publish(pub, 1, 'x', 2);
+  await stored.until(() => typesOf(pub).includes('pubrec'));
+  await fill(stored);
+  pub.inbox.length = 0;
+  pub.send(wire.ack('pubrel', 1));
+  assert.equal(pub.expect('pubcomp').id, 1);
+  pub.send(wire.PINGREQ);
+  pub.expect('pingresp');
+});
