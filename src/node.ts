@@ -4,6 +4,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { memoryUsage } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AccessControl } from './auth/access-control.ts';
 import { Broker } from './broker/broker.ts';
@@ -49,6 +50,17 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** What the program's objects and buffers occupy, under mosquitto's names. */
+function heapWatcher(): () => Record<string, string> {
+  let bytesMax = 0;
+  return () => {
+    const { heapUsed, external } = memoryUsage();
+    const bytes = heapUsed + external;
+    bytesMax = Math.max(bytesMax, bytes);
+    return { 'heap/current': String(bytes), 'heap/maximum': String(bytesMax) };
+  };
+}
+
 /** The cluster's half of a node. */
 interface Cluster {
   readonly gossip: Endpoint;
@@ -84,6 +96,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     ...access.sysValues(),
     'access/denied': String(broker.stats.denied),
   }));
+  broker.sys.addSource(heapWatcher());
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;

@@ -14,6 +14,7 @@ const ID_DIGITS = 22;
 const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 export function handleConnect(broker: Broker, client: Client, packet: ConnectPacket): void {
+  broker.stats.connectsReceived += 1;
   client.version = packet.version;
   client.bridge = packet.bridge;
   client.requestProblemInformation = packet.requestProblemInformation;

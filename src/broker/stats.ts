@@ -20,6 +20,8 @@ export class BrokerStats {
   /** Messages that came from other nodes. */
   peerReceived = 0;
   socketConnections = 0;
+  /** CONNECT packets, whether their client was let in or not. */
+  connectsReceived = 0;
   clientsConnected = 0;
   clientsMaximum = 0;
   /** Sessions that ended by their expiry. */

@@ -120,6 +120,7 @@ export class SysTopics {
       'publish/dropped': stats.publishDropped,
       'bytes/received': stats.bytesReceived,
       'bytes/sent': stats.bytesSent,
+      connections: stats.connectsReceived,
       sockets: stats.socketConnections,
     };
     const interval = options.sysIntervalSeconds;

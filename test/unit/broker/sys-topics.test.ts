@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { World } from '../../conformance/harness.ts';
+
+const PREFIX = '$SYS/broker/';
+
+/** The last value under each name. */
+function valuesOf(messages: readonly { topic: string; payload: unknown }[]): Map<string, string> {
+  return new Map(
+    messages.map(({ topic, payload }) => [topic.slice(PREFIX.length), `${payload}`] as const),
+  );
+}
+
+test('load/connections is how many CONNECTs came a minute', () => {
+  const world = new World({ sysIntervalSeconds: 10 });
+  const watcher = world.connect('watcher');
+  watcher.subscribe([`${PREFIX}load/connections/+`]);
+  world.advance(10_000);
+  const before = Number(valuesOf(watcher.messages()).get('load/connections/1min'));
+  for (let index = 0; index < 20; index += 1) world.connect(`c${index}`);
+  world.advance(10_000);
+  const after = Number(valuesOf(watcher.messages()).get('load/connections/1min'));
+  // 20 in 10 s are 120 a minute, of which 1 - e^(-1/6) counts at once.
+  assert.ok(Math.abs(after - before * Math.exp(-1 / 6) - 120 * (1 - Math.exp(-1 / 6))) < 0.1);
+});
+
+test('retained messages/count holds those under $SYS too, as it does in mosquitto', () => {
+  const world = new World({ sysIntervalSeconds: 10 });
+  const watcher = world.connect('watcher');
+  world.advance(0);
+  watcher.subscribe([`${PREFIX}#`]);
+  const names = valuesOf(watcher.messages()).size;
+  world.connect('p').publish('a', 'x', { retain: true });
+  world.advance(10_000);
+  const count = Number(valuesOf(watcher.messages()).get('retained messages/count'));
+  assert.equal(count, names + 1);
+});
