@@ -11,6 +11,7 @@ import { DeadlineQueue } from './deadline-queue.ts';
 import { encodeMessageAsView } from './forwarding.ts';
 import type { Message } from './message.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
+import { originOf } from './origin.ts';
 import {
   type Authorizer,
   type ConnectionInfo,
@@ -447,5 +448,5 @@ export class Broker {
 }
 
 function whoIs({ session, info }: Client): LogFields {
-  return { client: session?.clientId, user: session?.identity.username, from: info.remoteAddress };
+  return { client: session?.clientId, user: session?.identity.username, ...originOf(info) };
 }

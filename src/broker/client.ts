@@ -26,6 +26,7 @@ import type { Broker } from './broker.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { ClientOutput } from './client-output.ts';
 import { handleConnect } from './connect.ts';
+import { originOf } from './origin.ts';
 import { PacketIdSet } from './packet-id-set.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from './ports.ts';
 import { RetainedFeeds } from './retained-feed.ts';
@@ -398,7 +399,7 @@ export class Client extends ClientOutput {
     this.broker.stats.protocolErrors += 1;
     this.broker.log.info('client fault', {
       client: this.session?.clientId,
-      from: this.info.remoteAddress,
+      ...originOf(this.info),
       reason: fault.text,
       code: formatReasonCode(fault.reasonCode),
     });
@@ -441,7 +442,7 @@ export class Client extends ClientOutput {
 
   #connectTimeout(): void {
     if (this.#state !== 'waiting') return;
-    this.broker.log.info('connect timeout', { from: this.info.remoteAddress });
+    this.broker.log.info('connect timeout', originOf(this.info));
     this.#end(false, 'connect timeout');
   }
 }

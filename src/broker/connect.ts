@@ -7,11 +7,19 @@ import { isWellFormed } from '../mqtt/utf8.ts';
 import type { Broker } from './broker.ts';
 import type { Client } from './client.ts';
 import type { BrokerOptions } from './options.ts';
+import { originOf } from './origin.ts';
 import type { AuthDecision, Identity } from './ports.ts';
 import { discardWill } from './wills.ts';
 
 const ID_DIGITS = 22;
 const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
+
+/** In words, where nobody else has any. */
+const REFUSALS: Readonly<Record<number, string>> = {
+  [ReasonCode.badAuthenticationMethod]: 'enhanced authentication is not offered',
+  [ReasonCode.clientIdentifierNotValid]: 'it brings no client identifier',
+  [ReasonCode.quotaExceeded]: 'max-connections or max-sessions is reached',
+};
 
 export function handleConnect(broker: Broker, client: Client, packet: ConnectPacket): void {
   broker.stats.connectsReceived += 1;
@@ -21,7 +29,7 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
   client.packetBytesMax = packet.maximumPacketBytes;
   const refusal = refusalOf(broker, packet);
   if (refusal !== 0) {
-    client.refuse(refusal);
+    refuse(broker, client, packet, { reasonCode: refusal });
     return;
   }
   const assigned = packet.clientId.length === 0;
@@ -34,20 +42,12 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
   broker.authorizer.authenticate(request, (decision) => {
     if (client.closed) return;
     if (decision.reasonCode !== 0) {
-      broker.log.info('connection refused', {
-        client: clientId,
-        user: username,
-        from: remoteAddress,
-        code: formatReasonCode(decision.reasonCode),
-        reason: decision.reason,
-      });
-      if (client.session === undefined) client.refuse(decision.reasonCode);
-      else client.disconnect(decision.reasonCode, 'the right to connect is gone', true);
+      refuse(broker, client, packet, decision);
       return;
     }
     // Others may have come in while this one was checked.
     if (!hasRoom(broker, clientId)) {
-      client.refuse(ReasonCode.quotaExceeded);
+      refuse(broker, client, packet, { reasonCode: ReasonCode.quotaExceeded });
       return;
     }
     admit(broker, client, packet, identityOf(clientId, packet, decision), assigned);
@@ -55,6 +55,21 @@ export function handleConnect(broker: Broker, client: Client, packet: ConnectPac
     if (!synchronous) client.resume();
   });
   synchronous = false;
+}
+
+/** A warning: whoever tries passwords is seen, however little the log tells. */
+function refuse(
+  broker: Broker,
+  client: Client,
+  { clientId, username }: ConnectPacket,
+  { reasonCode, reason = REFUSALS[reasonCode] }: AuthDecision,
+): void {
+  const code = formatReasonCode(reasonCode);
+  const name = client.session?.clientId ?? clientId;
+  const who = { client: name, user: username, ...originOf(client.info) };
+  broker.log.warn('connection refused', { ...who, code, reason });
+  if (client.session === undefined) client.refuse(reasonCode);
+  else client.disconnect(reasonCode, 'the right to connect is gone', true);
 }
 
 function identityOf(clientId: string, packet: ConnectPacket, decision: AuthDecision): Identity {

@@ -7,6 +7,7 @@ import type { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Client } from '../broker/client.ts';
+import { originOf } from '../broker/origin.ts';
 import type { ConnectionInfo, Outbox } from '../broker/ports.ts';
 import type { Arrivals } from './arrivals.ts';
 import { PendingRanges } from './pending-ranges.ts';
@@ -77,10 +78,10 @@ export class Connection implements Outbox {
 
   /** @param stream what the bytes come by; a WebSocket's are counted before they are a message */
   countArrival(arrivals: Arrivals, stream: EventEmitter): void {
-    const from = this.#client.info.remoteAddress;
+    const origin = originOf(this.#client.info);
     this.#endArrival = arrivals.watch(stream, () => {
       const { log, stats } = this.#broker;
-      log.warn('connection refused: too many bytes before its CONNECT was answered', { from });
+      log.warn('connection refused: too many bytes before its CONNECT was answered', origin);
       stats.connectionsRefused += 1;
       this.#isClosing = true;
       this.#socket.destroy();

@@ -6,7 +6,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Broker } from '../broker/broker.ts';
-import type { ListenerRules } from '../broker/ports.ts';
+import { originOf } from '../broker/origin.ts';
+import type { ConnectionInfo, ListenerRules } from '../broker/ports.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../shared/endpoint.ts';
 import { Arrivals } from './arrivals.ts';
 import { Connection } from './connection.ts';
@@ -61,7 +62,7 @@ export class ListenError extends Error {
 /** A socket on its way to MQTT. */
 interface Arrival {
   readonly socket: Socket;
-  remoteAddress: string;
+  origin: ConnectionInfo;
   /** What the client has proven so far. */
   proof: Pick<ListenerRules, 'isCertified' | 'certificateName'>;
 }
@@ -88,6 +89,7 @@ export class Listener {
   readonly #upgrading = new WeakMap<object, Arrival>();
   readonly #arrivals = new Map<Socket, NodeJS.Timeout>();
   #local: Endpoint = { address: '', port: 0 };
+  #listenerAddress = '';
 
   private constructor(options: ListenerOptions, broker: Broker, counters: ListenerCounters) {
     this.#options = options;
@@ -141,7 +143,7 @@ export class Listener {
   /** Takes no more connections. @returns when those that are open have ended */
   close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#arrivals.keys()) socket.destroy();
+    for (const socket of this.#arrivals.keys()) socket.destroy(new Error('the server stops'));
     return closed;
   }
 
@@ -159,21 +161,27 @@ export class Listener {
         const address = server.address();
         if (address === null || typeof address === 'string') throw new Error('not a TCP server');
         this.#local = { address: plainAddress(address.address), port: address.port };
+        this.#listenerAddress = formatEndpoint(this.#local);
         resolve();
       });
     });
   }
 
   #accept(socket: Socket): void {
-    const remoteAddress = plainAddress(socket.remoteAddress ?? '');
     const { proxyProtocol, handshakeMs, rules } = this.#options;
+    const origin = {
+      remoteAddress: plainAddress(socket.remoteAddress ?? ''),
+      remotePort: socket.remotePort,
+      listenerAddress: this.#listenerAddress,
+      listener: rules,
+    };
     if (this.#options.protocol === 'tcp' && !proxyProtocol) {
-      const connection = new Connection(socket, this.#broker, { remoteAddress, listener: rules });
+      const connection = new Connection(socket, this.#broker, origin);
       connection.countArrival(this.#counters.arrivals, socket);
       return;
     }
-    const arrival = { socket, remoteAddress, proof: {} };
-    const timer = setTimeout(() => socket.destroy(), handshakeMs);
+    const arrival = { socket, origin, proof: {} };
+    const timer = setTimeout(() => socket.destroy(new Error('it took too long')), handshakeMs);
     this.#arrivals.set(socket, timer);
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -211,14 +219,17 @@ export class Listener {
         return;
       }
       if (header.bytes < held.length) socket.unshift(held.subarray(header.bytes));
-      arrival.remoteAddress = header.source?.address ?? arrival.remoteAddress;
+      if (header.source !== undefined) {
+        const { address: remoteAddress, port: remotePort } = header.source;
+        arrival.origin = { ...arrival.origin, remoteAddress, remotePort };
+      }
       this.#secure(arrival);
     };
     socket.on('readable', read);
   }
 
-  #refuse({ socket, remoteAddress }: Arrival, reason: string): void {
-    this.#broker.log.info('connection refused', { from: remoteAddress, reason });
+  #refuse({ socket, origin }: Arrival, reason: string): void {
+    this.#broker.log.info('connection refused', { ...originOf(origin), reason });
     socket.destroy();
   }
 
@@ -227,7 +238,7 @@ export class Listener {
       this.#upgrade(arrival, arrival.socket);
       return;
     }
-    this.#tls.take(arrival.socket, (stream, proof) => {
+    this.#tls.take(arrival.socket, originOf(arrival.origin), (stream, proof) => {
       arrival.proof = proof;
       this.#upgrade(arrival, stream);
     });
@@ -250,17 +261,18 @@ export class Listener {
         if (arrival !== undefined) this.#connect(arrival, transport, stream);
       },
       ({ status, reason }, stream) => {
-        const from = this.#upgrading.get(stream)?.remoteAddress;
-        this.#broker.log.info('WebSocket refused', { from, status, reason });
+        const arrival = this.#upgrading.get(stream);
+        const origin = arrival && originOf(arrival.origin);
+        this.#broker.log.info('WebSocket refused', { ...origin, status, reason });
       },
     );
   }
 
   #connect(arrival: Arrival, transport: Transport, stream: Duplex): void {
-    const { socket, remoteAddress, proof } = arrival;
+    const { socket, origin, proof } = arrival;
     this.#arrived(socket);
     const listener = { ...this.#options.rules, ...proof };
-    const connection = new Connection(transport, this.#broker, { remoteAddress, listener });
+    const connection = new Connection(transport, this.#broker, { ...origin, listener });
     connection.countArrival(this.#counters.arrivals, stream);
   }
 }

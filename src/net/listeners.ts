@@ -8,8 +8,14 @@ import { Listener, ListenerCounters, type ListenerOptions } from './listener.ts'
 const KEPT = 'a file was not taken over, the last good one stays in force';
 const NOT_OPENED = 'a listener could not be opened';
 
-/** By problem: what several listeners share is told once. */
-type Faults = Map<string, { readonly event: string; readonly places: readonly string[] }>;
+interface Fault {
+  readonly event: string;
+  readonly problem: string;
+  readonly places: readonly string[];
+}
+
+/** What several listeners share is told once. */
+type Faults = Map<string, Fault>;
 
 export class Listeners {
   #all: Listener[] = [];
@@ -79,7 +85,7 @@ export class Listeners {
         this.#note(faults, NOT_OPENED, next, error);
       }
     }
-    for (const [problem, { event, places }] of faults) {
+    for (const { event, problem, places } of faults.values()) {
       log.error(event, { listeners: places.join(', '), problem });
     }
     return faults.size;
@@ -87,7 +93,8 @@ export class Listeners {
 
   #note(faults: Faults, event: string, { place }: ListenerOptions, error: unknown): void {
     const problem = error instanceof Error ? error.message : String(error);
-    faults.set(problem, { event, places: [...(faults.get(problem)?.places ?? []), place] });
+    const key = `${event}: ${problem}`;
+    faults.set(key, { event, problem, places: [...(faults.get(key)?.places ?? []), place] });
     this.#counters.failedReloads += 1;
   }
 

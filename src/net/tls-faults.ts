@@ -1,6 +1,9 @@
 // What OpenSSL says of a handshake or of a certificate, in words for whoever looks for the reason.
 // What has no words here is told as OpenSSL tells it.
 
+/** Many that don't trust a certificate don't say so. */
+const HUNG_UP = 'the client hung up: does it trust this certificate?';
+
 /** By OpenSSL's reason; an alert is what the client told us, and has no `tlsv1 alert` before it. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   'unknown ca': 'the client does not trust this certificate: it does not know the authority',
@@ -17,6 +20,8 @@ const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   'protocol version': 'the client accepts none of the TLS versions here',
   'no shared cipher': 'client and node have no cipher in common',
   'handshake failure': 'the client found no cipher or parameters in common',
+  'socket hang up': HUNG_UP,
+  'read ECONNRESET': HUNG_UP,
   'no application protocol': 'the client wants another protocol than MQTT (ALPN)',
 };
 

@@ -3,8 +3,7 @@
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
-import { plainAddress } from '../shared/endpoint.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { LogFields, Logger } from '../shared/logger.ts';
 import { certificateFault, handshakeFault } from './tls-faults.ts';
 import { commonNameOf, loadTls, type TlsFiles } from './tls-files.ts';
 
@@ -25,6 +24,8 @@ export class TlsGate {
   readonly #server: Server;
   /** Sockets in the handshake, by the addresses of both ends: TLS hides which socket it wraps. */
   readonly #waiting = new Map<string, Secured>();
+  /** Where each comes from. One that has ended knows that no more. */
+  readonly #origins = new WeakMap<Socket, LogFields>();
 
   /**
    * @param protocol what is spoken inside, in ALPN's terms
@@ -45,18 +46,22 @@ export class TlsGate {
     });
     this.#server.on('secureConnection', (stream) => this.#secured(stream));
     this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, stream) => {
-      const fields = { from: addressOf(stream), reason: handshakeFault(error) };
+      const socket = belowOf(stream);
+      const reason = handshakeFault(socket.errored ?? error);
+      const fields = { ...this.#origins.get(socket), reason };
       // Health checks of balancers come and go without a word.
-      if (error.code === 'ECONNRESET') log.debug('TLS handshake not finished', fields);
+      const isSilent = error.code === 'ECONNRESET' && socket.bytesRead === 0;
+      if (isSilent) log.debug('TLS handshake not finished', fields);
       else log.info('TLS handshake failed', fields);
     });
   }
 
   /**
-   * Shakes hands; `secured` is called once, or never where that fails and the socket ends. The gate
+   * Shakes hands with a socket from `origin`; `secured` is called once, or never where that fails and the socket ends. The gate
    * keeps no time: whoever hands a socket in bounds it.
    */
-  take(socket: Socket, secured: Secured): void {
+  take(socket: Socket, origin: LogFields, secured: Secured): void {
+    this.#origins.set(socket, origin);
     const ends = endsOf(socket);
     this.#waiting.set(ends, secured);
     socket.on('close', () => this.#waiting.delete(ends));
@@ -70,7 +75,8 @@ export class TlsGate {
     this.#waiting.delete(ends);
     const refusal = this.#refusalOf(stream);
     if (refusal !== undefined) {
-      this.#log.info('client certificate refused', { from: addressOf(stream), reason: refusal });
+      const origin = this.#origins.get(belowOf(stream));
+      this.#log.warn('client certificate refused', { ...origin, reason: refusal });
     }
     if (refusal !== undefined || secured === undefined) {
       stream.destroy();
@@ -95,12 +101,9 @@ export class TlsGate {
   }
 }
 
-/**
- * A stream that has ended knows no address, while the socket below it remembers what it was asked for
- * before; Node gives no other way to it.
- */
-function addressOf(stream: Socket & { readonly _parent?: Socket }): string {
-  return plainAddress(stream.remoteAddress ?? stream._parent?.remoteAddress ?? '');
+/** The socket that TLS wraps; Node gives no other way to it. */
+function belowOf(stream: Socket & { readonly _parent?: Socket }): Socket {
+  return stream._parent ?? stream;
 }
 
 function endsOf({ remoteAddress, remotePort, localAddress }: Socket): string {

@@ -14,6 +14,9 @@ import * as wire from './wire.ts';
 /** As a system's clock has it: adding 30 s and taking them away again leaves a little more. */
 const START_MS = 2768.001010228564;
 
+/** Where all clients come from. */
+const ORIGIN = { remoteAddress: '127.0.0.1', remotePort: 56_400, listenerAddress: '[::]:1883' };
+
 /** Runs a test for 3.1.1 and for 5.0; the name carries the clauses of both. */
 export function eachVersion(name: string, body: (version: 4 | 5) => void): void {
   for (const version of [4, 5] as const) {
@@ -109,7 +112,7 @@ export class Peer {
       pauseReading: () => undefined,
       resumeReading: () => undefined,
     };
-    this.#connection = world.broker.accept(this.#outbox, { remoteAddress: '127.0.0.1' }, world.now);
+    this.#connection = world.broker.accept(this.#outbox, ORIGIN, world.now);
   }
 
   get connack(): wire.Packet {

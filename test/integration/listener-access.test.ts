@@ -242,8 +242,12 @@ test('on SIGHUP listeners come, go and change, and what is wrong is told', {
   assert.match(shoal.output, /acl-wrong:2: 'reed' is no access/);
   await closed(goes);
   await open(t, comes, 'anybody');
-  set(table(stays), table(comes, { protocol: 'tls', cert: 'no.pem', key: 'no.key' }));
-  await hangUp(/configuration reloaded, except for what is wrong/);
+  // The same fault holds a new one back, while this one stays: two things to tell.
+  const broken = { protocol: 'tls', cert: 'no.pem', key: 'no.key' };
+  set(table(stays), table(comes, broken), table(0, broken));
+  await hangUp(/configuration reloaded, except for what is wrong.* faults=2/);
+  assert.match(shoal.output, /a file was not taken over.* listeners=\S*changing\.toml:\d+ /);
+  assert.match(shoal.output, /a listener could not be opened.* listeners=\S*changing\.toml:\d+ /);
   await open(t, comes, 'anybody');
 
   const taken = createServer().listen(0, '127.0.0.1');

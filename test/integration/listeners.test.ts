@@ -250,6 +250,29 @@ test('behind a balancer the announced address is the client’s', async () => {
   });
 });
 
+test('the log tells by which listener a client came in, and from which port', async () => {
+  await withShoal(['-ws=0', '-tls=off'], async (shoal) => {
+    for (const protocol of ['tcp', 'ws'] as const) {
+      const port = await shoal.mqttPort(protocol);
+      const url = protocol === 'tcp' ? `mqtt://127.0.0.1:${port}` : `ws://127.0.0.1:${port}/mqtt`;
+      const client = await mqtt.connectAsync(url, { clientId: protocol, reconnectPeriod: 0 });
+      const where = `from=127\\.0\\.0\\.1 fromPort=\\d+ listener=127\\.0\\.0\\.1:${port} `;
+      await shoal.waitFor(new RegExp(`client connected.* client=${protocol} ${where}`));
+      await client.endAsync();
+      await shoal.waitFor(new RegExp(`client disconnected.* client=${protocol} ${where}`));
+    }
+  });
+  await withShoal(['-proxy-protocol'], async (shoal) => {
+    const header = 'PROXY TCP4 203.0.113.7 192.0.2.1 40000 1883\r\n';
+    const client = RawClient.tcp(
+      await shoal.mqttPort(),
+      Buffer.concat([Buffer.from(header), connectPacket('c1')]),
+    );
+    await shoal.waitFor(/client connected.* from=203\.0\.113\.7 fromPort=40000 /);
+    client.destroy();
+  });
+});
+
 test('a connection without a PROXY header is refused where one has to come', async () => {
   await withShoal(['-proxy-protocol'], async (shoal) => {
     const port = await shoal.mqttPort();

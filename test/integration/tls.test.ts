@@ -69,7 +69,7 @@ suite('TLS', { skip }, () => {
   }
 
   const failure = (reason: string) =>
-    new RegExp(`TLS handshake failed.* from=127\\.0\\.0\\.1 reason="?${reason}`);
+    new RegExp(`TLS handshake failed.* from=127\\.0\\.0\\.1 .*reason="?${reason}`);
 
   /** Resolves as soon as the handshake is done on this side. */
   function openTls(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
@@ -396,6 +396,17 @@ suite('TLS', { skip }, () => {
       await shoal.waitFor(
         /client certificate refused.*no authority in -ca signed it \(CERT_SIGNATURE_FAILURE/,
       );
+    });
+  });
+
+  test('a client that hangs up over the certificate without a word is told, a health check is not', async () => {
+    await withShoal(['-log-level=info'], async (shoal) => {
+      const port = await shoal.mqttPort('tls');
+      const check = dial(port, '127.0.0.1', () => check.end());
+      await new Promise((resolve) => check.once('close', resolve));
+      await assert.rejects(openTls(port, { ca: [], minVersion: 'TLSv1.3' }));
+      await shoal.waitFor(failure('the client hung up: does it trust this certificate'));
+      assert.equal(shoal.output.match(/TLS handshake/g)?.length, 1);
     });
   });
 

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openAuthorizer } from '../../../src/broker/ports.ts';
-import { type LogFields, silentLogger } from '../../../src/shared/logger.ts';
+import { type Authorizer, openAuthorizer } from '../../../src/broker/ports.ts';
+import { type LogFields, type Logger, silentLogger } from '../../../src/shared/logger.ts';
 import { type Peer, World } from '../../conformance/harness.ts';
 import * as wire from '../../conformance/wire.ts';
 
@@ -22,14 +22,15 @@ function loggedWorld(): { world: World; lines: Line[]; bans: Set<string> } {
   return { world: new World({}, { log: { ...silentLogger, info }, authorizer }), lines, bans };
 }
 
-const WHO = { client: 'sensor', user: 'ann', from: '127.0.0.1' };
+const ORIGIN = { from: '127.0.0.1', fromPort: 56_400, listener: '[::]:1883' };
+const WHO = { client: 'sensor', user: 'ann', ...ORIGIN };
 
 for (const [version, mqtt] of [
   [3, '3.1'],
   [4, '3.1.1'],
   [5, '5.0'],
 ] as const) {
-  test(`a client that comes in by MQTT ${mqtt} is told with name, user and address`, () => {
+  test(`a client that comes in by MQTT ${mqtt} is told with name, user, address and listener`, () => {
     const { world, lines } = loggedWorld();
     world.connect('sensor', { username: 'ann', version, keepAlive: 0 });
     assert.deepEqual(lines, [{ event: 'client connected', ...WHO, mqtt }]);
@@ -61,3 +62,28 @@ for (const [reason, end] of endings) {
     assert.deepEqual(told, [{ event: 'client disconnected', ...WHO, reason }]);
   });
 }
+
+function warnings(): { lines: Line[]; log: Logger } {
+  const lines: Line[] = [];
+  const warn = (event: string, fields: LogFields = {}): void => {
+    lines.push({ ...fields, event });
+  };
+  return { lines, log: { ...silentLogger, warn } };
+}
+
+test('a client with a wrong password is told as a warning, with where it came from', () => {
+  const { lines, log } = warnings();
+  const refusal = { reasonCode: 0x86, reason: 'wrong password' };
+  const authorizer: Authorizer = { ...openAuthorizer, authenticate: (_, done) => done(refusal) };
+  new World({}, { log, authorizer }).open().connect({ clientId: 'sensor', username: 'ann' });
+  const why = { code: '0x86', reason: 'wrong password' };
+  assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
+});
+
+test('a client for which there is no room is told with the limit', () => {
+  const { lines, log } = warnings();
+  const world = new World({ connectionsMax: 0 }, { log });
+  world.open().connect({ clientId: 'sensor', username: 'ann' });
+  const why = { code: '0x97', reason: 'max-connections or max-sessions is reached' };
+  assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
+});
