@@ -2,7 +2,7 @@
 // doesn't have is taken from the option of the same name. Knows nothing of sockets.
 
 import type { OptionValues } from './config.ts';
-import { type AnyOption, option, type ValueOf } from './option.ts';
+import { type AnyOption, option, readValue, type ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
 import { listenerOptions as shared } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
@@ -14,7 +14,7 @@ export interface ListenerConfig {
   readonly id: string;
   /** Where it was asked for: `-ws`, `/etc/shoal.toml:3`. */
   readonly place: string;
-  readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
+  readonly protocol: Protocol;
   readonly bind: string | undefined;
   /** 0 = any free port. */
   readonly port: number;
@@ -82,7 +82,27 @@ export const listenerTable = {
   origins: shared.origins,
 } as const;
 
-type TableKey = keyof typeof listenerTable;
+export type TableKey = keyof typeof listenerTable;
+type Protocol = 'tcp' | 'tls' | 'ws' | 'wss';
+
+interface Needs {
+  readonly keys: readonly TableKey[];
+  readonly protocols: readonly Protocol[];
+}
+
+/** Keys that only some protocols have a use for. */
+const tls: Needs = {
+  keys: ['cert', 'key', 'ca', 'crl', 'clientCertificate', 'identityAsUsername', 'tlsVersion'],
+  protocols: ['tls', 'wss'],
+};
+const webSocket: Needs = { keys: ['origins'], protocols: ['ws', 'wss'] };
+
+export function isKeyOf(key: TableKey, protocol: Protocol): boolean {
+  return [tls, webSocket].every(
+    ({ keys, protocols }) => !keys.includes(key) || protocols.includes(protocol),
+  );
+}
+
 type TableValues = { readonly [Key in TableKey]: ValueOf<(typeof listenerTable)[Key]> };
 
 export const listenerKeys: readonly string[] = Object.values(listenerTable).map(
@@ -137,7 +157,7 @@ function parseTable(table: TomlTable, problems: string[]): Partial<Record<TableK
   for (const key of Object.keys(listenerTable) as TableKey[]) {
     const row: AnyOption = listenerTable[key];
     const setting = table.settings.get(row.flag);
-    const parsed: unknown = setting && row.type.parse(setting.text);
+    const parsed: unknown = setting && readValue(row, setting);
     if (setting !== undefined && parsed === undefined) {
       const { place, text } = setting;
       problems.push(
@@ -146,7 +166,32 @@ function parseTable(table: TomlTable, problems: string[]): Partial<Record<TableK
     }
     if (parsed !== undefined) own[key] = parsed;
   }
+  const isKnown = own.protocol !== undefined || !table.settings.has('protocol');
+  if (isKnown) checkProtocol(table, own, problems);
   return own;
+}
+
+/** A key that its protocol has no use for: a port in the clear would pass for one with TLS. */
+function checkProtocol(
+  { settings }: TomlTable,
+  own: Partial<Record<TableKey, unknown>>,
+  problems: string[],
+): void {
+  const protocol = (own.protocol ?? listenerTable.protocol.fallback) as Protocol;
+  const idle = (Object.keys(own) as TableKey[]).filter(
+    (key) => !isKeyOf(key, protocol) && own[key] !== false && own[key] !== 'no',
+  );
+  for (const needed of [tls, webSocket]) {
+    const flags = idle
+      .filter((key) => needed.keys.includes(key))
+      .map((key) => listenerTable[key].flag);
+    const [first = ''] = flags;
+    if (flags.length === 0) continue;
+    const words = needed.protocols.map((word) => `"${word}"`).join(' or ');
+    problems.push(
+      `${settings.get(first)?.place}: ${flags.join(', ')}: needs protocol = ${words}, and this listener is ${protocol}`,
+    );
+  }
 }
 
 function tableValues(values: OptionValues, table: TomlTable, problems: string[]): TableValues {
@@ -171,8 +216,7 @@ function listenerOf(
     problems.push(`${place}: the listener has no port`);
     return undefined;
   }
-  const usesTls = protocol === 'tls' || protocol === 'wss';
-  const tls = usesTls ? tlsOf(place, own, problems) : undefined;
+  const usesTls = tls.protocols.includes(protocol);
   return {
     id: formatHostPort({ host: bind ?? '*', port }),
     place,
@@ -186,7 +230,7 @@ function listenerOf(
     aclFile,
     proxyProtocol,
     origins,
-    tls,
+    tls: usesTls ? tlsOf(place, own, problems) : undefined,
   };
 }
 

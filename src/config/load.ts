@@ -3,13 +3,14 @@
 // sees them at once; each message names the option, the value and what would be right. Reads the
 // world only through `Surroundings`, which tests replace.
 
+import { resolve } from 'node:path';
 import { fileFault } from '../shared/file-fault.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
 import { listenerKeys, resolveListeners, wrongTableValues } from './listeners.ts';
-import { type AnyOption, environmentName, type Facts } from './option.ts';
+import { type AnyOption, environmentName, type Facts, readValue, type Written } from './option.ts';
 import { findConflicts, findOddities } from './rules.ts';
 import { nearest } from './suggest.ts';
-import { readTomlFile, type TomlFile } from './toml-file.ts';
+import { readTomlFile, type TomlFile, type TomlTable } from './toml-file.ts';
 
 export interface Surroundings {
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -27,6 +28,8 @@ export interface Origin {
 export interface LoadedConfig {
   readonly config: Config;
   readonly origins: Readonly<Record<ConfigKey, Origin>>;
+  /** The [[listener]] tables of the file. */
+  readonly tables: readonly TomlTable[];
   /** Things that are most likely mistakes but do no harm. */
   readonly warnings: readonly string[];
 }
@@ -42,8 +45,7 @@ export class ConfigError extends Error {
   }
 }
 
-interface RawValue {
-  readonly text: string;
+interface RawValue extends Written {
   readonly origin: Origin;
 }
 
@@ -82,7 +84,7 @@ export function loadConfig(
   if (problems.length === 0) problems.push(...findConflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
   warnings.push(...findOddities(config));
-  return { config, origins: origins as Record<ConfigKey, Origin>, warnings };
+  return { config, origins: origins as Record<ConfigKey, Origin>, tables: file.tables, warnings };
 }
 
 function readSettings(
@@ -115,17 +117,28 @@ function pickRaw(
   }
   const setting = settings.get(flag);
   if (setting === undefined) return undefined;
-  return { text: setting.text, origin: { source: 'file', place: setting.place } };
+  return { ...setting, origin: { source: 'file', place: setting.place } };
 }
 
 function parseValue(row: AnyOption, raw: RawValue, problems: string[]): unknown {
-  const value: unknown = row.type.parse(raw.text);
+  const value: unknown = readValue(row, raw);
   if (value === undefined) {
     const shown = row.type.secret ? '' : ` '${raw.text}'`;
     const place = raw.origin.source === 'flag' ? '' : `${raw.origin.place}: `;
     problems.push(`${place}bad value${shown} for -${row.flag}: expected ${row.type.expected}`);
   }
   return value;
+}
+
+/** Tells where the file was asked for, and where it was looked for. */
+export function unreadable(
+  flag: string,
+  path: string,
+  { source, place }: Origin,
+  error: unknown,
+): string {
+  const asked = source === 'file' ? `${place}: ${flag} = ` : `${place}=`;
+  return `${asked}${resolve(path)}: ${fileFault(error)}`;
 }
 
 /** -csk-file is only another place for the value of -csk. */
@@ -152,7 +165,8 @@ function readTokenFile(
     values.tokens = optionTable.tokens.type.parse(lines.join(','));
     if (values.tokens === undefined) problems.push(`${path}: holds no cluster token`);
   } catch (error) {
-    problems.push(`-csk-file=${path}: ${fileFault(error)}`);
+    const origin = origins.tokenFile as Origin;
+    problems.push(unreadable(optionTable.tokenFile.flag, path, origin, error));
   }
 }
 

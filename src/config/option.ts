@@ -36,6 +36,20 @@ export type AnyOption = Option<any, any>;
 export type ValueOf<O> =
   O extends Option<infer T, infer D> ? T | (undefined extends D ? undefined : never) : never;
 
+/** What the user has written of an option or of a listener's key. */
+export interface Written {
+  readonly text: string;
+  /** Of the file that it stands in: relative paths count from there. */
+  readonly folder?: string;
+}
+
+/** @returns undefined where the text is no such value */
+export function readValue({ type }: AnyOption, { text, folder }: Written): unknown {
+  const value: unknown = type.parse(text);
+  if (value === undefined || folder === undefined) return value;
+  return type.inFolder?.(value, folder) ?? value;
+}
+
 /** Only there so that T and D are inferred for each row. */
 export function option<T, const D extends T | undefined>(row: Option<T, D>): Option<T, D> {
   return row;

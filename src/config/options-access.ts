@@ -2,13 +2,13 @@
 // on SIGHUP.
 
 import { option } from './option.ts';
-import { choice, httpUrl, onOff, seconds, text } from './value-types.ts';
+import { choice, httpUrl, onOff, path, seconds, text } from './value-types.ts';
 
 export const accessOptions = {
   passwordFile: option({
     flag: 'auth',
     group: 'Access',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: "users and their passwords, in mosquitto's format; made by shoal passwd",
     reload: true,
@@ -16,7 +16,7 @@ export const accessOptions = {
   aclFile: option({
     flag: 'acl',
     group: 'Access',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: "topics that clients may use, in mosquitto's format",
     reload: true,
@@ -33,7 +33,7 @@ export const accessOptions = {
   tokenKeyFile: option({
     flag: 'auth-jwt-key',
     group: 'Access',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: 'accept JSON Web Tokens as passwords: a secret (HS256) or public keys in PEM (RS256, ES256); read again on SIGHUP',
   }),

@@ -11,9 +11,9 @@ import {
   milliseconds,
   name,
   onOff,
+  path,
   port,
   secrets,
-  text,
   topicFilters,
 } from './value-types.ts';
 
@@ -35,7 +35,7 @@ export const clusterOptions = {
   tokenFile: option({
     flag: 'csk-file',
     group: 'Cluster',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: 'file that holds the cluster token, so that it is never on a command line',
     reload: true,

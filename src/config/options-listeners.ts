@@ -8,8 +8,8 @@ import {
   ipAddress,
   list,
   onOff,
+  path,
   port,
-  text,
   type ValueType,
   webOrigin,
 } from './value-types.ts';
@@ -67,7 +67,7 @@ export const listenerOptions = {
   cert: option({
     flag: 'cert',
     group: 'Listeners',
-    type: list(text('file')),
+    type: list(path('file')),
     fallback: undefined,
     help: 'certificate with its chain, PEM; with several, the name that the client asks for decides (SNI)',
     reload: true,
@@ -75,7 +75,7 @@ export const listenerOptions = {
   key: option({
     flag: 'key',
     group: 'Listeners',
-    type: list(text('file')),
+    type: list(path('file')),
     fallback: undefined,
     help: 'private key of the certificate, PEM; with several, in the order of -cert',
     reload: true,
@@ -83,7 +83,7 @@ export const listenerOptions = {
   ca: option({
     flag: 'ca',
     group: 'Listeners',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: 'authorities whose client certificates are accepted, PEM',
     reload: true,
@@ -91,7 +91,7 @@ export const listenerOptions = {
   crl: option({
     flag: 'crl',
     group: 'Listeners',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: 'client certificates that are revoked: lists of every authority in -ca, PEM',
     reload: true,

@@ -2,7 +2,7 @@
 
 import { NAME_BYTES_MAX } from '../swim/record.ts';
 import { type Facts, option } from './option.ts';
-import { choice, name, text } from './value-types.ts';
+import { choice, name, path } from './value-types.ts';
 
 export const nodeOptions = {
   nodeName: option({
@@ -16,14 +16,14 @@ export const nodeOptions = {
   configFile: option({
     flag: 'config',
     group: 'Node',
-    type: text('file'),
+    type: path('file'),
     fallback: undefined,
     help: 'TOML file with any of these options as keys',
   }),
   dataFolder: option({
     flag: 'data',
     group: 'Node',
-    type: text('folder'),
+    type: path('folder'),
     fallback: undefined,
     fallbackText: 'none: all is kept in memory',
     help: 'folder that keeps sessions, queued and retained messages over a restart or a power cut',

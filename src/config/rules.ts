@@ -16,7 +16,7 @@ export function findConflicts(config: Config): string[] {
 
 /** What a node starts with, but hardly anybody can mean. */
 export function findOddities(config: Config): string[] {
-  return [...lonelyNode(config), ...unusedTls(config)];
+  return [...lonelyNode(config), ...unusedTls(config), ...unusedOrigins(config)];
 }
 
 /** The system would say that the second is in use, and not by whom. */
@@ -53,7 +53,7 @@ function lonelyNode({ bindAddress: bind, members }: Config): string[] {
 
 function unusedTls({ listeners, ...config }: Config): string[] {
   if (listeners.some(({ tls }) => tls !== undefined)) return [];
-  const { cert, key, ca, crl, clientCertificate, identityAsUsername } = config;
+  const { cert, key, ca, crl, clientCertificate, identityAsUsername, tlsVersion } = config;
   const isGiven = {
     '-cert': cert !== undefined,
     '-key': key !== undefined,
@@ -61,11 +61,19 @@ function unusedTls({ listeners, ...config }: Config): string[] {
     '-crl': crl !== undefined,
     '-require-certificate': clientCertificate !== 'no',
     '-use-identity-as-username': identityAsUsername,
+    '-tls-version': tlsVersion !== '1.2',
   };
   const given = Object.entries(isGiven).flatMap(([flag, is]) => (is ? [flag] : []));
   return given.length === 0
     ? []
     : [`no listener uses TLS (-tls=PORT, -wss=PORT): ${given.join(', ')} changes nothing`];
+}
+
+function unusedOrigins({ listeners, origins }: Config): string[] {
+  const isUsed = listeners.some(({ protocol }) => protocol === 'ws' || protocol === 'wss');
+  return origins === undefined || isUsed
+    ? []
+    : ['no listener uses WebSocket (-ws=PORT, -wss=PORT): -ws-origin changes nothing'];
 }
 
 function clusterConflicts(config: Config): string[] {

@@ -5,6 +5,11 @@ const DISTANCE_SHARE_MAX = 0.4;
 
 /** @returns the nearest of the candidates, or undefined where none is near */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  // As mosquitto has them: max_qos, acl_file, certfile.
+  const dashed = word.replaceAll('_', '-');
+  for (const ours of [dashed, dashed.replace(/-?file$/, '')]) {
+    if (candidates.includes(ours)) return ours;
+  }
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length * DISTANCE_SHARE_MAX)) + 1;
   for (const candidate of candidates) {

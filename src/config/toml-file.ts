@@ -2,8 +2,10 @@
 // tables. An unknown key is a problem, with the nearest known one as a suggestion. Knows nothing of
 // what the values mean.
 
+import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { fileFault } from '../shared/file-fault.ts';
+import type { Written } from './option.ts';
 import { nearest } from './suggest.ts';
 
 /** The one key whose value is a list of tables. */
@@ -11,8 +13,7 @@ const TABLES = 'listener';
 
 const DOUBLE_BRACKETS = `write [[${TABLES}]], in double brackets`;
 
-export interface TomlSetting {
-  readonly text: string;
+export interface TomlSetting extends Required<Written> {
   /** file:line */
   readonly place: string;
 }
@@ -49,7 +50,7 @@ export function readTomlFile(
     const { [TABLES]: tables, ...rest } = parse(source);
     return {
       settings: readSettings(reading, rest, knownKeys, 0),
-      tables: tables === undefined ? [] : readTables(reading, tables, tableKeys),
+      tables: tables === undefined ? [] : readTables(reading, tables, tableKeys, knownKeys),
       problems,
     };
   } catch (error) {
@@ -58,7 +59,12 @@ export function readTomlFile(
   }
 }
 
-function readTables(reading: Reading, value: unknown, knownKeys: readonly string[]): TomlTable[] {
+function readTables(
+  reading: Reading,
+  value: unknown,
+  tableKeys: readonly string[],
+  keysAbove: readonly string[],
+): TomlTable[] {
   const { path, lines, problems } = reading;
   if (!Array.isArray(value)) {
     problems.push(`${path}:${lineOf(lines, TABLES, 0)}: ${DOUBLE_BRACKETS}`);
@@ -68,7 +74,7 @@ function readTables(reading: Reading, value: unknown, knownKeys: readonly string
   return value.map((table: Record<string, unknown>) => {
     line = lineOf(lines, TABLES, line) || line;
     return {
-      settings: readSettings(reading, table, knownKeys, line),
+      settings: readSettings(reading, table, tableKeys, line, keysAbove),
       place: `${path}:${line}`,
     };
   });
@@ -80,29 +86,35 @@ function readSettings(
   values: Readonly<Record<string, unknown>>,
   knownKeys: readonly string[],
   after: number,
+  keysAbove: readonly string[] = [],
 ): Map<string, TomlSetting> {
   const settings = new Map<string, TomlSetting>();
   for (const [key, value] of Object.entries(values)) {
     const place = `${path}:${lineOf(lines, key, after)}`;
     const text = textOf(value);
-    if (!knownKeys.includes(key)) {
+    if (!knownKeys.includes(key) && keysAbove.includes(key)) {
+      problems.push(`${place}: '${key}' is the node's: write it above the first [[${TABLES}]]`);
+    } else if (!knownKeys.includes(key)) {
       problems.push(`${place}: unknown ${describe(key, value, knownKeys)}`);
     } else if (text === undefined) {
       problems.push(`${place}: '${key}' has to be a text, a number, true or false, or a list`);
     } else {
-      settings.set(key, { text, place });
+      settings.set(key, { text, place, folder: dirname(path) });
     }
   }
   return settings;
 }
 
-/** Tables have double brackets in what is told, as they have them in the file. */
+/** Tables have brackets in what is told, as they have them in the file. */
 function describe(key: string, value: unknown, knownKeys: readonly string[]): string {
-  const isTable = typeof value === 'object' && (!Array.isArray(value) || isTableList(value));
-  const near = nearest(key, isTable ? [TABLES] : knownKeys);
-  const shown = (name: string): string => (isTable ? `[[${name}]]` : `'${name}'`);
-  const hint = near === undefined ? '' : `; did you mean ${shown(near)}?`;
-  return `${isTable ? 'table' : 'key'} ${shown(key)}${hint}`;
+  const isList = Array.isArray(value);
+  if (typeof value !== 'object' || (isList && !isTableList(value))) {
+    const near = nearest(key, knownKeys);
+    return `key '${key}'${near === undefined ? '' : `; did you mean '${near}'?`}`;
+  }
+  const isNear = nearest(key, [TABLES]) !== undefined;
+  const hint = isNear ? `did you mean [[${TABLES}]]?` : `only [[${TABLES}]] is a table`;
+  return `table ${isList ? `[[${key}]]` : `[${key}]`}; ${hint}`;
 }
 
 function isTableList([first]: readonly unknown[]): boolean {

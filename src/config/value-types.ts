@@ -3,6 +3,7 @@
 // means the same everywhere. Must not know any particular option.
 
 import { isIP } from 'node:net';
+import { isAbsolute, join } from 'node:path';
 
 export interface ValueType<T> {
   /** Stands in the help behind the flag, as in `-nid <name>`; a switch has none. */
@@ -14,6 +15,8 @@ export interface ValueType<T> {
   /** @returns undefined where the text is no such value */
   parse(text: string): T | undefined;
   format(value: T): string;
+  /** Only paths have it: a relative one counts from this folder. */
+  inFolder?(value: T, folder: string): T;
 }
 
 /** A host as the user wrote it, name or address; resolved only when it is needed. */
@@ -69,10 +72,18 @@ export function text(what: string): ValueType<string> {
   };
 }
 
+export function path(what: 'file' | 'folder'): ValueType<string> {
+  return {
+    ...text(what),
+    inFolder: (value, folder) => (isAbsolute(value) ? value : join(folder, value)),
+  };
+}
+
 /** Several between commas. */
-export function list<T>(item: ValueType<T>): ValueType<readonly T[]> {
+export function list<T>({ inFolder, ...item }: ValueType<T>): ValueType<readonly T[]> {
   return {
     ...item,
+    ...(inFolder && { inFolder: (values, folder) => values.map((one) => inFolder(one, folder)) }),
     placeholder: `${item.placeholder},...`,
     expected: `${item.expected}; several separated by commas`,
     parse: (value) => listOf(value, item.parse),

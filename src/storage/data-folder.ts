@@ -2,18 +2,35 @@
 // slip, or a disk that is not mounted, should not fill the root with folders. (With `recursive` Node
 // would also try for ever where the system has no room for folders, as under /proc.)
 
-import { closeSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { writeFault } from '../shared/file-fault.ts';
 import { DataPathError, StorageError } from './storage-error.ts';
 
-/** @throws DataPathError where nothing of this name could be the folder */
+/**
+ * @throws DataPathError where nothing of this name could be the folder, StorageError where this user
+ * may not use it
+ */
 export function checkDataFolder(folder: string): void {
   const parent = dirname(resolve(folder));
-  if (isFolder(folder)) return;
+  if (isFolder(folder)) {
+    checkAccess(folder, `-data=${folder}`);
+    return;
+  }
   if (isThere(folder)) throw new DataPathError(`-data=${folder} is a file, not a folder`);
-  if (isFolder(parent)) return;
-  const fault = isThere(parent) ? `${parent} is a file` : `there is no folder ${parent}`;
-  throw new DataPathError(`-data=${folder} can't be made: ${fault}`);
+  if (!isFolder(parent)) {
+    const fault = isThere(parent) ? `${parent} is a file` : `there is no folder ${parent}`;
+    throw new DataPathError(`-data=${folder} can't be made: ${fault}`);
+  }
+  checkAccess(parent, `-data=${folder} can't be made in ${parent}`);
 }
 
 /** @throws DataPathError, StorageError */
@@ -26,6 +43,17 @@ export function makeDataFolder(folder: string): void {
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StorageError(`the data folder ${folder} can't be made: ${reason}`);
+  }
+}
+
+/** Without it the start would fail at the lock, whose name tells nothing. */
+function checkAccess(place: string, asked: string): void {
+  try {
+    accessSync(place, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { uid } = statSync(place);
+    const owner = uid === 0 ? 'root' : `user ${uid}`;
+    throw new StorageError(`${asked}: ${writeFault(error)} (it belongs to ${owner})`);
   }
 }
 

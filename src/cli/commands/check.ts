@@ -10,6 +10,7 @@ import { checkDataFolder } from '../../storage/data-folder.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { refuseMissingFiles } from '../missing-files.ts';
 
 export function addCheck(program: Command, context: CliContext): void {
   const command = program
@@ -17,7 +18,9 @@ export function addCheck(program: Command, context: CliContext): void {
     .usage('[flags]')
     .description('check the configuration and the files it names, start nothing');
   addConfigOptions(command).action(async () => {
-    const { config, warnings } = configOf(command, context);
+    const loaded = configOf(command, context);
+    refuseMissingFiles(loaded);
+    const { config, warnings } = loaded;
     const now = (): number => performance.now();
     const access = await AccessControl.open(config, {
       log: silentLogger,

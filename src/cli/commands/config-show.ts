@@ -1,8 +1,11 @@
-// `shoal config show`: every option's value with where it came from. Secrets are shown as stars.
+// `shoal config show`: every option's value with where it came from, then what holds for each
+// [[listener]]. Secrets are shown as stars.
 
 import type { Command } from 'commander';
+import { admissionOf } from '../../auth/admission.ts';
 import { type ConfigKey, optionTable } from '../../config/config.ts';
-import type { LoadedConfig } from '../../config/load.ts';
+import { settingsOf } from '../../config/listener-settings.ts';
+import type { LoadedConfig, Origin } from '../../config/load.ts';
 import type { AnyOption } from '../../config/option.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
@@ -20,22 +23,24 @@ export function addConfigShow(program: Command, context: CliContext): void {
   });
 }
 
-function renderConfig({ config, origins }: LoadedConfig): string {
-  const rows = (Object.keys(optionTable) as ConfigKey[]).map((key) => {
-    const row: AnyOption = optionTable[key];
-    const value = config[key];
-    const { source, place } = origins[key];
-    const shown = value === undefined ? '-' : row.type.format(value);
-    return [row.flag, shown === '' ? '-' : shown, place === '' ? source : `${source} ${place}`];
-  });
-  for (const { id, place, protocol, passwordFile, aclFile } of config.listeners) {
-    // Those of an option stand in its row.
+function renderConfig(loaded: LoadedConfig): string {
+  const { config, origins } = loaded;
+  const { passwordFile, aclFile } = config;
+  const node = { place: '', passwordFile, aclFile, anonymous: undefined, tls: undefined };
+  const values = { ...config, anonymousAllowed: admissionOf(config, node).byNothing };
+  const rows = (Object.keys(optionTable) as ConfigKey[]).map((key) =>
+    cellsOf(optionTable[key], values[key], origins[key]),
+  );
+  for (const listener of config.listeners) {
+    const { id, place, protocol } = listener;
+    // What holds for those of an option stands above.
     if (place.startsWith('-')) continue;
-    const own = [
-      ...(passwordFile === config.passwordFile ? [] : [`auth=${passwordFile}`]),
-      ...(aclFile === config.aclFile ? [] : [`acl=${aclFile}`]),
-    ];
-    rows.push(['[[listener]]', [protocol, id, ...own].join(' '), `file ${place}`]);
+    rows.push(['[[listener]]', `${protocol} ${id}`, `file ${place}`]);
+    for (const { key, row, value, origin } of settingsOf(loaded, listener)) {
+      const shown = key === 'anonymous' ? admissionOf(config, listener).byNothing : value;
+      const [flag = '', ...cells] = cellsOf(row, shown, origin);
+      rows.push([`  ${flag}`, ...cells]);
+    }
   }
   const widths = [0, 1].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows
@@ -44,4 +49,9 @@ function renderConfig({ config, origins }: LoadedConfig): string {
         `${flag.padEnd(widths[0] ?? 0)}  ${value.padEnd(Math.min(widths[1] ?? 0, 40))}  ${origin}\n`,
     )
     .join('');
+}
+
+function cellsOf({ flag, type }: AnyOption, value: unknown, { source, place }: Origin): string[] {
+  const shown = value === undefined ? '-' : type.format(value);
+  return [flag, shown === '' ? '-' : shown, place === '' ? source : `${source} ${place}`];
 }

@@ -10,6 +10,7 @@ import { type RunningNode, runNode } from '../../node.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
+import { refuseMissingFiles } from '../missing-files.ts';
 import { banner, findHostAddress, startLines } from '../start-lines.ts';
 
 /** A stop that hangs is ended; flushing clients and leaving the cluster take far less. */
@@ -21,7 +22,9 @@ export async function run(
   context: CliContext,
   start: typeof runNode = runNode,
 ): Promise<ExitCode> {
-  const { config, warnings } = load();
+  const loaded = load();
+  refuseMissingFiles(loaded);
+  const { config, warnings } = loaded;
   const log = openLog(config, context);
   setInterval(() => log.tellLeftOut(), REPEAT_WINDOW_MS).unref();
   for (const warning of warnings) log.warn(warning);

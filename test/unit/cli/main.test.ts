@@ -104,15 +104,48 @@ test('config show hides the token and tells where values come from', async () =>
   assert.doesNotMatch(out, /verysecret/);
 });
 
-test('config show tells the files that a listener has for itself', async () => {
-  const file = 'acl = "a"\n[[listener]]\nport = 1\n[[listener]]\nport = 2\nauth = "p"\nacl = "b"\n';
+test('config show tells all that holds for a listener, and where it was said', async () => {
+  const file = `acl = "a"
+max-connections = 7
+cert = "c"
+key = "k"
+[[listener]]
+port = 1
+[[listener]]
+port = 2
+protocol = "tls"
+auth = "p"
+ca = "ca"
+require-certificate = "optional"
+`;
   const context = { ...fakeContext(), readFile: () => file };
   await main(['config', 'show', '-config=s.toml'], context);
-  const rows = context.out.join('').match(/^\[\[.*/gm);
-  assert.deepEqual(
-    rows?.map((row) => row.replace(/ +/g, ' ')),
-    ['[[listener]] tcp *:1 file s.toml:2', '[[listener]] tcp *:2 auth=p acl=b file s.toml:4'],
-  );
+  const text = context.out.join('');
+  assert.match(text, /^anonymous +true +default$/m, 'as it is without authentication');
+  const rows = text.match(/^(\[\[| ).*/gm)?.map((row) => row.trim().replace(/ +/g, ' '));
+  assert.deepEqual(rows, [
+    '[[listener]] tcp *:1 file s.toml:5',
+    'anonymous true default',
+    'auth - default',
+    'acl a file s.toml:1',
+    'max-connections 7 file s.toml:2',
+    'max-packet-size 1M default',
+    'proxy-protocol false default',
+    '[[listener]] tls *:2 file s.toml:7',
+    'anonymous false default',
+    'auth p file s.toml:10',
+    'acl a file s.toml:1',
+    'max-connections 7 file s.toml:2',
+    'max-packet-size 1M default',
+    'proxy-protocol false default',
+    'cert c file s.toml:3',
+    'key k file s.toml:4',
+    'ca ca file s.toml:11',
+    'crl - default',
+    'require-certificate optional file s.toml:12',
+    'use-identity-as-username false default',
+    'tls-version 1.2 default',
+  ]);
 });
 
 test('convert prints what a node reads, and lists the rest on standard error', async () => {

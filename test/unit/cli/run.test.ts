@@ -81,8 +81,11 @@ test('the command to join is the one that this node was started by', () => {
   assert.equal(commandOf('/usr/bin/shoal', '/root'), 'shoal');
 });
 
+/** Any that is there: nothing is read. */
+const FILE = 'package.json';
+
 const certificates = {
-  ...{ port: 'off', tls: '8883', cert: 'c', key: 'k', ca: 'a' },
+  ...{ port: 'off', tls: '8883', cert: FILE, key: FILE, ca: FILE },
   ...{ 'require-certificate': 'required', 'use-identity-as-username': 'true' },
 };
 
@@ -98,13 +101,13 @@ test('the banner tells who may connect, as the listener decides it', async () =>
     'need a certificate; whoever is in may publish and subscribe',
   );
   assert.match(
-    await told({ ...certificates, acl: 'f' }),
-    /^need a certificate; .* may do what f says/,
+    await told({ ...certificates, acl: FILE }),
+    /^need a certificate; .* may do what package.json says/,
   );
-  assert.match(await told({ ...optional, auth: 'f' }), /^need a certificate or a password;/);
-  assert.match(await told({ ...nameless, auth: 'f' }), /^need a certificate and need a password;/);
-  assert.match(await told({ auth: 'f' }), /^need a password;/);
-  assert.match(await told({ auth: 'f', anonymous: 'true' }), /^may come without a user name;/);
+  assert.match(await told({ ...optional, auth: FILE }), /^need a certificate or a password;/);
+  assert.match(await told({ ...nameless, auth: FILE }), /^need a certificate and need a password;/);
+  assert.match(await told({ auth: FILE }), /^need a password;/);
+  assert.match(await told({ auth: FILE, anonymous: 'true' }), /^may come without a user name;/);
   assert.match(await told({ anonymous: 'true' }), /^need no password: whoever reaches/);
   assert.equal(await told({ anonymous: 'false' }), 'nobody can connect');
 });
@@ -133,7 +136,7 @@ test('the command to try has what the listener asks for', async () => {
     return / (-h .*) -t test\/hello/.exec((await output(context)).replace(/-h \S+/g, '-h H'))?.[1];
   };
   assert.equal(await tried({}, listening('tcp', 1883)), '-h H');
-  assert.equal(await tried({ auth: 'f' }, listening('tcp', 1883)), '-h H -u USER -P PASSWORD');
+  assert.equal(await tried({ auth: FILE }, listening('tcp', 1883)), '-h H -u USER -P PASSWORD');
   assert.equal(
     await tried(certificates, listening('tls', 8883)),
     '-h H -p 8883 --cafile CA-FILE --cert CERT-FILE --key KEY-FILE',

@@ -27,6 +27,9 @@ max-packet-size = "256k"
 Sizes take the units k, M and G (of 1024); times take ms, s, m, h and d. A key that is not known is
 an error. An option marked *reload* is taken over on SIGHUP; all others need a restart. The file may
 also have a \`[[listener]]\` for each port: [listeners.md](listeners.md).
+
+A relative path that stands in the file counts from the folder of the file; as a flag or in the
+environment it counts from the working directory.
 `;
 
 test('docs/configuration.md lists every option as the table has it', () => {

@@ -124,6 +124,41 @@ port = 99999
   );
 });
 
+test('a key of TLS, or of WebSocket, is refused where its listener has another protocol', () => {
+  const file = `
+[[listener]]
+port = 1
+cert = "c"
+key = "k"
+use-identity-as-username = true
+
+[[listener]]
+protocol = "ws"
+port = 2
+tls-version = "1.3"
+ws-origin = "https://a.example"
+
+[[listener]]
+protocol = "tls"
+port = 3
+cert = "c"
+key = "k"
+ws-origin = "https://a.example"
+`;
+  const problems = [
+    's.toml:4: cert, key, use-identity-as-username: needs protocol = "tls" or "wss", and this listener is tcp',
+    's.toml:11: tls-version: needs protocol = "tls" or "wss", and this listener is ws',
+    's.toml:19: ws-origin: needs protocol = "ws" or "wss", and this listener is tls',
+  ];
+  assert.deepEqual(problemsOf({}, file), problems);
+  assert.deepEqual(problemsOf({ crp: 'x' }, file).slice(1), problems, 'beside other mistakes');
+  const harmless = 'require-certificate = "no"\nuse-identity-as-username = false\n';
+  assert.deepEqual(
+    problemsOf({}, `cert = "c"\nkey = "k"\n[[listener]]\nport = 1\n${harmless}`),
+    [],
+  );
+});
+
 test('options that need one another are told', () => {
   assert.match(problemsOf({ tls: '1' }).join(), /^-tls: TLS needs a certificate and its key/);
   assert.match(problemsOf({ wss: '1', cert: 'a,b', key: 'k' }).join(), /given are 2 and 1/);
@@ -173,13 +208,17 @@ test('an origin that no browser sends is refused', () => {
   }
 });
 
-test('options of TLS without a listener for it are warned of', () => {
+test('options of TLS or WebSocket without a listener for it are warned of', () => {
   const warningsOf = (flags: Record<string, string>) =>
     loadConfig(flags, { environment: {}, hostName: 'h', readFile: () => '' }).warnings;
   assert.deepEqual(warningsOf({ ...pair, 'require-certificate': 'required' }), [
     'no listener uses TLS (-tls=PORT, -wss=PORT): -cert, -key, -require-certificate changes nothing',
   ]);
   assert.deepEqual(warningsOf({ ...pair, tls: '8883' }), []);
+  assert.match(warningsOf({ 'tls-version': '1.3' }).join(), /-tls-version changes nothing/);
+  const origin = { 'ws-origin': 'https://a.example' };
+  assert.match(warningsOf(origin).join(), /^no listener uses WebSocket .*-ws-origin changes/);
+  assert.deepEqual(warningsOf({ ...origin, ws: '8083' }), []);
   assert.deepEqual(warningsOf({}), []);
 });
 

@@ -106,7 +106,10 @@ test('the token may stand in a file, one a line', () => {
 });
 
 test('a token file that is missing, empty or beside -csk is refused', () => {
-  assert.match(problemsOf({ flags: { 'csk-file': 'x' } })[0] ?? '', /^-csk-file=x: no such file/);
+  assert.match(
+    problemsOf({ flags: { 'csk-file': 'x' } })[0] ?? '',
+    /^-csk-file=\/.*\/x: no such file/,
+  );
   assert.match(
     problemsOf({ flags: { 'csk-file': 'x' }, files: { x: '\n' } })[0] ?? '',
     /x: holds no cluster token/,
@@ -166,6 +169,17 @@ test('slips in a file are told in words: quotes, keys twice, brackets, tables', 
       'a.toml:3: write [[listener]], in double brackets',
     ],
     ['[[listner]]\nport = 1\n', 'a.toml:1: unknown table [[listner]]; did you mean [[listener]]?'],
+    ['[mqtt]\nmax-qos = 1\n', 'a.toml:1: unknown table [mqtt]; only [[listener]] is a table'],
+    [
+      '[[listener]]\nport = 1\ndata = "d"\n',
+      "a.toml:3: 'data' is the node's: write it above the first [[listener]]",
+    ],
+    [
+      '[[listener]]\nport = 1\nacl_file = "a"\n',
+      "a.toml:3: unknown key 'acl_file'; did you mean 'acl'?",
+    ],
+    ['certfile = "c"\n', "a.toml:1: unknown key 'certfile'; did you mean 'cert'?"],
+    ['csk_file = "c"\n', "a.toml:1: unknown key 'csk_file'; did you mean 'csk-file'?"],
   ] as const) {
     assert.deepEqual(problemsOf({ flags: { config: 'a.toml' }, files: { 'a.toml': text } }), [
       problem,
@@ -186,6 +200,42 @@ test('a list in the file is the same as commas on the command line', () => {
   assert.equal(config.members.length, 2);
   assert.equal(config.encrypt, true);
   assert.equal(config.periodMs, 2000);
+});
+
+test('a relative path counts from the folder of the file that it stands in, else from the working directory', () => {
+  const file = `
+data = "state"
+auth = "../people"
+acl = "/srv/topics"
+csk-file = "token"
+cert = ["a.pem", "/srv/b.pem"]
+key = ["a.key", "b.key"]
+
+[[listener]]
+port = 1
+protocol = "tls"
+acl = "own"
+ca = "ca.pem"
+`;
+  const files = { '/etc/shoal/s.toml': file, '/etc/shoal/token': 'secret' };
+  const flags = { config: '/etc/shoal/s.toml', 'auth-jwt-key': 'jwt' };
+  const { config } = load({ flags, files, environment: { SHOAL_CRL: 'crl.pem' } });
+  const { aclFile, tls } = config.listeners[0] ?? {};
+  assert.deepEqual(config.tokens, ['secret']);
+  assert.deepEqual(
+    [config.dataFolder, config.passwordFile, config.aclFile, config.tokenKeyFile],
+    ['/etc/shoal/state', '/etc/people', '/srv/topics', 'jwt'],
+  );
+  assert.deepEqual(
+    [aclFile, tls?.ca, tls?.crl, tls?.cert, tls?.key],
+    [
+      '/etc/shoal/own',
+      '/etc/shoal/ca.pem',
+      'crl.pem',
+      ['/etc/shoal/a.pem', '/srv/b.pem'],
+      ['/etc/shoal/a.key', '/etc/shoal/b.key'],
+    ],
+  );
 });
 
 test('a profile sets the times that are not given', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -29,6 +30,38 @@ test('what cannot be a data folder is told by check and by the start alike, as a
     assert.deepEqual(await check(folder), { code: 2, err: `shoal: ${message}\n` });
     assert.throws(() => makeDataFolder(folder), { name: 'DataPathError', message });
   }
+});
+
+test('a folder that this user may not write to is told by check and by the start alike', {
+  skip: process.getuid === undefined,
+}, () => {
+  const [closed, scratch] = [join(base, 'closed'), join(base, 'scratch')];
+  mkdirSync(closed, { mode: 0o555 });
+  mkdirSync(scratch);
+  chmodSync(base, 0o755);
+  chmodSync(scratch, 0o777);
+  const url = new URL('../../../src/storage/data-folder.ts', import.meta.url).href;
+  const code = `
+    const folder = await import(${JSON.stringify(url)});
+    for (const use of [folder.checkDataFolder, folder.makeDataFolder]) {
+      for (const path of ${JSON.stringify([closed, join(closed, 'sub')])}) {
+        try { use(path); } catch ({ name, message }) { console.log(name, message); }
+      }
+    }
+  `;
+  const isRoot = process.getuid?.() === 0;
+  // Root may write everywhere.
+  const user = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+  const args = ['--import', 'tsx', '--input-type=module', '-e', code];
+  const env = { ...process.env, TMPDIR: scratch };
+  const { stdout, stderr } = spawnSync(process.execPath, args, { ...user, env, encoding: 'utf8' });
+  const owner = isRoot ? 'root' : `user ${process.getuid?.()}`;
+  const fault = `this user may not write there (it belongs to ${owner})`;
+  const lines = [
+    `StorageError -data=${closed}: ${fault}\n`,
+    `StorageError -data=${join(closed, 'sub')} can't be made in ${closed}: ${fault}\n`,
+  ].join('');
+  assert.equal(stdout, lines + lines, stderr);
 });
 
 test('a data folder is made for its user alone, and taken where it is there', async () => {

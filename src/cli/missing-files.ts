@@ -1,0 +1,29 @@
+// Refuses to start where a file that is in use can't be read: all such files at once, each with the
+// flag or the line that asked for it. While a node runs the owners of the files tell, and keep the
+// last good ones. Opens nothing: what stands behind a name may be a pipe, to be read once.
+
+import { accessSync, constants } from 'node:fs';
+import { settingsOf } from '../config/listener-settings.ts';
+import { ConfigError, type LoadedConfig, unreadable } from '../config/load.ts';
+
+/** @throws ConfigError */
+export function refuseMissingFiles(loaded: LoadedConfig): void {
+  const { config, origins } = loaded;
+  const settings = config.listeners.flatMap((listener) => settingsOf(loaded, listener));
+  const named = settings.flatMap(({ row: { flag, type }, value, origin }) =>
+    type.inFolder === undefined || value === undefined
+      ? []
+      : [value].flat().map((path) => ({ flag, path: String(path), origin })),
+  );
+  const { tokenKeyFile: path } = config;
+  if (path !== undefined) named.push({ flag: 'auth-jwt-key', path, origin: origins.tokenKeyFile });
+  const faults = named.flatMap(({ flag, path, origin }) => {
+    try {
+      accessSync(path, constants.R_OK);
+      return [];
+    } catch (error) {
+      return [unreadable(flag, path, origin, error)];
+    }
+  });
+  if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
+}

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { main } from '../../../src/cli/main.ts';
+import { fakeContext } from './fake-context.ts';
+
+const base = mkdtempSync(join(tmpdir(), 'shoal-files-'));
+after(() => rmSync(base, { recursive: true }));
+const file = join(base, 's.toml');
+
+async function shoal(text: string, ...tokens: string[]) {
+  writeFileSync(file, text);
+  const context = { ...fakeContext(), readFile: (path: string) => readFileSync(path, 'utf8') };
+  const code = await main([...tokens, `-config=${file}`], context);
+  return { code, err: context.err.join('') };
+}
+
+test('all files that are not there are told at once, with the line or flag and where they were looked for', async () => {
+  const text = `auth = "people"
+cert = ["box.pem", "/nowhere/b.pem"]
+key = ["box.key", "b.key"]
+[[listener]]
+protocol = "tls"
+port = 0
+ca = "ca.pem"
+require-certificate = "required"
+[[listener]]
+protocol = "wss"
+port = 0
+`;
+  for (const command of [['check'], []]) {
+    const { code, err } = await shoal(text, ...command, '-acl=/nowhere/acl', '-auth-jwt-key=jwt');
+    assert.equal(code, 2);
+    assert.deepEqual(err.trimEnd().split('\n').sort(), [
+      'shoal: -acl=/nowhere/acl: there is no such file',
+      `shoal: -auth-jwt-key=${join(process.cwd(), 'jwt')}: there is no such file`,
+      `shoal: ${file}:1: auth = ${base}/people: there is no such file`,
+      `shoal: ${file}:2: cert = /nowhere/b.pem: there is no such file`,
+      `shoal: ${file}:2: cert = ${base}/box.pem: there is no such file`,
+      `shoal: ${file}:3: key = ${base}/b.key: there is no such file`,
+      `shoal: ${file}:3: key = ${base}/box.key: there is no such file`,
+      `shoal: ${file}:7: ca = ${base}/ca.pem: there is no such file`,
+    ]);
+  }
+});
+
+test('a file that nothing uses may be missing', async () => {
+  const text = 'cert = "box.pem"\nkey = "box.key"\nanonymous = true\n[[listener]]\nport = 0\n';
+  const { code, err } = await shoal(text, 'check');
+  assert.equal(code, 0);
+  assert.match(err, /^shoal: no listener uses TLS/);
+});
+
+test('a token file is looked for beside the file that names it', async () => {
+  const { err } = await shoal('csk-file = "token"\n', 'check');
+  assert.equal(err, `shoal: ${file}:1: csk-file = ${base}/token: there is no such file\n`);
+  mkdirSync(join(base, 'folder'));
+  writeFileSync(join(base, 'token'), 'secret\n');
+  assert.equal((await shoal('csk-file = "token"\ndata = "folder"\n', 'check')).code, 0);
+});
