@@ -6,10 +6,9 @@
 // sync failed, or more waits than may: what was not written is given up, and only a whole snapshot
 // makes the files complete again; until then nobody is told anything).
 
-import type { Logger } from '../shared/logger.ts';
 import { BlockBuilder } from './block-builder.ts';
-import type { Stamp } from './file-format.ts';
 import type { LogFile } from './log-file.ts';
+import { Outage, type OutageOptions } from './outage.ts';
 import type { Timers } from './timers.ts';
 
 /** Records beyond this are sealed at the end of a turn, even if the disk is busy. */
@@ -36,9 +35,7 @@ interface Batch {
   waiters: Waiter[];
 }
 
-export interface CommitOptions {
-  readonly log: Logger;
-  readonly now: () => Stamp;
+export interface CommitOptions extends OutageOptions {
   readonly timers: Timers;
   readonly pendingBytesMax?: number;
   readonly retryMs?: number;
@@ -53,6 +50,7 @@ export class GroupCommit {
   /** How often it broke; a snapshot that was under way meanwhile is worth nothing. */
   breaks = 0;
   readonly builder: BlockBuilder;
+  readonly #outage: Outage;
   readonly #options: CommitOptions;
   readonly #timers: Timers;
   #log: LogFile;
@@ -77,6 +75,7 @@ export class GroupCommit {
     this.#options = options;
     this.#timers = options.timers;
     this.builder = new BlockBuilder(options.now);
+    this.#outage = new Outage(options);
   }
 
   /** The log that records go to from now on. */
@@ -99,8 +98,9 @@ export class GroupCommit {
   }
 
   /** There is no log yet, for want of room. */
-  startBroken(): void {
+  startBroken(error: Error): void {
     this.state = 'broken';
+    this.#tellOutage(error);
   }
 
   /** A record was added to the builder. */
@@ -117,7 +117,7 @@ export class GroupCommit {
 
   wait(waiter: Waiter): void {
     if (this.state !== 'open') {
-      if (waiter.refused !== undefined) waiter.refused();
+      if (waiter.refused !== undefined) this.#refuse(waiter.refused);
       else this.#waiters.push(waiter);
     } else if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#waiters.length > 0) {
       this.#waiters.push(waiter);
@@ -172,14 +172,15 @@ export class GroupCommit {
   recovered(): void {
     const waiters = this.#gated ?? [];
     this.#gated = undefined;
-    this.state = 'open';
+    this.#open();
     for (const { done } of waiters) done();
     this.#hurry();
   }
 
   /** The snapshot failed too. */
-  breakAgain(): void {
+  breakAgain(error: unknown): void {
     this.#break();
+    this.#tellOutage(error);
   }
 
   /** Resolves when all is written, or nothing more can be. */
@@ -288,10 +289,7 @@ export class GroupCommit {
     batch.log.length += batch.bytes;
     this.#batch = undefined;
     for (const block of batch.blocks) this.builder.recycle(block);
-    if (this.state === 'stalled') {
-      this.state = 'open';
-      this.#options.log.info('the disk takes changes again');
-    }
+    if (this.state === 'stalled') this.#open();
     this.#options.onWritten(batch.bytes);
     this.#tellOrGate(batch.waiters);
     if (this.#sealed.length > 0 || this.#rotation !== undefined) {
@@ -319,13 +317,9 @@ export class GroupCommit {
   }
 
   #stall(batch: Batch, error: Error): void {
-    if (this.state === 'open') {
-      this.state = 'stalled';
-      this.#options.log.error('changes can not be written: publishers are refused or wait', {
-        error: error.message,
-      });
-    }
+    if (this.state === 'open') this.state = 'stalled';
     this.#refuseAll();
+    this.#tellOutage(error);
     // At the same place: what the failed write left there is written over.
     this.#retry = this.#timers.setTimeout(
       () => this.#write(batch),
@@ -341,7 +335,21 @@ export class GroupCommit {
       this.#batch.waiters = [];
     }
     this.#waiters = patient;
-    for (const { refused } of waiters) refused?.();
+    for (const { refused } of waiters) if (refused !== undefined) this.#refuse(refused);
+  }
+
+  #refuse(refused: () => void): void {
+    this.#outage.refused += 1;
+    refused();
+  }
+
+  #tellOutage(error: unknown): void {
+    this.#outage.tell(error, this.#waiters.length);
+  }
+
+  #open(): void {
+    this.state = 'open';
+    this.#outage.end();
   }
 
   #breakAndTell(): void {

@@ -95,7 +95,7 @@ export class Journal extends StateRecorder implements SessionStore {
       const loaded = loadFolder(disk, log, now());
       const run = randomBytes(8).readBigUInt64LE();
       await removeStale(disk, loaded.stale);
-      const file = await firstLog(disk, loaded.lastGeneration + 1, run, log);
+      const file = await firstLog(disk, loaded.lastGeneration + 1, run);
       log.info('stored state read', {
         folder,
         bytes: loaded.logBytes + loaded.snapshotBytes,
@@ -116,7 +116,7 @@ export class Journal extends StateRecorder implements SessionStore {
     disk: Disk,
     lock: FolderLock | undefined,
     loaded: Loaded,
-    file: LogFile | undefined,
+    file: LogFile | Error,
     run: bigint,
   ) {
     super(new Numbering(loaded.state.lastNumber, loaded.state.lastMessageId));
@@ -129,12 +129,14 @@ export class Journal extends StateRecorder implements SessionStore {
     this.#run = run;
     this.#olderFiles = loaded.files.map(({ name }) => name);
     this.#damaged = new Set(loaded.damaged);
-    this.#openLogs = file === undefined ? [] : [file];
+    const isFull = file instanceof Error;
+    this.#openLogs = isFull ? [] : [file];
     this.#lastGeneration = loaded.lastGeneration + 1;
     this.#logBytes = loaded.logBytes;
     this.#snapshotBytes = loaded.snapshotBytes;
-    const { log, pendingBytesMax, retryMs } = options;
-    this.#commit = new GroupCommit(file ?? noLog, {
+    const { folder, log, pendingBytesMax, retryMs } = options;
+    this.#commit = new GroupCommit(isFull ? noLog : file, {
+      folder,
       log,
       now: this.#now,
       timers: this.#timers,
@@ -143,7 +145,7 @@ export class Journal extends StateRecorder implements SessionStore {
       onBroken: () => this.#recoverSoon(0),
       onWritten: (bytes) => this.#written(bytes),
     });
-    if (file === undefined) this.#commit.startBroken();
+    if (isFull) this.#commit.startBroken(file);
   }
 
   /** From now on snapshots can be made. A damaged file is replaced at once. */
@@ -321,8 +323,11 @@ export class Journal extends StateRecorder implements SessionStore {
       const ms = Math.round(performance.now() - startedAt);
       log.info('snapshot written', { file, bytes, ms });
     } catch (error) {
-      if (!this.#isClosing) log.warn('snapshot failed', { file, error: String(error) });
-      await this.#afterFailure(generation, isRecovery);
+      // The commit tells of an outage itself.
+      if (!(this.#isClosing || isRecovery)) {
+        log.warn('snapshot failed', { file, error: String(error) });
+      }
+      await this.#afterFailure(generation, isRecovery, error);
       return false;
     }
     await this.#removeFiles(superfluous, file);
@@ -344,8 +349,8 @@ export class Journal extends StateRecorder implements SessionStore {
     return bytes;
   }
 
-  async #afterFailure(generation: number, isRecovery: boolean): Promise<void> {
-    if (this.#commit.state === 'broken') this.#commit.breakAgain();
+  async #afterFailure(generation: number, isRecovery: boolean, error: unknown): Promise<void> {
+    if (this.#commit.state === 'broken') this.#commit.breakAgain(error);
     const snapshot = fileName('snapshot', generation);
     const names = [snapshot + TEMPORARY_SUFFIX, snapshot];
     // What was acknowledged may stand in the log already, unless it was to count with the snapshot.

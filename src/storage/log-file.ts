@@ -1,7 +1,6 @@
 // Logs as files: making one, so that it outlives a power cut before anything is told to it, and what
 // stands in for one where there is no room. Knows no record.
 
-import type { Logger } from '../shared/logger.ts';
 import type { Disk, WritableFile } from './disk.ts';
 import { encodeHeader } from './file-format.ts';
 import { fileName } from './file-names.ts';
@@ -32,22 +31,18 @@ export async function removeStale(disk: Disk, names: readonly string[]): Promise
   } catch {}
 }
 
-/** @returns undefined where the disk is full, which is no reason not to start */
+/** @returns the error of a disk that is full, which is no reason not to start */
 export async function firstLog(
   disk: Disk,
   generation: number,
   run: bigint,
-  log: Logger,
-): Promise<LogFile | undefined> {
+): Promise<LogFile | Error> {
   try {
     return await createLog(disk, generation, run, false);
   } catch (error) {
-    if (!/ENOSPC|EDQUOT/.test(String(error))) throw error;
+    if (!(error instanceof Error && /ENOSPC|EDQUOT/.test(error.message))) throw error;
     await disk.remove(fileName('log', generation)).catch(ignore);
-    log.error('changes can not be written: publishers are refused or wait', {
-      error: String(error),
-    });
-    return undefined;
+    return error;
   }
 }
 

@@ -77,6 +77,7 @@ export class MemoryDisk implements Disk {
   /** A sync has failed: what is seen need not ever become safe. */
   hasForgotten = false;
   syncs = 0;
+  writes = 0;
   renames = 0;
   /** Made and not closed. */
   openFiles = 0;
@@ -208,6 +209,7 @@ export class MemoryDisk implements Disk {
   }
 
   #write(contents: Contents, added: Buffer, position: number): void {
+    this.writes += 1;
     const { seen, dirty } = contents;
     const room = Math.max(0, this.capacityBytes - this.usedBytes) + seen.length - position;
     const bytes = added.subarray(0, Math.max(0, room));

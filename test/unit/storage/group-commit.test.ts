@@ -18,6 +18,7 @@ async function newLog(disk: MemoryDisk, generation: number): Promise<LogFile> {
 test('any number of waiters is told when a snapshot has made the files complete again', async () => {
   const disk = new MemoryDisk();
   const commit = new GroupCommit(await newLog(disk, 1), {
+    folder: 'memory',
     log: silentLogger,
     now: () => ({ wall: 0, mono: 0 }),
     timers: systemTimers,
@@ -28,7 +29,7 @@ test('any number of waiters is told when a snapshot has made the files complete 
   const waitForMany = (): void => {
     for (let i = 0; i < MANY; i++) commit.wait({ done: () => (told += 1), refused: undefined });
   };
-  commit.startBroken();
+  commit.startBroken(new Error('ENOSPC: no space left on device'));
   waitForMany();
   commit.restart(await newLog(disk, 2));
   // Those with nothing to write, then those of a batch.
