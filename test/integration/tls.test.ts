@@ -436,7 +436,10 @@ suite('TLS', { skip }, () => {
         [`-cert=${server.cert}`, `-key=${client.key}`],
         /client\.key: is not the key of .*server\.pem/,
       ],
-      [['-cert=nowhere.pem', `-key=${server.key}`], /-cert=nowhere\.pem: there is no such file$/m],
+      [
+        ['-cert=nowhere.pem', `-key=${server.key}`],
+        /-cert=\S*\/nowhere\.pem: there is no such file$/m,
+      ],
       [[`-cert=${empty}`, `-key=${server.key}`], /empty\.pem: holds no certificate in PEM form/],
       [[`-cert=${server.cert}`, `-key=${empty}`], /empty\.pem: holds no private key in PEM form/],
       [[...serverFlags, `-ca=${empty}`], /empty\.pem: holds no certificate in PEM form/],
