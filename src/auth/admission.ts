@@ -89,21 +89,12 @@ export function admissionWarnings(options: AdmissionOptions): string[] {
       `nobody can connect${at(closed)}: anonymous clients are refused, and there is nothing that others could prove themselves by (-auth=FILE gives users)`,
     );
   }
-  return [...warnings, ...uselessOptions(options)];
-}
-
-function uselessOptions(options: AdmissionOptions): string[] {
   const { tokenKeyFile, tokenIssuer, tokenAudience, authUrl, authFormat } = options;
-  const ofTokens = [
-    ...(tokenIssuer === undefined ? [] : ['-auth-jwt-issuer']),
-    ...(tokenAudience === undefined ? [] : ['-auth-jwt-audience']),
-  ];
-  const warnings: string[] = [];
-  if (tokenKeyFile === undefined && ofTokens.length > 0) {
-    warnings.push(`${ofTokens.join(', ')} without -auth-jwt-key=FILE: changes nothing`);
+  if (tokenKeyFile === undefined && (tokenIssuer ?? tokenAudience) !== undefined) {
+    warnings.push('-auth-jwt-issuer and -audience change nothing without -auth-jwt-key=FILE');
   }
   if (authUrl === undefined && authFormat !== 'form') {
-    warnings.push('-auth-http-format without -auth-http=URL: changes nothing');
+    warnings.push('-auth-http-format changes nothing without -auth-http=URL');
   }
   return warnings;
 }

@@ -9,7 +9,7 @@ import {
   type KeyObject,
   X509Certificate,
 } from 'node:crypto';
-import { decodeProtectedHeader, errors, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { AccessError } from './access-error.ts';
 import { readGrantedTopics } from './granted-topics.ts';
 import type { GrantedTopics } from './rights.ts';
@@ -99,12 +99,16 @@ export async function checkToken(
   return reason;
 }
 
+/** What jose found wrong, by its codes: its error classes would make the program larger. */
 function reasonOf(error: unknown): string {
-  const at = (seconds: unknown): string => new Date(Number(seconds) * 1000).toISOString();
-  if (error instanceof errors.JWTExpired) return `the token expired at ${at(error.payload.exp)}`;
-  if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'nbf') {
-    return `the token is not good before ${at(error.payload.nbf)}`;
-  }
+  const { code, claim, payload } = error as {
+    code?: string;
+    claim?: string;
+    payload?: { exp?: number; nbf?: number };
+  };
+  const at = (seconds = 0): string => new Date(seconds * 1000).toISOString();
+  if (code === 'ERR_JWT_EXPIRED') return `the token expired at ${at(payload?.exp)}`;
+  if (claim === 'nbf') return `the token is not good before ${at(payload?.nbf)}`;
   return error instanceof Error ? error.message : String(error);
 }
 
