@@ -1,9 +1,12 @@
-// Translates a mosquitto.conf into settings of ours, line by line. What has no counterpart is listed
-// with its line, never dropped in silence. Source: mosquitto.conf(5) of mosquitto 2.0.
+// Translates a mosquitto.conf into settings of ours, line by line. What is not taken over as it stands
+// is told with its line, never dropped in silence. Source: mosquitto.conf(5) of mosquitto 2.0.
 
 import { optionTable } from './config.ts';
 import { listenerTable } from './listeners.ts';
+import { type Fate, fatedDirectives, fateOf, isOfBridge, isOfPlugin } from './mosquitto-fates.ts';
 import type { AnyOption } from './option.ts';
+import { nearest } from './suggest.ts';
+import { onOff } from './value-types.ts';
 
 /** Values by the name of an option or of a listener's key, as the user would write them. */
 export type Settings = ReadonlyMap<string, string>;
@@ -12,8 +15,18 @@ export interface Translation {
   readonly settings: Settings;
   /** Those that the settings alone don't tell, each a [[listener]]. */
   readonly listeners: readonly Settings[];
-  /** `file:line: ...` for each thing that is not in these, or that wants a look. */
-  readonly remarks: readonly string[];
+  /** For each thing that is not in these, or that wants a look; in the order of lines. */
+  readonly notes: readonly Note[];
+  /** Sessions are to outlive the process, in a folder that is still to be named. */
+  readonly wantsData: boolean;
+}
+
+export interface Note {
+  readonly fate: Fate;
+  /** 0: the whole file. */
+  readonly line: number;
+  readonly directive: string;
+  readonly text: string;
 }
 
 interface Rule {
@@ -41,33 +54,30 @@ const ACCESS_RULES: Readonly<Record<string, Rule>> = {
   acl_file: { flag: 'acl' },
 };
 
+const SAME_NAMES =
+  'allow_zero_length_clientid max_keepalive max_qos max_queued_bytes max_queued_messages max_topic_alias retain_available sys_interval upgrade_outgoing_qos';
+
 const GLOBAL_RULES: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(
+    SAME_NAMES.split(' ').map((name) => [name, { flag: name.replaceAll('_', '-') }]),
+  ),
   ...ACCESS_RULES,
-  persistence_location: { flag: 'data' },
-  allow_zero_length_clientid: { flag: 'allow-zero-length-clientid' },
   max_inflight_messages: {
     flag: 'max-inflight-messages',
     // Without a limit in mosquitto: as many as the protocol can count.
     convert: (value) => (value === '0' ? '65535' : value),
   },
-  max_keepalive: { flag: 'max-keepalive' },
   max_packet_size: { flag: 'max-packet-size', convert: unlessZero },
-  max_qos: { flag: 'max-qos' },
-  max_queued_bytes: { flag: 'max-queued-bytes' },
-  max_queued_messages: { flag: 'max-queued-messages' },
-  max_topic_alias: { flag: 'max-topic-alias' },
+  maximum_qos: { flag: 'max-qos' },
   message_size_limit: { flag: 'max-packet-size', convert: unlessZero },
   persistent_client_expiration: { flag: 'max-session-expiry', convert: convertExpiry },
-  retain_available: { flag: 'retain-available' },
-  sys_interval: { flag: 'sys-interval' },
-  upgrade_outgoing_qos: { flag: 'upgrade-outgoing-qos' },
 };
 
 /** Of the listener above them, or of the default one where there is none above. */
 const LISTENER_RULES: Readonly<Record<string, Rule>> = {
   port: { flag: 'port' },
   max_connections: { flag: 'max-connections', convert: (value) => (value === '-1' ? '0' : value) },
-  protocol: { flag: 'protocol', convert: (value) => (value === 'websockets' ? 'ws' : undefined) },
+  protocol: { flag: 'protocol', convert: convertProtocol },
   cafile: { flag: 'ca' },
   certfile: { flag: 'cert' },
   keyfile: { flag: 'key' },
@@ -75,7 +85,11 @@ const LISTENER_RULES: Readonly<Record<string, Rule>> = {
   tls_version: { flag: 'tls-version' },
   require_certificate: {
     flag: 'require-certificate',
-    convert: (value) => (value === 'true' ? 'required' : undefined),
+    convert: (value) => {
+      const isOn = onOff.parse(value);
+      if (isOn === undefined) return value;
+      return isOn ? 'required' : undefined;
+    },
   },
   use_identity_as_username: { flag: 'use-identity-as-username' },
   websockets_origin: { flag: 'ws-origin' },
@@ -84,87 +98,137 @@ const LISTENER_RULES: Readonly<Record<string, Rule>> = {
 /** There of one listener, here of the node. */
 const WIDENED = ['allow_zero_length_clientid', 'max_qos', 'max_topic_alias'];
 
-/** Said in place of "no counterpart", where there is more to say. */
-const ADVICE: Readonly<Record<string, string>> = {
-  connection: 'no bridges: nodes with the same -csk and -mbs exchange messages by themselves',
-  include_dir: 'convert the files in it one by one',
-  user: 'start it as the user that it should run as',
-  log_dest: 'the log goes to standard output',
-  pid_file: 'left to the service manager',
-};
+/** What mosquitto, too, heeds with a certificate only. */
+const TLS_KEYS = [
+  'ca',
+  'crl',
+  'key',
+  'require-certificate',
+  'tls-version',
+  'use-identity-as-username',
+];
 
 const rowsOf = (table: object): ReadonlyMap<string, AnyOption> =>
   new Map(Object.values(table).map((row: AnyOption) => [row.flag, row]));
 const globalRows = rowsOf(optionTable);
 const listenerRows = rowsOf(listenerTable);
 
-/** @param path begins each remark */
-export function translateMosquittoConf(path: string, text: string): Translation {
-  const reader = new Reader(path);
+const knownDirectives = [
+  ...Object.keys(GLOBAL_RULES),
+  ...Object.keys(LISTENER_RULES),
+  ...fatedDirectives,
+];
+
+export function translateMosquittoConf(text: string): Translation {
+  const reader = new Reader();
   for (const [index, line] of text.split(/\r?\n/).entries()) {
-    const match = /^\s*([a-z_]+)\s+(.*?)\s*$/.exec(line);
-    if (match === null) continue;
-    const [, directive = '', value = ''] = match;
-    reader.read(`${path}:${index + 1}: ${directive}`, directive, value);
+    const [, directive = '', value = ''] = /^\s*([^\s#]\S*)\s*(.*?)\s*$/.exec(line) ?? [];
+    if (directive !== '') reader.read(index + 1, directive, value);
   }
   return reader.finish();
 }
 
 class Reader {
-  readonly remarks: string[] = [];
+  readonly #notes: Note[] = [];
   readonly #settings = new Map<string, string>();
   readonly #default = new Map<string, string>();
   readonly #listeners: Map<string, string>[] = [];
   /** The one that a line about listeners is of; undefined: the default one. */
   #current: Map<string, string> | undefined;
   readonly #logTypes: string[] = [];
-  readonly #path: string;
-  #logPlace = '';
-  #dataPlace = '';
+  /** The line that is being read. */
+  #line = 0;
+  #directive = '';
+  #logLine = 0;
+  #dataAt: readonly [line: number, directive: string] = [0, ''];
+  #bridge: { readonly line: number; readonly name: string; address: string } | undefined;
   /** Of lines that hold for more than they did. */
-  readonly #widened: string[] = [];
+  readonly #widened: Note[] = [];
   #isPersistent = false;
   #isPerListener = false;
 
-  constructor(path: string) {
-    this.#path = path;
+  read(line: number, directive: string, value: string): void {
+    this.#line = line;
+    this.#directive = directive;
+    if (this.#current !== undefined && WIDENED.includes(directive)) {
+      const text = 'holds for all listeners here';
+      this.#widened.push({ fate: 'otherwise', line, directive, text });
+    }
+    const lost = this.#take(directive, value);
+    if (lost !== undefined) this.#note('lost', lost);
   }
 
-  /** @param place begins what is to be told of this line */
-  read(place: string, directive: string, value: string): void {
-    if (directive === 'log_type') this.#logPlace = place;
-    if (directive === 'persistence_location') this.#dataPlace = place;
-    if (directive === 'persistence') this.#dataPlace ||= place;
-    if (this.#current !== undefined && WIDENED.includes(directive)) this.#widened.push(place);
-    const remark = this.#take(directive, value);
-    if (remark !== undefined) this.remarks.push(`${place}: ${remark}`);
+  #note(fate: Fate, text: string, line = this.#line, directive = this.#directive): void {
+    this.#notes.push({ fate, line, directive, text });
   }
 
-  /** @returns what to tell the user, if anything */
+  /** @returns what is lost, if anything */
   #take(directive: string, value: string): string | undefined {
+    if (directive === 'connection') {
+      this.#finishBridge();
+      this.#bridge = { line: this.#line, name: value, address: '' };
+      return undefined;
+    }
+    if (this.#bridge !== undefined && isOfBridge(directive)) {
+      if (directive.startsWith('address')) this.#bridge.address = ` to ${value}`;
+      return undefined;
+    }
     switch (directive) {
       case 'listener':
         return this.#beginListener(value);
       case 'persistence':
-        this.#isPersistent = value === 'true';
+      case 'retained_persistence':
+        this.#isPersistent = onOff.parse(value) === true;
+        if (this.#dataAt[0] === 0) this.#dataAt = [this.#line, directive];
+        return undefined;
+      case 'persistence_location':
+        this.#dataAt = [this.#line, directive];
         return undefined;
       case 'per_listener_settings':
-        this.#isPerListener = value === 'true';
+        this.#isPerListener = onOff.parse(value) === true;
         return undefined;
       case 'log_type':
         this.#logTypes.push(value);
+        this.#logLine = this.#line;
         return undefined;
     }
-    const current = this.#current;
-    if (directive === 'bind_address') return bind(current ?? this.#default, value);
+    const listener = this.#current ?? this.#default;
+    if (directive === 'bind_address') return bind(listener, value);
     const listenerRule =
       LISTENER_RULES[directive] ?? (this.#isPerListener ? ACCESS_RULES[directive] : undefined);
-    if (listenerRule !== undefined) {
-      return put(current ?? this.#default, listenerRule, listenerRows, value);
-    }
+    if (listenerRule !== undefined) return put(listener, listenerRule, listenerRows, value);
     const rule = GLOBAL_RULES[directive];
-    if (rule === undefined) return ADVICE[directive] ?? 'no counterpart';
-    return put(this.#settings, rule, globalRows, value);
+    if (rule === undefined) return this.#leaveOut(directive, value, listener);
+    return rule.flag === 'max-packet-size'
+      ? this.#limit(rule, value)
+      : put(this.#settings, rule, globalRows, value);
+  }
+
+  /** Of the two limits the smaller one counts. */
+  #limit(rule: Rule, value: string): string | undefined {
+    const { flag } = rule;
+    const before = Number(this.#settings.get(flag) ?? Number.POSITIVE_INFINITY);
+    const fault = put(this.#settings, rule, globalRows, value);
+    if (Number(this.#settings.get(flag)) > before) this.#settings.set(flag, String(before));
+    if (fault === undefined && this.#directive === 'message_size_limit' && value !== '0') {
+      this.#note('otherwise', 'is max-packet-size here: the whole packet, not its payload alone');
+    }
+    return fault;
+  }
+
+  #leaveOut(directive: string, value: string, listener: Map<string, string>): string | undefined {
+    if (isOfPlugin(directive)) return undefined;
+    // Neither opens to everybody what was not open to all.
+    if (['bind_interface', 'psk_hint'].includes(directive) && !listener.has('bind')) {
+      listener.set('bind', '127.0.0.1');
+    }
+    const fate = fateOf(directive, onOff.parse(value));
+    if (fate !== undefined) this.#note(...fate);
+    else {
+      const near = nearest(directive, knownDirectives);
+      this.#note('unknown', near === undefined ? 'not taken over' : `did you mean ${near}?`);
+    }
+    return undefined;
   }
 
   #beginListener(value: string): string | undefined {
@@ -177,14 +241,14 @@ class Reader {
     const listener = new Map<string, string>();
     this.#listeners.push(listener);
     this.#current = listener;
-    const remark = put(listener, { flag: 'port' }, listenerRows, port);
-    if (remark !== undefined || address === undefined) return remark;
+    const fault = put(listener, { flag: 'port' }, listenerRows, port);
+    if (fault !== undefined || address === undefined) return fault;
     return bind(listener, address);
   }
 
   finish(): Translation {
-    const { remarks } = this;
     const settings = this.#settings;
+    this.#finishBridge();
     this.#finishStorage();
     this.#finishLog();
     const isAsked = this.#default.has('port') || this.#listeners.length > 0;
@@ -195,36 +259,43 @@ class Reader {
     // Whatever is said of the default listener opens it there, to everybody.
     if (this.#default.size === 0 && this.#listeners.length === 0) {
       this.#default.set('bind', '127.0.0.1');
-      remarks.push(
-        `${this.#path}: no listener: mosquitto serves only this machine then, so this node is bound to 127.0.0.1; take bind out to let others in, and to join a cluster`,
+      this.#note(
+        'otherwise',
+        'mosquitto serves only this machine then, so this node is bound to 127.0.0.1; take bind out to let others in, and to join a cluster',
+        0,
+        'no listener',
       );
     }
-    const listeners = [...this.#listeners];
+    let listeners = [...this.#listeners];
     const isDefaultOpen = [...this.#default.keys()].some((key) => !isOfTableOnly(key));
     if (isDefaultOpen || (listeners.length === 0 && this.#default.size > 0)) {
       listeners.unshift(new Map([['port', '1883'], ...this.#default]));
     }
     for (const listener of listeners) setProtocol(listener);
-    if (listeners.length > 1) {
-      remarks.push(...this.#widened.map((place) => `${place}: holds for all listeners here`));
-    }
+    if (listeners.length > 1) this.#notes.push(...this.#widened);
     const [only] = listeners;
-    if (listeners.length !== 1 || only === undefined || [...only.keys()].some(isOfTableOnly)) {
-      return { settings, listeners, remarks };
+    let all: Settings = settings;
+    if (listeners.length === 1 && only !== undefined && ![...only.keys()].some(isOfTableOnly)) {
+      all = new Map([...only, ...settings, ...only]);
+      listeners = [];
     }
-    return { settings: new Map([...only, ...settings, ...only]), listeners: [], remarks };
+    const notes = this.#notes.sort((a, b) => a.line - b.line);
+    return { settings: all, listeners, notes, wantsData: this.#isPersistent };
+  }
+
+  #finishBridge(): void {
+    if (this.#bridge === undefined) return;
+    const { line, name, address } = this.#bridge;
+    const text = `the bridge ${name}${address}: keep a mosquitto beside it for that; nodes of a cluster need none`;
+    this.#note('lost', text, line, 'connection');
   }
 
   #finishStorage(): void {
-    const settings = this.#settings;
-    if (!this.#isPersistent) {
-      settings.delete('data');
-      return;
-    }
-    this.remarks.push(
-      settings.has('data')
-        ? `${this.#dataPlace}: this is mosquitto's own folder, and what is in it is not taken over; name another in data = "..."`
-        : `${this.#dataPlace}: name the folder for it with data = "..."`,
+    if (!this.#isPersistent) return;
+    this.#note(
+      'otherwise',
+      "what mosquitto has stored is not taken over; name a folder for it, not mosquitto's, in data",
+      ...this.#dataAt,
     );
   }
 
@@ -236,14 +307,13 @@ class Reader {
     if (level === undefined) return;
     this.#settings.set('log-level', level[0]);
     if (level[0] === 'debug') {
-      this.remarks.push(
-        `${this.#logPlace}: log-level = "debug" writes two lines for each connection; "info" is what most want`,
-      );
+      const text = 'log-level = "debug" writes very much; "info" is what most want';
+      this.#note('otherwise', text, this.#logLine, 'log_type');
     }
   }
 }
 
-/** @returns what to tell the user, if anything */
+/** @returns what is lost, if anything */
 function put(
   target: Map<string, string>,
   { flag, convert }: Rule,
@@ -251,7 +321,7 @@ function put(
   value: string,
 ): string | undefined {
   const row = rows.get(flag);
-  if (row === undefined) return 'no counterpart';
+  if (row === undefined) return 'not taken over';
   const converted = convert === undefined ? value : convert(value);
   if (converted === undefined) return undefined;
   if (row.type.parse(converted) === undefined) {
@@ -264,21 +334,29 @@ function put(
 /** An address that can't be used opens nothing to everybody. */
 function bind(listener: Map<string, string>, address: string): string | undefined {
   const rule = { flag: 'bind', convert: convertAddress };
-  const remark = put(listener, rule, listenerRows, address);
-  if (remark === undefined) return undefined;
+  const fault = put(listener, rule, listenerRows, address);
+  if (fault === undefined) return undefined;
   listener.set('bind', '127.0.0.1');
-  return `${remark}; bound to 127.0.0.1 until you say which`;
+  return `${fault}; bound to 127.0.0.1 until you say which`;
 }
 
 /** There a certificate makes it TLS; here the protocol says so. */
 function setProtocol(listener: Map<string, string>): void {
-  if (!listener.has('cert')) return;
+  if (!listener.has('cert')) {
+    for (const key of TLS_KEYS) listener.delete(key);
+    return;
+  }
   listener.set('protocol', listener.get('protocol') === 'ws' ? 'wss' : 'tls');
 }
 
 /** The others open mosquitto's default listener, and are options of the same names where it is alone. */
 function isOfTableOnly(key: string): boolean {
   return !['port', 'bind', 'max-connections', 'auth', 'acl', 'anonymous'].includes(key);
+}
+
+function convertProtocol(value: string): string | undefined {
+  if (value === 'mqtt') return undefined;
+  return value === 'websockets' ? 'ws' : value;
 }
 
 function convertAddress(value: string): string {

@@ -149,10 +149,33 @@ require-certificate = "optional"
 });
 
 test('convert prints what a node reads, and lists the rest on standard error', async () => {
-  const context = { ...fakeContext(), readFile: () => 'port 1884\nbind_address ::1\nuser root\n' };
-  assert.equal(await main(['convert', 'mosquitto.conf'], context), 0);
-  assert.equal(context.out.join(''), 'port = 1884\nbind = "::1"\nanonymous = false\n');
-  assert.match(context.err.join(''), /^shoal: mosquitto\.conf:3: user: /);
+  const text = `port 1884
+user root
+bind_address ::1
+mount_point a/
+persistence true
+prot 1
+set_tcp_nodelay true
+log_timestamp true
+`;
+  const context = { ...fakeContext(), readFile: () => text };
+  assert.equal(await main(['convert', 'm.conf'], context), 0);
+  assert.equal(
+    context.out.join(''),
+    'port = 1884\nbind = "::1"\nanonymous = false\n# data = "/var/lib/shoal"\n',
+  );
+  const told = context.err.join('').replace(/^shoal: /gm, '');
+  assert.deepEqual(told.replace(/(: \w+:) .*/g, '$1').split('\n'), [
+    'this is lost:',
+    '  m.conf:4: mount_point:',
+    'mosquitto does not know this either:',
+    '  m.conf:6: prot:',
+    'this is done otherwise:',
+    '  m.conf:2: user:',
+    '  m.conf:5: persistence:',
+    'not needed here: set_tcp_nodelay (line 7), log_timestamp (line 8)',
+    '',
+  ]);
 });
 
 test('convert refuses a file that it cannot read', async () => {

@@ -3,20 +3,27 @@ import { test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
 import { translateMosquittoConf } from '../../../src/config/mosquitto-conf.ts';
 
-const translate = (text: string) => translateMosquittoConf('m.conf', text);
+/** What is told is `fate line directive: text`. */
+function translate(text: string) {
+  const { notes, ...rest } = translateMosquittoConf(text);
+  const told = notes.map(
+    ({ fate, line, directive, text }) => `${fate} ${line} ${directive}: ${text}`,
+  );
+  return { ...rest, told };
+}
 
 test('the common directives become settings that a node accepts', () => {
-  const { settings, remarks } = translate(`
+  const { settings, told } = translate(`
 # a comment
 listener 1884 127.0.0.1
 max_connections -1
 max_inflight_messages 0
 max_queued_messages 0
-message_size_limit 65536
+max_packet_size 65536
 persistent_client_expiration 2w
 retain_available false
 `);
-  assert.deepEqual(remarks, []);
+  assert.deepEqual(told, []);
   const { config } = loadConfig(Object.fromEntries(settings), {
     environment: {},
     hostName: 'h',
@@ -32,18 +39,98 @@ retain_available false
   assert.equal(config.retainAvailable, false);
 });
 
-test('what has no counterpart is listed with its line', () => {
-  const { settings, remarks } = translate(
-    'port 1883\nallow_anonymous true\nconnection bridge\nset_tcp_nodelay true\nmax_qos 3\n',
-  );
+test('what is lost is told apart from what is done otherwise, what nobody needs, and slips', () => {
+  const { settings, told } = translate(`port 1883
+allow_anonymous true
+set_tcp_nodelay true
+allow_annonymous false
+memory_limit 1000000
+max_qos 3
+capath /etc/ssl/certs
+plugin /usr/lib/rules.so
+plugin_opt_depth 3
+ciphers_tls1.3 TLS_AES_128_GCM_SHA256
+queue_qos0_messages true
+use_username_as_clientid false
+connection_messages true
+connection_messages false
+zzz
+`);
   assert.deepEqual(Object.fromEntries(settings), { port: '1883', anonymous: 'true' });
-  assert.equal(remarks.length, 3);
-  assert.match(remarks[0] ?? '', /^m\.conf:3: connection: no bridges/);
-  assert.match(remarks[1] ?? '', /^m\.conf:4: set_tcp_nodelay: no counterpart/);
-  assert.match(
-    remarks[2] ?? '',
-    /^m\.conf:5: max_qos: '3' can't be taken over: expected 0, 1 or 2/,
+  assert.deepEqual(told, [
+    'needless 3 set_tcp_nodelay: ',
+    'unknown 4 allow_annonymous: did you mean allow_anonymous?',
+    'otherwise 5 memory_limit: queue-memory for what waits, retained-bytes for what is retained',
+    "lost 6 max_qos: '3' can't be taken over: expected 0, 1 or 2",
+    'lost 7 capath: put the authorities into one file, for ca',
+    'lost 8 plugin: no plugins; auth-http asks a server of yours',
+    "lost 10 ciphers_tls1.3: OpenSSL's own choice of ciphers",
+    'lost 11 queue_qos0_messages: messages of QoS 0 never wait for an absent client',
+    'needless 12 use_username_as_clientid: ',
+    'needless 13 connection_messages: ',
+    'otherwise 14 connection_messages: log-level = "warn" leaves them out',
+    'unknown 15 zzz: not taken over',
+  ]);
+});
+
+test('a bridge is told once, with its other end', () => {
+  const { told } = translate(`listener 1
+connection cloud
+address mqtt.example.com:8883
+topic # out 1
+remote_username box
+bridge_cafile ca.pem
+max_qos 9
+connection other
+addresses a b
+cleansession true
+`);
+  assert.deepEqual(told, [
+    'lost 2 connection: the bridge cloud to mqtt.example.com:8883: keep a mosquitto beside it for that; nodes of a cluster need none',
+    "lost 7 max_qos: '9' can't be taken over: expected 0, 1 or 2",
+    'lost 8 connection: the bridge other to a b: keep a mosquitto beside it for that; nodes of a cluster need none',
+  ]);
+});
+
+test('of the two limits on size the smaller one is taken over, in whatever order', () => {
+  const lines = ['message_size_limit 1000', 'max_packet_size 300000'];
+  for (const text of [lines, lines.toReversed()]) {
+    const { settings, told } = translate(`listener 1\n${text.join('\n')}\n`);
+    assert.equal(settings.get('max-packet-size'), '1000');
+    assert.match(
+      told.join(),
+      /^otherwise \d message_size_limit: is max-packet-size here: the whole/,
+    );
+  }
+  assert.equal(
+    translate('max_packet_size 0\nmessage_size_limit 5000\n').settings.get('max-packet-size'),
+    '5000',
   );
+});
+
+test('1 and 0 are truth values to mosquitto, and what is none of them is told', () => {
+  const secured = (value: string) =>
+    translate(`listener 1\ncertfile c\nkeyfile k\nrequire_certificate ${value}\n`);
+  assert.equal(secured('1').listeners[0]?.get('require-certificate'), 'required');
+  assert.equal(secured('0').listeners[0]?.get('require-certificate'), undefined);
+  assert.match(secured('always').told.join(), /^lost 4 require_certificate: 'always' can't be/);
+  assert.equal(translate('persistence 1\n').wantsData, true);
+});
+
+test('a listener without a certificate has no settings of TLS, as they do nothing there either', () => {
+  const { listeners, settings } = translate('listener 1\ncafile ca\nrequire_certificate true\n');
+  assert.deepEqual(listeners, []);
+  assert.deepEqual(Object.fromEntries(settings), { port: '1', anonymous: 'false' });
+});
+
+test('a listener that was closed by what is not here is not open to everybody', () => {
+  for (const line of ['bind_interface eth0', 'psk_hint box']) {
+    const { settings, told } = translate(`listener 1\n${line}\n`);
+    assert.equal(settings.get('bind'), '127.0.0.1');
+    assert.match(told.join(), /^lost 2 .* bound to 127\.0\.0\.1 until/);
+  }
+  const both = translate('listener 1 10.0.0.1\nbind_interface eth0\n');
+  assert.equal(both.settings.get('bind'), '10.0.0.1');
 });
 
 test('a limit that mosquitto takes away and we never do stays at our default', () => {
@@ -111,7 +198,7 @@ acl_file a2
     { port: '2', anonymous: 'true', acl: 'a2' },
   ]);
   assert.deepEqual([...translate(text).settings], [['anonymous', 'false']]);
-  assert.deepEqual(translate(text).remarks, []);
+  assert.deepEqual(translate(text).told, []);
   const one = translate(
     'per_listener_settings true\nlistener 1\nallow_anonymous true\nacl_file a\n',
   );
@@ -122,20 +209,20 @@ acl_file a2
 
 test('what was said of one listener and holds for all is told', () => {
   const text = 'listener 1\nmax_qos 1\nlistener 2\n';
-  assert.equal(translate(text).remarks.join(), 'm.conf:2: max_qos: holds for all listeners here');
-  assert.deepEqual(translate('listener 1\nmax_qos 1\n').remarks, []);
-  assert.deepEqual(translate('max_qos 1\nlistener 1\nlistener 2\n').remarks, []);
+  assert.deepEqual(translate(text).told, ['otherwise 2 max_qos: holds for all listeners here']);
+  assert.deepEqual(translate('listener 1\nmax_qos 1\n').told, []);
+  assert.deepEqual(translate('max_qos 1\nlistener 1\nlistener 2\n').told, []);
 });
 
 test('without a listener mosquitto serves its machine only, and that is told', () => {
   for (const text of ['allow_anonymous true\n', 'log_type notice\n', '']) {
-    const { settings, remarks } = translate(text);
+    const { settings, told } = translate(text);
     assert.equal(settings.get('bind'), '127.0.0.1');
-    assert.match(remarks.join(), /^m\.conf: no listener: mosquitto serves only this machine/);
+    assert.match(told.join(), /^otherwise 0 no listener: mosquitto serves only this machine/);
   }
   for (const text of ['listener 1883\n', 'port 1883\n', 'max_connections 5\n']) {
     assert.equal(translate(text).settings.get('bind'), undefined);
-    assert.deepEqual(translate(text).remarks, []);
+    assert.deepEqual(translate(text).told, []);
   }
   assert.equal(translate('bind_address 10.0.0.1\n').settings.get('bind'), '10.0.0.1');
 });
@@ -145,28 +232,30 @@ test('the least important log_type is the level', () => {
   assert.equal(levelOf('log_type error\nlog_type notice\n'), 'info');
   assert.equal(levelOf('log_type all\n'), 'debug');
   assert.match(
-    translate('listener 1\nlog_type all\n').remarks.join(),
-    /^m\.conf:2: log_type: log-level = "debug"/,
+    translate('listener 1\nlog_type all\n').told.join(),
+    /^otherwise 2 log_type: log-level = "debug"/,
   );
   assert.equal(levelOf('max_qos 1\n'), undefined);
 });
 
-test("mosquitto's own folder is taken over only with a remark", () => {
+test("mosquitto's own folder is not taken over, and that is told", () => {
   const text = 'listener 1\npersistence true\npersistence_location /var/lib/mosquitto/\n';
-  const { settings, remarks } = translate(text);
-  assert.equal(settings.get('data'), '/var/lib/mosquitto/');
-  assert.match(remarks.join(), /^m\.conf:3: persistence_location: this is mosquitto's own folder/);
-  assert.match(translate('listener 1\npersistence true\n').remarks.join(), /^m\.conf:2: persist/);
+  const { settings, wantsData, told } = translate(text);
+  assert.equal(settings.get('data'), undefined);
+  assert.equal(wantsData, true);
+  assert.match(told.join(), /^otherwise 3 persistence_location: what mosquitto has stored is not/);
+  assert.match(translate('listener 1\npersistence true\n').told.join(), /^otherwise 2 persist/);
+  assert.equal(translate('persistence_location /a\n').wantsData, false);
 });
 
 test('a listener that has no counterpart opens no port to everybody', () => {
   const text = 'listener 0 /run/mosquitto.sock\nmax_connections 5\nlistener 1884 box.lan\n';
-  const { settings, listeners, remarks } = translate(text);
+  const { settings, listeners, told } = translate(text);
   assert.deepEqual(listeners, []);
   assert.equal(settings.get('port'), '1884');
   assert.equal(settings.get('bind'), '127.0.0.1');
   assert.equal(settings.get('max-connections'), undefined);
   assert.equal(translate('port 1883\nbind_address box\n').settings.get('bind'), '127.0.0.1');
-  assert.match(remarks[0] ?? '', /^m\.conf:1: listener: a Unix socket, left out/);
-  assert.match(remarks[1] ?? '', /^m\.conf:3: listener: 'box\.lan' can't .* bound to 127\.0\.0\.1/);
+  assert.match(told[0] ?? '', /^lost 1 listener: a Unix socket, left out/);
+  assert.match(told[1] ?? '', /^lost 3 listener: 'box\.lan' can't .* bound to 127\.0\.0\.1/);
 });
