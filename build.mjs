@@ -47,9 +47,9 @@ const leftOut = {
   'mqtt-packet/parser.js':
     '_parseConnack _parsePublish _parseSuback _parseUnsuback _parseConfirmation _parseAuth',
   'mqtt-packet/writeToStream.js': 'connect publish confirmation subscribe unsubscribe auth',
-  'ws/lib/websocket.js': 'initAsClient emitErrorAndClose netConnect tlsConnect abortHandshake',
+  'ws/lib/websocket.js': 'initAsClient emitErrorAndClose netConnect tlsConnect abortHandshake ping',
   'ws/lib/extension.js': 'parse format',
-  'ws/lib/sender.js': 'getBlobData',
+  'ws/lib/sender.js': 'getBlobData ping',
   'ws/lib/receiver.js': 'decompress',
 };
 
