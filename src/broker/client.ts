@@ -38,6 +38,7 @@ import { WORK_A_TURN } from './turn.ts';
 
 /** First byte of a CONNECT packet. */
 const CONNECT = 0x10;
+const PINGREQ = 0xc0;
 const DUP = 0x08;
 const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const ANSWER_TOO_LARGE: ProtocolFault = {
@@ -48,6 +49,10 @@ const SECOND_CONNECT = protocolFault('a second CONNECT');
 const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
 /** Thousands of CONNECTs may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
+
+interface Waiting {
+  goOn: (() => void) | undefined;
+}
 
 type State = 'waiting' | 'authenticating' | 'connected' | 'suspended' | 'closed';
 
@@ -62,8 +67,11 @@ export class Client extends ClientOutput {
   #state: State = 'waiting';
   #feeds: RetainedFeeds | undefined;
   #isPumpDeferred = false;
-  /** Chunks that came while the authorizer was thinking. */
+  /** Chunks that came while the authorizer was thinking, or a packet waited. */
   #held: Buffer[] | undefined;
+  #isPaused = false;
+  /** What goes on when the store has room; whoever is gone leaves nothing of itself there. */
+  #waiting: Waiting | undefined;
   readonly #deadlines: ClientDeadlines;
   /** QoS 1 and 2 messages received on this connection and not yet finished. */
   #unfinished: PacketIdSet | undefined;
@@ -88,6 +96,11 @@ export class Client extends ClientOutput {
     this.broker.stats.bytesReceived += chunk.length;
     this.#deadlines.lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
+      if (!this.#isPaused && chunk.length === 2 && chunk[0] === PINGREQ) {
+        this.send(PINGRESP);
+        return;
+      }
+      this.#pauseReading();
       this.#held ??= [];
       this.#held.push(chunk);
       return;
@@ -172,7 +185,7 @@ export class Client extends ClientOutput {
         handleAck(this, first, buffer, start, bodyStart, end);
         if (this.#feeds !== undefined) this.pump();
         break;
-      case 0xc0:
+      case PINGREQ:
         if (end !== bodyStart) throw new ProtocolError(malformed('PINGREQ with a body'));
         this.send(PINGRESP);
         break;
@@ -211,7 +224,7 @@ export class Client extends ClientOutput {
     this.#deadlines.connectCame();
     this.#state = 'authenticating';
     handleConnect(this.broker, this, packet);
-    if (this.#state === 'authenticating') this.outbox.pauseReading();
+    if (this.#state === 'authenticating') this.#pauseReading();
   }
 
   /** Largest packet that is taken from the client once it is in. */
@@ -233,7 +246,7 @@ export class Client extends ClientOutput {
     this.#deadlines.lastReceivedAt = this.broker.now;
     this.#deadlines.keepAlive(
       limits.keepAliveSeconds,
-      () => this.#state === 'suspended',
+      () => this.#isPaused,
       () => this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true),
     );
   }
@@ -249,17 +262,26 @@ export class Client extends ClientOutput {
   /** Leaves this packet, and all behind it, until what the store was told is safe. */
   #suspend(handle: () => void): void {
     this.#state = 'suspended';
+    // While it has said nothing more its PINGREQs are answered, and its end is noticed.
+    if (!this.#framer.isDrained || this.#held?.length) this.#pauseReading();
+    this.#waiting = {
+      goOn: () => {
+        this.broker.workLeft = WORK_A_TURN;
+        this.#goOn(handle);
+      },
+    };
+    this.broker.store.whenDurable(whatIsLeft(this.#waiting));
+  }
+
+  #pauseReading(): void {
+    this.#isPaused = true;
     this.outbox.pauseReading();
-    this.broker.store.whenDurable(() => {
-      this.broker.workLeft = WORK_A_TURN;
-      this.#goOn(handle);
-    });
   }
 
   /** Lets the other clients have their turn before the rest of what this one sent. */
   #yieldTurn(handle: () => void): void {
     this.#state = 'suspended';
-    this.outbox.pauseReading();
+    this.#pauseReading();
     this.broker.defer(() => this.#goOn(handle));
   }
 
@@ -291,6 +313,7 @@ export class Client extends ClientOutput {
   }
 
   #readOn(): void {
+    this.#isPaused = false;
     this.outbox.resumeReading();
     this.#deadlines.lastReceivedAt = this.broker.now;
     this.#guard(() => {
@@ -436,6 +459,7 @@ export class Client extends ClientOutput {
     this.#deadlines.stop();
     this.#held = undefined;
     this.#feeds = undefined;
+    if (this.#waiting !== undefined) this.#waiting.goOn = undefined;
     this.outbox.close();
     this.broker.clientEnded(this, withWill, reason);
   }
@@ -445,4 +469,9 @@ export class Client extends ClientOutput {
     this.broker.log.info('connect timeout', originOf(this.info));
     this.#end(false, 'connect timeout');
   }
+}
+
+/** Apart, for a function holds all that those beside it need. */
+function whatIsLeft(waiting: Waiting): () => void {
+  return () => waiting.goOn?.();
 }

@@ -37,6 +37,11 @@ export class Framer {
     return this.#heldBytes > 0;
   }
 
+  /** True if the packet found last was the end of what came so far. */
+  get isDrained(): boolean {
+    return this.end === this.buffer.length;
+  }
+
   /** Hands in what the network brought. Packets found later are views into it: don't reuse it. */
   push(chunk: Buffer): void {
     this.buffer = this.#held === undefined ? chunk : this.#append(this.#held, chunk);

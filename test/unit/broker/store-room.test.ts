@@ -2,6 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import * as wire from '../../conformance/wire.ts';
 import type { MemoryDisk } from '../../support/memory-disk.ts';
 import { FOR_EVER, publish, StoredBroker, typesOf } from '../../support/stored-broker.ts';
@@ -106,3 +108,55 @@ test('on a full disk what was taken before is finished where its session is not 
   pub.send(wire.PINGREQ);
   pub.expect('pingresp');
 });
+
+test('whoever waits for room is answered its PINGREQ, and only its own silence ends it', async () => {
+  const stored = await StoredBroker.start();
+  const { world } = stored;
+  await fill(stored);
+  const pub = world.connect('pub', { version: 4, keepAlive: 10 });
+  publish(pub, 1, 'waits');
+  for (let round = 0; round < 10; round++) {
+    world.advance(10_000);
+    pub.send(wire.PINGREQ);
+    pub.expect('pingresp');
+  }
+  pub.expectNothing();
+  world.advance(16_000);
+  assert.equal(pub.closed, true);
+  const other = world.connect('other', { version: 4, keepAlive: 10 });
+  publish(other, 1, 'one');
+  world.advance(1000);
+  // Behind another message a PINGREQ isn't seen; but then it is us who don't read.
+  publish(other, 2, 'two');
+  other.send(wire.PINGREQ);
+  world.advance(60_000);
+  other.expectNothing();
+  makeRoom(stored.disk);
+  await stored.until(() => typesOf(other).length === 3);
+  assert.deepEqual(typesOf(other).sort(), ['pingresp', 'puback', 'puback']);
+});
+
+test('of whoever gave up waiting for room nothing is left in memory', async () => {
+  const stored = await StoredBroker.start();
+  await fill(stored);
+  const collect = gc();
+  const used = (): number => {
+    collect();
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = used();
+  for (let i = 0; i < 50; i++) {
+    const pub = stored.world.connect(`pub-${i}`, { version: 4 });
+    publish(pub, 1, 'x'.repeat(200_000));
+    pub.lose();
+  }
+  stored.world.advance(60_000);
+  const left = used() - before;
+  assert.ok(left < 2_000_000, `${left} bytes are left`);
+});
+
+function gc(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc');
+}
