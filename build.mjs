@@ -32,6 +32,12 @@ const standIns = {
   'ws/lib/permessage-deflate.js': "module.exports = { extensionName: 'permessage-deflate' };",
   // Events as browsers have them: ours are Node's.
   'ws/lib/event-target.js': 'module.exports = { EventTarget: {} };',
+  // A WebSocket as one of Node's streams, which nobody asks for.
+  'ws/lib/stream.js': '',
+  // What it comes to on every Node since 1.8.
+  'process-nextick-args/index.js': 'module.exports = process;',
+  // No option is a date: that a value is one is enough to refuse it.
+  'smol-toml/dist/date.js': 'export class TomlDate { isValid() { return true; } }',
   // The log decides on colour itself.
   'chalk/source/vendor/supports-color/index.js': 'export default { stdout: false };',
 };
