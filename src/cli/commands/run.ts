@@ -29,6 +29,11 @@ export async function run(
   setInterval(() => log.tellLeftOut(), REPEAT_WINDOW_MS).unref();
   for (const warning of warnings) log.warn(warning);
   const stopAsked = watchSignals(log, context);
+  let hangups = 0;
+  // What has changed since load() is read once there is a node.
+  context.onSignal('SIGHUP', () => {
+    hangups += 1;
+  });
   let running: RunningNode;
   try {
     running = await start(config, log);
@@ -37,10 +42,12 @@ export async function run(
     return exitCodeOf(error);
   }
   let current = Promise.resolve(config);
-  context.onSignal('SIGHUP', () => {
+  const onHangup = (): void => {
     current = current.then((before) => reload(before, load, running, log));
-  });
+  };
+  context.onSignal('SIGHUP', onHangup);
   greet(config, running, log, context);
+  if (hangups > 0) onHangup();
 
   const fault = await Promise.race([stopAsked, running.fatal]);
   if (fault !== undefined) tell(fault, context);
@@ -91,8 +98,6 @@ function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
         resolve(undefined);
       });
     }
-    // Until there is a node to reload.
-    context.onSignal('SIGHUP', () => undefined);
     // Without a handler Node would open its debugger on SIGUSR1.
     context.onSignal('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
   });

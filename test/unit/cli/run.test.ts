@@ -236,6 +236,16 @@ test('an address that is changed moves the listeners; the cluster needs a restar
   assert.match(text, /event="configuration reloaded"/);
 });
 
+test('a SIGHUP while the node starts is caught up on once it is there', async () => {
+  const context = fakeContext();
+  const load = () => loadConfig({ nid: 'n1' }, context);
+  void run(load, context, async () => {
+    context.signal('SIGHUP');
+    return running();
+  });
+  assert.match(await output(context), /configuration reloaded/);
+});
+
 test('SIGHUP does not claim to have taken over files that are wrong', async () => {
   const { text } = await changeFile('', '', 2);
   assert.match(text, /level=warn event="configuration reloaded, except for .*" faults=2\n/);
