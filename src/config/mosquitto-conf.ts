@@ -3,7 +3,13 @@
 
 import { optionTable } from './config.ts';
 import { listenerTable } from './listeners.ts';
-import { type Fate, fatedDirectives, fateOf, isOfBridge, isOfPlugin } from './mosquitto-fates.ts';
+import {
+  BRIDGE_DIRECTIVES,
+  type Fate,
+  fatedDirectives,
+  fateOf,
+  PLUGIN_DIRECTIVES,
+} from './mosquitto-fates.ts';
 import type { AnyOption } from './option.ts';
 import { nearest } from './suggest.ts';
 import { onOff } from './value-types.ts';
@@ -169,7 +175,7 @@ class Reader {
       this.#bridge = { line: this.#line, name: value, address: '' };
       return undefined;
     }
-    if (this.#bridge !== undefined && isOfBridge(directive)) {
+    if (this.#bridge !== undefined && BRIDGE_DIRECTIVES.test(directive)) {
       if (directive.startsWith('address')) this.#bridge.address = ` to ${value}`;
       return undefined;
     }
@@ -211,13 +217,13 @@ class Reader {
     const fault = put(this.#settings, rule, globalRows, value);
     if (Number(this.#settings.get(flag)) > before) this.#settings.set(flag, String(before));
     if (fault === undefined && this.#directive === 'message_size_limit' && value !== '0') {
-      this.#note('otherwise', 'is max-packet-size here: the whole packet, not its payload alone');
+      this.#note('otherwise', 'max-packet-size counts the whole packet, not its payload alone');
     }
     return fault;
   }
 
   #leaveOut(directive: string, value: string, listener: Map<string, string>): string | undefined {
-    if (isOfPlugin(directive)) return undefined;
+    if (PLUGIN_DIRECTIVES.test(directive)) return undefined;
     // Neither opens to everybody what was not open to all.
     if (['bind_interface', 'psk_hint'].includes(directive) && !listener.has('bind')) {
       listener.set('bind', '127.0.0.1');
@@ -261,7 +267,7 @@ class Reader {
       this.#default.set('bind', '127.0.0.1');
       this.#note(
         'otherwise',
-        'mosquitto serves only this machine then, so this node is bound to 127.0.0.1; take bind out to let others in, and to join a cluster',
+        'as mosquitto does then, it serves this machine only; take bind out to let others in, and to join a cluster',
         0,
         'no listener',
       );
@@ -286,7 +292,7 @@ class Reader {
   #finishBridge(): void {
     if (this.#bridge === undefined) return;
     const { line, name, address } = this.#bridge;
-    const text = `the bridge ${name}${address}: keep a mosquitto beside it for that; nodes of a cluster need none`;
+    const text = `the bridge ${name}${address}: keep a mosquitto for it; nodes of a cluster need none`;
     this.#note('lost', text, line, 'connection');
   }
 
@@ -294,7 +300,7 @@ class Reader {
     if (!this.#isPersistent) return;
     this.#note(
       'otherwise',
-      "what mosquitto has stored is not taken over; name a folder for it, not mosquitto's, in data",
+      "what is in mosquitto's folder is not read; name another in data",
       ...this.#dataAt,
     );
   }

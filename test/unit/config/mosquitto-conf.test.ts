@@ -64,8 +64,8 @@ zzz
     "lost 6 max_qos: '3' can't be taken over: expected 0, 1 or 2",
     'lost 7 capath: put the authorities into one file, for ca',
     'lost 8 plugin: no plugins; auth-http asks a server of yours',
-    "lost 10 ciphers_tls1.3: OpenSSL's own choice of ciphers",
-    'lost 11 queue_qos0_messages: messages of QoS 0 never wait for an absent client',
+    "lost 10 ciphers_tls1.3: OpenSSL's own choice",
+    'lost 11 queue_qos0_messages: QoS 0 never waits for an absent client',
     'needless 12 use_username_as_clientid: ',
     'needless 13 connection_messages: ',
     'otherwise 14 connection_messages: log-level = "warn" leaves them out',
@@ -86,9 +86,9 @@ addresses a b
 cleansession true
 `);
   assert.deepEqual(told, [
-    'lost 2 connection: the bridge cloud to mqtt.example.com:8883: keep a mosquitto beside it for that; nodes of a cluster need none',
+    'lost 2 connection: the bridge cloud to mqtt.example.com:8883: keep a mosquitto for it; nodes of a cluster need none',
     "lost 7 max_qos: '9' can't be taken over: expected 0, 1 or 2",
-    'lost 8 connection: the bridge other to a b: keep a mosquitto beside it for that; nodes of a cluster need none',
+    'lost 8 connection: the bridge other to a b: keep a mosquitto for it; nodes of a cluster need none',
   ]);
 });
 
@@ -97,10 +97,7 @@ test('of the two limits on size the smaller one is taken over, in whatever order
   for (const text of [lines, lines.toReversed()]) {
     const { settings, told } = translate(`listener 1\n${text.join('\n')}\n`);
     assert.equal(settings.get('max-packet-size'), '1000');
-    assert.match(
-      told.join(),
-      /^otherwise \d message_size_limit: is max-packet-size here: the whole/,
-    );
+    assert.match(told.join(), /^otherwise \d message_size_limit: max-packet-size counts the whole/);
   }
   assert.equal(
     translate('max_packet_size 0\nmessage_size_limit 5000\n').settings.get('max-packet-size'),
@@ -218,7 +215,10 @@ test('without a listener mosquitto serves its machine only, and that is told', (
   for (const text of ['allow_anonymous true\n', 'log_type notice\n', '']) {
     const { settings, told } = translate(text);
     assert.equal(settings.get('bind'), '127.0.0.1');
-    assert.match(told.join(), /^otherwise 0 no listener: mosquitto serves only this machine/);
+    assert.match(
+      told.join(),
+      /^otherwise 0 no listener: as mosquitto does then, it serves this machine only/,
+    );
   }
   for (const text of ['listener 1883\n', 'port 1883\n', 'max_connections 5\n']) {
     assert.equal(translate(text).settings.get('bind'), undefined);
@@ -243,7 +243,10 @@ test("mosquitto's own folder is not taken over, and that is told", () => {
   const { settings, wantsData, told } = translate(text);
   assert.equal(settings.get('data'), undefined);
   assert.equal(wantsData, true);
-  assert.match(told.join(), /^otherwise 3 persistence_location: what mosquitto has stored is not/);
+  assert.match(
+    told.join(),
+    /^otherwise 3 persistence_location: what is in mosquitto's folder is not read/,
+  );
   assert.match(translate('listener 1\npersistence true\n').told.join(), /^otherwise 2 persist/);
   assert.equal(translate('persistence_location /a\n').wantsData, false);
 });
