@@ -96,7 +96,8 @@ export class Client extends ClientOutput {
     this.broker.stats.bytesReceived += chunk.length;
     this.#deadlines.lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
-      if (!this.#isPaused && chunk.length === 2 && chunk[0] === PINGREQ) {
+      const isPing = chunk.length === 2 && chunk[0] === PINGREQ && chunk[1] === 0;
+      if (isPing && !this.#isPaused) {
         this.send(PINGRESP);
         return;
       }

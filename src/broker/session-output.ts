@@ -226,7 +226,9 @@ export class SessionOutput {
 
   #pumpResend(link: SessionLink): void {
     if (this.#resend.length === 0) return;
-    if (this.saved && this.#resendSafe !== link) {
+    const mustBeSafe = this.saved && this.#resendSafe !== link;
+    // QoS 1 may come twice: it needn't wait for a disk that takes nothing.
+    if (mustBeSafe && this.#resend.some(({ qos }) => qos === 2)) {
       this.context.store.whenDurable(() => {
         if (this.link !== link || this.#resendSafe === link) return;
         this.#resendSafe = link;

@@ -96,6 +96,22 @@ test('a subscription that is not on the disk yet is not granted a second time be
   assert.equal(next.broker.tree.size, 1);
 });
 
+test('on a full disk what waits for a kept session with QoS 1 is sent, and sent again', async () => {
+  const stored = await StoredBroker.start();
+  const { world } = stored;
+  const properties = { sessionExpiryInterval: 3600, receiveMaximum: 2 };
+  const first = world.connect('kept', { clean: false, properties });
+  first.send(wire.subscribe(5, 1, [{ filter: 't', qos: 1 }]));
+  await stored.until(() => typesOf(first).includes('suback'));
+  const pub = world.connect('pub');
+  for (let id = 1; id <= 4; id++) publish(pub, id, `${id}`);
+  await stored.safe();
+  first.lose();
+  await fill(stored);
+  const back = world.connect('kept', { clean: false, properties });
+  assert.deepEqual(back.payloads(), ['1', '2', '3', '4']);
+});
+
 test('on a full disk what was taken before is finished where its session is not kept', async () => {
   const stored = await StoredBroker.start();
   const pub = stored.world.connect('pub', { version: 4 });
