@@ -44,12 +44,13 @@ const standIns = {
 
 /**
  * Functions that a broker has no use for: commands that are programs of their own, options that shut
- * each other out, WebSocket clients, and packets that it only sends or only gets.
+ * each other out, keys in JSON, WebSocket clients, and packets that it only sends or only gets.
  */
 const leftOut = {
   'commander/lib/command.js':
     '_executeSubCommand _checkForMissingExecutable _conflictingOption _callParseArg hook addHelpText ' +
     'restoreStateBeforeParse storeOptionsAsProperties missingMandatoryOptionValue',
+  'jose/dist/webapi/lib/key.js': 'normalizeJwk message',
   'mqtt-packet/parser.js':
     '_parseConnack _parsePublish _parseSuback _parseUnsuback _parseConfirmation _parseAuth',
   'mqtt-packet/writeToStream.js': 'connect publish confirmation subscribe unsubscribe auth',
