@@ -189,7 +189,7 @@ function checkProtocol(
     if (flags.length === 0) continue;
     const words = needed.protocols.map((word) => `"${word}"`).join(' or ');
     problems.push(
-      `${settings.get(first)?.place}: ${flags.join(', ')}: needs protocol = ${words}, and this listener is ${protocol}`,
+      `${settings.get(first)?.place}: ${flags.join(', ')}: only with protocol = ${words}, and this listener is ${protocol}`,
     );
   }
 }

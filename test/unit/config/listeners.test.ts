@@ -146,9 +146,9 @@ key = "k"
 ws-origin = "https://a.example"
 `;
   const problems = [
-    's.toml:4: cert, key, use-identity-as-username: needs protocol = "tls" or "wss", and this listener is tcp',
-    's.toml:11: tls-version: needs protocol = "tls" or "wss", and this listener is ws',
-    's.toml:19: ws-origin: needs protocol = "ws" or "wss", and this listener is tls',
+    's.toml:4: cert, key, use-identity-as-username: only with protocol = "tls" or "wss", and this listener is tcp',
+    's.toml:11: tls-version: only with protocol = "tls" or "wss", and this listener is ws',
+    's.toml:19: ws-origin: only with protocol = "ws" or "wss", and this listener is tls',
   ];
   assert.deepEqual(problemsOf({}, file), problems);
   assert.deepEqual(problemsOf({ crp: 'x' }, file).slice(1), problems, 'beside other mistakes');
