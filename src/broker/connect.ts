@@ -65,9 +65,13 @@ function refuse(
   { reasonCode, reason = REFUSALS[reasonCode] }: AuthDecision,
 ): void {
   const code = formatReasonCode(reasonCode);
-  const name = client.session?.clientId ?? clientId;
-  const who = { client: name, user: username, ...originOf(client.info) };
-  broker.log.warn('connection refused', { ...who, code, reason });
+  broker.log.warn('connection refused', {
+    client: client.session?.clientId ?? clientId,
+    user: username,
+    ...originOf(client.info),
+    code,
+    reason,
+  });
   if (client.session === undefined) client.refuse(reasonCode);
   else client.disconnect(reasonCode, 'the right to connect is gone', true);
 }
