@@ -15,10 +15,7 @@ import { dirname, resolve } from 'node:path';
 import { writeFault } from '../shared/file-fault.ts';
 import { DataPathError, StorageError } from './storage-error.ts';
 
-/**
- * @throws DataPathError where nothing of this name could be the folder, StorageError where this user
- * may not use it
- */
+/** @throws DataPathError where nothing of this name could be the folder, or this user may not use it */
 export function checkDataFolder(folder: string): void {
   const parent = dirname(resolve(folder));
   if (isFolder(folder)) {
@@ -53,7 +50,7 @@ function checkAccess(place: string, asked: string): void {
   } catch (error) {
     const { uid } = statSync(place);
     const owner = uid === 0 ? 'root' : `user ${uid}`;
-    throw new StorageError(`${asked}: ${writeFault(error)} (it belongs to ${owner})`);
+    throw new DataPathError(`${asked}: ${writeFault(error)} (it belongs to ${owner})`);
   }
 }
 

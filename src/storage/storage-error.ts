@@ -4,7 +4,7 @@ export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
-/** -data names what can't be a folder: another has to be given. */
+/** -data names what can't be a folder, or not this user's: starting again won't help. */
 export class DataPathError extends Error {
   override readonly name = 'DataPathError';
 }

@@ -58,8 +58,8 @@ test('a folder that this user may not write to is told by check and by the start
   const owner = isRoot ? 'root' : `user ${process.getuid?.()}`;
   const fault = `this user may not write there (it belongs to ${owner})`;
   const lines = [
-    `StorageError -data=${closed}: ${fault}\n`,
-    `StorageError -data=${join(closed, 'sub')} can't be made in ${closed}: ${fault}\n`,
+    `DataPathError -data=${closed}: ${fault}\n`,
+    `DataPathError -data=${join(closed, 'sub')} can't be made in ${closed}: ${fault}\n`,
   ].join('');
   assert.equal(stdout, lines + lines, stderr);
 });
