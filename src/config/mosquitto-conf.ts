@@ -2,7 +2,7 @@
 // is told with its line, never dropped in silence. Source: mosquitto.conf(5) of mosquitto 2.0.
 
 import { optionTable } from './config.ts';
-import { listenerTable } from './listeners.ts';
+import { isKeyOf, type ListenerConfig, listenerTable, type TableKey } from './listeners.ts';
 import {
   BRIDGE_DIRECTIVES,
   type Fate,
@@ -104,18 +104,9 @@ const LISTENER_RULES: Readonly<Record<string, Rule>> = {
 /** There of one listener, here of the node. */
 const WIDENED = ['allow_zero_length_clientid', 'max_qos', 'max_topic_alias'];
 
-/** What mosquitto, too, heeds with a certificate only. */
-const TLS_KEYS = [
-  'ca',
-  'crl',
-  'key',
-  'require-certificate',
-  'tls-version',
-  'use-identity-as-username',
-];
-
 const rowsOf = (table: object): ReadonlyMap<string, AnyOption> =>
   new Map(Object.values(table).map((row: AnyOption) => [row.flag, row]));
+const tableKeys = Object.keys(listenerTable) as TableKey[];
 const globalRows = rowsOf(optionTable);
 const listenerRows = rowsOf(listenerTable);
 
@@ -134,6 +125,13 @@ export function translateMosquittoConf(text: string): Translation {
   return reader.finish();
 }
 
+interface ListenerLine {
+  readonly listener: Map<string, string>;
+  readonly flag: string;
+  readonly line: number;
+  readonly directive: string;
+}
+
 class Reader {
   readonly #notes: Note[] = [];
   readonly #settings = new Map<string, string>();
@@ -148,6 +146,7 @@ class Reader {
   #logLine = 0;
   #dataAt: readonly [line: number, directive: string] = [0, ''];
   #bridge: { readonly line: number; readonly name: string; address: string } | undefined;
+  readonly #listenerLines: ListenerLine[] = [];
   /** Of lines that hold for more than they did. */
   readonly #widened: Note[] = [];
   #isPersistent = false;
@@ -202,7 +201,10 @@ class Reader {
     if (directive === 'bind_address') return bind(listener, value);
     const listenerRule =
       LISTENER_RULES[directive] ?? (this.#isPerListener ? ACCESS_RULES[directive] : undefined);
-    if (listenerRule !== undefined) return put(listener, listenerRule, listenerRows, value);
+    if (listenerRule !== undefined) {
+      this.#listenerLines.push({ listener, flag: listenerRule.flag, line: this.#line, directive });
+      return put(listener, listenerRule, listenerRows, value);
+    }
     const rule = GLOBAL_RULES[directive];
     if (rule === undefined) return this.#leaveOut(directive, value, listener);
     return rule.flag === 'max-packet-size'
@@ -273,11 +275,12 @@ class Reader {
       );
     }
     let listeners = [...this.#listeners];
-    const isDefaultOpen = [...this.#default.keys()].some((key) => !isOfTableOnly(key));
-    if (isDefaultOpen || (listeners.length === 0 && this.#default.size > 0)) {
-      listeners.unshift(new Map([['port', '1883'], ...this.#default]));
-    }
-    for (const listener of listeners) setProtocol(listener);
+    const isDefaultOpen =
+      [...this.#default.keys()].some((key) => !isOfTableOnly(key)) ||
+      (listeners.length === 0 && this.#default.size > 0);
+    for (const listener of [this.#default, ...listeners]) setProtocol(listener);
+    this.#dropIdle();
+    if (isDefaultOpen) listeners.unshift(new Map([['port', '1883'], ...this.#default]));
     if (listeners.length > 1) this.#notes.push(...this.#widened);
     const [only] = listeners;
     let all: Settings = settings;
@@ -287,6 +290,17 @@ class Reader {
     }
     const notes = this.#notes.sort((a, b) => a.line - b.line);
     return { settings: all, listeners, notes, wantsData: this.#isPersistent };
+  }
+
+  /** What a listener of its protocol has no use for, as mosquitto's has none. */
+  #dropIdle(): void {
+    for (const { listener, flag, line, directive } of this.#listenerLines) {
+      const key = tableKeys.find((name) => listenerTable[name].flag === flag);
+      const protocol = (listener.get('protocol') ?? 'tcp') as ListenerConfig['protocol'];
+      if (key === undefined || isKeyOf(key, protocol)) continue;
+      listener.delete(flag);
+      this.#note('needless', '', line, directive);
+    }
   }
 
   #finishBridge(): void {
@@ -348,10 +362,7 @@ function bind(listener: Map<string, string>, address: string): string | undefine
 
 /** There a certificate makes it TLS; here the protocol says so. */
 function setProtocol(listener: Map<string, string>): void {
-  if (!listener.has('cert')) {
-    for (const key of TLS_KEYS) listener.delete(key);
-    return;
-  }
+  if (!listener.has('cert')) return;
   listener.set('protocol', listener.get('protocol') === 'ws' ? 'wss' : 'tls');
 }
 

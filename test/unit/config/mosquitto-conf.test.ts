@@ -114,10 +114,19 @@ test('1 and 0 are truth values to mosquitto, and what is none of them is told', 
   assert.equal(translate('persistence 1\n').wantsData, true);
 });
 
-test('a listener without a certificate has no settings of TLS, as they do nothing there either', () => {
-  const { listeners, settings } = translate('listener 1\ncafile ca\nrequire_certificate true\n');
+test('what a listener has no use for, here or there, is left out of it', () => {
+  const text = 'listener 1\ncafile ca\nrequire_certificate true\nwebsockets_origin https://a\n';
+  const { listeners, settings, told } = translate(text);
   assert.deepEqual(listeners, []);
   assert.deepEqual(Object.fromEntries(settings), { port: '1', anonymous: 'false' });
+  assert.deepEqual(told, [
+    'needless 2 cafile: ',
+    'needless 3 require_certificate: ',
+    'needless 4 websockets_origin: ',
+  ]);
+  assert.equal(translate('port 1\ncafile ca\n').listeners.length, 0, 'the default one, too');
+  const [webSocket] = listenersOf('listener 1\nprotocol websockets\nwebsockets_origin https://a\n');
+  assert.deepEqual(webSocket, { port: '1', protocol: 'ws', 'ws-origin': 'https://a' });
 });
 
 test('a listener that was closed by what is not here is not open to everybody', () => {
