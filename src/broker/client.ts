@@ -129,6 +129,9 @@ export class Client extends ClientOutput {
     this.broker.now = now;
     this.broker.workLeft = WORK_A_TURN;
     if (this.#state === 'closed') return;
+    if (this.session === undefined) {
+      this.broker.log.debug('connection lost before CONNACK', originOf(this.info));
+    }
     this.#end(true, 'connection lost');
   }
 

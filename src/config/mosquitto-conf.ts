@@ -202,8 +202,12 @@ class Reader {
     const listenerRule =
       LISTENER_RULES[directive] ?? (this.#isPerListener ? ACCESS_RULES[directive] : undefined);
     if (listenerRule !== undefined) {
-      this.#listenerLines.push({ listener, flag: listenerRule.flag, line: this.#line, directive });
-      return put(listener, listenerRule, listenerRows, value);
+      const fault = put(listener, listenerRule, listenerRows, value);
+      const { flag } = listenerRule;
+      if (fault === undefined) {
+        this.#listenerLines.push({ listener, flag, line: this.#line, directive });
+      }
+      return fault;
     }
     const rule = GLOBAL_RULES[directive];
     if (rule === undefined) return this.#leaveOut(directive, value, listener);

@@ -3,7 +3,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Authorizer, openAuthorizer } from '../../../src/broker/ports.ts';
-import { type LogFields, type Logger, silentLogger } from '../../../src/shared/logger.ts';
+import {
+  type LogFields,
+  type Logger,
+  type LogLevel,
+  silentLogger,
+} from '../../../src/shared/logger.ts';
 import { type Peer, World } from '../../conformance/harness.ts';
 import * as wire from '../../conformance/wire.ts';
 
@@ -63,16 +68,16 @@ for (const [reason, end] of endings) {
   });
 }
 
-function warnings(): { lines: Line[]; log: Logger } {
+function gathered(level: LogLevel): { lines: Line[]; log: Logger } {
   const lines: Line[] = [];
-  const warn = (event: string, fields: LogFields = {}): void => {
+  const gather = (event: string, fields: LogFields = {}): void => {
     lines.push({ ...fields, event });
   };
-  return { lines, log: { ...silentLogger, warn } };
+  return { lines, log: { ...silentLogger, [level]: gather } };
 }
 
 test('a client with a wrong password is told as a warning, with where it came from', () => {
-  const { lines, log } = warnings();
+  const { lines, log } = gathered('warn');
   const refusal = { reasonCode: 0x86, reason: 'wrong password' };
   const authorizer: Authorizer = { ...openAuthorizer, authenticate: (_, done) => done(refusal) };
   new World({}, { log, authorizer }).open().connect({ clientId: 'sensor', username: 'ann' });
@@ -81,9 +86,15 @@ test('a client with a wrong password is told as a warning, with where it came fr
 });
 
 test('a client for which there is no room is told with the limit', () => {
-  const { lines, log } = warnings();
+  const { lines, log } = gathered('warn');
   const world = new World({ connectionsMax: 0 }, { log });
   world.open().connect({ clientId: 'sensor', username: 'ann' });
   const why = { code: '0x97', reason: 'max-connections or max-sessions is reached' };
   assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
+});
+
+test('a connection that brings no client is told where everything is told', () => {
+  const { lines, log } = gathered('debug');
+  new World({}, { log }).open().lose();
+  assert.deepEqual(lines, [{ event: 'connection lost before CONNACK', ...ORIGIN }]);
 });
