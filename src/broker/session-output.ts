@@ -40,7 +40,9 @@ export class SessionOutput {
   /** What was in flight when the connection ended, in order, to be sent again. */
   #resend: Delivery[] = [];
   /** What is to be sent again on this connection is safe. */
-  #resendSafe: SessionLink | undefined;
+  #isResendSafe = false;
+  #isWaiting = false;
+  #connections = 0;
   #outstanding = 0;
   #lastOrder = 0;
   #lastDeliveryId = 0;
@@ -226,14 +228,10 @@ export class SessionOutput {
 
   #pumpResend(link: SessionLink): void {
     if (this.#resend.length === 0) return;
-    const mustBeSafe = this.saved && this.#resendSafe !== link;
+    const mustBeSafe = this.saved && !this.#isResendSafe;
     // QoS 1 may come twice: it needn't wait for a disk that takes nothing.
     if (mustBeSafe && this.#resend.some(({ qos }) => qos === 2)) {
-      this.context.store.whenDurable(() => {
-        if (this.link !== link || this.#resendSafe === link) return;
-        this.#resendSafe = link;
-        this.pump();
-      });
+      this.#resendWhenSafe();
       return;
     }
     let done = 0;
@@ -258,16 +256,30 @@ export class SessionOutput {
     if (done > 0) this.#resend.splice(0, done);
   }
 
+  /** The store is asked once, however often the client comes and goes while the disk is full. */
+  #resendWhenSafe(): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    const connection = this.#connections;
+    this.context.store.whenDurable(() => {
+      this.#isWaiting = false;
+      // For a later connection it asks anew.
+      this.#isResendSafe = this.#connections === connection;
+      this.pump();
+    });
+  }
+
   /** A connection takes the session up: what was in flight goes out again first [MQTT5-4.4.0-1]. */
   attach(link: SessionLink): void {
     this.link = link;
+    this.#connections += 1;
+    this.#isResendSafe = false;
     this.#outstanding = 0;
     this.#resend = this.#inflight?.inOrder() ?? [];
   }
 
   detach(): void {
     this.link = undefined;
-    this.#resendSafe = undefined;
     this.#outstanding = 0;
     this.#resend = [];
     for (const delivery of this.#inflight?.inOrder() ?? []) delivery.outstanding = false;

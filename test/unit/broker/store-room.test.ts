@@ -172,6 +172,36 @@ test('of whoever gave up waiting for room nothing is left in memory', async () =
   assert.ok(left < 2_000_000, `${left} bytes are left`);
 });
 
+test('a client whose QoS 2 messages wait for room asks for it once, however often it comes', async () => {
+  const stored = await StoredBroker.start();
+  const { world, journal, disk } = stored;
+  const first = world.connect('kept', FOR_EVER);
+  first.send(wire.subscribe(5, 1, [{ filter: 't', qos: 2 }]));
+  const pub = world.connect('pub');
+  publish(pub, 1, 'x', 2);
+  await stored.safe();
+  await stored.until(() => typesOf(first).includes('publish'));
+  first.lose();
+  await fill(stored);
+  let calls = 0;
+  const { whenDurable } = journal;
+  journal.whenDurable = (...waiter) => {
+    calls += 1;
+    whenDurable.apply(journal, waiter);
+  };
+  for (let round = 0; round < 10; round++) {
+    const back = world.connect('kept', FOR_EVER);
+    back.subscribe('$SYS/#');
+    for (let i = 0; i < 10; i++) back.send(wire.ack('puback', 99));
+    back.expectNothing();
+    back.lose();
+  }
+  assert.equal(calls, 1);
+  const last = world.connect('kept', FOR_EVER);
+  makeRoom(disk);
+  await stored.until(() => typesOf(last).includes('publish'));
+});
+
 function gc(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc');
