@@ -306,8 +306,9 @@ export class SessionOutput {
       this.pump();
       return true;
     }
+    const isWaiting = delivery.released && !this.context.store.accepting;
     this.#setReleased(delivery);
-    this.#sendPubrel(packetId);
+    if (!isWaiting) this.#sendPubrel(packetId);
     return true;
   }
 

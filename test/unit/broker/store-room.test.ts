@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import type { Peer } from '../../conformance/harness.ts';
 import * as wire from '../../conformance/wire.ts';
 import type { MemoryDisk } from '../../support/memory-disk.ts';
 import { FOR_EVER, publish, StoredBroker, typesOf } from '../../support/stored-broker.ts';
@@ -172,16 +173,15 @@ test('of whoever gave up waiting for room nothing is left in memory', async () =
   assert.ok(left < 2_000_000, `${left} bytes are left`);
 });
 
-test('a client whose QoS 2 messages wait for room asks for it once, however often it comes', async () => {
-  const stored = await StoredBroker.start();
-  const { world, journal, disk } = stored;
-  const first = world.connect('kept', FOR_EVER);
-  first.send(wire.subscribe(5, 1, [{ filter: 't', qos: 2 }]));
-  const pub = world.connect('pub');
-  publish(pub, 1, 'x', 2);
+/** A session with a QoS 2 message in flight, on a disk that is full; and how often room is asked for. */
+async function withInflight(stored: StoredBroker): Promise<{ sub: Peer; calls: () => number }> {
+  const { world, journal } = stored;
+  const sub = world.connect('kept', FOR_EVER);
+  sub.send(wire.subscribe(5, 1, [{ filter: 't', qos: 2 }]));
+  publish(world.connect('pub'), 1, 'x', 2);
+  await stored.until(() => typesOf(sub).includes('publish'));
+  sub.inbox.length = 0;
   await stored.safe();
-  await stored.until(() => typesOf(first).includes('publish'));
-  first.lose();
   await fill(stored);
   let calls = 0;
   const { whenDurable } = journal;
@@ -189,17 +189,34 @@ test('a client whose QoS 2 messages wait for room asks for it once, however ofte
     calls += 1;
     whenDurable.apply(journal, waiter);
   };
+  return { sub, calls: () => calls };
+}
+
+test('a client whose QoS 2 messages wait for room asks for it once, however often it comes', async () => {
+  const stored = await StoredBroker.start();
+  const { sub, calls } = await withInflight(stored);
+  sub.lose();
   for (let round = 0; round < 10; round++) {
-    const back = world.connect('kept', FOR_EVER);
+    const back = stored.world.connect('kept', FOR_EVER);
     back.subscribe('$SYS/#');
     for (let i = 0; i < 10; i++) back.send(wire.ack('puback', 99));
     back.expectNothing();
     back.lose();
   }
-  assert.equal(calls, 1);
-  const last = world.connect('kept', FOR_EVER);
-  makeRoom(disk);
+  assert.equal(calls(), 1);
+  const last = stored.world.connect('kept', FOR_EVER);
+  makeRoom(stored.disk);
   await stored.until(() => typesOf(last).includes('publish'));
+});
+
+test('a PUBREC that is repeated while its PUBREL waits for room asks for nothing more', async () => {
+  const stored = await StoredBroker.start();
+  const { sub, calls } = await withInflight(stored);
+  for (let i = 0; i < 10; i++) sub.send(wire.ack('pubrec', 1));
+  assert.equal(calls(), 1);
+  makeRoom(stored.disk);
+  await stored.until(() => typesOf(sub).length > 0);
+  assert.deepEqual(typesOf(sub), ['pubrel']);
 });
 
 function gc(): () => void {
