@@ -237,13 +237,9 @@ export class AccessControl implements Authorizer {
     const reason = error instanceof Error ? error.message : String(error);
     const { log } = this.#surroundings;
     if (error instanceof CallbackError) {
-      log.warn('the authentication server failed', {
-        url: this.#http?.place,
-        client,
-        user,
-        reason,
-      });
-      return { reasonCode: ReasonCode.serverUnavailable, reason };
+      const event = 'the authentication server failed';
+      log.warn(event, { url: this.#http?.place, client, user, reason });
+      return { reasonCode: ReasonCode.serverUnavailable, reason: event };
     }
     log.warn('authentication failed', { client, user, reason });
     return { reasonCode: ReasonCode.unspecifiedError, reason };

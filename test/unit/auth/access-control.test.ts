@@ -330,8 +330,8 @@ test('the log tells the server that failed, without its secrets, and whom it kep
     warn: (event: string, fields?: object) => lines.push({ event, ...fields }),
   };
   const { access } = await setUp(t, {}, { authUrl: 'http://me:pw@localhost:1/auth?key=k' }, log);
-  await login(access, 'ann', 'x');
   const event = 'the authentication server failed';
+  assert.equal((await login(access, 'ann', 'x')).reason, event);
   const url = 'http://localhost:1/auth';
   const [line] = lines as { reason: string }[];
   const { reason, ...others } = line ?? { reason: '' };
