@@ -33,6 +33,8 @@ export function availableBrokers(): BrokerName[] {
 interface StartOptions {
   /** For Shoal: `-data` in a folder of its own. */
   readonly hasData?: boolean;
+  /** On every core: what its helping threads do then need not take the place of its main one. */
+  readonly isFree?: boolean;
   /** For Node, in front of the bundle. */
   readonly nodeFlags?: readonly string[];
   /** Each line that it prints. */
@@ -45,7 +47,8 @@ export async function startBroker(
 ): Promise<RunningBroker> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
-  return start(name, port, folder, commandOf(name, port, folder, options), options.onLine);
+  const command = commandOf(name, port, folder, options);
+  return start(name, port, folder, options.isFree ? command : pinned(command), options.onLine);
 }
 
 /** What stands in for a broker that does nothing (see load/splice.ts). */
@@ -57,7 +60,12 @@ export async function startSplice(
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
   const plan = [port, publishers, subscribers, copies].map(String);
-  return start('splice', port, folder, [process.execPath, '--import', 'tsx', splice, ...plan]);
+  const command = [process.execPath, '--import', 'tsx', splice, ...plan];
+  return start('splice', port, folder, pinned(command));
+}
+
+function pinned(command: readonly string[]): string[] {
+  return ['taskset', '-c', String(BROKER_CORE), ...command];
 }
 
 async function start(
@@ -67,7 +75,7 @@ async function start(
   command: readonly string[],
   onLine?: (line: string) => void,
 ): Promise<RunningBroker> {
-  const [program, ...args] = withDescriptors(['taskset', '-c', String(BROKER_CORE), ...command]);
+  const [program, ...args] = withDescriptors(command);
   const child = spawn(program, args, {
     stdio: ['ignore', onLine === undefined ? 'ignore' : 'pipe', 'inherit'],
   });
