@@ -24,6 +24,8 @@ const CRASHES = Number(process.env.SHOAL_CRASHES ?? 8);
 const SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);
 const OUTSTANDING_MAX = 50;
 const LIFE_MS_MAX = 800;
+/** Connections are lost this long after one another at most: by time, since the loop turns fast when nothing comes. */
+const LOSS_MS_MAX = 400;
 const SETTLE_MS_MAX = 20_000;
 
 const LARGE = Array.from({ length: 16 }, (_, i) =>
@@ -132,13 +134,17 @@ test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, 
   for (const client of clients) client.subscribe();
   await serve(clients, () => clients.every((client) => client.isSubscribed));
   const published: Published[] = [];
+  const loseAt = clients.map(() => 0);
   let snapshots = 0;
   for (let crash = 0; crash < CRASHES; crash++) {
     const killAt = performance.now() + random() * LIFE_MS_MAX;
     const large = churn();
     while (performance.now() < killAt) {
-      for (const client of clients) {
-        if (random() < 0.0005) client.lose();
+      for (const [i, client] of clients.entries()) {
+        if (performance.now() > (loseAt[i] ?? 0)) {
+          client.lose();
+          loseAt[i] = performance.now() + random() * LOSS_MS_MAX;
+        }
         while (client.outstanding < OUTSTANDING_MAX) {
           const qos = random() < 0.5 ? 1 : 2;
           const payload = `${client.name}:${published.length}:q${qos}`;
