@@ -6,11 +6,11 @@ import '../src/cli/early-hangup.ts';
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { secretAsker } from '../src/cli/ask-secret.ts';
+import { commandOf } from '../src/cli/banner.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { nodeVersionFault } from '../src/cli/node-version.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
-import { commandOf } from '../src/cli/start-lines.ts';
 
 const tokens = process.argv.slice(2);
 hideSecrets(tokens);

@@ -10,15 +10,15 @@ import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { Logger } from '../shared/logger.ts';
 import { AccessError } from './access-error.ts';
 import { parseAcl } from './acl-file.ts';
+import { BusyError, FairQueue } from './fair-queue.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
-import { PasswordBook } from './password-book.ts';
+import { type ListenerAccess, ListenerPolicies, type ListenerPolicy } from './listener-policy.ts';
 import { parsePasswordFile } from './password-file.ts';
-import { type ListenerAccess, type Realm, Realms } from './realm.ts';
+import { PasswordVerifier } from './password-verifier.ts';
+import { Grant, PermissionCache } from './permission-cache.ts';
+import { effort } from './permissions.ts';
 import { ReloadableFile } from './reloadable-file.ts';
-import { effort } from './rights.ts';
-import { Grant, RightsBook } from './rights-book.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
-import { BusyError, WorkLine } from './work-line.ts';
 
 /** Leaves threads of Node's pool (four) to the disk and to name resolution. */
 const PARALLEL_CHECKS_MAX = 3;
@@ -67,8 +67,8 @@ export class AccessControl implements Authorizer {
   readonly counters = { accepted: 0, refused: 0, busy: 0, reloads: 0, failedReloads: 0 };
   readonly #options: AccessOptions;
   readonly #surroundings: AccessSurroundings;
-  readonly #line: WorkLine;
-  readonly #realms: Realms;
+  readonly #line: FairQueue;
+  readonly #realms: ListenerPolicies;
   readonly #http: HttpCallback | undefined;
   #tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
 
@@ -76,11 +76,11 @@ export class AccessControl implements Authorizer {
     const now = (): number => surroundings.now();
     const parallelMax = Math.max(1, Math.min(PARALLEL_CHECKS_MAX, availableParallelism()));
     const limits = { parallelMax, waitingMax: CHECKS_WAITING_MAX, waitMsMax: CHECK_WAIT_MS_MAX };
-    const line = new WorkLine(limits, now);
+    const line = new FairQueue(limits, now);
     this.#options = options;
     this.#surroundings = surroundings;
     this.#line = line;
-    this.#realms = new Realms({
+    this.#realms = new ListenerPolicies({
       passwords: (path, source) => readPasswordBook(path, source, line),
       acl: readAcl,
     });
@@ -156,7 +156,7 @@ export class AccessControl implements Authorizer {
   }
 
   /** Undefined where something has to be checked. */
-  #decideAtOnce(request: ConnectRequest, realm: Realm): AuthDecision | undefined {
+  #decideAtOnce(request: ConnectRequest, realm: ListenerPolicy): AuthDecision | undefined {
     const { username, password, listener } = request;
     if (listener.certificateName !== undefined) {
       return accept(new Grant('certificate', realm), listener.certificateName);
@@ -175,7 +175,7 @@ export class AccessControl implements Authorizer {
 
   /** Whether a client comes in without a proof; undefined where it has to bring one. */
   #admits(
-    { passwords, anonymous, needsCertificate }: Realm,
+    { passwords, anonymous, needsCertificate }: ListenerPolicy,
     isNameless: boolean,
     isCertified: boolean,
   ): boolean | undefined {
@@ -185,7 +185,7 @@ export class AccessControl implements Authorizer {
     return isAsking && !isNameless ? undefined : (anonymous ?? !isAsking);
   }
 
-  async #decide(request: ConnectRequest, realm: Realm): Promise<AuthDecision> {
+  async #decide(request: ConnectRequest, realm: ListenerPolicy): Promise<AuthDecision> {
     const { username, password, clientId, remoteAddress } = request;
     const tokenKeys = this.#tokenKeys;
     const http = this.#http;
@@ -212,7 +212,7 @@ export class AccessControl implements Authorizer {
   async #decideByToken(
     password: Buffer,
     keys: readonly TokenKey[],
-    realm: Realm,
+    realm: ListenerPolicy,
     from: string,
   ): Promise<AuthDecision> {
     const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
@@ -316,16 +316,16 @@ function problemsOf(error: unknown): readonly string[] {
   return error instanceof AccessError ? error.problems : [String(error)];
 }
 
-function readPasswordBook(path: string, source: string, line: WorkLine): PasswordBook {
+function readPasswordBook(path: string, source: string, line: FairQueue): PasswordVerifier {
   const { users, problems } = parsePasswordFile(path, source);
   if (problems.length > 0) throw new AccessError(problems);
-  return new PasswordBook(users, line);
+  return new PasswordVerifier(users, line);
 }
 
-function readAcl(path: string, source: string): RightsBook {
+function readAcl(path: string, source: string): PermissionCache {
   const { acl, problems } = parseAcl(path, source);
   if (problems.length > 0) throw new AccessError(problems);
-  return new RightsBook(acl);
+  return new PermissionCache(acl);
 }
 
 function accept(grant: Grant, username?: string): AuthDecision {

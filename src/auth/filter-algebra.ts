@@ -1,5 +1,5 @@
 // Topic Filters as sets of topics: what two have in common, and whether one lies within another.
-// Rights are decided with it, so an answer must never be too generous. Works on levels, because a
+// Permissions are decided with it, so an answer must never be too generous. Works on levels, because a
 // filter is taken apart once and compared often. Source: MQTT 5.0 4.7.
 
 export type Levels = readonly string[];

@@ -5,9 +5,9 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import { readGrantedTopics } from './granted-topics.ts';
-import type { GrantedTopics } from './rights.ts';
-import { WorkLine } from './work-line.ts';
+import { FairQueue } from './fair-queue.ts';
+import type { TopicClaims } from './permissions.ts';
+import { readGrantedTopics } from './topic-claims.ts';
 
 const TIMEOUT_MS = 5000;
 const ANSWER_BYTES_MAX = 65_536;
@@ -29,7 +29,7 @@ export interface Question {
 }
 
 export interface HttpYes {
-  readonly topics: GrantedTopics | undefined;
+  readonly topics: TopicClaims | undefined;
   /** Wall clock, milliseconds. */
   readonly expiresAtMs: number | undefined;
 }
@@ -44,7 +44,7 @@ export class HttpCallback {
   readonly place: string;
   readonly #options: HttpCallbackOptions;
   readonly #now: () => number;
-  readonly #line: WorkLine;
+  readonly #line: FairQueue;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #key = randomBytes(32);
   /** In the order of their times. */
@@ -56,7 +56,7 @@ export class HttpCallback {
     this.place = origin + pathname;
     this.#options = options;
     this.#now = now;
-    this.#line = new WorkLine(LINE_LIMITS, now);
+    this.#line = new FairQueue(LINE_LIMITS, now);
     const settings = { keepAlive: true, maxSockets: LINE_LIMITS.parallelMax };
     const isSecure = options.url.startsWith('https:');
     this.#agent = isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);

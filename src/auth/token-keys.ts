@@ -11,8 +11,8 @@ import {
 } from 'node:crypto';
 import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { AccessError } from './access-error.ts';
-import { readGrantedTopics } from './granted-topics.ts';
-import type { GrantedTopics } from './rights.ts';
+import type { TopicClaims } from './permissions.ts';
+import { readGrantedTopics } from './topic-claims.ts';
 
 /** As long as the digest (RFC 7518, 3.2). */
 const SECRET_BYTES_MIN = 32;
@@ -40,7 +40,7 @@ export interface Token {
   readonly keyId: string;
   /** Wall clock, milliseconds. */
   readonly expiresAtMs: number | undefined;
-  readonly topics: GrantedTopics | undefined;
+  readonly topics: TopicClaims | undefined;
 }
 
 /** Three parts of base64url, the first of them a JSON object. */

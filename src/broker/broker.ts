@@ -5,13 +5,15 @@
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
-import { sessionRecord, subscriptionRecord } from './capture.ts';
-import { Client } from './client.ts';
+import { Client } from './client/client.ts';
+import { PublishHandler } from './client/publish.ts';
+import { filterWork } from './client/subscribe.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
-import { encodeMessageAsView } from './forwarding.ts';
-import type { Message } from './message.ts';
+import { originOf } from './log-fields.ts';
+import { encodeMessageAsView } from './message/encode-for-peers.ts';
+import type { Message } from './message/message.ts';
+import { Publication } from './message/publication.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
-import { originOf } from './origin.ts';
 import {
   type Authorizer,
   type ConnectionInfo,
@@ -23,20 +25,18 @@ import {
   type SessionRecord,
   type SessionStore,
 } from './ports.ts';
-import { Publication } from './publication.ts';
-import { PublishHandler } from './publish.ts';
-import { QueueMemory } from './queue-memory.ts';
-import { RetainedStore } from './retained-store.ts';
-import { Router } from './route.ts';
-import { type HeldSubscription, Session } from './session.ts';
-import type { SharedGroup } from './shared-group.ts';
+import { RetainedStore } from './retained/retained-store.ts';
+import { Router } from './routing/route.ts';
+import type { SharedGroup } from './routing/shared-group.ts';
+import { SubscriptionTree } from './routing/subscription-tree.ts';
+import { TopicTable } from './routing/topic-table.ts';
+import { sessionRecord, subscriptionRecord } from './session/export-state.ts';
+import { QueueMemory } from './session/queue-memory.ts';
+import { type HeldSubscription, Session } from './session/session.ts';
+import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './session/wills.ts';
 import { BrokerStats } from './stats.ts';
-import { filterWork } from './subscribe.ts';
-import { SubscriptionTree } from './subscription-tree.ts';
 import { SysTopics } from './sys-topics.ts';
-import { TopicTable } from './topic-table.ts';
-import { WORK_A_TURN } from './turn.ts';
-import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './wills.ts';
+import { WORK_A_TURN } from './work-budget.ts';
 
 const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
 

@@ -2,7 +2,7 @@
 
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
-import type { Message } from './message.ts';
+import type { Message } from './message/message.ts';
 
 /** Where a connection's outgoing bytes go. Called synchronously from within the core. */
 export interface Outbox {

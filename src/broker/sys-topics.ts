@@ -2,7 +2,7 @@
 // messages. Only values that changed are published.
 
 import type { Broker } from './broker.ts';
-import { NO_BYTES } from './message.ts';
+import { NO_BYTES } from './message/message.ts';
 
 const PREFIX = '$SYS/broker/';
 const MINUTES = [1, 5, 15] as const;

@@ -3,10 +3,10 @@
 
 import { AccessError } from '../auth/access-error.ts';
 import { ConfigError } from '../config/load.ts';
-import { NameInUseError } from '../net/gossip.ts';
-import { ListenError } from '../net/listener.ts';
-import { TlsFileError } from '../net/tls-files.ts';
-import { BindError } from '../net/udp.ts';
+import { ListenError } from '../net/clients/listener.ts';
+import { TlsFileError } from '../net/clients/tls-files.ts';
+import { NameInUseError } from '../net/cluster/gossip.ts';
+import { BindError } from '../net/cluster/udp.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
 
 export const exitCodes = {

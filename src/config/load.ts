@@ -1,18 +1,24 @@
 // Brings flags, environment, file and defaults together into one Config, in this order of
 // precedence, and remembers where each value came from. All mistakes are collected, so that a user
 // sees them at once; each message names the option, the value and what would be right. Reads the
-// world only through `Surroundings`, which tests replace.
+// world only through `Host`, which tests replace.
 
 import { resolve } from 'node:path';
 import { fileFault } from '../shared/file-fault.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
 import { listenerKeys, resolveListeners, wrongTableValues } from './listeners.ts';
-import { type AnyOption, environmentName, type Facts, readValue, type Written } from './option.ts';
-import { findConflicts, findOddities } from './rules.ts';
+import {
+  type AnyOption,
+  type DefaultContext,
+  environmentName,
+  type RawText,
+  readValue,
+} from './option.ts';
 import { nearest } from './suggest.ts';
 import { readTomlFile, type TomlFile, type TomlTable } from './toml-file.ts';
+import { findConflicts, findOddities } from './validate.ts';
 
-export interface Surroundings {
+export interface Host {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostName: string;
   /** @throws as fs.readFileSync does */
@@ -45,7 +51,7 @@ export class ConfigError extends Error {
   }
 }
 
-interface RawValue extends Written {
+interface RawValue extends RawText {
   readonly origin: Origin;
 }
 
@@ -58,7 +64,7 @@ const rowOf = (key: ConfigKey): AnyOption => optionTable[key];
  */
 export function loadConfig(
   flags: Readonly<Record<string, string>>,
-  surroundings: Surroundings,
+  surroundings: Host,
 ): LoadedConfig {
   const problems: string[] = [];
   const warnings = unknownVariables(surroundings.environment);
@@ -89,7 +95,7 @@ export function loadConfig(
 
 function readSettings(
   flags: Readonly<Record<string, string>>,
-  surroundings: Surroundings,
+  surroundings: Host,
   problems: string[],
 ): Pick<TomlFile, 'settings' | 'tables'> {
   const row = optionTable.configFile;
@@ -104,7 +110,7 @@ function readSettings(
 function pickRaw(
   flag: string,
   flags: Readonly<Record<string, string>>,
-  environment: Surroundings['environment'],
+  environment: Host['environment'],
   settings: TomlFile['settings'],
 ): RawValue | undefined {
   const given = flags[flag];
@@ -145,7 +151,7 @@ export function unreadable(
 function readTokenFile(
   values: Partial<Record<ConfigKey, unknown>>,
   origins: Partial<Record<ConfigKey, Origin>>,
-  surroundings: Surroundings,
+  surroundings: Host,
   problems: string[],
 ): void {
   const path = values.tokenFile;
@@ -176,7 +182,7 @@ function fillDefaults(
   hostName: string,
   hasListenerTables: boolean,
 ): void {
-  const profile = (values.profile ?? optionTable.profile.fallback) as Facts['profile'];
+  const profile = (values.profile ?? optionTable.profile.fallback) as DefaultContext['profile'];
   for (const key of keys) {
     if (origins[key] !== undefined) continue;
     const { fallback } = rowOf(key);
@@ -189,7 +195,7 @@ function fillDefaults(
 }
 
 /** A variable that nearly is one of ours is a slip; any other may belong to someone else. */
-function unknownVariables(environment: Surroundings['environment']): string[] {
+function unknownVariables(environment: Host['environment']): string[] {
   const known = keys.map((key) => environmentName(rowOf(key).flag));
   const warnings: string[] = [];
   for (const variable of Object.keys(environment)) {

@@ -9,7 +9,7 @@ import {
   fatedDirectives,
   fateOf,
   PLUGIN_DIRECTIVES,
-} from './mosquitto-fates.ts';
+} from './mosquitto-unsupported.ts';
 import type { AnyOption } from './option.ts';
 import { nearest } from './suggest.ts';
 import { onOff } from './value-types.ts';

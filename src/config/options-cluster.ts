@@ -1,8 +1,8 @@
 // Options of the cluster: gossip (membership) and sync (messages between nodes).
 
-import { TIMING_PRESETS, type Timing } from '../swim/profile.ts';
+import { TIMING_PRESETS, type Timing } from '../swim/timing.ts';
 import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../sync/limits.ts';
-import { type Facts, option } from './option.ts';
+import { type DefaultContext, option } from './option.ts';
 import {
   addressPort,
   choice,
@@ -126,7 +126,7 @@ export const clusterOptions = {
     flag: 'period',
     group: 'Cluster',
     type: milliseconds(100, 60_000),
-    fallback: ({ profile }: Facts) => TIMING_PRESETS[profile].periodMs,
+    fallback: ({ profile }: DefaultContext) => TIMING_PRESETS[profile].periodMs,
     fallbackText: presetTimes('periodMs'),
     help: 'protocol period; three of them without an answer make a node offline',
   }),
@@ -134,7 +134,7 @@ export const clusterOptions = {
     flag: 'ping-timeout',
     group: 'Cluster',
     type: milliseconds(20, 20_000),
-    fallback: ({ profile }: Facts) => TIMING_PRESETS[profile].pingTimeoutMs,
+    fallback: ({ profile }: DefaultContext) => TIMING_PRESETS[profile].pingTimeoutMs,
     fallbackText: presetTimes('pingTimeoutMs'),
     help: 'wait for an answer before other nodes are asked; less than half of -period',
   }),

@@ -2,7 +2,7 @@
 // first four open a listener each; the rest holds for these and, unless it says otherwise, for each
 // [[listener]] of the file (listeners.ts). All are taken over on SIGHUP.
 
-import { type Facts, option } from './option.ts';
+import { type DefaultContext, option } from './option.ts';
 import {
   choice,
   ipAddress,
@@ -26,7 +26,7 @@ export const listenerOptions = {
     flag: 'port',
     group: 'Listeners',
     type: portOrOff,
-    fallback: ({ hasListenerTables }: Facts) => (hasListenerTables ? 'off' : 1883),
+    fallback: ({ hasListenerTables }: DefaultContext) => (hasListenerTables ? 'off' : 1883),
     fallbackText: '1883, or off where the file has a [[listener]]',
     help: 'port for MQTT over TCP',
     reload: true,

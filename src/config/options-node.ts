@@ -1,7 +1,7 @@
 // Options of the node itself: its name, what it writes to the log.
 
 import { NAME_BYTES_MAX } from '../swim/record.ts';
-import { type Facts, option } from './option.ts';
+import { type DefaultContext, option } from './option.ts';
 import { choice, name, path } from './value-types.ts';
 
 export const nodeOptions = {
@@ -9,7 +9,7 @@ export const nodeOptions = {
     flag: 'nid',
     group: 'Node',
     type: name(NAME_BYTES_MAX),
-    fallback: ({ hostName }: Facts) => hostName,
+    fallback: ({ hostName }: DefaultContext) => hostName,
     fallbackText: 'the host name',
     help: 'node name, unique in the cluster',
   }),

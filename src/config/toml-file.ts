@@ -5,7 +5,7 @@
 import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
 import { fileFault } from '../shared/file-fault.ts';
-import type { Written } from './option.ts';
+import type { RawText } from './option.ts';
 import { nearest } from './suggest.ts';
 
 /** The one key whose value is a list of tables. */
@@ -13,7 +13,7 @@ const TABLES = 'listener';
 
 const DOUBLE_BRACKETS = `write [[${TABLES}]], in double brackets`;
 
-export interface TomlSetting extends Required<Written> {
+export interface TomlSetting extends Required<RawText> {
   /** file:line */
   readonly place: string;
 }

@@ -22,7 +22,7 @@ export interface Gap {
 }
 
 export interface Walk {
-  /** Places that hold no good block; the last one may reach the end of the file. */
+  /** AddressValidation that hold no good block; the last one may reach the end of the file. */
   readonly gaps: readonly Gap[];
   /** Where the last good block ends. */
   readonly end: number;

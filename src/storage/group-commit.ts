@@ -8,8 +8,8 @@
 
 import { BlockBuilder } from './block-builder.ts';
 import type { LogFile } from './log-file.ts';
-import { Outage, type OutageOptions } from './outage.ts';
 import type { Timers } from './timers.ts';
+import { type OutageOptions, WriteFailureLog } from './write-failure-log.ts';
 
 /** Records beyond this are sealed at the end of a turn, even if the disk is busy. */
 const BLOCK_BYTES_MAX = 1_048_576;
@@ -50,7 +50,7 @@ export class GroupCommit {
   /** How often it broke; a snapshot that was under way meanwhile is worth nothing. */
   breaks = 0;
   readonly builder: BlockBuilder;
-  readonly #outage: Outage;
+  readonly #outage: WriteFailureLog;
   readonly #options: CommitOptions;
   readonly #timers: Timers;
   #log: LogFile;
@@ -75,7 +75,7 @@ export class GroupCommit {
     this.#options = options;
     this.#timers = options.timers;
     this.builder = new BlockBuilder(options.now);
-    this.#outage = new Outage(options);
+    this.#outage = new WriteFailureLog(options);
   }
 
   /** The log that records go to from now on. */

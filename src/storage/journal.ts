@@ -9,7 +9,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import type { StoredMark } from '../broker/message.ts';
+import type { StoredMark } from '../broker/message/message.ts';
 import type {
   DeliveryRecord,
   SessionRecord,

@@ -16,13 +16,13 @@ import {
   stampOf,
 } from './file-format.ts';
 import { type DataFileName, dataFiles, TEMPORARY_SUFFIX } from './file-names.ts';
-import { LoadedState } from './loaded-state.ts';
 import { readRecords } from './record-reader.ts';
+import { ReplayedState } from './replayed-state.ts';
+import { RunClock } from './run-clock.ts';
 import { StorageError } from './storage-error.ts';
-import { Timeline } from './timeline.ts';
 
 export interface Loaded {
-  readonly state: LoadedState;
+  readonly state: ReplayedState;
   /** Files that make up the state, in order. */
   readonly files: readonly DataFileName[];
   /** Of these, the damaged ones. */
@@ -48,8 +48,8 @@ export function loadFolder(disk: Disk, log: Logger, present: Stamp): Loaded {
 class Loader {
   readonly #disk: Disk;
   readonly #log: Logger;
-  readonly #state = new LoadedState();
-  readonly #timeline = new Timeline();
+  readonly #state = new ReplayedState();
+  readonly #timeline = new RunClock();
   readonly #damaged = new Set<string>();
   #torn: TornEnd[] = [];
   /** Logs with the length that they are to have. */

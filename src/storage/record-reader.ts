@@ -1,7 +1,7 @@
 // Decodes the records of a block for a visitor, who puts the state together. Layouts:
 // record-writer.ts. What is handed to the visitor is its own.
 
-import type { Message, Topic } from '../broker/message.ts';
+import type { Message, Topic } from '../broker/message/message.ts';
 import type { SubscriptionRecord } from '../broker/ports.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 import { ByteReader, DecodeError } from './byte-reader.ts';

@@ -27,7 +27,7 @@
 // number from its first record on, a message by its id: what waits for a thousand sessions is
 // written once and named a thousand times.
 
-import type { Message } from '../broker/message.ts';
+import type { Message } from '../broker/message/message.ts';
 import type { DeliveryRecord, SessionRecord, SubscriptionRecord } from '../broker/ports.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import { ByteWriter } from './byte-writer.ts';

@@ -1,7 +1,7 @@
 // Writes the whole state into a snapshot beside the running broker: a slice of the walk in each
 // turn of the event loop, short enough that nobody notices, then a write, then the next slice.
 
-import type { StoredMark } from '../broker/message.ts';
+import type { StoredMark } from '../broker/message/message.ts';
 import type { SessionRecord, StateWriter } from '../broker/ports.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { WritableFile } from './disk.ts';

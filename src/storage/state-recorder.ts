@@ -1,7 +1,7 @@
 // Turns what the core tells into records, for one file: gives sessions their numbers and messages
 // their ids, and writes a message before the first delivery that names it in this file.
 
-import type { Message, StoredMark } from '../broker/message.ts';
+import type { Message, StoredMark } from '../broker/message/message.ts';
 import type {
   DeliveryRecord,
   SessionRecord,

@@ -67,7 +67,7 @@ export interface MessageHead {
   readonly tableHash: bigint;
 }
 
-export interface Message extends MessageHead {
+export interface GossipMessage extends MessageHead {
   readonly nonce: bigint | undefined;
   readonly echo: bigint | undefined;
   readonly observed: Endpoint | undefined;
@@ -157,7 +157,7 @@ export class BodyWriter {
 }
 
 /** @returns undefined for a malformed body; the records' metadata are copies */
-export function decodeMessage(body: Buffer): Message | undefined {
+export function decodeMessage(body: Buffer): GossipMessage | undefined {
   if (body.length < HEAD_BYTES) return undefined;
   const kind = KINDS[body[0]!];
   if (kind === undefined) return undefined;
@@ -175,7 +175,7 @@ export function decodeMessage(body: Buffer): Message | undefined {
   };
 }
 
-type Sections = Omit<Message, keyof MessageHead>;
+type Sections = Omit<GossipMessage, keyof MessageHead>;
 type Draft = { -readonly [Key in keyof Sections]: Sections[Key] } & { records: MemberRecord[] };
 
 function readSections(body: Buffer): Sections | undefined {

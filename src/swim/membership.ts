@@ -5,8 +5,8 @@
 import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
 import { endpointOf, type Member, type MemberTable, RETENTION_MS } from './member-table.ts';
-import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './profile.ts';
 import { isOnline, type MemberRecord, type RecordDetail, supersedes } from './record.ts';
+import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './timing.ts';
 import type { UpdateQueue } from './update-queue.ts';
 
 export interface MemberEvent {

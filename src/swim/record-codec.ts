@@ -8,7 +8,7 @@
 //   endpoint  family u8 (0 unspecified, 4, 6), address (0, 4 or 16), port u16
 
 import type { Endpoint } from '../shared/endpoint.ts';
-import { addressToBytes, bytesToAddress } from './ip-bytes.ts';
+import { addressToBytes, bytesToAddress } from '../shared/ip-address.ts';
 import {
   METADATA_BYTES_MAX,
   type MemberRecord,

@@ -1,12 +1,12 @@
 // What the core of membership needs and gives: the whole of its border to the adapter.
 
 import type { Endpoint } from '../shared/endpoint.ts';
+import type { LocalNodeOptions } from './local-node.ts';
 import type { MemberEvent } from './membership.ts';
-import type { Timing } from './profile.ts';
-import type { SelfOptions } from './self.ts';
+import type { Timing } from './timing.ts';
 
 export interface SwimOptions {
-  readonly self: SelfOptions;
+  readonly self: LocalNodeOptions;
   readonly timing: Timing;
   /** Unpredictable, in [0, 1). */
   readonly random: () => number;

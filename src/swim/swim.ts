@@ -5,20 +5,20 @@
 // sent. Sources: SWIM (Das et al. 2002), Lifeguard (Dadgar et al. 2018).
 
 import type { Endpoint } from '../shared/endpoint.ts';
-import { decodeMessage, type Message } from './codec.ts';
-import { Farewell } from './farewell.ts';
-import { Health } from './health.ts';
+import { AddressValidation } from './address-validation.ts';
+import { decodeMessage, type GossipMessage } from './codec.ts';
+import { FailureDetector } from './failure-detector.ts';
+import { IndirectProbes } from './indirect-probes.ts';
+import { Leave } from './leave.ts';
+import { LocalHealth } from './local-health.ts';
+import { LocalNode } from './local-node.ts';
 import { endpointOf, type Member, MemberTable, recordOf } from './member-table.ts';
 import { Membership, type Source } from './membership.ts';
-import { NameContest, placeOf } from './name-contest.ts';
+import { MessageSender } from './message-sender.ts';
+import { NameConflict, placeOf } from './name-conflict.ts';
 import { Nonces } from './nonces.ts';
-import { Outbox } from './outbox.ts';
-import { Places } from './places.ts';
-import { ProbeRounds } from './probe-rounds.ts';
 import { isOnline, type MemberRecord } from './record.ts';
-import { Relays } from './relays.ts';
-import { Self } from './self.ts';
-import { StatePull } from './state-pull.ts';
+import { StateSync } from './state-sync.ts';
 import type { SwimCounters, SwimOptions, SwimPort } from './swim-port.ts';
 import { UpdateQueue } from './update-queue.ts';
 
@@ -52,24 +52,24 @@ export class Swim {
   };
   readonly #port: SwimPort;
   readonly #random: () => number;
-  readonly #self: Self;
+  readonly #self: LocalNode;
   readonly #table: MemberTable;
   readonly #updates: UpdateQueue;
   readonly #nonces: Nonces;
-  readonly #places: Places;
+  readonly #places: AddressValidation;
   readonly #membership: Membership;
-  readonly #outbox: Outbox;
-  readonly #rounds: ProbeRounds;
-  readonly #relays: Relays;
-  readonly #pull: StatePull;
-  readonly #contest: NameContest;
-  readonly #health = new Health();
+  readonly #outbox: MessageSender;
+  readonly #rounds: FailureDetector;
+  readonly #relays: IndirectProbes;
+  readonly #pull: StateSync;
+  readonly #contest: NameConflict;
+  readonly #health = new LocalHealth();
   #phase: Phase = 'joining';
   #gossipAt = 0;
   #seedsAt: number;
   #housekeepingAt: number;
   #joinUntil: number;
-  #farewell: Farewell | undefined;
+  #farewell: Leave | undefined;
   #peersVersion = 0;
   /** While one message is handled: our name was found with another. */
   #isContested = false;
@@ -82,21 +82,21 @@ export class Swim {
     const { random, timing } = options;
     this.#port = port;
     this.#random = random;
-    this.#self = new Self(options.self);
+    this.#self = new LocalNode(options.self);
     this.#table = new MemberTable(random);
     this.#updates = new UpdateQueue(this.#self.name);
     this.#nonces = new Nonces(random, now);
-    this.#places = new Places(this.#nonces);
+    this.#places = new AddressValidation(this.#nonces);
     this.#membership = new Membership(this.#table, this.#updates, timing.periodMs, {
       nameContested: (at, held, record, source) => this.#nameContested(at, held, record, source),
       memberChanged: (event) => port.memberChanged(event),
     });
-    this.#outbox = new Outbox(
+    this.#outbox = new MessageSender(
       { self: this.#self, table: this.#table, updates: this.#updates, nonces: this.#nonces },
       options.bodyBytesMax,
       (to, body) => port.send(to, body),
     );
-    this.#rounds = new ProbeRounds(
+    this.#rounds = new FailureDetector(
       {
         table: this.#table,
         membership: this.#membership,
@@ -107,15 +107,15 @@ export class Swim {
       this.#self.name,
       now + random() * timing.periodMs,
     );
-    this.#relays = new Relays(this.#table, this.#outbox, timing.pingTimeoutMs);
-    this.#pull = new StatePull(this.#outbox, timing.periodMs);
-    this.#contest = new NameContest(this.#self, this.#outbox, (place) => this.#isOurs(place));
+    this.#relays = new IndirectProbes(this.#table, this.#outbox, timing.pingTimeoutMs);
+    this.#pull = new StateSync(this.#outbox, timing.periodMs);
+    this.#contest = new NameConflict(this.#self, this.#outbox, (place) => this.#isOurs(place));
     this.#seedsAt = now;
     this.#joinUntil = options.hasSeeds ? now + JOIN_MS : now;
     this.#housekeepingAt = now + HOUSEKEEPING_MS;
   }
 
-  get self(): Self {
+  get self(): LocalNode {
     return this.#self;
   }
 
@@ -202,7 +202,7 @@ export class Swim {
     if (this.#phase === 'leaving' || this.#phase === 'over') return;
     this.#phase = 'leaving';
     this.#self.leave();
-    this.#farewell = new Farewell(this.#self, this.#table, this.#outbox, now);
+    this.#farewell = new Leave(this.#self, this.#table, this.#outbox, now);
     this.#sayFarewell(now);
   }
 
@@ -236,7 +236,7 @@ export class Swim {
     this.#reportPeers();
   }
 
-  #challenge(now: number, to: Endpoint, { sequence, nonce }: Message): void {
+  #challenge(now: number, to: Endpoint, { sequence, nonce }: GossipMessage): void {
     this.counters.unproven += 1;
     this.counters.challenges += 1;
     this.#outbox.challenge(now, to, sequence, nonce);
@@ -247,7 +247,7 @@ export class Swim {
     from: Endpoint,
     bootId: bigint,
     counter: number,
-    message: Message,
+    message: GossipMessage,
   ): void {
     const member = this.#table.byBoot(bootId);
     const link = member?.link;
@@ -268,7 +268,7 @@ export class Swim {
     from: Endpoint,
     bootId: bigint,
     counter: number,
-    message: Message,
+    message: GossipMessage,
   ): void {
     const isProof = message.echo !== undefined && this.#nonces.isOurs(now, message.echo);
     const own = message.records.find((record) => record.bootId === bootId);
@@ -294,7 +294,7 @@ export class Swim {
     }
   }
 
-  #handleProven(now: number, from: Endpoint, bootId: bigint, message: Message): void {
+  #handleProven(now: number, from: Endpoint, bootId: bigint, message: GossipMessage): void {
     const sender = this.#table.byBoot(bootId);
     if (sender === undefined) return;
     this.#membership.heard(now, sender, from);
@@ -307,7 +307,7 @@ export class Swim {
   }
 
   /** What every message tells besides its kind. */
-  #heed(now: number, from: Endpoint, sender: Member, message: Message): void {
+  #heed(now: number, from: Endpoint, sender: Member, message: GossipMessage): void {
     const { name, bootId } = sender;
     const direct: Source = { kind: 'direct', from, teller: name };
     if (message.observed !== undefined) this.#self.observe(message.observed);
@@ -327,7 +327,7 @@ export class Swim {
     }
   }
 
-  #dispatch(now: number, from: Endpoint, sender: Member, message: Message): void {
+  #dispatch(now: number, from: Endpoint, sender: Member, message: GossipMessage): void {
     const { sequence } = message;
     switch (message.kind) {
       case 'ping':
@@ -364,7 +364,7 @@ export class Swim {
   #answer(
     now: number,
     from: Endpoint,
-    message: Message,
+    message: GossipMessage,
     sender: { readonly name: string; readonly bootId: bigint },
   ) {
     const held = this.#table.get(sender.name);
@@ -378,7 +378,7 @@ export class Swim {
   }
 
   /** Gossip is given time to even out a difference; a node that has just come can't wait for it. */
-  #compare(now: number, sender: Member, message: Message): void {
+  #compare(now: number, sender: Member, message: GossipMessage): void {
     if (this.#phase !== 'joined' || this.#isContested) return;
     if (!isOnline(sender.state) || message.kind === 'page') return;
     let quietSince =

@@ -14,13 +14,13 @@ import {
   SPLIT_ROOM_BYTES_MIN,
   STRADDLE_ROOM_BYTES_MIN,
 } from './limits.ts';
-import type { PublishFramer } from './publish-framer.ts';
+import type { PublishWriter } from './publish-writer.ts';
 
 /** 0 = what comes when the queue is full is discarded, 1 = what has waited longest is. */
 export type QueuePolicy = 0 | 1;
 
 /** A datagram being filled or waiting. The body stands in `buffer` from ENVELOPE_HEADER_BYTES on. */
-export interface Parcel {
+export interface OutgoingDatagram {
   buffer: Buffer;
   /** Behind the body. */
   end: number;
@@ -37,7 +37,7 @@ export interface PackerPort {
    * Sends a parcel whose header lacks its sequence only.
    * @returns true when `parcel.buffer` may be written again at once
    */
-  ship(parcel: Parcel): boolean;
+  ship(parcel: OutgoingDatagram): boolean;
   /** False while the network can take no more. */
   isReady(): boolean;
   /** That many packets were given up. */
@@ -59,13 +59,13 @@ export class Packer {
   /** Where the piece of a full datagram ends. */
   readonly #pieceEnd: number;
   readonly #pieceBytes: number;
-  #open: Parcel;
+  #open: OutgoingDatagram;
   #firstStart = 0;
   /** A packet behind the open parcel was given up: no other may begin in it, or numbers would lie. */
   #isOpenFinal = false;
   #nextNumber = 1;
   /** Closed parcels, oldest first; #head is the index of the oldest. */
-  #queue: Parcel[] = [];
+  #queue: OutgoingDatagram[] = [];
   #head = 0;
   /** The parcel that left the queue last was given up, so what continues it is worth nothing. */
   #brokeHead = false;
@@ -98,7 +98,7 @@ export class Packer {
    * Takes a packet that `framer` has measured; at most PUBLISH_BYTES_MAX.
    * @returns false if it was given up
    */
-  append(framer: PublishFramer, view: PublishView, topic: Buffer): boolean {
+  append(framer: PublishWriter, view: PublishView, topic: Buffer): boolean {
     const { bytes } = framer;
     const room = this.#isOpenFinal ? 0 : this.#pieceEnd - this.#open.end;
     if (bytes <= room) {
@@ -143,7 +143,7 @@ export class Packer {
     this.#reopen(this.#open.buffer);
   }
 
-  #put(framer: PublishFramer, view: PublishView, topic: Buffer): void {
+  #put(framer: PublishWriter, view: PublishView, topic: Buffer): void {
     this.#begin();
     framer.write(view, topic, this.#open.buffer, this.#open.end);
     this.#open.end += framer.bytes;
@@ -226,7 +226,7 @@ export class Packer {
   }
 }
 
-function newParcel(buffer: Buffer): Parcel {
+function newParcel(buffer: Buffer): OutgoingDatagram {
   return {
     buffer,
     end: PIECE_START,

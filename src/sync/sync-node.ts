@@ -32,6 +32,7 @@ import {
   newPeerCounters,
   type PeerCounters,
 } from './counters.ts';
+import { ForwardFilter } from './forward-filter.ts';
 import {
   HELLO_PATIENCE_MS,
   LOG_INTERVAL_MS,
@@ -39,10 +40,9 @@ import {
   PUBLISH_BYTES_MAX,
   RETIRED_STREAMS_MAX,
 } from './limits.ts';
-import { Packer, type Parcel, type QueuePolicy } from './packer.ts';
+import { type OutgoingDatagram, Packer, type QueuePolicy } from './packer.ts';
 import { PeerStream, type RetiredStream } from './peer-stream.ts';
-import { PublishFramer } from './publish-framer.ts';
-import { TopicGate } from './topic-gate.ts';
+import { PublishWriter } from './publish-writer.ts';
 
 /** The network as the core sees it. */
 export interface SyncOutbox {
@@ -87,8 +87,8 @@ export class SyncNode {
   readonly #options: SyncNodeOptions;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
-  readonly #gate: TopicGate;
-  readonly #framer = new PublishFramer();
+  readonly #gate: ForwardFilter;
+  readonly #framer = new PublishWriter();
   readonly #packer: Packer;
   /** By boot id. */
   #streams = new Map<bigint, PeerStream>();
@@ -104,7 +104,7 @@ export class SyncNode {
     this.#options = options;
     this.#sealer = new Sealer(options.keys, options.bootId, options.encrypt);
     this.#opener = new Opener(options.keys, options.encrypt);
-    this.#gate = new TopicGate(options.topics);
+    this.#gate = new ForwardFilter(options.topics);
     this.#packer = new Packer(options, {
       ship: (parcel) => this.#ship(parcel),
       isReady: () => options.outbox.isReady(),
@@ -283,7 +283,7 @@ export class SyncNode {
     return counters;
   }
 
-  #ship(parcel: Parcel): boolean {
+  #ship(parcel: OutgoingDatagram): boolean {
     this.#sequence += 1;
     writeSequence(parcel.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
     const datagram = this.#sealer.seal(parcel.buffer, parcel.end);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { AccessControl } from '../../src/auth/access-control.ts';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import { Broker } from '../../src/broker/broker.ts';
-import type { Client } from '../../src/broker/client.ts';
+import type { Client } from '../../src/broker/client/client.ts';
 import type { Authorizer, Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { connectPacket, packet, publishPacket } from './load/packets.ts';

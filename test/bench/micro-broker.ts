@@ -4,7 +4,7 @@
 // `npm run bench -- core` prints it as a table.
 
 import { Broker } from '../../src/broker/broker.ts';
-import type { Client } from '../../src/broker/client.ts';
+import type { Client } from '../../src/broker/client/client.ts';
 import type { Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import {

@@ -2,11 +2,11 @@
 // much is due, may hold all others up for. `tsx test/bench/micro-pauses.ts [words]`
 
 import { Broker } from '../../src/broker/broker.ts';
-import type { Client } from '../../src/broker/client.ts';
+import type { Client } from '../../src/broker/client/client.ts';
 import type { BrokerOptions } from '../../src/broker/options.ts';
 import { type Outbox, openAuthorizer } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import * as wire from '../conformance/wire.ts';
+import * as wire from '../support/wire.ts';
 
 const words = process.argv.slice(2);
 

@@ -11,9 +11,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Broker } from '../../src/broker/broker.ts';
-import { captureState } from '../../src/broker/capture.ts';
-import { NO_BYTES } from '../../src/broker/message.ts';
-import { restoreState } from '../../src/broker/restore.ts';
+import { NO_BYTES } from '../../src/broker/message/message.ts';
+import { exportState } from '../../src/broker/session/export-state.ts';
+import { importState } from '../../src/broker/session/import-state.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Journal } from '../../src/storage/journal.ts';
 import { BUNDLE, ShoalProcess } from '../support/shoal-process.ts';
@@ -207,8 +207,8 @@ async function pauses(data: string): Promise<void> {
     log: silentLogger,
     store: journal,
   });
-  restoreState(broker, state);
-  journal.useCapture((writer) => captureState(broker, writer));
+  importState(broker, state);
+  journal.useCapture((writer) => exportState(broker, writer));
   await delay(1000);
   const quiet = await loopDelay(delay(2000));
   const startedAt = performance.now();

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuthDecision, Authorizer } from '../../src/broker/ports.ts';
 import { openAuthorizer } from '../../src/broker/ports.ts';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 
@@ -164,7 +164,7 @@ for (const limit of ['connectionsMax', 'sessionsMax']) {
       return peer;
     });
     for (let i = 0; i < peers.length; i++) decide({ reasonCode: 0 });
-    const [first, second] = peers as [Peer, Peer];
+    const [first, second] = peers as [TestClient, TestClient];
     assert.equal(first.expect('connack').reason, 0);
     assert.equal(second.expect('connack').reason, version === 5 ? 0x97 : 0x03);
     assert.equal(second.closed, true);

@@ -2,10 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
-function watch(world: World): Peer {
+function watch(world: World): TestClient {
   const watcher = world.connect('watcher');
   watcher.subscribe(['#']);
   return watcher;

@@ -3,12 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 
-function resume(world: World, receiveMaximum = 100): Peer {
+function resume(world: World, receiveMaximum = 100): TestClient {
   return world.connect('sub', {
     clean: false,
     properties: { sessionExpiryInterval: 3600, receiveMaximum },

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 function publishMany(world: World, topic: string, count: number, qos = 1): string[] {
   const pub = world.connect('pub');
@@ -14,7 +14,7 @@ function publishMany(world: World, topic: string, count: number, qos = 1): strin
   return sent;
 }
 
-function subscriber(world: World, receiveMaximum: number): Peer {
+function subscriber(world: World, receiveMaximum: number): TestClient {
   const properties = { receiveMaximum, sessionExpiryInterval: 60 };
   const peer = world.connect('sub', { properties });
   peer.subscribe(['t']);

@@ -3,17 +3,17 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 
-function resume(world: World, clientId: string, version: wire.Version): Peer {
+function resume(world: World, clientId: string, version: wire.Version): TestClient {
   const properties = version === 5 ? { sessionExpiryInterval: 3600 } : {};
   return world.connect(clientId, { version, clean: false, properties });
 }
 
-function subscriber(world: World, version: wire.Version, qos = 2): Peer {
+function subscriber(world: World, version: wire.Version, qos = 2): TestClient {
   const peer = resume(world, 'sub', version);
   peer.subscribe([{ filter: 't', qos }]);
   return peer;

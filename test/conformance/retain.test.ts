@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 eachVersion(
   '[MQTT3-3.3.1-5] [MQTT3-3.3.1-6] [MQTT3-3.3.1-8] [MQTT5-3.3.1-5] a retained message is stored with its QoS and sent to later subscribers with RETAIN set',

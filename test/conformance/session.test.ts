@@ -3,14 +3,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 const NEVER = 0xffff_ffff;
 
 /** A client whose session outlives its connection, in the way of its version. */
-function persistent(world: World, clientId: string, version: wire.Version, clean = false): Peer {
+function persistent(
+  world: World,
+  clientId: string,
+  version: wire.Version,
+  clean = false,
+): TestClient {
   const properties = version === 5 ? { sessionExpiryInterval: 3600 } : {};
   return world.connect(clientId, { version, clean, properties });
 }

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 const PERSISTENT = { sessionExpiryInterval: 3600 };
 
-function members(world: World, count: number, qos = 1): Peer[] {
+function members(world: World, count: number, qos = 1): TestClient[] {
   return Array.from({ length: count }, (_, i) => {
     const peer = world.connect(`m${i}`, { clean: false, properties: PERSISTENT });
     peer.subscribe([{ filter: '$share/g/t', qos }]);
@@ -122,7 +122,7 @@ test('a shared subscription and one of its own give a client both copies, with t
 
 test('members that are away get nothing while another one is there', () => {
   const world = new World();
-  const [one, two] = members(world, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2) as [TestClient, TestClient];
   one.lose();
   const sent = publishMany(world, 6);
   assert.deepEqual(two.payloads(), sent);
@@ -150,7 +150,7 @@ test('messages wait for a member where all are away', () => {
 
 test('QoS 1 messages that a member did not acknowledge are not lost when it goes away', () => {
   const world = new World();
-  const [one, two] = members(world, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2) as [TestClient, TestClient];
   const sent = publishMany(world, 8);
   assert.equal(one.inbox.length, 4);
   one.lose();
@@ -162,7 +162,7 @@ test('QoS 1 messages that a member did not acknowledge are not lost when it goes
 
 test('QoS 1 messages of a member whose session ended go to another member', () => {
   const world = new World();
-  const [one, two] = members(world, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2) as [TestClient, TestClient];
   const sent = publishMany(world, 8);
   one.leave(0x00, { sessionExpiryInterval: 0 });
   assert.deepEqual(two.payloads().sort(byNumber), sent);
@@ -170,7 +170,7 @@ test('QoS 1 messages of a member whose session ended go to another member', () =
 
 test('QoS 1 messages that a member unsubscribed from still come to it or to another', () => {
   const world = new World();
-  const [one, two] = members(world, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2) as [TestClient, TestClient];
   const sent = publishMany(world, 4);
   const waiting = one.messages().map((message) => message.payload);
   one.unsubscribe('$share/g/t');
@@ -184,7 +184,7 @@ test('QoS 1 messages that a member unsubscribed from still come to it or to anot
 
 test('[MQTT5-4.8.2-4] a QoS 2 delivery that began is finished with its own member', () => {
   const world = new World();
-  const [one, two] = members(world, 2, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2, 2) as [TestClient, TestClient];
   publishMany(world, 2, 2);
   const begun = one.expect('publish');
   one.lose();
@@ -201,7 +201,7 @@ test('[MQTT5-4.8.2-4] a QoS 2 delivery that began is finished with its own membe
 
 test('[MQTT5-4.8.2-5] a QoS 2 message whose member ended its session goes to nobody else', () => {
   const world = new World();
-  const [one, two] = members(world, 2, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2, 2) as [TestClient, TestClient];
   publishMany(world, 2, 2);
   one.expect('publish');
   one.leave(0x00, { sessionExpiryInterval: 0 });
@@ -211,7 +211,7 @@ test('[MQTT5-4.8.2-5] a QoS 2 message whose member ended its session goes to nob
 
 test('[MQTT5-4.8.2-6] a message that a member refuses goes to nobody else', () => {
   const world = new World();
-  const [one, two] = members(world, 2, 2) as [Peer, Peer];
+  const [one, two] = members(world, 2, 2) as [TestClient, TestClient];
   publishMany(world, 2, 1);
   one.send(wire.ack('puback', one.expect('publish').id, 0x80));
   assert.equal(two.payloads().length, 1);

@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 eachVersion(
   '[MQTT5-3.2.2-15] a packet above the maximum of the broker ends the connection as soon as its length is told',
@@ -83,7 +83,7 @@ function denyAll(): World {
 }
 
 /** Makes the broker send each kind of answer, the failing ones where there are such. */
-function provokeAnswers(peer: Peer): wire.Packet[] {
+function provokeAnswers(peer: TestClient): wire.Packet[] {
   peer.send(wire.subscribe(5, 1, ['t', 'a/#/b']));
   peer.send(wire.unsubscribe(5, 2, ['t']));
   peer.send(wire.publish(5, { topic: 't', qos: 1, id: 3 }));

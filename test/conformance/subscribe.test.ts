@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 eachVersion(
   '[MQTT3-2.3.1-7] [MQTT3-3.8.4-1] [MQTT3-3.8.4-2] [MQTT5-2.2.1-6] [MQTT5-3.8.4-1] [MQTT5-3.8.4-2] SUBSCRIBE is answered by SUBACK with its packet identifier',

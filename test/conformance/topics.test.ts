@@ -3,8 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 /** Filter, topics that match, topics that don't. */
 const CASES: [string, string[], string[]][] = [

@@ -6,9 +6,9 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { Broker } from '../../src/broker/broker.ts';
-import { Listener, ListenerCounters } from '../../src/net/listener.ts';
+import { Listener, ListenerCounters } from '../../src/net/clients/listener.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import * as wire from './wire.ts';
+import * as wire from '../support/wire.ts';
 
 async function listen(t: TestContext): Promise<string> {
   const broker = new Broker({

@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { eachVersion, type Peer, World } from './harness.ts';
-import * as wire from './wire.ts';
+import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
+import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 const WILL = { topic: 'w', payload: 'will' };
 
-function watch(world: World): Peer {
+function watch(world: World): TestClient {
   const watcher = world.connect('watcher');
   watcher.subscribe(['w']);
   return watcher;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Message, NO_BYTES } from '../../src/broker/message.ts';
+import { type Message, NO_BYTES } from '../../src/broker/message/message.ts';
 import type {
   DeliveryRecord,
   SessionRecord,

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { parseAcl } from '../../src/auth/acl-file.ts';
 import { covers, levelsOf } from '../../src/auth/filter-algebra.ts';
 import { parsePasswordFile, removeUser, setUser } from '../../src/auth/password-file.ts';
-import { Rights, rulesOf } from '../../src/auth/rights.ts';
+import { Permissions, rulesOf } from '../../src/auth/permissions.ts';
 import { checkToken, readTokenKeys } from '../../src/auth/token-keys.ts';
 import { isTopicFilter } from '../../src/mqtt/topic.ts';
 
@@ -40,7 +40,7 @@ test(`an ACL of random words is refused by line or decides without a fault, seed
     if (problems.length > 0) continue;
     accepted += 1;
     const rules = rulesOf(acl, random(2) === 0 ? undefined : pick(names), pick(names));
-    const rights = new Rights(rules);
+    const rights = new Permissions(rules);
     const topic = text(['a', 'b', '/', '$SYS'], 5);
     const filter = text(['a', 'b', '/', '+', '#', '$SYS'], 5);
     // Whoever may read a topic may subscribe to it, or a denial could be slipped past.

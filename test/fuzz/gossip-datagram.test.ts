@@ -6,11 +6,11 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Gossip, type GossipOptions } from '../../src/net/gossip.ts';
+import { Gossip, type GossipOptions } from '../../src/net/cluster/gossip.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/shared/envelope.ts';
 import { deriveKeyRing } from '../../src/shared/key-ring.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { TIMING_PRESETS } from '../../src/swim/profile.ts';
+import { TIMING_PRESETS } from '../../src/swim/timing.ts';
 import { randomFrom } from '../simulation/simulator.ts';
 
 const DATAGRAMS = 3000;

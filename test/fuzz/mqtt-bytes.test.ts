@@ -3,9 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Peer, World } from '../conformance/harness.ts';
-import * as wire from '../conformance/wire.ts';
+import { type TestClient, World } from '../support/mqtt-world.ts';
 import { seededRandom } from '../support/sync-fixtures.ts';
+import * as wire from '../support/wire.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 4_000);
 const SEED = Number(process.env.SHOAL_FUZZ_SEED ?? 20_261_120);
@@ -73,7 +73,7 @@ function damage(bytes: Buffer, random: Random): Buffer {
   }
 }
 
-function sendInPieces(peer: Peer, bytes: Buffer, random: Random): void {
+function sendInPieces(peer: TestClient, bytes: Buffer, random: Random): void {
   let at = 0;
   while (at < bytes.length) {
     const end = Math.min(bytes.length, at + 1 + below(random, random() < 0.5 ? 4 : 200));

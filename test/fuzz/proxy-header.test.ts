@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
 import { test } from 'node:test';
-import { parseProxyHeader } from '../../src/net/proxy-header.ts';
+import { parseProxyHeader } from '../../src/net/clients/proxy-header.ts';
 
 const ROUNDS = 100_000;
 const HEADER_BYTES_MAX = 16 + 2048;

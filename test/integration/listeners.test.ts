@@ -8,9 +8,9 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import mqtt from 'mqtt';
 import { WebSocket } from 'ws';
-import { connect, PINGREQ, publish, subscribe } from '../conformance/wire.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { connect, PINGREQ, publish, subscribe } from '../support/wire.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-listeners-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import mqtt, { type IClientOptions, type IDisconnectPacket } from 'mqtt';
 import { WebSocket } from 'ws';
-import { connect, subscribe } from '../conformance/wire.ts';
 import { noOpenssl, TestAuthority } from '../support/certificates.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { connect, subscribe } from '../support/wire.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-shutdown-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

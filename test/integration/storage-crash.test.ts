@@ -9,7 +9,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import * as wire from '../conformance/wire.ts';
 import {
   checkReceived,
   type Link,
@@ -19,6 +18,7 @@ import {
 } from '../support/model-client.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 import { seededRandom } from '../support/sync-fixtures.ts';
+import * as wire from '../support/wire.ts';
 
 const CRASHES = Number(process.env.SHOAL_CRASHES ?? 8);
 const SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);

@@ -12,10 +12,10 @@ import { after, suite, test } from 'node:test';
 import { type ConnectionOptions, connect as dialTls, type TLSSocket } from 'node:tls';
 import { promisify } from 'node:util';
 import mqtt from 'mqtt';
-import { connect } from '../conformance/wire.ts';
 import { type CertificateFiles, noOpenssl, TestAuthority } from '../support/certificates.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
+import { connect } from '../support/wire.ts';
 
 const run = promisify(execFile);
 const folder = mkdtempSync(join(tmpdir(), 'shoal-tls-'));

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RETENTION_MS } from '../../src/swim/member-table.ts';
-import { TIMING_PRESETS } from '../../src/swim/profile.ts';
 import { isOnline } from '../../src/swim/record.ts';
+import { TIMING_PRESETS } from '../../src/swim/timing.ts';
 import { endpointFor, type SimNode, Simulator, settledCluster, startCluster } from './simulator.ts';
 
 const LOSS_RUNS = 8;

@@ -3,8 +3,8 @@
 // before. The client side here is a faithful model of what the text asks of a client.
 
 import { test } from 'node:test';
-import { World } from '../conformance/harness.ts';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
+import { World } from '../support/mqtt-world.ts';
 import { seededRandom } from '../support/sync-fixtures.ts';
 
 const SEEDS = Number(process.env.SHOAL_SEEDS ?? 150);

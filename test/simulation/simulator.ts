@@ -8,8 +8,8 @@ import { ENVELOPE_BYTES } from '../../src/shared/envelope.ts';
 import { decodeMessage } from '../../src/swim/codec.ts';
 import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
 import { encodeMetadata } from '../../src/swim/metadata.ts';
-import { TIMING_PRESETS, type Timing } from '../../src/swim/profile.ts';
 import { Swim } from '../../src/swim/swim.ts';
+import { TIMING_PRESETS, type Timing } from '../../src/swim/timing.ts';
 import { EventHeap } from './event-heap.ts';
 
 /** Ethernet, IPv4 and UDP headers: what an interface counts. */

@@ -6,13 +6,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { captureState } from '../../src/broker/capture.ts';
-import { restoreState } from '../../src/broker/restore.ts';
+import { exportState } from '../../src/broker/session/export-state.ts';
+import { importState } from '../../src/broker/session/import-state.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Journal } from '../../src/storage/journal.ts';
-import { World } from '../conformance/harness.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
+import { World } from '../support/mqtt-world.ts';
 import { SimulatedLoop } from '../support/simulated-loop.ts';
 import { seededRandom } from '../support/sync-fixtures.ts';
 
@@ -63,8 +63,8 @@ async function boot(disk: MemoryDisk, random: Random, withFaults: boolean): Prom
   const { journal, state } = await loop.until(opening);
   const options = { inflightMax: 1 + below(random, 8), queueMessagesMax: 100_000 };
   const world = new World(options, { store: journal });
-  restoreState(world.broker, state);
-  journal.useCapture((writer) => captureState(world.broker, writer));
+  importState(world.broker, state);
+  journal.useCapture((writer) => exportState(world.broker, writer));
   return { disk, loop, world, journal };
 }
 

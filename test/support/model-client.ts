@@ -2,7 +2,7 @@
 // repeats what was not acknowledged, answers late or in part. For tests of guarantees.
 
 import assert from 'node:assert/strict';
-import * as wire from '../conformance/wire.ts';
+import * as wire from './wire.ts';
 
 type Random = () => number;
 

@@ -2,14 +2,14 @@
 // on what is left. Clocks are moved by hand; the log is kept.
 
 import { after } from 'node:test';
-import { captureState } from '../../src/broker/capture.ts';
 import type { BrokerOptions } from '../../src/broker/options.ts';
-import { restoreState } from '../../src/broker/restore.ts';
+import { exportState } from '../../src/broker/session/export-state.ts';
+import { importState } from '../../src/broker/session/import-state.ts';
 import type { Logger } from '../../src/shared/logger.ts';
 import { Journal, type JournalOptions } from '../../src/storage/journal.ts';
-import { type Peer, World } from '../conformance/harness.ts';
-import * as wire from '../conformance/wire.ts';
 import { MemoryDisk } from './memory-disk.ts';
+import { type TestClient, World } from './mqtt-world.ts';
+import * as wire from './wire.ts';
 
 export const WALL_MS = Date.UTC(2026, 0, 1);
 const WAIT_MS_MAX = 10_000;
@@ -65,8 +65,8 @@ export class StoredBroker {
     started.push(new WeakRef(journal));
     const world = new World(broker, { store: journal, log });
     clock.world = world;
-    restoreState(world.broker, state);
-    journal.useCapture((writer) => captureState(world.broker, writer));
+    importState(world.broker, state);
+    journal.useCapture((writer) => exportState(world.broker, writer));
     return new StoredBroker(disk, world, journal, lines);
   }
 
@@ -100,7 +100,7 @@ export async function subscriber(
   stored: StoredBroker,
   clientId = 'sub',
   qos: 1 | 2 = 2,
-): Promise<Peer> {
+): Promise<TestClient> {
   const peer = stored.world.connect(clientId, FOR_EVER);
   peer.send(wire.subscribe(5, 1, [{ filter: '#', qos }]));
   await stored.until(() => typesOf(peer).includes('suback'));
@@ -108,12 +108,12 @@ export async function subscriber(
   return peer;
 }
 
-export function publish(peer: Peer, id: number, payload: string, qos: 1 | 2 = 1): void {
+export function publish(peer: TestClient, id: number, payload: string, qos: 1 | 2 = 1): void {
   peer.send(wire.publish(peer.version, { topic: 't', payload, qos, id }));
 }
 
 /** Types of the packets that wait. */
-export function typesOf(peer: Peer): string[] {
+export function typesOf(peer: TestClient): string[] {
   return peer.inbox.map(({ type }) => type);
 }
 

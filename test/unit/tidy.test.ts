@@ -169,7 +169,7 @@ function isAllowed(rule: LayerRule, layer: string, file: string, imported: strin
   return isNode && rule.packages.includes('node:*');
 }
 
-/** `src/mqtt/framer.ts` is in mqtt; `src/node.ts` is the layer node. */
+/** `src/mqtt/framer.ts` is in mqtt; `src/node/node.ts` is the layer node. */
 function layerOf(file: string): string {
   const [top, second = ''] = file.split('/');
   return top === 'src' ? second.replace(/\.ts$/, '') : (top ?? '');

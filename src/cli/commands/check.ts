@@ -3,8 +3,8 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { AccessControl } from '../../auth/access-control.ts';
-import { admissionWarnings } from '../../auth/admission.ts';
-import { loadTls } from '../../net/tls-files.ts';
+import { admissionWarnings } from '../../auth/access-summary.ts';
+import { loadTls } from '../../net/clients/tls-files.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { checkDataFolder } from '../../storage/data-folder.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';

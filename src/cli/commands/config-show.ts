@@ -2,7 +2,7 @@
 // [[listener]]. Secrets are shown as stars.
 
 import type { Command } from 'commander';
-import { admissionOf } from '../../auth/admission.ts';
+import { admissionOf } from '../../auth/access-summary.ts';
 import { type ConfigKey, optionTable } from '../../config/config.ts';
 import { settingsOf } from '../../config/listener-settings.ts';
 import type { LoadedConfig, Origin } from '../../config/load.ts';

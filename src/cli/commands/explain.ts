@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { AccessError } from '../../auth/access-error.ts';
 import { type Acl, parseAcl } from '../../auth/acl-file.ts';
 import { covers, intersect, type Levels, levelsOf } from '../../auth/filter-algebra.ts';
-import { Rights, type Rule, rulesOf } from '../../auth/rights.ts';
+import { Permissions, type Rule, rulesOf } from '../../auth/permissions.ts';
 import type { Config } from '../../config/config.ts';
 import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
 import { fileFault } from '../../shared/file-fault.ts';
@@ -73,7 +73,7 @@ function explain(
     throw new UsageError(`'${topic}' is no topic and no topic filter`);
   }
   const rules = rulesOf(acl, username, clientId);
-  const rights = new Rights(rules);
+  const rights = new Permissions(rules);
   const say = (what: string, rule: Rule | undefined, isPart = false): string => {
     const verdict = rule?.deny !== false ? 'denied' : isPart ? 'in part' : 'allowed';
     const effect = verdict === 'in part' ? PART : '';
@@ -96,7 +96,7 @@ function mayReadAll(rules: readonly Rule[], filter: Levels): boolean {
 
 function writeLine(
   say: (what: string, rule: Rule | undefined) => string,
-  rights: Rights,
+  rights: Permissions,
   topic: string,
 ): string {
   if (topic.startsWith('$')) return 'write      denied   no client may publish to a topic with $';

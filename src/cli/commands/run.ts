@@ -2,16 +2,16 @@
 // log, start lines, signals and how it ends; everything else is the node's.
 
 import { constants } from 'node:os';
-import { admissionWarnings } from '../../auth/admission.ts';
+import { admissionWarnings } from '../../auth/access-summary.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { flagsNeedingRestart } from '../../config/reload.ts';
-import { type RunningNode, runNode } from '../../node.ts';
+import { type RunningNode, runNode } from '../../node/node.ts';
+import { banner, findHostAddress, startLines } from '../banner.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
-import { banner, findHostAddress, startLines } from '../start-lines.ts';
 
 /** A stop that hangs is ended; flushing clients and leaving the cluster take far less. */
 const STOP_MS_MAX = 10_000;

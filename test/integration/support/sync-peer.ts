@@ -4,7 +4,7 @@
 // one turn, the queue policy.
 
 import type { PublishView } from '../../../src/mqtt/publish-view.ts';
-import { SyncChannel } from '../../../src/net/sync-channel.ts';
+import { SyncChannel } from '../../../src/net/cluster/sync-channel.ts';
 import { deriveKeyRing } from '../../../src/shared/key-ring.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';

@@ -7,8 +7,8 @@ import { performance } from 'node:perf_hooks';
 import { type TestContext, test } from 'node:test';
 import { AccessControl, type AccessOptions } from '../../../src/auth/access-control.ts';
 import { AccessError } from '../../../src/auth/access-error.ts';
+import type { ListenerAccess } from '../../../src/auth/listener-policy.ts';
 import { hashPassword } from '../../../src/auth/password-hash.ts';
-import type { ListenerAccess } from '../../../src/auth/realm.ts';
 import type { AuthDecision, ConnectRequest, Identity } from '../../../src/broker/ports.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 

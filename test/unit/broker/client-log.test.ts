@@ -9,8 +9,8 @@ import {
   type LogLevel,
   silentLogger,
 } from '../../../src/shared/logger.ts';
-import { type Peer, World } from '../../conformance/harness.ts';
-import * as wire from '../../conformance/wire.ts';
+import { type TestClient, World } from '../../support/mqtt-world.ts';
+import * as wire from '../../support/wire.ts';
 
 interface Line extends LogFields {
   readonly event: string;
@@ -42,7 +42,7 @@ for (const [version, mqtt] of [
   });
 }
 
-const endings: [string, (world: World, peer: Peer, bans: Set<string>) => void][] = [
+const endings: [string, (world: World, peer: TestClient, bans: Set<string>) => void][] = [
   ['DISCONNECT', (_, peer) => peer.leave()],
   ['DISCONNECT 0x04', (_, peer) => peer.leave(4)],
   ['connection lost', (_, peer) => peer.lose()],

@@ -2,12 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SHAPES_MAX } from '../../../src/broker/filter-shapes.ts';
 import { openAuthorizer } from '../../../src/broker/ports.ts';
-import { NODES_MAX } from '../../../src/broker/subscription-tree.ts';
+import { SHAPES_MAX } from '../../../src/broker/routing/filter-shapes.ts';
+import { NODES_MAX } from '../../../src/broker/routing/subscription-tree.ts';
 import { FILTERS_MAX } from '../../../src/mqtt/frame-check.ts';
-import { World } from '../../conformance/harness.ts';
-import * as wire from '../../conformance/wire.ts';
+import { World } from '../../support/mqtt-world.ts';
+import * as wire from '../../support/wire.ts';
 
 /** Turns of the event loop that the work takes, the first one included. */
 function turnsOf(world: World, work: () => void): number {

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { World } from '../../conformance/harness.ts';
-import * as wire from '../../conformance/wire.ts';
+import { World } from '../../support/mqtt-world.ts';
+import * as wire from '../../support/wire.ts';
 
 const EXPIRY = { sessionExpiryInterval: 60 };
 

@@ -7,8 +7,8 @@ import type { PeerForwarder } from '../../../src/broker/ports.ts';
 import { Framer } from '../../../src/mqtt/framer.ts';
 import { decodePublish } from '../../../src/mqtt/publish-decoder.ts';
 import { PublishView } from '../../../src/mqtt/publish-view.ts';
-import { World } from '../../conformance/harness.ts';
-import * as wire from '../../conformance/wire.ts';
+import { World } from '../../support/mqtt-world.ts';
+import * as wire from '../../support/wire.ts';
 
 const SECOND = 1000;
 const KEPT = { clean: false, properties: { sessionExpiryInterval: 3600 } };

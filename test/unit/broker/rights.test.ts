@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { AuthDecision, Authorizer, Identity } from '../../../src/broker/ports.ts';
-import { World } from '../../conformance/harness.ts';
-import * as wire from '../../conformance/wire.ts';
+import { World } from '../../support/mqtt-world.ts';
+import * as wire from '../../support/wire.ts';
 
 /** Rights that the test changes: `user topic` pairs that are denied, users that are not welcome. */
 class TestAuthorizer implements Authorizer {

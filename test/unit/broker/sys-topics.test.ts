@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { World } from '../../conformance/harness.ts';
+import { World } from '../../support/mqtt-world.ts';
 
 const PREFIX = '$SYS/broker/';
 

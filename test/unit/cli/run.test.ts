@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { commandOf } from '../../../src/cli/banner.ts';
 import { run } from '../../../src/cli/commands/run.ts';
-import { commandOf } from '../../../src/cli/start-lines.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { NameInUseError } from '../../../src/net/gossip.ts';
-import { ListenError } from '../../../src/net/listener.ts';
-import { BindError } from '../../../src/net/udp.ts';
-import type { OpenListener, RunningNode } from '../../../src/node.ts';
+import { ListenError } from '../../../src/net/clients/listener.ts';
+import { NameInUseError } from '../../../src/net/cluster/gossip.ts';
+import { BindError } from '../../../src/net/cluster/udp.ts';
+import type { OpenListener, RunningNode } from '../../../src/node/node.ts';
 import { type FakeContext, fakeContext } from './fake-context.ts';
 
 const cluster = { nid: 'n1', csk: 'verysecret' };

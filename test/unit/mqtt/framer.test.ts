@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Framer } from '../../../src/mqtt/framer.ts';
-import { packet } from '../../conformance/wire.ts';
 import { seededRandom } from '../../support/sync-fixtures.ts';
+import { packet } from '../../support/wire.ts';
 
 function framesOf(framer: Framer): Buffer[] {
   const frames: Buffer[] = [];

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import * as wire from '../../conformance/wire.ts';
 import { delivery, message, session } from '../../contract/session-store.ts';
 import {
   FOR_EVER,
@@ -11,6 +10,7 @@ import {
   typesOf,
   WALL_MS,
 } from '../../support/stored-broker.ts';
+import * as wire from '../../support/wire.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -2,19 +2,19 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Health } from '../../../src/swim/health.ts';
+import { LocalHealth } from '../../../src/swim/local-health.ts';
+import { LocalNode } from '../../../src/swim/local-node.ts';
+import type { MessageSender } from '../../../src/swim/message-sender.ts';
 import { decodeMetadata, encodeMetadata } from '../../../src/swim/metadata.ts';
-import { NameContest } from '../../../src/swim/name-contest.ts';
+import { NameConflict } from '../../../src/swim/name-conflict.ts';
 import { Nonces } from '../../../src/swim/nonces.ts';
-import type { Outbox } from '../../../src/swim/outbox.ts';
+import { supersedes } from '../../../src/swim/record.ts';
 import {
   suspicionTimeoutMs,
   TIMING_PRESETS,
   timingFault,
   transmitLimit,
-} from '../../../src/swim/profile.ts';
-import { supersedes } from '../../../src/swim/record.ts';
-import { Self } from '../../../src/swim/self.ts';
+} from '../../../src/swim/timing.ts';
 import { UpdateQueue } from '../../../src/swim/update-queue.ts';
 import { randomFrom } from '../../simulation/simulator.ts';
 
@@ -82,8 +82,8 @@ test('of two processes with one name exactly one yields, whoever they are', () =
   }
 });
 
-function contender(random: () => number, now: number): Self {
-  const self = new Self({
+function contender(random: () => number, now: number): LocalNode {
+  const self = new LocalNode({
     name: 'same',
     bootId: BigInt(Math.floor(random() * 2 ** 40)),
     address: '10.0.0.1',
@@ -95,9 +95,13 @@ function contender(random: () => number, now: number): Self {
   return self;
 }
 
-function verdictOf(self: Self, other: Self, now: number): string {
+function verdictOf(self: LocalNode, other: LocalNode, now: number): string {
   const source = { kind: 'direct', from: { address: '10.0.0.2', port: 1 }, teller: 'x' } as const;
-  return new NameContest(self, {} as Outbox, () => false).judge(now, other.record(now), source);
+  return new NameConflict(self, {} as MessageSender, () => false).judge(
+    now,
+    other.record(now),
+    source,
+  );
 }
 
 test('the presets keep their own rule, and what breaks it is told in words', () => {
@@ -120,7 +124,7 @@ test('the formulas: transmissions and the time to refute grow with the logarithm
 });
 
 test('health stays between 0 and 7, and stretches the times to less than three fold', () => {
-  const health = new Health();
+  const health = new LocalHealth();
   health.improve();
   assert.equal(health.stretch, 1);
   for (let fault = 0; fault < 20; fault++) health.worsen();
@@ -129,7 +133,7 @@ test('health stays between 0 and 7, and stretches the times to less than three f
 });
 
 test('a node takes its address from what the others see, loopback only where there is no other', () => {
-  const self = new Self({
+  const self = new LocalNode({
     name: 'me',
     bootId: 1n,
     address: undefined,

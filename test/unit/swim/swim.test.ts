@@ -6,13 +6,13 @@ import type { Endpoint } from '../../../src/shared/endpoint.ts';
 import {
   BodyWriter,
   decodeMessage,
-  type Message,
+  type GossipMessage,
   type MessageHead,
   type MessageKind,
 } from '../../../src/swim/codec.ts';
-import { TIMING_PRESETS } from '../../../src/swim/profile.ts';
 import type { MemberRecord } from '../../../src/swim/record.ts';
 import { Swim } from '../../../src/swim/swim.ts';
+import { TIMING_PRESETS } from '../../../src/swim/timing.ts';
 import { randomFrom } from '../../simulation/simulator.ts';
 
 const HOME: Endpoint = { address: '10.0.0.1', port: 7946 };
@@ -21,7 +21,7 @@ const STRANGER: Endpoint = { address: '10.0.0.2', port: 7946 };
 interface Sent {
   readonly to: Endpoint;
   readonly body: Buffer;
-  readonly message: Message;
+  readonly message: GossipMessage;
 }
 
 function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {

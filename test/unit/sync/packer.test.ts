@@ -7,7 +7,7 @@ import { newPeerCounters } from '../../../src/sync/counters.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../../src/sync/limits.ts';
 import { Packer, type PackerOptions } from '../../../src/sync/packer.ts';
 import { PacketReader } from '../../../src/sync/packet-reader.ts';
-import { PublishFramer } from '../../../src/sync/publish-framer.ts';
+import { PublishWriter } from '../../../src/sync/publish-writer.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
 /** A packer on a network that takes `credit` more datagrams, with a reader at the other end. */
@@ -44,7 +44,7 @@ class Bench {
 
   append(letter: string, packetBytes: number): boolean {
     const view = viewOf(publishPacket({ topic: 't', payload: letter.repeat(packetBytes - 7) }));
-    const framer = new PublishFramer();
+    const framer = new PublishWriter();
     framer.measure(view, topicOf(view));
     return this.packer.append(framer, view, topicOf(view));
   }

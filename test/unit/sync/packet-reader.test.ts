@@ -18,7 +18,7 @@ import {
 } from '../../../src/sync/limits.ts';
 import { Packer } from '../../../src/sync/packer.ts';
 import { PacketReader } from '../../../src/sync/packet-reader.ts';
-import { PublishFramer } from '../../../src/sync/publish-framer.ts';
+import { PublishWriter } from '../../../src/sync/publish-writer.ts';
 import {
   payloadOf,
   publishPacket,
@@ -52,7 +52,7 @@ function pack(
       onDiscard: () => assert.fail('nothing waits here'),
     },
   );
-  const framer = new PublishFramer();
+  const framer = new PublishWriter();
   for (const turn of turns) {
     for (const payload of turn) {
       const view = viewOf(publishPacket({ topic: 't', payload }));

@@ -1,0 +1,52 @@
+// PUBACK, PUBREC, PUBREL and PUBCOMP from a client (MQTT 5.0 3.4 to 3.7, 4.3): what each means for its
+// session, and what is answered.
+
+import { AckHeader, AckView, decodeAck } from '../../mqtt/ack-codec.ts';
+import { ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
+import { ReasonCode } from '../../mqtt/reason-code.ts';
+import type { Session } from '../session/session.ts';
+import type { Client } from './client.ts';
+
+const WRONG_ACK = protocolFault('an acknowledgement that is not the next of its message');
+const ack = new AckView();
+
+/** @param header one of AckHeader */
+export function handleAck(
+  client: Client,
+  header: number,
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+): void {
+  const fault = decodeAck(ack, buffer, start, bodyStart, end, client.version);
+  if (fault !== undefined) throw new ProtocolError(fault);
+  const session = client.session!;
+  const { packetId, reasonCode } = ack;
+  switch (header) {
+    case AckHeader.puback:
+      if (!session.handlePuback(packetId)) handleStray(session, packetId);
+      break;
+    case AckHeader.pubrec:
+      if (!session.handlePubrec(packetId, reasonCode)) {
+        handleStray(session, packetId);
+        if (reasonCode < 0x80) {
+          client.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
+        }
+      }
+      break;
+    case AckHeader.pubrel: {
+      const known = session.release(packetId);
+      const reason = known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
+      client.acknowledge(AckHeader.pubcomp, packetId, reason);
+      break;
+    }
+    default:
+      if (!session.handlePubcomp(packetId)) handleStray(session, packetId);
+  }
+}
+
+/** An acknowledgement of nothing is forgiven, one that does not fit what is in flight is not. */
+function handleStray(session: Session, packetId: number): void {
+  if (session.isInflight(packetId)) throw new ProtocolError(WRONG_ACK);
+}

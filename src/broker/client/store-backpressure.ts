@@ -1,0 +1,26 @@
+// Which packets of a client wait while the store is busy or full. What would have to be kept is
+// refused where the protocol has a Reason Code for it; it waits where there is none, and the client
+// is not read meanwhile.
+
+import type { Broker } from '../broker.ts';
+import type { Client } from './client.ts';
+
+const PUBREL = 0x62;
+const UNSUBSCRIBE = 0xa2;
+
+/** @param first the packet's first byte */
+export function mustWait(first: number, broker: Broker, client: Client): boolean {
+  const { store, options } = broker;
+  if (first === PUBREL || first === UNSUBSCRIBE) {
+    return !store.accepting && client.session?.saved === true;
+  }
+  const hasQos = (first & 6) !== 0;
+  const isRetained = (first & 1) !== 0;
+  if (first >> 4 !== 3 || !(hasQos || isRetained)) return false;
+  if (store.congested) return true;
+  if (!hasQos) return false;
+  // Before MQTT 5 nothing can be refused; and no refusal overtakes what waits for room.
+  if (!store.accepting) return client.version !== 5 || client.unfinished > 0;
+  // Whoever sends faster than the disk takes it: its acknowledgements leave first.
+  return client.unfinished >= options.receiveMaximum;
+}

@@ -1,0 +1,218 @@
+// A PUBLISH on its way to subscribers: the packet as it came, or a Message, in whatever form each
+// subscriber needs. Every form is made at most once: the publisher's own bytes go out where they
+// fit, one encoding for each wire variant otherwise, one Message for all queues.
+
+import { copyForwardableProperties } from '../../mqtt/properties.ts';
+import { encodePublishHead, type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
+import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.ts';
+import { copyBytes } from '../../shared/copy-bytes.ts';
+import type { RoutedTopic } from '../routing/topic-table.ts';
+import { expirySecondsLeft, type Message, NO_BYTES } from './message.ts';
+import { PacketSlab } from './packet-slab.ts';
+
+const NO_IDENTIFIERS: readonly number[] = [];
+const NEVER = Number.POSITIVE_INFINITY;
+/** A payload that fills this share of its read buffer is kept as a view instead of a copy. */
+const VIEW_SHARE = 0.5;
+
+/** An encoded packet: bytes `[start, end)` of `buffer`, which never change. */
+export interface Encoded {
+  readonly buffer: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+const slab = new PacketSlab();
+const fields: PublishFields = {
+  version: 4,
+  firstByte: 0x30,
+  packetId: 0,
+  topic: NO_BYTES,
+  properties: NO_BYTES,
+  expirySeconds: -1,
+  subscriptionIdentifiers: NO_IDENTIFIERS,
+  topicAlias: 0,
+  payloadBytes: 0,
+};
+
+export interface PublishHeader {
+  readonly version: ProtocolVersion;
+  readonly qos: QoS;
+  readonly dup: boolean;
+  readonly retain: boolean;
+  /** 0 with QoS 0. */
+  readonly packetId: number;
+  readonly identifiers: readonly number[];
+  /** 0 for none. */
+  readonly topicAlias: number;
+  /** False where the alias alone tells the topic. */
+  readonly withTopic: boolean;
+}
+
+/** Encodes a message for one client. @param now for what is left of its expiry */
+export function encodeMessage(message: Message, header: PublishHeader, now: number): Encoded {
+  const { payload } = message;
+  fields.version = header.version;
+  fields.firstByte = 0x30 | (header.dup ? 8 : 0) | (header.qos << 1) | (header.retain ? 1 : 0);
+  fields.packetId = header.packetId;
+  fields.topic = header.withTopic ? message.topic.bytes : NO_BYTES;
+  fields.properties = message.properties;
+  fields.expirySeconds = expirySecondsLeft(message, now);
+  fields.subscriptionIdentifiers = header.identifiers;
+  fields.topicAlias = header.topicAlias;
+  fields.payloadBytes = payload.length;
+  const bytes = publishBytes(fields);
+  const start = slab.reserve(bytes);
+  const { buffer } = slab;
+  copyBytes(buffer, encodePublishHead(buffer, start, fields), payload, 0, payload.length);
+  return { buffer, start, end: start + bytes };
+}
+
+export class Publication {
+  topic: RoutedTopic;
+  qos: QoS = 0;
+  retain = false;
+  expiresAt = NEVER;
+  now = 0;
+  /** The packet as it came; undefined for a publication of the broker's own. */
+  #view: PublishView | undefined;
+  /** True while the view's bytes may go out as they are to QoS 0 subscribers of its version. */
+  #verbatim = false;
+  #message: Message | undefined;
+  /** By MQTT 5 or not (1) and RETAIN (2). */
+  readonly #variants: (Encoded | undefined)[] = [undefined, undefined, undefined, undefined];
+  #hasVariants = false;
+
+  constructor(topic: RoutedTopic) {
+    this.topic = topic;
+  }
+
+  /** @param verbatim the view names its topic itself and has no property of one hop */
+  setView(
+    view: PublishView,
+    topic: RoutedTopic,
+    expiresAt: number,
+    verbatim: boolean,
+    now: number,
+  ): void {
+    this.topic = topic;
+    this.qos = view.qos;
+    this.retain = view.retain;
+    this.expiresAt = expiresAt;
+    this.now = now;
+    this.#view = view;
+    this.#verbatim = verbatim && view.qos === 0 && !view.retain;
+    this.#reset();
+  }
+
+  setMessage(message: Message, topic: RoutedTopic, now: number): void {
+    this.topic = topic;
+    this.qos = message.qos;
+    this.retain = message.retain;
+    this.expiresAt = message.expiresAt;
+    this.now = now;
+    this.#view = undefined;
+    this.#verbatim = false;
+    this.#reset();
+    this.#message = message;
+  }
+
+  /** The publication as a Message that owns its bytes. */
+  message(): Message {
+    this.#message ??= this.#materialise();
+    return this.#message;
+  }
+
+  /** The packet for a QoS 0 subscriber without Subscription Identifiers and aliases. */
+  encodedQos0(version: ProtocolVersion, retain: boolean): Encoded {
+    const modern = version === 5;
+    const view = this.#view;
+    if (this.#verbatim && !retain && view !== undefined && (view.version === 5) === modern) {
+      return view;
+    }
+    const index = (modern ? 1 : 0) + (retain ? 2 : 0);
+    let encoded = this.#variants[index];
+    if (encoded === undefined) {
+      encoded =
+        this.#verbatim && view !== undefined && this.#message === undefined
+          ? transcode(view, this.topic, modern ? 5 : 4, retain)
+          : encodeMessage(this.message(), qos0Header(modern ? 5 : 4, retain), this.now);
+      this.#variants[index] = encoded;
+      this.#hasVariants = true;
+    }
+    return encoded;
+  }
+
+  #reset(): void {
+    this.#message = undefined;
+    if (!this.#hasVariants) return;
+    this.#variants.fill(undefined);
+    this.#hasVariants = false;
+  }
+
+  #materialise(): Message {
+    const view = this.#view!;
+    const { buffer, payloadStart, end } = view;
+    return {
+      topic: this.topic,
+      payload: ownBytes(buffer, payloadStart, end),
+      properties:
+        view.propertiesEnd > view.propertiesStart
+          ? copyForwardableProperties(buffer, view.propertiesStart, view.propertiesEnd)
+          : NO_BYTES,
+      qos: view.qos,
+      retain: view.retain,
+      expiresAt: this.expiresAt,
+      mark: undefined,
+      holders: 0,
+    };
+  }
+}
+
+/** A payload that does not keep a whole read buffer alive. */
+function ownBytes(buffer: Buffer, start: number, end: number): Buffer {
+  const length = end - start;
+  if (length > buffer.buffer.byteLength * VIEW_SHARE) return buffer.subarray(start, end);
+  const copy = Buffer.allocUnsafe(length);
+  copyBytes(copy, 0, buffer, start, end);
+  return copy;
+}
+
+function qos0Header(version: ProtocolVersion, retain: boolean): PublishHeader {
+  return {
+    version,
+    qos: 0,
+    dup: false,
+    retain,
+    packetId: 0,
+    identifiers: NO_IDENTIFIERS,
+    topicAlias: 0,
+    withTopic: true,
+  };
+}
+
+/** From one version's form straight to the other's, without a Message between. */
+function transcode(
+  view: PublishView,
+  topic: RoutedTopic,
+  version: ProtocolVersion,
+  retain: boolean,
+): Encoded {
+  fields.version = version;
+  fields.firstByte = 0x30 | (retain ? 1 : 0);
+  fields.topic = topic.bytes;
+  fields.properties =
+    view.propertiesEnd > view.propertiesStart
+      ? view.buffer.subarray(view.propertiesStart, view.propertiesEnd)
+      : NO_BYTES;
+  fields.expirySeconds = -1;
+  fields.subscriptionIdentifiers = NO_IDENTIFIERS;
+  fields.topicAlias = 0;
+  fields.payloadBytes = view.end - view.payloadStart;
+  const bytes = publishBytes(fields);
+  const start = slab.reserve(bytes);
+  const { buffer } = slab;
+  const payloadAt = encodePublishHead(buffer, start, fields);
+  copyBytes(buffer, payloadAt, view.buffer, view.payloadStart, view.end);
+  return { buffer, start, end: start + bytes };
+}

@@ -1,0 +1,166 @@
+// Retained messages by topic, in a tree of levels so that a Topic Filter finds its messages without
+// looking at the others (MQTT 5.0 3.3.1.3). Bounded in number and bytes.
+
+import { isExpired, type Message, messageBytes } from '../message/message.ts';
+import { LevelMap } from '../routing/level-map.ts';
+
+interface RetainedNode {
+  readonly parent: RetainedNode | undefined;
+  readonly level: string;
+  children: LevelMap<RetainedNode> | undefined;
+  message: Message | undefined;
+}
+
+/** Nodes that a walk has still to look at, all of one parent. */
+interface Step {
+  readonly nodes: Iterator<RetainedNode>;
+  /** Which level of the filter they are held against. */
+  readonly depth: number;
+  /** Found by a wildcard, not by name. */
+  readonly isWild: boolean;
+}
+
+/** Nodes that match() looks at between two chances to stop. */
+export const NODES_A_STEP = 256;
+
+export interface RetainedLimits {
+  readonly retainedMessagesMax: number;
+  readonly retainedBytesMax: number;
+}
+
+export class RetainedStore {
+  readonly #limits: RetainedLimits;
+  readonly #root: RetainedNode = newNode(undefined, '');
+  #count = 0;
+  #bytes = 0;
+
+  constructor(limits: RetainedLimits) {
+    this.#limits = limits;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Keeps the message in place of the topic's earlier one. False: no room, and nothing changed. */
+  set(message: Message): boolean {
+    const earlier = this.get(message.topic.name);
+    const bytes = this.#bytes - (earlier ? messageBytes(earlier) : 0) + messageBytes(message);
+    const count = this.#count + (earlier ? 0 : 1);
+    if (bytes > this.#limits.retainedBytesMax || count > this.#limits.retainedMessagesMax) {
+      return false;
+    }
+    let node = this.#root;
+    for (const level of message.topic.name.split('/')) {
+      node.children ??= new LevelMap();
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = newNode(node, level);
+        node.children.set(level, child);
+      }
+      node = child;
+    }
+    node.message = message;
+    this.#bytes = bytes;
+    this.#count = count;
+    return true;
+  }
+
+  get(topic: string): Message | undefined {
+    return this.#find(topic)?.message;
+  }
+
+  /** True if there was one. */
+  remove(topic: string): boolean {
+    const node = this.#find(topic);
+    if (node?.message === undefined) return false;
+    this.#clear(node);
+    return true;
+  }
+
+  /**
+   * The messages that the filter matches and that have not expired; `undefined` after every
+   * NODES_A_STEP nodes, so that whoever walks can stop where nothing is found for long.
+   */
+  *match(filter: string, now: number): Generator<Message | undefined> {
+    const levels = filter.split('/');
+    const walk: Step[] = [{ nodes: [this.#root].values(), depth: 0, isWild: false }];
+    let visited = 0;
+    for (let step = walk.at(-1); step !== undefined; step = walk.at(-1)) {
+      const { value: node, done } = step.nodes.next();
+      if (done) {
+        walk.pop();
+        continue;
+      }
+      visited += 1;
+      if (visited % NODES_A_STEP === 0) yield undefined;
+      // [MQTT5-4.7.2-1]
+      if (step.isWild && node.parent === this.#root && node.level.startsWith('$')) continue;
+      const level = levels[step.depth];
+      const isMatch = level === undefined || level === '#';
+      if (isMatch && node.message !== undefined && !isExpired(node.message, now)) {
+        yield node.message;
+      }
+      const next = level === undefined ? undefined : below(node, level, step.depth);
+      if (next !== undefined) walk.push(next);
+    }
+  }
+
+  /** Every message, expired ones included; the store may change meanwhile. */
+  *all(): Generator<Message> {
+    // Iterators, not lists: a walk that pauses goes on with what is there then.
+    const levels: Iterator<RetainedNode>[] = [[this.#root].values()];
+    for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+      const { value: node, done } = level.next();
+      if (done) {
+        levels.pop();
+        continue;
+      }
+      if (node.message !== undefined) yield node.message;
+      if (node.children !== undefined) levels.push(node.children.values());
+    }
+  }
+
+  #find(topic: string): RetainedNode | undefined {
+    let node: RetainedNode | undefined = this.#root;
+    for (const level of topic.split('/')) {
+      node = node.children?.get(level);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+
+  #clear(from: RetainedNode): void {
+    let node = from;
+    if (node.message !== undefined) {
+      this.#count -= 1;
+      this.#bytes -= messageBytes(node.message);
+      node.message = undefined;
+    }
+    while (
+      node.message === undefined &&
+      (node.children === undefined || node.children.size === 0) &&
+      node.parent !== undefined
+    ) {
+      node.parent.children?.delete(node.level);
+      node = node.parent;
+    }
+  }
+}
+
+/** Where a walk goes on below a node. */
+function below({ children }: RetainedNode, level: string, depth: number): Step | undefined {
+  if (children === undefined) return undefined;
+  if (level === '#') return { nodes: children.values(), depth, isWild: true };
+  if (level === '+') return { nodes: children.values(), depth: depth + 1, isWild: true };
+  const child = children.get(level);
+  return child && { nodes: [child].values(), depth: depth + 1, isWild: false };
+}
+
+function newNode(parent: RetainedNode | undefined, level: string): RetainedNode {
+  return { parent, level, children: undefined, message: undefined };
+}

@@ -1,0 +1,222 @@
+// All subscriptions of the node as a tree of topic levels (MQTT 5.0 4.7, 4.8.2). Finding the
+// subscriptions of a topic costs as many steps as the topic has levels, however many there are, in
+// each of the shapes that filters come in (filter-shapes.ts).
+// Invariant: no node stays behind without a subscription below it.
+
+import type { QoS } from '../../mqtt/publish-view.ts';
+import type { Session } from '../session/session.ts';
+import { FilterShapes, groupKey, levelKey, SHAPES_MAX, type Shape } from './filter-shapes.ts';
+import { LevelMap } from './level-map.ts';
+import { SharedGroup } from './shared-group.ts';
+
+/** Levels of the filters of all sessions, some 130 bytes each: half a gigabyte. */
+export const NODES_MAX = 4_000_000;
+
+/** One Subscription of one session. Replaced, never changed. */
+export interface Subscription {
+  readonly session: Session;
+  /** As the client wrote it, `$share/...` included. */
+  readonly filter: string;
+  readonly qos: QoS;
+  readonly noLocal: boolean;
+  readonly retainAsPublished: boolean;
+  /** Empty, or the one Subscription Identifier; a list because merged targets have several. */
+  readonly identifiers: readonly number[];
+}
+
+class TreeNode {
+  readonly parent: TreeNode | undefined;
+  readonly level: string;
+  readonly shape: Shape;
+  children: LevelMap<TreeNode> | undefined;
+  subscriptions: Map<Session, Subscription> | undefined;
+  groups: Map<string, SharedGroup> | undefined;
+  /** Snapshot of `subscriptions` that routes share; made anew after a change. */
+  list: readonly Subscription[] | undefined;
+
+  constructor(parent: TreeNode | undefined, level: string, shape: Shape) {
+    this.parent = parent;
+    this.level = level;
+    this.shape = shape;
+  }
+
+  get unused(): boolean {
+    return (
+      (this.children === undefined || this.children.size === 0) &&
+      (this.subscriptions === undefined || this.subscriptions.size === 0) &&
+      (this.groups === undefined || this.groups.size === 0)
+    );
+  }
+}
+
+/** What a topic matches: one list for each filter, and the groups of shared subscriptions. */
+export interface Matches {
+  readonly lists: (readonly Subscription[])[];
+  readonly groups: SharedGroup[];
+  /** Nodes that were looked at. */
+  visited: number;
+}
+
+export class SubscriptionTree {
+  readonly #shapes = new FilterShapes();
+  readonly #root = new TreeNode(undefined, '', this.#shapes.root);
+  #version = 0;
+  #size = 0;
+  #shared = 0;
+  #nodes = 0;
+
+  /** Changes with every change of the tree: whoever caches a match compares it. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Number of subscriptions, shared ones included. */
+  get size(): number {
+    return this.#size;
+  }
+
+  get sharedSize(): number {
+    return this.#shared;
+  }
+
+  /** Number of levels that are kept: what subscriptions cost in memory. */
+  get nodes(): number {
+    return this.#nodes;
+  }
+
+  get shapes(): number {
+    return this.#shapes.size;
+  }
+
+  /** False: whoever asks should not add the filter. */
+  hasRoomFor(filter: string, group: string | undefined): boolean {
+    if (this.nodes >= NODES_MAX) return false;
+    return this.shapes < SHAPES_MAX || this.#shapes.has(filter.split('/'), group);
+  }
+
+  /** @param filter without `$share/...`; replaces the session's subscription to the same filter */
+  add(filter: string, subscription: Subscription, group: string | undefined): void {
+    const node = this.#reach(filter);
+    this.#version += 1;
+    if (group === undefined) {
+      node.subscriptions ??= new Map();
+      if (!node.subscriptions.has(subscription.session)) this.#size += 1;
+      node.subscriptions.set(subscription.session, subscription);
+      node.list = undefined;
+      return;
+    }
+    node.groups ??= new Map();
+    let members = node.groups.get(group);
+    if (members === undefined) {
+      members = new SharedGroup();
+      node.groups.set(group, members);
+      this.#shapes.use(node.shape, groupKey(group));
+    }
+    if (members.add(subscription)) {
+      this.#size += 1;
+      this.#shared += 1;
+    }
+  }
+
+  remove(filter: string, session: Session, group: string | undefined): void {
+    const node = this.#find(filter);
+    if (node === undefined) return;
+    let removed = false;
+    if (group === undefined) {
+      removed = node.subscriptions?.delete(session) ?? false;
+      node.list = undefined;
+    } else {
+      const members = node.groups?.get(group);
+      removed = members?.remove(session) ?? false;
+      if (members?.size === 0) {
+        node.groups?.delete(group);
+        this.#shapes.release(node.shape.children?.get(groupKey(group)));
+      }
+      if (removed) this.#shared -= 1;
+    }
+    if (!removed) return;
+    this.#size -= 1;
+    this.#version += 1;
+    this.#prune(node);
+  }
+
+  /** The group of a shared subscription, while it has members. */
+  group(filter: string, group: string): SharedGroup | undefined {
+    return this.#find(filter)?.groups?.get(group);
+  }
+
+  /** Wildcards at the first level don't match topics that begin with `$` [MQTT5-4.7.2-1]. */
+  match(topic: string): Matches {
+    const matches: Matches = { lists: [], groups: [], visited: 0 };
+    const levels = topic.split('/');
+    let nodes: TreeNode[] = [this.#root];
+    for (let depth = 0; depth < levels.length; depth++) {
+      const wildcards = depth > 0 || !topic.startsWith('$');
+      const next: TreeNode[] = [];
+      matches.visited += nodes.length;
+      for (const node of nodes) {
+        const { children } = node;
+        if (children === undefined) continue;
+        const exact = children.get(levels[depth]!);
+        if (exact !== undefined) next.push(exact);
+        if (!wildcards) continue;
+        const plus = children.get('+');
+        if (plus !== undefined) next.push(plus);
+        collect(children.get('#'), matches);
+      }
+      nodes = next;
+    }
+    matches.visited += nodes.length;
+    for (const node of nodes) {
+      collect(node, matches);
+      // `a/#` matches `a` too (4.7.1.2).
+      collect(node.children?.get('#'), matches);
+    }
+    return matches;
+  }
+
+  #reach(filter: string): TreeNode {
+    let node = this.#root;
+    for (const level of filter.split('/')) {
+      node.children ??= new LevelMap();
+      let child = node.children.get(level);
+      if (child === undefined) {
+        child = new TreeNode(node, level, this.#shapes.use(node.shape, levelKey(level)));
+        node.children.set(level, child);
+        this.#nodes += 1;
+      }
+      node = child;
+    }
+    return node;
+  }
+
+  #find(filter: string): TreeNode | undefined {
+    let node: TreeNode | undefined = this.#root;
+    for (const level of filter.split('/')) {
+      node = node.children?.get(level);
+      if (node === undefined) return undefined;
+    }
+    return node;
+  }
+
+  #prune(from: TreeNode): void {
+    let node = from;
+    while (node.unused && node.parent !== undefined) {
+      node.parent.children?.delete(node.level);
+      this.#shapes.release(node.shape);
+      this.#nodes -= 1;
+      node = node.parent;
+    }
+  }
+}
+
+function collect(node: TreeNode | undefined, matches: Matches): void {
+  if (node === undefined) return;
+  if (node.subscriptions !== undefined && node.subscriptions.size > 0) {
+    node.list ??= [...node.subscriptions.values()];
+    matches.lists.push(node.list);
+  }
+  if (node.groups === undefined) return;
+  // One by one: there may be more than a call has room for as arguments.
+  for (const group of node.groups.values()) matches.groups.push(group);
+}

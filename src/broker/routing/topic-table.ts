@@ -1,0 +1,152 @@
+// Finds the Topic of a PUBLISH from its bytes, without making a string: hash, compare, done. Keeps
+// what is used, in two generations: when the young one is full the old one is dropped, so memory
+// is bounded whatever topics clients make up.
+
+import { isTopicName } from '../../mqtt/topic.ts';
+import { isStrictUtf8 } from '../../mqtt/utf8.ts';
+import type { Topic } from '../message/message.ts';
+import type { Route } from './route.ts';
+
+const GENERATION_TOPICS_MAX = 65_536;
+const GENERATION_BYTES_MAX = 8_388_608;
+const BUCKETS = 65_536;
+/** Chance makes no such chain, only somebody who picks topics by their hash. */
+const CHAIN_MAX = 32;
+
+/** A topic with what routing remembers of it. */
+export interface RoutedTopic extends Topic {
+  readonly hash: number;
+  next: RoutedTopic | undefined;
+  /** Valid while `routeVersion` is that of the subscription tree. */
+  route: Route | undefined;
+  routeVersion: number;
+}
+
+interface Generation {
+  buckets: (RoutedTopic | undefined)[];
+  topics: number;
+  bytes: number;
+}
+
+export interface TopicLimits {
+  readonly topicLevelsMax: number;
+  readonly topicBytesMax: number;
+}
+
+export class TopicTable {
+  readonly #limits: TopicLimits;
+  #young = newGeneration();
+  #old = newGeneration();
+  /** A publisher mostly says the same topic again. */
+  #last: RoutedTopic | undefined;
+
+  constructor(limits: TopicLimits) {
+    this.#limits = limits;
+  }
+
+  /** The topic of these bytes, or undefined if they are no valid Topic Name within the limits. */
+  find(buffer: Buffer, start: number, end: number): RoutedTopic | undefined {
+    const last = this.#last;
+    if (last !== undefined && sameBytes(last.bytes, buffer, start, end)) return last;
+    const hash = hashBytes(buffer, start, end);
+    const topic =
+      lookUp(this.#young, hash, buffer, start, end) ??
+      this.#promote(lookUp(this.#old, hash, buffer, start, end)) ??
+      this.#admit(buffer, start, end, hash);
+    if (topic !== undefined) this.#last = topic;
+    return topic;
+  }
+
+  /** The topic of a name that is known to be valid. */
+  intern(name: string): RoutedTopic {
+    const bytes = Buffer.from(name, 'utf8');
+    const hash = hashBytes(bytes, 0, bytes.length);
+    const known =
+      lookUp(this.#young, hash, bytes, 0, bytes.length) ??
+      this.#promote(lookUp(this.#old, hash, bytes, 0, bytes.length));
+    return (
+      known ??
+      this.#insert({ name, bytes, hash, next: undefined, route: undefined, routeVersion: -1 })
+    );
+  }
+
+  #admit(buffer: Buffer, start: number, end: number, hash: number): RoutedTopic | undefined {
+    if (end - start > this.#limits.topicBytesMax) return undefined;
+    if (!isStrictUtf8(buffer, start, end)) return undefined;
+    const name = buffer.toString('utf8', start, end);
+    if (!isTopicName(name) || levelCount(name) > this.#limits.topicLevelsMax) return undefined;
+    const bytes = Buffer.from(buffer.subarray(start, end));
+    return this.#insert({ name, bytes, hash, next: undefined, route: undefined, routeVersion: -1 });
+  }
+
+  #promote(topic: RoutedTopic | undefined): RoutedTopic | undefined {
+    if (topic === undefined) return undefined;
+    // A copy: the old object stays chained in the old generation.
+    return this.#insert({ ...topic, next: undefined });
+  }
+
+  #insert(topic: RoutedTopic): RoutedTopic {
+    if (
+      this.#young.topics >= GENERATION_TOPICS_MAX ||
+      this.#young.bytes + topic.bytes.length > GENERATION_BYTES_MAX
+    ) {
+      this.#old = this.#young;
+      this.#young = newGeneration();
+      topic.next = undefined;
+    }
+    const index = topic.hash & (BUCKETS - 1);
+    const chain = this.#young.buckets[index];
+    topic.next = isLong(chain) ? undefined : chain;
+    this.#young.buckets[index] = topic;
+    this.#young.topics += 1;
+    this.#young.bytes += topic.bytes.length;
+    return topic;
+  }
+}
+
+function newGeneration(): Generation {
+  return { buckets: new Array<RoutedTopic | undefined>(BUCKETS), topics: 0, bytes: 0 };
+}
+
+function isLong(chain: RoutedTopic | undefined): boolean {
+  let length = 0;
+  for (let topic = chain; topic !== undefined; topic = topic.next) length += 1;
+  return length >= CHAIN_MAX;
+}
+
+function levelCount(name: string): number {
+  let levels = 1;
+  for (let i = name.indexOf('/'); i !== -1; i = name.indexOf('/', i + 1)) levels += 1;
+  return levels;
+}
+
+/** FNV-1a, 32 bits. */
+function hashBytes(buffer: Buffer, start: number, end: number): number {
+  let hash = 0x811c9dc5;
+  for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i]!, 0x01000193);
+  // The low bits choose the bucket: fold the high ones in.
+  return (hash ^ (hash >>> 15)) >>> 0;
+}
+
+function sameBytes(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
+  const length = end - start;
+  if (bytes.length !== length) return false;
+  // From the end: topics differ there first.
+  for (let i = length - 1; i >= 0; i--) if (bytes[i] !== buffer[start + i]) return false;
+  return true;
+}
+
+function lookUp(
+  generation: Generation,
+  hash: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): RoutedTopic | undefined {
+  let topic = generation.buckets[hash & (BUCKETS - 1)];
+  while (topic !== undefined) {
+    if (topic.hash === hash && sameBytes(topic.bytes, buffer, start, end)) return topic;
+    topic = topic.next;
+  }
+  return undefined;
+}

@@ -1,0 +1,61 @@
+// A first-in first-out queue that stays cheap at any length, with a count of its bytes.
+
+import { messageBytes } from '../message/message.ts';
+import type { Delivery } from './delivery.ts';
+
+const COMPACT_AFTER = 64;
+
+export class DeliveryQueue {
+  #items: Delivery[] = [];
+  #head = 0;
+  #bytes = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  push(delivery: Delivery): void {
+    this.#items.push(delivery);
+    this.#bytes += messageBytes(delivery.message);
+  }
+
+  /** The next one, left where it is. */
+  peek(): Delivery | undefined {
+    return this.#items[this.#head];
+  }
+
+  shift(): Delivery | undefined {
+    const delivery = this.#items[this.#head];
+    if (delivery === undefined) return undefined;
+    this.#head += 1;
+    this.#bytes -= messageBytes(delivery.message);
+    if (this.#head > COMPACT_AFTER && this.#head * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#head);
+      this.#head = 0;
+    }
+    return delivery;
+  }
+
+  toArray(): Delivery[] {
+    return this.#items.slice(this.#head);
+  }
+
+  /** Takes out what `wanted` says, the first `max`; the others keep their order. */
+  extract(wanted: (delivery: Delivery) => boolean, max = Number.POSITIVE_INFINITY): Delivery[] {
+    const taken: Delivery[] = [];
+    const kept: Delivery[] = [];
+    let next = this.#head;
+    for (; next < this.#items.length && taken.length < max; next++) {
+      const delivery = this.#items[next]!;
+      (wanted(delivery) ? taken : kept).push(delivery);
+    }
+    this.#items = kept.concat(this.#items.slice(next));
+    this.#head = 0;
+    for (const delivery of taken) this.#bytes -= messageBytes(delivery.message);
+    return taken;
+  }
+}

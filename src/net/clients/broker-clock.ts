@@ -1,0 +1,40 @@
+// Drives the broker core's deadlines with one timer, and what it deferred turn by turn.
+
+import { performance } from 'node:perf_hooks';
+import type { Broker } from '../../broker/broker.ts';
+
+/** Longest that setTimeout takes. */
+const TIMER_MS_MAX = 2_147_483_647;
+
+export class BrokerClock {
+  readonly #broker: Broker;
+  #timer: NodeJS.Timeout | undefined;
+  #isStopped = false;
+
+  constructor(broker: Broker) {
+    this.#broker = broker;
+    broker.deadlines.onEarlier = () => this.#arm();
+    broker.onDeferred = () => setImmediate(() => broker.runDeferred(performance.now()));
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  #arm(): void {
+    clearTimeout(this.#timer);
+    const delayMs = this.#broker.nextDeadline() - performance.now();
+    if (this.#isStopped || delayMs === Number.POSITIVE_INFINITY) return;
+    this.#timer = setTimeout(
+      () => this.#tick(),
+      Math.min(Math.max(0, Math.ceil(delayMs)), TIMER_MS_MAX),
+    );
+  }
+
+  #tick(): void {
+    this.#broker.advance(performance.now());
+    this.#arm();
+  }
+}

@@ -1,0 +1,160 @@
+// Certificates, keys, authorities and revocation lists: from files to what a TLS server uses. Every
+// fault names its file. Knows nothing of connections.
+
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import {
+  createSecureContext,
+  type SecureContext,
+  type SecureContextOptions,
+  type TLSSocket,
+  type TlsOptions,
+} from 'node:tls';
+import { fileFault } from '../../shared/file-fault.ts';
+
+/** Certificates of ninety days are renewed after sixty: a week before the end something is wrong. */
+const RENEWAL_MS = 7 * 86_400_000;
+
+export interface TlsFiles {
+  /** PEM files: a certificate with its chain in each. */
+  readonly cert: readonly string[];
+  /** The key of each, in the same order. */
+  readonly key: readonly string[];
+  /** Authorities whose client certificates are accepted. */
+  readonly ca?: string | undefined;
+  /** Certificates that these authorities have taken back. */
+  readonly crl?: string | undefined;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** A file can't be used; the message names it and says why. */
+export class TlsFileError extends Error {
+  override readonly name = 'TlsFileError';
+}
+
+export interface TlsMaterial {
+  /** Of the first certificate, which clients get that name no server (SNI). */
+  readonly options: TlsOptions;
+  /** The one whose certificate is for this name, or the first. */
+  contextFor(serverName: string): SecureContext;
+  /** What works now and soon won't. */
+  readonly warnings: readonly string[];
+}
+
+/** @throws TlsFileError */
+export function loadTls(files: TlsFiles): TlsMaterial {
+  const { minVersion } = files;
+  const ca = files.ca === undefined ? undefined : readAuthorities(files.ca);
+  const crl = files.crl === undefined ? undefined : readRevocations(files.crl);
+  const served = files.cert.map((certFile, index) => {
+    const keyFile = files.key[index] ?? certFile;
+    const cert = readText('-cert', certFile);
+    const certificate = readCertificate(certFile, cert);
+    const key = readText('-key', keyFile);
+    if (!certificate.checkPrivateKey(parseKey(keyFile, key))) {
+      throw new TlsFileError(`${keyFile}: is not the key of ${certFile}`);
+    }
+    const options: SecureContextOptions = {
+      cert,
+      key,
+      minVersion,
+      ...(ca !== undefined && { ca }),
+      ...(crl !== undefined && { crl }),
+    };
+    return { certFile, certificate, options, context: contextOf(certFile, options) };
+  });
+  const [first] = served;
+  if (first === undefined) throw new TlsFileError('no certificate is given');
+  return {
+    options: first.options,
+    contextFor: (serverName) =>
+      (served.find(({ certificate }) => isFor(certificate, serverName)) ?? first).context,
+    warnings: served.flatMap(({ certFile, certificate }) => datesOf(certFile, certificate)),
+  };
+}
+
+/** The Common Name of the client's certificate; undefined where it has none, or several. */
+export function commonNameOf(socket: TLSSocket): string | undefined {
+  // With several CNs this is a list, whatever the types say.
+  const name: unknown = socket.getPeerCertificate().subject?.CN;
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function readText(option: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new TlsFileError(`${option}=${file}: ${fileFault(error)}`);
+  }
+}
+
+function readCertificate(file: string, pem: string): X509Certificate {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    throw new TlsFileError(`${file}: holds no certificate in PEM form`);
+  }
+}
+
+function parseKey(file: string, pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    const locked = pem.includes('ENCRYPTED');
+    throw new TlsFileError(
+      locked
+        ? `${file}: the key is encrypted; store it without a passphrase`
+        : `${file}: holds no private key in PEM form`,
+    );
+  }
+}
+
+function readAuthorities(file: string): string {
+  const pem = readText('-ca', file);
+  readCertificate(file, pem);
+  return pem;
+}
+
+function readRevocations(file: string): string {
+  const pem = readText('-crl', file);
+  try {
+    createSecureContext({ crl: pem });
+  } catch {
+    throw new TlsFileError(`${file}: holds no certificate revocation list in PEM form`);
+  }
+  return pem;
+}
+
+function contextOf(certFile: string, options: SecureContextOptions): SecureContext {
+  try {
+    return createSecureContext(options);
+  } catch (error) {
+    throw new TlsFileError(`${certFile}: ${reasonOf(error)}`);
+  }
+}
+
+/** @param serverName as a client sent it: any bytes */
+function isFor(certificate: X509Certificate, serverName: string): boolean {
+  try {
+    return certificate.checkHost(serverName) !== undefined;
+  } catch {
+    // OpenSSL finds that this can't be a name.
+    return false;
+  }
+}
+
+/** Only told: many boxes have a wrong clock when they start. */
+function datesOf(file: string, certificate: X509Certificate): string[] {
+  const now = Date.now();
+  const { validTo } = certificate;
+  if (now > Date.parse(validTo)) return [`${file}: expired ${validTo}`];
+  if (now + RENEWAL_MS > Date.parse(validTo)) return [`${file}: expires ${validTo}`];
+  if (now < Date.parse(certificate.validFrom)) {
+    return [`${file}: not valid before ${certificate.validFrom}`];
+  }
+  return [];
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,83 @@
+// What waits to be written to one connection: ranges of buffers, adjacent ones joined. Taken from a
+// pool while there is something to write, so that an idle connection holds nothing.
+
+import { copyBytes } from '../../shared/copy-bytes.ts';
+import type { Transport } from './transport.ts';
+
+/** Ranges up to this total are copied into one buffer; more go to the kernel as they are. */
+const COPY_BYTES_MAX = 65_536;
+const POOL_MAX = 256;
+/** A range is a scrap of its buffer where that is more than so many times as large. */
+const SCRAP_FACTOR = 4;
+
+const pool: WriteBuffer[] = [];
+
+export class WriteBuffer {
+  bytes = 0;
+  readonly #buffers: Buffer[] = [];
+  readonly #starts: number[] = [];
+  readonly #ends: number[] = [];
+
+  static take(): WriteBuffer {
+    return pool.pop() ?? new WriteBuffer();
+  }
+
+  /** Empties it for the next user; not to be used any more by this one. */
+  release(): void {
+    this.bytes = 0;
+    this.#buffers.length = 0;
+    this.#starts.length = 0;
+    this.#ends.length = 0;
+    if (pool.length < POOL_MAX) pool.push(this);
+  }
+
+  add(buffer: Buffer, start: number, end: number): void {
+    const last = this.#buffers.length - 1;
+    if (last >= 0 && this.#buffers[last] === buffer && this.#ends[last] === start) {
+      this.#ends[last] = end;
+    } else {
+      this.#buffers.push(buffer);
+      this.#starts.push(start);
+      this.#ends.push(end);
+    }
+    this.bytes += end - start;
+  }
+
+  /** One write where it can be had cheaply, else one gathered write. */
+  writeTo(transport: Transport): void {
+    const isBehind = transport.writableLength > 0;
+    const first = this.#part(0);
+    if (this.#buffers.length === 1 && !(isBehind && isScrap(first))) {
+      transport.write(first);
+    } else if (this.bytes <= COPY_BYTES_MAX) {
+      transport.write(this.#joined(isBehind));
+    } else {
+      transport.cork();
+      for (let i = 0; i < this.#buffers.length; i++) {
+        const part = this.#part(i);
+        transport.write(isScrap(part) ? Buffer.from(part) : part);
+      }
+      transport.uncork();
+    }
+  }
+
+  #part(index: number): Buffer {
+    return this.#buffers[index]!.subarray(this.#starts[index], this.#ends[index]);
+  }
+
+  #joined(isBehind: boolean): Buffer {
+    // Outside the pool of small buffers, of which one may keep 8 KiB alive.
+    const joined = isBehind ? Buffer.allocUnsafeSlow(this.bytes) : Buffer.allocUnsafe(this.bytes);
+    let position = 0;
+    for (let i = 0; i < this.#buffers.length; i++) {
+      const end = this.#ends[i]!;
+      position = copyBytes(joined, position, this.#buffers[i]!, this.#starts[i]!, end);
+    }
+    return joined;
+  }
+}
+
+/** Written to a client that does not read, it would keep many times its own size alive. */
+function isScrap(part: Buffer): boolean {
+  return part.length * SCRAP_FACTOR < part.buffer.byteLength;
+}

@@ -1,0 +1,203 @@
+// A bound UDP socket as both cluster channels use it: IPv4, IPv6 or both at once, with the largest
+// receive buffer that the system grants. Knows nothing of what the datagrams mean.
+// Invariants: an error after open() is counted, never thrown; send() never asks the DNS.
+
+import dgram, { type RemoteInfo, type Socket } from 'node:dgram';
+import { isIP } from 'node:net';
+import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
+import type { Logger } from '../../shared/logger.ts';
+
+export interface UdpOptions {
+  /** IP literal; undefined = every address of the machine, IPv4 and IPv6. */
+  readonly bind?: string | undefined;
+  /** 0 = any free port. */
+  readonly port: number;
+  /** The flag that changes the port, named in the error when it is in use, as `-crp`. */
+  readonly flag: string;
+  /** What we ask for; the system may grant less. */
+  readonly receiveBufferBytes: number;
+  /** `datagram` belongs to the handler. Must not throw. */
+  onDatagram(datagram: Buffer, from: Endpoint): void;
+  /** The kernel has taken all that waited since send() returned false. Must not throw. */
+  onDrain?(): void;
+  readonly log: Logger;
+}
+
+export interface UdpCounters {
+  received: number;
+  receivedBytes: number;
+  sent: number;
+  sentBytes: number;
+  sendErrors: number;
+  socketErrors: number;
+}
+
+const RECEIVE_BUFFER_BYTES_MIN = 64 * 1024;
+
+/** The port can't be had; the message tells a person what to do. */
+export class BindError extends Error {
+  override readonly name = 'BindError';
+}
+
+export class UdpSocket {
+  readonly local: Endpoint;
+  /** As the system reports it (Linux reports twice what it granted). */
+  readonly receiveBufferBytes: number;
+  readonly counters: Readonly<UdpCounters>;
+  readonly #counters: UdpCounters;
+  readonly #socket: Socket;
+  /** A dual-stack socket reaches IPv4 only through mapped addresses. */
+  readonly #isIpv6: boolean;
+  readonly #onDrain: (() => void) | undefined;
+  #isOpen = true;
+  #isFull = false;
+
+  private constructor(socket: Socket, options: UdpOptions) {
+    const bound = socket.address();
+    this.#socket = socket;
+    this.#onDrain = options.onDrain?.bind(options);
+    this.#isIpv6 = bound.family === 'IPv6';
+    this.local = { address: plainAddress(bound.address), port: bound.port };
+    this.receiveBufferBytes = growReceiveBuffer(socket, options.receiveBufferBytes);
+    this.#counters = {
+      received: 0,
+      receivedBytes: 0,
+      sent: 0,
+      sentBytes: 0,
+      sendErrors: 0,
+      socketErrors: 0,
+    };
+    this.counters = this.#counters;
+    socket.on('message', (datagram: Buffer, from: RemoteInfo) => {
+      this.#counters.received += 1;
+      this.#counters.receivedBytes += datagram.length;
+      options.onDatagram(datagram, { address: plainAddress(from.address), port: from.port });
+    });
+    socket.on('error', (error) => {
+      this.#counters.socketErrors += 1;
+      options.log.debug('udp socket error', { reason: error.message });
+    });
+  }
+
+  /** Rejects with a BindError where the address can't be bound. */
+  static async open(options: UdpOptions): Promise<UdpSocket> {
+    return new UdpSocket(await bindSocket(options), options);
+  }
+
+  /**
+   * Sends and forgets; an error is counted.
+   * @param to an IP literal; one of the wrong family, or port 0, is counted as an error
+   * @returns true when the kernel has taken the bytes, so that `datagram` may be written again;
+   *   after false it must be left alone
+   */
+  send(datagram: Buffer, to: Endpoint): boolean {
+    if (!this.#isOpen) return true;
+    const address = this.#isIpv6 && !to.address.includes(':') ? `::ffff:${to.address}` : to.address;
+    if (this.#isIpv6 !== address.includes(':') || to.port === 0) {
+      this.#counters.sendErrors += 1;
+      return true;
+    }
+    this.#counters.sent += 1;
+    this.#counters.sentBytes += datagram.length;
+    this.#socket.send(datagram, to.port, address, this.#onSent);
+    this.#isFull = this.#socket.getSendQueueCount() > 0;
+    return !this.#isFull;
+  }
+
+  /** True while datagrams wait here because the kernel takes no more. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** Sends what is queued no further; safe to call twice. */
+  close(): Promise<void> {
+    if (!this.#isOpen) return Promise.resolve();
+    this.#isOpen = false;
+    return new Promise((resolve) => this.#socket.close(() => resolve()));
+  }
+
+  readonly #onSent = (error: Error | null): void => {
+    if (error !== null) this.#counters.sendErrors += 1;
+    if (!this.#isFull || !this.#isOpen || this.#socket.getSendQueueCount() > 0) return;
+    this.#isFull = false;
+    this.#onDrain?.();
+  };
+}
+
+async function bindSocket(options: UdpOptions): Promise<Socket> {
+  const { bind, port } = options;
+  if (bind !== undefined) {
+    if (isIP(bind) === 0) throw new BindError(`${bind} is not an IP address to bind to`);
+    return tryBind(isIP(bind) === 6 ? 'udp6' : 'udp4', bind, port).catch((error) => {
+      throw explain(error, bind, options);
+    });
+  }
+  try {
+    return await tryBind('udp6', '::', port);
+  } catch (error) {
+    if (codeOf(error) === 'EADDRINUSE' || codeOf(error) === 'EACCES') {
+      throw explain(error, '::', options);
+    }
+  }
+  // A kernel without IPv6.
+  return tryBind('udp4', '0.0.0.0', port).catch((error) => {
+    throw explain(error, '0.0.0.0', options);
+  });
+}
+
+function tryBind(type: 'udp4' | 'udp6', address: string, port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = dgram.createSocket({ type, lookup: takeLiteral });
+    const fail = (error: Error): void => {
+      socket.close();
+      reject(error);
+    };
+    socket.once('error', fail);
+    socket.bind({ address, port, exclusive: true }, () => {
+      socket.off('error', fail);
+      resolve(socket);
+    });
+  });
+}
+
+type Lookup = NonNullable<dgram.SocketOptions['lookup']>;
+
+/** In place of dns.lookup: every address that we give is a literal already. */
+const takeLiteral: Lookup = (address, options, callback) => {
+  callback(null, address, options.family === 6 ? 6 : 4);
+};
+
+function explain(error: unknown, address: string, options: UdpOptions): Error {
+  const place = formatEndpoint({ address, port: options.port });
+  switch (codeOf(error)) {
+    case 'EADDRINUSE':
+      return new BindError(
+        `UDP ${place} is in use by another program; choose another port with ${options.flag}`,
+      );
+    case 'EACCES':
+      return new BindError(
+        `UDP ${place} may not be opened by this user; choose a port above 1023 with ${options.flag}`,
+      );
+    case 'EADDRNOTAVAIL':
+      return new BindError(`UDP ${place} can't be opened: no interface has this address`);
+    default:
+      return new BindError(`UDP ${place} can't be opened: ${String(error)}`);
+  }
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+}
+
+/** Linux cuts a too large wish silently; other systems refuse it, so we ask for less and less. */
+function growReceiveBuffer(socket: Socket, wishedBytes: number): number {
+  for (let bytes = wishedBytes; bytes >= RECEIVE_BUFFER_BYTES_MIN; bytes = bytes >> 1) {
+    try {
+      socket.setRecvBufferSize(bytes);
+      break;
+    } catch {
+      // Too large for this system.
+    }
+  }
+  return socket.getRecvBufferSize();
+}

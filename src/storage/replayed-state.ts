@@ -1,0 +1,298 @@
+// Puts the state together from records, in the order in which they were written. Later records win;
+// one that speaks of something that is not there is counted and otherwise passed over: it is either
+// a trace of what ended while a snapshot was being written, or of something lost with a damage.
+
+import type { Message, Topic } from '../broker/message/message.ts';
+import type {
+  DeliveryRecord,
+  StoredSession,
+  StoredState,
+  SubscriptionRecord,
+} from '../broker/ports.ts';
+import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type {
+  DeliveryFields,
+  ReadMessage,
+  RecordVisitor,
+  SessionFields,
+  WillFields,
+} from './record-reader.ts';
+
+const TOPICS_SHARED_MAX = 65_536;
+const PACKET_ID_MAX = 65_535;
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+interface LoadedWill {
+  readonly packet: WillPacket;
+  publishAt: number;
+}
+
+class LoadedSession implements StoredSession {
+  readonly number: number;
+  clientId: string;
+  username: string | undefined;
+  expirySeconds: number;
+  expiresAt: number;
+  will: LoadedWill | undefined = undefined;
+  #subscriptions: Map<string, SubscriptionRecord> | undefined;
+  #deliveries: Map<number, Mutable<DeliveryRecord>> | undefined;
+  #received: Set<number> | undefined;
+
+  constructor(number: number, fields: SessionFields) {
+    this.number = number;
+    this.clientId = fields.clientId;
+    this.username = fields.username;
+    this.expirySeconds = fields.expirySeconds;
+    this.expiresAt = fields.expiresAt;
+  }
+
+  get subscriptions(): Iterable<SubscriptionRecord> {
+    return this.#subscriptions?.values() ?? [];
+  }
+
+  /** What was sent or released first comes first; each Packet Identifier once. */
+  get deliveries(): Iterable<DeliveryRecord> {
+    if (this.#deliveries === undefined) return [];
+    const sent = new Map<number, DeliveryRecord>();
+    const waiting: DeliveryRecord[] = [];
+    for (const delivery of this.#deliveries.values()) {
+      const { packetId } = delivery;
+      if (packetId > 0 && packetId <= PACKET_ID_MAX) sent.set(packetId, delivery);
+      else if (packetId === 0) waiting.push(delivery);
+    }
+    waiting.sort((a, b) => a.id - b.id);
+    return [...sent.values(), ...waiting];
+  }
+
+  get received(): Iterable<number> {
+    return this.#received ?? [];
+  }
+
+  subscribe(subscription: SubscriptionRecord): void {
+    this.#subscriptions ??= new Map();
+    this.#subscriptions.set(subscription.filter, subscription);
+  }
+
+  unsubscribe(filter: string): void {
+    this.#subscriptions?.delete(filter);
+  }
+
+  /** The order in the map is that of the last record of each. */
+  deliver(delivery: Mutable<DeliveryRecord>): void {
+    this.#deliveries ??= new Map();
+    this.#deliveries.delete(delivery.id);
+    this.#deliveries.set(delivery.id, delivery);
+  }
+
+  /** Moves the delivery behind the others: the order of sending, or of releasing. */
+  progress(deliveryId: number, packetId: number, released: boolean): void {
+    const delivery = this.#deliveries?.get(deliveryId);
+    if (delivery === undefined) return;
+    delivery.packetId = packetId;
+    delivery.released = released;
+    this.#deliveries?.delete(deliveryId);
+    this.#deliveries?.set(deliveryId, delivery);
+  }
+
+  forget(deliveryId: number): void {
+    this.#deliveries?.delete(deliveryId);
+  }
+
+  receive(packetId: number): void {
+    this.#received ??= new Set();
+    this.#received.add(packetId);
+  }
+
+  release(packetId: number): void {
+    this.#received?.delete(packetId);
+  }
+}
+
+export class ReplayedState implements RecordVisitor, StoredState {
+  /** What was said of sessions, deliveries and messages that are not there. */
+  orphans = 0;
+  /** The snapshot that is being read has its end. */
+  isComplete = false;
+  readonly #sessions = new Map<number, LoadedSession>();
+  readonly #messages = new Map<number, Message>();
+  /** The snapshot's: a map of them all would be the half of the time that a start takes. */
+  readonly #snapshotRetained: Message[] = [];
+  /** What logs say of topics since then; undefined where a message was removed. */
+  readonly #loggedRetained = new Map<string, Message | undefined>();
+  #isLog = false;
+  /** What has times that must be brought to the present clock. */
+  readonly #timed: ReadMessage[] = [];
+  readonly #topics = new Map<string, Topic>();
+  #base = 0;
+  #lastNumber = 0;
+  #lastMessageId = 0;
+
+  /** Of one topic the last one counts. */
+  get retained(): Iterable<Message> {
+    return this.#allRetained();
+  }
+
+  *#allRetained(): Generator<Message> {
+    const logged = this.#loggedRetained;
+    for (const message of this.#snapshotRetained) {
+      if (logged.size === 0 || !logged.has(message.topic.name)) yield message;
+    }
+    for (const message of logged.values()) if (message !== undefined) yield message;
+  }
+
+  /** Each Client Identifier once: damage may have left an older session behind. */
+  get sessions(): Iterable<LoadedSession> {
+    const byClient = new Map<string, LoadedSession>();
+    for (const session of this.#sessions.values()) {
+      byClient.set(session.clientId, session);
+    }
+    return byClient.values();
+  }
+
+  get lastNumber(): number {
+    return this.#lastNumber;
+  }
+
+  get lastMessageId(): number {
+    return this.#lastMessageId;
+  }
+
+  /** Records come from a log from now on. */
+  beginLog(): void {
+    this.#isLog = true;
+  }
+
+  /** Times in the records that follow are the run's; `base` brings them to the timeline. */
+  setBase(base: number): void {
+    this.#base = base;
+  }
+
+  /** All records are read: times become those of the present clock. */
+  finish(toPresent: number): void {
+    for (const timed of this.#timed) timed.expiresAt += toPresent;
+    for (const session of this.#sessions.values()) {
+      session.expiresAt += toPresent;
+      if (session.will !== undefined) session.will.publishAt += toPresent;
+    }
+    this.#timed.length = 0;
+    this.#topics.clear();
+  }
+
+  session(number: number, fields: SessionFields): void {
+    const expiresAt = fields.expiresAt + this.#base;
+    const session = this.#sessions.get(number);
+    this.#lastNumber = Math.max(this.#lastNumber, number);
+    if (session === undefined) {
+      this.#sessions.set(number, new LoadedSession(number, { ...fields, expiresAt }));
+      return;
+    }
+    session.username = fields.username;
+    session.expirySeconds = fields.expirySeconds;
+    session.expiresAt = expiresAt;
+  }
+
+  sessionRemoved(number: number): void {
+    this.#sessions.delete(number);
+  }
+
+  subscription(number: number, fields: SubscriptionRecord): void {
+    this.#with(number)?.subscribe(fields);
+  }
+
+  subscriptionRemoved(number: number, filter: string): void {
+    this.#with(number)?.unsubscribe(filter);
+  }
+
+  message(id: number, message: ReadMessage): void {
+    this.#lastMessageId = Math.max(this.#lastMessageId, id);
+    this.#adopt(message);
+    message.topic = this.#share(message.topic);
+    message.mark = { id, log: 0, snapshot: 0 };
+    this.#messages.set(id, message);
+  }
+
+  delivery(number: number, fields: DeliveryFields): void {
+    const message = this.#messages.get(fields.messageId);
+    if (message === undefined) {
+      this.orphans += 1;
+      return;
+    }
+    const { id, qos, retain, released, packetId, identifiers } = fields;
+    const delivery = { id, message, qos, retain, identifiers, packetId, released };
+    this.#with(number)?.deliver(delivery);
+  }
+
+  progress(number: number, deliveryId: number, packetId: number, released: boolean): void {
+    this.#with(number)?.progress(deliveryId, packetId, released);
+  }
+
+  deliveryRemoved(number: number, deliveryId: number): void {
+    this.#with(number)?.forget(deliveryId);
+  }
+
+  received(number: number, packetId: number): void {
+    this.#with(number)?.receive(packetId);
+  }
+
+  receivedRemoved(number: number, packetId: number): void {
+    this.#with(number)?.release(packetId);
+  }
+
+  retain(message: ReadMessage): void {
+    this.#adopt(message);
+    if (this.#isLog) this.#loggedRetained.set(message.topic.name, message);
+    else this.#snapshotRetained.push(message);
+  }
+
+  retainedRemoved(topic: string): void {
+    this.#loggedRetained.set(topic, undefined);
+  }
+
+  will(number: number, fields: WillFields): void {
+    const session = this.#with(number);
+    if (session === undefined) return;
+    const { topic, qos, retain, expirySeconds, delaySeconds, publishAt } = fields;
+    const packet: WillPacket = {
+      topic,
+      payload: fields.payload,
+      properties: fields.properties,
+      qos,
+      retain,
+      expirySeconds,
+      delaySeconds,
+      payloadIsText: false,
+    };
+    session.will = { packet, publishAt: publishAt + this.#base };
+  }
+
+  willRemoved(number: number): void {
+    const session = this.#with(number);
+    if (session !== undefined) session.will = undefined;
+  }
+
+  end(): void {
+    this.isComplete = true;
+  }
+
+  #with(number: number): LoadedSession | undefined {
+    const session = this.#sessions.get(number);
+    if (session === undefined) this.orphans += 1;
+    return session;
+  }
+
+  #adopt(message: ReadMessage): void {
+    if (message.expiresAt === Number.POSITIVE_INFINITY) return;
+    message.expiresAt += this.#base;
+    this.#timed.push(message);
+  }
+
+  /** Most messages share few topics. */
+  #share(topic: Topic): Topic {
+    const known = this.#topics.get(topic.name);
+    if (known !== undefined) return known;
+    if (this.#topics.size >= TOPICS_SHARED_MAX) this.#topics.clear();
+    this.#topics.set(topic.name, topic);
+    return topic;
+  }
+}

@@ -1,0 +1,113 @@
+// Writes a local client's PUBLISH, of whatever protocol version, as the MQTT 5 PUBLISH that peers
+// read: DUP cleared, topic written out, properties that hold for one hop only left out, their order
+// kept [MQTT5-3.3.2-18]. A version 5 packet that needs none of this is copied as it stands.
+// Copies only what it is told to; allocates nothing.
+
+import { PropertyId, walkProperties } from '../mqtt/properties.ts';
+import type { PublishView } from '../mqtt/publish-view.ts';
+import { encodeVarint, varintBytes } from '../mqtt/varint.ts';
+import { copyBytes } from '../shared/copy-bytes.ts';
+
+const DUP = 0x08;
+
+/** One instance is used again and again: measure() then write() of the same packet. */
+export class PublishWriter {
+  /** Size of the packet as it will be written. */
+  bytes = 0;
+  #isCopy = false;
+  #remaining = 0;
+  #keptBytes = 0;
+  #hasDropped = false;
+  #view: PublishView | undefined;
+  #target: Buffer | undefined;
+  #position = 0;
+
+  /** @returns this.bytes */
+  measure(view: PublishView, topic: Buffer): number {
+    this.#keptBytes = view.propertiesEnd - view.propertiesStart;
+    this.#hasDropped = false;
+    if (this.#keptBytes > 0) this.#measureProperties(view);
+    const ownTopic = view.topicEnd > view.topicStart;
+    this.#isCopy = view.version === 5 && ownTopic && !this.#hasDropped;
+    if (this.#isCopy) {
+      this.bytes = view.end - view.start;
+      return this.bytes;
+    }
+    this.#remaining =
+      2 +
+      topic.length +
+      (view.qos > 0 ? 2 : 0) +
+      varintBytes(this.#keptBytes) +
+      this.#keptBytes +
+      (view.end - view.payloadStart);
+    this.bytes = 1 + varintBytes(this.#remaining) + this.#remaining;
+    return this.bytes;
+  }
+
+  /** Writes what was measured last, with the same arguments, at `at`. */
+  write(view: PublishView, topic: Buffer, target: Buffer, at: number): void {
+    const { buffer } = view;
+    const firstByte = buffer[view.start]! & ~DUP;
+    if (this.#isCopy) {
+      copyBytes(target, at, buffer, view.start, view.end);
+      target[at] = firstByte;
+      return;
+    }
+    target[at] = firstByte;
+    let position = encodeVarint(target, at + 1, this.#remaining);
+    target[position] = topic.length >> 8;
+    target[position + 1] = topic.length & 0xff;
+    position = copyBytes(target, position + 2, topic, 0, topic.length);
+    if (view.qos > 0) {
+      target[position++] = view.packetId >> 8;
+      target[position++] = view.packetId & 0xff;
+    }
+    position = encodeVarint(target, position, this.#keptBytes);
+    if (this.#keptBytes > 0) position = this.#writeProperties(view, target, position);
+    copyBytes(target, position, buffer, view.payloadStart, view.end);
+  }
+
+  #measureProperties(view: PublishView): void {
+    walkProperties(
+      view.buffer,
+      view.propertiesStart,
+      view.propertiesEnd,
+      'publish',
+      this.#measureOne,
+    );
+  }
+
+  readonly #measureOne = (id: number, start: number, end: number): void => {
+    if (isKept(id)) return;
+    this.#keptBytes -= end - start + 1;
+    this.#hasDropped = true;
+  };
+
+  #writeProperties(view: PublishView, target: Buffer, at: number): number {
+    if (!this.#hasDropped) {
+      return copyBytes(target, at, view.buffer, view.propertiesStart, view.propertiesEnd);
+    }
+    this.#view = view;
+    this.#target = target;
+    this.#position = at;
+    walkProperties(
+      view.buffer,
+      view.propertiesStart,
+      view.propertiesEnd,
+      'publish',
+      this.#writeOne,
+    );
+    this.#view = this.#target = undefined;
+    return this.#position;
+  }
+
+  readonly #writeOne = (id: number, start: number, end: number): void => {
+    const { buffer } = this.#view ?? {};
+    if (buffer === undefined || this.#target === undefined || !isKept(id)) return;
+    this.#position = copyBytes(this.#target, this.#position, buffer, start - 1, end);
+  };
+}
+
+function isKept(id: number): boolean {
+  return id !== PropertyId.topicAlias && id !== PropertyId.subscriptionIdentifier;
+}

@@ -1,0 +1,300 @@
+// A world for one test: a broker core, a virtual clock and clients that speak raw bytes to it. There
+// is no socket and no timer: time passes only in advance(), which stops at each deadline that the
+// broker asks for, as the runtime would.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Broker, type BrokerParts } from '../../src/broker/broker.ts';
+import type { Client } from '../../src/broker/client/client.ts';
+import type { BrokerOptions } from '../../src/broker/options.ts';
+import type { Outbox } from '../../src/broker/ports.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import * as wire from './wire.ts';
+
+/** As a system's clock has it: adding 30 s and taking them away again leaves a little more. */
+const START_MS = 2768.001010228564;
+
+/** Where all clients come from. */
+const ORIGIN = { remoteAddress: '127.0.0.1', remotePort: 56_400, listenerAddress: '[::]:1883' };
+
+/** Runs a test for 3.1.1 and for 5.0; the name carries the clauses of both. */
+export function eachVersion(name: string, body: (version: 4 | 5) => void): void {
+  for (const version of [4, 5] as const) {
+    test(`${name} (${version === 4 ? '3.1.1' : '5.0'})`, () => body(version));
+  }
+}
+
+export class World {
+  now = START_MS;
+  readonly broker: Broker;
+  #seed = 1;
+
+  constructor(options: Partial<BrokerOptions> = {}, parts: Partial<BrokerParts> = {}) {
+    this.broker = new Broker({
+      // $SYS would only make a long wait longer.
+      options: { sysIntervalSeconds: 0, ...options },
+      random: () => this.#random(),
+      now: START_MS,
+      log: silentLogger,
+      ...parts,
+    });
+  }
+
+  /** A transport that has said nothing yet. */
+  open(version: wire.Version = 5): TestClient {
+    return new TestClient(this, version);
+  }
+
+  /** A client whose CONNECT was accepted. Its CONNACK is in `connack`. */
+  connect(clientId: string, fields: wire.ConnectFields = {}): TestClient {
+    const peer = this.open(fields.version ?? 5);
+    peer.connect({ clientId, ...fields });
+    assert.equal(peer.connack.reason, 0, 'the broker accepts the client');
+    return peer;
+  }
+
+  advance(ms: number): void {
+    const end = this.now + ms;
+    for (let deadline = this.broker.nextDeadline(); deadline <= end; ) {
+      this.now = Math.max(this.now, deadline);
+      this.#serve();
+      deadline = this.broker.nextDeadline();
+    }
+    this.now = end;
+    this.broker.advance(this.now);
+  }
+
+  /** Very much may be due: more than the broker does at a time, but each time it does something. */
+  #serve(): void {
+    for (let turns = 0; this.broker.nextDeadline() <= this.now; turns++) {
+      assert.ok(turns < 10_000, 'a deadline that was served lies behind us');
+      this.broker.advance(this.now);
+    }
+  }
+
+  #random(): number {
+    this.#seed = (this.#seed * 16807) % 2147483647;
+    return this.#seed / 2147483647;
+  }
+}
+
+export class TestClient {
+  readonly version: wire.Version;
+  /** Packets that came and that no test has taken yet. */
+  readonly inbox: wire.Packet[] = [];
+  /** The broker has closed the connection. */
+  closed = false;
+  #connack: wire.Packet | undefined;
+  readonly #world: World;
+  readonly #connection: Client;
+  readonly #outbox: Outbox & { congested: boolean };
+  #stream: Buffer = Buffer.alloc(0);
+  #nextId = 1;
+  #gone = false;
+  /** What the client announced; all that the broker sends is held against it. */
+  #packetBytesMax = Number.POSITIVE_INFINITY;
+  #receiveMaximum = 65_535;
+  #topicAliasMaximum = 0;
+  /** QoS 1 and 2 messages that came on this connection and are not finished. */
+  readonly #unfinished = new Set<number>();
+
+  constructor(world: World, version: wire.Version) {
+    this.#world = world;
+    this.version = version;
+    this.#outbox = {
+      congested: false,
+      // The bytes are decoded, and so copied, at once; but they must not change later either.
+      write: (bytes: Buffer, start: number, end: number) => this.#read(bytes.subarray(start, end)),
+      close: () => {
+        assert.ok(!this.closed, 'the broker closes once');
+        this.closed = true;
+      },
+      pauseReading: () => undefined,
+      resumeReading: () => undefined,
+    };
+    this.#connection = world.broker.accept(this.#outbox, ORIGIN, world.now);
+  }
+
+  get connack(): wire.Packet {
+    assert.ok(this.#connack, 'the broker has sent no CONNACK');
+    return this.#connack;
+  }
+
+  /** Bytes on the wire. What a client sends after the broker closed goes nowhere. */
+  send(...bytes: Buffer[]): void {
+    assert.ok(!this.#gone, 'the test has dropped this connection');
+    for (const chunk of bytes) {
+      this.#follow(chunk);
+      if (!this.closed) this.#connection.receive(Buffer.from(chunk), this.#world.now);
+    }
+  }
+
+  connect(fields: wire.ConnectFields): void {
+    const { maximumPacketSize, receiveMaximum, topicAliasMaximum } = fields.properties ?? {};
+    this.#packetBytesMax = Number(maximumPacketSize) || this.#packetBytesMax;
+    this.#receiveMaximum = Number(receiveMaximum) || this.#receiveMaximum;
+    this.#topicAliasMaximum = Number(topicAliasMaximum) || this.#topicAliasMaximum;
+    this.send(wire.connect({ version: this.version, ...fields }));
+    if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
+  }
+
+  /** The client stops taking its bytes, or takes them again. */
+  congest(congested: boolean): void {
+    this.#outbox.congested = congested;
+    if (!congested) this.#connection.drained(this.#world.now);
+  }
+
+  /** The network fails: no DISCONNECT. */
+  lose(): void {
+    this.#gone = true;
+    if (!this.closed) this.#connection.disconnected(this.#world.now);
+  }
+
+  /** A clean end: DISCONNECT, then the transport ends. */
+  leave(reason?: number, properties?: wire.Properties): void {
+    this.send(wire.disconnect(reason, properties));
+    this.lose();
+  }
+
+  subscribe(
+    filters: string | (string | wire.SubscriptionFields)[],
+    properties?: wire.Properties,
+  ): wire.Packet {
+    const list = typeof filters === 'string' ? [filters] : filters;
+    const id = this.newId();
+    this.send(wire.subscribe(this.version, id, list, properties));
+    const at = this.inbox.findIndex((packet) => packet.type === 'suback');
+    assert.ok(at >= 0, 'SUBSCRIBE is answered');
+    const [suback] = this.inbox.splice(at, 1) as [wire.Packet];
+    assert.equal(suback.id, id);
+    return suback;
+  }
+
+  unsubscribe(...filters: string[]): wire.Packet {
+    const id = this.newId();
+    this.send(wire.unsubscribe(this.version, id, filters));
+    const unsuback = this.expect('unsuback');
+    assert.equal(unsuback.id, id);
+    return unsuback;
+  }
+
+  /** Publishes and goes through the acknowledgements of its QoS; tells the first of them. */
+  publish(
+    topic: string,
+    payload = '',
+    fields: Partial<wire.PublishFields> = {},
+  ): wire.Packet | undefined {
+    const id = fields.id ?? this.newId();
+    this.send(wire.publish(this.version, { topic, payload, id, ...fields }));
+    if (!fields.qos) return undefined;
+    const first = this.expect(fields.qos === 1 ? 'puback' : 'pubrec');
+    assert.equal(first.id, id);
+    if (fields.qos === 2 && first.reason < 0x80) {
+      this.send(wire.ack('pubrel', id));
+      assert.equal(this.expect('pubcomp').id, id);
+    }
+    return first;
+  }
+
+  newId(): number {
+    return this.#nextId++;
+  }
+
+  /** Acknowledges a PUBLISH to its end. */
+  acknowledge(message: wire.Packet): void {
+    if (message.qos === 1) this.send(wire.ack('puback', message.id));
+    if (message.qos === 2) {
+      this.send(wire.ack('pubrec', message.id));
+      const at = this.inbox.findIndex((p) => p.type === 'pubrel' && p.id === message.id);
+      assert.ok(at >= 0, 'PUBREC is answered by PUBREL');
+      this.inbox.splice(at, 1);
+      this.send(wire.ack('pubcomp', message.id));
+    }
+  }
+
+  /** Takes all messages that wait, acknowledging each, until no more come. */
+  messages(): wire.Packet[] {
+    const all: wire.Packet[] = [];
+    for (;;) {
+      const message = this.inbox.shift();
+      if (!message) return all;
+      assert.equal(message.type, 'publish', `nothing but PUBLISH is expected`);
+      all.push(message);
+      this.acknowledge(message);
+    }
+  }
+
+  payloads(): string[] {
+    return this.messages().map((message) => message.payload);
+  }
+
+  /** The next packet, which has to be of this type. */
+  expect(type: string): wire.Packet {
+    const next = this.inbox.shift();
+    assert.equal(next?.type, type);
+    return next as wire.Packet;
+  }
+
+  expectNothing(): void {
+    assert.deepEqual(
+      this.inbox.map((packet) => packet.type),
+      [],
+    );
+    assert.equal(this.closed, false, 'the connection is open');
+  }
+
+  /**
+   * The broker ended this connection for a fault: with DISCONNECT and this reason in MQTT 5 (which
+   * reason is not looked at when it is left out), without a word before.
+   */
+  expectEnded(reason?: number): void {
+    assert.equal(this.closed, true, 'the connection is closed');
+    if (this.version === 5) {
+      const last = this.expect('disconnect');
+      if (reason !== undefined) assert.equal(hex(last.reason), hex(reason));
+    }
+    assert.equal(this.inbox.length, 0, 'nothing else is sent');
+  }
+
+  /** The broker ended this connection before it was accepted. */
+  expectRefused(reason?: number): void {
+    assert.equal(this.closed, true, 'the connection is closed');
+    if (reason !== undefined) {
+      assert.equal(hex(this.connack.reason), hex(reason));
+      assert.equal(this.connack.sessionPresent, false);
+    }
+    assert.equal(this.inbox.length, 0, 'nothing else is sent');
+  }
+
+  /** Takes an acknowledgement of the client's into account. */
+  #follow(chunk: Buffer): void {
+    if (chunk.length < 4) return;
+    const isLast = chunk[0] === 0x40 || chunk[0] === 0x70;
+    const isRefusal = chunk[0] === 0x50 && (chunk[4] ?? 0) >= 0x80;
+    if (isLast || isRefusal) this.#unfinished.delete(chunk.readUInt16BE(2));
+  }
+
+  /** What holds for every packet to a client [MQTT5-3.1.2-24, 3.1.2-26, 2.2.1-4, 3.3.4-9]. */
+  #check({ type, bytes, id, qos, properties }: wire.Packet): void {
+    assert.ok(bytes.length <= this.#packetBytesMax, `${type} is too large`);
+    if (type !== 'publish') return;
+    assert.ok(
+      Number(properties.topicAlias ?? 0) <= this.#topicAliasMaximum,
+      'the alias is allowed',
+    );
+    if (qos === 0) return;
+    assert.ok(id > 0 && !this.#unfinished.has(id), 'the packet identifier is free');
+    assert.ok(this.#unfinished.size < this.#receiveMaximum, 'the window has room');
+    this.#unfinished.add(id);
+  }
+
+  #read(bytes: Buffer): void {
+    assert.ok(!this.closed, 'nothing is written after close');
+    const { packets, rest } = wire.decode(this.version, Buffer.concat([this.#stream, bytes]));
+    this.#stream = rest;
+    for (const packet of packets) this.#check(packet);
+    this.inbox.push(...packets);
+  }
+}
+
+const hex = (value: number): string => `0x${value.toString(16).padStart(2, '0')}`;

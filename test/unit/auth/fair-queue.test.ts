@@ -1,0 +1,109 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { BusyError, FairQueue } from '../../../src/auth/fair-queue.ts';
+
+const limits = { parallelMax: 2, waitingMax: 3, waitMsMax: 100 };
+
+/** Work that ends when the test says so. */
+class Job {
+  started = false;
+  finish: () => void = () => undefined;
+  readonly work = (): Promise<string> => {
+    this.started = true;
+    return new Promise((resolve) => {
+      this.finish = () => resolve('done');
+    });
+  };
+}
+
+function begin(line: FairQueue, count: number, from?: string) {
+  const jobs = Array.from({ length: count }, () => new Job());
+  const results = jobs.map((job) => line.run(job.work, from));
+  for (const result of results) result.catch(() => undefined);
+  return { jobs, results };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('so many run at a time, the others in the order in which they came', async () => {
+  const line = new FairQueue(limits, () => 0);
+  const { jobs, results } = begin(line, 4);
+  assert.deepEqual(
+    jobs.map((job) => job.started),
+    [true, true, false, false],
+  );
+  jobs[1]?.finish();
+  await results[1];
+  await turn();
+  assert.deepEqual(
+    jobs.map((job) => job.started),
+    [true, true, true, false],
+  );
+  for (const index of [0, 2, 3]) {
+    jobs[index]?.finish();
+    await results[index];
+    await turn();
+  }
+  assert.equal(await results[3], 'done');
+});
+
+test('who finds the line full is refused at once', async () => {
+  const { results } = begin(new FairQueue(limits, () => 0), 6);
+  await assert.rejects(results[5] ?? Promise.resolve(), BusyError);
+});
+
+test('whoever asks for much lets others in between, also where the line is full', async () => {
+  const line = new FairQueue({ ...limits, parallelMax: 1 }, () => 0);
+  const flood = begin(line, 4, 'flood');
+  const [one, two] = [begin(line, 1, 'one'), begin(line, 1, 'two')];
+  await assert.rejects(flood.results[3] ?? Promise.resolve(), BusyError, 'its last gives place');
+  await assert.rejects(begin(line, 1, 'flood').results[0] ?? Promise.resolve(), BusyError);
+  await assert.rejects(begin(line, 1, 'three').results[0] ?? Promise.resolve(), BusyError);
+  const order: string[] = [];
+  const waiting = { flood: flood.jobs[1], one: one.jobs[0], two: two.jobs[0] };
+  flood.jobs[0]?.finish();
+  while (order.length < 3) {
+    await turn();
+    for (const [name, job] of Object.entries(waiting)) {
+      if (job?.started !== true || order.includes(name)) continue;
+      order.push(name);
+      job.finish();
+    }
+  }
+  assert.deepEqual(order, ['flood', 'one', 'two']);
+});
+
+test('a newcomer waits for one turn of each other, not for all that they want', async () => {
+  const line = new FairQueue({ parallelMax: 1, waitingMax: 100, waitMsMax: 100 }, () => 0);
+  const flood = begin(line, 50, 'flood');
+  const newcomer = begin(line, 1, 'newcomer');
+  flood.jobs[0]?.finish();
+  await turn();
+  flood.jobs[1]?.finish();
+  await turn();
+  assert.equal(newcomer.jobs[0]?.started, true);
+  assert.equal(flood.jobs[2]?.started, false);
+});
+
+test('who waited too long is refused, and the next in time takes the place', async () => {
+  let now = 0;
+  const line = new FairQueue(limits, () => now);
+  const { jobs, results } = begin(line, 3);
+  now = 90;
+  const late = begin(line, 1);
+  now = 120;
+  jobs[0]?.finish();
+  await assert.rejects(results[2] ?? Promise.resolve(), BusyError);
+  await turn();
+  assert.equal(jobs[2]?.started, false);
+  assert.equal(late.jobs[0]?.started, true);
+});
+
+test('work that fails gives its place back', async () => {
+  const line = new FairQueue({ ...limits, parallelMax: 1 }, () => 0);
+  await assert.rejects(
+    line.run(() => Promise.reject(new Error('broken'))),
+    /broken/,
+  );
+  assert.equal(await line.run(() => Promise.resolve('next')), 'next');
+});

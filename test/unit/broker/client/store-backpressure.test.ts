@@ -1,0 +1,227 @@
+// What clients can still do while the disk takes nothing: all that would not have to be kept.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import type { MemoryDisk } from '../../../support/memory-disk.ts';
+import type { TestClient } from '../../../support/mqtt-world.ts';
+import { FOR_EVER, publish, StoredBroker, typesOf } from '../../../support/stored-broker.ts';
+import * as wire from '../../../support/wire.ts';
+
+const SYS = '$SYS/broker/storage/accepting';
+
+/** From now on nothing is written. */
+async function fill({ disk, journal, world }: StoredBroker): Promise<void> {
+  disk.capacityBytes = disk.usedBytes + 5;
+  world.connect('filler', FOR_EVER);
+  await new Promise<void>((full) => journal.whenDurable(full, full));
+  assert.equal(journal.accepting, false);
+}
+
+function makeRoom(disk: MemoryDisk): void {
+  disk.capacityBytes = Number.POSITIVE_INFINITY;
+}
+
+test('on a full disk a clean session subscribes and unsubscribes as ever', async () => {
+  const stored = await StoredBroker.start();
+  await fill(stored);
+  for (const version of [4, 5] as const) {
+    const client = stored.world.connect(`clean-${version}`, { version });
+    assert.deepEqual(client.subscribe([{ filter: 't', qos: 2 }]).reasons, [2]);
+    client.send(wire.publish(version, { topic: 't', payload: 'x' }));
+    assert.equal(client.expect('publish').payload, 'x');
+    client.unsubscribe('t');
+    client.expectNothing();
+  }
+});
+
+test('on a full disk everybody may read what the broker tells of itself', async () => {
+  const stored = await StoredBroker.start({ broker: { sysIntervalSeconds: 10 } });
+  await fill(stored);
+  stored.world.broker.sys.addSource(() => stored.journal.sysValues());
+  for (const fields of [FOR_EVER, { version: 4, clean: false }, { version: 4 }] as const) {
+    const client = stored.world.connect('reader', fields);
+    assert.deepEqual(client.subscribe(SYS).reasons, [2]);
+    stored.world.advance(10_000);
+    assert.equal(client.expect('publish').payload, '0');
+  }
+});
+
+test('on a full disk a kept session is granted the subscriptions that it has, and refused others', async () => {
+  const stored = await StoredBroker.start();
+  const { world, lines } = stored;
+  const first = world.connect('kept', FOR_EVER);
+  first.send(wire.subscribe(5, 1, [{ filter: 'a', qos: 1 }, 'b'], { subscriptionIdentifier: 7 }));
+  await stored.until(() => typesOf(first).includes('suback'));
+  first.lose();
+  const pub = world.connect('pub');
+  pub.send(wire.publish(5, { topic: 'a', payload: 'waits', qos: 1, id: 1 }));
+  await stored.safe();
+  await fill(stored);
+  const back = world.connect('kept', FOR_EVER);
+  assert.equal(back.expect('publish').payload, 'waits');
+  const again = { subscriptionIdentifier: 7 };
+  const written = stored.journal.sysValues()['storage/waiting/bytes'];
+  const same = back.subscribe([{ filter: 'a', qos: 1 }, 'b'], again);
+  assert.deepEqual(same.reasons, [1, 2]);
+  assert.equal(stored.journal.sysValues()['storage/waiting/bytes'], written);
+  const others: wire.SubscriptionFields[] = [
+    { filter: 'a', qos: 2 },
+    { filter: 'a', qos: 1, noLocal: true },
+    { filter: 'a', qos: 1, retainAsPublished: true },
+    { filter: 'c' },
+  ];
+  assert.deepEqual(back.subscribe(others, again).reasons, [0x97, 0x97, 0x97, 0x97]);
+  assert.deepEqual(back.subscribe([{ filter: 'a', qos: 1 }]).reasons, [0x97]);
+  const refused = lines.filter((line) => line.startsWith('subscribe refused'));
+  assert.equal(refused.length, 5);
+  assert.match(refused[3] ?? '', /"client":"kept".*"topic":"c"/);
+});
+
+test('a subscription that is not on the disk yet is not granted a second time before it is', async () => {
+  const stored = await StoredBroker.start();
+  const { world, disk, journal } = stored;
+  const first = world.connect('kept', FOR_EVER);
+  await stored.safe();
+  disk.capacityBytes = disk.usedBytes + 5;
+  first.send(wire.subscribe(5, 1, ['a']));
+  await stored.until(() => !journal.accepting);
+  assert.deepEqual(typesOf(first), []);
+  const second = world.connect('kept', FOR_EVER);
+  second.send(wire.subscribe(5, 2, ['a']));
+  assert.deepEqual(typesOf(second), []);
+  makeRoom(disk);
+  await stored.until(() => typesOf(second).includes('suback'));
+  const { world: next } = await stored.cut();
+  assert.equal(next.broker.tree.size, 1);
+});
+
+test('on a full disk what waits for a kept session with QoS 1 is sent, and sent again', async () => {
+  const stored = await StoredBroker.start();
+  const { world } = stored;
+  const properties = { sessionExpiryInterval: 3600, receiveMaximum: 2 };
+  const first = world.connect('kept', { clean: false, properties });
+  first.send(wire.subscribe(5, 1, [{ filter: 't', qos: 1 }]));
+  await stored.until(() => typesOf(first).includes('suback'));
+  const pub = world.connect('pub');
+  for (let id = 1; id <= 4; id++) publish(pub, id, `${id}`);
+  await stored.safe();
+  first.lose();
+  await fill(stored);
+  const back = world.connect('kept', { clean: false, properties });
+  assert.deepEqual(back.payloads(), ['1', '2', '3', '4']);
+});
+
+test('on a full disk what was taken before is finished where its session is not kept', async () => {
+  const stored = await StoredBroker.start();
+  const pub = stored.world.connect('pub', { version: 4 });
+  publish(pub, 1, 'x', 2);
+  await stored.until(() => typesOf(pub).includes('pubrec'));
+  await fill(stored);
+  pub.inbox.length = 0;
+  pub.send(wire.ack('pubrel', 1));
+  assert.equal(pub.expect('pubcomp').id, 1);
+  pub.send(wire.PINGREQ);
+  pub.expect('pingresp');
+});
+
+test('whoever waits for room is answered its PINGREQ, and only its own silence ends it', async () => {
+  const stored = await StoredBroker.start();
+  const { world } = stored;
+  await fill(stored);
+  const pub = world.connect('pub', { version: 4, keepAlive: 10 });
+  publish(pub, 1, 'waits');
+  for (let round = 0; round < 10; round++) {
+    world.advance(10_000);
+    pub.send(wire.PINGREQ);
+    pub.expect('pingresp');
+  }
+  pub.expectNothing();
+  world.advance(16_000);
+  assert.equal(pub.closed, true);
+  const other = world.connect('other', { version: 4, keepAlive: 10 });
+  publish(other, 1, 'one');
+  world.advance(1000);
+  // Behind another message a PINGREQ isn't seen; but then it is us who don't read.
+  publish(other, 2, 'two');
+  other.send(wire.PINGREQ);
+  world.advance(60_000);
+  other.expectNothing();
+  makeRoom(stored.disk);
+  await stored.until(() => typesOf(other).length === 3);
+  assert.deepEqual(typesOf(other).sort(), ['pingresp', 'puback', 'puback']);
+});
+
+test('of whoever gave up waiting for room nothing is left in memory', async () => {
+  const stored = await StoredBroker.start();
+  await fill(stored);
+  const collect = gc();
+  const used = (): number => {
+    collect();
+    collect();
+    return process.memoryUsage().arrayBuffers;
+  };
+  const before = used();
+  for (let i = 0; i < 50; i++) {
+    const pub = stored.world.connect(`pub-${i}`, { version: 4 });
+    publish(pub, 1, 'x'.repeat(200_000));
+    pub.lose();
+  }
+  stored.world.advance(60_000);
+  const left = used() - before;
+  assert.ok(left < 2_000_000, `${left} bytes are left`);
+});
+
+/** A session with a QoS 2 message in flight, on a disk that is full; and how often room is asked for. */
+async function withInflight(
+  stored: StoredBroker,
+): Promise<{ sub: TestClient; calls: () => number }> {
+  const { world, journal } = stored;
+  const sub = world.connect('kept', FOR_EVER);
+  sub.send(wire.subscribe(5, 1, [{ filter: 't', qos: 2 }]));
+  publish(world.connect('pub'), 1, 'x', 2);
+  await stored.until(() => typesOf(sub).includes('publish'));
+  sub.inbox.length = 0;
+  await stored.safe();
+  await fill(stored);
+  let calls = 0;
+  const { whenDurable } = journal;
+  journal.whenDurable = (...waiter) => {
+    calls += 1;
+    whenDurable.apply(journal, waiter);
+  };
+  return { sub, calls: () => calls };
+}
+
+test('a client whose QoS 2 messages wait for room asks for it once, however often it comes', async () => {
+  const stored = await StoredBroker.start();
+  const { sub, calls } = await withInflight(stored);
+  sub.lose();
+  for (let round = 0; round < 10; round++) {
+    const back = stored.world.connect('kept', FOR_EVER);
+    back.subscribe('$SYS/#');
+    for (let i = 0; i < 10; i++) back.send(wire.ack('puback', 99));
+    back.expectNothing();
+    back.lose();
+  }
+  assert.equal(calls(), 1);
+  const last = stored.world.connect('kept', FOR_EVER);
+  makeRoom(stored.disk);
+  await stored.until(() => typesOf(last).includes('publish'));
+});
+
+test('a PUBREC that is repeated while its PUBREL waits for room asks for nothing more', async () => {
+  const stored = await StoredBroker.start();
+  const { sub, calls } = await withInflight(stored);
+  for (let i = 0; i < 10; i++) sub.send(wire.ack('pubrec', 1));
+  assert.equal(calls(), 1);
+  makeRoom(stored.disk);
+  await stored.until(() => typesOf(sub).length > 0);
+  assert.deepEqual(typesOf(sub), ['pubrel']);
+});
+
+function gc(): () => void {
+  setFlagsFromString('--expose-gc');
+  return runInNewContext('gc');
+}

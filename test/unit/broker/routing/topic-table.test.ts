@@ -1,0 +1,79 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TopicTable } from '../../../../src/broker/routing/topic-table.ts';
+
+const newTable = (): TopicTable => new TopicTable({ topicLevelsMax: 4, topicBytesMax: 20 });
+
+function find(table: TopicTable, name: string) {
+  const bytes = Buffer.from(`xx${name}yy`);
+  return table.find(bytes, 2, bytes.length - 2);
+}
+
+test('the same bytes find the same topic, other bytes another', () => {
+  const table = newTable();
+  const first = find(table, 'a/b');
+  const second = find(table, 'a/c');
+  assert.equal(first?.name, 'a/b');
+  assert.equal(second?.name, 'a/c');
+  assert.equal(find(table, 'a/b'), first);
+  assert.equal(table.intern('a/c'), second);
+});
+
+test('a found topic does not hang on the buffer that it came in', () => {
+  const table = newTable();
+  const bytes = Buffer.from('abc');
+  const topic = table.find(bytes, 0, 3);
+  bytes.fill(0x7a);
+  assert.equal(topic?.bytes.toString(), 'abc');
+  assert.equal(find(table, 'abc'), topic);
+});
+
+test('no topic has a wildcard, U+0000, too many levels, too many bytes or none', () => {
+  const table = newTable();
+  for (const bad of ['', 'a/+', '#', 'a\0', 'a/b/c/d/e', 'x'.repeat(21)]) {
+    assert.equal(find(table, bad), undefined, JSON.stringify(bad));
+  }
+  const surrogate = Buffer.from([0xed, 0xa0, 0x80]);
+  assert.equal(table.find(surrogate, 0, 3), undefined);
+});
+
+test('topics in use stay however many others pass by', () => {
+  const table = newTable();
+  for (let i = 0; i < 300_000; i++) {
+    assert.equal(find(table, `t/${i}`)?.name, `t/${i}`);
+    if (i % 1000 === 0) assert.equal(find(table, 'often')?.name, 'often');
+  }
+});
+
+test('topics that are chosen to share one hash push each other out instead of piling up', () => {
+  const table = new TopicTable({ topicLevelsMax: 4, topicBytesMax: 100 });
+  const topics = topicsOfOneHash(6);
+  assert.equal(new Set(topics).size, 64);
+  const first = find(table, topics[0]!);
+  assert.equal(find(table, topics[0]!), first);
+  for (const topic of topics) assert.equal(find(table, topic)?.name, topic);
+  assert.notEqual(find(table, topics[0]!), first);
+});
+
+/** 2^blocks topics: each block is one of two that lead FNV-1a from one state to the same next one. */
+function topicsOfOneHash(blocks: number): string[] {
+  let topics = [''];
+  let state = 0x811c9dc5;
+  for (let block = 0; block < blocks; block++) {
+    const seen = new Map<number, string>();
+    for (let i = 0; ; i++) {
+      const text = i.toString(36).padStart(6, '0');
+      let next = state;
+      for (const byte of Buffer.from(text)) next = Math.imul(next ^ byte, 0x01000193);
+      const twin = seen.get(next);
+      if (twin === undefined) {
+        seen.set(next, text);
+        continue;
+      }
+      topics = topics.flatMap((topic) => [topic + twin, topic + text]);
+      state = next;
+      break;
+    }
+  }
+  return topics;
+}

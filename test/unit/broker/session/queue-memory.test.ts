@@ -1,0 +1,125 @@
+// The bound on what waits for all clients together: what is counted, and that it is given back.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { BrokerOptions } from '../../../../src/broker/options.ts';
+import { type TestClient, World } from '../../../support/mqtt-world.ts';
+import { seededRandom } from '../../../support/sync-fixtures.ts';
+
+const EXPIRY = { sessionExpiryInterval: 60 };
+const KILOBYTE = 'x'.repeat(1000);
+
+/** Sessions s0, s1, ... whose clients are away; each waits for a topic of its own, and for `all`. */
+function worldOfAbsent(count: number, options: Partial<BrokerOptions>): World {
+  const world = new World(options);
+  for (let i = 0; i < count; i++) {
+    const client = world.connect(`s${i}`, { properties: EXPIRY });
+    client.subscribe([`own/${i}`, 'all']);
+    client.lose();
+  }
+  return world;
+}
+
+test('however many sessions there are, what waits for them stays within one bound', () => {
+  const world = worldOfAbsent(200, { queueMemoryBytesMax: 100_000 });
+  const publisher = world.connect('p');
+  for (let i = 0; i < 200; i++) publisher.publish(`own/${i}`, KILOBYTE, { qos: 1 });
+  const { stats, queueMemory } = world.broker;
+  assert.ok(queueMemory.bytes <= 100_000);
+  assert.ok(queueMemory.deliveries > 70);
+  assert.equal(stats.publishDropped, 200 - queueMemory.deliveries);
+  const online = world.connect('online');
+  online.subscribe('all');
+  publisher.publish('all', KILOBYTE, { qos: 1 });
+  assert.deepEqual(
+    online.payloads(),
+    [KILOBYTE],
+    'who is there gets what finds no place in queues',
+  );
+
+  const first = world.connect('s0', { clean: false, properties: EXPIRY });
+  assert.equal(first.messages().length, 1);
+  first.lose();
+  publisher.publish('own/0', KILOBYTE, { qos: 1 });
+  const again = world.connect('s0', { clean: false });
+  assert.equal(again.messages().length, 1, 'what was taken has made room');
+});
+
+test('with -queue-drop=oldest a client keeps its newest messages when the node is full', () => {
+  const options = { queueMemoryBytesMax: 10_000, queueDrop: 'oldest' } as const;
+  const world = worldOfAbsent(1, options);
+  const publisher = world.connect('p');
+  for (let i = 0; i < 30; i++) publisher.publish('own/0', `${i} ${KILOBYTE}`, { qos: 1 });
+  const kept = world.connect('s0', { clean: false }).payloads();
+  assert.ok(kept.length > 4 && kept.length < 10, `${kept.length} kept`);
+  assert.ok(kept.at(-1)?.startsWith('29 '));
+});
+
+test('large messages that clients take and never acknowledge count', () => {
+  const world = new World({ queueMemoryBytesMax: 100_000 });
+  const publisher = world.connect('p');
+  for (let i = 0; i < 10; i++) {
+    world.connect(`s${i}`).subscribe(`own/${i}`);
+    for (let k = 0; k < 9; k++) publisher.publish(`own/${i}`, `${KILOBYTE}${KILOBYTE}`, { qos: 1 });
+  }
+  assert.equal(world.broker.queueMemory.deliveries, 90);
+  const client = world.connect('absent', { properties: EXPIRY });
+  client.subscribe('own/absent');
+  client.lose();
+  publisher.publish('own/absent', 'x', { qos: 1 });
+  assert.equal(world.broker.stats.publishDropped, 1);
+});
+
+test('a message that many sessions wait for counts its bytes once', () => {
+  const world = worldOfAbsent(100, {});
+  world.connect('p').publish('all', 'x'.repeat(100_000), { qos: 1 });
+  const { queueMemory } = world.broker;
+  assert.equal(queueMemory.deliveries, 100);
+  assert.ok(queueMemory.bytes > 100_000 && queueMemory.bytes < 120_000, `${queueMemory.bytes}`);
+});
+
+test('whatever happens to messages, nothing stays counted when all sessions are gone', () => {
+  const random = seededRandom(7);
+  const below = (limit: number): number => Math.floor(random() * limit);
+  const options = { queueMessagesMax: 20, queueMemoryBytesMax: 20_000, inflightMax: 5 };
+  for (const queueDrop of ['oldest', 'newest'] as const) {
+    const world = new World({ ...options, queueDrop });
+    const peers = new Map<string, TestClient>();
+    const connect = (name: string): void => {
+      const properties = { ...EXPIRY, maximumPacketSize: random() < 0.2 ? 500 : 65_535 };
+      const peer = world.connect(name, { clean: random() < 0.1, properties });
+      peer.subscribe([`own/${name}`, 'all', '$share/g/all']);
+      peers.set(name, peer);
+    };
+    const actions: ((name: string, peer: TestClient) => void)[] = [
+      (_, peer) => peer.messages(),
+      (_, peer) => peer.congest(random() < 0.5),
+      (name, peer) => {
+        peer.lose();
+        peers.delete(name);
+      },
+      (name, peer) => {
+        peer.leave(0, { sessionExpiryInterval: 0 });
+        peers.delete(name);
+      },
+    ];
+    const publisher = world.connect('p');
+    for (let step = 0; step < 5000; step++) {
+      const name = `${below(6)}`;
+      const peer = peers.get(name);
+      if (random() < 0.7) {
+        const topic = random() < 0.5 ? 'all' : `own/${name}`;
+        const messageExpiryInterval = 1 + below(100);
+        const fields = { qos: below(3), properties: { messageExpiryInterval } };
+        publisher.publish(topic, 'x'.repeat(below(1000)), fields);
+      } else if (peer === undefined) connect(name);
+      else actions[below(actions.length)]?.(name, peer);
+      if (random() < 0.01) world.advance(below(80_000));
+    }
+    const { queueMemory } = world.broker;
+    for (const peer of peers.values()) peer.lose();
+    world.advance(60_000);
+    assert.equal(world.broker.sessionCount, 1);
+    assert.deepEqual([queueMemory.deliveries, queueMemory.bytes], [0, 0]);
+  }
+});

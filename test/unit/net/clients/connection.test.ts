@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { Broker } from '../../../../src/broker/broker.ts';
+import { Connection } from '../../../../src/net/clients/connection.ts';
+import type { Transport } from '../../../../src/net/clients/transport.ts';
+import { type LogFields, type Logger, silentLogger } from '../../../../src/shared/logger.ts';
+import { connect, PINGREQ } from '../../../support/wire.ts';
+
+const LINGER_MS = 5_000;
+
+class FakeTransport extends EventEmitter implements Transport {
+  readonly writes: string[] = [];
+  writable = true;
+  writableLength = 0;
+  isPaused = false;
+  isEnded = false;
+  isDestroyed = false;
+
+  write(bytes: Buffer): void {
+    this.writes.push(bytes.toString('hex'));
+  }
+  cork(): void {}
+  uncork(): void {}
+  pause(): void {
+    this.isPaused = true;
+  }
+  resume(): void {
+    this.isPaused = false;
+  }
+  end(): void {
+    this.isEnded = true;
+  }
+  destroy(): void {
+    this.isDestroyed = true;
+    this.emit('close');
+  }
+}
+
+function open(log: Logger = silentLogger): FakeTransport {
+  const transport = new FakeTransport();
+  const broker = new Broker({
+    options: { sysIntervalSeconds: 0 },
+    random: () => 0,
+    now: performance.now(),
+    log,
+  });
+  new Connection(transport, broker, { remoteAddress: '192.0.2.1' });
+  return transport;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+test('all that a turn brings leaves in one write', async () => {
+  const transport = open();
+  transport.emit('data', connect({ version: 4, clientId: 'c1' }));
+  transport.emit('data', Buffer.concat([PINGREQ, PINGREQ]));
+  assert.deepEqual(transport.writes, []);
+  await turn();
+  assert.deepEqual(transport.writes, ['20020000d000d000']);
+});
+
+test('a client that takes nothing is not read until it does', async () => {
+  const transport = open();
+  transport.emit('data', connect({ version: 4, clientId: 'c1' }));
+  transport.writableLength = 3_000_000;
+  await turn();
+  assert.equal(transport.isPaused, true);
+  transport.writableLength = 0;
+  transport.emit('drain');
+  assert.equal(transport.isPaused, false);
+});
+
+test('while clients together have not taken 256 MiB, each may leave 128 KiB only', async () => {
+  const idle = async (bytes: number): Promise<FakeTransport> => {
+    const transport = open();
+    transport.emit('data', connect({ version: 4, clientId: 'c1' }));
+    transport.writableLength = bytes;
+    await turn();
+    return transport;
+  };
+  const before = await idle(1_000_000);
+  assert.equal(before.isPaused, false);
+  const greedy: FakeTransport[] = [];
+  for (let i = 0; i < 134; i++) greedy.push(await idle(2_000_000));
+  const next = await idle(1_000_000);
+  assert.equal(next.isPaused, true);
+  assert.equal((await idle(100_000)).isPaused, false);
+  const [one, ...others] = greedy;
+  one?.emit('drain');
+  for (const transport of others) transport.emit('close');
+  assert.equal((await idle(1_000_000)).isPaused, false);
+});
+
+test('a client that was told to go and goes on sending is cut off', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const transport = open();
+  transport.emit('data', Buffer.from('not MQTT'));
+  await turn();
+  assert.equal(transport.isEnded, true);
+  t.mock.timers.tick(LINGER_MS - 1);
+  transport.emit('data', PINGREQ);
+  assert.equal(transport.isDestroyed, false);
+  t.mock.timers.tick(1);
+  assert.equal(transport.isDestroyed, true);
+});
+
+test('a connection that ends by itself needs no cutting off', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const transport = open();
+  transport.emit('data', Buffer.from('not MQTT'));
+  await turn();
+  transport.emit('close');
+  t.mock.timers.tick(LINGER_MS);
+  assert.equal(transport.isDestroyed, false);
+});
+
+test('a fault of a client is logged with its Reason Code as pages and packets have it', async () => {
+  const told: LogFields[] = [];
+  const log = {
+    ...silentLogger,
+    info: (_event: string, fields: LogFields = {}) => told.push(fields),
+  };
+  const transport = open(log);
+  transport.emit('data', PINGREQ);
+  await turn();
+  assert.equal(told[0]?.code, '0x82');
+});

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { EventEmitter } from 'node:events';
+import { test } from 'node:test';
+import { PreConnectLimit } from '../../../../src/net/clients/pre-connect-limit.ts';
+
+const KIB = 1024;
+
+/** A connection that sends; `refused` counts what the arrivals say of it. */
+function connect(arrivals: PreConnectLimit) {
+  const stream = new EventEmitter();
+  const state = { refused: 0 };
+  const end = arrivals.watch(stream, () => {
+    state.refused += 1;
+  });
+  const send = (bytes: number): boolean => {
+    stream.emit('data', Buffer.alloc(bytes));
+    return state.refused === 0;
+  };
+  return { stream, state, end, send };
+}
+
+test('one connection may send what a CONNECT can need, and is refused once beyond that', () => {
+  const { send, state, stream } = connect(new PreConnectLimit());
+  assert.equal(send(128 * KIB), true);
+  assert.equal(send(128 * KIB), true);
+  assert.equal(send(1), false);
+  send(1000 * KIB);
+  assert.equal(state.refused, 1);
+  assert.equal(stream.listenerCount('data'), 0);
+});
+
+test('many that send much are refused together, those that send little come in', () => {
+  const arrivals = new PreConnectLimit();
+  const senders = Array.from({ length: 300 }, () => connect(arrivals));
+  const isIn = senders.map(({ send }) => send(128 * KIB));
+  // 32 MiB are 256 times 128 KiB, and 2 KiB of each are free.
+  assert.equal(isIn.filter((is) => is).length, 260);
+  assert.equal(arrivals.refused, 40);
+  const little = Array.from({ length: 1000 }, () => connect(arrivals));
+  assert.ok(little.every(({ send }) => send(KIB) && send(KIB)));
+  assert.equal(little[0]?.send(100 * KIB), false);
+});
+
+test('who has been answered, or is gone, makes room for others', () => {
+  const arrivals = new PreConnectLimit();
+  for (let round = 0; round < 1000; round++) {
+    const { send, end } = connect(arrivals);
+    assert.equal(send(200 * KIB), true);
+    end();
+    end();
+    assert.equal(send(1000 * KIB), true, 'nothing is counted behind the answer');
+  }
+});
+
+test('an answer in the midst of the chunk that brought the CONNECT counts nothing more', () => {
+  const arrivals = new PreConnectLimit();
+  for (let round = 0; round < 1000; round++) {
+    const stream = new EventEmitter();
+    let end = (): void => undefined;
+    stream.on('data', () => end());
+    end = arrivals.watch(stream, () => assert.fail('refused'));
+    stream.emit('data', Buffer.alloc(200 * KIB));
+  }
+});

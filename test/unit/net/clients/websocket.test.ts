@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { type EventEmitter, once } from 'node:events';
+import { connect, createServer, type Socket } from 'node:net';
+import { test } from 'node:test';
+import type { Transport } from '../../../../src/net/clients/transport.ts';
+import { openWebSocketGate } from '../../../../src/net/clients/websocket.ts';
+
+type Served = Transport & EventEmitter;
+
+const Opcode = { text: 1, binary: 2, close: 8, ping: 9 } as const;
+const UPGRADE = [
+  'GET /mqtt HTTP/1.1',
+  'Host: x',
+  'Connection: Upgrade',
+  'Upgrade: websocket',
+  'Sec-WebSocket-Version: 13',
+  'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==',
+  'Sec-WebSocket-Protocol: mqtt',
+];
+const MASK = Buffer.from([0, 0, 0, 0]);
+const CLOSE_MS_MAX = 5_000;
+
+/** Both ends of a connection; the server's as a transport, the client's as bare bytes. */
+async function withPair(body: (transport: Served, client: Socket) => Promise<void>): Promise<void> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const client = connect(address.port, '127.0.0.1').on('error', () => undefined);
+  const [socket] = (await once(server, 'connection')) as [Socket];
+  socket.on('error', () => undefined);
+  try {
+    const served = new Promise<Served>((resolve) => {
+      const gate = openWebSocketGate(
+        { messageBytesMax: 1_000_000 },
+        (transport) => resolve(transport as Served),
+        ({ reason }) => assert.fail(reason),
+      );
+      gate.take(socket);
+    });
+    client.write(`${UPGRADE.join('\r\n')}\r\n\r\n`);
+    const transport = await served;
+    let answer = '';
+    while (!answer.endsWith('\r\n\r\n')) answer += String((await once(client, 'data'))[0]);
+    await body(transport, client);
+  } finally {
+    client.destroy();
+    socket.destroy();
+    server.close();
+  }
+}
+
+/** A frame whose mask changes nothing. */
+function frame(opcode: number, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length]), MASK, payload]);
+}
+
+async function readBytes(client: Socket, count: number): Promise<Buffer> {
+  let bytes = Buffer.alloc(0);
+  while (bytes.length < count) {
+    const [chunk] = (await once(client, 'data')) as [Buffer];
+    bytes = Buffer.concat([bytes, chunk]);
+  }
+  return bytes;
+}
+
+test('what the client leaves lying is counted, and drain tells when it is taken', async () => {
+  await withPair(async (transport, client) => {
+    client.pause();
+    const payload = Buffer.alloc(1_000_000);
+    for (let i = 0; i < 20; i++) transport.write(payload);
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.ok(transport.writableLength > 1_000_000);
+    const drained = once(transport, 'drain');
+    client.resume();
+    await drained;
+    assert.ok(transport.writableLength < 1_000_000);
+  });
+});
+
+test('a paused transport gives nothing, and all of it in order when it goes on', async () => {
+  await withPair(async (transport, client) => {
+    const seen: string[] = [];
+    transport.on('data', (bytes: Buffer) => seen.push(bytes.toString()));
+    transport.pause();
+    client.write(frame(Opcode.binary, Buffer.from('one')));
+    client.write(frame(Opcode.binary, Buffer.from('two')));
+    // The answer to the ping can only come after all that was sent before it was read.
+    client.write(frame(Opcode.ping, Buffer.from('?')));
+    const pong = readBytes(client, 3);
+    transport.resume();
+    assert.equal((await pong).toString('hex'), '8a013f');
+    assert.equal(seen.join(' '), 'one two');
+  });
+});
+
+test('pings of a client that does not read are not answered', async () => {
+  await withPair(async (transport, client) => {
+    client.pause();
+    transport.write(Buffer.alloc(20_000_000));
+    await new Promise((resolve) => setImmediate(resolve));
+    const before = transport.writableLength;
+    const ping = frame(Opcode.ping, Buffer.alloc(125));
+    client.write(Buffer.concat(Array(1000).fill(ping)));
+    const last = once(transport, 'data');
+    client.write(frame(Opcode.binary, Buffer.from('after')));
+    await last;
+    assert.ok(transport.writableLength <= before);
+  });
+});
+
+test('the closing handshake: our Close, the answer, the end', async () => {
+  await withPair(async (transport, client) => {
+    const closed = once(transport, 'close');
+    transport.write(Buffer.from('last'));
+    transport.end();
+    assert.equal(transport.writable, false);
+    transport.write(Buffer.from('never'));
+    assert.equal((await readBytes(client, 10)).toString('hex'), '82046c617374880203e8');
+    client.write(frame(Opcode.close, Buffer.from([3, 0xe8])));
+    await closed;
+  });
+});
+
+test('who breaks the rules and then does not close is cut off after a while', async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  await withPair(async (transport, client) => {
+    const seen: Buffer[] = [];
+    transport.on('data', (bytes: Buffer) => seen.push(bytes));
+    const closed = once(transport, 'close');
+    client.write(frame(Opcode.text, Buffer.from('hello')));
+    assert.equal((await readBytes(client, 4)).readUInt16BE(2), 1003);
+    client.pause();
+    client.write(frame(Opcode.binary, Buffer.from('later')));
+    t.mock.timers.tick(CLOSE_MS_MAX);
+    await closed;
+    assert.equal(seen.length, 0);
+  });
+});
+
+/** @returns why the gate refuses a client whose first bytes are these */
+async function refusalFor(firstBytes: Buffer): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const client = connect(address.port, '127.0.0.1').on('error', () => undefined);
+  try {
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    return await new Promise((resolve) => {
+      const refused = ({ reason }: { reason: string }): void => resolve(reason);
+      const rules = { messageBytesMax: 1000 };
+      openWebSocketGate(rules, () => resolve('opened'), refused).take(socket);
+      client.write(firstBytes);
+    });
+  } finally {
+    client.destroy();
+    server.close();
+  }
+}
+
+test('who speaks MQTT without WebSocket is told that it may be that', async () => {
+  const hint = 'not an HTTP request: MQTT without WebSocket?';
+  const mqtt = Buffer.from('\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a', 'latin1');
+  assert.equal(await refusalFor(mqtt), hint);
+  const old = Buffer.from('\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01a', 'latin1');
+  assert.equal(await refusalFor(old), hint);
+  assert.equal(await refusalFor(Buffer.from([0x16, 3, 1, 0, 0])), 'not an HTTP request');
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Transport } from '../../../../src/net/clients/transport.ts';
+import { WriteBuffer } from '../../../../src/net/clients/write-buffer.ts';
+
+const READ_BUFFER_BYTES = 65_536;
+
+/** What was written, and how many bytes the buffers behind it hold. */
+function write(writableLength: number, ranges: readonly (readonly [Buffer, number, number])[]) {
+  const written: Buffer[] = [];
+  const transport = {
+    writableLength,
+    write: (bytes: Buffer) => written.push(bytes),
+    cork: () => undefined,
+    uncork: () => undefined,
+  } as unknown as Transport;
+  const pending = WriteBuffer.take();
+  for (const range of ranges) pending.add(...range);
+  pending.writeTo(transport);
+  pending.release();
+  const kept = new Set(written.map(({ buffer }) => buffer));
+  const pinnedBytes = [...kept].reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return { bytes: Buffer.concat(written), writes: written.length, pinnedBytes };
+}
+
+const readBuffer = (byte: number): Buffer => Buffer.alloc(READ_BUFFER_BYTES, byte);
+
+test('a few bytes for a client that does not read keep no more than themselves alive', () => {
+  const one = write(1, [[readBuffer(1), 100, 110]]);
+  assert.deepEqual(one, { bytes: Buffer.alloc(10, 1), writes: 1, pinnedBytes: 10 });
+  const two = write(1, [
+    [readBuffer(1), 100, 110],
+    [readBuffer(2), 0, 5],
+  ]);
+  const expected = Buffer.concat([Buffer.alloc(10, 1), Buffer.alloc(5, 2)]);
+  assert.deepEqual(two, { bytes: expected, writes: 1, pinnedBytes: 15 });
+});
+
+test('much in small pieces keeps about itself alive too', () => {
+  const ranges = Array.from({ length: 100 }, (_, i) => [readBuffer(i), 0, 1000] as const);
+  const { bytes, pinnedBytes } = write(0, ranges);
+  assert.deepEqual(bytes, Buffer.concat(ranges.map(([buffer]) => buffer.subarray(0, 1000))));
+  assert.ok(pinnedBytes < 200_000, `${pinnedBytes} bytes`);
+});
+
+test('a client that reads gets its bytes without a copy', () => {
+  const buffer = readBuffer(1);
+  assert.equal(write(0, [[buffer, 100, 110]]).pinnedBytes, READ_BUFFER_BYTES);
+  const whole = write(1, [[buffer, 0, READ_BUFFER_BYTES]]);
+  assert.equal(whole.pinnedBytes, READ_BUFFER_BYTES);
+});

@@ -1,0 +1,243 @@
+import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
+import { after, test } from 'node:test';
+import {
+  Gossip,
+  type GossipOptions,
+  NameInUseError,
+  splitSeed,
+} from '../../../../src/net/cluster/gossip.ts';
+import {
+  ENVELOPE_HEADER_BYTES,
+  ENVELOPE_TAG_BYTES,
+  Sealer,
+} from '../../../../src/shared/envelope.ts';
+import { deriveKeyRing, type KeyRing } from '../../../../src/shared/key-ring.ts';
+import { silentLogger } from '../../../../src/shared/logger.ts';
+import type { Peer } from '../../../../src/shared/peer.ts';
+import { TIMING_PRESETS } from '../../../../src/swim/timing.ts';
+
+const ring = await deriveKeyRing(['a token'], 'test');
+const others = await deriveKeyRing(['another token'], 'test');
+let lastBootId = 0n;
+const hasIpv6 = Object.values(networkInterfaces()).some((all) =>
+  all?.some((one) => one.address === '::1'),
+);
+const open = new Set<Gossip>();
+
+after(() => Promise.all([...open].map((one) => one.close())));
+
+class Watch {
+  peers: readonly Peer[] = [];
+  readonly lines: string[] = [];
+  readonly warnings: string[] = [];
+  readonly fields: unknown[] = [];
+  #waiting: (() => void)[] = [];
+
+  changed(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  async until(isDone: () => boolean): Promise<void> {
+    while (!isDone()) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+  }
+
+  names(): string {
+    return this.peers
+      .map((peer) => peer.name)
+      .sort()
+      .join();
+  }
+}
+
+async function start(
+  name: string,
+  watch: Watch,
+  seeds: readonly string[],
+  more: Partial<GossipOptions> & { ring?: KeyRing } = {},
+): Promise<Gossip> {
+  lastBootId += 1n;
+  const gossip = await Gossip.start({
+    name,
+    bootId: lastBootId,
+    keys: (more.ring ?? ring).gossip,
+    encrypt: false,
+    bind: '127.0.0.1',
+    port: 0,
+    seeds,
+    metadata: { syncPort: 7947, mqttPort: 1883, version: '0.1.0' },
+    ...TIMING_PRESETS.local,
+    log: {
+      ...silentLogger,
+      info: (line) => watch.lines.push(line),
+      warn: (line, fields) => {
+        watch.warnings.push(line);
+        watch.fields.push(fields);
+        watch.changed();
+      },
+    },
+    onPeers: (peers) => {
+      watch.peers = peers;
+      watch.changed();
+    },
+    ...more,
+  });
+  open.add(gossip);
+  return gossip;
+}
+
+async function stop(gossip: Gossip): Promise<void> {
+  open.delete(gossip);
+  await gossip.close();
+}
+
+/** One that nobody has just now. */
+async function freePort(): Promise<number> {
+  const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(resolve));
+  return port;
+}
+
+const at = (gossip: Gossip): string => `127.0.0.1:${gossip.local.port}`;
+
+test('three nodes find each other through one seed, and a left one is taken off at once', async () => {
+  const [w1, w2, w3] = [new Watch(), new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  const n3 = await start('n3', w3, [at(n1)]);
+  await Promise.all([
+    w1.until(() => w1.names() === 'n2,n3'),
+    w2.until(() => w2.names() === 'n1,n3'),
+    w3.until(() => w3.names() === 'n1,n2'),
+  ]);
+  assert.equal(w1.peers.find((peer) => peer.name === 'n2')?.bootId, lastBootId - 1n);
+  assert.ok(w1.lines.includes(`cluster online n2 ${at(n2)}`));
+  await n3.leave();
+  await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
+  assert.equal(n1.members().find((one) => one.name === 'n3')?.state, 'left');
+  for (const one of [n1, n2, n3]) await stop(one);
+});
+
+test('a name in use is refused with the address of the holder', async () => {
+  const watch = new Watch();
+  const n1 = await start('n1', watch, []);
+  const n2 = await start('n2', watch, [at(n1)]);
+  await assert.rejects(
+    start('n2', new Watch(), [at(n1)]),
+    (error) => error instanceof NameInUseError && error.message.includes(at(n2)),
+  );
+  await assert.rejects(start('n1', new Watch(), [at(n1)]), NameInUseError);
+  assert.equal(n1.members().find((one) => one.name === 'n2')?.bootId, n2.members()[0]?.bootId);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('the holder of a name says once that another node asked for it, and where that is', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  const port = await freePort();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await assert.rejects(start('n2', new Watch(), [at(n1)], { port }), NameInUseError);
+  }
+  assert.deepEqual(w2.warnings, ['another node with our name was refused']);
+  assert.deepEqual(w2.fields, [
+    { name: 'n2', address: `127.0.0.1:${port}`, hint: 'give it another -nid' },
+  ]);
+  assert.deepEqual(w1.warnings, []);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('a datagram longer than any of ours is dropped before its proof is reckoned', async () => {
+  const node = await start('n1', new Watch(), []);
+  const sealed = (bytes: number): Buffer => {
+    const end = bytes - ENVELOPE_TAG_BYTES;
+    assert.ok(end > ENVELOPE_HEADER_BYTES);
+    return new Sealer(ring.gossip, 99n, false).seal(Buffer.alloc(bytes), end);
+  };
+  const stranger = dgram.createSocket('udp4');
+  for (const bytes of [1501, 60_000, 1500]) {
+    stranger.send(sealed(bytes), node.local.port, '127.0.0.1');
+  }
+  while (node.counters.received < 3) await new Promise((resolve) => setImmediate(resolve));
+  const { tooLong, malformed, sent } = node.counters;
+  assert.deepEqual({ tooLong, malformed, sent }, { tooLong: 2, malformed: 1, sent: 0 });
+  stranger.close();
+  await stop(node);
+});
+
+test('a node with another token sees nobody, is not answered, and is counted', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const stranger = await start('n2', w2, [at(n1)], { ring: others });
+  assert.ok(n1.counters.unknownKey > 0);
+  assert.equal(n1.counters.sent, 0);
+  assert.equal(stranger.members().length, 1);
+  for (const one of [n1, stranger]) await stop(one);
+});
+
+test('a seed may be a host name, and one that does not resolve is told and does no harm', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, ['nobody.invalid:7946', `localhost:${n1.local.port}`]);
+  await w2.until(() => w2.names() === 'n1');
+  await w2.until(() => w2.warnings.length > 0);
+  assert.match(w2.warnings[0]!, /seed not resolved/);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('a cluster on IPv6', { skip: hasIpv6 ? false : 'no IPv6 here' }, async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, [], { bind: '::1' });
+  const n2 = await start('n2', w2, [`[::1]:${n1.local.port}`], { bind: '::1' });
+  await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
+  assert.deepEqual(w1.peers[0]?.endpoint, { address: '::1', port: 7947 });
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('-advertise is what the others use, whatever they see', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const advertise = { address: '127.0.0.77' };
+  const n2 = await start('n2', w2, [at(n1)], { advertise });
+  await w1.until(() => w1.names() === 'n2');
+  assert.equal(w1.peers[0]?.endpoint.address, '127.0.0.77');
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('when the event loop stood still for five periods nobody is suspected', async () => {
+  const [w1, w2] = [new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  await w1.until(() => w1.names() === 'n2');
+  const end = performance.now() + 5 * TIMING_PRESETS.local.periodMs;
+  while (performance.now() < end);
+  await new Promise((resolve) => setTimeout(resolve, 2 * TIMING_PRESETS.local.periodMs));
+  assert.deepEqual([...w1.warnings, ...w2.warnings], []);
+  assert.ok(n1.counters.voidRounds > 0);
+  for (const one of [n1, n2]) await stop(one);
+});
+
+test('the token changes while the nodes run', async () => {
+  const [w1, w2, w3] = [new Watch(), new Watch(), new Watch()];
+  const n1 = await start('n1', w1, []);
+  const n2 = await start('n2', w2, [at(n1)]);
+  const both = await deriveKeyRing(['another token', 'a token'], 'test');
+  for (const one of [n1, n2]) one.rekey(both.gossip);
+  const n3 = await start('n3', w3, [at(n1)], { ring: others });
+  await w3.until(() => w3.names() === 'n1,n2');
+  await w2.until(() => w2.names() === 'n1,n3');
+  for (const one of [n1, n2, n3]) await stop(one);
+});
+
+test('seeds are written with or without a port, and IPv6 in brackets or bare', () => {
+  assert.deepEqual(splitSeed('10.0.0.1:8000'), { host: '10.0.0.1', port: 8000 });
+  assert.deepEqual(splitSeed('box.local'), { host: 'box.local', port: 7946 });
+  assert.deepEqual(splitSeed('[fd00::1]:8000'), { host: 'fd00::1', port: 8000 });
+  assert.deepEqual(splitSeed('fd00::1'), { host: 'fd00::1', port: 7946 });
+});

@@ -1,0 +1,172 @@
+// The adapter on real loopback sockets: that core, socket, clock and timer fit together.
+
+import assert from 'node:assert/strict';
+import dgram from 'node:dgram';
+import { EventEmitter, once } from 'node:events';
+import { afterEach, type TestContext, test } from 'node:test';
+import { SyncChannel, type SyncChannelOptions } from '../../../../src/net/cluster/sync-channel.ts';
+import { silentLogger } from '../../../../src/shared/logger.ts';
+import type { Peer } from '../../../../src/shared/peer.ts';
+import {
+  payloadOf,
+  publishPacket,
+  syncKeys,
+  topicOf,
+  viewOf,
+} from '../../../support/sync-fixtures.ts';
+
+/** Where the kind of the body stands in a signed datagram, and which is data. */
+const KIND_AT = 24;
+const KIND_DATA = 1;
+
+const open: SyncChannel[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((channel) => channel.close()));
+});
+
+interface Station {
+  readonly channel: SyncChannel;
+  readonly peer: Peer;
+  readonly inbox: EventEmitter;
+}
+
+async function station(
+  name: string,
+  bootId: bigint,
+  options: Partial<SyncChannelOptions> = {},
+): Promise<Station> {
+  const inbox = new EventEmitter();
+  const channel = await SyncChannel.open({
+    bootId,
+    keys: await syncKeys('token'),
+    encrypt: false,
+    bind: '127.0.0.1',
+    port: 0,
+    topics: ['#'],
+    datagramBytes: 1400,
+    queueLength: 1024,
+    queuePolicy: 0,
+    log: silentLogger,
+    deliver: (view, from) => {
+      inbox.emit('message', {
+        from,
+        topic: topicOf(view).toString(),
+        payload: payloadOf(view).toString(),
+      });
+    },
+    ...options,
+  });
+  open.push(channel);
+  return { channel, peer: { name, bootId, endpoint: channel.local }, inbox };
+}
+
+function publish(from: Station, topic: string, payload: string): void {
+  const view = viewOf(publishPacket({ topic, payload }, 4), 4);
+  from.channel.forward(view, topicOf(view));
+}
+
+test('a message that is published on one node arrives on its two peers', async () => {
+  const a = await station('a', 1n);
+  const b = await station('b', 2n);
+  const c = await station('c', 3n);
+  a.channel.setPeers([b.peer, c.peer]);
+  b.channel.setPeers([a.peer, c.peer]);
+  c.channel.setPeers([a.peer, b.peer]);
+  const arrivals = [once(b.inbox, 'message'), once(c.inbox, 'message')];
+  publish(a, 'room/1', 'warm');
+  for (const [message] of await Promise.all(arrivals)) {
+    assert.deepEqual(message, { from: 'a', topic: 'room/1', payload: 'warm' });
+  }
+});
+
+/** A bare socket in the place of a's only peer; the hello has been received. */
+async function listenTo(t: TestContext, a: Station): Promise<dgram.Socket> {
+  const listener = dgram.createSocket('udp4');
+  t.after(() => listener.close());
+  listener.bind(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const endpoint = { address: '127.0.0.1', port: listener.address().port };
+  a.channel.setPeers([{ name: 'b', bootId: 2n, endpoint }]);
+  await once(listener, 'message');
+  return listener;
+}
+
+/** What a listener on the network sees of a message: the bytes of its datagram. */
+async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
+  const a = await station('a', 1n, { encrypt });
+  const listener = await listenTo(t, a);
+  publish(a, 'room/1', 'secret');
+  const [datagram] = await once(listener, 'message');
+  return datagram;
+}
+
+test('signed messages can be read on the wire, encrypted ones can not', async (t) => {
+  assert.ok((await overheard(t, false)).includes('secret'));
+  const encrypted = await overheard(t, true);
+  assert.ok(!encrypted.includes('secret') && !encrypted.includes('room'));
+});
+
+test('encrypted messages arrive', async () => {
+  const a = await station('a', 1n, { encrypt: true });
+  const b = await station('b', 2n, { encrypt: true });
+  a.channel.setPeers([b.peer]);
+  b.channel.setPeers([a.peer]);
+  const arrival = once(b.inbox, 'message');
+  publish(a, 'room/1', 'secret');
+  assert.deepEqual((await arrival)[0], { from: 'a', topic: 'room/1', payload: 'secret' });
+});
+
+test('messages of one turn leave in one datagram, those of two turns in two', async (t) => {
+  const a = await station('a', 1n);
+  const listener = await listenTo(t, a);
+  for (let i = 0; i < 5; i++) publish(a, 't', 'together');
+  await once(listener, 'message');
+  publish(a, 't', 'alone');
+  await once(listener, 'message');
+  const [status] = [...a.channel.peers()];
+  assert.equal(status?.counters.sentMessages, 6);
+  assert.equal(status?.counters.sentDatagrams, 2);
+});
+
+test('a peer that starts later is asked again until it answers, and what it sends is let in', async () => {
+  const a = await station('a', 1n);
+  const port = a.peer.endpoint.port;
+  await a.channel.close();
+  const b = await station('b', 2n);
+  b.channel.setPeers([a.peer]);
+  const again = await station('a', 1n, { port });
+  again.channel.setPeers([b.peer]);
+  const arrival = once(b.inbox, 'message');
+  publish(again, 't', 'hello');
+  assert.equal((await arrival)[0].payload, 'hello');
+});
+
+test("a message behind a lost one arrives after the hold, by the channel's own timer", async (t) => {
+  const a = await station('a', 1n);
+  const b = await station('b', 2n);
+  // a reaches b through a relay that swallows the second datagram with a message.
+  const relay = dgram.createSocket('udp4');
+  t.after(() => relay.close());
+  let seen = 0;
+  relay.on('message', (datagram) => {
+    if (datagram[KIND_AT] === KIND_DATA) seen += 1;
+    if (seen !== 2) relay.send(datagram, b.peer.endpoint.port, '127.0.0.1');
+  });
+  relay.bind(0, '127.0.0.1');
+  await once(relay, 'listening');
+  const endpoint = { address: '127.0.0.1', port: relay.address().port };
+  a.channel.setPeers([{ ...b.peer, endpoint }]);
+  b.channel.setPeers([a.peer]);
+  const first = once(b.inbox, 'message');
+  publish(a, 't', 'first');
+  await first;
+  // The timer of the hello has run off: from now on only the hold itself can start one.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  publish(a, 't', 'swallowed');
+  await new Promise((resolve) => setImmediate(resolve));
+  const arrival = once(b.inbox, 'message');
+  publish(a, 't', 'behind it');
+  assert.equal((await arrival)[0].payload, 'behind it');
+  const [status] = [...b.channel.peers()];
+  assert.equal(status?.counters.lostMessages, 1);
+});

@@ -1,0 +1,51 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ForwardFilter } from '../../../src/sync/forward-filter.ts';
+
+function allowed(filters: string[], topic: string): boolean {
+  const gate = new ForwardFilter(filters);
+  const first = gate.allows(Buffer.from(topic));
+  // The second answer comes from the cache and must be the same.
+  assert.equal(gate.allows(Buffer.from(topic)), first);
+  return first;
+}
+
+test('topics that begin with $ never leave, whatever the filters say', () => {
+  for (const filters of [['#'], ['$SYS/#'], ['+/#', '$x']]) {
+    assert.equal(allowed(filters, '$SYS/uptime'), false);
+    assert.equal(allowed(filters, '$x'), false);
+  }
+});
+
+test('# lets all others out', () => {
+  assert.equal(allowed(['a', '#'], 'any/thing'), true);
+});
+
+test('a topic leaves if one of the filters matches it', () => {
+  const filters = ['plant/+/temperature', 'alarms/#'];
+  assert.equal(allowed(filters, 'plant/7/temperature'), true);
+  assert.equal(allowed(filters, 'alarms'), true);
+  assert.equal(allowed(filters, 'plant/7/humidity'), false);
+  assert.equal(allowed(filters, `alarms/${'x'.repeat(1000)}`), true);
+});
+
+test('topics that share a place in the cache keep their own verdicts', () => {
+  const gate = new ForwardFilter(['even/#']);
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 10_000; i++) {
+      const isEven = i % 2 === 0;
+      assert.equal(gate.allows(Buffer.from(`${isEven ? 'even' : 'odd'}/${i}`)), isEven);
+    }
+  }
+});
+
+test('verdicts do not depend on a buffer that is written again later', () => {
+  const gate = new ForwardFilter(['even/#']);
+  const bytes = Buffer.from('even/00000');
+  for (let i = 0; i < 50_000; i++) {
+    bytes.write(`even/${String(i).padStart(5, '0')}`);
+    assert.equal(gate.allows(bytes), true);
+    bytes.write(`odd/-${String(i).padStart(5, '0')}`);
+    assert.equal(gate.allows(bytes), false);
+  }
+});
