@@ -144,7 +144,7 @@ export class AccessControl implements Authorizer {
   #confirm({ clientId, username: claimed }: ConnectRequest, decision: AuthDecision): AuthDecision {
     const { reasonCode, username = claimed, grant } = decision;
     if (reasonCode !== ReasonCode.success) return decision;
-    return this.isWelcome({ clientId, username, grant })
+    return this.isStillAuthorized({ clientId, username, grant })
       ? decision
       : refuse('the password or key was changed meanwhile');
   }
@@ -261,7 +261,7 @@ export class AccessControl implements Authorizer {
     return this.#realms.subscriptionRefusal(identity, filter);
   }
 
-  isWelcome({ username, grant }: Identity): boolean {
+  isStillAuthorized({ username, grant }: Identity): boolean {
     if (!(grant instanceof Grant)) return true;
     const { by, realm, credential } = grant;
     if (!realm.isOpen) return false;

@@ -403,7 +403,7 @@ export class Broker {
     for (const client of this.#clients) {
       yield RIGHT_WORK;
       const identity = client.session?.identity;
-      if (identity === undefined || this.authorizer.isWelcome(identity)) continue;
+      if (identity === undefined || this.authorizer.isStillAuthorized(identity)) continue;
       client.disconnect(ReasonCode.notAuthorized, 'the right to connect is gone', true);
     }
     if (this.authorizer.permissive) return;

@@ -84,8 +84,8 @@ export interface Authorizer {
   subscriptionRefusal(identity: Identity, filter: string): number;
   /** Asked when a route is found, not for each message: Broker.applyRights() tells of a change. */
   mayReceive(identity: Identity, topic: string): boolean;
-  /** False where what let this client in is good no longer. Asked by Broker.applyRights(). */
-  isWelcome(identity: Identity): boolean;
+  /** False once the client's credential is no longer valid. Asked by Broker.applyRights(). */
+  isStillAuthorized(identity: Identity): boolean;
 }
 
 /** Lets everybody do everything. */
@@ -96,7 +96,7 @@ export const openAuthorizer: Authorizer = {
   mayPublish: () => true,
   subscriptionRefusal: () => 0,
   mayReceive: () => true,
-  isWelcome: () => true,
+  isStillAuthorized: () => true,
 };
 
 /** The way of local publishes to the other nodes. */

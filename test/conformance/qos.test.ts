@@ -337,7 +337,7 @@ function denyTopic(denied: string) {
     mayPublish: (_identity: unknown, topic: string) => topic !== denied,
     subscriptionRefusal: () => 0,
     mayReceive: () => true,
-    isWelcome: () => true,
+    isStillAuthorized: () => true,
     work: 0,
   };
 }

@@ -75,7 +75,7 @@ function denyAll(): World {
         mayPublish: () => false,
         subscriptionRefusal: () => 0x87,
         mayReceive: () => true,
-        isWelcome: () => true,
+        isStillAuthorized: () => true,
         work: 0,
       },
     },

@@ -328,7 +328,7 @@ eachVersion('a subscription that is not allowed is refused', (version) => {
     mayPublish: () => true,
     subscriptionRefusal: (_: unknown, filter: string) => (filter === 'secret' ? 0x87 : 0),
     mayReceive: () => true,
-    isWelcome: () => true,
+    isStillAuthorized: () => true,
     work: 0,
   };
   const world = new World({}, { authorizer });

@@ -232,7 +232,10 @@ test('who came in by a listener that is gone is welcome no longer, and the other
   const inside = await identity(access, 'ann', 'inside', { name: 'in' });
   const outside = await identity(access, 'ann', 'outside', { name: 'out' });
   await reload({ listeners: listeners.slice(0, 2) });
-  assert.deepEqual([access.isWelcome(inside), access.isWelcome(outside)], [true, false]);
+  assert.deepEqual(
+    [access.isStillAuthorized(inside), access.isStillAuthorized(outside)],
+    [true, false],
+  );
   assert.equal(await codeOf(access, 'ann', 'outside', { name: 'out' }), 0x88);
 });
 
@@ -242,12 +245,12 @@ test('a listener takes other files over, or stays as it was where they are wrong
   await write('wrong', 'topic reed a\n');
   const wrong = [of('in', 'pwOut', 'wrong'), of('new', 'pwIn', 'wrong')];
   assert.equal((await reload({ listeners: wrong })).faults, 1);
-  assert.equal(access.isWelcome(ann), true);
+  assert.equal(access.isStillAuthorized(ann), true);
   assert.equal(await codeOf(access, 'ann', 'inside', { name: 'in' }), 0);
   assert.equal(access.mayReceive(ann, 'in'), true);
   assert.equal(await codeOf(access, 'ann', 'inside', { name: 'new' }), 0x88, 'never been right');
   assert.equal((await reload({ listeners: [of('in', 'pwOut', 'aclOut')] })).faults, 0);
-  assert.equal(access.isWelcome(ann), false);
+  assert.equal(access.isStillAuthorized(ann), false);
   assert.equal(access.mayReceive(ann, 'out'), true);
   assert.equal(await codeOf(access, 'ann', 'outside', { name: 'in' }), 0);
 });
@@ -260,11 +263,17 @@ test('who came in without a proof goes when one is asked for', async (t) => {
   ];
   const asking = of('tcp', 'pwIn', 'aclIn');
   await reload({ listeners: [node] });
-  assert.deepEqual([access.isWelcome(nameless), access.isWelcome(named)], [true, true]);
+  assert.deepEqual(
+    [access.isStillAuthorized(nameless), access.isStillAuthorized(named)],
+    [true, true],
+  );
   await reload({ listeners: [asking], anonymousAllowed: true });
-  assert.deepEqual([access.isWelcome(nameless), access.isWelcome(named)], [true, false]);
+  assert.deepEqual(
+    [access.isStillAuthorized(nameless), access.isStillAuthorized(named)],
+    [true, false],
+  );
   await reload({ listeners: [asking] });
-  assert.equal(access.isWelcome(nameless), false);
+  assert.equal(access.isStillAuthorized(nameless), false);
 });
 
 test('who came in without a certificate goes when the listener asks for one', async (t) => {
@@ -272,7 +281,10 @@ test('who came in without a certificate goes when the listener asks for one', as
   const bare = await identity(access, 'ann', undefined);
   const certified = await identity(access, 'ann', undefined, { name: 'tcp', isCertified: true });
   await reload({ listeners: [{ ...node, tls: { clientCertificate: 'required' } }] });
-  assert.deepEqual([access.isWelcome(bare), access.isWelcome(certified)], [false, true]);
+  assert.deepEqual(
+    [access.isStillAuthorized(bare), access.isStillAuthorized(certified)],
+    [false, true],
+  );
   assert.equal(await codeOf(access, 'ann', undefined), 0x87, 'a socket from before the change');
 });
 
@@ -384,7 +396,7 @@ test('who was taken out or got another password is welcome no longer', async (t)
   await write('pw', `${annLine}\n${await passwords({ bob: 'new' })}`);
   await reload();
   assert.deepEqual(
-    [ann, bob, carl].map((who) => access.isWelcome(who)),
+    [ann, bob, carl].map((who) => access.isStillAuthorized(who)),
     [true, false, false],
   );
   assert.equal(await codeOf(access, 'bob', '2'), 0x86);
@@ -395,10 +407,10 @@ test('a token is welcome no longer once its key is gone from the file', async (t
   const { access, write, reload } = await setUp(t, { key: SECRET });
   const ann = await identity(access, undefined, token({ sub: 'ann' }));
   await reload();
-  assert.equal(access.isWelcome(ann), true);
+  assert.equal(access.isStillAuthorized(ann), true);
   await write('key', SECRET.toUpperCase());
   await reload();
-  assert.equal(access.isWelcome(ann), false);
+  assert.equal(access.isStillAuthorized(ann), false);
 });
 
 test('a new file that is wrong changes nothing, is told with its line, and counted', async (t) => {
@@ -415,7 +427,7 @@ test('a new file that is wrong changes nothing, is told with its line, and count
   await write('pw', 'ann:plain\n');
   await write('acl', '\ntopic reed a\n');
   assert.equal((await reload()).faults, 2);
-  assert.equal(access.isWelcome(ann), true);
+  assert.equal(access.isStillAuthorized(ann), true);
   assert.equal(access.mayReceive(ann, 'a'), true);
   assert.equal(await codeOf(access, 'ann', 'right'), 0);
   assert.equal(access.sysValues()['access/failed reloads'], '2');

@@ -22,8 +22,8 @@ function loggedWorld(): { world: World; lines: Line[]; bans: Set<string> } {
   const info = (event: string, fields: LogFields = {}): void => {
     lines.push({ ...fields, event });
   };
-  const isWelcome = ({ clientId }: { clientId: string }): boolean => !bans.has(clientId);
-  const authorizer = { ...openAuthorizer, isWelcome };
+  const isStillAuthorized = ({ clientId }: { clientId: string }): boolean => !bans.has(clientId);
+  const authorizer = { ...openAuthorizer, isStillAuthorized };
   return { world: new World({}, { log: { ...silentLogger, info }, authorizer }), lines, bans };
 }
 

@@ -30,7 +30,7 @@ class TestAuthorizer implements Authorizer {
     return !this.denied.has(`${username} ${topic}`);
   }
 
-  isWelcome({ username = '' }: Identity): boolean {
+  isStillAuthorized({ username = '' }: Identity): boolean {
     return !this.unwelcome.has(username);
   }
 }
