@@ -16,8 +16,8 @@ import {
 } from './limits.ts';
 import type { PublishWriter } from './publish-writer.ts';
 
-/** 0 = what comes when the queue is full is discarded, 1 = what has waited longest is. */
-export type QueuePolicy = 0 | 1;
+/** What is discarded when the queue is full: the packet that comes, or the datagram that has waited longest. */
+export type QueuePolicy = 'discard-newest' | 'discard-oldest';
 
 /** A datagram being filled or waiting. The body stands in `buffer` from ENVELOPE_HEADER_BYTES on. */
 export interface OutgoingDatagram {
@@ -198,7 +198,7 @@ export class Packer {
     if (this.queued === 0 && this.#port.isReady()) return true;
     const { queueLength, queuePolicy } = this.#options;
     while (this.queued + parcels > queueLength) {
-      if (queuePolicy === 0 || this.queued === 0) return false;
+      if (queuePolicy === 'discard-newest' || this.queued === 0) return false;
       this.#discardOldest();
     }
     return true;

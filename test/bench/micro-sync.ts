@@ -47,7 +47,7 @@ async function node(
     topics: ['#'],
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 1024,
-    queuePolicy: 0,
+    queuePolicy: 'discard-newest',
     log: silentLogger,
     outbox: {
       send: (datagram) => {

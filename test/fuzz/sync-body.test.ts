@@ -52,7 +52,7 @@ function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number 
     topics: ['#'],
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 10,
-    queuePolicy: 0,
+    queuePolicy: 'discard-newest',
     log: silentLogger,
     outbox: { send: () => true, isReady: () => true },
     randomNonce: () => Buffer.alloc(8, 9),

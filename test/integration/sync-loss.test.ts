@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, type TestContext } from 'node:test';
+import type { QueuePolicy } from '../../src/sync/packer.ts';
 import type { Network } from './support/network.ts';
 import { networkScenario, type Scenario } from './support/scenario.ts';
 
@@ -13,7 +14,7 @@ const PEER = resolve(import.meta.dirname, 'support/sync-peer.ts');
 interface Traffic {
   readonly count: number;
   readonly perTurn: number;
-  readonly policy: 0 | 1;
+  readonly policy: QueuePolicy;
 }
 
 interface Outcome {
@@ -67,7 +68,7 @@ describe('the sync channel on a bad link', { concurrency: 3 }, () => {
       `with ${percent} % loss each message comes once, in order, or is counted as lost`,
       ['nft'],
       async (scene, context) => {
-        const traffic = { count: 10_000, perTurn: 50, policy: 0 } as const;
+        const traffic = { count: 10_000, perTurn: 50, policy: 'discard-newest' } as const;
         const spoil = (network: Network): void => network.lose('two', percent);
         const { lost } = await cross(scene, context, spoil, traffic);
         assert.ok(lost > (traffic.count * percent) / 100 / 2 && lost < traffic.count / 2);
@@ -75,9 +76,9 @@ describe('the sync channel on a bad link', { concurrency: 3 }, () => {
     );
   }
 
-  for (const policy of [0, 1] as const) {
+  for (const policy of ['discard-newest', 'discard-oldest'] as const) {
     networkScenario(
-      `on a link that is too slow policy ${policy} gives up messages, and the receiver counts the same ones`,
+      `on a link that is too slow ${policy} discards messages, and the receiver counts the same number as lost`,
       ['tc'],
       async (scene, context) => {
         const slow = 'qdisc add dev eth0 root tbf rate 50mbit burst 10kb limit 10mb';

@@ -48,8 +48,8 @@ const small = (a: Station): void => {
   for (let i = 0; i < 500; i++) a.publish('t', `${i} ${'x'.repeat(300)}`);
 };
 
-test('policy 0 keeps what came first', () => {
-  const { b } = jammed(0, small);
+test('discard-newest keeps the messages that came first', () => {
+  const { b } = jammed('discard-newest', small);
   const kept = numbers(b);
   assert.ok(kept.length >= QUEUE_LENGTH * 4);
   assert.deepEqual(
@@ -59,8 +59,8 @@ test('policy 0 keeps what came first', () => {
   assert.equal(b.inbox.at(-1)?.payload.toString(), 'after');
 });
 
-test('policy 1 keeps what came last', () => {
-  const { b } = jammed(1, small);
+test('discard-oldest keeps the messages that came last', () => {
+  const { b } = jammed('discard-oldest', small);
   const kept = numbers(b);
   assert.ok(kept.length >= QUEUE_LENGTH * 4);
   assert.deepEqual(
@@ -69,8 +69,8 @@ test('policy 1 keeps what came last', () => {
   );
 });
 
-for (const policy of [0, 1] as const) {
-  test(`policy ${policy} with split and small messages delivers whole ones only, in order, and counts the rest`, () => {
+for (const policy of ['discard-newest', 'discard-oldest'] as const) {
+  test(`${policy} delivers only whole messages, in order, and counts the others`, () => {
     const { a, b } = jammed(policy, (station) => {
       for (let i = 0; i < 300; i++) {
         station.publish('t', `${i} ${'x'.repeat((i * 977) % 3900)}`);
@@ -90,12 +90,12 @@ for (const policy of [0, 1] as const) {
   });
 }
 
-test('with nobody online nothing is kept', () => {
+test('no message is kept while no peer is online', () => {
   const { network, a, b } = welcomedPair({ seed: 2 }, keys);
   a.isReady = false;
   for (let i = 0; i < 100; i++) a.publish('t', 'x'.repeat(1000));
   a.node.setPeers([], network.now);
-  a.publish('t', 'to nobody');
+  a.publish('t', 'no peer is online');
   a.isReady = true;
   a.node.setPeers([b.peer], network.now);
   network.flush();

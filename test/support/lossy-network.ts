@@ -67,7 +67,7 @@ export class Station {
       topics: options.topics ?? ['#'],
       datagramBytes: DATAGRAM_BYTES_DEFAULT,
       queueLength: options.queueLength ?? 1024,
-      queuePolicy: options.queuePolicy ?? 0,
+      queuePolicy: options.queuePolicy ?? 'discard-newest',
       log: options.log ?? silentLogger,
       outbox: {
         send: (datagram, to) => {

@@ -11,6 +11,7 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
 import { NONCE_BYTES } from '../../sync/body-codec.ts';
 import type { ChannelCounters } from '../../sync/counters.ts';
+import type { QueuePolicy } from '../../sync/packer.ts';
 import { type PeerStatus, SyncNode } from '../../sync/sync-node.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
@@ -29,8 +30,7 @@ export interface SyncChannelOptions {
   readonly datagramBytes: number;
   /** Datagrams that may wait for the network. */
   readonly queueLength: number;
-  /** 0 = discard the newest when the queue is full, 1 = the oldest. */
-  readonly queuePolicy: 0 | 1;
+  readonly queuePolicy: QueuePolicy;
   readonly log: Logger;
   /** A PUBLISH of a peer in MQTT 5 form; `view` is valid during the call only. */
   deliver(view: PublishView, peerName: string): void;

@@ -14,7 +14,8 @@ const TURN_PAUSE_MS = 5;
 const END_PAUSE_MS = 50;
 
 const [role, own = '', other = '', ...numbers] = process.argv.slice(2);
-const [total = 0, perTurn = 0, policy] = numbers.map(Number);
+const [total = 0, perTurn = 0] = numbers.map(Number);
+const queuePolicy = numbers[2] === 'discard-oldest' ? 'discard-oldest' : 'discard-newest';
 const [ownBootId, otherBootId] = role === 'send' ? [1n, 2n] : [2n, 1n];
 
 let last = -1;
@@ -30,7 +31,7 @@ const channel = await SyncChannel.open({
   topics: ['#'],
   datagramBytes: 1400,
   queueLength: 1024,
-  queuePolicy: policy === 1 ? 1 : 0,
+  queuePolicy,
   log: silentLogger,
   deliver: receive,
 });

@@ -56,7 +56,7 @@ class Bench {
 }
 
 test('a message that comes behind one that was given up arrives whole', () => {
-  const bench = new Bench({ queueLength: 2, queuePolicy: 0 });
+  const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-newest' });
   for (const letter of 'ab') bench.append(letter, 1300);
   bench.append('c', 600);
   assert.equal(bench.packer.queued, 2);
@@ -69,7 +69,7 @@ test('a message that comes behind one that was given up arrives whole', () => {
 });
 
 test('a split message of which the beginning has left and the rest was given up counts once', () => {
-  const bench = new Bench({ queueLength: 2, queuePolicy: 1 });
+  const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-oldest' });
   bench.credit = 1;
   bench.append('a', 4000);
   assert.equal(bench.packer.queued, 1);
@@ -84,7 +84,7 @@ test('a split message of which the beginning has left and the rest was given up 
 });
 
 test('what was given up before does not hide what is given up now', () => {
-  const bench = new Bench({ queueLength: 2, queuePolicy: 1 });
+  const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-oldest' });
   for (const letter of 'abc') bench.append(letter, 1300);
   // The queue holds a and b, c is open; d pushes a out.
   bench.append('d', 1300);
@@ -101,7 +101,7 @@ test('what was given up before does not hide what is given up now', () => {
 });
 
 test('what waits leaves before what comes when the network is free again', () => {
-  const bench = new Bench({ queueLength: 10, queuePolicy: 0 });
+  const bench = new Bench({ queueLength: 10, queuePolicy: 'discard-newest' });
   for (const letter of 'abc') bench.append(letter, 1300);
   bench.credit = 100;
   for (const letter of 'de') bench.append(letter, 1300);
@@ -111,7 +111,7 @@ test('what waits leaves before what comes when the network is free again', () =>
 });
 
 test('while the network takes everything one buffer is enough', () => {
-  const bench = new Bench({ queueLength: 10, queuePolicy: 0 });
+  const bench = new Bench({ queueLength: 10, queuePolicy: 'discard-newest' });
   bench.credit = 100;
   for (let i = 0; i < 50; i++) bench.append('a', 1300);
   bench.flush(100);
@@ -120,7 +120,7 @@ test('while the network takes everything one buffer is enough', () => {
 });
 
 test('a buffer that the network still holds is left alone', () => {
-  const bench = new Bench({ queueLength: 10, queuePolicy: 0 });
+  const bench = new Bench({ queueLength: 10, queuePolicy: 'discard-newest' });
   bench.credit = 100;
   bench.isFree = false;
   for (let i = 0; i < 50; i++) bench.append('a', 1300);
@@ -128,7 +128,7 @@ test('a buffer that the network still holds is left alone', () => {
 });
 
 test('a queue shorter than a large message needs takes it when the network is free', () => {
-  const bench = new Bench({ queueLength: 1, queuePolicy: 0 });
+  const bench = new Bench({ queueLength: 1, queuePolicy: 'discard-newest' });
   bench.credit = 1;
   assert.equal(bench.append('a', 4000), true);
   bench.flush(100);

@@ -41,7 +41,7 @@ function pack(
 ): Buffer[] {
   const bodies: Buffer[] = [];
   const packer = new Packer(
-    { datagramBytes, queueLength: 100, queuePolicy: 0 },
+    { datagramBytes, queueLength: 100, queuePolicy: 'discard-newest' },
     {
       ship: (parcel) => {
         writeSequence(parcel.buffer, ENVELOPE_HEADER_BYTES, bodies.length + 1);

@@ -43,7 +43,7 @@ function datagrams(encrypt: boolean): Buffer[] {
     topics: ['#'],
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 1,
-    queuePolicy: 0,
+    queuePolicy: 'discard-newest',
     log: silentLogger,
     outbox: {
       send: (datagram) => {

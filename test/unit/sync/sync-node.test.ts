@@ -34,7 +34,7 @@ class Probe {
       topics: ['#'],
       datagramBytes: 1400,
       queueLength: 10,
-      queuePolicy: 0,
+      queuePolicy: 'discard-newest',
       log: silentLogger,
       outbox: {
         send: (datagram, to) => {

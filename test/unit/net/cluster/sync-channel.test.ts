@@ -45,7 +45,7 @@ async function station(
     topics: ['#'],
     datagramBytes: 1400,
     queueLength: 1024,
-    queuePolicy: 0,
+    queuePolicy: 'discard-newest',
     log: silentLogger,
     deliver: (view, from) => {
       inbox.emit('message', {

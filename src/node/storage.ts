@@ -1,0 +1,31 @@
+// Joins the broker to its data folder: the journal records what the broker persists, and the broker
+// starts from what earlier runs recorded. Knows nothing of listeners or the cluster.
+
+import type { Broker } from '../broker/broker.ts';
+import { exportState } from '../broker/session/export-state.ts';
+import { importState } from '../broker/session/import-state.ts';
+import type { Config } from '../config/config.ts';
+import type { Logger } from '../shared/logger.ts';
+import { Journal, type OpenedJournal } from '../storage/journal.ts';
+
+/**
+ * Opens the journal of `-data` and replays it.
+ * @returns undefined without `-data`: the node then keeps everything in memory
+ */
+export function openJournal(config: Config, log: Logger): Promise<OpenedJournal | undefined> {
+  const { dataFolder: folder } = config;
+  return folder === undefined ? Promise.resolve(undefined) : Journal.open({ folder, log });
+}
+
+/** Loads the replayed state into the broker and lets the journal take snapshots of the broker. */
+export function attachJournal({ journal, state }: OpenedJournal, broker: Broker): Journal {
+  importState(broker, state);
+  journal.useCapture((writer) => exportState(broker, writer));
+  broker.sys.addSource(() => journal.sysValues());
+  broker.log.info('sessions and retained messages are back', {
+    sessions: broker.sessionCount,
+    subscriptions: broker.tree.size,
+    retained: broker.retained.count,
+  });
+  return journal;
+}
