@@ -36,10 +36,10 @@ eachVersion(
       const world = new World({}, { authorizer });
       const watcher = world.connect('w');
       watcher.subscribe(['#']);
-      const peer = world.open(version);
+      const client = world.open(version);
       const will = { topic: 'will', payload: 'x' };
-      peer.connect({ clientId: 'a', username: 'u', password: 'wrong', will });
-      peer.expectRefused(version === 5 ? reasonCode : returnCode);
+      client.connect({ clientId: 'a', username: 'u', password: 'wrong', will });
+      client.expectRefused(version === 5 ? reasonCode : returnCode);
       const piped = world.open(version);
       piped.send(
         Buffer.concat([
@@ -75,27 +75,27 @@ eachVersion('a refused client does not take the session of another over', (versi
 eachVersion('what comes while the authorizer thinks is served afterwards, in order', (version) => {
   const { authorizer, decide } = slowAuthorizer();
   const world = new World({}, { authorizer });
-  const peer = world.open(version);
-  peer.send(
+  const client = world.open(version);
+  client.send(
     Buffer.concat([wire.connect({ version, clientId: 'a' }), wire.subscribe(version, 1, ['t'])]),
   );
   const bytes = wire.publish(version, { topic: 't', payload: 'x', qos: 1, id: 2 });
-  peer.send(bytes.subarray(0, 3));
-  peer.send(Buffer.concat([bytes.subarray(3), wire.PINGREQ]));
-  peer.expectNothing();
+  client.send(bytes.subarray(0, 3));
+  client.send(Buffer.concat([bytes.subarray(3), wire.PINGREQ]));
+  client.expectNothing();
   decide({ reasonCode: 0 });
-  const types = peer.inbox.map(({ type }) => type).filter((type) => type !== 'publish');
+  const types = client.inbox.map(({ type }) => type).filter((type) => type !== 'publish');
   assert.deepEqual(types, ['connack', 'suback', 'puback', 'pingresp']);
 });
 
 eachVersion('a client that goes while the authorizer thinks leaves nothing', (version) => {
   const { authorizer, decide } = slowAuthorizer();
   const world = new World({}, { authorizer });
-  const peer = world.open(version);
-  peer.send(wire.connect({ version, clientId: 'a', clean: false }));
-  peer.lose();
+  const client = world.open(version);
+  client.send(wire.connect({ version, clientId: 'a', clean: false }));
+  client.lose();
   decide({ reasonCode: 0 });
-  assert.equal(peer.inbox.length, 0);
+  assert.equal(client.inbox.length, 0);
   const again = world.open(version);
   again.send(wire.connect({ version, clientId: 'a', clean: false }));
   decide({ reasonCode: 0 });
@@ -108,7 +108,7 @@ eachVersion(
     const { authorizer, decide } = slowAuthorizer();
     const world = new World({}, { authorizer });
     const [one, two] = [world.open(version), world.open(version)];
-    for (const peer of [one, two]) peer.send(wire.connect({ version, clientId: 'a' }));
+    for (const client of [one, two]) client.send(wire.connect({ version, clientId: 'a' }));
     decide({ reasonCode: 0 });
     decide({ reasonCode: 0 });
     one.expect('connack');
@@ -158,13 +158,13 @@ for (const limit of ['connectionsMax', 'sessionsMax']) {
   eachVersion(`${limit} holds for clients that are checked at the same time, too`, (version) => {
     const { authorizer, decide } = slowAuthorizer();
     const world = new World({ [limit]: 1 }, { authorizer });
-    const peers = ['a', 'b'].map((clientId) => {
-      const peer = world.open(version);
-      peer.connect({ clientId });
-      return peer;
+    const clients = ['a', 'b'].map((clientId) => {
+      const client = world.open(version);
+      client.connect({ clientId });
+      return client;
     });
-    for (let i = 0; i < peers.length; i++) decide({ reasonCode: 0 });
-    const [first, second] = peers as [TestClient, TestClient];
+    for (let i = 0; i < clients.length; i++) decide({ reasonCode: 0 });
+    const [first, second] = clients as [TestClient, TestClient];
     assert.equal(first.expect('connack').reason, 0);
     assert.equal(second.expect('connack').reason, version === 5 ? 0x97 : 0x03);
     assert.equal(second.closed, true);
@@ -190,19 +190,19 @@ test('a payload that is said to be text and is not is refused with 0x99', () => 
 
 test('a server that stops says so with 0x8B, and earlier versions are just closed', () => {
   const world = new World();
-  const peer = world.connect('a');
+  const client = world.connect('a');
   const old = world.connect('b', { version: 4 });
   world.broker.shutdown(world.now);
-  peer.expectEnded(0x8b);
+  client.expectEnded(0x8b);
   old.expectEnded();
 });
 
 test("$SYS has mosquitto's names", () => {
   const world = new World({ sysIntervalSeconds: 10 });
   world.advance(20 * SECOND);
-  const peer = world.connect('a');
-  peer.subscribe(['$SYS/#']);
-  const topics = new Set(peer.messages().map((message) => message.topic));
+  const client = world.connect('a');
+  client.subscribe(['$SYS/#']);
+  const topics = new Set(client.messages().map((message) => message.topic));
   const load = ['messages/received', 'messages/sent', 'publish/received', 'publish/sent'];
   const names = [
     'version',
@@ -246,8 +246,8 @@ test('$SYS tells new values at its interval, and none where that is 0', () => {
   assert.equal(values.get('$SYS/broker/uptime'), '10 seconds');
   assert.equal(values.get('$SYS/broker/clients/connected'), '1');
   const off = new World({ sysIntervalSeconds: 0 });
-  const peer = off.connect('a');
-  peer.subscribe(['$SYS/#']);
+  const client = off.connect('a');
+  client.subscribe(['$SYS/#']);
   off.advance(100 * SECOND);
-  peer.expectNothing();
+  client.expectNothing();
 });

@@ -18,13 +18,13 @@ function alias(topic: string, topicAlias: number, payload = '', qos = 0): Buffer
 test('[MQTT5-3.3.2-12] an alias stands for its topic, up to the maximum of the broker, and can be set anew', () => {
   const world = new World({ topicAliasMaximum: 5 });
   const watcher = watch(world);
-  const peer = world.connect('a');
-  assert.equal(peer.connack.properties.topicAliasMaximum, 5);
-  for (let n = 1; n <= 5; n += 1) peer.send(alias(`t/${n}`, n, 'set'));
-  for (let n = 1; n <= 5; n += 1) peer.send(alias('', n, 'used'));
-  peer.send(alias('other', 3, 'set'), alias('', 3, 'used', 1));
-  peer.expect('puback');
-  peer.expectNothing();
+  const client = world.connect('a');
+  assert.equal(client.connack.properties.topicAliasMaximum, 5);
+  for (let n = 1; n <= 5; n += 1) client.send(alias(`t/${n}`, n, 'set'));
+  for (let n = 1; n <= 5; n += 1) client.send(alias('', n, 'used'));
+  client.send(alias('other', 3, 'set'), alias('', 3, 'used', 1));
+  client.expect('puback');
+  client.expectNothing();
   const got = watcher.messages().map(({ topic, payload }) => `${topic} ${payload}`);
   const numbers = [1, 2, 3, 4, 5];
   assert.deepEqual(got, [
@@ -46,24 +46,24 @@ test('the alias of a publisher does not reach subscribers', () => {
 
 test('[MQTT5-3.2.2-17] [MQTT5-3.3.2-9] [MQTT5-3.3.2-8] alias 0, or one above the maximum, ends the connection with 0x94', () => {
   for (const topicAlias of [0, 6, 65535]) {
-    const peer = new World({ topicAliasMaximum: 5 }).connect('a');
-    peer.send(alias('t', topicAlias));
-    peer.expectEnded(0x94);
+    const client = new World({ topicAliasMaximum: 5 }).connect('a');
+    client.send(alias('t', topicAlias));
+    client.expectEnded(0x94);
   }
 });
 
 test('[MQTT5-3.2.2-18] where the broker takes no aliases, it announces none and ends the connection with 0x94', () => {
-  const peer = new World({ topicAliasMaximum: 0 }).connect('a');
-  assert.ok(!peer.connack.properties.topicAliasMaximum);
-  peer.send(alias('t', 1));
-  peer.expectEnded(0x94);
+  const client = new World({ topicAliasMaximum: 0 }).connect('a');
+  assert.ok(!client.connack.properties.topicAliasMaximum);
+  client.send(alias('t', 1));
+  client.expectEnded(0x94);
 });
 
 test('an empty topic with an alias that was never set, or without one, ends the connection with 0x82', () => {
   for (const bytes of [alias('', 1), wire.publish(5, { topic: '' })]) {
-    const peer = new World().connect('a');
-    peer.send(bytes);
-    peer.expectEnded(0x82);
+    const client = new World().connect('a');
+    client.send(bytes);
+    client.expectEnded(0x82);
   }
 });
 
@@ -91,15 +91,15 @@ test('[MQTT5-3.3.2-7] aliases end with the connection, in both directions', () =
 
 test('[MQTT5-3.1.2-26] [MQTT5-3.3.2-11] the broker uses aliases up to the maximum of the client, and sets each before it uses it', () => {
   const world = new World();
-  const peer = world.connect('a', { properties: { topicAliasMaximum: 3 } });
-  peer.subscribe(['#']);
+  const client = world.connect('a', { properties: { topicAliasMaximum: 3 } });
+  client.subscribe(['#']);
   const publisher = world.connect('p');
   const known = new Map<number, string>();
   let used = 0;
   for (let i = 0; i < 200; i += 1) {
     const topic = `some/longer/topic/${(i * i) % 7}`;
     publisher.publish(topic, `${i}`);
-    const message = peer.expect('publish');
+    const message = client.expect('publish');
     const number = message.properties.topicAlias as number | undefined;
     if (message.topic !== '') {
       assert.equal(message.topic, topic);
@@ -116,18 +116,18 @@ test('[MQTT5-3.1.2-26] [MQTT5-3.3.2-11] the broker uses aliases up to the maximu
 
 test('one topic again and again is sent by its alias', () => {
   const world = new World();
-  const peer = world.connect('a', { properties: { topicAliasMaximum: 10 } });
-  peer.subscribe(['#']);
+  const client = world.connect('a', { properties: { topicAliasMaximum: 10 } });
+  client.subscribe(['#']);
   const publisher = world.connect('p');
   for (let i = 0; i < 10; i += 1) publisher.publish('some/longer/topic', 'x', { qos: i % 3 });
-  const got = peer.messages();
+  const got = client.messages();
   assert.equal(got.filter((message) => message.topic === '').length > 5, true);
 });
 
 test('a topic in use keeps its alias when another one needs one', () => {
   const world = new World();
-  const peer = world.connect('a', { properties: { topicAliasMaximum: 2 } });
-  peer.subscribe(['#']);
+  const client = world.connect('a', { properties: { topicAliasMaximum: 2 } });
+  client.subscribe(['#']);
   const publisher = world.connect('p');
   const topics = [
     'often/used',
@@ -140,7 +140,7 @@ test('a topic in use keeps its alias when another one needs one', () => {
   ];
   for (const topic of topics) publisher.publish(topic);
   assert.deepEqual(
-    peer.messages().map((message) => message.topic),
+    client.messages().map((message) => message.topic),
     ['often/used', 'once/1', '', 'once/2', '', 'once/3', ''],
   );
 });
@@ -148,11 +148,11 @@ test('a topic in use keeps its alias when another one needs one', () => {
 test('[MQTT5-3.1.2-27] a client that names no alias maximum is sent no alias', () => {
   for (const properties of [{}, { topicAliasMaximum: 0 }]) {
     const world = new World();
-    const peer = world.connect('a', { properties });
-    peer.subscribe(['#']);
+    const client = world.connect('a', { properties });
+    client.subscribe(['#']);
     const publisher = world.connect('p');
     for (let i = 0; i < 20; i += 1) publisher.publish('some/longer/topic', 'x');
-    for (const message of peer.messages()) {
+    for (const message of client.messages()) {
       assert.equal(message.topic, 'some/longer/topic');
       assert.equal('topicAlias' in message.properties, false);
     }
@@ -161,16 +161,16 @@ test('[MQTT5-3.1.2-27] a client that names no alias maximum is sent no alias', (
 
 test('an alias is still the right one after messages that were dropped on their way', () => {
   const world = new World();
-  const peer = world.connect('a', {
+  const client = world.connect('a', {
     properties: { topicAliasMaximum: 2, maximumPacketSize: 60 },
   });
-  peer.subscribe(['#']);
+  client.subscribe(['#']);
   const publisher = world.connect('p');
   const known = new Map<unknown, string>();
   for (let i = 0; i < 60; i += 1) {
     const topic = `topic/${Math.floor(i / 3) % 3}`;
     publisher.publish(topic, 'x'.repeat(i % 2 === 0 ? 100 : 1), { qos: i % 3 });
-    for (const message of peer.messages()) {
+    for (const message of client.messages()) {
       const { topicAlias } = message.properties;
       if (message.topic !== '') known.set(topicAlias, message.topic);
       else assert.equal(known.get(topicAlias), topic);

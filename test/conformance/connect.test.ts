@@ -12,24 +12,24 @@ eachVersion(
   '[MQTT3-3.1.2-1] [MQTT5-3.1.2-1] [MQTT3-3.2.2-6] a protocol name that is not MQTT is never accepted',
   (version) => {
     for (const protocolName of ['hj', 'mqtt', 'MQTTT', 'MQIsdp', '']) {
-      const peer = new World().open(version);
-      peer.connect({ clientId: 'a', protocolName });
-      assert.ok(peer.closed, `${protocolName} is refused`);
-      assert.ok(peer.inbox.length === 0);
+      const client = new World().open(version);
+      client.connect({ clientId: 'a', protocolName });
+      assert.ok(client.closed, `${protocolName} is refused`);
+      assert.ok(client.inbox.length === 0);
     }
   },
 );
 
 test('[MQTT3-3.1.2-2] a protocol level below 4 gets CONNACK 0x01 and the connection ends', () => {
-  const peer = new World().open(4);
-  peer.connect({ clientId: 'a', protocolLevel: 2 });
-  peer.expectRefused(0x01);
+  const client = new World().open(4);
+  client.connect({ clientId: 'a', protocolLevel: 2 });
+  client.expectRefused(0x01);
 });
 
 test('[MQTT3-3.1.2-2] [MQTT5-3.1.2-2] a protocol version above 5 gets CONNACK 0x01, in the form of 3.1.1, and the connection ends', () => {
-  const peer = new World().open(4);
-  peer.connect({ version: 5, clientId: 'a', protocolLevel: 6 });
-  peer.expectRefused(0x01);
+  const client = new World().open(4);
+  client.connect({ version: 5, clientId: 'a', protocolLevel: 6 });
+  client.expectRefused(0x01);
 });
 
 test('a client of MQTT 3.1 is served', () => {
@@ -41,7 +41,7 @@ test('a client of MQTT 3.1 is served', () => {
 });
 
 test('a client of MQTT 3.1 may repeat SUBSCRIBE, UNSUBSCRIBE and PUBREL with DUP', () => {
-  const peer = new World().connect('a', { version: 3 });
+  const client = new World().connect('a', { version: 3 });
   const repeated = [
     wire.subscribe(3, 1, ['t']),
     wire.ack('pubrel', 2),
@@ -49,10 +49,10 @@ test('a client of MQTT 3.1 may repeat SUBSCRIBE, UNSUBSCRIBE and PUBREL with DUP
   ];
   for (const bytes of repeated) {
     bytes[0] = bytes.readUInt8(0) | 8;
-    peer.send(bytes);
+    client.send(bytes);
   }
-  for (const type of ['suback', 'pubcomp', 'unsuback']) peer.expect(type);
-  peer.expectNothing();
+  for (const type of ['suback', 'pubcomp', 'unsuback']) client.expect(type);
+  client.expectNothing();
 });
 
 eachVersion(
@@ -67,10 +67,10 @@ eachVersion(
       Buffer.from('GET / HTTP/1.1\r\n\r\n'),
       Buffer.from([0x00, 0x00]),
     ]) {
-      const peer = new World().open(version);
-      peer.send(first);
-      assert.ok(peer.closed);
-      assert.equal(peer.inbox.length, 0);
+      const client = new World().open(version);
+      client.send(first);
+      assert.ok(client.closed);
+      assert.equal(client.inbox.length, 0);
     }
   },
 );
@@ -78,9 +78,9 @@ eachVersion(
 eachVersion(
   '[MQTT3-3.1.0-2] [MQTT5-3.1.0-2] [MQTT5-3.2.0-2] a second CONNECT ends the connection',
   (version) => {
-    const peer = new World().connect('a', { version });
-    peer.send(wire.connect({ version, clientId: 'a' }));
-    peer.expectEnded(0x82);
+    const client = new World().connect('a', { version });
+    client.send(wire.connect({ version, clientId: 'a' }));
+    client.expectEnded(0x82);
   },
 );
 
@@ -95,11 +95,11 @@ eachVersion(
       ['will QoS 3', { will, flags: 0x1e }],
     ];
     for (const [what, fields] of wrong) {
-      const peer = new World().open(version);
-      peer.connect({ clientId: 'a', ...fields });
-      assert.ok(peer.closed, `${what} is refused`);
-      if (version === 5) assert.equal(peer.connack.reason, 0x81);
-      peer.expectRefused();
+      const client = new World().open(version);
+      client.connect({ clientId: 'a', ...fields });
+      assert.ok(client.closed, `${what} is refused`);
+      if (version === 5) assert.equal(client.connack.reason, 0x81);
+      client.expectRefused();
     }
   },
 );
@@ -116,9 +116,9 @@ eachVersion(
       ['a byte too many', { tail: Buffer.from([0]) }],
     ];
     for (const [what, fields] of wrong) {
-      const peer = new World().open(version);
-      peer.connect({ clientId: 'a', ...fields });
-      assert.ok(peer.closed, `${what} is refused`);
+      const client = new World().open(version);
+      client.connect({ clientId: 'a', ...fields });
+      assert.ok(client.closed, `${what} is refused`);
     }
     const empty = new World().open(version);
     empty.send(wire.packet(0x10, wire.text('MQTT'), [version, 2, 0, 0], version === 5 ? [0] : []));
@@ -127,9 +127,9 @@ eachVersion(
 );
 
 test('[MQTT3-3.1.2-22] a password without a user name is refused', () => {
-  const peer = new World().open(4);
-  peer.connect({ clientId: 'a', password: 'p' });
-  peer.expectRefused();
+  const client = new World().open(4);
+  client.connect({ clientId: 'a', password: 'p' });
+  client.expectRefused();
 });
 
 test('a password without a user name is allowed by MQTT 5', () => {
@@ -152,10 +152,10 @@ eachVersion(
         { clientId: 'a', will: { topic: text } },
         { clientId: 'a', username: text },
       ]) {
-        const peer = new World().open(version);
-        peer.connect(fields);
-        assert.ok(peer.closed);
-        if (version === 5) assert.equal(peer.connack.reason, 0x81);
+        const client = new World().open(version);
+        client.connect(fields);
+        assert.ok(client.closed);
+        if (version === 5) assert.equal(client.connack.reason, 0x81);
       }
     }
   },
@@ -189,9 +189,9 @@ test('[MQTT3-3.1.3-6] clients without an identifier are kept apart', () => {
 });
 
 test('[MQTT3-3.1.3-7] [MQTT3-3.1.3-8] [MQTT3-3.1.3-9] [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] no identifier with CleanSession 0 gets CONNACK 0x02', () => {
-  const peer = new World().open(4);
-  peer.connect({ clientId: '', clean: false });
-  peer.expectRefused(0x02);
+  const client = new World().open(4);
+  client.connect({ clientId: '', clean: false });
+  client.expectRefused(0x02);
 });
 
 test('[MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16] a client without an identifier is told a unique one, which names its session', () => {
@@ -212,9 +212,9 @@ test('[MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16] a client without an ident
 eachVersion(
   '[MQTT3-3.1.3-9] [MQTT5-3.1.3-8] [MQTT5-3.2.2-8] [MQTT5-3.2.2-6] [MQTT5-3.2.2-7] [MQTT5-4.13.2-1] no identifier is refused where the broker does not allow it',
   (version) => {
-    const peer = new World({ emptyClientIdAllowed: false }).open(version);
-    peer.connect({ clientId: '' });
-    peer.expectRefused(version === 5 ? 0x85 : 0x02);
+    const client = new World({ emptyClientIdAllowed: false }).open(version);
+    client.connect({ clientId: '' });
+    client.expectRefused(version === 5 ? 0x85 : 0x02);
   },
 );
 
@@ -243,11 +243,11 @@ eachVersion(
     const world = new World();
     const watcher = world.connect('w');
     watcher.subscribe(['#']);
-    const peer = world.open(version);
+    const client = world.open(version);
     const bad = { version, flags: 0x03, clientId: 'a' };
-    peer.send(Buffer.concat([wire.connect(bad), wire.publish(version, { topic: 't' })]));
-    assert.ok(peer.closed);
-    assert.ok(peer.inbox.every(({ type, reason }) => type === 'connack' && reason >= 0x80));
+    client.send(Buffer.concat([wire.connect(bad), wire.publish(version, { topic: 't' })]));
+    assert.ok(client.closed);
+    assert.ok(client.inbox.every(({ type, reason }) => type === 'connack' && reason >= 0x80));
     watcher.expectNothing();
   },
 );
@@ -277,15 +277,15 @@ eachVersion(
 
 eachVersion('every packet of the client counts for its keep alive', (version) => {
   const world = new World();
-  const peer = world.connect('a', { version, keepAlive: 2 });
+  const client = world.connect('a', { version, keepAlive: 2 });
   for (let i = 0; i < 5; i += 1) {
     world.advance(2.5 * SECOND);
-    peer.publish('t');
+    client.publish('t');
   }
-  peer.expectNothing();
+  client.expectNothing();
   world.connect('b', { version }).publish('t');
   world.advance(3.5 * SECOND);
-  peer.expectEnded(0x8d);
+  client.expectEnded(0x8d);
 });
 
 test('[MQTT5-3.1.2-21] [MQTT5-3.2.2-21] a keep alive that is too long, or none, is replaced by the Server Keep Alive', () => {
@@ -323,25 +323,25 @@ eachVersion(
 
 eachVersion('a client is not cut off by the connect timeout once it is accepted', (version) => {
   const world = new World({ connectTimeoutSeconds: 10 });
-  const peer = world.connect('a', { version });
+  const client = world.connect('a', { version });
   world.advance(60 * SECOND);
-  peer.expectNothing();
+  client.expectNothing();
 });
 
 eachVersion('a CONNECT that comes byte by byte is accepted', (version) => {
   const world = new World();
-  const peer = world.open(version);
+  const client = world.open(version);
   const bytes = wire.connect({ version, clientId: 'a', username: 'u', password: 'p' });
   for (const byte of bytes) {
-    assert.equal(peer.inbox.length, 0);
-    peer.send(Buffer.from([byte]));
+    assert.equal(client.inbox.length, 0);
+    client.send(Buffer.from([byte]));
   }
-  assert.equal(peer.expect('connack').reason, 0);
+  assert.equal(client.expect('connack').reason, 0);
 });
 
 eachVersion('packets that follow CONNECT in the same chunk are served in order', (version) => {
-  const peer = new World().open(version);
-  peer.send(
+  const client = new World().open(version);
+  client.send(
     Buffer.concat([
       wire.connect({ version, clientId: 'a' }),
       wire.subscribe(version, 1, ['t']),
@@ -350,23 +350,23 @@ eachVersion('packets that follow CONNECT in the same chunk are served in order',
     ]),
   );
   assert.deepEqual(
-    peer.inbox.map((packet) => packet.type).filter((type) => type !== 'publish'),
+    client.inbox.map((packet) => packet.type).filter((type) => type !== 'publish'),
     ['connack', 'suback', 'puback', 'pingresp'],
   );
-  assert.equal(peer.inbox.find((packet) => packet.type === 'publish')?.payload, 'x');
+  assert.equal(client.inbox.find((packet) => packet.type === 'publish')?.payload, 'x');
 });
 
 eachVersion('[MQTT3-3.12.4-1] [MQTT5-3.12.4-1] PINGREQ is answered by PINGRESP', (version) => {
-  const peer = new World().connect('a', { version });
-  peer.send(wire.PINGREQ, wire.PINGREQ);
-  peer.expect('pingresp');
-  peer.expect('pingresp');
-  peer.expectNothing();
+  const client = new World().connect('a', { version });
+  client.send(wire.PINGREQ, wire.PINGREQ);
+  client.expect('pingresp');
+  client.expect('pingresp');
+  client.expectNothing();
 });
 
 test('[MQTT5-3.1.2-28] [MQTT5-3.2.2-1] CONNACK tells no response information and no more than what differs from the defaults', () => {
   const world = new World();
-  const peer = world.connect('a', { properties: { requestResponseInformation: 0 } });
+  const client = world.connect('a', { properties: { requestResponseInformation: 0 } });
   for (const name of [
     'responseInformation',
     'maximumQoS',
@@ -376,39 +376,39 @@ test('[MQTT5-3.1.2-28] [MQTT5-3.2.2-1] CONNACK tells no response information and
     'authenticationMethod',
     'serverReference',
   ]) {
-    assert.equal(name in peer.connack.properties, false, name);
+    assert.equal(name in client.connack.properties, false, name);
   }
 });
 
 test('[MQTT5-4.12.0-1] [MQTT5-4.12.0-4] an authentication method that the broker does not have is refused', () => {
-  const peer = new World().open();
-  peer.connect({ clientId: 'a', properties: { authenticationMethod: 'SCRAM-SHA-1' } });
-  peer.expectRefused(0x8c);
+  const client = new World().open();
+  client.connect({ clientId: 'a', properties: { authenticationMethod: 'SCRAM-SHA-1' } });
+  client.expectRefused(0x8c);
 });
 
 test('[MQTT5-4.12.0-6] [MQTT5-4.12.0-7] AUTH from a client that named no method is a protocol error', () => {
-  const peer = new World().connect('a');
-  assert.equal(peer.connack.properties.authenticationMethod, undefined);
-  peer.send(wire.auth(0x19, { authenticationMethod: 'SCRAM-SHA-1' }));
-  peer.expectEnded(0x82);
+  const client = new World().connect('a');
+  assert.equal(client.connack.properties.authenticationMethod, undefined);
+  client.send(wire.auth(0x19, { authenticationMethod: 'SCRAM-SHA-1' }));
+  client.expectEnded(0x82);
 });
 
 test('[MQTT5-3.15.1-1] AUTH with flags is malformed', () => {
-  const peer = new World().connect('a');
-  peer.send(wire.packet(0xf1, [0x18, 0x00]));
-  peer.expectEnded(0x81);
+  const client = new World().connect('a');
+  client.send(wire.packet(0xf1, [0x18, 0x00]));
+  client.expectEnded(0x81);
 });
 
 test('AUTH is no packet of MQTT 3.1.1', () => {
-  const peer = new World().connect('a', { version: 4 });
-  peer.send(wire.packet(0xf0));
-  peer.expectEnded();
+  const client = new World().connect('a', { version: 4 });
+  client.send(wire.packet(0xf0));
+  client.expectEnded();
 });
 
 test('authentication data without a method are a protocol error', () => {
-  const peer = new World().open();
-  peer.connect({ clientId: 'a', properties: { authenticationData: Buffer.from('x') } });
-  peer.expectRefused(0x82);
+  const client = new World().open();
+  client.connect({ clientId: 'a', properties: { authenticationData: Buffer.from('x') } });
+  client.expectRefused(0x82);
 });
 
 test('CONNECT properties that the text forbids are refused', () => {
@@ -421,8 +421,8 @@ test('CONNECT properties that the text forbids are refused', () => {
     [{ maximumQoS: 1 }, 0x81],
   ];
   for (const [properties, reason] of wrong) {
-    const peer = new World().open();
-    peer.connect({ clientId: 'a', properties });
-    peer.expectRefused(reason);
+    const client = new World().open();
+    client.connect({ clientId: 'a', properties });
+    client.expectRefused(reason);
   }
 });

@@ -30,9 +30,9 @@ eachVersion(
         wire.subscribe(version, 1, [{ filter: text }]),
         wire.unsubscribe(version, 1, [text]),
       ]) {
-        const peer = new World().connect('a', { version });
-        peer.send(packet);
-        assert.ok(peer.closed, what);
+        const client = new World().connect('a', { version });
+        client.send(packet);
+        assert.ok(client.closed, what);
       }
     }
   },
@@ -47,17 +47,17 @@ eachVersion(
       wire.subscribe(version, 1, [{ filter: text }]),
       wire.unsubscribe(version, 1, [text]),
     ]) {
-      const peer = new World().connect('a', { version });
-      peer.send(packet);
-      assert.ok(peer.closed);
+      const client = new World().connect('a', { version });
+      client.send(packet);
+      assert.ok(client.closed);
     }
   },
 );
 
 eachVersion('characters of all lengths and noncharacters pass', (version) => {
   const world = new World();
-  const peer = world.connect('a', { version });
-  peer.subscribe(['#']);
+  const client = world.connect('a', { version });
+  client.subscribe(['#']);
   const topics = [
     '\u007f',
     '\u0080',
@@ -72,7 +72,7 @@ eachVersion('characters of all lengths and noncharacters pass', (version) => {
   const publisher = world.connect('p', { version });
   for (const topic of topics) publisher.publish(topic);
   assert.deepEqual(
-    peer.messages().map((message) => message.topic),
+    client.messages().map((message) => message.topic),
     topics,
   );
 });
@@ -80,17 +80,17 @@ eachVersion('characters of all lengths and noncharacters pass', (version) => {
 test('[MQTT5-1.5.4-1] [MQTT5-1.5.4-2] [MQTT5-1.5.7-1] ill-formed strings in properties end the connection', () => {
   for (const text of [Buffer.from([0xed, 0xa0, 0x80]), Buffer.from([0])]) {
     const pair = Buffer.concat([Buffer.from([0x26]), wire.text('n'), wire.text(text)]);
-    const peer = new World().connect('a');
+    const client = new World().connect('a');
     const body = Buffer.concat([wire.u16(1), wire.varint(pair.length), pair, wire.text('t')]);
-    peer.send(wire.packet(0x82, body, [0]));
-    peer.expectEnded(0x81);
+    client.send(wire.packet(0x82, body, [0]));
+    client.expectEnded(0x81);
   }
 });
 
 eachVersion('a remaining length of five bytes ends the connection', (version) => {
-  const peer = new World().connect('a', { version });
-  peer.send(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 0x01]));
-  peer.expectEnded(0x81);
+  const client = new World().connect('a', { version });
+  client.send(Buffer.from([0x30, 0x80, 0x80, 0x80, 0x80, 0x01]));
+  client.expectEnded(0x81);
 });
 
 eachVersion(
@@ -99,32 +99,32 @@ eachVersion(
     const world = new World();
     const watcher = world.connect('w');
     watcher.subscribe(['t']);
-    const peer = world.connect('a', { version });
+    const client = world.connect('a', { version });
     const body = wire.publish(version, { topic: 't', payload: 'x' }).subarray(2);
-    peer.send(Buffer.concat([Buffer.from([0x30, body.length | 0x80, 0x00]), body]));
-    assert.ok(peer.closed || watcher.payloads().join() === 'x');
+    client.send(Buffer.concat([Buffer.from([0x30, body.length | 0x80, 0x00]), body]));
+    assert.ok(client.closed || watcher.payloads().join() === 'x');
   },
 );
 
 test('[MQTT5-1.5.5-1] the broker encodes lengths in as few bytes as they need', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.subscribe(['t']);
+  const client = world.connect('a');
+  client.subscribe(['t']);
   const publisher = world.connect('p');
   for (const size of [
     0, 120, 121, 122, 123, 124, 125, 126, 127, 128, 129, 16_370, 16_380, 16_385,
   ]) {
     publisher.publish('t', 'x'.repeat(size));
     // The decoder refuses a length that has a byte too many.
-    assert.equal(peer.expect('publish').payload.length, size);
+    assert.equal(client.expect('publish').payload.length, size);
   }
 });
 
 eachVersion('reserved packet types end the connection', (version) => {
   for (const firstByte of [0x00, 0x0f, 0x20, 0x90, 0xb0, 0xd0]) {
-    const peer = new World().connect('a', { version });
-    peer.send(wire.packet(firstByte));
-    peer.expectEnded();
+    const client = new World().connect('a', { version });
+    client.send(wire.packet(firstByte));
+    client.expectEnded();
   }
 });
 
@@ -141,9 +141,9 @@ eachVersion('packets that are cut short, or too long, end the connection', (vers
     wire.packet(0xa2, [0x00, 0x01], wire.properties(version), [0x00]),
     wire.packet(0xc0, [0x00]),
   ]) {
-    const peer = new World().connect('a', { version });
-    peer.send(bytes);
-    peer.expectEnded();
+    const client = new World().connect('a', { version });
+    client.send(bytes);
+    client.expectEnded();
   }
 });
 
@@ -158,9 +158,9 @@ test('lengths in properties that run past their packet end the connection', () =
     wire.packet(0x30, wire.text('t'), [0x80]),
     wire.packet(0x30, wire.text('t'), [0xff, 0xff, 0xff, 0xff, 0x01]),
   ]) {
-    const peer = new World().connect('a');
-    peer.send(bytes);
-    peer.expectEnded(0x81);
+    const client = new World().connect('a');
+    client.send(bytes);
+    client.expectEnded(0x81);
   }
 });
 
@@ -171,7 +171,7 @@ eachVersion(
     const bystander = world.connect('b', { version });
     bystander.subscribe(['t']);
     for (let seed = 1; seed < 200; seed += 1) {
-      const peer = world.connect('a', { version });
+      const client = world.connect('a', { version });
       let state = seed;
       const noise = Buffer.from(
         Array.from({ length: 40 }, () => {
@@ -179,8 +179,8 @@ eachVersion(
           return state & 255;
         }),
       );
-      peer.send(Buffer.concat([wire.packet(0x36, noise), noise]));
-      assert.ok(peer.closed);
+      client.send(Buffer.concat([wire.packet(0x36, noise), noise]));
+      assert.ok(client.closed);
     }
     world.connect('p').publish('t', 'still here');
     assert.deepEqual(bystander.payloads(), ['still here']);
@@ -200,10 +200,10 @@ eachVersion('packets cut anywhere by the transport are put together', (version) 
     wire.PINGREQ,
   ]);
   for (const step of [1, 2, 3, 7, 100]) {
-    const peer = world.open(version);
-    for (let at = 0; at < bytes.length; at += step) peer.send(bytes.subarray(at, at + step));
+    const client = world.open(version);
+    for (let at = 0; at < bytes.length; at += step) client.send(bytes.subarray(at, at + step));
     assert.deepEqual(
-      peer.inbox.map((packet) => packet.type),
+      client.inbox.map((packet) => packet.type),
       ['connack', 'pubrec', 'pubcomp', 'puback', 'suback', 'pingresp'],
     );
     assert.deepEqual(

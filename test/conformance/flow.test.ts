@@ -16,9 +16,9 @@ function publishMany(world: World, topic: string, count: number, qos = 1): strin
 
 function subscriber(world: World, receiveMaximum: number): TestClient {
   const properties = { receiveMaximum, sessionExpiryInterval: 60 };
-  const peer = world.connect('sub', { properties });
-  peer.subscribe(['t']);
-  return peer;
+  const client = world.connect('sub', { properties });
+  client.subscribe(['t']);
+  return client;
 }
 
 test('[MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4.9.0-2] no more QoS 1 messages are out than the client receives at a time, and the rest follows in order', () => {
@@ -121,31 +121,31 @@ eachVersion('QoS 0 messages that waited for a slow connection end with it', (ver
 
 test('[MQTT5-3.3.4-7] a client that exceeds the receive maximum of the broker is disconnected with 0x93', () => {
   const world = new World({ receiveMaximum: 2 });
-  const peer = world.connect('a');
-  assert.equal(peer.connack.properties.receiveMaximum, 2);
-  for (const id of [1, 2]) peer.send(wire.publish(5, { topic: 't', qos: 2, id }));
-  peer.expect('pubrec');
-  peer.expect('pubrec');
-  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 3 }));
-  peer.expectEnded(0x93);
+  const client = world.connect('a');
+  assert.equal(client.connack.properties.receiveMaximum, 2);
+  for (const id of [1, 2]) client.send(wire.publish(5, { topic: 't', qos: 2, id }));
+  client.expect('pubrec');
+  client.expect('pubrec');
+  client.send(wire.publish(5, { topic: 't', qos: 2, id: 3 }));
+  client.expectEnded(0x93);
 });
 
 test('QoS 2 messages count towards the broker until PUBCOMP; QoS 0 and repeats do not', () => {
   const world = new World({ receiveMaximum: 2 });
-  const peer = world.connect('a');
-  for (const id of [1, 2]) peer.send(wire.publish(5, { topic: 't', qos: 2, id }));
-  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 2, dup: true }));
-  peer.send(wire.publish(5, { topic: 't', qos: 0 }));
-  peer.inbox.length = 0;
-  peer.send(wire.ack('pubrel', 1));
-  peer.expect('pubcomp');
-  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 3 }));
-  peer.expect('pubrec');
-  peer.send(wire.ack('pubrel', 2), wire.ack('pubrel', 3));
-  peer.expect('pubcomp');
-  peer.expect('pubcomp');
-  for (let id = 1; id < 100; id += 1) peer.publish('t', 'x', { qos: 1, id });
-  peer.expectNothing();
+  const client = world.connect('a');
+  for (const id of [1, 2]) client.send(wire.publish(5, { topic: 't', qos: 2, id }));
+  client.send(wire.publish(5, { topic: 't', qos: 2, id: 2, dup: true }));
+  client.send(wire.publish(5, { topic: 't', qos: 0 }));
+  client.inbox.length = 0;
+  client.send(wire.ack('pubrel', 1));
+  client.expect('pubcomp');
+  client.send(wire.publish(5, { topic: 't', qos: 2, id: 3 }));
+  client.expect('pubrec');
+  client.send(wire.ack('pubrel', 2), wire.ack('pubrel', 3));
+  client.expect('pubcomp');
+  client.expect('pubcomp');
+  for (let id = 1; id < 100; id += 1) client.publish('t', 'x', { qos: 1, id });
+  client.expectNothing();
 });
 
 eachVersion('the queue of an absent client keeps the bound in messages', (version) => {

@@ -32,8 +32,8 @@ eachVersion(
     const publisher = world.connect('p', { version });
     for (const qos of [0, 1, 2]) {
       publisher.publish('home/kitchen', `q${qos}`, { qos });
-      for (const peer of [exact, wild]) {
-        const [message] = peer.messages();
+      for (const client of [exact, wild]) {
+        const [message] = client.messages();
         assert.equal(message?.topic, 'home/kitchen');
         assert.equal(message.payload, `q${qos}`);
         assert.equal(message.qos, qos);
@@ -44,24 +44,24 @@ eachVersion(
 );
 
 eachVersion('a publisher with a matching subscription gets its own message', (version) => {
-  const peer = new World().connect('a', { version });
-  peer.subscribe(['t']);
-  peer.publish('t', 'x');
-  assert.deepEqual(peer.payloads(), ['x']);
+  const client = new World().connect('a', { version });
+  client.subscribe(['t']);
+  client.publish('t', 'x');
+  assert.deepEqual(client.payloads(), ['x']);
 });
 
 eachVersion(
   '[MQTT3-3.3.2-2] [MQTT5-3.3.2-2] [MQTT3-4.7.1-1] [MQTT5-4.7.0-1] [MQTT3-4.7.3-1] [MQTT5-4.7.3-1] a topic name with a wildcard, or without a character, ends the connection',
   (version) => {
     for (const topic of ['a/#', '#', '+', 'a/+/b', 'a+', '']) {
-      const peer = new World().connect('a', { version });
-      peer.send(wire.publish(version, { topic, qos: 1 }));
-      assert.ok(peer.closed, `"${topic}" is refused`);
+      const client = new World().connect('a', { version });
+      client.send(wire.publish(version, { topic, qos: 1 }));
+      assert.ok(client.closed, `"${topic}" is refused`);
       if (version === 5) {
-        const { reason } = peer.expect('disconnect');
+        const { reason } = client.expect('disconnect');
         assert.ok([0x81, 0x82, 0x90].includes(reason), `reason ${reason}`);
       }
-      assert.equal(peer.inbox.length, 0);
+      assert.equal(client.inbox.length, 0);
     }
   },
 );
@@ -70,23 +70,23 @@ eachVersion(
   '[MQTT3-3.3.2-1] [MQTT5-3.3.2-1] [MQTT3-4.7.3-2] [MQTT5-4.7.3-2] a topic name that is not well-formed UTF-8 ends the connection',
   (version) => {
     for (const bytes of [[0xff], [0x61, 0x00], [0xed, 0xbf, 0xbf], [0xf5, 0x80, 0x80, 0x80]]) {
-      const peer = new World().connect('a', { version });
-      peer.send(wire.publish(version, { topic: Buffer.from(bytes) }));
-      assert.ok(peer.closed);
+      const client = new World().connect('a', { version });
+      client.send(wire.publish(version, { topic: Buffer.from(bytes) }));
+      assert.ok(client.closed);
     }
   },
 );
 
 eachVersion('[MQTT3-3.3.1-4] [MQTT5-3.3.1-4] QoS 3 ends the connection as malformed', (version) => {
-  const peer = new World().connect('a', { version });
-  peer.send(wire.publish(version, { topic: 't', qos: 3 }));
-  peer.expectEnded(0x81);
+  const client = new World().connect('a', { version });
+  client.send(wire.publish(version, { topic: 't', qos: 3 }));
+  client.expectEnded(0x81);
 });
 
 eachVersion('[MQTT3-3.3.1-2] [MQTT5-3.3.1-2] QoS 0 with DUP ends the connection', (version) => {
-  const peer = new World().connect('a', { version });
-  peer.send(wire.publish(version, { topic: 't', qos: 0, dup: true }));
-  peer.expectEnded();
+  const client = new World().connect('a', { version });
+  client.send(wire.publish(version, { topic: 't', qos: 0, dup: true }));
+  client.expectEnded();
 });
 
 eachVersion(
@@ -98,9 +98,9 @@ eachVersion(
       wire.subscribe(version, 0, ['t']),
       wire.unsubscribe(version, 0, ['t']),
     ]) {
-      const peer = new World().connect('a', { version });
-      peer.send(bytes);
-      peer.expectEnded();
+      const client = new World().connect('a', { version });
+      client.send(bytes);
+      client.expectEnded();
     }
   },
 );
@@ -109,15 +109,15 @@ eachVersion(
   '[MQTT3-2.3.1-5] [MQTT5-2.2.1-2] [MQTT3-4.3.1-1] [MQTT5-4.3.1-1] [MQTT3-3.3.1-3] [MQTT5-3.3.1-3] what is delivered has its own DUP flag, and at QoS 0 neither DUP nor packet identifier',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    peer.subscribe([
+    const client = world.connect('a', { version });
+    client.subscribe([
       { filter: 'zero', qos: 0 },
       { filter: 'one', qos: 1 },
     ]);
     const publisher = world.connect('p', { version });
     publisher.publish('zero', 'x', { qos: 1, dup: true });
     publisher.publish('one', 'y', { qos: 1, dup: true });
-    const [zero, one] = peer.messages();
+    const [zero, one] = client.messages();
     assert.equal(zero?.qos, 0);
     assert.equal(zero.dup, false);
     // Fixed header, topic, property length where there is one, payload: no room for an identifier.
@@ -129,26 +129,26 @@ eachVersion(
 eachVersion(
   '[MQTT3-3.3.4-1] [MQTT5-3.3.4-1] PUBLISH is answered by nothing, PUBACK or PUBREC',
   (version) => {
-    const peer = new World().connect('a', { version });
-    peer.send(wire.publish(version, { topic: 't', qos: 0 }));
-    peer.expectNothing();
-    peer.send(wire.publish(version, { topic: 't', qos: 1, id: 7 }));
-    assert.equal(peer.expect('puback').id, 7);
-    peer.send(wire.publish(version, { topic: 't', qos: 2, id: 8 }));
-    assert.equal(peer.expect('pubrec').id, 8);
-    peer.expectNothing();
+    const client = new World().connect('a', { version });
+    client.send(wire.publish(version, { topic: 't', qos: 0 }));
+    client.expectNothing();
+    client.send(wire.publish(version, { topic: 't', qos: 1, id: 7 }));
+    assert.equal(client.expect('puback').id, 7);
+    client.send(wire.publish(version, { topic: 't', qos: 2, id: 8 }));
+    assert.equal(client.expect('pubrec').id, 8);
+    client.expectNothing();
   },
 );
 
 eachVersion('an empty payload and one of many bytes come through', (version) => {
   const world = new World();
-  const peer = world.connect('a', { version });
-  peer.subscribe(['t']);
+  const client = world.connect('a', { version });
+  client.subscribe(['t']);
   const publisher = world.connect('p', { version });
   const large = 'x'.repeat(300_000);
   publisher.publish('t', '');
   publisher.publish('t', large, { qos: 1 });
-  assert.deepEqual(peer.payloads(), ['', large]);
+  assert.deepEqual(client.payloads(), ['', large]);
 });
 
 test('[MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-3.3.2-18] [MQTT5-3.3.2-20] the properties of a message are passed on unaltered and in order', () => {
@@ -174,18 +174,18 @@ test('[MQTT5-3.3.2-4] [MQTT5-3.3.2-15] [MQTT5-3.3.2-16] [MQTT5-3.3.2-17] [MQTT5-
 
 test('[MQTT5-2.2.2-1] a message without properties has a property length of 0', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.subscribe(['t']);
+  const client = world.connect('a');
+  client.subscribe(['t']);
   world.connect('p', { version: 4 }).publish('t', 'x');
-  assert.deepEqual(peer.messages()[0]?.bytes, wire.publish(5, { topic: 't', payload: 'x' }));
+  assert.deepEqual(client.messages()[0]?.bytes, wire.publish(5, { topic: 't', payload: 'x' }));
 });
 
 test('properties do not reach a client of 3.1.1', () => {
   const world = new World();
-  const peer = world.connect('a', { version: 4 });
-  peer.subscribe(['t']);
+  const client = world.connect('a', { version: 4 });
+  client.subscribe(['t']);
   world.connect('p').publish('t', 'x', { properties: PROPERTIES });
-  assert.deepEqual(peer.messages()[0]?.bytes, wire.publish(4, { topic: 't', payload: 'x' }));
+  assert.deepEqual(client.messages()[0]?.bytes, wire.publish(4, { topic: 't', payload: 'x' }));
 });
 
 test('[MQTT5-3.3.2-13] [MQTT5-3.3.2-14] [MQTT5-3.3.2-19] [MQTT5-1.5.7-1] properties with wildcards or ill-formed strings end the connection', () => {
@@ -199,25 +199,25 @@ test('[MQTT5-3.3.2-13] [MQTT5-3.3.2-14] [MQTT5-3.3.2-19] [MQTT5-1.5.7-1] propert
     { contentType: Buffer.from([0]) },
   ];
   for (const properties of wrong) {
-    const peer = new World().connect('a');
-    peer.send(wire.publish(5, { topic: 't', qos: 1, properties }));
-    peer.expectEnded();
+    const client = new World().connect('a');
+    client.send(wire.publish(5, { topic: 't', qos: 1, properties }));
+    client.expectEnded();
   }
   for (const pair of [
     [bad, Buffer.from('v')],
     [Buffer.from('n'), bad],
   ]) {
-    const peer = new World().connect('a');
+    const client = new World().connect('a');
     const property = Buffer.concat([Buffer.from([0x26]), ...pair.map(wire.text)]);
-    peer.send(wire.packet(0x30, wire.text('t'), wire.varint(property.length), property));
-    peer.expectEnded(0x81);
+    client.send(wire.packet(0x30, wire.text('t'), wire.varint(property.length), property));
+    client.expectEnded(0x81);
   }
 });
 
 test('[MQTT5-3.3.4-6] a subscription identifier in a PUBLISH from a client ends the connection', () => {
-  const peer = new World().connect('a');
-  peer.send(wire.publish(5, { topic: 't', properties: { subscriptionIdentifier: 1 } }));
-  peer.expectEnded();
+  const client = new World().connect('a');
+  client.send(wire.publish(5, { topic: 't', properties: { subscriptionIdentifier: 1 } }));
+  client.expectEnded();
 });
 
 test('properties that a PUBLISH may not have, or not twice, end the connection', () => {
@@ -227,9 +227,9 @@ test('properties that a PUBLISH may not have, or not twice, end the connection',
     { messageExpiryInterval: [1, 2] },
   ];
   for (const properties of wrong) {
-    const peer = new World().connect('a');
-    peer.send(wire.publish(5, { topic: 't', properties }));
-    peer.expectEnded();
+    const client = new World().connect('a');
+    client.send(wire.publish(5, { topic: 't', properties }));
+    client.expectEnded();
   }
   const truncated = new World().connect('a');
   truncated.send(wire.packet(0x30, wire.text('t'), [5, 0x02, 0, 0]));
@@ -237,40 +237,40 @@ test('properties that a PUBLISH may not have, or not twice, end the connection',
 });
 
 test('[MQTT5-3.2.2-11] [MQTT5-3.2.2-9] a PUBLISH above the announced maximum QoS ends the connection', () => {
-  const peer = new World({ maximumQos: 1 }).connect('a');
-  assert.equal(peer.connack.properties.maximumQoS, 1);
-  peer.publish('t', 'x', { qos: 1 });
-  peer.send(wire.publish(5, { topic: 't', qos: 2 }));
-  peer.expectEnded(0x9b);
+  const client = new World({ maximumQos: 1 }).connect('a');
+  assert.equal(client.connack.properties.maximumQoS, 1);
+  client.publish('t', 'x', { qos: 1 });
+  client.send(wire.publish(5, { topic: 't', qos: 2 }));
+  client.expectEnded(0x9b);
 });
 
 test('[MQTT5-3.2.2-10] SUBSCRIBE asks for any QoS, whatever the maximum', () => {
   const world = new World({ maximumQos: 0 });
-  const peer = world.connect('a');
-  assert.equal(peer.connack.properties.maximumQoS, 0);
-  const { reasons } = peer.subscribe([
+  const client = world.connect('a');
+  assert.equal(client.connack.properties.maximumQoS, 0);
+  const { reasons } = client.subscribe([
     { filter: 'a', qos: 0 },
     { filter: 'b', qos: 1 },
     { filter: 'c', qos: 2 },
   ]);
   assert.ok(reasons.every((reason) => reason <= 2));
   world.connect('p').publish('c', 'x');
-  assert.deepEqual(peer.payloads(), ['x']);
+  assert.deepEqual(client.payloads(), ['x']);
 });
 
 test('[MQTT5-3.2.2-14] RETAIN where retain is not available ends the connection', () => {
-  const peer = new World({ retainAvailable: false }).connect('a');
-  assert.equal(peer.connack.properties.retainAvailable, 0);
-  peer.send(wire.publish(5, { topic: 't', retain: true }));
-  peer.expectEnded(0x9a);
+  const client = new World({ retainAvailable: false }).connect('a');
+  assert.equal(client.connack.properties.retainAvailable, 0);
+  client.send(wire.publish(5, { topic: 't', retain: true }));
+  client.expectEnded(0x9a);
 });
 
 test('a PUBLISH that nobody subscribed to is told so where the client can hear it', () => {
-  const peer = new World().connect('a');
-  assert.ok([0x00, 0x10].includes(peer.publish('t', 'x', { qos: 1 })?.reason ?? -1));
-  peer.subscribe(['t']);
-  peer.send(wire.publish(5, { topic: 't', qos: 1, id: 9 }));
-  const puback = peer.inbox.find((packet) => packet.type === 'puback');
+  const client = new World().connect('a');
+  assert.ok([0x00, 0x10].includes(client.publish('t', 'x', { qos: 1 })?.reason ?? -1));
+  client.subscribe(['t']);
+  client.send(wire.publish(5, { topic: 't', qos: 1, id: 9 }));
+  const puback = client.inbox.find((packet) => packet.type === 'puback');
   assert.equal(puback?.reason, 0x00);
 });
 
@@ -278,12 +278,12 @@ eachVersion(
   '[MQTT3-4.6.0-5] [MQTT3-4.6.0-6] [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] messages of one publisher arrive in their order',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    peer.subscribe(['t']);
+    const client = world.connect('a', { version });
+    client.subscribe(['t']);
     const publisher = world.connect('p', { version });
     const sent = Array.from({ length: 300 }, (_, i) => `${i}`);
     for (const payload of sent) publisher.publish('t', payload, { qos: Number(payload) % 3 });
-    const got = peer.messages();
+    const got = client.messages();
     for (const qos of [0, 1, 2]) {
       assert.deepEqual(
         got.filter((message) => message.qos === qos).map((message) => message.payload),

@@ -14,9 +14,9 @@ function resume(world: World, clientId: string, version: wire.Version): TestClie
 }
 
 function subscriber(world: World, version: wire.Version, qos = 2): TestClient {
-  const peer = resume(world, 'sub', version);
-  peer.subscribe([{ filter: 't', qos }]);
-  return peer;
+  const client = resume(world, 'sub', version);
+  client.subscribe([{ filter: 't', qos }]);
+  return client;
 }
 
 const summary = (packets: wire.Packet[]): string[] =>
@@ -87,9 +87,9 @@ eachVersion('a QoS 2 PUBLISH is exactly once over reconnects of the publisher', 
 });
 
 test('PUBREL for an identifier that is not known is answered with 0x92', () => {
-  const peer = new World().connect('a');
-  peer.send(wire.ack('pubrel', 77));
-  const pubcomp = peer.expect('pubcomp');
+  const client = new World().connect('a');
+  client.send(wire.ack('pubrel', 77));
+  const pubcomp = client.expect('pubcomp');
   assert.equal(pubcomp.id, 77);
   assert.equal(pubcomp.reason, 0x92);
 });
@@ -126,19 +126,19 @@ eachVersion(
 
 eachVersion('acknowledgements of what was never sent do no harm', (version) => {
   const world = new World();
-  const peer = resume(world, 'a', version);
-  peer.subscribe(['t']);
-  peer.send(wire.ack('puback', 1), wire.ack('pubcomp', 2));
-  assert.equal(peer.inbox.length, 0);
-  peer.send(wire.ack('pubrec', 3));
-  for (const packet of peer.inbox.splice(0)) {
+  const client = resume(world, 'a', version);
+  client.subscribe(['t']);
+  client.send(wire.ack('puback', 1), wire.ack('pubcomp', 2));
+  assert.equal(client.inbox.length, 0);
+  client.send(wire.ack('pubrec', 3));
+  for (const packet of client.inbox.splice(0)) {
     assert.equal(packet.type, 'pubrel');
     if (version === 5) assert.equal(packet.reason, 0x92);
-    peer.send(wire.ack('pubcomp', 3));
+    client.send(wire.ack('pubcomp', 3));
   }
-  peer.expectNothing();
+  client.expectNothing();
   world.connect('p').publish('t', 'x', { qos: 1 });
-  assert.deepEqual(peer.payloads(), ['x']);
+  assert.deepEqual(client.payloads(), ['x']);
 });
 
 eachVersion(
@@ -359,9 +359,9 @@ eachVersion(
       wire.packet(0xa0, id, properties, wire.text('t')),
       wire.packet(0xc1),
     ]) {
-      const peer = new World().connect('a', { version });
-      peer.send(bytes);
-      peer.expectEnded(0x81);
+      const client = new World().connect('a', { version });
+      client.send(bytes);
+      client.expectEnded(0x81);
     }
   },
 );

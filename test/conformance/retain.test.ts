@@ -55,9 +55,9 @@ eachVersion('a subscription with wildcards gets each retained message that match
     ['c', []],
   ];
   for (const [filter, expected] of cases) {
-    const peer = world.connect('a', { version });
-    peer.subscribe([filter]);
-    assert.deepEqual(peer.payloads().sort(), expected, filter);
+    const client = world.connect('a', { version });
+    client.subscribe([filter]);
+    assert.deepEqual(client.payloads().sort(), expected, filter);
   }
 });
 
@@ -65,23 +65,23 @@ eachVersion(
   '[MQTT3-3.3.1-9] [MQTT5-3.3.1-12] an established subscription gets the message with RETAIN cleared',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    peer.subscribe(['t']);
+    const client = world.connect('a', { version });
+    client.subscribe(['t']);
     world.connect('p', { version }).publish('t', 'x', { qos: 1, retain: true });
-    assert.equal(peer.messages()[0]?.retain, false);
+    assert.equal(client.messages()[0]?.retain, false);
   },
 );
 
 test('[MQTT5-3.3.1-13] with Retain As Published the flag is passed on', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: 't', qos: 1, retainAsPublished: true }]);
+  const client = world.connect('a');
+  client.subscribe([{ filter: 't', qos: 1, retainAsPublished: true }]);
   const publisher = world.connect('p');
   for (const qos of [0, 1]) {
     publisher.publish('t', 'x', { qos, retain: true });
     publisher.publish('t', 'y', { qos, retain: false });
     assert.deepEqual(
-      peer.messages().map((message) => message.retain),
+      client.messages().map((message) => message.retain),
       [true, false],
     );
   }
@@ -90,14 +90,14 @@ test('[MQTT5-3.3.1-13] with Retain As Published the flag is passed on', () => {
 test('one message goes to some with RETAIN set and to others with it cleared', () => {
   const world = new World();
   const versions = [5, 5, 4] as const;
-  const peers = versions.map((version, i) => world.connect(`c${i}`, { version }));
-  for (const [i, peer] of peers.entries()) {
-    const retainAsPublished = i === 0 && peer.version === 5;
-    peer.subscribe([{ filter: 't', qos: 0, retainAsPublished }]);
+  const clients = versions.map((version, i) => world.connect(`c${i}`, { version }));
+  for (const [i, client] of clients.entries()) {
+    const retainAsPublished = i === 0 && client.version === 5;
+    client.subscribe([{ filter: 't', qos: 0, retainAsPublished }]);
   }
   world.connect('p').publish('t', 'x', { retain: true });
   assert.deepEqual(
-    peers.map((peer) => peer.messages()[0]?.retain),
+    clients.map((client) => client.messages()[0]?.retain),
     [true, false, false],
   );
 });
@@ -119,11 +119,11 @@ eachVersion(
     const world = new World();
     const publisher = world.connect('p', { version });
     publisher.publish('t', 'x', { retain: true });
-    const peer = world.connect('a', { version });
-    peer.subscribe(['t']);
-    assert.deepEqual(peer.payloads(), ['x']);
+    const client = world.connect('a', { version });
+    client.subscribe(['t']);
+    assert.deepEqual(client.payloads(), ['x']);
     publisher.publish('t', '', { retain: true });
-    const [cleared] = peer.messages();
+    const [cleared] = client.messages();
     assert.equal(cleared?.payload, '');
     assert.equal(cleared.retain, false);
     const late = world.connect('b', { version });
@@ -150,65 +150,65 @@ eachVersion(
 test('[MQTT5-3.3.1-9] [MQTT5-3.8.4-4] with Retain Handling 0 every subscribe sends the retained messages', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
-  const peer = world.connect('a');
+  const client = world.connect('a');
   for (let i = 0; i < 3; i += 1) {
-    peer.subscribe([{ filter: 't', retainHandling: 0 }]);
-    assert.deepEqual(peer.payloads(), ['x']);
+    client.subscribe([{ filter: 't', retainHandling: 0 }]);
+    assert.deepEqual(client.payloads(), ['x']);
   }
 });
 
 test('[MQTT5-3.3.1-10] with Retain Handling 1 only a new subscription is sent the retained messages', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: 't', retainHandling: 1 }]);
-  assert.deepEqual(peer.payloads(), ['x']);
-  peer.subscribe([{ filter: 't', qos: 1, retainHandling: 1 }]);
-  peer.expectNothing();
-  peer.unsubscribe('t');
-  peer.subscribe([{ filter: 't', retainHandling: 1 }]);
-  assert.deepEqual(peer.payloads(), ['x']);
+  const client = world.connect('a');
+  client.subscribe([{ filter: 't', retainHandling: 1 }]);
+  assert.deepEqual(client.payloads(), ['x']);
+  client.subscribe([{ filter: 't', qos: 1, retainHandling: 1 }]);
+  client.expectNothing();
+  client.unsubscribe('t');
+  client.subscribe([{ filter: 't', retainHandling: 1 }]);
+  assert.deepEqual(client.payloads(), ['x']);
 });
 
 test('[MQTT5-3.3.1-11] with Retain Handling 2 no retained message is sent at the subscribe', () => {
   const world = new World();
   const publisher = world.connect('p');
   publisher.publish('t', 'x', { retain: true });
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: 't', retainHandling: 2 }]);
-  peer.expectNothing();
+  const client = world.connect('a');
+  client.subscribe([{ filter: 't', retainHandling: 2 }]);
+  client.expectNothing();
   publisher.publish('t', 'y');
-  assert.deepEqual(peer.payloads(), ['y']);
+  assert.deepEqual(client.payloads(), ['y']);
 });
 
 test('Retain Handling 3 ends the connection', () => {
-  const peer = new World().connect('a');
-  peer.send(wire.subscribe(5, 1, [{ filter: 't', retainHandling: 3 }]));
-  peer.expectEnded();
+  const client = new World().connect('a');
+  client.send(wire.subscribe(5, 1, [{ filter: 't', retainHandling: 3 }]));
+  client.expectEnded();
 });
 
 test('No Local does not keep the retained messages of the same client away', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.publish('t', 'x', { retain: true });
-  peer.subscribe([{ filter: 't', noLocal: true }]);
-  assert.ok(peer.payloads().length <= 1, 'sent or left out, but once');
+  const client = world.connect('a');
+  client.publish('t', 'x', { retain: true });
+  client.subscribe([{ filter: 't', noLocal: true }]);
+  assert.ok(client.payloads().length <= 1, 'sent or left out, but once');
 });
 
 test('a retained message comes with the identifier of the subscription that asked for it', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
-  const peer = world.connect('a');
-  peer.subscribe(['t'], { subscriptionIdentifier: 7 });
-  assert.deepEqual(peer.messages()[0]?.properties.subscriptionIdentifier, [7]);
+  const client = world.connect('a');
+  client.subscribe(['t'], { subscriptionIdentifier: 7 });
+  assert.deepEqual(client.messages()[0]?.properties.subscriptionIdentifier, [7]);
 });
 
 eachVersion('a message that was only delivered is not retained by its delivery', (version) => {
   const world = new World();
-  const peer = world.connect('a', { version });
-  peer.subscribe(['#']);
+  const client = world.connect('a', { version });
+  client.subscribe(['#']);
   world.connect('p', { version }).publish('t', 'x', { qos: 2 });
-  peer.messages();
+  client.messages();
   const late = world.connect('b', { version });
   late.subscribe(['#']);
   late.expectNothing();

@@ -74,11 +74,11 @@ eachVersion(
   (version) => {
     const world = new World();
     const properties: wire.Properties = version === 5 ? { sessionExpiryInterval: 1 } : {};
-    const peer = world.connect('a', { version, properties });
-    peer.subscribe(['t']);
+    const client = world.connect('a', { version, properties });
+    client.subscribe(['t']);
     world.advance(100_000 * SECOND);
     world.connect('p').publish('t', 'x', { qos: 1 });
-    assert.deepEqual(peer.payloads(), ['x']);
+    assert.deepEqual(client.payloads(), ['x']);
   },
 );
 
@@ -170,9 +170,9 @@ test('DISCONNECT changes the session expiry interval', () => {
 });
 
 test('DISCONNECT cannot give an expiry interval to a session that began with none', () => {
-  const peer = new World().connect('a');
-  peer.send(wire.disconnect(0x00, { sessionExpiryInterval: 10 }));
-  peer.expectEnded(0x82);
+  const client = new World().connect('a');
+  client.send(wire.disconnect(0x00, { sessionExpiryInterval: 10 }));
+  client.expectEnded(0x82);
 });
 
 test('a session expiry interval above the maximum is cut, and CONNACK tells it', () => {
@@ -208,10 +208,10 @@ eachVersion(
     const world = new World();
     const watcher = world.connect('w');
     watcher.subscribe(['#']);
-    const peer = world.connect('a', { version });
-    peer.send(Buffer.concat([wire.disconnect(), wire.publish(version, { topic: 't' })]));
-    assert.ok(peer.closed);
-    assert.equal(peer.inbox.length, 0, 'DISCONNECT is not answered');
+    const client = world.connect('a', { version });
+    client.send(Buffer.concat([wire.disconnect(), wire.publish(version, { topic: 't' })]));
+    assert.ok(client.closed);
+    assert.equal(client.inbox.length, 0, 'DISCONNECT is not answered');
     watcher.expectNothing();
   },
 );
@@ -222,9 +222,9 @@ eachVersion(
     const world = new World();
     const watcher = world.connect('w');
     watcher.subscribe(['w']);
-    const peer = world.connect('a', { version, will: { topic: 'w', payload: 'will' } });
-    peer.send(wire.packet(0xe1));
-    peer.expectEnded(0x81);
+    const client = world.connect('a', { version, will: { topic: 'w', payload: 'will' } });
+    client.send(wire.packet(0xe1));
+    client.expectEnded(0x81);
     assert.deepEqual(watcher.payloads(), ['will'], 'it was no DISCONNECT');
   },
 );
@@ -232,9 +232,9 @@ eachVersion(
 test('[MQTT5-3.14.2-1] [MQTT5-3.14.2-2] the DISCONNECT of the broker has a listed reason and no session expiry interval', () => {
   const world = new World();
   const properties = { sessionExpiryInterval: 60 };
-  const peer = world.connect('a', { properties });
+  const client = world.connect('a', { properties });
   world.connect('a', { properties });
-  const last = peer.expect('disconnect');
+  const last = client.expect('disconnect');
   assert.equal(last.reason, 0x8e);
   assert.equal('sessionExpiryInterval' in last.properties, false);
 });
@@ -246,10 +246,10 @@ test('DISCONNECT may carry its properties, and a reason that is not listed is a 
     serverReference: 'elsewhere',
     userProperty: [['a', 'b']],
   };
-  const peer = world.connect('a');
-  peer.send(wire.disconnect(0x00, properties));
-  assert.ok(peer.closed);
-  assert.equal(peer.inbox.length, 0);
+  const client = world.connect('a');
+  client.send(wire.disconnect(0x00, properties));
+  assert.ok(client.closed);
+  assert.equal(client.inbox.length, 0);
   for (const reason of [0x01, 0x05, 0xff]) {
     const other = world.connect('b');
     other.send(wire.disconnect(reason));
@@ -260,9 +260,9 @@ test('DISCONNECT may carry its properties, and a reason that is not listed is a 
 eachVersion('sessions leave nothing behind when clients come and go', (version) => {
   const world = new World({ sysIntervalSeconds: 0 });
   for (let i = 0; i < 50; i += 1) {
-    const peer = world.connect(`c${i}`, { version });
-    peer.subscribe([`t/${i}/#`]);
-    peer.lose();
+    const client = world.connect(`c${i}`, { version });
+    client.subscribe([`t/${i}/#`]);
+    client.lose();
   }
   world.advance(3600 * SECOND);
   assert.equal(world.broker.nextDeadline(), Number.POSITIVE_INFINITY);

@@ -9,9 +9,9 @@ const PERSISTENT = { sessionExpiryInterval: 3600 };
 
 function members(world: World, count: number, qos = 1): TestClient[] {
   return Array.from({ length: count }, (_, i) => {
-    const peer = world.connect(`m${i}`, { clean: false, properties: PERSISTENT });
-    peer.subscribe([{ filter: '$share/g/t', qos }]);
-    return peer;
+    const client = world.connect(`m${i}`, { clean: false, properties: PERSISTENT });
+    client.subscribe([{ filter: '$share/g/t', qos }]);
+    return client;
   });
 }
 
@@ -27,15 +27,15 @@ const byNumber = (a: string, b: string): number => Number(a) - Number(b);
 
 eachVersion('each message goes to one member of a group, and the load is even', (version) => {
   const world = new World();
-  const peers = [1, 2, 3].map((i) => {
-    const peer = world.connect(`m${i}`, { version });
-    peer.subscribe(['$share/g/t']);
-    return peer;
+  const clients = [1, 2, 3].map((i) => {
+    const client = world.connect(`m${i}`, { version });
+    client.subscribe(['$share/g/t']);
+    return client;
   });
   const plain = world.connect('plain', { version });
   plain.subscribe(['t']);
   const sent = publishMany(world, 30);
-  const got = peers.map((peer) => peer.payloads());
+  const got = clients.map((client) => client.payloads());
   assert.deepEqual(got.flat().sort(byNumber), sent);
   for (const share of got) assert.equal(share.length, 10);
   assert.deepEqual(plain.payloads(), sent);
@@ -54,7 +54,7 @@ test('groups of different names get their own copies', () => {
 eachVersion(
   '[MQTT5-4.8.2-1] [MQTT5-4.8.2-2] shared filters of the wrong form are refused',
   (version) => {
-    const peer = new World().connect('a', { version });
+    const client = new World().connect('a', { version });
     for (const filter of [
       '$share/g',
       '$share/g/',
@@ -65,31 +65,31 @@ eachVersion(
       '$share/g/t/#/x',
       '$share/',
     ]) {
-      peer.send(wire.subscribe(version, 1, [filter]));
-      if (peer.closed) return peer.expectEnded();
-      const [reason = 0] = peer.expect('suback').reasons;
+      client.send(wire.subscribe(version, 1, [filter]));
+      if (client.closed) return client.expectEnded();
+      const [reason = 0] = client.expect('suback').reasons;
       assert.ok(reason >= 0x80, filter);
     }
-    assert.deepEqual(peer.subscribe(['$share/g/#', '$share/g//t']).reasons, [2, 2]);
+    assert.deepEqual(client.subscribe(['$share/g/#', '$share/g//t']).reasons, [2, 2]);
   },
 );
 
 test('[MQTT5-3.8.3-4] No Local on a shared subscription is a protocol error', () => {
-  const peer = new World().connect('a');
-  peer.send(wire.subscribe(5, 1, [{ filter: '$share/g/t', qos: 1, noLocal: true }]));
-  peer.expectEnded(0x82);
+  const client = new World().connect('a');
+  client.send(wire.subscribe(5, 1, [{ filter: '$share/g/t', qos: 1, noLocal: true }]));
+  client.expectEnded(0x82);
 });
 
 test('[MQTT5-4.8.2-3] each member gets messages at the QoS that it was granted', () => {
   const world = new World();
-  const peers = [0, 1, 2].map((qos) => {
-    const peer = world.connect(`m${qos}`);
-    assert.deepEqual(peer.subscribe([{ filter: '$share/g/t', qos }]).reasons, [qos]);
-    return peer;
+  const clients = [0, 1, 2].map((qos) => {
+    const client = world.connect(`m${qos}`);
+    assert.deepEqual(client.subscribe([{ filter: '$share/g/t', qos }]).reasons, [qos]);
+    return client;
   });
   publishMany(world, 9, 2);
-  for (const [qos, peer] of peers.entries()) {
-    const got = peer.messages();
+  for (const [qos, client] of clients.entries()) {
+    const got = client.messages();
     assert.equal(got.length, 3);
     assert.ok(got.every((message) => message.qos === qos));
   }
@@ -98,25 +98,25 @@ test('[MQTT5-4.8.2-3] each member gets messages at the QoS that it was granted',
 test('retained messages are not sent at a shared subscribe', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: '$share/g/t', qos: 1, retainHandling: 0 }]);
-  peer.expectNothing();
+  const client = world.connect('a');
+  client.subscribe([{ filter: '$share/g/t', qos: 1, retainHandling: 0 }]);
+  client.expectNothing();
 });
 
 test('a publisher may be its own member of a group', () => {
-  const peer = new World().connect('a');
-  peer.subscribe(['$share/g/t']);
-  peer.publish('t', 'x');
-  assert.deepEqual(peer.payloads(), ['x']);
+  const client = new World().connect('a');
+  client.subscribe(['$share/g/t']);
+  client.publish('t', 'x');
+  assert.deepEqual(client.payloads(), ['x']);
 });
 
 test('a shared subscription and one of its own give a client both copies, with their identifiers', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.subscribe(['$share/g/t'], { subscriptionIdentifier: 1 });
-  peer.subscribe(['t'], { subscriptionIdentifier: 2 });
+  const client = world.connect('a');
+  client.subscribe(['$share/g/t'], { subscriptionIdentifier: 1 });
+  client.subscribe(['t'], { subscriptionIdentifier: 2 });
   publishMany(world, 1);
-  const ids = peer.messages().map((message) => message.properties.subscriptionIdentifier);
+  const ids = client.messages().map((message) => message.properties.subscriptionIdentifier);
   assert.deepEqual(ids.toSorted(), [[1], [2]]);
 });
 
@@ -132,7 +132,7 @@ test('a member whose window is full is passed over while another one has room', 
   const world = new World();
   const slow = world.connect('slow', { properties: { receiveMaximum: 1 } });
   const fast = world.connect('fast');
-  for (const peer of [slow, fast]) peer.subscribe(['$share/g/t']);
+  for (const client of [slow, fast]) client.subscribe(['$share/g/t']);
   const sent = publishMany(world, 20);
   assert.equal(slow.inbox.length, 1);
   assert.equal(fast.payloads().length, sent.length - 1);
@@ -140,7 +140,7 @@ test('a member whose window is full is passed over while another one has room', 
 
 test('messages wait for a member where all are away', () => {
   const world = new World();
-  for (const peer of members(world, 2)) peer.lose();
+  for (const client of members(world, 2)) client.lose();
   const sent = publishMany(world, 6);
   const got = ['m0', 'm1'].flatMap((name) =>
     world.connect(name, { clean: false, properties: PERSISTENT }).payloads(),
@@ -223,8 +223,8 @@ test('[MQTT5-4.8.2-6] a message that a member refuses goes to nobody else', () =
 });
 
 eachVersion('where shared subscriptions are not available, they are refused', (version) => {
-  const peer = new World({ sharedAvailable: false }).connect('a', { version });
-  if (version === 5) assert.equal(peer.connack.properties.sharedSubscriptionAvailable, 0);
-  peer.send(wire.subscribe(version, 1, ['$share/g/t']));
-  assert.deepEqual(peer.expect('suback').reasons, [version === 5 ? 0x9e : 0x80]);
+  const client = new World({ sharedAvailable: false }).connect('a', { version });
+  if (version === 5) assert.equal(client.connack.properties.sharedSubscriptionAvailable, 0);
+  client.send(wire.subscribe(version, 1, ['$share/g/t']));
+  assert.deepEqual(client.expect('suback').reasons, [version === 5 ? 0x9e : 0x80]);
 });

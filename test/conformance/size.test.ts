@@ -10,20 +10,20 @@ eachVersion(
   '[MQTT5-3.2.2-15] a packet above the maximum of the broker ends the connection as soon as its length is told',
   (version) => {
     const world = new World({ packetBytesMax: 1000 });
-    const peer = world.connect('a', { version });
-    if (version === 5) assert.equal(peer.connack.properties.maximumPacketSize, 1000);
+    const client = world.connect('a', { version });
+    if (version === 5) assert.equal(client.connack.properties.maximumPacketSize, 1000);
     const overhead = 3 + 3 + (version === 5 ? 1 : 0);
-    peer.send(wire.publish(version, { topic: 't', payload: 'x'.repeat(1000 - overhead) }));
-    peer.expectNothing();
-    peer.send(Buffer.concat([Buffer.from([0x30]), wire.varint(998)]));
-    peer.expectEnded(0x95);
+    client.send(wire.publish(version, { topic: 't', payload: 'x'.repeat(1000 - overhead) }));
+    client.expectNothing();
+    client.send(Buffer.concat([Buffer.from([0x30]), wire.varint(998)]));
+    client.expectEnded(0x95);
   },
 );
 
 eachVersion('a CONNECT above the maximum ends the connection before it has arrived', (version) => {
-  const peer = new World({ packetBytesMax: 1000 }).open(version);
-  peer.send(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]));
-  assert.ok(peer.closed);
+  const client = new World({ packetBytesMax: 1000 }).open(version);
+  client.send(Buffer.from([0x10, 0xff, 0xff, 0xff, 0x7f]));
+  assert.ok(client.closed);
 });
 
 test('[MQTT5-3.1.2-24] [MQTT5-3.1.2-25] a message too large for the client is dropped as if it were delivered', () => {
@@ -33,16 +33,16 @@ test('[MQTT5-3.1.2-24] [MQTT5-3.1.2-25] a message too large for the client is dr
       clean: false,
       properties: { maximumPacketSize: 50, receiveMaximum: 1, sessionExpiryInterval: 60 },
     });
-  const peer = connect();
-  peer.subscribe(['t']);
+  const client = connect();
+  client.subscribe(['t']);
   const publisher = world.connect('p');
   for (const qos of [0, 1, 2]) {
     publisher.publish('t', 'x'.repeat(60), { qos });
-    peer.expectNothing();
+    client.expectNothing();
     publisher.publish('t', 'fits', { qos });
-    assert.deepEqual(peer.payloads(), ['fits']);
+    assert.deepEqual(client.payloads(), ['fits']);
   }
-  peer.lose();
+  client.lose();
   publisher.publish('t', 'x'.repeat(60), { qos: 1 });
   publisher.publish('t', 'later', { qos: 1 });
   const back = connect();
@@ -56,10 +56,10 @@ test('[MQTT5-3.1.2-24] a message of exactly the maximum size is delivered, one b
     [message.length - 1, 0],
   ] as const) {
     const world = new World();
-    const peer = world.connect('a', { properties: { maximumPacketSize } });
-    peer.subscribe(['t']);
+    const client = world.connect('a', { properties: { maximumPacketSize } });
+    client.subscribe(['t']);
     world.connect('p').publish('t', 'x'.repeat(100));
-    assert.equal(peer.messages().length, expected);
+    assert.equal(client.messages().length, expected);
   }
 });
 
@@ -83,19 +83,19 @@ function denyAll(): World {
 }
 
 /** Makes the broker send each kind of answer, the failing ones where there are such. */
-function provokeAnswers(peer: TestClient): wire.Packet[] {
-  peer.send(wire.subscribe(5, 1, ['t', 'a/#/b']));
-  peer.send(wire.unsubscribe(5, 2, ['t']));
-  peer.send(wire.publish(5, { topic: 't', qos: 1, id: 3 }));
-  peer.send(wire.publish(5, { topic: 't', qos: 2, id: 4 }));
-  peer.send(wire.ack('pubrel', 5));
-  peer.send(wire.ack('pubrec', 6));
-  return peer.inbox.splice(0);
+function provokeAnswers(client: TestClient): wire.Packet[] {
+  client.send(wire.subscribe(5, 1, ['t', 'a/#/b']));
+  client.send(wire.unsubscribe(5, 2, ['t']));
+  client.send(wire.publish(5, { topic: 't', qos: 1, id: 3 }));
+  client.send(wire.publish(5, { topic: 't', qos: 2, id: 4 }));
+  client.send(wire.ack('pubrel', 5));
+  client.send(wire.ack('pubrec', 6));
+  return client.inbox.splice(0);
 }
 
 test('[MQTT5-3.1.2-29] with request problem information 0 only CONNACK and DISCONNECT may carry a reason string or user properties', () => {
-  const peer = denyAll().connect('a', { properties: { requestProblemInformation: 0 } });
-  const answers = provokeAnswers(peer);
+  const client = denyAll().connect('a', { properties: { requestProblemInformation: 0 } });
+  const answers = provokeAnswers(client);
   assert.deepEqual(
     answers.map((packet) => packet.type).filter((type) => type !== 'pubrel'),
     ['suback', 'unsuback', 'puback', 'pubrec', 'pubcomp'],
@@ -108,10 +108,10 @@ test('[MQTT5-3.1.2-29] with request problem information 0 only CONNACK and DISCO
 
 test('[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3] [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1] [MQTT5-3.11.2-2] answers give up their reason string rather than exceed the maximum of the client', () => {
   for (let maximumPacketSize = 9; maximumPacketSize < 120; maximumPacketSize += 1) {
-    const peer = denyAll().connect('a', {
+    const client = denyAll().connect('a', {
       properties: { maximumPacketSize: Math.max(maximumPacketSize, 40) },
     });
-    for (const { type, bytes } of provokeAnswers(peer)) {
+    for (const { type, bytes } of provokeAnswers(client)) {
       assert.ok(bytes.length <= Math.max(maximumPacketSize, 40), type);
     }
   }
@@ -120,38 +120,38 @@ test('[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6
 
 test('[MQTT5-3.14.2-3] [MQTT5-3.14.2-4] DISCONNECT gives up its reason string rather than exceed the maximum of the client', () => {
   for (let maximumPacketSize = 1; maximumPacketSize < 60; maximumPacketSize += 1) {
-    const peer = new World().open();
-    peer.connect({ clientId: 'a', properties: { maximumPacketSize } });
-    peer.send(wire.connect({ clientId: 'a' }));
-    assert.ok(peer.closed);
+    const client = new World().open();
+    client.connect({ clientId: 'a', properties: { maximumPacketSize } });
+    client.send(wire.connect({ clientId: 'a' }));
+    assert.ok(client.closed);
   }
 });
 
 test('[MQTT5-3.1.2-24] a client that cannot take its SUBACK is disconnected, and what fits is sent', () => {
-  const peer = new World().connect('a', { properties: { maximumPacketSize: 40 } });
+  const client = new World().connect('a', { properties: { maximumPacketSize: 40 } });
   const filters = Array.from({ length: 60 }, (_, i) => `t/${i}`);
-  peer.send(wire.subscribe(5, 1, filters.slice(0, 30)));
-  assert.equal(peer.expect('suback').reasons.length, 30);
-  peer.send(wire.subscribe(5, 2, filters));
-  peer.expectEnded(0x95);
+  client.send(wire.subscribe(5, 1, filters.slice(0, 30)));
+  assert.equal(client.expect('suback').reasons.length, 30);
+  client.send(wire.subscribe(5, 2, filters));
+  client.expectEnded(0x95);
 });
 
 test('[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] a CONNACK that refuses gives up its reason string rather than exceed the maximum of the client', () => {
-  const peer = new World().open();
-  peer.connect({
+  const client = new World().open();
+  client.connect({
     clientId: 'a',
     properties: { maximumPacketSize: 12, authenticationMethod: 'x' },
   });
-  assert.ok(peer.connack.bytes.length <= 12);
-  peer.expectRefused(0x8c);
+  assert.ok(client.connack.bytes.length <= 12);
+  client.expectRefused(0x8c);
 });
 
 test('a CONNECT is limited to 128 KiB, what comes after it to the packet size', () => {
   const world = new World();
   const payload = Buffer.alloc(60_000);
   const fields = { will: { topic: 'w', payload }, password: 'p'.repeat(60_000), username: 'u' };
-  const peer = world.connect('a', fields);
-  peer.publish('a', 'x'.repeat(500_000), { qos: 1 });
+  const client = world.connect('a', fields);
+  client.publish('a', 'x'.repeat(500_000), { qos: 1 });
   const large = world.open();
   large.send(Buffer.from([0x10, 0x81, 0x80, 0x08]));
   assert.equal(large.closed, true);

@@ -8,12 +8,12 @@ import * as wire from '../support/wire.ts';
 eachVersion(
   '[MQTT3-2.3.1-7] [MQTT3-3.8.4-1] [MQTT3-3.8.4-2] [MQTT5-2.2.1-6] [MQTT5-3.8.4-1] [MQTT5-3.8.4-2] SUBSCRIBE is answered by SUBACK with its packet identifier',
   (version) => {
-    const peer = new World().connect('a', { version });
+    const client = new World().connect('a', { version });
     for (const id of [1, 65535, 1]) {
-      peer.send(wire.subscribe(version, id, ['t']));
-      assert.equal(peer.expect('suback').id, id);
+      client.send(wire.subscribe(version, id, ['t']));
+      assert.equal(client.expect('suback').id, id);
     }
-    peer.expectNothing();
+    client.expectNothing();
   },
 );
 
@@ -21,8 +21,8 @@ eachVersion(
   '[MQTT3-3.8.4-4] [MQTT3-3.8.4-5] [MQTT3-3.9.3-1] [MQTT5-3.8.4-5] [MQTT5-3.8.4-6] [MQTT5-3.8.4-7] [MQTT5-3.9.3-1] several filters get one SUBACK with a code for each, in their order',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    const { reasons } = peer.subscribe([
+    const client = world.connect('a', { version });
+    const { reasons } = client.subscribe([
       { filter: 'a', qos: 2 },
       { filter: 'b', qos: 0 },
       { filter: 'c/#/d', qos: 1 },
@@ -31,19 +31,19 @@ eachVersion(
     assert.deepEqual(reasons, [2, 0, version === 5 ? 0x8f : 0x80, 1]);
     const publisher = world.connect('p');
     for (const topic of ['a', 'b', 'e']) publisher.publish(topic, topic);
-    assert.deepEqual(peer.payloads(), ['a', 'b', 'e']);
+    assert.deepEqual(client.payloads(), ['a', 'b', 'e']);
   },
 );
 
 eachVersion(
   '[MQTT3-3.9.3-2] [MQTT5-3.9.3-2] [MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT3-4.7.3-1] [MQTT5-4.7.3-1] filters with a misplaced wildcard, or empty, fail alone',
   (version) => {
-    const peer = new World().connect('a', { version });
+    const client = new World().connect('a', { version });
     for (const filter of ['a#', '#/a', 'a/#/b', 'a/b#', 'a+', '+a', 'a/b+/c', '']) {
-      const { reasons } = peer.subscribe(['good', filter]);
+      const { reasons } = client.subscribe(['good', filter]);
       assert.deepEqual(reasons, [2, version === 5 ? 0x8f : 0x80], filter);
     }
-    peer.expectNothing();
+    client.expectNothing();
   },
 );
 
@@ -52,11 +52,11 @@ eachVersion(
   (version) => {
     for (const bytes of [wire.subscribe(version, 1, ['t']), wire.unsubscribe(version, 1, ['t'])]) {
       for (const flags of [0, 1, 3, 6, 10]) {
-        const peer = new World().connect('a', { version });
+        const client = new World().connect('a', { version });
         const wrong = Buffer.from(bytes);
         wrong[0] = (bytes.readUInt8(0) & 0xf0) | flags;
-        peer.send(wrong);
-        peer.expectEnded(0x81);
+        client.send(wrong);
+        client.expectEnded(0x81);
       }
     }
   },
@@ -66,9 +66,9 @@ eachVersion(
   '[MQTT3-3.8.3-3] [MQTT5-3.8.3-2] [MQTT3-3.10.3-2] [MQTT5-3.10.3-2] SUBSCRIBE and UNSUBSCRIBE without a filter end the connection',
   (version) => {
     for (const bytes of [wire.subscribe(version, 1, []), wire.unsubscribe(version, 1, [])]) {
-      const peer = new World().connect('a', { version });
-      peer.send(bytes);
-      peer.expectEnded(0x82);
+      const client = new World().connect('a', { version });
+      client.send(bytes);
+      client.expectEnded(0x82);
     }
   },
 );
@@ -78,9 +78,9 @@ eachVersion(
   (version) => {
     const wrong = version === 5 ? [0x40, 0x80, 0x03] : [0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x03];
     for (const options of wrong) {
-      const peer = new World().connect('a', { version });
-      peer.send(wire.subscribe(version, 1, [{ filter: 't', options }]));
-      peer.expectEnded(0x81);
+      const client = new World().connect('a', { version });
+      client.send(wire.subscribe(version, 1, [{ filter: 't', options }]));
+      client.expectEnded(0x81);
     }
   },
 );
@@ -94,9 +94,9 @@ eachVersion(
         wire.subscribe(version, 1, [{ filter }]),
         wire.unsubscribe(version, 1, [filter]),
       ]) {
-        const peer = new World().connect('a', { version });
-        peer.send(message);
-        peer.expectEnded(0x81);
+        const client = new World().connect('a', { version });
+        client.send(message);
+        client.expectEnded(0x81);
       }
     }
   },
@@ -107,12 +107,12 @@ eachVersion(
   (version) => {
     for (const granted of [0, 1, 2]) {
       const world = new World();
-      const peer = world.connect('a', { version });
-      peer.subscribe([{ filter: 't', qos: granted }]);
+      const client = world.connect('a', { version });
+      client.subscribe([{ filter: 't', qos: granted }]);
       const publisher = world.connect('p');
       for (const qos of [0, 1, 2]) {
         publisher.publish('t', 'x', { qos });
-        assert.equal(peer.messages()[0]?.qos, Math.min(qos, granted));
+        assert.equal(client.messages()[0]?.qos, Math.min(qos, granted));
       }
     }
   },
@@ -120,12 +120,12 @@ eachVersion(
 
 eachVersion('with the upgrade option messages come with the QoS of the subscription', (version) => {
   const world = new World({ upgradeQos: true });
-  const peer = world.connect('a', { version });
-  peer.subscribe([{ filter: 't', qos: 2 }]);
+  const client = world.connect('a', { version });
+  client.subscribe([{ filter: 't', qos: 2 }]);
   world.connect('p').publish('t', 'x', { qos: 0, retain: true });
-  assert.equal(peer.messages()[0]?.qos, 2);
-  peer.subscribe([{ filter: 't', qos: 1 }]);
-  assert.equal(peer.messages()[0]?.qos, 1, 'from the retained store, too');
+  assert.equal(client.messages()[0]?.qos, 2);
+  client.subscribe([{ filter: 't', qos: 1 }]);
+  assert.equal(client.messages()[0]?.qos, 1, 'from the retained store, too');
 });
 
 eachVersion(
@@ -134,20 +134,20 @@ eachVersion(
     const world = new World();
     const publisher = world.connect('p');
     publisher.publish('t', 'kept', { qos: 1, retain: true });
-    const peer = world.connect('a', { version });
-    peer.subscribe([{ filter: 't', qos: 2 }]);
-    const [first] = peer.messages();
+    const client = world.connect('a', { version });
+    client.subscribe([{ filter: 't', qos: 2 }]);
+    const [first] = client.messages();
     assert.deepEqual([first?.payload, first?.qos], ['kept', 1]);
     publisher.publish('t', 'before', { qos: 2 });
-    peer.subscribe([{ filter: 't', qos: 0 }]);
-    const got = peer.messages().map((message) => [message.payload, message.qos, message.retain]);
+    client.subscribe([{ filter: 't', qos: 0 }]);
+    const got = client.messages().map((message) => [message.payload, message.qos, message.retain]);
     assert.deepEqual(got, [
       ['before', 2, false],
       ['kept', 0, true],
     ]);
     publisher.publish('t', 'after', { qos: 2 });
     assert.deepEqual(
-      peer.messages().map((message) => [message.payload, message.qos]),
+      client.messages().map((message) => [message.payload, message.qos]),
       [['after', 0]],
     );
   },
@@ -157,14 +157,14 @@ eachVersion(
   '[MQTT3-3.3.5-1] [MQTT5-3.3.4-2] subscriptions that overlap give one copy at the highest of their QoS',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    peer.subscribe([
+    const client = world.connect('a', { version });
+    client.subscribe([
       { filter: 'a/b', qos: 0 },
       { filter: 'a/+', qos: 2 },
       { filter: '#', qos: 1 },
     ]);
     world.connect('p').publish('a/b', 'x', { qos: 2 });
-    const got = peer.messages();
+    const got = client.messages();
     assert.equal(got.length, 1);
     assert.equal(got[0]?.qos, 2);
   },
@@ -172,13 +172,13 @@ eachVersion(
 
 test('[MQTT5-3.3.4-3] [MQTT5-3.3.4-4] the one copy carries the identifiers of all subscriptions that match', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: 'a/b', qos: 0 }], { subscriptionIdentifier: 1 });
-  peer.subscribe([{ filter: 'a/+', qos: 2 }], { subscriptionIdentifier: 268_435_455 });
-  peer.subscribe([{ filter: 'a/#', qos: 1 }]);
-  peer.subscribe([{ filter: 'other', qos: 1 }], { subscriptionIdentifier: 9 });
+  const client = world.connect('a');
+  client.subscribe([{ filter: 'a/b', qos: 0 }], { subscriptionIdentifier: 1 });
+  client.subscribe([{ filter: 'a/+', qos: 2 }], { subscriptionIdentifier: 268_435_455 });
+  client.subscribe([{ filter: 'a/#', qos: 1 }]);
+  client.subscribe([{ filter: 'other', qos: 1 }], { subscriptionIdentifier: 9 });
   world.connect('p').publish('a/b', 'x', { qos: 1 });
-  const got = peer.messages();
+  const got = client.messages();
   assert.equal(got.length, 1);
   const ids = got[0]?.properties.subscriptionIdentifier as number[];
   assert.deepEqual(ids.toSorted(), [1, 268_435_455]);
@@ -186,12 +186,12 @@ test('[MQTT5-3.3.4-3] [MQTT5-3.3.4-4] the one copy carries the identifiers of al
 
 test('[MQTT5-3.3.4-5] with a copy for each subscription, each has its own identifier and QoS', () => {
   const world = new World({ overlapping: 'each' });
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: 'a/b', qos: 0 }], { subscriptionIdentifier: 1 });
-  peer.subscribe([{ filter: 'a/+', qos: 2 }], { subscriptionIdentifier: 2 });
-  peer.subscribe([{ filter: '#', qos: 1 }]);
+  const client = world.connect('a');
+  client.subscribe([{ filter: 'a/b', qos: 0 }], { subscriptionIdentifier: 1 });
+  client.subscribe([{ filter: 'a/+', qos: 2 }], { subscriptionIdentifier: 2 });
+  client.subscribe([{ filter: '#', qos: 1 }]);
   world.connect('p').publish('a/b', 'x', { qos: 2 });
-  const got = peer.messages().map((m) => [m.qos, m.properties.subscriptionIdentifier]);
+  const got = client.messages().map((m) => [m.qos, m.properties.subscriptionIdentifier]);
   assert.deepEqual(got.toSorted(), [
     [0, [1]],
     [1, undefined],
@@ -217,9 +217,9 @@ test('a subscription identifier is replaced with its subscription and outlives t
 
 test('subscription identifier 0, or two of them, end the connection', () => {
   for (const subscriptionIdentifier of [0, [1, 2]]) {
-    const peer = new World().connect('a');
-    peer.send(wire.subscribe(5, 1, ['t'], { subscriptionIdentifier }));
-    peer.expectEnded(0x82);
+    const client = new World().connect('a');
+    client.send(wire.subscribe(5, 1, ['t'], { subscriptionIdentifier }));
+    client.expectEnded(0x82);
   }
 });
 
@@ -227,7 +227,7 @@ test('[MQTT5-3.8.3-3] with No Local a message does not go back to the client tha
   const world = new World();
   const one = world.connect('one');
   const two = world.connect('two');
-  for (const peer of [one, two]) peer.subscribe([{ filter: 't', qos: 1, noLocal: true }]);
+  for (const client of [one, two]) client.subscribe([{ filter: 't', qos: 1, noLocal: true }]);
   one.publish('t', 'x', { qos: 1 });
   one.expectNothing();
   assert.deepEqual(two.payloads(), ['x']);
@@ -238,11 +238,11 @@ test('[MQTT5-3.8.3-3] with No Local a message does not go back to the client tha
 
 test('No Local keeps only its own subscription silent where several match', () => {
   const world = new World();
-  const peer = world.connect('a');
-  peer.subscribe([{ filter: 't', qos: 1, noLocal: true }], { subscriptionIdentifier: 1 });
-  peer.subscribe([{ filter: '#', qos: 0 }], { subscriptionIdentifier: 2 });
-  peer.send(wire.publish(5, { topic: 't', payload: 'x' }));
-  const got = peer.messages();
+  const client = world.connect('a');
+  client.subscribe([{ filter: 't', qos: 1, noLocal: true }], { subscriptionIdentifier: 1 });
+  client.subscribe([{ filter: '#', qos: 0 }], { subscriptionIdentifier: 2 });
+  client.send(wire.publish(5, { topic: 't', payload: 'x' }));
+  const got = client.messages();
   assert.equal(got.length, 1);
   assert.deepEqual(got[0]?.properties.subscriptionIdentifier, [2]);
 });
@@ -251,14 +251,14 @@ eachVersion(
   '[MQTT3-3.10.4-4] [MQTT3-3.10.4-5] [MQTT3-3.10.4-6] [MQTT5-3.10.4-4] [MQTT5-3.10.4-5] [MQTT5-3.10.4-6] [MQTT5-3.11.3-1] [MQTT5-3.11.3-2] UNSUBSCRIBE is answered by one UNSUBACK, also for filters that are not subscribed',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    peer.subscribe(['a', 'b']);
-    const { reasons } = peer.unsubscribe('x', 'a', 'y', 'b', 'a');
+    const client = world.connect('a', { version });
+    client.subscribe(['a', 'b']);
+    const { reasons } = client.unsubscribe('x', 'a', 'y', 'b', 'a');
     assert.deepEqual(reasons, version === 5 ? [0x11, 0, 0x11, 0, 0x11] : []);
     const publisher = world.connect('p');
     publisher.publish('a');
     publisher.publish('b');
-    peer.expectNothing();
+    client.expectNothing();
   },
 );
 
@@ -266,16 +266,16 @@ eachVersion(
   '[MQTT3-3.10.4-1] [MQTT3-3.10.4-2] [MQTT5-3.10.4-1] [MQTT5-3.10.4-2] UNSUBSCRIBE deletes the equal filter alone, and no new messages come for it',
   (version) => {
     const world = new World();
-    const peer = world.connect('a', { version });
-    peer.subscribe(['a/+', 'a/b', 'a/#', 'A/b']);
-    peer.unsubscribe('a/b');
+    const client = world.connect('a', { version });
+    client.subscribe(['a/+', 'a/b', 'a/#', 'A/b']);
+    client.unsubscribe('a/b');
     const publisher = world.connect('p');
     publisher.publish('a/b', '1');
-    assert.deepEqual(peer.payloads(), ['1']);
-    peer.unsubscribe('a/+', 'a/#');
+    assert.deepEqual(client.payloads(), ['1']);
+    client.unsubscribe('a/+', 'a/#');
     publisher.publish('a/b', '2');
     publisher.publish('A/b', '3');
-    assert.deepEqual(peer.payloads(), ['3']);
+    assert.deepEqual(client.payloads(), ['3']);
   },
 );
 
@@ -304,20 +304,20 @@ eachVersion(
 eachVersion(
   '[MQTT3-3.8.3-2] where wildcards are not available, filters with them are refused',
   (version) => {
-    const peer = new World({ wildcardAvailable: false }).connect('a', { version });
-    if (version === 5) assert.equal(peer.connack.properties.wildcardSubscriptionAvailable, 0);
-    const { reasons } = peer.subscribe(['a', 'a/+', '#']);
+    const client = new World({ wildcardAvailable: false }).connect('a', { version });
+    if (version === 5) assert.equal(client.connack.properties.wildcardSubscriptionAvailable, 0);
+    const { reasons } = client.subscribe(['a', 'a/+', '#']);
     const refused = version === 5 ? 0xa2 : 0x80;
     assert.deepEqual(reasons, [2, refused, refused]);
   },
 );
 
 test('where subscription identifiers are not available, they are refused', () => {
-  const peer = new World({ subscriptionIdentifiersAvailable: false }).connect('a');
-  assert.equal(peer.connack.properties.subscriptionIdentifierAvailable, 0);
-  peer.send(wire.subscribe(5, 1, ['t'], { subscriptionIdentifier: 1 }));
-  if (peer.closed) peer.expectEnded(0xa1);
-  else assert.deepEqual(peer.expect('suback').reasons, [0xa1]);
+  const client = new World({ subscriptionIdentifiersAvailable: false }).connect('a');
+  assert.equal(client.connack.properties.subscriptionIdentifierAvailable, 0);
+  client.send(wire.subscribe(5, 1, ['t'], { subscriptionIdentifier: 1 }));
+  if (client.closed) client.expectEnded(0xa1);
+  else assert.deepEqual(client.expect('suback').reasons, [0xa1]);
 });
 
 eachVersion('a subscription that is not allowed is refused', (version) => {
@@ -332,19 +332,19 @@ eachVersion('a subscription that is not allowed is refused', (version) => {
     work: 0,
   };
   const world = new World({}, { authorizer });
-  const peer = world.connect('a', { version });
-  assert.deepEqual(peer.subscribe(['secret', 'open']).reasons, [version === 5 ? 0x87 : 0x80, 2]);
+  const client = world.connect('a', { version });
+  assert.deepEqual(client.subscribe(['secret', 'open']).reasons, [version === 5 ? 0x87 : 0x80, 2]);
   world.connect('p').publish('secret');
-  peer.expectNothing();
+  client.expectNothing();
 });
 
 eachVersion(
   'subscriptions of one client are bounded; replacing one is always allowed',
   (version) => {
-    const peer = new World({ subscriptionsPerClientMax: 2 }).connect('a', { version });
-    const { reasons } = peer.subscribe(['a', 'b', 'c', 'a']);
+    const client = new World({ subscriptionsPerClientMax: 2 }).connect('a', { version });
+    const { reasons } = client.subscribe(['a', 'b', 'c', 'a']);
     assert.deepEqual(reasons, [2, 2, version === 5 ? 0x97 : 0x80, 2]);
-    peer.unsubscribe('a');
-    assert.deepEqual(peer.subscribe(['c']).reasons, [2]);
+    client.unsubscribe('a');
+    assert.deepEqual(client.subscribe(['c']).reasons, [2]);
   },
 );

@@ -32,13 +32,13 @@ eachVersion(
   (version) => {
     for (const [filter, matching, others] of CASES) {
       const world = new World({ sysIntervalSeconds: 0 });
-      const peer = world.connect('a', { version });
-      peer.subscribe([filter]);
+      const client = world.connect('a', { version });
+      client.subscribe([filter]);
       const publisher = world.connect('p', { version });
       for (const topic of [...matching, ...others]) {
         if (!topic.startsWith('$')) publisher.publish(topic, topic);
       }
-      assert.deepEqual(peer.payloads(), matching, filter);
+      assert.deepEqual(client.payloads(), matching, filter);
     }
   },
 );
@@ -58,9 +58,9 @@ test('[MQTT3-4.7.2-1] [MQTT5-4.7.2-1] $ topics of the broker come only to filter
 
 eachVersion('a client cannot publish to a $ topic', (version) => {
   const world = new World({ sysIntervalSeconds: 0 });
-  const peer = world.connect('a', { version });
-  peer.subscribe(['$SYS/#', '$x']);
-  peer.inbox.length = 0;
+  const client = world.connect('a', { version });
+  client.subscribe(['$SYS/#', '$x']);
+  client.inbox.length = 0;
   const publisher = world.connect('p', { version });
   for (const topic of ['$SYS/broker/version', '$x']) {
     if (!publisher.closed)
@@ -68,7 +68,7 @@ eachVersion('a client cannot publish to a $ topic', (version) => {
   }
   const puback = publisher.inbox.shift();
   if (version === 5 && puback?.type === 'puback') assert.ok(puback.reason >= 0x80);
-  peer.expectNothing();
+  client.expectNothing();
 });
 
 eachVersion(
@@ -88,15 +88,15 @@ eachVersion(
       '\u0001',
       '..',
     ];
-    const peers = names.map((name, i) => {
-      const peer = world.connect(`c${i}`, { version });
-      peer.subscribe([name]);
-      return peer;
+    const clients = names.map((name, i) => {
+      const client = world.connect(`c${i}`, { version });
+      client.subscribe([name]);
+      return client;
     });
     const publisher = world.connect('p', { version });
     for (const name of names) publisher.publish(name, name);
-    for (const [i, peer] of peers.entries()) {
-      const got = peer.messages();
+    for (const [i, client] of clients.entries()) {
+      const got = client.messages();
       assert.deepEqual(
         got.map((message) => message.topic),
         [names[i]],
@@ -116,21 +116,21 @@ eachVersion('[MQTT3-1.5.3-3] [MQTT5-1.5.4-3] a BOM is part of a client identifie
 eachVersion('[MQTT3-4.7.3-3] [MQTT5-4.7.3-3] a topic of 65,535 bytes comes through', (version) => {
   const world = new World();
   const topic = 'x'.repeat(65_535);
-  const peer = world.connect('a', { version });
-  peer.subscribe([topic]);
+  const client = world.connect('a', { version });
+  client.subscribe([topic]);
   world.connect('p', { version }).publish(topic, 'y', { qos: 1 });
-  assert.equal(peer.messages()[0]?.topic.length, 65_535);
+  assert.equal(client.messages()[0]?.topic.length, 65_535);
 });
 
 eachVersion('topics beyond the bounds of length or levels are refused', (version) => {
   const world = new World({ topicBytesMax: 20, topicLevelsMax: 3 });
   for (const topic of ['x'.repeat(21), 'a/b/c/d']) {
-    const peer = world.connect('a', { version });
-    const [reason = 0] = peer.subscribe([topic]).reasons;
+    const client = world.connect('a', { version });
+    const [reason = 0] = client.subscribe([topic]).reasons;
     assert.ok(reason >= 0x80);
-    peer.send(wire.publish(version, { topic, qos: 1 }));
-    const [answer] = peer.inbox;
-    const refused = peer.closed || (answer?.type === 'puback' && answer.reason >= 0x80);
+    client.send(wire.publish(version, { topic, qos: 1 }));
+    const [answer] = client.inbox;
+    const refused = client.closed || (answer?.type === 'puback' && answer.reason >= 0x80);
     assert.ok(refused || version === 4);
   }
   const fine = world.connect('b', { version });

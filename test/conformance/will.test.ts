@@ -20,9 +20,9 @@ eachVersion(
   (version) => {
     const world = new World();
     const watcher = watch(world);
-    const peer = world.connect('a', { version, will: WILL });
+    const client = world.connect('a', { version, will: WILL });
     watcher.expectNothing();
-    peer.lose();
+    client.lose();
     assert.deepEqual(watcher.payloads(), ['will']);
     world.connect('a', { version }).lose();
     world.advance(100 * SECOND);
@@ -189,31 +189,31 @@ test('a clean start ends the session and so publishes a will that waits', () => 
 });
 
 test('[MQTT5-3.2.2-12] a will above the maximum QoS is refused', () => {
-  const peer = new World({ maximumQos: 1 }).open();
-  peer.connect({ clientId: 'a', will: { ...WILL, qos: 2 } });
-  peer.expectRefused(0x9b);
+  const client = new World({ maximumQos: 1 }).open();
+  client.connect({ clientId: 'a', will: { ...WILL, qos: 2 } });
+  client.expectRefused(0x9b);
 });
 
 test('[MQTT5-3.2.2-13] a retained will is refused where retain is not available', () => {
-  const peer = new World({ retainAvailable: false }).open();
-  peer.connect({ clientId: 'a', will: { ...WILL, retain: true } });
-  peer.expectRefused(0x9a);
+  const client = new World({ retainAvailable: false }).open();
+  client.connect({ clientId: 'a', will: { ...WILL, retain: true } });
+  client.expectRefused(0x9a);
 });
 
 eachVersion('a will topic with a wildcard is refused', (version) => {
   for (const topic of ['w/#', 'w/+', '']) {
-    const peer = new World().open(version);
-    peer.connect({ clientId: 'a', will: { ...WILL, topic } });
-    assert.ok(peer.closed);
-    peer.expectRefused();
+    const client = new World().open(version);
+    client.connect({ clientId: 'a', will: { ...WILL, topic } });
+    assert.ok(client.closed);
+    client.expectRefused();
   }
 });
 
 test('[MQTT5-3.3.2-14] a will with a response topic that is no topic name is refused', () => {
   for (const responseTopic of ['a/#', '+', '']) {
-    const peer = new World().open();
-    peer.connect({ clientId: 'a', will: { ...WILL, properties: { responseTopic } } });
-    peer.expectRefused(0x82);
+    const client = new World().open();
+    client.connect({ clientId: 'a', will: { ...WILL, properties: { responseTopic } } });
+    client.expectRefused(0x82);
   }
 });
 
@@ -229,8 +229,8 @@ eachVersion('a will to a $ topic reaches nobody', (version) => {
   const world = new World();
   const watcher = world.connect('watcher');
   watcher.subscribe(['$SYS/fake']);
-  const peer = world.open(version);
-  peer.connect({ clientId: 'a', will: { ...WILL, topic: '$SYS/fake' } });
-  if (!peer.closed) peer.lose();
+  const client = world.open(version);
+  client.connect({ clientId: 'a', will: { ...WILL, topic: '$SYS/fake' } });
+  if (!client.closed) client.lose();
   watcher.expectNothing();
 });

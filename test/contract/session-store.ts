@@ -2,15 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Message, NO_BYTES } from '../../src/broker/message/message.ts';
-import type {
-  DeliveryRecord,
-  SessionRecord,
-  SessionStore,
-  StoredState,
-  SubscriptionRecord,
-} from '../../src/broker/ports.ts';
+import type { Message } from '../../src/broker/message/message.ts';
+import type { SessionStore, StoredState, SubscriptionRecord } from '../../src/broker/ports.ts';
 import type { WillPacket } from '../../src/mqtt/control-decoder.ts';
+import { delivery, message, session } from '../support/stored-records.ts';
 
 export interface StoreUnderTest {
   readonly store: SessionStore;
@@ -19,39 +14,6 @@ export interface StoreUnderTest {
 }
 
 const NEVER = Number.POSITIVE_INFINITY;
-
-export function message(topic: string, payload: string, fields: Partial<Message> = {}): Message {
-  return {
-    topic: { name: topic, bytes: Buffer.from(topic) },
-    payload: Buffer.from(payload),
-    properties: NO_BYTES,
-    qos: 1,
-    retain: false,
-    expiresAt: NEVER,
-    mark: undefined,
-    holders: 0,
-    ...fields,
-  };
-}
-
-export function session(clientId: string, fields: Partial<SessionRecord> = {}): SessionRecord {
-  return { clientId, username: undefined, expirySeconds: NEVER, expiresAt: NEVER, ...fields };
-}
-
-export function delivery(
-  id: number,
-  of: Message,
-  fields: Partial<DeliveryRecord> = {},
-): DeliveryRecord {
-  const defaults = {
-    qos: 1,
-    retain: false,
-    identifiers: [],
-    packetId: 0,
-    released: false,
-  } as const;
-  return { id, message: of, ...defaults, ...fields };
-}
 
 const subscription: SubscriptionRecord = {
   filter: '$share/group/a/+',
@@ -75,8 +37,8 @@ const will: WillPacket = {
 export const durable = (store: SessionStore): Promise<void> =>
   new Promise((done) => store.whenDurable(done));
 
-/** The state in a form that tells its differences. */
-export function told(state: StoredState): unknown {
+/** The state as plain values, so that an assertion prints what differs. */
+export function comparable(state: StoredState): unknown {
   const text = (of: Message): unknown[] => [
     of.topic.name,
     of.topic.bytes.toString(),
@@ -101,14 +63,14 @@ export function told(state: StoredState): unknown {
 const NOTHING = { sessions: [], retained: [] };
 
 export function sessionStoreContract(name: string, open: () => Promise<StoreUnderTest>): void {
-  /** Tells the store something; what comes back is `expected`, or nothing where nothing is kept. */
-  const keeps = (what: string, tell: (store: SessionStore) => void, expected: unknown): void => {
+  /** Changes the store, reopens it, and compares; a store that is not durable comes back empty. */
+  const keeps = (what: string, change: (store: SessionStore) => void, expected: unknown): void => {
     test(`${name}: ${what}`, async () => {
       const subject = await open();
-      tell(subject.store);
+      change(subject.store);
       await durable(subject.store);
       const { state } = await subject.reopen();
-      assert.deepEqual(told(state), subject.store.durable ? expected : NOTHING);
+      assert.deepEqual(comparable(state), subject.store.durable ? expected : NOTHING);
     });
   };
   const one = (fields: object): unknown => ({
@@ -154,7 +116,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
     store.removeWill('nobody');
     await durable(store);
     assert.ok(store.accepting);
-    assert.deepEqual(told((await reopen()).state), NOTHING);
+    assert.deepEqual(comparable((await reopen()).state), NOTHING);
   });
 
   keeps(

@@ -14,13 +14,8 @@ import { BodyWriter, decodeMessage, type MessageKind } from '../../src/swim/code
 import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
 import type { MemberRecord, MemberState } from '../../src/swim/record.ts';
 import { readRecord } from '../../src/swim/record-codec.ts';
-import {
-  endpointFor,
-  randomFrom,
-  type SimNode,
-  Simulator,
-  settledCluster,
-} from '../simulation/simulator.ts';
+import { seededRandom } from '../support/random.ts';
+import { endpointFor, type SimNode, Simulator, settledCluster } from '../support/simulator.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 20_000);
 const SEED = Number(process.env.SHOAL_FUZZ_SEED ?? Math.floor(Math.random() * 1e9));
@@ -40,7 +35,7 @@ class Fuzzer {
   readonly random: () => number;
 
   constructor(seed: number) {
-    this.random = randomFrom(seed);
+    this.random = seededRandom(seed);
   }
 
   below(limit: number): number {

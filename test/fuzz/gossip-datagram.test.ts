@@ -11,7 +11,7 @@ import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/sha
 import { deriveKeyRing } from '../../src/shared/key-ring.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { TIMING_PRESETS } from '../../src/swim/timing.ts';
-import { randomFrom } from '../simulation/simulator.ts';
+import { seededRandom } from '../support/random.ts';
 
 const DATAGRAMS = 3000;
 const BURST = 25;
@@ -35,7 +35,7 @@ function options(name: string, bootId: bigint, seeds: readonly string[]): Gossip
 }
 
 test(`an open port takes whatever comes (seed ${SEED})`, async () => {
-  const random = randomFrom(SEED);
+  const random = seededRandom(SEED);
   const below = (limit: number): number => Math.floor(random() * limit);
   const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)));
   const node = await Gossip.start(options('n1', 1n, []));

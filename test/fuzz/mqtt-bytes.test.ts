@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type TestClient, World } from '../support/mqtt-world.ts';
-import { seededRandom } from '../support/sync-fixtures.ts';
+import { seededRandom } from '../support/random.ts';
 import * as wire from '../support/wire.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 4_000);
@@ -73,11 +73,11 @@ function damage(bytes: Buffer, random: Random): Buffer {
   }
 }
 
-function sendInPieces(peer: TestClient, bytes: Buffer, random: Random): void {
+function sendInPieces(client: TestClient, bytes: Buffer, random: Random): void {
   let at = 0;
   while (at < bytes.length) {
     const end = Math.min(bytes.length, at + 1 + below(random, random() < 0.5 ? 4 : 200));
-    peer.send(bytes.subarray(at, end));
+    client.send(bytes.subarray(at, end));
     at = end;
   }
 }
@@ -109,13 +109,13 @@ test('hostile bytes end at most their own connection', () => {
     const clientId = `fuzz-${below(random, 50)}`;
     const connect = wire.connect({ version, clientId, clean: random() < 0.5 });
     if (random() < 0.1) sendBlindly(world, damage(connect, random));
-    const peer = world.open(version);
-    sendInPieces(peer, connect, random);
+    const client = world.open(version);
+    sendInPieces(client, connect, random);
     for (let i = below(random, 12); i > 0; i--) {
-      sendInPieces(peer, damage(packets[below(random, packets.length)]!, random), random);
+      sendInPieces(client, damage(packets[below(random, packets.length)]!, random), random);
     }
     if (random() < 0.1) world.advance(below(random, 20_000));
-    peer.lose();
+    client.lose();
     speaker.publish('witness', String(round), { qos: 1 });
     assert.deepEqual(witness.payloads(), [String(round)], `seed ${SEED}, round ${round}`);
   }
@@ -125,7 +125,7 @@ test('hostile bytes end at most their own connection', () => {
 
 test('a length that announces more than the limit is refused before anything is kept', () => {
   const world = new World({ packetBytesMax: 1000 });
-  const peer = world.connect('big');
-  peer.send(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]));
-  peer.expectEnded(0x95);
+  const client = world.connect('big');
+  client.send(Buffer.from([0x30, 0xff, 0xff, 0xff, 0x7f]));
+  client.expectEnded(0x95);
 });

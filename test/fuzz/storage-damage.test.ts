@@ -4,10 +4,10 @@
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { session } from '../contract/session-store.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
+import { seededRandom } from '../support/random.ts';
 import { StoredBroker } from '../support/stored-broker.ts';
-import { seededRandom } from '../support/sync-fixtures.ts';
+import { session } from '../support/stored-records.ts';
 
 const ROUNDS = Number(process.env.SHOAL_ROUNDS ?? 150);
 const SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);

@@ -6,7 +6,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ENVELOPE_BYTES } from '../../src/shared/envelope.ts';
 import { LossyNetwork, type Station } from '../support/lossy-network.ts';
-import { seededRandom, syncKeys } from '../support/sync-fixtures.ts';
+import { seededRandom } from '../support/random.ts';
+import { syncKeys } from '../support/sync-fixtures.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 20_000);
 const keys = await syncKeys('token');

@@ -9,7 +9,8 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { writeDataHeader, writeSequence, writeWelcome } from '../../src/sync/body-codec.ts';
 import { DATAGRAM_BYTES_DEFAULT, PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
-import { publishPacket, seededRandom, syncKeys } from '../support/sync-fixtures.ts';
+import { seededRandom } from '../support/random.ts';
+import { publishPacket, syncKeys } from '../support/sync-fixtures.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 20_000);
 const keys = await syncKeys('token');

@@ -16,8 +16,8 @@ import {
   type Published,
   type Server,
 } from '../support/model-client.ts';
+import { seededRandom } from '../support/random.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
-import { seededRandom } from '../support/sync-fixtures.ts';
 import * as wire from '../support/wire.ts';
 
 const CRASHES = Number(process.env.SHOAL_CRASHES ?? 8);

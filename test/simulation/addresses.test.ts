@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sameEndpoint } from '../../src/shared/endpoint.ts';
 import { endpointOf } from '../../src/swim/member-table.ts';
-import { endpointFor, type SimNode, Simulator, settledCluster } from './simulator.ts';
+import { endpointFor, type SimNode, Simulator, settledCluster } from '../support/simulator.ts';
 
 const RELAY_MS = 0.1;
 const OUTSIDE = endpointFor(200);

@@ -3,7 +3,13 @@ import { test } from 'node:test';
 import { RETENTION_MS } from '../../src/swim/member-table.ts';
 import { isOnline } from '../../src/swim/record.ts';
 import { TIMING_PRESETS } from '../../src/swim/timing.ts';
-import { endpointFor, type SimNode, Simulator, settledCluster, startCluster } from './simulator.ts';
+import {
+  endpointFor,
+  type SimNode,
+  Simulator,
+  settledCluster,
+  startCluster,
+} from '../support/simulator.ts';
 
 const LOSS_RUNS = 8;
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { endpointFor, type SimNode, Simulator, settledCluster } from './simulator.ts';
+import { endpointFor, type SimNode, Simulator, settledCluster } from '../support/simulator.ts';
 
 const FOLDER = new URL('golden/', import.meta.url);
 

@@ -9,7 +9,7 @@ import {
   Sealer,
 } from '../../src/shared/envelope.ts';
 import { type ChannelKeys, deriveKeyRing } from '../../src/shared/key-ring.ts';
-import { endpointFor, type SimEnvelope, type SimNode, Simulator } from './simulator.ts';
+import { endpointFor, type SimEnvelope, type SimNode, Simulator } from '../support/simulator.ts';
 
 function envelope(keys: ChannelKeys, encrypt: boolean): (bootId: bigint) => SimEnvelope {
   return (bootId) => {

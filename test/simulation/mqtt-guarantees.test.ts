@@ -5,7 +5,7 @@
 import { test } from 'node:test';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
 import { World } from '../support/mqtt-world.ts';
-import { seededRandom } from '../support/sync-fixtures.ts';
+import { seededRandom } from '../support/random.ts';
 
 const SEEDS = Number(process.env.SHOAL_SEEDS ?? 150);
 const FIRST_SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);

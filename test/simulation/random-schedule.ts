@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import type { Endpoint } from '../../src/shared/endpoint.ts';
-import { endpointFor, type SimNode, Simulator, startCluster } from './simulator.ts';
+import { endpointFor, type SimNode, Simulator, startCluster } from '../support/simulator.ts';
 
 const FAULTS_MS = 90_000;
 /** From the end of the last fault until everybody agrees. */

@@ -13,8 +13,8 @@ import { Journal } from '../../src/storage/journal.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
 import { World } from '../support/mqtt-world.ts';
+import { seededRandom } from '../support/random.ts';
 import { SimulatedLoop } from '../support/simulated-loop.ts';
-import { seededRandom } from '../support/sync-fixtures.ts';
 
 const SEEDS = Number(process.env.SHOAL_SEEDS ?? 25);
 const FIRST_SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);

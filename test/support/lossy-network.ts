@@ -7,7 +7,8 @@ import type { Peer } from '../../src/shared/peer.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
 import { type PeerStatus, SyncNode } from '../../src/sync/sync-node.ts';
-import { payloadOf, publishPacket, seededRandom, topicOf, viewOf } from './sync-fixtures.ts';
+import { seededRandom } from './random.ts';
+import { payloadOf, publishPacket, topicOf, viewOf } from './sync-fixtures.ts';
 
 export interface NetworkOptions {
   readonly seed: number;

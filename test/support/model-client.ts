@@ -38,7 +38,7 @@ export class ModelClient {
   #server: Server;
   readonly #random: Random;
   readonly #version: 4 | 5;
-  #peer: Link | undefined;
+  #link: Link | undefined;
   #nextId = 1;
   #mayForgetDup = false;
   readonly #outgoing = new Map<number, Outgoing>();
@@ -71,10 +71,10 @@ export class ModelClient {
   }
 
   connect(): void {
-    if (this.#peer !== undefined) return;
+    if (this.#link !== undefined) return;
     const properties = this.#version === 5 ? { sessionExpiryInterval: 0xffffffff } : {};
     const fields = { version: this.#version, clean: false, properties } as const;
-    this.#peer = this.#server.connect(this.name, fields);
+    this.#link = this.#server.connect(this.name, fields);
     for (const outgoing of this.#outgoing.values()) {
       if (outgoing.state === 'pubrel') this.#send(wire.ack('pubrel', outgoing.id));
       else this.#send(this.#publishBytes(outgoing, true));
@@ -84,11 +84,11 @@ export class ModelClient {
 
   lose(): void {
     // Lost on the way, but sent: it has to come again with DUP.
-    for (const { type, id } of this.#peer?.inbox ?? []) {
+    for (const { type, id } of this.#link?.inbox ?? []) {
       if (type === 'publish') this.#sentBefore.add(id);
     }
-    this.#peer?.lose();
-    this.#peer = undefined;
+    this.#link?.lose();
+    this.#link = undefined;
     // What the client had not answered it has never seen, or has to be told again.
     this.#unanswered.length = 0;
   }
@@ -112,7 +112,7 @@ export class ModelClient {
 
   /** Answers some or all of what waits. */
   answer(all: boolean): void {
-    if (this.#peer === undefined) return;
+    if (this.#link === undefined) return;
     this.#read();
     while (this.#unanswered.length > 0 && (all || this.#random() < 0.6)) {
       this.#reply(this.#unanswered.shift()!);
@@ -138,7 +138,7 @@ export class ModelClient {
   }
 
   #read(): void {
-    const inbox = this.#peer?.inbox ?? [];
+    const inbox = this.#link?.inbox ?? [];
     for (let packet = inbox.shift(); packet !== undefined; packet = inbox.shift()) {
       this.#handle(packet);
     }
@@ -195,7 +195,7 @@ export class ModelClient {
   }
 
   #send(bytes: Buffer): void {
-    this.#peer?.send(bytes);
+    this.#link?.send(bytes);
   }
 }
 

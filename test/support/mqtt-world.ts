@@ -47,10 +47,10 @@ export class World {
 
   /** A client whose CONNECT was accepted. Its CONNACK is in `connack`. */
   connect(clientId: string, fields: wire.ConnectFields = {}): TestClient {
-    const peer = this.open(fields.version ?? 5);
-    peer.connect({ clientId, ...fields });
-    assert.equal(peer.connack.reason, 0, 'the broker accepts the client');
-    return peer;
+    const client = this.open(fields.version ?? 5);
+    client.connect({ clientId, ...fields });
+    assert.equal(client.connack.reason, 0, 'the broker accepts the client');
+    return client;
   }
 
   advance(ms: number): void {

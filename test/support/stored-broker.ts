@@ -101,20 +101,20 @@ export async function subscriber(
   clientId = 'sub',
   qos: 1 | 2 = 2,
 ): Promise<TestClient> {
-  const peer = stored.world.connect(clientId, FOR_EVER);
-  peer.send(wire.subscribe(5, 1, [{ filter: '#', qos }]));
-  await stored.until(() => typesOf(peer).includes('suback'));
-  peer.inbox.length = 0;
-  return peer;
+  const client = stored.world.connect(clientId, FOR_EVER);
+  client.send(wire.subscribe(5, 1, [{ filter: '#', qos }]));
+  await stored.until(() => typesOf(client).includes('suback'));
+  client.inbox.length = 0;
+  return client;
 }
 
-export function publish(peer: TestClient, id: number, payload: string, qos: 1 | 2 = 1): void {
-  peer.send(wire.publish(peer.version, { topic: 't', payload, qos, id }));
+export function publish(client: TestClient, id: number, payload: string, qos: 1 | 2 = 1): void {
+  client.send(wire.publish(client.version, { topic: 't', payload, qos, id }));
 }
 
 /** Types of the packets that wait. */
-export function typesOf(peer: TestClient): string[] {
-  return peer.inbox.map(({ type }) => type);
+export function typesOf(client: TestClient): string[] {
+  return client.inbox.map(({ type }) => type);
 }
 
 /** Lets the event loop turn. */

@@ -49,14 +49,3 @@ export function topicOf(view: PublishView): Buffer {
 export function payloadOf(view: PublishView): Buffer {
   return view.buffer.subarray(view.payloadStart, view.end);
 }
-
-/** mulberry32: the same numbers for the same seed. */
-export function seededRandom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
-}

@@ -2,7 +2,7 @@
 // machine, in virtual time. `tsx test/bench/membership/simulated.ts --sizes 3,10,100 --trials 20`
 
 import { parseArgs } from 'node:util';
-import { type SimNode, Simulator, startCluster } from '../../simulation/simulator.ts';
+import { type SimNode, Simulator, startCluster } from '../../support/simulator.ts';
 
 const CALM_MS = 20_000;
 const STEADY_MS = 20_000;

@@ -42,14 +42,14 @@ for (const [version, mqtt] of [
   });
 }
 
-const endings: [string, (world: World, peer: TestClient, bans: Set<string>) => void][] = [
-  ['DISCONNECT', (_, peer) => peer.leave()],
-  ['DISCONNECT 0x04', (_, peer) => peer.leave(4)],
-  ['connection lost', (_, peer) => peer.lose()],
+const endings: [string, (world: World, client: TestClient, bans: Set<string>) => void][] = [
+  ['DISCONNECT', (_, client) => client.leave()],
+  ['DISCONNECT 0x04', (_, client) => client.leave(4)],
+  ['connection lost', (_, client) => client.lose()],
   ['keep alive timeout', (world) => world.advance(20_000)],
   ['its client connected anew', (world) => world.connect('sensor', { username: 'ann' })],
   ['the server stops', (world) => world.broker.shutdown(world.now)],
-  ['a second CONNECT', (_, peer) => peer.send(wire.connect({ clientId: 'sensor' }))],
+  ['a second CONNECT', (_, client) => client.send(wire.connect({ clientId: 'sensor' }))],
   [
     'the right to connect is gone',
     (world, _, bans) => {
@@ -61,8 +61,8 @@ const endings: [string, (world: World, peer: TestClient, bans: Set<string>) => v
 for (const [reason, end] of endings) {
   test(`a client that goes is told once, with the reason: ${reason}`, () => {
     const { world, lines, bans } = loggedWorld();
-    const peer = world.connect('sensor', { username: 'ann', keepAlive: 10 });
-    end(world, peer, bans);
+    const client = world.connect('sensor', { username: 'ann', keepAlive: 10 });
+    end(world, client, bans);
     const told = lines.filter(({ event }) => event === 'client disconnected');
     assert.deepEqual(told, [{ event: 'client disconnected', ...WHO, reason }]);
   });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DeadlineQueue } from '../../../src/broker/deadline-queue.ts';
-import { seededRandom } from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
 
 test('what is due runs in the order of its times, what was cancelled never', () => {
   const random = seededRandom(2);

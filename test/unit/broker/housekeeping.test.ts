@@ -147,11 +147,11 @@ test('clients that flood at the same time share one turn, and each has its share
   const watcher = world.connect('w');
   watcher.subscribe('#');
   const flood = Array.from({ length: 40_000 }, () => '');
-  const flooders = ['a', 'b', 'c', 'd'].map((name) => ({ name, peer: world.connect(name) }));
+  const flooders = ['a', 'b', 'c', 'd'].map((name) => ({ name, client: world.connect(name) }));
   const seen = (): string[] => watcher.messages().map(({ topic }) => topic);
   const all: string[] = [];
-  for (const { name, peer } of flooders) {
-    peer.send(Buffer.concat(flood.map(() => wire.publish(5, { topic: name, payload: '' }))));
+  for (const { name, client } of flooders) {
+    client.send(Buffer.concat(flood.map(() => wire.publish(5, { topic: name, payload: '' }))));
     all.push(...seen());
   }
   const share = all.length / flooders.length;

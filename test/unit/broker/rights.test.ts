@@ -68,7 +68,7 @@ test('a member of a shared subscription that may not receive passes the message 
   authorizer.denied.add('ann t');
   const ann = world.connect('a', { username: 'ann' });
   const bob = world.connect('b', { username: 'bob' });
-  for (const peer of [ann, bob]) peer.subscribe('$share/g/t');
+  for (const client of [ann, bob]) client.subscribe('$share/g/t');
   for (const payload of ['1', '2', '3']) world.connect('p').publish('t', payload);
   ann.expectNothing();
   assert.deepEqual(bob.payloads(), ['1', '2', '3']);
@@ -172,20 +172,20 @@ for (const qos of [1, 2] as const) {
 test('a connection ends when what let it in expires', () => {
   const { authorizer, world } = makeWorld();
   authorizer.decision = { reasonCode: 0, expiresInMs: 60_000 };
-  const peer = world.connect('a');
+  const client = world.connect('a');
   world.advance(59_999);
-  peer.expectNothing();
+  client.expectNothing();
   world.advance(1);
-  peer.expectEnded(0xa0);
+  client.expectEnded(0xa0);
 });
 
 test('a change of rights reaches every one of many sessions, in several turns', () => {
   const { authorizer, world } = makeWorld();
   const fields = { clean: false, properties: { sessionExpiryInterval: 100 }, username: 'ann' };
   for (let i = 0; i < 1200; i++) {
-    const peer = world.connect(`c${i}`, fields);
-    peer.subscribe('t');
-    peer.lose();
+    const client = world.connect(`c${i}`, fields);
+    client.subscribe('t');
+    client.lose();
   }
   authorizer.denied.add('ann t');
   world.broker.applyRights(world.now);

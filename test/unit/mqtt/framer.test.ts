@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { Framer } from '../../../src/mqtt/framer.ts';
-import { seededRandom } from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
 import { packet } from '../../support/wire.ts';
 
 function framesOf(framer: Framer): Buffer[] {

@@ -11,7 +11,7 @@ import {
   publishBytes,
 } from '../../../src/mqtt/publish-encoder.ts';
 import { PublishView } from '../../../src/mqtt/publish-view.ts';
-import { seededRandom } from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
 
 function decoded(bytes: Buffer, version: 4 | 5): PublishView {
   const framer = new Framer(bytes.length);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ReplayWindow } from '../../../src/shared/replay-window.ts';
-import { seededRandom } from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
 
 /** Counters so far behind the highest are told apart for certain (RFC 4303 3.4.3). */
 const SPAN = 992;

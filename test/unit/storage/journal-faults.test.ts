@@ -3,7 +3,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Timers } from '../../../src/storage/timers.ts';
-import { message } from '../../contract/session-store.ts';
 import {
   FOR_EVER,
   publish,
@@ -12,6 +11,7 @@ import {
   turns,
   typesOf,
 } from '../../support/stored-broker.ts';
+import { message } from '../../support/stored-records.ts';
 import * as wire from '../../support/wire.ts';
 
 const HOUR_MS = 3_600_000;

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { delivery, message, session } from '../../contract/session-store.ts';
 import {
   FOR_EVER,
   publish,
@@ -10,6 +9,7 @@ import {
   typesOf,
   WALL_MS,
 } from '../../support/stored-broker.ts';
+import { delivery, message, session } from '../../support/stored-records.ts';
 import * as wire from '../../support/wire.ts';
 
 const HOUR_MS = 3_600_000;

@@ -5,8 +5,8 @@ import { ByteWriter } from '../../../src/storage/byte-writer.ts';
 import { crc32, crc32ByTable } from '../../../src/storage/crc32.ts';
 import { type RecordVisitor, readRecords } from '../../../src/storage/record-reader.ts';
 import { RecordWriter } from '../../../src/storage/record-writer.ts';
-import { delivery, message, session } from '../../contract/session-store.ts';
-import { seededRandom } from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
+import { delivery, message, session } from '../../support/stored-records.ts';
 
 const written = (writer: ByteWriter): Buffer => writer.buffer.subarray(0, writer.length);
 

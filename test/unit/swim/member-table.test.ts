@@ -7,7 +7,7 @@ import {
   RETENTION_MS,
 } from '../../../src/swim/member-table.ts';
 import type { MemberState } from '../../../src/swim/record.ts';
-import { randomFrom } from '../../simulation/simulator.ts';
+import { seededRandom } from '../../support/random.ts';
 
 function member(name: string, state: MemberState = 'alive', goneAt = 0): Member {
   return {
@@ -29,7 +29,7 @@ function member(name: string, state: MemberState = 'alive', goneAt = 0): Member 
 }
 
 function tableOf(...names: string[]): MemberTable {
-  const table = new MemberTable(randomFrom(1));
+  const table = new MemberTable(seededRandom(1));
   for (const name of names) table.add(member(name));
   return table;
 }
@@ -73,7 +73,7 @@ test('two tables have the same hash when the same members are online, however th
 });
 
 test('a full table drops who has been gone longest, never who is online', () => {
-  const table = new MemberTable(randomFrom(1));
+  const table = new MemberTable(seededRandom(1));
   for (let index = 0; index < MEMBERS_MAX - 2; index++) table.add(member(`n${index}`));
   table.add(member('gone-1', 'offline', 50));
   table.add(member('gone-2', 'left', 20));

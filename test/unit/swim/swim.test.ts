@@ -13,7 +13,7 @@ import {
 import type { MemberRecord } from '../../../src/swim/record.ts';
 import { Swim } from '../../../src/swim/swim.ts';
 import { TIMING_PRESETS } from '../../../src/swim/timing.ts';
-import { randomFrom } from '../../simulation/simulator.ts';
+import { seededRandom } from '../../support/random.ts';
 
 const HOME: Endpoint = { address: '10.0.0.1', port: 7946 };
 const STRANGER: Endpoint = { address: '10.0.0.2', port: 7946 };
@@ -37,7 +37,7 @@ function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
         metadata: Buffer.alloc(0),
       },
       timing: TIMING_PRESETS.lan,
-      random: randomFrom(now + 1),
+      random: seededRandom(now + 1),
       hasSeeds: false,
       bodyBytesMax: 1160,
     },

@@ -19,13 +19,8 @@ import {
 import { Packer } from '../../../src/sync/packer.ts';
 import { PacketReader } from '../../../src/sync/packet-reader.ts';
 import { PublishWriter } from '../../../src/sync/publish-writer.ts';
-import {
-  payloadOf,
-  publishPacket,
-  seededRandom,
-  topicOf,
-  viewOf,
-} from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
+import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
 const PIECE_BYTES_MAX = 1344;
 

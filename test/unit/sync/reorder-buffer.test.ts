@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HOLD_DATAGRAMS, HOLD_MS } from '../../../src/sync/limits.ts';
 import { type Arrival, ReorderBuffer } from '../../../src/sync/reorder-buffer.ts';
-import { seededRandom } from '../../support/sync-fixtures.ts';
+import { seededRandom } from '../../support/random.ts';
 
 /** The body is its own sequence. */
 function insert(order: ReorderBuffer, sequence: number, now: number): Arrival {

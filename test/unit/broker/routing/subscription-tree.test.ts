@@ -11,7 +11,7 @@ import { Session } from '../../../../src/broker/session/session.ts';
 import { BrokerStats } from '../../../../src/broker/stats.ts';
 import { isTopicFilter, topicMatches } from '../../../../src/mqtt/topic.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
-import { seededRandom } from '../../../support/sync-fixtures.ts';
+import { seededRandom } from '../../../support/random.ts';
 
 const context = {
   options: defaultBrokerOptions,

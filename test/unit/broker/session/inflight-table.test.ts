@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { NO_BYTES } from '../../../../src/broker/message/message.ts';
 import { Delivery } from '../../../../src/broker/session/delivery.ts';
 import { InflightTable } from '../../../../src/broker/session/inflight-table.ts';
-import { seededRandom } from '../../../support/sync-fixtures.ts';
+import { seededRandom } from '../../../support/random.ts';
 
 const topic = { name: 't', bytes: Buffer.from('t') };
 const message = {

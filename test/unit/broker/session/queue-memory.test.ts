@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { BrokerOptions } from '../../../../src/broker/options.ts';
 import { type TestClient, World } from '../../../support/mqtt-world.ts';
-import { seededRandom } from '../../../support/sync-fixtures.ts';
+import { seededRandom } from '../../../support/random.ts';
 
 const EXPIRY = { sessionExpiryInterval: 60 };
 const KILOBYTE = 'x'.repeat(1000);
@@ -84,40 +84,40 @@ test('whatever happens to messages, nothing stays counted when all sessions are 
   const options = { queueMessagesMax: 20, queueMemoryBytesMax: 20_000, inflightMax: 5 };
   for (const queueDrop of ['oldest', 'newest'] as const) {
     const world = new World({ ...options, queueDrop });
-    const peers = new Map<string, TestClient>();
+    const clients = new Map<string, TestClient>();
     const connect = (name: string): void => {
       const properties = { ...EXPIRY, maximumPacketSize: random() < 0.2 ? 500 : 65_535 };
-      const peer = world.connect(name, { clean: random() < 0.1, properties });
-      peer.subscribe([`own/${name}`, 'all', '$share/g/all']);
-      peers.set(name, peer);
+      const client = world.connect(name, { clean: random() < 0.1, properties });
+      client.subscribe([`own/${name}`, 'all', '$share/g/all']);
+      clients.set(name, client);
     };
-    const actions: ((name: string, peer: TestClient) => void)[] = [
-      (_, peer) => peer.messages(),
-      (_, peer) => peer.congest(random() < 0.5),
-      (name, peer) => {
-        peer.lose();
-        peers.delete(name);
+    const actions: ((name: string, client: TestClient) => void)[] = [
+      (_, client) => client.messages(),
+      (_, client) => client.congest(random() < 0.5),
+      (name, client) => {
+        client.lose();
+        clients.delete(name);
       },
-      (name, peer) => {
-        peer.leave(0, { sessionExpiryInterval: 0 });
-        peers.delete(name);
+      (name, client) => {
+        client.leave(0, { sessionExpiryInterval: 0 });
+        clients.delete(name);
       },
     ];
     const publisher = world.connect('p');
     for (let step = 0; step < 5000; step++) {
       const name = `${below(6)}`;
-      const peer = peers.get(name);
+      const client = clients.get(name);
       if (random() < 0.7) {
         const topic = random() < 0.5 ? 'all' : `own/${name}`;
         const messageExpiryInterval = 1 + below(100);
         const fields = { qos: below(3), properties: { messageExpiryInterval } };
         publisher.publish(topic, 'x'.repeat(below(1000)), fields);
-      } else if (peer === undefined) connect(name);
-      else actions[below(actions.length)]?.(name, peer);
+      } else if (client === undefined) connect(name);
+      else actions[below(actions.length)]?.(name, client);
       if (random() < 0.01) world.advance(below(80_000));
     }
     const { queueMemory } = world.broker;
-    for (const peer of peers.values()) peer.lose();
+    for (const client of clients.values()) client.lose();
     world.advance(60_000);
     assert.equal(world.broker.sessionCount, 1);
     assert.deepEqual([queueMemory.deliveries, queueMemory.bytes], [0, 0]);

@@ -20,11 +20,13 @@ function connect(stored: StoredBroker, clientId: string, options: object): TestC
 
 /** What a subscriber that comes now finds retained. */
 async function retained(stored: StoredBroker): Promise<string[]> {
-  const peer = stored.world.connect('reader');
-  peer.send(wire.subscribe(5, 1, [{ filter: '#' }]));
-  await stored.until(() => peer.inbox.some(({ type }) => type === 'suback'));
-  const found = peer.inbox.filter(({ type }) => type === 'publish').map(({ topic }) => topic ?? '');
-  peer.send(wire.disconnect());
+  const client = stored.world.connect('reader');
+  client.send(wire.subscribe(5, 1, [{ filter: '#' }]));
+  await stored.until(() => client.inbox.some(({ type }) => type === 'suback'));
+  const found = client.inbox
+    .filter(({ type }) => type === 'publish')
+    .map(({ topic }) => topic ?? '');
+  client.send(wire.disconnect());
   return found.sort();
 }
 
@@ -55,7 +57,7 @@ test('a client that is back in time after a crash keeps its will unsaid', async 
   const short = connect(again, 'short', {});
   const resumed = connect(again, 'resumed', { clean: false });
   const lasting = connect(again, 'lasting', FOR_EVER);
-  const present = [short, resumed, lasting].map((peer) => peer.connack.sessionPresent);
+  const present = [short, resumed, lasting].map((client) => client.connack.sessionPresent);
   assert.deepEqual(present, [false, false, true]);
   again.world.advance(120 * SECOND_MS);
   assert.deepEqual(await retained(again), []);

@@ -11,6 +11,7 @@ import { encodeMetadata } from '../../src/swim/metadata.ts';
 import { Swim } from '../../src/swim/swim.ts';
 import { TIMING_PRESETS, type Timing } from '../../src/swim/timing.ts';
 import { EventHeap } from './event-heap.ts';
+import { seededRandom } from './random.ts';
 
 /** Ethernet, IPv4 and UDP headers: what an interface counts. */
 export const LOWER_LAYERS_BYTES = 14 + 20 + 8;
@@ -143,7 +144,7 @@ export class Simulator {
 
   constructor(seed: number) {
     this.seed = seed;
-    this.random = randomFrom(seed);
+    this.random = seededRandom(seed);
   }
 
   /** Starts a process; one that listened at the same endpoint must have ended. */
@@ -331,17 +332,6 @@ function describe(to: Endpoint, body: Buffer): string {
     words.push(`[${record.name}@${record.incarnation} ${record.state}]`);
   }
   return words.join(' ');
-}
-
-/** mulberry32: small, and good enough to choose delays. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let word = Math.imul(state ^ (state >>> 15), state | 1);
-    word ^= word + Math.imul(word ^ (word >>> 7), word | 61);
-    return ((word ^ (word >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 export function endpointFor(index: number): Endpoint {
