@@ -3,12 +3,11 @@
 // stands in rights.ts. Every mistake is told with its file and line.
 // Source: mosquitto.conf(5) of mosquitto 2.0, acl_file.
 
+import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { isTopicFilter } from '../mqtt/topic.ts';
 
 const ACCESS_WORDS = ['read', 'write', 'readwrite', 'deny'] as const;
 export type Access = (typeof ACCESS_WORDS)[number];
-
-const TOPIC_BYTES_MAX = 65_535;
 
 export interface AclLine {
   readonly lineNumber: number;
@@ -76,6 +75,6 @@ function parseRule(rest: string, text: string, lineNumber: number): AclLine | st
   if (filter.includes('\0') || !isTopicFilter(filter)) {
     return `'${filter}' is no topic filter: + fills a whole level, # the last one`;
   }
-  if (Buffer.byteLength(filter) > TOPIC_BYTES_MAX) return 'the topic filter is too long';
+  if (Buffer.byteLength(filter) > STRING_BYTES_MAX) return 'the topic filter is too long';
   return { lineNumber, text, access, filter };
 }

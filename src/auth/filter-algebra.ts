@@ -2,6 +2,8 @@
 // Permissions are decided with it, so an answer must never be too generous. Works on levels, because a
 // filter is taken apart once and compared often. Source: MQTT 5.0 4.7.
 
+import { isReservedTopic } from '../mqtt/topic.ts';
+
 export type Levels = readonly string[];
 
 /** `+/#` becomes `#`, which matches the same topics; so equal sets mostly have equal levels. */
@@ -12,7 +14,7 @@ export function levelsOf(filter: string): Levels {
 
 /** Wildcards at the first level don't match topics that begin with `$` [MQTT5-4.7.2-1]. */
 function isBeyondWildcards(level: string | undefined, depth: number): boolean {
-  return depth === 0 && level?.startsWith('$') === true;
+  return depth === 0 && level !== undefined && isReservedTopic(level);
 }
 
 /** @param topic levels of a Topic Name */

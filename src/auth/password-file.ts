@@ -2,9 +2,8 @@
 // comment. Reads it, and edits it as text so that comments and order stay. Every mistake is told
 // with its file and line; no message repeats a password.
 
+import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { hashPassword, type PasswordHash, parsePasswordHash } from './password-hash.ts';
-
-const NAME_BYTES_MAX = 65_535;
 
 export interface PasswordEntry {
   /** As it stands in the file: tells whether the password was changed. */
@@ -51,7 +50,7 @@ export function nameProblem(name: string): string | undefined {
   if (name === '' || name !== name.trim()) return 'a user name has no space around it';
   if (name.startsWith('#')) return "a user name can't begin with #";
   if (/[:\p{Cc}]/u.test(name)) return "a user name can't hold a colon or a control character";
-  return Buffer.byteLength(name) > NAME_BYTES_MAX ? 'the user name is too long' : undefined;
+  return Buffer.byteLength(name) > STRING_BYTES_MAX ? 'the user name is too long' : undefined;
 }
 
 /** The file's text with this user's hash set, at its place or at the end. */

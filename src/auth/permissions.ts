@@ -5,6 +5,7 @@
 // Invariant: a name that holds + # or / opens no topic to its bearer that the file didn't mean.
 
 import { ReasonCode } from '../mqtt/reason-code.ts';
+import { isReservedTopic } from '../mqtt/topic.ts';
 import type { Acl, AclLine } from './acl-file.ts';
 import { covers, intersect, type Levels, levelsOf, matches } from './filter-algebra.ts';
 
@@ -184,6 +185,6 @@ function substitute(
   const filled = filter.replace(/%[cu]/g, (mark) => (mark === '%u' ? (username ?? '') : clientId));
   if (access === 'deny') return filled;
   const isDangerous = names.some((name) => /[+#/]/.test(name));
-  const reachesDollar = filled.startsWith('$') && !filter.startsWith('$');
+  const reachesDollar = isReservedTopic(filled) && !isReservedTopic(filter);
   return isDangerous || reachesDollar ? undefined : filled;
 }

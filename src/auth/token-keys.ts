@@ -10,6 +10,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
+import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { AccessError } from './access-error.ts';
 import type { TopicClaims } from './permissions.ts';
 import { readGrantedTopics } from './topic-claims.ts';
@@ -18,7 +19,6 @@ import { readGrantedTopics } from './topic-claims.ts';
 const SECRET_BYTES_MIN = 32;
 const RSA_BITS_MIN = 2048;
 const KEYS_MAX = 16;
-const NAME_BYTES_MAX = 65_535;
 /** Clocks of boxes and of those who sign tokens agree that well. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
@@ -114,7 +114,7 @@ function reasonOf(error: unknown): string {
 
 function readClaims(claims: Readonly<Record<string, unknown>>, keyId: string): Token | string {
   const { sub, exp } = claims;
-  if (typeof sub !== 'string' || sub === '' || Buffer.byteLength(sub) > NAME_BYTES_MAX) {
+  if (typeof sub !== 'string' || sub === '' || Buffer.byteLength(sub) > STRING_BYTES_MAX) {
     return 'the token has no subject (sub), which is the user name';
   }
   const topics = readGrantedTopics(claims);

@@ -2,8 +2,10 @@
 // no I/O: bytes come in through Client.receive(), go out through each client's Outbox, time through
 // `now`. Everything on the node that concerns MQTT passes through one Broker.
 
+import { SESSION_EXPIRY_NEVER } from '../mqtt/limits.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
+import { isReservedTopic } from '../mqtt/topic.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
 import { Client } from './client/client.ts';
 import { PublishHandler } from './client/publish.ts';
@@ -171,7 +173,7 @@ export class Broker {
     const topic = this.topics.intern(message.topic.name);
     const publication = new Publication(topic);
     publication.setMessage(message, topic, this.now);
-    if (this.forwarder !== undefined && !message.topic.name.startsWith('$')) {
+    if (this.forwarder !== undefined && !isReservedTopic(message.topic.name)) {
       this.forwarder.forward(encodeMessageAsView(message, this.now), topic.bytes);
     }
     this.route(publication, publisher);
@@ -194,7 +196,7 @@ export class Broker {
     } else if (!this.retained.set(message)) {
       this.stats.retainedRefused += 1;
       this.log.warn('retained message not kept: the store is full', { topic: name });
-    } else if (this.store.durable && !name.startsWith('$')) {
+    } else if (this.store.durable && !isReservedTopic(name)) {
       this.store.saveRetained(message);
     }
   }
@@ -212,7 +214,7 @@ export class Broker {
   }
 
   boundedExpiry(seconds: number): number {
-    const wanted = seconds === 0xffffffff ? Number.POSITIVE_INFINITY : seconds;
+    const wanted = seconds === SESSION_EXPIRY_NEVER ? Number.POSITIVE_INFINITY : seconds;
     return Math.min(wanted, this.options.sessionExpirySecondsMax);
   }
 

@@ -1,6 +1,7 @@
 // Limits and choices of the broker core, with their defaults. Where the protocol can announce one
 // it stands in CONNACK.
 
+import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 
 export interface BrokerOptions {
@@ -68,7 +69,7 @@ export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   queueDrop: 'newest',
   queueMemoryBytesMax: 268_435_456,
   topicLevelsMax: 128,
-  topicBytesMax: 65_535,
+  topicBytesMax: STRING_BYTES_MAX,
   subscriptionsPerClientMax: 10_000,
   retainedMessagesMax: 1_000_000,
   retainedBytesMax: 268_435_456,

@@ -4,6 +4,7 @@
 
 import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
+import { isReservedTopic, isTopicFilter } from '../mqtt/topic.ts';
 
 export interface ValueType<T> {
   /** Stands in the help behind the flag, as in `-nid <name>`; a switch has none. */
@@ -268,7 +269,7 @@ export const webOrigin: ValueType<string> = {
 export const topicFilters: ValueType<readonly string[]> = {
   placeholder: 'filter,...',
   expected: 'MQTT topic filters separated by commas, as sensors/#,alarm/+/state',
-  parse: (value) => listOf(value, (part) => (isTopicFilter(part) ? part : undefined)),
+  parse: (value) => listOf(value, (part) => (isForwardableFilter(part) ? part : undefined)),
   format: (value) => value.join(','),
 };
 
@@ -294,12 +295,8 @@ function isHost(host: string): boolean {
   return /^[\d.]+$/.test(host) ? isIP(host) === 4 : HOST_NAME.test(host);
 }
 
-function isTopicFilter(filter: string): boolean {
-  if (filter === '' || filter.startsWith('$') || filter.includes('\0')) return false;
-  return filter.split('/').every((level, index, levels) => {
-    if (level === '#') return index === levels.length - 1;
-    return level === '+' || !/[#+]/.test(level);
-  });
+function isForwardableFilter(filter: string): boolean {
+  return isTopicFilter(filter) && !isReservedTopic(filter) && !filter.includes('\0');
 }
 
 function listOf<T>(

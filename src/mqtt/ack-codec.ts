@@ -1,5 +1,6 @@
 // PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 3.4 to 3.7): all have the same form.
 
+import { PacketType, packetTypeOf } from './packet-type.ts';
 import { walkProperties } from './properties.ts';
 import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
 import type { ProtocolVersion } from './publish-view.ts';
@@ -8,9 +9,6 @@ import { decodeVarint, varintBytes } from './varint.ts';
 const WRONG_LENGTH = malformed('an acknowledgement of the wrong length');
 const NO_PACKET_ID = protocolFault('Packet Identifier 0');
 const BAD_REASON = protocolFault('a Reason Code that this packet may not have');
-
-/** First byte of each acknowledgement; PUBREL has a reserved bit set [MQTT5-3.6.1-1]. */
-export const AckHeader = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 } as const;
 
 const RECEIPT_REASONS = new Set([0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
 const RELEASE_REASONS = new Set([0x00, 0x92]);
@@ -37,7 +35,8 @@ export function decodeAck(
   if (view.packetId === 0) return NO_PACKET_ID;
   if (length === 2) return undefined;
   view.reasonCode = buffer[bodyStart + 2]!;
-  const reasons = (buffer[start]! & 0xf0) >= 0x60 ? RELEASE_REASONS : RECEIPT_REASONS;
+  const reasons =
+    packetTypeOf(buffer[start]!) >= PacketType.pubrel ? RELEASE_REASONS : RECEIPT_REASONS;
   if (!reasons.has(view.reasonCode)) return BAD_REASON;
   if (length === 3) return undefined;
   const propertiesLength = decodeVarint(buffer, bodyStart + 3, end);

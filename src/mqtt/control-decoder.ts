@@ -10,6 +10,7 @@ import {
   checkSubscribe,
   checkUnsubscribe,
 } from './frame-check.ts';
+import { RECEIVE_MAXIMUM_DEFAULT } from './limits.ts';
 import {
   copyForwardableProperties,
   PublishProperties,
@@ -76,8 +77,6 @@ export interface DisconnectPacket {
   readonly reasonCode: number;
   readonly sessionExpirySeconds: number | undefined;
 }
-
-const RECEIVE_MAXIMUM_DEFAULT = 65_535;
 
 /** Runs one whole frame through mqtt-packet. */
 function parse(frame: Buffer, version: ProtocolVersion): mqttPacket.Packet {

@@ -2,6 +2,7 @@
 // DISCONNECT. Each returns a buffer of its own.
 
 import mqttPacket from 'mqtt-packet';
+import { FirstByte } from './packet-type.ts';
 import type { ProtocolVersion } from './publish-view.ts';
 import { returnCodeFor } from './reason-code.ts';
 
@@ -55,7 +56,7 @@ export function encodeDisconnect(reasonCode: number, reasonString: string | unde
 }
 
 /** PINGRESP is the same two bytes in every version. */
-export const PINGRESP = Buffer.from([0xd0, 0x00]);
+export const PINGRESP = Buffer.from([FirstByte.pingresp, 0]);
 
 function generate(packet: mqttPacket.Packet, version: ProtocolVersion): Buffer {
   return mqttPacket.generate(packet, { protocolVersion: version });

@@ -2,6 +2,7 @@
 // Fills a PublishView with offsets; copies and allocates nothing. Topic and properties are checked
 // for their bounds only: their content is the caller's.
 
+import { PublishFlag, qosOf } from './packet-type.ts';
 import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
 import type { ProtocolVersion, PublishView, QoS } from './publish-view.ts';
 import { decodeVarint, varintBytes } from './varint.ts';
@@ -25,9 +26,9 @@ export function decodePublish(
   version: ProtocolVersion,
 ): ProtocolFault | undefined {
   const first = buffer[start]!;
-  const qos = (first >> 1) & 3;
+  const qos = qosOf(first);
   if (qos === 3) return QOS_3;
-  const dup = (first & 8) !== 0;
+  const dup = (first & PublishFlag.dup) !== 0;
   if (dup && qos === 0) return DUP_QOS_0;
   let position = bodyStart + 2;
   if (position > end) return TRUNCATED;
@@ -56,7 +57,7 @@ export function decodePublish(
   view.version = version;
   view.qos = qos as QoS;
   view.dup = dup;
-  view.retain = (first & 1) !== 0;
+  view.retain = (first & PublishFlag.retain) !== 0;
   view.payloadStart = position;
   return undefined;
 }

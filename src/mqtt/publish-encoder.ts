@@ -2,6 +2,7 @@
 // that many packets share one allocation.
 
 import { copyBytes } from '../shared/copy-bytes.ts';
+import { PublishFlag } from './packet-type.ts';
 import { PropertyId } from './properties.ts';
 import type { ProtocolVersion } from './publish-view.ts';
 import { encodeVarint, varintBytes } from './varint.ts';
@@ -39,7 +40,7 @@ function propertiesBytes(fields: PublishFields): number {
 
 function remainingLength(fields: PublishFields, properties: number): number {
   let bytes = 2 + fields.topic.length + fields.payloadBytes;
-  if ((fields.firstByte & 0x06) !== 0) bytes += 2;
+  if ((fields.firstByte & PublishFlag.qosMask) !== 0) bytes += 2;
   if (fields.version === 5) bytes += varintBytes(properties) + properties;
   return bytes;
 }
@@ -62,7 +63,7 @@ export function encodePublishHead(buffer: Buffer, at: number, fields: PublishFie
   buffer[position++] = topic.length >> 8;
   buffer[position++] = topic.length & 0xff;
   position = copyBytes(buffer, position, topic, 0, topic.length);
-  if ((fields.firstByte & 0x06) !== 0) {
+  if ((fields.firstByte & PublishFlag.qosMask) !== 0) {
     buffer[position++] = fields.packetId >> 8;
     buffer[position++] = fields.packetId & 0xff;
   }

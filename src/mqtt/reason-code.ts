@@ -49,6 +49,11 @@ export const ReturnCode = {
   notAuthorized: 5,
 } as const;
 
+/** True for a Reason Code that says failure; those below 0x80 say success (MQTT 5.0 2.4). */
+export function isFailure(reasonCode: number): boolean {
+  return reasonCode >= ReasonCode.unspecifiedError;
+}
+
 /** The nearest return code of MQTT 3.1.1 for a CONNACK Reason Code of MQTT 5. */
 export function returnCodeFor(reasonCode: number): number {
   switch (reasonCode) {

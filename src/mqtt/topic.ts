@@ -2,6 +2,20 @@
 // nothing of subscriptions.
 
 const SHARE_PREFIX = '$share/';
+const DOLLAR = 0x24;
+
+/**
+ * True for a Topic Name or Topic Filter that begins with `$`: the server's own topics, which filters
+ * that begin with a wildcard do not match (MQTT 5.0 4.7.2).
+ */
+export function isReservedTopic(topic: string): boolean {
+  return topic.charCodeAt(0) === DOLLAR;
+}
+
+/** The same for the UTF-8 bytes of a topic that begins at `start`. */
+export function isReservedTopicBytes(bytes: Buffer, start = 0): boolean {
+  return bytes[start] === DOLLAR;
+}
 
 /** A Topic Name: at least one character, no wildcard [MQTT5-4.7.0-1, 4.7.1-1]. UTF-8 and length are checked before. */
 export function isTopicName(topic: string): boolean {
@@ -48,7 +62,7 @@ export function parseSharedFilter(text: string): SharedFilter | undefined {
  * begins with `$` [MQTT5-4.7.2-1]. Both must be valid.
  */
 export function topicMatches(filter: string, topic: string): boolean {
-  if (topic.startsWith('$') && (filter.startsWith('+') || filter.startsWith('#'))) return false;
+  if (isReservedTopic(topic) && (filter.startsWith('+') || filter.startsWith('#'))) return false;
   const wanted = filter.split('/');
   const levels = topic.split('/');
   for (let i = 0; i < wanted.length; i++) {

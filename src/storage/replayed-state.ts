@@ -10,6 +10,7 @@ import type {
   SubscriptionRecord,
 } from '../broker/ports.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
+import { PACKET_ID_MAX } from '../mqtt/limits.ts';
 import type {
   DeliveryFields,
   ReadMessage,
@@ -19,7 +20,6 @@ import type {
 } from './record-reader.ts';
 
 const TOPICS_SHARED_MAX = 65_536;
-const PACKET_ID_MAX = 65_535;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 

@@ -2,9 +2,8 @@
 // match -topics. Knows nothing of packets. With `#` it costs a look at one byte; otherwise the
 // verdict is remembered by the topic's bytes, so no string is made for a topic seen lately.
 
-import { topicMatches } from '../mqtt/topic.ts';
+import { isReservedTopicBytes, topicMatches } from '../mqtt/topic.ts';
 
-const DOLLAR = 0x24;
 /** Direct-mapped: a topic that hashes to a taken place takes it over. Power of two. */
 const CACHE_SLOTS = 2048;
 /** Longer topics are not remembered, which bounds the cache to 512 KB. */
@@ -29,7 +28,7 @@ export class ForwardFilter {
 
   /** @param topic bytes of a valid Topic Name */
   allows(topic: Buffer): boolean {
-    if (topic.length === 0 || topic[0] === DOLLAR) return false;
+    if (topic.length === 0 || isReservedTopicBytes(topic)) return false;
     if (this.#allowsAll) return true;
     if (topic.length > CACHED_TOPIC_BYTES_MAX) return this.#matches(topic);
     const slot = hash(topic) & (CACHE_SLOTS - 1);

@@ -4,19 +4,19 @@
 // Invariants: what `deliver` sees is a well-formed MQTT 5 PUBLISH under 4096 bytes with a Topic
 // Name without wildcard or leading `$` and no Topic Alias; at most PUBLISH_BYTES_MAX bytes are held.
 
+import { PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
 import { decodePublish } from '../mqtt/publish-decoder.ts';
 import { PublishView } from '../mqtt/publish-view.ts';
+import { isReservedTopicBytes } from '../mqtt/topic.ts';
 import { isStrictUtf8 } from '../mqtt/utf8.ts';
 import { decodeVarint, varintBytes } from '../mqtt/varint.ts';
 import { DATA_HEADER_BYTES, firstNumberOf, firstStartOf } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
 import { PUBLISH_BYTES_MAX } from './limits.ts';
 
-const DOLLAR = 0x24;
 const PLUS = 0x2b;
 const HASH = 0x23;
-const TYPE_PUBLISH = 3;
 
 /** `view` is valid during the call only. */
 export type Deliver = (view: PublishView) => void;
@@ -98,7 +98,11 @@ export class PacketReader {
     while (position < length) {
       const remaining = decodeVarint(body, position + 1, length);
       const total = 1 + varintBytes(remaining) + remaining;
-      if (remaining < 0 || total > PUBLISH_BYTES_MAX || body[position]! >> 4 !== TYPE_PUBLISH) {
+      if (
+        remaining < 0 ||
+        total > PUBLISH_BYTES_MAX ||
+        packetTypeOf(body[position]!) !== PacketType.publish
+      ) {
         // Where the next packet begins can't be told; its number says later what was lost here.
         this.#counters.malformed += 1;
         return;
@@ -137,7 +141,7 @@ function readPublish(view: PublishView, buffer: Buffer, start: number, end: numb
 }
 
 function isForwardableTopic(buffer: Buffer, start: number, end: number): boolean {
-  if (start === end || buffer[start] === DOLLAR) return false;
+  if (start === end || isReservedTopicBytes(buffer, start)) return false;
   return !hasWildcard(buffer, start, end) && isStrictUtf8(buffer, start, end);
 }
 

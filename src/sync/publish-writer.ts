@@ -3,12 +3,11 @@
 // kept [MQTT5-3.3.2-18]. A version 5 packet that needs none of this is copied as it stands.
 // Copies only what it is told to; allocates nothing.
 
+import { PublishFlag } from '../mqtt/packet-type.ts';
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { encodeVarint, varintBytes } from '../mqtt/varint.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
-
-const DUP = 0x08;
 
 /** One instance is used again and again: measure() then write() of the same packet. */
 export class PublishWriter {
@@ -47,7 +46,7 @@ export class PublishWriter {
   /** Writes what was measured last, with the same arguments, at `at`. */
   write(view: PublishView, topic: Buffer, target: Buffer, at: number): void {
     const { buffer } = view;
-    const firstByte = buffer[view.start]! & ~DUP;
+    const firstByte = buffer[view.start]! & ~PublishFlag.dup;
     if (this.#isCopy) {
       copyBytes(target, at, buffer, view.start, view.end);
       target[at] = firstByte;

@@ -34,7 +34,10 @@ const rules: Readonly<Record<string, LayerRule>> = {
   auth: { ...adapter, packages: ['node:*', 'jose'] },
   http: adapter,
   // The defaults, presets and bounds of the cores are the table's.
-  config: { layers: ['shared', ...CORE_LAYERS], packages: ['node:net', 'node:path', 'smol-toml'] },
+  config: {
+    layers: ['shared', 'mqtt', ...CORE_LAYERS],
+    packages: ['node:net', 'node:path', 'smol-toml'],
+  },
   node: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS, 'net', 'storage', 'auth', 'http', 'config'],
     packages: ['node:*'],

@@ -1,16 +1,17 @@
 // PUBACK, PUBREC, PUBREL and PUBCOMP from a client (MQTT 5.0 3.4 to 3.7, 4.3): what each means for its
 // session, and what is answered.
 
-import { AckHeader, AckView, decodeAck } from '../../mqtt/ack-codec.ts';
+import { AckView, decodeAck } from '../../mqtt/ack-codec.ts';
+import { FirstByte } from '../../mqtt/packet-type.ts';
 import { ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
-import { ReasonCode } from '../../mqtt/reason-code.ts';
+import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { Session } from '../session/session.ts';
 import type { Client } from './client.ts';
 
 const WRONG_ACK = protocolFault('an acknowledgement that is not the next of its message');
 const ack = new AckView();
 
-/** @param header one of AckHeader */
+/** @param header PUBACK's, PUBREC's, PUBREL's or PUBCOMP's first byte */
 export function handleAck(
   client: Client,
   header: number,
@@ -24,21 +25,21 @@ export function handleAck(
   const session = client.session!;
   const { packetId, reasonCode } = ack;
   switch (header) {
-    case AckHeader.puback:
+    case FirstByte.puback:
       if (!session.handlePuback(packetId)) handleStray(session, packetId);
       break;
-    case AckHeader.pubrec:
+    case FirstByte.pubrec:
       if (!session.handlePubrec(packetId, reasonCode)) {
         handleStray(session, packetId);
-        if (reasonCode < 0x80) {
-          client.sendAck(AckHeader.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
+        if (!isFailure(reasonCode)) {
+          client.sendAck(FirstByte.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
         }
       }
       break;
-    case AckHeader.pubrel: {
+    case FirstByte.pubrel: {
       const known = session.release(packetId);
       const reason = known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
-      client.acknowledge(AckHeader.pubcomp, packetId, reason);
+      client.acknowledge(FirstByte.pubcomp, packetId, reason);
       break;
     }
     default:

@@ -3,7 +3,6 @@
 // connect.ts, publish.ts, acknowledge.ts, subscribe.ts.
 // Invariant: nothing that a client sends throws out of receive(); it ends this connection at most.
 
-import { AckHeader } from '../../mqtt/ack-codec.ts';
 import {
   checkAuth,
   decodeConnect,
@@ -14,13 +13,14 @@ import {
 import { encodeConnack, encodeDisconnect, PINGRESP } from '../../mqtt/control-encoder.ts';
 import { peekConnectVersion } from '../../mqtt/frame-check.ts';
 import { Framer } from '../../mqtt/framer.ts';
+import { FirstByte, PacketType, PublishFlag, packetTypeOf } from '../../mqtt/packet-type.ts';
 import {
   malformed,
   ProtocolError,
   type ProtocolFault,
   protocolFault,
 } from '../../mqtt/protocol-fault.ts';
-import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
+import { formatReasonCode, isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { Broker } from '../broker.ts';
 import { originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
@@ -36,10 +36,6 @@ import { mustWait } from './store-backpressure.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
 
-/** First byte of a CONNECT packet. */
-const CONNECT = 0x10;
-const PINGREQ = 0xc0;
-const DUP = 0x08;
 const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const ANSWER_TOO_LARGE: ProtocolFault = {
   reasonCode: ReasonCode.packetTooLarge,
@@ -96,7 +92,7 @@ export class Client extends ClientOutput {
     this.broker.stats.bytesReceived += chunk.length;
     this.#deadlines.lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
-      const isPing = chunk.length === 2 && chunk[0] === PINGREQ && chunk[1] === 0;
+      const isPing = chunk.length === 2 && chunk[0] === FirstByte.pingreq && chunk[1] === 0;
       if (isPing && !this.#isPaused) {
         this.send(PINGRESP);
         return;
@@ -107,7 +103,7 @@ export class Client extends ClientOutput {
       return;
     }
     if (chunk.length === 0) return;
-    if (this.#state === 'waiting' && !this.#framer.holding && chunk[0] !== CONNECT) {
+    if (this.#state === 'waiting' && !this.#framer.holding && chunk[0] !== FirstByte.connect) {
       // Another protocol: its lengths mean nothing, so nothing of it is waited for.
       this.fail(NOT_CONNECT);
       return;
@@ -174,47 +170,47 @@ export class Client extends ClientOutput {
 
   #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {
     let first = buffer[start]!;
-    if (first >> 4 === 3) {
+    if (packetTypeOf(first) === PacketType.publish) {
       const fault = this.broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
       if (fault !== undefined) throw new ProtocolError(fault);
       return;
     }
     // MQTT 3.1 knows DUP on SUBSCRIBE, UNSUBSCRIBE and PUBREL, too; it tells nothing that counts.
-    if (this.version === 3) first = buffer[start] = first & ~DUP;
+    if (this.version === 3) first = buffer[start] = first & ~PublishFlag.dup;
     switch (first) {
-      case AckHeader.puback:
-      case AckHeader.pubrec:
-      case AckHeader.pubrel:
-      case AckHeader.pubcomp:
+      case FirstByte.puback:
+      case FirstByte.pubrec:
+      case FirstByte.pubrel:
+      case FirstByte.pubcomp:
         handleAck(this, first, buffer, start, bodyStart, end);
         if (this.#feeds !== undefined) this.pump();
         break;
-      case PINGREQ:
+      case FirstByte.pingreq:
         if (end !== bodyStart) throw new ProtocolError(malformed('PINGREQ with a body'));
         this.send(PINGRESP);
         break;
-      case 0x82:
+      case FirstByte.subscribe:
         handleSubscribe(
           this.broker,
           this,
           decodeSubscribe(buffer, start, bodyStart, end, this.version),
         );
         break;
-      case 0xa2:
+      case FirstByte.unsubscribe:
         handleUnsubscribe(
           this.broker,
           this,
           decodeUnsubscribe(buffer, start, bodyStart, end, this.version),
         );
         break;
-      case 0xe0:
+      case FirstByte.disconnect:
         this.#handleDisconnect(buffer, start, bodyStart, end);
         break;
-      case 0xf0:
+      case FirstByte.auth:
         if (this.version !== 5) throw new ProtocolError(UNEXPECTED);
         checkAuth(buffer, bodyStart, end, this.version);
         throw new ProtocolError(protocolFault('AUTH without an authentication method'));
-      case CONNECT:
+      case FirstByte.connect:
         throw new ProtocolError(SECOND_CONNECT);
       default:
         throw new ProtocolError(UNEXPECTED);
@@ -368,11 +364,11 @@ export class Client extends ClientOutput {
   acknowledge(header: number, packetId: number, reasonCode: number): void {
     const { store } = this.broker;
     // Of a session that is not kept, a PUBCOMP stands for nothing that is.
-    if (store.durable && (header !== AckHeader.pubcomp || this.session?.saved)) {
+    if (store.durable && (header !== FirstByte.pubcomp || this.session?.saved)) {
       const done = (): void => this.#finish(header, packetId, reasonCode);
       // Only MQTT 5 can be told. A QoS 2 message that was taken can't be given back: it has gone on
       // to subscribers, and a second time would be once too often.
-      const isTold = header === AckHeader.puback || (reasonCode >= 0x80 && !store.accepting);
+      const isTold = header === FirstByte.puback || (isFailure(reasonCode) && !store.accepting);
       const refuse = (): void => this.#finish(header, packetId, ReasonCode.quotaExceeded);
       store.whenDurable(done, this.version === 5 && isTold ? refuse : undefined);
     } else {
@@ -382,7 +378,7 @@ export class Client extends ClientOutput {
 
   #finish(header: number, packetId: number, reasonCode: number): void {
     if (this.#state === 'closed') return;
-    if (header !== AckHeader.pubrec || reasonCode >= 0x80) this.#unfinished?.delete(packetId);
+    if (header !== FirstByte.pubrec || isFailure(reasonCode)) this.#unfinished?.delete(packetId);
     this.sendAck(header, packetId, reasonCode);
   }
 

@@ -2,6 +2,7 @@
 
 import type { ConnectPacket } from '../../mqtt/control-decoder.ts';
 import { type ConnackProperties, encodeConnack } from '../../mqtt/control-encoder.ts';
+import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isWellFormed } from '../../mqtt/utf8.ts';
 import type { Broker } from '../broker.ts';
@@ -155,7 +156,7 @@ function admit(
 function wantedExpiry(packet: ConnectPacket): number {
   if (packet.version !== 5) return packet.cleanStart ? 0 : Number.POSITIVE_INFINITY;
   const seconds = packet.sessionExpirySeconds ?? 0;
-  return seconds === 0xffffffff ? Number.POSITIVE_INFINITY : seconds;
+  return seconds === SESSION_EXPIRY_NEVER ? Number.POSITIVE_INFINITY : seconds;
 }
 
 /** Only MQTT 5 can be told another Keep Alive; earlier clients are held to their own. */
@@ -191,7 +192,7 @@ function connackProperties(options: BrokerOptions, changed: Changed): ConnackPro
   if (changed.clientId !== undefined) properties.assignedClientIdentifier = changed.clientId;
   if (changed.keepAliveSeconds !== undefined) properties.serverKeepAlive = changed.keepAliveSeconds;
   if (changed.expirySeconds !== undefined) {
-    properties.sessionExpiryInterval = Math.min(changed.expirySeconds, 0xffffffff);
+    properties.sessionExpiryInterval = Math.min(changed.expirySeconds, SESSION_EXPIRY_NEVER);
   }
   return properties;
 }

@@ -2,7 +2,8 @@
 // client takes (version, largest packet, aliases) and queues them in its Outbox. client.ts is the
 // incoming half.
 
-import { ACK_BYTES_MAX, AckHeader, encodeAck } from '../../mqtt/ack-codec.ts';
+import { ACK_BYTES_MAX, encodeAck } from '../../mqtt/ack-codec.ts';
+import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import type { Broker } from '../broker.ts';
@@ -47,7 +48,7 @@ export class ClientOutput implements SessionLink {
   }
 
   sendPubrel(packetId: number): void {
-    this.sendAck(AckHeader.pubrel, packetId, ReasonCode.success);
+    this.sendAck(FirstByte.pubrel, packetId, ReasonCode.success);
   }
 
   sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void {

@@ -1,12 +1,13 @@
 // What a client's PUBLISH goes through: decoding, topic, rights, QoS, then retained store, local
 // subscribers and peers (MQTT 5.0 3.3, 4.3). The first half of the hot path; route.ts is the second.
 
-import { AckHeader } from '../../mqtt/ack-codec.ts';
+import { FirstByte } from '../../mqtt/packet-type.ts';
 import { PublishProperties, readPublishProperties } from '../../mqtt/properties.ts';
 import { malformed, type ProtocolFault, protocolFault } from '../../mqtt/protocol-fault.ts';
 import { decodePublish } from '../../mqtt/publish-decoder.ts';
 import { PublishView } from '../../mqtt/publish-view.ts';
-import { ReasonCode } from '../../mqtt/reason-code.ts';
+import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
+import { isReservedTopicBytes } from '../../mqtt/topic.ts';
 import { isStrictUtf8, isWellFormed } from '../../mqtt/utf8.ts';
 import type { Broker } from '../broker.ts';
 import { Publication } from '../message/publication.ts';
@@ -83,7 +84,7 @@ export class PublishHandler {
     if (reasonCode === 0 && !this.#publish(client, view)) {
       reasonCode = ReasonCode.noMatchingSubscribers;
     }
-    client.acknowledge(AckHeader.puback, packetId, reasonCode);
+    client.acknowledge(FirstByte.puback, packetId, reasonCode);
     return undefined;
   }
 
@@ -96,11 +97,11 @@ export class PublishHandler {
       reasonCode = this.#refusalOfStore();
     }
     // Before MQTT 5 there is no way to refuse: the exchange runs its course without effect.
-    const over = reasonCode >= 0x80 && client.version === 5;
+    const over = isFailure(reasonCode) && client.version === 5;
     if (!over && client.session!.receive(packetId) && reasonCode === 0) {
       if (!this.#publish(client, view)) reasonCode = ReasonCode.noMatchingSubscribers;
     }
-    client.acknowledge(AckHeader.pubrec, packetId, client.version === 5 ? reasonCode : 0);
+    client.acknowledge(FirstByte.pubrec, packetId, client.version === 5 ? reasonCode : 0);
     return undefined;
   }
 
@@ -152,7 +153,7 @@ export class PublishHandler {
   #refusal(client: Client, view: PublishView): number {
     const { authorizer, stats } = this.#broker;
     const topic = this.#topic;
-    const ours = topic.bytes[0] === 0x24;
+    const ours = isReservedTopicBytes(topic.bytes);
     const before = authorizer.work;
     const may =
       authorizer.permissive || authorizer.mayPublish(client.session!.identity, topic.name);
@@ -188,7 +189,7 @@ export class PublishHandler {
     const broker = this.#broker;
     if (this.#readProperties(view) !== undefined) return;
     const topic = broker.topics.find(view.buffer, view.topicStart, view.topicEnd);
-    if (topic === undefined || topic.bytes[0] === 0x24) return;
+    if (topic === undefined || isReservedTopicBytes(topic.bytes)) return;
     broker.stats.peerReceived += 1;
     const { expirySeconds, forwardable } = this.#properties;
     const expiresAt =

@@ -2,21 +2,19 @@
 // refused where the protocol has a Reason Code for it; it waits where there is none, and the client
 // is not read meanwhile.
 
+import { FirstByte, PacketType, PublishFlag, packetTypeOf } from '../../mqtt/packet-type.ts';
 import type { Broker } from '../broker.ts';
 import type { Client } from './client.ts';
-
-const PUBREL = 0x62;
-const UNSUBSCRIBE = 0xa2;
 
 /** @param first the packet's first byte */
 export function mustWait(first: number, broker: Broker, client: Client): boolean {
   const { store, options } = broker;
-  if (first === PUBREL || first === UNSUBSCRIBE) {
+  if (first === FirstByte.pubrel || first === FirstByte.unsubscribe) {
     return !store.accepting && client.session?.saved === true;
   }
-  const hasQos = (first & 6) !== 0;
-  const isRetained = (first & 1) !== 0;
-  if (first >> 4 !== 3 || !(hasQos || isRetained)) return false;
+  const hasQos = (first & PublishFlag.qosMask) !== 0;
+  const isRetained = (first & PublishFlag.retain) !== 0;
+  if (packetTypeOf(first) !== PacketType.publish || !(hasQos || isRetained)) return false;
   if (store.congested) return true;
   if (!hasQos) return false;
   // Before MQTT 5 nothing can be refused; and no refusal overtakes what waits for room.

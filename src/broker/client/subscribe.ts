@@ -10,7 +10,13 @@ import { encodeSuback, encodeUnsuback } from '../../mqtt/control-encoder.ts';
 import { ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
-import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
+import {
+  isReservedTopic,
+  isSharedFilter,
+  isTopicFilter,
+  isWildcard,
+  parseSharedFilter,
+} from '../../mqtt/topic.ts';
 import type { Broker } from '../broker.ts';
 import type { Subscription } from '../routing/subscription-tree.ts';
 import type { HeldSubscription, Session } from '../session/session.ts';
@@ -88,7 +94,7 @@ function subscribe(
   };
   if (existing === undefined || !isSame(existing.subscription, subscription)) {
     // What comes from `$SYS` isn't kept, so nothing is promised before it is safe.
-    if (session.saved && !parsed.filter.startsWith('$')) {
+    if (session.saved && !isReservedTopic(parsed.filter)) {
       if (!broker.store.accepting) return refuseForRoom(broker, session, request.filter);
       session.changes += 1;
     }

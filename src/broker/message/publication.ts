@@ -2,6 +2,7 @@
 // subscriber needs. Every form is made at most once: the publisher's own bytes go out where they
 // fit, one encoding for each wire variant otherwise, one Message for all queues.
 
+import { FirstByte, publishFirstByte } from '../../mqtt/packet-type.ts';
 import { copyForwardableProperties } from '../../mqtt/properties.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.ts';
@@ -25,7 +26,7 @@ export interface Encoded {
 const slab = new PacketSlab();
 const fields: PublishFields = {
   version: 4,
-  firstByte: 0x30,
+  firstByte: FirstByte.publish,
   packetId: 0,
   topic: NO_BYTES,
   properties: NO_BYTES,
@@ -53,7 +54,7 @@ export interface PublishHeader {
 export function encodeMessage(message: Message, header: PublishHeader, now: number): Encoded {
   const { payload } = message;
   fields.version = header.version;
-  fields.firstByte = 0x30 | (header.dup ? 8 : 0) | (header.qos << 1) | (header.retain ? 1 : 0);
+  fields.firstByte = publishFirstByte(header.dup, header.qos, header.retain);
   fields.packetId = header.packetId;
   fields.topic = header.withTopic ? message.topic.bytes : NO_BYTES;
   fields.properties = message.properties;
@@ -199,7 +200,7 @@ function transcode(
   retain: boolean,
 ): Encoded {
   fields.version = version;
-  fields.firstByte = 0x30 | (retain ? 1 : 0);
+  fields.firstByte = publishFirstByte(false, 0, retain);
   fields.topic = topic.bytes;
   fields.properties =
     view.propertiesEnd > view.propertiesStart

@@ -1,6 +1,7 @@
 // Retained messages by topic, in a tree of levels so that a Topic Filter finds its messages without
 // looking at the others (MQTT 5.0 3.3.1.3). Bounded in number and bytes.
 
+import { isReservedTopic } from '../../mqtt/topic.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
 import { LevelMap } from '../routing/level-map.ts';
 
@@ -99,7 +100,7 @@ export class RetainedStore {
       visited += 1;
       if (visited % NODES_A_STEP === 0) yield undefined;
       // [MQTT5-4.7.2-1]
-      if (step.isWild && node.parent === this.#root && node.level.startsWith('$')) continue;
+      if (step.isWild && node.parent === this.#root && isReservedTopic(node.level)) continue;
       const level = levels[step.depth];
       const isMatch = level === undefined || level === '#';
       if (isMatch && node.message !== undefined && !isExpired(node.message, now)) {

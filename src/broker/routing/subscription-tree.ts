@@ -4,6 +4,7 @@
 // Invariant: no node stays behind without a subscription below it.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
+import { isReservedTopic } from '../../mqtt/topic.ts';
 import type { Session } from '../session/session.ts';
 import { FilterShapes, groupKey, levelKey, SHAPES_MAX, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';
@@ -151,7 +152,7 @@ export class SubscriptionTree {
     const levels = topic.split('/');
     let nodes: TreeNode[] = [this.#root];
     for (let depth = 0; depth < levels.length; depth++) {
-      const wildcards = depth > 0 || !topic.startsWith('$');
+      const wildcards = depth > 0 || !isReservedTopic(topic);
       const next: TreeNode[] = [];
       matches.visited += nodes.length;
       for (const node of nodes) {

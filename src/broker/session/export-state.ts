@@ -2,6 +2,7 @@
 // snapshot. The walk may pause between two pieces while the broker goes on: each piece is told as
 // it is at that moment, and what changes meanwhile the store hears in the usual way.
 
+import { isReservedTopic } from '../../mqtt/topic.ts';
 import type { Broker } from '../broker.ts';
 import type { SessionRecord, StateWriter, SubscriptionRecord } from '../ports.ts';
 import type { Subscription } from '../routing/subscription-tree.ts';
@@ -14,7 +15,7 @@ export function* exportState(broker: Broker, writer: StateWriter): Generator<voi
     if (session.stored) yield* captureSession(session, writer);
   }
   for (const message of broker.retained.all()) {
-    if (message.topic.name.startsWith('$') || message.expiresAt <= broker.now) continue;
+    if (isReservedTopic(message.topic.name) || message.expiresAt <= broker.now) continue;
     writer.saveRetained(message);
     yield;
   }

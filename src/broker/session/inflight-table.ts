@@ -3,10 +3,10 @@
 // with a Map under constant insertion and deletion, nothing for the garbage collector to chase.
 // Invariant: no two deliveries share a slot, in this size or any larger one.
 
+import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
 import type { Delivery } from './delivery.ts';
 
 const SLOTS_MIN = 16;
-const PACKET_ID_MAX = 65_535;
 
 export class InflightTable {
   #slots: (Delivery | undefined)[] = new Array<Delivery | undefined>(SLOTS_MIN).fill(undefined);

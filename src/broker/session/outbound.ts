@@ -4,7 +4,9 @@
 // Invariant: a Packet Identifier is in `inflight` from its first PUBLISH until PUBACK, PUBCOMP or
 // an error ends it, over any number of connections [MQTT5-4.3.2-1, 4.3.3-1].
 
+import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
+import { isFailure } from '../../mqtt/reason-code.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
@@ -17,7 +19,6 @@ import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
 import type { QueueMemory } from './queue-memory.ts';
 
-const PACKET_ID_MAX = 65_535;
 /** Smaller messages that were sent at once needn't be counted: the window is bound enough. */
 const LARGE_BYTES = 1024;
 
@@ -301,7 +302,7 @@ export class SessionOutput {
   handlePubrec(packetId: number, reasonCode: number): boolean {
     const delivery = this.#inflight?.get(packetId);
     if (delivery?.qos !== 2) return false;
-    if (reasonCode >= 0x80) {
+    if (isFailure(reasonCode)) {
       this.#complete(delivery);
       this.pump();
       return true;

@@ -4,6 +4,7 @@
 // wills, they are due after the restart.
 
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
+import { isReservedTopic } from '../../mqtt/topic.ts';
 import type { Broker } from '../broker.ts';
 import type { Deadline } from '../deadline-queue.ts';
 import type { Message } from '../message/message.ts';
@@ -38,7 +39,7 @@ export function publishWill(broker: Broker, session: Session): void {
   const { topic } = will.packet;
   const mayPublish =
     broker.authorizer.permissive || broker.authorizer.mayPublish(session.identity, topic);
-  if (!mayPublish || topic.startsWith('$')) {
+  if (!mayPublish || isReservedTopic(topic)) {
     broker.stats.denied += 1;
     const { clientId, username } = session.identity;
     broker.log.info('will denied', { client: clientId, user: username, topic });

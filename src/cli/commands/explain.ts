@@ -7,7 +7,13 @@ import { type Acl, parseAcl } from '../../auth/acl-file.ts';
 import { covers, intersect, type Levels, levelsOf } from '../../auth/filter-algebra.ts';
 import { Permissions, type Rule, rulesOf } from '../../auth/permissions.ts';
 import type { Config } from '../../config/config.ts';
-import { isSharedFilter, isTopicFilter, isWildcard, parseSharedFilter } from '../../mqtt/topic.ts';
+import {
+  isReservedTopic,
+  isSharedFilter,
+  isTopicFilter,
+  isWildcard,
+  parseSharedFilter,
+} from '../../mqtt/topic.ts';
 import { fileFault } from '../../shared/file-fault.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
@@ -99,7 +105,7 @@ function writeLine(
   rights: Permissions,
   topic: string,
 ): string {
-  if (topic.startsWith('$')) return 'write      denied   no client may publish to a topic with $';
+  if (isReservedTopic(topic)) return 'write      denied   no client may publish to a topic with $';
   return say('write', rights.decide('write', topic));
 }
 

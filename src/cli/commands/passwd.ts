@@ -13,11 +13,10 @@ import {
 } from '../../auth/password-file.ts';
 import { DEFAULT_ITERATIONS, hashPassword, ITERATIONS_MAX } from '../../auth/password-hash.ts';
 import { replaceFile } from '../../auth/replace-file.ts';
+import { STRING_BYTES_MAX } from '../../mqtt/limits.ts';
 import { fileFault, writeFault } from '../../shared/file-fault.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
-
-const PASSWORD_BYTES_MAX = 65_535;
 
 interface PasswdOptions {
   readonly c?: true;
@@ -81,7 +80,7 @@ async function set(
   await read();
   const password = given ?? (await askTwice(context));
   if (password === '') throw new UsageError('the password is empty');
-  if (Buffer.byteLength(password) > PASSWORD_BYTES_MAX) {
+  if (Buffer.byteLength(password) > STRING_BYTES_MAX) {
     throw new UsageError('the password is too long');
   }
   const hash = await hashPassword(password, iterations);

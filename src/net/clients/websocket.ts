@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { Transport } from './transport.ts';
 
 /** `/` because mosquitto takes any path, and clients for it are often given none. */
@@ -107,7 +108,7 @@ export function openWebSocketGate(
 
 /** Type and flags, one to four bytes of length, and the protocol's name. */
 function isMqttConnect(bytes: Buffer | undefined): boolean {
-  return bytes?.[0] === 0x10 && /MQTT|MQIsdp/.test(bytes.toString('latin1', 0, 16));
+  return bytes?.[0] === FirstByte.connect && /MQTT|MQIsdp/.test(bytes.toString('latin1', 0, 16));
 }
 
 function responseOf({ status, reason }: Refusal): string {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  isReservedTopic,
+  isReservedTopicBytes,
   isTopicFilter,
   isTopicName,
   parseSharedFilter,
@@ -52,5 +54,18 @@ test('a shared filter has a group and a filter [MQTT5-4.8.2-1, 4.8.2-2]', () => 
   assert.deepEqual(parseSharedFilter('$share/g//a'), { group: 'g', filter: '/a' });
   for (const bad of ['$share/g', '$share//a', '$share/+/a', '$share/g/', '$share/g/a#']) {
     assert.equal(parseSharedFilter(bad), undefined, bad);
+  }
+});
+
+test('a topic is reserved exactly if its first character is $ [MQTT5-4.7.2-1]', () => {
+  for (const [topic, expected] of [
+    ['$SYS/broker', true],
+    ['$', true],
+    ['a/$b', false],
+    ['', false],
+    ['+/x', false],
+  ] as const) {
+    assert.equal(isReservedTopic(topic), expected, topic);
+    assert.equal(isReservedTopicBytes(Buffer.from(topic)), expected, topic);
   }
 });
