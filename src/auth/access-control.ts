@@ -7,12 +7,13 @@
 import { availableParallelism } from 'node:os';
 import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../broker/ports.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
+import type { ListenerAccess } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { AccessError } from './access-error.ts';
 import { parseAcl } from './acl-file.ts';
 import { BusyError, FairQueue } from './fair-queue.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
-import { type ListenerAccess, ListenerPolicies, type ListenerPolicy } from './listener-policy.ts';
+import { ListenerPolicies, type ListenerPolicy } from './listener-policy.ts';
 import { parsePasswordFile } from './password-file.ts';
 import { PasswordVerifier } from './password-verifier.ts';
 import { Grant, PermissionCache } from './permission-cache.ts';

@@ -1,6 +1,8 @@
 // How clients come in at each listener, as the options say it: for the warnings of the start and for
 // what it tells the user. Decides nothing; AccessControl does, and listeners do with certificates.
 
+import type { ListenerAccess } from '../shared/listener-config.ts';
+
 export interface AdmissionOptions {
   readonly tokenKeyFile: string | undefined;
   readonly tokenIssuer: string | undefined;
@@ -9,22 +11,7 @@ export interface AdmissionOptions {
   readonly authFormat: 'form' | 'json';
   /** Undefined: only while there is no authentication. */
   readonly anonymousAllowed: boolean | undefined;
-  readonly listeners: readonly AdmittingListener[];
-}
-
-export interface AdmittingListener {
-  /** The option or the line of the file that asked for it. */
-  readonly place: string;
-  readonly passwordFile: string | undefined;
-  readonly aclFile: string | undefined;
-  /** Undefined: as for the whole node. */
-  readonly anonymous: boolean | undefined;
-  readonly tls:
-    | {
-        readonly clientCertificate: 'no' | 'optional' | 'required';
-        readonly identityAsUsername: boolean;
-      }
-    | undefined;
+  readonly listeners: readonly ListenerAccess[];
 }
 
 /** What a listener asks of its clients. */
@@ -39,7 +26,7 @@ export interface AccessSummary {
   readonly byNothing: boolean;
 }
 
-export function admissionOf(options: AdmissionOptions, listener: AdmittingListener): AccessSummary {
+export function admissionOf(options: AdmissionOptions, listener: ListenerAccess): AccessSummary {
   const { clientCertificate = 'no', identityAsUsername = false } = listener.tls ?? {};
   const needsCertificate = clientCertificate === 'required';
   const byCertificate = clientCertificate !== 'no' && identityAsUsername;
@@ -56,7 +43,7 @@ export function isClosed({ byCertificate, byPassword, byNothing }: AccessSummary
 }
 
 /** Whether all that reach it may come in, and nobody has said that this is meant. */
-export function isLeftOpen(options: AdmissionOptions, listener: AdmittingListener): boolean {
+export function isLeftOpen(options: AdmissionOptions, listener: ListenerAccess): boolean {
   const { needsCertificate, byPassword, byNothing } = admissionOf(options, listener);
   const isMeant = (listener.anonymous ?? options.anonymousAllowed) !== undefined;
   return byNothing && !byPassword && !needsCertificate && !isMeant;
@@ -66,7 +53,7 @@ export function isLeftOpen(options: AdmissionOptions, listener: AdmittingListene
 export function admissionWarnings(options: AdmissionOptions): string[] {
   const { listeners } = options;
   const named = listeners.map((one) => ({ ...one, ...admissionOf(options, one) }));
-  const at = (some: readonly AdmittingListener[]): string =>
+  const at = (some: readonly ListenerAccess[]): string =>
     some.length === listeners.length ? '' : ` at ${some.map(({ place }) => place).join(', ')}`;
   const warnings: string[] = [];
   const open = listeners.filter((listener) => isLeftOpen(options, listener));

@@ -4,19 +4,10 @@
 // Invariant: a listener whose files have never been right lets nobody in.
 
 import type { Identity } from '../broker/ports.ts';
+import type { ListenerAccess } from '../shared/listener-config.ts';
 import type { PasswordVerifier } from './password-verifier.ts';
 import { type ClientRights, Grant, PermissionCache } from './permission-cache.ts';
 import { ReloadableFile } from './reloadable-file.ts';
-
-export interface ListenerAccess {
-  /** Stays the same when the configuration is read again. */
-  readonly id: string;
-  readonly passwordFile: string | undefined;
-  readonly aclFile: string | undefined;
-  /** Whether clients without a user name may come in; undefined: as for the whole node. */
-  readonly anonymous: boolean | undefined;
-  readonly tls?: { readonly clientCertificate: 'no' | 'optional' | 'required' } | undefined;
-}
 
 export interface ListenerPolicy {
   passwords: ReloadableFile<PasswordVerifier> | undefined;

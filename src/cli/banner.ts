@@ -6,9 +6,9 @@ import { networkInterfaces } from 'node:os';
 import { basename, extname, relative } from 'node:path';
 import { admissionOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
 import { type Config, isClustered } from '../config/config.ts';
-import type { ListenerConfig } from '../config/listeners.ts';
 import type { OpenListener, RunningNode } from '../node/node.ts';
 import { type Endpoint, formatEndpoint, isLoopback } from '../shared/endpoint.ts';
+import type { ListenerConfig } from '../shared/listener-config.ts';
 import { version } from '../shared/version.ts';
 
 export type Running = Pick<RunningNode, 'listeners' | 'gossip' | 'sync'>;

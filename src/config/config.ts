@@ -1,7 +1,7 @@
 // The whole option table, and the Config that comes out of it. Rows stand in options-*.ts by
 // subject; here they become one.
 
-import type { ListenerConfig } from './listeners.ts';
+import type { ListenerConfig } from '../shared/listener-config.ts';
 import type { ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
 import { clusterOptions } from './options-cluster.ts';

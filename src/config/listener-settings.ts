@@ -1,7 +1,8 @@
 // What holds for a listener, key by key, each with where it was said: in its own table, or by the
 // option of the same name. For what the user is told; listeners are opened by their Config.
 
-import { isKeyOf, type ListenerConfig, listenerTable, type TableKey } from './listeners.ts';
+import type { ListenerConfig } from '../shared/listener-config.ts';
+import { isKeyOf, listenerTable, type TableKey } from './listeners.ts';
 import type { LoadedConfig, Origin } from './load.ts';
 import type { AnyOption } from './option.ts';
 

@@ -1,45 +1,15 @@
 // From options and the file's [[listener]] tables to the list of what is opened. A key that a table
 // doesn't have is taken from the option of the same name. Knows nothing of sockets.
 
+import { formatHostPort } from '../shared/endpoint.ts';
+import type { ListenerConfig, ListenerProtocol, ListenerTls } from '../shared/listener-config.ts';
 import type { OptionValues } from './config.ts';
 import { type AnyOption, option, readValue, type ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
 import { listenerOptions as shared } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
 import type { TomlTable } from './toml-file.ts';
-import { choice, formatHostPort, onOff, port } from './value-types.ts';
-
-export interface ListenerConfig {
-  /** Its address: by that it is the same listener when the configuration is read again. */
-  readonly id: string;
-  /** Where it was asked for: `-ws`, `/etc/shoal.toml:3`. */
-  readonly place: string;
-  readonly protocol: Protocol;
-  readonly bind: string | undefined;
-  /** 0 = any free port. */
-  readonly port: number;
-  readonly connectionsMax: number;
-  readonly packetBytesMax: number;
-  /** Whether clients without a user name may come in; undefined: as for the whole node. */
-  readonly anonymous: boolean | undefined;
-  /** Its own, or the node's. */
-  readonly passwordFile: string | undefined;
-  readonly aclFile: string | undefined;
-  readonly proxyProtocol: boolean;
-  readonly origins: readonly string[] | undefined;
-  /** Undefined where the protocol has none. */
-  readonly tls: TlsConfig | undefined;
-}
-
-export interface TlsConfig {
-  readonly cert: readonly string[];
-  readonly key: readonly string[];
-  readonly ca: string | undefined;
-  readonly crl: string | undefined;
-  readonly clientCertificate: 'no' | 'optional' | 'required';
-  readonly identityAsUsername: boolean;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-}
+import { choice, onOff, port } from './value-types.ts';
 
 /** The keys that a [[listener]] may have. */
 export const listenerTable = {
@@ -83,11 +53,10 @@ export const listenerTable = {
 } as const;
 
 export type TableKey = keyof typeof listenerTable;
-type Protocol = 'tcp' | 'tls' | 'ws' | 'wss';
 
 interface Needs {
   readonly keys: readonly TableKey[];
-  readonly protocols: readonly Protocol[];
+  readonly protocols: readonly ListenerProtocol[];
 }
 
 /** Keys that only some protocols have a use for. */
@@ -97,7 +66,7 @@ const tls: Needs = {
 };
 const webSocket: Needs = { keys: ['origins'], protocols: ['ws', 'wss'] };
 
-export function isKeyOf(key: TableKey, protocol: Protocol): boolean {
+export function isKeyOf(key: TableKey, protocol: ListenerProtocol): boolean {
   return [tls, webSocket].every(
     ({ keys, protocols }) => !keys.includes(key) || protocols.includes(protocol),
   );
@@ -117,7 +86,7 @@ export function resolveListeners(
 ): ListenerConfig[] {
   const listeners: ListenerConfig[] = [];
   const add = (place: string, own: TableValues): void => {
-    const listener = listenerOf(place, own, problems);
+    const listener = listenerOf(place, own, values.connectTimeoutSeconds, problems);
     if (listener === undefined) return;
     // Several may ask for any free port.
     let { id } = listener;
@@ -177,7 +146,7 @@ function checkProtocol(
   own: Partial<Record<TableKey, unknown>>,
   problems: string[],
 ): void {
-  const protocol = (own.protocol ?? listenerTable.protocol.fallback) as Protocol;
+  const protocol = (own.protocol ?? listenerTable.protocol.fallback) as ListenerProtocol;
   const idle = (Object.keys(own) as TableKey[]).filter(
     (key) => !isKeyOf(key, protocol) && own[key] !== false && own[key] !== 'no',
   );
@@ -208,6 +177,7 @@ function tableValues(values: OptionValues, table: TomlTable, problems: string[])
 function listenerOf(
   place: string,
   own: TableValues,
+  connectTimeoutSeconds: number,
   problems: string[],
 ): ListenerConfig | undefined {
   const { protocol, bindAddress: bind, port, anonymous, passwordFile, aclFile } = own;
@@ -225,6 +195,7 @@ function listenerOf(
     port,
     connectionsMax,
     packetBytesMax,
+    connectTimeoutSeconds,
     anonymous,
     passwordFile,
     aclFile,
@@ -234,7 +205,7 @@ function listenerOf(
   };
 }
 
-function tlsOf(place: string, own: TableValues, problems: string[]): TlsConfig {
+function tlsOf(place: string, own: TableValues, problems: string[]): ListenerTls {
   const { cert = [], key = [], ca, crl, clientCertificate, identityAsUsername } = own;
   if (cert.length === 0 || cert.length !== key.length) {
     problems.push(

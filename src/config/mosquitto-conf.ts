@@ -1,8 +1,9 @@
 // Translates a mosquitto.conf into settings of ours, line by line. What is not taken over as it stands
 // is told with its line, never dropped in silence. Source: mosquitto.conf(5) of mosquitto 2.0.
 
+import type { ListenerProtocol } from '../shared/listener-config.ts';
 import { optionTable } from './config.ts';
-import { isKeyOf, type ListenerConfig, listenerTable, type TableKey } from './listeners.ts';
+import { isKeyOf, listenerTable, type TableKey } from './listeners.ts';
 import {
   BRIDGE_DIRECTIVES,
   type Fate,
@@ -300,7 +301,7 @@ class Reader {
   #dropIdle(): void {
     for (const { listener, flag, line, directive } of this.#listenerLines) {
       const key = tableKeys.find((name) => listenerTable[name].flag === flag);
-      const protocol = (listener.get('protocol') ?? 'tcp') as ListenerConfig['protocol'];
+      const protocol = (listener.get('protocol') ?? 'tcp') as ListenerProtocol;
       if (key === undefined || isKeyOf(key, protocol)) continue;
       listener.delete(flag);
       this.#note('needless', '', line, directive);

@@ -17,6 +17,9 @@ import {
   topicFilters,
 } from './value-types.ts';
 
+/** -crp where it is not given, and the port of a member of -mbs that has none. */
+const GOSSIP_PORT = 7946;
+
 function presetTimes(key: keyof Timing): string {
   return Object.entries(TIMING_PRESETS)
     .map(([name, timing]) => `${timing[key]}ms (${name})`)
@@ -43,16 +46,16 @@ export const clusterOptions = {
   members: option({
     flag: 'mbs',
     group: 'Cluster',
-    type: hostPorts,
+    type: hostPorts(GOSSIP_PORT),
     fallback: [],
     fallbackText: 'none',
-    help: 'other nodes, one that can be reached is enough; port 7946 where none is given',
+    help: `other nodes, one that can be reached is enough; port ${GOSSIP_PORT} where none is given`,
   }),
   gossipPort: option({
     flag: 'crp',
     group: 'Cluster',
     type: port,
-    fallback: 7946,
+    fallback: GOSSIP_PORT,
     help: 'UDP port of the gossip between nodes',
   }),
   syncPort: option({

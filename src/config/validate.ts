@@ -2,12 +2,11 @@
 // options and what would be right.
 
 import { isIP } from 'node:net';
-import { formatEndpoint, isLoopback } from '../shared/endpoint.ts';
+import { formatEndpoint, formatHostPort, isLoopback } from '../shared/endpoint.ts';
 import { normalAddress } from '../shared/ip-address.ts';
+import type { ListenerConfig } from '../shared/listener-config.ts';
 import { timingFault } from '../swim/timing.ts';
 import { type Config, isClustered } from './config.ts';
-import type { ListenerConfig } from './listeners.ts';
-import { formatHostPort } from './value-types.ts';
 
 /** What a node can't start with. */
 export function findConflicts(config: Config): string[] {

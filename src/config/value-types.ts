@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { isReservedTopic, isTopicFilter } from '../mqtt/topic.ts';
+import { formatHostPort, type HostPort } from '../shared/endpoint.ts';
 
 export interface ValueType<T> {
   /** Stands in the help behind the flag, as in `-nid <name>`; a switch has none. */
@@ -18,13 +19,6 @@ export interface ValueType<T> {
   format(value: T): string;
   /** Only paths have it: a relative one counts from this folder. */
   inFolder?(value: T, folder: string): T;
-}
-
-/** A host as the user wrote it, name or address; resolved only when it is needed. */
-export interface HostPort {
-  readonly host: string;
-  /** undefined: the port that the option's meaning implies. */
-  readonly port: number | undefined;
 }
 
 const TEXT_BYTES_MAX = 4096;
@@ -227,15 +221,23 @@ export const addressPort: ValueType<AddressPort> = {
     const { host: address, port: number } = parsed;
     return number === undefined ? { address } : { address, port: number };
   },
-  format: ({ address, port: number }) => formatHostPort({ host: address, port: number }),
+  format: ({ address, port: number }) =>
+    number === undefined ? address : formatHostPort({ host: address, port: number }),
 };
 
-export const hostPorts: ValueType<readonly HostPort[]> = {
-  placeholder: 'host:port,...',
-  expected: 'host:port, several separated by commas (IPv6 as [fe80::1]:7946)',
-  parse: (value) => listOf(value, parseHostPort),
-  format: (value) => value.map(formatHostPort).join(','),
-};
+/** @param defaultPort of a host that is written without one */
+export function hostPorts(defaultPort: number): ValueType<readonly HostPort[]> {
+  return {
+    placeholder: 'host:port,...',
+    expected: 'host:port, several separated by commas (IPv6 as [fe80::1]:7946)',
+    parse: (value) =>
+      listOf(value, (part) => {
+        const parsed = parseHostPort(part);
+        return parsed && { host: parsed.host, port: parsed.port ?? defaultPort };
+      }),
+    format: (value) => value.map(formatHostPort).join(','),
+  };
+}
 
 /** Without a user and password in it: a command line is no place for them. */
 export const httpUrl: ValueType<string> = {
@@ -273,7 +275,7 @@ export const topicFilters: ValueType<readonly string[]> = {
   format: (value) => value.join(','),
 };
 
-export function parseHostPort(value: string): HostPort | undefined {
+function parseHostPort(value: string): { host: string; port: number | undefined } | undefined {
   if (isIP(value) !== 0) return { host: value, port: undefined };
   const match = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d{1,5}))?$/.exec(value);
   if (match === null) return undefined;
@@ -283,11 +285,6 @@ export function parseHostPort(value: string): HostPort | undefined {
   if (portText === undefined) return { host, port: undefined };
   const number = within(Number(portText), 1, 65_535);
   return number === undefined ? undefined : { host, port: number };
-}
-
-export function formatHostPort({ host, port: number }: HostPort): string {
-  if (number === undefined) return host;
-  return host.includes(':') ? `[${host}]:${number}` : `${host}:${number}`;
 }
 
 function isHost(host: string): boolean {

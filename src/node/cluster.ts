@@ -6,7 +6,6 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
-import { formatHostPort } from '../config/value-types.ts';
 import { Gossip } from '../net/cluster/gossip.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
@@ -63,7 +62,7 @@ export async function joinCluster(
       bind,
       port: config.gossipPort,
       advertise: config.advertise,
-      seeds: config.members.map(formatHostPort),
+      seeds: config.members,
       metadata: { syncPort: sync.local.port, mqttPort, version },
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,

@@ -12,9 +12,9 @@ import { type Config, isClustered } from '../config/config.ts';
 import { mqttOptions } from '../config/options-mqtt.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
 import { BrokerClock } from '../net/clients/broker-clock.ts';
-import type { ListenerOptions } from '../net/clients/listener.ts';
 import { Listeners } from '../net/clients/listeners.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
+import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
@@ -23,11 +23,8 @@ import { attachJournal, openJournal } from './storage.ts';
 /** Of a stop, for clients to take their last bytes and go. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
 
-/** Beyond one packet of the largest size, for others that share its WebSocket message. */
-const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
-
 export interface OpenListener {
-  readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
+  readonly protocol: ListenerProtocol;
   readonly local: Endpoint;
 }
 
@@ -86,7 +83,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
-    const listening = await Listeners.open(listenerOptions(config), broker);
+    const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;
     broker.sys.addSource(() => listening.sysValues());
     const mqttPort = listening.all[0]?.local.port ?? 0;
@@ -106,7 +103,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
       Object.assign(broker.options, reloadableBrokerOptions(next));
       let wrongFiles = 0;
       // Rights go first: nobody comes in by a listener before its own are there.
-      const wrongListeners = await listeners.reload(listenerOptions(next), async (wrong) => {
+      const wrongListeners = await listeners.reload(next.listeners, async (wrong) => {
         const { faults, kept } = await access.reload(next, wrong);
         broker.applyRights(performance.now());
         wrongFiles = faults;
@@ -131,16 +128,6 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
 function brokerOptions(config: Config): Partial<BrokerOptions> {
   const keys = Object.keys(mqttOptions) as (keyof typeof mqttOptions)[];
   return { ...Object.fromEntries(keys.map((key) => [key, config[key]])), version };
-}
-
-function listenerOptions(config: Config): ListenerOptions[] {
-  const handshakeMs = config.connectTimeoutSeconds * 1000;
-  return config.listeners.map((listener) => {
-    const { id, packetBytesMax, origins } = listener;
-    const rules = { name: id, packetBytesMax };
-    const messageBytesMax = packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES;
-    return { ...listener, handshakeMs, webSocket: { messageBytesMax, origins }, rules };
-  });
 }
 
 /** In [0, 1), from the system's generator: it names clients that bring no name. */

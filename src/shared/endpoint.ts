@@ -7,10 +7,19 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** A host as the user wrote it, name or address: resolved only when it is needed. */
+export interface HostPort {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** `192.168.1.1:7946` or `[fe80::1]:7946`. */
 export function formatEndpoint(endpoint: Endpoint): string {
-  const { address, port } = endpoint;
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+  return formatHostPort({ host: endpoint.address, port: endpoint.port });
+}
+
+export function formatHostPort({ host, port }: HostPort): string {
+  return host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {

@@ -25,12 +25,18 @@ function fileOf(name: string, text: string): string {
   return join(folder, name);
 }
 
-function open(files: { aclFile?: string; passwordFile?: string }): Promise<AccessControl> {
+function open({
+  aclFile,
+  passwordFile,
+}: {
+  aclFile?: string;
+  passwordFile?: string;
+}): Promise<AccessControl> {
   const none = { tokenKeyFile: undefined, tokenIssuer: undefined, tokenAudience: undefined };
   const options = {
     ...none,
     listeners: [
-      { id: 'tcp', aclFile: files.aclFile, passwordFile: files.passwordFile, anonymous: undefined },
+      { id: 'tcp', place: '-port', aclFile, passwordFile, anonymous: undefined, tls: undefined },
     ],
     anonymousAllowed: undefined,
     authUrl: undefined,

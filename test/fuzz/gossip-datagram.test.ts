@@ -18,7 +18,7 @@ const BURST = 25;
 const SEED = Number(process.env.SHOAL_FUZZ_SEED ?? Math.floor(Math.random() * 1e9));
 const ring = await deriveKeyRing(['token'], 'fuzz');
 
-function options(name: string, bootId: bigint, seeds: readonly string[]): GossipOptions {
+function options(name: string, bootId: bigint, seeds: GossipOptions['seeds']): GossipOptions {
   return {
     name,
     bootId,
@@ -69,7 +69,9 @@ test(`an open port takes whatever comes (seed ${SEED})`, async () => {
   assert.ok(answers <= challenges, 'only challenges were sent, and only for what was authentic');
   assert.equal(node.members().length, 1);
 
-  const second = await Gossip.start(options('n2', 2n, [`127.0.0.1:${node.local.port}`]));
+  const second = await Gossip.start(
+    options('n2', 2n, [{ host: '127.0.0.1', port: node.local.port }]),
+  );
   assert.deepEqual(
     second.members().map((member) => `${member.name} ${member.state}`),
     ['n2 alive', 'n1 alive'],

@@ -26,7 +26,7 @@ export function addConfigShow(program: Command, context: CliContext): void {
 function renderConfig(loaded: LoadedConfig): string {
   const { config, origins } = loaded;
   const { passwordFile, aclFile } = config;
-  const node = { place: '', passwordFile, aclFile, anonymous: undefined, tls: undefined };
+  const node = { id: '', place: '', passwordFile, aclFile, anonymous: undefined, tls: undefined };
   const values = { ...config, anonymousAllowed: admissionOf(config, node).byNothing };
   const rows = (Object.keys(optionTable) as ConfigKey[]).map((key) =>
     cellsOf(optionTable[key], values[key], origins[key]),

@@ -9,35 +9,17 @@ import type { Broker } from '../../broker/broker.ts';
 import { originOf } from '../../broker/log-fields.ts';
 import type { ConnectionInfo, ListenerRules } from '../../broker/ports.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
+import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { Connection } from './connection.ts';
 import { PreConnectLimit } from './pre-connect-limit.ts';
 import { parseProxyHeader } from './proxy-header.ts';
-import { TlsAcceptor, type TlsRules } from './tls-acceptor.ts';
+import { TlsAcceptor } from './tls-acceptor.ts';
 import type { Transport } from './transport.ts';
-import { openWebSocketGate, type WebSocketGate, type WebSocketRules } from './websocket.ts';
+import { openWebSocketGate, type WebSocketGate } from './websocket.ts';
 
 const BACKLOG = 4096;
-
-export interface ListenerOptions {
-  /** Its address: what is changed of a listener that keeps it is changed in place. */
-  readonly id: string;
-  /** The option or the line of the file that asked for it, for messages. */
-  readonly place: string;
-  readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
-  /** IP literal; undefined = every address of the machine, IPv4 and IPv6. */
-  readonly bind?: string | undefined;
-  /** 0 = any free port. */
-  readonly port: number;
-  /** Sockets open at once, CONNECT or not. */
-  readonly connectionsMax: number;
-  /** For everything before MQTT together. */
-  readonly handshakeMs: number;
-  /** A PROXY header comes first, and says who the client is. */
-  readonly proxyProtocol: boolean;
-  readonly tls?: TlsRules | undefined;
-  readonly webSocket: WebSocketRules;
-  readonly rules: ListenerRules;
-}
+/** Beyond one packet of the largest size, for others that share its WebSocket message. */
+const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use by another program; choose another port',
@@ -50,7 +32,7 @@ export class ListenError extends Error {
   override readonly name = 'ListenError';
 
   constructor(
-    { bind = '::', port, place }: Pick<ListenerOptions, 'bind' | 'port' | 'place'>,
+    { bind = '::', port, place }: Pick<ListenerConfig, 'bind' | 'port' | 'place'>,
     cause: NodeJS.ErrnoException,
   ) {
     const endpoint = formatEndpoint({ address: bind, port });
@@ -79,7 +61,7 @@ export class ListenerCounters {
 }
 
 export class Listener {
-  #options: ListenerOptions;
+  #config: ListenerConfig;
   readonly #counters: ListenerCounters;
   readonly #broker: Broker;
   readonly #server: Server;
@@ -91,32 +73,32 @@ export class Listener {
   #local: Endpoint = { address: '', port: 0 };
   #listenerAddress = '';
 
-  private constructor(options: ListenerOptions, broker: Broker, counters: ListenerCounters) {
-    this.#options = options;
+  private constructor(config: ListenerConfig, broker: Broker, counters: ListenerCounters) {
+    this.#config = config;
     this.#broker = broker;
     this.#counters = counters;
     this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
     this.#server.on('drop', () => this.#dropped());
-    this.prepare(options)();
+    this.prepare(config)();
   }
 
   /** Rejects with ListenError where the address can't be had, TlsFileError for a wrong file. */
   static async open(
-    options: ListenerOptions,
+    config: ListenerConfig,
     broker: Broker,
     counters: ListenerCounters,
   ): Promise<Listener> {
-    const listener = new Listener(options, broker, counters);
+    const listener = new Listener(config, broker, counters);
     await listener.#listen();
     return listener;
   }
 
-  get options(): ListenerOptions {
-    return this.#options;
+  get config(): ListenerConfig {
+    return this.#config;
   }
 
-  get protocol(): ListenerOptions['protocol'] {
-    return this.#options.protocol;
+  get protocol(): ListenerConfig['protocol'] {
+    return this.#config.protocol;
   }
 
   get local(): Endpoint {
@@ -125,16 +107,16 @@ export class Listener {
 
   /**
    * Certificates are read again, so that session tickets made before are void. The address stays.
-   * @returns from when that is called on, what comes in is led by these options
+   * @returns a function that applies the change to connections from then on
    * @throws TlsFileError
    */
-  prepare(next: ListenerOptions): () => void {
+  prepare(next: ListenerConfig): () => void {
     const { protocol, tls, connectionsMax } = next;
     const isWebSocket = protocol === 'ws' || protocol === 'wss';
     const gate = tls && new TlsAcceptor(tls, isWebSocket ? 'http/1.1' : 'mqtt', this.#broker.log);
     return () => {
       this.#server.maxConnections = connectionsMax;
-      this.#options = next;
+      this.#config = next;
       this.#tls = gate;
       this.#webSockets = isWebSocket ? this.#openWebSocketGate() : undefined;
     };
@@ -148,11 +130,11 @@ export class Listener {
   }
 
   #listen(): Promise<void> {
-    const { bind, port } = this.#options;
+    const { bind, port } = this.#config;
     const server = this.#server;
     return new Promise((resolve, reject) => {
       const fail = (error: NodeJS.ErrnoException): void =>
-        reject(new ListenError(this.#options, error));
+        reject(new ListenError(this.#config, error));
       server.once('error', fail);
       server.listen({ host: bind, port, backlog: BACKLOG }, () => {
         server.off('error', fail);
@@ -168,20 +150,23 @@ export class Listener {
   }
 
   #accept(socket: Socket): void {
-    const { proxyProtocol, handshakeMs, rules } = this.#options;
+    const { proxyProtocol, connectTimeoutSeconds } = this.#config;
     const origin = {
       remoteAddress: plainAddress(socket.remoteAddress ?? ''),
       remotePort: socket.remotePort,
       listenerAddress: this.#listenerAddress,
-      listener: rules,
+      listener: this.#rules(),
     };
-    if (this.#options.protocol === 'tcp' && !proxyProtocol) {
+    if (this.#config.protocol === 'tcp' && !proxyProtocol) {
       const connection = new Connection(socket, this.#broker, origin);
       connection.countArrival(this.#counters.arrivals, socket);
       return;
     }
     const arrival = { socket, origin, proof: {} };
-    const timer = setTimeout(() => socket.destroy(new Error('it took too long')), handshakeMs);
+    const timer = setTimeout(
+      () => socket.destroy(new Error('it took too long')),
+      connectTimeoutSeconds * 1000,
+    );
     this.#arrivals.set(socket, timer);
     socket.on('error', () => undefined);
     socket.on('close', () => {
@@ -197,9 +182,14 @@ export class Listener {
     return this.#arrivals.delete(socket);
   }
 
+  #rules(): ListenerRules {
+    const { id, packetBytesMax } = this.#config;
+    return { name: id, packetBytesMax };
+  }
+
   #dropped(): void {
     this.#counters.dropped += 1;
-    const { place } = this.#options;
+    const { place } = this.#config;
     const max = this.#server.maxConnections;
     this.#broker.log.warn('connection dropped: max-connections is reached', { place, max });
   }
@@ -254,8 +244,9 @@ export class Listener {
   }
 
   #openWebSocketGate(): WebSocketGate {
+    const { packetBytesMax, origins } = this.#config;
     return openWebSocketGate(
-      this.#options.webSocket,
+      { messageBytesMax: packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES, origins },
       (transport, stream) => {
         const arrival = this.#upgrading.get(stream);
         if (arrival !== undefined) this.#connect(arrival, transport, stream);
@@ -271,7 +262,7 @@ export class Listener {
   #connect(arrival: Arrival, transport: Transport, stream: Duplex): void {
     const { socket, origin, proof } = arrival;
     this.#arrived(socket);
-    const listener = { ...this.#options.rules, ...proof };
+    const listener = { ...this.#rules(), ...proof };
     const connection = new Connection(transport, this.#broker, { ...origin, listener });
     connection.countArrival(this.#counters.arrivals, stream);
   }

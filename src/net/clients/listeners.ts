@@ -3,7 +3,8 @@
 
 import type { Broker } from '../../broker/broker.ts';
 import { formatEndpoint } from '../../shared/endpoint.ts';
-import { Listener, ListenerCounters, type ListenerOptions } from './listener.ts';
+import type { ListenerConfig } from '../../shared/listener-config.ts';
+import { Listener, ListenerCounters } from './listener.ts';
 
 const KEPT = 'a file was not taken over, the last good one stays in force';
 const NOT_OPENED = 'a listener could not be opened';
@@ -27,10 +28,10 @@ export class Listeners {
   }
 
   /** Rejects as Listener.open does. */
-  static async open(options: readonly ListenerOptions[], broker: Broker): Promise<Listeners> {
+  static async open(configs: readonly ListenerConfig[], broker: Broker): Promise<Listeners> {
     const listeners = new Listeners(broker);
     try {
-      for (const each of options) await listeners.#open(each);
+      for (const each of configs) await listeners.#open(each);
     } catch (error) {
       void listeners.close();
       throw error;
@@ -42,8 +43,8 @@ export class Listeners {
     return this.#all;
   }
 
-  async #open(options: ListenerOptions): Promise<Listener> {
-    const listener = await Listener.open(options, this.#broker, this.#counters);
+  async #open(config: ListenerConfig): Promise<Listener> {
+    const listener = await Listener.open(config, this.#broker, this.#counters);
     this.#all.push(listener);
     return listener;
   }
@@ -56,15 +57,15 @@ export class Listeners {
    * @returns how many things are wrong with certificates and ports
    */
   async reload(
-    options: readonly ListenerOptions[],
+    configs: readonly ListenerConfig[],
     renewAccess: (kept: ReadonlySet<string>) => Promise<ReadonlySet<string>>,
   ): Promise<number> {
     const { log } = this.#broker;
     const faults: Faults = new Map();
     const changes = new Map<string, () => void>();
     const wrong = new Set<string>();
-    for (const next of options) {
-      const known = this.#all.find((listener) => listener.options.id === next.id);
+    for (const next of configs) {
+      const known = this.#all.find((listener) => listener.config.id === next.id);
       try {
         if (known !== undefined) changes.set(next.id, known.prepare(next));
       } catch (error) {
@@ -75,8 +76,8 @@ export class Listeners {
     const kept = await renewAccess(wrong);
     // Before anything is waited for: nobody comes in by an old way under new rights.
     for (const [id, change] of changes) if (!kept.has(id)) change();
-    this.#closeAllBut(options);
-    for (const next of options) {
+    this.#closeAllBut(configs);
+    for (const next of configs) {
       if (wrong.has(next.id) || changes.has(next.id)) continue;
       try {
         const { protocol, local } = await this.#open(next);
@@ -91,16 +92,16 @@ export class Listeners {
     return faults.size;
   }
 
-  #note(faults: Faults, event: string, { place }: ListenerOptions, error: unknown): void {
+  #note(faults: Faults, event: string, { place }: ListenerConfig, error: unknown): void {
     const problem = error instanceof Error ? error.message : String(error);
     const key = `${event}: ${problem}`;
     faults.set(key, { event, problem, places: [...(faults.get(key)?.places ?? []), place] });
     this.#counters.failedReloads += 1;
   }
 
-  #closeAllBut(options: readonly ListenerOptions[]): void {
-    const ids = new Set(options.map(({ id }) => id));
-    const gone = this.#all.filter((listener) => !ids.has(listener.options.id));
+  #closeAllBut(configs: readonly ListenerConfig[]): void {
+    const ids = new Set(configs.map(({ id }) => id));
+    const gone = this.#all.filter((listener) => !ids.has(listener.config.id));
     this.#all = this.#all.filter((listener) => !gone.includes(listener));
     for (const listener of gone) {
       void listener.close();

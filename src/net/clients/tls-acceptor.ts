@@ -3,15 +3,10 @@
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
+import type { ListenerTls } from '../../shared/listener-config.ts';
 import type { LogFields, Logger } from '../../shared/logger.ts';
 import { certificateFault, handshakeFault } from './tls-faults.ts';
-import { commonNameOf, loadTls, type TlsFiles } from './tls-files.ts';
-
-export interface TlsRules extends TlsFiles {
-  readonly clientCertificate: 'no' | 'optional' | 'required';
-  /** The Common Name of a client's certificate is its user name. */
-  readonly identityAsUsername: boolean;
-}
+import { commonNameOf, loadTls } from './tls-files.ts';
 
 type Secured = (
   stream: TLSSocket,
@@ -19,7 +14,7 @@ type Secured = (
 ) => void;
 
 export class TlsAcceptor {
-  readonly #rules: TlsRules;
+  readonly #rules: ListenerTls;
   readonly #log: Logger;
   readonly #server: Server;
   /** Sockets in the handshake, by the addresses of both ends: TLS hides which socket it wraps. */
@@ -31,7 +26,7 @@ export class TlsAcceptor {
    * @param protocol what is spoken inside, in ALPN's terms
    * @throws TlsFileError
    */
-  constructor(rules: TlsRules, protocol: string, log: Logger) {
+  constructor(rules: ListenerTls, protocol: string, log: Logger) {
     this.#rules = rules;
     this.#log = log;
     const material = loadTls(rules);

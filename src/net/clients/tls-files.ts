@@ -11,21 +11,10 @@ import {
   type TlsOptions,
 } from 'node:tls';
 import { fileFault } from '../../shared/file-fault.ts';
+import type { ListenerTls } from '../../shared/listener-config.ts';
 
 /** Certificates of ninety days are renewed after sixty: a week before the end something is wrong. */
 const RENEWAL_MS = 7 * 86_400_000;
-
-export interface TlsFiles {
-  /** PEM files: a certificate with its chain in each. */
-  readonly cert: readonly string[];
-  /** The key of each, in the same order. */
-  readonly key: readonly string[];
-  /** Authorities whose client certificates are accepted. */
-  readonly ca?: string | undefined;
-  /** Certificates that these authorities have taken back. */
-  readonly crl?: string | undefined;
-  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
-}
 
 /** A file can't be used; the message names it and says why. */
 export class TlsFileError extends Error {
@@ -42,7 +31,7 @@ export interface TlsMaterial {
 }
 
 /** @throws TlsFileError */
-export function loadTls(files: TlsFiles): TlsMaterial {
+export function loadTls(files: ListenerTls): TlsMaterial {
   const { minVersion } = files;
   const ca = files.ca === undefined ? undefined : readAuthorities(files.ca);
   const crl = files.crl === undefined ? undefined : readRevocations(files.crl);

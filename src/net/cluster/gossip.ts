@@ -7,7 +7,12 @@ import { randomBytes } from 'node:crypto';
 import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import { type Endpoint, formatEndpoint } from '../../shared/endpoint.ts';
+import {
+  type Endpoint,
+  formatEndpoint,
+  formatHostPort,
+  type HostPort,
+} from '../../shared/endpoint.ts';
 import {
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
@@ -40,8 +45,8 @@ export interface GossipOptions {
   readonly port: number;
   /** What others should use in place of what they see. */
   readonly advertise?: { readonly address?: string; readonly port?: number } | undefined;
-  /** `host:port`, `[v6]:port`, or without a port for 7946. */
-  readonly seeds: readonly string[];
+  /** Other nodes, as -mbs names them. */
+  readonly seeds: readonly HostPort[];
   readonly metadata: Metadata;
   readonly periodMs: number;
   readonly pingTimeoutMs: number;
@@ -87,7 +92,6 @@ export class NameInUseError extends Error {
   }
 }
 
-export const GOSSIP_PORT_DEFAULT = 7946;
 const DATAGRAM_BYTES_MAX = 1200;
 /** No proof is reckoned over more; room for what later versions may send. */
 const RECEIVED_BYTES_MAX = 1500;
@@ -302,7 +306,7 @@ export class Gossip {
     this.#isNameLost = false;
     if (seeds.length > 0 && this.#swim.table.onlineCount === 0) {
       log.warn('no other node answers yet; goes on trying', {
-        seeds: seeds.join(','),
+        seeds: seeds.map(formatHostPort).join(','),
         hint: 'is it running, with the same -csk, and its UDP port open?',
       });
     }
@@ -394,8 +398,7 @@ export class Gossip {
   }
 
   #contactSeeds(): void {
-    for (const seed of this.#options.seeds) {
-      const { host, port } = splitSeed(seed);
+    for (const { host, port } of this.#options.seeds) {
       const literal = normalAddress(host);
       if (literal === undefined) void this.#resolve(host, port);
       else this.#swim.contactSeeds(performance.now(), [{ address: literal, port }]);
@@ -462,14 +465,6 @@ export class Gossip {
 /** @returns undefined for `0.0.0.0` and `::`, which say nothing of where we are */
 function specific(bind: string | undefined): string | undefined {
   return bind === '0.0.0.0' || bind === '::' ? undefined : bind;
-}
-
-/** `host:port`, `[v6]:port`, `host` or a bare IPv6 address. */
-export function splitSeed(seed: string): { host: string; port: number } {
-  const bracketed = /^\[(.+)\](?::(\d+))?$/.exec(seed);
-  const plain = bracketed ?? /^([^:]+)(?::(\d+))?$/.exec(seed);
-  if (plain === null) return { host: seed, port: GOSSIP_PORT_DEFAULT };
-  return { host: plain[1]!, port: plain[2] ? Number(plain[2]) : GOSSIP_PORT_DEFAULT };
 }
 
 /** In [0, 1), from the system's generator: nonces are made of it. */

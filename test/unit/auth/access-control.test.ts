@@ -7,9 +7,9 @@ import { performance } from 'node:perf_hooks';
 import { type TestContext, test } from 'node:test';
 import { AccessControl, type AccessOptions } from '../../../src/auth/access-control.ts';
 import { AccessError } from '../../../src/auth/access-error.ts';
-import type { ListenerAccess } from '../../../src/auth/listener-policy.ts';
 import { hashPassword } from '../../../src/auth/password-hash.ts';
 import type { AuthDecision, ConnectRequest, Identity } from '../../../src/broker/ports.ts';
+import type { ListenerAccess } from '../../../src/shared/listener-config.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 
 const none: AccessOptions = {
@@ -37,7 +37,8 @@ async function setUp(
   for (const [name, text] of Object.entries(files)) await write(name, text);
   const pathOf = (name: string) => (name in files ? join(folder, name) : undefined);
   const { aclFile = pathOf('acl'), anonymous, ...others } = given;
-  const node = { id: 'tcp', passwordFile: pathOf('pw'), aclFile, anonymous };
+  const passwordFile = pathOf('pw');
+  const node = { id: 'tcp', place: '-port', passwordFile, aclFile, anonymous, tls: undefined };
   const options: AccessOptions = {
     ...none,
     tokenKeyFile: pathOf('key'),
@@ -280,7 +281,9 @@ test('who came in without a certificate goes when the listener asks for one', as
   const { access, reload, node } = await setUp(t, {});
   const bare = await identity(access, 'ann', undefined);
   const certified = await identity(access, 'ann', undefined, { name: 'tcp', isCertified: true });
-  await reload({ listeners: [{ ...node, tls: { clientCertificate: 'required' } }] });
+  await reload({
+    listeners: [{ ...node, tls: { clientCertificate: 'required', identityAsUsername: false } }],
+  });
   assert.deepEqual(
     [access.isStillAuthorized(bare), access.isStillAuthorized(certified)],
     [false, true],

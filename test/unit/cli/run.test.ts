@@ -279,7 +279,7 @@ test('a fault while running stops what can be stopped and ends with 1', async ()
 
 test('a port in use has an exit code of its own and is told with the flag that changes it', async () => {
   const cause = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
-  const error = new ListenError({ place: '-port', port: 1883 }, cause);
+  const error = new ListenError({ place: '-port', bind: undefined, port: 1883 }, cause);
   const { context, ended } = start(cluster, error);
   assert.equal(await ended, 3);
   const line = 'TCP [::]:1883 is in use by another program; choose another port with -port';

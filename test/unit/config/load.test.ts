@@ -51,15 +51,15 @@ test('a flag goes before the environment, that before the file, that before the 
   assert.deepEqual(origins.syncPort, { source: 'file', place: 'a.toml:3' });
 });
 
-test('members are hosts with or without a port, IPv6 in brackets', () => {
+test('a member without a port has the default one, and IPv6 stands in brackets', () => {
   const { config } = load({
     flags: { csk: 's', mbs: '192.168.1.101:7946, box2.local,[fe80::1]:9000,::1' },
   });
   assert.deepEqual(config.members, [
     { host: '192.168.1.101', port: 7946 },
-    { host: 'box2.local', port: undefined },
+    { host: 'box2.local', port: 7946 },
     { host: 'fe80::1', port: 9000 },
-    { host: '::1', port: undefined },
+    { host: '::1', port: 7946 },
   ]);
 });
 
@@ -289,7 +289,7 @@ test('a node that is bound to loopback is warned of members that it can never re
   const warningsOf = (bind: string, mbs: string) =>
     load({ flags: { csk: 's', bind, mbs } }).warnings;
   assert.deepEqual(warningsOf('127.0.0.1', '127.0.0.1:7948,192.168.1.101'), [
-    "-bind=127.0.0.1 reaches this machine alone: this node can't join 192.168.1.101",
+    "-bind=127.0.0.1 reaches this machine alone: this node can't join 192.168.1.101:7946",
   ]);
   assert.deepEqual(warningsOf('127.0.0.1', 'localhost,127.0.0.2:1'), []);
   assert.deepEqual(warningsOf('192.168.1.100', '192.168.1.101'), []);

@@ -3,12 +3,8 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { after, test } from 'node:test';
-import {
-  Gossip,
-  type GossipOptions,
-  NameInUseError,
-  splitSeed,
-} from '../../../../src/net/cluster/gossip.ts';
+import { Gossip, type GossipOptions, NameInUseError } from '../../../../src/net/cluster/gossip.ts';
+import { formatHostPort, type HostPort } from '../../../../src/shared/endpoint.ts';
 import {
   ENVELOPE_HEADER_BYTES,
   ENVELOPE_TAG_BYTES,
@@ -57,7 +53,7 @@ class Watch {
 async function start(
   name: string,
   watch: Watch,
-  seeds: readonly string[],
+  seeds: readonly HostPort[],
   more: Partial<GossipOptions> & { ring?: KeyRing } = {},
 ): Promise<Gossip> {
   lastBootId += 1n;
@@ -104,7 +100,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-const at = (gossip: Gossip): string => `127.0.0.1:${gossip.local.port}`;
+const at = (gossip: Gossip): HostPort => ({ host: '127.0.0.1', port: gossip.local.port });
 
 test('three nodes find each other through one seed, and a left one is taken off at once', async () => {
   const [w1, w2, w3] = [new Watch(), new Watch(), new Watch()];
@@ -117,7 +113,7 @@ test('three nodes find each other through one seed, and a left one is taken off 
     w3.until(() => w3.names() === 'n1,n2'),
   ]);
   assert.equal(w1.peers.find((peer) => peer.name === 'n2')?.bootId, lastBootId - 1n);
-  assert.ok(w1.lines.includes(`cluster online n2 ${at(n2)}`));
+  assert.ok(w1.lines.includes(`cluster online n2 ${formatHostPort(at(n2))}`));
   await n3.leave();
   await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
   assert.equal(n1.members().find((one) => one.name === 'n3')?.state, 'left');
@@ -130,7 +126,7 @@ test('a name in use is refused with the address of the holder', async () => {
   const n2 = await start('n2', watch, [at(n1)]);
   await assert.rejects(
     start('n2', new Watch(), [at(n1)]),
-    (error) => error instanceof NameInUseError && error.message.includes(at(n2)),
+    (error) => error instanceof NameInUseError && error.message.includes(formatHostPort(at(n2))),
   );
   await assert.rejects(start('n1', new Watch(), [at(n1)]), NameInUseError);
   assert.equal(n1.members().find((one) => one.name === 'n2')?.bootId, n2.members()[0]?.bootId);
@@ -184,7 +180,11 @@ test('a node with another token sees nobody, is not answered, and is counted', a
 test('a seed may be a host name, and one that does not resolve is told and does no harm', async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
-  const n2 = await start('n2', w2, ['nobody.invalid:7946', `localhost:${n1.local.port}`]);
+  const seeds = [
+    { host: 'nobody.invalid', port: 7946 },
+    { host: 'localhost', port: n1.local.port },
+  ];
+  const n2 = await start('n2', w2, seeds);
   await w2.until(() => w2.names() === 'n1');
   await w2.until(() => w2.warnings.length > 0);
   assert.match(w2.warnings[0]!, /seed not resolved/);
@@ -194,7 +194,7 @@ test('a seed may be a host name, and one that does not resolve is told and does 
 test('a cluster on IPv6', { skip: hasIpv6 ? false : 'no IPv6 here' }, async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, [], { bind: '::1' });
-  const n2 = await start('n2', w2, [`[::1]:${n1.local.port}`], { bind: '::1' });
+  const n2 = await start('n2', w2, [{ host: '::1', port: n1.local.port }], { bind: '::1' });
   await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
   assert.deepEqual(w1.peers[0]?.endpoint, { address: '::1', port: 7947 });
   for (const one of [n1, n2]) await stop(one);
@@ -233,11 +233,4 @@ test('the token changes while the nodes run', async () => {
   await w3.until(() => w3.names() === 'n1,n2');
   await w2.until(() => w2.names() === 'n1,n3');
   for (const one of [n1, n2, n3]) await stop(one);
-});
-
-test('seeds are written with or without a port, and IPv6 in brackets or bare', () => {
-  assert.deepEqual(splitSeed('10.0.0.1:8000'), { host: '10.0.0.1', port: 8000 });
-  assert.deepEqual(splitSeed('box.local'), { host: 'box.local', port: 7946 });
-  assert.deepEqual(splitSeed('[fd00::1]:8000'), { host: 'fd00::1', port: 8000 });
-  assert.deepEqual(splitSeed('fd00::1'), { host: 'fd00::1', port: 7946 });
 });
