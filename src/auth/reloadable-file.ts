@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
-import { fileFault } from '../shared/file-fault.ts';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import { AccessError } from './access-error.ts';
 
 /** Larger ones are no such files. */
@@ -48,7 +48,7 @@ async function readText(option: string, path: string): Promise<string> {
   try {
     bytes = await readFile(path);
   } catch (error) {
-    throw new AccessError([`${option}=${path}: ${fileFault(error)}`]);
+    throw new AccessError([`${option}=${path}: ${describeSystemError(error, 'read')}`]);
   }
   if (bytes.length > FILE_BYTES_MAX) throw new AccessError([`${path}: the file is too large`]);
   // Read nevertheless, a secret of random bytes would be weaker than it is, and a denial say nothing.

@@ -4,7 +4,7 @@
 // world only through `Host`, which tests replace.
 
 import { resolve } from 'node:path';
-import { fileFault } from '../shared/file-fault.ts';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
 import { listenerKeys, resolveListeners, wrongTableValues } from './listeners.ts';
 import {
@@ -144,7 +144,7 @@ export function unreadable(
   error: unknown,
 ): string {
   const asked = source === 'file' ? `${place}: ${flag} = ` : `${place}=`;
-  return `${asked}${resolve(path)}: ${fileFault(error)}`;
+  return `${asked}${resolve(path)}: ${describeSystemError(error, 'read')}`;
 }
 
 /** -csk-file is only another place for the value of -csk. */

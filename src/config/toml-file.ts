@@ -4,7 +4,7 @@
 
 import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
-import { fileFault } from '../shared/file-fault.ts';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { RawText } from './option.ts';
 import { nearest } from './suggest.ts';
 
@@ -126,7 +126,7 @@ function explain(path: string, source: string, error: unknown): string {
     const line = source.split('\n')[error.line - 1] ?? '';
     return `${path}:${error.line}: ${faultOf(line, error)}`;
   }
-  return `-config=${path}: ${fileFault(error)}`;
+  return `-config=${path}: ${describeSystemError(error, 'read')}`;
 }
 
 /** The parser's words, where there are none that help more. */

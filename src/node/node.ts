@@ -1,7 +1,6 @@
 // The node: the one place that knows all parts and joins them: access control, broker, listeners,
 // and, from the files beside this one, the data folder and the cluster.
 
-import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { memoryUsage } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -16,6 +15,7 @@ import { Listeners } from '../net/clients/listeners.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
+import { secureRandom } from '../shared/random.ts';
 import { version } from '../shared/version.ts';
 import { type Cluster, joinCluster } from './cluster.ts';
 import { attachJournal, openJournal } from './storage.ts';
@@ -67,7 +67,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   });
   const broker = new Broker({
     options: brokerOptions(config),
-    random: unpredictable,
+    random: secureRandom,
     now: performance.now(),
     log,
     authorizer: access,
@@ -128,9 +128,4 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
 function brokerOptions(config: Config): Partial<BrokerOptions> {
   const keys = Object.keys(mqttOptions) as (keyof typeof mqttOptions)[];
   return { ...Object.fromEntries(keys.map((key) => [key, config[key]])), version };
-}
-
-/** In [0, 1), from the system's generator: it names clients that bring no name. */
-function unpredictable(): number {
-  return randomBytes(6).readUIntBE(0, 6) / 0x1000000000000;
 }

@@ -12,7 +12,7 @@ import {
   statSync,
 } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { writeFault } from '../shared/file-fault.ts';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import { DataPathError, StorageError } from './storage-error.ts';
 
 /** @throws DataPathError where nothing of this name could be the folder, or this user may not use it */
@@ -50,7 +50,9 @@ function checkAccess(place: string, asked: string): void {
   } catch (error) {
     const { uid } = statSync(place);
     const owner = uid === 0 ? 'root' : `user ${uid}`;
-    throw new DataPathError(`${asked}: ${writeFault(error)} (it belongs to ${owner})`);
+    throw new DataPathError(
+      `${asked}: ${describeSystemError(error, 'write')} (it belongs to ${owner})`,
+    );
   }
 }
 

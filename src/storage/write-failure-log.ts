@@ -1,6 +1,6 @@
 // What the log tells while the disk takes nothing: at once, again each minute, and when it is over.
 
-import { writeFault } from '../shared/file-fault.ts';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Stamp } from './file-format.ts';
 
@@ -32,7 +32,7 @@ export class WriteFailureLog {
     this.#toldMs = nowMs;
     log.error('changes can not be written: publishers are refused or wait', {
       folder,
-      error: writeFault(error),
+      error: describeSystemError(error, 'write'),
       ...this.#toll(nowMs),
       waiting,
     });

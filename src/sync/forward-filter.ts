@@ -3,6 +3,7 @@
 // verdict is remembered by the topic's bytes, so no string is made for a topic seen lately.
 
 import { isReservedTopicBytes, topicMatches } from '../mqtt/topic.ts';
+import { fnv1a } from '../shared/fnv1a.ts';
 
 /** Direct-mapped: a topic that hashes to a taken place takes it over. Power of two. */
 const CACHE_SLOTS = 2048;
@@ -31,7 +32,7 @@ export class ForwardFilter {
     if (topic.length === 0 || isReservedTopicBytes(topic)) return false;
     if (this.#allowsAll) return true;
     if (topic.length > CACHED_TOPIC_BYTES_MAX) return this.#matches(topic);
-    const slot = hash(topic) & (CACHE_SLOTS - 1);
+    const slot = fnv1a(topic, 0, topic.length) & (CACHE_SLOTS - 1);
     const known = this.#cache[slot];
     if (known?.topic.equals(topic)) return known.allowed;
     const allowed = this.#matches(topic);
@@ -43,11 +44,4 @@ export class ForwardFilter {
     const name = topic.toString('utf8');
     return this.#filters.some((filter) => topicMatches(filter, name));
   }
-}
-
-/** FNV-1a, 32 bits. */
-function hash(bytes: Buffer): number {
-  let value = 0x811c9dc5;
-  for (let i = 0; i < bytes.length; i++) value = Math.imul(value ^ bytes[i]!, 0x01000193);
-  return value >>> 0;
 }

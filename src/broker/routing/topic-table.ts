@@ -4,6 +4,7 @@
 
 import { isTopicName } from '../../mqtt/topic.ts';
 import { isStrictUtf8 } from '../../mqtt/utf8.ts';
+import { fnv1a } from '../../shared/fnv1a.ts';
 import type { Topic } from '../message/message.ts';
 import type { Route } from './route.ts';
 
@@ -120,10 +121,8 @@ function levelCount(name: string): number {
   return levels;
 }
 
-/** FNV-1a, 32 bits. */
 function hashBytes(buffer: Buffer, start: number, end: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) hash = Math.imul(hash ^ buffer[i]!, 0x01000193);
+  const hash = fnv1a(buffer, start, end);
   // The low bits choose the bucket: fold the high ones in.
   return (hash ^ (hash >>> 15)) >>> 0;
 }

@@ -3,7 +3,7 @@
 
 import type { Command } from 'commander';
 import { type Note, type Settings, translateMosquittoConf } from '../../config/mosquitto-conf.ts';
-import { fileFault } from '../../shared/file-fault.ts';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
@@ -48,7 +48,7 @@ function readOrRefuse(file: string, context: CliContext): string {
   try {
     return context.readFile(file);
   } catch (error) {
-    throw new UsageError(`${file}: ${fileFault(error)}`);
+    throw new UsageError(`${file}: ${describeSystemError(error, 'read')}`);
   }
 }
 

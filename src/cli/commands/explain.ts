@@ -14,7 +14,7 @@ import {
   isWildcard,
   parseSharedFilter,
 } from '../../mqtt/topic.ts';
-import { fileFault } from '../../shared/file-fault.ts';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
@@ -64,7 +64,7 @@ function readOrRefuse(file: string, context: CliContext): string {
   try {
     return context.readFile(file);
   } catch (error) {
-    throw new AccessError([`-acl=${file}: ${fileFault(error)}`]);
+    throw new AccessError([`-acl=${file}: ${describeSystemError(error, 'read')}`]);
   }
 }
 

@@ -14,7 +14,7 @@ import {
 import { DEFAULT_ITERATIONS, hashPassword, ITERATIONS_MAX } from '../../auth/password-hash.ts';
 import { replaceFile } from '../../auth/replace-file.ts';
 import { STRING_BYTES_MAX } from '../../mqtt/limits.ts';
-import { fileFault, writeFault } from '../../shared/file-fault.ts';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
@@ -128,7 +128,7 @@ async function write(file: string, text: string): Promise<boolean> {
   try {
     return await replaceFile(file, text);
   } catch (error) {
-    throw new Error(`${file}: ${writeFault(error)}`);
+    throw new Error(`${file}: ${describeSystemError(error, 'write')}`);
   }
 }
 
@@ -138,6 +138,6 @@ async function readOrRefuse(file: string): Promise<string> {
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
     const hint = isMissing ? '; -c makes a new one' : '';
-    throw new UsageError(`${file}: ${fileFault(error)}${hint}`);
+    throw new UsageError(`${file}: ${describeSystemError(error, 'read')}${hint}`);
   }
 }

@@ -10,7 +10,7 @@ import {
   type TLSSocket,
   type TlsOptions,
 } from 'node:tls';
-import { fileFault } from '../../shared/file-fault.ts';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { ListenerTls } from '../../shared/listener-config.ts';
 
 /** Certificates of ninety days are renewed after sixty: a week before the end something is wrong. */
@@ -73,7 +73,7 @@ function readText(option: string, file: string): string {
   try {
     return readFileSync(file, 'utf8');
   } catch (error) {
-    throw new TlsFileError(`${option}=${file}: ${fileFault(error)}`);
+    throw new TlsFileError(`${option}=${file}: ${describeSystemError(error, 'read')}`);
   }
 }
 

@@ -3,8 +3,6 @@
 // loop an answer that lies in the buffer still counts; a seed that can't be resolved is tried for
 // ever and never an error.
 
-import { randomBytes } from 'node:crypto';
-import { lookup } from 'node:dns/promises';
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import {
@@ -23,14 +21,17 @@ import {
 } from '../../shared/envelope.ts';
 import { normalAddress } from '../../shared/ip-address.ts';
 import type { ChannelKeys } from '../../shared/key-ring.ts';
+import { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
+import { secureRandom } from '../../shared/random.ts';
 import { endpointOf } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../../swim/metadata.ts';
 import type { MemberState } from '../../swim/record.ts';
 import { Swim } from '../../swim/swim.ts';
 import type { SwimCounters } from '../../swim/swim-port.ts';
+import { SeedResolver } from './seed-resolver.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
 export interface GossipOptions {
@@ -100,8 +101,6 @@ const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 const NAME_RETRY_MS = 60_000;
 /** Turns of the event loop that a verdict waits for the socket, at most. */
 const DRAIN_TURNS_MAX = 256;
-const ADDRESSES_PER_SEED_MAX = 8;
-const TELL_INTERVAL_MS = 60_000;
 const MISMATCHES: Readonly<Partial<Record<EnvelopeFault, string>>> = {
   unknownKey: 'datagrams with another cluster token (-csk) or cluster name were dropped',
   wrongMode: 'datagrams of a node with another setting of -encrypt were dropped',
@@ -119,11 +118,9 @@ export class Gossip {
     badMac: 0,
     wrongMode: 0,
   };
-  readonly #resolving = new Set<string>();
-  readonly #unresolved = new Set<string>();
   #tooLong = 0;
-  /** By the event that was told. */
-  readonly #toldAt = new Map<string, number>();
+  readonly #limiter = new LogLimiter();
+  readonly #seeds: SeedResolver;
   #socket: UdpSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
@@ -140,6 +137,11 @@ export class Gossip {
     this.#options = options;
     this.#sealer = new Sealer(options.keys, options.bootId, options.encrypt);
     this.#opener = new Opener(options.keys, options.encrypt);
+    this.#seeds = new SeedResolver({
+      seeds: options.seeds,
+      log: options.log,
+      onAddresses: (endpoints) => this.#contact(endpoints),
+    });
     this.#swim = this.#newSwim();
   }
 
@@ -157,14 +159,14 @@ export class Gossip {
           metadata: encodeMetadata(options.metadata),
         },
         timing: { periodMs, pingTimeoutMs },
-        random: unpredictable,
+        random: secureRandom,
         hasSeeds: options.seeds.length > 0,
         bodyBytesMax: DATAGRAM_BYTES_MAX - ENVELOPE_BYTES,
       },
       {
         send: (to, body) => this.#send(to, body),
         isOurs: (endpoint) => this.#isThisMachine(endpoint),
-        resolveSeeds: () => this.#contactSeeds(),
+        resolveSeeds: () => this.#seeds.contactAll(),
         memberChanged: (event) => this.#report(event),
         peersChanged: () => options.onPeers(this.#peers()),
         joined: () => this.#joined(),
@@ -269,6 +271,7 @@ export class Gossip {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#retryTimer);
+    this.#seeds.close();
     this.#onLeft();
     await this.#socket?.close();
   }
@@ -322,10 +325,7 @@ export class Gossip {
 
   /** What others can bring about as often as they like. */
   #tellNowAndThen(event: string, fields: Readonly<Record<string, string | number>>): void {
-    const now = performance.now();
-    if (now - (this.#toldAt.get(event) ?? Number.NEGATIVE_INFINITY) < TELL_INTERVAL_MS) return;
-    this.#toldAt.set(event, now);
-    this.#options.log.warn(event, fields);
+    if (this.#limiter.admit(event, performance.now()) > 0) this.#options.log.warn(event, fields);
   }
 
   /** At the start it is the end; later the node goes on alone, and tries again now and then. */
@@ -397,12 +397,8 @@ export class Gossip {
     if (this.#swim.isOver) this.#onLeft();
   }
 
-  #contactSeeds(): void {
-    for (const { host, port } of this.#options.seeds) {
-      const literal = normalAddress(host);
-      if (literal === undefined) void this.#resolve(host, port);
-      else this.#swim.contactSeeds(performance.now(), [{ address: literal, port }]);
-    }
+  #contact(endpoints: readonly Endpoint[]): void {
+    if (!this.#isClosed) this.#swim.contactSeeds(performance.now(), endpoints);
   }
 
   /** Our own address may stand in -mbs, so that all boxes can have the same list. */
@@ -414,26 +410,6 @@ export class Gossip {
     return Object.values(networkInterfaces()).some((all) =>
       all?.some((one) => one.address === endpoint.address),
     );
-  }
-
-  /** One query a host at a time, so that a dead name server gathers no backlog. */
-  async #resolve(host: string, port: number): Promise<void> {
-    if (this.#resolving.has(host)) return;
-    this.#resolving.add(host);
-    try {
-      const found = await lookup(host, { all: true });
-      if (this.#unresolved.delete(host)) this.#options.log.info('cluster seed resolved', { host });
-      const addresses = found.slice(0, ADDRESSES_PER_SEED_MAX).map((one) => one.address);
-      const endpoints = addresses.map((one) => ({ address: normalAddress(one) ?? one, port }));
-      if (!this.#isClosed) this.#swim.contactSeeds(performance.now(), endpoints);
-    } catch (error) {
-      if (!this.#unresolved.has(host)) {
-        this.#unresolved.add(host);
-        this.#options.log.warn('cluster seed not resolved', { host, reason: String(error) });
-      }
-    } finally {
-      this.#resolving.delete(host);
-    }
   }
 
   #peers(): readonly Peer[] {
@@ -465,9 +441,4 @@ export class Gossip {
 /** @returns undefined for `0.0.0.0` and `::`, which say nothing of where we are */
 function specific(bind: string | undefined): string | undefined {
   return bind === '0.0.0.0' || bind === '::' ? undefined : bind;
-}
-
-/** In [0, 1), from the system's generator: nonces are made of it. */
-function unpredictable(): number {
-  return randomBytes(6).readUIntBE(0, 6) / 0x1000000000000;
 }
