@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Gossip, type GossipOptions } from '../../src/net/cluster/gossip.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/shared/envelope.ts';
 import { deriveKeyRing } from '../../src/shared/key-ring.ts';
@@ -62,7 +61,7 @@ test(`an open port takes whatever comes (seed ${SEED})`, async () => {
     for (let count = 0; count < BURST; count++) {
       stranger.send(datagram(), node.local.port, '127.0.0.1');
     }
-    while (node.counters.received < sent + BURST) await sleep(1);
+    while (node.counters.received < sent + BURST) await new Promise((next) => setImmediate(next));
   }
   const { badMac, foreign, malformed, challenges } = node.counters;
   assert.ok(badMac > 0 && foreign > 0 && malformed > 0);

@@ -1,11 +1,20 @@
-// Keeps the house in order: who may import whom, what a core may not call, that every file is used,
-// says what it is for and stays small, and that the documents name files that exist.
+// Checks how the project is built: who may import whom, what a core may not call, that every file is
+// used, has a head comment and stays small, that the pages name files that exist, and that texts use
+// plain words. Each failure says what to do; docs/architecture.md has the layers as a picture.
 
 import assert from 'node:assert/strict';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
+import {
+  filesUnder,
+  importCycles,
+  importsOf,
+  reachableFrom,
+  read,
+  withoutCommentsAndTexts,
+} from '../support/source-files.ts';
 
 const LINES_MAX = 500;
 
@@ -23,6 +32,7 @@ const adapter: LayerRule = {
   packages: ['node:*'],
 };
 
+/** From the bottom to the top. */
 const rules: Readonly<Record<string, LayerRule>> = {
   shared: { layers: [], packages: ['node:crypto'] },
   mqtt: { layers: ['shared'], packages: ['mqtt-packet'] },
@@ -33,7 +43,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },
   http: adapter,
-  // The defaults, presets and bounds of the cores are the table's.
+  // The option table reads the defaults, presets and bounds of the cores.
   config: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS],
     packages: ['node:net', 'node:path', 'smol-toml'],
@@ -47,6 +57,16 @@ const rules: Readonly<Record<string, LayerRule>> = {
     packages: ['node:*', 'commander', 'chalk'],
   },
 };
+
+const PICTURE = `
+  command line  src/cli
+  node          src/node                               alone knows all parts
+  options       src/config
+  adapters      src/net  src/storage  src/auth         sockets, files, timers
+  cores         src/broker  src/swim  src/sync         no I/O; never import each other
+  wire          src/mqtt
+  leaf          src/shared
+A layer imports only from the layers below its own (docs/architecture.md).`;
 
 /** What would make a run depend on the clock, on chance or on the event loop. */
 const BANNED_IN_CORES: readonly RegExp[] = [
@@ -64,12 +84,19 @@ const BANNED_IN_CORES: readonly RegExp[] = [
   /\bfetch\(/,
 ];
 
+/** Tests in these folders move a clock, or wait for something that comes. */
+const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'simulation', 'fuzz'];
+const SLEEPS = /timers\/promises|=>\s*setTimeout\(/;
+/** Waits for a timer of the channel to run off before the test begins. */
+const MAY_SLEEP = 'test/unit/net/cluster/sync-channel.test.ts';
+
 const sources = filesUnder('src', '.ts');
 const programs = filesUnder('bin', '.ts');
 const tests = filesUnder('test', '.ts');
 const documents = [...filesUnder('docs', '.md'), 'README.md'];
 
-test('a layer imports only what lies below it', () => {
+test('a layer imports only what lies below it', (t) => {
+  t.diagnostic(`layers and what each imports:\n${layerTable()}`);
   const wrong: string[] = [];
   for (const file of sources) {
     const layer = layerOf(file);
@@ -78,14 +105,26 @@ test('a layer imports only what lies below it', () => {
       wrong.push(`${file}: no layer is called ${layer}`);
       continue;
     }
-    for (const imported of importsOf(file)) {
-      if (!isAllowed(rule, layer, file, imported)) wrong.push(`${file} imports ${imported}`);
+    for (const { target, isRelative } of importsOf(file)) {
+      if (!isAllowed(rule, layer, target, isRelative)) wrong.push(`${file} imports ${target}`);
     }
   }
-  assert.deepEqual(wrong, []);
+  assertNone(wrong, PICTURE);
 });
 
-test('a core calls no clock, no timer, no chance and no promise', () => {
+test('no circle of imports leaves its folder, and none exists when the program runs', (t) => {
+  const cycles = importCycles(sources, true);
+  for (const cycle of cycles) t.diagnostic(`types in a circle: ${cycle.join(' ')}`);
+  if (cycles.length === 0) t.diagnostic('no circle of imports');
+  const wide = cycles.filter((cycle) => new Set(cycle.map(roomOf)).size > 1);
+  assertNone(
+    wide.map((cycle) => cycle.join('\n    ')),
+    'Move what both files need into a third file, or declare an interface in the lower one.',
+  );
+  assert.deepEqual(importCycles(sources, false), []);
+});
+
+test('a core calls no clock, timer, random number or promise', () => {
   const wrong: string[] = [];
   for (const file of sources.filter((source) => PURE_LAYERS.includes(layerOf(source)))) {
     const code = withoutCommentsAndTexts(read(file));
@@ -93,38 +132,56 @@ test('a core calls no clock, no timer, no chance and no promise', () => {
       if (banned.test(code)) wrong.push(`${file}: ${banned.source}`);
     }
   }
-  assert.deepEqual(wrong, []);
-});
-
-test('every source file is reached from a program', () => {
-  const reached = new Set<string>();
-  const waiting = [...programs];
-  for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
-    if (reached.has(file)) continue;
-    reached.add(file);
-    for (const imported of importsOf(file)) {
-      if (imported.startsWith('.')) waiting.push(normalize(join(dirname(file), imported)));
-    }
-  }
-  assert.deepEqual(
-    sources.filter((file) => !reached.has(file)),
-    [],
+  assertNone(
+    wrong,
+    'Take the time as an argument, and the rest as a port that an adapter implements.',
   );
 });
 
-test('every file begins with what it is for and stays small', () => {
+test('every source file is reached from a program', () => {
+  const reached = reachableFrom(programs);
+  assertNone(
+    sources.filter((file) => !reached.has(file)),
+    'Delete what no program imports.',
+  );
+});
+
+test('a test imports from its own folder, test/support and the sources only', () => {
+  const wrong: string[] = [];
+  for (const file of tests) {
+    const [, folder = ''] = file.split('/');
+    for (const { target, isRelative } of importsOf(file)) {
+      const [top, other = ''] = target.split('/');
+      if (!isRelative || top !== 'test' || other === 'support') continue;
+      if (other !== folder) wrong.push(`${file} imports ${target}`);
+    }
+  }
+  assertNone(wrong, 'Move what tests share to test/support.');
+});
+
+test('no test sleeps to see that nothing happens', () => {
+  const wrong = tests.filter(
+    (file) =>
+      FOLDERS_WITHOUT_SLEEP.includes(file.split('/')[1] ?? '') &&
+      file !== MAY_SLEEP &&
+      SLEEPS.test(read(file)),
+  );
+  assertNone(wrong, 'Move a clock, or send a marker behind the thing that must not come.');
+});
+
+test('every file begins with its purpose and stays small', () => {
   const wrong: string[] = [];
   for (const file of [...sources, ...programs, ...tests]) {
     const text = read(file).replace(/^#!.*\n/, '');
     const isTest = file.endsWith('.test.ts');
     if (!isTest && !/^\/[/*]/.test(text)) wrong.push(`${file}: no comment at its head`);
     const lines = text.split('\n').length - 1;
-    if (lines > LINES_MAX) wrong.push(`${file}: ${lines} lines`);
+    if (lines > LINES_MAX) wrong.push(`${file}: ${lines} lines, of ${LINES_MAX} allowed`);
   }
-  assert.deepEqual(wrong, []);
+  assertNone(wrong, 'Biome limits functions to 70 lines (biome.json).');
 });
 
-test('every file that a document names exists', () => {
+test('every file that a page names exists', () => {
   const wrong: string[] = [];
   for (const document of documents) {
     const text = read(document);
@@ -132,7 +189,7 @@ test('every file that a document names exists', () => {
       .map((match) => match[1] ?? '')
       .filter((target) => !/^[a-z]+:/.test(target))
       .map((target) => normalize(join(dirname(document), target)));
-    // Not a topic like test/hello: a path under test/ or bin/ counts with its ending.
+    // A topic like test/hello is no path: a path under test/ or bin/ has its ending.
     const named = [
       ...text.matchAll(/\b(?:src|docs)\/[\w./-]*\w|\b(?:test|bin)\/[\w./-]*\.(?:ts|md)\b/g),
     ].map(([path]) => path);
@@ -140,7 +197,7 @@ test('every file that a document names exists', () => {
       if (!existsSync(path)) wrong.push(`${document} names ${path}`);
     }
   }
-  assert.deepEqual(wrong, []);
+  assertNone(wrong, 'Correct the path.');
 });
 
 test('npm ci can work from the lock file, on every platform and from any registry', () => {
@@ -154,7 +211,7 @@ test('npm ci can work from the lock file, on every platform and from any registr
         packages[`node_modules/${name}`]?.version === undefined,
     ),
   );
-  assert.deepEqual(missing, [], 'run: node .ci/complete-lock.mjs');
+  assertNone(missing, 'Run: node .ci/complete-lock.mjs');
 });
 
 interface LockEntry {
@@ -162,44 +219,45 @@ interface LockEntry {
   readonly optionalDependencies?: Readonly<Record<string, string>>;
 }
 
-function isAllowed(rule: LayerRule, layer: string, file: string, imported: string): boolean {
-  if (imported.startsWith('.')) {
-    const target = layerOf(normalize(join(dirname(file), imported)));
-    return target === layer || rule.layers.includes(target);
-  }
-  if (rule.packages.includes(imported)) return true;
-  const isNode = imported.startsWith('node:') || builtinModules.includes(imported);
+function assertNone(wrong: readonly string[], advice: string): void {
+  assert.ok(wrong.length === 0, `\n  ${wrong.join('\n  ')}\n${advice}`);
+}
+
+function isAllowed(rule: LayerRule, layer: string, target: string, isRelative: boolean): boolean {
+  if (isRelative) return layerOf(target) === layer || rule.layers.includes(layerOf(target));
+  if (rule.packages.includes(target)) return true;
+  const isNode = target.startsWith('node:') || builtinModules.includes(target);
   return isNode && rule.packages.includes('node:*');
 }
 
-/** `src/mqtt/framer.ts` is in mqtt; `src/node/node.ts` is the layer node. */
+/** `src/mqtt/framer.ts` is in mqtt. */
 function layerOf(file: string): string {
   const [top, second = ''] = file.split('/');
-  return top === 'src' ? second.replace(/\.ts$/, '') : (top ?? '');
+  return top === 'src' ? second : (top ?? '');
 }
 
-function importsOf(file: string): string[] {
-  const code = read(file);
-  const found = code.matchAll(
-    /^(?:import|export)\b[^;]*?\bfrom '([^']+)'|^import '([^']+)'|\bimport\('([^']+)'\)/gm,
-  );
-  return [...found].map((match) => match[1] ?? match[2] ?? match[3] ?? '');
+/** The folder in which a circle of imports may stay. */
+function roomOf(file: string): string {
+  return layerOf(file) === 'broker' ? 'src/broker' : dirname(file);
 }
 
-function withoutCommentsAndTexts(code: string): string {
-  return code.replace(
-    /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g,
-    ' ',
-  );
-}
-
-function filesUnder(folder: string, ending: string): string[] {
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith(ending))
-    .map((name) => join(folder, name));
-}
-
-function read(file: string): string {
-  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+/** Each layer with its files and the layers that they import, from the top to the bottom. */
+function layerTable(): string {
+  const rows = Object.keys(rules)
+    .reverse()
+    .map((layer) => {
+      const files = sources.filter((file) => layerOf(file) === layer);
+      const below = new Set(
+        files.flatMap((file) =>
+          importsOf(file)
+            .filter(({ target, isRelative }) => isRelative && layerOf(target) !== layer)
+            .map(({ target }) => layerOf(target)),
+        ),
+      );
+      const count = `${files.length} files`.padStart(9);
+      return files.length === 0
+        ? ''
+        : `  ${layer.padEnd(8)} ${count}  -> ${[...below].sort().join(' ') || 'nothing'}`;
+    });
+  return rows.filter((row) => row !== '').join('\n');
 }
