@@ -1,96 +1,33 @@
-// Makes dist/shoal.js, the one file that is the product: bundled, minified, CommonJS so that it runs
-// by itself from any folder. Beside it its source map and the licences of what is inside.
+// Builds dist/shoal.js, the one file that is the product, with its source map and the licences of
+// the packages in it. The file runs in any folder, as CommonJS and as an ES module.
+// Invariant: a library goes in as it is; what the broker does not need of one is replaced as a whole
+// module, by a part of Node or by a typed file of src/shims.
 
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { builtinModules } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+
+const BYTES_MAX = 700_000;
+/** An error at load time prints the line that it happened on. */
+const LINE_LENGTH_MAX = 160;
 
 const root = dirname(fileURLToPath(import.meta.url));
 const outputFolder = join(root, 'dist');
 const outputFile = join(outputFolder, 'shoal.js');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
-/** What stands in for a module of a library. */
-const standIns = {
-  // A list of buffers that is a stream as well: mqtt-packet is given one buffer at a time.
-  'bl/bl.js': `module.exports = () => ({
-    bytes: Buffer.alloc(0),
-    get length() { return this.bytes.length; },
-    append(more) { this.bytes = this.bytes.length > 0 ? Buffer.concat([this.bytes, more]) : more; },
-    consume(count) { this.bytes = this.bytes.subarray(count); },
-    slice(start, end) { return this.bytes.subarray(start, end); },
-    toString(encoding, start, end) { return this.bytes.toString(encoding, start, end); },
-    readUInt8(at) { return this.bytes.readUInt8(at); },
-    readUInt16BE(at) { return this.bytes.readUInt16BE(at); },
-    readUInt32BE(at) { return this.bytes.readUInt32BE(at); },
-  });`,
-  // Nobody reads debug output.
-  'debug/src/index.js': 'module.exports = () => Object.assign(() => {}, { enabled: false });',
-  // Compression is off, so that only its name is asked for.
-  'ws/lib/permessage-deflate.js': "module.exports = { extensionName: 'permessage-deflate' };",
-  // Events as browsers have them: ours are Node's.
-  'ws/lib/event-target.js': 'module.exports = { EventTarget: {} };',
-  // A WebSocket as one of Node's streams, which nobody asks for.
-  'ws/lib/stream.js': '',
-  // What it comes to on every Node since 1.8.
-  'process-nextick-args/index.js': 'module.exports = process;',
-  // No option is a date: that a value is one is enough to refuse it.
-  'smol-toml/dist/date.js': 'export class TomlDate { isValid() { return true; } }',
-  // The log decides on colour itself.
-  'chalk/source/vendor/supports-color/index.js': 'export default { stdout: false };',
-};
-
 /**
- * Functions that a broker has no use for: commands that are programs of their own, options that shut
- * each other out, keys in JSON, WebSocket clients, and packets that it only sends or only gets.
+ * The program is a function of `require`. CommonJS provides that; an ES module takes it from Node, by
+ * an import in releases before 20.16 and 22.3. docs/decisions/0033 gives the reasons.
  */
-const leftOut = {
-  'commander/lib/command.js':
-    '_executeSubCommand _checkForMissingExecutable _conflictingOption _callParseArg hook addHelpText ' +
-    'restoreStateBeforeParse storeOptionsAsProperties missingMandatoryOptionValue',
-  'jose/dist/webapi/lib/key.js': 'normalizeJwk message',
-  'mqtt-packet/parser.js':
-    '_parseConnack _parsePublish _parseSuback _parseUnsuback _parseConfirmation _parseAuth',
-  'mqtt-packet/writeToStream.js': 'connect publish confirmation subscribe unsubscribe auth',
-  'ws/lib/websocket.js': 'initAsClient emitErrorAndClose netConnect tlsConnect abortHandshake ping',
-  'ws/lib/extension.js': 'parse format',
-  'ws/lib/sender.js': 'getBlobData ping',
-  'ws/lib/receiver.js': 'decompress',
-};
-
-/** Of the texts in it only the codes are asked for. */
-const REASON_CODES = 'mqtt-packet/constants.js';
-
-/** A library that has changed so that anything of this isn't found fails the build. */
-const slimming = {
-  name: 'slimming',
-  setup(builder) {
-    const missing = new Set([...Object.keys(standIns), ...Object.keys(leftOut), REASON_CODES]);
-    builder.onLoad({ filter: /node_modules/ }, ({ path }) => {
-      const file = path.replaceAll('\\', '/').replace(/^.*node_modules\//, '');
-      missing.delete(file);
-      if (file in standIns) return { contents: standIns[file] };
-      if (file === REASON_CODES) {
-        return { contents: readFileSync(path, 'utf8').replace(/(0x\w\w): '.*'/g, '$1: 1') };
-      }
-      if (!(file in leftOut)) return undefined;
-      const source = readFileSync(path, 'utf8').replace(/^\s*debug\(.*\)$/gm, '');
-      return { contents: leftOut[file].split(' ').reduce(withoutBody, source) };
-    });
-    builder.onEnd(() => {
-      if (missing.size > 0) throw new Error(`not in the bundle any more: ${[...missing]}`);
-    });
-  },
-};
-
-/** A function of the file, or a method, which ends as far to the right as it begins. */
-function withoutBody(source, name) {
-  const pattern = new RegExp(`^( *)((?:function )?${name} ?\\([^()]*\\) \\{)\n[^]*?\n\\1\\}$`, 'm');
-  if (!pattern.test(source)) throw new Error(`no function ${name} to leave out`);
-  return source.replace(pattern, "$1$2 throw Error('left out'); }");
-}
+const opening = `(program => typeof require === 'function' ? program(require)
+: process.getBuiltinModule ? program(process.getBuiltinModule)
+: import('node:module').then(({ createRequire }) => program(createRequire(process.execPath)))
+)(function (require) {`;
+const closing = '});';
 
 const { metafile } = await build({
   absWorkingDir: root,
@@ -100,26 +37,45 @@ const { metafile } = await build({
   platform: 'node',
   format: 'cjs',
   target: 'node20',
+  banner: { js: opening },
+  footer: { js: closing },
   minify: true,
-  keepNames: false,
+  lineLimit: LINE_LENGTH_MAX,
   sourcemap: 'linked',
   sourcesContent: false,
   legalComments: 'none',
   metafile: true,
-  define: { SHOAL_VERSION: JSON.stringify(version) },
-  plugins: [slimming],
+  alias: {
+    // bl is a stream besides a list of buffers; Node has the same streams.
+    'readable-stream': 'node:stream',
+    debug: './src/shims/debug.cts',
+  },
+  define: {
+    SHOAL_VERSION: JSON.stringify(version),
+    // ws would look for native modules in the folders around the file.
+    'process.env.WS_NO_BUFFER_UTIL': '"1"',
+    'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
+  },
   logLevel: 'warning',
 });
 
-mkdirSync(outputFolder, { recursive: true });
-// Here, and only here, a package.json above says "module".
-writeFileSync(join(outputFolder, 'package.json'), '{ "type": "commonjs" }\n');
-const packages = bundledPackages(Object.keys(metafile.inputs));
-writeFileSync(join(outputFolder, 'LICENSES.txt'), licenceTexts(packages));
-if (!process.argv.includes('--quiet')) report(metafile);
+const [, output] = Object.entries(metafile.outputs).find(([name]) => name.endsWith('shoal.js'));
+checkImports(output.imports);
+if (output.bytes > BYTES_MAX) {
+  throw new Error(`dist/shoal.js has ${output.bytes} bytes; the budget is ${BYTES_MAX}`);
+}
+writeFileSync(join(outputFolder, 'LICENSES.txt'), licenceTexts(bundledPackages(metafile.inputs)));
+if (!process.argv.includes('--quiet')) report(output);
+
+/** What is not in the file has to be in Node. */
+function checkImports(imports) {
+  const names = imports.map(({ path }) => path.replace(/^node:/, ''));
+  const missing = names.filter((name) => !builtinModules.includes(name));
+  if (missing.length > 0) throw new Error(`dist/shoal.js imports ${missing.join(', ')}`);
+}
 
 function bundledPackages(inputs) {
-  const folders = inputs.flatMap((input) => {
+  const folders = Object.keys(inputs).flatMap((input) => {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
     return match === null ? [] : [match[1]];
   });
@@ -131,30 +87,32 @@ function licenceTexts(folders) {
     const about = JSON.parse(readFileSync(resolve(root, folder, 'package.json'), 'utf8'));
     const file = readdirSync(resolve(root, folder)).find((name) => /^licen[cs]e/i.test(name));
     if (file === undefined && about.license === undefined) {
-      throw new Error(`${folder} is bundled but tells no licence`);
+      throw new Error(`${folder} is bundled but states no licence`);
     }
     const text = file === undefined ? '' : readFileSync(resolve(root, folder, file), 'utf8').trim();
     return `${about.name} ${about.version} (${about.license})\n\n${text}\n`;
   });
-  const own = existsSync(join(root, 'LICENSE')) ? 'Shoal is under the Apache License 2.0.\n' : '';
+  const own = 'Shoal is under the Apache License 2.0.\n';
   const rule = `\n${'-'.repeat(78)}\n\n`;
-  return [`${own}shoal.js holds these packages:\n`, ...parts].join(rule);
+  return [`${own}shoal.js contains these packages:\n`, ...parts].join(rule);
 }
 
-function report({ outputs }) {
-  const output = Object.entries(outputs).find(([name]) => name.endsWith('shoal.js'))?.[1];
+/** Prints what takes the space: each folder of src, and each package. */
+function report({ bytes, inputs }) {
   const sizes = new Map();
-  for (const [input, { bytesInOutput }] of Object.entries(output.inputs)) {
+  for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
     const part =
       /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(input)?.[1] ??
-      /^(src\/[^/]+)/.exec(input)?.[1] ??
+      /^(src\/[^/]+)\//.exec(input)?.[1] ??
       input;
     sizes.set(part, (sizes.get(part) ?? 0) + bytesInOutput);
   }
-  const kilobytes = (bytes) => `${(bytes / 1000).toFixed(1).padStart(7)} KB`;
+  const kilobytes = (count) => `${(count / 1000).toFixed(1).padStart(7)} KB`;
   const compressed = gzipSync(readFileSync(outputFile)).length;
-  console.log(`dist/shoal.js${kilobytes(output.bytes)}, gzip${kilobytes(compressed)}`);
-  for (const [part, bytes] of [...sizes].sort((a, b) => b[1] - a[1]).slice(0, 12)) {
-    console.log(`  ${kilobytes(bytes)}  ${part}`);
+  console.log(
+    `dist/shoal.js${kilobytes(bytes)} of ${BYTES_MAX / 1000}, gzip${kilobytes(compressed)}`,
+  );
+  for (const [part, count] of [...sizes].sort((a, b) => b[1] - a[1])) {
+    console.log(`  ${kilobytes(count)}  ${part}`);
   }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The program: joins the command line to this process.
+// The program: connects the command line to this process. Knows no command and no option.
 
 import '../src/cli/early-hangup.ts';
 
@@ -18,18 +18,19 @@ hideSecrets(tokens);
 const fault = nodeVersionFault(process.versions.node);
 if (fault !== undefined) {
   process.stderr.write(`shoal: ${fault}\n`);
-  // Starting again won't help.
+  // A service manager must not start it again: the next start fails too.
   process.exit(exitCodes.usage);
 }
 
+// Child processes inherit process.env; the cluster token is not for them.
 const environment = { ...process.env };
 delete process.env.SHOAL_CSK;
 
-// Whoever reads our output may go away (`shoal | head`): a broker goes on without its log.
+// The reader of the output may exit first (`shoal | head`). The broker continues without its log.
 process.stdout.on('error', () => undefined);
 process.stderr.on('error', () => undefined);
 
-// Node would print the line of the fault, and that is the whole minified file.
+// Node's own report would start with a line of minified code.
 process.on('uncaughtException', (error) => {
   process.stderr.write(`shoal: ${error.stack ?? error.message}\n`);
   process.exit(exitCodes.failure);

@@ -1,46 +1,58 @@
 // What happens before the node runs: the earliest signal, and a Node that is too old.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
-import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { BUNDLE, loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-start-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** @param preload runs before the bundle does */
-function launch(t: TestContext, name: string, preload: string): ShoalProcess {
-  const path = join(folder, `${name}.cjs`);
-  writeFileSync(path, preload);
-  const env = { NODE_OPTIONS: `--require=${path}` };
-  const shoal = new ShoalProcess(loopbackFlags('n1'), { cwd: folder, env });
+/**
+ * @param preload runs before the file does
+ * @param fileName its ending decides the module system
+ */
+function launch(t: TestContext, preload: string, fileName = 'shoal.cjs'): ShoalProcess {
+  const preloadPath = join(folder, `${fileName}.preload.cjs`);
+  const bundle = join(folder, fileName);
+  writeFileSync(preloadPath, preload);
+  copyFileSync(BUNDLE, bundle);
+  const env = { NODE_OPTIONS: `--require=${preloadPath}` };
+  const shoal = new ShoalProcess(loopbackFlags('n1'), { bundle, cwd: folder, env });
   t.after(() => shoal.kill());
   return shoal;
 }
 
-test('a SIGHUP that comes with the first module that is loaded does not end the node', async (t) => {
-  const shoal = launch(
-    t,
-    'hangup',
-    `const modules = require('node:module');
-     const load = modules._load;
-     modules._load = (name, ...others) => {
-       if (name.startsWith('node:')) {
-         modules._load = load;
-         process.kill(process.pid, 'SIGHUP');
-       }
-       return load(name, ...others);
-     };`,
-  );
-  await shoal.mqttPort();
-  assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
-});
+for (const fileName of ['shoal.cjs', 'shoal.mjs']) {
+  test(`a SIGHUP while ${fileName} loads its first module does not end the node`, async (t) => {
+    const shoal = launch(
+      t,
+      `const modules = require('node:module');
+       let isSent = false;
+       for (const [holder, method] of [[modules, '_load'], [process, 'getBuiltinModule']]) {
+         const load = holder[method];
+         holder[method] = (name, ...rest) => {
+           if (!isSent && name.startsWith('node:')) {
+             isSent = true;
+             console.error('preload: SIGHUP');
+             process.kill(process.pid, 'SIGHUP');
+           }
+           return load(name, ...rest);
+         };
+       }`,
+      fileName,
+    );
+    await shoal.mqttPort();
+    assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
+    assert.match(shoal.output, /^preload: SIGHUP$/m);
+  });
+}
 
-test('a Node that is too old ends it with 2: no unit starts it again', async (t) => {
+test('a Node that is too old ends it with 2, so that no service manager starts it again', async (t) => {
   const preload = "Object.defineProperty(process.versions, 'node', { value: '18.19.0' });";
-  const shoal = launch(t, 'old', preload);
+  const shoal = launch(t, preload);
   assert.equal((await shoal.exited).code, 2);
   assert.match(shoal.output, /^shoal: Node 20\.12 or newer is needed; this is 18\.19\.0: /);
 });
