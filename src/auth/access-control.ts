@@ -296,18 +296,6 @@ export class AccessControl implements Authorizer {
     return { faults, kept: stay };
   }
 
-  /** What stands under $SYS/broker. */
-  sysValues(): Record<string, string> {
-    const { accepted, refused, busy, reloads, failedReloads } = this.counters;
-    return {
-      'access/accepted': String(accepted),
-      'access/refused': String(refused),
-      'access/busy': String(busy),
-      'access/reloads': String(reloads),
-      'access/failed reloads': String(failedReloads),
-    };
-  }
-
   close(): void {
     this.#http?.close();
   }

@@ -12,7 +12,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
-import { clusterSysValues } from './cluster-status.ts';
+import { addClusterMetrics } from './cluster-status.ts';
 
 export interface Cluster {
   readonly gossip: Endpoint;
@@ -75,7 +75,7 @@ export async function joinCluster(
   }
   void gossip.accepted().then((error) => error && refuse(error));
   broker.forwarder = sync;
-  broker.sys.addSource(() => clusterSysValues(config.nodeName, gossip, sync));
+  addClusterMetrics(broker.sys, config.nodeName, gossip, sync);
   return {
     gossip: gossip.local,
     sync: sync.local,

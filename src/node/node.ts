@@ -2,14 +2,15 @@
 // and, from the files beside this one, the data folder and the cluster.
 
 import { performance } from 'node:perf_hooks';
-import { memoryUsage } from 'node:process';
 import { setTimeout as delay } from 'node:timers/promises';
+import { getHeapStatistics } from 'node:v8';
 import { AccessControl } from '../auth/access-control.ts';
 import { Broker } from '../broker/broker.ts';
 import type { BrokerOptions } from '../broker/options.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import { mqttOptions } from '../config/options-mqtt.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import { BrokerClock } from '../net/clients/broker-clock.ts';
 import { Listeners } from '../net/clients/listeners.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
@@ -43,14 +44,14 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
-/** What the program's objects and buffers occupy, under mosquitto's names. */
-function heapWatcher(): () => Record<string, string> {
-  let bytesMax = 0;
+/** Not by process.memoryUsage(): that opens a file, and throws when no file descriptor is left. */
+function heapWatcher(): () => ValuesOf<'process'> {
+  let heapBytesMax = 0;
   return () => {
-    const { heapUsed, external } = memoryUsage();
-    const bytes = heapUsed + external;
-    bytesMax = Math.max(bytesMax, bytes);
-    return { 'heap/current': String(bytes), 'heap/maximum': String(bytesMax) };
+    const statistics = getHeapStatistics();
+    const heapBytes = statistics.used_heap_size + statistics.external_memory;
+    heapBytesMax = Math.max(heapBytesMax, heapBytes);
+    return { heapBytes, heapBytesMax };
   };
 }
 
@@ -74,18 +75,15 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     ...(opened && { store: opened.journal }),
   });
   const journal = opened && attachJournal(opened, broker);
-  broker.sys.addSource(() => ({
-    ...access.sysValues(),
-    'access/denied': String(broker.stats.denied),
-  }));
-  broker.sys.addSource(heapWatcher());
+  broker.sys.addSource('access', () => access.counters);
+  broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
     const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;
-    broker.sys.addSource(() => listening.sysValues());
+    broker.sys.addSource('listeners', () => listening.metrics());
     const mqttPort = listening.all[0]?.local.port ?? 0;
     if (isClustered(config)) cluster = await joinCluster(config, broker, mqttPort, log);
   } catch (error) {

@@ -21,7 +21,7 @@ export function openJournal(config: Config, log: Logger): Promise<OpenedJournal 
 export function attachJournal({ journal, state }: OpenedJournal, broker: Broker): Journal {
   importState(broker, state);
   journal.useCapture((writer) => exportState(broker, writer));
-  broker.sys.addSource(() => journal.sysValues());
+  broker.sys.addSource('storage', () => journal.metrics());
   broker.log.info('sessions and retained messages are back', {
     sessions: broker.sessionCount,
     subscriptions: broker.tree.size,

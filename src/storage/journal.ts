@@ -17,6 +17,7 @@ import type {
   StoredState,
   SubscriptionRecord,
 } from '../broker/ports.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BlockBuilder } from './block-builder.ts';
 import { makeDataFolder } from './data-folder.ts';
@@ -159,13 +160,12 @@ export class Journal extends StateRecorder implements SessionStore {
     return this.#commit.state === 'open';
   }
 
-  /** For the statistics. */
-  sysValues(): Record<string, string> {
+  metrics(): ValuesOf<'storage'> {
     return {
-      'storage/accepting': this.accepting ? '1' : '0',
-      'storage/log/bytes': String(this.#logBytes),
-      'storage/snapshot/bytes': String(this.#snapshotBytes),
-      'storage/waiting/bytes': String(this.#commit.pendingBytes),
+      accepting: this.accepting ? 1 : 0,
+      waitingBytes: this.#commit.pendingBytes,
+      logBytes: this.#logBytes,
+      snapshotBytes: this.#snapshotBytes,
     };
   }
 

@@ -28,7 +28,7 @@ interface LayerRule {
 const CORE_LAYERS = ['broker', 'swim', 'sync'];
 const PURE_LAYERS = ['mqtt', ...CORE_LAYERS];
 const adapter: LayerRule = {
-  layers: ['shared', 'mqtt', ...CORE_LAYERS],
+  layers: ['shared', 'metrics', 'mqtt', ...CORE_LAYERS],
   packages: ['node:*'],
 };
 
@@ -36,8 +36,10 @@ const adapter: LayerRule = {
 const rules: Readonly<Record<string, LayerRule>> = {
   shared: { layers: [], packages: ['node:crypto'] },
   shims: { layers: [], packages: [] },
+  // Definitions only, so that every layer may supply values for them.
+  metrics: { layers: [], packages: [] },
   mqtt: { layers: ['shared'], packages: ['mqtt-packet'] },
-  broker: { layers: ['shared', 'mqtt'], packages: [] },
+  broker: { layers: ['shared', 'metrics', 'mqtt'], packages: [] },
   swim: { layers: ['shared', 'mqtt'], packages: [] },
   sync: { layers: ['shared', 'mqtt'], packages: [] },
   net: { ...adapter, packages: ['node:*', 'ws'] },
@@ -50,7 +52,17 @@ const rules: Readonly<Record<string, LayerRule>> = {
     packages: ['node:net', 'node:path', 'smol-toml'],
   },
   node: {
-    layers: ['shared', 'mqtt', ...CORE_LAYERS, 'net', 'storage', 'auth', 'http', 'config'],
+    layers: [
+      'shared',
+      'metrics',
+      'mqtt',
+      ...CORE_LAYERS,
+      'net',
+      'storage',
+      'auth',
+      'http',
+      'config',
+    ],
     packages: ['node:*'],
   },
   cli: {

@@ -2,6 +2,7 @@
 // configuration says, and closed together.
 
 import type { Broker } from '../../broker/broker.ts';
+import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { formatEndpoint } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { Listener, ListenerCounters } from './listener.ts';
@@ -109,15 +110,9 @@ export class Listeners {
     }
   }
 
-  /** What stands under $SYS/broker. */
-  sysValues(): Record<string, string> {
+  metrics(): ValuesOf<'listeners'> {
     const { dropped, failedHandshakes, failedReloads, arrivals } = this.#counters;
-    return {
-      'listeners/dropped': String(dropped),
-      'listeners/failed handshakes': String(failedHandshakes),
-      'listeners/failed reloads': String(failedReloads),
-      'listeners/refused': String(arrivals.refused),
-    };
+    return { dropped, failedHandshakes, failedReloads, refused: arrivals.refused };
   }
 
   /** Takes no more connections. @returns when those that are open have ended */

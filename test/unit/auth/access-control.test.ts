@@ -433,7 +433,7 @@ test('a new file that is wrong changes nothing, is told with its line, and count
   assert.equal(access.isStillAuthorized(ann), true);
   assert.equal(access.mayReceive(ann, 'a'), true);
   assert.equal(await codeOf(access, 'ann', 'right'), 0);
-  assert.equal(access.sysValues()['access/failed reloads'], '2');
+  assert.equal(access.counters.failedReloads, 2);
   assert.equal(told.length, 2);
   assert.match(JSON.stringify(told[1]), new RegExp(`"option":"-acl".*${folder}/acl:2: `));
 });

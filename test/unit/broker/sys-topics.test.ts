@@ -35,3 +35,27 @@ test('retained messages/count holds those under $SYS too, as it does in mosquitt
   const count = Number(valuesOf(watcher.messages()).get('retained messages/count'));
   assert.equal(count, names + 1);
 });
+
+test('a value whose label no longer exists is removed from $SYS', () => {
+  const world = new World({ sysIntervalSeconds: 10 });
+  let states = ['alive', 'left'];
+  world.broker.sys.addSource('cluster', () => ({
+    node: 'n1',
+    members: states.map((state) => ({ labels: { state }, value: 1 })),
+  }));
+  const watcher = world.connect('watcher');
+  watcher.subscribe([`${PREFIX}cluster/#`]);
+  world.advance(10_000);
+  states = ['alive'];
+  world.advance(10_000);
+  const late = world.connect('late');
+  late.subscribe([`${PREFIX}cluster/#`]);
+  assert.deepEqual(
+    [...valuesOf(late.messages())],
+    [
+      ['cluster/node', 'n1'],
+      ['cluster/members/alive', '1'],
+    ],
+  );
+  assert.equal(valuesOf(watcher.messages()).get('cluster/members/left'), '');
+});

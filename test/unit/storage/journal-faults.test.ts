@@ -239,7 +239,7 @@ test('whoever publishes faster than the disk takes it is not read until it has c
   let most = 0;
   for (let round = 0; round < 200; round++) {
     pub.send(wire.publish(4, { topic: `r${round}`, payload, retain: true }));
-    most = Math.max(most, Number(journal.sysValues()['storage/waiting/bytes']));
+    most = Math.max(most, journal.metrics().waitingBytes);
   }
   assert.ok(most > 1_000_000 && most < 5_000_000, `${most} bytes wait`);
   await stored.until(() => world.broker.retained.count === 200);

@@ -39,7 +39,7 @@ test('on a full disk a clean session subscribes and unsubscribes as ever', async
 test('on a full disk everybody may read what the broker tells of itself', async () => {
   const stored = await StoredBroker.start({ broker: { sysIntervalSeconds: 10 } });
   await fill(stored);
-  stored.world.broker.sys.addSource(() => stored.journal.sysValues());
+  stored.world.broker.sys.addSource('storage', () => stored.journal.metrics());
   for (const fields of [FOR_EVER, { version: 4, clean: false }, { version: 4 }] as const) {
     const client = stored.world.connect('reader', fields);
     assert.deepEqual(client.subscribe(SYS).reasons, [2]);
@@ -62,10 +62,10 @@ test('on a full disk a kept session is granted the subscriptions that it has, an
   const back = world.connect('kept', FOR_EVER);
   assert.equal(back.expect('publish').payload, 'waits');
   const again = { subscriptionIdentifier: 7 };
-  const written = stored.journal.sysValues()['storage/waiting/bytes'];
+  const written = stored.journal.metrics().waitingBytes;
   const same = back.subscribe([{ filter: 'a', qos: 1 }, 'b'], again);
   assert.deepEqual(same.reasons, [1, 2]);
-  assert.equal(stored.journal.sysValues()['storage/waiting/bytes'], written);
+  assert.equal(stored.journal.metrics().waitingBytes, written);
   const others: wire.SubscriptionFields[] = [
     { filter: 'a', qos: 2 },
     { filter: 'a', qos: 1, noLocal: true },
