@@ -1,16 +1,16 @@
-// Records on their way into a file: gathers them, and seals them into blocks at their offsets.
+// Collects records in memory and seals them into blocks for a file. Does not write anything.
 
 import { BLOCK_HEAD_BYTES, type Stamp, sealBlock } from './file-format.ts';
 import { RecordWriter } from './record-writer.ts';
 
 const CAPACITY_MIN = 65_536;
-/** A buffer larger than this was for something unusual and is not kept. */
+/** A larger buffer served an unusual load and is not reused. */
 const SPARE_BYTES_MAX = 2_097_152;
 
 export class BlockBuilder {
   records: RecordWriter;
   readonly #now: () => Stamp;
-  /** Written and not needed any more. New ones all the time would keep the collector busy. */
+  /** The buffer of a written block, reused: allocating one per block would burden the collector. */
   #spare: Buffer | undefined;
 
   constructor(now: () => Stamp) {
@@ -18,12 +18,12 @@ export class BlockBuilder {
     this.records = this.#newBlock();
   }
 
-  /** Bytes gathered since the last block. */
+  /** Bytes of records since the last block. */
   get bytes(): number {
     return this.records.length - BLOCK_HEAD_BYTES;
   }
 
-  /** Ends the block; nobody changes its bytes until recycle(). */
+  /** Completes the block and begins the next. The returned bytes stay unchanged until recycle(). */
   seal(generation: number, offset: number): Buffer {
     const { buffer, length } = this.records;
     const block = buffer.subarray(0, length);
@@ -32,7 +32,7 @@ export class BlockBuilder {
     return block;
   }
 
-  /** The block is written. */
+  /** Takes back the buffer of a block that is written. */
   recycle(block: Buffer): void {
     const whole = Buffer.from(block.buffer);
     if (whole.length <= SPARE_BYTES_MAX && whole.length > (this.#spare?.length ?? 0)) {
@@ -40,7 +40,7 @@ export class BlockBuilder {
     }
   }
 
-  /** Forgets what was gathered. */
+  /** Discards the collected records. */
   clear(): void {
     this.records = this.#newBlock();
   }

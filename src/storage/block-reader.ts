@@ -1,6 +1,6 @@
-// Walks through the blocks of a file, whatever state it is in. Says where blocks end, what lies
-// between them and is none, and looks for the next good one behind such a place. The search is
-// bounded: what looks like blocks and is none could make it read the file once for each of them.
+// Reads the blocks of a file in any state of damage: reports the gaps between valid blocks and searches
+// for the next valid block behind each gap. The search is bounded, because a file full of false block
+// heads would otherwise be read once for each of them.
 
 import type { ReadableFile } from './disk.ts';
 import {
@@ -12,7 +12,7 @@ import {
 } from './file-format.ts';
 
 const WINDOW_BYTES = 1_048_576;
-/** After so many bytes of what looked like blocks and was none, or twice the file, the rest is lost. */
+/** The search ends after this many bytes of false blocks, or twice the file's size if that is more. */
 const FUTILE_BYTES_MIN = 268_435_456;
 const FUTILE_FILES = 2;
 
@@ -22,9 +22,9 @@ export interface Gap {
 }
 
 export interface Walk {
-  /** AddressValidation that hold no good block; the last one may reach the end of the file. */
+  /** Ranges without a valid block; the last one may reach the end of the file. */
   readonly gaps: readonly Gap[];
-  /** Where the last good block ends. */
+  /** End of the last valid block. */
   readonly end: number;
 }
 
@@ -41,7 +41,7 @@ export class BlockReader {
     this.#futileBytesLeft = Math.max(FUTILE_BYTES_MIN, FUTILE_FILES * file.size);
   }
 
-  /** @param visit called with each good block, a view that is valid until it returns */
+  /** @param visit receives each valid block as a view, which must not be used after it returns */
   walk(visit: (block: Buffer) => void): Walk {
     const gaps: Gap[] = [];
     let end = HEADER_BYTES;
@@ -69,19 +69,19 @@ export class BlockReader {
     return undefined;
   }
 
-  /** Where the next block may begin, or the end of the file. */
+  /** Position of the next block magic, or the size of the file if there is none. */
   #nextCandidate(from: number): number {
     for (let position = from; position < this.#file.size; ) {
       const bytes = this.#windowFrom(position);
       const found = bytes.indexOf(BLOCK_MAGIC);
       if (found !== -1) return position + found;
-      // The magic may begin in the last bytes of this window.
+      // The magic may begin in the last three bytes of this window.
       position += Math.max(1, bytes.length - BLOCK_MAGIC.length + 1);
     }
     return this.#file.size;
   }
 
-  /** Bytes of the file; fewer where it ends. */
+  /** Bytes of the file; fewer than `length` at its end. */
   #bytes(position: number, length: number): Buffer {
     const start = position - this.#windowAt;
     if (start < 0 || start + length > this.#window.length) {

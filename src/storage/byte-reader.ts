@@ -1,5 +1,5 @@
-// The other half of ByteWriter. What lies outside the given bytes is never read: that is a
-// DecodeError, which the loader takes as damage.
+// Decodes what ByteWriter encodes. Never reads outside the given bytes: it throws a DecodeError, which
+// the loader treats as damage.
 
 import { copyBytes } from '../shared/copy-bytes.ts';
 
@@ -38,11 +38,11 @@ export class ByteReader {
       if (byte < 0x80) break;
       factor *= 128;
     }
-    if (!Number.isSafeInteger(value)) throw new DecodeError('a number beyond 53 bits');
+    if (!Number.isSafeInteger(value)) throw new DecodeError('a number has more than 53 bits');
     return value;
   }
 
-  /** The caller's own. */
+  /** A copy, which belongs to the caller. */
   bytes(): Buffer {
     const length = this.varint();
     if (length === 0) return EMPTY;

@@ -1,5 +1,4 @@
-// Puts numbers, texts and bytes one behind the other into a buffer that grows. Knows nothing of
-// records.
+// Appends numbers, texts and bytes to a buffer that grows on demand. Does not know records.
 
 const CAPACITY_MIN = 4096;
 
@@ -12,7 +11,7 @@ export class ByteWriter {
     this.buffer = buffer;
   }
 
-  /** Makes room for `bytes` more. */
+  /** Ensures room for `bytes` more bytes. */
   reserve(bytes: number): void {
     const needed = this.length + bytes;
     if (needed <= this.buffer.length) return;
@@ -26,7 +25,7 @@ export class ByteWriter {
     this.buffer[this.length++] = value;
   }
 
-  /** Seven bits a byte, least significant first. @param value whole, 0 to 2^53 - 1 */
+  /** Seven bits per byte, least significant first. @param value an integer from 0 to 2^53 - 1 */
   varint(value: number): void {
     this.reserve(8);
     let rest = value;
@@ -41,7 +40,7 @@ export class ByteWriter {
     this.buffer[this.length++] = rest;
   }
 
-  /** Length, then the bytes. */
+  /** The length in bytes, then the bytes. */
   bytes(value: Buffer): void {
     this.varint(value.length);
     this.reserve(value.length);
@@ -49,7 +48,7 @@ export class ByteWriter {
     this.length += value.length;
   }
 
-  /** Length in bytes, then UTF-8. */
+  /** The length in bytes, then the text in UTF-8. */
   text(value: string): void {
     const bytes = Buffer.byteLength(value);
     this.varint(bytes);

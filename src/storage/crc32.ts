@@ -1,11 +1,11 @@
-// CRC-32 (ISO 3309, zlib's): by Node where it has it (20.15, 22.2), else by table.
+// CRC-32 (ISO 3309, as in zlib): Node's own where it exists (20.15, 22.2), else computed by table.
 
 import * as zlib from 'node:zlib';
 
 const POLYNOMIAL = 0xedb88320;
 let table: Uint32Array | undefined;
 
-/** @param seed the CRC of what came before; 0 at the start */
+/** @param seed the CRC of the preceding bytes; 0 at the start */
 export function crc32ByTable(bytes: Buffer, seed = 0): number {
   table ??= makeTable();
   let crc = ~seed;

@@ -1,6 +1,6 @@
-// The folder that -data names: whether it can be one, and making it. Only its last part is made: a
-// slip, or a disk that is not mounted, should not fill the root with folders. (With `recursive` Node
-// would also try for ever where the system has no room for folders, as under /proc.)
+// Checks and creates the folder named by -data. Only the last part of the path is created: a typing
+// error, or a disk that is not mounted, must not fill the root file system with folders. (With
+// `recursive`, Node would also retry forever where the system cannot create folders, as under /proc.)
 
 import {
   accessSync,
@@ -15,19 +15,19 @@ import { dirname, resolve } from 'node:path';
 import { describeSystemError } from '../shared/describe-system-error.ts';
 import { DataPathError, StorageError } from './storage-error.ts';
 
-/** @throws DataPathError where nothing of this name could be the folder, or this user may not use it */
+/** @throws DataPathError if the path cannot be a folder, or this user may not use it */
 export function checkDataFolder(folder: string): void {
   const parent = dirname(resolve(folder));
   if (isFolder(folder)) {
     checkAccess(folder, `-data=${folder}`);
     return;
   }
-  if (isThere(folder)) throw new DataPathError(`-data=${folder} is a file, not a folder`);
+  if (exists(folder)) throw new DataPathError(`-data=${folder} is a file, not a folder`);
   if (!isFolder(parent)) {
-    const fault = isThere(parent) ? `${parent} is a file` : `there is no folder ${parent}`;
-    throw new DataPathError(`-data=${folder} can't be made: ${fault}`);
+    const fault = exists(parent) ? `${parent} is a file` : `there is no folder ${parent}`;
+    throw new DataPathError(`-data=${folder} cannot be created: ${fault}`);
   }
-  checkAccess(parent, `-data=${folder} can't be made in ${parent}`);
+  checkAccess(parent, `-data=${folder} cannot be created in ${parent}`);
 }
 
 /** @throws DataPathError, StorageError */
@@ -39,24 +39,24 @@ export function makeDataFolder(folder: string): void {
     syncName(folder);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new StorageError(`the data folder ${folder} can't be made: ${reason}`);
+    throw new StorageError(`the data folder ${folder} cannot be created: ${reason}`);
   }
 }
 
-/** Without it the start would fail at the lock, whose name tells nothing. */
-function checkAccess(place: string, asked: string): void {
+/** Without this check the start would fail at the lock, with an error that does not name the cause. */
+function checkAccess(path: string, subject: string): void {
   try {
-    accessSync(place, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (error) {
-    const { uid } = statSync(place);
+    const { uid } = statSync(path);
     const owner = uid === 0 ? 'root' : `user ${uid}`;
     throw new DataPathError(
-      `${asked}: ${describeSystemError(error, 'write')} (it belongs to ${owner})`,
+      `${subject}: ${describeSystemError(error, 'write')} (it belongs to ${owner})`,
     );
   }
 }
 
-/** Its name too has to outlive a power cut, with all that will be in it. */
+/** Makes the new folder's name survive a power cut, and with it everything in the folder. */
 function syncName(folder: string): void {
   const parent = openSync(dirname(resolve(folder)), 'r');
   try {
@@ -70,11 +70,11 @@ function isFolder(path: string): boolean {
   return statOf(path)?.isDirectory() === true;
 }
 
-function isThere(path: string): boolean {
+function exists(path: string): boolean {
   return statOf(path) !== undefined;
 }
 
-/** Undefined as well where we may not look; to make something there tells why. */
+/** Also undefined if this user may not look there; creating something there gives the reason. */
 function statOf(path: string): ReturnType<typeof statSync> {
   try {
     return statSync(path);

@@ -1,16 +1,16 @@
-// What the journal needs of a file system, and the folder that gives it. A test puts a disk between
-// that is full, slow, broken, or loses its power.
+// The file system as the journal uses it, and its implementation for a real folder. Tests substitute a
+// disk that is full, slow or broken, or that loses power.
 
 import * as fs from 'node:fs';
 import { join } from 'node:path';
 
 export type Done = (error: Error | null) => void;
 
-/** A file that is being written. No two calls are under way at once. */
+/** A file open for writing. The caller waits for each call to finish before it makes the next. */
 export interface WritableFile {
-  /** Calls back when all is written, or at the first error, with some of it written maybe. */
+  /** Calls back when everything is written, or at the first error; part of it may be written then. */
   write(buffers: readonly Buffer[], position: number, done: Done): void;
-  /** Calls back when what was written is on the disk. */
+  /** Calls back when all written bytes are on the disk. */
   sync(done: Done): void;
   close(done: Done): void;
 }
@@ -26,12 +26,12 @@ export interface Disk {
   list(): readonly string[];
   /** @throws the system's error */
   open(name: string): ReadableFile;
-  /** Returns when the file has this length and what is left is on the disk. */
+  /** Truncates the file to `length` bytes; returns when the remaining bytes are on the disk. */
   cut(name: string, length: number): void;
   create(name: string): Promise<WritableFile>;
   rename(from: string, to: string): Promise<void>;
   remove(name: string): Promise<void>;
-  /** Makes names that were made, changed or removed last. */
+  /** Resolves when created, changed and removed names are on the disk. */
   syncNames(): Promise<void>;
 }
 
@@ -116,7 +116,7 @@ class FolderFile implements WritableFile {
     fs.writev(this.#fd, buffers, position, (error, written) => {
       const rest = error === null ? withoutFirst(buffers, written) : [];
       if (rest.length > 0 && written > 0) this.write(rest, position + written, done);
-      else this.#end(done, error ?? (rest.length > 0 ? new Error('nothing is written') : null));
+      else this.#end(done, error ?? (rest.length > 0 ? new Error('the disk wrote 0 bytes') : null));
     });
   }
 
@@ -125,7 +125,7 @@ class FolderFile implements WritableFile {
     fs.fdatasync(this.#fd, (error) => this.#end(done, error));
   }
 
-  /** Waits for what is under way: the number of a closed file may be another's at once. */
+  /** Waits for a call in progress: the system may reuse a closed descriptor number immediately. */
   close(done: Done): void {
     if (this.#isBusy) this.#closed = done;
     else fs.close(this.#fd, done);

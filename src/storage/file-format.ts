@@ -1,11 +1,11 @@
-// The frame around records: what a log or a snapshot looks like as a file. Knows no record.
+// The file format of logs and snapshots: a header, then checksummed blocks. Does not know records.
 //
 //   file header, 32 bytes       0  magic "SHOALDB\n"
 //                               8  u16 version of the format
 //                              10  u8  kind: 1 log, 2 snapshot
-//                              11  u8  flags: 1 = a log that means nothing without its snapshot
+//                              11  u8  flags: 1 = a log that is valid only with its snapshot
 //                              12  u32 generation
-//                              16  u64 run: which process wrote it
+//                              16  u64 run: random number of the process that wrote it
 //                              24  u32 0
 //                              28  u32 CRC of bytes 0 to 27, in every version of the format
 //
@@ -15,9 +15,9 @@
 //                              16  f64 clock of the run, ms
 //                              24  u32 CRC of bytes 4 to 23 and the payload
 //
-// All little-endian. A block is what one turn or several brought, and is there whole or not at
-// all. Its CRC begins from generation and offset, so that what an earlier file left behind on the
-// disk is not taken for part of this one.
+// All numbers are little-endian. A block holds the records of one or more turns of the event loop
+// and counts whole or not at all. Generation and offset seed its CRC, so that bytes which an earlier
+// file left on the disk never pass for a block of this one.
 
 import { crc32 } from './crc32.ts';
 
@@ -35,7 +35,7 @@ export type FileKind = 'log' | 'snapshot';
 export interface FileHeader {
   readonly version: number;
   readonly kind: FileKind;
-  /** A log that means nothing without its snapshot: what came before it was not written. */
+  /** The log is valid only with the snapshot of its generation: earlier changes were not written. */
   readonly needsSnapshot: boolean;
   readonly generation: number;
   readonly run: bigint;
@@ -60,7 +60,7 @@ export function encodeHeader(header: Omit<FileHeader, 'version'>): Buffer {
   return bytes;
 }
 
-/** @returns undefined where this is no such header, or a damaged one */
+/** @returns undefined if the header is damaged or belongs to another kind of file */
 export function decodeHeader(bytes: Buffer): FileHeader | undefined {
   if (bytes.length < HEADER_BYTES || !bytes.subarray(0, MAGIC.length).equals(MAGIC)) {
     return undefined;
@@ -75,7 +75,7 @@ export function decodeHeader(bytes: Buffer): FileHeader | undefined {
   };
 }
 
-/** Fills the head of a block. @param block room for the head, then the payload */
+/** Fills in the head of a block. @param block room for the head, followed by the payload */
 export function sealBlock(block: Buffer, generation: number, offset: number, stamp: Stamp): void {
   BLOCK_MAGIC.copy(block);
   block.writeUInt32LE(block.length - BLOCK_HEAD_BYTES, 4);
@@ -84,7 +84,7 @@ export function sealBlock(block: Buffer, generation: number, offset: number, sta
   block.writeUInt32LE(blockCrc(block, generation, offset), BLOCK_CRC_AT);
 }
 
-/** Length of the block that begins with these bytes, or 0 where none can begin. */
+/** Length in bytes of the block that begins with `head`, or 0 if `head` is not the head of a block. */
 export function announcedBytes(head: Buffer): number {
   if (head.length < BLOCK_HEAD_BYTES) return 0;
   if (!head.subarray(0, BLOCK_MAGIC.length).equals(BLOCK_MAGIC)) return 0;

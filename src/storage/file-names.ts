@@ -1,5 +1,5 @@
-// How the files of a data folder are called. A generation is a snapshot and the log that follows
-// it; the first generation has no snapshot.
+// File names in the data folder. A generation consists of a snapshot and the log that follows it; the
+// first generation has no snapshot.
 
 import type { FileKind } from './file-format.ts';
 
@@ -17,7 +17,7 @@ export function fileName(kind: FileKind, generation: number): string {
   return `shoal-${String(generation).padStart(8, '0')}.${kind}`;
 }
 
-/** The data files among the names, by generation, a snapshot before its log. */
+/** The data files among `names`, ordered by generation, each snapshot before its log. */
 export function dataFiles(names: readonly string[]): DataFileName[] {
   const found: DataFileName[] = [];
   for (const name of names) {

@@ -1,10 +1,10 @@
-// One process at a time in a data folder. The lock is a Unix socket in the folder that listens as
-// long as its process lives: the system closes it with the process, however that ends, and whoever
-// finds it asks whether somebody is there. Unlike a file with a process number it holds between
-// containers that share the folder, and a number that was given out again can't fool it.
+// Admits one process at a time to a data folder. The lock is a Unix socket in the folder on which its
+// holder listens: the system closes it when the process ends, however that happens, and a newcomer
+// connects to find out whether the holder lives. Unlike a file with a process id, this works between
+// containers that share the folder, and a reused process id cannot deceive it.
 //
-// Each holder's lock has the next number, and `link` gives a number once. A dead lock is left where
-// it is until a later holder has come: so a number that was found dead can't be taken by two.
+// Each holder takes the next number, and link(2) grants a number only once. A dead lock stays until a
+// later holder has taken its own number, so that two newcomers cannot both replace it.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -15,29 +15,29 @@ import { StorageError } from './storage-error.ts';
 
 const NAME = /^lock\.(\d+)$/;
 const CANDIDATE = /^lock-new\./;
-/** Longest path of a socket that every system takes. */
+/** Length of a socket path that every system accepts. */
 const SOCKET_PATH_BYTES_MAX = 100;
 const CANDIDATE_NAME = 'lock-new.0123456789abcdef';
 const TRIES_MAX = 100;
-/** A holder that is stopped or very busy is a holder all the same. */
+/** A holder that does not answer in this time is stopped or very busy, and still a holder. */
 const ANSWER_MS_MAX = 500;
 
 export interface FolderLock {
   release(): Promise<void>;
 }
 
-/** @throws StorageError where another process has the folder */
+/** Rejects with StorageError if another process holds the folder. */
 export async function lockFolder(folder: string): Promise<FolderLock> {
-  // A long path is reached through a descriptor of the folder; the name is then short.
+  // A descriptor of the folder gives a long path a short name.
   const isLong = Buffer.byteLength(join(folder, CANDIDATE_NAME)) > SOCKET_PATH_BYTES_MAX;
   const handle = isLong && existsSync('/proc/self/fd') ? await open(folder, 'r') : undefined;
-  const place = handle === undefined ? folder : `/proc/self/fd/${handle.fd}`;
+  const path = handle === undefined ? folder : `/proc/self/fd/${handle.fd}`;
   const candidate = `lock-new.${randomBytes(8).toString('hex')}`;
   let server: Server | undefined;
   try {
-    server = await listen(join(place, candidate), folder);
-    await claim(place, candidate, folder);
-    await rm(join(place, candidate), { force: true });
+    server = await listen(join(path, candidate), folder);
+    await claim(path, candidate, folder);
+    await rm(join(path, candidate), { force: true });
   } catch (error) {
     server?.close();
     await handle?.close();
@@ -52,23 +52,23 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   };
 }
 
-/** Resolves when the candidate's socket has a number, and nobody else has one and lives. */
-async function claim(place: string, candidate: string, folder: string): Promise<void> {
+/** Resolves when the candidate's socket has the highest number and no other holder lives. */
+async function claim(path: string, candidate: string, folder: string): Promise<void> {
   for (let attempt = 0; attempt < TRIES_MAX; attempt++) {
-    const numbers = await lockNumbers(place);
+    const numbers = await lockNumbers(path);
     for (const number of numbers) {
-      if (await isAlive(join(place, `lock.${number}`))) throw inUse(folder);
+      if (await isAlive(join(path, `lock.${number}`))) throw inUse(folder);
     }
     const mine = Math.max(0, ...numbers) + 1;
-    if (!(await tryLink(join(place, candidate), join(place, `lock.${mine}`)))) continue;
-    const others = (await lockNumbers(place)).filter((number) => number !== mine);
+    if (!(await tryLink(join(path, candidate), join(path, `lock.${mine}`)))) continue;
+    const others = (await lockNumbers(path)).filter((number) => number !== mine);
     if (others.some((number) => number > mine)) {
-      // We slept through the life of another holder, and our number is of the past.
-      await rm(join(place, `lock.${mine}`), { force: true });
+      // Another holder came and went meanwhile, so our number is outdated.
+      await rm(join(path, `lock.${mine}`), { force: true });
       continue;
     }
-    for (const number of others) await rm(join(place, `lock.${number}`), { force: true });
-    await removeDeadCandidates(place, candidate);
+    for (const number of others) await rm(join(path, `lock.${number}`), { force: true });
+    await removeDeadCandidates(path, candidate);
     return;
   }
   throw inUse(folder);
@@ -76,18 +76,18 @@ async function claim(place: string, candidate: string, folder: string): Promise<
 
 function inUse(folder: string): StorageError {
   return new StorageError(
-    `${folder} is in use by another running Shoal; stop it, or give this one a folder of its own with -data`,
+    `${folder} is in use by another running Shoal; stop that one, or give this one its own folder with -data`,
   );
 }
 
-async function lockNumbers(place: string): Promise<number[]> {
-  return (await readdir(place)).flatMap((name) => {
+async function lockNumbers(path: string): Promise<number[]> {
+  return (await readdir(path)).flatMap((name) => {
     const digits = NAME.exec(name)?.[1];
     return digits === undefined ? [] : [Number(digits)];
   });
 }
 
-/** @returns false where the name is taken */
+/** @returns false if the name is taken */
 async function tryLink(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to);
@@ -98,11 +98,11 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Left by processes that were killed while they asked. */
-async function removeDeadCandidates(place: string, ours: string): Promise<void> {
-  for (const name of await readdir(place)) {
-    if (!CANDIDATE.test(name) || name === ours || (await isAlive(join(place, name)))) continue;
-    await rm(join(place, name), { force: true });
+/** Removes the candidates of processes that were killed while they claimed the folder. */
+async function removeDeadCandidates(path: string, ours: string): Promise<void> {
+  for (const name of await readdir(path)) {
+    if (!CANDIDATE.test(name) || name === ours || (await isAlive(join(path, name)))) continue;
+    await rm(join(path, name), { force: true });
   }
 }
 
@@ -110,9 +110,9 @@ function listen(path: string, folder: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.on('error', () => undefined).end('here'));
     server.on('error', (error) => {
-      reject(new StorageError(`the data folder ${folder} can't be locked: ${error.message}`));
+      reject(new StorageError(`the data folder ${folder} cannot be locked: ${error.message}`));
     });
-    // Not what keeps the process alive.
+    // The lock alone must not keep the process alive.
     server.listen(path, () => resolve(server.unref()));
   });
 }
@@ -120,13 +120,13 @@ function listen(path: string, folder: string): Promise<Server> {
 function isAlive(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(path);
-    const end = (isThere: boolean): void => {
+    const end = (isHeld: boolean): void => {
       socket.destroy();
-      resolve(isThere);
+      resolve(isHeld);
     };
     socket.setTimeout(ANSWER_MS_MAX, () => end(true));
     socket.on('connect', () => end(true));
-    // Any other fault, of a socket of another user's or with a full backlog, shows that it is there.
+    // Any other error shows a live holder: a socket of another user, or a full backlog.
     socket.on('error', ({ code }: NodeJS.ErrnoException) =>
       end(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
     );

@@ -1,30 +1,33 @@
-// Group commit: all records that came in a turn of the event loop, or while the disk was busy with
-// the ones before, go to the log in one write and are made safe by one sync; then everybody who
-// waited for them is told. Knows blocks and files, no records.
+// Group commit: all records of one turn of the event loop, or of the time that the disk was busy with
+// the previous batch, go to the log in one write and one sync. Callers that wait for them are called
+// back after the sync. Knows blocks and files, but no records.
 //
-// States: open; stalled (a write failed: the same bytes are tried again until they fit); broken (a
-// sync failed, or more waits than may: what was not written is given up, and only a whole snapshot
-// makes the files complete again; until then nobody is told anything).
+// States:
+//   open      records are written.
+//   stalled   a write failed; the same bytes are written again until they fit.
+//   broken    a sync failed, or too many bytes are pending. Records that are not on the disk are
+//             discarded, and only a complete snapshot makes the files consistent again. Until then
+//             no waiter is called back.
 
 import { BlockBuilder } from './block-builder.ts';
 import type { LogFile } from './log-file.ts';
 import type { Timers } from './timers.ts';
-import { type OutageOptions, WriteFailureLog } from './write-failure-log.ts';
+import { WriteFailureLog, type WriteFailureOptions } from './write-failure-log.ts';
 
-/** Records beyond this are sealed at the end of a turn, even if the disk is busy. */
+/** More records than this are sealed at the end of the turn, even while the disk is busy. */
 const BLOCK_BYTES_MAX = 1_048_576;
-/** What may wait for a slow or full disk. */
+/** Bytes that may wait for a slow or full disk. */
 export const PENDING_BYTES_MAX = 67_108_864;
-/** From here on publishers of what must be kept are not read. */
+/** Beyond this, publishers of messages that must be stored are not read. */
 const CONGESTED_BYTES = 4_194_304;
 const RETRY_MS = 1000;
-/** Records for which nobody waits gather this long: a sync each would wear a flash disk for nothing. */
+/** Records that no caller waits for are collected this long: a sync for each would wear out flash. */
 const LAZY_MS = 500;
 
 export interface Waiter {
   readonly done: () => void;
   readonly refused: (() => void) | undefined;
-  /** Waits for the log alone, whether the files are complete or not. */
+  /** Called back after the sync of the log, even while the files lack their snapshot. */
   readonly forLog?: boolean;
 }
 
@@ -35,35 +38,35 @@ interface Batch {
   waiters: Waiter[];
 }
 
-export interface CommitOptions extends OutageOptions {
+export interface CommitOptions extends WriteFailureOptions {
   readonly timers: Timers;
   readonly pendingBytesMax?: number;
   readonly retryMs?: number;
-  /** The files are incomplete; a snapshot has to be made. */
+  /** Called when the files are inconsistent and a snapshot is needed. */
   readonly onBroken: () => void;
-  /** Bytes were added to the log. */
+  /** Called when bytes were added to the log. */
   readonly onWritten: (bytes: number) => void;
 }
 
 export class GroupCommit {
   state: 'open' | 'stalled' | 'broken' = 'open';
-  /** How often it broke; a snapshot that was under way meanwhile is worth nothing. */
+  /** How often the state became broken. A snapshot is void if this changed while it was written. */
   breaks = 0;
   readonly builder: BlockBuilder;
-  readonly #outage: WriteFailureLog;
+  readonly #failureLog: WriteFailureLog;
   readonly #options: CommitOptions;
   readonly #timers: Timers;
   #log: LogFile;
-  /** Where the next block will stand in the log. */
+  /** Position of the next block in the log. */
   #offset: number;
   #sealed: Buffer[] = [];
   #sealedBytes = 0;
   #waiters: Waiter[] = [];
-  /** On its way to the disk. */
+  /** The batch that is being written. */
   #batch: Batch | undefined;
   #rotation: { log: LogFile; done: (isRotated: boolean) => void } | undefined;
-  /** While the files are incomplete those who wait gather here. */
-  #gated: Waiter[] | undefined;
+  /** Waiters whose records are in the new log, held until its snapshot is complete. */
+  #heldForSnapshot: Waiter[] | undefined;
   #isScheduled = false;
   #retry: unknown;
   #lazy: unknown;
@@ -75,20 +78,20 @@ export class GroupCommit {
     this.#options = options;
     this.#timers = options.timers;
     this.builder = new BlockBuilder(options.now);
-    this.#outage = new WriteFailureLog(options);
+    this.#failureLog = new WriteFailureLog(options);
   }
 
-  /** The log that records go to from now on. */
+  /** Generation of the log that receives the records. */
   get generation(): number {
     return this.#log.generation;
   }
 
-  /** True while what is told is not written: there is no room for it, or no file. */
-  get isDeaf(): boolean {
-    return this.state === 'broken' && this.#gated === undefined;
+  /** True while records are discarded because no log can be written. */
+  get isDiscarding(): boolean {
+    return this.state === 'broken' && this.#heldForSnapshot === undefined;
   }
 
-  /** On a full disk nobody is held back for what would not be written anyway. */
+  /** False on a full disk: holding publishers back does not help there. */
   get isCongested(): boolean {
     return this.pendingBytes > CONGESTED_BYTES && this.state !== 'stalled';
   }
@@ -97,31 +100,35 @@ export class GroupCommit {
     return this.builder.bytes + this.#sealedBytes + (this.#batch?.bytes ?? 0);
   }
 
-  /** There is no log yet, for want of room. */
+  /** Begins in the broken state, because there is no room for a log. */
   startBroken(error: Error): void {
     this.state = 'broken';
-    this.#tellOutage(error);
+    this.#reportFailure(error);
   }
 
-  /** A record was added to the builder. */
-  touched(): void {
-    if (this.#waiters.length > 0 || this.builder.bytes > BLOCK_BYTES_MAX) this.#hurry();
+  /** To be called when a record was added to the builder. */
+  recordAdded(): void {
+    if (this.#waiters.length > 0 || this.builder.bytes > BLOCK_BYTES_MAX) this.#flushSoon();
     else this.#lazy ??= this.#timers.setTimeout(() => this.#endTurn(), LAZY_MS);
   }
 
-  #hurry(): void {
+  #flushSoon(): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     this.#timers.setImmediate(() => this.#endTurn());
   }
 
+  /**
+   * Calls back when all records added so far are on the disk, in the order of the calls and at once
+   * if none is pending. While the disk accepts no changes, calls `refused`, or waits without one.
+   */
   wait(waiter: Waiter): void {
     if (this.state !== 'open') {
       if (waiter.refused !== undefined) this.#refuse(waiter.refused);
       else this.#waiters.push(waiter);
     } else if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#waiters.length > 0) {
       this.#waiters.push(waiter);
-      this.#hurry();
+      this.#flushSoon();
     } else if (this.#batch !== undefined) {
       this.#batch.waiters.push(waiter);
     } else {
@@ -130,22 +137,22 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when what was told so far is safe in the log, even one that does not count yet; with
-   * false where there is no room for it, or it broke.
+   * Resolves with true when all records added so far are on the disk, even in a log that still lacks
+   * its snapshot; with false if the log cannot be written.
    */
-  logged(): Promise<boolean> {
+  whenLogged(): Promise<boolean> {
     return new Promise((resolve) => {
-      if (this.state === 'stalled' || this.isDeaf) {
+      if (this.state === 'stalled' || this.isDiscarding) {
         resolve(false);
         return;
       }
       const refused = (): void => resolve(false);
       this.#waiters.push({ done: () => resolve(true), refused, forLog: true });
-      this.#hurry();
+      this.#flushSoon();
     });
   }
 
-  /** What was told so far goes to the present log, what comes later to this one. */
+  /** Records added so far go to the present log, later ones to this log. */
   rotate(log: LogFile, done: (isRotated: boolean) => void): void {
     if (this.state === 'broken') {
       done(false);
@@ -155,35 +162,35 @@ export class GroupCommit {
     if (this.#batch === undefined) this.#flush();
   }
 
-  /** The present log stays. */
+  /** Keeps the present log. */
   cancelRotation(): void {
     this.#rotation?.done(false);
     this.#rotation = undefined;
   }
 
-  /** After broken: records go to a new log, which counts once a snapshot is complete. */
+  /** Ends discarding: records go to a new log, which becomes valid with the snapshot. */
   restart(log: LogFile): void {
     this.#batch = undefined;
     this.#use(log);
-    this.#gated = [];
+    this.#heldForSnapshot = [];
   }
 
-  /** The snapshot is complete. */
+  /** To be called when the snapshot is complete: opens, and calls the held waiters back. */
   recovered(): void {
-    const waiters = this.#gated ?? [];
-    this.#gated = undefined;
+    const waiters = this.#heldForSnapshot ?? [];
+    this.#heldForSnapshot = undefined;
     this.#open();
     for (const { done } of waiters) done();
-    this.#hurry();
+    this.#flushSoon();
   }
 
-  /** The snapshot failed too. */
+  /** To be called when the snapshot failed as well. */
   breakAgain(error: unknown): void {
     this.#break();
-    this.#tellOutage(error);
+    this.#reportFailure(error);
   }
 
-  /** Resolves when all is written, or nothing more can be. */
+  /** Resolves when everything is written, or when nothing can be written. */
   idle(): Promise<void> {
     return new Promise((resolve) => {
       this.#onIdle = resolve;
@@ -192,11 +199,11 @@ export class GroupCommit {
     });
   }
 
-  /** Nothing is written any more, nor tried again. */
+  /** Ends writing and retrying for good. */
   stop(): void {
     this.#stopTimers();
     this.state = 'broken';
-    this.#gated = undefined;
+    this.#heldForSnapshot = undefined;
     this.#batch = undefined;
   }
 
@@ -211,13 +218,13 @@ export class GroupCommit {
     this.#isScheduled = false;
     this.#timers.clearTimeout(this.#lazy);
     this.#lazy = undefined;
-    if (this.isDeaf) return;
+    if (this.isDiscarding) return;
     if (this.builder.bytes > BLOCK_BYTES_MAX) this.#seal();
     if (this.pendingBytes > (this.#options.pendingBytesMax ?? PENDING_BYTES_MAX)) {
-      this.#options.log.error('the disk is too slow or full: changes wait for a new snapshot', {
+      this.#options.log.error('the disk is too slow or full: a new snapshot replaces the log', {
         waitingBytes: this.pendingBytes,
       });
-      this.#breakAndTell();
+      this.#breakOff();
       return;
     }
     if (this.#batch === undefined) this.#flush();
@@ -232,7 +239,7 @@ export class GroupCommit {
   }
 
   #flush(): void {
-    if (this.isDeaf) return;
+    if (this.isDiscarding) return;
     this.#seal();
     const blocks = this.#sealed;
     const waiters = this.#waiters;
@@ -279,9 +286,11 @@ export class GroupCommit {
         this.#finish(batch);
         return;
       }
-      // The system may have dropped the pages: writing them again to the same file proves nothing.
-      this.#options.log.error('the disk did not take what was written', { error: error.message });
-      this.#breakAndTell();
+      // The system may have dropped the pages, so a later sync of this file proves nothing.
+      this.#options.log.error('sync to disk failed: a new snapshot replaces the log', {
+        error: error.message,
+      });
+      this.#breakOff();
     });
   }
 
@@ -291,36 +300,36 @@ export class GroupCommit {
     for (const block of batch.blocks) this.builder.recycle(block);
     if (this.state === 'stalled') this.#open();
     this.#options.onWritten(batch.bytes);
-    this.#tellOrGate(batch.waiters);
+    this.#completeOrHold(batch.waiters);
     if (this.#sealed.length > 0 || this.#rotation !== undefined) {
-      this.#hurry();
+      this.#flushSoon();
     } else if (this.builder.bytes > 0) {
-      this.touched();
+      this.recordAdded();
     } else {
       this.#releaseWaiters();
     }
     this.#checkIdle();
   }
 
-  /** Those who waited for room, with nothing of their own to write. */
+  /** Completes waiters that have no records of their own to write. */
   #releaseWaiters(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    this.#tellOrGate(waiters);
+    this.#completeOrHold(waiters);
   }
 
-  #tellOrGate(waiters: readonly Waiter[]): void {
+  #completeOrHold(waiters: readonly Waiter[]): void {
     for (const waiter of waiters) {
-      if (this.#gated === undefined || waiter.forLog) waiter.done();
-      else this.#gated.push(waiter);
+      if (this.#heldForSnapshot === undefined || waiter.forLog) waiter.done();
+      else this.#heldForSnapshot.push(waiter);
     }
   }
 
   #stall(batch: Batch, error: Error): void {
     if (this.state === 'open') this.state = 'stalled';
     this.#refuseAll();
-    this.#tellOutage(error);
-    // At the same place: what the failed write left there is written over.
+    this.#reportFailure(error);
+    // Writes to the same position again, over what the failed write left there.
     this.#retry = this.#timers.setTimeout(
       () => this.#write(batch),
       this.#options.retryMs ?? RETRY_MS,
@@ -339,20 +348,20 @@ export class GroupCommit {
   }
 
   #refuse(refused: () => void): void {
-    this.#outage.refused += 1;
+    this.#failureLog.refused += 1;
     refused();
   }
 
-  #tellOutage(error: unknown): void {
-    this.#outage.tell(error, this.#waiters.length);
+  #reportFailure(error: unknown): void {
+    this.#failureLog.report(error, this.#waiters.length);
   }
 
   #open(): void {
     this.state = 'open';
-    this.#outage.end();
+    this.#failureLog.recovered();
   }
 
-  #breakAndTell(): void {
+  #breakOff(): void {
     this.#break();
     this.#options.onBroken();
   }
@@ -362,9 +371,13 @@ export class GroupCommit {
     this.state = 'broken';
     this.cancelRotation();
     this.breaks += 1;
-    // In the order in which they came.
-    this.#waiters = [...(this.#gated ?? []), ...(this.#batch?.waiters ?? []), ...this.#waiters];
-    this.#gated = undefined;
+    // In the order of their calls.
+    this.#waiters = [
+      ...(this.#heldForSnapshot ?? []),
+      ...(this.#batch?.waiters ?? []),
+      ...this.#waiters,
+    ];
+    this.#heldForSnapshot = undefined;
     this.#batch = undefined;
     this.#refuseAll();
     this.builder.clear();

@@ -1,6 +1,5 @@
-// Reads what the data folder holds, in whatever state it was left, and never refuses for damage: a
-// torn end is cut off, a damaged place is told and passed over. Refuses only what a newer release
-// wrote.
+// Reads the data folder in any state of damage: cuts a torn end off, reports a damaged range and skips it.
+// Refuses only files that a newer release wrote.
 
 import type { Logger } from '../shared/logger.ts';
 import { BlockReader, type Gap } from './block-reader.ts';
@@ -23,24 +22,24 @@ import { StorageError } from './storage-error.ts';
 
 export interface Loaded {
   readonly state: ReplayedState;
-  /** Files that make up the state, in order. */
+  /** The files that form the state, in the order of reading. */
   readonly files: readonly DataFileName[];
-  /** Of these, the damaged ones. */
+  /** Names of damaged files. */
   readonly damaged: ReadonlySet<string>;
-  /** Files that mean nothing any more. */
+  /** Files that are no longer needed. */
   readonly stale: readonly string[];
   readonly lastGeneration: number;
   readonly logBytes: number;
   readonly snapshotBytes: number;
 }
 
-/** An end that is torn, if nothing was written after it. */
+/** The end of a log without a valid block: torn if nothing was written later, else damaged. */
 interface TornEnd {
   readonly name: string;
   readonly gap: Gap;
 }
 
-/** @throws StorageError where a newer release wrote a file */
+/** @throws StorageError if a newer release wrote a file */
 export function loadFolder(disk: Disk, log: Logger, present: Stamp): Loaded {
   return new Loader(disk, log).load(present);
 }
@@ -49,10 +48,10 @@ class Loader {
   readonly #disk: Disk;
   readonly #log: Logger;
   readonly #state = new ReplayedState();
-  readonly #timeline = new RunClock();
+  readonly #clock = new RunClock();
   readonly #damaged = new Set<string>();
   #torn: TornEnd[] = [];
-  /** Logs with the length that they are to have. */
+  /** Valid length of each log, in bytes. */
   readonly #ends = new Map<string, number>();
   #logBytes = 0;
   #snapshotBytes = 0;
@@ -73,7 +72,7 @@ class Loader {
     for (const file of files) this.#loadFile(file, headers.get(file.name));
     for (const torn of this.#torn) this.#cut(torn);
     for (const [name, end] of this.#ends) this.#makeSafe(name, end);
-    this.#state.finish(this.#timeline.toPresent(present));
+    this.#state.finish(this.#clock.toPresent(present));
     const temporary = names.filter((name) => name.endsWith(TEMPORARY_SUFFIX));
     return {
       state: this.#state,
@@ -91,7 +90,7 @@ class Loader {
     const header = bytes && decodeHeader(bytes);
     if (header === undefined || header.version <= FORMAT_VERSION) return header;
     throw new StorageError(
-      `${name} was written by a newer release (format ${header.version}, this one knows ${FORMAT_VERSION}): start that release, or move the file away and lose what it holds`,
+      `${name} was written by a newer release (format ${header.version}; this release reads format ${FORMAT_VERSION}): start that release, or move the file away and lose its contents`,
     );
   }
 
@@ -107,7 +106,7 @@ class Loader {
       } else {
         this.#snapshotBytes = opened.size;
       }
-      // Made, and its header not on the disk when the power went.
+      // The power failed after the file was created and before its header was on the disk.
       const isNew = header === undefined && opened.size <= HEADER_BYTES;
       if (isNew && kind === 'log') return { gaps: [], end: opened.size };
       if (header === undefined) this.#reportDamage(name, { start: 0, end: HEADER_BYTES });
@@ -117,7 +116,7 @@ class Loader {
       });
     });
     if (walk === undefined) return;
-    if (blocks > 0) this.#tornIsDamage();
+    if (blocks > 0) this.#reportTornAsDamage();
     for (const gap of walk.gaps) {
       if (kind === 'log' && gap.start === walk.end) this.#torn.push({ name, gap });
       else this.#reportDamage(name, gap);
@@ -128,7 +127,7 @@ class Loader {
   }
 
   #loadBlock(name: string, run: bigint, block: Buffer): void {
-    this.#state.setBase(this.#timeline.enter(run, stampOf(block)));
+    this.#state.setBase(this.#clock.enter(run, stampOf(block)));
     try {
       readRecords(block.subarray(BLOCK_HEAD_BYTES), this.#state);
     } catch (error) {
@@ -138,8 +137,8 @@ class Loader {
     }
   }
 
-  /** Something was written after these ends, so they were whole once. */
-  #tornIsDamage(): void {
+  /** Later blocks exist, so these ends were complete once. */
+  #reportTornAsDamage(): void {
     for (const { name, gap } of this.#torn) this.#reportDamage(name, gap);
     this.#torn = [];
   }
@@ -155,13 +154,13 @@ class Loader {
 
   #cut({ name, gap }: TornEnd): void {
     const lostBytes = gap.end - gap.start;
-    this.#log.info('data file had a torn end, cut off', { file: name, at: gap.start, lostBytes });
+    this.#log.info('torn end of a data file cut off', { file: name, at: gap.start, lostBytes });
     this.#ends.set(name, gap.start);
   }
 
   /**
-   * A process that was killed left what it had written, not what it had synced: what we build on
-   * now would be gone after a power cut.
+   * Truncates and syncs a log. A killed process left written bytes that it had not synced; a power cut
+   * would remove them from under the changes that follow now.
    */
   #makeSafe(name: string, end: number): void {
     try {

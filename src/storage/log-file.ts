@@ -1,37 +1,37 @@
-// Logs as files: making one, so that it outlives a power cut before anything is told to it, and what
-// stands in for one where there is no room. Knows no record.
+// Log files: creates one that survives a power cut before any record goes into it, and provides a
+// placeholder for a disk without room. Does not know records.
 
 import type { Disk, WritableFile } from './disk.ts';
 import { encodeHeader } from './file-format.ts';
 import { fileName } from './file-names.ts';
 import { settled } from './snapshot-writer.ts';
 
-/** A log that is being written. */
+/** A log that is open for writing. */
 export interface LogFile {
   readonly generation: number;
   readonly file: WritableFile;
-  /** How far it is written and safe. */
+  /** Bytes that are written and synced. */
   length: number;
 }
 
-/** Stands where there is no log; nothing is ever written to it. */
+/** Placeholder while no log can be created; it is never written to. */
 export const noLog: LogFile = {
   generation: 0,
   length: 0,
   file: { write: ignore, sync: ignore, close: (done) => done(null) },
 };
 
-/** What can't be removed is stale at the next start, too. */
+/** Removes files that are no longer needed. One that cannot be removed is found again at the next start. */
 export async function removeStale(disk: Disk, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   try {
-    // What stands for them first: it may have its name only since a moment.
+    // The files that replace them may have received their names only a moment ago.
     await disk.syncNames();
     for (const name of names) await disk.remove(name);
   } catch {}
 }
 
-/** @returns the error of a disk that is full, which is no reason not to start */
+/** @returns the error if the disk is full, which must not prevent the start */
 export async function firstLog(
   disk: Disk,
   generation: number,

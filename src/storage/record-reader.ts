@@ -1,5 +1,5 @@
-// Decodes the records of a block for a visitor, who puts the state together. Layouts:
-// record-writer.ts. What is handed to the visitor is its own.
+// Decodes the records of a block and passes them to a visitor, which rebuilds the state. The layouts are
+// in record-writer.ts. The visitor owns all that it receives.
 
 import type { Message, Topic } from '../broker/message/message.ts';
 import type { SubscriptionRecord } from '../broker/ports.ts';
@@ -7,7 +7,7 @@ import type { QoS } from '../mqtt/publish-view.ts';
 import { ByteReader, DecodeError } from './byte-reader.ts';
 import { RecordType } from './record-writer.ts';
 
-/** Its time is of the clock of the run that wrote it, until the visitor changes that. */
+/** `expiresAt` refers to the clock of the run that wrote it, until the visitor converts it. */
 export type ReadMessage = Message & { expiresAt: number; topic: Topic };
 
 export interface SessionFields {
@@ -56,7 +56,7 @@ export interface RecordVisitor {
   end(): void;
 }
 
-/** @throws DecodeError where the bytes are no records; the visitor then has those before */
+/** @throws DecodeError at the first invalid record; the visitor has received those before it */
 export function readRecords(payload: Buffer, visitor: RecordVisitor): void {
   const reader = new ByteReader(payload);
   while (!reader.atEnd) readRecord(reader, visitor);
@@ -113,7 +113,7 @@ function readRecord(reader: ByteReader, visitor: RecordVisitor): void {
       visitor.end();
       break;
     default:
-      throw new DecodeError(`no record has the type ${type}`);
+      throw new DecodeError(`unknown record type ${type}`);
   }
 }
 
@@ -195,6 +195,6 @@ function readOrNever(reader: ByteReader): number {
 
 function qosOf(flags: number): QoS {
   const qos = flags & 3;
-  if (qos === 3) throw new DecodeError('QoS 3');
+  if (qos === 3) throw new DecodeError('a record has QoS 3');
   return qos as QoS;
 }

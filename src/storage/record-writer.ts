@@ -1,9 +1,9 @@
-// Encodes what the core tells the store into records, for the log and for snapshots alike. The
-// layouts stand here; record-reader.ts is the other half. Knows no file.
+// Encodes state changes as records, for the log and for snapshots. record-reader.ts decodes them.
+// Does not know files.
 //
 //   record        = type (1 byte), fields
 //   1 session     = number, clientId, hasUsername (1), [username], expiry, deadline
-//   2 -session    = number; with it goes all that it had
+//   2 -session    = number; removes the session with everything that belongs to it
 //   3 subscription= number, filter, flags (1), identifier
 //   4 -subscription = number, filter
 //   5 message     = id, message
@@ -14,18 +14,18 @@
 //   10 -received  = number, packet id
 //   11 retained   = message
 //   12 -retained  = topic
-//   13 will       = number, deadline (never: its client is connected), delay, topic, flags (1),
+//   13 will       = number, deadline (never while the client is connected), delay, topic, flags (1),
 //                  expiry, properties, payload
 //   14 -will      = number
-//   15 end        = sessions, retained; only in a snapshot, and last there
+//   15 end        = sessions, retained; the last record of a snapshot
 //
 //   message  = flags (1: QoS in 0 and 1, retain 2), deadline, topic, properties, payload
 //   deadline = 0 for never, else milliseconds of this run's clock, plus 1
 //   expiry   = 0 for none or never, else seconds plus 1
 //
-// Numbers are varints; texts and bytes have their length before them. A session is told by a
-// number from its first record on, a message by its id: what waits for a thousand sessions is
-// written once and named a thousand times.
+// Numbers are varints; texts and bytes follow their length. Records refer to a session by the number
+// that its first record gives it, and to a message by its id: a message that is queued for a thousand
+// sessions is written once and referred to a thousand times.
 
 import type { Message } from '../broker/message/message.ts';
 import type { DeliveryRecord, SessionRecord, SubscriptionRecord } from '../broker/ports.ts';

@@ -1,6 +1,6 @@
-// Puts the state together from records, in the order in which they were written. Later records win;
-// one that speaks of something that is not there is counted and otherwise passed over: it is either
-// a trace of what ended while a snapshot was being written, or of something lost with a damage.
+// Rebuilds the state from records in the order in which they were written. Later records win. A record
+// that refers to an unknown session or message is counted and skipped: either that ended while the
+// snapshot was being written, or it was lost in a damaged range.
 
 import type { Message, Topic } from '../broker/message/message.ts';
 import type {
@@ -23,18 +23,18 @@ const TOPICS_SHARED_MAX = 65_536;
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-interface LoadedWill {
+interface ReplayedWill {
   readonly packet: WillPacket;
   publishAt: number;
 }
 
-class LoadedSession implements StoredSession {
+class ReplayedSession implements StoredSession {
   readonly number: number;
   clientId: string;
   username: string | undefined;
   expirySeconds: number;
   expiresAt: number;
-  will: LoadedWill | undefined = undefined;
+  will: ReplayedWill | undefined = undefined;
   #subscriptions: Map<string, SubscriptionRecord> | undefined;
   #deliveries: Map<number, Mutable<DeliveryRecord>> | undefined;
   #received: Set<number> | undefined;
@@ -51,7 +51,7 @@ class LoadedSession implements StoredSession {
     return this.#subscriptions?.values() ?? [];
   }
 
-  /** What was sent or released first comes first; each Packet Identifier once. */
+  /** In the order of sending or releasing; each Packet Identifier at most once. */
   get deliveries(): Iterable<DeliveryRecord> {
     if (this.#deliveries === undefined) return [];
     const sent = new Map<number, DeliveryRecord>();
@@ -78,14 +78,14 @@ class LoadedSession implements StoredSession {
     this.#subscriptions?.delete(filter);
   }
 
-  /** The order in the map is that of the last record of each. */
+  /** The map is ordered by the last record of each delivery. */
   deliver(delivery: Mutable<DeliveryRecord>): void {
     this.#deliveries ??= new Map();
     this.#deliveries.delete(delivery.id);
     this.#deliveries.set(delivery.id, delivery);
   }
 
-  /** Moves the delivery behind the others: the order of sending, or of releasing. */
+  /** Moves the delivery behind all others, which keeps the order of sending or releasing. */
   progress(deliveryId: number, packetId: number, released: boolean): void {
     const delivery = this.#deliveries?.get(deliveryId);
     if (delivery === undefined) return;
@@ -110,25 +110,25 @@ class LoadedSession implements StoredSession {
 }
 
 export class ReplayedState implements RecordVisitor, StoredState {
-  /** What was said of sessions, deliveries and messages that are not there. */
+  /** Records that refer to unknown sessions or messages. */
   orphans = 0;
-  /** The snapshot that is being read has its end. */
+  /** True once the end of the snapshot has been read. */
   isComplete = false;
-  readonly #sessions = new Map<number, LoadedSession>();
+  readonly #sessions = new Map<number, ReplayedSession>();
   readonly #messages = new Map<number, Message>();
-  /** The snapshot's: a map of them all would be the half of the time that a start takes. */
+  /** Of the snapshot. A list, because a map of all of them would take half of the start's time. */
   readonly #snapshotRetained: Message[] = [];
-  /** What logs say of topics since then; undefined where a message was removed. */
+  /** Of the logs, by topic; undefined if the message was removed. */
   readonly #loggedRetained = new Map<string, Message | undefined>();
   #isLog = false;
-  /** What has times that must be brought to the present clock. */
+  /** Messages with an expiry, which finish() converts to the present clock. */
   readonly #timed: ReadMessage[] = [];
   readonly #topics = new Map<string, Topic>();
   #base = 0;
   #lastNumber = 0;
   #lastMessageId = 0;
 
-  /** Of one topic the last one counts. */
+  /** The last message of each topic. */
   get retained(): Iterable<Message> {
     return this.#allRetained();
   }
@@ -141,9 +141,9 @@ export class ReplayedState implements RecordVisitor, StoredState {
     for (const message of logged.values()) if (message !== undefined) yield message;
   }
 
-  /** Each Client Identifier once: damage may have left an older session behind. */
-  get sessions(): Iterable<LoadedSession> {
-    const byClient = new Map<string, LoadedSession>();
+  /** One session for each Client Identifier: damage may have left an older one. */
+  get sessions(): Iterable<ReplayedSession> {
+    const byClient = new Map<string, ReplayedSession>();
     for (const session of this.#sessions.values()) {
       byClient.set(session.clientId, session);
     }
@@ -158,17 +158,17 @@ export class ReplayedState implements RecordVisitor, StoredState {
     return this.#lastMessageId;
   }
 
-  /** Records come from a log from now on. */
+  /** The following records come from a log. */
   beginLog(): void {
     this.#isLog = true;
   }
 
-  /** Times in the records that follow are the run's; `base` brings them to the timeline. */
+  /** @param base offset from the clock of the following records to the timeline, in ms */
   setBase(base: number): void {
     this.#base = base;
   }
 
-  /** All records are read: times become those of the present clock. */
+  /** To be called after the last record. @param toPresent offset from the timeline to the present clock, in ms */
   finish(toPresent: number): void {
     for (const timed of this.#timed) timed.expiresAt += toPresent;
     for (const session of this.#sessions.values()) {
@@ -184,7 +184,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
     const session = this.#sessions.get(number);
     this.#lastNumber = Math.max(this.#lastNumber, number);
     if (session === undefined) {
-      this.#sessions.set(number, new LoadedSession(number, { ...fields, expiresAt }));
+      this.#sessions.set(number, new ReplayedSession(number, { ...fields, expiresAt }));
       return;
     }
     session.username = fields.username;
@@ -197,16 +197,16 @@ export class ReplayedState implements RecordVisitor, StoredState {
   }
 
   subscription(number: number, fields: SubscriptionRecord): void {
-    this.#with(number)?.subscribe(fields);
+    this.#find(number)?.subscribe(fields);
   }
 
   subscriptionRemoved(number: number, filter: string): void {
-    this.#with(number)?.unsubscribe(filter);
+    this.#find(number)?.unsubscribe(filter);
   }
 
   message(id: number, message: ReadMessage): void {
     this.#lastMessageId = Math.max(this.#lastMessageId, id);
-    this.#adopt(message);
+    this.#convertExpiry(message);
     message.topic = this.#share(message.topic);
     message.mark = { id, log: 0, snapshot: 0 };
     this.#messages.set(id, message);
@@ -220,27 +220,27 @@ export class ReplayedState implements RecordVisitor, StoredState {
     }
     const { id, qos, retain, released, packetId, identifiers } = fields;
     const delivery = { id, message, qos, retain, identifiers, packetId, released };
-    this.#with(number)?.deliver(delivery);
+    this.#find(number)?.deliver(delivery);
   }
 
   progress(number: number, deliveryId: number, packetId: number, released: boolean): void {
-    this.#with(number)?.progress(deliveryId, packetId, released);
+    this.#find(number)?.progress(deliveryId, packetId, released);
   }
 
   deliveryRemoved(number: number, deliveryId: number): void {
-    this.#with(number)?.forget(deliveryId);
+    this.#find(number)?.forget(deliveryId);
   }
 
   received(number: number, packetId: number): void {
-    this.#with(number)?.receive(packetId);
+    this.#find(number)?.receive(packetId);
   }
 
   receivedRemoved(number: number, packetId: number): void {
-    this.#with(number)?.release(packetId);
+    this.#find(number)?.release(packetId);
   }
 
   retain(message: ReadMessage): void {
-    this.#adopt(message);
+    this.#convertExpiry(message);
     if (this.#isLog) this.#loggedRetained.set(message.topic.name, message);
     else this.#snapshotRetained.push(message);
   }
@@ -250,7 +250,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
   }
 
   will(number: number, fields: WillFields): void {
-    const session = this.#with(number);
+    const session = this.#find(number);
     if (session === undefined) return;
     const { topic, qos, retain, expirySeconds, delaySeconds, publishAt } = fields;
     const packet: WillPacket = {
@@ -267,7 +267,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
   }
 
   willRemoved(number: number): void {
-    const session = this.#with(number);
+    const session = this.#find(number);
     if (session !== undefined) session.will = undefined;
   }
 
@@ -275,19 +275,19 @@ export class ReplayedState implements RecordVisitor, StoredState {
     this.isComplete = true;
   }
 
-  #with(number: number): LoadedSession | undefined {
+  #find(number: number): ReplayedSession | undefined {
     const session = this.#sessions.get(number);
     if (session === undefined) this.orphans += 1;
     return session;
   }
 
-  #adopt(message: ReadMessage): void {
+  #convertExpiry(message: ReadMessage): void {
     if (message.expiresAt === Number.POSITIVE_INFINITY) return;
     message.expiresAt += this.#base;
     this.#timed.push(message);
   }
 
-  /** Most messages share few topics. */
+  /** Returns the first object of an equal topic, since most messages have one of few topics. */
   #share(topic: Topic): Topic {
     const known = this.#topics.get(topic.name);
     if (known !== undefined) return known;

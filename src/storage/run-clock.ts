@@ -1,22 +1,21 @@
-// One line of time through the runs of several processes, from the stamps of their blocks. Within a
-// run its own clock counts, which doesn't jump; between two runs the wall clock tells how long
-// nobody was there, but only where it can be believed: a box without a battery for its clock
-// begins in 1970 and jumps when it finds a time server. In doubt no time has passed, so that
-// nothing expires that should not.
+// Joins the clocks of several process runs into one timeline, from the stamps of their blocks. Within a
+// run only the monotonic clock counts, since it never jumps. Between two runs the wall clock gives the
+// downtime, if it is plausible: a box without a battery-backed clock boots in 1970 and jumps when it
+// reaches a time server. In doubt no time has passed, so that nothing expires too early.
 
 import type { Stamp } from './file-format.ts';
 
-/** 2024-01-01. A wall clock before it has not been set. */
+/** 2024-01-01. A wall clock that shows an earlier time has not been set. */
 const WALL_PLAUSIBLE_MS = 1_704_067_200_000;
 
 export class RunClock {
   #run: bigint | undefined;
-  /** What to add to the present run's clock. */
+  /** Offset from the current run's clock to the timeline. */
   #base = 0;
   #now = 0;
   #wall = 0;
 
-  /** @returns what to add to a time of this run's clock to have it on the line */
+  /** Moves to a block's stamp. @returns the offset from this run's clock to the timeline, in ms */
   enter(run: bigint, stamp: Stamp): number {
     if (run !== this.#run) {
       this.#run = run;
@@ -30,7 +29,7 @@ export class RunClock {
     return this.#base;
   }
 
-  /** @returns what to add to a time on the line to have it by the given clocks of now */
+  /** @returns the offset from the timeline to the present monotonic clock, in ms */
   toPresent(present: Stamp): number {
     return present.mono - (this.#now + timeBetween(this.#wall, present.wall));
   }

@@ -1,23 +1,29 @@
-// Writes the whole state into a snapshot beside the running broker: a slice of the walk in each
-// turn of the event loop, short enough that nobody notices, then a write, then the next slice.
+// Writes the whole state to a snapshot while the broker runs: one slice per turn of the event loop,
+// short enough not to delay any client, then a write, then the next slice.
 
-import type { StoredMark } from '../broker/message/message.ts';
-import type { SessionRecord, StateWriter } from '../broker/ports.ts';
+import type { Message, StoredMark } from '../broker/message/message.ts';
+import type {
+  DeliveryRecord,
+  SessionRecord,
+  StateWriter,
+  SubscriptionRecord,
+} from '../broker/ports.ts';
+import type { WillPacket } from '../mqtt/control-decoder.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { WritableFile } from './disk.ts';
 import { encodeHeader, type Stamp } from './file-format.ts';
-import { type Numbering, StateRecorder } from './state-recorder.ts';
+import { type Numbering, type RecordScope, StateRecorder } from './state-recorder.ts';
 import type { Timers } from './timers.ts';
 
 /** A slice ends after this time, or with this many bytes. */
 const SLICE_MS = 1.5;
 const SLICE_BYTES = 262_144;
-/** How many steps between two looks at the clock. */
+/** Steps between two readings of the clock. */
 const STEPS = 16;
-/** Synced this often, so that the log never waits behind a mountain of written pages. */
+/** Synced after this many bytes, so that the log never waits for a mass of unwritten pages. */
 const SYNC_BYTES = 4_194_304;
 
-/** Tells the state to a writer, one piece in each step. */
+/** Passes the state to a writer, one piece per step. */
 export type Capture = (writer: StateWriter) => Iterator<void, void>;
 
 export interface SnapshotTarget {
@@ -26,11 +32,14 @@ export interface SnapshotTarget {
   readonly run: bigint;
 }
 
-export class SnapshotWriter extends StateRecorder {
-  protected readonly builder: BlockBuilder;
+export class SnapshotWriter implements StateWriter, RecordScope {
   readonly #target: SnapshotTarget;
+  readonly #numbering: Numbering;
+  readonly #builder: BlockBuilder;
+  readonly #recorder: StateRecorder;
   readonly #now: () => Stamp;
   readonly #timers: Timers;
+  /** The session whose parts follow. */
   #clientId: string | undefined;
   #number: number | undefined;
   #sessions = 0;
@@ -40,74 +49,91 @@ export class SnapshotWriter extends StateRecorder {
   #isAborted = false;
 
   constructor(target: SnapshotTarget, numbering: Numbering, now: () => Stamp, timers: Timers) {
-    super(numbering);
     this.#target = target;
+    this.#numbering = numbering;
     this.#now = now;
     this.#timers = timers;
-    this.builder = new BlockBuilder(now);
+    this.#builder = new BlockBuilder(now);
+    this.#recorder = new StateRecorder(numbering, this.#builder, this);
   }
 
-  /** @returns the length of the file, which is complete and safe; rejects with the system's error */
+  /** @returns the length of the file, which is complete and synced; rejects with the system's error */
   async write(capture: Capture): Promise<number> {
     const { generation, run } = this.#target;
     await this.#append(encodeHeader({ kind: 'snapshot', needsSnapshot: false, generation, run }));
     const walk = capture(this);
-    while (!this.#slice(walk)) {
+    while (!this.#runSlice(walk)) {
       await this.#appendBlock();
       await new Promise<void>((resolve) => this.#timers.setImmediate(resolve));
       if (this.#isAborted) throw new Error('aborted');
     }
-    this.builder.records.end(this.#sessions, this.#retained);
+    this.#builder.records.end(this.#sessions, this.#retained);
     await this.#appendBlock();
     await this.#sync();
     return this.#length;
   }
 
-  /** write() rejects soon. */
+  /** Makes write() reject after its current slice. */
   abort(): void {
     this.#isAborted = true;
   }
 
-  override saveSession(session: SessionRecord): void {
+  saveSession(session: SessionRecord): void {
     this.#sessions += 1;
-    // Its number now: the session may end, and another begin, before the walk has told it all.
+    // Resolved now: the session may end, and a new one begin, before the walk has passed all its parts.
     this.#clientId = session.clientId;
-    this.#number = this.numbering.findOrGive(session.clientId);
-    this.builder.records.session(this.#number, session);
+    this.#number = this.#numbering.findOrAssign(session.clientId);
+    this.#recorder.saveSession(session);
   }
 
-  override saveRetained(message: Parameters<StateWriter['saveRetained']>[0]): void {
+  saveSubscription(clientId: string, subscription: SubscriptionRecord): void {
+    this.#recorder.saveSubscription(clientId, subscription);
+  }
+
+  saveDelivery(clientId: string, delivery: DeliveryRecord): void {
+    this.#recorder.saveDelivery(clientId, delivery);
+  }
+
+  saveReceived(clientId: string, packetId: number): void {
+    this.#recorder.saveReceived(clientId, packetId);
+  }
+
+  saveRetained(message: Message): void {
     this.#retained += 1;
-    super.saveRetained(message);
+    this.#recorder.saveRetained(message);
   }
 
-  protected numberOf(clientId: string): number | undefined {
+  saveWill(clientId: string, will: WillPacket, publishAt: number): void {
+    this.#recorder.saveWill(clientId, will, publishAt);
+  }
+
+  sessionNumber(clientId: string): number | undefined {
     return clientId === this.#clientId ? this.#number : undefined;
   }
 
-  protected claim(mark: StoredMark): boolean {
+  addMessage(mark: StoredMark): boolean {
     const { generation } = this.#target;
     if (mark.snapshot === generation) return false;
     mark.snapshot = generation;
     return true;
   }
 
-  /** True when the walk is at its end. */
-  #slice(walk: Iterator<void, void>): boolean {
+  /** @returns true when the walk is complete */
+  #runSlice(walk: Iterator<void, void>): boolean {
     const until = this.#now().mono + SLICE_MS;
     do {
-      for (let step = 0; step < STEPS && this.builder.bytes < SLICE_BYTES; step++) {
+      for (let step = 0; step < STEPS && this.#builder.bytes < SLICE_BYTES; step++) {
         if (walk.next().done) return true;
       }
-    } while (this.builder.bytes < SLICE_BYTES && this.#now().mono < until);
+    } while (this.#builder.bytes < SLICE_BYTES && this.#now().mono < until);
     return false;
   }
 
   async #appendBlock(): Promise<void> {
-    if (this.builder.bytes === 0) return;
-    const block = this.builder.seal(this.#target.generation, this.#length);
+    if (this.#builder.bytes === 0) return;
+    const block = this.#builder.seal(this.#target.generation, this.#length);
     await this.#append(block);
-    this.builder.recycle(block);
+    this.#builder.recycle(block);
     if (this.#unsyncedBytes > SYNC_BYTES) await this.#sync();
   }
 
@@ -123,7 +149,7 @@ export class SnapshotWriter extends StateRecorder {
   }
 }
 
-/** A call with a callback, as a promise. */
+/** Turns a call with a callback into a promise. */
 export function settled(call: (done: (error: Error | null) => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     call((error) => (error === null ? resolve() : reject(error)));

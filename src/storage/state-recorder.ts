@@ -1,5 +1,5 @@
-// Turns what the core tells into records, for one file: gives sessions their numbers and messages
-// their ids, and writes a message before the first delivery that names it in this file.
+// Encodes state as records for one file: numbers the sessions, and writes each message before the first
+// delivery in that file which refers to it. Numbering is shared by all files.
 
 import type { Message, StoredMark } from '../broker/message/message.ts';
 import type {
@@ -11,7 +11,7 @@ import type {
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { BlockBuilder } from './block-builder.ts';
 
-/** Shared by all files: a number or id is given out once. */
+/** Assigns session numbers and message ids, each of them only once. */
 export class Numbering {
   readonly #sessions = new Map<string, number>();
   #lastNumber: number;
@@ -22,7 +22,8 @@ export class Numbering {
     this.#lastMessageId = lastMessageId;
   }
 
-  know(clientId: string, number: number): void {
+  /** Enters the number that an earlier run assigned. */
+  restore(clientId: string, number: number): void {
     this.#sessions.set(clientId, number);
   }
 
@@ -30,7 +31,7 @@ export class Numbering {
     return this.#sessions.get(clientId);
   }
 
-  findOrGive(clientId: string): number {
+  findOrAssign(clientId: string): number {
     let number = this.#sessions.get(clientId);
     if (number === undefined) {
       this.#lastNumber += 1;
@@ -40,7 +41,8 @@ export class Numbering {
     return number;
   }
 
-  forget(clientId: string): number | undefined {
+  /** @returns the number that the session had */
+  remove(clientId: string): number | undefined {
     const number = this.#sessions.get(clientId);
     this.#sessions.delete(clientId);
     return number;
@@ -55,47 +57,55 @@ export class Numbering {
   }
 }
 
-/** The part of a recorder that log and snapshot have in common. */
-export abstract class StateRecorder implements StateWriter {
-  protected readonly numbering: Numbering;
+/** How log and snapshot differ: which sessions and messages the file contains already. */
+export interface RecordScope {
+  /** Number of the session in this file; undefined if the file does not contain it. */
+  sessionNumber(clientId: string): number | undefined;
+  /** Marks the message as contained in this file. @returns false if it was marked before */
+  addMessage(mark: StoredMark): boolean;
+}
 
-  constructor(numbering: Numbering) {
-    this.numbering = numbering;
+export class StateRecorder implements StateWriter {
+  readonly #numbering: Numbering;
+  readonly #builder: BlockBuilder;
+  readonly #scope: RecordScope;
+
+  constructor(numbering: Numbering, builder: BlockBuilder, scope: RecordScope) {
+    this.#numbering = numbering;
+    this.#builder = builder;
+    this.#scope = scope;
   }
 
-  protected abstract get builder(): BlockBuilder;
-  /** The session's number in this file. */
-  protected abstract numberOf(clientId: string): number | undefined;
-  /** True if the message is not in this file yet; it is from now on. */
-  protected abstract claim(mark: StoredMark): boolean;
-
-  abstract saveSession(session: SessionRecord): void;
+  saveSession(session: SessionRecord): void {
+    const number = this.#numbering.findOrAssign(session.clientId);
+    this.#builder.records.session(number, session);
+  }
 
   saveSubscription(clientId: string, subscription: SubscriptionRecord): void {
-    const number = this.numberOf(clientId);
-    if (number !== undefined) this.builder.records.subscription(number, subscription);
+    const number = this.#scope.sessionNumber(clientId);
+    if (number !== undefined) this.#builder.records.subscription(number, subscription);
   }
 
   saveDelivery(clientId: string, delivery: DeliveryRecord): void {
-    const number = this.numberOf(clientId);
+    const number = this.#scope.sessionNumber(clientId);
     if (number === undefined) return;
-    const mark = this.numbering.mark(delivery.message);
-    const { records } = this.builder;
-    if (this.claim(mark)) records.message(mark.id, delivery.message);
+    const mark = this.#numbering.mark(delivery.message);
+    const { records } = this.#builder;
+    if (this.#scope.addMessage(mark)) records.message(mark.id, delivery.message);
     records.delivery(number, mark.id, delivery);
   }
 
   saveReceived(clientId: string, packetId: number): void {
-    const number = this.numberOf(clientId);
-    if (number !== undefined) this.builder.records.received(number, packetId);
+    const number = this.#scope.sessionNumber(clientId);
+    if (number !== undefined) this.#builder.records.received(number, packetId);
   }
 
   saveRetained(message: Message): void {
-    this.builder.records.retained(message);
+    this.#builder.records.retained(message);
   }
 
   saveWill(clientId: string, will: WillPacket, publishAt: number): void {
-    const number = this.numberOf(clientId);
-    if (number !== undefined) this.builder.records.will(number, will, publishAt);
+    const number = this.#scope.sessionNumber(clientId);
+    if (number !== undefined) this.#builder.records.will(number, will, publishAt);
   }
 }

@@ -1,10 +1,10 @@
-// Why a data folder can't be used. The message is for the user and says what to do.
+// Errors that keep the data folder from being used. Their messages are for the user and say what to do.
 
 export class StorageError extends Error {
   override readonly name = 'StorageError';
 }
 
-/** -data names what can't be a folder, or not this user's: starting again won't help. */
+/** The path given as -data cannot be the data folder: restarting does not help. */
 export class DataPathError extends Error {
   override readonly name = 'DataPathError';
 }

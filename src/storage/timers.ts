@@ -1,5 +1,5 @@
-// How the storage waits for a later turn of the event loop or for a time: Node's own timers, or those
-// of a simulation, which gives the same run for the same seed.
+// The timers that storage uses: Node's own, or those of a simulation, which repeats a run exactly for
+// the same seed.
 
 export interface Timers {
   setImmediate(work: () => void): unknown;

@@ -1,55 +1,56 @@
-// What the log tells while the disk takes nothing: at once, again each minute, and when it is over.
+// Log lines about a disk that accepts no changes: at once, again every minute, and at the recovery.
 
 import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Stamp } from './file-format.ts';
 
-const REMIND_MS = 60_000;
+const REPEAT_MS = 60_000;
 
-export interface OutageOptions {
+export interface WriteFailureOptions {
   readonly folder: string;
   readonly log: Logger;
   readonly now: () => Stamp;
 }
 
 export class WriteFailureLog {
-  /** Messages that could not be taken since it began. */
+  /** Messages refused since the failure began. */
   refused = 0;
-  readonly #options: OutageOptions;
-  #sinceMs: number | undefined;
-  #toldMs = 0;
+  readonly #options: WriteFailureOptions;
+  #beganMs: number | undefined;
+  #reportedMs = 0;
 
-  constructor(options: OutageOptions) {
+  constructor(options: WriteFailureOptions) {
     this.#options = options;
   }
 
-  /** Nothing can be written, or still nothing. @param waiting packets that wait for it */
-  tell(error: unknown, waiting: number): void {
+  /** Reports that writing fails, or still fails. @param waiting packets that wait for the disk */
+  report(error: unknown, waiting: number): void {
     const { folder, log, now } = this.#options;
     const nowMs = now().mono;
-    if (this.#sinceMs !== undefined && nowMs - this.#toldMs < REMIND_MS) return;
-    this.#sinceMs ??= nowMs;
-    this.#toldMs = nowMs;
-    log.error('changes can not be written: publishers are refused or wait', {
+    if (this.#beganMs !== undefined && nowMs - this.#reportedMs < REPEAT_MS) return;
+    this.#beganMs ??= nowMs;
+    this.#reportedMs = nowMs;
+    log.error('changes cannot be written: publishers are refused or wait', {
       folder,
       error: describeSystemError(error, 'write'),
-      ...this.#toll(nowMs),
+      ...this.#totals(nowMs),
       waiting,
     });
   }
 
-  end(): void {
+  /** Reports the recovery, if a failure was reported before. */
+  recovered(): void {
     const { folder, log, now } = this.#options;
-    if (this.#sinceMs !== undefined) {
-      log.info('the disk takes changes again', { folder, ...this.#toll(now().mono) });
+    if (this.#beganMs !== undefined) {
+      log.info('the disk accepts changes again', { folder, ...this.#totals(now().mono) });
     }
-    this.#sinceMs = undefined;
+    this.#beganMs = undefined;
     this.refused = 0;
   }
 
-  #toll(nowMs: number): { seconds: number; refused: number } {
+  #totals(nowMs: number): { seconds: number; refused: number } {
     return {
-      seconds: Math.round((nowMs - (this.#sinceMs ?? nowMs)) / 1000),
+      seconds: Math.round((nowMs - (this.#beganMs ?? nowMs)) / 1000),
       refused: this.refused,
     };
   }

@@ -1,6 +1,6 @@
-// What -data costs: acknowledged QoS 1 messages a second on the disk against memory in the same run,
-// the start with 100,000 sessions and 1,000,000 retained messages, and the pauses that a snapshot
-// of all that makes. `tsx test/bench/storage.ts [acks|start]... [--folder DIR]`; the folder decides
+// The cost of -data: acknowledged QoS 1 messages per second on disk and in memory in the same run, the
+// start with 100,000 sessions and 1,000,000 retained messages, and the pauses that a snapshot of them
+// causes. `tsx test/bench/storage.ts [acks|start]... [--folder DIR]`; the folder decides
 // which disk is measured.
 
 import { type ChildProcess, spawn } from 'node:child_process';

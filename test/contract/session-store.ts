@@ -1,4 +1,4 @@
-// What every SessionStore must do, whatever it keeps: one suite, run for each implementation.
+// The contract of SessionStore: one suite, run for every implementation, durable or not.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { delivery, message, session } from '../support/stored-records.ts';
 
 export interface StoreUnderTest {
   readonly store: SessionStore;
-  /** The process ends and another one starts, at the same time by all clocks. */
+  /** Ends the process and starts another one, at the same time on all clocks. */
   reopen(): Promise<{ store: SessionStore; state: StoredState }>;
 }
 
@@ -89,7 +89,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   const state = { retain: false, identifiers: [], packetId: 0, released: false };
   const asText = ['t', 't', 'x', '', 1, false, NEVER];
 
-  test(`${name}: calls back in the order in which it was asked, each time once`, async () => {
+  test(`${name}: calls back in the order of the calls, once for each`, async () => {
     const { store } = await open();
     const order: number[] = [];
     store.saveSession(session('a'));
@@ -101,26 +101,26 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
     assert.deepEqual(order, [1, 2, 3]);
   });
 
-  test(`${name}: takes what concerns sessions that it does not know`, async () => {
+  test(`${name}: ignores changes of sessions that it does not know`, async () => {
     const { store, reopen } = await open();
-    store.removeSession('nobody');
-    store.saveSubscription('nobody', subscription);
-    store.removeSubscription('nobody', 'x');
-    store.saveDelivery('nobody', delivery(1, message('t', 'x')));
-    store.updateDelivery('nobody', delivery(1, message('t', 'x')));
-    store.removeDelivery('nobody', 1);
-    store.saveReceived('nobody', 1);
-    store.removeReceived('nobody', 1);
+    store.removeSession('unknown');
+    store.saveSubscription('unknown', subscription);
+    store.removeSubscription('unknown', 'x');
+    store.saveDelivery('unknown', delivery(1, message('t', 'x')));
+    store.updateDelivery('unknown', delivery(1, message('t', 'x')));
+    store.removeDelivery('unknown', 1);
+    store.saveReceived('unknown', 1);
+    store.removeReceived('unknown', 1);
     store.removeRetained('nothing');
-    store.saveWill('nobody', will, 1);
-    store.removeWill('nobody');
+    store.saveWill('unknown', will, 1);
+    store.removeWill('unknown');
     await durable(store);
     assert.ok(store.accepting);
     assert.deepEqual(comparable((await reopen()).state), NOTHING);
   });
 
   keeps(
-    'a session with all that it says of itself',
+    'a session with all its fields',
     (store) => {
       store.saveSession(session('a', { username: 'ü', expirySeconds: 60, expiresAt: 90_000 }));
       store.saveSession(session('', { username: '' }));
@@ -138,7 +138,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   );
 
   keeps(
-    'the last that was said of a session',
+    'the last version of a session',
     (store) => {
       store.saveSession(session('a', { username: 'x', expiresAt: 5 }));
       store.saveSubscription('a', subscription);
@@ -148,7 +148,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   );
 
   keeps(
-    'nothing of a session that ended, nor in one of the same name after it',
+    'no part of a removed session, not even in a later session of the same client',
     (store) => {
       store.saveSession(session('a'));
       store.saveSubscription('a', subscription);
@@ -162,7 +162,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   );
 
   keeps(
-    'subscriptions: replaced, and removed',
+    'subscriptions that are replaced or removed',
     (store) => {
       store.saveSession(session('a'));
       store.saveSubscription('a', { ...subscription, qos: 0 });
@@ -185,7 +185,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
 
   const shared = message('t', 'x');
   keeps(
-    'what waits and what is in flight, in the order in which it is owed',
+    'queued and in-flight messages, in the order in which they are due',
     (store) => {
       store.saveSession(session('a'));
       for (const id of [1, 2, 3, 4, 5]) store.saveDelivery('a', delivery(id, shared, { qos: 2 }));
@@ -219,7 +219,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   );
 
   keeps(
-    'retained messages: the last of each topic, until it is removed',
+    'the last retained message of each topic, until it is removed',
     (store) => {
       const properties = Buffer.from([1, 0]);
       store.saveRetained(message('t', 'old'));
@@ -233,7 +233,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   );
 
   keeps(
-    'a will until it is published or taken back',
+    'a will until it is published or removed',
     (store) => {
       store.saveSession(session('a'));
       store.saveWill('a', { ...will, topic: 'earlier' }, 500);
@@ -244,7 +244,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
   );
 
   keeps(
-    'the will of a client that is connected, with its delay',
+    'the will of a connected client, with its delay',
     (store) => {
       store.saveSession(session('a'));
       store.saveWill('a', { ...will, delaySeconds: 300 }, NEVER);
@@ -252,7 +252,7 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
     one({ will: [{ ...will, delaySeconds: 300 }, NEVER] }),
   );
 
-  test(`${name}: goes on after it was opened again`, async () => {
+  test(`${name}: continues after it was opened again`, async () => {
     const subject = await open();
     subject.store.saveSession(session('a'));
     subject.store.saveDelivery('a', delivery(1, shared));

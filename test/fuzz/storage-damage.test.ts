@@ -1,6 +1,6 @@
-// Data folders with random damage: files cut at any byte, bytes that flipped, files that are gone or
-// are something else. The broker always starts, tells it, has everything that stood outside the
-// damage, and is whole again after it.
+// Data folders with random damage: files truncated at any byte, flipped bits, missing files and foreign
+// contents. The broker always starts, reports the damage, has everything outside the damaged range, and
+// has sound files again afterwards.
 
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
@@ -13,7 +13,7 @@ const ROUNDS = Number(process.env.SHOAL_ROUNDS ?? 150);
 const SEED = Number(process.env.SHOAL_FIRST_SEED ?? 1);
 const MESSAGES = 60;
 
-/** A subscriber who is away, and the length of the log after each message that was acknowledged. */
+/** Holds the queue of an absent subscriber, and the log's length after each acknowledged message. */
 interface Folder {
   readonly files: ReadonlyMap<string, Buffer>;
   readonly lengths: readonly number[];
@@ -42,7 +42,7 @@ async function makeFolder(compactAfter: number): Promise<Folder> {
   return { files: disk.files(), lengths };
 }
 
-/** QoS 1 where the number is even, QoS 2 where it is odd; the payload is the number. */
+/** QoS 1 for even numbers, QoS 2 for odd ones; the payload is the number. */
 function publishBytes(i: number, dup: boolean): Buffer {
   const first = (i % 2 === 0 ? 0x32 : 0x34) | (dup ? 8 : 0);
   // Topic `t`, packet identifier, no properties.
@@ -55,7 +55,7 @@ function logOf(files: ReadonlyMap<string, Buffer>): [string, Buffer] {
   return found.at(-1)!;
 }
 
-/** What the subscriber is owed. */
+/** The payloads that are queued for the subscriber. */
 function owed(stored: StoredBroker): number[] {
   const sessions = [...stored.world.broker.sessions()];
   const sub = sessions.find(({ clientId }) => clientId === 'sub');
@@ -70,7 +70,7 @@ before(async () => {
   compacted = await makeFolder(MESSAGES / 2);
 });
 
-test('a log that was cut anywhere has all that stood before the cut, and is not called damaged', async () => {
+test('a log truncated anywhere keeps everything before the cut, and is not reported as damaged', async () => {
   const { files, lengths } = plain;
   const [name, bytes] = logOf(files);
   const random = seededRandom(SEED);
@@ -83,7 +83,7 @@ test('a log that was cut anywhere has all that stood before the cut, and is not 
       Array.from({ length: kept }, (_, i) => i),
       `cut at ${length}`,
     );
-    // The publisher repeats its QoS 2 messages, released by nobody yet: none is taken twice.
+    // The publisher repeats its unreleased QoS 2 messages: none is accepted twice.
     const properties = { sessionExpiryInterval: 0xffffffff };
     const pub = stored.world.connect('pub', { clean: false, properties });
     const all = Array.from({ length: MESSAGES }, (_, i) => i);
@@ -102,14 +102,14 @@ test('a log that was cut anywhere has all that stood before the cut, and is not 
   }
 });
 
-test('a log of which only the length is on the disk is not called damaged', async () => {
+test('a log of which only the length reached the disk is not reported as damaged', async () => {
   const files = new Map([...plain.files, ['shoal-00000002.log', Buffer.alloc(32)]]);
   const stored = await start(files);
   assert.equal(owed(stored).length, MESSAGES);
   assert.ok(!stored.lines.some((line) => line.includes('damaged')), stored.lines.join('\n'));
 });
 
-test('a flipped bit costs its block, never the start', async () => {
+test('a flipped bit loses its block only, and the node starts', async () => {
   const { files, lengths } = plain;
   const [name, bytes] = logOf(files);
   const random = seededRandom(SEED);
@@ -120,7 +120,7 @@ test('a flipped bit costs its block, never the start', async () => {
     const stored = await start(new Map([...files, [name, flipped]]));
     const hit = lengths.findIndex((end) => at < end);
     const first = lengths[0] ?? 0;
-    // Blocks before the first message: the header, or the sessions on which all else hangs.
+    // Before the first message are the header and the sessions, without which nothing else counts.
     if (at >= first) {
       const left = Array.from({ length: MESSAGES }, (_, i) => i).filter((i) => i !== hit);
       assert.deepEqual(owed(stored), left, `bit at ${at}`);
@@ -138,7 +138,7 @@ test('a flipped bit costs its block, never the start', async () => {
   }
 });
 
-test('any damage to any file is survived', async () => {
+test('the node starts whatever the damage to any file', async () => {
   const random = seededRandom(SEED);
   for (let round = 0; round < ROUNDS; round++) {
     const files = new Map<string, Buffer>();
@@ -158,7 +158,7 @@ test('any damage to any file is survived', async () => {
     }
     const stored = await start(files);
     const left = owed(stored);
-    assert.deepEqual(left, [...new Set(left)], 'nothing twice');
+    assert.deepEqual(left, [...new Set(left)], 'no message twice');
     stored.journal.saveSession(session('new'));
     await stored.safe();
     const again = await stored.cut();
@@ -167,7 +167,7 @@ test('any damage to any file is survived', async () => {
   }
 });
 
-test('a file of a newer release is refused, by name', async () => {
+test('a file of a newer release is refused with its name', async () => {
   const { encodeHeader } = await import('../../src/storage/file-format.ts');
   const { crc32 } = await import('../../src/storage/crc32.ts');
   const header = encodeHeader({ kind: 'log', needsSnapshot: false, generation: 9, run: 1n });
@@ -176,6 +176,7 @@ test('a file of a newer release is refused, by name', async () => {
   const files = new Map([...plain.files, ['shoal-00000009.log', header]]);
   await assert.rejects(start(files), {
     name: 'StorageError',
-    message: /shoal-00000009\.log was written by a newer release \(format 2, this one knows 1\)/,
+    message:
+      /shoal-00000009\.log was written by a newer release \(format 2; this release reads format 1\)/,
   });
 });

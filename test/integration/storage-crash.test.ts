@@ -1,6 +1,6 @@
-// The bundle is killed with kill -9 at random moments while it serves publishers and subscribers,
-// and started again on the same folder: every QoS 1 and 2 message that was published is delivered in
-// the end, QoS 2 once, in order. SHOAL_CRASHES=100 does it a hundred times.
+// Kills the bundle with kill -9 at random moments while it serves publishers and subscribers, and
+// restarts it on the same folder: every QoS 1 and 2 message is delivered in the end and in order, with
+// QoS 2 exactly once. SHOAL_CRASHES=100 repeats it a hundred times.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -62,7 +62,7 @@ class Port implements Server {
       stream = rest;
       inbox.push(...packets);
     });
-    // The broker was killed: the test knows.
+    // Expected: the test killed the broker.
     socket.on('error', () => undefined);
     socket.write(wire.connect({ ...fields, version, clientId }));
     return {
@@ -77,7 +77,7 @@ class Port implements Server {
 }
 
 async function start(clients: readonly ModelClient[]): Promise<ShoalProcess> {
-  // No message may be left out for want of room in a queue.
+  // No message may be dropped because a queue is full.
   const flags = loopbackFlags('crash', `-data=${folder}`, '-max-queued-messages=1000000');
   const shoal = new ShoalProcess(flags);
   running.add(shoal);
@@ -120,7 +120,7 @@ function churn(): { tick(): void; end(): void } {
   };
 }
 
-test(`what was acknowledged outlives kill -9 (${CRASHES} times, seed ${SEED})`, async (context) => {
+test(`acknowledged messages survive kill -9 (${CRASHES} times, seed ${SEED})`, async (context) => {
   const random = seededRandom(SEED);
   const nowhere: Server = {
     connect: () => {

@@ -1,5 +1,5 @@
-// The data folder as a user meets it: kept over a restart, had by one process at a time, refused
-// where a newer release wrote it, and told about where it is damaged.
+// The data folder as a user meets it: kept over a restart, used by one process at a time, refused if a
+// newer release wrote it, and repaired with a warning if it is damaged.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,7 +24,7 @@ function start(folder: string): ShoalProcess {
 
 const lasting = (clientId: string) => ({ clientId, clean: false, reconnectPeriod: 0 }) as const;
 
-/** A subscriber who is away, a message that waits for it, and a retained one. */
+/** Leaves an absent subscriber, a message that is queued for it, and a retained message. */
 async function fill(shoal: ShoalProcess): Promise<void> {
   const url = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
   const sub = await mqtt.connectAsync(url, lasting('sub'));
@@ -56,7 +56,7 @@ async function read(shoal: ShoalProcess): Promise<string[]> {
 
 const ALL = ['kept value', 'waits/1 one', 'waits/2 two'];
 
-test('sessions, queued and retained messages outlive an orderly stop', async () => {
+test('sessions, queued and retained messages survive an orderly stop', async () => {
   const first = start('stop');
   await fill(first);
   assert.deepEqual(await first.stop(), { code: 0, signal: null });
@@ -65,7 +65,7 @@ test('sessions, queued and retained messages outlive an orderly stop', async () 
   await second.stop();
 });
 
-test('a second process on the same folder is refused, and the first goes on', async () => {
+test('a second process on the same folder is refused, and the first keeps running', async () => {
   const first = start('shared');
   await fill(first);
   const second = start('shared');
@@ -94,14 +94,14 @@ test('a file of a newer release is refused with its name', async () => {
   assert.match(second.output, new RegExp(`${name} was written by a newer release`));
 });
 
-test('a damaged file is set aside, told, and the rest is there', async () => {
+test('a damaged file is set aside with a warning, and the rest survives', async () => {
   const first = start('damaged');
   await fill(first);
   await first.kill();
   const [name = ''] = readdirSync(join(base, 'damaged')).filter((one) => one.endsWith('.log'));
   const file = join(base, 'damaged', name);
   const bytes = readFileSync(file);
-  // In the file's header, before everything.
+  // In the header of the file.
   bytes[20]! ^= 0xff;
   writeFileSync(file, bytes);
   const second = start('damaged');

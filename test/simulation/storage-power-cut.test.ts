@@ -1,8 +1,7 @@
-// A broker with a journal on a disk that loses its power at random moments, under random clients who
-// are faithful to the protocol: whatever was acknowledged is delivered, QoS 2 once, in order.
-// Snapshots are made all the time, so that the cuts hit them too. Disk, clock and event loop are the
-// simulation's: a seed gives the same run on every machine. SHOAL_FIRST_SEED=n SHOAL_SEEDS=1 repeats
-// one.
+// A broker with a journal on a disk that loses power at random moments, and random clients that follow
+// the protocol: every acknowledged message is delivered in order, with QoS 2 exactly once. Snapshots are
+// written all the time, so that power cuts hit them too. Disk, clock and event loop are simulated: a
+// seed gives the same run on every machine. SHOAL_FIRST_SEED=n SHOAL_SEEDS=1 repeats one run.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -25,13 +24,13 @@ const TURNS_MAX = 20_000;
 type Random = () => number;
 const below = (random: Random, limit: number): number => Math.floor(random() * limit);
 
-/** Mostly the blink of an eye; now and then the machine has other things to do. */
+/** Usually a fraction of a millisecond; now and then the machine is busy with something else. */
 function turnMs(random: Random): number {
   const choice = random();
   return choice < 0.9 ? random() * 0.2 : choice < 0.99 ? random() * 5 : random() * 2000;
 }
 
-/** A process: what it runs on ends with it. */
+/** One process and its simulated machine. */
 interface Node {
   readonly disk: MemoryDisk;
   readonly loop: SimulatedLoop;
@@ -39,7 +38,7 @@ interface Node {
   readonly journal: Journal;
 }
 
-/** A broker that was started on what the disk holds. */
+/** Starts a broker with the contents of the disk. */
 async function boot(disk: MemoryDisk, random: Random, withFaults: boolean): Promise<Node> {
   const loop = new SimulatedLoop(() => turnMs(random));
   disk.turns = () => below(random, random() < 0.1 ? 30 : 4);
@@ -51,12 +50,12 @@ async function boot(disk: MemoryDisk, random: Random, withFaults: boolean): Prom
     timers: loop,
     log: silentLogger,
     now: () => {
-      // Time passes within a turn, too: walks for a snapshot take several.
+      // Time passes within a turn too, so that the walk for a snapshot takes several turns.
       loop.now += random() * 0.5;
       return { wall: WALL_MS, mono: loop.now };
     },
     compactBytesMin: 2000,
-    // Little enough that a slow or full disk is given up at times.
+    // So small that a slow or full disk sometimes exceeds it.
     pendingBytesMax: withFaults && random() < 0.5 ? 1000 : 100_000,
     retryMs: 5,
   });
@@ -68,7 +67,7 @@ async function boot(disk: MemoryDisk, random: Random, withFaults: boolean): Prom
   return { disk, loop, world, journal };
 }
 
-/** The disk gets full or fails, or is well again. */
+/** Makes the disk full or failing, or repairs it. */
 function disturb(disk: MemoryDisk, random: Random): void {
   const choice = random();
   disk.capacityBytes =
@@ -85,7 +84,7 @@ function repair(disk: MemoryDisk): void {
   disk.faultRate = 0;
 }
 
-/** Until nobody owes anybody anything. */
+/** Runs until every message is delivered and acknowledged. */
 async function settle({ loop, world }: Node, clients: readonly ModelClient[]): Promise<void> {
   for (let turn = 0; turn < TURNS_MAX; turn++) {
     for (const client of clients) {
@@ -98,12 +97,12 @@ async function settle({ loop, world }: Node, clients: readonly ModelClient[]): P
     );
     if (!owed && clients.every((client) => client.settled)) return;
   }
-  assert.fail('the clients come to an end');
+  assert.fail('messages are still undelivered');
 }
 
 interface Run {
   readonly cuts: number;
-  /** What each client received, in order. */
+  /** Payloads that each client received, in order. */
   readonly received: readonly (readonly string[])[];
 }
 
@@ -121,7 +120,7 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
     cuts += 1;
     renames = 0;
     const { disk } = node;
-    // The process alone may end, too; the power a little later.
+    // Either the process is killed, or the power fails.
     const isKill = !disk.hasForgotten && random() < 0.5;
     const left = isKill ? disk.processEnd() : disk.powerCut(random);
     if (withFaults && random() < 0.2) left.capacityBytes = left.usedBytes + below(random, 100);
@@ -129,7 +128,7 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
     for (const client of clients) client.moveTo(node.world);
   };
   for (const client of clients) {
-    // What a client says while it is not read is lost with its connection: DUP comes unexpected.
+    // Packets that the broker has not read are lost with the connection, so DUP may arrive first.
     if (withFaults) client.moveTo(node.world);
     client.subscribe();
     for (let turn = 0; !client.isSubscribed && turn < TURNS_MAX; turn++) {
@@ -145,7 +144,7 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
     const choice = random();
     if (choice < 0.05) {
       retained += 1;
-      // One QoS for each client: a repeated QoS 1 message may come after a later QoS 2 one.
+      // One QoS for each client: a repeated QoS 1 message may arrive after a later QoS 2 message.
       client.publish(`${retained}`, client === clients[0] ? 1 : 2, true);
       lastRetained.set(client.name, `${retained}`);
     } else if (choice < 0.4) {
@@ -157,7 +156,7 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
     else if (choice < 0.85) client.lose();
     else if (choice < 0.97) client.connect();
     else await cut();
-    // The files have just changed places: the worst moment.
+    // The snapshot has just been renamed: the worst moment for a cut.
     if (node.disk.renames > renames && random() < 0.3) await cut();
     renames = node.disk.renames;
     if (withFaults && random() < 0.1) disturb(node.disk, random);
@@ -165,12 +164,12 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
   }
   repair(node.disk);
   await settle(node, clients);
-  // What is settled stays settled.
+  // A restart changes nothing about delivered messages.
   await cut();
   repair(node.disk);
   await settle(node, clients);
   const refused = new Set(clients.flatMap((client) => [...client.refused]));
-  assert.ok(withFaults || refused.size === 0, 'a good disk is no reason to refuse');
+  assert.ok(withFaults || refused.size === 0, 'no message is refused on a good disk');
   for (const receiver of clients) checkReceived(receiver, published, refused);
   for (const [name, last] of lastRetained) {
     const kept = node.world.broker.retained.get(`r/${name}`)?.payload.toString();
@@ -180,9 +179,9 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
 }
 
 for (const withFaults of [false, true]) {
-  const disk = withFaults ? 'a disk that is full or fails at times' : 'a good disk';
+  const disk = withFaults ? 'a disk that is sometimes full or failing' : 'a good disk';
   const seeds = `seeds ${FIRST_SEED} to ${FIRST_SEED + SEEDS - 1}`;
-  test(`on ${disk} what was acknowledged outlives power cuts (${seeds})`, async () => {
+  test(`on ${disk} acknowledged messages survive power cuts (${seeds})`, async () => {
     let cuts = 0;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + SEEDS; seed++) {
       try {

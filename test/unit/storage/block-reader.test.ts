@@ -11,7 +11,7 @@ import {
 const FILE_BYTES = 16_777_216;
 const LARGE_BYTES = 4_194_304;
 
-/** A file, and how many bytes of it were read. */
+/** A file in memory that counts the bytes read from it. */
 function opened(bytes: Buffer) {
   const file = {
     size: bytes.length,
@@ -26,7 +26,7 @@ function opened(bytes: Buffer) {
   return file;
 }
 
-/** Blocks of 100 bytes at these places, and at every step something that looks like a large one. */
+/** A file with valid blocks of 100 bytes at `places` and a false head of a large block at every step. */
 function damagedFile(step: number, places: readonly number[]) {
   const bytes = Buffer.alloc(FILE_BYTES);
   for (let at = HEADER_BYTES; at + BLOCK_HEAD_BYTES < FILE_BYTES; at += step) {
@@ -37,7 +37,7 @@ function damagedFile(step: number, places: readonly number[]) {
   return opened(bytes);
 }
 
-test('what looks like hundreds of large blocks is not read hundreds of times', () => {
+test('a file with hundreds of false block heads is not read hundreds of times', () => {
   const file = damagedFile(20_000, [HEADER_BYTES]);
   const { gaps, end } = new BlockReader(file, 1).walk(() => undefined);
   assert.ok(file.readBytes < 20 * FILE_BYTES, `${file.readBytes} bytes read`);
@@ -45,7 +45,7 @@ test('what looks like hundreds of large blocks is not read hundreds of times', (
   assert.equal(end, HEADER_BYTES + 100);
 });
 
-test('a good block behind a few that are none is found', () => {
+test('a valid block behind a few false ones is found', () => {
   const place = FILE_BYTES - 1000;
   const file = damagedFile(FILE_BYTES / 4, [place]);
   let found = 0;

@@ -20,11 +20,11 @@ async function check(folder: string) {
   return { code, err: context.err.join('') };
 }
 
-test('what cannot be a data folder is told by check and by the start alike, as a wrong option', async () => {
+test('check and start refuse a path that cannot be the data folder in the same words', async () => {
   for (const [folder, reason] of [
     [file, 'is a file, not a folder'],
-    [join(file, 'sub'), `can't be made: ${file} is a file`],
-    [join(base, 'not', 'there'), `can't be made: there is no folder ${join(base, 'not')}`],
+    [join(file, 'sub'), `cannot be created: ${file} is a file`],
+    [join(base, 'not', 'there'), `cannot be created: there is no folder ${join(base, 'not')}`],
   ] as const) {
     const message = `-data=${folder} ${reason}`;
     assert.deepEqual(await check(folder), { code: 2, err: `shoal: ${message}\n` });
@@ -32,7 +32,7 @@ test('what cannot be a data folder is told by check and by the start alike, as a
   }
 });
 
-test('a folder that this user may not write to is told by check and by the start alike', {
+test('check and start refuse a folder that this user may not write to in the same words', {
   skip: process.getuid === undefined,
 }, () => {
   const [closed, scratch] = [join(base, 'closed'), join(base, 'scratch')];
@@ -50,7 +50,7 @@ test('a folder that this user may not write to is told by check and by the start
     }
   `;
   const isRoot = process.getuid?.() === 0;
-  // Root may write everywhere.
+  // Root may write anywhere.
   const user = isRoot ? { uid: 65_534, gid: 65_534 } : {};
   const args = ['--import', 'tsx', '--input-type=module', '-e', code];
   const env = { ...process.env, TMPDIR: scratch };
@@ -59,23 +59,23 @@ test('a folder that this user may not write to is told by check and by the start
   const fault = `this user may not write there (it belongs to ${owner})`;
   const lines = [
     `DataPathError -data=${closed}: ${fault}\n`,
-    `DataPathError -data=${join(closed, 'sub')} can't be made in ${closed}: ${fault}\n`,
+    `DataPathError -data=${join(closed, 'sub')} cannot be created in ${closed}: ${fault}\n`,
   ].join('');
   assert.equal(stdout, lines + lines, stderr);
 });
 
-test('a data folder is made for its user alone, and taken where it is there', async () => {
+test('a new data folder is accessible to its user only, and an existing one is used as it is', async () => {
   const folder = join(base, 'made');
   assert.deepEqual(await check(folder), { code: 0, err: '' });
   makeDataFolder(folder);
   assert.equal(statSync(folder).mode & 0o777, 0o700);
-  const there = join(base, 'there');
-  mkdirSync(there);
-  makeDataFolder(there);
-  assert.equal((await check(there)).code, 0);
+  const existing = join(base, 'existing');
+  mkdirSync(existing);
+  makeDataFolder(existing);
+  assert.equal((await check(existing)).code, 0);
 });
 
-test('where the system makes no folders the start fails instead of trying for ever', {
+test('where the system cannot create folders the start fails instead of retrying forever', {
   skip: process.platform === 'linux' ? false : 'needs /proc',
 }, () => {
   assert.throws(() => makeDataFolder('/proc/shoal'), StorageError);

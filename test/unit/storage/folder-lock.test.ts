@@ -40,16 +40,16 @@ async function holder(folder: string): Promise<{ end(): Promise<void> }> {
   };
 }
 
-test('a folder is had by one at a time, and free again after its release', async () => {
+test('one process at a time holds a folder, and the next may have it after the release', async () => {
   const folder = newFolder('one');
   const lock = await lockFolder(folder);
   await assert.rejects(lockFolder(folder), IN_USE);
   await lock.release();
   await (await lockFolder(folder)).release();
-  assert.deepEqual(readdirSync(folder), ['lock.2'], 'no more than the last one stays');
+  assert.deepEqual(readdirSync(folder), ['lock.2'], 'only the last lock stays');
 });
 
-test('the lock of a process that was killed is no obstacle', async () => {
+test('the lock of a killed process does not keep others out', async () => {
   const folder = newFolder('killed');
   const other = await holder(folder);
   await assert.rejects(lockFolder(folder), IN_USE);
@@ -57,7 +57,7 @@ test('the lock of a process that was killed is no obstacle', async () => {
   await (await lockFolder(folder)).release();
 });
 
-test('of many that come at once to a stale lock one has the folder', async () => {
+test('of many processes that find a stale lock at once, exactly one gets the folder', async () => {
   const folder = newFolder('many');
   await (await holder(folder)).end();
   for (let round = 0; round < 30; round++) {
@@ -70,21 +70,21 @@ test('of many that come at once to a stale lock one has the folder', async () =>
   }
 });
 
-test('a path longer than a socket may have is no obstacle', async () => {
+test('a folder whose path is too long for a socket can be locked', async () => {
   const folder = newFolder('x'.repeat(150));
   const lock = await lockFolder(folder);
   await assert.rejects(lockFolder(folder), IN_USE);
   await lock.release();
 });
 
-test('a folder that takes no lock is told by name', async () => {
+test('the error for a folder that cannot be locked names the folder', async () => {
   await assert.rejects(lockFolder(join(base, 'missing')), {
     name: 'StorageError',
     message: /missing/,
   });
 });
 
-test("the lock of another user's process holds too", {
+test("the lock of another user's process keeps the folder too", {
   skip: process.getuid?.() !== 0,
 }, async () => {
   const folder = newFolder('foreign');

@@ -6,7 +6,7 @@ import type { LogFile } from '../../../src/storage/log-file.ts';
 import { systemTimers } from '../../../src/storage/timers.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 
-/** More than a call may have arguments. */
+/** More than the number of arguments that a call may have. */
 const MANY = 300_000;
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -15,7 +15,7 @@ async function newLog(disk: MemoryDisk, generation: number): Promise<LogFile> {
   return { generation, file: await disk.create(`${generation}`), length: 0 };
 }
 
-test('any number of waiters is told when a snapshot has made the files complete again', async () => {
+test('all waiters are called back, however many, when a snapshot has completed the files', async () => {
   const disk = new MemoryDisk();
   const commit = new GroupCommit(await newLog(disk, 1), {
     folder: 'memory',
@@ -25,22 +25,22 @@ test('any number of waiters is told when a snapshot has made the files complete 
     onBroken: () => undefined,
     onWritten: () => undefined,
   });
-  let told = 0;
+  let calls = 0;
   const waitForMany = (): void => {
-    for (let i = 0; i < MANY; i++) commit.wait({ done: () => (told += 1), refused: undefined });
+    for (let i = 0; i < MANY; i++) commit.wait({ done: () => (calls += 1), refused: undefined });
   };
   commit.startBroken(new Error('ENOSPC: no space left on device'));
   waitForMany();
   commit.restart(await newLog(disk, 2));
-  // Those with nothing to write, then those of a batch.
+  // First waiters without records of their own, then waiters of a batch.
   await commit.idle();
   commit.builder.records.willRemoved(1);
   waitForMany();
   void commit.idle();
   for (let turns = 0; turns < 10; turns++) await turn();
   assert.equal(commit.pendingBytes, 0);
-  assert.equal(told, 0);
+  assert.equal(calls, 0);
   commit.recovered();
-  assert.equal(told, 2 * MANY);
+  assert.equal(calls, 2 * MANY);
   commit.stop();
 });

@@ -1,4 +1,4 @@
-// The journal on disks that are full, slow, or fail: what clients see, and what is left.
+// The journal on disks that are full, slow or failing: what clients notice, and what survives.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,11 +15,11 @@ import { message } from '../../support/stored-records.ts';
 import * as wire from '../../support/wire.ts';
 
 const HOUR_MS = 3_600_000;
-/** After which records are written for which nobody waits. */
+/** Records that no caller waits for are written after this time. */
 const LAZY_MS = 500;
-const OUTAGE = 'changes can not be written: publishers are refused or wait';
+const FAILURE = 'changes cannot be written: publishers are refused or wait';
 
-test('on a full disk MQTT 5 publishers are refused with 0x97, and served when there is room', async () => {
+test('on a full disk an MQTT 5 publisher gets 0x97, and success again once there is room', async () => {
   const stored = await StoredBroker.start();
   const { disk, world } = stored;
   const sub = await subscriber(stored, 'sub', 1);
@@ -52,7 +52,7 @@ test('on a full disk MQTT 5 publishers are refused with 0x97, and served when th
   await again.until(() => back.inbox.some(({ payload }) => payload === 'taken'));
 });
 
-test('a QoS 2 message that found the disk full is not refused any more, and nothing overtakes it', async () => {
+test('a QoS 2 message received before the disk was full waits for room, and no later one overtakes it', async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
   const sub = await subscriber(stored, 'sub', 2);
@@ -79,7 +79,7 @@ test('a QoS 2 message that found the disk full is not refused any more, and noth
   );
 });
 
-test('a SUBSCRIBE that was granted in part before the disk was full is answered when it is safe', async () => {
+test('a SUBSCRIBE granted in part before the disk was full gets its SUBACK once the disk has room', async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
   const sub = world.connect('sub', FOR_EVER);
@@ -99,7 +99,7 @@ test('a SUBSCRIBE that was granted in part before the disk was full is answered 
   assert.equal(again.world.broker.tree.size, granted);
 });
 
-test('on a full disk earlier publishers wait, unread, and lose nothing', async () => {
+test('on a full disk MQTT 3 publishers are not read, and lose no message', async () => {
   const stored = await StoredBroker.start();
   const { disk, world } = stored;
   const sub = await subscriber(stored, 'sub', 1);
@@ -114,9 +114,9 @@ test('on a full disk earlier publishers wait, unread, and lose nothing', async (
   for (let id = 2; id <= 50; id++) publish(pub, id, `${id}`);
   pub.send(wire.PINGREQ);
   world.advance(HOUR_MS);
-  assert.equal(queued(), before, 'nothing more is taken into memory');
+  assert.equal(queued(), before, 'no further message is kept in memory');
   assert.deepEqual(typesOf(pub), []);
-  assert.equal(pub.closed, false, 'whoever is not read has no keep alive to keep');
+  assert.equal(pub.closed, false, 'a client that is not read does not miss its keep alive');
   disk.capacityBytes = Number.POSITIVE_INFINITY;
   await stored.until(() => typesOf(pub).length === 51);
   assert.deepEqual(
@@ -128,7 +128,7 @@ test('on a full disk earlier publishers wait, unread, and lose nothing', async (
   await again.until(() => back.inbox.length === 50);
 });
 
-test('a full disk, or a snapshot under way, does not hold up a stop', async () => {
+test('neither a full disk nor a snapshot in progress delays a stop', async () => {
   const stored = await StoredBroker.start();
   (await subscriber(stored, 'sub', 1)).lose();
   const pub = stored.world.connect('pub', { version: 4, clean: false });
@@ -140,11 +140,11 @@ test('a full disk, or a snapshot under way, does not hold up a stop', async () =
   void stored.journal.compact();
   await stored.journal.close();
   await busy;
-  assert.ok(stored.lines.some((line) => line.startsWith('stopped without having written')));
+  assert.ok(stored.lines.some((line) => line.startsWith('stopped before the last changes')));
   assert.equal((await stored.cut()).world.broker.sessionCount, 2);
 });
 
-test('the log tells of a full disk at once, each minute with what it costs, and when it is over', async () => {
+test('a full disk is logged at once, every minute with its consequences, and when it has room again', async () => {
   const stored = await StoredBroker.start();
   const { disk, world, lines, journal } = stored;
   const sub = await subscriber(stored, 'sub', 1);
@@ -157,40 +157,40 @@ test('the log tells of a full disk at once, each minute with what it costs, and 
   await stored.until(() => !journal.accepting);
   for (let id = 2; id <= 10; id++) publish(pub, id, 'x');
   publish(old, 1, 'x');
-  const told = (): string[] => lines.filter((line) => line.startsWith(OUTAGE));
-  assert.equal(told().length, 1);
+  const reports = (): string[] => lines.filter((line) => line.startsWith(FAILURE));
+  assert.equal(reports().length, 1);
   for (let second = 0; second <= 61; second++) {
-    const tries = disk.writes;
+    const attempts = disk.writes;
     world.advance(1000);
-    await stored.until(() => disk.writes > tries, 'another try');
+    await stored.until(() => disk.writes > attempts, 'another attempt');
   }
-  assert.equal(told().length, 2, lines.join('\n'));
-  assert.match(told()[1] ?? '', /"folder":"memory","error":"ENOSPC: no space left on device/);
-  assert.match(told()[1] ?? '', /"seconds":6[01],"refused":10,"waiting":1}$/);
+  assert.equal(reports().length, 2, lines.join('\n'));
+  assert.match(reports()[1] ?? '', /"folder":"memory","error":"ENOSPC: no space left on device/);
+  assert.match(reports()[1] ?? '', /"seconds":6[01],"refused":10,"waiting":1}$/);
   disk.capacityBytes = Number.POSITIVE_INFINITY;
   await stored.until(() => journal.accepting);
-  const over = lines.filter((line) => line.startsWith('the disk takes changes again'));
+  const over = lines.filter((line) => line.startsWith('the disk accepts changes again'));
   assert.match(over.join(), /^[^,]*"folder":"memory","seconds":62,"refused":10}$/);
 });
 
-test('the log tells in the same words of a disk that was full at the start, and that it is over', async () => {
+test('a disk that is full at the start is logged in the same words as one that fills up later', async () => {
   const stored = await StoredBroker.start();
   (await subscriber(stored, 'sub', 1)).lose();
   await stored.safe();
   const left = stored.disk.powerCut(() => 0);
   left.capacityBytes = left.usedBytes + 10;
   const full = await StoredBroker.start({ disk: left });
-  const tries = left.syncs + left.writes;
-  await full.until(() => left.syncs + left.writes > tries + 3, 'other tries');
-  const told = full.lines.filter((line) => /^(changes|snapshot)/.test(line));
-  assert.equal(told.length, 1, told.join('\n'));
-  assert.match(told[0] ?? '', /^changes can not .*"folder":"memory","error":"ENOSPC/);
+  const attempts = left.syncs + left.writes;
+  await full.until(() => left.syncs + left.writes > attempts + 3, 'further attempts');
+  const reports = full.lines.filter((line) => /^(changes|snapshot)/.test(line));
+  assert.equal(reports.length, 1, reports.join('\n'));
+  assert.match(reports[0] ?? '', /^changes cannot .*"folder":"memory","error":"ENOSPC/);
   left.capacityBytes = Number.POSITIVE_INFINITY;
   await full.until(() => full.journal.accepting);
-  assert.ok(full.lines.some((line) => line.startsWith('the disk takes changes again')));
+  assert.ok(full.lines.some((line) => line.startsWith('the disk accepts changes again')));
 });
 
-test('a full disk is no reason not to start', async () => {
+test('a node starts on a full disk with the stored sessions', async () => {
   const stored = await StoredBroker.start();
   (await subscriber(stored, 'sub', 1)).lose();
   await stored.safe();
@@ -212,7 +212,7 @@ test('a full disk is no reason not to start', async () => {
   assert.equal(back.expect('publish').payload, 'yes');
 });
 
-test('a sync that fails is made good by a whole snapshot, and only then acknowledged', async () => {
+test('after a failed sync a PUBLISH is acknowledged only when a snapshot contains it', async () => {
   const stored = await StoredBroker.start();
   const sub = await subscriber(stored, 'sub', 1);
   sub.lose();
@@ -220,7 +220,7 @@ test('a sync that fails is made good by a whole snapshot, and only then acknowle
   await stored.safe();
   stored.disk.isBroken = true;
   publish(pub, 1, 'x');
-  await stored.until(() => stored.lines.some((line) => line.startsWith(OUTAGE)));
+  await stored.until(() => stored.lines.some((line) => line.startsWith(FAILURE)));
   assert.deepEqual(typesOf(pub), []);
   stored.disk.isBroken = false;
   await stored.until(() => typesOf(pub).includes('puback'));
@@ -230,7 +230,7 @@ test('a sync that fails is made good by a whole snapshot, and only then acknowle
   assert.ok(again.disk.list().length <= 3, `${again.disk.list()}`);
 });
 
-test('whoever publishes faster than the disk takes it is not read until it has caught up', async () => {
+test('a client that publishes faster than the disk writes is not read until the disk has caught up', async () => {
   const stored = await StoredBroker.start();
   const { disk, world, journal } = stored;
   disk.turns = () => 20;
@@ -248,20 +248,20 @@ test('whoever publishes faster than the disk takes it is not read until it has c
   assert.equal(again.world.broker.retained.count, 200);
 });
 
-test('what waits for a full disk is bounded, and replaced by a snapshot when there is room', async () => {
+test('the bytes that wait for a full disk are bounded, and a snapshot replaces them once there is room', async () => {
   const stored = await StoredBroker.start({ journal: { pendingBytesMax: 20_000 } });
   const { disk, world, journal } = stored;
   const pub = world.connect('pub', FOR_EVER);
   await stored.safe();
   disk.capacityBytes = disk.usedBytes;
-  // QoS 0 can't be refused: its retained messages go on changing.
+  // QoS 0 cannot be refused, so its retained messages keep changing.
   for (let round = 0; round < 300; round++) {
     pub.send(
       wire.publish(5, { topic: `r${round % 50}`, payload: `${round}`.repeat(99), retain: true }),
     );
     await new Promise((next) => setImmediate(next));
   }
-  await stored.until(() => stored.lines.some((line) => line.includes('wait for a new snapshot')));
+  await stored.until(() => stored.lines.some((line) => line.includes('too slow or full')));
   assert.equal(journal.accepting, false);
   disk.capacityBytes = Number.POSITIVE_INFINITY;
   await stored.until(() => journal.accepting);
@@ -274,17 +274,17 @@ test('what waits for a full disk is bounded, and replaced by a snapshot when the
   assert.ok(found.every(({ payload }) => Number(payload.slice(0, 3)) >= 250));
 });
 
-test('a stop does not wait for room that a snapshot waits for', { timeout: 5000 }, async () => {
+test('a stop does not wait for a snapshot that waits for room', { timeout: 5000 }, async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
   (await subscriber(stored, 'sub', 1)).lose();
   const pub = world.connect('pub', FOR_EVER);
   await stored.safe();
   const syncNames = disk.syncNames.bind(disk);
-  let goOn = (): void => undefined;
+  let proceed = (): void => undefined;
   disk.syncNames = async () => {
     await new Promise<void>((resolve) => {
-      goOn = resolve;
+      proceed = resolve;
     });
     await syncNames();
   };
@@ -295,11 +295,11 @@ test('a stop does not wait for room that a snapshot waits for', { timeout: 5000 
   publish(pub, 1, 'x');
   await stored.until(() => !journal.accepting);
   const closing = journal.close();
-  goOn();
+  proceed();
   await closing;
 });
 
-test('after a stop on a full disk nothing is tried again', async () => {
+test('after a stop on a full disk nothing more is written', async () => {
   const pending = new Map<object, () => void>();
   const timers: Timers = {
     setImmediate,
@@ -330,7 +330,7 @@ test('after a stop on a full disk nothing is tried again', async () => {
   assert.deepEqual(disk.misuses, []);
 });
 
-test('files that can not be removed cost nothing but room, and go with the next snapshot', async () => {
+test('files that cannot be removed do no harm, and the next snapshot removes them', async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
   (await subscriber(stored, 'sub', 1)).lose();
@@ -354,7 +354,7 @@ test('files that can not be removed cost nothing but room, and go with the next 
   assert.equal(disk.list().length, 2, `${disk.list()}`);
 });
 
-test('a disk that fails again while a snapshot takes its place is made good by another one', async () => {
+test('after a second disk failure during the recovery another snapshot saves the state', async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
   const pub = world.connect('pub', { version: 4, clean: false });
@@ -382,7 +382,7 @@ test('a disk that fails again while a snapshot takes its place is made good by a
   assert.equal(again.world.broker.retained.get('late')?.payload.toString(), 'x');
 });
 
-test('a disk that fails for long leaves no files open', async () => {
+test('a disk that keeps failing leaves no files open', async () => {
   const stored = await StoredBroker.start();
   const { disk, world } = stored;
   publish(world.connect('pub', { version: 4, clean: false }), 1, 'x');
@@ -391,7 +391,7 @@ test('a disk that fails for long leaves no files open', async () => {
   assert.ok(disk.openFiles <= 3, `${disk.openFiles} files are open`);
 });
 
-test('where snapshots alone fail there is more and more time between the tries', async () => {
+test('when only snapshots fail, the wait between attempts doubles', async () => {
   const waits: number[] = [];
   const timers: Timers = {
     setImmediate,

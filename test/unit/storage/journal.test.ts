@@ -14,7 +14,7 @@ import * as wire from '../../support/wire.ts';
 
 const HOUR_MS = 3_600_000;
 
-test('PUBACK, PUBREC and SUBACK leave only when their records are on the disk', async () => {
+test('PUBACK, PUBREC and SUBACK are sent only when their records are on the disk', async () => {
   const stored = await StoredBroker.start();
   const sub = stored.world.connect('sub', FOR_EVER);
   sub.send(wire.subscribe(5, 1, [{ filter: '#', qos: 2 }]));
@@ -30,7 +30,7 @@ test('PUBACK, PUBREC and SUBACK leave only when their records are on the disk', 
   assert.equal(stored.disk.syncs, before + 1, 'one sync for all of the turn');
 });
 
-test('a QoS 2 PUBLISH and its PUBREL leave only when a crash cannot undo them', async () => {
+test('a QoS 2 PUBLISH and its PUBREL are sent only when a crash cannot undo them', async () => {
   const stored = await StoredBroker.start();
   const sub = await subscriber(stored);
   const pub = stored.world.connect('pub', FOR_EVER);
@@ -42,7 +42,7 @@ test('a QoS 2 PUBLISH and its PUBREL leave only when a crash cannot undo them', 
   await stored.until(() => typesOf(sub).includes('pubrel'));
 });
 
-test('a message that waits for a thousand sessions is written once', async () => {
+test('a message queued for a thousand sessions is written once', async () => {
   const stored = await StoredBroker.start();
   const { journal, disk } = stored;
   const payload = 'x'.repeat(10_000);
@@ -57,7 +57,7 @@ test('a message that waits for a thousand sessions is written once', async () =>
   assert.ok(disk.usedBytes < 50_000, `${disk.usedBytes} bytes after a snapshot`);
 });
 
-test('a session that ends with its connection is not written at all', async () => {
+test('a session that ends with its connection is never written', async () => {
   const stored = await StoredBroker.start();
   const before = stored.disk.usedBytes;
   const sub = stored.world.connect('sub');
@@ -67,7 +67,7 @@ test('a session that ends with its connection is not written at all', async () =
   assert.equal(stored.disk.usedBytes, before);
 });
 
-test('a snapshot replaces the files before it, and all is still there', async () => {
+test('a snapshot replaces all earlier files and loses nothing', async () => {
   const stored = await StoredBroker.start();
   const sub = await subscriber(stored, 'sub', 1);
   sub.lose();
@@ -94,7 +94,7 @@ test('a snapshot replaces the files before it, and all is still there', async ()
   );
 });
 
-test('of retained messages the log has the last word on what the snapshot tells', async () => {
+test('a retained message in the log overrides the one in the snapshot', async () => {
   const stored = await StoredBroker.start();
   const pub = stored.world.connect('pub', FOR_EVER);
   const retain = (topic: string, payload: string): void =>
@@ -116,14 +116,14 @@ test('of retained messages the log has the last word on what the snapshot tells'
   ]);
 });
 
-test('a message of an earlier file that is delivered anew is written anew', async () => {
+test('a message that is delivered again after a snapshot is written to the new log again', async () => {
   const stored = await StoredBroker.start();
   const shared = message('t', 'old');
   stored.journal.saveSession(session('a'));
   stored.journal.saveSession(session('b'));
   stored.journal.saveDelivery('a', delivery(1, shared));
   await stored.safe();
-  // The walk finds nobody, as if both sessions had ended meanwhile.
+  // The walk finds no session, as if both had ended meanwhile.
   await stored.journal.compact();
   stored.journal.saveSession(session('b'));
   stored.journal.saveDelivery('b', delivery(1, shared));
@@ -134,7 +134,7 @@ test('a message of an earlier file that is delivered anew is written anew', asyn
   assert.equal(b.expect('publish').payload, 'old');
 });
 
-test('times go on over a restart: message expiry, session expiry, the delay of a will', async () => {
+test('message expiry, session expiry and will delay continue over a restart', async () => {
   const stored = await StoredBroker.start();
   const { world } = stored;
   const sub = await subscriber(stored, 'sub', 1);
@@ -170,7 +170,7 @@ test('times go on over a restart: message expiry, session expiry, the delay of a
   assert.equal(again.world.broker.sessionCount, 2, 'the session ended in its time');
 });
 
-test('a clock that jumped makes nothing expire', async () => {
+test('a wall clock that jumps makes nothing expire', async () => {
   const stored = await StoredBroker.start({ wallMs: 0 });
   const sub = await subscriber(stored, 'sub', 1);
   sub.lose();
@@ -187,7 +187,7 @@ test('a clock that jumped makes nothing expire', async () => {
   assert.equal(reader.expect('publish').properties?.messageExpiryInterval, 3600);
 });
 
-test('an orderly stop writes everything, and another journal may have the folder', async () => {
+test('an orderly stop writes everything and releases the folder', async () => {
   const stored = await StoredBroker.start();
   stored.world.connect('a', FOR_EVER);
   stored.world.broker.shutdown(stored.world.now);
@@ -196,12 +196,12 @@ test('an orderly stop writes everything, and another journal may have the folder
   assert.equal(again.world.broker.sessionCount, 1);
 });
 
-test('a snapshot counts only together with what its log was told while it was written', async () => {
+test('a snapshot counts only together with the log written during it', async () => {
   const stored = await StoredBroker.start();
   const { disk, world, journal } = stored;
   for (const name of ['a', 'b']) (await subscriber(stored, name)).lose();
   const pub = world.connect('pub', FOR_EVER);
-  // So much for the first session that the walk rests before it comes to the second.
+  // The first session is so large that the walk pauses before it reaches the second.
   for (let id = 1; id <= 3; id++) publish(pub, id, 'x'.repeat(100_000), 2);
   await stored.until(() => typesOf(pub).length === 3);
   void journal.compact();
@@ -220,7 +220,7 @@ test('a snapshot counts only together with what its log was told while it was wr
   assert.deepEqual(copies, [0, 0, 0], 'nobody has what was not acknowledged, or everybody');
 });
 
-test('what stands in the log is counted anew with each snapshot', async () => {
+test('each snapshot restarts the count of log bytes', async () => {
   const stored = await StoredBroker.start();
   const { disk, journal } = stored;
   disk.turns = () => 3;

@@ -10,10 +10,10 @@ import { delivery, message, session } from '../../support/stored-records.ts';
 
 const written = (writer: ByteWriter): Buffer => writer.buffer.subarray(0, writer.length);
 
-/** Takes everything and keeps nothing. */
-const anybody = new Proxy({}, { get: () => () => undefined }) as RecordVisitor;
+/** Accepts every record and keeps none. */
+const ignoringVisitor = new Proxy({}, { get: () => () => undefined }) as RecordVisitor;
 
-test('numbers of up to 53 bits come back', () => {
+test('numbers of up to 53 bits are decoded as they were encoded', () => {
   const writer = new ByteWriter(Buffer.alloc(1));
   const numbers = [0, 1, 127, 128, 16_383, 16_384, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 53 - 1];
   for (const number of numbers) writer.varint(number);
@@ -25,7 +25,7 @@ test('numbers of up to 53 bits come back', () => {
   assert.ok(reader.atEnd);
 });
 
-test('texts and bytes of any length come back, in a buffer that has to grow', () => {
+test('texts and bytes of any length are decoded as they were encoded, in a buffer that grows', () => {
   const writer = new ByteWriter(Buffer.alloc(1));
   const texts = ['', 'ü€😀', 'x'.repeat(70_000)];
   for (const text of texts) {
@@ -39,7 +39,7 @@ test('texts and bytes of any length come back, in a buffer that has to grow', ()
   }
 });
 
-test('records that end too early, or are none, are a DecodeError and nothing else', () => {
+test('truncated and invalid records throw a DecodeError and nothing else', () => {
   const writer = new RecordWriter();
   writer.session(1, session('client', { username: 'user' }));
   writer.message(1, message('topic', 'payload'));
@@ -50,20 +50,20 @@ test('records that end too early, or are none, are a DecodeError and nothing els
     const bytes = Buffer.from(good.subarray(0, Math.floor(random() * good.length) + 1));
     bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
     try {
-      readRecords(bytes, anybody);
+      readRecords(bytes, ignoringVisitor);
     } catch (error) {
       assert.ok(error instanceof DecodeError, String(error));
     }
   }
 });
 
-test("the table's CRC is Node's, from any seed", () => {
+test("the CRC computed by table equals Node's for any seed", () => {
   const random = seededRandom(7);
   for (const length of [0, 1, 2, 255, 4096]) {
     const bytes = Buffer.from(Array.from({ length }, () => Math.floor(random() * 256)));
     assert.equal(crc32ByTable(bytes), crc32(bytes));
     assert.equal(crc32ByTable(bytes, 0xdeadbeef), crc32(bytes, 0xdeadbeef));
   }
-  // The published check value, whichever of the two is in use.
+  // The published check value, for Nodes without a CRC of their own.
   assert.equal(crc32ByTable(Buffer.from('123456789')), 0xcbf43926);
 });
