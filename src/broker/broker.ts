@@ -174,7 +174,11 @@ export class Broker {
     const publication = new Publication(topic);
     publication.setMessage(message, topic, this.now);
     if (this.forwarder !== undefined && !isReservedTopic(message.topic.name)) {
-      this.forwarder.forward(encodeMessageAsView(message, this.now), topic.bytes);
+      this.forwarder.forward(
+        encodeMessageAsView(message, this.now),
+        topic.bytes,
+        publisher?.clientId,
+      );
     }
     this.route(publication, publisher);
   }

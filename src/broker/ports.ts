@@ -101,9 +101,19 @@ export const openAuthorizer: Authorizer = {
 
 /** The way of local publishes to the other nodes. */
 export interface PeerForwarder {
-  /** Copies what it needs before it returns. @param topic the resolved Topic Name's bytes */
-  forward(publish: PublishView, topic: Buffer): void;
+  /**
+   * Copies what it needs before it returns.
+   * @param topic the resolved Topic Name's bytes
+   * @param clientId the publisher, for the log; undefined for messages of the broker itself
+   */
+  forward(publish: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult;
 }
+
+/**
+ * 'noPeers': no other node is online. 'filtered': -topics keeps the message on this node. 'tooLarge':
+ * the packet has 4096 bytes or more. 'discarded': the send queue to the other nodes is full.
+ */
+export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
 
 export interface SessionRecord {
   readonly clientId: string;

@@ -3,7 +3,6 @@
 // go to the broker.
 
 import { randomBytes } from 'node:crypto';
-import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
 import { Gossip } from '../net/cluster/gossip.ts';
@@ -46,7 +45,7 @@ export async function joinCluster(
     queueLength: config.syncQueueLength,
     queuePolicy: config.syncQueuePolicy,
     log,
-    deliver: (view) => broker.publishFromPeer(view, performance.now()),
+    handler: broker,
   });
   let refuse: (error: Error) => void = () => undefined;
   const refused = new Promise<Error>((resolve) => {

@@ -1,28 +1,28 @@
-// What stands inside the envelope on the sync channel: a piece of the sender's stream of packets
-// (data), or the two bodies by which a receiver learns where a peer's stream begins for it (hello,
-// welcome). Big endian. docs/protocol.md holds the same layouts with test vectors.
-// Invariant: reading never throws; unknown kinds and wrong sizes are told as undefined.
+// The bodies inside the envelope on the sync channel: a segment of the sender's stream of packets
+// (data), and the two by which a receiver learns where a peer's stream begins for it (hello,
+// welcome). Big endian. docs/protocol.md has the same layouts with test vectors.
+// Invariant: reading never throws; bodyKind() returns undefined for unknown kinds and wrong sizes.
 //
 //   data      offset  size  field
 //                  0     1  kind, 1
 //                  1     1  reserved: 0 when sent, ignored when received
-//                  2     2  first start: offset within the piece of the first packet that begins in
-//                           it; the size of the piece where none does
+//                  2     2  first start: offset within the segment of the first packet that begins
+//                           in it; the size of the segment if none does
 //                  4     6  sequence of this datagram, from 1, +1 for each data datagram
 //                 10     6  number of the first packet that begins here, from 1, +1 for each packet;
-//                           where none does, the number that the next one will have
-//                 16     n  the piece: MQTT 5 PUBLISH packets, one behind the other
+//                           if none does, the number of the next packet to begin
+//                 16     n  the segment: MQTT 5 PUBLISH packets, one after the other
 //
 //   hello          0     1  kind, 2
 //                  1     3  reserved
-//                  4     8  nonce, random for each peer that is asked
-//                 12     n  reserved, at least 12: makes the question as long as the asker's
-//                           datagrams will be, so that an answer shows that they pass
+//                  4     8  nonce, random for each peer and time
+//                 12     n  padding, at least 12: makes the hello as long as the sender's data
+//                           datagrams, so that the answer proves that these pass
 //
 //   welcome        0     1  kind, 3
 //                  1     3  reserved
 //                  4     8  nonce of the hello
-//                 12     6  sequence of the first data datagram that was or will be sent to the asker
+//                 12     6  sequence of the first data datagram for the sender of the hello
 //                 18     6  number of the first packet that begins at or after that datagram
 
 export const DATA_HEADER_BYTES = 16;
@@ -33,19 +33,19 @@ const KIND_DATA = 1;
 const KIND_HELLO = 2;
 const KIND_WELCOME = 3;
 
-/** Sequences and numbers are 48 bits: at a million a second they last for nine years. */
+/** Sequences and numbers have 48 bits, which last nine years at a million a second. */
 const COUNTER_BYTES = 6;
 
 export type BodyKind = 'data' | 'hello' | 'welcome';
 
-/** A place in a sender's stream. */
+/** A position in a sender's stream. */
 export interface StreamPosition {
   sequence: number;
-  /** Number of the first packet that begins there. */
+  /** Number of the first packet that begins at or after that datagram. */
   number: number;
 }
 
-/** Kind of a body whose size fits it; undefined for all else. */
+/** @returns the kind, or undefined if it is unknown or does not fit the size of the body */
 export function bodyKind(body: Buffer): BodyKind | undefined {
   if (body.length === 0) return undefined;
   switch (body[0]) {
@@ -63,7 +63,7 @@ export function bodyKind(body: Buffer): BodyKind | undefined {
   }
 }
 
-/** Of a data body: the field as it stands, relative to the piece. */
+/** The "first start" field of a data body: an offset within its segment. */
 export function firstStartOf(body: Buffer): number {
   return body.readUInt16BE(2);
 }
@@ -76,7 +76,7 @@ export function firstNumberOf(body: Buffer): number {
   return body.readUIntBE(10, COUNTER_BYTES);
 }
 
-/** Writes all of a data header but the sequence, which is given when the datagram leaves. */
+/** Writes a data header without its sequence, which writeSequence() adds when the datagram leaves. */
 export function writeDataHeader(
   buffer: Buffer,
   at: number,
@@ -93,14 +93,14 @@ export function writeSequence(buffer: Buffer, at: number, sequence: number): voi
   buffer.writeUIntBE(sequence, at + 4, COUNTER_BYTES);
 }
 
-/** @param end offset behind the body */
+/** Writes a hello with padding. @param end offset behind the body */
 export function writeHello(buffer: Buffer, at: number, end: number, nonce: Buffer): void {
   buffer.fill(0, at, end);
   buffer[at] = KIND_HELLO;
   nonce.copy(buffer, at + 4, 0, NONCE_BYTES);
 }
 
-/** @returns offset behind the body */
+/** @returns the offset behind the body */
 export function writeWelcome(
   buffer: Buffer,
   at: number,
@@ -115,11 +115,12 @@ export function writeWelcome(
   return at + WELCOME_BYTES;
 }
 
-/** Of a hello or welcome: a view. */
+/** The nonce of a hello or welcome, as a view into it. */
 export function nonceOf(body: Buffer): Buffer {
   return body.subarray(4, 4 + NONCE_BYTES);
 }
 
+/** The position that a welcome announces. */
 export function startOf(welcome: Buffer): StreamPosition {
   return {
     sequence: welcome.readUIntBE(12, COUNTER_BYTES),

@@ -1,48 +1,48 @@
-// What the sync channel counts, for metrics and for people. Counters only grow; they are plain
-// numbers in plain objects so that counting costs an addition.
+// The counters of the sync channel, for metrics, $SYS and logs. Counters only grow. They are plain
+// numbers in plain objects, so that counting costs an addition.
 
 import type { EnvelopeFault } from '../shared/envelope.ts';
 
-/** By peer name; they go on when the peer restarts. */
+/** Counters of a peer name; a restart of the peer does not reset them. */
 export interface PeerCounters {
   sentDatagrams: number;
   sentMessages: number;
   sentBytes: number;
-  /** Authentic datagrams of this peer, whatever became of them. */
+  /** Authentic datagrams of this peer, duplicate and late ones included. */
   receivedDatagrams: number;
   receivedBytes: number;
-  /** Handed to the broker. */
+  /** Messages passed on to the broker. */
   receivedMessages: number;
-  /** Messages that the peer sent to us and that never arrived whole. */
+  /** Messages that the peer sent to this node and that never arrived whole. */
   lostMessages: number;
-  /** Datagrams that came early and were put in order. */
+  /** Datagrams that arrived early and were put in order. */
   reorderedDatagrams: number;
-  /** Datagrams that came after their place had been given up, or from before we were welcome. */
+  /** Datagrams that arrived after their gap had been skipped, or are older than the peer's welcome. */
   lateDatagrams: number;
-  /** Datagrams seen before: repeated by the network, or replayed. */
+  /** Datagrams that had arrived before: repeated by the network, or replayed. */
   duplicateDatagrams: number;
-  /** Authentic, but not what docs/protocol.md allows: a fault in the peer's program. */
+  /** Authentic bodies or packets that break docs/protocol.md: a fault in the peer's program. */
   malformed: number;
-  /** Datagrams that came before the peer's welcome and for which there was no room to wait. */
+  /** Datagrams that arrived before the peer's welcome and found no room to wait for it. */
   earlyDropped: number;
-  /** Encrypted where we expect plain, or the other way round: -encrypt differs. */
+  /** Datagrams dropped because -encrypt differs between this node and the peer. */
   wrongMode: number;
 }
 
-/** Datagrams dropped before they could be given to a peer; nothing answers them. */
+/** Why a datagram was dropped before it could be assigned to a peer. Nothing answers it. */
 export type DropReason = EnvelopeFault | 'unknownSender';
 
 export interface ChannelCounters {
-  /** Messages taken for forwarding (each once, however many peers there are). */
+  /** Messages accepted for forwarding, each counted once for all peers. */
   forwardedMessages: number;
   forwardedBytes: number;
-  /** Kept on this node: 4096 bytes or more in MQTT 5 form. */
+  /** Messages not forwarded because they have 4096 bytes or more in MQTT 5 form. */
   tooLargeMessages: number;
-  /** Kept on this node by -topics. */
+  /** Messages not forwarded because of -topics. */
   filteredMessages: number;
-  /** Given up by -queue-policy because the network did not keep up. */
+  /** Messages discarded by -queue-policy because the network did not keep up. */
   queueDroppedMessages: number;
-  /** Datagrams waiting now. */
+  /** Datagrams in the send queue now. */
   queuedDatagrams: number;
   readonly droppedDatagrams: Record<DropReason, number>;
 }

@@ -1,16 +1,16 @@
-// Decides which topics leave this node: none that begins with `$`, and of the others those that
-// match -topics. Knows nothing of packets. With `#` it costs a look at one byte; otherwise the
-// verdict is remembered by the topic's bytes, so no string is made for a topic seen lately.
+// Decides which topics are forwarded to peers: those that match -topics and do not begin with `$`.
+// Knows nothing of packets. With `-topics=#` a decision costs a look at one byte. Otherwise decisions
+// are cached by the topic's bytes, so that a recently seen topic needs no string.
 
 import { isReservedTopicBytes, topicMatches } from '../mqtt/topic.ts';
 import { fnv1a } from '../shared/fnv1a.ts';
 
-/** Direct-mapped: a topic that hashes to a taken place takes it over. Power of two. */
+/** Direct-mapped: a topic replaces another with the same hash. Power of two. */
 const CACHE_SLOTS = 2048;
-/** Longer topics are not remembered, which bounds the cache to 512 KB. */
+/** Longer topics are not cached, which bounds the cache to 512 KB. */
 const CACHED_TOPIC_BYTES_MAX = 256;
 
-interface Verdict {
+interface Decision {
   readonly topic: Buffer;
   readonly allowed: boolean;
 }
@@ -18,7 +18,7 @@ interface Verdict {
 export class ForwardFilter {
   readonly #filters: readonly string[];
   readonly #allowsAll: boolean;
-  readonly #cache: (Verdict | undefined)[];
+  readonly #cache: (Decision | undefined)[];
 
   /** @param filters valid Topic Filters */
   constructor(filters: readonly string[]) {
@@ -33,8 +33,8 @@ export class ForwardFilter {
     if (this.#allowsAll) return true;
     if (topic.length > CACHED_TOPIC_BYTES_MAX) return this.#matches(topic);
     const slot = fnv1a(topic, 0, topic.length) & (CACHE_SLOTS - 1);
-    const known = this.#cache[slot];
-    if (known?.topic.equals(topic)) return known.allowed;
+    const cached = this.#cache[slot];
+    if (cached?.topic.equals(topic)) return cached.allowed;
     const allowed = this.#matches(topic);
     this.#cache[slot] = { topic: Buffer.from(topic), allowed };
     return allowed;

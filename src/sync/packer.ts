@@ -1,53 +1,53 @@
-// Packs PUBLISH packets into datagrams and keeps those that the network can't take yet. A small
-// packet never straddles two datagrams, a large one is split over as many as it needs.
-// Knows nothing of peers, keys or sockets: `ship` does what has to be done with a full datagram.
-// Invariants: packets leave in the order in which they came; at most `queueLength` datagrams and
-// the open one are held; a number is given to every packet, so a receiver counts exactly what
-// was given up.
+// Packs PUBLISH packets into datagrams and queues the datagrams that the network can't take yet. A
+// small packet never straddles two datagrams; a large one is split over as many as it needs. Knows
+// nothing of peers, keys or sockets: its port sends the full datagrams.
+// Invariants: packets leave in the order in which they came; at most `queueLength` datagrams and the
+// open one are retained; every packet has a number, so that a receiver counts exactly the packets
+// that were discarded here.
 
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES } from '../shared/envelope.ts';
 import { writeDataHeader } from './body-codec.ts';
 import {
-  PIECE_START,
   PUBLISH_BYTES_MAX,
+  SEGMENT_START,
   SPLIT_ROOM_BYTES_MIN,
   STRADDLE_ROOM_BYTES_MIN,
 } from './limits.ts';
 import type { PublishWriter } from './publish-writer.ts';
 
-/** What is discarded when the queue is full: the packet that comes, or the datagram that has waited longest. */
+/** Discarded when the queue is full: the packet that comes, or the datagram that has waited longest. */
 export type QueuePolicy = 'discard-newest' | 'discard-oldest';
 
-/** A datagram being filled or waiting. The body stands in `buffer` from ENVELOPE_HEADER_BYTES on. */
+/** A datagram that is being filled or waits to be sent. Its body begins at ENVELOPE_HEADER_BYTES. */
 export interface OutgoingDatagram {
   buffer: Buffer;
-  /** Behind the body. */
+  /** Offset behind the body. */
   end: number;
   /** Packets that begin in it. */
-  starts: number;
+  packets: number;
   /** Number of the first of them, or of the next packet if there is none. */
   firstNumber: number;
-  /** The piece begins with the rest of a packet of the parcel before. */
-  continues: boolean;
+  /** The segment begins with the rest of a packet that began in the datagram before. */
+  isContinuation: boolean;
 }
 
 export interface PackerPort {
   /**
-   * Sends a parcel whose header lacks its sequence only.
-   * @returns true when `parcel.buffer` may be written again at once
+   * Sends a datagram that is complete except for its sequence and the envelope.
+   * @returns true if `datagram.buffer` may be reused at once; false if the network still reads it
    */
-  ship(parcel: OutgoingDatagram): boolean;
-  /** False while the network can take no more. */
+  send(datagram: OutgoingDatagram): boolean;
+  /** False while the network takes no more. */
   isReady(): boolean;
-  /** That many packets were given up. */
-  onDiscard(packets: number): void;
+  /** Called when the queue policy has discarded packets. */
+  discarded(packets: number): void;
 }
 
 export interface PackerOptions {
-  /** Largest datagram that is made. */
+  /** Largest datagram to make, bytes. */
   readonly datagramBytes: number;
-  /** Datagrams. */
+  /** Datagrams that may wait. */
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
 }
@@ -56,148 +56,158 @@ export class Packer {
   readonly #options: PackerOptions;
   readonly #port: PackerPort;
   readonly #scratch = Buffer.allocUnsafeSlow(PUBLISH_BYTES_MAX);
-  /** Where the piece of a full datagram ends. */
-  readonly #pieceEnd: number;
-  readonly #pieceBytes: number;
+  /** Offset behind the segment of a full datagram. */
+  #segmentEnd: number;
+  #segmentBytes: number;
   #open: OutgoingDatagram;
   #firstStart = 0;
-  /** A packet behind the open parcel was given up: no other may begin in it, or numbers would lie. */
+  /**
+   * The packet after those of the open datagram was discarded. No other may begin in it, because a
+   * receiver numbers the packets of one datagram without gaps.
+   */
   #isOpenFinal = false;
   #nextNumber = 1;
-  /** Closed parcels, oldest first; #head is the index of the oldest. */
+  /** Closed datagrams, oldest first; #head is the index of the oldest. */
   #queue: OutgoingDatagram[] = [];
   #head = 0;
-  /** The parcel that left the queue last was given up, so what continues it is worth nothing. */
-  #brokeHead = false;
+  /** The datagram before the oldest one was discarded, so a packet that it continues is counted already. */
+  #hasDiscardedHead = false;
 
   constructor(options: PackerOptions, port: PackerPort) {
     this.#options = options;
     this.#port = port;
-    this.#pieceEnd = options.datagramBytes - ENVELOPE_TAG_BYTES;
-    this.#pieceBytes = this.#pieceEnd - PIECE_START;
-    this.#open = newParcel(this.#newBuffer());
+    this.#segmentEnd = options.datagramBytes - ENVELOPE_TAG_BYTES;
+    this.#segmentBytes = this.#segmentEnd - SEGMENT_START;
+    this.#open = newDatagram(this.#newBuffer());
   }
 
-  /** Closed datagrams that wait. */
+  /** Closed datagrams that wait for the network. */
   get queued(): number {
     return this.#queue.length - this.#head;
   }
 
-  /** True if anything waits to be sent. */
+  /** True if no packet waits to be sent. */
   get isEmpty(): boolean {
-    return this.queued === 0 && this.#open.end === PIECE_START;
+    return this.queued === 0 && this.#open.end === SEGMENT_START;
   }
 
-  /** Number of the first packet that begins in the next datagram that will leave. */
+  /** Number of the first packet that begins in the next datagram to leave. */
   get nextNumber(): number {
     const next = this.#queue[this.#head] ?? this.#open;
-    return next.end === PIECE_START ? this.#nextNumber : next.firstNumber;
+    return next.end === SEGMENT_START ? this.#nextNumber : next.firstNumber;
   }
 
   /**
-   * Takes a packet that `framer` has measured; at most PUBLISH_BYTES_MAX.
-   * @returns false if it was given up
+   * Appends a packet that `writer` has measured, of PUBLISH_BYTES_MAX at most. Its bytes are copied.
+   * @returns false if the queue policy discarded it
    */
-  append(framer: PublishWriter, view: PublishView, topic: Buffer): boolean {
-    const { bytes } = framer;
-    const room = this.#isOpenFinal ? 0 : this.#pieceEnd - this.#open.end;
+  append(writer: PublishWriter, view: PublishView, topic: Buffer): boolean {
+    const { bytes } = writer;
+    const room = this.#isOpenFinal ? 0 : this.#segmentEnd - this.#open.end;
     if (bytes <= room) {
-      this.#put(framer, view, topic);
+      this.#put(writer, view, topic);
       return true;
     }
-    const isSplit = bytes > this.#pieceBytes || room >= STRADDLE_ROOM_BYTES_MIN;
+    const isSplit = bytes > this.#segmentBytes || room >= STRADDLE_ROOM_BYTES_MIN;
     const used = isSplit && room >= SPLIT_ROOM_BYTES_MIN ? room : 0;
-    if (!this.#hasRoomFor(Math.ceil((bytes - used) / this.#pieceBytes))) {
+    if (!this.#makeRoomFor(Math.ceil((bytes - used) / this.#segmentBytes))) {
       this.#nextNumber += 1;
-      this.#isOpenFinal = this.#open.end > PIECE_START;
-      this.#port.onDiscard(1);
+      this.#isOpenFinal = this.#open.end > SEGMENT_START;
+      this.#port.discarded(1);
       return false;
     }
     if (isSplit) {
-      framer.write(view, topic, this.#scratch, 0);
+      writer.write(view, topic, this.#scratch, 0);
       if (used === 0) this.#close();
       this.#split(bytes);
     } else {
       this.#close();
-      this.#put(framer, view, topic);
+      this.#put(writer, view, topic);
     }
     return true;
   }
 
-  /** Sends all that the network takes: at the end of a turn, and when it is ready again. */
+  /** Sends as much as the network takes. Call it at the end of a turn and when the network is ready again. */
   flush(): void {
     while (this.#port.isReady()) {
-      const parcel = this.#queue[this.#head];
-      if (parcel === undefined) break;
+      const datagram = this.#queue[this.#head];
+      if (datagram === undefined) break;
       this.#shift();
-      this.#brokeHead = false;
-      this.#port.ship(parcel);
+      this.#hasDiscardedHead = false;
+      this.#port.send(datagram);
     }
-    if (this.#open.end > PIECE_START && this.#port.isReady()) this.#close();
+    if (this.#open.end > SEGMENT_START && this.#port.isReady()) this.#close();
   }
 
-  /** Forgets all that waits; nobody is there to get it. */
-  clear(): void {
+  /**
+   * Discards all that waits, without counting it as a discard.
+   * @returns how many packets waited
+   */
+  clear(): number {
+    let packets = this.#open.packets;
+    for (let i = this.#head; i < this.#queue.length; i++) packets += this.#queue[i]!.packets;
     this.#queue = [];
     this.#head = 0;
+    this.#hasDiscardedHead = false;
     this.#reopen(this.#open.buffer);
+    return packets;
   }
 
-  #put(framer: PublishWriter, view: PublishView, topic: Buffer): void {
-    this.#begin();
-    framer.write(view, topic, this.#open.buffer, this.#open.end);
-    this.#open.end += framer.bytes;
+  #put(writer: PublishWriter, view: PublishView, topic: Buffer): void {
+    this.#beginPacket();
+    writer.write(view, topic, this.#open.buffer, this.#open.end);
+    this.#open.end += writer.bytes;
   }
 
-  /** Notes that a packet begins at the end of the open parcel. */
-  #begin(): void {
-    const parcel = this.#open;
-    if (parcel.end === PIECE_START) parcel.firstNumber = this.#nextNumber;
-    if (parcel.starts === 0) this.#firstStart = parcel.end - PIECE_START;
-    parcel.starts += 1;
+  /** Records that a packet begins at the end of the open datagram. */
+  #beginPacket(): void {
+    const datagram = this.#open;
+    if (datagram.end === SEGMENT_START) datagram.firstNumber = this.#nextNumber;
+    if (datagram.packets === 0) this.#firstStart = datagram.end - SEGMENT_START;
+    datagram.packets += 1;
     this.#nextNumber += 1;
   }
 
-  /** Puts what stands in #scratch into the open parcel and those after it. */
+  /** Copies the packet in #scratch into the open datagram and those after it. */
   #split(bytes: number): void {
-    this.#begin();
+    this.#beginPacket();
     let taken = 0;
     for (;;) {
-      const size = Math.min(bytes - taken, this.#pieceEnd - this.#open.end);
+      const size = Math.min(bytes - taken, this.#segmentEnd - this.#open.end);
       this.#scratch.copy(this.#open.buffer, this.#open.end, taken, taken + size);
       this.#open.end += size;
       taken += size;
       if (taken === bytes) return;
       this.#close();
-      this.#open.continues = true;
+      this.#open.isContinuation = true;
       this.#open.firstNumber = this.#nextNumber;
     }
   }
 
-  /** Finishes the open parcel, sends or queues it, and opens another. */
+  /** Completes the open datagram, sends or queues it, and opens another. */
   #close(): void {
-    const parcel = this.#open;
-    if (parcel.end === PIECE_START) return;
-    const firstStart = parcel.starts > 0 ? this.#firstStart : parcel.end - PIECE_START;
-    writeDataHeader(parcel.buffer, ENVELOPE_HEADER_BYTES, firstStart, parcel.firstNumber);
+    const datagram = this.#open;
+    if (datagram.end === SEGMENT_START) return;
+    const firstStart = datagram.packets > 0 ? this.#firstStart : datagram.end - SEGMENT_START;
+    writeDataHeader(datagram.buffer, ENVELOPE_HEADER_BYTES, firstStart, datagram.firstNumber);
     if (this.queued === 0 && this.#port.isReady()) {
-      this.#reopen(this.#port.ship(parcel) ? parcel.buffer : undefined);
+      this.#reopen(this.#port.send(datagram) ? datagram.buffer : undefined);
       return;
     }
-    this.#queue.push(parcel);
+    this.#queue.push(datagram);
     this.#reopen(undefined);
   }
 
   #reopen(buffer: Buffer | undefined): void {
-    this.#open = newParcel(buffer ?? this.#newBuffer());
+    this.#open = newDatagram(buffer ?? this.#newBuffer());
     this.#isOpenFinal = false;
   }
 
-  /** Makes room for `parcels` more in the queue if the policy allows it. */
-  #hasRoomFor(parcels: number): boolean {
+  /** Makes room for `datagrams` more in the queue if the policy allows it. */
+  #makeRoomFor(datagrams: number): boolean {
     if (this.queued === 0 && this.#port.isReady()) return true;
     const { queueLength, queuePolicy } = this.#options;
-    while (this.queued + parcels > queueLength) {
+    while (this.queued + datagrams > queueLength) {
       if (queuePolicy === 'discard-newest' || this.queued === 0) return false;
       this.#discardOldest();
     }
@@ -205,12 +215,12 @@ export class Packer {
   }
 
   #discardOldest(): void {
-    const parcel = this.#queue[this.#head];
-    if (parcel === undefined) return;
+    const datagram = this.#queue[this.#head];
+    if (datagram === undefined) return;
     this.#shift();
-    const cutShort = parcel.continues && !this.#brokeHead ? 1 : 0;
-    this.#brokeHead = true;
-    this.#port.onDiscard(parcel.starts + cutShort);
+    const cutPackets = datagram.isContinuation && !this.#hasDiscardedHead ? 1 : 0;
+    this.#hasDiscardedHead = true;
+    this.#port.discarded(datagram.packets + cutPackets);
   }
 
   #newBuffer(): Buffer {
@@ -226,12 +236,12 @@ export class Packer {
   }
 }
 
-function newParcel(buffer: Buffer): OutgoingDatagram {
+function newDatagram(buffer: Buffer): OutgoingDatagram {
   return {
     buffer,
-    end: PIECE_START,
-    starts: 0,
+    end: SEGMENT_START,
+    packets: 0,
     firstNumber: 0,
-    continues: false,
+    isContinuation: false,
   };
 }

@@ -1,8 +1,9 @@
-// Turns one sender's data bodies, in order, back into PUBLISH packets: cuts pieces, puts split
-// packets together, checks every packet strictly, and counts by the packets' numbers exactly those
-// that did not arrive. Knows nothing of datagrams or time.
-// Invariants: what `deliver` sees is a well-formed MQTT 5 PUBLISH under 4096 bytes with a Topic
-// Name without wildcard or leading `$` and no Topic Alias; at most PUBLISH_BYTES_MAX bytes are held.
+// Turns one sender's data bodies, in order, back into PUBLISH packets and hands them to the broker:
+// cuts segments, joins split packets, checks every packet strictly, and counts exactly the packets
+// that did not arrive, by their numbers. Knows nothing of sockets or timers.
+// Invariants: the broker gets only well-formed MQTT 5 PUBLISH packets under 4096 bytes, with a Topic
+// Name that has no wildcard and no leading `$`, and without Topic Alias; at most PUBLISH_BYTES_MAX
+// bytes are retained.
 
 import { PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
@@ -18,44 +19,60 @@ import { PUBLISH_BYTES_MAX } from './limits.ts';
 const PLUS = 0x2b;
 const HASH = 0x23;
 
-/** `view` is valid during the call only. */
-export type Deliver = (view: PublishView) => void;
+/** Takes the PUBLISH packets of peers. The broker implements it. */
+export interface PeerPublishHandler {
+  /**
+   * @param view in MQTT 5 form; valid during the call only
+   * @param now when the last byte of it arrived, ms
+   */
+  publishFromPeer(view: PublishView, now: number, peerName: string): void;
+}
 
 export class PacketReader {
   readonly #view = new PublishView();
   readonly #counters: PeerCounters;
-  readonly #deliver: Deliver;
+  readonly #peerName: string;
+  readonly #handler: PeerPublishHandler;
   #nextNumber: number;
-  /** The split packet of which we have the beginning. */
+  /** Holds the first bytes of a split packet. Allocated when the first one comes. */
   #partial: Buffer | undefined;
+  /** Bytes of it that have arrived. */
   #partialBytes = 0;
-  /** 0 while there is none. */
+  /** Its whole size; 0 while no split packet is incomplete. */
   #partialTotal = 0;
 
-  /** @param firstNumber number of the first packet that is expected */
-  constructor(firstNumber: number, counters: PeerCounters, deliver: Deliver) {
+  /** @param firstNumber number of the first packet to expect */
+  constructor(
+    firstNumber: number,
+    counters: PeerCounters,
+    peerName: string,
+    handler: PeerPublishHandler,
+  ) {
     this.#nextNumber = firstNumber;
     this.#counters = counters;
-    this.#deliver = deliver;
+    this.#peerName = peerName;
+    this.#handler = handler;
   }
 
+  /** Number of the next packet to begin. */
   get nextNumber(): number {
     return this.#nextNumber;
   }
 
+  /** True while a split packet is incomplete. */
   get hasPartial(): boolean {
     return this.#partialTotal > 0;
   }
 
-  /** Forgets the split packet of which the rest will not come. */
+  /** Discards the incomplete packet, because the rest of it will not arrive. */
   abandonPartial(): void {
     if (this.#partialTotal === 0) return;
     this.#partialTotal = 0;
     this.#counters.lostMessages += 1;
   }
 
-  /** @param body a data body (bodyKind() said so), the next one of this sender */
-  read(body: Buffer): void {
+  /** @param body the sender's next data body, checked by bodyKind(); valid during the call only */
+  read(body: Buffer, now: number): void {
     const number = firstNumberOf(body);
     const firstStart = DATA_HEADER_BYTES + firstStartOf(body);
     if (number < this.#nextNumber) {
@@ -63,15 +80,15 @@ export class PacketReader {
       return;
     }
     if (this.#partialTotal > 0) {
-      if (number === this.#nextNumber) this.#continuePartial(body, firstStart);
+      if (number === this.#nextNumber) this.#continuePartial(body, firstStart, now);
       else this.abandonPartial();
     }
     this.#counters.lostMessages += number - this.#nextNumber;
     this.#nextNumber = number;
-    this.#readPackets(body, firstStart);
+    this.#readPackets(body, firstStart, now);
   }
 
-  #continuePartial(body: Buffer, end: number): void {
+  #continuePartial(body: Buffer, end: number, now: number): void {
     const bytes = end - DATA_HEADER_BYTES;
     const missing = this.#partialTotal - this.#partialBytes;
     const isRest = end < body.length || bytes === missing;
@@ -89,10 +106,10 @@ export class PacketReader {
     if (!isRest) return;
     const total = this.#partialTotal;
     this.#partialTotal = 0;
-    this.#take(this.#partial, 0, total);
+    this.#takePacket(this.#partial, 0, total, now);
   }
 
-  #readPackets(body: Buffer, firstStart: number): void {
+  #readPackets(body: Buffer, firstStart: number, now: number): void {
     const { length } = body;
     let position = firstStart;
     while (position < length) {
@@ -103,14 +120,14 @@ export class PacketReader {
         total > PUBLISH_BYTES_MAX ||
         packetTypeOf(body[position]!) !== PacketType.publish
       ) {
-        // Where the next packet begins can't be told; its number says later what was lost here.
+        // The next packet can't be found. The number in a later body shows how many were lost here.
         this.#counters.malformed += 1;
         return;
       }
       this.#nextNumber += 1;
       const end = position + total;
       if (end > length) this.#beginPartial(body, position, total);
-      else this.#take(body, position, end);
+      else this.#takePacket(body, position, end, now);
       position = end;
     }
   }
@@ -121,23 +138,23 @@ export class PacketReader {
     this.#partialTotal = total;
   }
 
-  #take(buffer: Buffer, start: number, end: number): void {
+  #takePacket(buffer: Buffer, start: number, end: number, now: number): void {
     const view = this.#view;
     if (!readPublish(view, buffer, start, end)) {
       this.#counters.malformed += 1;
       return;
     }
     this.#counters.receivedMessages += 1;
-    this.#deliver(view);
+    this.#handler.publishFromPeer(view, now, this.#peerName);
   }
 }
 
-/** Fills `view`; false if the packet is not one that a peer may send. */
+/** Fills `view`. @returns false if a peer may not send such a packet */
 function readPublish(view: PublishView, buffer: Buffer, start: number, end: number): boolean {
   const bodyStart = start + (buffer[start + 1]! < 0x80 ? 2 : 3);
   if (decodePublish(view, buffer, start, bodyStart, end, 5) !== undefined) return false;
   if (!isForwardableTopic(buffer, view.topicStart, view.topicEnd)) return false;
-  return view.propertiesEnd === view.propertiesStart || hasGoodProperties(view);
+  return view.propertiesEnd === view.propertiesStart || hasAllowedProperties(view);
 }
 
 function isForwardableTopic(buffer: Buffer, start: number, end: number): boolean {
@@ -153,18 +170,18 @@ function hasWildcard(buffer: Buffer, start: number, end: number): boolean {
   return false;
 }
 
-function hasGoodProperties(view: PublishView): boolean {
+function hasAllowedProperties(view: PublishView): boolean {
   const { buffer } = view;
-  let isGood = true;
+  let isAllowed = true;
   const fault = walkProperties(
     buffer,
     view.propertiesStart,
     view.propertiesEnd,
     'publish',
     (id, start, end) => {
-      if (id === PropertyId.topicAlias) isGood = false;
-      if (id === PropertyId.responseTopic && hasWildcard(buffer, start + 2, end)) isGood = false;
+      if (id === PropertyId.topicAlias) isAllowed = false;
+      if (id === PropertyId.responseTopic && hasWildcard(buffer, start + 2, end)) isAllowed = false;
     },
   );
-  return fault === undefined && isGood;
+  return fault === undefined && isAllowed;
 }

@@ -1,19 +1,19 @@
-// The incoming half of one peer under one boot id. Until the peer has answered our hello with a
-// welcome we don't know where its stream begins for us, and a recording of it could be played to
-// us after a restart: so data waits, or is dropped where there is no more room. From then on
-// datagrams go through the replay window, are put in order and read.
-// Invariants: nothing is delivered twice or out of order, and nothing from before the welcome's
-// position; memory is bounded by HOLD_DATAGRAMS datagrams and one packet.
+// The incoming half of one peer under one boot id. Until the peer has answered this node's hello with
+// a welcome, this node doesn't know where the peer's stream begins for it, and a recording could be
+// replayed to it after a restart. So data waits for the welcome, or is dropped when there is no more
+// room. From then on datagrams pass the replay window, are put in order and read.
+// Invariants: no packet is delivered twice, out of order, or from before the welcome's position;
+// memory is bounded by HOLD_DATAGRAMS datagrams and one packet.
 
 import type { Peer } from '../shared/peer.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
 import { type StreamPosition, sequenceOf } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
 import { HELLO_FIRST_MS, HELLO_LONGEST_MS, HOLD_DATAGRAMS, PARTIAL_MS } from './limits.ts';
-import { type Deliver, PacketReader } from './packet-reader.ts';
+import { PacketReader, type PeerPublishHandler } from './packet-reader.ts';
 import { ReorderBuffer } from './reorder-buffer.ts';
 
-/** What is kept of a peer that is offline, in case it comes back under the same boot id. */
+/** Retained of a peer that is offline, in case it returns under the same boot id. */
 export interface RetiredStream {
   readonly window: ReplayWindow;
   readonly position: StreamPosition;
@@ -24,14 +24,15 @@ export interface StreamOptions {
   readonly counters: PeerCounters;
   /** Random, 8 bytes. */
   readonly nonce: Buffer;
-  /** First datagram that was or will be sent to this peer. */
+  /** Position of the first datagram that is sent to this peer. */
   readonly outgoingStart: StreamPosition;
+  /** Retained when this peer was offline before. */
   readonly retired: RetiredStream | undefined;
-  readonly deliver: Deliver;
+  readonly handler: PeerPublishHandler;
   readonly now: number;
 }
 
-/** Envelope counters no further back than this are told apart as repeats; older ones are late. */
+/** A repeated envelope counter within this distance is a duplicate; older datagrams are late. */
 const REPEAT_SPAN = 992;
 
 export class PeerStream {
@@ -40,15 +41,15 @@ export class PeerStream {
   readonly nonce: Buffer;
   readonly outgoingStart: StreamPosition;
   readonly createdAt: number;
-  /** So that a silent peer is told of once. */
-  hasComplained = false;
+  /** The missing answer of this peer has been logged. */
+  isSilenceLogged = false;
   readonly #window: ReplayWindow;
-  /** Where we stopped when the peer went offline. */
-  readonly #known: StreamPosition;
-  readonly #deliver: Deliver;
+  /** Position reached before the peer went offline. */
+  readonly #resumeAt: StreamPosition;
+  readonly #handler: PeerPublishHandler;
   #reader: PacketReader | undefined;
   #order: ReorderBuffer | undefined;
-  /** Bodies that wait for the welcome. */
+  /** Data bodies that wait for the welcome. */
   #early: Buffer[] = [];
   #helloAt: number;
   #helloSentAt = Number.NEGATIVE_INFINITY;
@@ -62,23 +63,23 @@ export class PeerStream {
     this.outgoingStart = options.outgoingStart;
     this.createdAt = options.now;
     this.#window = options.retired?.window ?? new ReplayWindow();
-    this.#known = options.retired?.position ?? { sequence: 1, number: 1 };
-    this.#deliver = options.deliver;
+    this.#resumeAt = options.retired?.position ?? { sequence: 1, number: 1 };
+    this.#handler = options.handler;
     this.#helloAt = options.now;
   }
 
-  /** True once the peer has answered our hello. */
+  /** True once the peer has answered this node's hello, so that its messages are accepted. */
   get isWelcome(): boolean {
     return this.#order !== undefined;
   }
 
-  /** When advance() has something to do, ms. */
+  /** When advance() is due, ms. */
   get deadline(): number {
     if (this.#order === undefined) return this.#helloAt;
     return Math.min(this.#order.deadline, this.#partialDeadline);
   }
 
-  /** Records an authentic datagram; false if it was seen before or is too old to tell. */
+  /** Records the envelope counter of an authentic datagram. @returns false for a duplicate or late one */
   isFresh(counter: number): boolean {
     if (this.#window.accept(counter)) return true;
     if (this.#window.highest - counter < REPEAT_SPAN) this.counters.duplicateDatagrams += 1;
@@ -86,7 +87,7 @@ export class PeerStream {
     return false;
   }
 
-  /** @param body a data body; kept while it waits */
+  /** @param body a data body; retained while it waits */
   receive(body: Buffer, now: number): void {
     if (this.#order === undefined) {
       if (this.#early.length < HOLD_DATAGRAMS) this.#early.push(body);
@@ -97,20 +98,21 @@ export class PeerStream {
     this.#watchPartial(now);
   }
 
-  /** The peer has answered our hello: its stream begins at `start`. */
+  /** Handles the peer's answer to this node's hello: its stream begins at `start`. */
   welcome(start: StreamPosition, now: number): void {
     if (this.#order !== undefined) return;
-    const first = start.sequence > this.#known.sequence ? start : this.#known;
-    const reader = new PacketReader(first.number, this.counters, this.#deliver);
+    const first = start.sequence > this.#resumeAt.sequence ? start : this.#resumeAt;
+    const { name } = this.peer;
+    const reader = new PacketReader(first.number, this.counters, name, this.#handler);
     this.#reader = reader;
-    const order = new ReorderBuffer(first.sequence, (body) => reader.read(body));
+    const order = new ReorderBuffer(first.sequence, reader);
     this.#order = order;
     for (const body of this.#early) this.#insert(order, body, now);
     this.#early = [];
     this.#watchPartial(now);
   }
 
-  /** True if a hello is due; the caller sends it. */
+  /** @returns true if a hello is due; the caller then sends it */
   takeHello(now: number): boolean {
     if (this.#order !== undefined || now < this.#helloAt) return false;
     this.#helloSentAt = now;
@@ -119,12 +121,12 @@ export class PeerStream {
     return true;
   }
 
-  /** The peer has just shown that it knows us, so it will answer now. */
-  hastenHello(): void {
+  /** Makes the next hello due soon, because the peer has just shown that it knows this node. */
+  expediteHello(): void {
     this.#helloAt = Math.min(this.#helloAt, this.#helloSentAt + HELLO_FIRST_MS);
   }
 
-  /** Gives up what was waited for long enough. */
+  /** Skips gaps and discards an incomplete packet after their time. */
   advance(now: number): void {
     this.#order?.advance(now);
     if (this.#partialDeadline > now) return;
@@ -132,12 +134,12 @@ export class PeerStream {
     this.#partialDeadline = Number.POSITIVE_INFINITY;
   }
 
-  /** What to remember when the peer goes offline. */
+  /** Ends the stream because the peer is offline. @returns what to retain for its return */
   retire(): RetiredStream {
     this.#reader?.abandonPartial();
     const position =
       this.#order === undefined || this.#reader === undefined
-        ? this.#known
+        ? this.#resumeAt
         : { sequence: this.#order.next, number: this.#reader.nextNumber };
     return { window: this.#window, position };
   }
@@ -156,7 +158,7 @@ export class PeerStream {
     }
   }
 
-  /** Every datagram that comes while a split packet is incomplete gives it more time. */
+  /** Restarts the time of an incomplete packet with every datagram that arrives. */
   #watchPartial(now: number): void {
     const isWaiting = this.#reader?.hasPartial === true;
     this.#partialDeadline = isWaiting ? now + PARTIAL_MS : Number.POSITIVE_INFINITY;

@@ -1,7 +1,8 @@
-// Writes a local client's PUBLISH, of whatever protocol version, as the MQTT 5 PUBLISH that peers
-// read: DUP cleared, topic written out, properties that hold for one hop only left out, their order
-// kept [MQTT5-3.3.2-18]. A version 5 packet that needs none of this is copied as it stands.
-// Copies only what it is told to; allocates nothing.
+// Writes a local client's PUBLISH, of any protocol version, as the MQTT 5 PUBLISH that peers read:
+// it clears DUP, writes the topic out where the client used an alias, and leaves out the properties
+// that apply to one connection only. The order of the others is kept [MQTT5-3.3.2-18]. A version 5
+// packet that needs none of this is copied unchanged.
+// Invariant: allocates nothing, because it runs for every message.
 
 import { PublishFlag } from '../mqtt/packet-type.ts';
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
@@ -9,11 +10,11 @@ import type { PublishView } from '../mqtt/publish-view.ts';
 import { encodeVarint, varintBytes } from '../mqtt/varint.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
 
-/** One instance is used again and again: measure() then write() of the same packet. */
+/** Reusable: call measure(), then write() with the same packet. */
 export class PublishWriter {
-  /** Size of the packet as it will be written. */
+  /** Size of the measured packet in MQTT 5 form, fixed header included. */
   bytes = 0;
-  #isCopy = false;
+  #isVerbatim = false;
   #remaining = 0;
   #keptBytes = 0;
   #hasDropped = false;
@@ -27,8 +28,8 @@ export class PublishWriter {
     this.#hasDropped = false;
     if (this.#keptBytes > 0) this.#measureProperties(view);
     const ownTopic = view.topicEnd > view.topicStart;
-    this.#isCopy = view.version === 5 && ownTopic && !this.#hasDropped;
-    if (this.#isCopy) {
+    this.#isVerbatim = view.version === 5 && ownTopic && !this.#hasDropped;
+    if (this.#isVerbatim) {
       this.bytes = view.end - view.start;
       return this.bytes;
     }
@@ -43,11 +44,11 @@ export class PublishWriter {
     return this.bytes;
   }
 
-  /** Writes what was measured last, with the same arguments, at `at`. */
+  /** Writes the packet that was measured last into `target` at `at`; `bytes` bytes must be free there. */
   write(view: PublishView, topic: Buffer, target: Buffer, at: number): void {
     const { buffer } = view;
     const firstByte = buffer[view.start]! & ~PublishFlag.dup;
-    if (this.#isCopy) {
+    if (this.#isVerbatim) {
       copyBytes(target, at, buffer, view.start, view.end);
       target[at] = firstByte;
       return;

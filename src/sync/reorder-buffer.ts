@@ -1,46 +1,55 @@
-// Puts one sender's data datagrams back in order. A datagram that comes early waits until those
-// before it have come, at most HOLD_MS and at most HOLD_DATAGRAMS places ahead; then the gap is
-// given up and what comes for it later is late. Knows nothing of what the datagrams hold.
-// Invariant: `release` sees strictly increasing sequences.
+// Puts one sender's data datagrams back in order. A datagram that arrives early is held until the
+// missing ones before it arrive, for HOLD_MS at most and for HOLD_DATAGRAMS sequence numbers at most.
+// Then the gap is skipped, and a datagram that arrives for it later is late. Knows nothing of the
+// content of a datagram.
+// Invariant: `reader` gets bodies with strictly increasing sequences.
 
 import { HOLD_DATAGRAMS, HOLD_MS } from './limits.ts';
 
-export type Arrival = 'inOrder' | 'early' | 'late' | 'duplicate';
+/** Where a datagram belongs among those that have already arrived. */
+export type Placement = 'inOrder' | 'early' | 'late' | 'duplicate';
+
+/** Takes the bodies in order. */
+export interface BodyReader {
+  /** @param body valid during the call only */
+  read(body: Buffer, now: number): void;
+}
 
 export class ReorderBuffer {
   readonly #bodies: (Buffer | undefined)[] = new Array(HOLD_DATAGRAMS).fill(undefined);
   readonly #arrivedAt = new Float64Array(HOLD_DATAGRAMS);
-  readonly #release: (body: Buffer) => void;
+  readonly #reader: BodyReader;
   #next: number;
   #held = 0;
-  /** When the oldest of those held gives up waiting; Infinity while none is held. */
+  /** When the gap before the datagram that has been held longest is skipped; Infinity without one. */
   #deadline = Number.POSITIVE_INFINITY;
 
-  /** @param first sequence that is released first */
-  constructor(first: number, release: (body: Buffer) => void) {
+  /** @param first the first sequence to pass on */
+  constructor(first: number, reader: BodyReader) {
     this.#next = first;
-    this.#release = release;
+    this.#reader = reader;
   }
 
-  /** Sequence that is awaited. */
+  /** The next sequence to pass on. */
   get next(): number {
     return this.#next;
   }
 
+  /** When advance() is due, ms; Infinity while no datagram is held. */
   get deadline(): number {
     return this.#deadline;
   }
 
-  /** @param body kept, if it is early, until it is released */
-  insert(sequence: number, body: Buffer, now: number): Arrival {
+  /** @param body an early one is retained until its turn */
+  insert(sequence: number, body: Buffer, now: number): Placement {
     if (sequence === this.#next) {
       this.#next += 1;
-      this.#release(body);
-      if (this.#held > 0) this.#releaseReady();
+      this.#reader.read(body, now);
+      if (this.#held > 0) this.#releaseReady(now);
       return 'inOrder';
     }
     if (sequence < this.#next) return 'late';
-    if (sequence >= this.#next + HOLD_DATAGRAMS) this.#skipTo(sequence - HOLD_DATAGRAMS + 1);
+    if (sequence >= this.#next + HOLD_DATAGRAMS) this.skipTo(sequence - HOLD_DATAGRAMS + 1, now);
     if (sequence === this.#next) return this.insert(sequence, body, now);
     const slot = sequence % HOLD_DATAGRAMS;
     if (this.#bodies[slot] !== undefined) return 'duplicate';
@@ -51,26 +60,26 @@ export class ReorderBuffer {
     return 'early';
   }
 
-  /** Gives up the gaps that were waited for long enough. */
+  /** Skips the gaps that have lasted for HOLD_MS. */
   advance(now: number): void {
     while (this.#held > 0 && this.#deadline <= now) {
       while (this.#bodies[this.#next % HOLD_DATAGRAMS] === undefined) this.#next += 1;
-      this.#releaseReady();
+      this.#releaseReady(now);
     }
   }
 
-  /** Releases what is held below `target`; the rest of it is given up. */
-  #skipTo(target: number): void {
+  /** Passes on what is held below `target` and skips the gaps below it. */
+  skipTo(target: number, now: number): void {
     while (this.#next < target && this.#held > 0) {
       if (this.#bodies[this.#next % HOLD_DATAGRAMS] === undefined) this.#next += 1;
-      else this.#releaseReady();
+      else this.#releaseReady(now);
     }
     if (this.#next < target) this.#next = target;
-    else this.#releaseReady();
+    else this.#releaseReady(now);
   }
 
-  /** Releases those held from #next on up to the next gap. */
-  #releaseReady(): void {
+  /** Passes on the held datagrams from #next up to the next gap. */
+  #releaseReady(now: number): void {
     for (;;) {
       const slot = this.#next % HOLD_DATAGRAMS;
       const body = this.#bodies[slot];
@@ -78,7 +87,7 @@ export class ReorderBuffer {
       this.#bodies[slot] = undefined;
       this.#held -= 1;
       this.#next += 1;
-      this.#release(body);
+      this.#reader.read(body, now);
     }
     this.#deadline = this.#oldestArrival() + HOLD_MS;
   }

@@ -1,8 +1,8 @@
-// The sync channel of one node without its socket: takes local PUBLISH packets and makes datagrams
-// for all online peers; takes datagrams and delivers the packets of online peers. Time, randomness
-// and the network come from outside. Design: docs/protocol.md.
-// Invariants: the same bytes go to every peer; a packet from a peer is never forwarded; a datagram
-// that is not authentic, or not of an online peer, changes nothing but a counter.
+// The sync channel of one node without its socket: packs local PUBLISH packets into datagrams for all
+// online peers, and hands the packets of online peers to the broker. Time, randomness and the network
+// come from outside. The protocol is in docs/protocol.md.
+// Invariants: every peer gets the same bytes; a packet from a peer is never forwarded; a datagram
+// that is not authentic, or whose sender is not an online peer, changes only a counter.
 
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
@@ -14,7 +14,7 @@ import {
   Sealer,
 } from '../shared/envelope.ts';
 import type { ChannelKeys } from '../shared/key-ring.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { LogFields, Logger } from '../shared/logger.ts';
 import type { Peer } from '../shared/peer.ts';
 import {
   bodyKind,
@@ -41,14 +41,15 @@ import {
   RETIRED_STREAMS_MAX,
 } from './limits.ts';
 import { type OutgoingDatagram, Packer, type QueuePolicy } from './packer.ts';
+import type { PeerPublishHandler } from './packet-reader.ts';
 import { PeerStream, type RetiredStream } from './peer-stream.ts';
 import { PublishWriter } from './publish-writer.ts';
 
 /** The network as the core sees it. */
 export interface SyncOutbox {
-  /** @returns false if the bytes are still in use: the core will not touch that buffer again */
+  /** @returns false if the socket still reads the bytes: the core then never writes to that buffer again */
   send(datagram: Buffer, to: Endpoint): boolean;
-  /** False while datagrams wait in the socket; flush() is to be called when that ends. */
+  /** False while datagrams wait in the socket. Call flush() when it is true again. */
   isReady(): boolean;
 }
 
@@ -56,29 +57,34 @@ export interface SyncNodeOptions {
   readonly bootId: bigint;
   readonly keys: ChannelKeys;
   readonly encrypt: boolean;
-  /** Topic Filters of what is forwarded. */
+  /** Topic Filters of the messages to forward. */
   readonly topics: readonly string[];
-  /** Largest datagram that is sent; of any size are received. */
+  /** Largest datagram to send, bytes. Datagrams of any size are accepted. */
   readonly datagramBytes: number;
   /** Datagrams that may wait for the network. */
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
   readonly log: Logger;
   readonly outbox: SyncOutbox;
-  /** 8 unpredictable bytes. */
+  /** @returns NONCE_BYTES unpredictable bytes */
   randomNonce(): Buffer;
-  /** A PUBLISH of a peer; `view` is valid during the call only. */
-  deliver(view: PublishView, peerName: string): void;
+  readonly handler: PeerPublishHandler;
 }
 
 export interface PeerStatus {
   readonly name: string;
   readonly counters: Readonly<PeerCounters>;
-  /** False for a peer that is offline now. */
+  /** False while the peer is offline. */
   readonly isOnline: boolean;
-  /** The peer has answered on the sync port: its messages are let in. */
+  /** The peer has answered on the sync port, so its messages are accepted. */
   readonly isWelcome: boolean;
 }
+
+/**
+ * Result of forward(). 'noPeers': no other node is online. 'filtered': -topics keeps the message on
+ * this node. 'tooLarge': the packet has 4096 bytes or more. 'discarded': the send queue is full.
+ */
+export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
 
 const BOOT_ID_OFFSET = 8;
 
@@ -87,8 +93,8 @@ export class SyncNode {
   readonly #options: SyncNodeOptions;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
-  readonly #gate: ForwardFilter;
-  readonly #framer = new PublishWriter();
+  readonly #filter: ForwardFilter;
+  readonly #writer = new PublishWriter();
   readonly #packer: Packer;
   /** By boot id. */
   #streams = new Map<bigint, PeerStream>();
@@ -98,29 +104,31 @@ export class SyncNode {
   #sequence = 0;
   #deadline = Number.POSITIVE_INFINITY;
   readonly #loggedAt = new Map<string, number>();
-  readonly #toldTotals = new Map<string, number>();
+  /** The message to name in the next log line about too large messages. */
+  #tooLarge: LogFields | undefined;
+  readonly #loggedTotals = new Map<string, number>();
 
   constructor(options: SyncNodeOptions) {
     this.#options = options;
     this.#sealer = new Sealer(options.keys, options.bootId, options.encrypt);
     this.#opener = new Opener(options.keys, options.encrypt);
-    this.#gate = new ForwardFilter(options.topics);
+    this.#filter = new ForwardFilter(options.topics);
     this.#packer = new Packer(options, {
-      ship: (parcel) => this.#ship(parcel),
+      send: (datagram) => this.#sendToAll(datagram),
       isReady: () => options.outbox.isReady(),
-      onDiscard: (packets) => {
+      discarded: (packets) => {
         this.counters.queueDroppedMessages += packets;
       },
     });
   }
 
-  /** Signs with the first of other keys from now on and accepts all of them. */
+  /** Signs with the first of these keys from now on, and accepts all of them. */
   rekey(keys: ChannelKeys): void {
     this.#sealer.rekey(keys);
     this.#opener.rekey(keys);
   }
 
-  /** Those that are online now; replaces the list. */
+  /** Replaces the list of peers that are online. */
   setPeers(peers: readonly Peer[], now: number): void {
     const streams = new Map<bigint, PeerStream>();
     for (const peer of peers) {
@@ -139,46 +147,46 @@ export class SyncNode {
   }
 
   /**
-   * Takes a PUBLISH of a local client, a will or the broker itself for all online peers. The bytes
-   * are copied.
-   * @param topic the Topic Name's bytes, also where the packet has an alias only
-   * @returns true if flush() should be called at the end of this turn
+   * Packs a PUBLISH of a local client, a will or the broker itself for all online peers. The bytes
+   * are copied. Call flush() at the end of the turn unless the result is 'noPeers' or 'filtered'.
+   * @param topic the Topic Name's bytes, also if the packet has only an alias
+   * @param clientId the publisher, for the log
    */
-  forward(view: PublishView, topic: Buffer): boolean {
-    if (this.#targets.length === 0) return false;
-    if (!this.#gate.allows(topic)) {
+  forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
+    if (this.#targets.length === 0) return 'noPeers';
+    if (!this.#filter.allows(topic)) {
       this.counters.filteredMessages += 1;
-      return false;
+      return 'filtered';
     }
-    const bytes = this.#framer.measure(view, topic);
+    const bytes = this.#writer.measure(view, topic);
     if (bytes > PUBLISH_BYTES_MAX) {
       this.counters.tooLargeMessages += 1;
-      return true;
+      this.#tooLarge ??= { topic: topic.toString('utf8'), client: clientId, bytes };
+      return 'tooLarge';
     }
-    if (this.#packer.append(this.#framer, view, topic)) {
-      this.counters.forwardedMessages += 1;
-      this.counters.forwardedBytes += bytes;
-    }
-    return true;
+    if (!this.#packer.append(this.#writer, view, topic)) return 'discarded';
+    this.counters.forwardedMessages += 1;
+    this.counters.forwardedBytes += bytes;
+    return 'forwarded';
   }
 
-  /** Sends what was packed: at the end of a turn, and when the outbox is ready again. */
+  /** Sends what was packed. Call it at the end of a turn and when the outbox is ready again. */
   flush(now: number): void {
     this.#packer.flush();
     this.counters.queuedDatagrams = this.#packer.queued;
-    const { tooLargeMessages, queueDroppedMessages } = this.counters;
-    this.#tellTotal('messages of 4096 bytes or more stay on this node', tooLargeMessages, now);
-    this.#tellTotal('messages discarded: the network is too slow', queueDroppedMessages, now);
+    this.#logTooLarge(now);
+    const { queueDroppedMessages } = this.counters;
+    this.#logGrowth('messages discarded: the network is too slow', queueDroppedMessages, now);
   }
 
-  /** @param datagram as it came; the core may keep it */
+  /** @param datagram belongs to the core from now on */
   receive(datagram: Buffer, now: number): void {
     const stream = this.#senderOf(datagram);
     if (stream === undefined) return;
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.counters.droppedDatagrams[opened] += 1;
-      if (opened === 'wrongMode') this.#tellWrongMode(stream, now);
+      if (opened === 'wrongMode') this.#logWrongMode(stream, now);
       return;
     }
     const { counters } = stream;
@@ -189,7 +197,7 @@ export class SyncNode {
     if (stream.deadline < this.#deadline) this.#deadline = stream.deadline;
   }
 
-  /** When advance() is to be called next; Infinity if only an event can bring work. */
+  /** When advance() is due, ms; Infinity if only an event can bring work. */
   nextDeadline(): number {
     return this.#deadline;
   }
@@ -199,13 +207,13 @@ export class SyncNode {
     for (const stream of this.#targets) {
       if (stream.deadline <= now) {
         stream.advance(now);
-        this.#greet(stream, now);
+        this.#sendHello(stream, now);
       }
       if (stream.deadline < this.#deadline) this.#deadline = stream.deadline;
     }
   }
 
-  /** Every peer seen since the start, online or not. */
+  /** Every peer since the start of the process, online or not. */
   *peers(): Generator<PeerStatus> {
     const online = new Map(this.#targets.map((stream) => [stream.peer.name, stream]));
     for (const [name, counters] of this.#peerCounters) {
@@ -220,8 +228,8 @@ export class SyncNode {
   }
 
   /**
-   * The stream that the datagram claims to be of. What is no peer's is dropped here, before any
-   * cryptography, so that strangers cost little.
+   * Finds the stream that the datagram claims to belong to. A datagram of an unknown sender is dropped
+   * here, before any cryptography, so that strangers cost little.
    */
   #senderOf(datagram: Buffer): PeerStream | undefined {
     if (datagram.length >= ENVELOPE_HEADER_BYTES) {
@@ -238,9 +246,9 @@ export class SyncNode {
         stream.receive(body, now);
         break;
       case 'hello':
-        this.#answer(stream, body);
-        stream.hastenHello();
-        this.#greet(stream, now);
+        this.#sendWelcome(stream, body);
+        stream.expediteHello();
+        this.#sendHello(stream, now);
         break;
       case 'welcome':
         if (nonceOf(body).equals(stream.nonce)) stream.welcome(startOf(body), now);
@@ -259,7 +267,7 @@ export class SyncNode {
       nonce: this.#options.randomNonce(),
       outgoingStart: this.#nextPosition(),
       retired,
-      deliver: (view) => this.#options.deliver(view, peer.name),
+      handler: this.#options.handler,
       now,
     });
   }
@@ -283,30 +291,30 @@ export class SyncNode {
     return counters;
   }
 
-  #ship(parcel: OutgoingDatagram): boolean {
+  #sendToAll(outgoing: OutgoingDatagram): boolean {
     this.#sequence += 1;
-    writeSequence(parcel.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
-    const datagram = this.#sealer.seal(parcel.buffer, parcel.end);
+    writeSequence(outgoing.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
+    const datagram = this.#sealer.seal(outgoing.buffer, outgoing.end);
     const { outbox } = this.#options;
     let isFree = true;
     for (const { peer, counters } of this.#targets) {
       counters.sentDatagrams += 1;
       counters.sentBytes += datagram.length;
-      counters.sentMessages += parcel.starts;
+      counters.sentMessages += outgoing.packets;
       if (!outbox.send(datagram, peer.endpoint)) isFree = false;
     }
     return isFree;
   }
 
-  /** Sends a hello if one is due, and says so if the peer has been silent for long. */
-  #greet(stream: PeerStream, now: number): void {
+  /** Sends a hello if one is due, and logs a peer that has not answered for long. */
+  #sendHello(stream: PeerStream, now: number): void {
     if (!stream.takeHello(now)) return;
     const hello = Buffer.alloc(this.#options.datagramBytes);
     const end = hello.length - ENVELOPE_TAG_BYTES;
     writeHello(hello, ENVELOPE_HEADER_BYTES, end, stream.nonce);
     this.#options.outbox.send(this.#sealer.seal(hello, end), stream.peer.endpoint);
-    if (stream.hasComplained || now - stream.createdAt < HELLO_PATIENCE_MS) return;
-    stream.hasComplained = true;
+    if (stream.isSilenceLogged || now - stream.createdAt < HELLO_PATIENCE_MS) return;
+    stream.isSilenceLogged = true;
     this.#options.log.warn('a peer does not answer on its sync port', {
       peer: stream.peer.name,
       address: formatEndpoint(stream.peer.endpoint),
@@ -314,13 +322,13 @@ export class SyncNode {
     });
   }
 
-  #answer(stream: PeerStream, hello: Buffer): void {
+  #sendWelcome(stream: PeerStream, hello: Buffer): void {
     const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
     const end = writeWelcome(welcome, ENVELOPE_HEADER_BYTES, nonceOf(hello), stream.outgoingStart);
     this.#options.outbox.send(this.#sealer.seal(welcome, end), stream.peer.endpoint);
   }
 
-  #tellWrongMode(stream: PeerStream, now: number): void {
+  #logWrongMode(stream: PeerStream, now: number): void {
     stream.counters.wrongMode += 1;
     if (!this.#mayLog(`mode ${stream.peer.name}`, now)) return;
     const { encrypt } = this.#options;
@@ -331,10 +339,18 @@ export class SyncNode {
     });
   }
 
-  /** Logs a total that has grown since it was logged last. */
-  #tellTotal(event: string, total: number, now: number): void {
-    if (total === (this.#toldTotals.get(event) ?? 0) || !this.#mayLog(event, now)) return;
-    this.#toldTotals.set(event, total);
+  /** Logs the first too large message since the last line of this kind. */
+  #logTooLarge(now: number): void {
+    const event = 'a message of 4096 bytes or more is not forwarded to other nodes';
+    if (this.#tooLarge === undefined || !this.#mayLog(event, now)) return;
+    this.#options.log.warn(event, { ...this.#tooLarge, total: this.counters.tooLargeMessages });
+    this.#tooLarge = undefined;
+  }
+
+  /** Logs a total that has grown since the last time. */
+  #logGrowth(event: string, total: number, now: number): void {
+    if (total === (this.#loggedTotals.get(event) ?? 0) || !this.#mayLog(event, now)) return;
+    this.#loggedTotals.set(event, total);
     this.#options.log.warn(event, { total });
   }
 

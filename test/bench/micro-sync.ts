@@ -38,7 +38,7 @@ async function node(
   bootId: bigint,
   encrypt: boolean,
   send: (datagram: Buffer) => void,
-  deliver: () => void,
+  publishFromPeer: () => void,
 ): Promise<SyncNode> {
   return new SyncNode({
     bootId,
@@ -57,7 +57,7 @@ async function node(
       isReady: () => true,
     },
     randomNonce: () => Buffer.alloc(8, Number(bootId)),
-    deliver,
+    handler: { publishFromPeer },
   });
 }
 
@@ -108,7 +108,7 @@ async function measure(scenario: Scenario): Promise<void> {
   for (let round = 0; round < ROUNDS; round++) {
     keep = true;
     wire = [];
-    for (let i = 0; i < TURN_MESSAGES; i++) a.forward(view, topic);
+    for (let i = 0; i < TURN_MESSAGES; i++) a.forward(view, topic, 'client');
     a.flush(0);
     datagrams = wire.length;
     const receiveFrom = cpuNs();
@@ -118,7 +118,7 @@ async function measure(scenario: Scenario): Promise<void> {
     keep = false;
     const from = cpuNs();
     for (let turn = 0; turn < turns; turn++) {
-      for (let i = 0; i < TURN_MESSAGES; i++) a.forward(view, topic);
+      for (let i = 0; i < TURN_MESSAGES; i++) a.forward(view, topic, 'client');
       a.flush(0);
     }
     if (round > 1) {

@@ -14,7 +14,7 @@ import { publishPacket, syncKeys } from '../support/sync-fixtures.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 20_000);
 const keys = await syncKeys('token');
-const PIECE_START = ENVELOPE_HEADER_BYTES + 16;
+const SEGMENT_START = ENVELOPE_HEADER_BYTES + 16;
 
 class HostilePeer {
   readonly #sealer = new Sealer(keys, 2n, false);
@@ -22,11 +22,11 @@ class HostilePeer {
   sequence = 1;
   number = 1;
 
-  data(piece: Buffer, firstStart = 0): Buffer {
+  data(segment: Buffer, firstStart = 0): Buffer {
     writeDataHeader(this.#buffer, ENVELOPE_HEADER_BYTES, firstStart & 0xffff, this.number);
     writeSequence(this.#buffer, ENVELOPE_HEADER_BYTES, this.sequence);
-    piece.copy(this.#buffer, PIECE_START);
-    return this.#seal(PIECE_START + piece.length);
+    segment.copy(this.#buffer, SEGMENT_START);
+    return this.#seal(SEGMENT_START + segment.length);
   }
 
   welcome(): Buffer {
@@ -57,15 +57,17 @@ function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number 
     log: silentLogger,
     outbox: { send: () => true, isReady: () => true },
     randomNonce: () => Buffer.alloc(8, 9),
-    deliver: (view) => {
-      delivered += 1;
-      const { buffer, topicStart, topicEnd } = view;
-      const topic = buffer.toString('utf8', topicStart, topicEnd);
-      assert.ok(topic.length > 0 && !/^\$|[+#\0]/.test(topic), JSON.stringify(topic));
-      assert.ok(isStrictUtf8(buffer, topicStart, topicEnd));
-      assert.ok(view.end - view.start <= PUBLISH_BYTES_MAX);
-      assert.ok(view.start < view.topicStart && view.payloadStart <= view.end);
-      assert.ok(view.end <= buffer.length);
+    handler: {
+      publishFromPeer: (view) => {
+        delivered += 1;
+        const { buffer, topicStart, topicEnd } = view;
+        const topic = buffer.toString('utf8', topicStart, topicEnd);
+        assert.ok(topic.length > 0 && !/^\$|[+#\0]/.test(topic), JSON.stringify(topic));
+        assert.ok(isStrictUtf8(buffer, topicStart, topicEnd));
+        assert.ok(view.end - view.start <= PUBLISH_BYTES_MAX);
+        assert.ok(view.start < view.topicStart && view.payloadStart <= view.end);
+        assert.ok(view.end <= buffer.length);
+      },
     },
   });
   node.setPeers([{ name: 'x', bootId: 2n, endpoint: { address: '10.0.0.2', port: 1 } }], 0);
@@ -122,14 +124,14 @@ test(`${ROUNDS} authentic datagrams with hostile bodies break nothing`, () => {
   for (let i = 0; i < ROUNDS; i++) {
     const stream = Buffer.concat(good.filter(() => random() < 0.6));
     const from = Math.floor(random() * stream.length);
-    const piece = Buffer.from(stream.subarray(random() < 0.5 ? 0 : from, from + 1344));
+    const segment = Buffer.from(stream.subarray(random() < 0.5 ? 0 : from, from + 1344));
     const flips = random() < 0.5 ? 0 : Math.floor(random() * 5);
-    for (let f = 0; f < flips && piece.length > 0; f++) {
-      piece[Math.floor(random() * Math.min(piece.length, 40))] = Math.floor(random() * 256);
+    for (let f = 0; f < flips && segment.length > 0; f++) {
+      segment[Math.floor(random() * Math.min(segment.length, 40))] = Math.floor(random() * 256);
     }
-    if (random() < 0.05) node.receive(peer.raw(piece.subarray(0, Math.floor(random() * 30))), i);
-    const start = random() < 0.5 ? 0 : Math.floor(random() * (piece.length + 2));
-    node.receive(peer.data(piece, start), i);
+    if (random() < 0.05) node.receive(peer.raw(segment.subarray(0, Math.floor(random() * 30))), i);
+    const start = random() < 0.5 ? 0 : Math.floor(random() * (segment.length + 2));
+    node.receive(peer.data(segment, start), i);
     peer.sequence += random() < 0.8 ? 1 : Math.floor(random() * 100) - 20;
     peer.number += Math.floor(random() * 4);
     if (peer.sequence < 1) peer.sequence = 1;

@@ -122,6 +122,7 @@ describe('cluster options', { concurrency: 3 }, () => {
     const dropped = '$SYS/broker/cluster/sync/droppedDatagrams/foreign';
     await client.arrival(dropped, ({ text }) => Number(text) > 500);
     await messageCrosses(scene, n2, n1);
+    await client.arrival('crossing');
     const own = client.arrivals.filter(({ topic }) => !topic.startsWith('$'));
     assert.equal(own.length, 1);
     assert.doesNotMatch(scene.logs, /cluster (suspect|offline)/);

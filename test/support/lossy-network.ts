@@ -1,5 +1,5 @@
 // Sync nodes on a virtual clock, joined by a network that loses, delays, repeats and records
-// datagrams as it is told: the same run for the same seed.
+// datagrams as a test wants. The same seed gives the same run.
 
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
 import { type Logger, silentLogger } from '../../src/shared/logger.ts';
@@ -38,7 +38,7 @@ interface Flight {
   readonly datagram: Buffer;
 }
 
-export interface Arrival {
+export interface ReceivedMessage {
   readonly from: string;
   readonly topic: string;
   readonly payload: Buffer;
@@ -50,12 +50,12 @@ export interface Recorded {
   readonly datagram: Buffer;
 }
 
-/** One node with its address; the inbox is what its clients would get. */
+/** One node with its address. The inbox has the messages that its clients would get. */
 export class Station {
   readonly node: SyncNode;
   readonly peer: Peer;
-  readonly inbox: Arrival[] = [];
-  /** The socket takes datagrams; set to false to play a full send buffer. */
+  readonly inbox: ReceivedMessage[] = [];
+  /** Set to false to simulate a full send buffer of the socket. */
   isReady = true;
 
   constructor(options: StationOptions, port: number, network: LossyNetwork) {
@@ -78,19 +78,21 @@ export class Station {
         isReady: () => this.isReady,
       },
       randomNonce: () => network.randomBytes(8),
-      deliver: (view, from) => {
-        this.inbox.push({
-          from,
-          topic: topicOf(view).toString('latin1'),
-          payload: Buffer.from(payloadOf(view)),
-        });
+      handler: {
+        publishFromPeer: (view, _now, from) => {
+          this.inbox.push({
+            from,
+            topic: topicOf(view).toString('latin1'),
+            payload: Buffer.from(payloadOf(view)),
+          });
+        },
       },
     });
   }
 
   publish(topic: string, payload: string | Buffer): void {
     const view = viewOf(publishPacket({ topic, payload }, 4), 4);
-    this.node.forward(view, topicOf(view));
+    this.node.forward(view, topicOf(view), 'client');
   }
 
   statusOf(name: string): PeerStatus {
@@ -124,7 +126,7 @@ export class LossyNetwork {
     return station;
   }
 
-  /** The same place on the network, another process: takes over the address of `old`. */
+  /** Another process at the address of `old`. */
   restart(old: Station, options: StationOptions): Station {
     const { port } = old.peer.endpoint;
     const station = new Station(options, port, this);
@@ -152,12 +154,12 @@ export class LossyNetwork {
     if (duplication > 0 && this.random() < duplication) this.#launch(toPort, copy);
   }
 
-  /** Puts a datagram into the network as an attacker would. */
+  /** Injects a datagram as an attacker would. */
   inject(toPort: number, datagram: Buffer): void {
     this.#stations.get(toPort)?.node.receive(Buffer.from(datagram), this.now);
   }
 
-  /** Runs until `ms` later: arrivals and deadlines in the order of time. */
+  /** Runs for `ms`: arrivals and deadlines in the order of time. */
   run(ms: number): void {
     const end = this.now + ms;
     for (;;) {

@@ -180,7 +180,7 @@ export class PublishHandler {
         : broker.now + properties.expirySeconds * 1000;
     const verbatim = properties.forwardable && view.topicEnd > view.topicStart;
     this.#publication.setView(view, topic, expiresAt, verbatim, broker.now);
-    broker.forwarder?.forward(view, topic.bytes);
+    broker.forwarder?.forward(view, topic.bytes, client.session?.clientId);
     return broker.route(this.#publication, client.session);
   }
 

@@ -1,7 +1,7 @@
 // The sync channel on a UDP socket: gives the core in src/sync its socket, clock, timer and
 // randomness. All that was forwarded in one turn of the event loop leaves at the end of that turn.
-// Invariant: verdicts on what is missing wait until the datagrams that the kernel already holds
-// have been read, so that a stall of ours is not taken for loss.
+// Invariant: the core's timers run after the datagrams that the kernel already holds have been read,
+// so that a stall of this process is not taken for loss.
 
 import { randomBytes } from 'node:crypto';
 import type { PublishView } from '../../mqtt/publish-view.ts';
@@ -11,32 +11,22 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
 import { NONCE_BYTES } from '../../sync/body-codec.ts';
 import type { ChannelCounters } from '../../sync/counters.ts';
-import type { QueuePolicy } from '../../sync/packer.ts';
-import { type PeerStatus, SyncNode } from '../../sync/sync-node.ts';
+import {
+  type ForwardResult,
+  type PeerStatus,
+  SyncNode,
+  type SyncNodeOptions,
+} from '../../sync/sync-node.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
-export interface SyncChannelOptions {
-  readonly bootId: bigint;
-  readonly keys: ChannelKeys;
-  /** Encrypt (AES-256-GCM) in place of signing; must be the same on all nodes. */
-  readonly encrypt: boolean;
-  /** IP literal; undefined = every address of the machine. */
+export interface SyncChannelOptions extends Omit<SyncNodeOptions, 'outbox' | 'randomNonce'> {
+  /** IP literal; undefined: every address of the machine. */
   readonly bind?: string | undefined;
-  /** 0 = any free port. */
+  /** 0: any free port. */
   readonly port: number;
-  /** Topic Filters of what is forwarded. */
-  readonly topics: readonly string[];
-  /** Largest datagram that is sent; of any size are received. */
-  readonly datagramBytes: number;
-  /** Datagrams that may wait for the network. */
-  readonly queueLength: number;
-  readonly queuePolicy: QueuePolicy;
-  readonly log: Logger;
-  /** A PUBLISH of a peer in MQTT 5 form; `view` is valid during the call only. */
-  deliver(view: PublishView, peerName: string): void;
 }
 
-/** What the kernel is asked for: a burst of a fast peer must wait there while we do other things. */
+/** Receive buffer to ask the kernel for: the burst of a fast peer waits there while this process is busy. */
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export class SyncChannel {
@@ -45,7 +35,7 @@ export class SyncChannel {
   #isFlushDue = false;
   #isOpen = true;
   #timer: NodeJS.Timeout | undefined;
-  /** When #timer fires; Infinity while there is none. */
+  /** When #timer fires; Infinity without a timer. */
   #timerAt = Number.POSITIVE_INFINITY;
 
   private constructor(socket: UdpSocket, node: SyncNode) {
@@ -53,7 +43,7 @@ export class SyncChannel {
     this.#node = node;
   }
 
-  /** Rejects with a BindError where the port can't be had. */
+  /** Rejects with a BindError if the port can't be opened. */
   static async open(options: SyncChannelOptions): Promise<SyncChannel> {
     let channel: SyncChannel | undefined;
     const socket = await UdpSocket.open({
@@ -65,22 +55,14 @@ export class SyncChannel {
       onDatagram: (datagram) => channel?.receive(datagram),
       onDrain: () => channel?.flush(),
     });
-    if (socket.receiveBufferBytes < RECEIVE_BUFFER_BYTES) tellSmallBuffer(socket, options.log);
+    if (socket.receiveBufferBytes < RECEIVE_BUFFER_BYTES) logSmallBuffer(socket, options.log);
     const node = new SyncNode({
-      bootId: options.bootId,
-      keys: options.keys,
-      encrypt: options.encrypt,
-      topics: options.topics,
-      datagramBytes: options.datagramBytes,
-      queueLength: options.queueLength,
-      queuePolicy: options.queuePolicy,
-      log: options.log,
+      ...options,
       outbox: {
         send: (datagram, to) => socket.send(datagram, to),
         isReady: () => !socket.isFull,
       },
       randomNonce: () => randomBytes(NONCE_BYTES),
-      deliver: (view, peerName) => options.deliver(view, peerName),
     });
     channel = new SyncChannel(socket, node);
     return channel;
@@ -98,27 +80,30 @@ export class SyncChannel {
     return this.#socket.counters;
   }
 
-  /** Every peer seen since the start, online or not. */
+  /** Every peer since the start of the process, online or not. */
   peers(): Iterable<PeerStatus> {
     return this.#node.peers();
   }
 
-  /** Those that are online now; replaces the list. */
+  /** Replaces the list of peers that are online. */
   setPeers(peers: readonly Peer[]): void {
     this.#node.setPeers(peers, performance.now());
     this.#schedule();
   }
 
-  /** Signs with the first of other keys from now on and accepts all of them. */
+  /** Signs with the first of these keys from now on, and accepts all of them. */
   rekey(keys: ChannelKeys): void {
     this.#node.rekey(keys);
   }
 
-  /** Takes a PUBLISH for all online peers; see SyncNode.forward(). */
-  forward(view: PublishView, topic: Buffer): void {
-    if (!this.#node.forward(view, topic) || this.#isFlushDue) return;
-    this.#isFlushDue = true;
-    setImmediate(this.#onTurnEnd);
+  /** Sends a PUBLISH to all online peers at the end of this turn; see SyncNode.forward(). */
+  forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
+    const result = this.#node.forward(view, topic, clientId);
+    if (!this.#isFlushDue && result !== 'noPeers' && result !== 'filtered') {
+      this.#isFlushDue = true;
+      setImmediate(this.#onTurnEnd);
+    }
+    return result;
   }
 
   close(): Promise<void> {
@@ -142,7 +127,7 @@ export class SyncChannel {
     this.flush();
   };
 
-  /** Makes sure that the timer fires no later than the core wants. */
+  /** Sets the timer if the core's deadline is earlier than its time. */
   #schedule(): void {
     const deadline = this.#node.nextDeadline();
     if (deadline >= this.#timerAt || !this.#isOpen) return;
@@ -152,7 +137,7 @@ export class SyncChannel {
     this.#timer.unref();
   }
 
-  /** Timers run before the sockets are read; setImmediate comes after. */
+  /** Timers run before the sockets are read, setImmediate after. */
   readonly #onTimer = (): void => {
     setImmediate(this.#onSocketsRead);
   };
@@ -165,8 +150,8 @@ export class SyncChannel {
   };
 }
 
-function tellSmallBuffer(socket: UdpSocket, log: Logger): void {
-  log.info('the system grants a small receive buffer; bursts from other nodes may be lost', {
+function logSmallBuffer(socket: UdpSocket, log: Logger): void {
+  log.info('the receive buffer is small, so bursts from other nodes may be lost', {
     bytes: socket.receiveBufferBytes,
     hint: `sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`,
   });

@@ -33,7 +33,7 @@ const channel = await SyncChannel.open({
   queueLength: 1024,
   queuePolicy,
   log: silentLogger,
-  deliver: receive,
+  handler: { publishFromPeer: receive },
 });
 channel.setPeers([
   { name: 'other', bootId: otherBootId, endpoint: { address: other, port: SYNC_PORT } },
@@ -42,7 +42,7 @@ if (role === 'send') setTimeout(sendTurn, 1500, 0);
 
 function publish(text: string): void {
   const view: PublishView = viewOf(publishPacket({ topic: 'numbers', payload: text }, 4), 4);
-  channel.forward(view, topicOf(view));
+  channel.forward(view, topicOf(view), 'client');
 }
 
 function sendTurn(from: number): void {

@@ -27,6 +27,7 @@ function recorder(): { forwarder: PeerForwarder; forwarded: Forwarded[] } {
     forward: ({ buffer, payloadStart, end, qos, retain, version }, topic) => {
       const payload = buffer.toString('utf8', payloadStart, end);
       forwarded.push({ topic: topic.toString(), payload, qos, retain, version });
+      return 'forwarded';
     },
   };
   return { forwarder, forwarded };

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { ForwardFilter } from '../../../src/sync/forward-filter.ts';
 
 function allowed(filters: string[], topic: string): boolean {
-  const gate = new ForwardFilter(filters);
-  const first = gate.allows(Buffer.from(topic));
+  const filter = new ForwardFilter(filters);
+  const first = filter.allows(Buffer.from(topic));
   // The second answer comes from the cache and must be the same.
-  assert.equal(gate.allows(Buffer.from(topic)), first);
+  assert.equal(filter.allows(Buffer.from(topic)), first);
   return first;
 }
 
@@ -30,22 +30,22 @@ test('a topic leaves if one of the filters matches it', () => {
 });
 
 test('topics that share a place in the cache keep their own verdicts', () => {
-  const gate = new ForwardFilter(['even/#']);
+  const filter = new ForwardFilter(['even/#']);
   for (let round = 0; round < 2; round++) {
     for (let i = 0; i < 10_000; i++) {
       const isEven = i % 2 === 0;
-      assert.equal(gate.allows(Buffer.from(`${isEven ? 'even' : 'odd'}/${i}`)), isEven);
+      assert.equal(filter.allows(Buffer.from(`${isEven ? 'even' : 'odd'}/${i}`)), isEven);
     }
   }
 });
 
 test('verdicts do not depend on a buffer that is written again later', () => {
-  const gate = new ForwardFilter(['even/#']);
+  const filter = new ForwardFilter(['even/#']);
   const bytes = Buffer.from('even/00000');
   for (let i = 0; i < 50_000; i++) {
     bytes.write(`even/${String(i).padStart(5, '0')}`);
-    assert.equal(gate.allows(bytes), true);
+    assert.equal(filter.allows(bytes), true);
     bytes.write(`odd/-${String(i).padStart(5, '0')}`);
-    assert.equal(gate.allows(bytes), false);
+    assert.equal(filter.allows(bytes), false);
   }
 });

@@ -14,28 +14,30 @@ import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fi
 class Bench {
   credit = 0;
   discarded = 0;
-  /** What ship() answers: true if the buffer is free again. */
+  /** What send() answers: true if the buffer is free again. */
   isFree = true;
   readonly buffers = new Set<Buffer>();
   readonly packer: Packer;
   readonly texts: string[] = [];
   readonly counters = newPeerCounters();
-  readonly #reader = new PacketReader(1, this.counters, (view) => {
-    this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
+  readonly #reader = new PacketReader(1, this.counters, 'a', {
+    publishFromPeer: (view) => {
+      this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
+    },
   });
 
   constructor(options: Omit<PackerOptions, 'datagramBytes'>) {
     this.packer = new Packer(
       { ...options, datagramBytes: DATAGRAM_BYTES_DEFAULT },
       {
-        ship: ({ buffer, end }) => {
+        send: ({ buffer, end }) => {
           this.credit -= 1;
           this.buffers.add(buffer);
-          this.#reader.read(Buffer.from(buffer.subarray(ENVELOPE_HEADER_BYTES, end)));
+          this.#reader.read(Buffer.from(buffer.subarray(ENVELOPE_HEADER_BYTES, end)), 0);
           return this.isFree;
         },
         isReady: () => this.credit > 0,
-        onDiscard: (packets) => {
+        discarded: (packets) => {
           this.discarded += packets;
         },
       },
@@ -44,9 +46,9 @@ class Bench {
 
   append(letter: string, packetBytes: number): boolean {
     const view = viewOf(publishPacket({ topic: 't', payload: letter.repeat(packetBytes - 7) }));
-    const framer = new PublishWriter();
-    framer.measure(view, topicOf(view));
-    return this.packer.append(framer, view, topicOf(view));
+    const writer = new PublishWriter();
+    writer.measure(view, topicOf(view));
+    return this.packer.append(writer, view, topicOf(view));
   }
 
   flush(credit: number): void {

@@ -22,7 +22,7 @@ import { PublishWriter } from '../../../src/sync/publish-writer.ts';
 import { seededRandom } from '../../support/random.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
-const PIECE_BYTES_MAX = 1344;
+const SEGMENT_BYTES_MAX = 1344;
 
 /** Payload that makes a version 5 PUBLISH on topic `t` exactly that long; longer than 130 bytes. */
 function payloadFor(packetBytes: number): Buffer {
@@ -38,21 +38,21 @@ function pack(
   const packer = new Packer(
     { datagramBytes, queueLength: 100, queuePolicy: 'discard-newest' },
     {
-      ship: (parcel) => {
-        writeSequence(parcel.buffer, ENVELOPE_HEADER_BYTES, bodies.length + 1);
-        bodies.push(Buffer.from(parcel.buffer.subarray(ENVELOPE_HEADER_BYTES, parcel.end)));
+      send: (datagram) => {
+        writeSequence(datagram.buffer, ENVELOPE_HEADER_BYTES, bodies.length + 1);
+        bodies.push(Buffer.from(datagram.buffer.subarray(ENVELOPE_HEADER_BYTES, datagram.end)));
         return true;
       },
       isReady: () => true,
-      onDiscard: () => assert.fail('nothing waits here'),
+      discarded: () => assert.fail('nothing waits here'),
     },
   );
-  const framer = new PublishWriter();
+  const writer = new PublishWriter();
   for (const turn of turns) {
     for (const payload of turn) {
       const view = viewOf(publishPacket({ topic: 't', payload }));
-      framer.measure(view, topicOf(view));
-      assert.ok(packer.append(framer, view, topicOf(view)));
+      writer.measure(view, topicOf(view));
+      assert.ok(packer.append(writer, view, topicOf(view)));
     }
     packer.flush();
     assert.ok(packer.isEmpty);
@@ -63,10 +63,12 @@ function pack(
 function read(bodies: readonly Buffer[]): { payloads: Buffer[]; counters: PeerCounters } {
   const payloads: Buffer[] = [];
   const counters = newPeerCounters();
-  const reader = new PacketReader(1, counters, (view) =>
-    payloads.push(Buffer.from(payloadOf(view))),
-  );
-  for (const body of bodies) reader.read(body);
+  const reader = new PacketReader(1, counters, 'a', {
+    publishFromPeer: (view) => {
+      payloads.push(Buffer.from(payloadOf(view)));
+    },
+  });
+  for (const body of bodies) reader.read(body, 0);
   return { payloads, counters };
 }
 
@@ -86,14 +88,14 @@ test('a message under 168 bytes never straddles two datagrams', () => {
 });
 
 test('a larger one fills what is left of a datagram if that is an eighth of it', () => {
-  const first = PIECE_BYTES_MAX - PIECE_BYTES_MAX / 8;
+  const first = SEGMENT_BYTES_MAX - SEGMENT_BYTES_MAX / 8;
   assert.deepEqual(pack([[payloadFor(first), payloadFor(1000)]]).map(firstStartOf), [
     0,
-    1000 - PIECE_BYTES_MAX / 8,
+    1000 - SEGMENT_BYTES_MAX / 8,
   ]);
   assert.deepEqual(pack([[payloadFor(first + 1), payloadFor(1000)]]).map(firstStartOf), [0, 0]);
-  assert.equal(pack([[payloadFor(PIECE_BYTES_MAX)]]).length, 1);
-  assert.equal(pack([[payloadFor(PIECE_BYTES_MAX + 1)]]).length, 2);
+  assert.equal(pack([[payloadFor(SEGMENT_BYTES_MAX)]]).length, 1);
+  assert.equal(pack([[payloadFor(SEGMENT_BYTES_MAX + 1)]]).length, 2);
 });
 
 test('the largest message crosses in four datagrams', () => {
@@ -138,11 +140,11 @@ test('whichever datagrams are missing, the rest is delivered whole and the missi
 });
 
 /** A body as no sender of ours would make it. */
-function bodyOf(sequence: number, number: number, firstStart: number, piece: Buffer): Buffer {
-  const body = Buffer.alloc(DATA_HEADER_BYTES + piece.length);
+function bodyOf(sequence: number, number: number, firstStart: number, segment: Buffer): Buffer {
+  const body = Buffer.alloc(DATA_HEADER_BYTES + segment.length);
   writeDataHeader(body, 0, firstStart, number);
   writeSequence(body, 0, sequence);
-  piece.copy(body, DATA_HEADER_BYTES);
+  segment.copy(body, DATA_HEADER_BYTES);
   return body;
 }
 

@@ -53,11 +53,11 @@ function datagrams(encrypt: boolean): Buffer[] {
       isReady: () => true,
     },
     randomNonce: () => Buffer.from('a0a1a2a3a4a5a6a7', 'hex'),
-    deliver: () => assert.fail('nobody sends'),
+    handler: { publishFromPeer: () => assert.fail('no peer has sent a message') },
   });
   node.setPeers([{ name: 'b', bootId: 9n, endpoint: { address: '10.0.0.1', port: 1 } }], 0);
   const plain = viewOf(publishPacket({ topic: 'a/b', payload: '1' }, 4), 4);
-  node.forward(plain, topicOf(plain));
+  node.forward(plain, topicOf(plain), 'client');
   const rich = viewOf(
     publishPacket({
       topic: 'a/b',
@@ -69,7 +69,7 @@ function datagrams(encrypt: boolean): Buffer[] {
       properties: { contentType: 'json', topicAlias: 5 },
     }),
   );
-  node.forward(rich, topicOf(rich));
+  node.forward(rich, topicOf(rich), 'client');
   node.flush(0);
   return sent;
 }

@@ -12,11 +12,11 @@ function framed(
   topic?: string,
 ): { bytes: Buffer; packet: IPublishPacket } {
   const view = viewOf(publishPacket(input, version), version);
-  const framer = new PublishWriter();
+  const writer = new PublishWriter();
   const topicBytes = topic === undefined ? topicOf(view) : Buffer.from(topic);
-  const size = framer.measure(view, topicBytes);
+  const size = writer.measure(view, topicBytes);
   const bytes = Buffer.alloc(size + 2, 0xee);
-  framer.write(view, topicBytes, bytes, 1);
+  writer.write(view, topicBytes, bytes, 1);
   assert.deepEqual([bytes[0], bytes[size + 1]], [0xee, 0xee]);
   const packets: IPublishPacket[] = [];
   const reader = parser({ protocolVersion: 5 });
@@ -80,9 +80,9 @@ test('user properties keep their order [MQTT5-3.3.2-18]', () => {
     properties,
   ]);
   Object.assign(view, viewOf(body));
-  const framer = new PublishWriter();
-  const bytes = Buffer.alloc(framer.measure(view, Buffer.from('t')));
-  framer.write(view, Buffer.from('t'), bytes, 0);
+  const writer = new PublishWriter();
+  const bytes = Buffer.alloc(writer.measure(view, Buffer.from('t')));
+  writer.write(view, Buffer.from('t'), bytes, 0);
   assert.deepEqual(bytes.subarray(6), wanted);
 });
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HOLD_DATAGRAMS, HOLD_MS } from '../../../src/sync/limits.ts';
-import { type Arrival, ReorderBuffer } from '../../../src/sync/reorder-buffer.ts';
+import { type Placement, ReorderBuffer } from '../../../src/sync/reorder-buffer.ts';
 import { seededRandom } from '../../support/random.ts';
 
 /** The body is its own sequence. */
-function insert(order: ReorderBuffer, sequence: number, now: number): Arrival {
+function insert(order: ReorderBuffer, sequence: number, now: number): Placement {
   const body = Buffer.alloc(4);
   body.writeUInt32BE(sequence);
   return order.insert(sequence, body, now);
@@ -14,7 +14,7 @@ function insert(order: ReorderBuffer, sequence: number, now: number): Arrival {
 function buffer(first = 1): { order: ReorderBuffer; released: number[] } {
   const released: number[] = [];
   return {
-    order: new ReorderBuffer(first, (body) => released.push(body.readUInt32BE())),
+    order: new ReorderBuffer(first, { read: (body) => released.push(body.readUInt32BE()) }),
     released,
   };
 }

@@ -1,5 +1,5 @@
-// What one node does with what it is given: the rules of what is forwarded, to whom, and with which
-// bytes. (What two nodes do together is in test/simulation/sync-*.)
+// One sync node alone: which messages it forwards, to which peers, and as which bytes. Tests of two
+// nodes together are in test/simulation/sync-*.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ const KIND_DATA = 1;
 
 interface Sent {
   readonly datagram: Buffer;
-  /** The very memory that was given to the socket. */
+  /** The memory that was passed to the socket. */
   readonly memory: ArrayBufferLike;
   readonly to: Endpoint;
 }
@@ -23,7 +23,7 @@ interface Sent {
 class Probe {
   readonly node: SyncNode;
   readonly sent: Sent[] = [];
-  /** What the socket answers: true if the bytes have left. */
+  /** Returned by the socket: true if the bytes have left. */
   hasLeft = true;
 
   constructor(options: Partial<SyncNodeOptions> = {}) {
@@ -44,7 +44,7 @@ class Probe {
         isReady: () => true,
       },
       randomNonce: () => Buffer.alloc(8),
-      deliver: () => assert.fail('nobody sends'),
+      handler: { publishFromPeer: () => assert.fail('no peer has sent a message') },
       ...options,
     });
   }
@@ -55,7 +55,7 @@ class Probe {
 
   publish(topic: string, payload: Buffer | string = 'x', version: 4 | 5 = 5): void {
     const view = viewOf(publishPacket({ topic, payload }, version), version);
-    this.node.forward(view, topicOf(view));
+    this.node.forward(view, topicOf(view), 'client');
   }
 }
 
@@ -63,7 +63,7 @@ function peer(bootId: bigint, port: number): Peer {
   return { name: `n${bootId}`, bootId, endpoint: { address: '10.0.0.1', port } };
 }
 
-test('the same bytes go to every peer, proof and all', () => {
+test('every peer gets the same bytes, proof included', () => {
   const probe = new Probe();
   probe.node.setPeers([peer(2n, 2), peer(3n, 3)], 0);
   probe.publish('t');
@@ -75,13 +75,13 @@ test('the same bytes go to every peer, proof and all', () => {
   assert.deepEqual(probe.data[0]?.datagram, probe.data[1]?.datagram);
 });
 
-test('a message of 4095 bytes in MQTT 5 form crosses, one of 4096 does not and is told', () => {
+test('a message of 4095 bytes in MQTT 5 form is forwarded; one of 4096 is not, and is logged', () => {
   for (const version of [4, 5] as const) {
-    const said: string[] = [];
-    const log: Logger = { ...silentLogger, warn: (event) => said.push(event) };
+    const logged: unknown[] = [];
+    const log: Logger = { ...silentLogger, warn: (event, fields) => logged.push([event, fields]) };
     const probe = new Probe({ log });
     probe.node.setPeers([peer(2n, 2)], 0);
-    // 7 bytes stand before the payload, in MQTT 5.
+    // In MQTT 5 form 7 bytes come before the payload.
     probe.publish('t', Buffer.alloc(4095 - 7), version);
     probe.node.flush(0);
     assert.equal(probe.data.length, 4);
@@ -90,11 +90,16 @@ test('a message of 4095 bytes in MQTT 5 form crosses, one of 4096 does not and i
     probe.node.flush(0);
     assert.equal(probe.data.length, 4);
     assert.equal(probe.node.counters.tooLargeMessages, 1);
-    assert.deepEqual(said, ['messages of 4096 bytes or more stay on this node']);
+    assert.deepEqual(logged, [
+      [
+        'a message of 4096 bytes or more is not forwarded to other nodes',
+        { topic: 't', client: 'client', bytes: 4096, total: 1 },
+      ],
+    ]);
   }
 });
 
-test('repeated large messages are told at most every ten seconds', () => {
+test('repeated large messages are logged every ten seconds at most', () => {
   const said: unknown[] = [];
   const log: Logger = { ...silentLogger, warn: (_, fields) => said.push(fields?.total) };
   const probe = new Probe({ log });
@@ -106,7 +111,7 @@ test('repeated large messages are told at most every ten seconds', () => {
   assert.deepEqual(said, [1, 11, 21]);
 });
 
-test('$ topics and those that -topics leaves out stay here and are counted', () => {
+test('$ topics and topics outside -topics are not forwarded, and are counted', () => {
   const probe = new Probe({ topics: ['a/#'] });
   probe.node.setPeers([peer(2n, 2)], 0);
   for (const topic of ['$SYS/x', 'b/1', 'a/1']) probe.publish(topic);
@@ -132,7 +137,7 @@ test('a node that finds itself among the peers sends itself nothing', () => {
   assert.deepEqual(probe.sent, []);
 });
 
-test('a peer that moved gets what follows at its new address', () => {
+test('a peer with a new address gets later messages there', () => {
   const probe = new Probe();
   probe.node.setPeers([peer(2n, 2)], 0);
   probe.node.setPeers([peer(2n, 22)], 0);
@@ -144,7 +149,7 @@ test('a peer that moved gets what follows at its new address', () => {
   );
 });
 
-test('bytes that the socket still holds are not written again', () => {
+test('a buffer that the socket still reads is not reused', () => {
   const probe = new Probe();
   probe.node.setPeers([peer(2n, 2)], 0);
   const sendTwo = (): boolean => {

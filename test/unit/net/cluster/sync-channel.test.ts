@@ -15,7 +15,7 @@ import {
   viewOf,
 } from '../../../support/sync-fixtures.ts';
 
-/** Where the kind of the body stands in a signed datagram, and which is data. */
+/** Offset of the body's kind in a signed datagram, and the kind of data. */
 const KIND_AT = 24;
 const KIND_DATA = 1;
 
@@ -47,12 +47,14 @@ async function station(
     queueLength: 1024,
     queuePolicy: 'discard-newest',
     log: silentLogger,
-    deliver: (view, from) => {
-      inbox.emit('message', {
-        from,
-        topic: topicOf(view).toString(),
-        payload: payloadOf(view).toString(),
-      });
+    handler: {
+      publishFromPeer: (view, _now, from) => {
+        inbox.emit('message', {
+          from,
+          topic: topicOf(view).toString(),
+          payload: payloadOf(view).toString(),
+        });
+      },
     },
     ...options,
   });
@@ -62,7 +64,7 @@ async function station(
 
 function publish(from: Station, topic: string, payload: string): void {
   const view = viewOf(publishPacket({ topic, payload }, 4), 4);
-  from.channel.forward(view, topicOf(view));
+  from.channel.forward(view, topicOf(view), 'client');
 }
 
 test('a message that is published on one node arrives on its two peers', async () => {
