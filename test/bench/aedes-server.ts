@@ -1,4 +1,4 @@
-// aedes as a process of its own, for comparison.
+// Runs aedes as a process, for comparison.
 
 import { createServer } from 'node:net';
 import { Aedes } from 'aedes';

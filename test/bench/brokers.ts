@@ -1,4 +1,4 @@
-// The brokers that are compared, each started on a free port, pinned to core 0.
+// Starts the brokers that the benchmark compares, each on a free port and pinned to core 0.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -24,20 +24,20 @@ const aedesServer = new URL('./aedes-server.ts', import.meta.url).pathname;
 
 export type BrokerName = 'shoal' | 'mosquitto' | 'aedes';
 
-/** Those that this machine has. */
+/** The brokers that are installed on this machine. */
 export function availableBrokers(): BrokerName[] {
   const hasMosquitto = spawnSync('mosquitto', ['-h']).error === undefined;
   return hasMosquitto ? ['shoal', 'mosquitto', 'aedes'] : ['shoal', 'aedes'];
 }
 
 interface StartOptions {
-  /** For Shoal: `-data` in a folder of its own. */
+  /** For Shoal: adds `-data` with a new folder. */
   readonly hasData?: boolean;
-  /** On every core: what its helping threads do then need not take the place of its main one. */
+  /** Uses every core, so that the helper threads need not displace the main thread. */
   readonly isFree?: boolean;
-  /** For Node, in front of the bundle. */
+  /** Flags for Node, before the bundle. */
   readonly nodeFlags?: readonly string[];
-  /** Each line that it prints. */
+  /** Called with each line that the broker prints. */
   readonly onLine?: (line: string) => void;
 }
 
@@ -51,7 +51,7 @@ export async function startBroker(
   return start(name, port, folder, options.isFree ? command : pinned(command), options.onLine);
 }
 
-/** What stands in for a broker that does nothing (see load/splice.ts). */
+/** Takes the place of a broker that does nothing (see load/splice.ts). */
 export async function startSplice(
   publishers: number,
   subscribers: number,
@@ -87,7 +87,7 @@ async function start(
   return {
     name,
     port,
-    // The shell and taskset become the command they start, so this is the broker's.
+    // The shell and taskset exec the command, so this is the broker's process id.
     pid: child.pid ?? 0,
     stop: async (signal = 'SIGKILL') => {
       child.kill(signal);

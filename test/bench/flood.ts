@@ -1,6 +1,6 @@
-// What a flood of forged datagrams on the sync port does to a node's own clients. The forger knows
-// the key id and the boot id of a true peer, so that each datagram costs the node a proof. Beside it
-// the same flood at a port of this benchmark: what it costs the machine alone.
+// Measures what a flood of forged datagrams on the sync port does to a node's own clients. The forger
+// knows the key id and the boot id of a real peer, so the node verifies the MAC of every datagram. As a
+// control, the same flood goes to a port of the benchmark, which shows its cost to the machine alone.
 //   node --import tsx test/bench/flood.ts [seconds]
 
 import { spawn } from 'node:child_process';
@@ -25,7 +25,7 @@ const sniffer = dgram.createSocket('udp4');
 sniffer.bind(0, '127.0.0.1');
 await once(sniffer, 'listening');
 
-/** Gossips with the other node and with our sniffer, which so learns the boot id. */
+/** Gossips with the other node and with our sniffer, which learns the boot id from it. */
 async function startNode(
   name: string,
   ports: { gossip: number; sync: number; seed: number },

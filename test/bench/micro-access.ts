@@ -1,5 +1,5 @@
-// What access control costs, without sockets: nanoseconds for each message through the broker core
-// with and without an ACL, and the time of a login by user name. `tsx test/bench/micro-access.ts`
+// Measures access control without sockets: nanoseconds for each message through the broker core with
+// and without an ACL, and the duration of a login by user name. `tsx test/bench/micro-access.ts`
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +13,7 @@ import { silentLogger } from '../../src/shared/logger.ts';
 import { connectPacket, packet, publishPacket } from './load/packets.ts';
 
 const MEASURE_MS = 1000;
-/** Of 1000 deliveries each: what the broker does in one turn. */
+/** A batch has 1000 deliveries, the budget of one event-loop turn. */
 const BATCH = 50;
 const LOGINS = 200;
 
@@ -86,7 +86,7 @@ function messageNs(
   broker.onDeferred = () => {
     isDeferred = true;
   };
-  // A batch may be more than one turn's work.
+  // A batch may exceed the work budget of one turn.
   const send = (): void => {
     publisher.receive(Buffer.from(batch), 0);
     while (isDeferred) {
@@ -172,6 +172,6 @@ await Promise.all(Array.from({ length: LOGINS }, (_, i) => login(book, `user${i 
 clearInterval(watch);
 const seconds = (performance.now() - start) / 1000;
 console.log(
-  `${LOGINS} logins at once: ${(LOGINS / seconds).toFixed(0)}/s, the loop was late by ${late.toFixed(1)} ms at most`,
+  `${LOGINS} logins at once: ${(LOGINS / seconds).toFixed(0)}/s, event loop delay at most ${late.toFixed(1)} ms`,
 );
 book.close();

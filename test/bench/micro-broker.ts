@@ -19,7 +19,7 @@ import type { Row } from './table.ts';
 const MEASURE_MS = 700;
 const words = process.argv.slice(2);
 
-/** Takes what is written; acknowledges QoS 1 where that is asked for. */
+/** Counts the bytes written to it; acknowledges QoS 1 on request. */
 class Sink implements Outbox {
   readonly congested = false;
   bytes = 0;
@@ -61,7 +61,7 @@ function subscribe(client: Client, filters: readonly string[], qos: number): voi
   client.receive(subscribePacket(filters, qos), 0);
 }
 
-/** Measures one row and tells it, to whoever started this process or to the terminal. */
+/** Measures one row and reports it to the parent process, or to the terminal without one. */
 function row(name: string, work: () => Row): void {
   if (!words.every((word) => name.includes(word))) return;
   globalThis.gc?.();
@@ -75,7 +75,7 @@ function row(name: string, work: () => Row): void {
   }
 }
 
-/** Nanoseconds of processor time for each of what `work` says it has done. */
+/** @returns nanoseconds of processor time for each operation; `work` returns their number */
 function nanoseconds(work: () => number): number {
   const warmUntil = performance.now() + MEASURE_MS / 2;
   while (performance.now() < warmUntil) work();
@@ -111,7 +111,7 @@ function batch(topics: readonly string[], count: number, qos: number): Buffer {
 const BATCH = 500;
 const QOS1_BATCH = 20;
 
-/** One publisher, so many subscribers of all that it sends. */
+/** One publisher; every subscriber receives all its messages. */
 function passing(subscribers: number, qos: number, topics: number): Row {
   const broker = newBroker();
   const publisher = newClient(broker).client;
@@ -146,7 +146,7 @@ function acknowledge(client: Client, sink: Sink, later: (work: () => void) => vo
   };
 }
 
-/** 1,000 clients share the subscriptions; a publisher hits another one each time. */
+/** Divides the subscriptions among 1,000 clients; each message matches a different one. */
 function growSubscriptions(count: number): Row {
   const before = heapBytes();
   const broker = newBroker();
@@ -174,14 +174,14 @@ function growSubscriptions(count: number): Row {
   return { ns, eachNs, bytes };
 }
 
-/** Every message on another topic, one wildcard subscriber. */
+/** Publishes every message to a new topic, with one wildcard subscriber. */
 function growTopics(count: number): Row {
   const broker = newBroker();
   const { client } = newClient(broker);
   subscribe(client, ['plant/#'], 0);
   const publisher = newClient(broker).client;
   const payload = Buffer.alloc(64, 0x61);
-  // Made beforehand, in chunks, so that the broker alone is measured.
+  // Encoded before the measurement, in chunks, so that only the broker is measured.
   const chunks: Buffer[] = [];
   for (let i = 0; i < count; i += BATCH) {
     const packets = Array.from({ length: BATCH }, (_, k) =>
@@ -221,7 +221,7 @@ function growRetained(count: number): Row {
     next = (next + 7919) % count;
     subscribe(client, [topicOf(next)], 0);
     client.receive(packet(0xa2, Buffer.from([0, 1]), lengthFirst(topicOf(next))), 0);
-    if (sink.bytes - sent < payload.length) throw new Error('a retained message did not come');
+    if (sink.bytes - sent < payload.length) throw new Error('a retained message did not arrive');
     sent = sink.bytes;
     return 1;
   });
@@ -233,7 +233,7 @@ function lengthFirst(text: string): Buffer {
   return Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 0xff]), bytes]);
 }
 
-/** Clients with a subscription each, there or away; a message to one of them each time. */
+/** Clients with one subscription each, online or offline; each message goes to one of them. */
 function growClients(count: number, areAway: boolean): Row {
   const before = heapBytes();
   const broker = newBroker();
@@ -261,7 +261,7 @@ function growClients(count: number, areAway: boolean): Row {
   return { ns, eachNs, bytes };
 }
 
-row('qos0 to nobody', () => passing(0, 0, 1));
+row('qos0 to no subscriber', () => passing(0, 0, 1));
 row('qos0 to 1 subscriber, one topic', () => passing(1, 0, 1));
 row('qos0 to 1 subscriber, 100 topics in turn', () => passing(1, 0, 100));
 row('qos0 to 100 subscribers', () => passing(100, 0, 1));

@@ -1,5 +1,5 @@
-// The longest step of the broker core, without sockets: what one client, or one moment at which very
-// much is due, may hold all others up for. `tsx test/bench/micro-pauses.ts [words]`
+// Measures the longest step of the broker core, without sockets: how long one client, or one moment at
+// which much work is due, delays all other clients. `tsx test/bench/micro-pauses.ts [words]`
 
 import { Broker } from '../../src/broker/broker.ts';
 import type { Client } from '../../src/broker/client/client.ts';
@@ -38,11 +38,11 @@ class Bench {
     const before = process.cpuUsage();
     work();
     const { user, system } = process.cpuUsage(before);
-    // Less than the clock says where other processes had the processor meanwhile.
+    // Processor time is below wall-clock time if other processes ran in between.
     this.steps.push(Math.min(performance.now() - started, (user + system) / 1000));
   }
 
-  /** Does the work and all that it defers. */
+  /** Runs the work and everything that it defers. */
   run(work: () => void): void {
     this.step(work);
     while (this.#isPending) {
@@ -90,14 +90,14 @@ class Bench {
   }
 }
 
-/** @param prepare what comes before, without being measured; it returns what is measured */
+/** @param prepare sets up, unmeasured, and returns the work that is measured */
 function scene(name: string, prepare: () => { bench: Bench; work: () => void }): void {
   if (!words.every((word) => name.includes(word))) return;
   const { bench, work } = prepare();
   (globalThis as { gc?: () => void }).gc?.();
   bench.steps = [];
   work();
-  // The rank beside the longest: a collection of garbage, or the compiler, takes its turn, too.
+  // The fifth longest is printed too: garbage collection or the compiler may cause the longest.
   const steps = bench.steps.toSorted((a, b) => b - a);
   const [longest, fifth] = [0, 4].map((i) => (steps[i] ?? 0).toFixed(1).padStart(8));
   console.log(`${name.padEnd(62)} ${longest} ms, fifth ${fifth} ms of ${steps.length} steps`);
@@ -105,7 +105,7 @@ function scene(name: string, prepare: () => { bench: Bench; work: () => void }):
 
 const EXPIRY = { sessionExpiryInterval: 60 };
 
-/** Every way to write + or the level itself. */
+/** Every combination of + and the level itself. */
 function forms(levels: number): string[] {
   return Array.from({ length: 1 << levels }, (_, i) =>
     Array.from({ length: levels }, (_, level) => ((i >> level) & 1 ? '+' : 'a')).join('/'),
@@ -163,7 +163,7 @@ scene('clean start takes over a session with 10,000 subscriptions', () => {
   return { bench, work: () => bench.client({ clientId: 'big' }) };
 });
 
-scene('a session with rights and 10,000 subscriptions is resumed', () => {
+scene('resuming a session with an ACL and 10,000 subscriptions', () => {
   const bench = new Bench({}, false);
   const client = bench.client({ clientId: 'big', properties: EXPIRY });
   bench.subscribe(
@@ -175,7 +175,7 @@ scene('a session with rights and 10,000 subscriptions is resumed', () => {
 });
 
 for (const queue of [1000, 100_000]) {
-  scene(`hand-over of ${queue} messages in a group of 1,000 absent members`, () => {
+  scene(`moving ${queue} messages in a shared group of 1,000 offline members`, () => {
     const bench = new Bench({ queueMessagesMax: queue });
     const first = bench.client({ clientId: 'first', properties: EXPIRY });
     bench.subscribe(first, ['$share/g/t'], 1);
@@ -244,7 +244,7 @@ scene('10,000 clients with wills lose their connections at once', () => {
   };
 });
 
-scene('10,000 clients with wills are silent for too long', () => {
+scene('10,000 clients with wills exceed their keep-alive', () => {
   const bench = new Bench();
   const watcher = bench.client({ keepAlive: 0 });
   bench.subscribe(watcher, ['will/#']);
@@ -258,7 +258,7 @@ scene('$SYS for 1,000 subscribers', () => {
   return { bench, work: () => bench.advance(10_000) };
 });
 
-scene('new rights for 20,000 clients', () => {
+scene('new permissions for 20,000 clients', () => {
   const bench = new Bench({}, false);
   for (let i = 0; i < 20_000; i++) bench.subscribe(bench.client(), ['a/b']);
   return { bench, work: () => bench.run(() => bench.broker.applyRights(bench.now)) };

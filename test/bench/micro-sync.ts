@@ -1,4 +1,4 @@
-// What the sync core costs without a socket: nanoseconds of processor time for each message.
+// Measures the sync core without a socket: nanoseconds of processor time for each message.
 //   node --import tsx test/bench/micro-sync.ts
 
 import { silentLogger } from '../../src/shared/logger.ts';
@@ -124,7 +124,7 @@ async function measure(scenario: Scenario): Promise<void> {
     if (round > 1) {
       forwardNs.push((cpuNs() - from) / (turns * TURN_MESSAGES));
     }
-    // What was sent meanwhile was not received: a new start for b.
+    // Node b did not receive the datagrams sent above, so it starts anew.
     b.setPeers([], 0);
     b.setPeers([{ name: 'a', bootId: 1n, endpoint }], 0);
     a.setPeers([], 0);
@@ -142,7 +142,7 @@ async function measure(scenario: Scenario): Promise<void> {
   );
 }
 
-/** Processor time, which other processes on the machine disturb least. */
+/** Uses processor time, which other processes disturb least. */
 function cpuNs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) * 1000;

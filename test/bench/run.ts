@@ -1,7 +1,7 @@
 // `npm run bench [-- tables or words of a row's name] [--all [--resume]] [--save] [--runs N]
-// [--brokers a,b] [--docs]`: measures tables and prints them. `--all` measures every one and writes
-// docs/performance.md; `--resume` leaves out those that were measured of the same bundle; `--save`
-// does the same for the tables named; `--docs` writes the page from what was measured before.
+// [--brokers a,b] [--docs]`: measures tables and prints them. `--all` measures every table and writes
+// docs/performance.md; `--resume` skips the tables already measured with this bundle; `--save` writes the
+// page for the named tables only; `--docs` writes it from the saved results without measuring.
 
 import { parseArgs } from 'node:util';
 import { availableBrokers, type BrokerName } from './brokers.ts';
@@ -23,7 +23,8 @@ const runs = Number(values.runs);
 const brokers = values.brokers.split(',') as BrokerName[];
 const words = positionals.filter((word) => !TABLES.some(({ name }) => name === word));
 const isSaved = values.all || values.save;
-if (isSaved && words.length > 0) throw new Error('a part of a table is not saved');
+if (isSaved && words.length > 0)
+  throw new Error('only whole tables can be saved: leave out the words of a row');
 
 if (!values.docs) await measureAll(chosenTables());
 if (isSaved || values.docs) renderPage(TABLES);

@@ -1,4 +1,4 @@
-// The scenarios of the benchmark, as loads. Names are those of the table that is printed.
+// The scenarios of the benchmark, as loads. Their names are the row names of the printed table.
 
 import type { RunningBroker } from './brokers.ts';
 import type { Load, LoadShape } from './load/types.ts';
@@ -8,7 +8,7 @@ export interface Scenario {
   readonly load: LoadShape;
 }
 
-/** A load with one broker at both ends. */
+/** A load whose publishers and subscribers connect to the same broker. */
 export function loadAt(broker: RunningBroker, shape: LoadShape): Load {
   const target = { host: '127.0.0.1', port: broker.port };
   return { ...shape, publishAt: target, subscribeAt: target, brokerPid: broker.pid };
@@ -33,7 +33,7 @@ export const baseLoad: LoadShape = {
 
 const pairs = { publishers: 50, subscribers: 50, filters: ['bench/{s}'] } as const;
 
-/** Every subscriber has one filter that matches among many that don't. */
+/** Each subscriber has one filter that matches and many that do not. */
 const wildcards = {
   topic: 'site/{p}/room/{t}/sensor/temperature',
   topicsPerPublisher: 50,

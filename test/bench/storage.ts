@@ -1,7 +1,6 @@
-// The cost of -data: acknowledged QoS 1 messages per second on disk and in memory in the same run, the
-// start with 100,000 sessions and 1,000,000 retained messages, and the pauses that a snapshot of them
-// causes. `tsx test/bench/storage.ts [acks|start]... [--folder DIR]`; the folder decides
-// which disk is measured.
+// Measures the cost of -data: acknowledged QoS 1 messages a second with and without it in the same run,
+// the start with 100,000 sessions and 1,000,000 retained messages, and the pauses that a snapshot of
+// them causes. `tsx test/bench/storage.ts [acks|start]... [--folder DIR]`; the folder selects the disk.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
@@ -51,14 +50,14 @@ async function acks(): Promise<void> {
   const memory = median(rates.memory ?? []);
   const data = median(rates.data ?? []);
   console.log(
-    `acknowledged QoS 1 messages/s, ${PAIRS} pairs, window ${WINDOW}, 64 B, sessions that last:`,
+    `acknowledged QoS 1 messages/s, ${PAIRS} pairs, window ${WINDOW}, 64 B, persistent sessions:`,
   );
   console.log(
     `  memory ${memory.toFixed(0)}, -data ${data.toFixed(0)}: ${(data / memory).toFixed(2)}`,
   );
 }
 
-/** PUBACKs a second that the publishers get, while subscribers with lasting sessions acknowledge. */
+/** PUBACKs a second to the publishers, while subscribers with persistent sessions acknowledge. */
 async function ackRate(data: string | undefined): Promise<number> {
   const port = await freePort();
   const flags = [`-port=${port}`, '-bind=127.0.0.1', '-nid=bench', '-log-level=error'];
@@ -123,7 +122,7 @@ async function reachable(target: { host: string; port: number }): Promise<void> 
       await delay(50);
     }
   }
-  throw new Error('the broker does not start');
+  throw new Error('the broker did not start');
 }
 
 function ended(child: ChildProcess): Promise<void> {
@@ -150,7 +149,7 @@ async function start(): Promise<void> {
   await shoal.kill();
 }
 
-/** Sessions with two subscriptions and a queued message each, and retained messages of 64 bytes. */
+/** Creates sessions with two subscriptions and a queued message each, and retained messages of 64 bytes. */
 async function fill(data: string): Promise<void> {
   const { journal } = await Journal.open({ folder: data, log: silentLogger });
   const never = Number.POSITIVE_INFINITY;
@@ -192,7 +191,7 @@ function safe(journal: Journal): Promise<void> {
   return new Promise((done) => journal.whenDurable(done));
 }
 
-/** How long the event loop stands still while a snapshot of the whole state is made. */
+/** Measures how long the event loop is blocked while a snapshot of the whole state is written. */
 async function pauses(data: string): Promise<void> {
   const { journal, state } = await Journal.open({
     folder: data,
@@ -217,7 +216,7 @@ async function pauses(data: string): Promise<void> {
   const [snapshot] = readdirSync(data).filter((name) => name.endsWith('.snapshot'));
   const bytes = snapshot === undefined ? 0 : statSync(join(data, snapshot)).size;
   console.log(
-    `snapshot of all that: ${seconds.toFixed(1)} s, ${(bytes / 1e6).toFixed(0)} MB; longest pause ${busy.max.toFixed(1)} ms, 99.9 % ${busy.p999.toFixed(1)} ms (idle: ${quiet.max.toFixed(1)} ms)`,
+    `snapshot of that state: ${seconds.toFixed(1)} s, ${(bytes / 1e6).toFixed(0)} MB; longest pause ${busy.max.toFixed(1)} ms, 99.9 % ${busy.p999.toFixed(1)} ms (idle: ${quiet.max.toFixed(1)} ms)`,
   );
   await journal.close();
 }
@@ -227,7 +226,7 @@ async function loopDelay(work: Promise<unknown>): Promise<{ max: number; p999: n
   histogram.enable();
   await work;
   histogram.disable();
-  // The timer's own millisecond is part of every sample.
+  // Every sample includes the timer's own millisecond.
   return { max: histogram.max / 1e6 - 1, p999: histogram.percentile(99.9) / 1e6 - 1 };
 }
 

@@ -1,5 +1,5 @@
-// What a benchmark gives: rows of figures by name, kept as JSON, and the Markdown that the page has of
-// them. Whoever renders knows the figures alone, so the page can be made again without measuring.
+// The result of a benchmark: named rows of figures, saved as JSON, and their Markdown on the page.
+// Rendering uses the figures alone, so the page can be written again without a measurement.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,25 +14,25 @@ export type Figures = Record<string, Row>;
 export interface Run {
   readonly runs: number;
   readonly brokers: readonly BrokerName[];
-  /** Words that the name of a row must have. */
+  /** Words that the name of a row must contain. */
   readonly words: readonly string[];
-  /** Tells how far it is. */
+  /** Prints the progress. */
   readonly say: (text: string) => void;
 }
 
 export interface Table {
   readonly name: string;
   readonly title: string;
-  /** Minutes that one run takes, and that it takes however many runs there are. */
+  /** Minutes for each run, and for what happens once however many runs there are. */
   readonly minutes: { readonly eachRun: number; readonly once: number };
   measure(run: Run): Promise<Figures>;
   markdown(figures: Figures): string;
 }
 
 interface Saved {
-  /** Of which bundle: another one's figures are measured again. */
+  /** Hash of the measured bundle; the figures of a different bundle are out of date. */
   readonly bundle: string;
-  /** What it was measured with. */
+  /** Runs, versions and machine, as the page prints them. */
   readonly on: string;
   readonly figures: Figures;
 }
@@ -70,7 +70,7 @@ export function saveResult({ name, minutes }: Table, runs: number, figures: Figu
 
 export const PAGE = new URL('../../docs/performance.md', import.meta.url);
 
-/** Puts a table between its two markers on the page. */
+/** Replaces the text between the two markers of a table. */
 function renderInto(page: string, name: string, markdown: string): string {
   const [begin, end] = [`<!-- ${name}: begin -->`, `<!-- ${name}: end -->`];
   const [from, to] = [page.indexOf(begin), page.indexOf(end)];
@@ -78,7 +78,7 @@ function renderInto(page: string, name: string, markdown: string): string {
   return `${page.slice(0, from + begin.length)}\n\n${markdown}\n\n${page.slice(to)}`;
 }
 
-/** The page with every table that was ever measured. */
+/** @returns the page with every table that has saved results */
 export function renderedPage(page: string, tables: readonly Table[]): string {
   const results = readResults();
   return tables.reduce((soFar, { name, markdown }) => {
@@ -105,7 +105,7 @@ export function median(values: readonly number[]): number {
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }
 
-/** The median of each figure over several runs of one row. */
+/** @returns the median of each figure over several runs of one row */
 export function medians(rows: readonly Row[]): Row {
   const keys = Object.keys(rows[0] ?? {});
   return Object.fromEntries(
@@ -120,7 +120,7 @@ export function medians(rows: readonly Row[]): Row {
 export const figure = (row: Row | undefined, key: string): number =>
   Number(row?.[key] ?? Number.NaN);
 
-/** 7.2 M, 718,000, 12.3. */
+/** Formats a figure: 7.2 M, 718,000, 12.3. */
 export function amount(value: number): string {
   if (!Number.isFinite(value)) return '-';
   if (value >= 999_500) return `${(value / 1e6).toFixed(value < 1e7 ? 1 : 0)} M`;

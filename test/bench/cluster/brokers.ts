@@ -1,4 +1,4 @@
-// Starts the brokers that a benchmark compares, each alone on free ports, and ends them again.
+// Starts the brokers that a benchmark compares, on free ports, and ends them.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -26,7 +26,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** @param core the processor core that it may use; undefined = all */
+/** @param core the processor core that the broker may use; undefined: all */
 export async function startBroker(
   command: string,
   args: readonly string[],
@@ -65,7 +65,7 @@ async function untilListening(port: number, child: ChildProcess): Promise<void> 
   throw new Error(`nothing listens on port ${port}`);
 }
 
-/** Shoal nodes on 127.0.0.1 that are one cluster. */
+/** Starts Shoal nodes on 127.0.0.1 that form one cluster. */
 export async function startShoal(
   nodes: number,
   core: number | undefined,
@@ -93,7 +93,7 @@ export async function startShoal(
   return brokers;
 }
 
-/** Two mosquittos; the first bridges `bench/#` to the second, at the QoS at which it is published. */
+/** Starts two mosquittos; the first bridges `bench/#` to the second at the QoS of each message. */
 export async function startMosquittoBridge(core: number | undefined): Promise<RunningBroker[]> {
   const folder = mkdtempSync(join(tmpdir(), 'bridge-'));
   const [from, to] = [await freePort(), await freePort()];
@@ -109,7 +109,7 @@ export async function startMosquittoBridge(core: number | undefined): Promise<Ru
   return [first, second];
 }
 
-/** Waits until what is published on one broker arrives on the other. */
+/** Waits until a message published on one broker arrives on the other. */
 export async function untilJoined(fromPort: number, toPort: number): Promise<void> {
   const arrived = withResolvers();
   const subscriber = net.connect({ port: toPort, host: '127.0.0.1' });

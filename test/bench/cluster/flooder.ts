@@ -1,5 +1,5 @@
-// Sends datagrams to one UDP port as fast as it can until it is ended; run by flood.ts.
-// Arguments: port, file with the datagrams (each with a 2-byte length before it).
+// Sends datagrams to one UDP port as fast as it can until it is killed. flood.ts runs it.
+// Arguments: port, file with the datagrams (each after a 2-byte length).
 
 import dgram from 'node:dgram';
 import { readFileSync } from 'node:fs';

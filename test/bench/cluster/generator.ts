@@ -1,14 +1,14 @@
-// A load generator for a way that may lose: every message carries its publisher, its sequence and
-// its time, so that loss, order and latency are seen, and a window that stalls is opened again.
-// Started by run-load.ts as a process of its own, so that clocks need no agreement.
+// A load generator for a path that may lose messages. Each message carries its publisher, sequence
+// number and time, so that the generator sees loss, order and latency; it reopens a window that stalls.
+// Publishers and subscribers share this process, which run-load.ts starts, and so share one clock.
 
 import net from 'node:net';
 import type { LoadMessage, LoadPlan, LoadResult } from './plan.ts';
 import { connectPacket, publishTemplate, Scanner, subscribePacket, type Template } from './wire.ts';
 
-/** A window of which nothing has arrived for so long is opened again. */
+/** A window that received nothing for this long is reopened. */
 const STALL_MS = 2000;
-/** At the end: nothing more comes if nothing has come for so long. */
+/** At the end, the run is complete when nothing has arrived for this long. */
 const QUIET_MS = 500;
 const LATENCY_SAMPLES_MAX = 1 << 20;
 
@@ -19,7 +19,7 @@ class Publisher {
   readonly #copies: number;
   sent = 0;
   received = 0;
-  /** Given up waiting for. */
+  /** Messages that the window no longer waits for. */
   forgiven = 0;
   progressAt = 0;
 
@@ -73,9 +73,9 @@ class Load {
   #isMeasuring = false;
   #received = 0;
   #disordered = 0;
-  /** When the chunk that is being read arrived. */
+  /** Arrival time of the chunk being read. */
   #now = 0;
-  /** Those of which something arrived in this chunk. */
+  /** Publishers with at least one message in this chunk. */
   #touched = new Set<Publisher>();
 
   constructor(plan: LoadPlan) {
@@ -100,7 +100,7 @@ class Load {
     this.#isRunning = true;
     const stop = 'window' in pace ? this.#keepWindows(pace.window) : this.#keepRate(pace.rate);
     await sleep(warmupSeconds * 1000);
-    tell({ kind: 'measuring' });
+    send({ kind: 'measuring' });
     const from = performance.now();
     const sentBefore = this.#sum('sent');
     this.#isMeasuring = true;
@@ -108,7 +108,7 @@ class Load {
     this.#isMeasuring = false;
     const measuredSeconds = (performance.now() - from) / 1000;
     const sent = this.#sum('sent') - sentBefore;
-    tell({ kind: 'measured' });
+    send({ kind: 'measured' });
     this.#isRunning = false;
     stop();
     do await sleep(QUIET_MS);
@@ -252,13 +252,13 @@ function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function tell(message: LoadMessage): void {
+function send(message: LoadMessage): void {
   process.send?.(message);
 }
 
 process.once('message', async (plan: LoadPlan) => {
   const load = new Load(plan);
   await load.connect();
-  tell({ kind: 'result', result: await load.run() });
+  send({ kind: 'result', result: await load.run() });
   process.disconnect();
 });

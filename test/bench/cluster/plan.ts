@@ -1,5 +1,5 @@
-// What a load generator is asked to do and what it answers: plain data that crosses the channel
-// between the benchmark and the generator's process.
+// The request to a load generator and its answer: plain data on the IPC channel between the benchmark
+// and the generator's process.
 
 export interface LoadPlan {
   readonly version: 4 | 5;
@@ -8,11 +8,11 @@ export interface LoadPlan {
   readonly payloadBytes: number;
   readonly publishers: readonly { readonly port: number; readonly topic: string }[];
   readonly subscribers: readonly { readonly port: number; readonly filter: string }[];
-  /** How often each message arrives, over all subscribers. */
+  /** Deliveries of each message, over all subscribers. */
   readonly copies: number;
   /**
-   * `window`: each publisher has that many messages under way, the next ones follow what arrived.
-   * `rate`: so many messages a second over all publishers, evenly spaced, whatever arrives.
+   * `window`: each publisher has this many messages in flight; an arrival releases the next one.
+   * `rate`: messages a second over all publishers, evenly spaced, whatever arrives.
    */
   readonly pace: { readonly window: number } | { readonly rate: number };
   readonly warmupSeconds: number;
@@ -20,15 +20,15 @@ export interface LoadPlan {
 }
 
 export interface LoadResult {
-  /** During the measured time. */
+  /** In the measured interval. */
   readonly sent: number;
   readonly received: number;
   readonly seconds: number;
-  /** Messages that did not arrive on all that should have them, over the whole run. */
+  /** Deliveries that did not arrive, over the whole run. */
   readonly lost: number;
-  /** Messages that came after a later one of the same publisher, or twice, over the whole run. */
+  /** Messages that arrived twice or after a later one of their publisher, over the whole run. */
   readonly disordered: number;
-  /** Of what was received in the measured time, microseconds. */
+  /** Latency of the messages received in the measured interval, microseconds. */
   readonly latencyUs: {
     readonly p50: number;
     readonly p90: number;
@@ -37,7 +37,7 @@ export interface LoadResult {
   };
 }
 
-/** From the generator to its parent, in this order. */
+/** Messages from the generator to its parent, in this order. */
 export type LoadMessage =
   | { readonly kind: 'measuring' }
   | { readonly kind: 'measured' }

@@ -1,5 +1,5 @@
-// Starts a load generator on its own core and gives back its result, with the processor time that
-// other processes took meanwhile.
+// Runs a load generator on its own core; returns its result and the processor time that the watched
+// processes used meanwhile.
 
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -13,7 +13,7 @@ export const LOAD_CORE = 1;
 const TICKS_PER_SECOND = 100;
 
 export interface Measured extends LoadResult {
-  /** Processor seconds of each watched process in the measured time. */
+  /** Processor seconds of each watched process in the measured interval. */
   readonly cpuSeconds: readonly number[];
 }
 
@@ -41,7 +41,7 @@ export function runLoad(plan: LoadPlan, watchedPids: readonly number[] = []): Pr
   });
 }
 
-/** User and system time of a process so far. */
+/** @returns user and system time that the process has used */
 export function cpuSecondsOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

@@ -1,4 +1,4 @@
-// Just enough MQTT for a load generator, written for speed: it trusts the broker.
+// The MQTT that a load generator needs, written for speed. It trusts the broker and checks nothing.
 
 export function connectPacket(clientId: string, version: 4 | 5): Buffer {
   const id = Buffer.from(clientId);
@@ -19,10 +19,10 @@ export function subscribePacket(filter: string, qos: 0 | 1, version: 4 | 5): Buf
   ]);
 }
 
-/** A PUBLISH to be copied many times; the offsets of what changes stand beside it. */
+/** A PUBLISH that is copied many times, with the offsets of the fields that change. */
 export interface Template {
   readonly packet: Buffer;
-  /** 0 with QoS 0. */
+  /** 0 at QoS 0. */
   readonly packetIdAt: number;
   readonly payloadAt: number;
 }
@@ -53,7 +53,7 @@ export interface Handlers {
   onPublish(buffer: Buffer, payloadAt: number, packetIdAt: number): void;
 }
 
-/** Cuts a stream of bytes into packets. */
+/** Divides a stream of bytes into packets. */
 export class Scanner {
   readonly #version: 4 | 5;
   readonly #handlers: Handlers;
@@ -91,7 +91,7 @@ export class Scanner {
       let position = at + 2 + ((buffer[at]! << 8) | buffer[at + 1]!);
       const packetIdAt = (first & 0x06) === 0 ? 0 : position;
       if (packetIdAt > 0) position += 2;
-      // Properties shorter than 128 bytes are all that is sent here.
+      // The properties in this benchmark are shorter than 128 bytes.
       if (this.#version === 5) position += 1 + buffer[position]!;
       this.#handlers.onPublish(buffer, position, packetIdAt);
     } else if (type === 2) {

@@ -1,4 +1,4 @@
-// Time and processor time for the load generator.
+// Wall-clock and processor time for the load generator.
 
 import { readFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -14,19 +14,19 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Milliseconds since 1970 with a fine fraction: comparable between processes of one machine. */
+/** Milliseconds since 1970 with a fraction, comparable between processes of one machine. */
 export function wallMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
-/** User and system time that a process has used, seconds. */
+/** @returns user and system time that the process has used, seconds */
 export function cpuSeconds(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
 }
 
-/** Seconds that a core had nothing to do, since the machine started. */
+/** @returns seconds that the core was idle since the machine started */
 function idleSeconds(core: number): number {
   const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'));
   const fields = (line?.[1] ?? '').split(' ').map(Number);
@@ -37,11 +37,11 @@ export interface Interval {
   readonly seconds: number;
   readonly generatorCpu: number;
   readonly brokerCpu: number;
-  /** That the broker's core had nothing to do. */
+  /** Seconds that the broker's core was idle. */
   readonly brokerIdle: number;
 }
 
-/** Starts an interval; what is returned ends it. */
+/** Starts an interval. @returns a function that ends it */
 export function startInterval(brokerPid: number): () => Interval {
   const startedAt = performance.now();
   const own = process.cpuUsage();
@@ -58,7 +58,7 @@ export function startInterval(brokerPid: number): () => Interval {
   };
 }
 
-/** What was done in an interval, as rate and processor time. */
+/** The work of an interval as a rate and as processor time. */
 export function perMessage(interval: Interval, messages: number) {
   const { seconds, generatorCpu, brokerCpu, brokerIdle } = interval;
   return {
@@ -71,15 +71,15 @@ export function perMessage(interval: Interval, messages: number) {
   };
 }
 
-/** How many stretches are remembered, and from which length on. */
+/** The longest stretches are kept: this many, at least this long. */
 const STRETCHES_MAX = 200;
 const STRETCH_MS_MIN = 1;
 
-/** The longest of many stretches; those that overlap are one. */
+/** Keeps the longest of many stretches; merges those that overlap. */
 export class Longest {
   #kept: Stretch[] = [];
 
-  /** A stretch that has just ended. */
+  /** Adds a stretch that ends now. */
   add(ms: number): void {
     if (ms < STRETCH_MS_MIN) return;
     const at = wallMs() - ms;

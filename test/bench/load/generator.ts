@@ -1,5 +1,5 @@
-// The load generator: a process of its own, pinned to a core of its own. Takes one Load as JSON on
-// its command line and prints one LoadResult as JSON.
+// The load generator's process, pinned to its own core. Takes one Load as JSON on its command line and
+// prints one LoadResult as JSON.
 
 import { churn, idle, sessions } from './lanes.ts';
 import { latency, pauses } from './latency.ts';

@@ -1,13 +1,13 @@
-// A TCP connection for the load generator, on libuv's handle itself: one read buffer for all
-// connections, no stream, no object for a write. A net.Socket costs more for each chunk than a broker
-// does, and then the generator would be what is measured. Rests on internals of Node (20 to 24), which
-// is fit for a benchmark alone; where they are missing, net.Socket stands in, and says so.
+// A TCP connection for the load generator, directly on libuv's handle: one read buffer for all
+// connections, no stream, no object for each write. A net.Socket costs more for each chunk than a broker
+// does, so the benchmark would measure the generator. This uses internals of Node, which only a benchmark
+// may do; without them it uses net.Socket and prints a warning.
 
 import net from 'node:net';
 
 const READ_BYTES = 262_144;
 
-/** `bytes` are valid during the call alone; the first `length` of them have arrived. */
+/** `bytes` are valid only during the call; their first `length` have arrived. */
 export type OnBytes = (bytes: Buffer, length: number) => void;
 
 export interface Target {
@@ -60,9 +60,9 @@ function internals(): Internals | undefined {
       return { tcp, stream };
     }
   } catch {
-    // Told below.
+    // The warning below reports it.
   }
-  console.error('generator: no raw TCP handles on this Node; net.Socket costs it more');
+  console.error('generator: this Node has no raw TCP handles; net.Socket costs the generator more');
   return undefined;
 }
 
@@ -72,9 +72,9 @@ const readBuffer = Buffer.alloc(READ_BYTES);
 export interface Connection {
   onBytes: OnBytes;
   onEnd: () => void;
-  /** False: not all was taken yet, so `bytes` must stay as they are. */
+  /** @returns false if the system has not taken all bytes; the caller must leave `bytes` unchanged */
   write(bytes: Buffer): boolean;
-  /** Closes when what was written is on its way. */
+  /** Closes after the written bytes are sent. */
   close(): void;
 }
 
@@ -83,7 +83,7 @@ class HandleConnection implements Connection {
   onEnd: () => void = () => undefined;
   readonly #handle: TcpHandle;
   readonly #stream: StreamWrap;
-  /** Used again and again: a write that the system takes at once leaves it as it was. */
+  /** Reused: a write that the system takes at once leaves the request unchanged. */
   #request: Request;
   #isClosed = false;
 

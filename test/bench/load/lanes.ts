@@ -1,4 +1,4 @@
-// Loads that open very many connections, over a bounded number of lanes at a time.
+// Loads that open many connections, a bounded number at a time (lanes).
 
 import { performance } from 'node:perf_hooks';
 import { perMessage, sleep, startInterval } from './clock.ts';
@@ -8,7 +8,7 @@ import type { Load, LoadResult } from './types.ts';
 
 const LANES = 50;
 
-/** `work` for 0 to `count` - 1. */
+/** Runs `work` for 0 to `count` - 1. */
 async function forEach(count: number, work: (index: number) => Promise<void>): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
@@ -22,7 +22,7 @@ function leave(client: RawClient): void {
   client.connection.close();
 }
 
-/** CONNECT, CONNACK, DISCONNECT, again and again over `publishers` lanes. */
+/** Repeats CONNECT, CONNACK, DISCONNECT on `publishers` lanes. */
 export async function churn(load: Load): Promise<LoadResult> {
   let connected = 0;
   let running = true;
@@ -44,7 +44,7 @@ export async function churn(load: Load): Promise<LoadResult> {
   return result;
 }
 
-/** Opens idle connections and tells when they stand; the caller reads the broker's memory. */
+/** Opens idle connections and reports when all are open; the caller reads the broker's memory then. */
 export async function idle(load: Load): Promise<LoadResult> {
   await forEach(load.publishers, async (index) => {
     await RawClient.open(load.publishAt, `bench-idle-${index}`);
@@ -53,7 +53,7 @@ export async function idle(load: Load): Promise<LoadResult> {
   return { rate: load.publishers };
 }
 
-/** Leaves sessions behind: each client comes, subscribes and goes without ending its session. */
+/** Creates offline sessions: each client connects, subscribes and disconnects, keeping its session. */
 export async function sessions(load: Load): Promise<LoadResult> {
   const startedAt = performance.now();
   await forEach(load.publishers, async (index) => {

@@ -1,6 +1,6 @@
-// Latency at a fixed rate: an open loop, so a pause of the broker delays all that was sent in it.
-// `pauses` also keeps the worst stretches and those in which the generator itself stood still, and
-// publishes with QoS 1 to sessions whose clients are away.
+// Latency at a fixed rate: an open loop, so a pause of the broker delays every message sent in it.
+// `pauses` also keeps the worst stretches and the generator's own standstills, and publishes at QoS 1
+// to sessions whose clients are offline.
 
 import { performance } from 'node:perf_hooks';
 import { Longest, sleep, startInterval } from './clock.ts';
@@ -32,7 +32,7 @@ async function subscribeProbe(load: Load, size: number): Promise<Probe> {
   return probe;
 }
 
-/** One publisher and one subscriber; `alsoSend` gets the milliseconds since the start, each turn. */
+/** One publisher and one subscriber; each turn calls `alsoSend` with the milliseconds since the start. */
 async function probeLatency(load: Load, alsoSend: (ms: number) => void): Promise<LoadResult> {
   const size = Math.max(load.payloadBytes, TIME_BYTES);
   const probe = await subscribeProbe(load, size);
@@ -76,7 +76,7 @@ export function latency(load: Load): Promise<LoadResult> {
   return probeLatency(load, () => undefined);
 }
 
-/** Messages a second to sessions that wait for their clients: they are queued (and, with -data, stored). */
+/** Messages a second to offline sessions, which queue them and, with -data, store them. */
 const QUEUED_PER_SECOND = 1_000;
 const QUEUED_BYTES = 2_048;
 

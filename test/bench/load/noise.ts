@@ -1,7 +1,7 @@
-// What this machine does to processes that are due to run: a control beside a benchmark. It wakes up
-// every two milliseconds, with real-time priority where that is allowed, so that what it comes too
-// late by is the machine's doing and not the load's; and it asks how long the process watched was
-// ready to run without its core. Arguments: milliseconds to last, process to watch.
+// A control beside a benchmark: how late this machine runs a process that is due. It wakes every two
+// milliseconds, with real-time priority if allowed, so that the machine causes its delays and not the
+// load. It also reads how long the watched process was ready to run but waited for a core.
+// Arguments: duration in milliseconds, process id to watch.
 
 import { spawnSync } from 'node:child_process';
 import { openSync, readSync } from 'node:fs';
@@ -13,13 +13,13 @@ const [, , durationMs = '1000', watched = 'self'] = process.argv;
 const schedstat = openSync(`/proc/${watched}/schedstat`, 'r');
 const text = Buffer.alloc(64);
 
-/** Milliseconds that the process watched has waited for a core in all. */
+/** @returns milliseconds that the watched process has waited for a core in total */
 function waitedMs(): number {
   const length = readSync(schedstat, text, 0, text.length, 0);
   return Number(text.toString('latin1', 0, length).split(' ')[1]) / 1e6;
 }
 
-// This thread alone: it sleeps nearly always, while those that help it might not.
+// Only this thread, which sleeps nearly always; the helper threads might not.
 spawnSync('chrt', ['-f', '-p', '10', String(process.pid)], { stdio: 'ignore' });
 
 const cell = new Int32Array(new SharedArrayBuffer(4));

@@ -1,4 +1,4 @@
-// The MQTT 3.1.1 packets that a load generator sends, made once and sent many times.
+// The MQTT 3.1.1 packets that a load generator sends, encoded once and sent many times.
 
 function utf8(text: string): Buffer {
   const bytes = Buffer.from(text, 'utf8');

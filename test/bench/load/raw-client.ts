@@ -1,10 +1,10 @@
-// An MQTT 3.1.1 client for benchmarks: a bare connection, packets encoded once. Cuts what arrives
-// into packets until a load takes the bytes themselves (`connection.onBytes`).
+// An MQTT 3.1.1 client for benchmarks: a bare connection with packets that are encoded once. Divides the
+// received bytes into packets until a load takes the raw bytes (`connection.onBytes`).
 
 import { type Connection, openConnection, type Target } from './handle.ts';
 import { connectPacket, subscribePacket } from './packets.ts';
 
-/** Called with each whole packet's place. */
+/** Called with the position of each whole packet. */
 export type PacketHandler = (buffer: Buffer, start: number, end: number) => void;
 
 export class RawClient {
@@ -58,7 +58,7 @@ export class RawClient {
       let head = 2;
       if (length > 127) {
         if (position + 3 > buffer.length) break;
-        // Benchmarks stay below 16 KB.
+        // Packets of a benchmark are shorter than 16 KB.
         length = (length & 0x7f) | (buffer[position + 2]! << 7);
         head = 3;
       }

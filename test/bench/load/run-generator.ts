@@ -1,4 +1,4 @@
-// Runs the load generator as a process on a core of its own.
+// Runs the load generator as a process on its own core.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
@@ -9,10 +9,10 @@ import type { Load, LoadResult } from './types.ts';
 const generator = new URL('./generator.ts', import.meta.url).pathname;
 
 export interface RunningLoad {
-  /** Its figures, as soon as it has them. */
+  /** Resolves with the generator's figures. */
   readonly result: Promise<LoadResult>;
   readonly pid: number;
-  /** An idle load holds its connections until this. */
+  /** Ends an idle load, which holds its connections until then. */
   stop(): void;
 }
 

@@ -1,6 +1,6 @@
-// Stands in for a broker that does nothing: it answers CONNECT and SUBSCRIBE and hands on each chunk
-// as it came, from a publisher to its subscribers and from a subscriber (its acknowledgements) to its
-// publisher. What the load generator reaches with it is the generator's own ceiling.
+// Takes the place of a broker that does nothing. It answers CONNECT and SUBSCRIBE and forwards each chunk
+// unchanged: from a publisher to its subscribers, and acknowledgements from a subscriber to its publisher.
+// The rate that the load generator reaches with it is the generator's own limit.
 // Arguments: port, publishers, subscribers, copies.
 
 import { type Connection, listen } from './handle.ts';
@@ -11,7 +11,7 @@ const SUBACK = Buffer.from([0x90, 3, 0, 1, 0]);
 
 const clients = new Map<string, Connection>();
 
-/** Those that a client's bytes go to. */
+/** The connections that receive a client's bytes. */
 function othersOf(clientId: string): string[] {
   const number = Number(clientId.slice('bench-x'.length));
   if (clientId.startsWith('bench-s')) return [`bench-p${number % publishers}`];

@@ -1,6 +1,6 @@
-// Throughput as a closed loop: a publisher has at most `window` messages on their way, so nothing is
-// lost and nothing queues without end. All packets of a load have one size, so that what arrives is
-// counted instead of parsed; acknowledgements are made by one pass over a chunk and one write.
+// Throughput as a closed loop: a publisher has at most `window` messages in flight, so nothing is lost
+// and no queue grows without bound. All packets of a load have the same size, so that the generator counts
+// bytes instead of parsing them; one pass over a chunk and one write acknowledge all of its messages.
 
 import { perMessage, sleep, startInterval } from './clock.ts';
 import type { OnBytes } from './handle.ts';
@@ -15,7 +15,7 @@ const PUBREC = 0x50;
 const PUBREL = 0x62;
 const PUBCOMP = 0x70;
 
-/** Numbers in topics have one width, so that packets have one size. */
+/** Numbers in topics have the same width, so that packets have the same size. */
 export const padded = (index: number): string => String(index).padStart(4, '0');
 
 export function topicsOf(load: Load, publisher: number): string[] {
@@ -34,7 +34,7 @@ class Publisher {
   readonly #perBatch: number;
   readonly #idOffsets: number[] = [];
   #batch: Buffer;
-  /** Deliveries still to come before the next batch. */
+  /** Deliveries to wait for before the next batch. */
   #outstanding = 0;
   #nextId = 1;
   #isStopped = false;
@@ -66,7 +66,7 @@ class Publisher {
         : () => undefined;
   }
 
-  /** So many of its messages were delivered. */
+  /** Counts deliveries of this publisher's messages. */
   delivered(count: number): void {
     this.#outstanding -= count;
     if (this.#outstanding === 0) this.send();
@@ -90,7 +90,7 @@ class Publisher {
   }
 }
 
-/** Four-byte packets, gathered while a chunk is looked through and written at its end. */
+/** Collects four-byte packets while a chunk is read, and writes them at its end. */
 class Answers {
   static #buffer = Buffer.alloc(65_536);
   static #length = 0;
@@ -119,7 +119,7 @@ class Answers {
   }
 }
 
-/** Cuts a stream into packets whose size their first byte tells; keeps a rest for the next chunk. */
+/** Divides a stream into packets by the size for their first byte; keeps the rest for the next chunk. */
 function inFrames(
   sizeOf: (first: number) => number,
   onFrame: (buffer: Buffer, at: number) => void,
@@ -146,7 +146,7 @@ function inFrames(
   };
 }
 
-/** Counts packets of one size; looks at the first byte of one in each chunk. */
+/** Counts packets of one size; checks the first byte of one packet in each chunk. */
 function counting(size: number, first: number, onMessages: (count: number) => void): OnBytes {
   let rest = 0;
   return (bytes, length) => {
@@ -167,7 +167,7 @@ interface Counter {
   received: number;
 }
 
-/** Counts deliveries, gives each publisher its window back, acknowledges QoS 1 and 2. */
+/** Counts deliveries, reopens the publishers' windows, acknowledges QoS 1 and 2. */
 function receiver(
   client: RawClient,
   load: Load,

@@ -1,4 +1,4 @@
-// What a benchmark asks of the load generator, and what it answers.
+// The request to the load generator, and its answer.
 
 import type { Target } from './handle.ts';
 
@@ -6,7 +6,7 @@ export interface Load {
   readonly kind: 'throughput' | 'latency' | 'pauses' | 'churn' | 'idle' | 'sessions';
   readonly publishAt: Target;
   readonly subscribeAt: Target;
-  /** Its processor time is read at both ends of the measured interval. */
+  /** Process whose processor time is read at both ends of the measured interval. */
   readonly brokerPid: number;
   readonly publishers: number;
   readonly subscribers: number;
@@ -19,7 +19,7 @@ export interface Load {
   readonly filters: readonly string[];
   /** Deliveries of each message. */
   readonly copies: number;
-  /** Messages of one publisher on their way at most. */
+  /** Most messages of one publisher in flight. */
   readonly window: number;
   readonly payloadBytes: number;
   /** Messages a second, for latency and pauses. */
@@ -28,10 +28,10 @@ export interface Load {
   readonly measureMs: number;
 }
 
-/** A load before it is known which broker gets it. */
+/** A load without the broker that it is sent to. */
 export type LoadShape = Omit<Load, 'publishAt' | 'subscribeAt' | 'brokerPid'>;
 
-/** A stretch of time; `at` in milliseconds since 1970, on every process's own fine clock. */
+/** A stretch of time; `at` in milliseconds since 1970, by the clock of load/clock.ts. */
 export interface Stretch {
   readonly at: number;
   readonly ms: number;
@@ -43,7 +43,7 @@ export interface LoadResult {
   /** Shares of a core in the measured interval. */
   readonly generatorBusy?: number;
   readonly brokerBusy?: number;
-  /** That the broker's core had nothing to do. */
+  /** Share of the interval in which the broker's core was idle. */
   readonly brokerIdle?: number;
   /** Processor time for each message received, microseconds. */
   readonly brokerUs?: number;
@@ -53,7 +53,7 @@ export interface LoadResult {
   readonly p99?: number;
   readonly p999?: number;
   readonly max?: number;
-  /** The latencies that stand out, one for each pause, and when the generator itself stood still. */
+  /** The highest latency of each pause, and the generator's own standstills. */
   readonly worst?: readonly Stretch[];
   readonly generatorGaps?: readonly Stretch[];
 }

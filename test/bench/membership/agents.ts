@@ -1,5 +1,5 @@
-// One running node of either system, and what its log says of the others, with the time at which the
-// line arrived here.
+// One running node of either system, and the state of the other nodes according to its log. The time of
+// a change is the time at which its log line was read.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -13,10 +13,10 @@ export const BUNDLE = fileURLToPath(new URL('../../../dist/shoal.js', import.met
 
 interface System {
   command(node: number, network: BenchNetwork): readonly string[];
-  /** The line that says that it is up. */
+  /** Matches the line that reports a complete start. */
   readonly ready: RegExp;
   readonly event: RegExp;
-  /** First group of `event` to a state; others are no change. */
+  /** Maps the first group of `event` to a state; other values change nothing. */
   readonly states: Readonly<Record<string, 'online' | 'offline'>>;
 }
 
@@ -54,7 +54,7 @@ export const SYSTEMS: Readonly<Record<SystemName, System>> = {
 export class Agent {
   readonly node: number;
   readonly name: string;
-  /** Of the others, as the log says; with the time of the last change. */
+  /** States of the other nodes according to the log, with the time of the last change. */
   readonly view = new Map<string, { state: 'online' | 'offline'; at: number }>();
   readonly spawnedAt = performance.now();
   readyAt: number | undefined;
@@ -90,7 +90,7 @@ export class Agent {
     await ended;
   }
 
-  /** Resident memory now, and processor time used so far. */
+  /** @returns resident memory and the processor time used since the start */
   usage(): { residentMegabytes: number; cpuSeconds: number } {
     const folder = `/proc/${this.#child.pid}`;
     const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`${folder}/status`, 'utf8'))?.[1] ?? '0';
@@ -111,7 +111,7 @@ export class Agent {
   }
 }
 
-/** @returns why the benchmark can't run here, undefined where it can */
+/** @returns the reason why the benchmark can't run here, or undefined if it can */
 export function missingTool(systems: readonly SystemName[]): string | undefined {
   if (process.getuid?.() !== 0) return 'needs root for network namespaces';
   for (const tool of ['/usr/sbin/ip', '/usr/sbin/nft']) {

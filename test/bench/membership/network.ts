@@ -1,5 +1,5 @@
 // A small Ethernet in network namespaces: one bridge, one namespace for each node, with loss and cuts
-// by nft. Needs root, ip and nft. Everything it makes carries the tag in its name.
+// by nft. Needs root, ip and nft. The name of everything that it creates contains the tag.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 
@@ -25,14 +25,14 @@ export class BenchNetwork {
     return `10.77.0.${node}`;
   }
 
-  /** Each arriving IP packet is dropped with this probability, at every node. */
+  /** Every node drops each arriving IP packet with this probability. */
   setLoss(percent: number): void {
     for (let node = 1; node <= this.#size; node++) {
       this.#filter(node, percent === 0 ? undefined : `numgen random mod 100 < ${percent} drop`);
     }
   }
 
-  /** The first `count` nodes and the others do not reach each other; 0 = all do. */
+  /** Separates the first `count` nodes from the others; 0 reconnects all. */
   cut(count: number): void {
     for (let node = 1; node <= this.#size; node++) {
       const [first, last] = node <= count ? [count + 1, this.#size] : [1, count];
@@ -41,7 +41,7 @@ export class BenchNetwork {
     }
   }
 
-  /** What the node has sent so far, as its interface counts. */
+  /** @returns bytes and packets that the node has sent, as its interface counts them */
   sent(node: number): { bytes: number; packets: number } {
     const folder = '/sys/class/net/eth0/statistics';
     const text = this.#inside(String(node), `cat ${folder}/tx_bytes ${folder}/tx_packets`);

@@ -1,6 +1,6 @@
-// The results of run.ts as a table in Markdown.
+// Renders the results of run.ts as a Markdown table.
 
-/** `system/size/part` to figures. */
+/** Maps `system/size/part` to figures. */
 export type Results = Record<string, Readonly<Record<string, readonly number[]>>>;
 
 const ROWS: readonly (readonly [figure: string, label: string, perUnit: number])[] = [

@@ -1,9 +1,9 @@
-// Membership beside serf, in network namespaces, one after the other in the same run:
+// Measures membership of Shoal and serf in network namespaces, alternately in the same run:
 //
 //   tsx test/bench/membership/run.ts --sizes 3,5,10 --trials 7 --parts form,steady,kill,stop,heal,loss
 //       --systems shoal,serf --out results.json
 //
-// What the file of results holds already is not measured again, so a long plan can be done in parts.
+// Results that the file already has are not measured again, so a long plan can be run in parts.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
@@ -20,7 +20,7 @@ const STEADY_MS = 30_000;
 const LOSS_MS = 60_000;
 const PARTITION_MS = 30_000;
 const LIMIT_MS = 60_000;
-/** Where nothing happened within LIMIT_MS. */
+/** The result if nothing happened within LIMIT_MS. */
 const NEVER = -1;
 
 class Cluster {
@@ -57,7 +57,7 @@ class Cluster {
     return this.agents.filter((agent) => agent !== than);
   }
 
-  /** @returns ms until it is so, NEVER where it does not come */
+  /** @returns milliseconds until the condition holds, or NEVER */
   async until(isDone: () => boolean, limitMs = LIMIT_MS): Promise<number> {
     const begin = performance.now();
     while (!isDone()) {
@@ -72,7 +72,7 @@ class Cluster {
   }
 }
 
-/** All processes at once; counted from the moment at which the last of them is up. */
+/** Starts all processes at once; counts from the complete start of the last one. */
 async function form(cluster: Cluster): Promise<Figures> {
   await cluster.stop();
   for (let node = 1; node <= cluster.size; node++) cluster.start(node);
@@ -97,7 +97,7 @@ async function steady(cluster: Cluster): Promise<Figures> {
   };
 }
 
-/** kill -9 of one node, then its restart. */
+/** Kills one node (kill -9), then restarts it. */
 async function kill(cluster: Cluster, trials: number): Promise<Figures> {
   const detectMs: number[] = [];
   const rejoinMs: number[] = [];
@@ -118,7 +118,7 @@ async function kill(cluster: Cluster, trials: number): Promise<Figures> {
   return { detectMs, rejoinMs };
 }
 
-/** SIGSTOP: how many offline events it makes, and how long after SIGCONT all is well. */
+/** Stops one node (SIGSTOP): counts offline events, and the time from SIGCONT until all agree. */
 async function stop(cluster: Cluster): Promise<Figures> {
   const figures: Record<string, number[]> = {};
   for (const seconds of [3, 10]) {
@@ -197,7 +197,7 @@ async function measure(
   const key = (part: Part): string => `${system}/${size}/${part}`;
   const open = parts.filter((part) => results[key(part)] === undefined);
   if (open.length === 0) return;
-  // So that several sizes and systems can run beside each other.
+  // The tag lets several sizes and systems run at the same time.
   const network = new BenchNetwork(`sw${size}${system.at(-1)}`, size);
   const cluster = new Cluster(system, size, network);
   try {

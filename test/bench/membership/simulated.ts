@@ -1,5 +1,5 @@
-// How membership grows with the size of the cluster, on the simulator: any number of nodes on one
-// machine, in virtual time. `tsx test/bench/membership/simulated.ts --sizes 3,10,100 --trials 20`
+// Measures how the cost of membership grows with the cluster, in the simulator: any number of nodes on
+// one machine, in virtual time. `tsx test/bench/membership/simulated.ts --sizes 3,10,100 --trials 20`
 
 import { parseArgs } from 'node:util';
 import { type SimNode, Simulator, startCluster } from '../../support/simulator.ts';
@@ -7,7 +7,7 @@ import { type SimNode, Simulator, startCluster } from '../../support/simulator.t
 const CALM_MS = 20_000;
 const STEADY_MS = 20_000;
 const LIMIT_MS = 120_000;
-/** Whether all agree is costly to tell for many nodes: looked at so often. */
+/** Interval of the check that all nodes agree, which is costly with many nodes. */
 const LOOK_EVERY_MS = 50;
 
 function until(sim: Simulator, isDone: () => boolean): number {
@@ -31,7 +31,7 @@ function sentBytes(nodes: readonly SimNode[]): number {
   return nodes.reduce((sum, node) => sum + node.sentBytes, 0) / nodes.length;
 }
 
-/** One cluster; its members die one after the other, and come back. */
+/** Runs one cluster whose members fail one after the other and return. */
 function measure(size: number, trials: number): string {
   const sim = new Simulator(size);
   const nodes = startCluster(sim, size, Math.min(2, size));

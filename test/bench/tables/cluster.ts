@@ -1,5 +1,5 @@
-// Messages from one node to another: two Shoal nodes beside two mosquittos with a bridge, in turns. All
-// nodes share one core, so that the other is the generator's alone.
+// Messages from one node to another: two Shoal nodes and two bridged mosquittos, alternately. All nodes
+// share one core; the generator has the other core alone.
 
 import {
   type RunningBroker,
@@ -84,7 +84,7 @@ async function measure({ runs, brokers, words, say }: Run): Promise<Figures> {
   return figures;
 }
 
-/** Every pair's publisher is on the first node, its subscriber on the second. */
+/** Connects the publisher of each pair to the first node and its subscriber to the second. */
 async function across(
   name: string,
   scenario: Scenario,
@@ -123,14 +123,14 @@ function figuresOf({ received, seconds, cpuSeconds, latencyUs, lost, disordered 
 
 function markdown(figures: Figures): string {
   const head = [
-    '50 pairs across',
+    '50 pairs between two nodes',
     'Shoal, messages/s',
-    'to the bridge',
+    'times the bridge',
     'with `-datagram=8952`',
     'CPU a message, us: Shoal, bridge',
     'core busy: Shoal, bridge',
     'p50, p99, us: Shoal',
-    'the same: bridge',
+    'p50, p99, us: bridge',
     'lost, out of order',
   ];
   const rows = Object.entries(figures).map(([name, row]) => {

@@ -1,4 +1,4 @@
-// Throughput and memory with more and more idle connections beside the load.
+// Throughput and memory with a growing number of idle connections beside the load.
 
 import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
 import { connectionsMax } from '../load/descriptors.ts';
@@ -39,7 +39,7 @@ async function measure({ brokers, say }: Run): Promise<Figures> {
   return figures;
 }
 
-/** 50 pairs at full speed among so many idle connections. */
+/** Measures 50 pairs at full speed among the idle connections. */
 async function amid(name: BrokerName, wanted: number): Promise<Row> {
   const broker = await startBroker(name);
   const count = Math.min(wanted, connectionsMax(broker.pid) - 2 * PAIRS);
@@ -66,11 +66,11 @@ function markdown(figures: Figures): string {
     const count = figure(row, 'shoal.count');
     const kilobytes = (name: string): string => {
       const all = figure(row, `${name}.kilobytes`);
-      return count < 1_000 ? `${amount(all / 1024)} MB in all` : `${amount(all / count)} KB each`;
+      return count < 1_000 ? `${amount(all / 1024)} MB in total` : `${amount(all / count)} KB each`;
     };
     return [
       count < Number(wanted)
-        ? `${amount(Number(wanted))}: ${amount(count)} were possible`
+        ? `${amount(Number(wanted))}; only ${amount(count)} possible here`
         : amount(count),
       amount(figure(row, 'shoal.rate')),
       amount(figure(row, 'shoal.brokerUs')),
@@ -96,9 +96,8 @@ function markdown(figures: Figures): string {
   if (short !== undefined) {
     lines.push(
       '',
-      `The system measured on lets a process have fewer descriptors than ${amount(Number(short[0]))}`,
-      'connections, the pairs and the files of a broker need (`ulimit -Hn`): the limit there is the',
-      "system's and not Shoal's.",
+      `The descriptor limit of the test machine (\`ulimit -Hn\`) is below what ${amount(Number(short[0]))} connections need, so`,
+      'the last row has fewer.',
     );
   }
   return lines.join('\n');

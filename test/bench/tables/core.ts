@@ -1,5 +1,5 @@
-// The broker core alone, without sockets: what a message costs, and how that and the memory grow.
-// It runs as a process of its own, pinned to the broker's core (test/bench/micro-broker.ts).
+// The broker core alone, without sockets: the cost of a message, and how cost and memory grow.
+// test/bench/micro-broker.ts measures it in a process that is pinned to the broker's core.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -38,15 +38,18 @@ async function measure({ words, say }: Run): Promise<Figures> {
   return figures;
 }
 
-/** What the columns of figures mean for each thing that grows. */
+/** Meaning of the columns, for each quantity that grows. */
 const GROWTH: Record<string, { readonly each: string; readonly cost: string }> = {
-  subscriptions: { each: 'to subscribe', cost: 'a message to another one of them each time' },
-  'retained messages': { each: 'to set', cost: 'to subscribe to one, get it and unsubscribe' },
-  'topics in turn': { each: '', cost: 'a message, on another topic each time, to one subscriber' },
-  connections: { each: 'to connect and subscribe', cost: 'a message to another one each time' },
+  subscriptions: { each: 'to subscribe', cost: 'a message to a different one each time' },
+  'retained messages': { each: 'to set', cost: 'to subscribe to one, receive it and unsubscribe' },
+  'topics in turn': {
+    each: '',
+    cost: 'a message, to one subscriber, on a different topic each time',
+  },
+  connections: { each: 'to connect and subscribe', cost: 'a message to a different one each time' },
   sessions: {
-    each: 'to come, subscribe and go',
-    cost: 'a message to another one each time (QoS 0)',
+    each: 'to connect, subscribe and disconnect',
+    cost: 'a message to a different one each time (QoS 0)',
   },
 };
 
@@ -62,11 +65,11 @@ function markdown(figures: Figures): string {
     ),
     '',
     markdownTable(
-      ['how many', 'memory each, bytes', 'CPU each', 'CPU then'],
+      ['number', 'memory each, bytes', 'CPU to create one', 'CPU with that many'],
       growth.map(([name, row]) => {
         const [what = '', count] = name.split(': ');
         const { each = '', cost = '' } = GROWTH[what] ?? {};
-        // Of few, what a broker has and compiles at all would be most.
+        // With few of them, the broker's fixed memory and compiled code would dominate.
         const isMany = Number(count) >= MANY;
         const made = isMany && each !== '' ? `${time(row, 'eachNs')} ${each}` : '-';
         const bytes = isMany ? amount(Math.max(0, figure(row, 'bytes'))) : '-';

@@ -1,5 +1,4 @@
-// Fair reading: the latency of one client's messages, alone and while ten pairs publish as fast as
-// they can.
+// Fair reading: the latency of one client's messages, alone and while ten pairs publish at full speed.
 
 import { type BrokerName, startBroker } from '../brokers.ts';
 import { startLoad } from '../load/run-generator.ts';
@@ -56,7 +55,12 @@ async function amidFlood(name: BrokerName): Promise<Row> {
 }
 
 function markdown(figures: Figures): string {
-  const head = ['', 'alone: p50, p99', 'in the flood: p50, p99, longest', 'the flood, messages/s'];
+  const head = [
+    '',
+    'alone: p50, p99',
+    'during the flood: p50, p99, longest',
+    'the flood, messages/s',
+  ];
   const rows = Object.entries(figures).map(([name, row]) => {
     const ms = (key: string): string => `${amount(figure(row, key) / 1000)} ms`;
     return [

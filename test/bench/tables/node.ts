@@ -1,5 +1,5 @@
-// One node beside other brokers: every scenario on every broker in turn, several times over. Beside
-// the rate stands the broker's processor time for each message, which no generator can limit.
+// One node and other brokers: each scenario on each broker in turn, several times. The table shows the
+// rate and the broker's processor time for each message, which no generator can limit.
 
 import {
   type BrokerName,
@@ -23,7 +23,7 @@ import {
   type Table,
 } from '../table.ts';
 
-/** From here on a core counts as full. */
+/** A core counts as full from this share on. */
 const FULL = 0.97;
 const REFERENCE: BrokerName = 'mosquitto';
 
@@ -63,7 +63,7 @@ async function onBroker(name: BrokerName, { load }: Scenario): Promise<Row> {
   }
 }
 
-/** The generator's ceiling: the same load with nothing but two sockets between its ends. */
+/** Measures the generator's limit: the same load with two sockets in place of a broker. */
 async function onSplice({ name, load }: Scenario, say: Run['say']): Promise<Row> {
   if (load.kind !== 'throughput') return {};
   say(`without a broker: ${name}`);
@@ -98,8 +98,8 @@ function markdown(figures: Figures): string {
     '',
     otherTable(figures),
     '',
-    'How it was checked that the generator is not what is measured: its share of its own core above,',
-    'and the same load with a splice of sockets (no MQTT at all) in the place of the broker:',
+    'Two checks that these figures measure the broker and not the generator: the generator uses only part of its',
+    'own core above, and the same load runs below with spliced sockets (no MQTT at all) in place of the broker:',
     ...['', ceilingTable(figures)],
   ].join('\n');
 }
@@ -111,12 +111,12 @@ function throughputTable(figures: Figures): string {
   const head = [
     'scenario',
     'Shoal, messages/s',
-    'to mosquitto',
+    'times mosquitto',
     'CPU a message, us: Shoal, mosquitto',
-    'times less CPU than mosquitto',
+    'mosquitto CPU to Shoal CPU',
     'own core busy: Shoal, mosquitto',
     'generator busy: with Shoal, mosquitto',
-    'aedes to mosquitto',
+    'aedes, times mosquitto',
   ];
   const rows = Object.entries(figures)
     .filter(isThroughput)
@@ -135,12 +135,12 @@ function throughputTable(figures: Figures): string {
 
 const shown = (name: string): string => name.replace(/^qos/, 'QoS ');
 
-/** How busy a broker's core was with it; less than full needs a word. */
+/** Formats how busy the broker's core was; a core that was not full needs an explanation. */
 function core(row: Row, broker: string): string {
   const busy = figure(row, `${broker}.brokerBusy`);
   if (busy >= FULL || !Number.isFinite(busy)) return percent(busy);
   const isIdle = figure(row, `${broker}.brokerIdle`) > 1 - FULL;
-  return `${percent(busy)} (${isIdle ? 'not full' : 'the rest went to others'})`;
+  return `${percent(busy)} (${isIdle ? 'not full' : 'others used the rest'})`;
 }
 
 function ratio(row: Row, broker: string, key: string): string {
@@ -163,18 +163,18 @@ function otherTable(figures: Figures): string {
       add(`${name}: CPU each`, row, 'brokerUs', 'us');
     }
   }
-  return markdownTable(['', 'Shoal', 'to mosquitto', 'aedes to mosquitto'], lines);
+  return markdownTable(['', 'Shoal', 'times mosquitto', 'aedes, times mosquitto'], lines);
 }
 
 function ceilingTable(figures: Figures): string {
   const head = [
     'scenario',
     'without a broker, messages/s',
-    'generator busy there',
-    'its CPU a message, us: there, with Shoal',
-    'so it could do, messages/s',
-    'Shoal did',
-    'the limit with Shoal',
+    'generator busy then',
+    'generator CPU a message, us: then, with Shoal',
+    'generator limit, messages/s',
+    'Shoal, messages/s',
+    'limited by',
   ];
   const rows = Object.entries(figures)
     .filter(isThroughput)
@@ -194,6 +194,6 @@ function limitOf(row: Row): string {
   if (figure(row, 'shoal.brokerBusy') >= FULL) return 'the broker';
   if (figure(row, 'shoal.generatorBusy') >= FULL) return 'the generator';
   if (figure(row, 'shoal.brokerIdle') <= 1 - FULL)
-    return "the broker, on a core it didn't have alone";
-  return 'neither: they waited for each other';
+    return 'the broker, on a core that others use too';
+  return 'neither: each waits for the other';
 }

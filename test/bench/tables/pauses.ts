@@ -1,7 +1,7 @@
-// Pauses with 100,000 sessions that wait for their clients: messages at a fixed rate pass through,
-// others are queued for the sessions, and the longest latencies are laid beside what may have caused
-// them: the broker's garbage collections (--trace-gc), the generator's own standstills, and what the
-// machine did to a process that only wanted to wake up in time (load/noise.ts).
+// Pauses with 100,000 offline sessions: messages pass through at a fixed rate while others are queued for
+// the sessions. The table compares the longest latencies with their possible causes: the broker's garbage
+// collections (--trace-gc), the generator's own standstills, and the delays of a process that only wakes
+// at fixed times (load/noise.ts).
 
 import { spawn } from 'node:child_process';
 import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
@@ -23,7 +23,7 @@ const SESSIONS = 100_000;
 const RATE = 10_000;
 const WARMUP_MS = 2_000;
 const MEASURE_MS = 15_000;
-/** The goal: no pause of the broker's own making is longer. */
+/** The goal: the broker itself causes no longer pause. */
 const PAUSE_MS_MAX = 10;
 const WORST_TOLD = 5;
 
@@ -71,10 +71,10 @@ interface Cause extends Stretch {
   readonly kind: string;
 }
 
-/** Reads V8's lines about garbage collections, whose clock starts with the process, and the log. */
+/** Reads V8's lines about garbage collections, whose clock starts with the process, and log lines. */
 class OutputTrace {
   readonly #seen: { endMs: number; ms: number; kind: string }[] = [];
-  /** When the process's clock was 0: no line can come before it was written. */
+  /** Time at which the process's clock was 0: no line is read before it was written. */
   #origin = Number.POSITIVE_INFINITY;
   readonly #snapshots: number[] = [];
 
@@ -98,14 +98,14 @@ class OutputTrace {
 }
 
 interface Noise {
-  /** Milliseconds that a process with the highest priority woke up too late, and when. */
+  /** Delays of a process with the highest priority, milliseconds. */
   readonly lateMax: number;
   readonly late: readonly Stretch[];
-  /** When the process watched was ready and another one, or a helping thread of its own, ran. */
+  /** Stretches in which the watched process was ready but another one, or its helper thread, ran. */
   readonly waits: readonly Stretch[];
 }
 
-/** What the machine does on one core, and to one process there, in the time of a measurement. */
+/** Watches one core, and one process on it, during a measurement. */
 function noiseOn(core: number, pid: number): Promise<Noise> {
   const file = new URL('../load/noise.ts', import.meta.url).pathname;
   const node = [process.execPath, '--import', 'tsx', file];
@@ -186,7 +186,7 @@ const GENERATOR = 'the generator';
 const OTHER = 'the broker, no collection';
 const FOREIGN = [MACHINE, GENERATOR];
 
-/** The first kind that covers a good part of the pause, all of that kind together. */
+/** @returns the first kind of cause whose stretches together cover a good part of the pause */
 function causeOf(pause: Stretch, causes: readonly Cause[]): string {
   const covered = new Map<string, number>();
   for (const { kind, at, ms } of causes) {
@@ -202,10 +202,10 @@ function markdown(figures: Figures): string {
     `${amount(SESSIONS)} sessions, ${amount(RATE)} messages/s`,
     'p50, p99, p99.9, us',
     'longest, ms',
-    'longest of its own, ms',
-    `own over ${PAUSE_MS_MAX} ms`,
+    'longest of the broker, ms',
+    `broker pauses over ${PAUSE_MS_MAX} ms`,
     'longest collection, ms',
-    "machine's own, ms: broker's core, generator's",
+    "machine, ms: broker's core, generator's",
     'KB a session',
   ];
   const rows = Object.entries(figures).map(([name, row]) => [
@@ -225,7 +225,7 @@ function markdown(figures: Figures): string {
   return [
     markdownTable(head, rows),
     '',
-    'The longest pauses, ms, and what took that time:',
+    'The longest pauses in milliseconds, with their causes:',
     '',
     ...worst,
   ].join('\n');
