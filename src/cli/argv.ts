@@ -1,9 +1,9 @@
-// Go-style flags for commander, which refuses long names behind a single dash and would read
-// `-nid=node1` as `-n "id=node1"`. The argument vector is rewritten from commander's own option
-// tables before commander sees it: `-nid=x`, `-nid x`, `--nid=x` and `--nid x` all become
-// `--nid=x`. A flag with a value takes the next token whatever it looks like, `-name=false` becomes
-// `--no-name`, single letters and everything behind `--` pass through. Invariant: what commander
-// would report as unknown is passed on, so that commander reports it.
+// Go-style flags for commander, which refuses long names after a single dash and would read
+// `-nid=node1` as `-n "id=node1"`. Before commander parses the arguments they are rewritten by its
+// own option tables: `-nid=x`, `-nid x`, `--nid=x` and `--nid x` all become `--nid=x`. A flag with a
+// value takes the next token whatever it looks like, `-name=false` becomes `--no-name`, and single
+// letters and everything after `--` stay as they are. Invariant: an unknown flag is passed on, so
+// that commander reports it.
 
 import type { Command, Option } from 'commander';
 import { UsageError } from './exit-codes.ts';
@@ -11,7 +11,7 @@ import { UsageError } from './exit-codes.ts';
 const TRUE_WORDS = ['true', '1', 'yes', 'on'];
 const FALSE_WORDS = ['false', '0', 'no', 'off'];
 
-/** @param tokens as the shell gave them, without node and script */
+/** @param tokens the arguments from the shell, without node and script */
 export function normalizeArgv(tokens: readonly string[], program: Command): string[] {
   const normalized: string[] = [];
   let command = program;
@@ -63,7 +63,7 @@ function withoutNext(
 ): string[] {
   if (option?.required) return withValue(option, value);
   if (name.length === 1 && !token.startsWith('--')) return [token];
-  // Without its value, so that commander finds the name that was meant.
+  // Without its value, so that commander can suggest a similar name.
   if (option === undefined || value === undefined) return [`--${name}`];
   const word = value.toLowerCase();
   if (TRUE_WORDS.includes(word)) return [`--${name}`];

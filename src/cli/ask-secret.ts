@@ -1,24 +1,24 @@
-// Asks for a secret on the terminal without showing it. Where standard input is no terminal, each
-// question takes the next line of it, so that scripts can answer.
+// Asks for a secret on the terminal without echoing it. If standard input is not a terminal, each
+// question reads the next line of it, so that scripts can answer.
 
 import type { ReadStream } from 'node:tty';
 
 const CONTROL_C = '\x03';
 const CONTROL_D = '\x04';
-/** Takes the whole line back. */
+/** Erases the whole line. */
 const CONTROL_U = '\x15';
 const BACKSPACES = ['\x7f', '\b'];
 const LINE_ENDS = ['\r', '\n'];
 
-/** @returns a function that asks one question after the other */
+/** @returns a function that asks one question and resolves with the answer; call it again for the next */
 export function secretAsker(
   openInput: () => ReadStream,
   write: (text: string) => void,
 ): (question: string) => Promise<string> {
-  /** What came after the line that was asked for. */
+  /** Input received after the end of the last answer. */
   let rest = '';
   return async (question) => {
-    // A character may come in two pieces.
+    // A UTF-8 character may arrive in two pieces.
     const input = openInput().setEncoding('utf8');
     write(question);
     const isTerminal = input.isTTY === true;
@@ -35,7 +35,7 @@ export function secretAsker(
             return answer;
           }
           if (isTerminal && character === CONTROL_C) throw new Error('interrupted');
-          if (isTerminal && character === CONTROL_D) throw new Error('no password was given');
+          if (isTerminal && character === CONTROL_D) throw new Error('no password was entered');
           if (isTerminal && BACKSPACES.includes(character)) {
             answer = [...answer].slice(0, -1).join('');
           } else if (isTerminal && character === CONTROL_U) answer = '';

@@ -1,6 +1,6 @@
-// What a node says when it is up: the three lines that Coolpy7's users and their scripts know, then
-// a banner that tells who may connect, how the next box joins, and a command to try. The token's
-// value is never among them.
+// The output of a node that has started: the three lines that scripts of Coolpy7's users look for,
+// then a banner: who may connect, how the next box joins, and a command to try. Must never contain
+// the value of the token.
 
 import { networkInterfaces } from 'node:os';
 import { basename, extname, relative } from 'node:path';
@@ -26,7 +26,7 @@ export function startLines(config: Config, running: Running, hostAddress: string
   return lines;
 }
 
-/** @param command how this program was started */
+/** @param command starts this program: `node /opt/shoal/shoal.js` */
 export function banner(
   config: Config,
   running: Running,
@@ -41,16 +41,17 @@ export function banner(
   return rows.map(([title = '', text = '']) => `  ${title.padEnd(9)}${text}\n`).join('');
 }
 
-/** A listener that was left open has its warning right above, which says the same. */
+/** Leaves out the listeners that are open to everyone: the warning right above names them. */
 function clientRows(config: Config): string[][] {
-  const told = config.listeners
+  const described = config.listeners
     .filter((listener) => !isLeftOpen(config, listener))
     .map((listener) => ({ place: listener.place, text: whoMayConnect(config, listener) }));
   const isOneForAll =
-    told.length === config.listeners.length && new Set(told.map(({ text }) => text)).size === 1;
+    described.length === config.listeners.length &&
+    new Set(described.map(({ text }) => text)).size === 1;
   const lines = isOneForAll
-    ? told.slice(0, 1).map(({ text }) => text)
-    : told.map(({ place, text }) => `${place}: ${text}`);
+    ? described.slice(0, 1).map(({ text }) => text)
+    : described.map(({ place, text }) => `${place}: ${text}`);
   return lines.map((line, index) => [index === 0 ? 'clients' : '', line]);
 }
 
@@ -58,23 +59,24 @@ function whoMayConnect(config: Config, listener: ListenerConfig): string {
   const { aclFile } = listener;
   const admission = admissionOf(config, listener);
   const { needsCertificate, byCertificate, byPassword, byNothing } = admission;
-  if (isClosed(admission)) return 'nobody can connect';
-  const may = aclFile === undefined ? 'may publish and subscribe' : `may do what ${aclFile} says`;
+  if (isClosed(admission)) return 'no client can connect';
+  const rights =
+    aclFile === undefined ? 'may publish and subscribe' : `have the rights that ${aclFile} gives`;
   const proofs = [
     ...(byCertificate ? ['a certificate'] : []),
     ...(byPassword ? ['a password'] : []),
   ].join(' or ');
   const before = needsCertificate && !byCertificate ? 'need a certificate and ' : '';
   if (byPassword && byNothing) {
-    return `${before}may come without a user name; whoever is in ${may}`;
+    return `${before}may connect without a user name, and then ${rights}`;
   }
-  if (byNothing) return `${before}need no password: whoever reaches this port ${may}`;
-  return `${before}need ${proofs}; whoever is in ${may}`;
+  if (byNothing) return `${before}need no password, and ${rights}`;
+  return `${before}need ${proofs}, and then ${rights}`;
 }
 
 function tryRows(config: Config, { listeners }: Running, hostAddress: string): string[][] {
   const open = listeners.flatMap((listener, index) => {
-    // The same order.
+    // Running and configured listeners have the same order.
     const configured = config.listeners[index];
     const admission = configured && admissionOf(config, configured);
     const { protocol, local } = listener;
@@ -107,7 +109,7 @@ function tryRows(config: Config, { listeners }: Running, hostAddress: string): s
   ];
 }
 
-/** The first address of this machine that others can reach; loopback where there is none. */
+/** The first address of this machine that is not loopback, IPv4 preferred; loopback if there is none. */
 export function findHostAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((entries) => entries ?? []);
   const outside = addresses.filter(({ internal }) => !internal);
@@ -122,24 +124,27 @@ function clusterRows(
   command: string,
 ): string[][] {
   if (!isClustered(config) || running.gossip === undefined) {
-    return [['cluster', 'none: a single broker; give -csk=TOKEN to form one']];
+    return [['cluster', 'none, this is a single broker; -csk=TOKEN forms one']];
   }
   const seed = reachable(config, running.gossip, hostAddress);
   const join = `${command} -nid=NAME -csk=TOKEN -mbs=${formatEndpoint(seed)}`;
   const [where, more] = isLoopback(seed.address)
-    ? ['no other box can reach it; on this one', ` -bind=${seed.address} -port=0 -crp=0 -csp=0`]
-    : ['on the next box', ''];
+    ? [
+        'no other box can reach it; another node on this box joins',
+        ` -bind=${seed.address} -port=0 -crp=0 -csp=0`,
+      ]
+    : ['the next box joins', ''];
   return [
-    ['cluster', `node ${config.nodeName}; ${where}, with the same token:`],
+    ['cluster', `node ${config.nodeName}; ${where} with the same token:`],
     ['', join + more],
   ];
 }
 
-/** How whoever started this program would start it again, in the same folder. */
+/** The command that starts this program again, in the same folder. */
 export function commandOf(scriptPath: string, workFolder: string): string {
   const inside = relative(workFolder, scriptPath);
   const script = inside.startsWith('..') ? scriptPath : inside;
-  // As npm installs it: a name without an ending, in PATH.
+  // npm installs it under a name without extension, found in PATH.
   return extname(script) === '' ? basename(script) : `node ${script}`;
 }
 

@@ -1,4 +1,5 @@
-// Gives a command the options of the configuration, and reads them back. Knows no option by name.
+// Adds the options of the configuration to a command, and reads their values back. Must not know any
+// option by name.
 
 import { type Command, Option } from 'commander';
 import { optionTable } from '../config/config.ts';
@@ -9,7 +10,7 @@ import type { CliContext } from './context.ts';
 const table: readonly AnyOption[] = Object.values(optionTable);
 const rows = groups.flatMap((group) => table.filter((row) => row.group === group));
 
-/** @param shown flags that the help of the command lists; it takes all of them */
+/** @param shown the flags that the command's help lists; the command accepts all flags */
 export function addConfigOptions(command: Command, shown?: readonly string[]): Command {
   for (const row of rows) {
     const { placeholder } = row.type;
@@ -21,12 +22,12 @@ export function addConfigOptions(command: Command, shown?: readonly string[]): C
   return command;
 }
 
-/** @throws ConfigError */
+/** Loads the configuration from the command's flags and the other sources. @throws ConfigError */
 export function configOf(command: Command, context: CliContext): LoadedConfig {
   return loadConfig(flagsOf(command), context);
 }
 
-/** Flags before and behind the name of a subcommand count alike; the later ones win. */
+/** Flags may stand before or after the name of a subcommand; those after it win. */
 function flagsOf(command: Command): Record<string, string> {
   const flags = command.parent === null ? {} : flagsOf(command.parent);
   for (const option of command.options) {

@@ -1,5 +1,5 @@
-// Imported before everything else: a SIGHUP would end the process until a handler is there, and
-// loading the program takes a while. What was changed by then is read at the start anyway; a command
-// that reloads puts its own handler in this one's place.
+// Imported before everything else: without a handler SIGHUP ends the process, and loading the program
+// takes a while. The start reads the files later anyway, so nothing is missed. The command that
+// supports reloading replaces this handler.
 
 process.on('SIGHUP', () => undefined);

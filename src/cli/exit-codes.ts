@@ -1,5 +1,5 @@
-// How the process ends, for unit files and scripts; docs/cli.md tells the same. Turns any error
-// into its code and into a sentence for the user.
+// The exit codes, for unit files and scripts (docs/cli.md lists them), and the mapping of every error
+// to its code and to a sentence for the user.
 
 import { AccessError } from '../auth/access-error.ts';
 import { ConfigError } from '../config/load.ts';
@@ -10,15 +10,15 @@ import { BindError } from '../net/cluster/udp.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
 
 export const exitCodes = {
-  /** Ended as asked. */
+  /** The command succeeded, or the node stopped on request. */
   ok: 0,
-  /** Something went wrong while running. */
+  /** A fault while the node ran, or a command that failed. */
   failure: 1,
-  /** The command line or the configuration is wrong, or Node too old; starting again won't help. */
+  /** The command line or the configuration is wrong, or Node is too old: a restart won't help. */
   usage: 2,
   /** An address or port can't be used. */
   address: 3,
-  /** Another node of the cluster has this name. */
+  /** Another node of the cluster uses this name. */
   nameInUse: 4,
   /** The data folder can't be used. */
   data: 5,
@@ -26,7 +26,7 @@ export const exitCodes = {
 
 export type ExitCode = number;
 
-/** The command line is wrong, in a way that commander doesn't see. */
+/** A mistake on the command line that commander doesn't detect. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
@@ -41,7 +41,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   return exitCodes.failure;
 }
 
-/** @returns lines without a line end */
+/** @returns lines for the user, without line ends */
 export function explainError(error: unknown): readonly string[] {
   if (error instanceof ConfigError || error instanceof AccessError) return error.problems;
   if (error instanceof NameInUseError) return [`${error.message}; choose another name with -nid`];

@@ -1,5 +1,5 @@
 // commander's Command with a help that shows flags as users type them, with one dash. Subcommands
-// are of the same kind, so all of them have this help.
+// inherit the class, and so the help.
 
 import { Command, Help, type Option } from 'commander';
 
@@ -16,7 +16,7 @@ export class FlagCommand extends Command {
   }
 }
 
-/** A term that is too long for its column has a line of its own. */
+/** Puts a term that is too long for its column on a line of its own. */
 class FlagHelp extends Help {
   override helpWidth = HELP_WIDTH;
 
@@ -39,7 +39,7 @@ class FlagHelp extends Help {
   }
 }
 
-/** What commander complains of over two lines, as one. */
+/** Joins commander's error and its suggestion, which are two lines, into one. */
 export function complaintOf(text: string): string {
   const line = text
     .trim()

@@ -1,7 +1,7 @@
-// The sink behind Logger: one line an event, written at once. Text on a terminal reads like Go's
-// log package, which the users of such boxes know; logfmt and JSON are for machines. A line that
-// repeats too often is counted instead of written, so that nobody can fill a disk through the log.
-// Invariant: whatever a field holds, a record is one line and can't colour or move the terminal.
+// Writes log events, one line each, without delay. The text format reads like Go's log package, which
+// operators of such boxes know; logfmt and JSON are for machines. An event that repeats too often is
+// counted instead of written, so that no client can fill a disk through the log.
+// Invariant: a record is one line and can't colour or move the terminal, whatever its fields contain.
 
 import { Chalk } from 'chalk';
 import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
@@ -14,27 +14,27 @@ export interface LogSettings {
   readonly time: 'local' | 'iso';
   readonly colour: boolean;
   write(line: string): void;
-  /** Wall clock, milliseconds. */
+  /** Wall clock in milliseconds. */
   now(): number;
 }
 
-/** Lines of one event within one window; the rest is counted. */
+/** Lines of one event within one window. Further ones are counted. */
 export const REPEATS_MAX = 50;
 export const REPEAT_WINDOW_MS = 10_000;
-/** Events are few and constant; the bound holds should one ever be made of outside text. */
+/** Event names are few and constant; this bounds the table if one ever contained outside text. */
 const EVENTS_MAX = 1000;
-/** Client Identifiers and topics may have 64 KiB: the rest of a long field is left out. */
+/** Client identifiers and topics may have 64 KiB. Longer fields are cut. */
 const FIELD_CHARS_MAX = 512;
 
 const RANK: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** One event within one window. */
+/** How often one event occurred within the current window. */
 interface Repeat {
   readonly level: LogLevel;
   readonly event: string;
   windowStart: number;
   lines: number;
-  left: number;
+  omitted: number;
 }
 
 export class LogSink implements Logger {
@@ -68,14 +68,14 @@ export class LogSink implements Logger {
     this.#log('error', event, fields);
   }
 
-  /** To be called every REPEAT_WINDOW_MS or so: tells what was left out of events that are over. */
-  tellLeftOut(): void {
+  /** Writes the counts of events that have stopped repeating. Call it every REPEAT_WINDOW_MS or so. */
+  flushCounts(): void {
     const nowMs = this.settings.now();
     for (const [key, repeat] of this.#repeats) {
       if (!isOver(repeat, nowMs)) continue;
       this.#repeats.delete(key);
-      const { level, event, left } = repeat;
-      if (left > 0) this.#write(level, event, { leftOut: left }, nowMs);
+      const { level, event, omitted } = repeat;
+      if (omitted > 0) this.#write(level, event, { leftOut: omitted }, nowMs);
     }
   }
 
@@ -84,18 +84,18 @@ export class LogSink implements Logger {
     const nowMs = this.settings.now();
     const key = `${level} ${event}`;
     const known = this.#repeats.get(key);
-    const repeat = known ?? { level, event, windowStart: nowMs, lines: 0, left: 0 };
+    const repeat = known ?? { level, event, windowStart: nowMs, lines: 0, omitted: 0 };
     if (known === undefined) {
       if (this.#repeats.size >= EVENTS_MAX) this.#repeats.clear();
       this.#repeats.set(key, repeat);
     }
     let shown = fields;
     if (isOver(repeat, nowMs)) {
-      if (repeat.left > 0) shown = { ...fields, leftOut: repeat.left };
-      Object.assign(repeat, { windowStart: nowMs, lines: 0, left: 0 });
+      if (repeat.omitted > 0) shown = { ...fields, leftOut: repeat.omitted };
+      Object.assign(repeat, { windowStart: nowMs, lines: 0, omitted: 0 });
     }
     if (repeat.lines >= REPEATS_MAX) {
-      repeat.left += 1;
+      repeat.omitted += 1;
       return;
     }
     repeat.lines += 1;
@@ -107,7 +107,7 @@ export class LogSink implements Logger {
   }
 }
 
-/** Either way: the wall clock may be set back. */
+/** True also for a window in the future: the wall clock may be set back. */
 function isOver(repeat: Repeat, nowMs: number): boolean {
   return Math.abs(nowMs - repeat.windowStart) >= REPEAT_WINDOW_MS;
 }
@@ -175,7 +175,7 @@ function plain(text: string): string {
   return /\p{Cc}/u.test(text) ? escapeControls(text) : text;
 }
 
-/** As JSON does, also the controls from U+007F on and what is invisible, which it leaves as they are. */
+/** Escapes what JSON.stringify leaves as it is: controls from U+007F on, and invisible characters. */
 function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
     Array.from(

@@ -1,6 +1,6 @@
-// Refuses to start where a file that is in use can't be read: all such files at once, each with the
-// flag or the line that asked for it. While a node runs the owners of the files tell, and keep the
-// last good ones. Opens nothing: what stands behind a name may be a pipe, to be read once.
+// Before the start: checks that every file in use is readable, and reports all that are not, each
+// with the flag or the line that names it. Only the start needs this; on SIGHUP the owner of a file
+// reports it and keeps the last good version. Opens nothing: a name may be a pipe, readable once.
 
 import { accessSync, constants } from 'node:fs';
 import { settingsOf } from '../config/listener-settings.ts';

@@ -1,11 +1,11 @@
-// Takes the cluster token, and passwords, out of what `ps` and /proc/PID/cmdline show: on Linux the
-// process title is written over the memory of the arguments. (The environment of a process can be
-// read only by its own user, but is emptied of the token as well, for the sake of child processes.)
+// Removes the cluster token and passwords from the output of `ps` and from /proc/PID/cmdline: on Linux
+// a new process title overwrites the memory of the arguments. (bin/shoal.ts removes the token from the
+// environment too. Only the same user can read that, but child processes would inherit it.)
 
 const SECRET_FLAG = /^--?csk(=|$)/;
 
 export function maskedTitle(tokens: readonly string[]): string {
-  // Its last argument may be a password.
+  // The last argument may be a password.
   if (tokens[0] === 'passwd') return 'shoal passwd';
   const shown: string[] = ['shoal'];
   for (let index = 0; index < tokens.length; index++) {

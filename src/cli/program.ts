@@ -1,5 +1,5 @@
-// The command line as a whole: `shoal [flags]` runs a node; each subcommand is a file in
-// commands/, entered in the list below.
+// The whole command line: `shoal [flags]` runs a node, and each subcommand is a file in commands/,
+// registered in the list below.
 
 import type { Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
@@ -17,7 +17,7 @@ import { complaintOf, FlagCommand } from './flag-command.ts';
 
 const subcommands = [addCheck, addConfigShow, addConvert, addPasswd, addExplain];
 
-const SUMMARY = `MQTT broker that becomes a cluster by itself: start it on each box.
+const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each box.
 
   first box:   shoal -nid=box1 -csk=TOKEN
   any other:   shoal -nid=box2 -csk=TOKEN -mbs=ADDRESS-OF-BOX1:7946`;
@@ -46,14 +46,14 @@ export function buildProgram(context: CliContext): Command {
   });
   program
     .command('version')
-    .description('print the version, as -version does')
+    .description('print the version, like -version')
     .action(() => context.write(`shoal ${version}\n`));
   for (const add of subcommands) add(program, context);
   inheritTo(program);
   return program;
 }
 
-/** commander copies settings only to commands that were made by their parent. */
+/** commander passes settings only to commands that their parent created. */
 function inheritTo(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent).enablePositionalOptions().allowExcessArguments(false);

@@ -1,5 +1,5 @@
-// The whole option table, and the Config that comes out of it. Rows stand in options-*.ts by
-// subject; here they become one.
+// The whole option table and the Config that it produces. The rows are in options-*.ts, one file a
+// subject; this file joins them. Must not know where a value comes from (load.ts does).
 
 import type { ListenerConfig } from '../shared/listener-config.ts';
 import type { ValueOf } from './option.ts';
@@ -19,15 +19,15 @@ export const optionTable = {
 
 export type ConfigKey = keyof typeof optionTable;
 
-/** Every option's value. Units stand in the names; a limit that was taken away is Infinity. */
+/** The value of every option. Names carry the unit; a limit that is switched off is Infinity. */
 export type OptionValues = { readonly [Key in ConfigKey]: ValueOf<(typeof optionTable)[Key]> };
 
 export interface Config extends OptionValues {
-  /** All that are to be opened, those of -port, -tls, -ws and -wss among them. */
+  /** Every listener to open: those of -port, -tls, -ws and -wss, then each [[listener]]. */
   readonly listeners: readonly ListenerConfig[];
 }
 
-/** The cluster runs as soon as there is a token, with members or without (the first node). */
+/** A token alone forms a cluster: the first node has no members to name. */
 export function isClustered(config: Config): config is Config & { tokens: readonly string[] } {
   return config.tokens !== undefined;
 }

@@ -1,5 +1,5 @@
-// What holds for a listener, key by key, each with where it was said: in its own table, or by the
-// option of the same name. For what the user is told; listeners are opened by their Config.
+// The settings of one listener, key by key, each with its origin: the listener's own table or the
+// option of the same name. Only for display and messages; listeners are opened from ListenerConfig.
 
 import type { ListenerConfig } from '../shared/listener-config.ts';
 import { isKeyOf, listenerTable, type TableKey } from './listeners.ts';
@@ -13,7 +13,7 @@ export interface ListenerSetting {
   readonly origin: Origin;
 }
 
-/** All but protocol and address, of those keys that its protocol has. */
+/** Every key that the listener's protocol has, except protocol, port and bind. */
 export function settingsOf(
   { origins, tables }: Pick<LoadedConfig, 'origins' | 'tables'>,
   listener: ListenerConfig,

@@ -1,5 +1,6 @@
-// From options and the file's [[listener]] tables to the list of what is opened. A key that a table
-// doesn't have is taken from the option of the same name. Knows nothing of sockets.
+// Resolves the options and the [[listener]] tables of the file into the list of listeners to open.
+// A key that is missing from a table takes the value of the option with the same name. Must not
+// know anything of sockets.
 
 import { formatHostPort } from '../shared/endpoint.ts';
 import type { ListenerConfig, ListenerProtocol, ListenerTls } from '../shared/listener-config.ts';
@@ -18,14 +19,14 @@ export const listenerTable = {
     group: 'Listeners',
     type: choice(['tcp', 'tls', 'ws', 'wss']),
     fallback: 'tcp',
-    help: 'what is spoken: MQTT over TCP or TLS, or over WebSocket on these',
+    help: 'protocol of the listener: MQTT over TCP, TLS, WebSocket, or WebSocket over TLS',
   }),
   port: option({
     flag: 'port',
     group: 'Listeners',
     type: port,
     fallback: undefined,
-    fallbackText: 'none: it has to be given',
+    fallbackText: 'none: it is required',
     help: 'TCP port',
   }),
   anonymous: option({
@@ -33,8 +34,8 @@ export const listenerTable = {
     group: 'Listeners',
     type: onOff,
     fallback: undefined,
-    fallbackText: 'as for the node',
-    help: 'let clients in that bring no user name',
+    fallbackText: 'as the node decides',
+    help: 'accept clients that send no user name',
   }),
   passwordFile: accessOptions.passwordFile,
   aclFile: accessOptions.aclFile,
@@ -54,20 +55,21 @@ export const listenerTable = {
 
 export type TableKey = keyof typeof listenerTable;
 
-interface Needs {
+/** Keys that have a meaning only for some protocols. */
+interface ProtocolKeys {
   readonly keys: readonly TableKey[];
   readonly protocols: readonly ListenerProtocol[];
 }
 
-/** Keys that only some protocols have a use for. */
-const tls: Needs = {
+const tlsKeys: ProtocolKeys = {
   keys: ['cert', 'key', 'ca', 'crl', 'clientCertificate', 'identityAsUsername', 'tlsVersion'],
   protocols: ['tls', 'wss'],
 };
-const webSocket: Needs = { keys: ['origins'], protocols: ['ws', 'wss'] };
+const webSocketKeys: ProtocolKeys = { keys: ['origins'], protocols: ['ws', 'wss'] };
 
+/** Whether a listener of this protocol has this key. */
 export function isKeyOf(key: TableKey, protocol: ListenerProtocol): boolean {
-  return [tls, webSocket].every(
+  return [tlsKeys, webSocketKeys].every(
     ({ keys, protocols }) => !keys.includes(key) || protocols.includes(protocol),
   );
 }
@@ -78,7 +80,7 @@ export const listenerKeys: readonly string[] = Object.values(listenerTable).map(
   (row: AnyOption) => row.flag,
 );
 
-/** @param problems is added to: a line for each thing that is wrong */
+/** @param problems receives a line for each mistake */
 export function resolveListeners(
   values: OptionValues,
   tables: readonly TomlTable[],
@@ -88,7 +90,7 @@ export function resolveListeners(
   const add = (place: string, own: TableValues): void => {
     const listener = listenerOf(place, own, values.connectTimeoutSeconds, problems);
     if (listener === undefined) return;
-    // Several may ask for any free port.
+    // Several listeners may ask for any free port (0).
     let { id } = listener;
     for (let n = 2; listeners.some((other) => other.id === id); n++) id = `${listener.id} #${n}`;
     listeners.push({ ...listener, id });
@@ -114,7 +116,7 @@ export function resolveListeners(
   return listeners;
 }
 
-/** What stands in the tables and can't be; for a file that has other faults, too. */
+/** The mistakes inside the tables, for a file whose other settings are wrong already. */
 export function wrongTableValues(tables: readonly TomlTable[]): string[] {
   const problems: string[] = [];
   for (const table of tables) parseTable(table, problems);
@@ -140,31 +142,31 @@ function parseTable(table: TomlTable, problems: string[]): Partial<Record<TableK
   return own;
 }
 
-/** A key that its protocol has no use for: a port in the clear would pass for one with TLS. */
+/** Refuses `cert` on a tcp listener, for example: it would pass for a port with TLS. */
 function checkProtocol(
   { settings }: TomlTable,
   own: Partial<Record<TableKey, unknown>>,
   problems: string[],
 ): void {
   const protocol = (own.protocol ?? listenerTable.protocol.fallback) as ListenerProtocol;
-  const idle = (Object.keys(own) as TableKey[]).filter(
+  const unused = (Object.keys(own) as TableKey[]).filter(
     (key) => !isKeyOf(key, protocol) && own[key] !== false && own[key] !== 'no',
   );
-  for (const needed of [tls, webSocket]) {
-    const flags = idle
+  for (const needed of [tlsKeys, webSocketKeys]) {
+    const flags = unused
       .filter((key) => needed.keys.includes(key))
       .map((key) => listenerTable[key].flag);
     const [first = ''] = flags;
     if (flags.length === 0) continue;
     const words = needed.protocols.map((word) => `"${word}"`).join(' or ');
     problems.push(
-      `${settings.get(first)?.place}: ${flags.join(', ')}: only with protocol = ${words}, and this listener is ${protocol}`,
+      `${settings.get(first)?.place}: ${flags.join(', ')}: only with protocol = ${words}; this listener is ${protocol}`,
     );
   }
 }
 
 function tableValues(values: OptionValues, table: TomlTable, problems: string[]): TableValues {
-  // Each key of the table is parsed by its own row, or stays as the option has it.
+  // A key of the table, parsed by its own row, replaces the option's value.
   return {
     ...values,
     protocol: 'tcp',
@@ -186,7 +188,7 @@ function listenerOf(
     problems.push(`${place}: the listener has no port`);
     return undefined;
   }
-  const usesTls = tls.protocols.includes(protocol);
+  const usesTls = tlsKeys.protocols.includes(protocol);
   return {
     id: formatHostPort({ host: bind ?? '*', port }),
     place,
@@ -209,12 +211,12 @@ function tlsOf(place: string, own: TableValues, problems: string[]): ListenerTls
   const { cert = [], key = [], ca, crl, clientCertificate, identityAsUsername } = own;
   if (cert.length === 0 || cert.length !== key.length) {
     problems.push(
-      `${place}: TLS needs a certificate and its key (-cert=FILE -key=FILE); given are ${cert.length} and ${key.length}`,
+      `${place}: TLS needs a certificate and its key (-cert=FILE -key=FILE); there are ${cert.length} and ${key.length}`,
     );
   }
   if (clientCertificate !== 'no' && ca === undefined) {
     problems.push(
-      `${place}: -require-certificate=${clientCertificate} needs -ca=FILE, the authority that made them`,
+      `${place}: -require-certificate=${clientCertificate} needs -ca=FILE, the authority that issued the client certificates`,
     );
   }
   if (identityAsUsername && clientCertificate === 'no') {

@@ -1,7 +1,7 @@
-// Brings flags, environment, file and defaults together into one Config, in this order of
-// precedence, and remembers where each value came from. All mistakes are collected, so that a user
-// sees them at once; each message names the option, the value and what would be right. Reads the
-// world only through `Host`, which tests replace.
+// Merges flags, environment, file and defaults, in this order of precedence, into one Config, and
+// records the origin of each value. Collects all mistakes, so that the user sees them at once; each
+// message names the option, the value and the accepted form. Reads the machine only through `Host`,
+// which tests replace.
 
 import { resolve } from 'node:path';
 import { describeSystemError } from '../shared/describe-system-error.ts';
@@ -16,8 +16,9 @@ import {
 } from './option.ts';
 import { nearest } from './suggest.ts';
 import { readTomlFile, type TomlFile, type TomlTable } from './toml-file.ts';
-import { findConflicts, findOddities } from './validate.ts';
+import { findConflicts, findWarnings } from './validate.ts';
 
+/** The machine that the configuration is read on. */
 export interface Host {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostName: string;
@@ -36,11 +37,11 @@ export interface LoadedConfig {
   readonly origins: Readonly<Record<ConfigKey, Origin>>;
   /** The [[listener]] tables of the file. */
   readonly tables: readonly TomlTable[];
-  /** Things that are most likely mistakes but do no harm. */
+  /** Settings that are probably mistakes but keep no node from running. */
   readonly warnings: readonly string[];
 }
 
-/** The configuration is wrong; each problem is a line for the user. */
+/** The configuration is wrong. Each problem is one line for the user. */
 export class ConfigError extends Error {
   readonly problems: readonly string[];
 
@@ -62,26 +63,23 @@ const rowOf = (key: ConfigKey): AnyOption => optionTable[key];
  * @param flags values by flag name, as the user wrote them
  * @throws ConfigError
  */
-export function loadConfig(
-  flags: Readonly<Record<string, string>>,
-  surroundings: Host,
-): LoadedConfig {
+export function loadConfig(flags: Readonly<Record<string, string>>, host: Host): LoadedConfig {
   const problems: string[] = [];
-  const warnings = unknownVariables(surroundings.environment);
-  const file = readSettings(flags, surroundings, problems);
+  const warnings = unknownVariables(host.environment);
+  const file = readSettings(flags, host, problems);
 
   const values: Partial<Record<ConfigKey, unknown>> = {};
   const origins: Partial<Record<ConfigKey, Origin>> = {};
   for (const key of keys) {
-    const raw = pickRaw(rowOf(key).flag, flags, surroundings.environment, file.settings);
+    const raw = pickRaw(rowOf(key).flag, flags, host.environment, file.settings);
     if (raw === undefined) continue;
     origins[key] = raw.origin;
     values[key] = parseValue(rowOf(key), raw, problems);
   }
-  readTokenFile(values, origins, surroundings, problems);
-  fillDefaults(values, origins, surroundings.hostName, file.tables.length > 0);
+  readTokenFile(values, origins, host, problems);
+  fillDefaults(values, origins, host.hostName, file.tables.length > 0);
 
-  // Every key has been given a parsed value or its default; a wrong one is among the problems.
+  // Every key has a parsed value or its default by now, or a line among the problems.
   const options = values as OptionValues;
   const isSound = problems.length === 0;
   const listeners = isSound ? resolveListeners(options, file.tables, problems) : [];
@@ -89,20 +87,20 @@ export function loadConfig(
   const config: Config = { ...options, listeners };
   if (problems.length === 0) problems.push(...findConflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
-  warnings.push(...findOddities(config));
+  warnings.push(...findWarnings(config));
   return { config, origins: origins as Record<ConfigKey, Origin>, tables: file.tables, warnings };
 }
 
 function readSettings(
   flags: Readonly<Record<string, string>>,
-  surroundings: Host,
+  host: Host,
   problems: string[],
 ): Pick<TomlFile, 'settings' | 'tables'> {
   const row = optionTable.configFile;
-  const raw = pickRaw(row.flag, flags, surroundings.environment, new Map());
+  const raw = pickRaw(row.flag, flags, host.environment, new Map());
   if (raw === undefined || raw.text === '') return { settings: new Map(), tables: [] };
   const known = keys.map((key) => rowOf(key).flag).filter((flag) => flag !== row.flag);
-  const file = readTomlFile(raw.text, known, listenerKeys, surroundings.readFile);
+  const file = readTomlFile(raw.text, known, listenerKeys, host.readFile);
   problems.push(...file.problems);
   return file;
 }
@@ -117,7 +115,7 @@ function pickRaw(
   if (given !== undefined) return { text: given, origin: { source: 'flag', place: `-${flag}` } };
   const variable = environmentName(flag);
   const set = environment[variable];
-  // Kubernetes sets SHOAL_PORT=tcp://10.0.0.1:1883 for a service that is called shoal.
+  // Kubernetes sets SHOAL_PORT=tcp://10.0.0.1:1883 for a service named shoal.
   if (set !== undefined && !/^(tcp|udp):\/\//.test(set)) {
     return { text: set, origin: { source: 'environment', place: variable } };
   }
@@ -136,22 +134,22 @@ function parseValue(row: AnyOption, raw: RawValue, problems: string[]): unknown 
   return value;
 }
 
-/** Tells where the file was asked for, and where it was looked for. */
+/** A line about a file that can't be read: who named it, and its absolute path. */
 export function unreadable(
   flag: string,
   path: string,
   { source, place }: Origin,
   error: unknown,
 ): string {
-  const asked = source === 'file' ? `${place}: ${flag} = ` : `${place}=`;
-  return `${asked}${resolve(path)}: ${describeSystemError(error, 'read')}`;
+  const named = source === 'file' ? `${place}: ${flag} = ` : `${place}=`;
+  return `${named}${resolve(path)}: ${describeSystemError(error, 'read')}`;
 }
 
-/** -csk-file is only another place for the value of -csk. */
+/** -csk-file is another place for the value of -csk. */
 function readTokenFile(
   values: Partial<Record<ConfigKey, unknown>>,
   origins: Partial<Record<ConfigKey, Origin>>,
-  surroundings: Host,
+  host: Host,
   problems: string[],
 ): void {
   const path = values.tokenFile;
@@ -163,7 +161,7 @@ function readTokenFile(
     return;
   }
   try {
-    const lines = surroundings
+    const lines = host
       .readFile(path)
       .split(/\r?\n/)
       .filter((line) => line.trim() !== '');
@@ -194,14 +192,14 @@ function fillDefaults(
   }
 }
 
-/** A variable that nearly is one of ours is a slip; any other may belong to someone else. */
+/** A variable close to one of ours is probably misspelt; any other may belong to another program. */
 function unknownVariables(environment: Host['environment']): string[] {
   const known = keys.map((key) => environmentName(rowOf(key).flag));
   const warnings: string[] = [];
   for (const variable of Object.keys(environment)) {
     if (!variable.startsWith('SHOAL_') || known.includes(variable)) continue;
     const near = nearest(variable, known);
-    if (near !== undefined) warnings.push(`${variable} is not known; did you mean ${near}?`);
+    if (near !== undefined) warnings.push(`unknown variable ${variable}; did you mean ${near}?`);
   }
   return warnings;
 }

@@ -1,6 +1,6 @@
-// One row of the option table, and how a row's type becomes the type of its value. The rows stand
-// in options-*.ts; parser, environment, file, help, `config show` and the reference page all read
-// them, so an option exists everywhere as soon as its row does.
+// The type of one row of the option table, and of the value that a row yields. The rows are in
+// options-*.ts. The parser, the environment, the file, the help, `config show` and the reference
+// page all read the same rows, so a new row is a new option everywhere.
 
 import type { TimingPreset } from '../swim/timing.ts';
 import type { ValueType } from './value-types.ts';
@@ -8,11 +8,11 @@ import type { ValueType } from './value-types.ts';
 export const groups = ['Node', 'Cluster', 'Listeners', 'Access', 'MQTT', 'Limits', 'Log'] as const;
 export type Group = (typeof groups)[number];
 
-/** What a default may depend on. */
+/** The facts that a default may depend on. */
 export interface DefaultContext {
   readonly hostName: string;
   readonly profile: TimingPreset;
-  /** The file has [[listener]] tables. */
+  /** Whether the file has [[listener]] tables. */
   readonly hasListenerTables: boolean;
 }
 
@@ -21,12 +21,12 @@ export interface Option<T, D extends T | undefined = T | undefined> {
   readonly flag: string;
   readonly group: Group;
   readonly type: ValueType<T>;
-  readonly fallback: D | ((facts: DefaultContext) => D);
-  /** The default in words, where the value alone would not tell it. */
+  readonly fallback: D | ((context: DefaultContext) => D);
+  /** The default in words, where its value alone says too little. */
   readonly fallbackText?: string;
-  /** One sentence without a full stop at its end. */
+  /** One sentence without the full stop. */
   readonly help: string;
-  /** Taken over on SIGHUP; all others need a restart. */
+  /** Applied on SIGHUP; a change of any other option needs a restart. */
   readonly reload?: true;
 }
 
@@ -36,21 +36,21 @@ export type AnyOption = Option<any, any>;
 export type ValueOf<O> =
   O extends Option<infer T, infer D> ? T | (undefined extends D ? undefined : never) : never;
 
-/** What the user has written of an option or of a listener's key. */
+/** The text that the user wrote for an option or for a listener's key. */
 export interface RawText {
   readonly text: string;
-  /** Of the file that it stands in: relative paths count from there. */
+  /** Folder of the file with this text: relative paths count from there. */
   readonly folder?: string;
 }
 
-/** @returns undefined where the text is no such value */
+/** @returns undefined if the text is not a value of the row's type */
 export function readValue({ type }: AnyOption, { text, folder }: RawText): unknown {
   const value: unknown = type.parse(text);
   if (value === undefined || folder === undefined) return value;
   return type.inFolder?.(value, folder) ?? value;
 }
 
-/** Only there so that T and D are inferred for each row. */
+/** The identity; it exists so that TypeScript infers T and D for each row. */
 export function option<T, const D extends T | undefined>(row: Option<T, D>): Option<T, D> {
   return row;
 }

@@ -1,5 +1,5 @@
-// Options of access: who may come in, and what clients may do. The files behind them are read again
-// on SIGHUP.
+// Options of access control: who may connect, and which topics clients may use. SIGHUP reads the
+// files behind them again.
 
 import { option } from './option.ts';
 import { choice, httpUrl, onOff, path, seconds, text } from './value-types.ts';
@@ -10,7 +10,7 @@ export const accessOptions = {
     group: 'Access',
     type: path('file'),
     fallback: undefined,
-    help: "users and their passwords, in mosquitto's format; made by shoal passwd",
+    help: "users and their passwords, in mosquitto's format; shoal passwd makes one",
     reload: true,
   }),
   aclFile: option({
@@ -18,7 +18,7 @@ export const accessOptions = {
     group: 'Access',
     type: path('file'),
     fallback: undefined,
-    help: "topics that clients may use, in mosquitto's format",
+    help: "topics that each user may read and write, in mosquitto's format",
     reload: true,
   }),
   anonymousAllowed: option({
@@ -27,7 +27,7 @@ export const accessOptions = {
     type: onOff,
     fallback: undefined,
     fallbackText: 'true while no authentication is configured',
-    help: 'let clients in that bring no user name',
+    help: 'accept clients that send no user name',
     reload: true,
   }),
   tokenKeyFile: option({
@@ -43,7 +43,7 @@ export const accessOptions = {
     type: text('name'),
     fallback: undefined,
     fallbackText: 'any',
-    help: 'issuer (iss) that a token has to name',
+    help: 'issuer (iss) that a token must name',
   }),
   tokenAudience: option({
     flag: 'auth-jwt-audience',
@@ -51,27 +51,27 @@ export const accessOptions = {
     type: text('name'),
     fallback: undefined,
     fallbackText: 'any',
-    help: 'audience (aud) that a token has to name',
+    help: 'audience (aud) that a token must name',
   }),
   authUrl: option({
     flag: 'auth-http',
     group: 'Access',
     type: httpUrl,
     fallback: undefined,
-    help: 'HTTP server that is asked about clients that are not in the password file',
+    help: 'HTTP server to ask about clients that the password file does not know',
   }),
   authFormat: option({
     flag: 'auth-http-format',
     group: 'Access',
     type: choice(['form', 'json']),
     fallback: 'form',
-    help: 'form in which that server is asked',
+    help: 'form of the requests to that server',
   }),
   authCacheSeconds: option({
     flag: 'auth-http-cache',
     group: 'Access',
     type: seconds(0, 86_400),
     fallback: 60,
-    help: 'time that a yes of that server counts for the same client and password; 0 to ask each time',
+    help: 'how long an acceptance by that server holds for the same client and password; 0 asks each time',
   }),
 } as const;

@@ -1,4 +1,4 @@
-// Options of the cluster: gossip (membership) and sync (messages between nodes).
+// Options of the cluster: gossip (which nodes are there) and sync (messages between nodes).
 
 import { TIMING_PRESETS, type Timing } from '../swim/timing.ts';
 import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../sync/limits.ts';
@@ -17,7 +17,7 @@ import {
   topicFilters,
 } from './value-types.ts';
 
-/** -crp where it is not given, and the port of a member of -mbs that has none. */
+/** Default of -crp, and of a member of -mbs that is written without a port. */
 const GOSSIP_PORT = 7946;
 
 function presetTimes(key: keyof Timing): string {
@@ -32,7 +32,7 @@ export const clusterOptions = {
     group: 'Cluster',
     type: secrets('token'),
     fallback: undefined,
-    help: 'cluster token, the same on every node; with new,old the first signs and both are accepted',
+    help: 'cluster token, the same on every node; of new,old the first signs and both are accepted',
     reload: true,
   }),
   tokenFile: option({
@@ -40,7 +40,7 @@ export const clusterOptions = {
     group: 'Cluster',
     type: path('file'),
     fallback: undefined,
-    help: 'file that holds the cluster token, so that it is never on a command line',
+    help: 'file with the cluster token, which keeps it off the command line',
     reload: true,
   }),
   members: option({
@@ -49,21 +49,21 @@ export const clusterOptions = {
     type: hostPorts(GOSSIP_PORT),
     fallback: [],
     fallbackText: 'none',
-    help: `other nodes, one that can be reached is enough; port ${GOSSIP_PORT} where none is given`,
+    help: `other nodes, of which one reachable node is enough; their port is ${GOSSIP_PORT} unless given`,
   }),
   gossipPort: option({
     flag: 'crp',
     group: 'Cluster',
     type: port,
     fallback: GOSSIP_PORT,
-    help: 'UDP port of the gossip between nodes',
+    help: 'UDP port of the gossip: which nodes are there',
   }),
   syncPort: option({
     flag: 'csp',
     group: 'Cluster',
     type: port,
     fallback: 7947,
-    help: 'UDP port of the messages between nodes',
+    help: 'UDP port of the messages from node to node',
   }),
   advertise: option({
     flag: 'advertise',
@@ -78,7 +78,7 @@ export const clusterOptions = {
     group: 'Cluster',
     type: name(64),
     fallback: 'shoal',
-    help: 'cluster name; clusters of other names on the same network stay apart',
+    help: 'cluster name; keeps clusters on the same network apart',
   }),
   encrypt: option({
     flag: 'encrypt',
@@ -99,14 +99,14 @@ export const clusterOptions = {
     group: 'Cluster',
     type: count(DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_MAX),
     fallback: DATAGRAM_BYTES_DEFAULT,
-    help: 'largest datagram of messages; up to 8952 where every link has jumbo frames',
+    help: 'largest datagram of messages, in bytes; up to 8952 where every link has jumbo frames',
   }),
   syncQueueLength: option({
     flag: 'queue-length',
     group: 'Cluster',
     type: count(1, 1_000_000),
     fallback: 1024,
-    help: 'datagrams, each full of messages, that may wait for the network',
+    help: 'datagrams, each full of messages, that may wait for the network to take them',
   }),
   syncQueuePolicy: option({
     flag: 'queue-policy',
@@ -116,7 +116,7 @@ export const clusterOptions = {
       '1': 'discard-oldest',
     }),
     fallback: 'discard-newest',
-    help: 'which datagram goes when that queue is full (0 = discard-newest, 1 = discard-oldest)',
+    help: 'which datagram to drop when that queue is full (0 = discard-newest, 1 = discard-oldest)',
   }),
   profile: option({
     flag: 'profile',
@@ -131,7 +131,7 @@ export const clusterOptions = {
     type: milliseconds(100, 60_000),
     fallback: ({ profile }: DefaultContext) => TIMING_PRESETS[profile].periodMs,
     fallbackText: presetTimes('periodMs'),
-    help: 'protocol period; three of them without an answer make a node offline',
+    help: 'protocol period; a node is offline after three without an answer',
   }),
   pingTimeoutMs: option({
     flag: 'ping-timeout',
@@ -139,6 +139,6 @@ export const clusterOptions = {
     type: milliseconds(20, 20_000),
     fallback: ({ profile }: DefaultContext) => TIMING_PRESETS[profile].pingTimeoutMs,
     fallbackText: presetTimes('pingTimeoutMs'),
-    help: 'wait for an answer before other nodes are asked; less than half of -period',
+    help: 'time to wait for an answer before other nodes are asked to try; less than half of -period',
   }),
 } as const;

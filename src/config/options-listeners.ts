@@ -1,6 +1,6 @@
 // Options of the listeners: where clients connect, by which protocol, with which certificates. The
-// first four open a listener each; the rest holds for these and, unless it says otherwise, for each
-// [[listener]] of the file (listeners.ts). All are taken over on SIGHUP.
+// first four open one listener each. The others apply to these and are the defaults of each
+// [[listener]] of the file (listeners.ts). SIGHUP applies all of them.
 
 import { type DefaultContext, option } from './option.ts';
 import {
@@ -69,7 +69,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: list(path('file')),
     fallback: undefined,
-    help: 'certificate with its chain, PEM; with several, the name that the client asks for decides (SNI)',
+    help: 'certificate with its chain, PEM; of several, the server name that the client asks for (SNI) selects one',
     reload: true,
   }),
   key: option({
@@ -77,7 +77,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: list(path('file')),
     fallback: undefined,
-    help: 'private key of the certificate, PEM; with several, in the order of -cert',
+    help: 'private key of the certificate, PEM; several in the order of -cert',
     reload: true,
   }),
   ca: option({
@@ -93,7 +93,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: path('file'),
     fallback: undefined,
-    help: 'client certificates that are revoked: lists of every authority in -ca, PEM',
+    help: 'revoked client certificates: the revocation lists of the authorities in -ca, PEM',
     reload: true,
   }),
   clientCertificate: option({
@@ -105,7 +105,7 @@ export const listenerOptions = {
       yes: 'required',
     }),
     fallback: 'no',
-    help: 'ask TLS clients for a certificate; one that is sent has to be valid',
+    help: 'ask TLS clients for a certificate; one that is sent must be valid',
     reload: true,
   }),
   identityAsUsername: option({
@@ -113,7 +113,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: onOff,
     fallback: false,
-    help: "the Common Name of a client's certificate is its user name",
+    help: "take the Common Name of a client's certificate as its user name",
     reload: true,
   }),
   tlsVersion: option({
@@ -121,7 +121,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: choice(['1.2', '1.3'], { 'tlsv1.2': '1.2', 'tlsv1.3': '1.3' }),
     fallback: '1.2',
-    help: 'lowest version of TLS that is accepted',
+    help: 'lowest TLS version to accept',
     reload: true,
   }),
   proxyProtocol: option({
@@ -129,7 +129,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: onOff,
     fallback: false,
-    help: 'a load balancer tells the address of each client (PROXY protocol 1 and 2); connections without it are refused',
+    help: "expect each client's address from a load balancer (PROXY protocol 1 or 2), and refuse connections without it",
     reload: true,
   }),
   origins: option({
@@ -138,7 +138,7 @@ export const listenerOptions = {
     type: list(webOrigin),
     fallback: undefined,
     fallbackText: 'any',
-    help: 'pages whose scripts may connect by WebSocket, as https://example.org',
+    help: 'web pages whose scripts may connect by WebSocket, as https://example.org',
     reload: true,
   }),
 } as const;

@@ -1,7 +1,7 @@
-// Options of MQTT: what the broker offers and its bounds. Names are mosquitto's with dashes where
-// mosquitto has the option. A limit of 0 means none and becomes Infinity, so that code compares
-// without a special case. The properties are named as BrokerOptions names them: a Config can be
-// handed to the broker as it is; the defaults are the broker's.
+// Options of MQTT: the features that the broker offers, and its bounds. Where mosquitto has the
+// option the name is mosquitto's, with dashes. A limit of 0 means no limit and becomes Infinity, so
+// that code compares without a special case. The keys are those of BrokerOptions, and the defaults
+// are the broker's own.
 
 import { defaultBrokerOptions as defaults } from '../broker/options.ts';
 import { option } from './option.ts';
@@ -18,7 +18,7 @@ import {
 } from './value-types.ts';
 
 const MIB = 1024 ** 2;
-/** Largest packet that the protocol can announce: four length bytes of 7 bits, and the header. */
+/** The largest packet of MQTT: a Remaining Length of four 7-bit bytes, and the fixed header. */
 const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
 
 export const mqttOptions = {
@@ -62,7 +62,7 @@ export const mqttOptions = {
     group: 'MQTT',
     type: choice(['once', 'each']),
     fallback: defaults.overlapping,
-    help: 'copies for a client whose subscriptions match a message several times',
+    help: 'whether a client with several matching subscriptions gets one copy of a message or one for each',
     reload: true,
   }),
   upgradeQos: option({
@@ -70,7 +70,7 @@ export const mqttOptions = {
     group: 'MQTT',
     type: onOff,
     fallback: defaults.upgradeQos,
-    help: "deliver with the subscription's QoS even where the message has a lower one",
+    help: "deliver with the subscription's QoS even if the message was published with a lower one",
     reload: true,
   }),
   emptyClientIdAllowed: option({
@@ -78,7 +78,7 @@ export const mqttOptions = {
     group: 'MQTT',
     type: onOff,
     fallback: defaults.emptyClientIdAllowed,
-    help: 'give a client identifier to clients that send none',
+    help: 'assign a client identifier to clients that send none',
     reload: true,
   }),
   keepAliveSecondsMax: option({
@@ -102,7 +102,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: seconds(1, 3600),
     fallback: defaults.connectTimeoutSeconds,
-    help: 'time within which a new connection has to send its CONNECT',
+    help: 'time in which a new connection must send its CONNECT',
     reload: true,
   }),
   connectionsMax: option({
@@ -110,7 +110,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: limit(1_000_000),
     fallback: defaults.connectionsMax,
-    help: 'client connections at the same time',
+    help: 'client connections open at once',
     reload: true,
   }),
   sessionsMax: option({
@@ -118,7 +118,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: limit(10_000_000),
     fallback: defaults.sessionsMax,
-    help: 'sessions that are kept, of connected and absent clients',
+    help: 'sessions to keep, of connected and absent clients together',
     reload: true,
   }),
   packetBytesMax: option({
@@ -134,14 +134,14 @@ export const mqttOptions = {
     group: 'Limits',
     type: count(1, 65_535),
     fallback: defaults.receiveMaximum,
-    help: 'QoS 1 and 2 messages that a client may have unacknowledged towards the broker',
+    help: 'QoS 1 and 2 messages that a client may send before the broker acknowledges one',
   }),
   inflightMax: option({
     flag: 'max-inflight-messages',
     group: 'Limits',
     type: count(1, 65_535),
     fallback: defaults.inflightMax,
-    help: 'QoS 1 and 2 messages that the broker has unacknowledged towards a client',
+    help: 'QoS 1 and 2 messages that the broker sends before the client acknowledges one',
     reload: true,
   }),
   topicAliasMaximum: option({
@@ -149,7 +149,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: count(0, 65_535),
     fallback: defaults.topicAliasMaximum,
-    help: 'topic aliases that a client may set',
+    help: 'topic aliases that a client may define',
   }),
   sessionExpirySecondsMax: option({
     flag: 'max-session-expiry',
@@ -157,7 +157,7 @@ export const mqttOptions = {
     type: secondsLimit(0xffff_fffe),
     fallback: defaults.sessionExpirySecondsMax,
     fallbackText: '0 (no limit)',
-    help: 'longest time that the session of an absent client is kept',
+    help: 'how long to keep the session of an absent client at most',
     reload: true,
   }),
   queueMessagesMax: option({
@@ -165,7 +165,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: limit(10_000_000),
     fallback: defaults.queueMessagesMax,
-    help: 'messages that wait for one client',
+    help: 'messages that may wait for one client',
     reload: true,
   }),
   queueBytesMax: option({
@@ -173,7 +173,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: bytesLimit(1024 * MIB),
     fallback: defaults.queueBytesMax,
-    help: 'bytes of the messages that wait for one client',
+    help: 'bytes of the messages that may wait for one client',
     reload: true,
   }),
   queueDrop: option({
@@ -181,7 +181,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: choice(['oldest', 'newest']),
     fallback: defaults.queueDrop,
-    help: "which message goes when a client's queue is full",
+    help: "which message to drop when a client's queue is full",
     reload: true,
   }),
   queueMemoryBytesMax: option({
@@ -189,7 +189,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: bytesLimit(64 * 1024 * MIB),
     fallback: defaults.queueMemoryBytesMax,
-    help: 'memory of the messages that wait for all clients together',
+    help: 'memory for the messages that wait for all clients together',
     reload: true,
   }),
   topicLevelsMax: option({
@@ -197,7 +197,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: count(1, 65_535),
     fallback: defaults.topicLevelsMax,
-    help: 'levels of a topic or topic filter',
+    help: 'most levels of a topic or topic filter',
     reload: true,
   }),
   topicBytesMax: option({
@@ -205,7 +205,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: count(1, 65_535),
     fallback: defaults.topicBytesMax,
-    help: 'bytes of a topic or topic filter',
+    help: 'most bytes of a topic or topic filter',
     reload: true,
   }),
   subscriptionsPerClientMax: option({
@@ -213,7 +213,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: limit(1_000_000),
     fallback: defaults.subscriptionsPerClientMax,
-    help: 'subscriptions of one client',
+    help: 'most subscriptions of one client',
     reload: true,
   }),
   retainedMessagesMax: option({
@@ -221,7 +221,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: limit(100_000_000),
     fallback: defaults.retainedMessagesMax,
-    help: 'retained messages',
+    help: 'most retained messages',
     reload: true,
   }),
   retainedBytesMax: option({
@@ -229,7 +229,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: bytesLimit(64 * 1024 * MIB),
     fallback: defaults.retainedBytesMax,
-    help: 'bytes of all retained messages together',
+    help: 'most bytes of all retained messages together',
     reload: true,
   }),
 } as const;

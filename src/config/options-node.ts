@@ -1,4 +1,4 @@
-// Options of the node itself: its name, what it writes to the log.
+// Options of the node itself: its name, its files and its log.
 
 import { NAME_BYTES_MAX } from '../swim/record.ts';
 import { type DefaultContext, option } from './option.ts';
@@ -18,22 +18,22 @@ export const nodeOptions = {
     group: 'Node',
     type: path('file'),
     fallback: undefined,
-    help: 'TOML file with any of these options as keys',
+    help: 'TOML file; its keys are these options',
   }),
   dataFolder: option({
     flag: 'data',
     group: 'Node',
     type: path('folder'),
     fallback: undefined,
-    fallbackText: 'none: all is kept in memory',
-    help: 'folder that keeps sessions, queued and retained messages over a restart or a power cut',
+    fallbackText: 'none: everything stays in memory',
+    help: 'folder for sessions, queued and retained messages, which then survive a restart or a power cut',
   }),
   logLevel: option({
     flag: 'log-level',
     group: 'Log',
     type: choice(['debug', 'info', 'warn', 'error']),
     fallback: 'info',
-    help: 'least important lines to write',
+    help: 'least important level to write',
     reload: true,
   }),
   logFormat: option({
@@ -41,13 +41,13 @@ export const nodeOptions = {
     group: 'Log',
     type: choice(['auto', 'text', 'logfmt', 'json']),
     fallback: 'auto',
-    help: 'form of a log line; auto is text on a terminal and logfmt elsewhere',
+    help: 'format of a log line; auto is text on a terminal and logfmt elsewhere',
   }),
   logTime: option({
     flag: 'log-time',
     group: 'Log',
     type: choice(['local', 'iso']),
     fallback: 'local',
-    help: 'time in text lines: local time as 2026/11/20 14:48:27, or ISO 8601 in UTC',
+    help: 'time in text lines: local, as 2026/11/20 14:48:27, or ISO 8601 in UTC',
   }),
 } as const;

@@ -1,14 +1,14 @@
-// "Did you mean ...?" for option names, file keys and variables.
+// Finds the name for "did you mean ...?": options, file keys, variables, commands. Pure.
 
-/** Words further apart than this share of their length are different words, not slips. */
+/** A word whose edit distance exceeds this share of its length is another word, not a misspelling. */
 const DISTANCE_SHARE_MAX = 0.4;
 
-/** @returns the nearest of the candidates, or undefined where none is near */
+/** @returns the candidate closest to the word; undefined if none is close */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
-  // As mosquitto has them: max_qos, acl_file, certfile.
+  // mosquitto's spellings: max_qos, acl_file, certfile.
   const dashed = word.replaceAll('_', '-');
-  for (const ours of [dashed, dashed.replace(/-?file$/, '')]) {
-    if (candidates.includes(ours)) return ours;
+  for (const candidate of [dashed, dashed.replace(/-?file$/, '')]) {
+    if (candidates.includes(candidate)) return candidate;
   }
   let best: string | undefined;
   let bestDistance = Math.max(1, Math.floor(word.length * DISTANCE_SHARE_MAX)) + 1;

@@ -1,6 +1,6 @@
-// Reads a TOML file into settings by option name, each with its file:line, and its [[listener]]
-// tables. An unknown key is a problem, with the nearest known one as a suggestion. Knows nothing of
-// what the values mean.
+// Reads a TOML file: the settings by option name, each with its file:line, and the [[listener]]
+// tables. Reports an unknown key with the closest known key as a suggestion. Must not know what the
+// values mean.
 
 import { dirname } from 'node:path';
 import { parse, TomlError } from 'smol-toml';
@@ -8,7 +8,7 @@ import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { RawText } from './option.ts';
 import { nearest } from './suggest.ts';
 
-/** The one key whose value is a list of tables. */
+/** The only key whose value is an array of tables. */
 const TABLES = 'listener';
 
 const DOUBLE_BRACKETS = `write [[${TABLES}]], in double brackets`;
@@ -20,7 +20,7 @@ export interface TomlSetting extends Required<RawText> {
 
 export interface TomlTable {
   readonly settings: ReadonlyMap<string, TomlSetting>;
-  /** file:line of its head */
+  /** file:line of the table's header */
   readonly place: string;
 }
 
@@ -80,7 +80,7 @@ function readTables(
   });
 }
 
-/** @param after the line behind which the keys stand */
+/** @param after the line of the table's header; the keys follow it. 0 for the top of the file */
 function readSettings(
   { path, lines, problems }: Reading,
   values: Readonly<Record<string, unknown>>,
@@ -93,11 +93,15 @@ function readSettings(
     const place = `${path}:${lineOf(lines, key, after)}`;
     const text = textOf(value);
     if (!knownKeys.includes(key) && keysAbove.includes(key)) {
-      problems.push(`${place}: '${key}' is the node's: write it above the first [[${TABLES}]]`);
+      problems.push(
+        `${place}: '${key}' is an option of the node: write it above the first [[${TABLES}]]`,
+      );
     } else if (!knownKeys.includes(key)) {
       problems.push(`${place}: unknown ${describe(key, value, knownKeys)}`);
     } else if (text === undefined) {
-      problems.push(`${place}: '${key}' has to be a text, a number, true or false, or a list`);
+      problems.push(
+        `${place}: the value of '${key}' must be a string, a number, true or false, or an array of these`,
+      );
     } else {
       settings.set(key, { text, place, folder: dirname(path) });
     }
@@ -105,7 +109,7 @@ function readSettings(
   return settings;
 }
 
-/** Tables have brackets in what is told, as they have them in the file. */
+/** Names a table with its brackets, as the file has it. */
 function describe(key: string, value: unknown, knownKeys: readonly string[]): string {
   const isList = Array.isArray(value);
   if (typeof value !== 'object' || (isList && !isTableList(value))) {
@@ -129,7 +133,7 @@ function explain(path: string, source: string, error: unknown): string {
   return `-config=${path}: ${describeSystemError(error, 'read')}`;
 }
 
-/** The parser's words, where there are none that help more. */
+/** A clear sentence for the common mistakes, and the parser's own words for the others. */
 function faultOf(line: string, error: TomlError): string {
   // The message goes on with an excerpt of the file over several lines.
   const [first = ''] = error.message.split('\n');
@@ -143,12 +147,12 @@ function faultOf(line: string, error: TomlError): string {
     return 'the closing quote is missing';
   }
   if (words === 'invalid value' && /^[^\d"'[{]/.test(value)) {
-    return `the text of '${head}' has to stand in quotes`;
+    return `the value of '${head}' needs quotes around it`;
   }
   return words;
 }
 
-/** A list is written as its items between commas, as on the command line. */
+/** An array becomes its items with commas between them, as on the command line. */
 function textOf(value: unknown): string | undefined {
   if (Array.isArray(value)) {
     const items = value.map(textOf);
@@ -162,8 +166,8 @@ function textOf(value: unknown): string | undefined {
 }
 
 /**
- * The parser doesn't tell where a key stands; keys are plain words, so a search finds it.
- * @returns counted from 1; 0 where it is not found
+ * The line of a key: the parser gives no positions, but keys are plain words, so a search finds them.
+ * @returns counted from 1; 0 if the key is not found
  */
 function lineOf(lines: readonly string[], key: string, after: number): number {
   const escaped = key.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

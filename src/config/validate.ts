@@ -1,5 +1,5 @@
-// What has to hold between several options. Each rule gives a line for the user that names the
-// options and what would be right.
+// Rules over several options together. Each rule returns lines for the user, which name the options
+// and a remedy. A rule over one option alone is part of its value type.
 
 import { isIP } from 'node:net';
 import { formatEndpoint, formatHostPort, isLoopback } from '../shared/endpoint.ts';
@@ -8,17 +8,17 @@ import type { ListenerConfig } from '../shared/listener-config.ts';
 import { timingFault } from '../swim/timing.ts';
 import { type Config, isClustered } from './config.ts';
 
-/** What a node can't start with. */
+/** Combinations that keep a node from starting. */
 export function findConflicts(config: Config): string[] {
   return [...portConflicts(config), ...clusterConflicts(config), ...timingConflicts(config)];
 }
 
-/** What a node starts with, but hardly anybody can mean. */
-export function findOddities(config: Config): string[] {
-  return [...lonelyNode(config), ...unusedTls(config), ...unusedOrigins(config)];
+/** Combinations that work but are probably a mistake. */
+export function findWarnings(config: Config): string[] {
+  return [...unreachableMembers(config), ...unusedTls(config), ...unusedOrigins(config)];
 }
 
-/** The system would say that the second is in use, and not by whom. */
+/** Checked here because the system's error for the second listener would not name the first. */
 function portConflicts({ listeners }: Config): string[] {
   return listeners.flatMap((later, index) =>
     listeners.slice(0, index).flatMap((earlier) => {
@@ -34,26 +34,26 @@ function describePlace({ place, bind = '::', port }: ListenerConfig): string {
   return `${place} (TCP ${formatEndpoint({ address: bind, port })})`;
 }
 
-/** `::` takes IPv4 as well. */
-function areOverlapping(one = '::', other = '::'): boolean {
+/** Whether both can't listen on the same port. An IPv6 socket on `::` accepts IPv4 as well. */
+export function areOverlapping(one = '::', other = '::'): boolean {
   if (one === '::' || other === '::') return true;
   const [a, b] = [normalAddress(one) ?? one, normalAddress(other) ?? other];
   if (a === '0.0.0.0' || b === '0.0.0.0') return isIP(a) === isIP(b);
   return a === b;
 }
 
-function lonelyNode({ bindAddress: bind, members }: Config): string[] {
+function unreachableMembers({ bindAddress: bind, members }: Config): string[] {
   if (bind === undefined || !isLoopback(bind)) return [];
   const outside = members.filter(({ host }) => !isLoopback(host) && host !== 'localhost');
   if (outside.length === 0) return [];
   const names = outside.map(formatHostPort).join(', ');
-  return [`-bind=${bind} reaches this machine alone: this node can't join ${names}`];
+  return [`-bind=${bind} is reachable from this machine only: the node can't join ${names}`];
 }
 
 function unusedTls({ listeners, ...config }: Config): string[] {
   if (listeners.some(({ tls }) => tls !== undefined)) return [];
   const { cert, key, ca, crl, clientCertificate, identityAsUsername, tlsVersion } = config;
-  const isGiven = {
+  const isSet = {
     '-cert': cert !== undefined,
     '-key': key !== undefined,
     '-ca': ca !== undefined,
@@ -62,29 +62,29 @@ function unusedTls({ listeners, ...config }: Config): string[] {
     '-use-identity-as-username': identityAsUsername,
     '-tls-version': tlsVersion !== '1.2',
   };
-  const given = Object.entries(isGiven).flatMap(([flag, is]) => (is ? [flag] : []));
+  const given = Object.entries(isSet).flatMap(([flag, is]) => (is ? [flag] : []));
   return given.length === 0
     ? []
-    : [`no listener uses TLS (-tls=PORT, -wss=PORT): ${given.join(', ')} changes nothing`];
+    : [`no listener uses TLS (-tls=PORT, -wss=PORT): ${given.join(', ')} has no effect`];
 }
 
 function unusedOrigins({ listeners, origins }: Config): string[] {
   const isUsed = listeners.some(({ protocol }) => protocol === 'ws' || protocol === 'wss');
   return origins === undefined || isUsed
     ? []
-    : ['no listener uses WebSocket (-ws=PORT, -wss=PORT): -ws-origin changes nothing'];
+    : ['no listener uses WebSocket (-ws=PORT, -wss=PORT): -ws-origin has no effect'];
 }
 
 function clusterConflicts(config: Config): string[] {
   const problems: string[] = [];
   if (config.members.length > 0 && !isClustered(config)) {
     problems.push(
-      '-mbs needs -csk: give the cluster token, the same on every node (-csk=TOKEN, SHOAL_CSK or -csk-file=FILE)',
+      '-mbs needs -csk, the cluster token, the same on every node: -csk=TOKEN, SHOAL_CSK or -csk-file=FILE',
     );
   }
   if (config.gossipPort === config.syncPort && config.gossipPort !== 0) {
     problems.push(
-      `-crp and -csp are both ${config.gossipPort}: gossip and sync need a UDP port each`,
+      `-crp and -csp are both ${config.gossipPort}: gossip and sync need a UDP port each; change one of them`,
     );
   }
   const seen = new Set<string>();
@@ -98,5 +98,5 @@ function clusterConflicts(config: Config): string[] {
 
 function timingConflicts(config: Config): string[] {
   const fault = timingFault(config);
-  return fault === undefined ? [] : [`-period and -ping-timeout don't fit: ${fault}`];
+  return fault === undefined ? [] : [`-period and -ping-timeout don't fit together: ${fault}`];
 }

@@ -1,6 +1,6 @@
-// The kinds of value an option can have: text in, typed value out, and back to text for
-// `config show`. Whatever the source (flag, environment, file), a value comes here as text, so it
-// means the same everywhere. Must not know any particular option.
+// The types of option values: each parses text into a typed value, and formats the value again for
+// `config show`. Every source (flag, environment, file) supplies text, so a value means the same in
+// all of them. Must not know any particular option.
 
 import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
@@ -8,16 +8,16 @@ import { isReservedTopic, isTopicFilter } from '../mqtt/topic.ts';
 import { formatHostPort, type HostPort } from '../shared/endpoint.ts';
 
 export interface ValueType<T> {
-  /** Stands in the help behind the flag, as in `-nid <name>`; a switch has none. */
+  /** Follows the flag in the help, as in `-nid <name>`; a switch has none. */
   readonly placeholder?: string;
-  /** Closes the sentence "expected ..." of an error, and stands in the reference page. */
+  /** Completes "expected ..." in an error, and describes the values on the reference page. */
   readonly expected: string;
-  /** Shown as stars wherever values are shown. */
+  /** Its values are shown as stars. */
   readonly secret?: true;
-  /** @returns undefined where the text is no such value */
+  /** @returns undefined if the text is not a value of this type */
   parse(text: string): T | undefined;
   format(value: T): string;
-  /** Only paths have it: a relative one counts from this folder. */
+  /** For paths only: resolves a relative path against this folder. */
   inFolder?(value: T, folder: string): T;
 }
 
@@ -56,7 +56,7 @@ const TIME_UNITS_MS: Readonly<Record<string, number>> = {
   d: 86_400_000,
 };
 
-/** @param what it names: file, folder, name, page */
+/** @param what the value names: a file, a folder, a name */
 export function text(what: string): ValueType<string> {
   return {
     placeholder: what,
@@ -74,7 +74,7 @@ export function path(what: 'file' | 'folder'): ValueType<string> {
   };
 }
 
-/** Several between commas. */
+/** Several values with commas between them. */
 export function list<T>({ inFolder, ...item }: ValueType<T>): ValueType<readonly T[]> {
   return {
     ...item,
@@ -86,7 +86,7 @@ export function list<T>({ inFolder, ...item }: ValueType<T>): ValueType<readonly
   };
 }
 
-/** A name that stands in datagrams and log lines: no spaces, no control characters. */
+/** A name for datagrams and log lines: no spaces, no control characters. */
 export function name(bytesMax: number): ValueType<string> {
   return {
     placeholder: 'name',
@@ -111,7 +111,7 @@ export function secrets(placeholder: string): ValueType<readonly string[]> {
 
 export function choice<const T extends string>(
   words: readonly T[],
-  /** Other spellings, as the numbers that scripts already use. */
+  /** Other spellings, such as numbers that scripts already use. */
   aliases: Readonly<Record<string, T>> = {},
 ): ValueType<T> {
   return {
@@ -137,7 +137,7 @@ export function count(min: number, max: number): ValueType<number> {
   };
 }
 
-/** As `count`, where 0 takes the limit away: the value is then Infinity. */
+/** Like `count`, but 0 switches the limit off: the value is then Infinity. */
 export function limit(max: number): ValueType<number> {
   return unlimitedAtZero(count(0, max));
 }
@@ -179,7 +179,7 @@ export function milliseconds(min: number, max: number): ValueType<number> {
   };
 }
 
-/** A plain number is seconds, as MQTT counts them. */
+/** A number without a unit counts seconds, as MQTT does. */
 export function seconds(min: number, max: number): ValueType<number> {
   return {
     placeholder: 'time',
@@ -206,7 +206,7 @@ export const ipAddress: ValueType<string> = {
   format: (value) => value,
 };
 
-/** As the other nodes are to use it: nobody resolves it, so it is no host name. */
+/** An address that other nodes use as it is. They don't resolve it, so it can't be a host name. */
 export interface AddressPort {
   readonly address: string;
   readonly port?: number;
@@ -214,7 +214,7 @@ export interface AddressPort {
 
 export const addressPort: ValueType<AddressPort> = {
   placeholder: 'address[:port]',
-  expected: 'an IPv4 or IPv6 address, with a port behind a colon where it is another',
+  expected: 'an IPv4 or IPv6 address, followed by :PORT if the port differs',
   parse: (value) => {
     const parsed = parseHostPort(value);
     if (parsed === undefined || isIP(parsed.host) === 0) return undefined;
@@ -225,7 +225,7 @@ export const addressPort: ValueType<AddressPort> = {
     number === undefined ? address : formatHostPort({ host: address, port: number }),
 };
 
-/** @param defaultPort of a host that is written without one */
+/** @param defaultPort the port of a host that is written without one */
 export function hostPorts(defaultPort: number): ValueType<readonly HostPort[]> {
   return {
     placeholder: 'host:port,...',
@@ -239,10 +239,10 @@ export function hostPorts(defaultPort: number): ValueType<readonly HostPort[]> {
   };
 }
 
-/** Without a user and password in it: a command line is no place for them. */
+/** A URL without user name and password, which a command line would show to other users. */
 export const httpUrl: ValueType<string> = {
   placeholder: 'url',
-  expected: 'an http:// or https:// address without a user name',
+  expected: 'an http:// or https:// URL without a user name',
   parse: (value) => {
     const url = URL.canParse(value) ? new URL(value) : undefined;
     const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
@@ -251,16 +251,16 @@ export const httpUrl: ValueType<string> = {
   format: (value) => value,
 };
 
-/** As browsers send it, or it would match none of them. */
+/** An origin exactly as browsers send it: another spelling would match none of them. */
 export const webOrigin: ValueType<string> = {
   placeholder: 'origin',
   expected: 'an origin as https://example.org, in small letters and without a path',
   parse: (value) => {
-    // What a page without an origin sends, one of a file say.
+    // The origin that a browser sends for a page without one, such as a local file.
     if (value === 'null') return value;
     const isShaped = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(value);
     if (!isShaped || !URL.canParse(value)) return undefined;
-    // The port that the scheme implies is not sent. Of schemes that apps have made up URL knows none.
+    // Browsers leave out the scheme's default port. URL gives the origin 'null' to app schemes.
     const { origin } = new URL(value);
     return origin === 'null' || origin === value ? value : undefined;
   },
@@ -288,7 +288,7 @@ function parseHostPort(value: string): { host: string; port: number | undefined 
 }
 
 function isHost(host: string): boolean {
-  // Digits and dots alone are meant as an address, and then have to be one.
+  // A host of digits and dots alone is meant as an IPv4 address and must be one.
   return /^[\d.]+$/.test(host) ? isIP(host) === 4 : HOST_NAME.test(host);
 }
 

@@ -15,7 +15,7 @@ import {
 const folder = mkdtempSync(join(tmpdir(), 'shoal-cli-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Whatever the test finds, its nodes end with it. */
+/** The node ends with the test, passed or failed. */
 function launch(t: TestContext, flags: readonly string[], settings: ShoalSettings = {}) {
   const shoal = new ShoalProcess(flags, settings);
   t.after(() => shoal.kill());
@@ -32,7 +32,7 @@ test('a wrong command line ends with 2 and one line for each mistake', async (t)
   for (const [flags, line] of [
     [['-nod=1'], "shoal: unknown option '-nod'"],
     [['-port=70000'], "shoal: bad value '70000' for -port: expected a port number from 0 to 65535"],
-    [['-mbs=10.0.0.1'], 'shoal: -mbs needs -csk: give the cluster token'],
+    [['-mbs=10.0.0.1'], 'shoal: -mbs needs -csk, the cluster token'],
     [['-csk='], 'shoal: bad value for -csk: expected one or more tokens'],
     [['-csk=a', '-mbs=a:1,a:1'], 'shoal: -mbs names a:1 twice'],
     [['-config=nowhere.toml'], 'shoal: -config=nowhere.toml: there is no such file\n'],
@@ -43,7 +43,7 @@ test('a wrong command line ends with 2 and one line for each mistake', async (t)
   }
 });
 
-test('a port that is taken ends with 3 and names the flag', async (t) => {
+test('a port in use ends with 3 and names the flag', async (t) => {
   const taken = createServer().listen(0, '127.0.0.1');
   await new Promise((resolve) => taken.once('listening', resolve));
   const address = taken.address();
@@ -78,9 +78,9 @@ test('SIGUSR1 opens no debugger', async (t) => {
   assert.doesNotMatch(shoal.output, /Debugger listening/);
 });
 
-test('a node runs on after the reader of its output has gone', () => {
+test('a node continues after the reader of its output has exited', () => {
   const script = `"$0" "$1" -nid=n1 -bind=127.0.0.1 -port=0 -log-level=debug | head -n 1`;
-  // The shell would wait for ever for a broker; timeout ends it, and 124 says that it had to.
+  // The broker would run for ever; timeout ends it, and its exit code 124 proves that it still ran.
   const run = () =>
     execFileSync('timeout', [
       '2',
@@ -95,7 +95,7 @@ test('a node runs on after the reader of its output has gone', () => {
   assert.throws(run, { status: 124 });
 });
 
-test('the token is not in the list of processes', { skip: noProcFs() }, async (t) => {
+test('the list of processes does not show the token', { skip: noProcFs() }, async (t) => {
   for (const flags of [['-csk=verysecret'], ['--csk', 'verysecret']]) {
     const shoal = launch(t, loopbackFlags('n1', ...flags));
     await shoal.mqttPort();
@@ -107,7 +107,7 @@ test('the token is not in the list of processes', { skip: noProcFs() }, async (t
   }
 });
 
-test('the file, the environment and the flags come together in one node', async (t) => {
+test('a node combines file, environment and flags', async (t) => {
   writeFileSync(join(folder, 'shoal.toml'), 'nid = "from-file"\ncsk-file = "token"\nport = 0\n');
   writeFileSync(join(folder, 'token'), 'verysecret\n');
   const shoal = launch(t, ['-bind=127.0.0.1', '-crp=0', '-csp=0'], {
@@ -120,7 +120,7 @@ test('the file, the environment and the flags come together in one node', async 
   for (const line of shoal.output.trim().split('\n')) assert.ok(JSON.parse(line).event, line);
 });
 
-test('the one file runs from an empty folder', async (t) => {
+test('the bundle runs from an empty folder', async (t) => {
   const empty = mkdtempSync(join(folder, 'empty-'));
   copyFileSync(BUNDLE, join(empty, 'shoal.js'));
   const started = performance.now();
@@ -138,7 +138,7 @@ test('the one file runs from an empty folder', async (t) => {
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
 });
 
-test('a second node of the same name ends with 4, is told who has it, and disturbs nobody', async (t) => {
+test('a second node of the same name ends with 4, names the holder, and disturbs no node', async (t) => {
   const first = launch(t, loopbackFlags('n1', '-csk=secret'));
   const seed = `-mbs=${await first.gossipAddress()}`;
   const second = launch(t, loopbackFlags('n2', '-csk=secret', seed));
@@ -155,7 +155,7 @@ test('a second node of the same name ends with 4, is told who has it, and distur
   assert.doesNotMatch(first.output + second.output, /cluster (suspect|offline)/);
 });
 
-test('a member whose name is unknown, and one that is not there, do not keep a node from starting', async (t) => {
+test("a node starts although one member's name does not resolve and another does not answer", async (t) => {
   const flags = loopbackFlags('n1', '-csk=secret', '-mbs=nowhere.invalid,127.0.0.1:9');
   const shoal = launch(t, flags);
   await shoal.mqttPort();
@@ -163,7 +163,7 @@ test('a member whose name is unknown, and one that is not there, do not keep a n
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
 });
 
-test('SIGHUP reads the file anew and says what is wrong in it', async (t) => {
+test('SIGHUP reads the file again and reports its mistakes', async (t) => {
   const file = join(folder, 'reload.toml');
   writeFileSync(file, 'log-level = "info"\n');
   const shoal = launch(t, loopbackFlags('n1', `-config=${file}`));

@@ -98,7 +98,7 @@ async function closed(port: number): Promise<void> {
   client.end(true);
 }
 
-test('two listeners have users and topics of their own', { timeout, skip }, async (t) => {
+test('two listeners have their own users and ACLs', { timeout, skip }, async (t) => {
   const [inside = 0, outside = 0, plain = 0] = await freePorts(3);
   const config = write(
     'two.toml',
@@ -157,7 +157,7 @@ test('two listeners have users and topics of their own', { timeout, skip }, asyn
   assert.match(shoal.output, /publish denied.*client=\S+.*user=guest.*topic=out\/door/);
 });
 
-test('what waits for a session is judged by the listener that its client comes back to', {
+test('messages that wait for a session are checked by the ACL of the listener that its client returns to', {
   timeout,
 }, async (t) => {
   const [one = 0, other = 0] = await freePorts(2);
@@ -202,7 +202,7 @@ test('what waits for a session is judged by the listener that its client comes b
   assert.deepEqual(heard, ['b x', 'b mark']);
 });
 
-test('on SIGHUP listeners come, go and change, and what is wrong is told', {
+test('SIGHUP opens, closes and changes listeners, and reports mistakes', {
   timeout,
 }, async (t) => {
   const [stays = 0, goes = 0, comes = 0] = await freePorts(3);

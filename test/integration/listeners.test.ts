@@ -1,4 +1,4 @@
-// Listeners of the bundle as clients meet them: WebSocket, PROXY headers, limits, several at once.
+// The listeners of the bundle as clients see them: WebSocket, PROXY headers, limits, several at once.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -60,7 +60,7 @@ function nextMessage(webSocket: WebSocket): Promise<Buffer> {
   return new Promise((resolve) => webSocket.once('message', (data: Buffer) => resolve(data)));
 }
 
-test('clients of TCP and WebSocket, MQTT 3.1 to 5, hear each other', async () => {
+test('clients over TCP and WebSocket, with MQTT 3.1 to 5, exchange messages', async () => {
   await withShoal(['-ws=0'], async (shoal) => {
     const tcpUrl = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
     const wsUrl = `ws://127.0.0.1:${await shoal.mqttPort('ws')}/mqtt`;
@@ -89,7 +89,7 @@ test('clients of TCP and WebSocket, MQTT 3.1 to 5, hear each other', async () =>
   });
 });
 
-test('the subprotocol that is answered is mqtt, or mqttv3.1 where only that is offered', async () => {
+test('the answered subprotocol is mqtt, or mqttv3.1 if the client offers only that', async () => {
   await withShoal(['-ws=0'], async (shoal) => {
     const port = await shoal.mqttPort('ws');
     for (const protocol of ['mqtt', 'mqttv3.1']) {
@@ -101,7 +101,7 @@ test('the subprotocol that is answered is mqtt, or mqttv3.1 where only that is o
   });
 });
 
-test('a packet may come in many frames, and many packets in one [MQTT5-6.0.0-2]', async () => {
+test('a packet may span many frames, and one frame may hold many packets [MQTT5-6.0.0-2]', async () => {
   await withShoal(['-ws=0'], async (shoal) => {
     const webSocket = await openWebSocket(await shoal.mqttPort('ws'));
     const packet = connectPacket('c1');
@@ -129,7 +129,7 @@ test('a text frame ends the connection with 1003 [MQTT5-6.0.0-1]', async () => {
   });
 });
 
-test('a WebSocket message beyond the packet size ends the connection with 1009', async () => {
+test('a WebSocket message larger than the packet limit ends the connection with 1009', async () => {
   await withShoal(['-ws=0', '-max-packet-size=1k'], async (shoal) => {
     const webSocket = await openWebSocket(await shoal.mqttPort('ws'));
     const closed = new Promise((resolve) => webSocket.once('close', resolve));
@@ -138,7 +138,7 @@ test('a WebSocket message beyond the packet size ends the connection with 1009',
   });
 });
 
-test('a client that closes is answered with its code, one that breaks the rules with 1002', async () => {
+test('a Close is answered with its own code, a breach of the protocol with 1002', async () => {
   await withShoal(['-ws=0'], async (shoal) => {
     const port = await shoal.mqttPort('ws');
     const polite = await openWebSocket(port);
@@ -160,7 +160,7 @@ test('a client that closes is answered with its code, one that breaks the rules 
   });
 });
 
-test('what is no MQTT over WebSocket is told so in HTTP', async () => {
+test('a request that is not MQTT over WebSocket gets an HTTP error', async () => {
   await withShoal(['-ws=0', '-ws-origin=https://good.example'], async (shoal) => {
     const port = await shoal.mqttPort('ws');
     for (const [status, text] of [
@@ -184,7 +184,7 @@ test('what is no MQTT over WebSocket is told so in HTTP', async () => {
   });
 });
 
-test('a WebSocket client that does not read neither fills memory nor stops others', async () => {
+test('a WebSocket client that does not read neither fills memory nor delays others', async () => {
   await withShoal(['-ws=0'], async (shoal) => {
     const slow = await openWebSocket(await shoal.mqttPort('ws'));
     const connack = nextMessage(slow);
@@ -218,7 +218,7 @@ test('a WebSocket client that does not read neither fills memory nor stops other
   });
 });
 
-test('behind a balancer the announced address is the client’s', async () => {
+test("behind a load balancer the client's address is the one in the PROXY header", async () => {
   await withShoal(['-ws=0', '-proxy-protocol', '-log-level=debug'], async (shoal) => {
     const binary = Buffer.from('0d0a0d0a000d0a515549540a2111000ccb00710800000000b3af0000', 'hex');
     const local = Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex');
@@ -250,7 +250,7 @@ test('behind a balancer the announced address is the client’s', async () => {
   });
 });
 
-test('the log tells by which listener a client came in, and from which port', async () => {
+test("the log names a client's listener and its port", async () => {
   await withShoal(['-ws=0', '-tls=off'], async (shoal) => {
     for (const protocol of ['tcp', 'ws'] as const) {
       const port = await shoal.mqttPort(protocol);
@@ -273,7 +273,7 @@ test('the log tells by which listener a client came in, and from which port', as
   });
 });
 
-test('a connection without a PROXY header is refused where one has to come', async () => {
+test('a listener with proxy-protocol refuses a connection without a PROXY header', async () => {
   await withShoal(['-proxy-protocol'], async (shoal) => {
     const port = await shoal.mqttPort();
     for (const bytes of [
@@ -289,7 +289,7 @@ test('a connection without a PROXY header is refused where one has to come', asy
   });
 });
 
-test('who does not get as far as MQTT in time is disconnected, also when trickling bytes', async () => {
+test('a connection that does not reach MQTT in time is closed, also if it trickles bytes', async () => {
   await withShoal(['-ws=0', '-connect-timeout=1s'], async (shoal) => {
     const port = await shoal.mqttPort('ws');
     const started = performance.now();
@@ -306,7 +306,7 @@ test('who does not get as far as MQTT in time is disconnected, also when trickli
   });
 });
 
-test('connections count before they have said anything', async () => {
+test('connections count towards the limit before they send anything', async () => {
   await withShoal(['-max-connections=3'], async (shoal) => {
     const port = await shoal.mqttPort();
     const held = [RawClient.tcp(port), RawClient.tcp(port), RawClient.tcp(port)];
@@ -324,7 +324,7 @@ test('connections count before they have said anything', async () => {
   });
 });
 
-test('the file may have any number of listeners, and then no other is opened', async () => {
+test('the file may have any number of listeners, and then the default one stays closed', async () => {
   const file = join(folder, 'many.toml');
   writeFileSync(
     file,
@@ -395,7 +395,7 @@ test('each listener has its own largest packet, and SIGHUP changes it', async ()
   }
 });
 
-test('a listener decides by itself whether clients need a name', async () => {
+test('each listener decides on its own whether clients need a user name', async () => {
   const passwords = join(folder, 'passwords');
   const made = new ShoalProcess(['passwd', '-c', '-b', passwords, 'someone', 'secret']);
   assert.equal((await made.exited).code, 0, made.output);
@@ -428,7 +428,7 @@ anonymous = true
   }
 });
 
-test('large CONNECTs that are never finished take a bounded memory, and keep nobody out', async () => {
+test('unfinished large CONNECTs use bounded memory and keep no other client out', async () => {
   await withShoal(['-ws=0', '-sys-interval=1'], async (shoal) => {
     const port = await shoal.mqttPort();
     // 128 KiB in all, of which the last byte never comes.
@@ -457,7 +457,7 @@ test('large CONNECTs that are never finished take a bounded memory, and keep nob
   });
 });
 
-test('a port that is taken is told with the line of the file that asks for it', async () => {
+test('the error for a port in use names the line of the file', async () => {
   const holder = new ShoalProcess(loopbackFlags('n1'));
   const file = join(folder, 'taken.toml');
   writeFileSync(file, `[[listener]]\nport = ${await holder.mqttPort()}\nbind = "127.0.0.1"\n`);
@@ -470,7 +470,7 @@ test('a port that is taken is told with the line of the file that asks for it', 
   await holder.kill();
 });
 
-test('garbage on any listener leaves the node as it was', async () => {
+test('garbage on any listener does not affect the node', async () => {
   await withShoal(['-ws=0', '-proxy-protocol'], async (shoal) => {
     const ports = [await shoal.mqttPort(), await shoal.mqttPort('ws')];
     let seed = 42;

@@ -1,5 +1,5 @@
-// Holds the service section of docs/cli.md against the program and against systemd: what a reader
-// copies from it has to work.
+// Checks the service section of docs/cli.md against the program and against systemd: the commands and
+// files that a reader copies from it must work.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -17,7 +17,7 @@ function blocks(language: string): string[] {
   return [...page.matchAll(pattern)].map(([, text = '']) => text);
 }
 
-test('the configuration of the service is accepted, and its files are made before it', () => {
+test('the configuration of the service is valid, and the steps before it create its files', () => {
   const [toml = ''] = blocks('toml');
   const token = 'a'.repeat(64);
   const { config, warnings } = loadConfig(
@@ -35,7 +35,7 @@ test('the configuration of the service is accepted, and its files are made befor
     assert.ok(commands.includes(file));
 });
 
-test('the unit checks before it reloads, and starts nothing again that will not come right', () => {
+test('the unit checks before a reload, and does not restart after an error that would remain', () => {
   const [unit = ''] = blocks('ini');
   const reloads = [...unit.matchAll(/^ExecReload=(.*)$/gm)].map(([, command = '']) => command);
   const [, start = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
@@ -49,7 +49,7 @@ test('the unit checks before it reloads, and starts nothing again that will not 
 
 const skip = spawnSync('systemd-analyze', ['--version']).status !== 0 && 'no systemd-analyze';
 
-test('systemd takes the unit as it stands', { skip }, (t) => {
+test('systemd accepts the unit', { skip }, (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-unit-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'shoal.service');

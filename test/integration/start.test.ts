@@ -1,4 +1,4 @@
-// What happens before the node runs: the earliest signal, and a Node that is too old.
+// The time before the node runs: an early signal, and a Node release that is too old.
 
 import assert from 'node:assert/strict';
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -54,5 +54,5 @@ test('a Node that is too old ends it with 2, so that no service manager starts i
   const preload = "Object.defineProperty(process.versions, 'node', { value: '18.19.0' });";
   const shoal = launch(t, preload);
   assert.equal((await shoal.exited).code, 2);
-  assert.match(shoal.output, /^shoal: Node 20\.12 or newer is needed; this is 18\.19\.0: /);
+  assert.match(shoal.output, /^shoal: Node 20\.12 or newer is required, and this is 18\.19\.0; /);
 });

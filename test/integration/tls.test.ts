@@ -147,7 +147,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('a client certificate has to be of our authority, not revoked, and have a name', async () => {
+  test('a client certificate must come from our authority, be unrevoked, and have a name', async () => {
     authority.revoke(revoked);
     const flags = [...clientAuthority, `-crl=${authority.crl}`, '-use-identity-as-username'];
     await withShoal(flags, async (shoal) => {
@@ -165,7 +165,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('where it is optional a client may come without, but not with a wrong one', async () => {
+  test('an optional client certificate may be missing, but not wrong', async () => {
     const flags = [`-ca=${authority.ca}`, '-require-certificate=optional'];
     await withShoal(flags, async (shoal) => {
       const port = await shoal.mqttPort('tls');
@@ -202,7 +202,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('of several certificates the client gets the one for the name it asks for (SNI)', async () => {
+  test('of several certificates the server name that the client asks for (SNI) selects one', async () => {
     const flags = [`-cert=${server.cert},${other.cert}`, `-key=${server.key},${other.key}`];
     await withShoal(flags, async (shoal) => {
       for (const [servername, name] of [
@@ -246,7 +246,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('SIGHUP brings a new certificate and keeps who is connected', async () => {
+  test('SIGHUP loads a new certificate and keeps the open connections', async () => {
     const cert = join(folder, 'live.pem');
     const key = join(folder, 'live.key');
     copyFileSync(server.cert, cert);
@@ -283,7 +283,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('a certificate that is revoked by SIGHUP is refused, with a session ticket as well', async () => {
+  test('a certificate revoked by SIGHUP is refused, also with a session ticket', async () => {
     const crl = join(folder, 'live-crl.pem');
     const thief = authority.issue('thief', '/CN=thief');
     copyFileSync(authority.crl, crl);
@@ -305,7 +305,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('a SIGHUP that can not be followed leaves a listener neither half open nor half changed', async () => {
+  test('a SIGHUP with a wrong file leaves the listener as it was, never half changed', async () => {
     const users = join(folder, 'half-users');
     await run(NODE, [BUNDLE, 'passwd', '-I', '100', '-c', '-b', users, 'ann', 'right']);
     const config = join(folder, 'half.toml');
@@ -343,7 +343,7 @@ suite('TLS', { skip }, () => {
     }
   });
 
-  test('behind a balancer TLS begins after the PROXY header', async () => {
+  test('behind a load balancer TLS begins after the PROXY header', async () => {
     await withShoal(['-proxy-protocol'], async (shoal) => {
       for (const [protocol, url] of [
         ['tls', 'mqtts'],
@@ -371,7 +371,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('a handshake that fails is told in words, with the plain address', async () => {
+  test("a failed handshake is logged in words, with the client's plain address", async () => {
     const distrust = ['-verify_return_error', '-CAfile', foreignAuthority, '-quiet'];
     await withShoal(['-bind=::', ...clientAuthority], async (shoal) => {
       const port = await shoal.mqttPort('tls');
@@ -399,7 +399,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('a client that hangs up over the certificate without a word is told, a health check is not', async () => {
+  test('a client that hangs up over the certificate is logged, a health check is not', async () => {
     await withShoal(['-log-level=info'], async (shoal) => {
       const port = await shoal.mqttPort('tls');
       const check = dial(port, '127.0.0.1', () => check.end());
@@ -410,7 +410,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('a handshake that does not come on ends after the time to connect', async () => {
+  test('a stalled handshake ends after the connect timeout', async () => {
     await withShoal(['-connect-timeout=1s'], async (shoal) => {
       const started = performance.now();
       const silent = RawClient.tcp(await shoal.mqttPort('tls'));
@@ -428,7 +428,7 @@ suite('TLS', { skip }, () => {
     });
   });
 
-  test('files that cannot be used end the start with 2 and are named', async () => {
+  test('an unusable file ends the start with 2 and is named', async () => {
     const empty = join(folder, 'empty.pem');
     writeFileSync(empty, 'nothing\n');
     for (const [flags, line] of [

@@ -1,4 +1,4 @@
-// `shoal check`: tells whether a node would accept this configuration, without starting one.
+// `shoal check`: checks whether a node would start with this configuration, without starting one.
 
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
@@ -16,7 +16,7 @@ export function addCheck(program: Command, context: CliContext): void {
   const command = program
     .command('check')
     .usage('[flags]')
-    .description('check the configuration and the files it names, start nothing');
+    .description('check the configuration and its files without starting a node');
   addConfigOptions(command).action(async () => {
     const loaded = configOf(command, context);
     refuseMissingFiles(loaded);

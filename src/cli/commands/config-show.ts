@@ -1,5 +1,5 @@
-// `shoal config show`: every option's value with where it came from, then what holds for each
-// [[listener]]. Secrets are shown as stars.
+// `shoal config show`: prints the value and the origin of every option, then those of each
+// [[listener]]. Shows secrets as stars.
 
 import type { Command } from 'commander';
 import { admissionOf } from '../../auth/access-summary.ts';
@@ -12,11 +12,11 @@ import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 
 export function addConfigShow(program: Command, context: CliContext): void {
-  const parent = program.command('config').description('look at the configuration');
+  const parent = program.command('config').description('inspect the configuration');
   const command = parent
     .command('show')
     .usage('[flags]')
-    .description('print every value and where it comes from');
+    .description('print every value and its origin');
   addConfigOptions(command).action(() => {
     context.write(renderConfig(configOf(command, context)));
     context.exitCode = exitCodes.ok;
@@ -33,7 +33,7 @@ function renderConfig(loaded: LoadedConfig): string {
   );
   for (const listener of config.listeners) {
     const { id, place, protocol } = listener;
-    // What holds for those of an option stands above.
+    // The rows above already show the settings of -port, -tls, -ws and -wss.
     if (place.startsWith('-')) continue;
     rows.push(['[[listener]]', `${protocol} ${id}`, `file ${place}`]);
     for (const { key, row, value, origin } of settingsOf(loaded, listener)) {

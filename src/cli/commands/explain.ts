@@ -1,5 +1,5 @@
-// `shoal explain USER CLIENTID TOPIC -acl FILE`: which line of the ACL lets a client read, write or
-// subscribe, or keeps it from it. Decides with the code that the broker decides with.
+// `shoal explain USER CLIENTID TOPIC -acl FILE`: prints the line of the ACL that allows or denies a
+// client to read, write and subscribe. Decides with the same code as the broker.
 
 import type { Command } from 'commander';
 import { AccessError } from '../../auth/access-error.ts';
@@ -19,21 +19,21 @@ import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 
-const PART = ' (accepted, but only what may be read is delivered)';
+const PART = ' (accepted, but only messages that the user may read are delivered)';
 
 export function addExplain(program: Command, context: CliContext): void {
   const command = program
     .command('explain')
     .usage('USER CLIENTID TOPIC -acl FILE [-listener PORT]')
-    .argument('<user>', 'user name, - for a client without one')
+    .argument('<user>', 'user name; - for a client without one')
     .argument('<clientid>')
-    .argument('<topic>', 'topic, or topic filter of a subscription')
-    .option('--listener <port>', 'whose ACL is asked, where listeners differ')
-    .description('tell which line of the ACL allows or denies a topic');
+    .argument('<topic>', 'a topic, or the topic filter of a subscription')
+    .option('--listener <port>', 'listener whose ACL decides, if listeners have different ones')
+    .description('print the line of the ACL that allows or denies a topic');
   addConfigOptions(command, ['acl', 'config']).action(
     (user: string, clientId: string, topic: string) => {
       if (user === '') {
-        throw new UsageError('the user name is empty: - stands for a client without one');
+        throw new UsageError('the user name is empty; write - for a client without one');
       }
       const { config } = configOf(command, context);
       const aclFile = aclOf(config, command.opts<{ listener?: string }>().listener);
@@ -46,15 +46,17 @@ export function addExplain(program: Command, context: CliContext): void {
   );
 }
 
-/** The one ACL of all listeners, or that of the one that is named. */
+/** The ACL of the named listener; without a name, the one ACL that all listeners share. */
 function aclOf({ listeners }: Config, wanted: string | undefined): string {
   const named = listeners.filter(({ port }) => wanted === undefined || `${port}` === wanted);
   const ports = listeners.map(({ port }) => port).join(', ');
   if (named.length === 0)
-    throw new UsageError(`no listener has port ${wanted}: there are ${ports}`);
+    throw new UsageError(`no listener has port ${wanted}; the ports are ${ports}`);
   const [aclFile, ...others] = new Set(named.map((listener) => listener.aclFile));
   if (others.length > 0) {
-    throw new UsageError(`listeners differ in their ACL: name one with -listener=PORT (${ports})`);
+    throw new UsageError(
+      `the listeners have different ACLs: choose one with -listener=PORT (${ports})`,
+    );
   }
   if (aclFile === undefined) throw new UsageError('explain needs -acl FILE');
   return aclFile;
@@ -76,7 +78,7 @@ function explain(
 ): string[] {
   const filter = isSharedFilter(topic) ? parseSharedFilter(topic)?.filter : topic;
   if (filter === undefined || !isTopicFilter(filter)) {
-    throw new UsageError(`'${topic}' is no topic and no topic filter`);
+    throw new UsageError(`'${topic}' is neither a topic nor a topic filter`);
   }
   const rules = rulesOf(acl, username, clientId);
   const rights = new Permissions(rules);
@@ -92,7 +94,7 @@ function explain(
   ];
 }
 
-/** Whether one line allows the whole filter, and none before it denies a part. */
+/** Whether one line allows the whole filter and no earlier line denies a part of it. */
 function mayReadAll(rules: readonly Rule[], filter: Levels): boolean {
   const first = rules.find(({ deny, read, levels }) =>
     deny ? intersect(levels, filter) : read && covers(levels, filter),

@@ -1,5 +1,5 @@
-// `shoal passwd`: makes and edits password files, with the arguments of mosquitto_passwd. The file
-// works with mosquitto too.
+// `shoal passwd`: creates and edits password files, with the arguments of mosquitto_passwd. The files
+// work with mosquitto too.
 
 import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
@@ -33,15 +33,15 @@ export function addPasswd(program: Command, context: CliContext): void {
     .argument('<file>')
     .argument('[user]')
     .argument('[password]')
-    .option('-c', 'make a new file; one that exists is overwritten')
+    .option('-c', 'create a new file; overwrites an existing one')
     .option(
       '-b',
-      'take the password from the command line, where other users can see it; behind -- it may begin with a dash: -b -- FILE USER -PASSWORD',
+      'take the password from the command line, where other users can see it; if it begins with a dash: -b -- FILE USER -PASSWORD',
     )
     .option('-D', 'delete the user')
     .option('-U', 'hash the plain passwords of a file')
     .option('-I <n>', `iterations of the hash (default ${DEFAULT_ITERATIONS})`)
-    .description('set a password in a password file; without -b it is asked for')
+    .description('set a password in a password file; asks for it unless -b is given')
     .action(
       async (
         file: string,
@@ -84,10 +84,10 @@ async function set(
     throw new UsageError('the password is too long');
   }
   const hash = await hashPassword(password, iterations);
-  // Read again: somebody else may have changed the file while the password was asked for.
+  // Read again: the file may have changed while the user typed.
   if (await write(file, setUser(await read(), user, hash))) {
     context.write(
-      `${file} is new: only its owner can read it; for a broker of the group shoal: chown root:shoal ${file} && chmod 640 ${file}\n`,
+      `${file} is new, and only its owner can read it; to let a broker of the group shoal read it: chown root:shoal ${file} && chmod 640 ${file}\n`,
     );
   }
 }
@@ -109,7 +109,7 @@ async function hashAll(file: string, iterations: number, context: CliContext): P
 async function askTwice(context: CliContext): Promise<string> {
   const password = await context.askSecret('Password: ');
   if ((await context.askSecret('Reenter password: ')) !== password) {
-    throw new UsageError('the passwords are not the same');
+    throw new UsageError('the passwords differ');
   }
   return password;
 }
@@ -123,7 +123,7 @@ function iterationsOf(text: string | undefined): number {
   return iterations;
 }
 
-/** @returns whether the file is new */
+/** @returns true if the file is new */
 async function write(file: string, text: string): Promise<boolean> {
   try {
     return await replaceFile(file, text);
@@ -137,7 +137,7 @@ async function readOrRefuse(file: string): Promise<string> {
     return await readFile(file, 'utf8');
   } catch (error) {
     const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
-    const hint = isMissing ? '; -c makes a new one' : '';
+    const hint = isMissing ? '; -c creates it' : '';
     throw new UsageError(`${file}: ${describeSystemError(error, 'read')}${hint}`);
   }
 }

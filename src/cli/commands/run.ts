@@ -1,5 +1,5 @@
-// `shoal [flags]`: runs a node until a signal or a fault ends it. Owns what belongs to the process:
-// log, start lines, signals and how it ends; everything else is the node's.
+// `shoal [flags]`: runs a node until a signal or a fault ends it. Owns the log, the start lines, the
+// signals and the exit code; everything else belongs to the node.
 
 import { constants } from 'node:os';
 import { admissionWarnings } from '../../auth/access-summary.ts';
@@ -13,10 +13,10 @@ import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-code
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
 
-/** A stop that hangs is ended; flushing clients and leaving the cluster take far less. */
+/** A stop that hangs longer is aborted. Flushing clients and leaving the cluster take far less. */
 const STOP_MS_MAX = 10_000;
 
-/** @param load reads all sources anew each time it is called; throws ConfigError */
+/** @param load reads all sources again each time it is called; throws ConfigError */
 export async function run(
   load: () => LoadedConfig,
   context: CliContext,
@@ -26,11 +26,11 @@ export async function run(
   refuseMissingFiles(loaded);
   const { config, warnings } = loaded;
   const log = openLog(config, context);
-  setInterval(() => log.tellLeftOut(), REPEAT_WINDOW_MS).unref();
+  setInterval(() => log.flushCounts(), REPEAT_WINDOW_MS).unref();
   for (const warning of warnings) log.warn(warning);
   const stopAsked = watchSignals(log, context);
   let hangups = 0;
-  // What has changed since load() is read once there is a node.
+  // Remembered until there is a node that can reload.
   context.onSignal('SIGHUP', () => {
     hangups += 1;
   });
@@ -38,7 +38,7 @@ export async function run(
   try {
     running = await start(config, log);
   } catch (error) {
-    tell(error, context);
+    printFault(error, context);
     return exitCodeOf(error);
   }
   let current = Promise.resolve(config);
@@ -50,16 +50,16 @@ export async function run(
   if (hangups > 0) onHangup();
 
   const fault = await Promise.race([stopAsked, running.fatal]);
-  if (fault !== undefined) tell(fault, context);
+  if (fault !== undefined) printFault(fault, context);
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
-  if (!stopped) log.error('not everything could be closed in time', { afterMs: STOP_MS_MAX });
+  if (!stopped) log.error('the node did not close everything in time', { afterMs: STOP_MS_MAX });
   if (fault !== undefined) return exitCodeOf(fault);
   log.info('stopped');
   return stopped ? exitCodes.ok : exitCodes.failure;
 }
 
-/** Why the node can't start, or can't go on. */
-function tell(error: unknown, context: CliContext): void {
+/** Prints why the node can't start, or can't continue. */
+function printFault(error: unknown, context: CliContext): void {
   for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
 }
 
@@ -75,7 +75,7 @@ function openLog(config: Config, context: CliContext): LogSink {
   });
 }
 
-/** The start lines keep their form wherever no other was asked for: scripts look for them. */
+/** Start lines are text unless -log-format says otherwise: scripts look for them. */
 function greet(config: Config, running: RunningNode, log: LogSink, context: CliContext): void {
   const hostAddress = findHostAddress();
   const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
@@ -86,7 +86,7 @@ function greet(config: Config, running: RunningNode, log: LogSink, context: CliC
   if (!machineRead && !quiet) context.write(banner(config, running, hostAddress, context.command));
 }
 
-/** @returns when the node is to stop; a second signal ends the process at once */
+/** @returns a promise that resolves when the node should stop; a second signal ends the process */
 function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
   return new Promise((resolve) => {
     let asked = false;
@@ -103,7 +103,7 @@ function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
   });
 }
 
-/** A new configuration that is wrong changes nothing. */
+/** Applies the new configuration, or keeps the current one if the new one is wrong. */
 async function reload(
   current: Config,
   load: () => LoadedConfig,

@@ -13,7 +13,7 @@ function program(): Command {
 
 const normalize = (...tokens: string[]): string[] => normalizeArgv(tokens, program());
 
-test('all four ways to write a flag mean the same', () => {
+test('-nid=x, -nid x, --nid=x and --nid x mean the same', () => {
   for (const tokens of [['-nid=n1'], ['-nid', 'n1'], ['--nid=n1'], ['--nid', 'n1']]) {
     assert.deepEqual(normalize(...tokens), ['--nid=n1'], tokens.join(' '));
   }
@@ -45,11 +45,11 @@ test('a switch takes no token that follows', () => {
   assert.deepEqual(normalize('-encrypt', 'false'), ['--encrypt', 'false']);
 });
 
-test('what is not known is passed on with one name, so that commander can suggest another', () => {
+test('an unknown flag reaches commander without its value, so that commander can suggest another', () => {
   assert.deepEqual(normalize('-nod=1', '--nix'), ['--nod', '--nix']);
 });
 
-test("behind a subcommand's name its own flags count", () => {
+test('after the name of a subcommand its own flags apply', () => {
   assert.deepEqual(normalize('-nid', 'a', 'pub', '-topic', '-x', '-retain'), [
     '--nid=a',
     'pub',
@@ -59,11 +59,11 @@ test("behind a subcommand's name its own flags count", () => {
   assert.deepEqual(normalize('config', 'show', '-nid', 'n1'), ['config', 'show', '--nid=n1']);
 });
 
-test('single letters pass, with a value behind an equals sign too', () => {
+test('single-letter flags pass, also with a value after an equals sign', () => {
   assert.deepEqual(normalize('pub', '-t', '-a', '-r'), ['pub', '--topic=-a', '-r']);
   assert.deepEqual(normalize('pub', '-t=a', '-q=1'), ['pub', '--topic=a', '-q', '1']);
 });
 
-test('everything behind -- and every negative number passes', () => {
+test('everything after -- and every negative number passes unchanged', () => {
   assert.deepEqual(normalize('pub', '-5', '--', '-nid=x'), ['pub', '-5', '--', '-nid=x']);
 });

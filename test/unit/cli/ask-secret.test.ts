@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { ReadStream } from 'node:tty';
 import { secretAsker } from '../../../src/cli/ask-secret.ts';
 
-/** A terminal that is typed on by the test. */
+/** A terminal on which the test types. */
 function terminal(isTTY: boolean) {
   const modes: boolean[] = [];
   const input = Object.assign(new PassThrough(), {
@@ -19,7 +19,7 @@ function terminal(isTTY: boolean) {
   return { input, ask, modes, shown };
 }
 
-test('what is typed is not shown, and the terminal is put back', async () => {
+test('typed characters are not shown, and the terminal is restored afterwards', async () => {
   const { input, ask, modes, shown } = terminal(true);
   const answer = ask('Password: ');
   for (const key of ['s', 'e', 'x', '\x7f', 'ü', '\r']) input.write(key);
@@ -28,7 +28,7 @@ test('what is typed is not shown, and the terminal is put back', async () => {
   assert.deepEqual(shown, ['Password: ', '\n']);
 });
 
-test('Ctrl-U takes all back, and a character may come in two pieces', async () => {
+test('Ctrl-U erases the line, and a UTF-8 character may arrive in two pieces', async () => {
   const { input, ask } = terminal(true);
   const answer = ask('Password: ');
   for (const bytes of [Buffer.from('wrong\x15'), [0xc3], [0xbc], Buffer.from('\r')]) {
@@ -37,7 +37,7 @@ test('Ctrl-U takes all back, and a character may come in two pieces', async () =
   assert.equal(await answer, 'ü');
 });
 
-test('Ctrl-C ends the question and puts the terminal back', async () => {
+test('Ctrl-C aborts the question and restores the terminal', async () => {
   const { input, ask, modes } = terminal(true);
   const answer = ask('Password: ');
   input.write('sec\x03');
@@ -45,7 +45,7 @@ test('Ctrl-C ends the question and puts the terminal back', async () => {
   assert.deepEqual(modes, [true, false]);
 });
 
-test('from a pipe each question takes a line', async () => {
+test('from a pipe each question reads one line', async () => {
   const { input, ask } = terminal(false);
   input.end('first\nsecond');
   assert.equal(await ask('1'), 'first');

@@ -16,7 +16,7 @@ async function explain(...args: string[]): Promise<{ code: number; lines: string
   return { code, lines: [...context.out, ...context.err].join('').trimEnd().split('\n') };
 }
 
-test('each answer names the line that gives it', async () => {
+test('each answer names the ACL line that decides', async () => {
   assert.deepEqual(await explain('ann', 'c1', 'home/lamp', '-acl', 'a.acl'), {
     code: 0,
     lines: [
@@ -29,7 +29,7 @@ test('each answer names the line that gives it', async () => {
   assert.ok(lines.every((line) => line.endsWith('denied   a.acl:4: topic deny home/door')));
 });
 
-test('where no line allows it, that is said', async () => {
+test('an answer says when no line allows the topic', async () => {
   const { lines } = await explain('-', 'c1', 'dev/c1/up', '-acl=a.acl');
   assert.deepEqual(lines, [
     'read       denied   no line of a.acl for clients without a user name allows it',
@@ -38,14 +38,14 @@ test('where no line allows it, that is said', async () => {
   ]);
 });
 
-test('of a filter only the subscription is told', async () => {
+test('for a topic filter only the answer on subscribing is printed', async () => {
   const { lines } = await explain('ann', 'c1', '$share/g/home/lamp/+', '-acl=a.acl');
   assert.deepEqual(lines, ['subscribe  allowed  a.acl:3: topic readwrite home/#']);
 });
 
-test('a subscription that is wider than what may be read is said to bring only a part', async () => {
+test("a subscription wider than the user's rights is reported as delivering only a part", async () => {
   const part =
-    /^subscribe +in part +a\.acl:3: topic readwrite home\/# \(accepted, but only what may be read is delivered\)$/;
+    /^subscribe +in part +a\.acl:3: topic readwrite home\/# \(accepted, but only messages that the user may read are delivered\)$/;
   // home/door is denied.
   for (const filter of ['home/#', '#', '+/door/x']) {
     const { code, lines } = await explain('ann', 'c1', filter, '-acl=a.acl');
@@ -58,15 +58,15 @@ test('a subscription that is wider than what may be read is said to bring only a
   }
 });
 
-test('an empty user name is refused with the one for clients without', async () => {
+test('an empty user name is refused with a hint at -, for clients without one', async () => {
   const { code, lines } = await explain('', 'c1', 'a', '-acl=a.acl');
   assert.deepEqual(
     [code, lines],
-    [2, ['shoal: the user name is empty: - stands for a client without one']],
+    [2, ['shoal: the user name is empty; write - for a client without one']],
   );
 });
 
-test('where listeners have ACLs of their own, one of them has to be named', async () => {
+test('with different ACLs on the listeners, one listener must be chosen', async () => {
   const files = new Map([
     ['s.toml', 'acl = "a.acl"\n[[listener]]\nport = 1\n[[listener]]\nport = 2\nacl = "b.acl"\n'],
     ['a.acl', ACL],
@@ -79,13 +79,16 @@ test('where listeners have ACLs of their own, one of them has to be named', asyn
     await main(['explain', '-', 'c1', 'b', '-config=s.toml', ...flags], context);
     return [...context.out, ...context.err].join('');
   };
-  assert.match(await ask(), /listeners differ in their ACL: name one with -listener=PORT \(1, 2\)/);
+  assert.match(
+    await ask(),
+    /listeners have different ACLs: choose one with -listener=PORT \(1, 2\)/,
+  );
   assert.match(await ask('-listener=1'), /^read +denied +no line of a\.acl /);
   assert.match(await ask('-listener', '2'), /^read +allowed +b\.acl:1: topic read b\n/);
-  assert.match(await ask('-listener=3'), /no listener has port 3: there are 1, 2/);
+  assert.match(await ask('-listener=3'), /no listener has port 3; the ports are 1, 2/);
 });
 
-test('without an ACL, or for what is no topic, there is nothing to explain', async () => {
+test('explain without an ACL, or for an invalid topic, ends with 2', async () => {
   assert.equal((await explain('ann', 'c1', 'a')).code, 2);
   assert.equal((await explain('ann', 'c1', 'a#', '-acl=a.acl')).code, 2);
 });

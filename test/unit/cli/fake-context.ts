@@ -1,4 +1,4 @@
-// A command's surroundings without a process: what it wrote can be read, signals can be sent.
+// A CliContext without a process: records the output of a command, and sends it signals.
 
 import type { CliContext } from '../../../src/cli/context.ts';
 

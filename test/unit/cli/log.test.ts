@@ -36,7 +36,7 @@ test("the local time is written as Go's log package does", () => {
   assert.equal(goTime(new Date(2026, 0, 2, 3, 4, 5)), '2026/01/02 03:04:05');
 });
 
-test('warnings and errors say so', () => {
+test('warnings and errors are marked', () => {
   const { log, lines } = sink();
   log.warn('w');
   log.error('e');
@@ -52,7 +52,7 @@ test('lines below the level are not written, and the level can change', () => {
   assert.match(lines[0] ?? '', /debug b/);
 });
 
-test('logfmt and JSON hold the same fields', () => {
+test('logfmt and JSON have the same fields', () => {
   const logfmt = sink({ form: 'logfmt' });
   logfmt.log.info('client gone', { id: 'a b', count: 2 });
   assert.equal(
@@ -70,7 +70,7 @@ test('logfmt and JSON hold the same fields', () => {
   });
 });
 
-test('what a client sends can neither end a line nor move the terminal', () => {
+test('text from a client can neither end a line nor move the terminal', () => {
   for (const form of ['text', 'logfmt', 'json'] as const) {
     const { log, lines } = sink({ form });
     log.info('client\nid', { id: 'x\n2026/11/20 all is well\u001b[2J', c1: '\u009b2J\u{e0001}' });
@@ -91,7 +91,7 @@ test('a field of any length makes a line of bounded length', () => {
   }
 });
 
-test('an event that repeats too often is counted, and the count told later', () => {
+test('an event that repeats too often is counted, and its next line has the count', () => {
   const { log, lines, clock } = sink();
   for (let index = 0; index < REPEATS_MAX + 30; index++) log.warn('bad MAC');
   log.warn('another event');
@@ -101,14 +101,14 @@ test('an event that repeats too often is counted, and the count told later', () 
   assert.match(lines.at(-1) ?? '', /bad MAC leftOut=30\n$/);
 });
 
-test('what was left out of an event that is over is told as well, once', () => {
+test('the count of an event that has stopped is written once, in a line of its own', () => {
   const { log, lines, clock } = sink();
   for (let index = 0; index < REPEATS_MAX + 30; index++) log.warn('bad MAC', { from: index });
-  log.tellLeftOut();
+  log.flushCounts();
   assert.equal(lines.length, REPEATS_MAX);
   clock.now += REPEAT_WINDOW_MS;
-  log.tellLeftOut();
-  log.tellLeftOut();
+  log.flushCounts();
+  log.flushCounts();
   assert.match(lines.at(-1) ?? '', /WARNING bad MAC leftOut=30\n$/);
   assert.equal(lines.length, REPEATS_MAX + 1);
 });
@@ -132,7 +132,7 @@ test('colour is for terminals, unless NO_COLOR or FORCE_COLOR say otherwise', ()
   assert.equal(wantsColour({ FORCE_COLOR: '1', NO_COLOR: '1' }, true), false);
 });
 
-test('a coloured line has its colours and nothing else', () => {
+test('a coloured line resets its colours', () => {
   const { log, lines } = sink({ colour: true });
   log.error('e', { a: 1 });
   assert.ok(lines[0]?.includes('\u001b[31mERROR\u001b[39m'));

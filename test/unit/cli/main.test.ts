@@ -29,7 +29,7 @@ test('-help shows flags as users type them, in groups, with their defaults', asy
   }
 });
 
-test('an unknown flag is refused with the one that was meant', async () => {
+test('an unknown flag is refused with a suggestion', async () => {
   const { code, err } = await shoal('-nod=box1');
   assert.equal(code, 2);
   assert.equal(
@@ -48,13 +48,13 @@ test('help and version are commands as well as flags', async () => {
   assert.equal((await shoal('version')).out, (await shoal('-version')).out);
 });
 
-test('the help of explain has the flags that it needs, and only these', async () => {
+test('the help of explain lists only the flags that explain uses', async () => {
   const { out } = await shoal('explain', '-h');
   const flags = [...out.matchAll(/^ {2}-([a-z]+)/gm)].map(([, flag]) => flag);
   assert.deepEqual(flags.sort(), ['acl', 'config', 'h', 'listener']);
 });
 
-test('an argument too many is refused, not passed over', async () => {
+test('a surplus argument is refused, not ignored', async () => {
   for (const tokens of [
     ['convert', 'a.conf', 'b.conf'],
     ['check', 'shoal.toml'],
@@ -66,7 +66,7 @@ test('an argument too many is refused, not passed over', async () => {
   }
 });
 
-test('an unknown command is refused with the one that was meant', async () => {
+test('an unknown command is refused with a suggestion', async () => {
   const { code, err } = await shoal('chek');
   assert.equal(code, 2);
   assert.equal(err, "shoal: unknown command or stray argument 'chek'; did you mean 'check'?\n");
@@ -78,25 +78,25 @@ test('a flag without its value is refused', async () => {
   assert.match(err, /option '-nid <name>' argument missing/);
 });
 
-test('each mistake in the configuration is a line', async () => {
+test('each mistake in the configuration has a line of its own', async () => {
   const { code, err } = await shoal('check', '-port=x', '-crp=y');
   assert.equal(code, 2);
   assert.match(err, /^shoal: .* -port: .*\nshoal: .* -crp: .*\n$/);
 });
 
-test('check accepts what a node would accept', async () => {
+test('check accepts a configuration that a node starts with', async () => {
   const { code, out } = await shoal('check', '-nid=n1', '-csk=s', '-mbs=a:1,b');
   assert.equal(code, 0);
   assert.equal(out, 'configuration ok\n');
 });
 
-test('flags count before and behind the name of a command', async () => {
+test('flags may stand before and after the name of a command', async () => {
   const { out } = await shoal('-nid=early', '-crp=1', 'config', 'show', '-nid=late');
   assert.match(out, /^nid +late +flag -nid$/m);
   assert.match(out, /^crp +1 +flag -crp$/m);
 });
 
-test('config show hides the token and tells where values come from', async () => {
+test('config show hides the token and prints the origin of each value', async () => {
   const { out } = await shoal('config', 'show', '-csk=verysecret', '-no-encrypt');
   assert.match(out, /^csk +\*\*\* +flag -csk$/m);
   assert.match(out, /^encrypt +false +flag -encrypt$/m);
@@ -104,7 +104,7 @@ test('config show hides the token and tells where values come from', async () =>
   assert.doesNotMatch(out, /verysecret/);
 });
 
-test('config show tells all that holds for a listener, and where it was said', async () => {
+test('config show prints every setting of a listener and its origin', async () => {
   const file = `acl = "a"
 max-connections = 7
 cert = "c"
@@ -184,7 +184,7 @@ test('convert refuses a file that it cannot read', async () => {
   assert.equal(err, 'shoal: nowhere.conf: there is no such file\n');
 });
 
-test('the process title has the command line without the token', () => {
+test('the process title is the command line without the token', () => {
   assert.equal(
     maskedTitle(['-nid=a', '-csk=s3cret', '--csk', 's3cret', '-mbs', 'b']),
     'shoal -nid=a -csk=*** -csk=*** -mbs b',

@@ -17,7 +17,7 @@ async function shoal(text: string, ...tokens: string[]) {
   return { code, err: context.err.join('') };
 }
 
-test('all files that are not there are told at once, with the line or flag and where they were looked for', async () => {
+test('all missing files are reported at once, each with its absolute path and the flag or line that names it', async () => {
   const text = `auth = "people"
 cert = ["box.pem", "/nowhere/b.pem"]
 key = ["box.key", "b.key"]
@@ -46,14 +46,14 @@ port = 0
   }
 });
 
-test('a file that nothing uses may be missing', async () => {
+test('a missing file that no listener uses is no error', async () => {
   const text = 'cert = "box.pem"\nkey = "box.key"\nanonymous = true\n[[listener]]\nport = 0\n';
   const { code, err } = await shoal(text, 'check');
   assert.equal(code, 0);
   assert.match(err, /^shoal: no listener uses TLS/);
 });
 
-test('a token file is looked for beside the file that names it', async () => {
+test('the relative path of a token file counts from the folder of the configuration file', async () => {
   const { err } = await shoal('csk-file = "token"\n', 'check');
   assert.equal(err, `shoal: ${file}:1: csk-file = ${base}/token: there is no such file\n`);
   mkdirSync(join(base, 'folder'));

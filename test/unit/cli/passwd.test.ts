@@ -28,7 +28,7 @@ async function setUp(t: TestContext, source?: string) {
   return { file, passwd, fits };
 }
 
-test('-c -b makes a file with one user, -b adds another and changes the first', async (t) => {
+test('-c -b creates a file with one user, -b adds another and changes the first', async (t) => {
   const { file, passwd, fits } = await setUp(t);
   assert.equal((await passwd(['-c', '-b', file, 'ann', 'one'])).code, 0);
   assert.equal((await passwd(['-b', file, 'bob', 'two'])).code, 0);
@@ -37,10 +37,13 @@ test('-c -b makes a file with one user, -b adds another and changes the first', 
   assert.equal(await fits('bob', 'two'), true);
 });
 
-test('of a new file it is said who can read it, a file that was there keeps its rights', async (t) => {
+test('passwd says who can read a new file, and keeps the mode of an existing one', async (t) => {
   const { file, passwd } = await setUp(t);
   const made = await passwd(['-c', '-b', file, 'ann', 'one']);
-  assert.match(made.said, /pw is new: only its owner can read it; .*chown root:shoal .*chmod 640 /);
+  assert.match(
+    made.said,
+    /pw is new, and only its owner can read it; .*chown root:shoal .*chmod 640 /,
+  );
   await chmod(file, 0o644);
   for (const args of [['-b'], ['-c', '-b']]) {
     assert.equal((await passwd([...args, file, 'bob', 'two'])).said, '');
@@ -48,23 +51,23 @@ test('of a new file it is said who can read it, a file that was there keeps its 
   }
 });
 
-test('a password that begins with a dash stands behind --', async (t) => {
+test('a password that begins with a dash follows --', async (t) => {
   const { file, passwd, fits } = await setUp(t, '');
   assert.equal((await passwd(['-b', '--', file, 'ann', '-secret'])).code, 0);
   assert.equal(await fits('ann', '-secret'), true);
-  assert.match((await passwd(['-help'])).said, /behind --/);
+  assert.match((await passwd(['-help'])).said, /begins\s+with a dash: -b --/);
 });
 
-test('without -b the password is asked for twice', async (t) => {
+test('without -b passwd asks for the password twice', async (t) => {
   const { file, passwd, fits } = await setUp(t, '');
   assert.equal((await passwd([file, 'ann'], ['secret', 'secret'])).code, 0);
   assert.equal(await fits('ann', 'secret'), true);
   const { code, said } = await passwd([file, 'ann'], ['other', 'othre']);
-  assert.deepEqual([code, said], [2, 'shoal: the passwords are not the same\n']);
+  assert.deepEqual([code, said], [2, 'shoal: the passwords differ\n']);
   assert.equal(await fits('ann', 'secret'), true);
 });
 
-test('who was added while the password was asked for stays', async (t) => {
+test('a user added by another program during the question stays in the file', async (t) => {
   const { file, fits } = await setUp(t, '');
   const askSecret = async (): Promise<string> => {
     await writeFile(file, 'bob:$6$eA==$'.concat(Buffer.alloc(64).toString('base64'), '\n'));
@@ -75,7 +78,7 @@ test('who was added while the password was asked for stays', async (t) => {
   assert.match(await readFile(file, 'utf8'), /^bob:/);
 });
 
-test('-D takes a user out, and says where there is none', async (t) => {
+test('-D removes a user, and fails if there is none', async (t) => {
   const { file, passwd } = await setUp(t, '# ours\nann:$6$x\n');
   const missing = await passwd(['-D', file, 'bob']);
   assert.equal(missing.code, 1);
@@ -91,21 +94,21 @@ test('-U hashes plain passwords', async (t) => {
   assert.equal((await passwd(['-U', file])).said, '0 passwords hashed\n');
 });
 
-test('-U tells the lines that are wrong, and changes nothing', async (t) => {
+test('-U names the lines that are wrong, and changes nothing', async (t) => {
   const { file, passwd } = await setUp(t, 'ann:plain\nbob\n');
   const { code, said } = await passwd(['-U', file]);
   assert.deepEqual([code, said], [2, `shoal: ${file}:2: a line has to be user:hash\n`]);
   assert.equal(await readFile(file, 'utf8'), 'ann:plain\nbob\n');
 });
 
-test('a mistake is told, and changes nothing', async (t) => {
+test('a mistake ends with 2 and changes nothing', async (t) => {
   const { file, passwd } = await setUp(t, 'ann:x\n');
   const mistakes: [string[], RegExp][] = [
     [[file], /needs a user name/],
     [['-b', file, 'ann'], /-b needs a password/],
     [[file, 'ann', 'pw'], /needs -b/],
     [['-b', file, 'a:b', 'pw'], /can't hold a colon/],
-    [['-b', `${file}2`, 'ann', 'pw'], /-c makes a new one/],
+    [['-b', `${file}2`, 'ann', 'pw'], /-c creates it/],
     [['-b', file, 'ann', ''], /the password is empty/],
     [['-c', '-D', file, 'ann'], /-c, -D and -U exclude each other/],
     [['-D', '-U', file, 'ann'], /-c, -D and -U exclude each other/],
@@ -119,7 +122,7 @@ test('a mistake is told, and changes nothing', async (t) => {
   assert.equal(await readFile(file, 'utf8'), 'ann:x\n');
 });
 
-test('a place that cannot be written is told in words', async (t) => {
+test('an unwritable path is reported in words', async (t) => {
   const { file, passwd } = await setUp(t);
   for (const [path, reason] of [
     [`${file}/pw`, 'there is no such folder'],

@@ -46,7 +46,7 @@ async function output(context: FakeContext): Promise<string> {
   return context.out.join('');
 }
 
-test('a node that is up says so in the three lines that scripts look for', async () => {
+test('a started node prints the three lines that scripts look for', async () => {
   const { context } = start(cluster, running());
   const time = /\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d/.source;
   const lines = [
@@ -57,7 +57,7 @@ test('a node that is up says so in the three lines that scripts look for', async
   assert.match(await output(context), new RegExp(`^${lines.join('\n')}\n`));
 });
 
-test('the banner tells the next box how to join, without the token', async () => {
+test('the banner has the join command for the next box, without the token', async () => {
   const { context } = start(cluster, running());
   const text = await output(context);
   assert.match(text, /node shoal\.js -nid=NAME -csk=TOKEN -mbs=192\.168\.1\.100:7946\n/);
@@ -65,23 +65,26 @@ test('the banner tells the next box how to join, without the token', async () =>
   assert.doesNotMatch(text, /verysecret/);
 });
 
-test('a node that only this machine can reach offers no other box to join it', async () => {
+test('a node on loopback offers its join command to this box only', async () => {
   const gossip = { address: '127.0.0.1', port: 7946 };
   const { context } = start(cluster, running({ gossip }));
   const text = await output(context);
   assert.doesNotMatch(text, /next box/);
-  assert.match(text, /no other box can reach it; on this one, with the same token:/);
+  assert.match(
+    text,
+    /no other box can reach it; another node on this box joins with the same token:/,
+  );
   assert.match(text, /-mbs=127\.0\.0\.1:7946 -bind=127\.0\.0\.1 -port=0 -crp=0 -csp=0\n/);
 });
 
-test('the command to join is the one that this node was started by', () => {
+test('the join command repeats how this node was started', () => {
   assert.equal(commandOf('/opt/shoal/shoal.js', '/opt/shoal'), 'node shoal.js');
   assert.equal(commandOf('/opt/shoal/dist/shoal.js', '/opt/shoal'), 'node dist/shoal.js');
   assert.equal(commandOf('/opt/shoal/shoal.js', '/root'), 'node /opt/shoal/shoal.js');
   assert.equal(commandOf('/usr/bin/shoal', '/root'), 'shoal');
 });
 
-/** Any that is there: nothing is read. */
+/** Any existing file: the test node reads none. */
 const FILE = 'package.json';
 
 const certificates = {
@@ -89,37 +92,34 @@ const certificates = {
   ...{ 'require-certificate': 'required', 'use-identity-as-username': 'true' },
 };
 
-test('the banner tells who may connect, as the listener decides it', async () => {
+test('the banner says who may connect, as the listener decides', async () => {
   const told = async (flags: Record<string, string>): Promise<string> => {
     const { context } = start(flags, running({ listeners: [listening('tls', 8883)] }));
     return /^ {2}clients +(.*)/m.exec(await output(context))?.[1] ?? '';
   };
   const { 'use-identity-as-username': _, ...nameless } = certificates;
   const optional = { ...certificates, 'require-certificate': 'optional' };
-  assert.equal(
-    await told(certificates),
-    'need a certificate; whoever is in may publish and subscribe',
-  );
+  assert.equal(await told(certificates), 'need a certificate, and then may publish and subscribe');
   assert.match(
     await told({ ...certificates, acl: FILE }),
-    /^need a certificate; .* may do what package.json says/,
+    /^need a certificate, and then have the rights that package\.json gives/,
   );
-  assert.match(await told({ ...optional, auth: FILE }), /^need a certificate or a password;/);
-  assert.match(await told({ ...nameless, auth: FILE }), /^need a certificate and need a password;/);
-  assert.match(await told({ auth: FILE }), /^need a password;/);
-  assert.match(await told({ auth: FILE, anonymous: 'true' }), /^may come without a user name;/);
-  assert.match(await told({ anonymous: 'true' }), /^need no password: whoever reaches/);
-  assert.equal(await told({ anonymous: 'false' }), 'nobody can connect');
+  assert.match(await told({ ...optional, auth: FILE }), /^need a certificate or a password,/);
+  assert.match(await told({ ...nameless, auth: FILE }), /^need a certificate and need a password,/);
+  assert.match(await told({ auth: FILE }), /^need a password,/);
+  assert.match(await told({ auth: FILE, anonymous: 'true' }), /^may connect without a user name,/);
+  assert.match(await told({ anonymous: 'true' }), /^need no password, and may publish/);
+  assert.equal(await told({ anonymous: 'false' }), 'no client can connect');
 });
 
-test('listeners that differ are told one by one', async () => {
+test('listeners that differ have a line each in the banner', async () => {
   const node = running({ listeners: [listening('tcp', 1883), listening('tls', 8883)] });
   const { context } = start({ ...certificates, port: '1883', anonymous: 'true' }, node);
   const text = await output(context);
-  assert.match(text, /clients +-port: need no password: .*\n +-tls: need a certificate; /);
+  assert.match(text, /clients +-port: need no password, .*\n +-tls: need a certificate, /);
 });
 
-test('that anybody may connect is said once', async () => {
+test('a node that is open to everyone says so once', async () => {
   const { context } = start(cluster, running());
   const text = await output(context);
   assert.match(
@@ -130,7 +130,7 @@ test('that anybody may connect is said once', async () => {
   assert.doesNotMatch(text, /need no password/);
 });
 
-test('the command to try has what the listener asks for', async () => {
+test('the command to try has the flags that the listener asks for', async () => {
   const tried = async (flags: Record<string, string>, ...listeners: OpenListener[]) => {
     const { context } = start(flags, running({ listeners }));
     return / (-h .*) -t test\/hello/.exec((await output(context)).replace(/-h \S+/g, '-h H'))?.[1];
@@ -144,7 +144,7 @@ test('the command to try has what the listener asks for', async () => {
   assert.equal(await tried({ anonymous: 'false' }, listening('tcp', 1883)), undefined);
 });
 
-test('an advertised address is the one that other boxes are told', async () => {
+test('the join command has the advertised address', async () => {
   const { context } = start({ ...cluster, advertise: '203.0.113.7' }, running());
   const text = await output(context);
   assert.match(text, /cluster on udp 203\.0\.113\.7:7946\n/);
@@ -160,7 +160,7 @@ test('a node without a token says that it is a single broker', async () => {
   };
   const { context } = start({}, single);
   const text = await output(context);
-  assert.match(text, /none: a single broker/);
+  assert.match(text, /none, this is a single broker/);
   assert.match(text, /mosquitto_sub -h 127\.0\.0\.1 -p 40000/);
   assert.doesNotMatch(text, /cluster on udp/);
 });
@@ -175,7 +175,7 @@ test('in JSON every line of the output is a record', async () => {
   assert.equal(events.length, 3);
 });
 
-test('a node that is to write warnings only says nothing where all is well', async () => {
+test('with -log-level=warn a node without faults prints nothing', async () => {
   const { context } = start({ ...cluster, anonymous: 'true', 'log-level': 'warn' }, running());
   assert.equal(await output(context), '');
 });
@@ -203,7 +203,7 @@ test('a second signal ends the process at once', async () => {
   await ended;
 });
 
-/** A node whose file is changed while it runs. */
+/** Runs a node and changes its configuration file. */
 async function changeFile(before: string, after: string, wrongFiles = 0) {
   const files = new Map([['a.toml', before]]);
   const context = { ...fakeContext(), readFile: (path: string) => files.get(path) ?? '' };
@@ -220,7 +220,7 @@ async function changeFile(before: string, after: string, wrongFiles = 0) {
   return { reloaded, text: await output(context) };
 }
 
-test('SIGHUP takes over what may change and tells what needs a restart', async () => {
+test('SIGHUP applies the reloadable options and names those that need a restart', async () => {
   const { reloaded, text } = await changeFile(
     'max-subscriptions = 5\n',
     'max-subscriptions = 7\ncrp = 7950\nlog-level = "error"\n',
@@ -230,13 +230,13 @@ test('SIGHUP takes over what may change and tells what needs a restart', async (
   assert.doesNotMatch(text, /configuration reloaded/, 'info lines end with the new level');
 });
 
-test('an address that is changed moves the listeners; the cluster needs a restart, which is told', async () => {
+test('a changed -bind moves the listeners, and the log says that the cluster needs a restart', async () => {
   const { text } = await changeFile('bind = "::1"\n', 'bind = "127.0.0.1"\nport = 1884\n');
   assert.match(text, /event="changed, but needs a restart" flags=-bind\n/);
   assert.match(text, /event="configuration reloaded"/);
 });
 
-test('a SIGHUP while the node starts is caught up on once it is there', async () => {
+test('a SIGHUP during the start takes effect once the node runs', async () => {
   const context = fakeContext();
   const load = () => loadConfig({ nid: 'n1' }, context);
   void run(load, context, async () => {
@@ -246,13 +246,13 @@ test('a SIGHUP while the node starts is caught up on once it is there', async ()
   assert.match(await output(context), /configuration reloaded/);
 });
 
-test('SIGHUP does not claim to have taken over files that are wrong', async () => {
+test('SIGHUP with a wrong file does not report success', async () => {
   const { text } = await changeFile('', '', 2);
   assert.match(text, /level=warn event="configuration reloaded, except for .*" faults=2\n/);
   assert.doesNotMatch(text, /event="configuration reloaded"/);
 });
 
-test('a wrong configuration at SIGHUP keeps the last good one', async () => {
+test('SIGHUP with a wrong configuration keeps the last good one', async () => {
   const { reloaded, text } = await changeFile('', '\nmax-subscriptions = "many"\n');
   assert.deepEqual(reloaded, []);
   assert.match(text, /a\.toml:2: bad value 'many' for -max-subscriptions/);
@@ -266,7 +266,7 @@ test('SIGUSR1 changes nothing', async () => {
   assert.match(await output(context), /signal ignored/);
 });
 
-test('a fault while running stops what can be stopped and ends with 1', async () => {
+test('a fatal fault stops the node and ends with 1', async () => {
   let stops = 0;
   const { context, ended } = start(
     cluster,
@@ -277,7 +277,7 @@ test('a fault while running stops what can be stopped and ends with 1', async ()
   assert.deepEqual(context.err, ['shoal: disk gone\n']);
 });
 
-test('a port in use has an exit code of its own and is told with the flag that changes it', async () => {
+test('a port in use ends with 3 and names the flag that changes it', async () => {
   const cause = Object.assign(new Error('listen EADDRINUSE'), { code: 'EADDRINUSE' });
   const error = new ListenError({ place: '-port', bind: undefined, port: 1883 }, cause);
   const { context, ended } = start(cluster, error);
@@ -286,12 +286,12 @@ test('a port in use has an exit code of its own and is told with the flag that c
   assert.deepEqual(context.err, [`shoal: ${line}\n`]);
 });
 
-test('a UDP port that cannot be opened has the same exit code', async () => {
+test('a UDP port that cannot be opened ends with 3', async () => {
   const { ended } = start(cluster, new BindError('UDP is in use'));
   assert.equal(await ended, 3);
 });
 
-test('a name in use has an exit code of its own and tells the holder on standard error', async () => {
+test('a name in use ends with 4 and names its holder on standard error', async () => {
   const error = new NameInUseError('n1', { address: '192.168.1.101', port: 7946 });
   const { context, ended } = start(cluster, running({ fatal: Promise.resolve(error) }));
   assert.equal(await ended, 4);

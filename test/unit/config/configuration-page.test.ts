@@ -1,4 +1,4 @@
-// Keeps docs/configuration.md in step with the option table. After a change of the table:
+// Compares docs/configuration.md with the option table. To write the page after a change of the table:
 // UPDATE_DOCS=1 npx tsx test/run.ts test/unit/config
 
 import assert from 'node:assert/strict';
@@ -11,10 +11,10 @@ const PAGE = 'docs/configuration.md';
 
 const HEAD = `# Configuration
 
-Every option can be given as a flag, as a variable of the environment, or as a key of a
-[TOML](https://toml.io) file that \`-config\` names. Where it is given more than once, the flag goes
-before the environment, that before the file, and that before the default. \`shoal config show\`
-prints each value and where it comes from; \`shoal check\` looks for mistakes and starts nothing.
+Every option can be a flag, a variable of the environment, or a key of a [TOML](https://toml.io)
+file that \`-config\` names. A flag takes precedence over the environment, the environment over the
+file, and the file over the default. \`shoal config show\` prints each value and its origin;
+\`shoal check\` looks for mistakes without starting a node.
 
 \`\`\`toml
 # shoal.toml
@@ -24,21 +24,21 @@ mbs = ["192.168.1.101:7946", "192.168.1.102"]
 max-packet-size = "256k"
 \`\`\`
 
-Sizes take the units k, M and G (of 1024); times take ms, s, m, h and d. A key that is not known is
-an error. An option marked *reload* is taken over on SIGHUP; all others need a restart. The file may
-also have a \`[[listener]]\` for each port: [listeners.md](listeners.md).
+Sizes take the units k, M and G (powers of 1024); times take ms, s, m, h and d. An unknown key is an
+error. SIGHUP applies an option marked *reload*; a change of any other option needs a restart. The
+file may also have a \`[[listener]]\` for each port: [listeners.md](listeners.md).
 
-A relative path that stands in the file counts from the folder of the file; as a flag or in the
-environment it counts from the working directory.
+A relative path in the file counts from the folder of the file. A relative path in a flag or in the
+environment counts from the working directory.
 `;
 
-test('docs/configuration.md lists every option as the table has it', () => {
+test('docs/configuration.md has every option of the table', () => {
   const page = renderPage();
   if (process.env.UPDATE_DOCS !== undefined) writeFileSync(PAGE, page);
   assert.equal(readFileSync(PAGE, 'utf8'), page);
 });
 
-test('no two options share a name, and every group is printed', () => {
+test('every option has a name of its own and a group that is printed', () => {
   const rows: AnyOption[] = Object.values(optionTable);
   assert.equal(new Set(rows.map((row) => row.flag)).size, rows.length);
   assert.ok(rows.every((row) => groups.includes(row.group)));

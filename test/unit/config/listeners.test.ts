@@ -27,11 +27,11 @@ function problemsOf(flags: Record<string, string>, file?: string): readonly stri
 
 const pair = { cert: 'c', key: 'k' };
 
-test('without any word there is one listener, for TCP on 1883', () => {
+test('by default there is one listener, for TCP on 1883', () => {
   assert.deepEqual(listenersOf({}), ['-port tcp * 1883']);
 });
 
-test('each of the four flags opens one, and off leaves TCP out', () => {
+test('-port, -tls, -ws and -wss open a listener each, and off closes one', () => {
   const flags = { port: '0', tls: '8883', ws: '8083', wss: '8084', bind: '::1', ...pair };
   assert.deepEqual(listenersOf(flags), [
     '-port tcp ::1 0',
@@ -42,7 +42,7 @@ test('each of the four flags opens one, and off leaves TCP out', () => {
   assert.deepEqual(listenersOf({ port: 'off', ws: '1' }), ['-ws ws * 1']);
 });
 
-test('tables stand for themselves, with the options as their defaults', () => {
+test('each [[listener]] is a listener, with the options as its defaults', () => {
   const file = `bind = "::1"
 cert = "c"
 key = "k"
@@ -69,7 +69,7 @@ anonymous = true
   assert.deepEqual(listenersOf({ port: '9' }, file)[0], '-port tcp ::1 9');
 });
 
-test('a listener has its own users and topics, or those of the node', () => {
+test('a listener has its own password file and ACL, or those of the node', () => {
   const file = `auth = "users"
 acl = "topics"
 [[listener]]
@@ -89,14 +89,14 @@ acl = "own-topics"
   assert.deepEqual(filesOf({ acl: 'flag' })[0], ['users', 'flag']);
 });
 
-test('a listener is known by its address when the file is read again', () => {
+test('a listener keeps its identity, its address, when the file is read again', () => {
   const idsOf = (file: string) => load({}, file).listeners.map(({ id }) => id);
   const table = '[[listener]]\nport = 0\n';
   assert.deepEqual(idsOf(`${table}bind = "::1"\n${table}${table}`), ['[::1]:0', '*:0', '*:0 #2']);
   assert.deepEqual(idsOf(`\n\n${table}max-connections = 5\n`), ['*:0']);
 });
 
-test('what is wrong in a table is told with its line', () => {
+test('a mistake in a [[listener]] is reported with its line', () => {
   const file = `[[listener]]
 port = 1
 protocol = "quic"
@@ -124,7 +124,7 @@ port = 99999
   );
 });
 
-test('a key of TLS, or of WebSocket, is refused where its listener has another protocol', () => {
+test('a key of TLS or WebSocket is refused for a listener with another protocol', () => {
   const file = `
 [[listener]]
 port = 1
@@ -146,9 +146,9 @@ key = "k"
 ws-origin = "https://a.example"
 `;
   const problems = [
-    's.toml:4: cert, key, use-identity-as-username: only with protocol = "tls" or "wss", and this listener is tcp',
-    's.toml:11: tls-version: only with protocol = "tls" or "wss", and this listener is ws',
-    's.toml:19: ws-origin: only with protocol = "ws" or "wss", and this listener is tls',
+    's.toml:4: cert, key, use-identity-as-username: only with protocol = "tls" or "wss"; this listener is tcp',
+    's.toml:11: tls-version: only with protocol = "tls" or "wss"; this listener is ws',
+    's.toml:19: ws-origin: only with protocol = "ws" or "wss"; this listener is tls',
   ];
   assert.deepEqual(problemsOf({}, file), problems);
   assert.deepEqual(problemsOf({ crp: 'x' }, file).slice(1), problems, 'beside other mistakes');
@@ -159,9 +159,9 @@ ws-origin = "https://a.example"
   );
 });
 
-test('options that need one another are told', () => {
+test('an option that needs another one is refused without it', () => {
   assert.match(problemsOf({ tls: '1' }).join(), /^-tls: TLS needs a certificate and its key/);
-  assert.match(problemsOf({ wss: '1', cert: 'a,b', key: 'k' }).join(), /given are 2 and 1/);
+  assert.match(problemsOf({ wss: '1', cert: 'a,b', key: 'k' }).join(), /there are 2 and 1/);
   const required = { tls: '1', ...pair, 'require-certificate': 'true' };
   assert.match(problemsOf(required).join(), /-require-certificate=required needs -ca/);
   const identity = { tls: '1', ...pair, 'use-identity-as-username': 'true' };
@@ -169,7 +169,7 @@ test('options that need one another are told', () => {
   assert.match(problemsOf({ port: 'off' }).join(), /^no listener: -port is off/);
 });
 
-test('two listeners that want one address and port are told apart from other programs', () => {
+test('two listeners on one address and port are refused, and both are named', () => {
   assert.deepEqual(problemsOf({ port: '8883', tls: '8883', ...pair }), [
     "-port (TCP [::]:8883) and -tls (TCP [::]:8883) can't both listen: give one of them another port",
   ]);
@@ -208,16 +208,16 @@ test('an origin that no browser sends is refused', () => {
   }
 });
 
-test('options of TLS or WebSocket without a listener for it are warned of', () => {
+test('options of TLS or WebSocket without such a listener cause a warning', () => {
   const warningsOf = (flags: Record<string, string>) =>
     loadConfig(flags, { environment: {}, hostName: 'h', readFile: () => '' }).warnings;
   assert.deepEqual(warningsOf({ ...pair, 'require-certificate': 'required' }), [
-    'no listener uses TLS (-tls=PORT, -wss=PORT): -cert, -key, -require-certificate changes nothing',
+    'no listener uses TLS (-tls=PORT, -wss=PORT): -cert, -key, -require-certificate has no effect',
   ]);
   assert.deepEqual(warningsOf({ ...pair, tls: '8883' }), []);
-  assert.match(warningsOf({ 'tls-version': '1.3' }).join(), /-tls-version changes nothing/);
+  assert.match(warningsOf({ 'tls-version': '1.3' }).join(), /-tls-version has no effect/);
   const origin = { 'ws-origin': 'https://a.example' };
-  assert.match(warningsOf(origin).join(), /^no listener uses WebSocket .*-ws-origin changes/);
+  assert.match(warningsOf(origin).join(), /^no listener uses WebSocket .*-ws-origin has no/);
   assert.deepEqual(warningsOf({ ...origin, ws: '8083' }), []);
   assert.deepEqual(warningsOf({}), []);
 });

@@ -32,7 +32,7 @@ function problemsOf(given: Given): readonly string[] {
   return [];
 }
 
-test('without anything a node is a single broker that is called as its host', () => {
+test('without options a node is a single broker named after its host', () => {
   const { config, origins } = load({});
   assert.equal(config.nodeName, 'box7');
   assert.equal(config.port, 1883);
@@ -41,7 +41,7 @@ test('without anything a node is a single broker that is called as its host', ()
   assert.deepEqual(origins.port, { source: 'default', place: '' });
 });
 
-test('a flag goes before the environment, that before the file, that before the default', () => {
+test('a flag wins over the environment, the environment over the file, the file over the default', () => {
   const files = { 'a.toml': 'port = 3\ncrp = 3\ncsp = 3\n' };
   const environment = { SHOAL_PORT: '2', SHOAL_CRP: '2', SHOAL_CONFIG: 'a.toml' };
   const { config, origins } = load({ flags: { port: '1' }, environment, files });
@@ -63,7 +63,7 @@ test('a member without a port has the default one, and IPv6 stands in brackets',
   ]);
 });
 
-test('a member that is no host and port is refused', () => {
+test('a member that is not a host and port is refused', () => {
   for (const mbs of [
     '',
     'a:',
@@ -80,12 +80,12 @@ test('a member that is no host and port is refused', () => {
   }
 });
 
-test('members without a token are refused, with how to give one', () => {
+test('members without a token are refused, and the error names the ways to set one', () => {
   const [problem = ''] = problemsOf({ flags: { mbs: 'a' } });
   assert.match(problem, /-mbs needs -csk/);
 });
 
-test('an empty token is refused and its text is never in the message', () => {
+test('an empty token is refused, and the error never shows a token', () => {
   assert.match(problemsOf({ flags: { csk: '' } })[0] ?? '', /-csk: expected .*none of them empty/);
   const message = problemsOf({ flags: { csk: 'verysecret,' } }).join();
   assert.match(message, /-csk/);
@@ -96,7 +96,7 @@ test('several tokens keep their order: the first signs', () => {
   assert.deepEqual(load({ flags: { csk: 'new,old' } }).config.tokens, ['new', 'old']);
 });
 
-test('the token may stand in a file, one a line', () => {
+test('a token file has one token a line', () => {
   const { config, origins } = load({
     flags: { 'csk-file': '/run/token' },
     files: { '/run/token': 'new\nold\n' },
@@ -105,7 +105,7 @@ test('the token may stand in a file, one a line', () => {
   assert.equal(origins.tokens.place, '/run/token');
 });
 
-test('a token file that is missing, empty or beside -csk is refused', () => {
+test('a token file is refused if it is missing or empty, or if -csk is given too', () => {
   assert.match(
     problemsOf({ flags: { 'csk-file': 'x' } })[0] ?? '',
     /^-csk-file=\/.*\/x: no such file/,
@@ -120,17 +120,17 @@ test('a token file that is missing, empty or beside -csk is refused', () => {
   );
 });
 
-test('a member that is named twice is refused', () => {
+test('a member named twice is refused', () => {
   const [problem] = problemsOf({ flags: { csk: 's', mbs: 'A:1,b,a:1' } });
   assert.equal(problem, '-mbs names a:1 twice');
 });
 
-test('gossip and sync need a port each, unless any free one will do', () => {
+test('gossip and sync need different ports, unless both are 0', () => {
   assert.match(problemsOf({ flags: { crp: '5000', csp: '5000' } })[0] ?? '', /-crp and -csp/);
   assert.deepEqual(problemsOf({ flags: { crp: '0', csp: '0' } }), []);
 });
 
-test('all mistakes are told at once, each with the option and what would be right', () => {
+test('all mistakes are reported at once, each with the option and the accepted form', () => {
   const problems = problemsOf({ flags: { port: '70000', 'log-level': 'loud', encrypt: 'maybe' } });
   assert.deepEqual(problems, [
     "bad value 'loud' for -log-level: expected one of debug, info, warn, error",
@@ -139,16 +139,16 @@ test('all mistakes are told at once, each with the option and what would be righ
   ]);
 });
 
-test('a mistake in the file is told with file:line, an unknown key with a suggestion', () => {
+test('a mistake in the file is reported with file:line, an unknown key with a suggestion', () => {
   const files = { 'a.toml': '# mine\nport = 99999\n\nmbss = "a"\nlog-level = 1979-05-27\n' };
   assert.deepEqual(problemsOf({ flags: { config: 'a.toml' }, files }), [
     "a.toml:4: unknown key 'mbss'; did you mean 'mbs'?",
-    "a.toml:5: 'log-level' has to be a text, a number, true or false, or a list",
+    "a.toml:5: the value of 'log-level' must be a string, a number, true or false, or an array of these",
     "a.toml:2: bad value '99999' for -port: expected a port number from 0 to 65535, or off",
   ]);
 });
 
-test('a file that is no TOML is told with the line', () => {
+test('a file that is not TOML is reported with the line', () => {
   const [problem = ''] = problemsOf({
     flags: { config: 'a.toml' },
     files: { 'a.toml': 'port = 1\nport 2\n' },
@@ -157,11 +157,11 @@ test('a file that is no TOML is told with the line', () => {
   assert.doesNotMatch(problem, /\n/);
 });
 
-test('slips in a file are told in words: quotes, keys twice, brackets, tables', () => {
+test('common TOML mistakes are explained: quotes, repeated keys, brackets, tables', () => {
   for (const [text, problem] of [
     ['nid = "box1\nport = 1\n', 'a.toml:1: the closing quote is missing'],
     ["nid = 'box1\nport = 1\n", 'a.toml:1: the closing quote is missing'],
-    ['csk = secret\n', "a.toml:1: the text of 'csk' has to stand in quotes"],
+    ['csk = secret\n', "a.toml:1: the value of 'csk' needs quotes around it"],
     ['port = 1\nport = 2\n', "a.toml:2: 'port' is given twice"],
     ['[listener]\nport = 1\n', 'a.toml:1: write [[listener]], in double brackets'],
     [
@@ -172,7 +172,7 @@ test('slips in a file are told in words: quotes, keys twice, brackets, tables', 
     ['[mqtt]\nmax-qos = 1\n', 'a.toml:1: unknown table [mqtt]; only [[listener]] is a table'],
     [
       '[[listener]]\nport = 1\ndata = "d"\n',
-      "a.toml:3: 'data' is the node's: write it above the first [[listener]]",
+      "a.toml:3: 'data' is an option of the node: write it above the first [[listener]]",
     ],
     [
       '[[listener]]\nport = 1\nacl_file = "a"\n',
@@ -187,14 +187,14 @@ test('slips in a file are told in words: quotes, keys twice, brackets, tables', 
   }
 });
 
-test('wrong values in a [[listener]] are told beside all other mistakes', () => {
+test('wrong values in a [[listener]] are reported together with all other mistakes', () => {
   const files = { 'a.toml': 'nod = "a"\n[[listener]]\nport = 70000\n' };
   const [first = '', second = ''] = problemsOf({ flags: { config: 'a.toml' }, files });
   assert.match(first, /^a\.toml:1: unknown key 'nod'/);
   assert.match(second, /^a\.toml:3: bad value '70000' for 'port'/);
 });
 
-test('a list in the file is the same as commas on the command line', () => {
+test('an array in the file means the same as commas on the command line', () => {
   const files = { 'a.toml': 'csk = "s"\nmbs = ["a:1", "b:2"]\nencrypt = true\nperiod = "2s"\n' };
   const { config } = load({ flags: { config: 'a.toml' }, files });
   assert.equal(config.members.length, 2);
@@ -202,7 +202,7 @@ test('a list in the file is the same as commas on the command line', () => {
   assert.equal(config.periodMs, 2000);
 });
 
-test('a relative path counts from the folder of the file that it stands in, else from the working directory', () => {
+test('a relative path in the file counts from its folder, in a flag from the working directory', () => {
   const file = `
 data = "state"
 auth = "../people"
@@ -238,7 +238,7 @@ ca = "ca.pem"
   );
 });
 
-test('a profile sets the times that are not given', () => {
+test('a profile sets the times that have no option of their own', () => {
   const wan = load({ flags: { profile: 'wan', 'ping-timeout': '500' } }).config;
   assert.ok(wan.periodMs > load({}).config.periodMs);
   assert.equal(wan.pingTimeoutMs, 500);
@@ -261,46 +261,46 @@ test('sizes and times take units', () => {
   assert.equal(config.connectTimeoutSeconds, 15);
 });
 
-test('a limit of 0 is no limit', () => {
+test('a limit of 0 means no limit', () => {
   const { config } = load({ flags: { 'max-connections': '0', 'max-queued-bytes': '0' } });
   assert.equal(config.connectionsMax, Number.POSITIVE_INFINITY);
   assert.equal(config.queueBytesMax, Number.POSITIVE_INFINITY);
 });
 
-test('the queue policy is also known by its number', () => {
+test('the queue policy may be given as its number', () => {
   assert.equal(load({ flags: { 'queue-policy': '1' } }).config.syncQueuePolicy, 'discard-oldest');
 });
 
-test('only topic filters that can match a client message are forwarded', () => {
+test('-topics accepts only filters that can match messages of clients', () => {
   assert.deepEqual(load({ flags: { topics: 'a/#,+/b' } }).config.forwardedTopics, ['a/#', '+/b']);
   for (const topics of ['a#', '$SYS/#', 'a//#/b', '']) {
     assert.equal(problemsOf({ flags: { topics } }).length, 1, topics);
   }
 });
 
-test('a misspelt variable is warned of, any other is none of our business', () => {
+test('a misspelt variable causes a warning, a variable of another program does not', () => {
   const environment = { SHOAL_MSB: 'a', SHOAL_SERVICE_HOST: '10.0.0.1' };
   assert.deepEqual(load({ environment }).warnings, [
-    'SHOAL_MSB is not known; did you mean SHOAL_MBS?',
+    'unknown variable SHOAL_MSB; did you mean SHOAL_MBS?',
   ]);
 });
 
-test('a node that is bound to loopback is warned of members that it can never reach', () => {
+test("a node bound to loopback warns of members that it can't reach", () => {
   const warningsOf = (bind: string, mbs: string) =>
     load({ flags: { csk: 's', bind, mbs } }).warnings;
   assert.deepEqual(warningsOf('127.0.0.1', '127.0.0.1:7948,192.168.1.101'), [
-    "-bind=127.0.0.1 reaches this machine alone: this node can't join 192.168.1.101:7946",
+    "-bind=127.0.0.1 is reachable from this machine only: the node can't join 192.168.1.101:7946",
   ]);
   assert.deepEqual(warningsOf('127.0.0.1', 'localhost,127.0.0.2:1'), []);
   assert.deepEqual(warningsOf('192.168.1.100', '192.168.1.101'), []);
 });
 
-test('the variable that Kubernetes sets for a service is not taken for the port', () => {
+test('SHOAL_PORT as Kubernetes sets it for a service is ignored', () => {
   const environment = { SHOAL_PORT: 'tcp://10.0.0.1:1883' };
   assert.equal(load({ environment }).config.port, 1883);
 });
 
-test('a configuration without further mapping is what the broker takes', () => {
+test("a configuration has the broker's options under the broker's names", () => {
   const options: BrokerOptions = { ...load({}).config, version: '0' };
   assert.equal(options.packetBytesMax, 1024 * 1024);
 });
