@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { builtinModules } from 'node:module';
-import { dirname, join, normalize } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { test } from 'node:test';
 import {
   filesUnder,
@@ -215,6 +215,17 @@ test('every file that a page names exists', () => {
     }
   }
   assertNone(wrong, 'Correct the path.');
+});
+
+test('the index of decisions lists each record once, with its title', () => {
+  const index = read('docs/decisions/README.md');
+  const listed = [...index.matchAll(/^- \[(\d{4})\]\((\S+)\) (.*)$/gm)].map(
+    ([, number, file, title]) => `${file}: # ${number} ${title}`,
+  );
+  const records = filesUnder('docs/decisions', '.md')
+    .filter((file) => !file.endsWith('README.md'))
+    .map((file) => `${basename(file)}: ${read(file).split('\n', 1)[0]}`);
+  assert.deepEqual(listed.sort(), records);
 });
 
 test('npm ci can work from the lock file, on every platform and from any registry', () => {
