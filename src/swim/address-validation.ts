@@ -1,49 +1,55 @@
-// From where a member may speak. An envelope names no receiver, so a copy of what a member told one
-// node is fresh for another, and may come from anybody's address: a new address counts only once a
-// nonce of ours comes back from it. Knows nothing of what the messages say. Invariant: who copies
-// and relays datagrams without the token becomes nobody's address.
+// Decides from which addresses a member may speak (address validation, RFC 9000 section 8). An
+// envelope names no receiver, so a copy of what a member sent to one node is fresh for another node
+// and may come from any address: a new address counts only after it has echoed a nonce of this node.
+// Knows nothing of what the messages say. Invariant: an attacker who copies and relays datagrams,
+// and does not know the token, never becomes a member's address.
 
 import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
 import { endpointOf, type Member } from './member-table.ts';
 import type { Nonces } from './nonces.ts';
 import { isOnline } from './record.ts';
 
-const ASKED_MAX = 64;
-/** A member that was heard so lately is still where it was. */
+const CONTACTED_MAX = 64;
+/** A member that spoke this recently has not moved. */
 const SILENCE_MS = 10_000;
 
 export class AddressValidation {
   readonly #nonces: Nonces;
-  /** Where we looked for others of our own accord; the latest last. */
-  readonly #asked: Endpoint[] = [];
+  /** Addresses that this node contacted of its own accord; the latest is last. */
+  readonly #contacted: Endpoint[] = [];
 
   constructor(nonces: Nonces) {
     this.#nonces = nonces;
   }
 
-  asked(endpoint: Endpoint): void {
-    if (this.#asked.some((one) => sameEndpoint(one, endpoint))) return;
-    this.#asked.push(endpoint);
-    if (this.#asked.length > ASKED_MAX) this.#asked.shift();
-  }
-
-  /** @param echo that came with the datagram */
-  isProven(now: number, from: Endpoint, member: Member, echo: bigint | undefined): boolean {
-    // Its datagrams may come from anywhere: nothing but answers to them goes there.
-    if (member.isAdvertised || member.link === undefined) return true;
-    if (sameEndpoint(member.link.endpoint, from)) return true;
-    return echo !== undefined && this.#nonces.isOurs(now, echo);
+  /** Remembers an address that this node pings without knowing which node is there. */
+  contacted(endpoint: Endpoint): void {
+    if (this.#contacted.some((one) => sameEndpoint(one, endpoint))) return;
+    this.#contacted.push(endpoint);
+    if (this.#contacted.length > CONTACTED_MAX) this.#contacted.shift();
   }
 
   /**
-   * Where the answer to a challenge goes: straight to where we reach its sender, for what came from
-   * elsewhere may have been relayed. But the sender may have moved too: that is so where it is
-   * offline, or silent while we asked at the new address ourselves.
+   * Whether a datagram of the member may come from this address.
+   * @param echo the nonce that the datagram echoes
    */
-  forAnswer(now: number, from: Endpoint, challenger: Member | undefined): Endpoint {
+  isValidated(now: number, from: Endpoint, member: Member, echo: bigint | undefined): boolean {
+    // An advertised address is where answers go, whatever the source address is.
+    if (member.isAdvertised || member.link === undefined) return true;
+    if (sameEndpoint(member.link.endpoint, from)) return true;
+    return echo !== undefined && this.#nonces.isCurrent(now, echo);
+  }
+
+  /**
+   * Where the answer to a challenge goes. A challenge from an unknown address may have been relayed
+   * by an attacker, so the answer goes to the known address of its sender. It goes to the new address
+   * only if the sender probably moved: it is offline, or it has been silent at its known address while
+   * this node contacted the new one.
+   */
+  challengeReplyTo(now: number, from: Endpoint, challenger: Member | undefined): Endpoint {
     if (challenger?.link === undefined || !isOnline(challenger.state)) return from;
     if (now - challenger.link.heardAt < SILENCE_MS) return endpointOf(challenger);
-    const isAsked = this.#asked.some((one) => sameEndpoint(one, from));
-    return isAsked ? from : endpointOf(challenger);
+    const isContacted = this.#contacted.some((one) => sameEndpoint(one, from));
+    return isContacted ? from : endpointOf(challenger);
   }
 }

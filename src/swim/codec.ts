@@ -1,21 +1,21 @@
-// The bodies of gossip datagrams. Knows nothing of what a message is for, nor of the envelope
-// around it. Invariants: decode never throws and gives undefined for anything malformed; a section
-// or a trailing field unknown to us is skipped, so that newer nodes may say more.
+// The bodies of gossip datagrams. Knows nothing of the purpose of a message, nor of the envelope
+// around it. Invariants: decoding never throws and returns undefined for malformed bodies; unknown
+// sections and trailing fields are skipped, so that newer versions can add some.
 //
 //   offset  size  field (all numbers big endian)
 //        0     1  kind
-//        1     1  flags: bit 0 relayed, bit 1 last page
+//        1     1  flags: bit 0 indirect ack, bit 1 last page
 //        2     4  incarnation of the sender
-//        6     4  sequence, given back in the answer; 0 where none is expected
+//        6     4  sequence, repeated in the answer; 0 if no answer is expected
 //       10     8  hash of the sender's member table; in a challenge: the nonce to echo
 //       18     n  sections, each: type u8, length u16, value
 //
 //   section   value
-//   1 nonce     8 bytes, to be echoed by a receiver whose boot the sender has not proven yet
+//   1 nonce     8 bytes, to be echoed by a receiver whose boot the sender has not validated yet
 //   2 echo      8 bytes, the nonce of the receiver
-//   3 observed  endpoint: where the sender sees the receiver
-//   4 target    boot id (8), endpoint: whom to ping for the sender
-//   5 cursor    member name: the state exchange goes on behind it
+//   3 observed  endpoint: the source address at which the sender sees the receiver
+//   4 target    boot id (8), endpoint: the member to ping on behalf of the sender
+//   5 cursor    member name after which the next page of a state sync begins
 //   6 record    see record-codec.ts
 
 import type { Endpoint } from '../shared/endpoint.ts';
@@ -57,9 +57,9 @@ export interface PingTarget {
 
 export interface MessageHead {
   readonly kind: MessageKind;
-  /** An ack that a helper passes on. */
-  readonly isRelayed: boolean;
-  /** A page behind which no more come. */
+  /** An ack of a ping-req: the target answered the helper that sends this. */
+  readonly isIndirect: boolean;
+  /** The last page of a state sync. */
   readonly isLast: boolean;
   readonly incarnation: number;
   readonly sequence: number;
@@ -77,10 +77,10 @@ export interface GossipMessage extends MessageHead {
 }
 
 const HEAD_BYTES = 18;
-/** More records than fit into a datagram of the largest size are not read. */
+/** More records than fit into the largest datagram; a body with more is malformed. */
 const RECORDS_MAX = 128;
 
-const FLAG_RELAYED = 0x01;
+const FLAG_INDIRECT = 0x01;
 const FLAG_LAST = 0x02;
 
 const SECTION_HEAD_BYTES = 3;
@@ -91,7 +91,7 @@ const TARGET = 4;
 const CURSOR = 5;
 const RECORD = 6;
 
-/** Writes one body; what does not fit is refused and leaves the body as it was. */
+/** Writes one body; a section that does not fit is refused and leaves the body unchanged. */
 export class BodyWriter {
   readonly #buffer: Buffer;
   #end = HEAD_BYTES;
@@ -99,7 +99,7 @@ export class BodyWriter {
   constructor(head: MessageHead, bytesMax: number) {
     this.#buffer = Buffer.alloc(bytesMax);
     this.#buffer[0] = KINDS.indexOf(head.kind);
-    this.#buffer[1] = (head.isRelayed ? FLAG_RELAYED : 0) | (head.isLast ? FLAG_LAST : 0);
+    this.#buffer[1] = (head.isIndirect ? FLAG_INDIRECT : 0) | (head.isLast ? FLAG_LAST : 0);
     this.#buffer.writeUInt32BE(head.incarnation, 2);
     this.#buffer.writeUInt32BE(head.sequence, 6);
     this.#buffer.writeBigUInt64BE(head.tableHash, 10);
@@ -130,17 +130,17 @@ export class BodyWriter {
     return this;
   }
 
-  /** @returns false where it does not fit any more */
+  /** @returns false if it does not fit */
   record(record: MemberRecord): boolean {
     return this.#section(RECORD, recordBytes(record));
   }
 
-  /** A head alone. */
+  /** True while the body has no sections. */
   get isEmpty(): boolean {
     return this.#end === HEAD_BYTES;
   }
 
-  /** @returns the body, the caller's own */
+  /** @returns the body, which belongs to the caller */
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#end);
   }
@@ -156,7 +156,7 @@ export class BodyWriter {
   }
 }
 
-/** @returns undefined for a malformed body; the records' metadata are copies */
+/** @returns undefined for a malformed body; the records hold copies of their metadata */
 export function decodeMessage(body: Buffer): GossipMessage | undefined {
   if (body.length < HEAD_BYTES) return undefined;
   const kind = KINDS[body[0]!];
@@ -166,7 +166,7 @@ export function decodeMessage(body: Buffer): GossipMessage | undefined {
   if (sections === undefined) return undefined;
   return {
     kind,
-    isRelayed: (flags & FLAG_RELAYED) !== 0,
+    isIndirect: (flags & FLAG_INDIRECT) !== 0,
     isLast: (flags & FLAG_LAST) !== 0,
     incarnation: body.readUInt32BE(2),
     sequence: body.readUInt32BE(6),

@@ -1,11 +1,12 @@
-// The failure detector: one round each protocol period. Knows members only by their answers; what a
-// missing answer means for the table is Membership's. Invariant: a round in which this node itself
-// was late accuses nobody. Sources: SWIM paper 3.1, 4.3; Lifeguard 4.1 (nack, local health).
+// The failure detector: probes members, one protocol period after the other. It knows members only by
+// their acks; what a missing ack means for the member table is decided by Membership. Invariant: a
+// period in which this node itself was late accuses no member.
+// Sources: SWIM paper 3.1 and 4.3; Lifeguard 4.1 (nack, local health).
 //
-//   0              ping the member whose turn it is, and every suspect with strikes of ours
-//   pingTimeout    no ack: ping again, and ask 3 others to ping
-//   2 pingTimeout  no ack: ping a third time (against loss where there are no others)
-//   T              verdict, next round
+//   0              ping the next member, and every suspect that has strikes of ours
+//   pingTimeout    no ack: ping again, and ask INDIRECT_PINGS others to ping (ping-req)
+//   2 pingTimeout  no ack: ping a third time, against loss where there are no others to ask
+//   T              no ack: a strike; the next period begins
 
 import type { LocalHealth } from './local-health.ts';
 import type { Member, MemberTable } from './member-table.ts';
@@ -14,32 +15,33 @@ import type { MessageSender } from './message-sender.ts';
 import { isOnline } from './record.ts';
 import { STRIKE_WITHOUT_NACK, type Timing } from './timing.ts';
 
-const HELPERS = 3;
-/** Suspects pinged beside it in one round, against floods when half the cluster is gone. */
+/** Members that are asked to ping a member that does not ack: SWIM's k. */
+const INDIRECT_PINGS = 3;
+/** Suspects probed in one period besides the next member; bounds the load when half the nodes die. */
 const EXTRA_PROBES_MAX = 32;
-const PINGS_PER_ROUND = 3;
+const PINGS_PER_PERIOD = 3;
 
 interface Probe {
   readonly member: Member;
   readonly bootId: bigint;
   readonly sequence: number;
-  isAnswered: boolean;
+  isAcked: boolean;
   helpers: number;
   nacks: number;
 }
 
 export class FailureDetector {
-  /** Rounds in which this node was late. */
+  /** Periods that accused no member because this node was late. */
   voidRounds = 0;
   readonly #table: MemberTable;
   readonly #membership: Membership;
-  readonly #outbox: MessageSender;
-  readonly #health: LocalHealth;
+  readonly #sender: MessageSender;
+  readonly #localHealth: LocalHealth;
   readonly #timing: Timing;
   readonly #selfName: string;
   #probes: Probe[] = [];
-  /** Pings sent so far in this round to whoever does not answer. */
-  #step = PINGS_PER_ROUND;
+  /** Pings that each unacked probe has sent in this period. */
+  #pings = PINGS_PER_PERIOD;
   #startedAt: number;
   #stretch = 1;
   #dueAt: number;
@@ -48,21 +50,21 @@ export class FailureDetector {
     parts: {
       table: MemberTable;
       membership: Membership;
-      outbox: MessageSender;
-      health: LocalHealth;
+      sender: MessageSender;
+      localHealth: LocalHealth;
     },
     timing: Timing,
     selfName: string,
-    firstRoundAt: number,
+    firstPeriodAt: number,
   ) {
     this.#selfName = selfName;
     this.#table = parts.table;
     this.#membership = parts.membership;
-    this.#outbox = parts.outbox;
-    this.#health = parts.health;
+    this.#sender = parts.sender;
+    this.#localHealth = parts.localHealth;
     this.#timing = timing;
-    this.#startedAt = firstRoundAt;
-    this.#dueAt = firstRoundAt;
+    this.#startedAt = firstPeriodAt;
+    this.#dueAt = firstPeriodAt;
   }
 
   get deadline(): number {
@@ -73,26 +75,26 @@ export class FailureDetector {
     if (now < this.#dueAt) return;
     const lateMs = now - this.#dueAt;
     if (lateMs > (this.#stretch * this.#timing.pingTimeoutMs) / 2) {
-      this.#abandon(lateMs);
-      this.#begin(now);
-    } else if (this.#step < PINGS_PER_ROUND) {
+      this.#voidPeriod(lateMs);
+      this.#beginPeriod(now);
+    } else if (this.#pings < PINGS_PER_PERIOD) {
       this.#pingAgain(now);
     } else {
-      this.#judge(now);
-      this.#begin(now);
+      this.#concludePeriod(now);
+      this.#beginPeriod(now);
     }
     this.#dueAt = this.#startedAt + this.#stretch * this.#nextStepMs();
   }
 
-  /** @param bootId of the member that is said to live */
-  handleAck(now: number, sequence: number, bootId: bigint, isRelayed: boolean): void {
+  /** @param bootId of the acking member; of an indirect ack, that of the helper */
+  handleAck(now: number, sequence: number, bootId: bigint, isIndirect: boolean): void {
     const probe = this.#probes.find((one) => one.sequence === sequence);
     if (probe === undefined) return;
-    if (!isRelayed && probe.bootId !== bootId) return;
+    if (!isIndirect && probe.bootId !== bootId) return;
     if (probe.member.bootId !== probe.bootId) return;
-    if (!probe.isAnswered) this.#health.improve();
-    probe.isAnswered = true;
-    this.#membership.answered(now, probe.member);
+    if (!probe.isAcked) this.#localHealth.improve();
+    probe.isAcked = true;
+    this.#membership.acked(now, probe.member);
   }
 
   handleNack(sequence: number): void {
@@ -100,12 +102,12 @@ export class FailureDetector {
     if (probe !== undefined) probe.nacks += 1;
   }
 
-  #begin(now: number): void {
+  #beginPeriod(now: number): void {
     this.#startedAt = now;
-    this.#stretch = this.#health.stretch;
-    this.#step = 1;
+    this.#stretch = this.#localHealth.stretch;
+    this.#pings = 1;
     const targets = new Set<Member>();
-    const next = this.#table.nextInTurn(this.#selfName);
+    const next = this.#table.nextProbeTarget(this.#selfName);
     if (next !== undefined) targets.add(next);
     for (const member of this.#table.suspects) {
       if (targets.size > EXTRA_PROBES_MAX) break;
@@ -114,57 +116,57 @@ export class FailureDetector {
     this.#probes = [...targets].map((member) => ({
       member,
       bootId: member.bootId,
-      sequence: this.#outbox.nextSequence(),
-      isAnswered: false,
+      sequence: this.#sender.nextSequence(),
+      isAcked: false,
       helpers: 0,
       nacks: 0,
     }));
-    for (const probe of this.#probes) this.#outbox.pingMember(now, probe.member, probe.sequence);
+    for (const probe of this.#probes) this.#sender.pingMember(now, probe.member, probe.sequence);
   }
 
   #pingAgain(now: number): void {
-    for (const probe of this.#open()) {
-      this.#outbox.pingMember(now, probe.member, probe.sequence);
-      if (this.#step > 1) continue;
-      const helpers = this.#table.randomOnline(HELPERS, (one) => isHelpful(one, probe.member));
+    for (const probe of this.#unacked()) {
+      this.#sender.pingMember(now, probe.member, probe.sequence);
+      if (this.#pings > 1) continue;
+      const helpers = this.#table.randomOnline(INDIRECT_PINGS, (one) => canHelp(one, probe.member));
       probe.helpers = helpers.length;
       for (const helper of helpers) {
-        this.#outbox.pingRequest(now, helper, probe.member, probe.sequence);
+        this.#sender.pingRequest(now, helper, probe.member, probe.sequence);
       }
     }
-    this.#step += 1;
+    this.#pings += 1;
   }
 
-  #judge(now: number): void {
-    let isDoubtful = false;
-    for (const probe of this.#open()) {
-      const isSilent = probe.helpers > 0 && probe.nacks === 0;
-      isDoubtful ||= isSilent;
-      this.#membership.strike(now, probe.member, isSilent ? STRIKE_WITHOUT_NACK : 1);
+  #concludePeriod(now: number): void {
+    let mayBeOurFault = false;
+    for (const probe of this.#unacked()) {
+      const isWithoutNack = probe.helpers > 0 && probe.nacks === 0;
+      mayBeOurFault ||= isWithoutNack;
+      this.#membership.strike(now, probe.member, isWithoutNack ? STRIKE_WITHOUT_NACK : 1);
     }
-    if (isDoubtful) this.#health.worsen();
+    if (mayBeOurFault) this.#localHealth.worsen();
   }
 
-  #open(): Probe[] {
+  #unacked(): Probe[] {
     return this.#probes.filter(
-      ({ isAnswered, member, bootId }) =>
-        !isAnswered && member.bootId === bootId && isOnline(member.state),
+      ({ isAcked, member, bootId }) =>
+        !isAcked && member.bootId === bootId && isOnline(member.state),
     );
   }
 
   #nextStepMs(): number {
     const { periodMs, pingTimeoutMs } = this.#timing;
-    return this.#step < PINGS_PER_ROUND ? this.#step * pingTimeoutMs : periodMs;
+    return this.#pings < PINGS_PER_PERIOD ? this.#pings * pingTimeoutMs : periodMs;
   }
 
-  #abandon(lateMs: number): void {
+  #voidPeriod(lateMs: number): void {
     this.#membership.extendSuspicions(lateMs);
     this.voidRounds += 1;
-    this.#health.worsen();
+    this.#localHealth.worsen();
   }
 }
 
-/** Who fails to answer us can't be expected to help. */
-function isHelpful(helper: Member, target: Member): boolean {
+/** A member that does not ack our own pings can't be expected to help. */
+function canHelp(helper: Member, target: Member): boolean {
   return helper !== target && helper.state === 'alive' && helper.strikes === 0;
 }

@@ -1,35 +1,36 @@
-// Pings that this node sends for others (ping-req). Bounded; an entry lives one ping timeout.
-// Source: SWIM paper 3.1; the nack is Lifeguard's.
+// Pings that this node sends on behalf of others (ping-req). The requester gets an indirect ack if
+// the target answers, and a nack otherwise. Bounded; a probe lasts one ping timeout.
+// Sources: SWIM paper 3.1; Lifeguard 4.1 (nack).
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { PingTarget } from './codec.ts';
 import type { MemberTable } from './member-table.ts';
 import type { MessageSender } from './message-sender.ts';
 
-const RELAYS_MAX = 256;
+const INDIRECT_PROBES_MAX = 256;
 
-interface Relay {
-  readonly bootId: bigint;
-  readonly askedBy: Endpoint;
-  readonly askedSequence: number;
+interface IndirectProbe {
+  readonly targetBootId: bigint;
+  readonly requester: Endpoint;
+  readonly requesterSequence: number;
   readonly deadline: number;
 }
 
 export class IndirectProbes {
-  /** In order of their deadlines, as all wait equally long. */
-  readonly #open = new Map<number, Relay>();
+  /** By our own sequence; in the order of their deadlines, because all wait equally long. */
+  readonly #open = new Map<number, IndirectProbe>();
   readonly #table: MemberTable;
-  readonly #outbox: MessageSender;
+  readonly #sender: MessageSender;
   readonly #timeoutMs: number;
 
-  constructor(table: MemberTable, outbox: MessageSender, timeoutMs: number) {
+  constructor(table: MemberTable, sender: MessageSender, timeoutMs: number) {
     this.#table = table;
-    this.#outbox = outbox;
+    this.#sender = sender;
     this.#timeoutMs = timeoutMs;
   }
 
   get deadline(): number {
-    for (const relay of this.#open.values()) return relay.deadline;
+    for (const probe of this.#open.values()) return probe.deadline;
     return Number.POSITIVE_INFINITY;
   }
 
@@ -37,28 +38,37 @@ export class IndirectProbes {
     return this.#open.size;
   }
 
-  handleRequest(now: number, askedBy: Endpoint, askedSequence: number, target: PingTarget): void {
-    if (this.#open.size >= RELAYS_MAX) return;
-    const sequence = this.#outbox.nextSequence();
+  /** Pings the target for the requester; ignored while too many probes are open. */
+  handleRequest(
+    now: number,
+    requester: Endpoint,
+    requesterSequence: number,
+    target: PingTarget,
+  ): void {
+    if (this.#open.size >= INDIRECT_PROBES_MAX) return;
+    const sequence = this.#sender.nextSequence();
+    const { bootId: targetBootId, endpoint } = target;
     const deadline = now + this.#timeoutMs;
-    this.#open.set(sequence, { bootId: target.bootId, askedBy, askedSequence, deadline });
-    const member = this.#table.byBoot(target.bootId);
-    if (member === undefined) this.#outbox.pingEndpoint(now, target.endpoint, sequence);
-    else this.#outbox.pingMember(now, member, sequence);
+    this.#open.set(sequence, { targetBootId, requester, requesterSequence, deadline });
+    const member = this.#table.byBoot(targetBootId);
+    if (member === undefined) this.#sender.pingEndpoint(now, endpoint, sequence);
+    else this.#sender.pingMember(now, member, sequence);
   }
 
   handleAck(now: number, sequence: number, bootId: bigint): void {
-    const relay = this.#open.get(sequence);
-    if (relay === undefined || relay.bootId !== bootId) return;
+    const probe = this.#open.get(sequence);
+    if (probe === undefined || probe.targetBootId !== bootId) return;
     this.#open.delete(sequence);
-    this.#outbox.ack(now, relay.askedBy, { sequence: relay.askedSequence, isRelayed: true });
+    const { requester, requesterSequence } = probe;
+    this.#sender.ack(now, requester, { sequence: requesterSequence, isIndirect: true });
   }
 
+  /** Sends a nack for each probe that timed out. */
   advance(now: number): void {
-    for (const [sequence, relay] of this.#open) {
-      if (relay.deadline > now) return;
+    for (const [sequence, probe] of this.#open) {
+      if (probe.deadline > now) return;
       this.#open.delete(sequence);
-      this.#outbox.nack(now, relay.askedBy, relay.askedSequence);
+      this.#sender.nack(now, probe.requester, probe.requesterSequence);
     }
   }
 }

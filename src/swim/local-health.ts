@@ -1,19 +1,19 @@
-// How far this node trusts itself (Lifeguard's local health multiplier): a node that is short of
-// CPU or cut off hears nobody, and should blame itself before it blames the others.
+// Lifeguard's local health multiplier: a node that is short of CPU or cut off from the network misses
+// acks, and should suspect itself before it suspects others. Source: Lifeguard 4.1; why a point adds a
+// quarter of a period and not a whole one is in decision 0011.
 
 const SCORE_MAX = 7;
-/** Each point makes rounds a quarter longer; why not a whole period is in decision 0011. */
 const STRETCH_PER_POINT = 0.25;
 
 export class LocalHealth {
   #score = 0;
 
-  /** 0 = all is well, 7 = worst. */
+  /** 0 = healthy, 7 = worst. */
   get score(): number {
     return this.#score;
   }
 
-  /** What the times of a round are multiplied with. */
+  /** Factor for all times of a protocol period, 1 to 2.75. */
   get stretch(): number {
     return 1 + this.#score * STRETCH_PER_POINT;
   }

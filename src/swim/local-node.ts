@@ -1,5 +1,5 @@
-// This node as the others know it. Knows nothing of them. Invariant: its incarnation never falls,
-// and it never holds itself anything but alive, unless it leaves.
+// This node's own record: name, boot, incarnation, address. Knows nothing of other members.
+// Invariants: the incarnation never falls; the own state is alive until the node leaves.
 
 import { type Endpoint, isLoopback } from '../shared/endpoint.ts';
 import { INCARNATION_MAX, type MemberRecord, type RecordDetail } from './record.ts';
@@ -7,7 +7,7 @@ import { INCARNATION_MAX, type MemberRecord, type RecordDetail } from './record.
 export interface LocalNodeOptions {
   readonly name: string;
   readonly bootId: bigint;
-  /** Of -advertise or -bind; undefined: as the others see us. */
+  /** From -advertise or -bind; undefined: the address that other nodes observe. */
   readonly address: string | undefined;
   readonly port: number;
   readonly isAdvertised: boolean;
@@ -20,8 +20,8 @@ export class LocalNode {
   readonly #options: LocalNodeOptions;
   #port: number;
   #incarnation = 0;
-  #observed: string | undefined;
-  #settledAt: number | undefined;
+  #observedAddress: string | undefined;
+  #nameAcceptedAt: number | undefined;
   #hasLeft = false;
 
   constructor(options: LocalNodeOptions) {
@@ -39,33 +39,35 @@ export class LocalNode {
     return this.#hasLeft;
   }
 
-  /** What is known of our own address; the port is always known. */
+  /** undefined until it is configured or observed. */
   get address(): string | undefined {
-    return this.#options.address ?? this.#observed;
+    return this.#options.address ?? this.#observedAddress;
   }
 
   get port(): number {
     return this.#port;
   }
 
-  /** The system chose the port. */
-  boundTo(port: number): void {
+  /** Sets the port that the system chose when the socket was bound. */
+  setPort(port: number): void {
     this.#port = port;
   }
 
-  /** The name is ours as far as anybody knows. */
-  settle(now: number): void {
-    this.#settledAt ??= now;
+  /** The cluster, as far as this node sees it, has no other node with this name. */
+  acceptName(now: number): void {
+    this.#nameAcceptedAt ??= now;
   }
 
-  /** How long we have had our name; 0 until it is settled. */
-  ageMs(now: number): number {
-    return this.#settledAt === undefined ? 0 : Math.max(1, Math.round(now - this.#settledAt));
+  /** Time since the name was accepted, at least 1; 0 before. */
+  nameAgeMs(now: number): number {
+    return this.#nameAcceptedAt === undefined
+      ? 0
+      : Math.max(1, Math.round(now - this.#nameAcceptedAt));
   }
 
-  /** Goes above what others hold of our name. */
-  outbid(incarnation: number): void {
-    this.#incarnation = Math.min(Math.max(this.#incarnation, incarnation + 1), INCARNATION_MAX);
+  /** Raises the own incarnation above one that others hold, which refutes it. SWIM paper 4.2. */
+  raiseIncarnation(above: number): void {
+    this.#incarnation = Math.min(Math.max(this.#incarnation, above + 1), INCARNATION_MAX);
   }
 
   leave(): void {
@@ -73,12 +75,12 @@ export class LocalNode {
   }
 
   /**
-   * A peer told where it sees us. The latest counts, as addresses change; but a loopback address is
-   * of no use to most others.
+   * Learns from a peer where that peer sees this node. The latest observation counts, because
+   * addresses change. A loopback address replaces nothing: it helps only nodes on this machine.
    */
   observe(endpoint: Endpoint): void {
-    if (this.#observed === undefined || !isLoopback(endpoint.address)) {
-      this.#observed = endpoint.address;
+    if (this.#observedAddress === undefined || !isLoopback(endpoint.address)) {
+      this.#observedAddress = endpoint.address;
     }
   }
 
@@ -93,7 +95,7 @@ export class LocalNode {
       port: this.#port,
       isAdvertised,
       metadata,
-      ageMs: this.ageMs(now),
+      ageMs: this.nameAgeMs(now),
     };
     return {
       name: this.name,

@@ -1,6 +1,6 @@
-// All members that this node knows, itself not among them, in the orders in which they are needed:
-// by name, by boot, by turn of pings. Knows nothing of messages; decides nothing but what is
-// evicted when it is full. Invariant: the hash is that of the online members, at any time.
+// All members that this node knows, without itself, with the indexes that the protocol needs: by name,
+// by boot id, and in the order of probes. Knows nothing of messages; decides only which member is
+// evicted from a full table. Invariant: at any time the hash is that of the online members.
 
 import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
 import type { ReplayWindow } from '../shared/replay-window.ts';
@@ -8,17 +8,17 @@ import { isOnline, type MemberRecord, type MemberState } from './record.ts';
 import { recordHash } from './record-hash.ts';
 
 export const MEMBERS_MAX = 4096;
-/** An offline member is remembered, and told now and then that we are here, for so long. */
+/** Time for which an offline member is remembered and pinged now and then. */
 export const RETENTION_MS = 24 * 3600 * 1000;
 
-/** Exists once the member's boot has echoed a nonce of ours. */
+/** What is known of a member once its boot has echoed a nonce of ours. */
 export interface Link {
   readonly window: ReplayWindow;
-  /** Counters up to here were sent before the proof and are refused. */
+  /** Counters up to this one were sent before the echo and are refused. */
   readonly floor: number;
-  /** Where its datagrams come from. */
+  /** Validated source address of its datagrams. */
   endpoint: Endpoint;
-  /** When the last of them came. */
+  /** When its last datagram arrived. */
   heardAt: number;
 }
 
@@ -27,36 +27,38 @@ export interface Member {
   bootId: bigint;
   incarnation: number;
   state: MemberState;
-  /** As its record tells. */
+  /** From its record. */
   address: Endpoint;
   isAdvertised: boolean;
   metadata: Buffer;
+  /** undefined until its boot is validated. */
   link: Link | undefined;
-  /** Failed rounds in a row, as this node counted them; may be half. */
+  /** Periods in a row in which it did not ack our pings; one without nacks counts half. */
   strikes: number;
-  /** When we give it up without strikes of our own; Infinity unless suspect. */
+  /** When it becomes offline without strikes of ours; Infinity unless it is suspect. */
   suspicionDeadline: number;
   /** When it went offline or left, on our clock. */
-  goneAt: number;
-  /** When this node last had an answer from it, directly or through a helper. */
-  lastAnswerAt: number | undefined;
-  /** When two boots under this name were last told of each other. */
-  contestedAt: number;
+  offlineSince: number;
+  /** When this node last had an ack from it, direct or indirect. */
+  lastAckAt: number | undefined;
+  /** When two boots with this name were last made known to each other. */
+  conflictReportedAt: number;
   hash: bigint;
 }
 
-/** The address to use for a member: the proven one, unless it advertises another. */
+/** The address to which datagrams for a member go: the validated one, unless it advertises one. */
 export function endpointOf(member: Member): Endpoint {
   return member.isAdvertised ? member.address : (member.link?.endpoint ?? member.address);
 }
 
+/** @param isShort without the detail, for a receiver that knows the member */
 export function recordOf(member: Member, now: number, isShort: boolean): MemberRecord {
   const { name, bootId, incarnation, state } = member;
   if (isShort) return { name, bootId, incarnation, state, detail: undefined };
-  // That we reach it on this machine is of no use to others.
+  // The loopback address by which we reach it is of no use on other machines.
   const isLocal = isLoopback(endpointOf(member).address);
   const { address, port } = isLocal ? member.address : endpointOf(member);
-  const ageMs = isOnline(state) ? 0 : Math.max(0, Math.round(now - member.goneAt));
+  const ageMs = isOnline(state) ? 0 : Math.max(0, Math.round(now - member.offlineSince));
   const { isAdvertised, metadata } = member;
   const detail = { address, port, isAdvertised, metadata, ageMs };
   return { name, bootId, incarnation, state, detail };
@@ -68,9 +70,9 @@ export class MemberTable {
   readonly #online = new Set<Member>();
   readonly #suspects = new Set<Member>();
   readonly #random: () => number;
-  /** Whom to ping, the longest waiting first; one that went offline stays until its turn comes. */
-  readonly #turn: Member[] = [];
-  readonly #inTurn = new Set<Member>();
+  /** The member that has waited longest comes first; offline ones are removed at their turn. */
+  readonly #probeOrder: Member[] = [];
+  readonly #inProbeOrder = new Set<Member>();
   #isNeighboursTurn = false;
   #sortedNames: string[] | undefined;
   #hash = 0n;
@@ -87,7 +89,7 @@ export class MemberTable {
     return this.#online.size;
   }
 
-  /** XOR of the hashes of the online members; whoever compares adds itself. */
+  /** XOR of the hashes of the online members, without this node. */
   get hash(): bigint {
     return this.#hash;
   }
@@ -119,7 +121,7 @@ export class MemberTable {
     return false;
   }
 
-  /** @returns false where the table is full of members that are online */
+  /** @returns false if the table is full of online members */
   add(member: Member): boolean {
     if (this.#byName.size >= MEMBERS_MAX && !this.#evict()) return false;
     this.#byName.set(member.name, member);
@@ -129,7 +131,7 @@ export class MemberTable {
     return true;
   }
 
-  /** Every change of boot, incarnation or state goes through here. */
+  /** Changes boot, incarnation or state, and keeps the indexes and the hash in step. */
   update(member: Member, change: Partial<Pick<Member, 'bootId' | 'incarnation' | 'state'>>): void {
     if (this.#byBoot.get(member.bootId) === member) this.#byBoot.delete(member.bootId);
     this.#unindex(member);
@@ -147,26 +149,26 @@ export class MemberTable {
 
   removeExpired(now: number): void {
     for (const member of this.#byName.values()) {
-      if (!isOnline(member.state) && now - member.goneAt >= RETENTION_MS) this.remove(member);
+      if (!isOnline(member.state) && now - member.offlineSince >= RETENTION_MS) this.remove(member);
     }
   }
 
   /**
-   * The next to ping: now the one behind `name` in the order of names, now the one that has waited
-   * longest. So somebody pings each member every second period, and every node pings it within 2N
-   * (decision 0012).
+   * The next member to probe: in turn the one that follows `name` in the order of names and the one
+   * that has waited longest. So each member is pinged by a neighbour every second period, and by each
+   * node within 2N periods (decision 0012).
    */
-  nextInTurn(name: string): Member | undefined {
+  nextProbeTarget(name: string): Member | undefined {
     this.#isNeighboursTurn = !this.#isNeighboursTurn;
-    const neighbour = this.#isNeighboursTurn ? this.#onlineBehind(name) : undefined;
-    while (this.#turn.length > 0) {
-      const place = neighbour === undefined ? 0 : this.#turn.indexOf(neighbour);
-      const member = this.#turn.splice(place, 1)[0]!;
+    const neighbour = this.#isNeighboursTurn ? this.#onlineAfter(name) : undefined;
+    while (this.#probeOrder.length > 0) {
+      const index = neighbour === undefined ? 0 : this.#probeOrder.indexOf(neighbour);
+      const member = this.#probeOrder.splice(index, 1)[0]!;
       if (this.#online.has(member)) {
-        this.#turn.push(member);
+        this.#probeOrder.push(member);
         return member;
       }
-      this.#inTurn.delete(member);
+      this.#inProbeOrder.delete(member);
     }
     return undefined;
   }
@@ -181,13 +183,13 @@ export class MemberTable {
     return this.#sample(this.#byName.values(), 1, (one) => one.state === 'offline')[0];
   }
 
-  /** Names in order, behind `cursor`: the pages of the state exchange. */
+  /** Names in order, those after `cursor`, for the pages of a state sync. */
   *namesAfter(cursor: string): IterableIterator<string> {
     for (const name of this.#names()) if (name > cursor) yield name;
   }
 
-  /** Round the circle of names. */
-  #onlineBehind(name: string): Member | undefined {
+  /** The next online member in the order of names; the first one follows the last one. */
+  #onlineAfter(name: string): Member | undefined {
     let first: Member | undefined;
     for (const other of this.#names()) {
       const member = this.#byName.get(other);
@@ -209,9 +211,9 @@ export class MemberTable {
     this.#hash ^= member.hash;
     this.#online.add(member);
     if (member.state === 'suspect') this.#suspects.add(member);
-    if (this.#inTurn.has(member)) return;
-    this.#inTurn.add(member);
-    this.#turn.splice(this.#below(this.#turn.length + 1), 0, member);
+    if (this.#inProbeOrder.has(member)) return;
+    this.#inProbeOrder.add(member);
+    this.#probeOrder.splice(this.#below(this.#probeOrder.length + 1), 0, member);
   }
 
   #unindex(member: Member): void {
@@ -220,12 +222,12 @@ export class MemberTable {
     this.#hash ^= member.hash;
   }
 
-  /** The member that has been gone longest makes room. */
+  /** Removes the member that has been offline longest. */
   #evict(): boolean {
     let oldest: Member | undefined;
     for (const member of this.#byName.values()) {
       if (isOnline(member.state)) continue;
-      if (oldest === undefined || member.goneAt < oldest.goneAt) oldest = member;
+      if (oldest === undefined || member.offlineSince < oldest.offlineSince) oldest = member;
     }
     if (oldest !== undefined) this.remove(oldest);
     return oldest !== undefined;
@@ -235,7 +237,7 @@ export class MemberTable {
     return Math.floor(this.#random() * limit);
   }
 
-  /** Reservoir sampling: no copy of the table. */
+  /** Reservoir sampling, which needs no copy of the table. */
   #sample(from: Iterable<Member>, count: number, filter: (member: Member) => boolean): Member[] {
     const chosen: Member[] = [];
     let seen = 0;
@@ -244,8 +246,8 @@ export class MemberTable {
       seen += 1;
       if (chosen.length < count) chosen.push(member);
       else {
-        const place = this.#below(seen);
-        if (place < count) chosen[place] = member;
+        const index = this.#below(seen);
+        if (index < count) chosen[index] = member;
       }
     }
     return chosen;

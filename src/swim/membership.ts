@@ -1,6 +1,7 @@
-// Merges what is said of members into the table and tells what changed. Knows nothing of messages
-// or rounds. Invariants: the incarnation held for a name never falls; a name that is online goes to
-// another boot only at a higher incarnation. Sources: SWIM paper 4.2, memberlist's mergeState.
+// Merges member records and probe results into the member table, and reports each change. Knows
+// nothing of messages or periods. Invariants: the incarnation held for a name never falls; the name of
+// an online member passes to another boot only at a higher incarnation.
+// Sources: SWIM paper 4.2, memberlist's mergeState.
 
 import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
@@ -13,29 +14,29 @@ export interface MemberEvent {
   readonly kind: 'online' | 'suspect' | 'offline' | 'left' | 'updated';
   readonly name: string;
   readonly endpoint: Endpoint;
-  /** In words, for a log line. */
+  /** For a log line. */
   readonly reason: string;
-  /** Since this node last had an answer from the member; undefined where it never had one. */
+  /** Time since the last ack of the member, direct or indirect; undefined if there was none. */
   readonly sinceAnswerMs: number | undefined;
 }
 
-/** Who says it. */
+/** Where a record came from. */
 export interface Source {
-  /** direct: the member itself. page: a state exchange, perhaps out of date. */
+  /** direct: from the member itself. page: from a state sync, perhaps out of date. */
   readonly kind: 'direct' | 'gossip' | 'page';
   readonly from: Endpoint;
-  /** For people. */
-  readonly teller: string;
+  /** Name of the node that sent it, for log lines. */
+  readonly reporter: string;
 }
 
 export interface MembershipHooks {
-  /** @param record about a process that claims the name of `held` while that one is online */
-  nameContested(now: number, held: Member, record: MemberRecord, source: Source): void;
+  /** @param record of a process that claims the name of `held`, which is online */
+  nameClaimed(now: number, held: Member, record: MemberRecord, source: Source): void;
   memberChanged(event: MemberEvent): void;
 }
 
-/** Three failed rounds, the first of which may have begun with its last answer. */
-const FRESH_PERIODS = 2;
+/** Three strikes take three periods, the first of which may begin with the last ack. */
+const RECENT_PERIODS = 2;
 
 export class Membership {
   #version = 0;
@@ -53,7 +54,7 @@ export class Membership {
     this.#hooks = hooks;
   }
 
-  /** Goes up with each change of the list of online members: who, which boot, where. */
+  /** Rises with each change of the list of online members, of their boots or of their addresses. */
   get version(): number {
     return this.#version;
   }
@@ -62,7 +63,7 @@ export class Membership {
     return this.#lastChangeAt;
   }
 
-  /** Records that found no room. */
+  /** Records of new members that found the table full. */
   get tableFull(): number {
     return this.#tableFull;
   }
@@ -75,61 +76,61 @@ export class Membership {
     else this.#mergeOtherBoot(now, held, record, source);
   }
 
-  /** A failed round of our own. */
+  /** A period of ours ended without an ack from the member. */
   strike(now: number, member: Member, weight: number): void {
     member.strikes += weight;
     if (member.strikes >= STRIKES_TO_OFFLINE) {
-      this.#gone(now, member, 'offline', member.incarnation, 'no answer in 3 rounds');
+      this.#markGone(now, member, 'offline', member.incarnation, 'no answer in 3 periods');
     } else if (member.state === 'alive') {
-      this.#suspect(now, member, member.incarnation, 'no answer');
+      this.#markSuspect(now, member, member.incarnation, 'no answer');
     }
   }
 
-  /** An answer, direct or through a helper. What others accuse it of, it must refute itself. */
-  answered(now: number, member: Member): void {
+  /** The member acked, directly or indirectly. It must still refute accusations of others itself. */
+  acked(now: number, member: Member): void {
     member.strikes = 0;
-    member.lastAnswerAt = now;
+    member.lastAckAt = now;
     if (member.state === 'suspect') member.suspicionDeadline = now + this.#suspicionTimeoutMs();
   }
 
-  /** The member's boot echoed our nonce, in the datagram with this counter. */
-  proved(now: number, member: Member, counter: number, endpoint: Endpoint): void {
+  /** The member's boot echoed our nonce in the datagram with this counter. */
+  validated(now: number, member: Member, counter: number, endpoint: Endpoint): void {
     const window = new ReplayWindow();
     window.accept(counter);
     const before = endpointOf(member);
     member.link = { window, floor: counter, endpoint, heardAt: now };
-    if (!sameEndpoint(before, endpointOf(member))) this.#changed(now);
+    if (!sameEndpoint(before, endpointOf(member))) this.#listChanged(now);
   }
 
-  /** We take no part any more. */
-  forgetAll(now: number): void {
+  /** Empties the table: this node takes no part in the cluster any more. */
+  clear(now: number): void {
     for (const member of [...this.#table.all()]) this.#table.remove(member);
     this.#updates.clear();
-    this.#changed(now);
+    this.#listChanged(now);
   }
 
-  /** A datagram of its own came, perhaps from another address than before. */
-  heard(now: number, member: Member, endpoint: Endpoint): void {
+  /** A datagram of the member arrived, perhaps from a new address that is validated. */
+  heardFrom(now: number, member: Member, endpoint: Endpoint): void {
     if (member.link === undefined) return;
     member.link.heardAt = now;
     if (sameEndpoint(member.link.endpoint, endpoint)) return;
     const before = endpointOf(member);
     member.link.endpoint = endpoint;
     if (isOnline(member.state) && !sameEndpoint(before, endpointOf(member))) {
-      this.#changed(now);
-      this.#tell(now, 'updated', member, 'address changed');
+      this.#listChanged(now);
+      this.#emit(now, 'updated', member, 'address changed');
     }
   }
 
-  /** Suspicions that nobody refuted. */
+  /** Declares suspects offline that did not refute in time. */
   expireSuspicions(now: number): void {
     for (const member of this.#table.suspects) {
       if (member.suspicionDeadline > now) continue;
-      this.#gone(now, member, 'offline', member.incarnation, 'suspicion not refuted');
+      this.#markGone(now, member, 'offline', member.incarnation, 'suspicion not refuted');
     }
   }
 
-  /** We were stalled: nobody could refute meanwhile. */
+  /** Gives suspects more time, because this node was stalled and could not hear a refutation. */
   extendSuspicions(byMs: number): void {
     for (const member of this.#table.suspects) member.suspicionDeadline += byMs;
   }
@@ -146,10 +147,10 @@ export class Membership {
 
   #adopt(now: number, record: MemberRecord, source: Source): void {
     const { detail } = record;
-    const address = detail && placeOf(detail, source);
+    const address = detail && endpointIn(detail, source);
     if (detail === undefined || address === undefined) return;
-    const goneAt = now - detail.ageMs;
-    if (!isOnline(record.state) && now - goneAt >= RETENTION_MS) return;
+    const offlineSince = now - detail.ageMs;
+    if (!isOnline(record.state) && now - offlineSince >= RETENTION_MS) return;
     const member: Member = {
       name: record.name,
       bootId: record.bootId,
@@ -161,9 +162,9 @@ export class Membership {
       link: undefined,
       strikes: 0,
       suspicionDeadline: Number.POSITIVE_INFINITY,
-      goneAt,
-      lastAnswerAt: undefined,
-      contestedAt: Number.NEGATIVE_INFINITY,
+      offlineSince,
+      lastAckAt: undefined,
+      conflictReportedAt: Number.NEGATIVE_INFINITY,
       hash: 0n,
     };
     if (!this.#table.add(member)) {
@@ -171,10 +172,10 @@ export class Membership {
       return;
     }
     if (!isOnline(record.state)) return;
-    this.#changed(now);
-    // Of many that a page brings, others know already, or find it by the same comparison.
+    this.#listChanged(now);
+    // A page brings many members at once: other nodes know them, or find them by the table hash.
     if (source.kind !== 'page' || this.#updates.size < CROWD) this.queue(member.name);
-    this.#tell(now, 'online', member, wordFor('joined', source));
+    this.#emit(now, 'online', member, reasonText('joined', source));
     if (record.state === 'suspect') this.#merge(now, member, record, source);
   }
 
@@ -183,42 +184,42 @@ export class Membership {
     const { incarnation } = news;
     switch (news.state) {
       case 'alive':
-        this.#alive(now, held, news, source);
+        this.#markAlive(now, held, news, source);
         break;
       case 'suspect':
-        this.#suspect(now, held, incarnation, wordFor('suspected', source));
+        this.#markSuspect(now, held, incarnation, reasonText('suspected', source));
         break;
       case 'offline':
-        // A page may be old news, and so is what one tells who was cut off itself: the member is
-        // given the time to refute it.
-        if (isOnline(held.state) && (source.kind === 'page' || this.#answeredLately(now, held))) {
+        // A page may be out of date, and so may be a node that was cut off itself: the member gets
+        // the time to refute.
+        if (isOnline(held.state) && (source.kind === 'page' || this.#answeredRecently(now, held))) {
           if (supersedes({ incarnation, state: 'suspect' }, held)) {
-            this.#suspect(now, held, incarnation, wordFor('held offline', source));
+            this.#markSuspect(now, held, incarnation, reasonText('held offline', source));
           }
-          // We look for ourselves from the next round on, and two that fail are enough.
+          // Probe it from the next period on; two more strikes are enough.
           held.strikes = Math.max(held.strikes, 1);
         } else {
-          this.#gone(now, held, 'offline', incarnation, wordFor('given up', source));
+          this.#markGone(now, held, 'offline', incarnation, reasonText('offline', source));
         }
         break;
       case 'left':
-        this.#gone(now, held, 'left', incarnation, 'left');
+        this.#markGone(now, held, 'left', incarnation, 'left');
     }
   }
 
   #mergeOtherBoot(now: number, held: Member, news: MemberRecord, source: Source): void {
     if (news.incarnation <= held.incarnation) {
       if (isOnline(held.state) && isOnline(news.state)) {
-        this.#hooks.nameContested(now, held, news, source);
+        this.#hooks.nameClaimed(now, held, news, source);
       }
       return;
     }
-    const address = news.detail && placeOf(news.detail, source);
+    const address = news.detail && endpointIn(news.detail, source);
     if (news.detail === undefined || address === undefined) return;
     const wasOnline = isOnline(held.state);
     held.link = undefined;
     held.strikes = 0;
-    held.lastAnswerAt = undefined;
+    held.lastAckAt = undefined;
     held.suspicionDeadline = Number.POSITIVE_INFINITY;
     held.address = address;
     held.isAdvertised = news.detail.isAdvertised;
@@ -226,49 +227,55 @@ export class Membership {
     const { bootId, incarnation } = news;
     if (!isOnline(news.state)) {
       this.#table.update(held, { bootId });
-      this.#gone(now, held, news.state === 'left' ? 'left' : 'offline', incarnation, 'restarted');
+      this.#markGone(
+        now,
+        held,
+        news.state === 'left' ? 'left' : 'offline',
+        incarnation,
+        'restarted',
+      );
       return;
     }
     this.#table.update(held, { bootId, incarnation, state: 'alive' });
-    this.#changed(now);
+    this.#listChanged(now);
     this.queue(held.name);
-    this.#tell(now, wasOnline ? 'updated' : 'online', held, wordFor('restarted', source));
-    if (news.state === 'suspect') this.#suspect(now, held, incarnation, 'suspected');
+    this.#emit(now, wasOnline ? 'updated' : 'online', held, reasonText('restarted', source));
+    if (news.state === 'suspect') this.#markSuspect(now, held, incarnation, 'suspected');
   }
 
-  /** More lately than it can have if others gave it up rightly. */
-  #answeredLately(now: number, { lastAnswerAt }: Member): boolean {
-    return lastAnswerAt !== undefined && now - lastAnswerAt < FRESH_PERIODS * this.#periodMs;
+  /** An ack so recent that the member can't have missed three periods. */
+  #answeredRecently(now: number, { lastAckAt }: Member): boolean {
+    return lastAckAt !== undefined && now - lastAckAt < RECENT_PERIODS * this.#periodMs;
   }
 
-  #alive(now: number, member: Member, news: MemberRecord, source: Source): void {
+  #markAlive(now: number, member: Member, news: MemberRecord, source: Source): void {
     const before = member.state;
     member.strikes = 0;
     member.suspicionDeadline = Number.POSITIVE_INFINITY;
-    const address = news.detail && placeOf(news.detail, source);
+    const address = news.detail && endpointIn(news.detail, source);
     if (news.detail !== undefined && address !== undefined) {
       member.address = address;
       member.isAdvertised = news.detail.isAdvertised;
       member.metadata = news.detail.metadata;
     }
     this.#table.update(member, { incarnation: news.incarnation, state: 'alive' });
-    this.#changed(now);
+    this.#listChanged(now);
     this.queue(member.name);
-    if (before === 'suspect') this.#tell(now, 'online', member, wordFor('refuted', source));
-    else if (before !== 'alive') this.#tell(now, 'online', member, wordFor('returned', source));
+    if (before === 'suspect') this.#emit(now, 'online', member, reasonText('refuted', source));
+    else if (before !== 'alive') this.#emit(now, 'online', member, reasonText('returned', source));
   }
 
-  #suspect(now: number, member: Member, incarnation: number, reason: string): void {
+  #markSuspect(now: number, member: Member, incarnation: number, reason: string): void {
     const wasSuspect = member.state === 'suspect';
     const wasOnline = isOnline(member.state);
     this.#table.update(member, { incarnation, state: 'suspect' });
     if (!wasSuspect) member.suspicionDeadline = now + this.#suspicionTimeoutMs();
-    if (!wasOnline) this.#changed(now);
+    if (!wasOnline) this.#listChanged(now);
     this.queue(member.name);
-    if (!wasSuspect) this.#tell(now, 'suspect', member, reason);
+    if (!wasSuspect) this.#emit(now, 'suspect', member, reason);
   }
 
-  #gone(
+  #markGone(
     now: number,
     member: Member,
     state: 'offline' | 'left',
@@ -281,44 +288,44 @@ export class Membership {
     member.strikes = 0;
     member.suspicionDeadline = Number.POSITIVE_INFINITY;
     if (wasOnline) {
-      member.goneAt = now;
-      this.#changed(now);
+      member.offlineSince = now;
+      this.#listChanged(now);
     }
     this.queue(member.name);
-    // Nobody is left to be told, and later it would be old news.
+    // No member is left to receive the updates, and later they would be out of date.
     if (this.#table.onlineCount === 0) this.#updates.clear();
-    if (!wasSame) this.#tell(now, state, member, reason);
+    if (!wasSame) this.#emit(now, state, member, reason);
   }
 
   #suspicionTimeoutMs(): number {
     return suspicionTimeoutMs(this.#table.onlineCount + 1, this.#periodMs);
   }
 
-  #changed(now: number): void {
+  #listChanged(now: number): void {
     this.#version += 1;
     this.#lastChangeAt = now;
   }
 
-  #tell(now: number, kind: MemberEvent['kind'], member: Member, reason: string): void {
-    const { name, lastAnswerAt } = member;
-    const sinceAnswerMs = lastAnswerAt === undefined ? undefined : now - lastAnswerAt;
+  #emit(now: number, kind: MemberEvent['kind'], member: Member, reason: string): void {
+    const { name, lastAckAt } = member;
+    const sinceAnswerMs = lastAckAt === undefined ? undefined : now - lastAckAt;
     this.#hooks.memberChanged({ kind, name, endpoint: endpointOf(member), reason, sinceAnswerMs });
   }
 }
 
 /**
- * A loopback address is good on one machine only: told by another, it means the teller's own.
- * @returns undefined where nobody tells an address
+ * The address in a record. A loopback address from another machine means that machine itself.
+ * @returns undefined if the record has no address and does not come from the member itself
  */
-function placeOf(detail: RecordDetail, source: Source): Endpoint | undefined {
+function endpointIn(detail: RecordDetail, source: Source): Endpoint | undefined {
   const { address, port, isAdvertised } = detail;
-  const teller = source.from.address;
+  const sourceAddress = source.from.address;
   if (address === undefined)
-    return source.kind === 'direct' ? { address: teller, port } : undefined;
-  const isTellers = !isAdvertised && isLoopback(address) && !isLoopback(teller);
-  return { address: isTellers ? teller : address, port };
+    return source.kind === 'direct' ? { address: sourceAddress, port } : undefined;
+  const isThatMachine = !isAdvertised && isLoopback(address) && !isLoopback(sourceAddress);
+  return { address: isThatMachine ? sourceAddress : address, port };
 }
 
-function wordFor(what: string, source: Source): string {
-  return source.kind === 'direct' ? what : `${what}, says ${source.teller}`;
+function reasonText(what: string, source: Source): string {
+  return source.kind === 'direct' ? what : `${what}, says ${source.reporter}`;
 }

@@ -1,5 +1,6 @@
-// Builds every message that this node sends and hands it to the port. It alone knows what goes into
-// a header, when a handshake section is due, and how updates ride along. Decides nothing.
+// Builds all messages that this node sends and passes them to the port. Only this file knows what a
+// header holds, when the sections of the handshake are needed, and how updates are piggybacked.
+// Decides nothing about membership. Source: SWIM paper 4.1 (piggybacking).
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import { BodyWriter, type MessageKind, type PingTarget } from './codec.ts';
@@ -10,19 +11,19 @@ import type { MemberRecord } from './record.ts';
 import { recordHash } from './record-hash.ts';
 import type { UpdateQueue } from './update-queue.ts';
 
-interface Extras {
-  /** The receiver, where it is known. */
-  readonly toName?: string;
+export interface MessageFields {
+  /** The receiver, where it is known: it needs no record of itself. */
+  readonly receiverName?: string;
   readonly sequence?: number;
-  readonly isRelayed?: boolean;
-  /** Their nonce, given back. */
+  readonly isIndirect?: boolean;
+  /** The receiver's nonce. */
   readonly echo?: bigint | undefined;
-  /** Ask the receiver to prove its boot, and say who we are. */
+  /** Adds our record, and a nonce that the receiver must echo. */
   readonly introduce?: boolean;
   readonly observed?: Endpoint | undefined;
   readonly target?: PingTarget;
-  /** Told before anything that is queued. */
-  readonly first?: readonly MemberRecord[];
+  /** Records that go before the queued updates. */
+  readonly records?: readonly MemberRecord[];
 }
 
 export class MessageSender {
@@ -47,48 +48,55 @@ export class MessageSender {
     this.#send = send;
   }
 
-  /** Of all online members and ourselves. */
+  /** Hash of all online members and this node. */
   get tableHash(): bigint {
     const { name, bootId, incarnation } = this.#self;
     return this.#table.hash ^ recordHash(name, bootId, incarnation);
   }
 
+  /** Never 0, which stands for "no answer expected". */
   nextSequence(): number {
     this.#lastSequence = this.#lastSequence >= 0xffffffff ? 1 : this.#lastSequence + 1;
     return this.#lastSequence;
   }
 
   /**
-   * Where anything but health is known of the member, it is told of the accusation (buddy), and it
-   * introduces itself anew, for it may be another process by now.
+   * Pings a member. A member in doubt is sent the accusation (Lifeguard's buddy system), and has to
+   * introduce itself again, because another process may be there by now.
    */
   pingMember(now: number, member: Member, sequence: number): void {
     const isDoubtful = member.state !== 'alive' || member.strikes > 0;
     this.#transmit(now, 'ping', endpointOf(member), {
-      toName: member.name,
+      receiverName: member.name,
       sequence,
       introduce: isDoubtful || member.link === undefined,
-      first: member.state === 'alive' ? [] : [recordOf(member, now, true)],
+      records: member.state === 'alive' ? [] : [recordOf(member, now, true)],
     });
   }
 
-  /** To an address of which we don't know who is there. */
+  /** Pings an address of which it is not known which node is there. */
   pingEndpoint(now: number, to: Endpoint, sequence = 0): void {
     this.#transmit(now, 'ping', to, { introduce: true, sequence });
   }
 
-  /** The answer to a challenge. */
-  pingBack(now: number, to: Endpoint, sequence: number, echo: bigint, introduce: boolean): void {
+  /** Answers a challenge with a ping that echoes its nonce. */
+  answerChallenge(
+    now: number,
+    to: Endpoint,
+    sequence: number,
+    echo: bigint,
+    introduce: boolean,
+  ): void {
     this.#transmit(now, 'ping', to, {
       sequence,
       echo,
       introduce,
-      first: introduce ? [] : [this.#self.record(now)],
+      records: introduce ? [] : [this.#self.record(now)],
     });
   }
 
-  ack(now: number, to: Endpoint, extras: Extras): void {
-    this.#transmit(now, 'ack', to, extras);
+  ack(now: number, to: Endpoint, fields: MessageFields): void {
+    this.#transmit(now, 'ack', to, fields);
   }
 
   nack(now: number, to: Endpoint, sequence: number): void {
@@ -98,27 +106,28 @@ export class MessageSender {
   pingRequest(now: number, helper: Member, target: Member, sequence: number): void {
     const { bootId } = target;
     this.#transmit(now, 'pingReq', endpointOf(helper), {
-      toName: helper.name,
+      receiverName: helper.name,
       sequence,
       target: { bootId, endpoint: endpointOf(target) },
     });
   }
 
   /**
-   * What is queued. Where the member's boot is not proven ours may not be either, and the updates
-   * would be lost: then a ping opens the way, and they go with the answer to the challenge.
+   * Sends queued updates. A member that has not validated us yet would ignore them, which may be so
+   * as long as we have not validated it: then a ping goes out, and the updates follow with the answer
+   * to its challenge.
    */
   gossip(now: number, member: Member): void {
     if (member.link === undefined) this.pingMember(now, member, 0);
-    else this.#transmit(now, 'gossip', endpointOf(member), { toName: member.name });
+    else this.#transmit(now, 'gossip', endpointOf(member), { receiverName: member.name });
   }
 
-  /** To one node, a thing that concerns it. */
-  tell(now: number, to: Endpoint, records: readonly MemberRecord[]): void {
-    this.#transmit(now, 'gossip', to, { first: records });
+  /** Sends records that concern this one node. */
+  sendRecords(now: number, to: Endpoint, records: readonly MemberRecord[]): void {
+    this.#transmit(now, 'gossip', to, { records });
   }
 
-  /** Never longer than what it answers: a head, and an echo only where there was a nonce. */
+  /** Never longer than the datagram that it answers: it has an echo only if there was a nonce. */
   challenge(now: number, to: Endpoint, sequence: number, echo: bigint | undefined): void {
     const writer = this.#writer('challenge', sequence, { hash: this.#nonces.current(now) });
     if (echo !== undefined) writer.echo(echo);
@@ -130,7 +139,7 @@ export class MessageSender {
     this.#send(endpointOf(from), writer.finish());
   }
 
-  /** As many members behind the cursor as fit; ourselves on the first page. */
+  /** Sends as many members after the cursor as fit; the first page begins with this node. */
   page(now: number, to: Endpoint, sequence: number, cursor: string): void {
     const names = [...this.#table.namesAfter(cursor)];
     const own = cursor === '' ? [this.#self.record(now)] : [];
@@ -152,31 +161,31 @@ export class MessageSender {
     );
   }
 
-  #transmit(now: number, kind: MessageKind, to: Endpoint, extras: Extras): void {
-    const writer = this.#writer(kind, extras.sequence ?? 0, extras);
-    /** Names of which nothing more need be said; nobody needs to hear of itself. */
-    const told = new Set(extras.toName === undefined ? [] : [extras.toName]);
-    const tell = (record: MemberRecord): void => {
-      if (writer.record(record)) told.add(record.name);
+  #transmit(now: number, kind: MessageKind, to: Endpoint, fields: MessageFields): void {
+    const writer = this.#writer(kind, fields.sequence ?? 0, fields);
+    /** Names that need no update in this message. */
+    const covered = new Set(fields.receiverName === undefined ? [] : [fields.receiverName]);
+    const add = (record: MemberRecord): void => {
+      if (writer.record(record)) covered.add(record.name);
     };
-    if (extras.echo !== undefined) writer.echo(extras.echo);
-    if (extras.observed !== undefined) writer.observed(extras.observed);
-    if (extras.target !== undefined) writer.target(extras.target);
-    if (extras.introduce) {
+    if (fields.echo !== undefined) writer.echo(fields.echo);
+    if (fields.observed !== undefined) writer.observed(fields.observed);
+    if (fields.target !== undefined) writer.target(fields.target);
+    if (fields.introduce) {
       writer.nonce(this.#nonces.current(now));
-      tell(this.#self.record(now));
+      add(this.#self.record(now));
     }
-    for (const record of extras.first ?? []) tell(record);
-    if (!extras.introduce || extras.echo !== undefined) this.#addUpdates(now, writer, told);
+    for (const record of fields.records ?? []) add(record);
+    if (!fields.introduce || fields.echo !== undefined) this.#addUpdates(now, writer, covered);
     if (kind !== 'gossip' || !writer.isEmpty) this.#send(to, writer.finish());
   }
 
-  #addUpdates(now: number, writer: BodyWriter, told: ReadonlySet<string>): void {
+  #addUpdates(now: number, writer: BodyWriter, covered: ReadonlySet<string>): void {
     this.#updates.drain((name) => {
-      if (told.has(name)) return true;
+      if (covered.has(name)) return true;
       if (name === this.#self.name) return writer.record(this.#self.record(now));
       const member = this.#table.get(name);
-      // Evicted since: counts as told.
+      // Evicted meanwhile: counts as sent.
       return member === undefined || writer.record(recordOf(member, now, member.state !== 'alive'));
     });
   }
@@ -184,12 +193,12 @@ export class MessageSender {
   #writer(
     kind: MessageKind,
     sequence: number,
-    head: { isRelayed?: boolean; isLast?: boolean; hash?: bigint },
+    head: { isIndirect?: boolean; isLast?: boolean; hash?: bigint },
   ): BodyWriter {
     return new BodyWriter(
       {
         kind,
-        isRelayed: head.isRelayed ?? false,
+        isIndirect: head.isIndirect ?? false,
         isLast: head.isLast ?? false,
         incarnation: this.#self.incarnation,
         sequence,

@@ -1,7 +1,7 @@
-// What a node tells of itself beyond its address: type, length, value triples that travel inside
-// its record. Invariant: decoding never throws; an unknown type is skipped.
+// What a node announces beyond its address: ports and version, as fields inside its record.
+// Invariant: decoding never throws; an unknown field is skipped.
 //
-//   type u8, length u8, value
+//   field   type u8, length u8, value
 //     1  sync port, u16
 //     2  MQTT port, u16
 //     3  version, UTF-8 of at most 32 bytes
@@ -25,7 +25,7 @@ export function encodeMetadata(metadata: Metadata): Buffer {
   return Buffer.concat(fields);
 }
 
-/** @returns a syncPort of 0 where the bytes tell none: such a member is nobody's peer */
+/** @returns syncPort 0 if the bytes have none: such a member is no peer of the sync channel */
 export function decodeMetadata(bytes: Buffer): Metadata {
   let syncPort = 0;
   let mqttPort: number | undefined;
@@ -48,7 +48,7 @@ function portField(type: number, port: number): Buffer {
   return Buffer.from([type, 2, port >> 8, port & 0xff]);
 }
 
-/** The version is shown to people: nothing that could steer a terminal gets through. */
+/** The version appears in logs and terminals: control characters are replaced. */
 function printable(value: Buffer): string {
   return value.toString('latin1').replace(/[^\x20-\x7e]/g, '?');
 }

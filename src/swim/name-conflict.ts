@@ -1,6 +1,7 @@
-// Two processes with one name: who keeps it. Each side decides alone, from the same facts, so that
-// exactly one yields: who has had the name for less long; where that is equal, the lower boot id.
-// A former process of ours, and one that is gone, is simply outbid.
+// Two running processes with the same node name: decides which of them keeps it. Each side decides
+// alone and from the same facts, so that exactly one yields: the one that has had the name for less
+// time, or, if the times are equal, the one with the lower boot id. An earlier process of this node,
+// and one that is offline, is refuted by a higher incarnation. Source: decision 0013.
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { LocalNode } from './local-node.ts';
@@ -8,63 +9,71 @@ import type { Source } from './membership.ts';
 import type { MessageSender } from './message-sender.ts';
 import { isOnline, type MemberRecord } from './record.ts';
 
-/** An alleged holder is asked at most so often. */
-const ASK_INTERVAL_MS = 250;
-/** Accepted within so long of each other, neither was first. */
+/** An alleged holder of the name is probed at most this often. */
+const PROBE_INTERVAL_MS = 250;
+/** Two names accepted within this time count as equally old. */
 const SAME_AGE_MS = 1000;
-/** As much as a record can say. */
+/** The largest age that a record can carry. */
 const AGE_MS_MAX = 0xffffffff;
 
-/** `keep`: the name stays ours, at the incarnation we have. `outbid`: others must hear of us. */
-export type Verdict = 'keep' | 'outbid' | 'ask' | 'yield';
+/**
+ * keep: nothing to do. refute: our incarnation was raised, and others must learn it. probe: the
+ * alleged holder may be running and is pinged. yield: this node gives the name up.
+ */
+export type Verdict = 'keep' | 'refute' | 'probe' | 'yield';
 
 export class NameConflict {
   readonly #self: LocalNode;
-  readonly #outbox: MessageSender;
-  readonly #isOurs: (endpoint: Endpoint) => boolean;
-  #lastAskedAt = Number.NEGATIVE_INFINITY;
+  readonly #sender: MessageSender;
+  readonly #isLocalEndpoint: (endpoint: Endpoint) => boolean;
+  #lastProbedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(self: LocalNode, outbox: MessageSender, isOurs: (endpoint: Endpoint) => boolean) {
+  constructor(
+    self: LocalNode,
+    sender: MessageSender,
+    isLocalEndpoint: (endpoint: Endpoint) => boolean,
+  ) {
     this.#self = self;
-    this.#outbox = outbox;
-    this.#isOurs = isOurs;
+    this.#sender = sender;
+    this.#isLocalEndpoint = isLocalEndpoint;
   }
 
-  /** @param record about our name under another boot */
-  judge(now: number, record: MemberRecord, source: Source): Verdict {
-    if (!isOnline(record.state)) return this.#outbid(record.incarnation);
-    const holder = placeOf(record, source);
+  /** @param record about our name under another boot id */
+  decide(now: number, record: MemberRecord, source: Source): Verdict {
+    if (!isOnline(record.state)) return this.#refute(record.incarnation);
+    const holder = holderEndpoint(record, source);
     if (source.kind === 'direct') {
       return this.#mustYield(now, record.bootId, record.detail?.ageMs ?? 0)
         ? 'yield'
-        : this.#outbid(record.incarnation);
+        : this.#refute(record.incarnation);
     }
     if (holder === undefined) return 'keep';
-    if (this.#isOurs(holder)) return this.#outbid(record.incarnation);
-    if (now - this.#lastAskedAt >= ASK_INTERVAL_MS) {
-      this.#lastAskedAt = now;
-      this.#outbox.pingEndpoint(now, holder);
+    // Only an earlier process of ours can have been here.
+    if (this.#isLocalEndpoint(holder)) return this.#refute(record.incarnation);
+    if (now - this.#lastProbedAt >= PROBE_INTERVAL_MS) {
+      this.#lastProbedAt = now;
+      this.#sender.pingEndpoint(now, holder);
     }
-    return 'ask';
+    return 'probe';
   }
 
-  /** Transit makes the other look younger to each: in doubt both keep, never do both yield. */
+  /** Transit makes each side look younger to the other: in doubt both keep, and never do both yield. */
   #mustYield(now: number, otherBootId: bigint, otherAgeMs: number): boolean {
-    const ownAgeMs = Math.min(this.#self.ageMs(now), AGE_MS_MAX);
+    const ownAgeMs = Math.min(this.#self.nameAgeMs(now), AGE_MS_MAX);
     if ((ownAgeMs === 0) !== (otherAgeMs === 0)) return ownAgeMs === 0;
     const aheadMs = ownAgeMs - otherAgeMs;
     return Math.abs(aheadMs) < SAME_AGE_MS ? this.#self.bootId < otherBootId : aheadMs < 0;
   }
 
-  #outbid(incarnation: number): Verdict {
+  #refute(incarnation: number): Verdict {
     if (incarnation < this.#self.incarnation) return 'keep';
-    this.#self.outbid(incarnation);
-    return 'outbid';
+    this.#self.raiseIncarnation(incarnation);
+    return 'refute';
   }
 }
 
-/** Where the holder of the name is, for the message to a person and for asking it. */
-export function placeOf(record: MemberRecord, source: Source): Endpoint | undefined {
+/** Where the holder of the name is; undefined if neither the record nor its source says so. */
+export function holderEndpoint(record: MemberRecord, source: Source): Endpoint | undefined {
   if (record.detail === undefined) return undefined;
   const { address, port } = record.detail;
   if (address !== undefined) return { address, port };

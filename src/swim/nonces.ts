@@ -1,21 +1,21 @@
-// The nonces that others must echo before we believe that they live now and are no recording. One
-// random nonce serves everybody for a while: what it must prove is only that the answer was made
-// after it, and each boot is proven once. Knows nothing of messages.
+// The nonces that a boot must echo to prove that it lives now and is no recording. One random nonce
+// serves all other nodes for half a minute: an echo only has to prove that it was made after the
+// nonce, and each boot proves itself once. Knows nothing of messages.
 
 const NONCE_LIFETIME_MS = 30_000;
 
 export class Nonces {
   readonly #random: () => number;
   #current: bigint;
-  /** Still good for answers that are on their way when the nonce changes. */
+  /** Still accepted, for answers that are on their way when the nonce changes. */
   #previous: bigint;
   #renewAt: number;
 
-  /** @param random must not be predictable, in [0, 1) */
+  /** @param random unpredictable numbers in [0, 1) */
   constructor(random: () => number, now: number) {
     this.#random = random;
-    this.#current = this.#fresh();
-    this.#previous = this.#fresh();
+    this.#current = this.#newNonce();
+    this.#previous = this.#newNonce();
     this.#renewAt = now + NONCE_LIFETIME_MS;
   }
 
@@ -24,20 +24,21 @@ export class Nonces {
     return this.#current;
   }
 
-  isOurs(now: number, echo: bigint): boolean {
+  /** Whether the echo is a nonce of this node from the last 30 to 60 seconds. */
+  isCurrent(now: number, echo: bigint): boolean {
     this.#renew(now);
     return echo === this.#current || echo === this.#previous;
   }
 
   #renew(now: number): void {
     if (now < this.#renewAt) return;
-    const isLong = now >= this.#renewAt + NONCE_LIFETIME_MS;
-    this.#previous = isLong ? this.#fresh() : this.#current;
-    this.#current = this.#fresh();
+    const isExpired = now >= this.#renewAt + NONCE_LIFETIME_MS;
+    this.#previous = isExpired ? this.#newNonce() : this.#current;
+    this.#current = this.#newNonce();
     this.#renewAt = now + NONCE_LIFETIME_MS;
   }
 
-  #fresh(): bigint {
+  #newNonce(): bigint {
     const half = (): bigint => BigInt(Math.floor(this.#random() * 0x100000000));
     return (half() << 32n) | half();
   }

@@ -1,5 +1,6 @@
-// A 64-bit hash of one online member, made so that the XOR over all members tells two tables apart.
-// It guards against differences, not against enemies: those don't get past the envelope.
+// A 64-bit hash of one online member. The XOR over all members is the table hash, by which two nodes
+// see that their tables differ. It resists chance, not attackers: the envelope keeps those out. Part of
+// the protocol (docs/protocol-gossip.md): a change makes nodes of two versions pull for ever.
 
 import { FNV_OFFSET_BASIS, FNV_PRIME } from '../shared/fnv1a.ts';
 
@@ -19,7 +20,7 @@ export function recordHash(name: string, bootId: bigint, incarnation: number): b
   return (BigInt(mixed(high) >>> 0) << 32n) | BigInt(mixed(low ^ high) >>> 0);
 }
 
-/** The finaliser of MurmurHash3: every bit of the input reaches every bit of the output. */
+/** The finaliser of MurmurHash3: each bit of the input affects each bit of the output. */
 function mixed(value: number): number {
   let word = value ^ (value >>> 16);
   word = Math.imul(word, 0x85ebca6b);

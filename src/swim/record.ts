@@ -1,19 +1,22 @@
-// What one node says of another: SWIM's update, and which of two updates about the same name
-// counts. Knows nothing of time or of the wire. Invariant: merging is by incarnation first, so
-// that a record once superseded never comes back. Source: SWIM paper 4.2.
+// A member record is SWIM's update: what one node says of another. Decides which of two records
+// about the same boot counts. Knows nothing of time or of the wire. Invariant: the incarnation
+// decides first, so a record that was superseded never comes back. Source: SWIM paper 4.2.
 
 export type MemberState = 'alive' | 'suspect' | 'offline' | 'left';
 
-/** Goes with a record unless sender and receiver both know the member already. */
+/** Part of a record that is left out when the receiver knows the member already. */
 export interface RecordDetail {
-  /** undefined: use the address that the datagram came from (only in a record about its sender). */
+  /** undefined, in a record about its sender only: use the source address of the datagram. */
   readonly address: string | undefined;
   readonly port: number;
-  /** Set by -advertise: use the address as it stands, whatever the datagrams' source is. */
+  /** Set by -advertise: use this address, whatever source address the member's datagrams have. */
   readonly isAdvertised: boolean;
-  /** Opaque here, so that a field unknown to us is still passed on; see metadata.ts. */
+  /** Opaque here, so that fields of newer versions are passed on; see metadata.ts. */
   readonly metadata: Buffer;
-  /** In its own record: how long it has had its name, 0 = not yet accepted. Of one that is gone: since when. Else 0. */
+  /**
+   * In a node's own record: time since its name was accepted, 0 before. In the record of an offline
+   * or left member: time since then. Otherwise 0.
+   */
   readonly ageMs: number;
 }
 
@@ -36,8 +39,8 @@ export function isOnline(state: MemberState): boolean {
 }
 
 /**
- * Whether `news` replaces what is held about the same boot of the same name: a higher incarnation
- * always, the graver state at the same one.
+ * Whether `news` replaces the record held about the same boot of the same name: a higher incarnation
+ * always does, and at an equal one the graver state does.
  */
 export function supersedes(
   news: { readonly incarnation: number; readonly state: MemberState },

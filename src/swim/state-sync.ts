@@ -1,5 +1,6 @@
-// Fetches another node's whole table, page by page, when the two tables differ and gossip no longer
-// explains why. One pull at a time. Both sides see the difference, so each pulls and none pushes.
+// Fetches another node's whole member table, page by page, when the two tables differ and gossip
+// does not even the difference out. One pull at a time. Both sides see the difference, so each pulls
+// and neither pushes. Source: memberlist's push/pull, without its TCP.
 
 import type { Member } from './member-table.ts';
 import type { MessageSender } from './message-sender.ts';
@@ -7,11 +8,11 @@ import type { MessageSender } from './message-sender.ts';
 const TRIES_MAX = 3;
 const INTERVAL_MS_MIN = 1000;
 const INTERVAL_MS_MAX = 64_000;
-/** From so many pulls in a row on that taught us nothing, the next ones come ever more rarely. */
-const FUTILE_MAX = 3;
-/** A difference that lasts so many periods is not waited out any longer. */
+/** After this many pulls in a row without a gain, each further pull waits twice as long. */
+const FUTILE_PULLS_MAX = 3;
+/** A difference that lasts this many periods leads to a pull, whatever gossip still does. */
 const PATIENCE_PERIODS = 10;
-/** After the last change gossip is given so long to bring it to everybody. */
+/** Time that gossip has, after the last change, to bring it to all members. */
 const QUIET_PERIODS = 0.5;
 
 interface Pull {
@@ -24,15 +25,15 @@ interface Pull {
 }
 
 export class StateSync {
-  readonly #outbox: MessageSender;
+  readonly #sender: MessageSender;
   readonly #periodMs: number;
   #pull: Pull | undefined;
   #differsSince: number | undefined;
   #lastStartAt = Number.NEGATIVE_INFINITY;
-  #futile = 0;
+  #futilePulls = 0;
 
-  constructor(outbox: MessageSender, periodMs: number) {
-    this.#outbox = outbox;
+  constructor(sender: MessageSender, periodMs: number) {
+    this.#sender = sender;
     this.#periodMs = periodMs;
   }
 
@@ -40,11 +41,11 @@ export class StateSync {
     return this.#pull?.deadline ?? Number.POSITIVE_INFINITY;
   }
 
-  /** @param quietSince when the table last changed; Infinity while there is something to gossip */
+  /** @param quietSince when the table last changed; Infinity while updates wait to be gossiped */
   compare(now: number, member: Member, theirHash: bigint, quietSince: number): void {
-    if (theirHash === this.#outbox.tableHash) {
+    if (theirHash === this.#sender.tableHash) {
       this.#differsSince = undefined;
-      this.#futile = 0;
+      this.#futilePulls = 0;
       return;
     }
     this.#differsSince ??= now;
@@ -53,27 +54,29 @@ export class StateSync {
     if (isQuiet || isLong) this.start(now, member);
   }
 
+  /** Starts a pull, unless one is under way or the last one was too recent. */
   start(now: number, member: Member): void {
     if (this.#pull !== undefined || now - this.#lastStartAt < this.#intervalMs) return;
     this.#lastStartAt = now;
-    const hashBefore = this.#outbox.tableHash;
+    const hashBefore = this.#sender.tableHash;
     this.#pull = { member, sequence: 0, cursor: '', deadline: 0, tries: 0, hashBefore };
     this.#request(now, this.#pull);
   }
 
-  /** There may be members that can't be passed on: the tables then differ for good. */
+  /** Some members can't be passed on (link-local addresses): two tables may differ for ever. */
   get #intervalMs(): number {
-    const doublings = Math.max(0, this.#futile - FUTILE_MAX);
+    const doublings = Math.max(0, this.#futilePulls - FUTILE_PULLS_MAX);
     return Math.min(INTERVAL_MS_MIN * 2 ** doublings, INTERVAL_MS_MAX);
   }
 
-  /** @param lastName of the page, in the order of the pages; undefined where it holds none */
+  /** @param lastName on the page, in the order of the pages; undefined if the page is empty */
   handlePage(now: number, sequence: number, isLast: boolean, lastName: string | undefined): void {
     const pull = this.#pull;
     if (pull === undefined || pull.sequence !== sequence) return;
     if (isLast || lastName === undefined || lastName <= pull.cursor) {
       this.#pull = undefined;
-      this.#futile = pull.hashBefore === this.#outbox.tableHash ? this.#futile + 1 : 0;
+      const isFutile = pull.hashBefore === this.#sender.tableHash;
+      this.#futilePulls = isFutile ? this.#futilePulls + 1 : 0;
       return;
     }
     pull.cursor = lastName;
@@ -81,6 +84,7 @@ export class StateSync {
     this.#request(now, pull);
   }
 
+  /** Asks again for a page that did not come, and gives up after three tries. */
   advance(now: number): void {
     const pull = this.#pull;
     if (pull === undefined || now < pull.deadline) return;
@@ -91,7 +95,7 @@ export class StateSync {
   #request(now: number, pull: Pull): void {
     pull.tries += 1;
     pull.deadline = now + this.#periodMs / 4;
-    pull.sequence = this.#outbox.nextSequence();
-    this.#outbox.pull(pull.member, pull.sequence, pull.cursor);
+    pull.sequence = this.#sender.nextSequence();
+    this.#sender.pull(pull.member, pull.sequence, pull.cursor);
   }
 }

@@ -1,4 +1,5 @@
-// What the core of membership needs and gives: the whole of its border to the adapter.
+// The border of the membership core: the options that it takes and the port through which it
+// acts. The adapter (src/net/cluster/gossip.ts) implements the port.
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { LocalNodeOptions } from './local-node.ts';
@@ -10,33 +11,39 @@ export interface SwimOptions {
   readonly timing: Timing;
   /** Unpredictable, in [0, 1). */
   readonly random: () => number;
-  /** Without any, nobody else can have the name yet. */
+  /** Without seeds the node joins at once, because no other node can have its name. */
   readonly hasSeeds: boolean;
-  /** Room for a body: the largest datagram without its envelope. */
+  /** Size of the largest body: that of the largest datagram without its envelope. */
   readonly bodyBytesMax: number;
 }
 
 export interface SwimPort {
+  /** Takes over `body`. */
   send(to: Endpoint, body: Buffer): void;
-  /** Whether datagrams that are sent there come to this very socket. */
-  isOurs(endpoint: Endpoint): boolean;
-  /** Wanted: a call of contactSeeds with all addresses that are configured, resolved anew. */
+  /** Whether a datagram sent to this endpoint comes back to this very socket. */
+  isLocalEndpoint(endpoint: Endpoint): boolean;
+  /** Asks for calls of contactSeeds() with all configured addresses, resolved anew. */
   resolveSeeds(): void;
   memberChanged(event: MemberEvent): void;
-  /** The list of online members, a boot or an address changed. */
+  /** The list of online members changed, or one of their boots or addresses. */
   peersChanged(): void;
-  /** Once: another node has accepted us under our name, or none answered for JOIN_MS. */
+  /** Once: another node has accepted our name, or no node answered for JOIN_MS. */
   joined(): void;
-  /** Once: the name is another's; this node takes no part any more. */
+  /** Once: another node holds the name; this node takes no part in the cluster any more. */
   nameRefused(holder: Endpoint): void;
-  /** Another node with our name has spoken to us, and must do without it. Often, while it tries. */
-  nameKept(claimant: Endpoint): void;
+  /** Another node claims our name and will be refused. Called again each time that it tries. */
+  nameDefended(claimant: Endpoint): void;
 }
 
 export interface SwimCounters {
+  /** Bodies that can't be decoded. */
   malformed: number;
+  /** Datagrams whose counter was used before, or sent before the boot was validated. */
   replayed: number;
+  /** Datagrams of a boot or address that is not validated yet. */
   unproven: number;
+  /** Datagrams of this node that came back to it. */
   own: number;
+  /** Challenges sent. */
   challenges: number;
 }

@@ -1,14 +1,14 @@
-// The times of SWIM, their presets, and the arithmetic that follows from them and from the size of
-// the cluster. Pure numbers; the only place where the formulas stand.
+// The times of SWIM, their presets, and the formulas that depend on them and on the size of the
+// cluster. Pure numbers. Sources: SWIM paper 4.1 and 4.2, memberlist's config.go.
 
 export interface Timing {
-  /** T: every period one member is pinged; after three without an answer it is offline. */
+  /** The protocol period T: in each one a member is pinged; three without an ack make it offline. */
   readonly periodMs: number;
-  /** Without an ack for so long, other nodes are asked to ping. */
+  /** Time for a direct ack; after it other members are asked to ping (ping-req). */
   readonly pingTimeoutMs: number;
 }
 
-/** `lan` is the default; `wan` for links of up to 1 s round trip; `local` for one machine. */
+/** `lan` is the default; `wan` is for round trips of up to 1 s; `local` for nodes on one machine. */
 export const TIMING_PRESETS = {
   lan: { periodMs: 1000, pingTimeoutMs: 300 },
   wan: { periodMs: 5000, pingTimeoutMs: 2000 },
@@ -21,7 +21,7 @@ const PERIOD_MS_MIN = 100;
 const PERIOD_MS_MAX = 60_000;
 const PING_TIMEOUT_MS_MIN = 20;
 
-/** @returns what is wrong, as a sentence that says what would be right; undefined if nothing is */
+/** @returns a sentence that says what is wrong and what would be right; undefined if all is right */
 export function timingFault(timing: Timing): string | undefined {
   const { periodMs, pingTimeoutMs } = timing;
   if (!Number.isInteger(periodMs) || periodMs < PERIOD_MS_MIN || periodMs > PERIOD_MS_MAX) {
@@ -30,32 +30,33 @@ export function timingFault(timing: Timing): string | undefined {
   if (!Number.isInteger(pingTimeoutMs) || pingTimeoutMs < PING_TIMEOUT_MS_MIN) {
     return `the ping timeout must be at least ${PING_TIMEOUT_MS_MIN} ms, not ${pingTimeoutMs}`;
   }
-  // A helper waits one timeout of its own before it says nack: later than T is too late.
+  // A helper waits one timeout of its own before it sends a nack, which must arrive within T.
   if (2 * pingTimeoutMs >= periodMs) {
     return `twice the ping timeout (${pingTimeoutMs} ms) must be less than the period (${periodMs} ms)`;
   }
   return undefined;
 }
 
-/** Strikes that make a suspect (the first) and an offline member. */
+/** Periods without an ack in a row until a member is offline; the first one makes it suspect. */
 export const STRIKES_TO_OFFLINE = 3;
 
-/** A round in which the helpers were silent too: the fault may be ours. */
+/** Weight of a period in which the helpers sent no nack either: the fault may be this node's. */
 export const STRIKE_WITHOUT_NACK = 0.5;
 
-/** More updates than this don't fit into one datagram: many join at once. */
+/** More queued updates than fit into one datagram: many nodes join at once. */
 export const CROWD = 32;
 
 /**
- * How often one update is sent; enough for everybody to hear it without any TCP exchange. In a
- * crowd a third must do: whom it misses finds that by the table hash, and pulls.
+ * How often one update is sent. SWIM's lambda log N, with a lambda that reaches all members without
+ * memberlist's TCP exchange. In a crowd a third of it is enough: a member that misses an update sees
+ * it by the table hash, and pulls.
  */
 export function transmitLimit(members: number, queued: number): number {
-  const infection = Math.ceil(Math.log2(members + 2));
-  return queued > CROWD ? infection : 3 * infection;
+  const rounds = Math.ceil(Math.log2(members + 2));
+  return queued > CROWD ? rounds : 3 * rounds;
 }
 
-/** For nodes that only heard of a suspicion: how long until they believe the member is gone. */
+/** Time after which a node that only heard of a suspicion declares the member offline itself. */
 export function suspicionTimeoutMs(members: number, periodMs: number): number {
   return 2 * (4 + Math.ceil(Math.log10(Math.max(members, 1)))) * periodMs;
 }

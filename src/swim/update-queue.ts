@@ -1,11 +1,12 @@
-// What is still to be told to the others, by name: the record itself is taken from the table at the
-// moment of sending, so that the newest is told. Invariant: at most one entry a name, so it is
-// bounded by the table. Source: SWIM paper 4.1 (infection-style dissemination).
+// The names of members whose records are still to be gossiped. Only names are queued: the record is
+// read from the table when it is sent, so that the newest one goes out. Invariant: at most one
+// entry for each name, so the table bounds the queue. Source: SWIM paper 4.1 (infection-style
+// dissemination).
 
 export class UpdateQueue {
-  /** Name to how often it is still to be sent; in turn, whoever was just sent goes to the end. */
-  readonly #left = new Map<string, number>();
-  /** Our own refutation goes before everything else. */
+  /** Name to remaining transmissions; the name that was sent longest ago comes first. */
+  readonly #remaining = new Map<string, number>();
+  /** Our own refutation goes before all other updates. */
   readonly #selfName: string;
 
   constructor(selfName: string) {
@@ -13,26 +14,26 @@ export class UpdateQueue {
   }
 
   get size(): number {
-    return this.#left.size;
+    return this.#remaining.size;
   }
 
-  /** @param times how often to send it; counted anew where the name is queued already */
-  add(name: string, times: number): void {
-    this.#left.delete(name);
-    this.#left.set(name, times);
+  /** @param transmissions how often to send it; replaces what remains of an earlier update */
+  add(name: string, transmissions: number): void {
+    this.#remaining.delete(name);
+    this.#remaining.set(name, transmissions);
   }
 
   clear(): void {
-    this.#left.clear();
+    this.#remaining.clear();
   }
 
   /**
-   * Gives names, one after the other, to `take` until it refuses one or every name was offered.
-   * @param take true = it was sent, which is counted
+   * Offers the names one after the other to `take`, until it refuses one or all were offered.
+   * @param take returns true if it sent the record, which uses up one transmission
    */
   drain(take: (name: string) => boolean): void {
-    const names = [...this.#left.keys()];
-    if (this.#left.has(this.#selfName) && !this.#offer(this.#selfName, take)) return;
+    const names = [...this.#remaining.keys()];
+    if (this.#remaining.has(this.#selfName) && !this.#offer(this.#selfName, take)) return;
     for (const name of names) {
       if (name !== this.#selfName && !this.#offer(name, take)) return;
     }
@@ -40,9 +41,9 @@ export class UpdateQueue {
 
   #offer(name: string, take: (name: string) => boolean): boolean {
     if (!take(name)) return false;
-    const left = (this.#left.get(name) ?? 0) - 1;
-    this.#left.delete(name);
-    if (left > 0) this.#left.set(name, left);
+    const remaining = (this.#remaining.get(name) ?? 0) - 1;
+    this.#remaining.delete(name);
+    if (remaining > 0) this.#remaining.set(name, remaining);
     return true;
   }
 }

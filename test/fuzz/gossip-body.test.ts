@@ -74,7 +74,7 @@ class Fuzzer {
     const writer = new BodyWriter(
       {
         kind: KINDS[this.below(KINDS.length)]!,
-        isRelayed: this.below(2) === 0,
+        isIndirect: this.below(2) === 0,
         isLast: this.below(2) === 0,
         incarnation: this.number32(),
         sequence: this.below(40),
@@ -141,7 +141,7 @@ test(`thousands of invented members find no room beyond the bound (seed ${SEED})
   const fuzzer = new Fuzzer(SEED);
   const sim = new Simulator(SEED);
   const [victim, hostile] = settledCluster(sim, 2) as [SimNode, SimNode];
-  const head = { kind: 'gossip', isRelayed: false, isLast: false, incarnation: 0 } as const;
+  const head = { kind: 'gossip', isIndirect: false, isLast: false, incarnation: 0 } as const;
   for (let round = 0; round < 200; round++) {
     const writer = new BodyWriter({ ...head, sequence: 0, tableHash: 0n }, 1160);
     let count = 0;

@@ -13,7 +13,7 @@ import {
 
 const LOSS_RUNS = 8;
 
-/** How long until every running node sees the member in this state. */
+/** Time until each running node sees the member in this state. */
 function untilAllSee(sim: Simulator, name: string, state: string, limitMs = 30_000): number {
   const others = (): SimNode[] => sim.running().filter((node) => node.name !== name);
   const took = sim.runUntil(
@@ -63,7 +63,7 @@ for (const size of [2, 3, 5, 10, 30]) {
     assert.ok(median(times) <= medianMs, `median ${median(times)} ms`);
   });
 
-  test(`${size} nodes: nobody goes offline at 20 % loss`, () => {
+  test(`${size} nodes: no member goes offline at 20 % loss`, () => {
     for (let seed = 0; seed < LOSS_RUNS; seed++) {
       const sim = new Simulator(seed);
       settledCluster(sim, size);
@@ -75,7 +75,7 @@ for (const size of [2, 3, 5, 10, 30]) {
   });
 }
 
-test('a calm cluster of ten stays under 350 bytes a second and node, and nothing happens', () => {
+test('an idle cluster of ten sends less than 350 bytes a second per node, without any event', () => {
   const sim = new Simulator(1);
   const nodes = settledCluster(sim, 10);
   const before = nodes.map((node) => node.sentBytes);
@@ -87,7 +87,7 @@ test('a calm cluster of ten stays under 350 bytes a second and node, and nothing
   }
 });
 
-test('a node that dies and starts again at once is back within a second, under its new boot', () => {
+test('a killed node that restarts is back within a second, under its new boot', () => {
   for (let seed = 0; seed < 10; seed++) {
     const sim = new Simulator(seed);
     const nodes = settledCluster(sim, 5);
@@ -98,7 +98,7 @@ test('a node that dies and starts again at once is back within a second, under i
   }
 });
 
-test('the only seed restarts without seeds of its own and is found by the others', () => {
+test('the only seed, restarted without seeds of its own, is found by the others', () => {
   const sim = new Simulator(3);
   const nodes = settledCluster(sim, 4);
   sim.kill(nodes[0]!);
@@ -115,7 +115,7 @@ test('a seed that starts minutes late is joined', () => {
   untilConverged(sim, 1500);
 });
 
-test('a partition of 30 s heals within 7 s, and no node that stayed is taken off on its side', () => {
+test('a partition of 30 s heals within 7 s, and no member goes offline while it heals', () => {
   for (const size of [3, 5, 10]) {
     for (let seed = 0; seed < 5; seed++) {
       const sim = new Simulator(seed);
@@ -126,12 +126,12 @@ test('a partition of 30 s heals within 7 s, and no node that stayed is taken off
       sim.isCut = () => false;
       const offline = countEvents(sim, 'offline');
       untilConverged(sim, 7000);
-      assert.equal(offline(), 0, 'healing took a live member off');
+      assert.equal(offline(), 0, 'a live member went offline');
     }
   }
 });
 
-test('a node that leaves is off every list within half a second, and is not suspected', () => {
+test('a node that leaves is off every list within half a second, without suspicion', () => {
   const sim = new Simulator(5);
   const nodes = settledCluster(sim, 10);
   const suspects = countEvents(sim, 'suspect');
@@ -142,7 +142,7 @@ test('a node that leaves is off every list within half a second, and is not susp
   assert.ok(nodes[4]!.swim.isOver);
 });
 
-test('one that left comes back under its name at once', () => {
+test('a node that left comes back under its name at once', () => {
   const sim = new Simulator(6);
   const nodes = settledCluster(sim, 3);
   sim.leave(nodes[1]!);
@@ -152,7 +152,7 @@ test('one that left comes back under its name at once', () => {
   untilConverged(sim, 1000);
 });
 
-test('two of three die: the last one has them off its list in 8.5 s', () => {
+test('two of three nodes die: the last one has them offline in 8.5 s', () => {
   for (let seed = 0; seed < 10; seed++) {
     const sim = new Simulator(seed);
     const nodes = settledCluster(sim, 3);
@@ -163,7 +163,7 @@ test('two of three die: the last one has them off its list in 8.5 s', () => {
   }
 });
 
-test('a name in use is refused within a second; the holder stays and nobody notices', () => {
+test('a name in use is refused within a second, and the cluster is not disturbed', () => {
   const sim = new Simulator(7);
   const nodes = settledCluster(sim, 5);
   sim.onEvent = (node, kind, name) => {
@@ -177,7 +177,7 @@ test('a name in use is refused within a second; the holder stays and nobody noti
   assert.ok(sim.isConverged());
 });
 
-test('two partitions with one name each: the one that had it longer keeps it', () => {
+test('one name in two partitions: after the merge the older holder keeps it', () => {
   const sim = new Simulator(8);
   const nodes = settledCluster(sim, 6);
   const far = new Set([4, 5, 6, 77].map((index) => endpointFor(index).address));
@@ -196,7 +196,7 @@ test('two partitions with one name each: the one that had it longer keeps it', (
   untilConverged(sim, 10_000);
 });
 
-test('a node that moved to another address is taken once its old self is offline', () => {
+test('a node restarted at another address is accepted once its old boot is offline', () => {
   const sim = new Simulator(9);
   const nodes = settledCluster(sim, 4);
   sim.kill(nodes[2]!);
@@ -205,7 +205,7 @@ test('a node that moved to another address is taken once its old self is offline
   assert.equal(nodes[0]!.swim.table.get('n3')?.link?.endpoint.address, endpointFor(99).address);
 });
 
-test('a stall of 2 s takes nobody off, on either side', () => {
+test('a stall of 2 s makes no member offline, on either side', () => {
   for (let seed = 0; seed < 10; seed++) {
     const sim = new Simulator(seed);
     const nodes = settledCluster(sim, 5);
@@ -219,7 +219,7 @@ test('a stall of 2 s takes nobody off, on either side', () => {
   }
 });
 
-test('after a stall of 60 s a node blames nobody else and is back within a second', () => {
+test('after a stall of 60 s a node accuses no other and is back within a second', () => {
   const sim = new Simulator(10);
   const nodes = settledCluster(sim, 5);
   sim.stall(nodes[1]!);
@@ -257,7 +257,7 @@ test('offline members are forgotten after 24 hours and do not come back from oth
   for (const node of sim.running()) assert.equal(node.swim.table.get('n3'), undefined);
 });
 
-test('half of thirty nodes die at once: the other half agrees and keeps itself', () => {
+test('half of thirty nodes die at once: the other half agrees, and stays online', () => {
   const sim = new Simulator(13);
   const nodes = settledCluster(sim, 30);
   for (const node of nodes.slice(15)) sim.kill(node);
@@ -277,7 +277,7 @@ test('a hundred nodes form within 3 s and notice a death within 9 s', () => {
   untilAllSee(sim, 'n51', 'offline', 9000);
 });
 
-test('a node that is cut off doubts itself first: it is given up before it gives up anybody', () => {
+test('Lifeguard: a node that is cut off is declared offline before it declares others offline', () => {
   for (let seed = 0; seed < 10; seed++) {
     const sim = new Simulator(seed);
     const nodes = settledCluster(sim, 5);
@@ -290,7 +290,7 @@ test('a node that is cut off doubts itself first: it is given up before it gives
   }
 });
 
-test('the wan preset bears a round trip of a second and 5 % loss, and still notices a death', () => {
+test('the wan preset tolerates a round trip of a second and 5 % loss, and notices a death', () => {
   for (let seed = 0; seed < 5; seed++) {
     const sim = new Simulator(seed);
     sim.network = { loss: 0.05, duplication: 0, delayMsMin: 300, delayMsMax: 500 };
@@ -312,7 +312,7 @@ test('the wan preset bears a round trip of a second and 5 % loss, and still noti
   }
 });
 
-test('a suspicion from before a stall is not carried out after it', () => {
+test('a suspicion from before a stall does not make a member offline after it', () => {
   const sim = new Simulator(15);
   const nodes = settledCluster(sim, 5);
   const [stalled, suspect] = [nodes[0]!, nodes[2]!];
@@ -320,7 +320,7 @@ test('a suspicion from before a stall is not carried out after it', () => {
   const took = sim.runUntil(() => stalled.swim.table.get('n3')?.state === 'suspect', 5000);
   assert.ok(took !== undefined);
   sim.stall(stalled);
-  // It misses the refutation: its socket holds only so much.
+  // It misses the refutation, as it would with a full receive buffer.
   const { address } = stalled.options.endpoint;
   sim.isCut = (_from, to) => to.address === address;
   sim.resume(suspect);

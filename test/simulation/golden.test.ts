@@ -1,6 +1,6 @@
-// Whole runs kept as text, datagram by datagram: what a reader of docs/protocol-gossip.md can follow
-// with a finger, and what tells a change of the protocol that nobody meant. Written anew with
-// SHOAL_GOLDEN=write.
+// Golden transcripts: whole runs as text, datagram by datagram. They illustrate
+// docs/protocol-gossip.md and reveal unintended changes of the protocol. SHOAL_GOLDEN=write writes
+// them anew.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -19,7 +19,7 @@ function compare(name: string, sim: Simulator): void {
   assert.equal(text, readFileSync(file, 'utf8'));
 }
 
-/** Three nodes that know each other, out of whose talk only what follows is kept. */
+/** Three nodes that know each other; the transcript begins now. */
 function threeNodes(): { sim: Simulator; nodes: SimNode[] } {
   const sim = new Simulator(2);
   const nodes = settledCluster(sim, 3);
@@ -32,7 +32,7 @@ function record(sim: Simulator): void {
   sim.keepsMessages = true;
 }
 
-test('join: challenge, proof, first state exchange', () => {
+test('join: challenge, echo, first state sync', () => {
   const sim = new Simulator(1);
   sim.start({ name: 'n1', endpoint: endpointFor(1), seeds: [] });
   sim.runFor(20_000);
@@ -42,7 +42,7 @@ test('join: challenge, proof, first state exchange', () => {
   compare('join', sim);
 });
 
-test('suspect and offline: three rounds without an answer', () => {
+test('suspect and offline: three periods without an ack', () => {
   const { sim, nodes } = threeNodes();
   sim.kill(nodes[2]!);
   sim.runUntil(() => sim.isConverged(), 10_000);
@@ -58,7 +58,7 @@ test('suspect and refute: a short stall', () => {
   compare('refute', sim);
 });
 
-test('return: the same node restarts after it was offline', () => {
+test('return: a node restarts after it was offline', () => {
   const { sim, nodes } = threeNodes();
   sim.keepsTranscript = false;
   sim.kill(nodes[2]!);
@@ -76,7 +76,7 @@ test('leave', () => {
   compare('leave', sim);
 });
 
-test('name in use: the second is refused', () => {
+test('name in use: the second node is refused', () => {
   const { sim, nodes } = threeNodes();
   sim.start({ ...nodes[2]!.options, endpoint: endpointFor(9) });
   sim.runFor(300);

@@ -1,4 +1,4 @@
-// A change of the cluster token while the cluster runs, with the real envelopes.
+// Rotation of the cluster token in a running cluster, with real envelopes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -41,7 +41,7 @@ function start(sim: Simulator, index: number, keys: ChannelKeys, encrypt = false
 }
 
 for (const encrypt of [false, true]) {
-  test(`the token changes node by node, encrypt ${encrypt}, and nobody is lost`, async () => {
+  test(`the token changes node by node and no member is lost (encrypt ${encrypt})`, async () => {
     const sim = new Simulator(1);
     const stages = await Promise.all([
       keysOf('old'),
@@ -65,7 +65,7 @@ for (const encrypt of [false, true]) {
   });
 }
 
-test('a node with another token, or another -encrypt, finds nobody and gets no answer', async () => {
+test('a node with another token, or another -encrypt, finds no member and gets no answer', async () => {
   const sim = new Simulator(2);
   const [ours, theirs] = await Promise.all([keysOf('ours'), keysOf('theirs')]);
   const nodes = [1, 2].map((index) => start(sim, index, ours));
@@ -76,7 +76,7 @@ test('a node with another token, or another -encrypt, finds nobody and gets no a
   ] as const) {
     sim.runFor(5000);
     assert.equal(stranger.swim.table.size, 0);
-    assert.equal(stranger.refusedDatagrams, 0, 'nobody answered');
+    assert.equal(stranger.refusedDatagrams, 0, 'no node answered');
     for (const node of nodes) assert.equal(node.swim.table.get(`n${index}`), undefined);
   }
   assert.ok(nodes.every((node) => node.refusedDatagrams > 0));

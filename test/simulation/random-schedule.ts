@@ -1,13 +1,13 @@
 // Random faults from a seed: kills, restarts, moves, leaves, stalls, partitions, one-way cuts, loss,
-// delay, duplication, name clashes, replays. Then the faults end, and within a bounded time all must
-// be well again and stay so. The invariants of the simulator hold throughout.
+// delay, duplication, name conflicts, replays. Then the faults end, and within a bounded time the
+// cluster must converge and stay so. The simulator's invariants hold throughout.
 
 import assert from 'node:assert/strict';
 import type { Endpoint } from '../../src/shared/endpoint.ts';
 import { endpointFor, type SimNode, Simulator, startCluster } from '../support/simulator.ts';
 
 const FAULTS_MS = 90_000;
-/** From the end of the last fault until everybody agrees. */
+/** From the end of the last fault until all nodes agree. */
 const CONVERGENCE_MS_MAX = 60_000;
 const AFTERMATH_MS = 10_000;
 const QUIET_MS = 30_000;
@@ -37,9 +37,9 @@ class Schedule {
     this.#endFaults();
     const took = sim.runUntil(() => this.#isWell(), CONVERGENCE_MS_MAX);
     assert.ok(took !== undefined, `not converged: ${this.#describe()}`);
-    // Rounds that began among the faults end, and what they found is refuted.
+    // Periods that began during the faults end, and their suspicions are refuted.
     sim.runFor(AFTERMATH_MS);
-    this.#mustStayQuiet();
+    this.#assertQuiet();
   }
 
   #fault(): void {
@@ -75,7 +75,7 @@ class Schedule {
         };
         break;
       case 8:
-        if (node !== undefined) this.#impostor(node);
+        if (node !== undefined) this.#nameClaimant(node);
         break;
       case 9:
         if (node !== undefined) this.#garbage(node);
@@ -128,8 +128,8 @@ class Schedule {
     sim.at(sim.now + 1000 + this.#below(20_000), () => this.#cuts.delete(cut));
   }
 
-  /** Another process under the same name: one of the two must go. */
-  #impostor(node: SimNode): void {
+  /** Another process with the same name: one of the two must yield. */
+  #nameClaimant(node: SimNode): void {
     const { sim } = this;
     if (isSeed(node)) return;
     sim.start({ ...node.options, endpoint: this.#freshEndpoint() });
@@ -160,12 +160,12 @@ class Schedule {
     return names.size === running.length && this.sim.isConverged();
   }
 
-  #mustStayQuiet(): void {
+  #assertQuiet(): void {
     const { sim } = this;
     const events: string[] = [];
-    sim.onEvent = (node, kind, name) => events.push(`${node.name} says ${kind} ${name}`);
+    sim.onEvent = (node, kind, name) => events.push(`${node.name} reports ${kind} ${name}`);
     sim.runFor(QUIET_MS);
-    assert.deepEqual(events, [], 'something happened without a fault');
+    assert.deepEqual(events, [], 'an event without a fault');
     assert.ok(this.#isWell());
   }
 
@@ -193,12 +193,14 @@ class Schedule {
   #describe(): string {
     return this.sim
       .running()
-      .map((node) => `${node.name}/${node.bootId} sees ${node.onlineNames().join(' ') || 'nobody'}`)
+      .map(
+        (node) => `${node.name}/${node.bootId} sees ${node.onlineNames().join(' ') || 'no member'}`,
+      )
       .join('; ');
   }
 }
 
-/** n1 stays where it is and who it is: else nobody could find anybody again. */
+/** n1 keeps its name and address, because without a seed no node could find the others again. */
 function isSeed(node: SimNode): boolean {
   return node.name === 'n1';
 }
@@ -216,7 +218,7 @@ export function runRandomSchedule(seed: number): void {
   }
 }
 
-/** The same run with a transcript of every event, to understand a seed that fails. */
+/** The same run with a transcript of every event, for a seed that fails. */
 export function transcriptOf(seed: number): readonly string[] {
   const schedule = new Schedule(seed);
   schedule.sim.keepsTranscript = true;

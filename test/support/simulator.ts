@@ -1,6 +1,6 @@
-// A cluster of production cores in one process, on a virtual clock and a network in memory that
-// loses, delays, doubles and cuts as it is told. The same seed gives the same run. After every step
-// of a node the invariants are checked that must hold whatever the network does.
+// A cluster of production cores in one process, on a virtual clock and a network in memory that can
+// lose, delay, duplicate and cut. The same seed gives the same run. After every step of a node the
+// simulator checks the invariants that must hold whatever the network does.
 
 import assert from 'node:assert/strict';
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../../src/shared/endpoint.ts';
@@ -17,14 +17,14 @@ import { seededRandom } from './random.ts';
 export const LOWER_LAYERS_BYTES = 14 + 20 + 8;
 
 export interface Network {
-  /** Of each datagram. */
+  /** Probability for each datagram. */
   loss: number;
   duplication: number;
   delayMsMin: number;
   delayMsMax: number;
 }
 
-/** Seals and opens instead of the plain hand-over, where a test is about keys. */
+/** Seals and opens datagrams, for tests about keys; otherwise bodies travel as they are. */
 export interface SimEnvelope {
   seal(body: Buffer): Buffer;
   open(datagram: Buffer): { bootId: bigint; counter: number; body: Buffer } | string;
@@ -45,7 +45,7 @@ interface Datagram {
   readonly bytes: Buffer;
 }
 
-/** As a socket's receive buffer has. */
+/** Datagrams that a stalled node can hold, as a socket's receive buffer does. */
 const INBOX_MAX = 2000;
 
 export class SimNode {
@@ -53,7 +53,7 @@ export class SimNode {
   readonly bootId: bigint;
   readonly swim: Swim;
   readonly envelope: SimEnvelope | undefined;
-  /** Where it is now. */
+  /** Its present address. */
   endpoint: Endpoint;
   isRunning = true;
   isStalled = false;
@@ -91,7 +91,7 @@ export class SimNode {
       },
       {
         send: (to, body) => sim.transmit(this, to, body),
-        isOurs: (place) => sameEndpoint(place, this.endpoint),
+        isLocalEndpoint: (place) => sameEndpoint(place, this.endpoint),
         resolveSeeds: () => this.swim.contactSeeds(sim.now, seeds),
         memberChanged: (event) => {
           const { kind, reason } = event;
@@ -106,7 +106,7 @@ export class SimNode {
           this.refusedBy = holder;
           sim.note(this, `refused: name held by ${formatEndpoint(holder)}`);
         },
-        nameKept: () => undefined,
+        nameDefended: () => undefined,
       },
       sim.now,
     );
@@ -129,13 +129,13 @@ export class Simulator {
   network: Network = { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 1 };
   /** Whether a datagram from one address reaches another. */
   isCut: (from: Endpoint, to: Endpoint) => boolean = () => false;
-  /** Lines of the transcript, where one is kept. */
+  /** Lines of the transcript, if keepsTranscript is set. */
   readonly lines: string[] = [];
   keepsTranscript = false;
-  /** Datagrams too, not events alone. */
+  /** The transcript has datagrams, not events alone. */
   keepsMessages = false;
   onEvent: ((node: SimNode, kind: string, name: string) => void) | undefined;
-  /** Sees whatever is sent, wherever to. */
+  /** Called for each datagram that is sent. */
   sniffer: ((datagram: Datagram, to: Endpoint) => void) | undefined;
   readonly nodes: SimNode[] = [];
   readonly #byEndpoint = new Map<string, SimNode>();
@@ -147,7 +147,7 @@ export class Simulator {
     this.random = seededRandom(seed);
   }
 
-  /** Starts a process; one that listened at the same endpoint must have ended. */
+  /** Starts a process; an earlier one at the same endpoint must have ended. */
   start(options: NodeOptions): SimNode {
     const place = formatEndpoint(options.endpoint);
     assert.ok(!this.#byEndpoint.get(place)?.isRunning, `${place} is in use`);
@@ -185,7 +185,7 @@ export class Simulator {
     this.note(node, 'stalled');
   }
 
-  /** SIGCONT: the adapter reads what has gathered, then lets the time go on. */
+  /** SIGCONT: the adapter reads the datagrams that wait, and then the timers run. */
   resume(node: SimNode): void {
     node.isStalled = false;
     this.note(node, 'resumed');
@@ -205,7 +205,7 @@ export class Simulator {
     this.runUntil(() => false, ms);
   }
 
-  /** @returns the time that passed, or undefined where it did not happen within `limitMs` */
+  /** @returns the time that passed, or undefined if it did not happen within `limitMs` */
   runUntil(isDone: () => boolean, limitMs: number): number | undefined {
     const begin = this.now;
     while (!isDone()) {
@@ -221,7 +221,7 @@ export class Simulator {
     return this.now - begin;
   }
 
-  /** Every running node has all the others online, under their present boot, and nobody else. */
+  /** Each running node has exactly the other running nodes online, under their present boots. */
   isConverged(): boolean {
     const running = this.running();
     return running.every((node) => {
@@ -258,7 +258,7 @@ export class Simulator {
     }
   }
 
-  /** A datagram out of nowhere, as an attacker sends it. */
+  /** A datagram from an attacker, with any source address. */
   inject(to: SimNode, from: Endpoint, bootId: bigint, counter: number, bytes: Buffer): void {
     this.#arrive(to, { from, bootId, counter, bytes });
   }
@@ -298,7 +298,7 @@ export class Simulator {
     if (!node.isRunning || node.isStalled || node.wakeAt !== deadline) return;
     node.wakeAt = Number.POSITIVE_INFINITY;
     this.#step(node, () => node.swim.advance(this.now));
-    assert.ok(node.swim.deadline > this.now, `${node.name} would be woken for ever`);
+    assert.ok(node.swim.deadline > this.now, `${node.name} would wake up for ever`);
   }
 
   #checkInvariants(node: SimNode): void {
@@ -307,7 +307,7 @@ export class Simulator {
     assert.equal(table.get(name), undefined, `${name} is in its own table`);
     assert.ok(table.size <= MEMBERS_MAX, 'the table is too large');
     if (!swim.isOver) assert.ok(swim.queuedUpdates <= table.size + 1, 'more updates than members');
-    assert.ok(swim.openRelays <= 256, 'too many relays');
+    assert.ok(swim.openIndirectProbes <= 256, 'too many indirect probes');
     for (const member of table.all()) {
       const before = node.incarnations.get(member.name) ?? 0;
       assert.ok(member.incarnation >= before, `incarnation of ${member.name} fell at ${name}`);
@@ -320,14 +320,14 @@ export class Simulator {
 function describe(to: Endpoint, body: Buffer): string {
   const message = decodeMessage(body);
   if (message === undefined) return `-> ${to.address} malformed`;
-  const { kind, isRelayed, isLast, incarnation, sequence, nonce, echo, target, cursor } = message;
+  const { kind, isIndirect, isLast, incarnation, sequence, nonce, echo, target, cursor } = message;
   const words = [`-> ${to.address} ${kind} #${sequence} inc ${incarnation}`];
-  if (isRelayed) words.push('relayed');
+  if (isIndirect) words.push('indirect');
   if (isLast) words.push('last');
   if (nonce !== undefined) words.push('nonce');
   if (echo !== undefined) words.push('echo');
   if (target !== undefined) words.push(`target ${target.endpoint.address}`);
-  if (cursor !== undefined) words.push(`behind '${cursor}'`);
+  if (cursor !== undefined) words.push(`after '${cursor}'`);
   for (const record of message.records) {
     words.push(`[${record.name}@${record.incarnation} ${record.state}]`);
   }
@@ -338,7 +338,7 @@ export function endpointFor(index: number): Endpoint {
   return { address: `10.0.${index >> 8}.${index & 255}`, port: 7946 };
 }
 
-/** Nodes n1..nN; every one has the first as its seed, or the given number of them. */
+/** Nodes n1..nN; the first `seeds` of them are the seeds of all. */
 export function startCluster(sim: Simulator, size: number, seeds = 1): SimNode[] {
   const seedList = Array.from({ length: seeds }, (_, index) => endpointFor(index + 1));
   return Array.from({ length: size }, (_, index) =>
@@ -346,7 +346,7 @@ export function startCluster(sim: Simulator, size: number, seeds = 1): SimNode[]
   );
 }
 
-/** As at a real start: a running cluster whose rounds are out of step. */
+/** A cluster that has run for a while: all first exchanges are over. */
 export function settledCluster(sim: Simulator, size: number, seeds = 1): SimNode[] {
   const nodes = startCluster(sim, size, seeds);
   assert.ok(sim.runUntil(() => sim.isConverged(), 60_000) !== undefined, 'the cluster formed');

@@ -165,13 +165,13 @@ export class Gossip {
       },
       {
         send: (to, body) => this.#send(to, body),
-        isOurs: (endpoint) => this.#isThisMachine(endpoint),
+        isLocalEndpoint: (endpoint) => this.#isThisMachine(endpoint),
         resolveSeeds: () => this.#seeds.contactAll(),
         memberChanged: (event) => this.#report(event),
         peersChanged: () => options.onPeers(this.#peers()),
         joined: () => this.#joined(),
         nameRefused: (holder) => this.#refused(new NameInUseError(name, holder)),
-        nameKept: (claimant) =>
+        nameDefended: (claimant) =>
           this.#tellNowAndThen('another node with our name was refused', {
             name,
             address: formatEndpoint(claimant),
@@ -240,8 +240,8 @@ export class Gossip {
       },
     ];
     for (const member of this.#swim.table.all()) {
-      const { name, state, bootId, incarnation, lastAnswerAt } = member;
-      const sinceAnswerMs = lastAnswerAt === undefined ? undefined : Math.round(now - lastAnswerAt);
+      const { name, state, bootId, incarnation, lastAckAt } = member;
+      const sinceAnswerMs = lastAckAt === undefined ? undefined : Math.round(now - lastAckAt);
       const metadata = decodeMetadata(member.metadata);
       const endpoint = endpointOf(member);
       const isSelf = false;
@@ -292,7 +292,7 @@ export class Gossip {
       onDatagram: (datagram, from) => this.#receive(datagram, from),
     });
     if (this.#options.advertise?.port === undefined) {
-      this.#swim.self.boundTo(this.#socket.local.port);
+      this.#swim.self.setPort(this.#socket.local.port);
     }
   }
 

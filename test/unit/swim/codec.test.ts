@@ -7,7 +7,7 @@ import { isValidName } from '../../../src/swim/record-codec.ts';
 
 const HEAD: MessageHead = {
   kind: 'ping',
-  isRelayed: false,
+  isIndirect: false,
   isLast: false,
   incarnation: 7,
   sequence: 42,
@@ -47,7 +47,7 @@ function hexOf(writer: BodyWriter): string {
   return writer.finish().toString('hex');
 }
 
-test('a ping without anything else is 18 bytes, as the protocol page shows it', () => {
+test('a ping without sections is 18 bytes, as docs/protocol-gossip.md shows it', () => {
   const writer = new BodyWriter(HEAD, 1160);
   assert.equal(hexOf(writer), EMPTY_PING);
   assert.ok(writer.isEmpty);
@@ -62,7 +62,7 @@ test('a ping without anything else is 18 bytes, as the protocol page shows it', 
   });
 });
 
-test('records are written as the protocol page shows them', () => {
+test('records are encoded as docs/protocol-gossip.md shows them', () => {
   const short = new BodyWriter(HEAD, 1160);
   short.record({ ...RECORD, state: 'suspect', detail: undefined });
   assert.equal(hexOf(short), EMPTY_PING + SHORT_RECORD);
@@ -71,7 +71,7 @@ test('records are written as the protocol page shows them', () => {
   assert.equal(hexOf(full).slice(EMPTY_PING.length), FULL_RECORD);
 });
 
-test('every section comes out as it went in, for IPv4 and IPv6', () => {
+test('every section is decoded as it was encoded, for IPv4 and IPv6', () => {
   for (const address of ['10.0.0.9', 'fd00::12']) {
     const endpoint = { address, port: 65535 };
     const detail = { ...RECORD.detail!, address, isAdvertised: true, ageMs: 86_400_000 };
@@ -80,7 +80,7 @@ test('every section comes out as it went in, for IPv4 and IPv6', () => {
       { ...RECORD, detail: { ...detail, address: undefined } },
       { ...RECORD, detail: undefined, state: 'left' },
     ];
-    const writer = new BodyWriter({ ...HEAD, kind: 'page', isRelayed: true, isLast: true }, 1160)
+    const writer = new BodyWriter({ ...HEAD, kind: 'page', isIndirect: true, isLast: true }, 1160)
       .nonce(2n ** 64n - 1n)
       .echo(5n)
       .observed(endpoint)
@@ -91,7 +91,7 @@ test('every section comes out as it went in, for IPv4 and IPv6', () => {
     assert.deepEqual(message, {
       ...HEAD,
       kind: 'page',
-      isRelayed: true,
+      isIndirect: true,
       isLast: true,
       nonce: 2n ** 64n - 1n,
       echo: 5n,
@@ -103,7 +103,7 @@ test('every section comes out as it went in, for IPv4 and IPv6', () => {
   }
 });
 
-test('a record that does not fit is refused and leaves the body as it was', () => {
+test('a record that does not fit is refused and leaves the body unchanged', () => {
   const writer = new BodyWriter(HEAD, 60);
   assert.equal(writer.record({ ...RECORD, detail: undefined }), true);
   const before = hexOf(writer);
@@ -111,7 +111,7 @@ test('a record that does not fit is refused and leaves the body as it was', () =
   assert.equal(hexOf(writer), before);
 });
 
-test('a body cut off at any place is refused or tells less, and never more', () => {
+test('a truncated body is refused or holds fewer sections, never other ones', () => {
   const writer = new BodyWriter(HEAD, 1160).nonce(1n).observed({ address: '::1', port: 1 });
   writer.record(RECORD);
   const body = writer.finish();
@@ -141,7 +141,7 @@ test('unknown kinds, port 0 and states out of range are malformed', () => {
   assert.equal(decodeMessage(Buffer.from(EMPTY_PING + state, 'hex')), undefined);
 });
 
-test('a name that could harm a log or a terminal is no name', () => {
+test('a name that could garble a log or a terminal is refused', () => {
   for (const name of ['n1', 'küche-2', 'a'.repeat(64), '箱']) assert.ok(isValidName(name), name);
   for (const name of ['', 'a b', 'a\nb', '\u001b[31m', '\u202ex', 'a'.repeat(65), '\ufffd']) {
     assert.ok(!isValidName(name), JSON.stringify(name));

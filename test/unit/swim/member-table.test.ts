@@ -9,7 +9,7 @@ import {
 import type { MemberState } from '../../../src/swim/record.ts';
 import { seededRandom } from '../../support/random.ts';
 
-function member(name: string, state: MemberState = 'alive', goneAt = 0): Member {
+function member(name: string, state: MemberState = 'alive', offlineSince = 0): Member {
   return {
     name,
     bootId: BigInt(`0x${Buffer.from(name).toString('hex')}`),
@@ -21,9 +21,9 @@ function member(name: string, state: MemberState = 'alive', goneAt = 0): Member 
     link: undefined,
     strikes: 0,
     suspicionDeadline: Number.POSITIVE_INFINITY,
-    goneAt,
-    lastAnswerAt: undefined,
-    contestedAt: 0,
+    offlineSince,
+    lastAckAt: undefined,
+    conflictReportedAt: 0,
     hash: 0n,
   };
 }
@@ -34,35 +34,35 @@ function tableOf(...names: string[]): MemberTable {
   return table;
 }
 
-test('everybody is pinged within 2N rounds, and the neighbour every second one', () => {
+test('each member is probed within 2N periods, and the neighbour in every second one', () => {
   const names = Array.from({ length: 9 }, (_, index) => `n${index}`);
   const table = tableOf(...names);
   const lastAt = new Map(names.map((name) => [name, 0]));
-  for (let round = 1; round <= 500; round++) {
-    const name = table.nextInTurn('n4x')?.name ?? '';
-    if (round % 2 === 1) assert.equal(name, 'n5');
-    assert.ok(round - lastAt.get(name)! <= 2 * names.length, `${name} waited too long`);
-    lastAt.set(name, round);
+  for (let period = 1; period <= 500; period++) {
+    const name = table.nextProbeTarget('n4x')?.name ?? '';
+    if (period % 2 === 1) assert.equal(name, 'n5');
+    assert.ok(period - lastAt.get(name)! <= 2 * names.length, `${name} waited too long`);
+    lastAt.set(name, period);
   }
   for (const at of lastAt.values()) assert.ok(500 - at <= 2 * names.length);
 });
 
-test('the last name is followed by the first, and the offline are passed over', () => {
+test('the last name is followed by the first, and offline members are skipped', () => {
   const table = tableOf('a', 'b', 'c');
-  assert.equal(table.nextInTurn('z')?.name, 'a');
+  assert.equal(table.nextProbeTarget('z')?.name, 'a');
   table.update(table.get('a')!, { state: 'offline' });
-  table.nextInTurn('z');
-  assert.equal(table.nextInTurn('z')?.name, 'b');
+  table.nextProbeTarget('z');
+  assert.equal(table.nextProbeTarget('z')?.name, 'b');
   for (const name of ['b', 'c']) table.update(table.get(name)!, { state: 'left' });
-  assert.equal(table.nextInTurn('z'), undefined);
+  assert.equal(table.nextProbeTarget('z'), undefined);
 });
 
-test('two tables have the same hash when the same members are online, however they got there', () => {
+test('two tables with the same online members have the same hash, whatever their histories', () => {
   const one = tableOf('a', 'b', 'c');
   const other = tableOf('c', 'b', 'a');
   assert.equal(one.hash, other.hash);
   one.update(one.get('b')!, { state: 'suspect' });
-  assert.equal(one.hash, other.hash, 'a suspicion passes by itself');
+  assert.equal(one.hash, other.hash, 'a suspicion does not change the hash');
   one.update(one.get('b')!, { state: 'offline' });
   assert.notEqual(one.hash, other.hash);
   other.remove(other.get('b')!);
@@ -72,7 +72,7 @@ test('two tables have the same hash when the same members are online, however th
   assert.equal(tableOf().hash, 0n);
 });
 
-test('a full table drops who has been gone longest, never who is online', () => {
+test('a full table evicts the member that has been offline longest, never an online one', () => {
   const table = new MemberTable(seededRandom(1));
   for (let index = 0; index < MEMBERS_MAX - 2; index++) table.add(member(`n${index}`));
   table.add(member('gone-1', 'offline', 50));
@@ -84,7 +84,7 @@ test('a full table drops who has been gone longest, never who is online', () => 
   assert.equal(table.size, MEMBERS_MAX);
 });
 
-test('who is gone for a day is forgotten', () => {
+test('a member that is offline for a day is forgotten', () => {
   const table = tableOf('a');
   table.add(member('b', 'offline', 1000));
   table.removeExpired(RETENTION_MS + 999);
@@ -94,7 +94,7 @@ test('who is gone for a day is forgotten', () => {
   assert.ok(table.get('a') !== undefined);
 });
 
-test('the sample is of different members that pass the filter', () => {
+test('a sample has different members that pass the filter', () => {
   const table = tableOf('a', 'b', 'c', 'd', 'e');
   for (let round = 0; round < 50; round++) {
     const names = table.randomOnline(3, (one) => one.name !== 'c').map((one) => one.name);

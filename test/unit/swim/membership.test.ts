@@ -1,4 +1,4 @@
-// What a node believes of what it is told of others.
+// Which reports of other nodes a node believes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,21 +8,21 @@ import type { MemberRecord, MemberState } from '../../../src/swim/record.ts';
 import { UpdateQueue } from '../../../src/swim/update-queue.ts';
 
 const PERIOD_MS = 1000;
-const teller: Source = {
+const source: Source = {
   kind: 'gossip',
   from: { address: '10.0.0.3', port: 7946 },
-  teller: 'c',
+  reporter: 'c',
 };
 
 function setUp() {
   const table = new MemberTable(() => 0);
   const updates = new UpdateQueue('a');
-  const told: string[] = [];
+  const events: string[] = [];
   const membership = new Membership(table, updates, PERIOD_MS, {
-    nameContested: () => undefined,
-    memberChanged: ({ kind, name }) => told.push(`${kind} ${name}`),
+    nameClaimed: () => undefined,
+    memberChanged: ({ kind, name }) => events.push(`${kind} ${name}`),
   });
-  return { table, updates, told, membership };
+  return { table, updates, events, membership };
 }
 
 function record(name: string, state: MemberState): MemberRecord {
@@ -37,51 +37,51 @@ function record(name: string, state: MemberState): MemberRecord {
   return { name, bootId: BigInt(last), incarnation: 0, state, detail };
 }
 
-test('a member that has just answered is not given up because another says so', () => {
-  const { table, told, membership } = setUp();
-  membership.apply(0, record('b', 'alive'), teller);
+test('a member that has just acked stays online when another node calls it offline', () => {
+  const { table, events, membership } = setUp();
+  membership.apply(0, record('b', 'alive'), source);
   const member = table.get('b');
   assert.ok(member !== undefined);
-  membership.answered(5000, member);
-  membership.apply(5500, record('b', 'offline'), teller);
-  assert.equal(member.state, 'suspect', 'it may refute');
-  assert.equal(member.strikes, 1, 'but it is pinged in every round from now on');
-  assert.deepEqual(told, ['online b', 'suspect b']);
+  membership.acked(5000, member);
+  membership.apply(5500, record('b', 'offline'), source);
+  assert.equal(member.state, 'suspect', 'it can refute');
+  assert.equal(member.strikes, 1, 'and this node probes it from the next period on');
+  assert.deepEqual(events, ['online b', 'suspect b']);
 });
 
-test('a member that has not answered for two rounds is given up with the others', () => {
+test('a member without an ack for two periods goes offline when another node calls it offline', () => {
   const { table, membership } = setUp();
-  membership.apply(0, record('b', 'alive'), teller);
+  membership.apply(0, record('b', 'alive'), source);
   const member = table.get('b');
   assert.ok(member !== undefined);
-  membership.answered(5000, member);
-  membership.apply(7000, record('b', 'offline'), teller);
+  membership.acked(5000, member);
+  membership.apply(7000, record('b', 'offline'), source);
   assert.equal(member.state, 'offline');
 });
 
-test('who is left alone does not tell later what was true then', () => {
+test('a node that lost all others keeps no updates for later, when they would be out of date', () => {
   const { table, updates, membership } = setUp();
-  for (const name of ['b', 'c']) membership.apply(0, record(name, 'alive'), teller);
+  for (const name of ['b', 'c']) membership.apply(0, record(name, 'alive'), source);
   for (const name of ['b', 'c']) {
     const member = table.get(name);
     assert.ok(member !== undefined);
-    for (let round = 1; round <= 3; round++) membership.strike(round * PERIOD_MS, member, 1);
+    for (let period = 1; period <= 3; period++) membership.strike(period * PERIOD_MS, member, 1);
     assert.equal(member.state, 'offline');
   }
   assert.equal(updates.size, 0);
 });
 
-test('a loopback address that another machine tells is taken as that machine', () => {
+test('a loopback address in a record from another machine means that machine', () => {
   const { table, membership } = setUp();
   const onLoopback = (name: string, isAdvertised: boolean): MemberRecord => {
     const plain = record(name, 'alive');
     return { ...plain, detail: { ...plain.detail!, address: '127.0.0.1', isAdvertised } };
   };
-  membership.apply(0, onLoopback('b', false), teller);
+  membership.apply(0, onLoopback('b', false), source);
   assert.equal(table.get('b')?.address.address, '10.0.0.3');
-  membership.apply(0, onLoopback('d', true), teller);
+  membership.apply(0, onLoopback('d', true), source);
   assert.equal(table.get('d')?.address.address, '127.0.0.1', 'advertised on purpose');
-  const local: Source = { ...teller, from: { address: '127.0.0.1', port: 7946 } };
+  const local: Source = { ...source, from: { address: '127.0.0.1', port: 7946 } };
   membership.apply(0, onLoopback('e', false), local);
   assert.equal(table.get('e')?.address.address, '127.0.0.1');
 });

@@ -1,4 +1,4 @@
-// The small parts of membership that need no cluster around them.
+// The small parts of membership, each tested alone.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -18,7 +18,7 @@ import {
 import { UpdateQueue } from '../../../src/swim/update-queue.ts';
 import { seededRandom } from '../../support/random.ts';
 
-test('SWIM 4.2: a higher incarnation wins, at the same one the graver state', () => {
+test('SWIM 4.2: a higher incarnation wins, and at an equal one the graver state', () => {
   const order = [
     { incarnation: 1, state: 'alive' },
     { incarnation: 1, state: 'suspect' },
@@ -33,7 +33,7 @@ test('SWIM 4.2: a higher incarnation wins, at the same one the graver state', ()
   }
 });
 
-test('our own refutation goes first, and each update as often as was asked', () => {
+test('our own refutation is sent first, and each update as often as requested', () => {
   const updates = new UpdateQueue('me');
   updates.add('a', 2);
   updates.add('b', 2);
@@ -51,27 +51,27 @@ test('our own refutation goes first, and each update as often as was asked', () 
   assert.deepEqual(rest, ['b', 'a', 'b']);
 });
 
-test('a nonce is good for one to two half minutes, and then no more', () => {
+test('a nonce is accepted for 30 to 60 seconds', () => {
   const nonces = new Nonces(seededRandom(1), 0);
   const first = nonces.current(0);
-  assert.ok(nonces.isOurs(29_999, first));
+  assert.ok(nonces.isCurrent(29_999, first));
   assert.notEqual(nonces.current(30_000), first);
-  assert.ok(nonces.isOurs(59_999, first));
-  assert.ok(!nonces.isOurs(60_000, first));
+  assert.ok(nonces.isCurrent(59_999, first));
+  assert.ok(!nonces.isCurrent(60_000, first));
   const later = nonces.current(60_000);
-  assert.ok(!nonces.isOurs(1_000_000, later), 'nor after a long silence');
+  assert.ok(!nonces.isCurrent(1_000_000, later), 'nor after a long silence');
 });
 
-test('metadata come back; what is broken or unknown tells nothing', () => {
-  const told = { syncPort: 7947, mqttPort: 1883, version: '0.1.0' };
-  const bytes = encodeMetadata(told);
-  assert.deepEqual(decodeMetadata(bytes), told);
-  assert.deepEqual(decodeMetadata(Buffer.concat([Buffer.from([99, 1, 7]), bytes])), told);
+test('metadata are decoded as they were encoded; broken and unknown fields are ignored', () => {
+  const metadata = { syncPort: 7947, mqttPort: 1883, version: '0.1.0' };
+  const bytes = encodeMetadata(metadata);
+  assert.deepEqual(decodeMetadata(bytes), metadata);
+  assert.deepEqual(decodeMetadata(Buffer.concat([Buffer.from([99, 1, 7]), bytes])), metadata);
   assert.equal(decodeMetadata(Buffer.from([1, 2, 7])).syncPort, 0);
   assert.equal(decodeMetadata(Buffer.from([3, 2, 27, 91])).version, '?[');
 });
 
-test('of two processes with one name exactly one yields, whoever they are', () => {
+test('of two processes with the same name exactly one yields, whatever their ages', () => {
   const random = seededRandom(3);
   for (let round = 0; round < 500; round++) {
     const now = 1_000_000;
@@ -91,20 +91,20 @@ function contender(random: () => number, now: number): LocalNode {
     isAdvertised: false,
     metadata: Buffer.alloc(0),
   });
-  if (random() < 0.7) self.settle(now - Math.floor(random() * 4) * 700);
+  if (random() < 0.7) self.acceptName(now - Math.floor(random() * 4) * 700);
   return self;
 }
 
 function verdictOf(self: LocalNode, other: LocalNode, now: number): string {
-  const source = { kind: 'direct', from: { address: '10.0.0.2', port: 1 }, teller: 'x' } as const;
-  return new NameConflict(self, {} as MessageSender, () => false).judge(
+  const source = { kind: 'direct', from: { address: '10.0.0.2', port: 1 }, reporter: 'x' } as const;
+  return new NameConflict(self, {} as MessageSender, () => false).decide(
     now,
     other.record(now),
     source,
   );
 }
 
-test('the presets keep their own rule, and what breaks it is told in words', () => {
+test('the presets keep the rule for times, and a violation is described in words', () => {
   for (const preset of Object.values(TIMING_PRESETS)) assert.equal(timingFault(preset), undefined);
   assert.match(timingFault({ periodMs: 1000, pingTimeoutMs: 500 }) ?? '', /less than the period/);
   assert.match(
@@ -115,7 +115,7 @@ test('the presets keep their own rule, and what breaks it is told in words', () 
   assert.match(timingFault({ periodMs: 1000.5, pingTimeoutMs: 50 }) ?? '', /not 1000.5/);
 });
 
-test('the formulas: transmissions and the time to refute grow with the logarithm of the size', () => {
+test('transmissions and the time to refute grow with the logarithm of the cluster size', () => {
   assert.equal(transmitLimit(3, 1), 9);
   assert.equal(transmitLimit(10, 1), 12);
   assert.equal(transmitLimit(10, 100), 4);
@@ -123,16 +123,16 @@ test('the formulas: transmissions and the time to refute grow with the logarithm
   assert.equal(suspicionTimeoutMs(100, 1000), 12_000);
 });
 
-test('health stays between 0 and 7, and stretches the times to less than three fold', () => {
+test('the health score stays between 0 and 7, and stretches times less than threefold', () => {
   const health = new LocalHealth();
   health.improve();
   assert.equal(health.stretch, 1);
-  for (let fault = 0; fault < 20; fault++) health.worsen();
+  for (let miss = 0; miss < 20; miss++) health.worsen();
   assert.equal(health.score, 7);
   assert.ok(health.stretch < 3);
 });
 
-test('a node takes its address from what the others see, loopback only where there is no other', () => {
+test('a node learns its address from the others, a loopback address only if it has no other', () => {
   const self = new LocalNode({
     name: 'me',
     bootId: 1n,

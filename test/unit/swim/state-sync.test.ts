@@ -7,8 +7,8 @@ import { StateSync } from '../../../src/swim/state-sync.ts';
 const MEMBER = {} as Member;
 const PERIOD_MS = 1000;
 
-/** Counts what is asked for; the hash is ours to change. */
-class FakeOutbox {
+/** Records the requests; the test sets the hash. */
+class FakeSender {
   tableHash = 1n;
   readonly cursors: string[] = [];
   #sequence = 0;
@@ -27,61 +27,62 @@ class FakeOutbox {
   }
 }
 
-function setUp(): { outbox: FakeOutbox; pull: StateSync } {
-  const outbox = new FakeOutbox();
-  return { outbox, pull: new StateSync(outbox as unknown as MessageSender, PERIOD_MS) };
+function setUp(): { sender: FakeSender; stateSync: StateSync } {
+  const sender = new FakeSender();
+  return { sender, stateSync: new StateSync(sender as unknown as MessageSender, PERIOD_MS) };
 }
 
-test('a difference is given half a period to pass, unless it lasts ten', () => {
-  const { outbox, pull } = setUp();
-  pull.compare(1000, MEMBER, 2n, 900);
-  assert.equal(outbox.cursors.length, 0);
-  pull.compare(1400, MEMBER, 2n, 900);
-  assert.deepEqual(outbox.cursors, ['']);
+test('a difference has half a quiet period to even out, and ten periods at most', () => {
+  const { sender, stateSync } = setUp();
+  stateSync.compare(1000, MEMBER, 2n, 900);
+  assert.equal(sender.cursors.length, 0);
+  stateSync.compare(1400, MEMBER, 2n, 900);
+  assert.deepEqual(sender.cursors, ['']);
   const busy = setUp();
   const always = Number.POSITIVE_INFINITY;
-  busy.pull.compare(0, MEMBER, 2n, always);
-  busy.pull.compare(9999, MEMBER, 2n, always);
-  assert.equal(busy.outbox.cursors.length, 0);
-  busy.pull.compare(10_000, MEMBER, 2n, always);
-  assert.equal(busy.outbox.cursors.length, 1);
+  busy.stateSync.compare(0, MEMBER, 2n, always);
+  busy.stateSync.compare(9999, MEMBER, 2n, always);
+  assert.equal(busy.sender.cursors.length, 0);
+  busy.stateSync.compare(10_000, MEMBER, 2n, always);
+  assert.equal(busy.sender.cursors.length, 1);
 });
 
-test('page follows page, a lost one is asked for again, and after three times no more', () => {
-  const { outbox, pull } = setUp();
-  pull.start(0, MEMBER);
-  pull.handlePage(10, outbox.lastSequence, false, 'n5');
-  pull.handlePage(20, outbox.lastSequence - 1, false, 'n9');
-  pull.advance(20 + PERIOD_MS / 4);
-  assert.deepEqual(outbox.cursors, ['', 'n5', 'n5']);
-  for (let time = 500; pull.deadline < Number.POSITIVE_INFINITY; time += 250) pull.advance(time);
-  assert.deepEqual(outbox.cursors, ['', 'n5', 'n5', 'n5']);
+test('page follows page; a lost one is requested up to three times', () => {
+  const { sender, stateSync } = setUp();
+  stateSync.start(0, MEMBER);
+  stateSync.handlePage(10, sender.lastSequence, false, 'n5');
+  stateSync.handlePage(20, sender.lastSequence - 1, false, 'n9');
+  stateSync.advance(20 + PERIOD_MS / 4);
+  assert.deepEqual(sender.cursors, ['', 'n5', 'n5']);
+  for (let time = 500; stateSync.deadline < Number.POSITIVE_INFINITY; time += 250)
+    stateSync.advance(time);
+  assert.deepEqual(sender.cursors, ['', 'n5', 'n5', 'n5']);
 });
 
-test('a page that leads nowhere ends the pull', () => {
-  const { outbox, pull } = setUp();
-  pull.start(0, MEMBER);
-  pull.handlePage(10, outbox.lastSequence, false, 'n5');
-  pull.handlePage(20, outbox.lastSequence, false, 'n5');
-  assert.equal(pull.deadline, Number.POSITIVE_INFINITY);
+test('a page that makes no progress ends the pull', () => {
+  const { sender, stateSync } = setUp();
+  stateSync.start(0, MEMBER);
+  stateSync.handlePage(10, sender.lastSequence, false, 'n5');
+  stateSync.handlePage(20, sender.lastSequence, false, 'n5');
+  assert.equal(stateSync.deadline, Number.POSITIVE_INFINITY);
 });
 
-test('pulls that teach nothing become rare, and the first that does makes them frequent again', () => {
-  const { outbox, pull } = setUp();
+test('pulls without a gain become rare, and one with a gain makes them frequent again', () => {
+  const { sender, stateSync } = setUp();
   let count = 0;
   const run = (from: number, seconds: number): number => {
-    const before = outbox.cursors.length;
+    const before = sender.cursors.length;
     for (let time = from; time < from + seconds * 1000; time += 500) {
-      pull.compare(time, MEMBER, 2n, 0);
-      if (outbox.cursors.length === count) continue;
-      count = outbox.cursors.length;
-      pull.handlePage(time, outbox.lastSequence, true, undefined);
+      stateSync.compare(time, MEMBER, 2n, 0);
+      if (sender.cursors.length === count) continue;
+      count = sender.cursors.length;
+      stateSync.handlePage(time, sender.lastSequence, true, undefined);
     }
-    return outbox.cursors.length - before;
+    return sender.cursors.length - before;
   };
   assert.ok(run(1000, 600) < 20);
-  outbox.tableHash = 2n;
-  pull.compare(700_000, MEMBER, 2n, 0);
-  outbox.tableHash = 3n;
+  sender.tableHash = 2n;
+  stateSync.compare(700_000, MEMBER, 2n, 0);
+  sender.tableHash = 3n;
   assert.ok(run(701_000, 4) >= 3);
 });

@@ -1,4 +1,4 @@
-// One core, spoken to by hand: what it believes of whom, and what it says to those it does not know.
+// One core, driven datagram by datagram: what it believes, and what it answers to unknown nodes.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -43,13 +43,13 @@ function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
     },
     {
       send: (to, body) => sent.push({ to, body, message: decodeMessage(body)! }),
-      isOurs: () => false,
+      isLocalEndpoint: () => false,
       resolveSeeds: () => undefined,
       memberChanged: () => undefined,
       peersChanged: () => undefined,
       joined: () => undefined,
       nameRefused: () => undefined,
-      nameKept: () => undefined,
+      nameDefended: () => undefined,
     },
     now,
   );
@@ -68,14 +68,14 @@ function body(
   add: (writer: BodyWriter) => void = () => undefined,
   head: Partial<MessageHead> = {},
 ): Buffer {
-  const flags = { isRelayed: false, isLast: false };
+  const flags = { isIndirect: false, isLast: false };
   const whole = { kind, ...flags, incarnation: 0, sequence: 9, tableHash: 0n, ...head };
   const writer = new BodyWriter(whole, 1160);
   add(writer);
   return writer.finish();
 }
 
-/** @returns the datagram that proved it */
+/** @returns the datagram that validated the boot */
 function introduce(swim: Swim, take: () => Sent[], name: string, bootId: bigint): Buffer {
   const record = recordOf(name, bootId);
   swim.handle(
@@ -91,13 +91,13 @@ function introduce(swim: Swim, take: () => Sent[], name: string, bootId: bigint)
   return proof;
 }
 
-test('nothing counts of what a boot says before it has echoed our nonce', () => {
+test('nothing that a boot says counts before it has echoed our nonce', () => {
   const { swim, take } = core();
-  const tale = body('gossip', (writer) => {
+  const lies = body('gossip', (writer) => {
     writer.nonce(7n).record(recordOf('ghost', 5n));
     writer.record(recordOf('stranger', 2n));
   });
-  swim.handle(0, STRANGER, 2n, 1, tale);
+  swim.handle(0, STRANGER, 2n, 1, lies);
   assert.equal(swim.table.size, 0);
   const forged = body('ping', (writer) => writer.echo(12345n).record(recordOf('stranger', 2n)));
   swim.handle(0, STRANGER, 2n, 2, forged);
@@ -105,7 +105,7 @@ test('nothing counts of what a boot says before it has echoed our nonce', () => 
   assert.ok(take().every((one) => one.message.kind === 'challenge'));
 });
 
-test('whoever is not proven gets no answer longer than what it sent', () => {
+test('a boot that is not validated gets no answer longer than its datagram', () => {
   const { swim, take } = core();
   let counter = 0;
   const kinds: MessageKind[] = [
@@ -134,7 +134,7 @@ test('whoever is not proven gets no answer longer than what it sent', () => {
   }
 });
 
-test('after the proof it is a member, and gets an ack that proves us in turn', () => {
+test('a boot that echoes our nonce becomes a member and gets an ack', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   assert.equal(swim.table.get('stranger')?.bootId, 2n);
@@ -142,7 +142,7 @@ test('after the proof it is a member, and gets an ack that proves us in turn', (
   assert.equal(ack?.message.sequence, 9);
 });
 
-test('a datagram counts once, and those from before the proof not at all', () => {
+test('a datagram counts once, and one from before the echo does not count', () => {
   const { swim, take } = core();
   const proof = introduce(swim, take, 'stranger', 2n);
   take();
@@ -154,7 +154,7 @@ test('a datagram counts once, and those from before the proof not at all', () =>
   assert.equal(take()[0]?.message.kind, 'ack');
 });
 
-test('a recording is worth nothing after we have started again', () => {
+test('a recorded datagram does not count after this node has restarted', () => {
   const first = core();
   const proof = introduce(first.swim, first.take, 'stranger', 2n);
   const second = core(100_000);
@@ -163,7 +163,7 @@ test('a recording is worth nothing after we have started again', () => {
   assert.equal(second.swim.counters.unproven, 1);
 });
 
-test('a proof that is kept back for more than a minute is none', () => {
+test('an echo that arrives more than a minute later does not count', () => {
   const { swim, take } = core();
   const record = recordOf('stranger', 2n);
   swim.handle(
@@ -179,7 +179,7 @@ test('a proof that is kept back for more than a minute is none', () => {
   assert.equal(swim.table.size, 0);
 });
 
-test('a challenge is answered only where it echoes our nonce', () => {
+test('a challenge is answered only if it echoes our nonce', () => {
   const { swim, take } = core();
   swim.handle(0, STRANGER, 2n, 1, body('challenge'));
   swim.handle(
@@ -202,7 +202,7 @@ test('a challenge is answered only where it echoes our nonce', () => {
   assert.equal(take()[0]?.message.kind, 'ping');
 });
 
-test('our own datagrams, come back to us, are no member', () => {
+test('our own datagrams that come back to us make no member', () => {
   const { swim, take } = core();
   swim.contactSeeds(0, [STRANGER]);
   swim.handle(0, STRANGER, 1n, 1, take()[0]!.body);
@@ -210,7 +210,7 @@ test('our own datagrams, come back to us, are no member', () => {
   assert.equal(swim.counters.own, 1);
 });
 
-test('an accusation is refuted at once, with a higher incarnation', () => {
+test('SWIM 4.2: an accusation is refuted at once, with a higher incarnation', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   take();
@@ -230,16 +230,16 @@ test('an accusation is refuted at once, with a higher incarnation', () => {
   assert.ok(take().every((one) => one.message.incarnation === 5));
 });
 
-test('another address of a member counts once our nonce comes back from it', () => {
+test('a new address of a member counts after it has echoed our nonce', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   take();
   const moved = { address: '10.9.9.9', port: 1024 };
-  const rumour = body('ping', (writer) => writer.record(recordOf('ghost', 5n)));
-  swim.handle(1, moved, 2n, 3, rumour);
+  const gossip = body('ping', (writer) => writer.record(recordOf('ghost', 5n)));
+  swim.handle(1, moved, 2n, 3, gossip);
   const [challenge, ...more] = take();
   assert.deepEqual([challenge?.message.kind, challenge?.to, more], ['challenge', moved, []]);
-  assert.ok(challenge!.body.length <= rumour.length);
+  assert.ok(challenge!.body.length <= gossip.length);
   assert.deepEqual(swim.table.get('stranger')?.link?.endpoint, STRANGER);
   assert.equal(swim.table.get('ghost'), undefined);
   const proof = body('ping', (writer) => writer.echo(challenge!.message.tableHash));
@@ -251,17 +251,17 @@ test('another address of a member counts once our nonce comes back from it', () 
   assert.deepEqual(swim.table.get('stranger')?.link?.endpoint, moved);
 });
 
-test('a copy from elsewhere that comes first does not use up the original', () => {
+test('a copy from another address that arrives first does not use up the original', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   take();
-  const rumour = body('gossip', (writer) => writer.record(recordOf('ghost', 5n)));
-  swim.handle(1, { address: '10.9.9.9', port: 1024 }, 2n, 3, rumour);
-  swim.handle(2, STRANGER, 2n, 3, rumour);
+  const gossip = body('gossip', (writer) => writer.record(recordOf('ghost', 5n)));
+  swim.handle(1, { address: '10.9.9.9', port: 1024 }, 2n, 3, gossip);
+  swim.handle(2, STRANGER, 2n, 3, gossip);
   assert.equal(swim.table.get('ghost')?.bootId, 5n);
 });
 
-test('a challenge that comes round another way is answered where its sender is known to be', () => {
+test('a challenge from a new address is answered at the known address of its sender', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   take();
@@ -269,7 +269,7 @@ test('a challenge that comes round another way is answered where its sender is k
   assert.deepEqual(take()[0]?.to, STRANGER);
 });
 
-test('a member that -mbs leads to by two addresses stays at one while it is heard there', () => {
+test('a member with two addresses in -mbs keeps the one from which it speaks', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   const other = { address: 'fd00::2', port: 7946 };
@@ -285,7 +285,7 @@ test('a member that -mbs leads to by two addresses stays at one while it is hear
   assert.deepEqual(answerAt(20_000, 6), other);
 });
 
-test('an ack counts only from the process that was pinged, unless a helper passes it on', () => {
+test('a direct ack counts only from the process that was pinged', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   introduce(swim, take, 'other', 3n);
@@ -293,20 +293,20 @@ test('an ack counts only from the process that was pinged, unless a helper passe
   swim.advance(1000);
   const ping = take().find((one) => one.message.kind === 'ping' && one.message.sequence > 0);
   assert.ok(ping !== undefined);
-  const answered = () => [...swim.table.all()].filter((one) => one.lastAnswerAt !== undefined);
+  const acked = () => [...swim.table.all()].filter((one) => one.lastAckAt !== undefined);
   const { sequence } = ping.message;
   const ack = (number: number): Buffer => body('ack', () => undefined, { sequence: number });
   swim.handle(1001, STRANGER, 2n, 3, ack(sequence));
   swim.handle(1001, STRANGER, 3n, 3, ack(sequence + 1));
-  assert.deepEqual(answered(), []);
+  assert.deepEqual(acked(), []);
   swim.handle(1002, STRANGER, 3n, 4, ack(sequence));
   assert.deepEqual(
-    answered().map((one) => one.name),
+    acked().map((one) => one.name),
     ['other'],
   );
 });
 
-test('a helper passes an answer on, and says nack where none comes', () => {
+test('a helper sends an indirect ack if the target answers, and a nack otherwise', () => {
   const { swim, take } = core();
   introduce(swim, take, 'stranger', 2n);
   introduce(swim, take, 'other', 3n);
@@ -330,8 +330,8 @@ test('a helper passes an answer on, and says nack where none comes', () => {
     3,
     body('ack', () => undefined, { sequence: first }),
   );
-  const passed = take().find((one) => one.message.kind === 'ack')?.message;
-  assert.deepEqual([passed?.sequence, passed?.isRelayed], [70, true]);
+  const indirect = take().find((one) => one.message.kind === 'ack')?.message;
+  assert.deepEqual([indirect?.sequence, indirect?.isIndirect], [70, true]);
   ask(4, 71);
   swim.advance(1 + TIMING_PRESETS.lan.pingTimeoutMs);
   const nack = take().find((one) => one.message.kind === 'nack')?.message;
