@@ -1,24 +1,27 @@
-// A bound UDP socket as both cluster channels use it: IPv4, IPv6 or both at once, with the largest
-// receive buffer that the system grants. Knows nothing of what the datagrams mean.
-// Invariants: an error after open() is counted, never thrown; send() never asks the DNS.
+// The UDP socket of a cluster channel: IPv4, IPv6 or both, with the largest receive buffer that the
+// system grants. Knows nothing of what the datagrams mean. Invariants: after open() an error is
+// counted and logged at a limited rate, never thrown; send() never asks the DNS.
 
 import dgram, { type RemoteInfo, type Socket } from 'node:dgram';
 import { isIP } from 'node:net';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
+import { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { SendFaults } from './send-faults.ts';
 
 export interface UdpOptions {
   /** IP literal; undefined = every address of the machine, IPv4 and IPv6. */
   readonly bind?: string | undefined;
   /** 0 = any free port. */
   readonly port: number;
-  /** The flag that changes the port, named in the error when it is in use, as `-crp`. */
+  /** The flag that changes the port, such as `-crp`, for the message that the port is in use. */
   readonly flag: string;
-  /** What we ask for; the system may grant less. */
+  /** Requested size; the system may grant less. */
   readonly receiveBufferBytes: number;
   /** `datagram` belongs to the handler. Must not throw. */
   onDatagram(datagram: Buffer, from: Endpoint): void;
-  /** The kernel has taken all that waited since send() returned false. Must not throw. */
+  /** The kernel has taken all datagrams that waited since send() returned false. Must not throw. */
   onDrain?(): void;
   readonly log: Logger;
 }
@@ -34,7 +37,7 @@ export interface UdpCounters {
 
 const RECEIVE_BUFFER_BYTES_MIN = 64 * 1024;
 
-/** The port can't be had; the message tells a person what to do. */
+/** The port can't be opened; the message says what to do. */
 export class BindError extends Error {
   override readonly name = 'BindError';
 }
@@ -51,10 +54,15 @@ export class UdpSocket {
   readonly #onDrain: (() => void) | undefined;
   #isOpen = true;
   #isFull = false;
+  readonly #limiter = new LogLimiter();
+  readonly #log: Logger;
+  readonly #sendFaults: SendFaults;
 
   private constructor(socket: Socket, options: UdpOptions) {
     const bound = socket.address();
     this.#socket = socket;
+    this.#log = options.log;
+    this.#sendFaults = new SendFaults(options.log, bound.port);
     this.#onDrain = options.onDrain?.bind(options);
     this.#isIpv6 = bound.family === 'IPv6';
     this.local = { address: plainAddress(bound.address), port: bound.port };
@@ -73,22 +81,19 @@ export class UdpSocket {
       this.#counters.receivedBytes += datagram.length;
       options.onDatagram(datagram, { address: plainAddress(from.address), port: from.port });
     });
-    socket.on('error', (error) => {
-      this.#counters.socketErrors += 1;
-      options.log.debug('udp socket error', { reason: error.message });
-    });
+    socket.on('error', (error) => this.#socketFailed(error));
   }
 
-  /** Rejects with a BindError where the address can't be bound. */
+  /** Rejects with a BindError if the address can't be bound. */
   static async open(options: UdpOptions): Promise<UdpSocket> {
     return new UdpSocket(await bindSocket(options), options);
   }
 
   /**
-   * Sends and forgets; an error is counted.
-   * @param to an IP literal; one of the wrong family, or port 0, is counted as an error
-   * @returns true when the kernel has taken the bytes, so that `datagram` may be written again;
-   *   after false it must be left alone
+   * Sends one datagram; an error is counted and logged.
+   * @param to an IP literal; the wrong family and port 0 count as errors
+   * @returns true if the kernel has taken the bytes, so that the caller may reuse `datagram`; after
+   *   false the socket still needs them
    */
   send(datagram: Buffer, to: Endpoint): boolean {
     if (!this.#isOpen) return true;
@@ -99,17 +104,23 @@ export class UdpSocket {
     }
     this.#counters.sent += 1;
     this.#counters.sentBytes += datagram.length;
-    this.#socket.send(datagram, to.port, address, this.#onSent);
-    this.#isFull = this.#socket.getSendQueueCount() > 0;
+    try {
+      this.#socket.send(datagram, to.port, address, this.#onSent);
+    } catch (error) {
+      this.#counters.sendErrors += 1;
+      this.#sendFaults.failed(error as Error);
+      return true;
+    }
+    this.#isFull = this.#queuedDatagrams() > 0;
     return !this.#isFull;
   }
 
-  /** True while datagrams wait here because the kernel takes no more. */
+  /** True while datagrams wait in this process because the kernel takes no more. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** Sends what is queued no further; safe to call twice. */
+  /** Discards datagrams that wait. May be called twice. */
   close(): Promise<void> {
     if (!this.#isOpen) return Promise.resolve();
     this.#isOpen = false;
@@ -117,11 +128,29 @@ export class UdpSocket {
   }
 
   readonly #onSent = (error: Error | null): void => {
-    if (error !== null) this.#counters.sendErrors += 1;
-    if (!this.#isFull || !this.#isOpen || this.#socket.getSendQueueCount() > 0) return;
+    if (error !== null) {
+      this.#counters.sendErrors += 1;
+      this.#sendFaults.failed(error);
+    } else if (this.#sendFaults.isOngoing) {
+      this.#sendFaults.succeeded();
+    }
+    if (!this.#isFull || !this.#isOpen || this.#queuedDatagrams() > 0) return;
     this.#isFull = false;
     this.#onDrain?.();
   };
+
+  /** Other runtimes than Node may lack the method; then the queue counts as empty. */
+  #queuedDatagrams(): number {
+    return this.#socket.getSendQueueCount?.() ?? 0;
+  }
+
+  #socketFailed(error: Error): void {
+    this.#counters.socketErrors += 1;
+    const count = this.#limiter.admit('udp socket error', performance.now());
+    if (count === 0) return;
+    const reason = describeSystemError(error, 'network');
+    this.#log.warn('udp socket error', { port: this.local.port, reason, count });
+  }
 }
 
 async function bindSocket(options: UdpOptions): Promise<Socket> {
@@ -162,7 +191,7 @@ function tryBind(type: 'udp4' | 'udp6', address: string, port: number): Promise<
 
 type Lookup = NonNullable<dgram.SocketOptions['lookup']>;
 
-/** In place of dns.lookup: every address that we give is a literal already. */
+/** In place of dns.lookup, because all addresses are literals. */
 const takeLiteral: Lookup = (address, options, callback) => {
   callback(null, address, options.family === 6 ? 6 : 4);
 };
@@ -181,7 +210,9 @@ function explain(error: unknown, address: string, options: UdpOptions): Error {
     case 'EADDRNOTAVAIL':
       return new BindError(`UDP ${place} can't be opened: no interface has this address`);
     default:
-      return new BindError(`UDP ${place} can't be opened: ${String(error)}`);
+      return new BindError(
+        `UDP ${place} can't be opened: ${describeSystemError(error, 'network')}`,
+      );
   }
 }
 
@@ -189,9 +220,9 @@ function codeOf(error: unknown): string | undefined {
   return error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
 }
 
-/** Linux cuts a too large wish silently; other systems refuse it, so we ask for less and less. */
-function growReceiveBuffer(socket: Socket, wishedBytes: number): number {
-  for (let bytes = wishedBytes; bytes >= RECEIVE_BUFFER_BYTES_MIN; bytes = bytes >> 1) {
+/** Linux silently grants less than requested; other systems refuse, so smaller sizes are tried. */
+function growReceiveBuffer(socket: Socket, requestedBytes: number): number {
+  for (let bytes = requestedBytes; bytes >= RECEIVE_BUFFER_BYTES_MIN; bytes = bytes >> 1) {
     try {
       socket.setRecvBufferSize(bytes);
       break;
