@@ -1,4 +1,5 @@
-// PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 3.4 to 3.7): all have the same form.
+// Codec of PUBACK, PUBREC, PUBREL and PUBCOMP (MQTT 5.0 3.4 to 3.7), which all have the same form:
+// Packet Identifier, then in MQTT 5 an optional Reason Code and optional properties.
 
 import { PacketType, packetTypeOf } from './packet-type.ts';
 import { walkProperties } from './properties.ts';
@@ -8,7 +9,7 @@ import { decodeVarint, varintBytes } from './varint.ts';
 
 const WRONG_LENGTH = malformed('an acknowledgement of the wrong length');
 const NO_PACKET_ID = protocolFault('Packet Identifier 0');
-const BAD_REASON = protocolFault('a Reason Code that this packet may not have');
+const BAD_REASON = protocolFault('a Reason Code that this packet type does not have');
 
 const RECEIPT_REASONS = new Set([0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]);
 const RELEASE_REASONS = new Set([0x00, 0x92]);
@@ -19,7 +20,7 @@ export class AckView {
   reasonCode = 0;
 }
 
-/** @returns what is wrong, or undefined; then `view` is filled */
+/** @returns the client's fault, or undefined; then `view` is filled */
 export function decodeAck(
   view: AckView,
   buffer: Buffer,

@@ -1,6 +1,6 @@
-// Decoders of the packets off the hot path: CONNECT, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT. The
-// frame is checked by frame-check.ts, then decoded by mqtt-packet, then brought into the terms of
-// the broker. Throws ProtocolError, nothing else. What is returned owns its bytes.
+// Decoders of the packets off the hot path: CONNECT, SUBSCRIBE, UNSUBSCRIBE, DISCONNECT. Each frame
+// is checked by frame-check.ts, decoded by mqtt-packet, and translated into the broker's terms.
+// Throws ProtocolError, nothing else. The results own their bytes.
 
 import mqttPacket from 'mqtt-packet';
 import {
@@ -42,7 +42,7 @@ export interface ConnectPacket {
   readonly username: string | undefined;
   readonly password: Buffer | undefined;
   readonly will: WillPacket | undefined;
-  /** Undefined where the client did not say. */
+  /** Undefined where the client sent none. */
   readonly sessionExpirySeconds: number | undefined;
   readonly receiveMaximum: number;
   /** Infinity where the client set none. */
@@ -78,7 +78,7 @@ export interface DisconnectPacket {
   readonly sessionExpirySeconds: number | undefined;
 }
 
-/** Runs one whole frame through mqtt-packet. */
+/** Decodes one whole frame with mqtt-packet. */
 function parse(frame: Buffer, version: ProtocolVersion): mqttPacket.Packet {
   let packet: mqttPacket.Packet | undefined;
   let error: unknown;
@@ -106,7 +106,10 @@ function parseAs<C extends mqttPacket.PacketCmd>(
   return packet as Extract<mqttPacket.Packet, { cmd: C }>;
 }
 
-/** @param start offset of the fixed header; @param bodyStart of the variable header */
+/**
+ * @param start offset of the fixed header, whose flags are the prescribed ones
+ * @param bodyStart offset of the variable header
+ */
 export function decodeConnect(
   buffer: Buffer,
   start: number,
@@ -210,7 +213,7 @@ export function decodeDisconnect(
   };
 }
 
-/** An AUTH packet is only checked: no authentication method is offered, so it is never expected. */
+/** Only checks an AUTH packet: Shoal offers no authentication method, so AUTH is never expected. */
 export function checkAuth(
   buffer: Buffer,
   bodyStart: number,

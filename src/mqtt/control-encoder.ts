@@ -1,17 +1,17 @@
-// Encoders of the packets off the hot path, through mqtt-packet: CONNACK, SUBACK, UNSUBACK,
-// DISCONNECT. Each returns a buffer of its own.
+// Encoders of the packets off the hot path: CONNACK, SUBACK, UNSUBACK, DISCONNECT, by mqtt-packet.
+// Each returns a new buffer.
 
 import mqttPacket from 'mqtt-packet';
 import { FirstByte } from './packet-type.ts';
 import type { ProtocolVersion } from './publish-view.ts';
 import { returnCodeFor } from './reason-code.ts';
 
-// Else mqtt-packet makes a buffer for each of 65,536 numbers at the first packet: 6 MB.
+// Otherwise mqtt-packet makes a buffer for each of 65,536 numbers at the first packet: 6 MB.
 mqttPacket.writeToStream.cacheNumbers = false;
 
 export type ConnackProperties = NonNullable<mqttPacket.IConnackPacket['properties']>;
 
-/** @param reasonCode of MQTT 5; earlier versions get the nearest return code */
+/** @param reasonCode of MQTT 5; earlier versions receive the nearest return code */
 export function encodeConnack(
   version: ProtocolVersion,
   reasonCode: number,
@@ -40,7 +40,7 @@ export function encodeSuback(
   return generate({ cmd: 'suback', messageId: packetId, granted: [...granted] }, version);
 }
 
-/** @param reasonCodes one for each Topic Filter; left out before MQTT 5 */
+/** @param reasonCodes one for each Topic Filter; packets before MQTT 5 have none */
 export function encodeUnsuback(
   version: ProtocolVersion,
   packetId: number,
@@ -49,7 +49,7 @@ export function encodeUnsuback(
   return generate({ cmd: 'unsuback', messageId: packetId, granted: [...reasonCodes] }, version);
 }
 
-/** MQTT 5 only: earlier versions have no DISCONNECT from the server. */
+/** For MQTT 5 only: a server of an earlier version sends no DISCONNECT. */
 export function encodeDisconnect(reasonCode: number, reasonString: string | undefined): Buffer {
   const properties = reasonString === undefined ? {} : { reasonString };
   return generate({ cmd: 'disconnect', reasonCode, properties }, 5);

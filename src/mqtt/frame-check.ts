@@ -1,6 +1,10 @@
-// Strict structure of the packets that mqtt-packet decodes for us. mqtt-packet takes lengths,
-// UTF-8, repeated properties and trailing bytes as they come; the text does not, so each such
-// frame is walked here first. Throws ProtocolError, nothing else.
+// Checks the structure of the packets that mqtt-packet decodes. mqtt-packet accepts wrong lengths,
+// ill-formed UTF-8, repeated properties and trailing bytes; MQTT does not, so each such frame is
+// walked here first. Throws ProtocolError, nothing else.
+//
+// MQTT 3.1 calls some bits "not used" and lets some announced fields be missing, where 3.1.1 ends
+// the connection. Of a packet of level 3 these bits are cleared in place, so that mqtt-packet, which
+// judges by 3.1.1, takes it (MQTT V3.1 Protocol Specification, 3.1 CONNECT and 3.8 SUBSCRIBE).
 
 import {
   lengthPrefixedEnd,
@@ -18,27 +22,44 @@ import { decodeVarint, varintBytes } from './varint.ts';
 
 const UNSUPPORTED_VERSION: ProtocolFault = {
   reasonCode: ReasonCode.unsupportedProtocolVersion,
-  text: 'the protocol name and version are none that this server speaks',
+  text: 'the server does not speak this protocol name and version',
 };
 
-/** Topic Filters in one SUBSCRIBE or UNSUBSCRIBE: each costs far more than the bytes it came in. */
+/** Topic Filters in one SUBSCRIBE or UNSUBSCRIBE: each costs far more work than its bytes suggest. */
 export const FILTERS_MAX = 16_384;
 const TOO_MANY_FILTERS: ProtocolFault = {
   reasonCode: ReasonCode.quotaExceeded,
-  text: 'more Topic Filters than one packet may have',
+  text: 'one packet has too many Topic Filters',
 };
 
 /** Bit 7 of the protocol version marks a bridge (mosquitto's try_private). */
 export const BRIDGE_BIT = 0x80;
 
-/** Where the parts of a CONNECT lie that mqtt-packet does not hand out as they came. */
+/** Bits of the Connect Flags (MQTT 5.0 3.1.2.3). */
+const ConnectFlag = {
+  reserved: 0x01,
+  will: 0x04,
+  willQosMask: 0x18,
+  willRetain: 0x20,
+  password: 0x40,
+  userName: 0x80,
+} as const;
+const WILL_QOS_SHIFT = 3;
+
+/** Bits of the Subscription Options (MQTT 5.0 3.8.3.1). */
+const QOS_MASK = 0x03;
+const RETAIN_HANDLING_MASK = 0x30;
+const RESERVED_OPTIONS_MQTT5 = 0xc0;
+const RESERVED_OPTIONS_MQTT3 = 0xfc;
+
+/** Offsets of those parts of a CONNECT that mqtt-packet decodes but does not hand out as bytes. */
 export interface ConnectLayout {
   readonly version: ProtocolVersion;
   readonly willPropertiesStart: number;
   readonly willPropertiesEnd: number;
 }
 
-/** A cursor over one packet's body. */
+/** A cursor over the body of one packet. */
 class Reader {
   readonly #buffer: Buffer;
   readonly #end: number;
@@ -79,7 +100,7 @@ class Reader {
     return this.#buffer.toString('utf8', start, this.position);
   }
 
-  /** Checks the properties and returns the offset of their first byte; the cursor is then behind them. */
+  /** Checks the properties and moves behind them. @returns the offset of their first byte */
   properties(place: PropertyPlace, visit?: PropertyVisitor): number {
     const length = decodeVarint(this.#buffer, this.position, this.#end);
     if (length < 0) throw new ProtocolError(malformed('the Property Length is wrong'));
@@ -97,7 +118,7 @@ class Reader {
   }
 }
 
-/** The protocol version of a CONNECT that may be wrong elsewhere, so that it can be answered. */
+/** The protocol version of a CONNECT that may be malformed elsewhere, for the form of the answer; 0 if there is none. */
 export function peekConnectVersion(buffer: Buffer, bodyStart: number, end: number): number {
   const next = lengthPrefixedEnd(buffer, bodyStart, end);
   return next === -1 || next >= end ? 0 : buffer[next]! & ~BRIDGE_BIT;
@@ -106,6 +127,8 @@ export function peekConnectVersion(buffer: Buffer, bodyStart: number, end: numbe
 export function checkConnect(buffer: Buffer, bodyStart: number, end: number): ConnectLayout {
   const reader = new Reader(buffer, bodyStart, end);
   const version = checkProtocol(reader);
+  const flagsAt = reader.position;
+  if (version === 3 && !reader.done) buffer[flagsAt] = withoutUnusedFlags(buffer[flagsAt]!);
   const flags = reader.byte();
   checkConnectFlags(flags, version);
   reader.u16();
@@ -113,7 +136,7 @@ export function checkConnect(buffer: Buffer, bodyStart: number, end: number): Co
   reader.string();
   let willPropertiesStart = 0;
   let willPropertiesEnd = 0;
-  if ((flags & 0x04) !== 0) {
+  if ((flags & ConnectFlag.will) !== 0) {
     if (version === 5) {
       willPropertiesStart = reader.properties('will');
       willPropertiesEnd = reader.position;
@@ -126,10 +149,40 @@ export function checkConnect(buffer: Buffer, bodyStart: number, end: number): Co
     }
     reader.binary();
   }
-  if ((flags & 0x80) !== 0) reader.string();
-  if ((flags & 0x40) !== 0) reader.binary();
-  reader.finish();
+  if (version === 3) {
+    buffer[flagsAt] = withoutMissingFields(flags, reader);
+  } else {
+    if ((flags & ConnectFlag.userName) !== 0) reader.string();
+    if ((flags & ConnectFlag.password) !== 0) reader.binary();
+    reader.finish();
+  }
   return { version, willPropertiesStart, willPropertiesEnd };
+}
+
+/** Of MQTT 3.1: the reserved bit, and Will QoS and Will Retain without a will, are disregarded. */
+function withoutUnusedFlags(flags: number): number {
+  const unused =
+    (flags & ConnectFlag.will) === 0
+      ? ConnectFlag.reserved | ConnectFlag.willQosMask | ConnectFlag.willRetain
+      : ConnectFlag.reserved;
+  return flags & ~unused;
+}
+
+/**
+ * Of MQTT 3.1: the Remaining Length takes precedence over the flags of user name and password. Reads
+ * those that are there.
+ * @returns the flags without those whose fields are missing
+ */
+function withoutMissingFields(flags: number, reader: Reader): number {
+  if ((flags & ConnectFlag.userName) !== 0) {
+    if (reader.done) return flags & ~(ConnectFlag.userName | ConnectFlag.password);
+    reader.string();
+  }
+  if ((flags & ConnectFlag.password) !== 0) {
+    if (reader.done) return flags & ~ConnectFlag.password;
+    reader.binary();
+  }
+  return flags;
 }
 
 function checkProtocol(reader: Reader): ProtocolVersion {
@@ -141,26 +194,29 @@ function checkProtocol(reader: Reader): ProtocolVersion {
 }
 
 function checkConnectFlags(flags: number, version: ProtocolVersion): void {
-  const willQos = (flags >> 3) & 3;
-  const will = (flags & 0x04) !== 0;
-  if ((flags & 0x01) !== 0) throw new ProtocolError(malformed('a reserved Connect Flag is set'));
+  const willQos = (flags & ConnectFlag.willQosMask) >> WILL_QOS_SHIFT;
+  const hasWill = (flags & ConnectFlag.will) !== 0;
+  if ((flags & ConnectFlag.reserved) !== 0) {
+    throw new ProtocolError(malformed('a reserved Connect Flag is set'));
+  }
   if (willQos === 3) throw new ProtocolError(malformed('Will QoS 3'));
-  if (!will && (flags & 0x38) !== 0) {
+  if (!hasWill && (willQos > 0 || (flags & ConnectFlag.willRetain) !== 0)) {
     throw new ProtocolError(malformed('Will QoS or Will Retain without a Will'));
   }
-  if (version !== 5 && (flags & 0xc0) === 0x40) {
+  const hasPassword = (flags & ConnectFlag.password) !== 0;
+  if (version !== 5 && hasPassword && (flags & ConnectFlag.userName) === 0) {
     throw new ProtocolError(malformed('a password without a user name'));
   }
 }
 
 function checkConnectProperties(reader: Reader): void {
-  let method = false;
-  let data = false;
+  let hasMethod = false;
+  let hasData = false;
   reader.properties('connect', (id) => {
-    if (id === PropertyId.authenticationMethod) method = true;
-    if (id === PropertyId.authenticationData) data = true;
+    if (id === PropertyId.authenticationMethod) hasMethod = true;
+    if (id === PropertyId.authenticationData) hasData = true;
   });
-  if (data && !method) {
+  if (hasData && !hasMethod) {
     throw new ProtocolError(protocolFault('Authentication Data without a method'));
   }
 }
@@ -173,14 +229,19 @@ export function checkSubscribe(
 ): void {
   const reader = packetWithId(buffer, bodyStart, end);
   if (version === 5) reader.properties('subscribe');
-  const reserved = version === 5 ? 0xc0 : 0xfc;
+  const reserved = version === 5 ? RESERVED_OPTIONS_MQTT5 : RESERVED_OPTIONS_MQTT3;
   checkFilters(reader, 'SUBSCRIBE', () => {
-    const options = reader.byte();
+    let options = reader.byte();
+    if (version === 3) options = buffer[reader.position - 1] = options & QOS_MASK;
     if ((options & reserved) !== 0) {
       throw new ProtocolError(malformed('a reserved bit of the Subscription Options is set'));
     }
-    if ((options & 0x03) === 3) throw new ProtocolError(malformed('a subscription with QoS 3'));
-    if ((options & 0x30) === 0x30) throw new ProtocolError(protocolFault('Retain Handling 3'));
+    if ((options & QOS_MASK) === QOS_MASK) {
+      throw new ProtocolError(malformed('a subscription with QoS 3'));
+    }
+    if ((options & RETAIN_HANDLING_MASK) === RETAIN_HANDLING_MASK) {
+      throw new ProtocolError(protocolFault('Retain Handling 3'));
+    }
   });
 }
 
@@ -195,7 +256,7 @@ export function checkUnsubscribe(
   checkFilters(reader, 'UNSUBSCRIBE', () => undefined);
 }
 
-/** One Topic Filter or more, each with what `checkRest` reads behind it. */
+/** One or more Topic Filters, each followed by what `checkRest` reads. */
 function checkFilters(reader: Reader, packet: string, checkRest: () => void): void {
   if (reader.done) throw new ProtocolError(protocolFault(`${packet} without a Topic Filter`));
   for (let filters = 1; !reader.done; filters++) {

@@ -1,11 +1,12 @@
-// Cuts the byte stream of one connection into MQTT packets. The announced length is checked
-// against the limit before anything is buffered, so a client can't make us hold more than
-// one packet of the allowed size, however small the pieces are; and what was announced takes no
-// memory before it comes. Knows nothing of what a packet means.
+// Cuts the byte stream of one connection into MQTT packets. Knows nothing of what a packet means.
+// Invariants: the announced length is checked against the limit before anything is buffered; an
+// announced length takes no memory before its bytes arrive; and assembling a packet copies each of
+// its bytes a bounded number of times, however many pieces it arrives in.
+// Source: MQTT 5.0 2.1, MQTT 3.1.1 2.2.3.
 
 import { malformed, type ProtocolFault } from './protocol-fault.ts';
 import { ReasonCode } from './reason-code.ts';
-import { decodeVarint, VARINT_INCOMPLETE, VARINT_MALFORMED, varintBytes } from './varint.ts';
+import { decodeVarint, encodeVarint, VARINT_INCOMPLETE, varintBytes } from './varint.ts';
 
 const BAD_LENGTH = malformed('the Remaining Length is not a Variable Byte Integer');
 const TOO_LARGE: ProtocolFault = {
@@ -13,6 +14,8 @@ const TOO_LARGE: ProtocolFault = {
   text: 'the packet is larger than the Maximum Packet Size',
 };
 const EMPTY = Buffer.alloc(0);
+/** The first byte, and one byte of the Remaining Length. */
+const HEADER_BYTES_MIN = 2;
 
 export class Framer {
   /** The packet found last: bytes `[start, end)` of `buffer`, its variable header at `bodyStart`. */
@@ -22,10 +25,14 @@ export class Framer {
   end = 0;
   /** Larger packets are refused; may change between packets. */
   packetBytesMax: number;
-  /** Begins with the `#heldBytes` bytes of a packet that is not complete; has room for more. */
+  /** A Remaining Length in more bytes than needed: allowed before MQTT 5, forbidden in it [MQTT5-1.5.5-1]. */
+  allowsPadding = true;
+  /** True if the packet found last came with such a length; it has been rewritten without. */
+  isLengthPadded = false;
+  /** The beginning of a packet: the first `#heldBytes` bytes; the rest is room to grow into. */
   #held: Buffer | undefined;
   #heldBytes = 0;
-  /** Bytes that the incomplete packet needs before looking again makes sense. */
+  /** Bytes that the held packet needs before it makes sense to look at it again. */
   #neededBytes = 0;
 
   constructor(packetBytesMax: number) {
@@ -33,29 +40,28 @@ export class Framer {
   }
 
   /** True while a packet has begun and not ended. */
-  get holding(): boolean {
+  get isHolding(): boolean {
     return this.#heldBytes > 0;
   }
 
-  /** True if the packet found last was the end of what came so far. */
+  /** True if the packet found last was the end of the bytes received so far. */
   get isDrained(): boolean {
     return this.end === this.buffer.length;
   }
 
-  /** Hands in what the network brought. Packets found later are views into it: don't reuse it. */
+  /** Adds bytes from the network. Packets found later are views into them: the caller must not reuse them. */
   push(chunk: Buffer): void {
     this.buffer = this.#held === undefined ? chunk : this.#append(this.#held, chunk);
     this.start = this.bodyStart = this.end = 0;
   }
 
-  /** All bytes held once they are enough, until then none. */
+  /** @returns all bytes held once they are enough, until then none */
   #append(held: Buffer, chunk: Buffer): Buffer {
     const bytes = this.#heldBytes + chunk.length;
     const isEnough = bytes >= this.#neededBytes;
     let target = held;
     if (bytes > held.length) {
-      const grown = Math.min(held.length * 2, this.#neededBytes);
-      target = Buffer.allocUnsafe(Math.max(bytes, grown));
+      target = Buffer.allocUnsafe(isEnough ? bytes : capacityFor(bytes, this.#neededBytes));
       held.copy(target, 0, 0, this.#heldBytes);
     }
     chunk.copy(target, this.#heldBytes);
@@ -64,19 +70,19 @@ export class Framer {
     return isEnough ? target.subarray(0, bytes) : EMPTY;
   }
 
-  /** True when a packet was found, false when more bytes are needed; or what is wrong. */
+  /** @returns true if a packet was found, false if more bytes are needed, or the client's fault */
   next(): boolean | ProtocolFault {
     const { buffer } = this;
     const start = this.end;
     const available = buffer.length - start;
-    if (available < 2) return this.#hold(start, 2);
-    let bodyStart = start + 2;
+    if (available < HEADER_BYTES_MIN) return this.#hold(start, HEADER_BYTES_MIN);
+    let bodyStart = start + HEADER_BYTES_MIN;
     let length = buffer[start + 1]!;
     if (length >= 0x80) {
-      length = decodeVarint(buffer, start + 1, buffer.length);
+      length = decodeVarint(buffer, start + 1, buffer.length, true);
       if (length === VARINT_INCOMPLETE) return this.#hold(start, available + 1);
-      if (length === VARINT_MALFORMED) return BAD_LENGTH;
-      bodyStart = start + 1 + varintBytes(length);
+      if (length < 0) return BAD_LENGTH;
+      while (buffer[bodyStart - 1]! >= 0x80) bodyStart += 1;
     }
     const end = bodyStart + length;
     if (end - start > this.packetBytesMax) return TOO_LARGE;
@@ -84,20 +90,42 @@ export class Framer {
     this.start = start;
     this.bodyStart = bodyStart;
     this.end = end;
+    this.isLengthPadded = bodyStart - start > HEADER_BYTES_MIN && this.#removePadding();
+    return this.isLengthPadded && !this.allowsPadding ? BAD_LENGTH : true;
+  }
+
+  /** In place, so that the packet can go on to other clients as it is. @returns false if there was none */
+  #removePadding(): boolean {
+    const { buffer, start, bodyStart, end } = this;
+    const padding = bodyStart - start - 1 - varintBytes(end - bodyStart);
+    if (padding === 0) return false;
+    this.start = start + padding;
+    buffer[this.start] = buffer[start]!;
+    encodeVarint(buffer, this.start + 1, end - bodyStart);
     return true;
   }
 
   #hold(start: number, neededBytes: number): false {
     const { buffer } = this;
-    this.#neededBytes = neededBytes;
     if (start < buffer.length) {
       // A copy, so that a few bytes of a slow client don't keep a whole read buffer alive.
       const rest = Buffer.from(buffer.subarray(start));
       this.#held = rest;
       this.#heldBytes = rest.length;
+      this.#neededBytes = neededBytes;
     }
     this.buffer = EMPTY;
     this.start = this.bodyStart = this.end = 0;
     return false;
   }
+}
+
+/**
+ * Room for a packet of which `bytes` have arrived: its size, or a half, a quarter and so on of it.
+ * So growing copies less than the packet's size in all, and the room is less than twice what arrived.
+ */
+function capacityFor(bytes: number, packetBytes: number): number {
+  let capacity = packetBytes;
+  while (capacity >= 2 * bytes) capacity = Math.ceil(capacity / 2);
+  return capacity;
 }

@@ -46,6 +46,19 @@ export const PublishFlag = { retain: 0x01, qosMask: 0x06, dup: 0x08 } as const;
 
 const QOS_SHIFT = 1;
 
+/** First bytes by packet type; undefined for type 0, which is reserved. */
+const FIRST_BYTES: (number | undefined)[] = [];
+for (const name of Object.keys(PacketType) as (keyof typeof PacketType)[]) {
+  FIRST_BYTES[PacketType[name]] = FirstByte[name];
+}
+/** Packets that only a server sends. */
+const SERVER_TYPES: readonly number[] = [
+  PacketType.connack,
+  PacketType.suback,
+  PacketType.unsuback,
+  PacketType.pingresp,
+];
+
 /** The four bits of PacketType. */
 export function packetTypeOf(firstByte: number): number {
   return firstByte >> 4;
@@ -63,4 +76,14 @@ export function publishFirstByte(dup: boolean, qos: QoS, retain: boolean): numbe
     (qos << QOS_SHIFT) |
     (retain ? PublishFlag.retain : 0)
   );
+}
+
+/** The first byte with the prescribed flags in place of its own; type 0 stays as it is. */
+export function withPrescribedFlags(firstByte: number): number {
+  return FIRST_BYTES[packetTypeOf(firstByte)] ?? firstByte;
+}
+
+/** True for CONNACK, SUBACK, UNSUBACK and PINGRESP. */
+export function isServerPacket(firstByte: number): boolean {
+  return SERVER_TYPES.includes(packetTypeOf(firstByte));
 }

@@ -1,5 +1,5 @@
-// MQTT 5 properties in their wire form (2.2.2): one table of what exists, and a walker that checks
-// type, place and repetition without building objects. Who needs a value reads it at its offset.
+// MQTT 5 properties in their wire form (2.2.2): one table of all properties, and a walker that checks
+// type, place and repetition without building objects. Callers read a value at its offset.
 
 import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
 import { ReasonCode } from './reason-code.ts';
@@ -28,7 +28,7 @@ export const PropertyId = {
   maximumPacketSize: 39,
 } as const;
 
-/** The packets that a client may send with properties; `will` are those inside CONNECT's payload. */
+/** The packets of a client that have properties; `will` is the part inside CONNECT's payload. */
 export type PropertyPlace =
   | 'connect'
   | 'will'
@@ -68,7 +68,7 @@ rule(PropertyId.authenticationData, 'binary', ['connect', 'auth']);
 rule(PropertyId.requestProblemInformation, 'flag', ['connect']);
 rule(PropertyId.willDelayInterval, 'u32', ['will']);
 rule(PropertyId.requestResponseInformation, 'flag', ['connect']);
-// Only a server has a use for it, but it stands in the table of what DISCONNECT may have.
+// Only a server has a use for it, but the specification lists it for every DISCONNECT.
 rule(PropertyId.serverReference, 'string', ['disconnect']);
 rule(PropertyId.reasonString, 'string', ['ack', 'disconnect', 'auth']);
 rule(PropertyId.receiveMaximum, 'u16', ['connect'], true);
@@ -87,19 +87,19 @@ rule(PropertyId.userProperty, 'pair', [
 rule(PropertyId.maximumPacketSize, 'u32', ['connect'], true);
 
 const TRUNCATED = malformed('a property runs past the end of the properties');
-const UNKNOWN = malformed('a property that this packet may not have');
-const REPEATED = protocolFault('a property stands twice');
+const UNKNOWN = malformed('a property that this packet type does not have');
+const REPEATED = protocolFault('a property is repeated');
 const BAD_STRING = malformed('a property holds ill-formed UTF-8');
-const ZERO = protocolFault('a property is zero where it may not be');
+const ZERO = protocolFault('a property is 0 and must not be');
 const NOT_A_FLAG = protocolFault('a property is neither 0 nor 1');
 
-/** @param start offset of the value, behind the identifier and, for text, before its length */
+/** @param start offset of the value: behind the identifier and, for text, before its length */
 export type PropertyVisitor = (id: number, start: number, end: number) => void;
 
 /**
- * Checks the properties in `[start, end)` and shows each to `visit`.
- * @returns the fault, or undefined if all are well-formed, allowed in this place and, apart from
- *   User Property, not repeated
+ * Checks the properties in `[start, end)` and calls `visit` with each.
+ * @returns the client's fault, or undefined if all are well-formed, allowed in this place and, apart
+ *   from User Property, not repeated
  */
 export function walkProperties(
   buffer: Buffer,
@@ -197,17 +197,17 @@ function isZero(buffer: Buffer, start: number, end: number): boolean {
   return true;
 }
 
-/** What the broker itself needs of a PUBLISH's properties. One instance is reused. */
+/** The properties of a PUBLISH that the broker itself acts on. One instance is reused. */
 export class PublishProperties {
   /** 0 where there is none. */
   topicAlias = 0;
   /** -1 where there is none. */
   expirySeconds = -1;
   payloadIsText = false;
-  /** True if all that stands there may go to a subscriber as it is. */
+  /** True if all properties may go to a subscriber unchanged. */
   forwardable = true;
 
-  /** As for a packet without properties. */
+  /** Sets all fields as for a packet without properties. */
   reset(): void {
     this.topicAlias = 0;
     this.expirySeconds = -1;
@@ -223,7 +223,7 @@ const ALIAS_ZERO: ProtocolFault = {
 
 const BAD_RESPONSE_TOPIC = protocolFault('the Response Topic is not a Topic Name');
 
-/** Checks a client's PUBLISH properties and fills `out`; allocates nothing that outlives the call. */
+/** Checks the properties of a client's PUBLISH and fills `out`. Allocates nothing that outlives the call. */
 export function readPublishProperties(
   buffer: Buffer,
   start: number,
@@ -258,17 +258,20 @@ export function readPublishProperties(
   return fault ?? wrongValue;
 }
 
+const NUMBER_SIGN = 0x23;
+const PLUS_SIGN = 0x2b;
+
 /** At least one character and no wildcard [MQTT5-3.3.2-14]. */
 function isTopicNameBytes(buffer: Buffer, start: number, end: number): boolean {
   for (let i = start; i < end; i++) {
-    if (buffer[i] === 0x23 || buffer[i] === 0x2b) return false;
+    if (buffer[i] === NUMBER_SIGN || buffer[i] === PLUS_SIGN) return false;
   }
   return end > start;
 }
 
 /**
- * A copy of the properties without those that hold for one hop or that the broker writes anew:
- * Topic Alias, Message Expiry Interval, Will Delay Interval. Order is kept [MQTT5-3.3.2-18].
+ * Copies the properties without those that apply to one connection only or that the broker computes
+ * anew: Topic Alias, Message Expiry Interval, Will Delay Interval. Keeps the order [MQTT5-3.3.2-18].
  */
 export function copyForwardableProperties(
   buffer: Buffer,

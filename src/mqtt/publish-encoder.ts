@@ -1,5 +1,5 @@
-// Encoder of PUBLISH towards a subscriber (MQTT 5.0 3.3). Writes into a buffer of the caller's, so
-// that many packets share one allocation.
+// Encoder of PUBLISH to a subscriber (MQTT 5.0 3.3), on the hot path. Writes into the caller's buffer,
+// so that many packets share one allocation.
 
 import { copyBytes } from '../shared/copy-bytes.ts';
 import { PublishFlag } from './packet-type.ts';
@@ -10,16 +10,16 @@ import { encodeVarint, varintBytes } from './varint.ts';
 const EXPIRY_BYTES = 5;
 const ALIAS_BYTES = 3;
 
-/** What is written. Buffers are only read. */
+/** The parts of the packet. Buffers are only read. */
 export interface PublishFields {
   version: ProtocolVersion;
-  /** Fixed header's first byte: type, DUP, QoS, RETAIN. */
+  /** Packet type, DUP, QoS and RETAIN, as publishFirstByte() makes it. */
   firstByte: number;
   /** Ignored with QoS 0. */
   packetId: number;
-  /** Topic Name's bytes; empty where a Topic Alias known to the client stands for it. */
+  /** UTF-8 of the Topic Name; empty where a Topic Alias that the client knows replaces it. */
   topic: Buffer;
-  /** Properties that are written as they are (see copyForwardableProperties). MQTT 5 only. */
+  /** Properties that are written unchanged (see copyForwardableProperties). MQTT 5 only. */
   properties: Buffer;
   /** Message Expiry Interval left, seconds; -1 for none. MQTT 5 only. */
   expirySeconds: number;
@@ -45,16 +45,13 @@ function remainingLength(fields: PublishFields, properties: number): number {
   return bytes;
 }
 
-/** Size of the whole packet, payload included. */
+/** Bytes of the whole packet, payload included. */
 export function publishBytes(fields: PublishFields): number {
   const remaining = remainingLength(fields, fields.version === 5 ? propertiesBytes(fields) : 0);
   return 1 + varintBytes(remaining) + remaining;
 }
 
-/**
- * Writes all of the packet that stands before the payload.
- * @returns the offset behind it, where the payload belongs
- */
+/** Writes all of the packet but the payload. @returns the offset behind it, where the payload belongs */
 export function encodePublishHead(buffer: Buffer, at: number, fields: PublishFields): number {
   const propertiesLength = fields.version === 5 ? propertiesBytes(fields) : 0;
   buffer[at] = fields.firstByte;

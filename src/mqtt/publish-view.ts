@@ -1,11 +1,11 @@
-// A PUBLISH packet decoded in place: offsets into the receive buffer instead of copies. It is the
-// form in which a PUBLISH travels through the hot path (client -> broker -> subscribers and peers).
+// A PUBLISH packet decoded in place: offsets into the receive buffer instead of copies. In this form
+// a PUBLISH travels the hot path from client to broker to subscribers and peers.
 // Invariant: every offset lies within [start, end) of `buffer`.
 
 export type ProtocolVersion = 3 | 4 | 5;
 export type QoS = 0 | 1 | 2;
 
-/** One instance is reused for many packets: whoever keeps anything of it makes a copy. */
+/** One instance is reused for many packets: code that keeps a part of it copies that part. */
 export class PublishView {
   buffer: Buffer = Buffer.alloc(0);
   /** First byte of the fixed header. */
@@ -18,7 +18,7 @@ export class PublishView {
   dup = false;
   /** 0 with QoS 0. */
   packetId = 0;
-  /** Bytes of the Topic Name, without its length field; empty where a Topic Alias stands for it. */
+  /** Bytes of the Topic Name, without its length field; empty where a Topic Alias replaces it. */
   topicStart = 0;
   topicEnd = 0;
   /** Bytes of the properties, without their length field; empty before MQTT 5. */

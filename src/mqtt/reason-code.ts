@@ -1,5 +1,5 @@
-// Reason Codes of MQTT 5.0 (2.4) and the CONNACK return codes of MQTT 3.1.1 (3.2.2.3), under the
-// names of the texts.
+// Reason Codes of MQTT 5.0 (2.4) and CONNACK return codes of MQTT 3.1.1 (3.2.2.3), under the
+// specifications' names.
 
 export const ReasonCode = {
   success: 0x00,
@@ -72,7 +72,7 @@ export function returnCodeFor(reasonCode: number): number {
   }
 }
 
-/** As MQTT's text and our pages write it: `0x87`. */
+/** As the specification and the documentation write it: `0x87`. */
 export function formatReasonCode(code: number): string {
   return `0x${code.toString(16).padStart(2, '0')}`;
 }

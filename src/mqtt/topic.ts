@@ -1,5 +1,5 @@
-// Topic Names and Topic Filters as strings: validity and matching (MQTT 5.0 4.7, 4.8). Knows
-// nothing of subscriptions.
+// Topic Names and Topic Filters: validity and matching (MQTT 5.0 4.7, 4.8). Knows nothing of
+// subscriptions.
 
 const SHARE_PREFIX = '$share/';
 const DOLLAR = 0x24;
@@ -17,12 +17,12 @@ export function isReservedTopicBytes(bytes: Buffer, start = 0): boolean {
   return bytes[start] === DOLLAR;
 }
 
-/** A Topic Name: at least one character, no wildcard [MQTT5-4.7.0-1, 4.7.1-1]. UTF-8 and length are checked before. */
+/** A Topic Name has at least one character and no wildcard [MQTT5-4.7.0-1, 4.7.1-1]. The caller checks UTF-8 and length. */
 export function isTopicName(topic: string): boolean {
   return topic.length > 0 && !topic.includes('+') && !topic.includes('#');
 }
 
-/** A Topic Filter: `+` fills a level, `#` fills the last one [MQTT5-4.7.1-1, 4.7.1-2]. */
+/** In a Topic Filter `+` fills a whole level and `#` the whole last one [MQTT5-4.7.1-1, 4.7.1-2]. */
 export function isTopicFilter(filter: string): boolean {
   if (filter.length === 0) return false;
   const levels = filter.split('/');
@@ -42,12 +42,12 @@ export interface SharedFilter {
   readonly filter: string;
 }
 
-/** True where the filter asks for a Shared Subscription, rightly formed or not. */
+/** True where the filter asks for a Shared Subscription, well-formed or not. */
 export function isSharedFilter(filter: string): boolean {
   return filter.startsWith(SHARE_PREFIX) || filter === '$share';
 }
 
-/** `$share/{ShareName}/{filter}` taken apart, or undefined if it is ill-formed [MQTT5-4.8.2-1, 4.8.2-2]. */
+/** Splits `$share/{ShareName}/{filter}`. @returns undefined if it is ill-formed [MQTT5-4.8.2-1, 4.8.2-2] */
 export function parseSharedFilter(text: string): SharedFilter | undefined {
   const slash = text.indexOf('/', SHARE_PREFIX.length);
   if (slash === -1) return undefined;

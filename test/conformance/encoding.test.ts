@@ -93,18 +93,30 @@ eachVersion('a remaining length of five bytes ends the connection', (version) =>
   client.expectEnded(0x81);
 });
 
-eachVersion(
-  '[MQTT5-1.5.5-1] a remaining length in more bytes than it needs is not taken for more than it is',
-  (version) => {
+test('a remaining length in more bytes than needed is valid before MQTT 5 and malformed in it [MQTT5-1.5.5-1]', () => {
+  for (const version of [3, 4, 5] as const) {
     const world = new World();
     const watcher = world.connect('w');
     watcher.subscribe(['t']);
     const client = world.connect('a', { version });
-    const body = wire.publish(version, { topic: 't', payload: 'x' }).subarray(2);
-    client.send(Buffer.concat([Buffer.from([0x30, body.length | 0x80, 0x00]), body]));
-    assert.ok(client.closed || watcher.payloads().join() === 'x');
-  },
-);
+    for (const padding of [[0x00], [0x80, 0x00], [0x80, 0x80, 0x00]]) {
+      const body = wire.publish(version, { topic: 't', payload: 'x' }).subarray(2);
+      client.send(Buffer.concat([Buffer.from([0x30, body.length | 0x80, ...padding]), body]));
+      if (version === 5) break;
+      assert.deepEqual(watcher.payloads(), ['x'], `level ${version}`);
+    }
+    if (version === 5) client.expectEnded(0x81);
+  }
+});
+
+test('a CONNECT of MQTT 5 with such a length is malformed, too [MQTT5-1.5.5-1]', () => {
+  for (const version of [4, 5] as const) {
+    const client = new World().open(version);
+    const body = wire.connect({ version, clientId: 'a' }).subarray(2);
+    client.send(Buffer.concat([Buffer.from([0x10, body.length | 0x80, 0x00]), body]));
+    assert.equal(client.expect('connack').reason, version === 5 ? 0x81 : 0);
+  }
+});
 
 test('[MQTT5-1.5.5-1] the broker encodes lengths in as few bytes as they need', () => {
   const world = new World();
@@ -120,13 +132,23 @@ test('[MQTT5-1.5.5-1] the broker encodes lengths in as few bytes as they need', 
   }
 });
 
-eachVersion('reserved packet types end the connection', (version) => {
-  for (const firstByte of [0x00, 0x0f, 0x20, 0x90, 0xb0, 0xd0]) {
-    const client = new World().connect('a', { version });
-    client.send(wire.packet(firstByte));
-    client.expectEnded();
-  }
-});
+eachVersion(
+  'a packet type that only a server sends is a protocol error, the reserved type is malformed',
+  (version) => {
+    for (const [firstByte, reason] of [
+      [0x00, 0x81],
+      [0x0f, 0x81],
+      [0x20, 0x82],
+      [0x90, 0x82],
+      [0xb0, 0x82],
+      [0xd0, 0x82],
+    ] as const) {
+      const client = new World().connect('a', { version });
+      client.send(wire.packet(firstByte));
+      client.expectEnded(reason);
+    }
+  },
+);
 
 eachVersion('packets that are cut short, or too long, end the connection', (version) => {
   for (const bytes of [

@@ -13,7 +13,13 @@ import {
 import { encodeConnack, encodeDisconnect, PINGRESP } from '../../mqtt/control-encoder.ts';
 import { peekConnectVersion } from '../../mqtt/frame-check.ts';
 import { Framer } from '../../mqtt/framer.ts';
-import { FirstByte, PacketType, PublishFlag, packetTypeOf } from '../../mqtt/packet-type.ts';
+import {
+  FirstByte,
+  isServerPacket,
+  PacketType,
+  packetTypeOf,
+  withPrescribedFlags,
+} from '../../mqtt/packet-type.ts';
 import {
   malformed,
   ProtocolError,
@@ -42,7 +48,9 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
   text: 'the answer is larger than the Maximum Packet Size of the client',
 };
 const SECOND_CONNECT = protocolFault('a second CONNECT');
-const UNEXPECTED = malformed('a packet type or reserved flags that a client may not send');
+const UNKNOWN_PACKET = malformed('a packet type or fixed header flags that MQTT does not define');
+const SERVER_PACKET = protocolFault('a packet type that only a server sends');
+const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
 /** Thousands of CONNECTs may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
 
@@ -103,7 +111,11 @@ export class Client extends ClientOutput {
       return;
     }
     if (chunk.length === 0) return;
-    if (this.#state === 'waiting' && !this.#framer.holding && chunk[0] !== FirstByte.connect) {
+    if (
+      this.#state === 'waiting' &&
+      !this.#framer.isHolding &&
+      packetTypeOf(chunk[0]!) !== PacketType.connect
+    ) {
       // Another protocol: its lengths mean nothing, so nothing of it is waited for.
       this.fail(NOT_CONNECT);
       return;
@@ -156,10 +168,14 @@ export class Client extends ClientOutput {
   }
 
   #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const first = buffer[start]!;
+    let first = buffer[start]!;
     if (this.#state === 'waiting') {
       this.#handleConnect(buffer, start, bodyStart, end);
       return;
+    }
+    // In MQTT 3.1 the flags of these packets are not used, or only say that the packet is repeated.
+    if (this.version === 3 && packetTypeOf(first) !== PacketType.publish) {
+      first = buffer[start] = withPrescribedFlags(first);
     }
     if (this.broker.store.durable && mustWait(first, this.broker, this)) {
       this.#suspend(() => this.#dispatch(buffer, start, bodyStart, end));
@@ -169,14 +185,12 @@ export class Client extends ClientOutput {
   }
 
   #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    let first = buffer[start]!;
+    const first = buffer[start]!;
     if (packetTypeOf(first) === PacketType.publish) {
       const fault = this.broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
       if (fault !== undefined) throw new ProtocolError(fault);
       return;
     }
-    // MQTT 3.1 knows DUP on SUBSCRIBE, UNSUBSCRIBE and PUBREL, too; it tells nothing that counts.
-    if (this.version === 3) first = buffer[start] = first & ~PublishFlag.dup;
     switch (first) {
       case FirstByte.puback:
       case FirstByte.pubrec:
@@ -207,19 +221,23 @@ export class Client extends ClientOutput {
         this.#handleDisconnect(buffer, start, bodyStart, end);
         break;
       case FirstByte.auth:
-        if (this.version !== 5) throw new ProtocolError(UNEXPECTED);
+        if (this.version !== 5) throw new ProtocolError(UNKNOWN_PACKET);
         checkAuth(buffer, bodyStart, end, this.version);
         throw new ProtocolError(protocolFault('AUTH without an authentication method'));
       case FirstByte.connect:
         throw new ProtocolError(SECOND_CONNECT);
       default:
-        throw new ProtocolError(UNEXPECTED);
+        throw new ProtocolError(isServerPacket(first) ? SERVER_PACKET : UNKNOWN_PACKET);
     }
   }
 
   #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
     const version = peekConnectVersion(buffer, bodyStart, end);
     this.version = version === 5 ? 5 : version === 3 ? 3 : 4;
+    if (this.version === 3) buffer[start] = FirstByte.connect;
+    else if (buffer[start] !== FirstByte.connect) throw new ProtocolError(NOT_CONNECT);
+    if (this.version === 5 && this.#framer.isLengthPadded) throw new ProtocolError(PADDED_LENGTH);
+    this.#framer.allowsPadding = this.version !== 5;
     const packet = decodeConnect(buffer, start, bodyStart, end);
     this.#deadlines.connectCame();
     this.#state = 'authenticating';

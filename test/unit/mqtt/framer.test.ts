@@ -59,7 +59,7 @@ test('a large packet takes memory as it comes, not more than about its size, byt
   const [framer] = framers;
   for (let i = 0; i < 300_000; i++) framer?.push(Buffer.from([7]));
   const held = memoryBytes() - before;
-  assert.equal(framer?.holding, true);
+  assert.equal(framer?.isHolding, true);
   assert.ok(held < 3_000_000, `${held} bytes for 300,000`);
 });
 
@@ -75,15 +75,90 @@ test('a packet over the limit is refused on its announcement, one at the limit p
   assert.equal(exact.next(), true);
 });
 
-for (const [name, bytes] of [
-  ['five bytes long', [0x30, 0xff, 0xff, 0xff, 0xff, 0x01]],
-  ['longer than it need be', [0x30, 0x80, 0x00]],
-] as const) {
-  test(`a Remaining Length that is ${name} is malformed [MQTT5-1.5.5-1]`, () => {
-    const framer = new Framer(1_000_000_000);
-    framer.push(Buffer.from(bytes));
-    const found = framer.next();
-    assert.ok(typeof found === 'object');
-    assert.equal(found.reasonCode, 0x81);
+test('a Remaining Length of five bytes is malformed [MQTT5-1.5.5-1]', () => {
+  const framer = new Framer(1_000_000_000);
+  framer.push(Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff, 0x01]));
+  const found = framer.next();
+  assert.ok(typeof found === 'object');
+  assert.equal(found.reasonCode, 0x81);
+});
+
+test('a padded Remaining Length is rewritten, and refused where the caller does not allow it', () => {
+  const padded = Buffer.from([0x30, 0x83, 0x80, 0x00, 0, 1, 0x74]);
+  const framer = new Framer(100);
+  framer.push(Buffer.from(padded));
+  assert.equal(framer.next(), true);
+  assert.equal(framer.isLengthPadded, true);
+  const { buffer, start, bodyStart, end } = framer;
+  assert.deepEqual([...buffer.subarray(start, end)], [0x30, 3, 0, 1, 0x74]);
+  assert.equal(bodyStart, start + 2);
+  framer.allowsPadding = false;
+  framer.push(padded);
+  assert.deepEqual(framer.next(), {
+    reasonCode: 0x81,
+    text: 'the Remaining Length is not a Variable Byte Integer',
+  });
+});
+
+/** Runs `work` and counts the bytes that buffers copy meanwhile. */
+function bytesCopied(work: () => void): number {
+  const { prototype } = Buffer;
+  const { copy } = prototype;
+  const { concat, from } = Buffer;
+  let bytes = 0;
+  prototype.copy = function (...args: Parameters<typeof copy>) {
+    const copied = copy.apply(this, args);
+    bytes += copied;
+    return copied;
+  };
+  const counted = <B extends Buffer>(buffer: B): B => {
+    bytes += buffer.length;
+    return buffer;
+  };
+  Buffer.concat = (...args) => counted(concat(...args));
+  Buffer.from = ((...args: Parameters<typeof from>) => counted(from(...args))) as typeof from;
+  try {
+    work();
+  } finally {
+    prototype.copy = copy;
+    Object.assign(Buffer, { concat, from });
+  }
+  return bytes;
+}
+
+for (const segmentBytes of [1, 1_400, 65_536]) {
+  test(`a packet of 1 MB in segments of ${segmentBytes} bytes is copied about twice`, () => {
+    const payload = Buffer.alloc(1_000_000, 7);
+    const packetBytes = packet(0x30, payload);
+    const framer = new Framer(2_000_000);
+    let found: boolean | object = false;
+    const copied = bytesCopied(() => {
+      for (let at = 0; at < packetBytes.length; at += segmentBytes) {
+        framer.push(packetBytes.subarray(at, at + segmentBytes));
+        found = framer.next();
+        assert.equal(typeof found, 'boolean');
+      }
+    });
+    assert.equal(found, true);
+    assert.ok(framer.buffer.subarray(framer.start, framer.end).equals(packetBytes));
+    assert.ok(copied < packetBytes.length * 2.1, `${copied} bytes were copied`);
   });
 }
+
+test('a stream gives the same packets whole and byte by byte', () => {
+  const random = seededRandom(11);
+  const packets = Array.from({ length: 40 }, (_, index) =>
+    packet(0x30, Buffer.alloc(Math.floor(random() ** 3 * 3_000), index)),
+  );
+  const stream = Buffer.concat(packets);
+  const whole = new Framer(10_000);
+  whole.push(Buffer.from(stream));
+  const bytewise = new Framer(10_000);
+  const found: Buffer[] = [];
+  for (let at = 0; at < stream.length; at++) {
+    bytewise.push(stream.subarray(at, at + 1));
+    found.push(...framesOf(bytewise));
+  }
+  assert.deepEqual(framesOf(whole), packets);
+  assert.deepEqual(found, packets);
+});
