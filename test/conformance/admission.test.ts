@@ -1,5 +1,5 @@
-// Who comes in: refusals of the authorizer, limits on clients and sessions, and packets that wait
-// while it is decided (MQTT 5.0 3.1.4, 3.2.2.2; MQTT 3.1.1 3.1.4, 3.2.2.3).
+// Admission: refusals of the authorizer, limits on clients and sessions, and packets that arrive while
+// the authorizer decides (MQTT 5.0 3.1.4, 3.2.2.2; MQTT 3.1.1 3.1.4, 3.2.2.3).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -10,7 +10,7 @@ import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 
-/** Decides when the test says so. */
+/** Decides only when the test calls it. */
 function slowAuthorizer(): { authorizer: Authorizer; decide: (decision: AuthDecision) => void } {
   const waiting: ((decision: AuthDecision) => void)[] = [];
   return {
@@ -20,7 +20,7 @@ function slowAuthorizer(): { authorizer: Authorizer; decide: (decision: AuthDeci
 }
 
 eachVersion(
-  '[MQTT3-3.1.4-5] [MQTT5-3.1.4-2] [MQTT5-3.1.4-6] [MQTT5-3.2.2-7] [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] a client that the authorizer refuses is told why and goes, and nothing it sent is processed',
+  '[MQTT3-3.1.4-5] [MQTT5-3.1.4-2] [MQTT5-3.1.4-6] [MQTT5-3.2.2-7] [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] a client that the authorizer refuses gets the reason and is disconnected, and its packets are not processed',
   (version) => {
     const codes: [number, number][] = [
       [0x86, 4],
@@ -56,7 +56,7 @@ eachVersion(
   },
 );
 
-eachVersion('a refused client does not take the session of another over', (version) => {
+eachVersion('a refused client does not take over the session of another', (version) => {
   let refuse = false;
   const authorizer: Authorizer = {
     ...openAuthorizer,
@@ -72,38 +72,44 @@ eachVersion('a refused client does not take the session of another over', (versi
   first.expect('pingresp');
 });
 
-eachVersion('what comes while the authorizer thinks is served afterwards, in order', (version) => {
-  const { authorizer, decide } = slowAuthorizer();
-  const world = new World({}, { authorizer });
-  const client = world.open(version);
-  client.send(
-    Buffer.concat([wire.connect({ version, clientId: 'a' }), wire.subscribe(version, 1, ['t'])]),
-  );
-  const bytes = wire.publish(version, { topic: 't', payload: 'x', qos: 1, id: 2 });
-  client.send(bytes.subarray(0, 3));
-  client.send(Buffer.concat([bytes.subarray(3), wire.PINGREQ]));
-  client.expectNothing();
-  decide({ reasonCode: 0 });
-  const types = client.inbox.map(({ type }) => type).filter((type) => type !== 'publish');
-  assert.deepEqual(types, ['connack', 'suback', 'puback', 'pingresp']);
-});
-
-eachVersion('a client that goes while the authorizer thinks leaves nothing', (version) => {
-  const { authorizer, decide } = slowAuthorizer();
-  const world = new World({}, { authorizer });
-  const client = world.open(version);
-  client.send(wire.connect({ version, clientId: 'a', clean: false }));
-  client.lose();
-  decide({ reasonCode: 0 });
-  assert.equal(client.inbox.length, 0);
-  const again = world.open(version);
-  again.send(wire.connect({ version, clientId: 'a', clean: false }));
-  decide({ reasonCode: 0 });
-  assert.equal(again.expect('connack').sessionPresent, false);
-});
+eachVersion(
+  'packets that arrive during authentication are processed afterwards, in order',
+  (version) => {
+    const { authorizer, decide } = slowAuthorizer();
+    const world = new World({}, { authorizer });
+    const client = world.open(version);
+    client.send(
+      Buffer.concat([wire.connect({ version, clientId: 'a' }), wire.subscribe(version, 1, ['t'])]),
+    );
+    const bytes = wire.publish(version, { topic: 't', payload: 'x', qos: 1, id: 2 });
+    client.send(bytes.subarray(0, 3));
+    client.send(Buffer.concat([bytes.subarray(3), wire.PINGREQ]));
+    client.expectNothing();
+    decide({ reasonCode: 0 });
+    const types = client.inbox.map(({ type }) => type).filter((type) => type !== 'publish');
+    assert.deepEqual(types, ['connack', 'suback', 'puback', 'pingresp']);
+  },
+);
 
 eachVersion(
-  'of two connections with one identifier, the one that is let in last stays',
+  'a client that disconnects during authentication leaves no session behind',
+  (version) => {
+    const { authorizer, decide } = slowAuthorizer();
+    const world = new World({}, { authorizer });
+    const client = world.open(version);
+    client.send(wire.connect({ version, clientId: 'a', clean: false }));
+    client.lose();
+    decide({ reasonCode: 0 });
+    assert.equal(client.inbox.length, 0);
+    const again = world.open(version);
+    again.send(wire.connect({ version, clientId: 'a', clean: false }));
+    decide({ reasonCode: 0 });
+    assert.equal(again.expect('connack').sessionPresent, false);
+  },
+);
+
+eachVersion(
+  'of two connections with one Client Identifier, the one accepted last stays',
   (version) => {
     const { authorizer, decide } = slowAuthorizer();
     const world = new World({}, { authorizer });
@@ -118,7 +124,7 @@ eachVersion(
   },
 );
 
-eachVersion('the user name that the authorizer gives is the one whose rights hold', (version) => {
+eachVersion('permissions follow the user name that the authorizer returns', (version) => {
   const authorizer: Authorizer = {
     ...openAuthorizer,
     permissive: false,
@@ -132,7 +138,7 @@ eachVersion('the user name that the authorizer gives is the one whose rights hol
   assert.deepEqual(sub.payloads(), ['x']);
 });
 
-eachVersion('clients beyond the limit are refused until another one goes', (version) => {
+eachVersion('clients beyond the limit are refused until another one disconnects', (version) => {
   const world = new World({ connectionsMax: 2 });
   const first = world.connect('a', { version });
   world.connect('b', { version });
@@ -143,7 +149,7 @@ eachVersion('clients beyond the limit are refused until another one goes', (vers
   world.connect('c', { version });
 });
 
-eachVersion('sessions beyond the limit are refused, those that exist are resumed', (version) => {
+eachVersion('new sessions beyond the limit are refused, existing ones are resumed', (version) => {
   const world = new World({ sessionsMax: 1 });
   const properties = version === 5 ? { sessionExpiryInterval: 60 } : {};
   const keep = { version, clean: false, properties };
@@ -155,7 +161,7 @@ eachVersion('sessions beyond the limit are refused, those that exist are resumed
 });
 
 for (const limit of ['connectionsMax', 'sessionsMax']) {
-  eachVersion(`${limit} holds for clients that are checked at the same time, too`, (version) => {
+  eachVersion(`${limit} also holds for clients that authenticate at the same time`, (version) => {
     const { authorizer, decide } = slowAuthorizer();
     const world = new World({ [limit]: 1 }, { authorizer });
     const clients = ['a', 'b'].map((clientId) => {
@@ -172,7 +178,7 @@ for (const limit of ['connectionsMax', 'sessionsMax']) {
   });
 }
 
-test('a payload that is said to be text and is not is refused with 0x99', () => {
+test('a payload that claims to be UTF-8 text and is not is refused with 0x99', () => {
   const world = new World();
   const sub = world.connect('s');
   sub.subscribe(['t']);
@@ -188,7 +194,7 @@ test('a payload that is said to be text and is not is refused with 0x99', () => 
   assert.equal(sub.messages().length, 1);
 });
 
-test('a server that stops says so with 0x8B, and earlier versions are just closed', () => {
+test('a stopping broker disconnects MQTT 5 clients with 0x8B and closes older ones', () => {
   const world = new World();
   const client = world.connect('a');
   const old = world.connect('b', { version: 4 });
@@ -197,7 +203,7 @@ test('a server that stops says so with 0x8B, and earlier versions are just close
   old.expectEnded();
 });
 
-test("$SYS has mosquitto's names", () => {
+test("$SYS uses mosquitto's topic names", () => {
   const world = new World({ sysIntervalSeconds: 10 });
   world.advance(20 * SECOND);
   const client = world.connect('a');
@@ -235,7 +241,7 @@ test("$SYS has mosquitto's names", () => {
   );
 });
 
-test('$SYS tells new values at its interval, and none where that is 0', () => {
+test('$SYS publishes changed values at its interval, and none if the interval is 0', () => {
   const world = new World({ sysIntervalSeconds: 10, version: '1.2.3' });
   world.advance(0);
   const early = world.connect('a');

@@ -15,7 +15,7 @@ function alias(topic: string, topicAlias: number, payload = '', qos = 0): Buffer
   return wire.publish(5, { topic, payload, qos, properties: { topicAlias } });
 }
 
-test('[MQTT5-3.3.2-12] an alias stands for its topic, up to the maximum of the broker, and can be set anew', () => {
+test('[MQTT5-3.3.2-12] an alias replaces its topic, up to the maximum of the broker, and can be set again', () => {
   const world = new World({ topicAliasMaximum: 5 });
   const watcher = watch(world);
   const client = world.connect('a');
@@ -35,7 +35,7 @@ test('[MQTT5-3.3.2-12] an alias stands for its topic, up to the maximum of the b
   ]);
 });
 
-test('the alias of a publisher does not reach subscribers', () => {
+test("a publisher's alias does not reach subscribers", () => {
   const world = new World();
   const watcher = watch(world);
   world.connect('a').send(alias('t', 1, 'x'));
@@ -52,7 +52,7 @@ test('[MQTT5-3.2.2-17] [MQTT5-3.3.2-9] [MQTT5-3.3.2-8] alias 0, or one above the
   }
 });
 
-test('[MQTT5-3.2.2-18] where the broker takes no aliases, it announces none and ends the connection with 0x94', () => {
+test('[MQTT5-3.2.2-18] a broker without aliases announces none and ends the connection with 0x94', () => {
   const client = new World({ topicAliasMaximum: 0 }).connect('a');
   assert.ok(!client.connack.properties.topicAliasMaximum);
   client.send(alias('t', 1));
@@ -114,7 +114,7 @@ test('[MQTT5-3.1.2-26] [MQTT5-3.3.2-11] the broker uses aliases up to the maximu
   assert.ok(used > 20, `aliases save something: ${used} of 200`);
 });
 
-test('one topic again and again is sent by its alias', () => {
+test('a repeated topic is sent by its alias', () => {
   const world = new World();
   const client = world.connect('a', { properties: { topicAliasMaximum: 10 } });
   client.subscribe(['#']);
@@ -124,7 +124,7 @@ test('one topic again and again is sent by its alias', () => {
   assert.equal(got.filter((message) => message.topic === '').length > 5, true);
 });
 
-test('a topic in use keeps its alias when another one needs one', () => {
+test('a topic in frequent use keeps its alias when others need one', () => {
   const world = new World();
   const client = world.connect('a', { properties: { topicAliasMaximum: 2 } });
   client.subscribe(['#']);
@@ -145,7 +145,7 @@ test('a topic in use keeps its alias when another one needs one', () => {
   );
 });
 
-test('[MQTT5-3.1.2-27] a client that names no alias maximum is sent no alias', () => {
+test('[MQTT5-3.1.2-27] a client that announces no alias maximum gets no alias', () => {
   for (const properties of [{}, { topicAliasMaximum: 0 }]) {
     const world = new World();
     const client = world.connect('a', { properties });
@@ -159,7 +159,7 @@ test('[MQTT5-3.1.2-27] a client that names no alias maximum is sent no alias', (
   }
 });
 
-test('an alias is still the right one after messages that were dropped on their way', () => {
+test('an alias stays correct after dropped messages', () => {
   const world = new World();
   const client = world.connect('a', {
     properties: { topicAliasMaximum: 2, maximumPacketSize: 60 },

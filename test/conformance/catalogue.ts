@@ -1,5 +1,5 @@
-// The catalogue of normative statements, and what holds each: the tests that carry its tag, or the
-// reason why none does. Knows nothing of the broker. Sources: catalogue/*.txt and the names of all
+// The catalogue of normative statements, each with the tests that carry its tag, or the reason for the
+// absence of a test. Knows nothing of the broker. Sources: catalogue/*.txt and the names of all
 // tests under test/.
 
 import { readdirSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ export interface Statement {
   version: '3.1.1' | '5.0';
   addressee: 'server' | 'client' | 'both';
   summary: string;
-  /** Test files that hold it, relative to test/. */
+  /** Test files with its tag, relative to test/. */
   tests: string[];
   reason: string;
 }
@@ -31,7 +31,7 @@ function lines(file: string): string[][] {
     .map((line) => line.split(' | '));
 }
 
-/** Each tag with the test files whose test names carry it. */
+/** Each tag with the files whose test names contain it. */
 export function readTags(): Map<string, string[]> {
   const found = new Map<string, Set<string>>();
   for (const entry of readdirSync(TEST_ROOT, { recursive: true, withFileTypes: true })) {

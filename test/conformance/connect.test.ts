@@ -1,5 +1,5 @@
-// CONNECT and CONNACK: chapters 3.1 and 3.2 of both texts, without sessions and wills, which have
-// their own files.
+// CONNECT and CONNACK: chapters 3.1 and 3.2 of both versions. Sessions and wills have files of their
+// own.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import * as wire from '../support/wire.ts';
 const SECOND = 1000;
 
 eachVersion(
-  '[MQTT3-3.1.2-1] [MQTT5-3.1.2-1] [MQTT3-3.2.2-6] a protocol name that is not MQTT is never accepted',
+  '[MQTT3-3.1.2-1] [MQTT5-3.1.2-1] [MQTT3-3.2.2-6] a protocol name other than MQTT is never accepted',
   (version) => {
     for (const protocolName of ['hj', 'mqtt', 'MQTTT', 'MQIsdp', '']) {
       const client = new World().open(version);
@@ -56,7 +56,7 @@ test('a client of MQTT 3.1 may repeat SUBSCRIBE, UNSUBSCRIBE and PUBREL with DUP
 });
 
 eachVersion(
-  '[MQTT3-3.1.0-1] [MQTT5-3.1.0-1] [MQTT3-3.2.0-1] [MQTT5-3.2.0-1] [MQTT5-3.14.0-1] before CONNECT nothing is answered and anything ends the connection',
+  '[MQTT3-3.1.0-1] [MQTT5-3.1.0-1] [MQTT3-3.2.0-1] [MQTT5-3.2.0-1] [MQTT5-3.14.0-1] before CONNECT the broker answers nothing, and every other packet ends the connection',
   (version) => {
     for (const first of [
       wire.PINGREQ,
@@ -85,7 +85,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.1.2-3] [MQTT5-3.1.2-3] [MQTT3-3.1.4-1] [MQTT5-3.1.4-1] [MQTT3-3.1.2-11] [MQTT3-3.1.2-13] [MQTT3-3.1.2-14] [MQTT3-3.1.2-15] [MQTT5-3.1.2-11] [MQTT5-3.1.2-12] [MQTT5-3.1.2-13] CONNECT flags that contradict the text are refused',
+  '[MQTT3-3.1.2-3] [MQTT5-3.1.2-3] [MQTT3-3.1.4-1] [MQTT5-3.1.4-1] [MQTT3-3.1.2-11] [MQTT3-3.1.2-13] [MQTT3-3.1.2-14] [MQTT3-3.1.2-15] [MQTT5-3.1.2-11] [MQTT5-3.1.2-12] [MQTT5-3.1.2-13] CONNECT flags that the specification forbids are refused',
   (version) => {
     const will = { topic: 'w', payload: 'x' };
     const wrong: [string, wire.ConnectFields][] = [
@@ -162,7 +162,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.1.3-5] [MQTT5-3.1.3-5] [MQTT3-3.1.4-4] [MQTT5-3.1.4-5] identifiers of 1 to 23 letters and digits are accepted, and longer ones',
+  '[MQTT3-3.1.3-5] [MQTT5-3.1.3-5] [MQTT3-3.1.4-4] [MQTT5-3.1.4-5] Client Identifiers of 1 to 23 letters and digits are accepted, and longer ones too',
   (version) => {
     const world = new World();
     for (const clientId of [
@@ -178,7 +178,7 @@ eachVersion(
   },
 );
 
-test('[MQTT3-3.1.3-6] clients without an identifier are kept apart', () => {
+test('[MQTT3-3.1.3-6] clients without a Client Identifier get separate sessions', () => {
   const world = new World();
   const one = world.connect('', { version: 4 });
   const two = world.connect('', { version: 4 });
@@ -188,13 +188,13 @@ test('[MQTT3-3.1.3-6] clients without an identifier are kept apart', () => {
   two.expectNothing();
 });
 
-test('[MQTT3-3.1.3-7] [MQTT3-3.1.3-8] [MQTT3-3.1.3-9] [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] no identifier with CleanSession 0 gets CONNACK 0x02', () => {
+test('[MQTT3-3.1.3-7] [MQTT3-3.1.3-8] [MQTT3-3.1.3-9] [MQTT3-3.2.2-4] [MQTT3-3.2.2-5] a CONNECT without a Client Identifier and with CleanSession 0 gets CONNACK 0x02', () => {
   const client = new World().open(4);
   client.connect({ clientId: '', clean: false });
   client.expectRefused(0x02);
 });
 
-test('[MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16] a client without an identifier is told a unique one, which names its session', () => {
+test('[MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16] a client without a Client Identifier is assigned a unique one, which names its session', () => {
   const world = new World();
   const properties = { sessionExpiryInterval: 60 };
   const one = world.connect('', { clean: false, properties });
@@ -210,7 +210,7 @@ test('[MQTT5-3.1.3-6] [MQTT5-3.1.3-7] [MQTT5-3.2.2-16] a client without an ident
 });
 
 eachVersion(
-  '[MQTT3-3.1.3-9] [MQTT5-3.1.3-8] [MQTT5-3.2.2-8] [MQTT5-3.2.2-6] [MQTT5-3.2.2-7] [MQTT5-4.13.2-1] no identifier is refused where the broker does not allow it',
+  '[MQTT3-3.1.3-9] [MQTT5-3.1.3-8] [MQTT5-3.2.2-8] [MQTT5-3.2.2-6] [MQTT5-3.2.2-7] [MQTT5-4.13.2-1] a CONNECT without a Client Identifier is refused if the broker does not allow it',
   (version) => {
     const client = new World({ emptyClientIdAllowed: false }).open(version);
     client.connect({ clientId: '' });
@@ -219,7 +219,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.1.4-2] [MQTT5-3.1.4-3] the same identifier again ends the older connection',
+  '[MQTT3-3.1.4-2] [MQTT5-3.1.4-3] a second connection with the same Client Identifier ends the first',
   (version) => {
     const world = new World();
     const older = world.connect('a', { version });
@@ -230,7 +230,7 @@ eachVersion(
   },
 );
 
-eachVersion('a takeover goes from one version of the protocol to the other', (version) => {
+eachVersion('a client of one protocol version takes over a session of the other', (version) => {
   const world = new World();
   const older = world.connect('a', { version });
   world.connect('a', { version: version === 4 ? 5 : 4 });
@@ -238,7 +238,7 @@ eachVersion('a takeover goes from one version of the protocol to the other', (ve
 });
 
 eachVersion(
-  '[MQTT3-3.1.4-5] [MQTT5-3.1.4-6] [MQTT5-3.1.4-2] after a refused CONNECT nothing is processed',
+  '[MQTT3-3.1.4-5] [MQTT5-3.1.4-6] [MQTT5-3.1.4-2] packets after a refused CONNECT are not processed',
   (version) => {
     const world = new World();
     const watcher = world.connect('w');
@@ -253,7 +253,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.1.2-24] [MQTT5-3.1.2-22] [MQTT5-3.2.2-22] one and a half keep alive periods of silence end the connection',
+  '[MQTT3-3.1.2-24] [MQTT5-3.1.2-22] [MQTT5-3.2.2-22] silence for one and a half Keep Alive periods ends the connection',
   (version) => {
     const world = new World();
     const silent = world.connect('a', { version, keepAlive: 10 });
@@ -275,7 +275,7 @@ eachVersion(
   },
 );
 
-eachVersion('every packet of the client counts for its keep alive', (version) => {
+eachVersion('every packet of the client restarts its Keep Alive', (version) => {
   const world = new World();
   const client = world.connect('a', { version, keepAlive: 2 });
   for (let i = 0; i < 5; i += 1) {
@@ -288,7 +288,7 @@ eachVersion('every packet of the client counts for its keep alive', (version) =>
   client.expectEnded(0x8d);
 });
 
-test('[MQTT5-3.1.2-21] [MQTT5-3.2.2-21] a keep alive that is too long, or none, is replaced by the Server Keep Alive', () => {
+test('[MQTT5-3.1.2-21] [MQTT5-3.2.2-21] a Keep Alive that is too long or absent is replaced by the Server Keep Alive', () => {
   const world = new World({ keepAliveSecondsMax: 60 });
   const long = world.connect('a', { keepAlive: 120 });
   const none = world.connect('b', { keepAlive: 0 });
@@ -304,31 +304,28 @@ test('[MQTT5-3.1.2-21] [MQTT5-3.2.2-21] a keep alive that is too long, or none, 
   none.expectEnded(0x8d);
 });
 
-eachVersion(
-  'a CONNECT that does not come within the connect timeout ends the connection',
-  (version) => {
-    const world = new World({ connectTimeoutSeconds: 10 });
-    const mute = world.open(version);
-    const slow = world.open(version);
-    const bytes = wire.connect({ version, clientId: 'a' });
-    slow.send(bytes.subarray(0, 5));
-    world.advance(9.9 * SECOND);
-    mute.expectNothing();
-    slow.send(bytes.subarray(5, 9));
-    world.advance(0.2 * SECOND);
-    assert.ok(mute.closed && slow.closed);
-    assert.equal(mute.inbox.length + slow.inbox.length, 0);
-  },
-);
+eachVersion('a connection without CONNECT ends after the connect timeout', (version) => {
+  const world = new World({ connectTimeoutSeconds: 10 });
+  const mute = world.open(version);
+  const slow = world.open(version);
+  const bytes = wire.connect({ version, clientId: 'a' });
+  slow.send(bytes.subarray(0, 5));
+  world.advance(9.9 * SECOND);
+  mute.expectNothing();
+  slow.send(bytes.subarray(5, 9));
+  world.advance(0.2 * SECOND);
+  assert.ok(mute.closed && slow.closed);
+  assert.equal(mute.inbox.length + slow.inbox.length, 0);
+});
 
-eachVersion('a client is not cut off by the connect timeout once it is accepted', (version) => {
+eachVersion('the connect timeout does not end an accepted connection', (version) => {
   const world = new World({ connectTimeoutSeconds: 10 });
   const client = world.connect('a', { version });
   world.advance(60 * SECOND);
   client.expectNothing();
 });
 
-eachVersion('a CONNECT that comes byte by byte is accepted', (version) => {
+eachVersion('a CONNECT that arrives byte by byte is accepted', (version) => {
   const world = new World();
   const client = world.open(version);
   const bytes = wire.connect({ version, clientId: 'a', username: 'u', password: 'p' });
@@ -339,7 +336,7 @@ eachVersion('a CONNECT that comes byte by byte is accepted', (version) => {
   assert.equal(client.expect('connack').reason, 0);
 });
 
-eachVersion('packets that follow CONNECT in the same chunk are served in order', (version) => {
+eachVersion('packets behind CONNECT in the same chunk are processed in order', (version) => {
   const client = new World().open(version);
   client.send(
     Buffer.concat([
@@ -364,7 +361,7 @@ eachVersion('[MQTT3-3.12.4-1] [MQTT5-3.12.4-1] PINGREQ is answered by PINGRESP',
   client.expectNothing();
 });
 
-test('[MQTT5-3.1.2-28] [MQTT5-3.2.2-1] CONNACK tells no response information and no more than what differs from the defaults', () => {
+test('[MQTT5-3.1.2-28] [MQTT5-3.2.2-1] CONNACK contains no response information and only properties that differ from the defaults', () => {
   const world = new World();
   const client = world.connect('a', { properties: { requestResponseInformation: 0 } });
   for (const name of [
@@ -380,13 +377,13 @@ test('[MQTT5-3.1.2-28] [MQTT5-3.2.2-1] CONNACK tells no response information and
   }
 });
 
-test('[MQTT5-4.12.0-1] [MQTT5-4.12.0-4] an authentication method that the broker does not have is refused', () => {
+test('[MQTT5-4.12.0-1] [MQTT5-4.12.0-4] an authentication method that the broker does not support is refused', () => {
   const client = new World().open();
   client.connect({ clientId: 'a', properties: { authenticationMethod: 'SCRAM-SHA-1' } });
   client.expectRefused(0x8c);
 });
 
-test('[MQTT5-4.12.0-6] [MQTT5-4.12.0-7] AUTH from a client that named no method is a protocol error', () => {
+test('[MQTT5-4.12.0-6] [MQTT5-4.12.0-7] AUTH from a client without an authentication method is a protocol error', () => {
   const client = new World().connect('a');
   assert.equal(client.connack.properties.authenticationMethod, undefined);
   client.send(wire.auth(0x19, { authenticationMethod: 'SCRAM-SHA-1' }));
@@ -405,13 +402,13 @@ test('AUTH is no packet of MQTT 3.1.1', () => {
   client.expectEnded();
 });
 
-test('authentication data without a method are a protocol error', () => {
+test('authentication data without a method is a protocol error', () => {
   const client = new World().open();
   client.connect({ clientId: 'a', properties: { authenticationData: Buffer.from('x') } });
   client.expectRefused(0x82);
 });
 
-test('CONNECT properties that the text forbids are refused', () => {
+test('CONNECT properties that the specification forbids are refused', () => {
   const wrong: [wire.Properties, number][] = [
     [{ receiveMaximum: 0 }, 0x82],
     [{ maximumPacketSize: 0 }, 0x82],

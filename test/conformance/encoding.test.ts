@@ -1,5 +1,5 @@
-// Data representation and packet format (chapters 1.5 and 2 of both texts), and that a fault ends
-// only its own connection (4.8 of 3.1.1, 4.13 of 5.0).
+// Data representation and packet format (chapters 1.5 and 2 of both versions). A fault ends only its
+// own connection (4.8 of 3.1.1, 4.13 of 5.0).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +21,7 @@ const ILL_FORMED: [string, number[]][] = [
 ];
 
 eachVersion(
-  '[MQTT3-1.5.3-1] [MQTT5-1.5.4-1] ill-formed UTF-8 ends the connection wherever it stands',
+  '[MQTT3-1.5.3-1] [MQTT5-1.5.4-1] ill-formed UTF-8 in any field ends the connection',
   (version) => {
     for (const [what, bytes] of ILL_FORMED) {
       const text = Buffer.from([0x61, ...bytes, 0x62]);
@@ -39,7 +39,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-1.5.3-2] [MQTT5-1.5.4-2] U+0000 ends the connection wherever it stands',
+  '[MQTT3-1.5.3-2] [MQTT5-1.5.4-2] U+0000 in any field ends the connection',
   (version) => {
     const text = Buffer.from('a\0b');
     for (const packet of [
@@ -54,7 +54,7 @@ eachVersion(
   },
 );
 
-eachVersion('characters of all lengths and noncharacters pass', (version) => {
+eachVersion('characters of all lengths, and noncharacters, are passed on', (version) => {
   const world = new World();
   const client = world.connect('a', { version });
   client.subscribe(['#']);
@@ -118,7 +118,7 @@ test('a CONNECT of MQTT 5 with such a length is malformed, too [MQTT5-1.5.5-1]',
   }
 });
 
-test('[MQTT5-1.5.5-1] the broker encodes lengths in as few bytes as they need', () => {
+test('[MQTT5-1.5.5-1] the broker encodes lengths in as few bytes as possible', () => {
   const world = new World();
   const client = world.connect('a');
   client.subscribe(['t']);
@@ -150,7 +150,7 @@ eachVersion(
   },
 );
 
-eachVersion('packets that are cut short, or too long, end the connection', (version) => {
+eachVersion('packets that are truncated or too long end the connection', (version) => {
   for (const bytes of [
     wire.packet(0x32, wire.text('t')),
     wire.packet(0x30, [0x00]),
@@ -209,7 +209,7 @@ eachVersion(
   },
 );
 
-eachVersion('packets cut anywhere by the transport are put together', (version) => {
+eachVersion('packets that the transport cuts anywhere are reassembled', (version) => {
   const world = new World();
   const watcher = world.connect('w');
   watcher.subscribe(['t']);

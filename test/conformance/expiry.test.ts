@@ -1,4 +1,4 @@
-// Message expiry: counted down while a message waits, in queues and in the retained store (MQTT 5.0
+// Message expiry: the interval counts down while a message waits in a queue or in the retained store (MQTT 5.0
 // 3.3.2.3.3, 4.3.3).
 
 import assert from 'node:assert/strict';
@@ -20,7 +20,7 @@ const expiring = (seconds: number, qos = 1) => ({
   properties: { messageExpiryInterval: seconds },
 });
 
-test('a message that does not wait has its whole interval', () => {
+test('a message that is delivered at once keeps its whole interval', () => {
   const world = new World();
   const sub = resume(world);
   sub.subscribe(['t']);
@@ -28,7 +28,7 @@ test('a message that does not wait has its whole interval', () => {
   assert.equal(sub.messages()[0]?.properties.messageExpiryInterval, 30);
 });
 
-test('[MQTT5-3.3.2-5] [MQTT5-3.3.2-6] in the queue of an absent client the interval counts down, and an expired message is gone', () => {
+test('[MQTT5-3.3.2-5] [MQTT5-3.3.2-6] the interval counts down in the queue of an absent client, and an expired message is dropped', () => {
   const world = new World();
   const first = resume(world);
   first.subscribe(['t']);
@@ -48,7 +48,7 @@ test('[MQTT5-3.3.2-5] [MQTT5-3.3.2-6] in the queue of an absent client the inter
   );
 });
 
-test('[MQTT5-3.3.2-5] [MQTT5-3.3.2-6] behind a full window the interval counts down, too', () => {
+test('[MQTT5-3.3.2-5] [MQTT5-3.3.2-6] the interval also counts down behind a full window', () => {
   const world = new World();
   const sub = resume(world, 1);
   sub.subscribe(['t']);
@@ -80,7 +80,7 @@ test('[MQTT5-3.3.2-6] a retained message counts down and expires', () => {
   late.expectNothing();
 });
 
-test('[MQTT5-4.3.3-7] [MQTT5-4.3.3-13] a message that was sent does not expire: its delivery is finished', () => {
+test('[MQTT5-4.3.3-7] [MQTT5-4.3.3-13] a message that was sent does not expire: its delivery completes', () => {
   const world = new World();
   let sub = resume(world);
   sub.subscribe(['t']);
@@ -101,7 +101,7 @@ test('[MQTT5-4.3.3-7] [MQTT5-4.3.3-13] a message that was sent does not expire: 
   sub.expectNothing();
 });
 
-test('[MQTT5-4.3.3-13] the publisher of an expired message finishes its QoS 2 sequence', () => {
+test('[MQTT5-4.3.3-13] the publisher of an expired message completes its QoS 2 exchange', () => {
   const world = new World();
   const pub = world.connect('p');
   pub.send(wire.publish(5, { topic: 't', id: 1, ...expiring(1, 2) }));
@@ -121,7 +121,7 @@ test('an interval of 0 seconds is delivered at once or not at all', () => {
   resume(world).expectNothing();
 });
 
-test('a client of 3.1.1 is not sent an expired message either', () => {
+test('a client of 3.1.1 gets no expired message either', () => {
   const world = new World();
   const connect = () => world.connect('sub', { version: 4, clean: false });
   const first = connect();

@@ -21,7 +21,7 @@ function subscriber(world: World, receiveMaximum: number): TestClient {
   return client;
 }
 
-test('[MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4.9.0-2] no more QoS 1 messages are out than the client receives at a time, and the rest follows in order', () => {
+test("[MQTT5-3.3.4-9] [MQTT5-4.9.0-1] [MQTT5-4.9.0-2] the broker sends no more QoS 1 messages at a time than the client's Receive Maximum, and the rest follows in order", () => {
   const world = new World();
   const sub = subscriber(world, 3);
   const sent = publishMany(world, 't', 10);
@@ -68,7 +68,7 @@ test('[MQTT5-3.3.4-10] [MQTT5-4.9.0-3] a full window delays neither QoS 0 messag
   sub.expectNothing();
 });
 
-test('a resumed session keeps to the receive maximum of the new connection', () => {
+test('a resumed session observes the Receive Maximum of the new connection', () => {
   const world = new World();
   const first = subscriber(world, 10);
   const sent = publishMany(world, 't', 8);
@@ -82,7 +82,7 @@ test('a resumed session keeps to the receive maximum of the new connection', () 
   assert.deepEqual(second.payloads(), sent);
 });
 
-test('what is sent again goes before newer messages, however small the window', () => {
+test('resent messages come before newer ones, however small the window', () => {
   const world = new World();
   const first = subscriber(world, 10);
   publishMany(world, 't', 3);
@@ -93,7 +93,7 @@ test('what is sent again goes before newer messages, however small the window', 
   assert.deepEqual(second.payloads(), ['0', '1', '2', 'newer']);
 });
 
-eachVersion('messages wait in order for a client that takes its bytes slowly', (version) => {
+eachVersion('messages wait in order for a client that reads slowly', (version) => {
   const world = new World();
   const sub = world.connect('sub', { version });
   sub.subscribe(['t']);
@@ -105,7 +105,7 @@ eachVersion('messages wait in order for a client that takes its bytes slowly', (
   assert.deepEqual(sub.payloads(), ['0', '1', '2', '0']);
 });
 
-eachVersion('QoS 0 messages that waited for a slow connection end with it', (version) => {
+eachVersion('QoS 0 messages that wait for a slow connection end with it', (version) => {
   const world = new World();
   const properties = version === 5 ? { sessionExpiryInterval: 60 } : {};
   const connect = () => world.connect('sub', { version, clean: false, properties });
@@ -119,7 +119,7 @@ eachVersion('QoS 0 messages that waited for a slow connection end with it', (ver
   assert.deepEqual(connect().payloads(), ['one']);
 });
 
-test('[MQTT5-3.3.4-7] a client that exceeds the receive maximum of the broker is disconnected with 0x93', () => {
+test("[MQTT5-3.3.4-7] a client that exceeds the broker's Receive Maximum is disconnected with 0x93", () => {
   const world = new World({ receiveMaximum: 2 });
   const client = world.connect('a');
   assert.equal(client.connack.properties.receiveMaximum, 2);
@@ -130,7 +130,7 @@ test('[MQTT5-3.3.4-7] a client that exceeds the receive maximum of the broker is
   client.expectEnded(0x93);
 });
 
-test('QoS 2 messages count towards the broker until PUBCOMP; QoS 0 and repeats do not', () => {
+test("QoS 2 messages count against the broker's Receive Maximum until PUBCOMP; QoS 0 and repetitions do not", () => {
   const world = new World({ receiveMaximum: 2 });
   const client = world.connect('a');
   for (const id of [1, 2]) client.send(wire.publish(5, { topic: 't', qos: 2, id }));
@@ -148,7 +148,7 @@ test('QoS 2 messages count towards the broker until PUBCOMP; QoS 0 and repeats d
   client.expectNothing();
 });
 
-eachVersion('the queue of an absent client keeps the bound in messages', (version) => {
+eachVersion('the queue of an absent client observes its limit in messages', (version) => {
   for (const queueDrop of ['oldest', 'newest'] as const) {
     const world = new World({ queueMessagesMax: 3, queueDrop });
     const connect = () =>
@@ -168,7 +168,7 @@ eachVersion('the queue of an absent client keeps the bound in messages', (versio
   }
 });
 
-eachVersion('the queue of an absent client keeps the bound in bytes', (version) => {
+eachVersion('the queue of an absent client observes its limit in bytes', (version) => {
   const world = new World({ queueBytesMax: 1000 });
   const connect = () =>
     world.connect('sub', {
@@ -190,7 +190,7 @@ eachVersion('the queue of an absent client keeps the bound in bytes', (version) 
 });
 
 eachVersion(
-  'the queue behind the full window of a client that is there keeps its bound, too',
+  'the queue behind the full window of a connected client also observes its limit',
   (version) => {
     const world = new World({ queueMessagesMax: 3, inflightMax: 2 });
     const sub = world.connect('sub', { version });
@@ -218,7 +218,7 @@ eachVersion('QoS 0 messages do not wait for an absent client', (version) => {
   assert.deepEqual(connect().payloads(), ['one']);
 });
 
-test('the window of the broker holds for clients that name no receive maximum', () => {
+test("the broker's window also limits clients that announce no Receive Maximum", () => {
   const world = new World({ inflightMax: 5 });
   const sub = world.connect('sub');
   sub.subscribe(['t']);

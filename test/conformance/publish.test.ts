@@ -1,4 +1,4 @@
-// PUBLISH as it passes through the broker: topics, properties and the flags of what is delivered
+// PUBLISH on its way through the broker: topics, properties and the flags of delivered packets
 // (MQTT 5.0 3.3; MQTT 3.1.1 3.3). Retained messages and QoS flows have their own files.
 
 import assert from 'node:assert/strict';
@@ -20,7 +20,7 @@ const PROPERTIES: wire.Properties = {
 };
 
 eachVersion(
-  '[MQTT3-3.3.2-3] [MQTT5-3.3.2-3] [MQTT3-4.5.0-1] [MQTT5-4.5.0-1] a message goes to each client with a subscription that matches, under its own topic',
+  '[MQTT3-3.3.2-3] [MQTT5-3.3.2-3] [MQTT3-4.5.0-1] [MQTT5-4.5.0-1] a message goes to each client with a matching subscription, under its own topic',
   (version) => {
     const world = new World();
     const exact = world.connect('a', { version });
@@ -106,7 +106,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-2.3.1-5] [MQTT5-2.2.1-2] [MQTT3-4.3.1-1] [MQTT5-4.3.1-1] [MQTT3-3.3.1-3] [MQTT5-3.3.1-3] what is delivered has its own DUP flag, and at QoS 0 neither DUP nor packet identifier',
+  '[MQTT3-2.3.1-5] [MQTT5-2.2.1-2] [MQTT3-4.3.1-1] [MQTT5-4.3.1-1] [MQTT3-3.3.1-3] [MQTT5-3.3.1-3] a delivered PUBLISH has its own DUP flag, and at QoS 0 neither DUP nor a packet identifier',
   (version) => {
     const world = new World();
     const client = world.connect('a', { version });
@@ -127,7 +127,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.3.4-1] [MQTT5-3.3.4-1] PUBLISH is answered by nothing, PUBACK or PUBREC',
+  '[MQTT3-3.3.4-1] [MQTT5-3.3.4-1] PUBLISH is answered according to its QoS: by nothing, PUBACK or PUBREC',
   (version) => {
     const client = new World().connect('a', { version });
     client.send(wire.publish(version, { topic: 't', qos: 0 }));
@@ -140,7 +140,7 @@ eachVersion(
   },
 );
 
-eachVersion('an empty payload and one of many bytes come through', (version) => {
+eachVersion('an empty payload and a very large one are delivered', (version) => {
   const world = new World();
   const client = world.connect('a', { version });
   client.subscribe(['t']);
@@ -220,7 +220,7 @@ test('[MQTT5-3.3.4-6] a subscription identifier in a PUBLISH from a client ends 
   client.expectEnded();
 });
 
-test('properties that a PUBLISH may not have, or not twice, end the connection', () => {
+test('forbidden or repeated properties of a PUBLISH end the connection', () => {
   const wrong: wire.Properties[] = [
     { receiveMaximum: 1 },
     { payloadFormatIndicator: 2 },
@@ -244,7 +244,7 @@ test('[MQTT5-3.2.2-11] [MQTT5-3.2.2-9] a PUBLISH above the announced maximum QoS
   client.expectEnded(0x9b);
 });
 
-test('[MQTT5-3.2.2-10] SUBSCRIBE asks for any QoS, whatever the maximum', () => {
+test('[MQTT5-3.2.2-10] SUBSCRIBE may ask for any QoS, whatever the maximum', () => {
   const world = new World({ maximumQos: 0 });
   const client = world.connect('a');
   assert.equal(client.connack.properties.maximumQoS, 0);
@@ -258,14 +258,14 @@ test('[MQTT5-3.2.2-10] SUBSCRIBE asks for any QoS, whatever the maximum', () => 
   assert.deepEqual(client.payloads(), ['x']);
 });
 
-test('[MQTT5-3.2.2-14] RETAIN where retain is not available ends the connection', () => {
+test('[MQTT5-3.2.2-14] RETAIN ends the connection if retain is not available', () => {
   const client = new World({ retainAvailable: false }).connect('a');
   assert.equal(client.connack.properties.retainAvailable, 0);
   client.send(wire.publish(5, { topic: 't', retain: true }));
   client.expectEnded(0x9a);
 });
 
-test('a PUBLISH that nobody subscribed to is told so where the client can hear it', () => {
+test('a PUBLISH without subscribers is answered with 0x10 in MQTT 5', () => {
   const client = new World().connect('a');
   assert.ok([0x00, 0x10].includes(client.publish('t', 'x', { qos: 1 })?.reason ?? -1));
   client.subscribe(['t']);
@@ -275,7 +275,7 @@ test('a PUBLISH that nobody subscribed to is told so where the client can hear i
 });
 
 eachVersion(
-  '[MQTT3-4.6.0-5] [MQTT3-4.6.0-6] [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] messages of one publisher arrive in their order',
+  '[MQTT3-4.6.0-5] [MQTT3-4.6.0-6] [MQTT5-4.6.0-5] [MQTT5-4.6.0-6] messages of one publisher arrive in order',
   (version) => {
     const world = new World();
     const client = world.connect('a', { version });

@@ -23,7 +23,7 @@ const summary = (packets: wire.Packet[]): string[] =>
   packets.map((p) => `${p.type} ${p.payload || p.id}${p.dup ? ' dup' : ''}`);
 
 eachVersion(
-  '[MQTT3-2.3.1-6] [MQTT3-4.3.2-2] [MQTT5-2.2.1-5] [MQTT5-4.3.2-4] [MQTT5-4.3.2-5] [MQTT5-3.4.2-1] PUBACK has the identifier of its PUBLISH, and the same identifier again is a new message even with DUP',
+  '[MQTT3-2.3.1-6] [MQTT3-4.3.2-2] [MQTT5-2.2.1-5] [MQTT5-4.3.2-4] [MQTT5-4.3.2-5] [MQTT5-3.4.2-1] PUBACK has the identifier of its PUBLISH, and after it the same identifier is a new message even with DUP',
   (version) => {
     const world = new World();
     const sub = subscriber(world, version);
@@ -39,7 +39,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-4.3.3-2] [MQTT5-4.3.3-8] [MQTT5-4.3.3-10] [MQTT5-4.3.3-11] [MQTT5-4.3.3-12] [MQTT5-3.5.2-1] [MQTT5-3.7.2-1] a QoS 2 PUBLISH repeated before PUBREL is delivered once, and after PUBCOMP its identifier is new',
+  '[MQTT3-4.3.3-2] [MQTT5-4.3.3-8] [MQTT5-4.3.3-10] [MQTT5-4.3.3-11] [MQTT5-4.3.3-12] [MQTT5-3.5.2-1] [MQTT5-3.7.2-1] a QoS 2 PUBLISH repeated before PUBREL is delivered once, and after PUBCOMP its identifier is free',
   (version) => {
     const world = new World();
     const sub = subscriber(world, version);
@@ -62,31 +62,34 @@ eachVersion(
   },
 );
 
-eachVersion('a QoS 2 PUBLISH is exactly once over reconnects of the publisher', (version) => {
-  const world = new World();
-  const sub = subscriber(world, version);
-  const bytes = (dup: boolean) =>
-    wire.publish(version, { topic: 't', payload: 'x', qos: 2, id: 5, dup });
-  let pub = resume(world, 'pub', version);
-  pub.send(bytes(false));
-  pub.expect('pubrec');
-  for (let i = 0; i < 3; i += 1) {
+eachVersion(
+  'a QoS 2 PUBLISH is delivered exactly once over reconnects of its publisher',
+  (version) => {
+    const world = new World();
+    const sub = subscriber(world, version);
+    const bytes = (dup: boolean) =>
+      wire.publish(version, { topic: 't', payload: 'x', qos: 2, id: 5, dup });
+    let pub = resume(world, 'pub', version);
+    pub.send(bytes(false));
+    pub.expect('pubrec');
+    for (let i = 0; i < 3; i += 1) {
+      pub.lose();
+      world.advance(10 * SECOND);
+      pub = resume(world, 'pub', version);
+      pub.send(bytes(true));
+      assert.equal(pub.expect('pubrec').id, 5);
+    }
+    pub.send(wire.ack('pubrel', 5));
+    pub.expect('pubcomp');
     pub.lose();
-    world.advance(10 * SECOND);
     pub = resume(world, 'pub', version);
-    pub.send(bytes(true));
-    assert.equal(pub.expect('pubrec').id, 5);
-  }
-  pub.send(wire.ack('pubrel', 5));
-  pub.expect('pubcomp');
-  pub.lose();
-  pub = resume(world, 'pub', version);
-  pub.send(wire.ack('pubrel', 5));
-  assert.equal(pub.expect('pubcomp').id, 5, 'PUBREL repeated is answered');
-  assert.equal(sub.payloads().length, 1);
-});
+    pub.send(wire.ack('pubrel', 5));
+    assert.equal(pub.expect('pubcomp').id, 5, 'PUBREL repeated is answered');
+    assert.equal(sub.payloads().length, 1);
+  },
+);
 
-test('PUBREL for an identifier that is not known is answered with 0x92', () => {
+test('PUBREL for an unknown identifier is answered with 0x92', () => {
   const client = new World().connect('a');
   client.send(wire.ack('pubrel', 77));
   const pubcomp = client.expect('pubcomp');
@@ -95,7 +98,7 @@ test('PUBREL for an identifier that is not known is answered with 0x92', () => {
 });
 
 eachVersion(
-  '[MQTT3-4.8.0-1] [MQTT5-4.13.1-1] an acknowledgement out of turn ends the connection and not the delivery',
+  '[MQTT3-4.8.0-1] [MQTT5-4.13.1-1] an acknowledgement of the wrong type ends the connection and not the delivery',
   (version) => {
     const wrong = [
       [1, 'pubrec'],
@@ -124,7 +127,7 @@ eachVersion(
   },
 );
 
-eachVersion('acknowledgements of what was never sent do no harm', (version) => {
+eachVersion('acknowledgements of messages that were never sent have no effect', (version) => {
   const world = new World();
   const client = resume(world, 'a', version);
   client.subscribe(['t']);
@@ -142,7 +145,7 @@ eachVersion('acknowledgements of what was never sent do no harm', (version) => {
 });
 
 eachVersion(
-  '[MQTT3-4.3.2-1] [MQTT5-4.3.2-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT3-4.4.0-1] [MQTT5-4.4.0-1] [MQTT3-3.3.1-1] [MQTT5-3.3.1-1] [MQTT3-2.3.1-4] a QoS 1 message is sent again on resume until PUBACK came, with its identifier and DUP, and at no other time',
+  '[MQTT3-4.3.2-1] [MQTT5-4.3.2-1] [MQTT5-4.3.2-2] [MQTT5-4.3.2-3] [MQTT3-4.4.0-1] [MQTT5-4.4.0-1] [MQTT3-3.3.1-1] [MQTT5-3.3.1-1] [MQTT3-2.3.1-4] a QoS 1 message is resent with its identifier and DUP when the session is resumed, until PUBACK, and at no other time',
   (version) => {
     const world = new World();
     let sub = subscriber(world, version);
@@ -168,7 +171,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-4.3.3-1] [MQTT5-4.3.3-1] [MQTT5-4.3.3-2] [MQTT5-4.3.3-3] [MQTT5-4.3.3-4] [MQTT5-4.3.3-5] [MQTT5-4.3.3-6] [MQTT5-3.6.2-1] a QoS 2 delivery goes on where it stood: PUBLISH until PUBREC, then PUBREL until PUBCOMP',
+  '[MQTT3-4.3.3-1] [MQTT5-4.3.3-1] [MQTT5-4.3.3-2] [MQTT5-4.3.3-3] [MQTT5-4.3.3-4] [MQTT5-4.3.3-5] [MQTT5-4.3.3-6] [MQTT5-3.6.2-1] a QoS 2 delivery resumes where it was: PUBLISH until PUBREC, then PUBREL until PUBCOMP',
   (version) => {
     const world = new World();
     let sub = subscriber(world, version);
@@ -194,7 +197,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-4.6.0-1] [MQTT5-4.6.0-1] what is sent again keeps its first order, and queued messages follow',
+  '[MQTT3-4.6.0-1] [MQTT5-4.6.0-1] resent messages keep their first order, and queued messages follow',
   (version) => {
     const world = new World();
     let sub = subscriber(world, version);
@@ -218,7 +221,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-4.6.0-2] [MQTT3-4.6.0-3] [MQTT3-4.6.0-4] [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] [MQTT5-4.6.0-4] acknowledgements of the broker go in the order of what they answer',
+  '[MQTT3-4.6.0-2] [MQTT3-4.6.0-3] [MQTT3-4.6.0-4] [MQTT5-4.6.0-2] [MQTT5-4.6.0-3] [MQTT5-4.6.0-4] the broker acknowledges in the order of the packets it received',
   (version) => {
     const world = new World();
     const pub = world.connect('pub', { version });
@@ -246,7 +249,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-2.3.1-4] [MQTT5-2.2.1-4] a packet identifier that is in use is never given to another message',
+  '[MQTT3-2.3.1-4] [MQTT5-2.2.1-4] a packet identifier in use is never assigned to another message',
   (version) => {
     const world = new World({ inflightMax: 65_535 });
     const sub = subscriber(world, version, 1);
@@ -264,7 +267,7 @@ eachVersion(
   },
 );
 
-test('[MQTT5-4.4.0-2] PUBACK and PUBREC with an error end a delivery: nothing is sent again', () => {
+test('[MQTT5-4.4.0-2] PUBACK and PUBREC with an error end a delivery: nothing is resent', () => {
   const world = new World();
   let sub = subscriber(world, 5);
   const pub = world.connect('pub');
@@ -279,7 +282,7 @@ test('[MQTT5-4.4.0-2] PUBACK and PUBREC with an error end a delivery: nothing is
   sub.expectNothing();
 });
 
-test('PUBREC with a reason below 0x80 goes on, properties and all', () => {
+test('PUBREC with a reason below 0x80 continues the delivery, whatever its properties', () => {
   const world = new World();
   const sub = subscriber(world, 5);
   world.connect('pub').publish('t', 'x', { qos: 2 });
@@ -304,7 +307,7 @@ test('[MQTT5-4.3.3-9] after a PUBREC with an error the same identifier is a new 
   assert.deepEqual(sub.payloads(), ['y']);
 });
 
-test('[MQTT3-3.3.5-2] a PUBLISH that is not allowed is acknowledged as usual, and not delivered', () => {
+test('[MQTT3-3.3.5-2] in MQTT 3 a denied PUBLISH is acknowledged as usual and not delivered', () => {
   const world = new World({}, { authorizer: denyTopic('forbidden') });
   const sub = world.connect('sub');
   sub.subscribe(['#']);
@@ -322,7 +325,7 @@ test('[MQTT3-3.3.5-2] a PUBLISH that is not allowed is acknowledged as usual, an
   sub.expectNothing();
 });
 
-test('a PUBLISH that is not allowed is told with 0x87', () => {
+test('in MQTT 5 a denied PUBLISH is answered with 0x87', () => {
   const world = new World({}, { authorizer: denyTopic('forbidden') });
   const pub = world.connect('pub');
   assert.equal(pub.publish('forbidden', 'x', { qos: 1 })?.reason, 0x87);

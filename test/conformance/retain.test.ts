@@ -26,20 +26,17 @@ eachVersion(
   },
 );
 
-eachVersion(
-  '[MQTT3-3.3.1-7] a retained QoS 0 message takes the place of one of a higher QoS',
-  (version) => {
-    const world = new World();
-    const publisher = world.connect('p', { version });
-    publisher.publish('t', 'one', { qos: 1, retain: true });
-    publisher.publish('t', 'zero', { qos: 0, retain: true });
-    const late = world.connect('a', { version });
-    late.subscribe(['t']);
-    assert.deepEqual(late.payloads(), ['zero']);
-  },
-);
+eachVersion('[MQTT3-3.3.1-7] a retained QoS 0 message replaces one of a higher QoS', (version) => {
+  const world = new World();
+  const publisher = world.connect('p', { version });
+  publisher.publish('t', 'one', { qos: 1, retain: true });
+  publisher.publish('t', 'zero', { qos: 0, retain: true });
+  const late = world.connect('a', { version });
+  late.subscribe(['t']);
+  assert.deepEqual(late.payloads(), ['zero']);
+});
 
-eachVersion('a subscription with wildcards gets each retained message that matches', (version) => {
+eachVersion('a subscription with wildcards gets each matching retained message', (version) => {
   const world = new World();
   const publisher = world.connect('p', { version });
   for (const topic of ['a', 'a/b', 'a/b/c', 'a/d', 'b', '/a', 'a/']) {
@@ -87,7 +84,7 @@ test('[MQTT5-3.3.1-13] with Retain As Published the flag is passed on', () => {
   }
 });
 
-test('one message goes to some with RETAIN set and to others with it cleared', () => {
+test('one message goes to some subscribers with RETAIN set and to others with it cleared', () => {
   const world = new World();
   const versions = [5, 5, 4] as const;
   const clients = versions.map((version, i) => world.connect(`c${i}`, { version }));
@@ -102,7 +99,7 @@ test('one message goes to some with RETAIN set and to others with it cleared', (
   );
 });
 
-test('Retain As Published holds for messages that waited, too', () => {
+test('Retain As Published also holds for queued messages', () => {
   const world = new World();
   const properties = { sessionExpiryInterval: 60 };
   const first = world.connect('a', { properties });
@@ -133,7 +130,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.3.1-12] [MQTT5-3.3.1-8] a message without RETAIN leaves the stored one as it is',
+  '[MQTT3-3.3.1-12] [MQTT5-3.3.1-8] a message without RETAIN leaves the stored one unchanged',
   (version) => {
     const world = new World();
     const publisher = world.connect('p', { version });
@@ -157,7 +154,7 @@ test('[MQTT5-3.3.1-9] [MQTT5-3.8.4-4] with Retain Handling 0 every subscribe sen
   }
 });
 
-test('[MQTT5-3.3.1-10] with Retain Handling 1 only a new subscription is sent the retained messages', () => {
+test('[MQTT5-3.3.1-10] with Retain Handling 1 only a new subscription gets the retained messages', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
   const client = world.connect('a');
@@ -170,7 +167,7 @@ test('[MQTT5-3.3.1-10] with Retain Handling 1 only a new subscription is sent th
   assert.deepEqual(client.payloads(), ['x']);
 });
 
-test('[MQTT5-3.3.1-11] with Retain Handling 2 no retained message is sent at the subscribe', () => {
+test('[MQTT5-3.3.1-11] with Retain Handling 2 a subscription gets no retained messages', () => {
   const world = new World();
   const publisher = world.connect('p');
   publisher.publish('t', 'x', { retain: true });
@@ -187,7 +184,7 @@ test('Retain Handling 3 ends the connection', () => {
   client.expectEnded();
 });
 
-test('No Local does not keep the retained messages of the same client away', () => {
+test("No Local does not suppress the client's own retained messages", () => {
   const world = new World();
   const client = world.connect('a');
   client.publish('t', 'x', { retain: true });
@@ -195,7 +192,7 @@ test('No Local does not keep the retained messages of the same client away', () 
   assert.ok(client.payloads().length <= 1, 'sent or left out, but once');
 });
 
-test('a retained message comes with the identifier of the subscription that asked for it', () => {
+test('a retained message carries the identifier of the subscription that caused it', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
   const client = world.connect('a');
@@ -203,7 +200,7 @@ test('a retained message comes with the identifier of the subscription that aske
   assert.deepEqual(client.messages()[0]?.properties.subscriptionIdentifier, [7]);
 });
 
-eachVersion('a message that was only delivered is not retained by its delivery', (version) => {
+eachVersion('the delivery of a message does not retain it', (version) => {
   const world = new World();
   const client = world.connect('a', { version });
   client.subscribe(['#']);
@@ -214,7 +211,7 @@ eachVersion('a message that was only delivered is not retained by its delivery',
   late.expectNothing();
 });
 
-test('the bounds of the retained store hold, and a full store still replaces and removes', () => {
+test('the retained store observes its limits, and a full store still replaces and removes', () => {
   const world = new World({ retainedMessagesMax: 2 });
   const publisher = world.connect('p');
   for (const topic of ['a', 'b', 'c']) publisher.publish(topic, topic, { retain: true });
@@ -229,7 +226,7 @@ test('the bounds of the retained store hold, and a full store still replaces and
   assert.deepEqual(later.payloads().sort(), ['a2', 'c']);
 });
 
-test('the retained store is bounded in bytes', () => {
+test('the retained store has a limit in bytes', () => {
   const world = new World({ retainedBytesMax: 1000 });
   const publisher = world.connect('p');
   publisher.publish('a', 'x'.repeat(600), { retain: true });

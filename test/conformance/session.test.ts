@@ -1,4 +1,4 @@
-// Sessions: Clean Start, Session Present, expiry and what is kept while a client is away (MQTT 5.0
+// Sessions: Clean Start, Session Present, expiry and the state that an absent client has (MQTT 5.0
 // 3.1.2.4, 3.1.2.11.2, 3.14.2.2.2, 4.1; MQTT 3.1.1 3.1.2.4, 4.1), and DISCONNECT.
 
 import assert from 'node:assert/strict';
@@ -9,7 +9,7 @@ import * as wire from '../support/wire.ts';
 const SECOND = 1000;
 const NEVER = 0xffff_ffff;
 
-/** A client whose session outlives its connection, in the way of its version. */
+/** A client whose session outlives its connection, by the means of its version. */
 function persistent(
   world: World,
   clientId: string,
@@ -21,7 +21,7 @@ function persistent(
 }
 
 eachVersion(
-  '[MQTT3-3.1.2-4] [MQTT3-3.1.2-5] [MQTT3-3.1.3-2] [MQTT3-3.2.2-2] [MQTT3-3.2.2-3] [MQTT3-4.1.0-1] [MQTT5-3.1.2-5] [MQTT5-3.1.2-6] [MQTT5-3.1.2-23] [MQTT5-3.1.3-2] [MQTT5-3.2.2-3] a session is resumed with its subscriptions and the messages that came meanwhile',
+  '[MQTT3-3.1.2-4] [MQTT3-3.1.2-5] [MQTT3-3.1.3-2] [MQTT3-3.2.2-2] [MQTT3-3.2.2-3] [MQTT3-4.1.0-1] [MQTT5-3.1.2-5] [MQTT5-3.1.2-6] [MQTT5-3.1.2-23] [MQTT5-3.1.3-2] [MQTT5-3.2.2-3] a resumed session has its subscriptions and the messages that arrived meanwhile',
   (version) => {
     const world = new World();
     const first = persistent(world, 'a', version);
@@ -70,7 +70,7 @@ eachVersion('a session that is not persistent ends with its connection', (versio
 });
 
 eachVersion(
-  '[MQTT3-4.1.0-2] [MQTT5-4.1.0-1] a session is kept while its connection is open, however long',
+  '[MQTT3-4.1.0-2] [MQTT5-4.1.0-1] a session lasts as long as its connection, however long that is',
   (version) => {
     const world = new World();
     const properties: wire.Properties = version === 5 ? { sessionExpiryInterval: 1 } : {};
@@ -92,7 +92,7 @@ eachVersion('a takeover hands the session to the newer connection', (version) =>
   assert.deepEqual(second.payloads(), ['x']);
 });
 
-eachVersion('a session goes from one version of the protocol to the other', (version) => {
+eachVersion('a session can be resumed with another protocol version', (version) => {
   const world = new World();
   const first = persistent(world, 'a', version);
   first.subscribe(['t']);
@@ -104,7 +104,7 @@ eachVersion('a session goes from one version of the protocol to the other', (ver
   assert.deepEqual(second.payloads(), ['x']);
 });
 
-test('[MQTT5-4.1.0-2] a session is gone once its expiry interval has passed after the close', () => {
+test('[MQTT5-4.1.0-2] a session ends when its expiry interval has passed after the close', () => {
   const world = new World();
   const properties = { sessionExpiryInterval: 60 };
   const connect = () => world.connect('a', { clean: false, properties });
@@ -119,7 +119,7 @@ test('[MQTT5-4.1.0-2] a session is gone once its expiry interval has passed afte
   assert.equal(connect().connack.sessionPresent, false);
 });
 
-test('a session that was resumed in time does not end when its former interval has passed', () => {
+test('a session that was resumed in time does not end with its former interval', () => {
   const world = new World();
   const properties = { sessionExpiryInterval: 60 };
   world.connect('a', { properties }).lose();
@@ -146,7 +146,7 @@ test('a session with the largest expiry interval never ends', () => {
   assert.equal(world.connect('a', { clean: false, properties }).connack.sessionPresent, true);
 });
 
-test('a session of 3.1.1 with CleanSession 0 does not expire by itself', () => {
+test('a session of 3.1.1 with CleanSession 0 never expires by itself', () => {
   const world = new World();
   world.connect('a', { version: 4, clean: false }).lose();
   world.advance(365 * 86_400 * SECOND);
@@ -169,13 +169,13 @@ test('DISCONNECT changes the session expiry interval', () => {
   assert.equal(connect().connack.sessionPresent, false);
 });
 
-test('DISCONNECT cannot give an expiry interval to a session that began with none', () => {
+test('DISCONNECT cannot set an expiry interval if CONNECT had none', () => {
   const client = new World().connect('a');
   client.send(wire.disconnect(0x00, { sessionExpiryInterval: 10 }));
   client.expectEnded(0x82);
 });
 
-test('a session expiry interval above the maximum is cut, and CONNACK tells it', () => {
+test('a session expiry interval above the maximum is reduced, and CONNACK contains the new one', () => {
   const world = new World({ sessionExpirySecondsMax: 100 });
   const connect = (sessionExpiryInterval: number) =>
     world.connect('a', { clean: false, properties: { sessionExpiryInterval } });
@@ -203,7 +203,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.14.4-1] [MQTT3-3.14.4-2] [MQTT5-3.14.4-1] [MQTT5-3.14.4-2] after DISCONNECT nothing of the client is processed and the connection is closed',
+  '[MQTT3-3.14.4-1] [MQTT3-3.14.4-2] [MQTT5-3.14.4-1] [MQTT5-3.14.4-2] after DISCONNECT no packet is processed and the connection is closed',
   (version) => {
     const world = new World();
     const watcher = world.connect('w');
@@ -239,7 +239,7 @@ test('[MQTT5-3.14.2-1] [MQTT5-3.14.2-2] the DISCONNECT of the broker has a liste
   assert.equal('sessionExpiryInterval' in last.properties, false);
 });
 
-test('DISCONNECT may carry its properties, and a reason that is not listed is a fault', () => {
+test('DISCONNECT may carry its properties, and an unlisted reason is a protocol error', () => {
   const world = new World();
   const properties: wire.Properties = {
     reasonString: 'bye',
@@ -257,7 +257,7 @@ test('DISCONNECT may carry its properties, and a reason that is not listed is a 
   }
 });
 
-eachVersion('sessions leave nothing behind when clients come and go', (version) => {
+eachVersion('sessions leave no memory behind when clients connect and disconnect', (version) => {
   const world = new World({ sysIntervalSeconds: 0 });
   for (let i = 0; i < 50; i += 1) {
     const client = world.connect(`c${i}`, { version });

@@ -25,7 +25,7 @@ function publishMany(world: World, count: number, qos = 1): string[] {
 
 const byNumber = (a: string, b: string): number => Number(a) - Number(b);
 
-eachVersion('each message goes to one member of a group, and the load is even', (version) => {
+eachVersion('each message goes to one member of a group, in turn', (version) => {
   const world = new World();
   const clients = [1, 2, 3].map((i) => {
     const client = world.connect(`m${i}`, { version });
@@ -41,7 +41,7 @@ eachVersion('each message goes to one member of a group, and the load is even', 
   assert.deepEqual(plain.payloads(), sent);
 });
 
-test('groups of different names get their own copies', () => {
+test('groups with different names each get a copy', () => {
   const world = new World();
   const one = world.connect('a');
   one.subscribe(['$share/g/t']);
@@ -51,28 +51,25 @@ test('groups of different names get their own copies', () => {
   assert.equal(one.payloads().length + two.payloads().length, 3);
 });
 
-eachVersion(
-  '[MQTT5-4.8.2-1] [MQTT5-4.8.2-2] shared filters of the wrong form are refused',
-  (version) => {
-    const client = new World().connect('a', { version });
-    for (const filter of [
-      '$share/g',
-      '$share/g/',
-      '$share//t',
-      '$share/g+/t',
-      '$share/#/t',
-      '$share/+/t',
-      '$share/g/t/#/x',
-      '$share/',
-    ]) {
-      client.send(wire.subscribe(version, 1, [filter]));
-      if (client.closed) return client.expectEnded();
-      const [reason = 0] = client.expect('suback').reasons;
-      assert.ok(reason >= 0x80, filter);
-    }
-    assert.deepEqual(client.subscribe(['$share/g/#', '$share/g//t']).reasons, [2, 2]);
-  },
-);
+eachVersion('[MQTT5-4.8.2-1] [MQTT5-4.8.2-2] malformed shared filters are refused', (version) => {
+  const client = new World().connect('a', { version });
+  for (const filter of [
+    '$share/g',
+    '$share/g/',
+    '$share//t',
+    '$share/g+/t',
+    '$share/#/t',
+    '$share/+/t',
+    '$share/g/t/#/x',
+    '$share/',
+  ]) {
+    client.send(wire.subscribe(version, 1, [filter]));
+    if (client.closed) return client.expectEnded();
+    const [reason = 0] = client.expect('suback').reasons;
+    assert.ok(reason >= 0x80, filter);
+  }
+  assert.deepEqual(client.subscribe(['$share/g/#', '$share/g//t']).reasons, [2, 2]);
+});
 
 test('[MQTT5-3.8.3-4] No Local on a shared subscription is a protocol error', () => {
   const client = new World().connect('a');
@@ -80,7 +77,7 @@ test('[MQTT5-3.8.3-4] No Local on a shared subscription is a protocol error', ()
   client.expectEnded(0x82);
 });
 
-test('[MQTT5-4.8.2-3] each member gets messages at the QoS that it was granted', () => {
+test('[MQTT5-4.8.2-3] each member gets messages at its granted QoS', () => {
   const world = new World();
   const clients = [0, 1, 2].map((qos) => {
     const client = world.connect(`m${qos}`);
@@ -95,7 +92,7 @@ test('[MQTT5-4.8.2-3] each member gets messages at the QoS that it was granted',
   }
 });
 
-test('retained messages are not sent at a shared subscribe', () => {
+test('a shared subscription gets no retained messages', () => {
   const world = new World();
   world.connect('p').publish('t', 'x', { retain: true });
   const client = world.connect('a');
@@ -103,14 +100,14 @@ test('retained messages are not sent at a shared subscribe', () => {
   client.expectNothing();
 });
 
-test('a publisher may be its own member of a group', () => {
+test('a publisher may be a member of the group', () => {
   const client = new World().connect('a');
   client.subscribe(['$share/g/t']);
   client.publish('t', 'x');
   assert.deepEqual(client.payloads(), ['x']);
 });
 
-test('a shared subscription and one of its own give a client both copies, with their identifiers', () => {
+test('a client with a shared and an ordinary subscription gets both copies, with their identifiers', () => {
   const world = new World();
   const client = world.connect('a');
   client.subscribe(['$share/g/t'], { subscriptionIdentifier: 1 });
@@ -120,7 +117,7 @@ test('a shared subscription and one of its own give a client both copies, with t
   assert.deepEqual(ids.toSorted(), [[1], [2]]);
 });
 
-test('members that are away get nothing while another one is there', () => {
+test('absent members get nothing while another member is connected', () => {
   const world = new World();
   const [one, two] = members(world, 2) as [TestClient, TestClient];
   one.lose();
@@ -128,7 +125,7 @@ test('members that are away get nothing while another one is there', () => {
   assert.deepEqual(two.payloads(), sent);
 });
 
-test('a member whose window is full is passed over while another one has room', () => {
+test('a member with a full window is skipped while another has room', () => {
   const world = new World();
   const slow = world.connect('slow', { properties: { receiveMaximum: 1 } });
   const fast = world.connect('fast');
@@ -138,7 +135,7 @@ test('a member whose window is full is passed over while another one has room', 
   assert.equal(fast.payloads().length, sent.length - 1);
 });
 
-test('messages wait for a member where all are away', () => {
+test('messages wait for a member if all are absent', () => {
   const world = new World();
   for (const client of members(world, 2)) client.lose();
   const sent = publishMany(world, 6);
@@ -148,7 +145,7 @@ test('messages wait for a member where all are away', () => {
   assert.deepEqual(got.toSorted(byNumber), sent);
 });
 
-test('QoS 1 messages that a member did not acknowledge are not lost when it goes away', () => {
+test('QoS 1 messages that a member did not acknowledge survive its disconnect', () => {
   const world = new World();
   const [one, two] = members(world, 2) as [TestClient, TestClient];
   const sent = publishMany(world, 8);
@@ -168,7 +165,7 @@ test('QoS 1 messages of a member whose session ended go to another member', () =
   assert.deepEqual(two.payloads().sort(byNumber), sent);
 });
 
-test('QoS 1 messages that a member unsubscribed from still come to it or to another', () => {
+test('QoS 1 messages queued before a member unsubscribed reach it or another member', () => {
   const world = new World();
   const [one, two] = members(world, 2) as [TestClient, TestClient];
   const sent = publishMany(world, 4);
@@ -182,7 +179,7 @@ test('QoS 1 messages that a member unsubscribed from still come to it or to anot
   one.expectNothing();
 });
 
-test('[MQTT5-4.8.2-4] a QoS 2 delivery that began is finished with its own member', () => {
+test('[MQTT5-4.8.2-4] a QoS 2 delivery that began completes with its own member', () => {
   const world = new World();
   const [one, two] = members(world, 2, 2) as [TestClient, TestClient];
   publishMany(world, 2, 2);
@@ -199,7 +196,7 @@ test('[MQTT5-4.8.2-4] a QoS 2 delivery that began is finished with its own membe
   assert.equal(last.expect('pubrel').id, begun.id);
 });
 
-test('[MQTT5-4.8.2-5] a QoS 2 message whose member ended its session goes to nobody else', () => {
+test("[MQTT5-4.8.2-5] a QoS 2 message in flight is not redirected when its member's session ends", () => {
   const world = new World();
   const [one, two] = members(world, 2, 2) as [TestClient, TestClient];
   publishMany(world, 2, 2);
@@ -209,7 +206,7 @@ test('[MQTT5-4.8.2-5] a QoS 2 message whose member ended its session goes to nob
   two.expectNothing();
 });
 
-test('[MQTT5-4.8.2-6] a message that a member refuses goes to nobody else', () => {
+test('[MQTT5-4.8.2-6] a message that a member rejects is not redirected', () => {
   const world = new World();
   const [one, two] = members(world, 2, 2) as [TestClient, TestClient];
   publishMany(world, 2, 1);
@@ -222,7 +219,7 @@ test('[MQTT5-4.8.2-6] a message that a member refuses goes to nobody else', () =
   two.expectNothing();
 });
 
-eachVersion('where shared subscriptions are not available, they are refused', (version) => {
+eachVersion('shared subscriptions are refused if they are not available', (version) => {
   const client = new World({ sharedAvailable: false }).connect('a', { version });
   if (version === 5) assert.equal(client.connack.properties.sharedSubscriptionAvailable, 0);
   client.send(wire.subscribe(version, 1, ['$share/g/t']));

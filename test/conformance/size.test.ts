@@ -1,5 +1,5 @@
-// Maximum Packet Size in both directions, and Reason Strings and User Properties that give way to it
-// and to Request Problem Information (MQTT 5.0 3.1.2.11.4, 3.1.2.11.7, 3.2.2.3.6).
+// Maximum Packet Size in both directions. Reason Strings and User Properties are omitted for it and for
+// Request Problem Information (MQTT 5.0 3.1.2.11.4, 3.1.2.11.7, 3.2.2.3.6).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +7,7 @@ import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
 import * as wire from '../support/wire.ts';
 
 eachVersion(
-  '[MQTT5-3.2.2-15] a packet above the maximum of the broker ends the connection as soon as its length is told',
+  "[MQTT5-3.2.2-15] a packet above the broker's maximum ends the connection as soon as its length arrives",
   (version) => {
     const world = new World({ packetBytesMax: 1000 });
     const client = world.connect('a', { version });
@@ -63,7 +63,7 @@ test('[MQTT5-3.1.2-24] a message of exactly the maximum size is delivered, one b
   }
 });
 
-/** A broker whose every answer could carry a Reason String: all is denied. */
+/** A broker that denies everything, so that each of its answers could carry a Reason String. */
 function denyAll(): World {
   return new World(
     {},
@@ -82,7 +82,7 @@ function denyAll(): World {
   );
 }
 
-/** Makes the broker send each kind of answer, the failing ones where there are such. */
+/** Makes the broker send each kind of answer, with an error where there is one. */
 function provokeAnswers(client: TestClient): wire.Packet[] {
   client.send(wire.subscribe(5, 1, ['t', 'a/#/b']));
   client.send(wire.unsubscribe(5, 2, ['t']));
@@ -106,7 +106,7 @@ test('[MQTT5-3.1.2-29] with request problem information 0 only CONNACK and DISCO
   }
 });
 
-test('[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3] [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1] [MQTT5-3.11.2-2] answers give up their reason string rather than exceed the maximum of the client', () => {
+test("[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6.2-2] [MQTT5-3.6.2-3] [MQTT5-3.7.2-2] [MQTT5-3.7.2-3] [MQTT5-3.9.2-1] [MQTT5-3.9.2-2] [MQTT5-3.11.2-1] [MQTT5-3.11.2-2] answers omit their Reason String rather than exceed the client's maximum", () => {
   for (let maximumPacketSize = 9; maximumPacketSize < 120; maximumPacketSize += 1) {
     const client = denyAll().connect('a', {
       properties: { maximumPacketSize: Math.max(maximumPacketSize, 40) },
@@ -118,7 +118,7 @@ test('[MQTT5-3.4.2-2] [MQTT5-3.4.2-3] [MQTT5-3.5.2-2] [MQTT5-3.5.2-3] [MQTT5-3.6
   assert.ok(provokeAnswers(denyAll().connect('b')).length >= 5);
 });
 
-test('[MQTT5-3.14.2-3] [MQTT5-3.14.2-4] DISCONNECT gives up its reason string rather than exceed the maximum of the client', () => {
+test("[MQTT5-3.14.2-3] [MQTT5-3.14.2-4] DISCONNECT omits its Reason String rather than exceed the client's maximum", () => {
   for (let maximumPacketSize = 1; maximumPacketSize < 60; maximumPacketSize += 1) {
     const client = new World().open();
     client.connect({ clientId: 'a', properties: { maximumPacketSize } });
@@ -127,7 +127,7 @@ test('[MQTT5-3.14.2-3] [MQTT5-3.14.2-4] DISCONNECT gives up its reason string ra
   }
 });
 
-test('[MQTT5-3.1.2-24] a client that cannot take its SUBACK is disconnected, and what fits is sent', () => {
+test('[MQTT5-3.1.2-24] a client whose maximum is below its SUBACK is disconnected, and packets that fit are sent', () => {
   const client = new World().connect('a', { properties: { maximumPacketSize: 40 } });
   const filters = Array.from({ length: 60 }, (_, i) => `t/${i}`);
   client.send(wire.subscribe(5, 1, filters.slice(0, 30)));
@@ -136,7 +136,7 @@ test('[MQTT5-3.1.2-24] a client that cannot take its SUBACK is disconnected, and
   client.expectEnded(0x95);
 });
 
-test('[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] a CONNACK that refuses gives up its reason string rather than exceed the maximum of the client', () => {
+test("[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] a refusing CONNACK omits its Reason String rather than exceed the client's maximum", () => {
   const client = new World().open();
   client.connect({
     clientId: 'a',
@@ -146,7 +146,7 @@ test('[MQTT5-3.2.2-19] [MQTT5-3.2.2-20] a CONNACK that refuses gives up its reas
   client.expectRefused(0x8c);
 });
 
-test('a CONNECT is limited to 128 KiB, what comes after it to the packet size', () => {
+test('a CONNECT is limited to 128 KiB, later packets to the packet size', () => {
   const world = new World();
   const payload = Buffer.alloc(60_000);
   const fields = { will: { topic: 'w', payload }, password: 'p'.repeat(60_000), username: 'u' };

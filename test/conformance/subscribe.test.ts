@@ -18,7 +18,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.8.4-4] [MQTT3-3.8.4-5] [MQTT3-3.9.3-1] [MQTT5-3.8.4-5] [MQTT5-3.8.4-6] [MQTT5-3.8.4-7] [MQTT5-3.9.3-1] several filters get one SUBACK with a code for each, in their order',
+  '[MQTT3-3.8.4-4] [MQTT3-3.8.4-5] [MQTT3-3.9.3-1] [MQTT5-3.8.4-5] [MQTT5-3.8.4-6] [MQTT5-3.8.4-7] [MQTT5-3.9.3-1] several filters get one SUBACK with a code for each, in order',
   (version) => {
     const world = new World();
     const client = world.connect('a', { version });
@@ -36,7 +36,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.9.3-2] [MQTT5-3.9.3-2] [MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT3-4.7.3-1] [MQTT5-4.7.3-1] filters with a misplaced wildcard, or empty, fail alone',
+  '[MQTT3-3.9.3-2] [MQTT5-3.9.3-2] [MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT3-4.7.3-1] [MQTT5-4.7.3-1] a filter that is empty or has a misplaced wildcard fails alone',
   (version) => {
     const client = new World().connect('a', { version });
     for (const filter of ['a#', '#/a', 'a/#/b', 'a/b#', 'a+', '+a', 'a/b+/c', '']) {
@@ -86,7 +86,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.8.3-1] [MQTT5-3.8.3-1] [MQTT3-3.10.3-1] [MQTT5-3.10.3-1] [MQTT3-4.7.3-2] [MQTT5-4.7.3-2] filters that are not well-formed UTF-8 end the connection',
+  '[MQTT3-3.8.3-1] [MQTT5-3.8.3-1] [MQTT3-3.10.3-1] [MQTT5-3.10.3-1] [MQTT3-4.7.3-2] [MQTT5-4.7.3-2] filters in ill-formed UTF-8 end the connection',
   (version) => {
     for (const bytes of [[0xff], [0x61, 0x00], [0xed, 0xa0, 0x80]]) {
       const filter = Buffer.from(bytes);
@@ -103,7 +103,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.8.4-6] [MQTT5-3.8.4-8] messages come with the lower of their own and the granted QoS',
+  '[MQTT3-3.8.4-6] [MQTT5-3.8.4-8] messages have the lower of their own and the granted QoS',
   (version) => {
     for (const granted of [0, 1, 2]) {
       const world = new World();
@@ -118,7 +118,7 @@ eachVersion(
   },
 );
 
-eachVersion('with the upgrade option messages come with the QoS of the subscription', (version) => {
+eachVersion('with the upgrade option messages have the QoS of the subscription', (version) => {
   const world = new World({ upgradeQos: true });
   const client = world.connect('a', { version });
   client.subscribe([{ filter: 't', qos: 2 }]);
@@ -129,7 +129,7 @@ eachVersion('with the upgrade option messages come with the QoS of the subscript
 });
 
 eachVersion(
-  '[MQTT3-3.8.4-3] [MQTT5-3.8.4-3] [MQTT5-3.8.4-4] the same filter again replaces the subscription, sends retained messages again and loses nothing',
+  '[MQTT3-3.8.4-3] [MQTT5-3.8.4-3] [MQTT5-3.8.4-4] subscribing again to a filter replaces the subscription, sends retained messages again and loses none',
   (version) => {
     const world = new World();
     const publisher = world.connect('p');
@@ -154,7 +154,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.3.5-1] [MQTT5-3.3.4-2] subscriptions that overlap give one copy at the highest of their QoS',
+  '[MQTT3-3.3.5-1] [MQTT5-3.3.4-2] overlapping subscriptions give one copy at the highest QoS',
   (version) => {
     const world = new World();
     const client = world.connect('a', { version });
@@ -170,7 +170,7 @@ eachVersion(
   },
 );
 
-test('[MQTT5-3.3.4-3] [MQTT5-3.3.4-4] the one copy carries the identifiers of all subscriptions that match', () => {
+test('[MQTT5-3.3.4-3] [MQTT5-3.3.4-4] that one copy carries the identifiers of all matching subscriptions', () => {
   const world = new World();
   const client = world.connect('a');
   client.subscribe([{ filter: 'a/b', qos: 0 }], { subscriptionIdentifier: 1 });
@@ -184,7 +184,7 @@ test('[MQTT5-3.3.4-3] [MQTT5-3.3.4-4] the one copy carries the identifiers of al
   assert.deepEqual(ids.toSorted(), [1, 268_435_455]);
 });
 
-test('[MQTT5-3.3.4-5] with a copy for each subscription, each has its own identifier and QoS', () => {
+test('[MQTT5-3.3.4-5] with a copy for each subscription, each copy has its own identifier and QoS', () => {
   const world = new World({ overlapping: 'each' });
   const client = world.connect('a');
   client.subscribe([{ filter: 'a/b', qos: 0 }], { subscriptionIdentifier: 1 });
@@ -236,7 +236,7 @@ test('[MQTT5-3.8.3-3] with No Local a message does not go back to the client tha
   assert.deepEqual(one.payloads(), ['y']);
 });
 
-test('No Local keeps only its own subscription silent where several match', () => {
+test('No Local suppresses only its own subscription if several match', () => {
   const world = new World();
   const client = world.connect('a');
   client.subscribe([{ filter: 't', qos: 1, noLocal: true }], { subscriptionIdentifier: 1 });
@@ -263,7 +263,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.10.4-1] [MQTT3-3.10.4-2] [MQTT5-3.10.4-1] [MQTT5-3.10.4-2] UNSUBSCRIBE deletes the equal filter alone, and no new messages come for it',
+  '[MQTT3-3.10.4-1] [MQTT3-3.10.4-2] [MQTT5-3.10.4-1] [MQTT5-3.10.4-2] UNSUBSCRIBE removes only the equal filter, and no new messages come for it',
   (version) => {
     const world = new World();
     const client = world.connect('a', { version });
@@ -280,7 +280,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.10.4-3] [MQTT5-3.10.4-3] a delivery that began before UNSUBSCRIBE is finished, over a reconnect too',
+  '[MQTT3-3.10.4-3] [MQTT5-3.10.4-3] a delivery that began before UNSUBSCRIBE completes, also over a reconnect',
   (version) => {
     const world = new World();
     const properties = version === 5 ? { sessionExpiryInterval: 60 } : {};
@@ -302,7 +302,7 @@ eachVersion(
 );
 
 eachVersion(
-  '[MQTT3-3.8.3-2] where wildcards are not available, filters with them are refused',
+  '[MQTT3-3.8.3-2] filters with wildcards are refused if wildcards are not available',
   (version) => {
     const client = new World({ wildcardAvailable: false }).connect('a', { version });
     if (version === 5) assert.equal(client.connack.properties.wildcardSubscriptionAvailable, 0);
@@ -312,7 +312,7 @@ eachVersion(
   },
 );
 
-test('where subscription identifiers are not available, they are refused', () => {
+test('subscription identifiers are refused if they are not available', () => {
   const client = new World({ subscriptionIdentifiersAvailable: false }).connect('a');
   assert.equal(client.connack.properties.subscriptionIdentifierAvailable, 0);
   client.send(wire.subscribe(5, 1, ['t'], { subscriptionIdentifier: 1 }));
@@ -320,7 +320,7 @@ test('where subscription identifiers are not available, they are refused', () =>
   else assert.deepEqual(client.expect('suback').reasons, [0xa1]);
 });
 
-eachVersion('a subscription that is not allowed is refused', (version) => {
+eachVersion('a denied subscription is refused', (version) => {
   const authorizer = {
     permissive: false,
     authenticate: (_: unknown, done: (decision: { reasonCode: number }) => void) =>
@@ -339,7 +339,7 @@ eachVersion('a subscription that is not allowed is refused', (version) => {
 });
 
 eachVersion(
-  'subscriptions of one client are bounded; replacing one is always allowed',
+  'the number of subscriptions of a client is limited; replacing one is always allowed',
   (version) => {
     const client = new World({ subscriptionsPerClientMax: 2 }).connect('a', { version });
     const { reasons } = client.subscribe(['a', 'b', 'c', 'a']);

@@ -1,4 +1,4 @@
-// Keeps the catalogue, the tags in test names and docs/conformance.md in step.
+// Checks that the catalogue, the tags in test names and docs/conformance.md agree.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { readPage, render } from './table.ts';
 const catalogue = readCatalogue();
 const known = new Set(catalogue.map((statement) => statement.tag));
 
-test('the catalogue has every normative statement of both versions once', () => {
+test('the catalogue lists every normative statement of both versions once', () => {
   assert.equal(known.size, catalogue.length, 'no number comes twice');
   assert.equal(catalogue.filter((s) => s.version === '3.1.1').length, 141);
   assert.equal(catalogue.filter((s) => s.version === '5.0').length, 251);
@@ -17,14 +17,14 @@ test('the catalogue has every normative statement of both versions once', () => 
   }
 });
 
-test('a tag in a test or in the reasons names a statement of the catalogue', () => {
+test('every tag in a test name or in the reasons belongs to a statement of the catalogue', () => {
   const strangers = [...readTags().keys(), ...readReasons().keys()].filter(
     (tag) => !known.has(tag),
   );
   assert.deepEqual(strangers, []);
 });
 
-test('every statement that is addressed to a server has a test or a reason', () => {
+test('every statement about servers has a test or a reason', () => {
   const open = catalogue
     .filter((s) => s.addressee !== 'client' && s.tests.length === 0 && s.reason === '')
     .map((s) => s.tag);
@@ -36,6 +36,6 @@ test('a statement with a test needs no reason', () => {
   assert.deepEqual(both, []);
 });
 
-test('docs/conformance.md is in step (npm run docs:conformance writes it)', () => {
+test('docs/conformance.md is current (npm run docs:conformance writes it)', () => {
   assert.ok(readPage().generated === render(), 'the table of the page is not the current one');
 });

@@ -1,6 +1,6 @@
 // Writes the table of normative statements into docs/conformance.md, between its two markers, so that
-// the page can't drift from the tests. Run it with `npm run docs:conformance`; table.test.ts fails
-// when the page is out of step.
+// the page cannot drift from the tests. Run it with `npm run docs:conformance`; table.test.ts fails
+// while the page is outdated.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -25,7 +25,7 @@ function heldBy(statement: Statement): string {
 
 function table(statements: Statement[]): string[] {
   return [
-    '| number | for | statement | held by |',
+    '| number | for | statement | tested in |',
     '| --- | --- | --- | --- |',
     ...statements.map(
       (s) => `| ${s.tag} | ${s.addressee} | ${s.summary.replaceAll('|', '\\|')} | ${heldBy(s)} |`,

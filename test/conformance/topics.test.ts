@@ -1,12 +1,12 @@
-// Topic Names and Topic Filters: levels, wildcards, $ topics and what is left untouched (chapter 4.7
-// of both texts).
+// Topic Names and Topic Filters: levels, wildcards, $ topics, and names that pass unchanged (chapter 4.7
+// of both versions).
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { eachVersion, World } from '../support/mqtt-world.ts';
 import * as wire from '../support/wire.ts';
 
-/** Filter, topics that match, topics that don't. */
+/** A filter, topics that match it, topics that do not. */
 const CASES: [string, string[], string[]][] = [
   [
     'sport/tennis/player1/#',
@@ -28,7 +28,7 @@ const CASES: [string, string[], string[]][] = [
 ];
 
 eachVersion(
-  '[MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT3-4.7.2-1] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT5-4.7.2-1] wildcards match whole levels, # also its parent, and neither a leading $',
+  '[MQTT3-4.7.1-2] [MQTT3-4.7.1-3] [MQTT3-4.7.2-1] [MQTT5-4.7.1-1] [MQTT5-4.7.1-2] [MQTT5-4.7.2-1] wildcards match whole levels, # also its parent level, and neither matches a leading $',
   (version) => {
     for (const [filter, matching, others] of CASES) {
       const world = new World({ sysIntervalSeconds: 0 });
@@ -43,7 +43,7 @@ eachVersion(
   },
 );
 
-test('[MQTT3-4.7.2-1] [MQTT5-4.7.2-1] $ topics of the broker come only to filters that begin with $', () => {
+test('[MQTT3-4.7.2-1] [MQTT5-4.7.2-1] $ topics of the broker match only filters that begin with $', () => {
   const world = new World({ sysIntervalSeconds: 10 });
   const wild = world.connect('a');
   wild.subscribe(['#', '+/broker/#', '+/+/+']);
@@ -72,7 +72,7 @@ eachVersion('a client cannot publish to a $ topic', (version) => {
 });
 
 eachVersion(
-  '[MQTT3-4.7.3-4] [MQTT5-4.7.3-4] [MQTT3-1.5.3-3] [MQTT5-1.5.4-3] names are compared as they are: no case, space, Unicode form, slash or BOM is touched',
+  '[MQTT3-4.7.3-4] [MQTT5-4.7.3-4] [MQTT3-1.5.3-3] [MQTT5-1.5.4-3] topics are compared byte by byte: case, spaces, Unicode forms, slashes and BOMs count',
   (version) => {
     const world = new World();
     const names = [
@@ -113,7 +113,7 @@ eachVersion('[MQTT3-1.5.3-3] [MQTT5-1.5.4-3] a BOM is part of a client identifie
   one.expectNothing();
 });
 
-eachVersion('[MQTT3-4.7.3-3] [MQTT5-4.7.3-3] a topic of 65,535 bytes comes through', (version) => {
+eachVersion('[MQTT3-4.7.3-3] [MQTT5-4.7.3-3] a topic of 65,535 bytes is delivered', (version) => {
   const world = new World();
   const topic = 'x'.repeat(65_535);
   const client = world.connect('a', { version });
@@ -122,7 +122,7 @@ eachVersion('[MQTT3-4.7.3-3] [MQTT5-4.7.3-3] a topic of 65,535 bytes comes throu
   assert.equal(client.messages()[0]?.topic.length, 65_535);
 });
 
-eachVersion('topics beyond the bounds of length or levels are refused', (version) => {
+eachVersion('topics beyond the limits of length or levels are refused', (version) => {
   const world = new World({ topicBytesMax: 20, topicLevelsMax: 3 });
   for (const topic of ['x'.repeat(21), 'a/b/c/d']) {
     const client = world.connect('a', { version });

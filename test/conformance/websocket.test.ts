@@ -1,5 +1,5 @@
-// MQTT over WebSocket (chapter 6 of both texts): a real listener, and a client that cuts its frames
-// as it likes.
+// MQTT over WebSocket (chapter 6 of both versions): a real listener, and a client that chooses its own
+// frames.
 
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
@@ -49,7 +49,7 @@ interface Frame {
   isBinary: boolean;
 }
 
-/** Opens a WebSocket and gathers the frames that come. */
+/** Opens a WebSocket and collects its frames. */
 async function open(url: string): Promise<{ socket: WebSocket; frames: Frame[] }> {
   const socket = new WebSocket(url, ['other', 'mqtt']);
   const frames: Frame[] = [];
@@ -58,7 +58,7 @@ async function open(url: string): Promise<{ socket: WebSocket; frames: Frame[] }
   return { socket, frames };
 }
 
-/** The packets once there are so many. */
+/** Resolves with the packets once `count` of them have arrived. */
 async function packets(
   { socket, frames }: { socket: WebSocket; frames: Frame[] },
   version: wire.Version,
@@ -72,7 +72,7 @@ async function packets(
   }
 }
 
-test('[MQTT3-6.0.0-4] [MQTT5-6.0.0-4] the subprotocol that is selected is mqtt, and without it there is no connection', async (t) => {
+test('[MQTT3-6.0.0-4] [MQTT5-6.0.0-4] the selected subprotocol is mqtt, and a client without it is refused', async (t) => {
   const url = await listen(t);
   const { socket } = await open(url);
   assert.equal(socket.protocol, 'mqtt');

@@ -1,4 +1,4 @@
-// Wills: when they are published, when they are not, and as what (MQTT 5.0 3.1.2.5, 3.1.3.2; MQTT
+// Wills: when they are published, when not, and with which QoS, flags and properties (MQTT 5.0 3.1.2.5, 3.1.3.2; MQTT
 // 3.1.1 3.1.2.5).
 
 import assert from 'node:assert/strict';
@@ -16,7 +16,7 @@ function watch(world: World): TestClient {
 }
 
 eachVersion(
-  '[MQTT3-3.1.2-8] [MQTT5-3.1.2-7] [MQTT5-3.1.2-8] a will is published when the network fails, once',
+  '[MQTT3-3.1.2-8] [MQTT5-3.1.2-7] [MQTT5-3.1.2-8] a will is published once when the network fails',
   (version) => {
     const world = new World();
     const watcher = watch(world);
@@ -30,7 +30,7 @@ eachVersion(
   },
 );
 
-eachVersion('a will is published when the keep alive passes', (version) => {
+eachVersion('a will is published when the Keep Alive expires', (version) => {
   const world = new World();
   const watcher = watch(world);
   world.connect('a', { version, will: WILL, keepAlive: 2 });
@@ -67,7 +67,7 @@ eachVersion(
   },
 );
 
-test('DISCONNECT with reason 0x04, or any but 0x00, publishes the will', () => {
+test('DISCONNECT with reason 0x04, or any other than 0x00, publishes the will', () => {
   for (const reason of [0x04, 0x80, 0x82]) {
     const world = new World();
     const watcher = watch(world);
@@ -77,7 +77,7 @@ test('DISCONNECT with reason 0x04, or any but 0x00, publishes the will', () => {
 });
 
 eachVersion(
-  '[MQTT3-3.1.2-12] [MQTT5-3.1.2-10] without a will nothing is published, whatever an earlier connection had',
+  '[MQTT3-3.1.2-12] [MQTT5-3.1.2-10] without a will nothing is published, even if an earlier connection had one',
   (version) => {
     const world = new World();
     const watcher = world.connect('watcher');
@@ -108,7 +108,7 @@ eachVersion(
   },
 );
 
-test('[MQTT5-3.1.3-10] the properties of a will go with it, user properties in order', () => {
+test('[MQTT5-3.1.3-10] a will is published with its properties, user properties in order', () => {
   const world = new World();
   const watcher = watch(world);
   const properties: wire.Properties = {
@@ -132,7 +132,7 @@ function delayed(seconds: number): wire.WillFields {
   return { ...WILL, properties: { willDelayInterval: seconds } };
 }
 
-test('[MQTT5-3.1.2-8] a will waits for its delay, within a second', () => {
+test('[MQTT5-3.1.2-8] a will is published after its delay, to the second', () => {
   const world = new World();
   const watcher = watch(world);
   world.connect('a', { will: delayed(10), properties: { sessionExpiryInterval: 100 } }).lose();
@@ -154,7 +154,7 @@ test('a will is published when the session ends before its delay', () => {
   assert.deepEqual(watcher.payloads(), ['will'], 'a session of its connection ends at once');
 });
 
-test('[MQTT5-3.1.3-9] a client that resumes its session within the delay keeps its will from being published', () => {
+test('[MQTT5-3.1.3-9] a client that resumes its session within the delay cancels its will', () => {
   const world = new World();
   const watcher = watch(world);
   const properties = { sessionExpiryInterval: 100 };
@@ -167,7 +167,7 @@ test('[MQTT5-3.1.3-9] a client that resumes its session within the delay keeps i
   watcher.expectNothing();
 });
 
-test('[MQTT5-3.1.3-9] a takeover within the delay keeps the will from being published', () => {
+test('[MQTT5-3.1.3-9] a takeover within the delay cancels the will', () => {
   const world = new World();
   const watcher = watch(world);
   const properties = { sessionExpiryInterval: 100 };
@@ -177,7 +177,7 @@ test('[MQTT5-3.1.3-9] a takeover within the delay keeps the will from being publ
   watcher.expectNothing();
 });
 
-test('a clean start ends the session and so publishes a will that waits', () => {
+test('a clean start ends the session and so publishes a delayed will', () => {
   const world = new World();
   const watcher = watch(world);
   const properties = { sessionExpiryInterval: 100 };
@@ -194,7 +194,7 @@ test('[MQTT5-3.2.2-12] a will above the maximum QoS is refused', () => {
   client.expectRefused(0x9b);
 });
 
-test('[MQTT5-3.2.2-13] a retained will is refused where retain is not available', () => {
+test('[MQTT5-3.2.2-13] a retained will is refused if retain is not available', () => {
   const client = new World({ retainAvailable: false }).open();
   client.connect({ clientId: 'a', will: { ...WILL, retain: true } });
   client.expectRefused(0x9a);
@@ -217,7 +217,7 @@ test('[MQTT5-3.3.2-14] a will with a response topic that is no topic name is ref
   }
 });
 
-eachVersion('a will of any bytes is published as it is', (version) => {
+eachVersion('a will payload of any bytes is published unchanged', (version) => {
   const world = new World();
   const watcher = watch(world);
   const payload = Buffer.from([0, 255, 254, 0xed, 0xa0, 0x80]);
@@ -225,7 +225,7 @@ eachVersion('a will of any bytes is published as it is', (version) => {
   assert.deepEqual(watcher.messages()[0]?.bytes.subarray(-payload.length), payload);
 });
 
-eachVersion('a will to a $ topic reaches nobody', (version) => {
+eachVersion('a will to a $ topic is not delivered', (version) => {
   const world = new World();
   const watcher = world.connect('watcher');
   watcher.subscribe(['$SYS/fake']);
