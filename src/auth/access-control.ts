@@ -1,8 +1,8 @@
-// Who may come in, and what they may do: joins the listeners' password files and ACLs (realm.ts),
-// tokens and HTTP callback into the broker's Authorizer. A client certificate that the listener vouches for goes first; then a
-// token where the password is one; then the password file for those who stand in it; then the HTTP
-// server. Whatever can't be decided is a no.
-// Invariant: permissive only while no part of the configuration could restrict anybody.
+// The broker's Authorizer: decides who may connect, and what each client may do. Combines the password
+// files and ACLs of the listeners (listener-policies.ts), tokens and the HTTP callback. In this order: the
+// user name proven by a client certificate; a token, if the password is one; the password file, if it
+// has the user; the HTTP server. A login that cannot be decided is refused.
+// Invariant: permissive only while no part of the configuration could restrict a client.
 
 import { availableParallelism } from 'node:os';
 import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../broker/ports.ts';
@@ -12,25 +12,27 @@ import type { Logger } from '../shared/logger.ts';
 import { AccessError } from './access-error.ts';
 import { parseAcl } from './acl-file.ts';
 import { BusyError, FairQueue } from './fair-queue.ts';
+import { Grant, grantOf } from './grant.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
-import { ListenerPolicies, type ListenerPolicy } from './listener-policy.ts';
+import { ListenerPolicies } from './listener-policies.ts';
+import type { ListenerPolicy } from './listener-policy.ts';
 import { parsePasswordFile } from './password-file.ts';
 import { PasswordVerifier } from './password-verifier.ts';
-import { Grant, PermissionCache } from './permission-cache.ts';
-import { effort } from './permissions.ts';
+import { PermissionCache } from './permission-cache.ts';
+import { evaluationCost } from './permissions.ts';
 import { ReloadableFile } from './reloadable-file.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
 
-/** Leaves threads of Node's pool (four) to the disk and to name resolution. */
+/** Leaves a thread of Node's pool (four by default) to the disk and to name resolution. */
 const PARALLEL_CHECKS_MAX = 3;
 const CHECKS_WAITING_MAX = 2048;
 const CHECK_WAIT_MS_MAX = 5000;
 
 const TOKEN_KEYS = '-auth-jwt-key';
-const KEPT = 'a file was not taken over, the last good one stays in force';
-const NO_REALM: AuthDecision = {
+const KEPT = 'file not reloaded: its last valid version stays in force';
+const NO_POLICY: AuthDecision = {
   reasonCode: ReasonCode.serverUnavailable,
-  reason: 'a password or ACL file of this listener is wrong',
+  reason: 'a password or ACL file of this listener is invalid',
 };
 
 export interface AccessOptions {
@@ -45,57 +47,54 @@ export interface AccessOptions {
   readonly authCacheSeconds: number;
 }
 
-export interface AccessSurroundings {
+export interface AccessContext {
   readonly log: Logger;
-  /** Milliseconds of a clock that never goes back. */
+  /** Monotonic clock, in ms. */
   now(): number;
-  /** Wall clock, milliseconds. */
+  /** Wall clock, in ms since 1970. */
   wallClock(): number;
 }
 
 export interface AccessReload {
-  /** How many files are wrong. */
+  /** Number of invalid files. */
   readonly faults: number;
-  /** Listeners that stay as they were. */
+  /** Listeners that keep their previous files. */
   readonly kept: ReadonlySet<string>;
 }
 
-type Tell = (option: string, error: unknown) => void;
+type ReportProblem = (option: string, error: unknown) => void;
 
 export class AccessControl implements Authorizer {
   permissive = false;
-  /** Since the start, for whoever watches the node. */
+  /** Since the start of the node. */
   readonly counters = { accepted: 0, refused: 0, busy: 0, reloads: 0, failedReloads: 0 };
   readonly #options: AccessOptions;
-  readonly #surroundings: AccessSurroundings;
-  readonly #line: FairQueue;
-  readonly #realms: ListenerPolicies;
+  readonly #context: AccessContext;
+  readonly #queue: FairQueue;
+  readonly #policies: ListenerPolicies;
   readonly #http: HttpCallback | undefined;
   #tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
 
-  private constructor(options: AccessOptions, surroundings: AccessSurroundings) {
-    const now = (): number => surroundings.now();
+  private constructor(options: AccessOptions, context: AccessContext) {
+    const now = (): number => context.now();
     const parallelMax = Math.max(1, Math.min(PARALLEL_CHECKS_MAX, availableParallelism()));
     const limits = { parallelMax, waitingMax: CHECKS_WAITING_MAX, waitMsMax: CHECK_WAIT_MS_MAX };
-    const line = new FairQueue(limits, now);
+    const queue = new FairQueue(limits, now);
     this.#options = options;
-    this.#surroundings = surroundings;
-    this.#line = line;
-    this.#realms = new ListenerPolicies({
-      passwords: (path, source) => readPasswordBook(path, source, line),
+    this.#context = context;
+    this.#queue = queue;
+    this.#policies = new ListenerPolicies({
+      passwords: (path, source) => readPasswords(path, source, queue),
       acl: readAcl,
     });
     const { authUrl: url, authFormat: format, authCacheSeconds } = options;
-    const rememberMs = authCacheSeconds * 1000;
-    this.#http = url === undefined ? undefined : new HttpCallback({ url, format, rememberMs }, now);
+    const cacheMs = authCacheSeconds * 1000;
+    this.#http = url === undefined ? undefined : new HttpCallback({ url, format, cacheMs }, now);
   }
 
-  /** Rejects with AccessError, all problems of all files in it. */
-  static async open(
-    options: AccessOptions,
-    surroundings: AccessSurroundings,
-  ): Promise<AccessControl> {
-    const access = new AccessControl(options, surroundings);
+  /** Reads all files. Rejects with an AccessError that lists the problems of all of them. */
+  static async open(options: AccessOptions, context: AccessContext): Promise<AccessControl> {
+    const access = new AccessControl(options, context);
     const problems: string[] = [];
     await access.#readFiles(options, new Set(), (_, error) => problems.push(...problemsOf(error)));
     if (problems.length > 0) throw new AccessError(problems);
@@ -105,7 +104,7 @@ export class AccessControl implements Authorizer {
   async #readFiles(
     { listeners, anonymousAllowed }: AccessOptions,
     kept: ReadonlySet<string>,
-    tell: Tell,
+    report: ReportProblem,
   ): Promise<ReadonlySet<string>> {
     const { tokenKeyFile } = this.#options;
     try {
@@ -114,40 +113,40 @@ export class AccessControl implements Authorizer {
         this.#tokenKeys = await ReloadableFile.open(TOKEN_KEYS, tokenKeyFile, readTokenKeys);
       }
     } catch (error) {
-      tell(TOKEN_KEYS, error);
+      report(TOKEN_KEYS, error);
     }
-    const stay = await this.#realms.renew(listeners, anonymousAllowed, kept, tell);
-    const asksElsewhere = this.#tokenKeys !== undefined || this.#http !== undefined;
-    this.permissive = !asksElsewhere && !this.#realms.hasAcl;
-    return stay;
+    const unchanged = await this.#policies.reload(listeners, anonymousAllowed, kept, report);
+    const isNodeWide = this.#tokenKeys !== undefined || this.#http !== undefined;
+    this.permissive = !isNodeWide && !this.#policies.hasAcl;
+    return unchanged;
   }
 
   authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void {
-    const realm = this.#realms.find(request.listener.name);
-    if (realm === undefined) {
-      done(this.#count(NO_REALM));
+    const policy = this.#policies.find(request.listener.name);
+    if (policy === undefined) {
+      done(this.#count(NO_POLICY));
       return;
     }
-    const decision = this.#decideAtOnce(request, realm);
+    const decision = this.#decideWithoutProof(request, policy);
     if (decision !== undefined) {
       done(this.#count(decision));
       return;
     }
-    this.#decide(request, realm)
+    this.#decide(request, policy)
       .catch((error: unknown) => this.#fault(error, request))
       .then((decided) => done(this.#count(this.#confirm(request, decided))))
-      // A fault of whoever goes on from here: it may cost this client its place, never the process.
+      // An error thrown by `done` may end this client's connection, but never the process.
       .catch((error: unknown) => done(this.#fault(error, request)))
       .catch((error: unknown) => this.#fault(error, request));
   }
 
-  /** The files may have been read again while the check was under way. */
+  /** Checks an acceptance again: the files may have been reloaded meanwhile. */
   #confirm({ clientId, username: claimed }: ConnectRequest, decision: AuthDecision): AuthDecision {
     const { reasonCode, username = claimed, grant } = decision;
     if (reasonCode !== ReasonCode.success) return decision;
     return this.isStillAuthorized({ clientId, username, grant })
       ? decision
-      : refuse('the password or key was changed meanwhile');
+      : refuse('the password or key changed during the login');
   }
 
   #count(decision: AuthDecision): AuthDecision {
@@ -156,17 +155,17 @@ export class AccessControl implements Authorizer {
     return decision;
   }
 
-  /** Undefined where something has to be checked. */
-  #decideAtOnce(request: ConnectRequest, realm: ListenerPolicy): AuthDecision | undefined {
+  /** Undefined if the client has to prove itself. */
+  #decideWithoutProof(request: ConnectRequest, policy: ListenerPolicy): AuthDecision | undefined {
     const { username, password, listener } = request;
     if (listener.certificateName !== undefined) {
-      return accept(new Grant('certificate', realm), listener.certificateName);
+      return accept(new Grant('certificate', policy), listener.certificateName);
     }
     const isNameless = username === undefined && password === undefined;
     const { isCertified = false } = listener;
-    switch (this.#admits(realm, isNameless, isCertified)) {
+    switch (this.#admits(policy, isNameless, isCertified)) {
       case true:
-        return accept(new Grant('nothing', realm, isCertified ? 'certificate' : undefined));
+        return accept(new Grant('nothing', policy, isCertified ? 'certificate' : undefined));
       case false:
         return { reasonCode: ReasonCode.notAuthorized, reason: 'no user name, or no certificate' };
       default:
@@ -174,59 +173,59 @@ export class AccessControl implements Authorizer {
     }
   }
 
-  /** Whether a client comes in without a proof; undefined where it has to bring one. */
+  /** Whether a client may connect without a proof; undefined if it has to bring one. */
   #admits(
     { passwords, anonymous, needsCertificate }: ListenerPolicy,
     isNameless: boolean,
     isCertified: boolean,
   ): boolean | undefined {
-    // The listener sees to it; here are those that came before it did.
+    // The listener enforces this for new connections; older ones are judged here.
     if (needsCertificate && !isCertified) return false;
-    const isAsking = [passwords, this.#tokenKeys, this.#http].some((part) => part !== undefined);
-    return isAsking && !isNameless ? undefined : (anonymous ?? !isAsking);
+    const needsProof = [passwords, this.#tokenKeys, this.#http].some((part) => part !== undefined);
+    return needsProof && !isNameless ? undefined : (anonymous ?? !needsProof);
   }
 
-  async #decide(request: ConnectRequest, realm: ListenerPolicy): Promise<AuthDecision> {
+  async #decide(request: ConnectRequest, policy: ListenerPolicy): Promise<AuthDecision> {
     const { username, password, clientId, remoteAddress } = request;
     const tokenKeys = this.#tokenKeys;
     const http = this.#http;
     if (tokenKeys !== undefined && password !== undefined && looksLikeToken(password)) {
-      return this.#decideByToken(password, tokenKeys.value, realm, remoteAddress);
+      return this.#decideByToken(password, tokenKeys.value, policy, remoteAddress);
     }
-    if (username === undefined) return refuse('a password without a user name');
-    const book = realm.passwords?.value;
-    if (book !== undefined && (book.has(username) || http === undefined)) {
-      const credential = book.textOf(username);
-      const isRight = await book.check(username, password, remoteAddress);
-      if (isRight) return accept(new Grant('password', realm, credential));
-      // Said in the log alone.
-      if (!book.has(username)) return refuse('unknown user');
+    if (username === undefined) return refuse('the client sent a password without a user name');
+    const verifier = policy.passwords?.value;
+    if (verifier !== undefined && (verifier.has(username) || http === undefined)) {
+      const credential = verifier.textOf(username);
+      const isRight = await verifier.check(username, password, remoteAddress);
+      if (isRight) return accept(new Grant('password', policy, credential));
+      // The client does not learn the difference; only the log has it.
+      if (!verifier.has(username)) return refuse('unknown user');
       return refuse(password === undefined ? 'no password was sent' : 'wrong password');
     }
-    if (http === undefined) return refuse('the password is no token');
-    const yes = await http.ask({ username, password, clientId, remoteAddress });
-    if (yes === undefined) return refuse('the authentication server says no');
-    const grant = new Grant('http', realm, undefined, yes.topics);
-    return this.#acceptUntil(yes.expiresAtMs, grant, username);
+    if (http === undefined) return refuse('the password is not a token');
+    const acceptance = await http.ask({ username, password, clientId, remoteAddress });
+    if (acceptance === undefined) return refuse('the authentication server refused the client');
+    const grant = new Grant('http', policy, undefined, acceptance.topics);
+    return this.#acceptUntil(acceptance.expiresAtMs, grant, username);
   }
 
   async #decideByToken(
     password: Buffer,
     keys: readonly TokenKey[],
-    realm: ListenerPolicy,
+    policy: ListenerPolicy,
     from: string,
   ): Promise<AuthDecision> {
     const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
     const rules = { issuer, audience };
-    const token = await this.#line.run(() => checkToken(password, keys, rules), from);
+    const token = await this.#queue.run(() => checkToken(password, keys, rules), from);
     if (typeof token === 'string') return refuse(token);
-    const grant = new Grant('token', realm, token.keyId, token.topics);
+    const grant = new Grant('token', policy, token.keyId, token.topics);
     return this.#acceptUntil(token.expiresAtMs, grant, token.username);
   }
 
   #acceptUntil(expiresAtMs: number | undefined, grant: Grant, username: string): AuthDecision {
     if (expiresAtMs === undefined) return accept(grant, username);
-    const expiresInMs = expiresAtMs - this.#surroundings.wallClock();
+    const expiresInMs = expiresAtMs - this.#context.wallClock();
     return expiresInMs > 0 ? { ...accept(grant, username), expiresInMs } : refuse('expired');
   }
 
@@ -236,10 +235,10 @@ export class AccessControl implements Authorizer {
       return { reasonCode: ReasonCode.serverBusy, reason: error.message };
     }
     const reason = error instanceof Error ? error.message : String(error);
-    const { log } = this.#surroundings;
+    const { log } = this.#context;
     if (error instanceof CallbackError) {
       const event = 'the authentication server failed';
-      log.warn(event, { url: this.#http?.place, client, user, reason });
+      log.warn(event, { url: this.#http?.address, client, user, reason });
       return { reasonCode: ReasonCode.serverUnavailable, reason: event };
     }
     log.warn('authentication failed', { client, user, reason });
@@ -247,53 +246,55 @@ export class AccessControl implements Authorizer {
   }
 
   get work(): number {
-    return effort.rules;
+    return evaluationCost.rules;
   }
 
   mayPublish(identity: Identity, topic: string): boolean {
-    return this.#realms.mayPublish(identity, topic);
+    return this.#policies.mayPublish(identity, topic);
   }
 
   mayReceive(identity: Identity, topic: string): boolean {
-    return this.#realms.mayReceive(identity, topic);
+    return this.#policies.mayReceive(identity, topic);
   }
 
   subscriptionRefusal(identity: Identity, filter: string): number {
-    return this.#realms.subscriptionRefusal(identity, filter);
+    return this.#policies.subscriptionRefusal(identity, filter);
   }
 
-  isStillAuthorized({ username, grant }: Identity): boolean {
-    if (!(grant instanceof Grant)) return true;
-    const { by, realm, credential } = grant;
-    if (!realm.isOpen) return false;
+  isStillAuthorized(identity: Identity): boolean {
+    const { username } = identity;
+    const grant = grantOf(identity);
+    if (grant === undefined) return true;
+    const { by, policy, credential } = grant;
+    if (!policy.isOpen) return false;
     if (by === 'nothing') {
-      return this.#admits(realm, username === undefined, credential !== undefined) === true;
+      return this.#admits(policy, username === undefined, credential !== undefined) === true;
     }
-    if (by === 'password') return realm.passwords?.value.textOf(username ?? '') === credential;
+    if (by === 'password') return policy.passwords?.value.textOf(username ?? '') === credential;
     return by !== 'token' || this.#tokenKeys?.value.some(({ id }) => id === credential) === true;
   }
 
   /**
-   * Reads all files again, those of listeners that are new or have changed as well. One that is wrong
-   * keeps its last good version, is told in the log and counted; the broker has to apply the rights
-   * afterwards.
-   * @param kept listeners that stay as they were, since something else is wrong with them
+   * Reads all files again, including those of new and changed listeners. An invalid file is logged and
+   * counted, and its last valid version stays in force. The caller must apply the new permissions to
+   * connected clients (Broker.applyRights).
+   * @param kept listeners that keep their files, because something else about them is invalid
    */
   async reload(
     options: AccessOptions,
     kept: ReadonlySet<string> = new Set(),
   ): Promise<AccessReload> {
     let faults = 0;
-    const stay = await this.#readFiles(options, kept, (option, error) => {
+    const unchanged = await this.#readFiles(options, kept, (option, error) => {
       faults += 1;
       for (const problem of problemsOf(error)) {
-        this.#surroundings.log.error(KEPT, { option, problem });
+        this.#context.log.error(KEPT, { option, problem });
       }
     });
-    this.#http?.forget();
+    this.#http?.clearCache();
     this.counters.reloads += 1;
     this.counters.failedReloads += faults;
-    return { faults, kept: stay };
+    return { faults, kept: unchanged };
   }
 
   close(): void {
@@ -305,10 +306,10 @@ function problemsOf(error: unknown): readonly string[] {
   return error instanceof AccessError ? error.problems : [String(error)];
 }
 
-function readPasswordBook(path: string, source: string, line: FairQueue): PasswordVerifier {
+function readPasswords(path: string, source: string, queue: FairQueue): PasswordVerifier {
   const { users, problems } = parsePasswordFile(path, source);
   if (problems.length > 0) throw new AccessError(problems);
-  return new PasswordVerifier(users, line);
+  return new PasswordVerifier(users, queue);
 }
 
 function readAcl(path: string, source: string): PermissionCache {

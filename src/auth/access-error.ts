@@ -1,4 +1,4 @@
-// What is wrong with a file that decides on access, as lines for the user: `file:line: ...`.
+// The problems of a file that decides on access, as lines for the user: `file:line: problem`.
 
 export class AccessError extends Error {
   override readonly name = 'AccessError';

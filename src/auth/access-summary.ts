@@ -1,36 +1,36 @@
-// How clients come in at each listener, as the options say it: for the warnings of the start and for
-// what it tells the user. Decides nothing; AccessControl does, and listeners do with certificates.
+// Summarizes how clients may connect to each listener according to the options, for warnings and for the
+// banner. Decides nothing: AccessControl does, and listeners check certificates.
 
 import type { ListenerAccess } from '../shared/listener-config.ts';
 
-export interface AdmissionOptions {
+export interface SummaryOptions {
   readonly tokenKeyFile: string | undefined;
   readonly tokenIssuer: string | undefined;
   readonly tokenAudience: string | undefined;
   readonly authUrl: string | undefined;
   readonly authFormat: 'form' | 'json';
-  /** Undefined: only while there is no authentication. */
+  /** Undefined: only without authentication. */
   readonly anonymousAllowed: boolean | undefined;
   readonly listeners: readonly ListenerAccess[];
 }
 
-/** What a listener asks of its clients. */
+/** What a listener requires of its clients. */
 export interface AccessSummary {
-  /** There is no way in without one, whatever else is needed. */
+  /** A certificate is required, whatever else is. */
   readonly needsCertificate: boolean;
-  /** A certificate is enough. */
+  /** A certificate is sufficient. */
   readonly byCertificate: boolean;
-  /** Or a token: what CONNECT brings is checked. */
+  /** The password or token in CONNECT is checked. */
   readonly byPassword: boolean;
-  /** Without anything; under any user name as well where there are no passwords. */
+  /** Clients without a proof may connect; without authentication, under any user name. */
   readonly byNothing: boolean;
 }
 
-export function admissionOf(options: AdmissionOptions, listener: ListenerAccess): AccessSummary {
+export function accessSummaryOf(options: SummaryOptions, listener: ListenerAccess): AccessSummary {
   const { clientCertificate = 'no', identityAsUsername = false } = listener.tls ?? {};
   const needsCertificate = clientCertificate === 'required';
   const byCertificate = clientCertificate !== 'no' && identityAsUsername;
-  // Every client has a certificate then, and is asked for nothing else.
+  // Every client then has a certificate that names it, and needs nothing else.
   const isDecided = needsCertificate && byCertificate;
   const proofs = [listener.passwordFile, options.tokenKeyFile, options.authUrl];
   const byPassword = !isDecided && proofs.some((proof) => proof !== undefined);
@@ -42,24 +42,24 @@ export function isClosed({ byCertificate, byPassword, byNothing }: AccessSummary
   return !byCertificate && !byPassword && !byNothing;
 }
 
-/** Whether all that reach it may come in, and nobody has said that this is meant. */
-export function isLeftOpen(options: AdmissionOptions, listener: ListenerAccess): boolean {
-  const { needsCertificate, byPassword, byNothing } = admissionOf(options, listener);
-  const isMeant = (listener.anonymous ?? options.anonymousAllowed) !== undefined;
-  return byNothing && !byPassword && !needsCertificate && !isMeant;
+/** True if every client that reaches the listener may connect, and no option says that this is intended. */
+export function isLeftOpen(options: SummaryOptions, listener: ListenerAccess): boolean {
+  const { needsCertificate, byPassword, byNothing } = accessSummaryOf(options, listener);
+  const isIntended = (listener.anonymous ?? options.anonymousAllowed) !== undefined;
+  return byNothing && !byPassword && !needsCertificate && !isIntended;
 }
 
-/** What is worth a warning at the start. */
-export function admissionWarnings(options: AdmissionOptions): string[] {
+/** Warnings for the start and for `shoal check`. */
+export function accessWarnings(options: SummaryOptions): string[] {
   const { listeners } = options;
-  const named = listeners.map((one) => ({ ...one, ...admissionOf(options, one) }));
+  const named = listeners.map((one) => ({ ...one, ...accessSummaryOf(options, one) }));
   const at = (some: readonly ListenerAccess[]): string =>
     some.length === listeners.length ? '' : ` at ${some.map(({ place }) => place).join(', ')}`;
   const warnings: string[] = [];
   const open = listeners.filter((listener) => isLeftOpen(options, listener));
   if (open.length > 0) {
     warnings.push(
-      `anybody may connect${at(open)}, without a password: -auth=FILE asks for one, -anonymous=true says that this is meant`,
+      `any client may connect${at(open)} without a password: require one with -auth=FILE, or confirm this with -anonymous=true`,
     );
   }
   const unproven = named.filter(
@@ -67,21 +67,23 @@ export function admissionWarnings(options: AdmissionOptions): string[] {
   );
   if (unproven.length > 0) {
     warnings.push(
-      `-acl without authentication${at(unproven)}: clients may use any user name, the ACL holds only for those who are honest`,
+      `-acl without authentication${at(unproven)}: clients may claim any user name, so the ACL restricts only honest clients`,
     );
   }
   const closed = named.filter(isClosed);
   if (closed.length > 0) {
     warnings.push(
-      `nobody can connect${at(closed)}: anonymous clients are refused, and there is nothing that others could prove themselves by (-auth=FILE gives users)`,
+      `no client can connect${at(closed)}: anonymous clients are refused, and there are no users (add them with -auth=FILE)`,
     );
   }
   const { tokenKeyFile, tokenIssuer, tokenAudience, authUrl, authFormat } = options;
   if (tokenKeyFile === undefined && (tokenIssuer ?? tokenAudience) !== undefined) {
-    warnings.push('-auth-jwt-issuer and -audience change nothing without -auth-jwt-key=FILE');
+    warnings.push(
+      '-auth-jwt-issuer and -auth-jwt-audience have no effect without -auth-jwt-key=FILE',
+    );
   }
   if (authUrl === undefined && authFormat !== 'form') {
-    warnings.push('-auth-http-format changes nothing without -auth-http=URL');
+    warnings.push('-auth-http-format has no effect without -auth-http=URL');
   }
   return warnings;
 }

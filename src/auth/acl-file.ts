@@ -1,19 +1,19 @@
-// The ACL file, in mosquitto's format: a general section for clients without a user name, `user`
-// sections, and `pattern` lines for everybody. Turns text into lines; what they mean for a client
-// stands in rights.ts. Every mistake is told with its file and line.
+// Parses an ACL file in mosquitto's format: a general section for clients without a user name, `user`
+// sections, and `pattern` lines for all clients. permissions.ts applies the lines to a client. Each
+// mistake is reported with its file and line.
 // Source: mosquitto.conf(5) of mosquitto 2.0, acl_file.
 
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { isTopicFilter } from '../mqtt/topic.ts';
 
 const ACCESS_WORDS = ['read', 'write', 'readwrite', 'deny'] as const;
-export type Access = (typeof ACCESS_WORDS)[number];
+export type AclAccess = (typeof ACCESS_WORDS)[number];
 
 export interface AclLine {
   readonly lineNumber: number;
-  /** As it stands in the file, without the space around it. */
+  /** The line without the space around it. */
   readonly text: string;
-  readonly access: Access;
+  readonly access: AclAccess;
   readonly filter: string;
 }
 
@@ -27,7 +27,7 @@ export interface Acl {
 
 export interface ParsedAcl {
   readonly acl: Acl;
-  /** `file:line: what is wrong`; where there is any, the ACL is not to be used. */
+  /** `file:line: problem`; if there is any, the ACL must not be used. */
   readonly problems: readonly string[];
 }
 
@@ -47,7 +47,7 @@ export function parseAcl(path: string, source: string): ParsedAcl {
     };
     if (keyword === 'user') {
       if (rest === '') {
-        complain("'user' without a name");
+        complain("the name after 'user' is missing");
         return;
       }
       section = users.get(rest) ?? [];
@@ -57,23 +57,23 @@ export function parseAcl(path: string, source: string): ParsedAcl {
       if (typeof line === 'string') complain(line);
       else (keyword === 'topic' ? section : patterns).push(line);
     } else {
-      complain(`'${keyword}' is not known; a line begins with user, topic, pattern or #`);
+      complain(`'${keyword}' is unknown; a line begins with user, topic, pattern or #`);
     }
   });
   return { acl: { path, general, users, patterns }, problems };
 }
 
-/** `[read|write|readwrite|deny] FILTER`; without the word readwrite is meant. */
+/** Parses `[read|write|readwrite|deny] FILTER`; the default is readwrite. */
 function parseRule(rest: string, text: string, lineNumber: number): AclLine | string {
   const [, word = '', behind = ''] = /^(\S*)\s*(.*)$/su.exec(rest) ?? [];
-  if (word === '') return 'no topic filter';
+  if (word === '') return 'the topic filter is missing';
   const filter = behind === '' ? word : behind;
   const access = behind === '' ? 'readwrite' : ACCESS_WORDS.find((known) => known === word);
   if (access === undefined) {
-    return `'${word}' is no access: read, write, readwrite or deny`;
+    return `'${word}' is not one of read, write, readwrite and deny`;
   }
   if (filter.includes('\0') || !isTopicFilter(filter)) {
-    return `'${filter}' is no topic filter: + fills a whole level, # the last one`;
+    return `'${filter}' is not a topic filter: + must fill a whole level, # the last one`;
   }
   if (Buffer.byteLength(filter) > STRING_BYTES_MAX) return 'the topic filter is too long';
   return { lineNumber, text, access, filter };

@@ -1,16 +1,16 @@
-// A line before work that is slow: so many at a time, so many waiting, nobody longer than so long.
-// Whoever finds no place is told at once, so that a storm of logins neither takes all of a box's
-// processor nor its memory, and nobody's password is checked after its client has given up.
-// Invariant: those who ask for much wait for each other; they keep nobody out who asks for little.
+// A bounded queue for slow work, such as password checks: limits concurrency, queue length and waiting
+// time. Work that finds no room is refused at once, so that a storm of logins takes neither all of the
+// processor nor all memory, and no password is checked after its client has given up.
+// Invariant: sources take turns, so that one with much work delays only itself.
 
-export interface WorkLineLimits {
-  /** Pieces of work at the same time. */
+export interface FairQueueLimits {
+  /** Pieces of work that run at the same time. */
   readonly parallelMax: number;
   readonly waitingMax: number;
   readonly waitMsMax: number;
 }
 
-/** There is no place in the line, or the turn came too late. */
+/** The queue is full, or the work waited too long. */
 export class BusyError extends Error {
   override readonly name = 'BusyError';
 }
@@ -22,25 +22,25 @@ interface Waiting {
 }
 
 export class FairQueue {
-  readonly #limits: WorkLineLimits;
+  readonly #limits: FairQueueLimits;
   readonly #now: () => number;
-  /** Who waits, by whom it is asked for, in the order of their turns; none is empty. */
-  readonly #lanes = new Map<string, Waiting[]>();
+  /** Waiting work by source, in the order of the sources' turns; no list is empty. */
+  readonly #bySource = new Map<string, Waiting[]>();
   #waiting = 0;
   #running = 0;
 
-  /** @param now milliseconds of a clock that never goes back */
-  constructor(limits: WorkLineLimits, now: () => number) {
+  /** @param now monotonic clock, in ms */
+  constructor(limits: FairQueueLimits, now: () => number) {
     this.#limits = limits;
     this.#now = now;
   }
 
   /**
-   * Does the work in its turn. Rejects with BusyError, or with what the work rejects with.
-   * @param from whom it is for: they take turns
+   * Runs the work in its turn. Rejects with BusyError, or as the work does.
+   * @param source whom the work is for; sources take turns
    */
-  async run<T>(work: () => Promise<T>, from = ''): Promise<T> {
-    if (this.#running >= this.#limits.parallelMax) await this.#waitForTurn(from);
+  async run<T>(work: () => Promise<T>, source = ''): Promise<T> {
+    if (this.#running >= this.#limits.parallelMax) await this.#waitForTurn(source);
     else this.#running += 1;
     try {
       return await work();
@@ -49,42 +49,45 @@ export class FairQueue {
     }
   }
 
-  #waitForTurn(from: string): Promise<void> {
-    if (this.#waiting >= this.#limits.waitingMax) this.#makeRoom(from);
+  #waitForTurn(source: string): Promise<void> {
+    if (this.#waiting >= this.#limits.waitingMax) this.#makeRoom(source);
     this.#waiting += 1;
     return new Promise((begin, refuse) => {
       const waiting = { since: this.#now(), begin, refuse };
-      const lane = this.#lanes.get(from);
-      if (lane === undefined) this.#lanes.set(from, [waiting]);
-      else lane.push(waiting);
+      const queued = this.#bySource.get(source);
+      if (queued === undefined) this.#bySource.set(source, [waiting]);
+      else queued.push(waiting);
     });
   }
 
-  /** The last of the longest lane goes, unless the one who comes has as many. */
-  #makeRoom(from: string): void {
-    let longest = this.#lanes.get(from) ?? [];
-    for (const lane of this.#lanes.values()) if (lane.length > longest.length + 1) longest = lane;
-    const error = new BusyError('the line is full');
-    const last = this.#lanes.get(from) === longest ? undefined : longest.pop();
+  /** Refuses the newest work of the source with the most; the caller's, unless another has clearly more. */
+  #makeRoom(source: string): void {
+    const own = this.#bySource.get(source);
+    let longest = own ?? [];
+    for (const queued of this.#bySource.values()) {
+      if (queued.length > longest.length + 1) longest = queued;
+    }
+    const error = new BusyError('too many logins are waiting');
+    const last = longest === own ? undefined : longest.pop();
     if (last === undefined) throw error;
     this.#waiting -= 1;
     last.refuse(error);
   }
 
-  /** The place goes to the next who has not waited too long; it is free where nobody waits. */
+  /** Begins the next work that has not waited too long; frees the place if there is none. */
   #passTurnOn(): void {
-    for (const [from, lane] of this.#lanes) {
-      // Behind the others.
-      this.#lanes.delete(from);
-      const next = lane.shift();
-      if (lane.length > 0) this.#lanes.set(from, lane);
+    for (const [source, queued] of this.#bySource) {
+      // The source takes its next turn after all others.
+      this.#bySource.delete(source);
+      const next = queued.shift();
+      if (queued.length > 0) this.#bySource.set(source, queued);
       if (next === undefined) continue;
       this.#waiting -= 1;
       if (this.#now() - next.since <= this.#limits.waitMsMax) {
         next.begin();
         return;
       }
-      next.refuse(new BusyError('waited too long'));
+      next.refuse(new BusyError('the login waited too long'));
     }
     this.#running -= 1;
   }

@@ -1,35 +1,23 @@
-// Topic Filters as sets of topics: what two have in common, and whether one lies within another.
-// Permissions are decided with it, so an answer must never be too generous. Works on levels, because a
-// filter is taken apart once and compared often. Source: MQTT 5.0 4.7.
+// Topic Filters as sets of topics: the intersection of two, and whether one contains the other.
+// Permissions depend on it, so no answer may be too permissive. Works on levels, because a filter is
+// split once and compared often. Source: MQTT 5.0 4.7.
 
 import { isReservedTopic } from '../mqtt/topic.ts';
 
 export type Levels = readonly string[];
 
-/** `+/#` becomes `#`, which matches the same topics; so equal sets mostly have equal levels. */
+/** Splits a filter. `+/#` becomes `#`, which matches the same topics. */
 export function levelsOf(filter: string): Levels {
   const levels = filter.split('/');
   return levels.length === 2 && levels[0] === '+' && levels[1] === '#' ? ['#'] : levels;
 }
 
-/** Wildcards at the first level don't match topics that begin with `$` [MQTT5-4.7.2-1]. */
+/** A wildcard at the first level does not match topics that begin with `$` [MQTT5-4.7.2-1]. */
 function isBeyondWildcards(level: string | undefined, depth: number): boolean {
   return depth === 0 && level !== undefined && isReservedTopic(level);
 }
 
-/** @param topic levels of a Topic Name */
-export function matches(filter: Levels, topic: Levels): boolean {
-  for (let depth = 0; depth < filter.length; depth++) {
-    const wanted = filter[depth];
-    const level = topic[depth];
-    if (wanted === '#') return !isBeyondWildcards(level, depth);
-    if (level === undefined) return false;
-    if (wanted === '+' ? isBeyondWildcards(level, depth) : wanted !== level) return false;
-  }
-  return filter.length === topic.length;
-}
-
-/** The filter that matches exactly what both match; undefined where that is nothing. */
+/** The filter for the topics that both filters match; undefined if there are none. */
 export function intersect(a: Levels, b: Levels): Levels | undefined {
   const common: string[] = [];
   for (let depth = 0; ; depth++) {
@@ -50,7 +38,7 @@ export function intersect(a: Levels, b: Levels): Levels | undefined {
   }
 }
 
-/** True if every topic that `inner` matches is matched by `outer`. */
+/** True if `outer` matches every topic that `inner` matches. */
 export function covers(outer: Levels, inner: Levels): boolean {
   for (let depth = 0; ; depth++) {
     const x = outer[depth];

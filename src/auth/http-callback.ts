@@ -1,109 +1,114 @@
-// Asks an HTTP server whether a client may come in. Fails closed: whatever is not a clear yes is a
-// no, and a server that can't be asked lets nobody in. A yes is remembered for a while, so that a
-// storm of reconnecting clients does not become one of requests. Redirects are not followed.
+// Asks an HTTP server whether a client may connect. Fails closed: any answer but a clear acceptance is a
+// refusal, and no client is admitted while the server fails. Acceptances are cached for a while, so that
+// a storm of reconnecting clients does not become a storm of requests. Redirects are not followed.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { FairQueue } from './fair-queue.ts';
 import type { TopicClaims } from './permissions.ts';
-import { readGrantedTopics } from './topic-claims.ts';
+import { readTopicClaims } from './topic-claims.ts';
 
 const TIMEOUT_MS = 5000;
 const ANSWER_BYTES_MAX = 65_536;
-const REMEMBERED_MAX = 10_000;
-const LINE_LIMITS = { parallelMax: 32, waitingMax: 4096, waitMsMax: 5000 };
+const CACHED_MAX = 10_000;
+const QUEUE_LIMITS = { parallelMax: 32, waitingMax: 4096, waitMsMax: 5000 };
 
 export interface HttpCallbackOptions {
   readonly url: string;
   readonly format: 'form' | 'json';
-  /** How long a yes is remembered; 0: not at all. */
-  readonly rememberMs: number;
+  /** How long an acceptance is cached, in ms; 0: not at all. */
+  readonly cacheMs: number;
 }
 
-export interface Question {
+export interface LoginRequest {
   readonly username: string;
   readonly password: Buffer | undefined;
   readonly clientId: string;
   readonly remoteAddress: string;
 }
 
-export interface HttpYes {
+export interface HttpAcceptance {
   readonly topics: TopicClaims | undefined;
-  /** Wall clock, milliseconds. */
+  /** Wall clock, in ms since 1970. */
   readonly expiresAtMs: number | undefined;
 }
 
-/** The server could not be asked, or said neither yes nor no. */
+/** The server could not be asked, or its answer was invalid. */
 export class CallbackError extends Error {
   override readonly name = 'CallbackError';
 }
 
+interface CachedAcceptance {
+  readonly until: number;
+  readonly acceptance: HttpAcceptance;
+}
+
 export class HttpCallback {
-  /** The server's address for the log: without user, password and query. */
-  readonly place: string;
+  /** The server's URL for the log, without user, password and query. */
+  readonly address: string;
   readonly #options: HttpCallbackOptions;
   readonly #now: () => number;
-  readonly #line: FairQueue;
+  readonly #queue: FairQueue;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #key = randomBytes(32);
-  /** In the order of their times. */
-  readonly #remembered = new Map<string, { readonly until: number; readonly yes: HttpYes }>();
+  /** In the order of their expiry. */
+  readonly #cache = new Map<string, CachedAcceptance>();
 
-  /** @param now milliseconds of a clock that never goes back */
+  /** @param now monotonic clock, in ms */
   constructor(options: HttpCallbackOptions, now: () => number) {
     const { origin, pathname } = new URL(options.url);
-    this.place = origin + pathname;
+    this.address = origin + pathname;
     this.#options = options;
     this.#now = now;
-    this.#line = new FairQueue(LINE_LIMITS, now);
-    const settings = { keepAlive: true, maxSockets: LINE_LIMITS.parallelMax };
+    this.#queue = new FairQueue(QUEUE_LIMITS, now);
+    const settings = { keepAlive: true, maxSockets: QUEUE_LIMITS.parallelMax };
     const isSecure = options.url.startsWith('https:');
     this.#agent = isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);
   }
 
-  /** Undefined is a no. Rejects with CallbackError or BusyError. */
-  async ask(question: Question): Promise<HttpYes | undefined> {
-    const key = this.#keyOf(question);
-    const known = this.#remembered.get(key);
-    if (known !== undefined && known.until > this.#now()) return known.yes;
-    const yes = await this.#line.run(() => this.#post(question), question.remoteAddress);
-    if (yes !== undefined) this.#remember(key, yes);
-    return yes;
+  /** Resolves with undefined for a refusal. Rejects with CallbackError or BusyError. */
+  async ask(request: LoginRequest): Promise<HttpAcceptance | undefined> {
+    const key = this.#keyOf(request);
+    const known = this.#cache.get(key);
+    if (known !== undefined && known.until > this.#now()) return known.acceptance;
+    const acceptance = await this.#queue.run(() => this.#post(request), request.remoteAddress);
+    if (acceptance !== undefined) this.#remember(key, acceptance);
+    return acceptance;
   }
 
-  /** Every client's next login is asked about again. */
-  forget(): void {
-    this.#remembered.clear();
+  /** Makes the next login of every client a request again. */
+  clearCache(): void {
+    this.#cache.clear();
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #remember(key: string, yes: HttpYes): void {
-    const { rememberMs } = this.#options;
-    if (rememberMs === 0) return;
-    this.#remembered.delete(key);
-    for (const oldest of this.#remembered.keys()) {
-      if (this.#remembered.size < REMEMBERED_MAX) break;
-      this.#remembered.delete(oldest);
+  #remember(key: string, acceptance: HttpAcceptance): void {
+    const { cacheMs } = this.#options;
+    if (cacheMs === 0) return;
+    this.#cache.delete(key);
+    for (const oldest of this.#cache.keys()) {
+      if (this.#cache.size < CACHED_MAX) break;
+      this.#cache.delete(oldest);
     }
-    this.#remembered.set(key, { until: this.#now() + rememberMs, yes });
+    this.#cache.set(key, { until: this.#now() + cacheMs, acceptance });
   }
 
-  /** Of all that the server is told. No password stays in memory for the sake of remembering. */
-  #keyOf({ username, password, clientId, remoteAddress }: Question): string {
+  /** A keyed digest of everything that the server receives, so that no password stays in memory. */
+  #keyOf({ username, password, clientId, remoteAddress }: LoginRequest): string {
     const parts = [username, clientId, remoteAddress, password?.toString('base64') ?? null];
     return createHmac('sha256', this.#key).update(JSON.stringify(parts)).digest('base64');
   }
 
-  async #post({ username, password, clientId, remoteAddress }: Question) {
+  async #post({ username, password, clientId, remoteAddress }: LoginRequest) {
     const { format } = this.#options;
     const fields = {
       clientid: clientId,
       username,
-      // Some servers know the field under this name.
+      // Some servers expect this name.
       user: username,
       password: password?.toString('utf8') ?? '',
       ipaddr: remoteAddress,
@@ -127,7 +132,7 @@ export class HttpCallback {
         headers: { 'content-type': type, 'content-length': Buffer.byteLength(body) },
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // A name with several addresses, all of which fail, brings a code and no message.
+        // If all addresses of a name fail, the error has a code and no message.
         const { name, message, code = '' } = error;
         fail(name === 'AbortError' ? `no answer within ${TIMEOUT_MS} ms` : message || code);
       });
@@ -147,10 +152,11 @@ export class HttpCallback {
 }
 
 /**
- * Yes: status 2xx with `allow`, `1`, `true`, nothing, or JSON with `result: "allow"`. No: 4xx, or
- * 2xx with another of these words.
+ * Acceptance: status 2xx with `allow`, `1`, `true`, `ok`, an empty body, or JSON with `result: "allow"`.
+ * Refusal (undefined): 4xx, or 2xx with `deny`, `ignore`, `0`, `false` or another `result`.
+ * @throws CallbackError for any other answer
  */
-function readAnswer(status: number, text: string): HttpYes | undefined {
+function readAnswer(status: number, text: string): HttpAcceptance | undefined {
   if (status >= 400 && status < 500) return undefined;
   if (status >= 300 && status < 400) {
     throw new CallbackError(`status ${status}: redirects are not followed`);
@@ -165,7 +171,7 @@ function readAnswer(status: number, text: string): HttpYes | undefined {
   throw new CallbackError('the answer is neither allow nor deny');
 }
 
-function readJson(text: string): HttpYes | undefined {
+function readJson(text: string): HttpAcceptance | undefined {
   let answer: Readonly<Record<string, unknown>>;
   try {
     answer = JSON.parse(text) as Readonly<Record<string, unknown>>;
@@ -173,12 +179,12 @@ function readJson(text: string): HttpYes | undefined {
     throw new CallbackError('the answer is not valid JSON');
   }
   if (answer.result !== 'allow') return undefined;
-  // To overlook it would let the client do more than the server meant.
+  // Ignoring it would permit more than the server intends.
   if (answer.acl !== undefined) throw new CallbackError('acl in an answer is not supported');
-  const topics = readGrantedTopics(answer);
-  if (topics === 'invalid') throw new CallbackError('publ and subs have to be topic filters');
+  const topics = readTopicClaims(answer);
+  if (topics === 'invalid') throw new CallbackError('publ and subs must be lists of topic filters');
   const { expire_at: expiresAt } = answer;
   if (expiresAt === undefined) return { topics, expiresAtMs: undefined };
-  if (typeof expiresAt !== 'number') throw new CallbackError('expire_at has to be a number');
+  if (typeof expiresAt !== 'number') throw new CallbackError('expire_at must be a number');
   return { topics, expiresAtMs: expiresAt * 1000 };
 }

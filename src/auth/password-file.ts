@@ -1,19 +1,19 @@
-// The password file, in mosquitto's format: `user:hash` on each line, `#` at the beginning of a
-// comment. Reads it, and edits it as text so that comments and order stay. Every mistake is told
-// with its file and line; no message repeats a password.
+// Password files in mosquitto's format: `user:hash` on each line, and comments that begin with `#`.
+// Parses a file, and edits it as text, which preserves comments and order. Each mistake is reported with
+// its file and line; no message contains a password.
 
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { hashPassword, type PasswordHash, parsePasswordHash } from './password-hash.ts';
 
 export interface PasswordEntry {
-  /** As it stands in the file: tells whether the password was changed. */
+  /** The hash as text, which changes with the password. */
   readonly text: string;
   readonly hash: PasswordHash;
 }
 
 export interface PasswordFile {
   readonly users: ReadonlyMap<string, PasswordEntry>;
-  /** `file:line: what is wrong`; where there is any, the file is not to be used. */
+  /** `file:line: problem`; if there is any, the file must not be used. */
   readonly problems: readonly string[];
 }
 
@@ -29,12 +29,12 @@ export function parsePasswordFile(path: string, source: string): PasswordFile {
       problems.push(`${path}:${lineNumber}: ${problem}`);
     };
     if (line === 'malformed') {
-      complain('a line has to be user:hash');
+      complain('a line must be user:hash');
       return;
     }
     const before = places.get(line.name);
     if (before !== undefined) {
-      complain(`user '${line.name}' is there already, in line ${before}`);
+      complain(`user '${line.name}' already appears in line ${before}`);
       return;
     }
     places.set(line.name, lineNumber);
@@ -45,15 +45,15 @@ export function parsePasswordFile(path: string, source: string): PasswordFile {
   return { users, problems };
 }
 
-/** What is wrong with a name for this file, undefined where nothing is. */
+/** The problem with a user name for this file; undefined if it is valid. */
 export function nameProblem(name: string): string | undefined {
-  if (name === '' || name !== name.trim()) return 'a user name has no space around it';
-  if (name.startsWith('#')) return "a user name can't begin with #";
-  if (/[:\p{Cc}]/u.test(name)) return "a user name can't hold a colon or a control character";
+  if (name === '' || name !== name.trim()) return 'a user name must not begin or end with a space';
+  if (name.startsWith('#')) return 'a user name must not begin with #';
+  if (/[:\p{Cc}]/u.test(name)) return 'a user name must not contain a colon or a control character';
   return Buffer.byteLength(name) > STRING_BYTES_MAX ? 'the user name is too long' : undefined;
 }
 
-/** The file's text with this user's hash set, at its place or at the end. */
+/** The file's text with this user's hash replaced, or appended. */
 export function setUser(source: string, name: string, hashText: string): string {
   const entry = `${name}:${hashText}`;
   const lines = linesOf(source);
@@ -63,14 +63,14 @@ export function setUser(source: string, name: string, hashText: string): string 
   return toText(lines);
 }
 
-/** The file's text without this user; undefined where there is no such user. */
+/** The file's text without this user; undefined if it has no such user. */
 export function removeUser(source: string, name: string): string | undefined {
   const lines = linesOf(source);
   const kept = lines.filter((line) => nameOn(line) !== name);
   return kept.length === lines.length ? undefined : toText(kept);
 }
 
-/** The file's text with every plain password hashed, and how many there were. */
+/** The file's text with every plain password hashed, and their number. */
 export async function hashPlainPasswords(
   source: string,
   iterations?: number,

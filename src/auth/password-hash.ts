@@ -1,8 +1,8 @@
-// Password hashes as they stand in mosquitto's password files:
+// Password hashes in the formats of mosquitto's password files:
 //   $6$ salt $ hash                       SHA-512 over password and salt, once (mosquitto 1.x)
 //   $7$ iterations $ salt $ hash          PBKDF2 with HMAC-SHA-512 (mosquitto 2.0)
 //   $argon2id$v=19$m=KiB,t=n,p=n$ salt $ hash      Argon2id (mosquitto 2.1; Node 24.7 and later)
-// salt and hash in Base64. All work that takes time is done off the event loop.
+// Salt and hash are in Base64. Slow hashes are computed outside the event loop.
 
 import crypto from 'node:crypto';
 import { promisify } from 'node:util';
@@ -12,15 +12,15 @@ const pbkdf2 = promisify(crypto.pbkdf2);
 const DIGEST_BYTES = 64;
 const SALT_BYTES_MAX = 64;
 const ARGON2_DIGEST_BYTES_MIN = 16;
-/** What mosquitto 2.0 reads: any other length is refused there. */
+/** The only length that mosquitto 2.0 accepts. */
 const NEW_SALT_BYTES = 12;
-/** A check beyond these would take minutes, or all of a box's memory: the line is a mistake. */
+/** Higher costs would take minutes or all memory of a box: such a line is a mistake. */
 export const ITERATIONS_MAX = 10_000_000;
 const ARGON2_KIB_MAX = 1_048_576;
 const ARGON2_PASSES_MAX = 100;
 const ARGON2_LANES_MAX = 64;
 
-/** Some 7 ms on the reference machine, once for each user and start of the node. */
+/** About 7 ms on the reference machine, once for each user and start of the node. */
 export const DEFAULT_ITERATIONS = 20_000;
 
 interface Salted {
@@ -46,10 +46,10 @@ type Argon2 = (
   done: (error: Error | null, digest: Buffer) => void,
 ) => void;
 
-/** Newer than the types that we build with. */
+/** Missing in the type definitions of Node 20. */
 const argon2 = Reflect.get(crypto, 'argon2') as Argon2 | undefined;
 
-/** @returns the hash, or what is wrong with the text */
+/** @returns the hash, or the problem with the text */
 export function parsePasswordHash(text: string): PasswordHash | string {
   const fields = text.split('$');
   if (fields[0] !== '') return 'the password is not hashed; shoal passwd -U FILE hashes it';
@@ -63,21 +63,21 @@ export function parsePasswordHash(text: string): PasswordHash | string {
     case 'argon2id':
       return parseArgon2(fields);
     default:
-      return `a hash of kind '$${fields[1]}$' is not known; $6$, $7$ and $argon2id$ are`;
+      return `the hash format '$${fields[1]}$' is unknown; $6$, $7$ and $argon2id$ are supported`;
   }
 }
 
-/** True if the password is the one that was hashed. Takes as long whether it is or not. */
+/** True if the hash is that of the password. Takes the same time whether it is or not. */
 export async function isPassword(hash: PasswordHash, password: Buffer): Promise<boolean> {
   return crypto.timingSafeEqual(await derive(hash, password), hash.digest);
 }
 
-/** A hash of nothing that anybody knows, as costly to check as the given one. */
+/** A hash of an unknown password, as costly to check as the given one. */
 export function decoyOf(hash: PasswordHash): PasswordHash {
   return { ...hash, digest: crypto.randomBytes(hash.digest.length) };
 }
 
-/** A $7$ hash, which mosquitto 2.0 and later read. */
+/** A $7$ hash, which mosquitto reads from version 2.0 on. */
 export async function hashPassword(
   password: string,
   iterations: number = DEFAULT_ITERATIONS,
@@ -96,7 +96,7 @@ function derive(hash: PasswordHash, password: Buffer): Promise<Buffer> {
       return pbkdf2(password, salt, hash.iterations, digest.length, 'sha512');
     case 'argon2id':
       return new Promise((resolve, reject) => {
-        if (argon2 === undefined) throw new Error('no Argon2 in this Node');
+        if (argon2 === undefined) throw new Error('this Node has no Argon2');
         const parameters = {
           message: password,
           nonce: salt,
@@ -114,7 +114,7 @@ function derive(hash: PasswordHash, password: Buffer): Promise<Buffer> {
 
 function parsePbkdf2(fields: readonly string[]): PasswordHash | string {
   const iterations = wholeNumber(fields[2], ITERATIONS_MAX);
-  if (iterations === undefined) return `iterations have to be from 1 to ${ITERATIONS_MAX}`;
+  if (iterations === undefined) return `iterations must be from 1 to ${ITERATIONS_MAX}`;
   return withSalt({ scheme: 'pbkdf2', iterations }, fields[3], fields[4]);
 }
 
@@ -130,9 +130,9 @@ function parseArgon2(fields: readonly string[]): PasswordHash | string {
   const passes = wholeNumber(match[2], ARGON2_PASSES_MAX);
   const lanes = wholeNumber(match[3], ARGON2_LANES_MAX);
   if (memoryKib === undefined || passes === undefined || lanes === undefined) {
-    return `Argon2 parameters may be m=${ARGON2_KIB_MAX},t=${ARGON2_PASSES_MAX},p=${ARGON2_LANES_MAX} at most`;
+    return `Argon2 parameters may be at most m=${ARGON2_KIB_MAX},t=${ARGON2_PASSES_MAX},p=${ARGON2_LANES_MAX}`;
   }
-  if (memoryKib < 8 * lanes) return 'Argon2 needs 8 KiB for each lane at least';
+  if (memoryKib < 8 * lanes) return 'Argon2 needs at least 8 KiB for each lane';
   return withSalt({ scheme: 'argon2id', memoryKib, passes, lanes }, fields[4], fields[5]);
 }
 
@@ -146,16 +146,16 @@ function withSalt<T extends { readonly scheme: PasswordHash['scheme'] }>(
   const isArgon2 = cost.scheme === 'argon2id';
   const saltBytesMin = isArgon2 ? 8 : 1;
   if (salt === undefined || salt.length < saltBytesMin || salt.length > SALT_BYTES_MAX) {
-    return `the salt has to be ${saltBytesMin} to ${SALT_BYTES_MAX} bytes in Base64`;
+    return `the salt must be ${saltBytesMin} to ${SALT_BYTES_MAX} bytes in Base64`;
   }
   const digestBytesMin = isArgon2 ? ARGON2_DIGEST_BYTES_MIN : DIGEST_BYTES;
   if (digest === undefined || digest.length < digestBytesMin || digest.length > DIGEST_BYTES) {
-    return `the hash is not complete: it has to be ${digestBytesMin === DIGEST_BYTES ? '' : `${digestBytesMin} to `}${DIGEST_BYTES} bytes in Base64`;
+    return `the hash is incomplete: it must be ${digestBytesMin === DIGEST_BYTES ? '' : `${digestBytesMin} to `}${DIGEST_BYTES} bytes in Base64`;
   }
   return { ...cost, salt, digest };
 }
 
-/** Strict, where Buffer.from() skips over what it doesn't know. */
+/** Strict, unlike Buffer.from(), which skips invalid characters. */
 function fromBase64(text = ''): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64');
   const unpadded = text.replace(/={0,2}$/, '');

@@ -1,26 +1,26 @@
-// Checks passwords against the users of a password file. An unknown user costs as much as one of
-// the file: a decoy is checked instead, always the same for the same name. A password that was
-// right once is known again by a keyed digest, so that a box's clients can all come back at once
-// after a network fault; only whoever has the right password can see that it went faster.
+// Verifies passwords against a password file. For an unknown user a decoy hash is checked, always the
+// same one for the same name, so that response times do not reveal which users exist. A verified
+// password is recognised later by a keyed digest, so that all clients can reconnect at once after a
+// network fault; only a client with the right password sees the difference.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { FairQueue } from './fair-queue.ts';
 import type { PasswordEntry } from './password-file.ts';
 import { DEFAULT_ITERATIONS, decoyOf, isPassword, type PasswordHash } from './password-hash.ts';
 
-/** Of this process only, and never stored. */
+/** Random for each process, and never stored. */
 const processKey = randomBytes(32);
 
 export class PasswordVerifier {
   readonly #users: ReadonlyMap<string, PasswordEntry>;
-  readonly #line: FairQueue;
+  readonly #queue: FairQueue;
   readonly #decoys: readonly PasswordHash[];
-  /** Digest of the password that was found right; at most one for each user of the file. */
-  readonly #known = new Map<string, Buffer>();
+  /** Digest of each user's verified password. */
+  readonly #verified = new Map<string, Buffer>();
 
-  constructor(users: ReadonlyMap<string, PasswordEntry>, line: FairQueue) {
+  constructor(users: ReadonlyMap<string, PasswordEntry>, queue: FairQueue) {
     this.#users = users;
-    this.#line = line;
+    this.#queue = queue;
     this.#decoys = decoysFor([...users.values()].map(({ hash }) => hash));
   }
 
@@ -28,29 +28,29 @@ export class PasswordVerifier {
     return this.#users.has(name);
   }
 
-  /** The line's hash: changes with the password. */
+  /** The user's hash as text, which changes with the password. */
   textOf(name: string): string | undefined {
     return this.#users.get(name)?.text;
   }
 
-  /** Rejects with BusyError where too many wait. @param from takes turns with others */
-  async check(name: string, password: Buffer | undefined, from = ''): Promise<boolean> {
+  /** Rejects with BusyError if too many logins wait. @param source logins of different sources take turns */
+  async check(name: string, password: Buffer | undefined, source = ''): Promise<boolean> {
     const given = password ?? Buffer.alloc(0);
     const digest = keyedDigest(given);
-    const isKnown = (): boolean => {
-      const known = this.#known.get(name);
-      return known !== undefined && password !== undefined && timingSafeEqual(known, digest);
+    const wasVerified = (): boolean => {
+      const verified = this.#verified.get(name);
+      return verified !== undefined && password !== undefined && timingSafeEqual(verified, digest);
     };
-    if (isKnown()) return true;
-    return this.#line.run(async () => {
-      // Another client with the same password may have had its turn meanwhile.
-      if (isKnown()) return true;
+    if (wasVerified()) return true;
+    return this.#queue.run(async () => {
+      // Another client with the same password may have been verified meanwhile.
+      if (wasVerified()) return true;
       const entry = this.#users.get(name);
       const isRight = await isPassword(entry?.hash ?? this.#decoyFor(name), given);
       if (!isRight || entry === undefined || password === undefined) return false;
-      this.#known.set(name, digest);
+      this.#verified.set(name, digest);
       return true;
-    }, from);
+    }, source);
   }
 
   #decoyFor(name: string): PasswordHash {
@@ -59,7 +59,7 @@ export class PasswordVerifier {
   }
 }
 
-/** One for each cost, as often as it occurs: unknown names take the times that known ones take. */
+/** One for each user, so that unknown names are as costly as known ones. */
 function decoysFor(hashes: readonly PasswordHash[]): PasswordHash[] {
   return hashes.length === 0 ? [defaultDecoy()] : hashes.map(decoyOf);
 }

@@ -1,43 +1,30 @@
-// The rights of every client under one version of an ACL: made when they are first asked for, and kept
-// with the client. Clients of one user share theirs where no line looks at the Client Identifier.
+// The permissions of every client under one version of an ACL: computed on first use and kept with the
+// client. Clients with the same user name share theirs if no line depends on the Client Identifier.
 
 import type { Identity } from '../broker/ports.ts';
 import type { Acl } from './acl-file.ts';
-import type { ListenerPolicy } from './listener-policy.ts';
 import {
-  isSameForAllClients,
+  isIndependentOfClientId,
   Permissions,
   rulesOf,
-  rulesOfGrant,
+  rulesOfClaims,
   type TopicClaims,
 } from './permissions.ts';
 
-const USERS_REMEMBERED_MAX = 10_000;
+const USERS_MAX = 10_000;
 
-export type ClientRights = Pick<Permissions, 'mayPublish' | 'allows' | 'subscriptionRefusal'>;
+export type ClientPermissions = Pick<Permissions, 'mayPublish' | 'allows' | 'subscriptionRefusal'>;
 
-/** What let a client in; the broker carries it in Identity. */
-export class Grant {
-  readonly by: 'nothing' | 'certificate' | 'password' | 'token' | 'http';
-  /** Of the listener that it came in by. */
-  readonly realm: ListenerPolicy;
-  /** The line of the password file, the key of the token, or a certificate, that was good for it. */
-  readonly credential: string | undefined;
+/** Keeps the computed permissions of an admitted client. */
+export interface PermissionHolder {
+  /** Topics that a token or the authentication server granted. */
   readonly topics: TopicClaims | undefined;
-  /** A book's note. */
-  rights: ClientRights | undefined;
-  /** Which book's. */
-  book: PermissionCache | undefined;
-
-  constructor(by: Grant['by'], realm: ListenerPolicy, credential?: string, topics?: TopicClaims) {
-    this.by = by;
-    this.realm = realm;
-    this.credential = credential;
-    this.topics = topics;
-  }
+  permissions: ClientPermissions | undefined;
+  /** The cache that computed them. */
+  cache: PermissionCache | undefined;
 }
 
-const everything: ClientRights = {
+const unrestricted: ClientPermissions = {
   mayPublish: () => true,
   allows: () => true,
   subscriptionRefusal: () => 0,
@@ -45,47 +32,47 @@ const everything: ClientRights = {
 
 export class PermissionCache {
   readonly #acl: Acl | undefined;
-  readonly #isShared: boolean;
-  readonly #byUser = new Map<string | undefined, ClientRights>();
-  /** Of sessions that a store kept: they have no grant until their client is back. */
-  readonly #byIdentity = new WeakMap<Identity, ClientRights>();
+  readonly #isSharedByUser: boolean;
+  readonly #byUser = new Map<string | undefined, ClientPermissions>();
+  /** For restored sessions, which have no grant until their client reconnects. */
+  readonly #byIdentity = new WeakMap<Identity, ClientPermissions>();
 
-  /** @param acl undefined: everybody may do everything, unless a token lists topics */
+  /** @param acl undefined: no restrictions, except for the topics that a token lists */
   constructor(acl: Acl | undefined) {
     this.#acl = acl;
-    this.#isShared = acl === undefined || isSameForAllClients(acl);
+    this.#isSharedByUser = acl === undefined || isIndependentOfClientId(acl);
   }
 
-  of(identity: Identity): ClientRights {
-    const { grant } = identity;
-    if (!(grant instanceof Grant)) return this.#ofKeptSession(identity);
-    if (grant.rights === undefined || grant.book !== this) {
-      grant.rights = this.#make(identity, grant.topics);
-      grant.book = this;
+  /** @param holder undefined for a restored session, whose client has not reconnected */
+  of(identity: Identity, holder: PermissionHolder | undefined): ClientPermissions {
+    if (holder === undefined) return this.#ofRestoredSession(identity);
+    if (holder.permissions === undefined || holder.cache !== this) {
+      holder.permissions = this.#compute(identity, holder.topics);
+      holder.cache = this;
     }
-    return grant.rights;
+    return holder.permissions;
   }
 
-  #ofKeptSession(identity: Identity): ClientRights {
-    let rights = this.#byIdentity.get(identity);
-    if (rights === undefined) {
-      rights = this.#make(identity, undefined);
-      this.#byIdentity.set(identity, rights);
+  #ofRestoredSession(identity: Identity): ClientPermissions {
+    let permissions = this.#byIdentity.get(identity);
+    if (permissions === undefined) {
+      permissions = this.#compute(identity, undefined);
+      this.#byIdentity.set(identity, permissions);
     }
-    return rights;
+    return permissions;
   }
 
-  #make({ username, clientId }: Identity, topics: TopicClaims | undefined): ClientRights {
+  #compute({ username, clientId }: Identity, topics: TopicClaims | undefined): ClientPermissions {
     const acl = this.#acl;
     if (topics !== undefined) {
       const fileRules = acl === undefined ? [] : rulesOf(acl, username, clientId);
-      return new Permissions(rulesOfGrant(topics, fileRules));
+      return new Permissions(rulesOfClaims(topics, fileRules));
     }
-    if (acl === undefined) return everything;
-    if (!this.#isShared) return new Permissions(rulesOf(acl, username, clientId));
+    if (acl === undefined) return unrestricted;
+    if (!this.#isSharedByUser) return new Permissions(rulesOf(acl, username, clientId));
     let shared = this.#byUser.get(username);
     if (shared === undefined) {
-      if (this.#byUser.size >= USERS_REMEMBERED_MAX) this.#byUser.clear();
+      if (this.#byUser.size >= USERS_MAX) this.#byUser.clear();
       shared = new Permissions(rulesOf(acl, username, clientId));
       this.#byUser.set(username, shared);
     }

@@ -1,42 +1,42 @@
-// What one client may do: the lines of the ACL that concern it, or the lists of its token, in the
-// order in which they count. mosquitto's evaluation: the client's own section goes before the
-// patterns, and within each of the two a denial goes before everything else; the first line that
-// matches and says something about the access decides; without one the answer is no.
-// Invariant: a name that holds + # or / opens no topic to its bearer that the file didn't mean.
+// The permissions of one client: the ACL lines that apply to it, or the topic lists of its token. Follows
+// mosquitto: the client's own section comes before the patterns, and in each of the two, denials come
+// first. The first line that matches the topic and the kind of access decides; without one, access is
+// denied.
+// Invariant: a user name or client id that contains + # or / gives access to no further topic.
 
 import { ReasonCode } from '../mqtt/reason-code.ts';
-import { isReservedTopic } from '../mqtt/topic.ts';
+import { isReservedTopic, levelsMatch } from '../mqtt/topic.ts';
 import type { Acl, AclLine } from './acl-file.ts';
-import { covers, intersect, type Levels, levelsOf, matches } from './filter-algebra.ts';
+import { covers, intersect, type Levels, levelsOf } from './filter-algebra.ts';
 
-/** Topics whose answer is remembered, for publishing, and the characters of them all. */
-const REMEMBERED_TOPICS_MAX = 256;
-const REMEMBERED_CHARS_MAX = 8192;
+/** Cached decisions on publishing: number of topics, and characters of all of them together. */
+const CACHED_TOPICS_MAX = 256;
+const CACHED_CHARS_MAX = 8192;
 
-export type Wish = 'read' | 'write';
+export type Access = 'read' | 'write';
 
 export interface Rule {
   readonly levels: Levels;
   readonly deny: boolean;
   readonly read: boolean;
   readonly write: boolean;
-  /** The line that it comes from; undefined for a token's. */
+  /** Line of the ACL file; undefined for a rule from a token. */
   readonly line: AclLine | undefined;
 }
 
-/** Topic Filters that a token or an authentication server gave. */
+/** Topic Filters granted by a token or an authentication server. */
 export interface TopicClaims {
   readonly publish: readonly string[];
   readonly subscribe: readonly string[];
 }
 
-/** What decisions on messages have cost so far, over all clients. */
-export const effort = { rules: 0 };
+/** Number of rules evaluated for messages so far, for all clients together. */
+export const evaluationCost = { rules: 0 };
 
 export class Permissions {
   readonly #rules: readonly Rule[];
   #answers: Map<string, boolean> | undefined;
-  #charsRemembered = 0;
+  #cachedChars = 0;
 
   constructor(rules: readonly Rule[]) {
     this.#rules = rules;
@@ -47,32 +47,32 @@ export class Permissions {
     let answer = this.#answers.get(topic);
     if (answer === undefined) {
       answer = this.allows('write', topic);
-      if (topic.length <= REMEMBERED_CHARS_MAX) this.#remember(this.#answers, topic, answer);
+      if (topic.length <= CACHED_CHARS_MAX) this.#cache(this.#answers, topic, answer);
     }
     return answer;
   }
 
-  #remember(answers: Map<string, boolean>, topic: string, answer: boolean): void {
-    this.#charsRemembered += topic.length;
-    const isFull = answers.size >= REMEMBERED_TOPICS_MAX;
-    if (isFull || this.#charsRemembered > REMEMBERED_CHARS_MAX) {
+  #cache(answers: Map<string, boolean>, topic: string, answer: boolean): void {
+    this.#cachedChars += topic.length;
+    const isFull = answers.size >= CACHED_TOPICS_MAX;
+    if (isFull || this.#cachedChars > CACHED_CHARS_MAX) {
       answers.clear();
-      this.#charsRemembered = topic.length;
+      this.#cachedChars = topic.length;
     }
     answers.set(topic, answer);
   }
 
-  allows(wish: Wish, topic: string): boolean {
-    return this.decide(wish, topic)?.deny === false;
+  allows(access: Access, topic: string): boolean {
+    return this.decide(access, topic)?.deny === false;
   }
 
-  /** The rule that decides; undefined where none matches, which means no. */
-  decide(wish: Wish, topic: string): Rule | undefined {
+  /** The rule that decides; undefined if none matches, which denies access. */
+  decide(access: Access, topic: string): Rule | undefined {
     const levels = topic.split('/');
     const decides = (rule: Rule): boolean =>
-      (rule.deny || rule[wish]) && matches(rule.levels, levels);
+      (rule.deny || rule[access]) && levelsMatch(rule.levels, levels);
     const at = this.#rules.findIndex(decides);
-    effort.rules += at < 0 ? this.#rules.length : at + 1;
+    evaluationCost.rules += at < 0 ? this.#rules.length : at + 1;
     return this.#rules[at];
   }
 
@@ -80,7 +80,7 @@ export class Permissions {
     return this.subscriptionRefusal(filter) === 0;
   }
 
-  /** 0x87 for who has no right to any of it; 0x80 where a `deny` is in the way: it gives no reason. */
+  /** 0 if permitted; 0x87 if no rule permits any of it; 0x80 without a reason if a `deny` forbids it. */
   subscriptionRefusal(filter: string): number {
     const rule = this.decideSubscribe(filter);
     if (rule === undefined) return ReasonCode.notAuthorized;
@@ -88,8 +88,8 @@ export class Permissions {
   }
 
   /**
-   * A subscription is allowed as long as it can match anything that may be read, by the first line
-   * that lets it; the denial that is in its way otherwise, undefined where nothing may be read.
+   * Decides on a subscription, which is permitted if it can match any topic that may be read.
+   * @returns the first rule that permits it, else the denial that forbids it, else undefined
    */
   decideSubscribe(filter: string): Rule | undefined {
     const wanted = levelsOf(filter);
@@ -110,7 +110,7 @@ export class Permissions {
   }
 }
 
-/** The rules of the file for one client, in the order in which they count. */
+/** The rules of the file for one client, in the order of evaluation. */
 export function rulesOf(acl: Acl, username: string | undefined, clientId: string): Rule[] {
   const own = username === undefined ? acl.general : (acl.users.get(username) ?? []);
   const patterns = acl.patterns.flatMap((line) => {
@@ -120,11 +120,8 @@ export function rulesOf(acl: Acl, username: string | undefined, clientId: string
   return [...deniesFirst(own.map((line) => toRule(line, line.filter))), ...deniesFirst(patterns)];
 }
 
-/**
- * The rules of a client whose token lists its topics: the denials of the file stay, what is allowed
- * is the token's.
- */
-export function rulesOfGrant(granted: TopicClaims, fileRules: readonly Rule[]): Rule[] {
+/** The rules of a client whose token lists its topics, in addition to the denials of the file. */
+export function rulesOfClaims(granted: TopicClaims, fileRules: readonly Rule[]): Rule[] {
   const allow = (filter: string, read: boolean): Rule => ({
     levels: levelsOf(filter),
     deny: false,
@@ -139,8 +136,8 @@ export function rulesOfGrant(granted: TopicClaims, fileRules: readonly Rule[]): 
   ];
 }
 
-/** True where the lines for a user name are the same whatever the Client Identifier is. */
-export function isSameForAllClients(acl: Acl): boolean {
+/** True if the lines for a user do not depend on the Client Identifier. */
+export function isIndependentOfClientId(acl: Acl): boolean {
   return !acl.patterns.some((line) => line.filter.includes('%c'));
 }
 
@@ -148,7 +145,7 @@ function deniesFirst(rules: readonly Rule[]): Rule[] {
   return [...rules.filter((rule) => rule.deny), ...rules.filter((rule) => !rule.deny)];
 }
 
-/** What no name was put into: one for all clients. */
+/** Rules without a name in their filter, shared by all clients. */
 const commonRules = new WeakMap<AclLine, Rule>();
 
 function toRule(line: AclLine, filter: string): Rule {
@@ -167,9 +164,9 @@ function toRule(line: AclLine, filter: string): Rule {
 }
 
 /**
- * The filter of a pattern with the client's names in it; undefined where the pattern is not for
- * this client. Where a name would change the shape of the filter, a pattern that allows is no use
- * to the client; one that denies holds in whatever form it takes.
+ * Inserts the client's names into the filter of a pattern. Where a name would change the structure of
+ * the filter, a pattern that allows does not apply, and one that denies applies with the changed filter.
+ * @returns undefined if the pattern does not apply to this client
  */
 function substitute(
   { filter, access }: AclLine,

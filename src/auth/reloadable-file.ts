@@ -1,16 +1,15 @@
-// A file that decides on access, with the last good version of what was read from it. A new version
-// that is wrong changes nothing.
+// A file that decides on access, and its last valid contents. An invalid new version changes nothing.
 
 import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { describeSystemError } from '../shared/describe-system-error.ts';
 import { AccessError } from './access-error.ts';
 
-/** Larger ones are no such files. */
+/** A larger file is the wrong file. */
 const FILE_BYTES_MAX = 67_108_864;
 
 export class ReloadableFile<T> {
-  /** As -auth: begins what is said of a file that can't be read. */
+  /** The option that names the file, such as -auth; begins the message about an unreadable file. */
   readonly option: string;
   readonly path: string;
   readonly #parse: (path: string, source: string) => T;
@@ -28,7 +27,7 @@ export class ReloadableFile<T> {
     this.value = value;
   }
 
-  /** Rejects with AccessError. @param parse throws AccessError where the text is wrong */
+  /** Rejects with AccessError. @param parse throws AccessError for an invalid text */
   static async open<T>(
     option: string,
     path: string,
@@ -37,7 +36,7 @@ export class ReloadableFile<T> {
     return new ReloadableFile(option, path, parse, parse(path, await readText(option, path)));
   }
 
-  /** Rejects with AccessError; `value` is then what it was. */
+  /** Rejects with AccessError, and then keeps `value`. */
   async reload(): Promise<void> {
     this.value = this.#parse(this.path, await readText(this.option, this.path));
   }
@@ -51,7 +50,7 @@ async function readText(option: string, path: string): Promise<string> {
     throw new AccessError([`${option}=${path}: ${describeSystemError(error, 'read')}`]);
   }
   if (bytes.length > FILE_BYTES_MAX) throw new AccessError([`${path}: the file is too large`]);
-  // Read nevertheless, a secret of random bytes would be weaker than it is, and a denial say nothing.
-  if (!isUtf8(bytes)) throw new AccessError([`${path}: is not text in UTF-8`]);
+  // Decoding other bytes would weaken a random secret, and break a denial.
+  if (!isUtf8(bytes)) throw new AccessError([`${path}: is not UTF-8 text`]);
   return bytes.toString('utf8');
 }

@@ -1,6 +1,7 @@
-// Writes a file so that a reader sees the old text or the new one, never half of either, and a
-// power cut leaves one of them: a new file beside it, on disk, then renamed. A new one holds passwords
-// and is its owner's alone; one that was there keeps its owner and rights: a broker reads it.
+// Replaces a file atomically: a reader, and a power cut, see the old text or the new one, never a mixture.
+// Writes a new file beside it, syncs and renames it. A file that did not exist is readable only by its
+// owner, because it contains password hashes; an existing one keeps its owner and mode, because a broker
+// reads it.
 
 import { randomBytes } from 'node:crypto';
 import type { Stats } from 'node:fs';
@@ -11,13 +12,13 @@ const NEW_MODE = 0o600;
 const KEPT_MODES = 0o777;
 
 /**
- * Rejects with the system's error; the file is then as it was, as a device or a pipe is.
- * @returns whether it is new
+ * Rejects with the system's error, or for a device or a pipe, and then leaves the file unchanged.
+ * @returns true if the file did not exist before
  */
 export async function replaceFile(path: string, text: string): Promise<boolean> {
   const before = await statOf(path);
   if (before !== undefined && !before.isFile() && !before.isDirectory()) {
-    throw new Error('is no regular file');
+    throw new Error('is not a regular file');
   }
   const target = before === undefined ? path : await realpath(path);
   const temporary = `${target}.${randomBytes(6).toString('hex')}.tmp`;
@@ -51,7 +52,7 @@ async function statOf(path: string): Promise<Stats | undefined> {
   }
 }
 
-/** The new name is on disk only when the folder is. */
+/** A new name is on the disk only when its folder is. */
 async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
   try {

@@ -1,6 +1,6 @@
 // JSON Web Tokens as passwords (RFC 7519): HS256 with a secret, RS256 and ES256 with public keys in
-// PEM. The key's kind decides on the algorithm, never the token: a token can't turn a public key
-// into a shared secret. Several keys may stand in the file, so that they can be changed in turn.
+// PEM. The kind of key determines the algorithm, never the token, so that no token can use a public key
+// as a shared secret. The file may contain several keys, so that a key can be replaced without a gap.
 
 import {
   createHash,
@@ -13,18 +13,18 @@ import { decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } from 'jose';
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { AccessError } from './access-error.ts';
 import type { TopicClaims } from './permissions.ts';
-import { readGrantedTopics } from './topic-claims.ts';
+import { readTopicClaims } from './topic-claims.ts';
 
-/** As long as the digest (RFC 7518, 3.2). */
+/** The length of the digest (RFC 7518, 3.2). */
 const SECRET_BYTES_MIN = 32;
 const RSA_BITS_MIN = 2048;
 const KEYS_MAX = 16;
-/** Clocks of boxes and of those who sign tokens agree that well. */
+/** Allowed difference between this clock and that of the token's issuer. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 
 export interface TokenKey {
-  /** Digest of the key. */
+  /** SHA-256 of the key, in hex. */
   readonly id: string;
   readonly algorithm: 'HS256' | 'RS256' | 'ES256';
   readonly key: KeyObject;
@@ -38,12 +38,12 @@ export interface TokenRules {
 export interface Token {
   readonly username: string;
   readonly keyId: string;
-  /** Wall clock, milliseconds. */
+  /** Wall clock, in ms since 1970. */
   readonly expiresAtMs: number | undefined;
   readonly topics: TopicClaims | undefined;
 }
 
-/** Three parts of base64url, the first of them a JSON object. */
+/** True for three parts in base64url, the first of which is a JSON object. */
 export function looksLikeToken(password: Buffer): boolean {
   return password.length > 20 && /^eyJ[\w-]+\.[\w-]+\.[\w-]+$/.test(password.toString('latin1'));
 }
@@ -68,14 +68,14 @@ export function readTokenKeys(path: string, source: string): TokenKey[] {
   return keys;
 }
 
-/** @returns what the token says, or why it is not good */
+/** @returns the token's contents, or why it is invalid */
 export async function checkToken(
   password: Buffer,
   keys: readonly TokenKey[],
   rules: TokenRules,
 ): Promise<Token | string> {
   const text = password.toString('latin1');
-  let reason = 'the token is signed in a way that no key is for';
+  let reason = 'no key is for the algorithm of the token';
   try {
     const { alg } = decodeProtectedHeader(text);
     for (const { id, algorithm, key } of keys) {
@@ -99,7 +99,7 @@ export async function checkToken(
   return reason;
 }
 
-/** What jose found wrong, by its codes: its error classes would make the program larger. */
+/** The reason by jose's error codes; importing its error classes would enlarge the program. */
 function reasonOf(error: unknown): string {
   const { code, claim, payload } = error as {
     code?: string;
@@ -108,7 +108,7 @@ function reasonOf(error: unknown): string {
   };
   const at = (seconds = 0): string => new Date(seconds * 1000).toISOString();
   if (code === 'ERR_JWT_EXPIRED') return `the token expired at ${at(payload?.exp)}`;
-  if (claim === 'nbf') return `the token is not good before ${at(payload?.nbf)}`;
+  if (claim === 'nbf') return `the token is not valid before ${at(payload?.nbf)}`;
   return error instanceof Error ? error.message : String(error);
 }
 
@@ -117,46 +117,46 @@ function readClaims(claims: Readonly<Record<string, unknown>>, keyId: string): T
   if (typeof sub !== 'string' || sub === '' || Buffer.byteLength(sub) > STRING_BYTES_MAX) {
     return 'the token has no subject (sub), which is the user name';
   }
-  const topics = readGrantedTopics(claims);
-  if (topics === 'invalid') return 'publ and subs of the token have to be lists of topic filters';
+  const topics = readTopicClaims(claims);
+  if (topics === 'invalid') return 'publ and subs of the token must be lists of topic filters';
   const expiresAtMs = typeof exp === 'number' ? exp * 1000 : undefined;
   return { username: sub, keyId, expiresAtMs, topics };
 }
 
 function readPem(pem: string, label: string): TokenKey | string {
   if (label.includes('PRIVATE')) {
-    return 'this is a private key: only the public one belongs here';
+    return 'this is a private key; the file must contain the public key only';
   }
   try {
     const key = createPublicKey(pem);
     const { modulusLength = 0, namedCurve } = key.asymmetricKeyDetails ?? {};
     const id = idOf(key.export({ type: 'spki', format: 'der' }));
     if (key.asymmetricKeyType === 'rsa') {
-      if (modulusLength < RSA_BITS_MIN) return `an RSA key has to have ${RSA_BITS_MIN} bits`;
+      if (modulusLength < RSA_BITS_MIN) return `an RSA key must have at least ${RSA_BITS_MIN} bits`;
       return { id, algorithm: 'RS256', key };
     }
     if (key.asymmetricKeyType === 'ec' && namedCurve === 'prime256v1') {
       return { id, algorithm: 'ES256', key };
     }
-    return 'a key has to be RSA (RS256) or on the curve P-256 (ES256)';
+    return 'a key must be RSA (RS256) or on the curve P-256 (ES256)';
   } catch (error) {
-    return `no public key: ${error instanceof Error ? error.message : String(error)}`;
+    return `not a public key: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 
 function readSecret(source: string): TokenKey | string {
   const secret = Buffer.from(source.replace(/\r?\n$/, ''));
-  if (source.includes('-----BEGIN')) return 'the PEM block is not complete';
+  if (source.includes('-----BEGIN')) return 'the PEM block is incomplete';
   if (isPublic(source)) return 'this is a public key, but not in PEM (-----BEGIN PUBLIC KEY-----)';
   if (secret.length < SECRET_BYTES_MIN) {
-    return `neither a public key in PEM nor a secret of ${SECRET_BYTES_MIN} bytes or more`;
+    return `neither a public key in PEM nor a secret of at least ${SECRET_BYTES_MIN} bytes`;
   }
   return { id: idOf(secret), algorithm: 'HS256', key: createSecretKey(secret) };
 }
 
 /**
- * Whether it is a key that everybody may know, in another form: a JWK, a line of SSH, PEM without its
- * first line. As a secret it would let anybody sign.
+ * True for a public key in another form: a JWK, a line of SSH, or PEM without its first line. Used as a
+ * secret, it would let everyone who knows it sign tokens.
  */
 function isPublic(source: string): boolean {
   if (/^\s*([{[]|ssh-|ecdsa-)/.test(source)) return true;

@@ -1,15 +1,14 @@
-// The topic lists that a token or an authentication server may give with its yes: `publ` and
-// `subs`, lists of Topic Filters. Where only one of them is there, the other is empty: whoever
-// lists topics means these and no others.
+// The topic lists that a token or an authentication server may grant: `publ` and `subs`, lists of Topic
+// Filters. If only one is present, the other is empty: a list permits its topics and no others.
 
 import { isTopicFilter } from '../mqtt/topic.ts';
 import type { TopicClaims } from './permissions.ts';
 
-/** Filters in one list: more belong into an ACL file. */
+/** Filters in one list; more belong in an ACL file. */
 const FILTERS_MAX = 1000;
 
-/** @returns undefined where there are no lists, 'invalid' where what is there is no list of filters */
-export function readGrantedTopics(
+/** @returns undefined without lists; 'invalid' if one is not a list of Topic Filters */
+export function readTopicClaims(
   claims: Readonly<Record<string, unknown>>,
 ): TopicClaims | 'invalid' | undefined {
   const { publ, subs } = claims;

@@ -4,7 +4,7 @@
 
 import { networkInterfaces } from 'node:os';
 import { basename, extname, relative } from 'node:path';
-import { admissionOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
+import { accessSummaryOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import type { OpenListener, RunningNode } from '../node/node.ts';
 import { type Endpoint, formatEndpoint, isLoopback } from '../shared/endpoint.ts';
@@ -57,7 +57,7 @@ function clientRows(config: Config): string[][] {
 
 function whoMayConnect(config: Config, listener: ListenerConfig): string {
   const { aclFile } = listener;
-  const admission = admissionOf(config, listener);
+  const admission = accessSummaryOf(config, listener);
   const { needsCertificate, byCertificate, byPassword, byNothing } = admission;
   if (isClosed(admission)) return 'no client can connect';
   const rights =
@@ -78,7 +78,7 @@ function tryRows(config: Config, { listeners }: Running, hostAddress: string): s
   const open = listeners.flatMap((listener, index) => {
     // Running and configured listeners have the same order.
     const configured = config.listeners[index];
-    const admission = configured && admissionOf(config, configured);
+    const admission = configured && accessSummaryOf(config, configured);
     const { protocol, local } = listener;
     return admission === undefined || isClosed(admission) ? [] : [{ protocol, local, admission }];
   });

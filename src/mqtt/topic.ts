@@ -62,12 +62,16 @@ export function parseSharedFilter(text: string): SharedFilter | undefined {
  * begins with `$` [MQTT5-4.7.2-1]. Both must be valid.
  */
 export function topicMatches(filter: string, topic: string): boolean {
-  if (isReservedTopic(topic) && (filter.startsWith('+') || filter.startsWith('#'))) return false;
-  const wanted = filter.split('/');
-  const levels = topic.split('/');
-  for (let i = 0; i < wanted.length; i++) {
-    if (wanted[i] === '#') return true;
-    if (i >= levels.length || (wanted[i] !== '+' && wanted[i] !== levels[i])) return false;
+  return levelsMatch(filter.split('/'), topic.split('/'));
+}
+
+/** As topicMatches(), for a filter and a topic that are split at `/`. */
+export function levelsMatch(filter: readonly string[], topic: readonly string[]): boolean {
+  const isWildcardFirst = filter[0] === '+' || filter[0] === '#';
+  if (isWildcardFirst && isReservedTopic(topic[0] ?? '')) return false;
+  for (let i = 0; i < filter.length; i++) {
+    if (filter[i] === '#') return true;
+    if (i >= topic.length || (filter[i] !== '+' && filter[i] !== topic[i])) return false;
   }
-  return wanted.length === levels.length;
+  return filter.length === topic.length;
 }

@@ -1,5 +1,5 @@
-// Who may come in and do what, on the bundle, with mosquitto's own programs: its password files,
-// its ACL files, its clients, and its broker to compare with.
+// Access control of the bundle with mosquitto's own programs: its password files, its ACL files, its
+// clients, and its broker for comparison.
 
 import assert from 'node:assert/strict';
 import { execFile, spawn, spawnSync } from 'node:child_process';
@@ -16,7 +16,7 @@ import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-proc
 const folder = mkdtempSync(join(tmpdir(), 'shoal-auth-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Of each test: what is waited for has no other limit. */
+/** Timeout of each test, the only limit for what it waits for. */
 const timeout = 60_000;
 
 const skip = missingPrograms('mosquitto', 'mosquitto_passwd', 'mosquitto_pub', 'mosquitto_sub');
@@ -61,7 +61,7 @@ function write(name: string, text: string): string {
   return path;
 }
 
-/** Runs a program to its end. */
+/** Runs a program until it exits. */
 function run(program: string, ...args: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     execFile(program, args, { timeout: 10_000 }, (error, stdout, stderr) => {
@@ -87,7 +87,7 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** A mosquitto with these lines in its configuration; tells its port. */
+/** Starts a mosquitto with these lines in its configuration. @returns its port */
 async function launchMosquitto(t: TestContext, ...lines: string[]): Promise<number> {
   const port = await freePort();
   const settings = ['user root', `listener ${port} 127.0.0.1`, ...lines];
@@ -133,7 +133,7 @@ async function open(t: TestContext, port: number, options: IClientOptions) {
   return client;
 }
 
-/** Who receives which topics, when everybody publishes to everything. */
+/** The topics that each client receives when every client publishes to every topic. */
 async function deliveries(t: TestContext, port: number): Promise<Record<string, string[]>> {
   const people = [...Object.entries(USERS), [undefined, undefined] as const];
   const received: Record<string, string[]> = {};
@@ -145,7 +145,7 @@ async function deliveries(t: TestContext, port: number): Promise<Record<string, 
     const client = await open(t, port, { clientId: `c-${name}`, protocolVersion: 4, ...who });
     const topics: string[] = [];
     received[name] = topics;
-    // What everybody may read, each by the lines that are for him, comes last.
+    // The topic that every client may read comes last.
     const last = { ann: 'public/news', bob: 'x/news', none: 'public/in' }[name] ?? 'public/in';
     ended.push(
       new Promise((resolve) => {
@@ -171,7 +171,7 @@ async function deliveries(t: TestContext, port: number): Promise<Record<string, 
   return received;
 }
 
-test('users of a file made by mosquitto_passwd come in, others do not', {
+test('users of a file made by mosquitto_passwd are admitted, others are not', {
   skip,
   timeout,
 }, async (t) => {
@@ -192,7 +192,7 @@ test('a file made by shoal passwd works with mosquitto', { skip, timeout }, asyn
   const passwd = (...args: string[]) => run(NODE, BUNDLE, 'passwd', ...args);
   assert.equal((await passwd('-c', '-b', file, 'ann', 'pw-ann')).code, 0);
   assert.equal((await passwd('-b', file, 'bob', 'pw bob')).code, 0);
-  // Both programs on one file.
+  // Both programs edit one file.
   assert.equal((await run('mosquitto_passwd', '-b', file, 'carl', 'pw-carl')).code, 0);
   assert.equal((await passwd('-D', file, 'bob')).code, 0);
   const port = await launchMosquitto(t, `password_file ${file}`, 'allow_anonymous false');
@@ -235,7 +235,7 @@ test('a denied subscription is refused, and mosquitto_sub says so', {
   }
 });
 
-test('SIGHUP: who lost the right is sent away, who lost a subscription keeps the rest', {
+test('SIGHUP disconnects a client that lost its authorization, and ends only the subscription of another', {
   timeout,
 }, async (t) => {
   const passwd = (...args: string[]) => run(NODE, BUNDLE, 'passwd', '-I', '100', ...args);
@@ -269,13 +269,13 @@ test('SIGHUP: who lost the right is sent away, who lost a subscription keeps the
   write('reloaded', `${good}carl:plain\n`);
   write('reloaded-acl', 'topic reed a\n');
   shoal.signal('SIGHUP');
-  await shoal.waitFor(/last good one stays.*reloaded:2: user 'carl'/);
-  await shoal.waitFor(/last good one stays.*reloaded-acl:1: 'reed' is no access/);
+  await shoal.waitFor(/last valid version stays.*reloaded:2: user 'carl'/);
+  await shoal.waitFor(/last valid version stays.*reloaded-acl:1: 'reed' is not one of/);
   await ann.publishAsync('b', 'still here', { qos: 1 });
   await open(t, port, { username: 'ann', password: 'one' });
 });
 
-test('a token lets in, restricts topics, and its end is the end of the connection', {
+test('a token admits a client, restricts its topics, and ends the connection when it expires', {
   timeout,
 }, async (t) => {
   const secret = 'a secret that has thirty-two bytes or more';
@@ -296,23 +296,23 @@ test('a token lets in, restricts topics, and its end is the end of the connectio
   assert.equal(await ended, 0xa0);
 });
 
-test('shoal check and a start tell the file and line of every mistake', { timeout }, async () => {
+test('shoal check and a start report the file and line of every mistake', { timeout }, async () => {
   const pw = write('wrong-pw', 'ann\n');
   const acl = write('wrong-acl', 'topic read a\ntopic read a#\n');
   for (const command of [['check'], []]) {
     const flags = [...command, '-port=0', `-auth=${pw}`, `-acl=${acl}`];
     const { code, output } = await run(NODE, BUNDLE, ...flags);
     assert.equal(code, 2);
-    assert.match(output, /shoal: .*wrong-pw:1: a line has to be user:hash/);
-    assert.match(output, /shoal: .*wrong-acl:2: 'a#' is no topic filter/);
+    assert.match(output, /shoal: .*wrong-pw:1: a line must be user:hash/);
+    assert.match(output, /shoal: .*wrong-acl:2: 'a#' is not a topic filter/);
   }
 });
 
-test('a node without authentication warns, with it the banner says who may connect', {
+test('a node without authentication warns, and one with authentication says in the banner who may connect', {
   timeout,
 }, async (t) => {
   const open = launch(t, '-log-format=text');
-  await open.waitFor(/WARNING anybody may connect/);
+  await open.waitFor(/WARNING any client may connect/);
   const pw = join(folder, 'banner');
   await run(NODE, BUNDLE, 'passwd', '-c', '-b', pw, 'ann', 'one');
   const closed = launch(t, '-log-format=text', `-auth=${pw}`);

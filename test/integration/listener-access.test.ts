@@ -12,7 +12,7 @@ import { after, type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
 import { BUNDLE, NODE, ShoalProcess } from '../support/shoal-process.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'shoal-realms-'));
+const folder = mkdtempSync(join(tmpdir(), 'shoal-listeners-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
 const timeout = 60_000;
@@ -239,14 +239,14 @@ test('SIGHUP opens, closes and changes listeners, and reports mistakes', {
   // A new listener without its files lets nobody in, and the others go on.
   set(table(stays), table(goes, { acl: write('acl-wrong', '', 'topic reed a') }), table(comes));
   await hangUp(/configuration reloaded, except for what is wrong.* faults=1/);
-  assert.match(shoal.output, /acl-wrong:2: 'reed' is no access/);
+  assert.match(shoal.output, /acl-wrong:2: 'reed' is not one of/);
   await closed(goes);
   await open(t, comes, 'anybody');
   // The same fault holds a new one back, while this one stays: two things to tell.
   const broken = { protocol: 'tls', cert: 'no.pem', key: 'no.key' };
   set(table(stays), table(comes, broken), table(0, broken));
   await hangUp(/configuration reloaded, except for what is wrong.* faults=2/);
-  assert.match(shoal.output, /a file was not taken over.* listeners=\S*changing\.toml:\d+ /);
+  assert.match(shoal.output, /file not reloaded.* listeners=\S*changing\.toml:\d+ /);
   assert.match(shoal.output, /a listener could not be opened.* listeners=\S*changing\.toml:\d+ /);
   await open(t, comes, 'anybody');
 

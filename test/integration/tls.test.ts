@@ -267,7 +267,7 @@ suite('TLS', { skip }, () => {
       copyFileSync(other.cert, cert);
       shoal.signal('SIGHUP');
       await shoal.waitFor(
-        /a file was not taken over, the last good one stays in force.*listeners="-tls, -wss".*live\.key: is not the key of .*live\.pem/,
+        /file not reloaded: its last valid version stays in force.*listeners="-tls, -wss".*live\.key: is not the key of .*live\.pem/,
       );
       await shoal.waitFor(/configuration reloaded, except for what is wrong.* faults=1/);
       assert.equal(await nameServed(), 'box');

@@ -3,7 +3,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { AccessControl } from '../../auth/access-control.ts';
-import { admissionWarnings } from '../../auth/access-summary.ts';
+import { accessWarnings } from '../../auth/access-summary.ts';
 import { loadTls } from '../../net/clients/tls-files.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { checkDataFolder } from '../../storage/data-folder.ts';
@@ -30,7 +30,7 @@ export function addCheck(program: Command, context: CliContext): void {
     access.close();
     if (config.dataFolder !== undefined) checkDataFolder(config.dataFolder);
     const certificates = config.listeners.flatMap(({ tls }) => (tls ? loadTls(tls).warnings : []));
-    for (const warning of [...warnings, ...admissionWarnings(config), ...certificates]) {
+    for (const warning of [...warnings, ...accessWarnings(config), ...certificates]) {
       context.writeError(`shoal: ${warning}\n`);
     }
     context.write('configuration ok\n');

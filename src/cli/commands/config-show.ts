@@ -2,7 +2,7 @@
 // [[listener]]. Shows secrets as stars.
 
 import type { Command } from 'commander';
-import { admissionOf } from '../../auth/access-summary.ts';
+import { accessSummaryOf } from '../../auth/access-summary.ts';
 import { type ConfigKey, optionTable } from '../../config/config.ts';
 import { settingsOf } from '../../config/listener-settings.ts';
 import type { LoadedConfig, Origin } from '../../config/load.ts';
@@ -27,7 +27,7 @@ function renderConfig(loaded: LoadedConfig): string {
   const { config, origins } = loaded;
   const { passwordFile, aclFile } = config;
   const node = { id: '', place: '', passwordFile, aclFile, anonymous: undefined, tls: undefined };
-  const values = { ...config, anonymousAllowed: admissionOf(config, node).byNothing };
+  const values = { ...config, anonymousAllowed: accessSummaryOf(config, node).byNothing };
   const rows = (Object.keys(optionTable) as ConfigKey[]).map((key) =>
     cellsOf(optionTable[key], values[key], origins[key]),
   );
@@ -37,7 +37,7 @@ function renderConfig(loaded: LoadedConfig): string {
     if (place.startsWith('-')) continue;
     rows.push(['[[listener]]', `${protocol} ${id}`, `file ${place}`]);
     for (const { key, row, value, origin } of settingsOf(loaded, listener)) {
-      const shown = key === 'anonymous' ? admissionOf(config, listener).byNothing : value;
+      const shown = key === 'anonymous' ? accessSummaryOf(config, listener).byNothing : value;
       const [flag = '', ...cells] = cellsOf(row, shown, origin);
       rows.push([`  ${flag}`, ...cells]);
     }

@@ -2,7 +2,7 @@
 // signals and the exit code; everything else belongs to the node.
 
 import { constants } from 'node:os';
-import { admissionWarnings } from '../../auth/access-summary.ts';
+import { accessWarnings } from '../../auth/access-summary.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { flagsNeedingRestart } from '../../config/reload.ts';
@@ -81,7 +81,7 @@ function greet(config: Config, running: RunningNode, log: LogSink, context: CliC
   const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
   const lines = machineRead ? log : new LogSink({ ...log.settings, form: 'text' });
   for (const line of startLines(config, running, hostAddress)) lines.info(line);
-  for (const warning of admissionWarnings(config)) log.warn(warning);
+  for (const warning of accessWarnings(config)) log.warn(warning);
   const quiet = config.logLevel === 'warn' || config.logLevel === 'error';
   if (!machineRead && !quiet) context.write(banner(config, running, hostAddress, context.command));
 }

@@ -7,7 +7,7 @@ import { formatEndpoint } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { Listener, ListenerCounters } from './listener.ts';
 
-const KEPT = 'a file was not taken over, the last good one stays in force';
+const KEPT = 'file not reloaded: its last valid version stays in force';
 const NOT_OPENED = 'a listener could not be opened';
 
 interface Fault {

@@ -24,7 +24,7 @@ const none: AccessOptions = {
 };
 const SECRET = 'a secret that has thirty-two bytes or more';
 
-/** Files of one test, and an AccessControl over them. */
+/** The files of one test, and an AccessControl that uses them. */
 async function setUp(
   t: TestContext,
   files: Readonly<Record<string, string | Buffer>>,
@@ -95,20 +95,20 @@ function token(claims: object): string {
   return `${input}.${createHmac('sha256', SECRET).update(input).digest('base64url')}`;
 }
 
-test('without authentication everybody may come', async (t) => {
+test('without authentication every client is admitted', async (t) => {
   const { access } = await setUp(t, {});
   assert.equal(await codeOf(access, undefined, undefined), 0);
   assert.equal(await codeOf(access, 'ann', 'whatever'), 0);
   assert.equal(access.permissive, true);
 });
 
-test('-anonymous=false lets nobody in that has nothing to prove himself by', async (t) => {
+test('-anonymous=false without users admits no client', async (t) => {
   const closed = await setUp(t, {}, { anonymousAllowed: false });
   assert.equal(await codeOf(closed.access, undefined, undefined), 0x87);
   assert.equal(await codeOf(closed.access, 'ann', 'x'), 0x87);
 });
 
-test('with a password file only its users come in', async (t) => {
+test('with a password file only its users are admitted', async (t) => {
   const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
   assert.equal(await codeOf(access, 'ann', 'right'), 0);
   assert.equal(await codeOf(access, 'ann', 'wrong'), 0x86);
@@ -118,7 +118,7 @@ test('with a password file only its users come in', async (t) => {
   assert.equal(await codeOf(access, undefined, undefined), 0x87);
 });
 
-test('the log tells an unknown user from a wrong password, the answer does not', async (t) => {
+test('the log distinguishes an unknown user from a wrong password, the CONNACK does not', async (t) => {
   const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
   const wrong = await login(access, 'ann', 'wrong');
   const unknown = await login(access, 'bob', 'wrong');
@@ -131,7 +131,7 @@ test('the log tells an unknown user from a wrong password, the answer does not',
   assert.equal(wrong.reasonCode, unknown.reasonCode);
 });
 
-test('where letting a client in fails, it is refused and the log tells why', async (t) => {
+test('a client is refused with a reason in the log if its admission fails', async (t) => {
   const lines: string[] = [];
   const log = {
     ...silentLogger,
@@ -155,14 +155,14 @@ test('where letting a client in fails, it is refused and the log tells why', asy
   assert.deepEqual(lines, [`{${who},"reason":"fault 1"}`, `{${who},"reason":"fault 2"}`]);
 });
 
-test('anonymous clients beside users come in only where that was said, a wrong password never', async (t) => {
+test('anonymous clients are admitted beside users only if configured, a wrong password never', async (t) => {
   const pw = await passwords({ ann: 'right' });
   const { access } = await setUp(t, { pw }, { anonymousAllowed: true });
   assert.equal(await codeOf(access, undefined, undefined), 0);
   assert.equal(await codeOf(access, 'ann', 'wrong'), 0x86);
 });
 
-test('a listener may decide on anonymous clients for itself', async (t) => {
+test('a listener may override the rule for anonymous clients', async (t) => {
   const pw = await passwords({ ann: 'right' });
   const inside = await setUp(t, { pw }, { anonymous: true });
   assert.equal(await codeOf(inside.access, undefined, undefined), 0);
@@ -170,7 +170,7 @@ test('a listener may decide on anonymous clients for itself', async (t) => {
   assert.equal(await codeOf(outside.access, undefined, undefined), 0x87);
 });
 
-/** Two listeners with files of their own, and a third with the node's: none. */
+/** Two listeners with files of their own, and a third with the node's, which has none. */
 async function setUpTwo(t: TestContext) {
   const files = {
     pwIn: await passwords({ ann: 'inside' }),
@@ -190,7 +190,7 @@ async function setUpTwo(t: TestContext) {
   return { ...set, of, listeners };
 }
 
-test("a listener's own users and topics hold for who came in by it, and for nobody else", async (t) => {
+test("a listener's users and topics apply to its own clients only", async (t) => {
   const { access } = await setUpTwo(t);
   assert.equal(access.permissive, false);
   assert.equal(await codeOf(access, 'ann', 'inside', { name: 'out' }), 0x86);
@@ -210,7 +210,7 @@ test("a listener's own users and topics hold for who came in by it, and for nobo
   assert.deepEqual(may('out'), [false, true, true]);
 });
 
-test('a session from the disk may receive what any listener lets it, and publish what all do', async (t) => {
+test('a restored session may receive what any listener permits, and publish what all permit', async (t) => {
   const { access, reload, listeners, write } = await setUpTwo(t);
   await reload({ listeners: listeners.slice(1) });
   const ann: Identity = { clientId: 'c1', username: 'ann' };
@@ -228,7 +228,7 @@ test('a session from the disk may receive what any listener lets it, and publish
   assert.equal(access.mayPublish(ann, 'in'), true);
 });
 
-test('who came in by a listener that is gone is welcome no longer, and the others are', async (t) => {
+test('clients of a removed listener lose their authorization, and others keep it', async (t) => {
   const { access, reload, listeners } = await setUpTwo(t);
   const inside = await identity(access, 'ann', 'inside', { name: 'in' });
   const outside = await identity(access, 'ann', 'outside', { name: 'out' });
@@ -240,7 +240,7 @@ test('who came in by a listener that is gone is welcome no longer, and the other
   assert.equal(await codeOf(access, 'ann', 'outside', { name: 'out' }), 0x88);
 });
 
-test('a listener takes other files over, or stays as it was where they are wrong', async (t) => {
+test('a listener adopts new files, or keeps the previous ones if they are invalid', async (t) => {
   const { access, reload, of, write } = await setUpTwo(t);
   const ann = await identity(access, 'ann', 'inside', { name: 'in' });
   await write('wrong', 'topic reed a\n');
@@ -256,7 +256,7 @@ test('a listener takes other files over, or stays as it was where they are wrong
   assert.equal(await codeOf(access, 'ann', 'outside', { name: 'in' }), 0);
 });
 
-test('who came in without a proof goes when one is asked for', async (t) => {
+test('a client admitted without a proof loses its authorization when one is required', async (t) => {
   const { access, reload, node, of } = await setUpTwo(t);
   const [nameless, named] = [
     await identity(access, undefined, undefined),
@@ -277,7 +277,7 @@ test('who came in without a proof goes when one is asked for', async (t) => {
   assert.equal(access.isStillAuthorized(nameless), false);
 });
 
-test('who came in without a certificate goes when the listener asks for one', async (t) => {
+test('a client without a certificate loses its authorization when the listener requires one', async (t) => {
   const { access, reload, node } = await setUp(t, {});
   const bare = await identity(access, 'ann', undefined);
   const certified = await identity(access, 'ann', undefined, { name: 'tcp', isCertified: true });
@@ -291,7 +291,7 @@ test('who came in without a certificate goes when the listener asks for one', as
   assert.equal(await codeOf(access, 'ann', undefined), 0x87, 'a socket from before the change');
 });
 
-test('a listener that stays as it was keeps its users', async (t) => {
+test('a listener that keeps its configuration keeps its users', async (t) => {
   const { access, reload, node } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
   const open = { ...node, passwordFile: undefined };
   assert.deepEqual([...(await reload({ listeners: [open] }, new Set(['tcp']))).kept], ['tcp']);
@@ -300,13 +300,13 @@ test('a listener that stays as it was keeps its users', async (t) => {
   assert.equal(await codeOf(access, undefined, undefined), 0);
 });
 
-test('a certificate that the listener vouches for gives the user name', async (t) => {
+test('a certificate verified by the listener provides the user name', async (t) => {
   const { access } = await setUp(t, { pw: await passwords({ ann: 'right' }) });
   const decision = await login(access, 'ann', 'wrong', { name: 'tcp', certificateName: 'box7' });
   assert.deepEqual([decision.reasonCode, decision.username], [0, 'box7']);
 });
 
-test('a token lets its subject in, under its topics, until it expires', async (t) => {
+test('a token admits its subject, with its topics, until it expires', async (t) => {
   const { access } = await setUp(t, { key: SECRET });
   const exp = Math.floor(Date.now() / 1000) + 600;
   const password = token({ sub: 'ann', exp, publ: ['up/ann'], subs: ['down/#'] });
@@ -325,20 +325,20 @@ test('a token lets its subject in, under its topics, until it expires', async (t
   assert.equal(await codeOf(access, 'ann', 'secret'), 0x86);
 });
 
-test('a token without topic lists may do everything where there is no ACL', async (t) => {
+test('a token without topic lists permits everything if there is no ACL', async (t) => {
   const { access } = await setUp(t, { key: SECRET });
   const ann = await identity(access, undefined, token({ sub: 'ann' }));
   assert.equal(access.mayPublish(ann, 'a'), true);
   assert.equal(access.subscriptionRefusal(ann, '#'), 0);
 });
 
-test('an authentication server that can not be reached lets nobody in', async (t) => {
+test('no client is admitted while the authentication server is unreachable', async (t) => {
   const { access } = await setUp(t, {}, { authUrl: 'http://127.0.0.1:1/' });
   assert.equal(await codeOf(access, 'ann', 'x'), 0x88);
   assert.equal(await codeOf(access, undefined, undefined), 0x87);
 });
 
-test('the log tells the server that failed, without its secrets, and whom it kept out', async (t) => {
+test('the log names the failed server, without its secrets, and the refused client', async (t) => {
   const lines: object[] = [];
   const log = {
     ...silentLogger,
@@ -354,7 +354,7 @@ test('the log tells the server that failed, without its secrets, and whom it kep
   assert.match(reason, /ECONNREFUSED/);
 });
 
-test('files that are wrong are refused at the start, all problems at once', async (t) => {
+test('invalid files are refused at the start, with all problems at once', async (t) => {
   const files = { pw: 'ann\n', acl: 'topic\n', key: 'short' };
   await assert.rejects(setUp(t, files), (error) => {
     assert.ok(error instanceof AccessError);
@@ -368,13 +368,13 @@ test('files that are wrong are refused at the start, all problems at once', asyn
   );
 });
 
-test('a file that is not UTF-8 is refused: a denial in it would say nothing', async (t) => {
+test('a file that is not UTF-8 is refused, because a denial in it would have no effect', async (t) => {
   const latin = Buffer.from('topic deny caf\xe9\ntopic #\n', 'latin1');
-  await assert.rejects(setUp(t, { acl: latin }), /acl: is not text in UTF-8$/);
-  await assert.rejects(setUp(t, { key: Buffer.alloc(40, 0xff) }), /key: is not text in UTF-8$/);
+  await assert.rejects(setUp(t, { acl: latin }), /acl: is not UTF-8 text$/);
+  await assert.rejects(setUp(t, { key: Buffer.alloc(40, 0xff) }), /key: is not UTF-8 text$/);
 });
 
-test('a new ACL counts after a reload, for those who are there already', async (t) => {
+test('after a reload a new ACL applies to connected clients', async (t) => {
   const { access, write, reload } = await setUp(t, { acl: 'topic read a\n' });
   const someone = await identity(access, undefined, undefined);
   const kept: Identity = { clientId: 'c2', username: undefined };
@@ -387,7 +387,7 @@ test('a new ACL counts after a reload, for those who are there already', async (
   }
 });
 
-test('who was taken out or got another password is welcome no longer', async (t) => {
+test('a removed user, and one with a new password, loses its authorization', async (t) => {
   const pw = await passwords({ ann: '1', bob: '2', carl: '3' });
   const { access, write, reload } = await setUp(t, { pw });
   const [ann, bob, carl] = await Promise.all([
@@ -406,7 +406,7 @@ test('who was taken out or got another password is welcome no longer', async (t)
   assert.equal(await codeOf(access, 'bob', 'new'), 0);
 });
 
-test('a token is welcome no longer once its key is gone from the file', async (t) => {
+test('a token loses its authorization when its key is removed from the file', async (t) => {
   const { access, write, reload } = await setUp(t, { key: SECRET });
   const ann = await identity(access, undefined, token({ sub: 'ann' }));
   await reload();
@@ -416,7 +416,7 @@ test('a token is welcome no longer once its key is gone from the file', async (t
   assert.equal(access.isStillAuthorized(ann), false);
 });
 
-test('a new file that is wrong changes nothing, is told with its line, and counted', async (t) => {
+test('an invalid new file changes nothing, is logged with its line, and counted', async (t) => {
   const told: unknown[] = [];
   const log = { ...silentLogger, error: (_: string, fields?: object) => told.push(fields) };
   const pw = await passwords({ ann: 'right' });
@@ -438,8 +438,8 @@ test('a new file that is wrong changes nothing, is told with its line, and count
   assert.match(JSON.stringify(told[1]), new RegExp(`"option":"-acl".*${folder}/acl:2: `));
 });
 
-test('a login that was under way while its password was changed is refused', async (t) => {
-  // Slow enough for the reload to be first.
+test('a login in progress while its password changes is refused', async (t) => {
+  // Slow enough for the reload to finish first.
   const slow = `ann:${await hashPassword('old', 1_000_000)}\n`;
   const { access, write, reload } = await setUp(t, { pw: slow });
   await write('pw', await passwords({ ann: 'new' }));
@@ -448,7 +448,7 @@ test('a login that was under way while its password was changed is refused', asy
   assert.equal(await pending, 0x86);
 });
 
-test('clients of one user have the rights of their own Client Identifier each', async (t) => {
+test('clients of one user have the permissions of their own Client Identifier', async (t) => {
   const { access } = await setUp(t, { acl: 'pattern write dev/%c' });
   const { grant } = await login(access, undefined, undefined);
   const first: Identity = { clientId: 'c1', username: undefined, grant };

@@ -6,7 +6,7 @@ function problemsOf(source: string): readonly string[] {
   return parseAcl('acl', source).problems;
 }
 
-test('the example of mosquitto is read as it is', () => {
+test("mosquitto's example file is read without changes", () => {
   const { acl, problems } = parseAcl(
     'aclfile',
     [
@@ -37,7 +37,7 @@ test('the example of mosquitto is read as it is', () => {
   );
 });
 
-test('names and topics may hold spaces, and sections of one user are one', () => {
+test('names and topics may contain spaces, and several sections of one user are joined', () => {
   const { acl, problems } = parseAcl(
     'acl',
     'user Ada Lovelace\ntopic read a b/c\nuser x\ntopic y\nuser Ada Lovelace\ntopic write d\n',
@@ -49,24 +49,24 @@ test('names and topics may hold spaces, and sections of one user are one', () =>
   );
 });
 
-test('a single word behind topic is the topic, even where it is an access word', () => {
+test('a single word after `topic` is the topic, even if it is an access word', () => {
   const [line] = parseAcl('acl', 'topic read').acl.general;
   assert.deepEqual([line?.access, line?.filter], ['readwrite', 'read']);
 });
 
-test('every mistake is told with its file and line', () => {
+test('every mistake is reported with its file and line', () => {
   assert.deepEqual(
     problemsOf('topic read a\ntopik read b\nuser\ntopic\ntopic rw x\ntopic read a#'),
     [
-      "acl:2: 'topik' is not known; a line begins with user, topic, pattern or #",
-      "acl:3: 'user' without a name",
-      'acl:4: no topic filter',
-      "acl:5: 'rw' is no access: read, write, readwrite or deny",
-      "acl:6: 'a#' is no topic filter: + fills a whole level, # the last one",
+      "acl:2: 'topik' is unknown; a line begins with user, topic, pattern or #",
+      "acl:3: the name after 'user' is missing",
+      'acl:4: the topic filter is missing',
+      "acl:5: 'rw' is not one of read, write, readwrite and deny",
+      "acl:6: 'a#' is not a topic filter: + must fill a whole level, # the last one",
     ],
   );
 });
 
-test('a comment behind a rule is a mistake, not a part of the topic', () => {
+test('a comment after a rule is a mistake, not part of the topic', () => {
   assert.equal(problemsOf('topic read home/temperature # for all').length, 1);
 });

@@ -4,7 +4,7 @@ import { BusyError, FairQueue } from '../../../src/auth/fair-queue.ts';
 
 const limits = { parallelMax: 2, waitingMax: 3, waitMsMax: 100 };
 
-/** Work that ends when the test says so. */
+/** Work that the test completes. */
 class Job {
   started = false;
   finish: () => void = () => undefined;
@@ -25,7 +25,7 @@ function begin(line: FairQueue, count: number, from?: string) {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('so many run at a time, the others in the order in which they came', async () => {
+test('at most parallelMax pieces of work run at a time, the others in the order of their arrival', async () => {
   const line = new FairQueue(limits, () => 0);
   const { jobs, results } = begin(line, 4);
   assert.deepEqual(
@@ -47,12 +47,12 @@ test('so many run at a time, the others in the order in which they came', async 
   assert.equal(await results[3], 'done');
 });
 
-test('who finds the line full is refused at once', async () => {
+test('work is refused at once if the queue is full', async () => {
   const { results } = begin(new FairQueue(limits, () => 0), 6);
   await assert.rejects(results[5] ?? Promise.resolve(), BusyError);
 });
 
-test('whoever asks for much lets others in between, also where the line is full', async () => {
+test('a source with much work does not keep others out, even when the queue is full', async () => {
   const line = new FairQueue({ ...limits, parallelMax: 1 }, () => 0);
   const flood = begin(line, 4, 'flood');
   const [one, two] = [begin(line, 1, 'one'), begin(line, 1, 'two')];
@@ -73,7 +73,7 @@ test('whoever asks for much lets others in between, also where the line is full'
   assert.deepEqual(order, ['flood', 'one', 'two']);
 });
 
-test('a newcomer waits for one turn of each other, not for all that they want', async () => {
+test('a new source waits for one turn of each other source, not for all of their work', async () => {
   const line = new FairQueue({ parallelMax: 1, waitingMax: 100, waitMsMax: 100 }, () => 0);
   const flood = begin(line, 50, 'flood');
   const newcomer = begin(line, 1, 'newcomer');
@@ -85,7 +85,7 @@ test('a newcomer waits for one turn of each other, not for all that they want', 
   assert.equal(flood.jobs[2]?.started, false);
 });
 
-test('who waited too long is refused, and the next in time takes the place', async () => {
+test('work that waited too long is refused, and the next in time takes its place', async () => {
   let now = 0;
   const line = new FairQueue(limits, () => now);
   const { jobs, results } = begin(line, 3);
@@ -99,7 +99,7 @@ test('who waited too long is refused, and the next in time takes the place', asy
   assert.equal(late.jobs[0]?.started, true);
 });
 
-test('work that fails gives its place back', async () => {
+test('work that fails frees its place', async () => {
   const line = new FairQueue({ ...limits, parallelMax: 1 }, () => 0);
   await assert.rejects(
     line.run(() => Promise.reject(new Error('broken'))),

@@ -21,7 +21,7 @@ const question = {
   remoteAddress: '192.0.2.7',
 };
 
-/** A server that gives the same answer each time, and what it was asked. */
+/** A server that always gives the same answer, and the requests that it received. */
 async function serve(
   t: TestContext,
   answer: { status?: number; body?: string; silent?: boolean },
@@ -40,7 +40,7 @@ async function serve(
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/mqtt/auth`;
-  const callback = new HttpCallback({ url, format: 'form', rememberMs: 60_000, ...given }, now);
+  const callback = new HttpCallback({ url, format: 'form', cacheMs: 60_000, ...given }, now);
   t.after(() => {
     callback.close();
     server.close();
@@ -49,7 +49,7 @@ async function serve(
   return { callback, asked };
 }
 
-test('the server is asked in a form that others use too', async (t) => {
+test('the request has the fields that other brokers send', async (t) => {
   const form = await serve(t, { body: 'allow' });
   await form.callback.ask(question);
   assert.equal(form.asked[0]?.type, 'application/x-www-form-urlencoded');
@@ -65,14 +65,14 @@ test('the server is asked in a form that others use too', async (t) => {
   assert.deepEqual([body.user, body.password, body.ipaddr], ['ann', 'p w&=', '192.0.2.7']);
 });
 
-test('a clear yes is a yes', async (t) => {
+test('a clear acceptance admits the client', async (t) => {
   for (const body of ['allow', '1', ' ALLOW\n', '', '{"result":"allow","superuser":false}']) {
     const { callback } = await serve(t, { body });
     assert.notEqual(await callback.ask(question), undefined, body);
   }
 });
 
-test('a clear no is a no', async (t) => {
+test('a clear refusal refuses the client', async (t) => {
   const answers = [
     { status: 403 },
     { status: 401, body: 'allow' },
@@ -88,7 +88,7 @@ test('a clear no is a no', async (t) => {
   }
 });
 
-test('whatever is neither lets nobody in', async (t) => {
+test('any other answer admits no client', async (t) => {
   const answers = [
     { status: 500, body: 'allow' },
     { status: 302, body: 'allow' },
@@ -107,12 +107,12 @@ test('whatever is neither lets nobody in', async (t) => {
   }
 });
 
-test('a redirect is told as one that is not followed', async (t) => {
+test('the error for a redirect says that redirects are not followed', async (t) => {
   const { callback } = await serve(t, { status: 302 });
   await assert.rejects(callback.ask(question), /status 302: redirects are not followed/);
 });
 
-test('a yes may bring topic lists and an end', async (t) => {
+test('an acceptance may contain topic lists and an expiry', async (t) => {
   const body = JSON.stringify({ result: 'allow', subs: ['a/#'], expire_at: 1_900_000_000 });
   const { callback } = await serve(t, { body });
   assert.deepEqual(await callback.ask(question), {
@@ -121,7 +121,7 @@ test('a yes may bring topic lists and an end', async (t) => {
   });
 });
 
-test('a yes is remembered for the same client, password and address, for its time', async (t) => {
+test('an acceptance is cached for the same client, password and address, for a limited time', async (t) => {
   let now = 0;
   const { callback, asked } = await serve(t, { body: 'allow' }, {}, () => now);
   await callback.ask(question);
@@ -134,12 +134,12 @@ test('a yes is remembered for the same client, password and address, for its tim
   now = 60_001;
   await callback.ask(question);
   assert.equal(asked.length, 5);
-  callback.forget();
+  callback.clearCache();
   await callback.ask(question);
   assert.equal(asked.length, 6);
 });
 
-test('a no is not remembered', async (t) => {
+test('a refusal is not cached', async (t) => {
   const { callback, asked } = await serve(t, { body: 'deny' });
   await callback.ask(question);
   await callback.ask(question);

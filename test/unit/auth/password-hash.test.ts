@@ -14,7 +14,7 @@ const PBKDF2_OF_SECRET1 =
   '$7$101$1zyXqEavt7DMIHPB$0JZoSeJuMU0thKTNoJIwmE+uptbuTcvAJ23e4SiLVD9IPqq6OAEOJCIPUtoEl6/IDIEboJEPZF+C3LycMtG8QQ==';
 const SHA512_OF_SECRET2 =
   '$6$0oeJz74340tI+4V7$WvGCWwiqXFmMsJyds6ZXPOhCFtbHgRIwgl5UyNpkuj7G9vlUwpJxfqWtDkP/8pLH+o2c1yr32p1yeZYwlNX+iQ==';
-/** From the tests of the reference implementation. */
+/** From the tests of Argon2's reference implementation. */
 const ARGON2ID_OF_PASSWORD =
   '$argon2id$v=19$m=256,t=2,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4';
 
@@ -28,21 +28,21 @@ async function fits(text: string, password: string): Promise<boolean> {
   return isPassword(parsed(text), Buffer.from(password));
 }
 
-test('hashes made by mosquitto_passwd are checked', async () => {
+test('passwords match hashes made by mosquitto_passwd', async () => {
   assert.equal(await fits(PBKDF2_OF_SECRET1, 'secret1'), true);
   assert.equal(await fits(PBKDF2_OF_SECRET1, 'secret2'), false);
   assert.equal(await fits(SHA512_OF_SECRET2, 'secret2'), true);
   assert.equal(await fits(SHA512_OF_SECRET2, ''), false);
 });
 
-test('a salt of 64 bytes is as good as one of 12', async () => {
+test('a salt may have 64 bytes as well as 12', async () => {
   const salt = crypto.randomBytes(64);
   const digest = crypto.pbkdf2Sync('pw', salt, 1000, 64, 'sha512');
   const text = `$7$1000$${salt.toString('base64')}$${digest.toString('base64')}`;
   assert.equal(await fits(text, 'pw'), true);
 });
 
-test('Argon2id is checked where this Node can, and refused with the reason where not', async () => {
+test('Argon2id works on Nodes that have it, and is refused with the reason on others', async () => {
   const hash = parsePasswordHash(ARGON2ID_OF_PASSWORD);
   if ('argon2' in crypto) {
     assert.equal(await fits(ARGON2ID_OF_PASSWORD, 'password'), true);
@@ -52,35 +52,35 @@ test('Argon2id is checked where this Node can, and refused with the reason where
   }
 });
 
-test('a new hash fits its password, and is another one each time', async () => {
+test('a new hash matches its password, and differs each time', async () => {
   const first = await hashPassword('pässword', 1000);
   assert.match(first, /^\$7\$1000\$[A-Za-z0-9+/]{16}\$[A-Za-z0-9+/]{86}==$/);
   assert.equal(await fits(first, 'pässword'), true);
   assert.notEqual(await hashPassword('pässword', 1000), first);
 });
 
-test('a decoy costs what its model costs, and fits no password', async () => {
+test('a decoy costs as much as its model, and matches no password', async () => {
   const model = parsed(PBKDF2_OF_SECRET1);
   const decoy = decoyOf(model);
   assert.deepEqual({ ...decoy, digest: model.digest }, model);
   assert.equal(await isPassword(decoy, Buffer.from('secret1')), false);
 });
 
-test('what is no complete hash is refused with what is wrong', () => {
+test('an incomplete hash is refused with the reason', () => {
   const salt = 'AAAAAAAAAAAAAAAA';
   const digest = Buffer.alloc(64).toString('base64');
   const wrong: [string, RegExp][] = [
     ['secret', /not hashed; shoal passwd -U/],
-    ['$5$x$y', /kind '\$5\$' is not known/],
+    ['$5$x$y', /format '\$5\$' is unknown/],
     ['$6$abc', /\$6\$salt\$hash/],
     ['$7$101$abc', /\$7\$iterations\$salt\$hash/],
-    [`$7$0$${salt}$${digest}`, /iterations have to be/],
-    [`$7$99999999$${salt}$${digest}`, /iterations have to be/],
-    [`$7$-1$${salt}$${digest}`, /iterations have to be/],
+    [`$7$0$${salt}$${digest}`, /iterations must be/],
+    [`$7$99999999$${salt}$${digest}`, /iterations must be/],
+    [`$7$-1$${salt}$${digest}`, /iterations must be/],
     [`$7$101$$${digest}`, /the salt/],
     [`$7$101$not base64$${digest}`, /the salt/],
-    [`$7$101$${salt}$${digest.slice(0, 40)}`, /not complete/],
-    [`$6$${salt}$`, /not complete/],
+    [`$7$101$${salt}$${digest.slice(0, 40)}`, /incomplete/],
+    [`$6$${salt}$`, /incomplete/],
   ];
   for (const [text, problem] of wrong) assert.match(String(parsePasswordHash(text)), problem);
 });

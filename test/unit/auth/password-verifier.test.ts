@@ -5,7 +5,7 @@ import { parsePasswordFile, setUser } from '../../../src/auth/password-file.ts';
 import { hashPassword } from '../../../src/auth/password-hash.ts';
 import { PasswordVerifier } from '../../../src/auth/password-verifier.ts';
 
-/** Counts what is worked on. */
+/** A queue that counts its work. */
 class CountingLine extends FairQueue {
   runs = 0;
 
@@ -15,55 +15,55 @@ class CountingLine extends FairQueue {
   }
 }
 
-function countingLine(): CountingLine {
+function countingQueue(): CountingLine {
   return new CountingLine({ parallelMax: 1, waitingMax: 1, waitMsMax: 1000 }, () => 0);
 }
 
-async function bookOf(line: FairQueue): Promise<PasswordVerifier> {
+async function verifierOf(queue: FairQueue): Promise<PasswordVerifier> {
   const source = setUser('', 'ann', await hashPassword('right', 100));
-  return new PasswordVerifier(parsePasswordFile('pw', source).users, line);
+  return new PasswordVerifier(parsePasswordFile('pw', source).users, queue);
 }
 
 const bytes = (text: string): Buffer => Buffer.from(text);
 
-test('the right password lets in, a wrong one, none, or an unknown name do not', async () => {
-  const book = await bookOf(countingLine());
-  assert.equal(await book.check('ann', bytes('right')), true);
-  assert.equal(await book.check('ann', bytes('wrong')), false);
-  assert.equal(await book.check('ann', bytes('')), false);
-  assert.equal(await book.check('ann', undefined), false);
-  assert.equal(await book.check('bob', bytes('right')), false);
+test('only the right password of a known user is accepted', async () => {
+  const verifier = await verifierOf(countingQueue());
+  assert.equal(await verifier.check('ann', bytes('right')), true);
+  assert.equal(await verifier.check('ann', bytes('wrong')), false);
+  assert.equal(await verifier.check('ann', bytes('')), false);
+  assert.equal(await verifier.check('ann', undefined), false);
+  assert.equal(await verifier.check('bob', bytes('right')), false);
 });
 
 test('an empty password is not the same as none', async () => {
   const source = setUser('', 'ann', await hashPassword('', 100));
-  const book = new PasswordVerifier(parsePasswordFile('pw', source).users, countingLine());
-  assert.equal(await book.check('ann', bytes('')), true);
-  assert.equal(await book.check('ann', undefined), false);
+  const verifier = new PasswordVerifier(parsePasswordFile('pw', source).users, countingQueue());
+  assert.equal(await verifier.check('ann', bytes('')), true);
+  assert.equal(await verifier.check('ann', undefined), false);
 });
 
-test('an unknown name is worked on like a known one', async () => {
-  const line = countingLine();
-  const book = await bookOf(line);
-  await book.check('bob', bytes('x'));
-  await book.check('ann', undefined);
-  await book.check('ann', bytes('x'));
-  assert.equal(line.runs, 3);
+test('an unknown name takes as much work as a known one', async () => {
+  const queue = countingQueue();
+  const verifier = await verifierOf(queue);
+  await verifier.check('bob', bytes('x'));
+  await verifier.check('ann', undefined);
+  await verifier.check('ann', bytes('x'));
+  assert.equal(queue.runs, 3);
 });
 
-test('a password that was right is known again, a wrong one is worked on each time', async () => {
-  const line = countingLine();
-  const book = await bookOf(line);
-  await book.check('ann', bytes('right'));
-  assert.equal(await book.check('ann', bytes('right')), true);
-  assert.equal(line.runs, 1);
-  assert.equal(await book.check('ann', bytes('right ')), false);
-  assert.equal(line.runs, 2);
+test('a verified password needs no further work, a wrong one needs work each time', async () => {
+  const queue = countingQueue();
+  const verifier = await verifierOf(queue);
+  await verifier.check('ann', bytes('right'));
+  assert.equal(await verifier.check('ann', bytes('right')), true);
+  assert.equal(queue.runs, 1);
+  assert.equal(await verifier.check('ann', bytes('right ')), false);
+  assert.equal(queue.runs, 2);
 });
 
-test('where too many wait the check is refused', async () => {
-  const book = await bookOf(countingLine());
-  const checks = ['a', 'b', 'c'].map((password) => book.check('ann', bytes(password)));
+test('a check is refused if too many are waiting', async () => {
+  const verifier = await verifierOf(countingQueue());
+  const checks = ['a', 'b', 'c'].map((password) => verifier.check('ann', bytes(password)));
   const results = await Promise.allSettled(checks);
   assert.deepEqual(
     results.map(({ status }) => status),
@@ -72,11 +72,11 @@ test('where too many wait the check is refused', async () => {
   assert.ok(results[2]?.status === 'rejected' && results[2].reason instanceof BusyError);
 });
 
-test('many logins at once with one password need one check', { timeout: 20_000 }, async () => {
-  // 200 checks of this cost would take longer than the test may.
+test('many simultaneous logins with one password need one check', { timeout: 20_000 }, async () => {
+  // 200 checks of this cost would exceed the time of the test.
   const source = setUser('', 'ann', await hashPassword('right', 500_000));
-  const line = new FairQueue({ parallelMax: 1, waitingMax: 200, waitMsMax: 60_000 }, () => 0);
-  const book = new PasswordVerifier(parsePasswordFile('pw', source).users, line);
-  const logins = Array.from({ length: 200 }, () => book.check('ann', bytes('right')));
+  const queue = new FairQueue({ parallelMax: 1, waitingMax: 200, waitMsMax: 60_000 }, () => 0);
+  const verifier = new PasswordVerifier(parsePasswordFile('pw', source).users, queue);
+  const logins = Array.from({ length: 200 }, () => verifier.check('ann', bytes('right')));
   assert.ok((await Promise.all(logins)).every((isRight) => isRight));
 });

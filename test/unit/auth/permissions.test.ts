@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { parseAcl } from '../../../src/auth/acl-file.ts';
-import { Permissions, rulesOf, rulesOfGrant } from '../../../src/auth/permissions.ts';
+import { Permissions, rulesOf, rulesOfClaims } from '../../../src/auth/permissions.ts';
 
 function rights(source: string, username?: string, clientId = 'c1'): Permissions {
   const { acl, problems } = parseAcl('acl', source);
@@ -11,14 +11,14 @@ function rights(source: string, username?: string, clientId = 'c1'): Permissions
   return new Permissions(rulesOf(acl, username, clientId));
 }
 
-test('without a line that allows it, nothing is allowed', () => {
+test('nothing is permitted without a line that permits it', () => {
   const empty = rights('');
   assert.equal(empty.mayPublish('a'), false);
   assert.equal(empty.allows('read', 'a'), false);
   assert.equal(empty.subscriptionRefusal('#'), 0x87);
 });
 
-test('the general section is for clients without a user name only', () => {
+test('the general section applies to clients without a user name only', () => {
   const acl = 'topic read news/#\nuser ann\ntopic write ann/#';
   assert.equal(rights(acl).allows('read', 'news/x'), true);
   assert.equal(rights(acl, 'ann').allows('read', 'news/x'), false);
@@ -26,7 +26,7 @@ test('the general section is for clients without a user name only', () => {
   assert.equal(rights(acl, 'bob').allows('read', 'news/x'), false);
 });
 
-test('a denial goes before what is allowed, wherever it stands in the section', () => {
+test('a denial precedes the permissions of its section, wherever it appears', () => {
   for (const acl of ['topic home/#\ntopic deny home/door', 'topic deny home/door\ntopic home/#']) {
     assert.equal(rights(acl).mayPublish('home/lamp'), true);
     assert.equal(rights(acl).mayPublish('home/door'), false);
@@ -34,14 +34,14 @@ test('a denial goes before what is allowed, wherever it stands in the section', 
   }
 });
 
-test('what the own section allows, no pattern denies, as in mosquitto', () => {
+test("no pattern denies what the client's own section permits, as in mosquitto", () => {
   const acl = 'user ann\ntopic home/#\npattern deny home/door\npattern read shed/#';
   assert.equal(rights(acl, 'ann').mayPublish('home/door'), true);
   assert.equal(rights(acl, 'bob').mayPublish('home/door'), false);
   assert.equal(rights(acl, 'bob').allows('read', 'shed/x'), true);
 });
 
-test('a pattern holds the names of the client, and %u none without a user name', () => {
+test("a pattern contains the client's names, and one with %u needs a user name", () => {
   const acl = 'pattern write dev/%c/up\npattern read user/%u/#';
   assert.equal(rights(acl, 'ann', 'c1').mayPublish('dev/c1/up'), true);
   assert.equal(rights(acl, 'ann', 'c1').mayPublish('dev/c2/up'), false);
@@ -50,7 +50,7 @@ test('a pattern holds the names of the client, and %u none without a user name',
   assert.equal(rights(acl, undefined, 'c1').allows('read', 'user/%u/x'), false);
 });
 
-test('a name with + # or / opens nothing to its bearer', () => {
+test('a name with + # or / gives access to nothing through a pattern', () => {
   const acl = 'pattern readwrite dev/%c/#\npattern readwrite %u';
   for (const name of ['+', '#', 'a/b', 'a+', '..#']) {
     assert.equal(rights(acl, undefined, name).maySubscribe('#'), false, name);
@@ -58,22 +58,22 @@ test('a name with + # or / opens nothing to its bearer', () => {
   }
 });
 
-test('a name that begins with $ does not reach the topics of the broker', () => {
+test('a name that begins with $ gives no access to the topics of the broker', () => {
   assert.equal(rights('pattern read %c/#', undefined, '$SYS').maySubscribe('$SYS/#'), false);
 });
 
-test('a pattern that denies is not escaped by an odd name', () => {
+test('an odd name does not escape a pattern that denies', () => {
   const acl = 'pattern deny dev/%c/#\npattern readwrite dev/#';
   assert.equal(rights(acl, undefined, 'a/b').mayPublish('dev/a/b/x'), false);
   assert.equal(rights(acl, undefined, '+').mayPublish('dev/x/y'), false);
 });
 
-test('a wildcard of the file does not reach topics that begin with $', () => {
+test('a wildcard in the file does not match topics that begin with $', () => {
   assert.equal(rights('topic #').allows('read', '$SYS/broker/uptime'), false);
   assert.equal(rights('topic #\ntopic read $SYS/#').allows('read', '$SYS/broker/uptime'), true);
 });
 
-test('a subscription is let in as long as it can match something that may be read', () => {
+test('a subscription is permitted if it can match any topic that may be read', () => {
   const acl = 'topic read home/+/temperature\ntopic write up/#\ntopic deny home/attic/#';
   const wanted: [string, boolean][] = [
     ['#', true],
@@ -92,17 +92,17 @@ test('a subscription is let in as long as it can match something that may be rea
   }
 });
 
-test('a denied topic can not be subscribed to although all around it may be read', () => {
+test('a denied topic cannot be subscribed to, even if every other topic may be read', () => {
   const acl = 'topic readwrite #\ntopic deny test/nosubscribe';
   assert.equal(rights(acl).subscriptionRefusal('test/nosubscribe'), 0x80);
   assert.equal(rights(acl).maySubscribe('test/+'), true);
   assert.equal(rights(acl).allows('read', 'test/nosubscribe'), false);
 });
 
-test('the lists of a token stand in for what the file allows, not for what it denies', () => {
+test('the lists of a token replace what the file permits, not what it denies', () => {
   const { acl } = parseAcl('acl', 'user ann\ntopic all/#\ntopic deny all/secret');
   const granted = { publish: ['ann/up'], subscribe: ['all/#'] };
-  const both = new Permissions(rulesOfGrant(granted, rulesOf(acl, 'ann', 'c1')));
+  const both = new Permissions(rulesOfClaims(granted, rulesOf(acl, 'ann', 'c1')));
   assert.equal(both.mayPublish('ann/up'), true);
   assert.equal(both.mayPublish('all/x'), false);
   assert.equal(both.allows('read', 'all/x'), true);
@@ -110,7 +110,7 @@ test('the lists of a token stand in for what the file allows, not for what it de
   assert.equal(both.allows('read', 'ann/up'), false);
 });
 
-test('an answer is remembered for its topic only, over more topics than are remembered', () => {
+test('a cached decision applies to its topic only, even with more topics than the cache holds', () => {
   const some = rights('topic write even/#');
   for (const round of [1, 2]) {
     for (let i = 0; i < 600; i++) {
@@ -123,7 +123,7 @@ test('an answer is remembered for its topic only, over more topics than are reme
   }
 });
 
-test('what a line means is kept once, whoever it is for, unless a name stands in it', () => {
+test('all clients share the rule of a line, unless it contains a name', () => {
   const { acl } = parseAcl('acl', 'user ann\ntopic read a\npattern write %c/up\npattern read b');
   const [one = [], two = []] = ['c1', 'c2'].map((clientId) => rulesOf(acl, 'ann', clientId));
   assert.deepEqual(
@@ -132,7 +132,7 @@ test('what a line means is kept once, whoever it is for, unless a name stands in
   );
 });
 
-test('what is remembered of long topics takes little memory', () => {
+test('cached decisions on long topics take little memory', () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
   const heapBytes = (): number => {

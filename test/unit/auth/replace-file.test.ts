@@ -26,14 +26,14 @@ async function modeOf(path: string): Promise<string> {
   return ((await stat(path)).mode & 0o777).toString(8);
 }
 
-test('a new file can be read by its owner only', async (t) => {
+test('a new file is readable by its owner only', async (t) => {
   const path = join(await folderOf(t), 'pw');
   await replaceFile(path, 'text');
   assert.equal(await readFile(path, 'utf8'), 'text');
   assert.equal(await modeOf(path), '600');
 });
 
-test('a file that was there keeps its owner, its group and its rights', async (t) => {
+test('an existing file keeps its owner, group and mode', async (t) => {
   const folder = await folderOf(t);
   const path = join(folder, 'pw');
   await writeFile(path, 'old');
@@ -48,7 +48,7 @@ test('a file that was there keeps its owner, its group and its rights', async (t
   assert.deepEqual(await readdir(folder), ['pw'], 'nothing is left behind');
 });
 
-test('behind a symbolic link the file itself is replaced', async (t) => {
+test('the target of a symbolic link is replaced, not the link', async (t) => {
   const folder = await folderOf(t);
   await writeFile(join(folder, 'real'), 'old');
   await symlink('real', join(folder, 'link'));
@@ -56,16 +56,16 @@ test('behind a symbolic link the file itself is replaced', async (t) => {
   assert.equal(await readFile(join(folder, 'real'), 'utf8'), 'new');
 });
 
-test('where it can not be written nothing changes', async (t) => {
+test('nothing changes if the file cannot be written', async (t) => {
   const folder = await folderOf(t);
   await assert.rejects(replaceFile(join(folder, 'missing', 'pw'), 'text'), { code: 'ENOENT' });
   assert.deepEqual(await readdir(folder), []);
 });
 
-test('what is no regular file, a device say, is left alone', async (t) => {
+test('a file that is not regular, such as a device, is left unchanged', async (t) => {
   const folder = await folderOf(t);
   const pipe = join(folder, 'pipe');
   execFileSync('mkfifo', [pipe]);
-  await assert.rejects(replaceFile(pipe, 'text'), /no regular file/);
+  await assert.rejects(replaceFile(pipe, 'text'), /not a regular file/);
   assert.equal((await stat(pipe)).isFIFO(), true);
 });

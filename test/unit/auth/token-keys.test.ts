@@ -19,7 +19,7 @@ function pem(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }).toString();
 }
 
-/** A token made without the library that checks it. */
+/** A token made without the library that verifies it. */
 function token(algorithm: string, claims: object, signing: (input: Buffer) => Buffer): Buffer {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const input = `${part({ alg: algorithm, typ: 'JWT' })}.${part(claims)}`;
@@ -44,19 +44,19 @@ async function subjectOf(
   return typeof result === 'string' ? `refused: ${result}` : result.username;
 }
 
-test('tokens of all three kinds are good with their key', async () => {
+test('tokens of all three algorithms are accepted with their key', async () => {
   assert.equal(await subjectOf(hs256({ sub: 'ann' }), `${SECRET}\n`), 'ann');
   assert.equal(await subjectOf(rs256({ sub: 'bob' }), pem(rsa.publicKey)), 'bob');
   assert.equal(await subjectOf(es256({ sub: 'carl' }), pem(ec.publicKey)), 'carl');
 });
 
-test('with several keys in the file each is good for its tokens', async () => {
+test('each of several keys in the file verifies its tokens', async () => {
   const keys = `# old\n${pem(rsa.publicKey)}# new\n${pem(ec.publicKey)}`;
   assert.equal(await subjectOf(rs256({ sub: 'bob' }), keys), 'bob');
   assert.equal(await subjectOf(es256({ sub: 'carl' }), keys), 'carl');
 });
 
-test('a token that was changed, or made with another key, is refused', async () => {
+test('a token that was altered, or signed with another key, is refused', async () => {
   const good = hs256({ sub: 'ann' }).toString();
   const [head, , signature] = good.split('.');
   const other = Buffer.from('{"sub":"root"}').toString('base64url');
@@ -66,15 +66,15 @@ test('a token that was changed, or made with another key, is refused', async () 
   assert.match(await subjectOf(hs256({ sub: 'ann' }, 'x'.repeat(40)), SECRET), /^refused/);
 });
 
-test('a token can not choose how it is checked', async () => {
+test('a token cannot choose the algorithm that verifies it', async () => {
   const unsigned = token('none', { sub: 'root' }, () => Buffer.alloc(0));
   assert.match(await subjectOf(Buffer.from(`${unsigned}`), SECRET), /^refused/);
-  // The public key taken for a shared secret.
+  // The public key used as a shared secret.
   const confused = hs256({ sub: 'root' }, pem(rsa.publicKey));
   assert.match(await subjectOf(confused, pem(rsa.publicKey)), /^refused/);
 });
 
-test('a token is good from its not-before to its expiry', async () => {
+test('a token is valid from its not-before time to its expiry', async () => {
   const [past, future] = [nowSeconds - 60, nowSeconds + 60];
   const at = (seconds: number) => new Date(seconds * 1000).toISOString();
   assert.equal(
@@ -83,7 +83,7 @@ test('a token is good from its not-before to its expiry', async () => {
   );
   assert.equal(
     await subjectOf(hs256({ sub: 'ann', nbf: future }), SECRET),
-    `refused: the token is not good before ${at(future)}`,
+    `refused: the token is not valid before ${at(future)}`,
   );
   assert.match(await subjectOf(hs256({ sub: 'ann', exp: -1e300 }), SECRET), /^refused/);
   const result = await checkToken(
@@ -95,7 +95,7 @@ test('a token is good from its not-before to its expiry', async () => {
   assert.equal(result.expiresAtMs, future * 1000);
 });
 
-test('issuer and audience have to be those that are asked for', async () => {
+test('issuer and audience must equal the configured ones', async () => {
   const rules = { issuer: 'login', audience: 'mqtt' };
   const good = hs256({ sub: 'ann', iss: 'login', aud: ['web', 'mqtt'] });
   assert.equal(await subjectOf(good, SECRET, rules), 'ann');
@@ -104,7 +104,7 @@ test('issuer and audience have to be those that are asked for', async () => {
   }
 });
 
-test('topic lists are taken over, and refused where they are none', async () => {
+test('topic lists are adopted, and a token with invalid ones is refused', async () => {
   const keys = readTokenKeys('key', SECRET);
   const good = await checkToken(hs256({ sub: 'ann', publ: ['a/+'] }), keys, anyRules);
   assert.ok(typeof good !== 'string');
@@ -117,20 +117,20 @@ test('topic lists are taken over, and refused where they are none', async () => 
   }
 });
 
-test('a token without a subject names nobody and is refused', async () => {
+test('a token without a subject is refused', async () => {
   for (const claims of [{}, { sub: '' }, { sub: 7 }]) {
     assert.match(await subjectOf(hs256(claims), SECRET), /no subject/);
   }
 });
 
-test('only what looks like a token is taken for one', () => {
+test('only a password in the form of a token is treated as one', () => {
   assert.equal(looksLikeToken(hs256({ sub: 'ann' })), true);
   for (const password of ['', 'secret', 'eyJ.a.b', 'a.b.c', `${hs256({ sub: 'a' })} `]) {
     assert.equal(looksLikeToken(Buffer.from(password)), false, password);
   }
 });
 
-test('a public key in another form than PEM is never taken for a secret', () => {
+test('a public key in another form than PEM is never used as a secret', () => {
   for (const { publicKey } of [rsa, ec]) {
     const spki = publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
     const jwk = publicKey.export({ format: 'jwk' });
@@ -149,17 +149,17 @@ test('a public key in another form than PEM is never taken for a secret', () => 
   assert.throws(() => readTokenKeys('key', pkcs1), AccessError);
 });
 
-test('a key file that is wrong is told with its line', () => {
+test('an invalid key file is reported with its line', () => {
   const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).publicKey;
   const otherCurve = generateKeyPairSync('ec', { namedCurve: 'P-384' }).publicKey;
   const privateKey = ec.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   const wrong: [string, RegExp][] = [
-    ['short', /^key:1: neither a public key in PEM nor a secret of 32 bytes/],
+    ['short', /^key:1: neither a public key in PEM nor a secret of at least 32 bytes/],
     [`\n${privateKey}`, /^key:2: this is a private key/],
-    [pem(small), /^key:1: an RSA key has to have 2048 bits/],
+    [pem(small), /^key:1: an RSA key must have at least 2048 bits/],
     [pem(otherCurve), /^key:1: .*P-256/],
-    ['-----BEGIN PUBLIC KEY-----\nAAAA', /^key:1: the PEM block is not complete/],
-    ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----', /^key:1: no public key/],
+    ['-----BEGIN PUBLIC KEY-----\nAAAA', /^key:1: the PEM block is incomplete/],
+    ['-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----', /^key:1: not a public key/],
   ];
   for (const [source, problem] of wrong) {
     assert.throws(

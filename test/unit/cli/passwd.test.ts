@@ -97,7 +97,7 @@ test('-U hashes plain passwords', async (t) => {
 test('-U names the lines that are wrong, and changes nothing', async (t) => {
   const { file, passwd } = await setUp(t, 'ann:plain\nbob\n');
   const { code, said } = await passwd(['-U', file]);
-  assert.deepEqual([code, said], [2, `shoal: ${file}:2: a line has to be user:hash\n`]);
+  assert.deepEqual([code, said], [2, `shoal: ${file}:2: a line must be user:hash\n`]);
   assert.equal(await readFile(file, 'utf8'), 'ann:plain\nbob\n');
 });
 
@@ -107,7 +107,7 @@ test('a mistake ends with 2 and changes nothing', async (t) => {
     [[file], /needs a user name/],
     [['-b', file, 'ann'], /-b needs a password/],
     [[file, 'ann', 'pw'], /needs -b/],
-    [['-b', file, 'a:b', 'pw'], /can't hold a colon/],
+    [['-b', file, 'a:b', 'pw'], /must not contain a colon/],
     [['-b', `${file}2`, 'ann', 'pw'], /-c creates it/],
     [['-b', file, 'ann', ''], /the password is empty/],
     [['-c', '-D', file, 'ann'], /-c, -D and -U exclude each other/],

@@ -124,7 +124,7 @@ test('a node that is open to everyone says so once', async () => {
   const text = await output(context);
   assert.match(
     text,
-    /tcp \[::\]:1883\n.*level=warn event="anybody may connect/,
+    /tcp \[::\]:1883\n.*level=warn event="any client may connect/,
     'after the start lines',
   );
   assert.doesNotMatch(text, /need no password/);

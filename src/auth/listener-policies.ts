@@ -1,0 +1,146 @@
+// The policies of all listeners, and the files behind them: reads the files, again at each reload, and
+// answers what a client may do. Listeners that name the same file share it.
+// Invariant: a listener whose files have never been valid admits no client.
+
+import type { Identity } from '../broker/ports.ts';
+import type { ListenerAccess } from '../shared/listener-config.ts';
+import { grantOf } from './grant.ts';
+import type { ListenerPolicy } from './listener-policy.ts';
+import type { PasswordVerifier } from './password-verifier.ts';
+import { type ClientPermissions, PermissionCache } from './permission-cache.ts';
+import { ReloadableFile } from './reloadable-file.ts';
+
+export interface Parsers {
+  readonly passwords: (path: string, source: string) => PasswordVerifier;
+  readonly acl: (path: string, source: string) => PermissionCache;
+}
+
+type ReportProblem = (option: string, error: unknown) => void;
+
+const withoutAcl = new PermissionCache(undefined);
+
+export class ListenerPolicies {
+  readonly #parsers: Parsers;
+  readonly #passwordFiles = new Map<string, ReloadableFile<PasswordVerifier>>();
+  readonly #aclFiles = new Map<string, ReloadableFile<PermissionCache>>();
+  #byListener = new Map<string, ListenerPolicy>();
+  /** One for each ACL in use. */
+  #permissionCaches: PermissionCache[] = [];
+
+  constructor(parsers: Parsers) {
+    this.#parsers = parsers;
+  }
+
+  find(listenerId: string): ListenerPolicy | undefined {
+    return this.#byListener.get(listenerId);
+  }
+
+  get hasAcl(): boolean {
+    return [...this.#byListener.values()].some(({ acl }) => acl !== undefined);
+  }
+
+  /**
+   * Reads all files, again or for the first time. A listener that names a new and invalid file keeps
+   * its previous policy.
+   * @param kept listeners that keep their policy in any case
+   * @param report called for each invalid file
+   * @returns all listeners that keep their previous policy
+   */
+  async reload(
+    listeners: readonly ListenerAccess[],
+    anonymous: boolean | undefined,
+    kept: ReadonlySet<string>,
+    report: ReportProblem,
+  ): Promise<ReadonlySet<string>> {
+    const [passwordFiles, aclFiles] = [this.#passwordFiles, this.#aclFiles];
+    const { passwords, acl } = this.#parsers;
+    const passwordPaths = listeners.map(({ passwordFile }) => passwordFile);
+    const aclPaths = listeners.map(({ aclFile }) => aclFile);
+    await reloadFiles(passwordFiles, '-auth', passwordPaths, passwords, report);
+    await reloadFiles(aclFiles, '-acl', aclPaths, acl, report);
+    const before = this.#byListener;
+    const after = new Map<string, ListenerPolicy>();
+    const unchanged = new Set(kept);
+    for (const { id, passwordFile = '', aclFile = '', ...own } of listeners) {
+      if (passwordFile !== '' && !passwordFiles.has(passwordFile)) unchanged.add(id);
+      if (aclFile !== '' && !aclFiles.has(aclFile)) unchanged.add(id);
+      const known = before.get(id);
+      const policy: ListenerPolicy = {
+        passwords: passwordFiles.get(passwordFile),
+        acl: aclFiles.get(aclFile),
+        anonymous: own.anonymous ?? anonymous,
+        needsCertificate: own.tls?.clientCertificate === 'required',
+        isOpen: true,
+      };
+      // The object stays the same, because grants refer to it.
+      if (!unchanged.has(id)) after.set(id, known ? Object.assign(known, policy) : policy);
+      else if (known !== undefined) after.set(id, known);
+    }
+    for (const [id, policy] of before) policy.isOpen = after.has(id);
+    this.#byListener = after;
+    this.#permissionCaches = [...new Set([...after.values()].map(permissionCacheOf))];
+    return unchanged;
+  }
+
+  /**
+   * A restored session has no listener until its client reconnects; then it may publish only what every
+   * ACL allows.
+   */
+  mayPublish(identity: Identity, topic: string): boolean {
+    const own = grantedPermissions(identity);
+    if (own !== undefined) return own.mayPublish(topic);
+    const caches = this.#permissionCaches;
+    return (
+      caches.length > 0 && caches.every((cache) => cache.of(identity, undefined).mayPublish(topic))
+    );
+  }
+
+  /** A restored session may receive what any ACL allows: it is judged again when its client reconnects. */
+  mayReceive(identity: Identity, topic: string): boolean {
+    const own = grantedPermissions(identity);
+    if (own !== undefined) return own.allows('read', topic);
+    return this.#permissionCaches.some((cache) =>
+      cache.of(identity, undefined).allows('read', topic),
+    );
+  }
+
+  subscriptionRefusal(identity: Identity, filter: string): number {
+    const own = grantedPermissions(identity);
+    if (own !== undefined) return own.subscriptionRefusal(filter);
+    const refusals = this.#permissionCaches.map((cache) =>
+      cache.of(identity, undefined).subscriptionRefusal(filter),
+    );
+    return Math.min(...refusals);
+  }
+}
+
+/** Undefined for a restored session. */
+function grantedPermissions(identity: Identity): ClientPermissions | undefined {
+  const grant = grantOf(identity);
+  return grant && permissionCacheOf(grant.policy).of(identity, grant);
+}
+
+function permissionCacheOf({ acl }: ListenerPolicy): PermissionCache {
+  return acl?.value ?? withoutAcl;
+}
+
+/** An invalid file keeps its last valid version; a new file that is invalid is left out. */
+async function reloadFiles<T>(
+  files: Map<string, ReloadableFile<T>>,
+  option: string,
+  paths: readonly (string | undefined)[],
+  parse: (path: string, source: string) => T,
+  report: ReportProblem,
+): Promise<void> {
+  for (const path of files.keys()) if (!paths.includes(path)) files.delete(path);
+  for (const path of new Set(paths)) {
+    if (path === undefined) continue;
+    try {
+      const known = files.get(path);
+      if (known === undefined) files.set(path, await ReloadableFile.open(option, path, parse));
+      else await known.reload();
+    } catch (error) {
+      report(option, error);
+    }
+  }
+}
