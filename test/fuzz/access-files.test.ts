@@ -1,5 +1,5 @@
-// Files and tokens of random text: whatever stands in them, the readers answer, and a file that is
-// accepted means what it says. Prints its seed; SHOAL_SEED repeats a run.
+// Files and tokens with random text: the readers accept or refuse each, and an accepted file grants
+// exactly what it says. Prints its seed; SHOAL_SEED repeats a run.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -27,7 +27,7 @@ function text(words: readonly [string, ...string[]], wordsMax: number): string {
   return Array.from({ length: random(wordsMax + 1) }, () => pick(words)).join('');
 }
 
-test(`an ACL of random words is refused by line or decides without a fault, seed ${SEED}`, () => {
+test(`an ACL of random words is refused by line or decides correctly, seed ${SEED}`, () => {
   const words = [
     ...['topic', 'pattern', 'user', ' ', ' ', ' ', 'read', 'write', 'deny', '\n', '\n', '\t'],
     ...['a', 'b', '/', '/', '+', '#', '%c', '%u', '$SYS', '\0', '\r', '\u{1f600}', '\ud800'],
@@ -43,14 +43,14 @@ test(`an ACL of random words is refused by line or decides without a fault, seed
     const rights = new Permissions(rules);
     const topic = text(['a', 'b', '/', '$SYS'], 5);
     const filter = text(['a', 'b', '/', '+', '#', '$SYS'], 5);
-    // Whoever may read a topic may subscribe to it, or a denial could be slipped past.
+    // A client that may read a topic may also subscribe to it.
     if (topic !== '' && rights.allows('read', topic)) assert.ok(rights.maySubscribe(topic));
     if (!isTopicFilter(filter) || !rights.maySubscribe(filter)) continue;
     const readable = rules.some((rule) => rule.read);
-    assert.ok(readable, 'a subscription needs a line that lets read');
+    assert.ok(readable, 'a subscription needs a line that allows reading');
     const denied = rules.findIndex(({ deny, levels }) => deny && covers(levels, levelsOf(filter)));
     const before = rules.slice(0, denied).some((rule) => rule.read);
-    assert.ok(denied === -1 || before, 'a denial that covers it goes first');
+    assert.ok(denied === -1 || before, 'a line that allows reading precedes the denial');
   }
   assert.ok(accepted > ROUNDS / 100, `only ${accepted} were accepted`);
 });
@@ -86,7 +86,7 @@ test(`a password file of random words is refused by line, seed ${SEED}`, () => {
   }
 });
 
-test(`no random token is good, and none makes a fault, seed ${SEED}`, async () => {
+test(`no random token is valid, and none causes an exception, seed ${SEED}`, async () => {
   const keys = readTokenKeys('key', 'a secret that has thirty-two bytes or more');
   const part = (value: string): string => Buffer.from(value).toString('base64url');
   const words = [

@@ -1,5 +1,5 @@
-// A node that has the token but a broken or hostile program, and a stranger who has not: whatever
-// the datagrams hold, nothing throws, and memory stays within its bounds.
+// Hostile datagrams from a node with the token and from a host without it: nothing throws, and memory
+// stays within its limits.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -69,7 +69,7 @@ class Fuzzer {
     };
   }
 
-  /** Well formed, of any content. */
+  /** A well-formed body with random content. */
   message(names: readonly string[]): Buffer {
     const writer = new BodyWriter(
       {
@@ -93,7 +93,7 @@ class Fuzzer {
     return writer.finish();
   }
 
-  /** A few bits turned, or cut off, or grown. */
+  /** Flips a few bits, truncates or extends the body. */
   mutated(body: Buffer): Buffer {
     const copy = Buffer.from(body);
     for (let count = 1 + this.below(4); count > 0; count--) {
@@ -105,7 +105,7 @@ class Fuzzer {
   }
 }
 
-test(`random and mutated bodies decode or don't, and never throw (seed ${SEED})`, () => {
+test(`decoding random and mutated bodies never throws (seed ${SEED})`, () => {
   const fuzzer = new Fuzzer(SEED);
   for (let round = 0; round < ROUNDS; round++) {
     decodeMessage(fuzzer.bytes(fuzzer.below(200)));
@@ -131,13 +131,13 @@ test(`a hostile member with the token does not break the others (seed ${SEED})`,
     sim.runFor(fuzzer.below(50));
     assert.ok(victim.swim.table.size <= MEMBERS_MAX);
   }
-  // The simulator has checked its invariants after every step. Incarnations at their end, where no
-  // refutation helps, once made two nodes talk to each other as fast as the network goes.
+  // The simulator has checked its invariants after every step. With the largest incarnation, which
+  // cannot be refuted, two nodes once exchanged datagrams as fast as the network allows.
   const sent = nodes.reduce((sum, node) => sum + node.sent, 0);
   assert.ok(sent < ROUNDS * 3, `${sent} datagrams were sent`);
 });
 
-test(`thousands of invented members find no room beyond the bound (seed ${SEED})`, () => {
+test(`thousands of invented members do not exceed the limit of the member table (seed ${SEED})`, () => {
   const fuzzer = new Fuzzer(SEED);
   const sim = new Simulator(SEED);
   const [victim, hostile] = settledCluster(sim, 2) as [SimNode, SimNode];
@@ -155,7 +155,7 @@ test(`thousands of invented members find no room beyond the bound (seed ${SEED})
   assert.ok(victim.swim.tableFull > 0 || victim.swim.table.size < MEMBERS_MAX);
 });
 
-test(`without the token no datagram gets through the envelope (seed ${SEED})`, async () => {
+test(`without the token no datagram passes the envelope (seed ${SEED})`, async () => {
   const fuzzer = new Fuzzer(SEED);
   const ring = await deriveKeyRing(['token'], 'fuzz');
   for (const encrypt of [false, true]) {

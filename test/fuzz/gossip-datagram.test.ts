@@ -1,5 +1,5 @@
-// The open port of a running node: strangers' bytes, altered copies of real datagrams, and authentic
-// datagrams with nonsense inside. It goes on as before, answers no stranger, and still takes others in.
+// The gossip port of a running node gets random bytes, altered copies of real datagrams, and authentic
+// datagrams with random bodies. The node answers no unproven sender, and another node can still join.
 
 import assert from 'node:assert/strict';
 import dgram from 'node:dgram';
@@ -33,7 +33,7 @@ function options(name: string, bootId: bigint, seeds: GossipOptions['seeds']): G
   };
 }
 
-test(`an open port takes whatever comes (seed ${SEED})`, async () => {
+test(`a node survives any datagram at its port (seed ${SEED})`, async () => {
   const random = seededRandom(SEED);
   const below = (limit: number): number => Math.floor(random() * limit);
   const bytes = (length: number): Buffer => Buffer.from(Array.from({ length }, () => below(256)));
@@ -65,7 +65,10 @@ test(`an open port takes whatever comes (seed ${SEED})`, async () => {
   }
   const { badMac, foreign, malformed, challenges } = node.counters;
   assert.ok(badMac > 0 && foreign > 0 && malformed > 0);
-  assert.ok(answers <= challenges, 'only challenges were sent, and only for what was authentic');
+  assert.ok(
+    answers <= challenges,
+    'the node sends only challenges, and only for authentic datagrams',
+  );
   assert.equal(node.members().length, 1);
 
   const second = await Gossip.start(

@@ -1,5 +1,5 @@
-// Any bytes at all: the parser of PROXY headers never throws, never waits for more than its bound,
-// and gives an address and a port or nothing.
+// Random bytes: the parser of PROXY headers never throws, never waits for more than its limit, and
+// returns an address with a port, or nothing.
 
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';
@@ -19,7 +19,7 @@ const wellFormed = [
   Buffer.from('0d0a0d0a000d0a515549540a20000000', 'hex'),
 ];
 
-test('mutated headers are parsed, refused or waited for, within bounds', () => {
+test('mutated headers are parsed, refused or incomplete, within the limit', () => {
   let state = seed;
   const below = (limit: number): number => {
     state = (state * 48_271) % 2_147_483_647;

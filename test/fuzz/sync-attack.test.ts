@@ -1,6 +1,6 @@
-// An attacker on the network without the token, who has recorded all traffic and knows every boot
-// id: nothing it sends reaches a client or changes anything but a counter.
-// SHOAL_FUZZ_ROUNDS=1000000 sends that many of each kind; the default is quick.
+// An attacker on the network without the token, with a recording of all traffic and every boot id: its
+// datagrams reach no client and change only counters. SHOAL_FUZZ_ROUNDS sets the number of datagrams
+// of each kind.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -84,7 +84,7 @@ function scene(encrypt: boolean): Scene {
 for (const encrypt of [false, true]) {
   for (const [name, attack] of Object.entries(ATTACKS)) {
     const mode = encrypt ? 'encrypted' : 'signed';
-    test(`${mode}: ${ROUNDS} datagrams ${name}, reach nobody and change nothing`, () => {
+    test(`${mode}: ${ROUNDS} datagrams ${name}, reach no client and change nothing`, () => {
       const { network, a, b, recorded } = scene(encrypt);
       const random = seededRandom(42);
       const before = b.inbox.length;
@@ -97,7 +97,7 @@ for (const encrypt of [false, true]) {
       }
       network.run(200);
       assert.equal(b.inbox.length, before);
-      assert.equal(network.recorded.length, sentBefore, 'something was answered');
+      assert.equal(network.recorded.length, sentBefore, 'no node answers');
       const { counters } = b.statusOf('a');
       const dropped = Object.values(b.node.counters.droppedDatagrams).reduce((x, y) => x + y, 0);
       const repeated =

@@ -1,6 +1,6 @@
-// Random clients that lose their connection at any moment, acknowledge late or in part, and come
-// back: QoS 1 arrives at least once, QoS 2 exactly once, in order, with DUP only on what was sent
-// before. The client side here is a faithful model of what the text asks of a client.
+// Random clients that lose their connection at any moment, acknowledge late or in part, and
+// reconnect: QoS 1 arrives at least once, QoS 2 exactly once, in order, with DUP only on packets that
+// were sent before. The clients follow the specification exactly.
 
 import { test } from 'node:test';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';

@@ -1,5 +1,5 @@
-// Nodes joined by a bad network: whatever it does, nobody gets a message twice or in the wrong
-// order, and what is missing is counted exactly.
+// Nodes joined by a bad network: no client gets a message twice or out of order, and lost messages are
+// counted exactly.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -22,7 +22,7 @@ interface Run {
   readonly sent: number;
 }
 
-/** a and c publish numbered messages of many sizes; every receiver's inbox is left for the test. */
+/** Nodes a and c publish numbered messages of many sizes; the test checks every inbox. */
 function publishThrough(options: NetworkOptions, turns: number): Run {
   const { seed, ...badness } = options;
   const network = new LossyNetwork({ seed });
@@ -45,7 +45,7 @@ function publishThrough(options: NetworkOptions, turns: number): Run {
     network.run(1 + network.random() * 3);
   }
   network.run(200);
-  // What was lost at the end shows only when something comes behind it.
+  // A loss at the end shows only when another message follows.
   Object.assign(network.options, { loss: 0 });
   a.publish('n/a', `${sent}:end`);
   c.publish('n/c', `${sent}:end`);
@@ -61,7 +61,7 @@ function assertOrderedOnce(station: Station, from: string): number {
     if (message.from !== from) continue;
     assert.equal(message.topic, `n/${from}`);
     const number = Number.parseInt(message.payload.toString('latin1'), 10);
-    assert.ok(number > last, `${number} came after ${last}`);
+    assert.ok(number > last, `${number} arrived after ${last}`);
     last = number;
     count += 1;
   }
@@ -70,7 +70,7 @@ function assertOrderedOnce(station: Station, from: string): number {
 
 for (const loss of [0, 0.05, 0.2]) {
   for (const seed of [1, 2, 3, 4]) {
-    test(`with ${loss * 100} % loss, repeats and overtaking, nothing comes twice or out of order and gaps are exact (seed ${seed})`, () => {
+    test(`with ${loss * 100} % loss, duplication and reordering, no message arrives twice or out of order and losses are counted exactly (seed ${seed})`, () => {
       const run = publishThrough({ seed, loss, duplication: 0.1, delayMs: [0.1, 6] }, 300);
       for (const [receiver, sender] of [
         [run.b, 'a'],
@@ -92,7 +92,7 @@ for (const loss of [0, 0.05, 0.2]) {
   }
 }
 
-test('a gap holds back what comes behind it for 20 ms and no longer', () => {
+test('a gap delays the messages behind it for 20 ms and no longer', () => {
   const { network, a, b } = welcomedPair({ seed: 5 }, keys);
   network.options.loss = 1;
   a.publish('t', 'lost');
@@ -107,7 +107,7 @@ test('a gap holds back what comes behind it for 20 ms and no longer', () => {
   assert.equal(b.statusOf('a').counters.lostMessages, 1);
 });
 
-test('after 64 datagrams without the missing one the gap is given up at once', () => {
+test('a gap is skipped at once when 64 datagrams have arrived behind it', () => {
   const { network, a, b } = welcomedPair({ seed: 6, delayMs: [0, 0] }, keys);
   network.options.loss = 1;
   a.publish('t', 'lost');
@@ -121,7 +121,7 @@ test('after 64 datagrams without the missing one the gap is given up at once', (
   assert.equal(b.inbox.length, 64);
 });
 
-test('the last piece of a split message that never comes is given up, and what follows arrives', () => {
+test('a split message without its last piece is dropped, and later messages arrive', () => {
   const { network, a, b } = welcomedPair({ seed: 7 }, keys);
   network.isRecording = true;
   network.options.loss = 1;
@@ -144,7 +144,7 @@ test('the last piece of a split message that never comes is given up, and what f
   assert.equal(b.statusOf('a').counters.lostMessages, 1);
 });
 
-test('a message whose sender lost its turn between two pieces is whole', () => {
+test('a message arrives whole if its sender was delayed between two pieces', () => {
   const { network, a, b } = welcomedPair({ seed: 8 }, keys);
   Object.assign(network.options, { loss: 1 });
   network.isRecording = true;

@@ -1,4 +1,5 @@
-// Publishers faster than the network: memory stays bounded and the policy decides what is lost.
+// Publishers that are faster than the network: memory stays bounded, and the policy decides which
+// messages are lost.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -48,7 +49,7 @@ const small = (a: Station): void => {
   for (let i = 0; i < 500; i++) a.publish('t', `${i} ${'x'.repeat(300)}`);
 };
 
-test('discard-newest keeps the messages that came first', () => {
+test('discard-newest keeps the oldest messages', () => {
   const { b } = jammed('discard-newest', small);
   const kept = numbers(b);
   assert.ok(kept.length >= QUEUE_LENGTH * 4);
@@ -59,7 +60,7 @@ test('discard-newest keeps the messages that came first', () => {
   assert.equal(b.inbox.at(-1)?.payload.toString(), 'after');
 });
 
-test('discard-oldest keeps the messages that came last', () => {
+test('discard-oldest keeps the newest messages', () => {
   const { b } = jammed('discard-oldest', small);
   const kept = numbers(b);
   assert.ok(kept.length >= QUEUE_LENGTH * 4);

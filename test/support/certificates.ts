@@ -1,11 +1,11 @@
-// Certificates for tests, made by the openssl program in a folder of their own: one authority, what
-// it signs, and its list of those it took back.
+// Certificates for tests, made by the openssl program in a temporary folder: an authority, the
+// certificates that it issues, and its revocation list.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Why there can be none, for a test's `skip`; false where there can. */
+/** The reason to skip tests that need certificates; false if openssl is installed. */
 export function noOpenssl(): string | false {
   return spawnSync('openssl', ['version']).status === 0 ? false : 'needs the openssl program';
 }

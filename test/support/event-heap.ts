@@ -1,4 +1,5 @@
-// What happens when, in order: a binary heap. Events of the same time keep the order of pushing.
+// Events in the order of their times: a binary heap. Events with equal times keep their order of
+// insertion.
 
 interface Entry {
   readonly time: number;

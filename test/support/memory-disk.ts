@@ -1,7 +1,7 @@
-// A disk in memory for the journal, with what real ones do: it takes time, has an end, may refuse a
-// call, and forgets at a power cut what was not synced, in part or whole, names as well as bytes. A
-// sync that failed has forgotten what it was to make safe: the next one that succeeds says nothing
-// of it.
+// A disk in memory for the journal that behaves like real ones: it takes time, is full at some point,
+// may fail a call, and loses unsynced data at a power cut, partly or completely, names as well as
+// bytes. A failed sync loses the data it should have made safe, and a later sync that succeeds does
+// not report the loss.
 
 import type { Disk, Done, ReadableFile, WritableFile } from '../../src/storage/disk.ts';
 import { systemTimers, type Timers } from '../../src/storage/timers.ts';
@@ -9,8 +9,8 @@ import { systemTimers, type Timers } from '../../src/storage/timers.ts';
 type Random = () => number;
 const NONE: Random = () => 0;
 
-/** Bytes that grow. */
-class Sheet {
+/** A growing array of bytes. */
+class ByteArray {
   #buffer: Buffer;
   length: number;
 
@@ -45,43 +45,43 @@ interface Write {
   readonly bytes: Buffer;
 }
 
-/** A file: as processes see it, as it is on the platter, and what is on its way there. */
+/** A file as processes see it, as it is on the platter, and the writes in between. */
 interface Contents {
-  readonly seen: Sheet;
-  readonly safe: Sheet;
+  readonly seen: ByteArray;
+  readonly safe: ByteArray;
   dirty: Write[];
 }
 
 type NameChange = (names: Map<string, Contents>) => void;
 
 const newContents = (bytes: Buffer): Contents => ({
-  seen: new Sheet(bytes),
-  safe: new Sheet(Buffer.from(bytes)),
+  seen: new ByteArray(bytes),
+  safe: new ByteArray(Buffer.from(bytes)),
   dirty: [],
 });
 
 export class MemoryDisk implements Disk {
-  /** Bytes that all files together may have. */
+  /** Maximum size of all files together, bytes. */
   capacityBytes = Number.POSITIVE_INFINITY;
   /** Syncs fail while this is set. */
   isBroken = false;
-  /** Names can't be made, changed or removed while this is set. */
+  /** Files cannot be created, renamed or removed while this is set. */
   isLocked = false;
-  /** Part of the syncs and of the changes to names that fail, here and there. */
+  /** Probability that a sync, or a change of a name, fails. */
   faultRate = 0;
-  /** Turns of the event loop that a call takes, by the name of its file; none for the folder's. */
+  /** Duration of a call in turns of the event loop, by file name; undefined is the folder. */
   turns: (name: string | undefined) => number = () => 1;
   timers: Timers = systemTimers;
-  /** What of the bytes is safe after a sync that failed; nothing. */
+  /** Decides which bytes survive a failed sync; by default none. */
   random = NONE;
-  /** A sync has failed: what is seen need not ever become safe. */
+  /** A sync has failed: visible data may never become safe. */
   hasForgotten = false;
   syncs = 0;
   writes = 0;
   renames = 0;
-  /** Made and not closed. */
+  /** Files that were created and not closed. */
   openFiles = 0;
-  /** What no caller may do: use a file that is closed, or for two things at once. A close waits. */
+  /** Calls on a closed file, or on a file that is busy with another call. A close waits instead. */
   readonly misuses: string[] = [];
   readonly #names: Map<string, Contents>;
   #safeNames: Map<string, Contents>;
@@ -98,12 +98,12 @@ export class MemoryDisk implements Disk {
     return used;
   }
 
-  /** The files as they are now, synced or not. */
+  /** The current files, synced or not. */
   files(): Map<string, Buffer> {
     return new Map(Array.from(this.#names, ([name, { seen }]) => [name, Buffer.from(seen.bytes)]));
   }
 
-  /** The same disk for the next process: what was written is seen, whether it is safe or not. */
+  /** The same disk for the next process, which sees all writes, safe or not. */
   processEnd(): MemoryDisk {
     const next = new MemoryDisk();
     for (const [name, contents] of this.#names) next.#names.set(name, contents);
@@ -113,14 +113,14 @@ export class MemoryDisk implements Disk {
     return next;
   }
 
-  /** What is found when the power is back. */
+  /** The disk after a power cut. */
   powerCut(random: Random): MemoryDisk {
     const names = new Map(this.#safeNames);
     const made = Math.floor(random() * (this.#unsafeChanges.length + 1));
     for (const change of this.#unsafeChanges.slice(0, made)) change(names);
     const files = new Map<string, Buffer>();
     for (const [name, { safe, dirty }] of names) {
-      const left = new Sheet(Buffer.from(safe.bytes));
+      const left = new ByteArray(Buffer.from(safe.bytes));
       for (const write of dirty) keepSome(left, write, random);
       files.set(name, Buffer.from(left.bytes));
     }
@@ -268,8 +268,8 @@ export class MemoryDisk implements Disk {
   }
 }
 
-/** The first part of a write reaches the platter; of another the length alone may. */
-function keepSome(safe: Sheet, { position, bytes }: Write, random: Random): void {
+/** A beginning of the write reaches the platter; of a part of it perhaps only the length. */
+function keepSome(safe: ByteArray, { position, bytes }: Write, random: Random): void {
   const kept = Math.floor(random() * (bytes.length + 1));
   if (kept === 0) return;
   safe.put(bytes.subarray(0, kept), position);

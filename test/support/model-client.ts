@@ -1,12 +1,12 @@
-// A faithful model of what the text asks of an MQTT client: remembers exchanges over connections,
-// repeats what was not acknowledged, answers late or in part. For tests of guarantees.
+// An MQTT client that follows the specification exactly: it remembers exchanges across connections,
+// repeats unacknowledged packets, and answers late or in part. For tests of delivery guarantees.
 
 import assert from 'node:assert/strict';
 import * as wire from './wire.ts';
 
 type Random = () => number;
 
-/** What both ends of one exchange remember over connections. */
+/** An exchange that the client remembers across connections. */
 interface Outgoing {
   readonly payload: string;
   readonly qos: 1 | 2;
@@ -15,13 +15,13 @@ interface Outgoing {
   state: 'publish' | 'pubrel';
 }
 
-/** Where the client connects to: a broker core, or a port. */
+/** The broker of the client: a core, or a port. */
 export interface Server {
   connect(clientId: string, fields: wire.ConnectFields): Link;
 }
 
 export interface Link {
-  /** Packets that came. */
+  /** Packets that arrived. */
   readonly inbox: wire.Packet[];
   send(bytes: Buffer): void;
   lose(): void;
@@ -29,11 +29,11 @@ export interface Link {
 
 export class ModelClient {
   readonly name: string;
-  /** QoS 1 payloads with repetitions, QoS 2 payloads as handed to the application. */
+  /** QoS 1 payloads with repetitions, QoS 2 payloads as the application gets them. */
   readonly received: string[] = [];
-  /** Payloads that the broker did not take, with a Reason Code (MQTT 5). */
+  /** Payloads that the broker refused with a Reason Code (MQTT 5). */
   readonly refused = new Set<string>();
-  /** SUBACK came. */
+  /** SUBACK has arrived. */
   isSubscribed = false;
   #server: Server;
   readonly #random: Random;
@@ -54,7 +54,7 @@ export class ModelClient {
     this.#random = random;
   }
 
-  /** Messages that it published and that are not acknowledged. */
+  /** Number of published messages without acknowledgement. */
   get outstanding(): number {
     return this.#outgoing.size;
   }
@@ -63,7 +63,7 @@ export class ModelClient {
     return this.#outgoing.size === 0 && this.#unanswered.length === 0;
   }
 
-  /** The broker died and came back: what was sent last need not carry DUP any more. */
+  /** The broker crashed and restarted: packets that it sent last may come again without DUP. */
   moveTo(server: Server): void {
     this.lose();
     this.#server = server;
@@ -83,13 +83,13 @@ export class ModelClient {
   }
 
   lose(): void {
-    // Lost on the way, but sent: it has to come again with DUP.
+    // Sent and lost: it must come again with DUP.
     for (const { type, id } of this.#link?.inbox ?? []) {
       if (type === 'publish') this.#sentBefore.add(id);
     }
     this.#link?.lose();
     this.#link = undefined;
-    // What the client had not answered it has never seen, or has to be told again.
+    // The broker sends unanswered packets again.
     this.#unanswered.length = 0;
   }
 
@@ -100,7 +100,7 @@ export class ModelClient {
     this.#read();
   }
 
-  /** To `m/{name}`, or to `r/{name}`, which nobody subscribes to, to be retained. */
+  /** To `m/{name}`, or retained to `r/{name}`, which has no subscribers. */
   publish(payload: string, qos: 1 | 2, retain = false): void {
     this.connect();
     const id = this.#id();
@@ -110,7 +110,7 @@ export class ModelClient {
     if (this.#random() < 0.8) this.#read();
   }
 
-  /** Answers some or all of what waits. */
+  /** Answers some or all packets that wait. */
   answer(all: boolean): void {
     if (this.#link === undefined) return;
     this.#read();
@@ -148,7 +148,11 @@ export class ModelClient {
     switch (packet.type) {
       case 'publish':
         if (!this.#mayForgetDup) {
-          assert.equal(packet.dup, this.#sentBefore.has(packet.id), 'DUP says: sent before');
+          assert.equal(
+            packet.dup,
+            this.#sentBefore.has(packet.id),
+            'DUP marks a packet that was sent before',
+          );
         }
         this.#sentBefore.add(packet.id);
         this.#unanswered.push(packet);
@@ -200,8 +204,8 @@ export class ModelClient {
 }
 
 /**
- * Throws unless all of `published` reached the client, QoS 2 once, in the order of each sender. What
- * was refused may have reached it.
+ * Throws unless the client received all of `published`, QoS 2 once, in the order of each sender.
+ * Refused messages may have arrived.
  */
 export function checkReceived(
   receiver: ModelClient,

@@ -1,6 +1,6 @@
-// A world for one test: a broker core, a virtual clock and clients that speak raw bytes to it. There
-// is no socket and no timer: time passes only in advance(), which stops at each deadline that the
-// broker asks for, as the runtime would.
+// A broker core for one test, with a virtual clock and clients that send raw bytes. There are no
+// sockets and no timers: time passes only in advance(), which stops at each deadline of the broker as
+// the runtime does.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,10 +11,10 @@ import type { Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import * as wire from './wire.ts';
 
-/** As a system's clock has it: adding 30 s and taking them away again leaves a little more. */
+/** A fraction as real clocks have it: adding 30 s and subtracting them again gives another number. */
 const START_MS = 2768.001010228564;
 
-/** Where all clients come from. */
+/** The address of all clients. */
 const ORIGIN = { remoteAddress: '127.0.0.1', remotePort: 56_400, listenerAddress: '[::]:1883' };
 
 /** Runs a test for 3.1.1 and for 5.0; the name carries the clauses of both. */
@@ -31,7 +31,7 @@ export class World {
 
   constructor(options: Partial<BrokerOptions> = {}, parts: Partial<BrokerParts> = {}) {
     this.broker = new Broker({
-      // $SYS would only make a long wait longer.
+      // $SYS rounds would only slow down advance().
       options: { sysIntervalSeconds: 0, ...options },
       random: () => this.#random(),
       now: START_MS,
@@ -40,12 +40,12 @@ export class World {
     });
   }
 
-  /** A transport that has said nothing yet. */
+  /** A connection that has sent nothing yet. */
   open(version: wire.Version = 5): TestClient {
     return new TestClient(this, version);
   }
 
-  /** A client whose CONNECT was accepted. Its CONNACK is in `connack`. */
+  /** A connected client. Its CONNACK is in `connack`. */
   connect(clientId: string, fields: wire.ConnectFields = {}): TestClient {
     const client = this.open(fields.version ?? 5);
     client.connect({ clientId, ...fields });
@@ -64,10 +64,10 @@ export class World {
     this.broker.advance(this.now);
   }
 
-  /** Very much may be due: more than the broker does at a time, but each time it does something. */
+  /** The broker may need several calls for all due work; each call must make progress. */
   #serve(): void {
     for (let turns = 0; this.broker.nextDeadline() <= this.now; turns++) {
-      assert.ok(turns < 10_000, 'a deadline that was served lies behind us');
+      assert.ok(turns < 10_000, 'each call of advance() makes progress');
       this.broker.advance(this.now);
     }
   }
@@ -80,7 +80,7 @@ export class World {
 
 export class TestClient {
   readonly version: wire.Version;
-  /** Packets that came and that no test has taken yet. */
+  /** Packets that arrived and that the test has not taken yet. */
   readonly inbox: wire.Packet[] = [];
   /** The broker has closed the connection. */
   closed = false;
@@ -90,12 +90,12 @@ export class TestClient {
   readonly #outbox: Outbox & { congested: boolean };
   #stream: Buffer = Buffer.alloc(0);
   #nextId = 1;
-  #gone = false;
-  /** What the client announced; all that the broker sends is held against it. */
+  #isLost = false;
+  /** Limits that the client announced; every packet from the broker is checked against them. */
   #packetBytesMax = Number.POSITIVE_INFINITY;
   #receiveMaximum = 65_535;
   #topicAliasMaximum = 0;
-  /** QoS 1 and 2 messages that came on this connection and are not finished. */
+  /** Packet ids of QoS 1 and 2 messages of this connection that are not acknowledged completely. */
   readonly #unfinished = new Set<number>();
 
   constructor(world: World, version: wire.Version) {
@@ -103,7 +103,7 @@ export class TestClient {
     this.version = version;
     this.#outbox = {
       congested: false,
-      // The bytes are decoded, and so copied, at once; but they must not change later either.
+      // The view is decoded at once, and so copied: the broker must not change its bytes later either.
       write: (bytes: Buffer, start: number, end: number) => this.#read(bytes.subarray(start, end)),
       close: () => {
         assert.ok(!this.closed, 'the broker closes once');
@@ -120,11 +120,11 @@ export class TestClient {
     return this.#connack;
   }
 
-  /** Bytes on the wire. What a client sends after the broker closed goes nowhere. */
+  /** Sends bytes. After the broker has closed the connection they have no effect. */
   send(...bytes: Buffer[]): void {
-    assert.ok(!this.#gone, 'the test has dropped this connection');
+    assert.ok(!this.#isLost, 'the test has not ended this connection');
     for (const chunk of bytes) {
-      this.#follow(chunk);
+      this.#noteAcknowledgement(chunk);
       if (!this.closed) this.#connection.receive(Buffer.from(chunk), this.#world.now);
     }
   }
@@ -138,19 +138,19 @@ export class TestClient {
     if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
   }
 
-  /** The client stops taking its bytes, or takes them again. */
+  /** The client stops reading, or reads again. */
   congest(congested: boolean): void {
     this.#outbox.congested = congested;
     if (!congested) this.#connection.drained(this.#world.now);
   }
 
-  /** The network fails: no DISCONNECT. */
+  /** The network fails, without DISCONNECT. */
   lose(): void {
-    this.#gone = true;
+    this.#isLost = true;
     if (!this.closed) this.#connection.disconnected(this.#world.now);
   }
 
-  /** A clean end: DISCONNECT, then the transport ends. */
+  /** Sends DISCONNECT, then ends the connection. */
   leave(reason?: number, properties?: wire.Properties): void {
     this.send(wire.disconnect(reason, properties));
     this.lose();
@@ -178,7 +178,10 @@ export class TestClient {
     return unsuback;
   }
 
-  /** Publishes and goes through the acknowledgements of its QoS; tells the first of them. */
+  /**
+   * Publishes and completes the exchange of its QoS.
+   * @returns PUBACK or PUBREC; undefined for QoS 0
+   */
   publish(
     topic: string,
     payload = '',
@@ -200,7 +203,7 @@ export class TestClient {
     return this.#nextId++;
   }
 
-  /** Acknowledges a PUBLISH to its end. */
+  /** Acknowledges a PUBLISH, for QoS 2 up to PUBCOMP. */
   acknowledge(message: wire.Packet): void {
     if (message.qos === 1) this.send(wire.ack('puback', message.id));
     if (message.qos === 2) {
@@ -212,13 +215,13 @@ export class TestClient {
     }
   }
 
-  /** Takes all messages that wait, acknowledging each, until no more come. */
+  /** Takes and acknowledges all waiting messages, including those that follow. */
   messages(): wire.Packet[] {
     const all: wire.Packet[] = [];
     for (;;) {
       const message = this.inbox.shift();
       if (!message) return all;
-      assert.equal(message.type, 'publish', `nothing but PUBLISH is expected`);
+      assert.equal(message.type, 'publish', 'only PUBLISH packets are expected');
       all.push(message);
       this.acknowledge(message);
     }
@@ -228,7 +231,7 @@ export class TestClient {
     return this.messages().map((message) => message.payload);
   }
 
-  /** The next packet, which has to be of this type. */
+  /** Takes the next packet, which must have this type. */
   expect(type: string): wire.Packet {
     const next = this.inbox.shift();
     assert.equal(next?.type, type);
@@ -244,8 +247,9 @@ export class TestClient {
   }
 
   /**
-   * The broker ended this connection for a fault: with DISCONNECT and this reason in MQTT 5 (which
-   * reason is not looked at when it is left out), without a word before.
+   * The broker has ended this connection because of a fault: in MQTT 5 with a DISCONNECT, in earlier
+   * versions without a packet.
+   * @param reason Reason Code of the DISCONNECT; undefined accepts any
    */
   expectEnded(reason?: number): void {
     assert.equal(this.closed, true, 'the connection is closed');
@@ -256,7 +260,7 @@ export class TestClient {
     assert.equal(this.inbox.length, 0, 'nothing else is sent');
   }
 
-  /** The broker ended this connection before it was accepted. */
+  /** The broker has refused this connection. */
   expectRefused(reason?: number): void {
     assert.equal(this.closed, true, 'the connection is closed');
     if (reason !== undefined) {
@@ -266,15 +270,15 @@ export class TestClient {
     assert.equal(this.inbox.length, 0, 'nothing else is sent');
   }
 
-  /** Takes an acknowledgement of the client's into account. */
-  #follow(chunk: Buffer): void {
+  /** Notes that the client acknowledges a message. */
+  #noteAcknowledgement(chunk: Buffer): void {
     if (chunk.length < 4) return;
     const isLast = chunk[0] === 0x40 || chunk[0] === 0x70;
     const isRefusal = chunk[0] === 0x50 && (chunk[4] ?? 0) >= 0x80;
     if (isLast || isRefusal) this.#unfinished.delete(chunk.readUInt16BE(2));
   }
 
-  /** What holds for every packet to a client [MQTT5-3.1.2-24, 3.1.2-26, 2.2.1-4, 3.3.4-9]. */
+  /** Checks the rules for every packet to a client [MQTT5-3.1.2-24, 3.1.2-26, 2.2.1-4, 3.3.4-9]. */
   #check({ type, bytes, id, qos, properties }: wire.Packet): void {
     assert.ok(bytes.length <= this.#packetBytesMax, `${type} is too large`);
     if (type !== 'publish') return;

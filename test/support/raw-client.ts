@@ -1,5 +1,5 @@
-// A client of bare bytes, for tests of what lies below MQTT: collects what comes, and waits for it
-// and for the end within a bounded time.
+// A client that sends and collects raw bytes, for tests of the layers below MQTT. Every wait has a
+// limit.
 
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -53,7 +53,9 @@ export class RawClient {
       };
       const giveUp = (): void => {
         stop();
-        reject(new Error(`waited for ${what}; came: ${this.received.toString('latin1')}`));
+        reject(
+          new Error(`no ${what} within the limit; received: ${this.received.toString('latin1')}`),
+        );
       };
       const look = (): void => {
         if (holds()) {

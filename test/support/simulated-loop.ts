@@ -1,6 +1,6 @@
-// The event loop of a simulation: immediates and timers on a clock that only the test moves. What
-// one callback settles is settled before the next one runs, as in Node, so a run depends on nothing
-// but its seed. A process that ends is a loop that is not turned any more.
+// The event loop of a simulation: immediates and timers on a clock that only the test moves. The
+// promises of one callback settle before the next callback runs, as in Node, so that a run depends
+// only on its seed. A killed process is a loop that turns no more.
 
 import type { Timers } from '../../src/storage/timers.ts';
 
@@ -37,7 +37,7 @@ export class SimulatedLoop implements Timers {
     this.#timers = this.#timers.filter((other) => other !== timer);
   }
 
-  /** Timers that are due, then the immediates that were asked for before this turn. */
+  /** Runs due timers, then the immediates that were set before this turn. */
   async turn(): Promise<void> {
     this.now += this.#turnMs();
     const end = this.now;
@@ -55,7 +55,7 @@ export class SimulatedLoop implements Timers {
     await settled();
   }
 
-  /** Turns until it is settled. */
+  /** Turns the loop until the promise settles. */
   async until<T>(promise: Promise<T>): Promise<T> {
     let isSettled = false;
     const end = (): void => {
@@ -64,14 +64,14 @@ export class SimulatedLoop implements Timers {
     promise.then(end, end);
     await settled();
     for (let turn = 0; !isSettled; turn++) {
-      if (turn > TURNS_MAX) throw new Error('what the simulation waits for does not come');
+      if (turn > TURNS_MAX) throw new Error('the promise does not settle');
       await this.turn();
     }
     return promise;
   }
 }
 
-/** All that needs no turn of the simulated loop has happened. */
+/** Resolves when everything has happened that needs no turn of the simulated loop. */
 function settled(): Promise<void> {
   return new Promise((go) => setImmediate(go));
 }

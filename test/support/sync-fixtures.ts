@@ -8,7 +8,7 @@ import { type ChannelKeys, deriveKeyRing } from '../../src/shared/key-ring.ts';
 
 const rings = new Map<string, ReturnType<typeof deriveKeyRing>>();
 
-/** Derived once for each list of tokens: stretching is slow on purpose. */
+/** Derives keys once for each list of tokens, because stretching is slow on purpose. */
 export async function syncKeys(...tokens: string[]): Promise<ChannelKeys> {
   const name = tokens.join(',');
   const ring = rings.get(name) ?? deriveKeyRing(tokens, 'shoal');

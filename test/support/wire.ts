@@ -1,6 +1,6 @@
-// The test's own MQTT encoder and decoder, for 3.1, 3.1.1 and 5.0. It must not know the product's codec:
-// a fault there would hide itself. The encoder writes what it is told, also what no client should
-// send; the decoder is strict about all that a server may send and throws on anything else.
+// An MQTT encoder and decoder for tests, for 3.1, 3.1.1 and 5.0. It must not import the codec of the
+// broker, which would hide that codec's faults. The encoder also writes packets that no client should
+// send; the decoder throws on every packet that a server must not send.
 // Source: MQTT 5.0 and 3.1.1, chapters 2 and 3.
 
 export type Version = 3 | 4 | 5;
@@ -39,7 +39,7 @@ const PROPERTY_NAMES = new Map(
   Object.entries(PROPERTIES).map(([name, [id, kind]]) => [id, [name, kind] as const]),
 );
 
-/** Lists in userProperty and subscriptionIdentifier; elsewhere a list repeats the property. */
+/** A list in userProperty and subscriptionIdentifier is one value; elsewhere it repeats the property. */
 export type PropertyValue = number | string | Buffer | [string, string][] | number[];
 export type Properties = Record<string, PropertyValue>;
 
@@ -167,7 +167,7 @@ export function publish(version: Version, fields: PublishFields): Buffer {
 
 export const ACK_FIRST_BYTES = { puback: 0x40, pubrec: 0x50, pubrel: 0x62, pubcomp: 0x70 };
 
-/** The short form where there is neither a reason nor properties. */
+/** Uses the short form without reason and properties. */
 export function ack(
   type: keyof typeof ACK_FIRST_BYTES,
   id: number,
@@ -215,7 +215,7 @@ export function unsubscribe(
   return packet(0xa2, u16(id), properties(version, values), ...filters.map(text));
 }
 
-/** Without a reason it is the two bytes that every version knows. */
+/** Without a reason it has the two bytes of every version. */
 export function disconnect(reason?: number, values?: Properties): Buffer {
   if (reason === undefined) return packet(0xe0);
   return packet(0xe0, [reason], values ? properties(5, values) : []);
@@ -227,7 +227,7 @@ export function auth(reason: number, values: Properties): Buffer {
 
 export const PINGREQ = packet(0xc0);
 
-/** A packet from the server; what its type doesn't have is left at its zero. */
+/** A packet from the server; fields that its type lacks are zero or empty. */
 export interface Packet {
   type: string;
   bytes: Buffer;
@@ -300,7 +300,7 @@ class Reader {
     return Buffer.from(this.take(this.two()));
   }
 
-  /** A BOM stays: ignoreBOM means "do not strip it". */
+  /** Keeps a BOM: ignoreBOM means "do not remove it". */
   string(): string {
     return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(this.binary());
   }
@@ -354,7 +354,7 @@ function readBody(version: Version, packet: Packet, firstByte: number, body: Rea
     if (v5) packet.properties = body.properties();
     packet.reasons = [...body.take(body.left)];
   } else if (packet.type === 'disconnect' || packet.type === 'auth') {
-    if (!v5) throw new Error(`${packet.type} from a server is of MQTT 5`);
+    if (!v5) throw new Error(`before MQTT 5 a server must not send ${packet.type}`);
     if (body.left > 0) packet.reason = body.byte();
     if (body.left > 0) packet.properties = body.properties();
   } else {
@@ -364,7 +364,7 @@ function readBody(version: Version, packet: Packet, firstByte: number, body: Rea
   }
 }
 
-/** Whole packets in front of `stream`; what is left over belongs to the next one. */
+/** Decodes the complete packets at the front of `stream`; `rest` begins the next one. */
 export function decode(version: Version, stream: Buffer): { packets: Packet[]; rest: Buffer } {
   const packets: Packet[] = [];
   let rest = stream;
@@ -377,7 +377,7 @@ export function decode(version: Version, stream: Buffer): { packets: Packet[]; r
     if (rest.length < end) break;
     const firstByte = rest.readUInt8(0);
     const type = SERVER_TYPES[firstByte >> 4];
-    if (!type) throw new Error(`a server sends no packet of type ${firstByte >> 4}`);
+    if (!type) throw new Error(`a server must not send a packet of type ${firstByte >> 4}`);
     const packet: Packet = {
       type,
       bytes: rest.subarray(0, end),
@@ -394,7 +394,7 @@ export function decode(version: Version, stream: Buffer): { packets: Packet[]; r
     };
     const body = new Reader(rest.subarray(1 + lengthBytes, end));
     readBody(version, packet, firstByte, body);
-    if (body.left > 0) throw new Error(`${body.left} bytes too many in ${type}`);
+    if (body.left > 0) throw new Error(`${type} has ${body.left} bytes too many`);
     packets.push(packet);
     rest = rest.subarray(end);
   }
