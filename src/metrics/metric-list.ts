@@ -202,6 +202,19 @@ const gossipMetrics = {
     'datagrams dropped by reason: unknownKey (another token or `-cluster`), wrongMode (another `-encrypt`), badMac, short, tooLong, foreign, malformed (damaged, or not from Shoal), replayed (sent before), own (sent by this node)',
     { sys: 'cluster/gossip/{reason}', labels: ['reason'] },
   ),
+  linkFaults: gauge(
+    'gossip_link_faults',
+    'directions to or from other nodes in which no datagrams get through at present',
+    { sys: 'cluster/gossip/linkFaults' },
+  ),
+  seedFailures: counter('gossip_seed_failures', 'host names of `-mbs` that did not resolve', {
+    sys: 'cluster/gossip/seedFailures',
+  }),
+  addressFailures: counter(
+    'gossip_address_failures',
+    'times that the system did not list the addresses of this machine',
+    { sys: 'cluster/gossip/addressFailures' },
+  ),
   unproven: counter('gossip_unproven', 'datagrams of senders whose address was not yet validated', {
     sys: 'cluster/gossip/unproven',
   }),

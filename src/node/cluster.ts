@@ -72,7 +72,7 @@ export async function joinCluster(
     await sync.close();
     throw error;
   }
-  void gossip.accepted().then((error) => error && refuse(error));
+  void gossip.join().then((error) => error && refuse(error));
   broker.forwarder = sync;
   addClusterMetrics(broker.sys, config.nodeName, gossip, sync);
   return {

@@ -3,7 +3,7 @@
 // period in which this node itself was late accuses no member.
 // Sources: SWIM paper 3.1 and 4.3; Lifeguard 4.1 (nack, local health).
 //
-//   0              ping the next member, and every suspect that has strikes of ours
+//   0              ping the next member, and each one that missed a direct ack in its last period
 //   pingTimeout    no ack: ping again, and ask INDIRECT_PINGS others to ping (ping-req)
 //   2 pingTimeout  no ack: ping a third time, against loss where there are no others to ask
 //   T              no ack: a strike; the next period begins
@@ -17,7 +17,7 @@ import { STRIKE_WITHOUT_NACK, type Timing } from './timing.ts';
 
 /** Members that are asked to ping a member that does not ack: SWIM's k. */
 const INDIRECT_PINGS = 3;
-/** Suspects probed in one period besides the next member; bounds the load when half the nodes die. */
+/** Members probed in one period besides the next one; bounds the load when half the nodes die. */
 const EXTRA_PROBES_MAX = 32;
 const PINGS_PER_PERIOD = 3;
 
@@ -26,6 +26,7 @@ interface Probe {
   readonly bootId: bigint;
   readonly sequence: number;
   isAcked: boolean;
+  isAckedDirectly: boolean;
   helpers: number;
   nacks: number;
 }
@@ -94,7 +95,18 @@ export class FailureDetector {
     if (probe.member.bootId !== probe.bootId) return;
     if (!probe.isAcked) this.#localHealth.improve();
     probe.isAcked = true;
+    if (!isIndirect && !probe.isAckedDirectly) this.#ackedDirectly(now, probe);
     this.#membership.acked(now, probe.member);
+  }
+
+  #ackedDirectly(now: number, probe: Probe): void {
+    const { member } = probe;
+    probe.isAckedDirectly = true;
+    member.directMisses = 0;
+    // After a second ping it is unknown which one was acked (Karn's algorithm).
+    if (this.#pings > 1) return;
+    const rttMs = now - this.#startedAt;
+    member.rttMs = member.rttMs === undefined ? rttMs : member.rttMs + (rttMs - member.rttMs) / 8;
   }
 
   handleNack(sequence: number): void {
@@ -113,11 +125,16 @@ export class FailureDetector {
       if (targets.size > EXTRA_PROBES_MAX) break;
       if (member.strikes > 0) targets.add(member);
     }
+    for (const member of this.#table.online) {
+      if (targets.size > EXTRA_PROBES_MAX) break;
+      if (member.directMisses > 0) targets.add(member);
+    }
     this.#probes = [...targets].map((member) => ({
       member,
       bootId: member.bootId,
       sequence: this.#sender.nextSequence(),
       isAcked: false,
+      isAckedDirectly: false,
       helpers: 0,
       nacks: 0,
     }));
@@ -138,6 +155,12 @@ export class FailureDetector {
   }
 
   #concludePeriod(now: number): void {
+    for (const { member, isAckedDirectly, nacks } of this.#probes) {
+      if (isAckedDirectly) continue;
+      if (member.directMisses === 0) member.missesSince = this.#startedAt;
+      member.directMisses += 1;
+      member.isNacked = nacks > 0;
+    }
     let mayBeOurFault = false;
     for (const probe of this.#unacked()) {
       const isWithoutNack = probe.helpers > 0 && probe.nacks === 0;

@@ -13,12 +13,31 @@ import type { Nonces } from './nonces.ts';
 import type { MemberRecord } from './record.ts';
 import type { SwimCounters } from './swim-port.ts';
 
+/** A boot that sends authentic datagrams and answers no challenge: it does not hear us. */
+export interface UnheardBoot {
+  /** As it calls itself; undefined if it has not said. Not proven. */
+  name: string | undefined;
+  endpoint: Endpoint;
+  readonly firstAt: number;
+  lastAt: number;
+  datagrams: number;
+}
+
+const UNHEARD_BOOTS_MAX = 64;
+/** Boots that sent fewer datagrams, or for a shorter time, may still answer. */
+const UNHEARD_DATAGRAMS_MIN = 4;
+const UNHEARD_MS_MIN = 3000;
+/** A boot that was silent for longer has ended. */
+const UNHEARD_SILENCE_MS = 30_000;
+
 export class Handshake {
   readonly #table: MemberTable;
   readonly #nonces: Nonces;
   readonly #addressValidation: AddressValidation;
   readonly #sender: MessageSender;
   readonly #counters: SwimCounters;
+  /** By boot id, the latest last. */
+  readonly #unheard = new Map<bigint, UnheardBoot>();
 
   constructor(
     parts: {
@@ -36,7 +55,13 @@ export class Handshake {
     this.#counters = counters;
   }
 
-  challenge(now: number, to: Endpoint, { sequence, nonce }: GossipMessage): void {
+  /** Challenges a boot that has not echoed our nonce yet. */
+  challengeBoot(now: number, from: Endpoint, bootId: bigint, message: GossipMessage): void {
+    this.#noteUnheard(now, from, bootId, message);
+    this.#challenge(now, from, message);
+  }
+
+  #challenge(now: number, to: Endpoint, { sequence, nonce }: GossipMessage): void {
     this.#counters.unproven += 1;
     this.#counters.challenges += 1;
     this.#sender.challenge(now, to, sequence, nonce);
@@ -69,7 +94,9 @@ export class Handshake {
   proofIn(now: number, bootId: bigint, message: GossipMessage): MemberRecord | undefined {
     if (message.echo === undefined || !this.#nonces.isCurrent(now, message.echo)) return undefined;
     const own = message.records.find((record) => record.bootId === bootId);
-    return own?.detail === undefined ? undefined : own;
+    if (own?.detail === undefined) return undefined;
+    this.#unheard.delete(bootId);
+    return own;
   }
 
   /** Whether a datagram of a validated boot counts. Uses up its counter, or sends a challenge. */
@@ -83,12 +110,39 @@ export class Handshake {
   ): boolean {
     if (!this.#addressValidation.isValidated(now, from, member, message.echo)) {
       // The counter is not used up, because the original may still arrive from the right address.
-      this.challenge(now, from, message);
+      this.#challenge(now, from, message);
       return false;
     }
     if (isNew(link, counter)) return true;
     this.#counters.replayed += 1;
     return false;
+  }
+
+  /** Boots that reach this node, and that this node does not reach. */
+  unheardBoots(now: number): UnheardBoot[] {
+    return [...this.#unheard.values()].filter(
+      ({ datagrams, firstAt, lastAt }) =>
+        datagrams >= UNHEARD_DATAGRAMS_MIN &&
+        lastAt - firstAt >= UNHEARD_MS_MIN &&
+        now - lastAt < UNHEARD_SILENCE_MS,
+    );
+  }
+
+  #noteUnheard(now: number, endpoint: Endpoint, bootId: bigint, message: GossipMessage): void {
+    const name = message.records.find((record) => record.bootId === bootId)?.name;
+    const known = this.#unheard.get(bootId);
+    const isPast = known === undefined || now - known.lastAt >= UNHEARD_SILENCE_MS;
+    this.#unheard.delete(bootId);
+    if (this.#unheard.size >= UNHEARD_BOOTS_MAX) {
+      this.#unheard.delete(this.#unheard.keys().next().value!);
+    }
+    this.#unheard.set(bootId, {
+      name: name ?? known?.name,
+      endpoint,
+      firstAt: isPast ? now : known.firstAt,
+      lastAt: now,
+      datagrams: isPast ? 1 : known.datagrams + 1,
+    });
   }
 }
 

@@ -37,10 +37,26 @@ export interface Member {
   strikes: number;
   /** When it becomes offline without strikes of ours; Infinity unless it is suspect. */
   suspicionDeadline: number;
+  /** When it got its present state, on our clock. */
+  stateSince: number;
   /** When it went offline or left, on our clock. */
   offlineSince: number;
+  /** Datagrams that came from it since then. */
+  heardSinceOffline: number;
+  /** When the first of these came. */
+  heardOfflineAt: number;
   /** When this node last had an ack from it, direct or indirect. */
   lastAckAt: number | undefined;
+  /** Periods in a row in which we pinged it and got no direct ack. */
+  directMisses: number;
+  /** Beginning of the first of these periods. */
+  missesSince: number;
+  /** It went offline because it acked nothing, although it was heard all the time. */
+  isUnheard: boolean;
+  /** Other nodes got no ack from it either, in the last such period. */
+  isNacked: boolean;
+  /** Smoothed round trip time of direct pings; undefined before the first direct ack. */
+  rttMs: number | undefined;
   /** When two boots with this name were last made known to each other. */
   conflictReportedAt: number;
   hash: bigint;

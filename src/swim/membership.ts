@@ -80,6 +80,9 @@ export class Membership {
   strike(now: number, member: Member, weight: number): void {
     member.strikes += weight;
     if (member.strikes >= STRIKES_TO_OFFLINE) {
+      const { link, missesSince } = member;
+      const heardMs = link === undefined ? 0 : link.heardAt - missesSince;
+      member.isUnheard = heardMs >= RECENT_PERIODS * this.#periodMs;
       this.#markGone(now, member, 'offline', member.incarnation, 'no answer in 3 periods');
     } else if (member.state === 'alive') {
       this.#markSuspect(now, member, member.incarnation, 'no answer');
@@ -113,6 +116,10 @@ export class Membership {
   heardFrom(now: number, member: Member, endpoint: Endpoint): void {
     if (member.link === undefined) return;
     member.link.heardAt = now;
+    if (!isOnline(member.state)) {
+      if (member.heardSinceOffline === 0) member.heardOfflineAt = now;
+      member.heardSinceOffline += 1;
+    }
     if (sameEndpoint(member.link.endpoint, endpoint)) return;
     const before = endpointOf(member);
     member.link.endpoint = endpoint;
@@ -162,8 +169,16 @@ export class Membership {
       link: undefined,
       strikes: 0,
       suspicionDeadline: Number.POSITIVE_INFINITY,
+      stateSince: isOnline(record.state) ? now : offlineSince,
       offlineSince,
+      heardSinceOffline: 0,
+      heardOfflineAt: 0,
       lastAckAt: undefined,
+      directMisses: 0,
+      missesSince: 0,
+      isUnheard: false,
+      isNacked: false,
+      rttMs: undefined,
       conflictReportedAt: Number.NEGATIVE_INFINITY,
       hash: 0n,
     };
@@ -220,6 +235,10 @@ export class Membership {
     held.link = undefined;
     held.strikes = 0;
     held.lastAckAt = undefined;
+    held.directMisses = 0;
+    held.isUnheard = false;
+    held.rttMs = undefined;
+    held.stateSince = now;
     held.suspicionDeadline = Number.POSITIVE_INFINITY;
     held.address = address;
     held.isAdvertised = news.detail.isAdvertised;
@@ -251,6 +270,7 @@ export class Membership {
   #markAlive(now: number, member: Member, news: MemberRecord, source: Source): void {
     const before = member.state;
     member.strikes = 0;
+    member.isUnheard = false;
     member.suspicionDeadline = Number.POSITIVE_INFINITY;
     const address = news.detail && endpointIn(news.detail, source);
     if (news.detail !== undefined && address !== undefined) {
@@ -258,6 +278,7 @@ export class Membership {
       member.isAdvertised = news.detail.isAdvertised;
       member.metadata = news.detail.metadata;
     }
+    if (before !== 'alive') member.stateSince = now;
     this.#table.update(member, { incarnation: news.incarnation, state: 'alive' });
     this.#listChanged(now);
     this.queue(member.name);
@@ -269,7 +290,10 @@ export class Membership {
     const wasSuspect = member.state === 'suspect';
     const wasOnline = isOnline(member.state);
     this.#table.update(member, { incarnation, state: 'suspect' });
-    if (!wasSuspect) member.suspicionDeadline = now + this.#suspicionTimeoutMs();
+    if (!wasSuspect) {
+      member.suspicionDeadline = now + this.#suspicionTimeoutMs();
+      member.stateSince = now;
+    }
     if (!wasOnline) this.#listChanged(now);
     this.queue(member.name);
     if (!wasSuspect) this.#emit(now, 'suspect', member, reason);
@@ -289,6 +313,8 @@ export class Membership {
     member.suspicionDeadline = Number.POSITIVE_INFINITY;
     if (wasOnline) {
       member.offlineSince = now;
+      member.stateSince = now;
+      member.heardSinceOffline = 0;
       this.#listChanged(now);
     }
     this.queue(member.name);

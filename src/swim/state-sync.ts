@@ -31,10 +31,16 @@ export class StateSync {
   #differsSince: number | undefined;
   #lastStartAt = Number.NEGATIVE_INFINITY;
   #futilePulls = 0;
+  #isSettled = false;
 
   constructor(sender: MessageSender, periodMs: number) {
     this.#sender = sender;
     this.#periodMs = periodMs;
+  }
+
+  /** True after the first pull, or after a comparison without a difference. */
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   get deadline(): number {
@@ -45,6 +51,7 @@ export class StateSync {
   compare(now: number, member: Member, theirHash: bigint, quietSince: number): void {
     if (theirHash === this.#sender.tableHash) {
       this.#differsSince = undefined;
+      this.#isSettled = true;
       this.#futilePulls = 0;
       return;
     }
@@ -75,6 +82,7 @@ export class StateSync {
     if (pull === undefined || pull.sequence !== sequence) return;
     if (isLast || lastName === undefined || lastName <= pull.cursor) {
       this.#pull = undefined;
+      this.#isSettled = true;
       const isFutile = pull.hashBefore === this.#sender.tableHash;
       this.#futilePulls = isFutile ? this.#futilePulls + 1 : 0;
       return;
@@ -88,8 +96,10 @@ export class StateSync {
   advance(now: number): void {
     const pull = this.#pull;
     if (pull === undefined || now < pull.deadline) return;
-    if (pull.tries >= TRIES_MAX) this.#pull = undefined;
-    else this.#request(now, pull);
+    if (pull.tries >= TRIES_MAX) {
+      this.#pull = undefined;
+      this.#isSettled = true;
+    } else this.#request(now, pull);
   }
 
   #request(now: number, pull: Pull): void {

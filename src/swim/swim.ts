@@ -7,7 +7,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import { AddressValidation } from './address-validation.ts';
 import { decodeMessage, type GossipMessage } from './codec.ts';
 import { FailureDetector } from './failure-detector.ts';
-import { Handshake } from './handshake.ts';
+import { Handshake, type UnheardBoot } from './handshake.ts';
 import { IndirectProbes } from './indirect-probes.ts';
 import { Leave } from './leave.ts';
 import { LocalHealth } from './local-health.ts';
@@ -17,6 +17,7 @@ import { Membership, type Source } from './membership.ts';
 import { type MessageFields, MessageSender } from './message-sender.ts';
 import { holderEndpoint, NameConflict } from './name-conflict.ts';
 import { Nonces } from './nonces.ts';
+import { type Reachability, reachabilityOf } from './reachability.ts';
 import { isOnline, type MemberRecord } from './record.ts';
 import { StateSync } from './state-sync.ts';
 import type { SwimCounters, SwimOptions, SwimPort } from './swim-port.ts';
@@ -40,6 +41,7 @@ const CONFLICT_INTERVAL_MS = 500;
 /** Accusers that are pinged directly in one gossip tick, besides gossiping the refutation. */
 const REFUTATION_PINGS_MAX = 5;
 const HOUSEKEEPING_MS = 60_000;
+const CUT_OFF_PERIODS = 5;
 
 /** joining -> joined -> leaving -> over; a node whose name is refused goes to over at once. */
 type Phase = 'joining' | 'joined' | 'leaving' | 'over';
@@ -54,6 +56,7 @@ export class Swim {
   };
   readonly #port: SwimPort;
   readonly #random: () => number;
+  readonly #periodMs: number;
   readonly #self: LocalNode;
   readonly #table: MemberTable;
   readonly #updates: UpdateQueue;
@@ -73,6 +76,7 @@ export class Swim {
   #joinUntil: number;
   #leave: Leave | undefined;
   #reportedVersion = 0;
+  #lastHeardAt = 0;
   /** While a message is handled: it says that another boot has our name. */
   #hasNameConflict = false;
   /** While a message is handled: where to send our refutation, once for all its records. */
@@ -84,6 +88,7 @@ export class Swim {
     const { random, timing } = options;
     this.#port = port;
     this.#random = random;
+    this.#periodMs = timing.periodMs;
     const self = new LocalNode(options.self);
     const table = new MemberTable(random);
     const updates = new UpdateQueue(self.name);
@@ -153,6 +158,29 @@ export class Swim {
     return this.#phase === 'over';
   }
 
+  /** True once this node holds the table of the first node that accepted it, or has joined alone. */
+  get isSynced(): boolean {
+    return this.#phase === 'joined' && (this.#table.onlineCount === 0 || this.#stateSync.isSettled);
+  }
+
+  reachability(now: number, member: Member): Reachability {
+    return reachabilityOf(now, member, this.#periodMs);
+  }
+
+  /** Boots that speak to this node and do not hear it, and that are no members for that reason. */
+  unheardBoots(now: number): readonly UnheardBoot[] {
+    return this.#handshake.unheardBoots(now);
+  }
+
+  /** True if no member has been heard for CUT_OFF_PERIODS, though there are some that did not leave. */
+  isCutOff(now: number): boolean {
+    if (now - this.#lastHeardAt < CUT_OFF_PERIODS * this.#periodMs) return false;
+    for (const { link, state } of this.#table.all()) {
+      if (link !== undefined && state !== 'left') return true;
+    }
+    return false;
+  }
+
   /** When advance() is due; Infinity if it never is. */
   get deadline(): number {
     if (this.#phase === 'over') return Number.POSITIVE_INFINITY;
@@ -182,6 +210,8 @@ export class Swim {
     this.#membership.expireSuspicions(now);
     this.#indirectProbes.advance(now);
     this.#stateSync.advance(now);
+    if (this.#table.onlineCount === 0)
+      this.#seedsAt = Math.min(this.#seedsAt, now + SEEDS_ALONE_MS);
     if (now >= this.#seedsAt) this.#requestSeeds(now);
     if (now >= this.#housekeepingAt) {
       this.#housekeepingAt = now + HOUSEKEEPING_MS;
@@ -249,7 +279,7 @@ export class Swim {
   ): void {
     const own = this.#handshake.proofIn(now, bootId, message);
     if (own === undefined) {
-      this.#handshake.challenge(now, from, message);
+      this.#handshake.challengeBoot(now, from, bootId, message);
       return;
     }
     this.#applyRecord(now, own, { kind: 'direct', from, reporter: own.name });
@@ -275,6 +305,7 @@ export class Swim {
     const sender = this.#table.byBoot(bootId);
     if (sender === undefined) return;
     this.#membership.heardFrom(now, sender, from);
+    this.#lastHeardAt = now;
     const wasOffline = !isOnline(sender.state);
     this.#applyContents(now, from, sender, message);
     if (this.isOver) return;

@@ -1,16 +1,10 @@
-// Gives the SWIM core its socket, clock, timers and DNS. Decides nothing of membership.
-// Invariants: a verdict waits until the socket has been drained, so that after a stall of the event
-// loop an answer that lies in the buffer still counts; a seed that can't be resolved is tried for
-// ever and never an error.
+// The gossip channel: gives the membership core its socket, envelope, clock, timer and seeds. Decides
+// nothing about membership. Invariants: a timer runs only after the socket has been drained, so that
+// after a stall of the event loop an ack that waits in the receive buffer still counts; no timer and no
+// handler throws, whatever the system refuses.
 
-import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
-import {
-  type Endpoint,
-  formatEndpoint,
-  formatHostPort,
-  type HostPort,
-} from '../../shared/endpoint.ts';
+import { type Endpoint, formatEndpoint, type HostPort } from '../../shared/endpoint.ts';
 import {
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
@@ -21,16 +15,18 @@ import {
 } from '../../shared/envelope.ts';
 import { normalAddress } from '../../shared/ip-address.ts';
 import type { ChannelKeys } from '../../shared/key-ring.ts';
-import { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
 import { secureRandom } from '../../shared/random.ts';
-import { endpointOf } from '../../swim/member-table.ts';
+import { endpointOf, type Member } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../../swim/metadata.ts';
+import type { Reachability } from '../../swim/reachability.ts';
 import type { MemberState } from '../../swim/record.ts';
 import { Swim } from '../../swim/swim.ts';
-import type { SwimCounters } from '../../swim/swim-port.ts';
+import type { SwimCounters, SwimOptions, SwimPort } from '../../swim/swim-port.ts';
+import { GossipLog } from './gossip-log.ts';
+import { LocalAddresses } from './local-addresses.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
@@ -44,45 +40,55 @@ export interface GossipOptions {
   /** IP literal; undefined = all addresses. */
   readonly bind?: string | undefined;
   readonly port: number;
-  /** What others should use in place of what they see. */
+  /** Where other nodes send datagrams for this node, instead of the address that they observe. */
   readonly advertise?: { readonly address?: string; readonly port?: number } | undefined;
-  /** Other nodes, as -mbs names them. */
+  /** Other nodes, from -mbs. */
   readonly seeds: readonly HostPort[];
   readonly metadata: Metadata;
   readonly periodMs: number;
   readonly pingTimeoutMs: number;
   readonly log: Logger;
-  /** At every change of the set of online peers, their boots or their addresses. */
+  /** Called at each change of the list of online peers, their boots or their addresses. */
   onPeers(peers: readonly Peer[]): void;
   onMember?(event: MemberEvent): void;
-  /** The name was lost after the start, to a node of a partition that came back: no peers now. */
-  onNameLost?(error: NameInUseError): void;
 }
 
 export interface MemberView {
   readonly name: string;
   readonly isSelf: boolean;
   readonly state: MemberState;
+  /** How long it has been in this state; undefined for this node. */
+  readonly stateAgeMs: number | undefined;
   readonly endpoint: Endpoint;
   readonly bootId: bigint;
   readonly incarnation: number;
   readonly metadata: Metadata;
-  /** Since it last answered a ping of ours; undefined where it never did. */
+  /** Time since its last ack, direct or indirect; undefined if there was none. */
   readonly sinceAnswerMs: number | undefined;
+  /** Smoothed round trip time of direct pings; undefined before the first one. */
+  readonly rttMs: number | undefined;
+  /** Whether datagrams on the gossip port get through, by direction; undefined for this node. */
+  readonly reachability: Reachability | undefined;
 }
 
 export interface GossipCounters extends UdpCounters, SwimCounters, Record<EnvelopeFault, number> {
-  /** Rounds in which this node was late itself. */
+  /** Periods that accused no member because this node was late. */
   voidRounds: number;
-  /** 0 = well, 7 = short of CPU or cut off. */
+  /** 0 = healthy, 7 = short of CPU or cut off. */
   healthScore: number;
-  /** Records of members that found no room. */
+  /** Records of new members that found the table full. */
   tableFull: number;
-  /** Datagrams that none of ours can be. */
+  /** Datagrams longer than any of the protocol. */
   tooLong: number;
+  /** Lookups of host names in -mbs that failed. */
+  seedFailures: number;
+  /** Refusals of the system to list the addresses of this machine. */
+  addressFailures: number;
+  /** Directions to or from other nodes that fail at present. */
+  linkFaults: number;
 }
 
-/** Another live node has this name. */
+/** Another running node has this name. */
 export class NameInUseError extends Error {
   override readonly name = 'NameInUseError';
   readonly holder: Endpoint;
@@ -94,23 +100,21 @@ export class NameInUseError extends Error {
 }
 
 const DATAGRAM_BYTES_MAX = 1200;
-/** No proof is reckoned over more; room for what later versions may send. */
+/** Longer datagrams are dropped before any cryptography; leaves room for later versions. */
 const RECEIVED_BYTES_MAX = 1500;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
-/** How often a node that lost its name asks whether it is free again. */
+/** From the loss of the name to the next attempt to join under it. */
 const NAME_RETRY_MS = 60_000;
-/** Turns of the event loop that a verdict waits for the socket, at most. */
+/** Turns of the event loop for which a due timer waits at most while datagrams keep coming. */
 const DRAIN_TURNS_MAX = 256;
-const MISMATCHES: Readonly<Partial<Record<EnvelopeFault, string>>> = {
-  unknownKey: 'datagrams with another cluster token (-csk) or cluster name were dropped',
-  wrongMode: 'datagrams of a node with another setting of -encrypt were dropped',
-};
 
 export class Gossip {
   readonly #options: GossipOptions;
-  #swim: Swim;
   readonly #sealer: Sealer;
   readonly #opener: Opener;
+  readonly #log: GossipLog;
+  readonly #seeds: SeedResolver;
+  readonly #localAddresses: LocalAddresses;
   readonly #faults: Record<EnvelopeFault, number> = {
     short: 0,
     foreign: 0,
@@ -119,70 +123,38 @@ export class Gossip {
     wrongMode: 0,
   };
   #tooLong = 0;
-  readonly #limiter = new LogLimiter();
-  readonly #seeds: SeedResolver;
+  #swim: Swim;
   #socket: UdpSocket | undefined;
   #timer: NodeJS.Timeout | undefined;
   #armedFor = Number.POSITIVE_INFINITY;
-  #isClosed = false;
-  /** Datagrams so far: tells whether a turn of the loop brought any. */
+  #reviewAt = 0;
+  /** Datagrams so far: shows whether a turn of the event loop brought any. */
   #received = 0;
-  #onVerdict: (refusal: NameInUseError | undefined) => void = () => undefined;
+  #isClosed = false;
+  /** The first attempt to join is over: from now on the loss of the name does not end the node. */
   #isStarted = false;
   #isNameLost = false;
   #retryTimer: NodeJS.Timeout | undefined;
+  #onAccepted: (refusal: NameInUseError | undefined) => void = () => undefined;
+  #onSynced: () => void = () => undefined;
   #onLeft: () => void = () => undefined;
 
   private constructor(options: GossipOptions) {
+    const { keys, bootId, encrypt, seeds, log } = options;
     this.#options = options;
-    this.#sealer = new Sealer(options.keys, options.bootId, options.encrypt);
-    this.#opener = new Opener(options.keys, options.encrypt);
+    this.#sealer = new Sealer(keys, bootId, encrypt);
+    this.#opener = new Opener(keys, encrypt);
+    this.#log = new GossipLog(log, seeds);
+    this.#localAddresses = new LocalAddresses(log);
     this.#seeds = new SeedResolver({
-      seeds: options.seeds,
-      log: options.log,
-      onAddresses: (endpoints) => this.#contact(endpoints),
+      seeds,
+      log,
+      onAddresses: (endpoints) => this.#contactSeeds(endpoints),
     });
     this.#swim = this.#newSwim();
   }
 
-  #newSwim(): Swim {
-    const options = this.#options;
-    const { name, bootId, bind, advertise, periodMs, pingTimeoutMs } = options;
-    return new Swim(
-      {
-        self: {
-          name,
-          bootId,
-          address: normalAddress(advertise?.address ?? specific(bind) ?? ''),
-          port: advertise?.port ?? this.#socket?.local.port ?? options.port,
-          isAdvertised: advertise !== undefined,
-          metadata: encodeMetadata(options.metadata),
-        },
-        timing: { periodMs, pingTimeoutMs },
-        random: secureRandom,
-        hasSeeds: options.seeds.length > 0,
-        bodyBytesMax: DATAGRAM_BYTES_MAX - ENVELOPE_BYTES,
-      },
-      {
-        send: (to, body) => this.#send(to, body),
-        isLocalEndpoint: (endpoint) => this.#isThisMachine(endpoint),
-        resolveSeeds: () => this.#seeds.contactAll(),
-        memberChanged: (event) => this.#report(event),
-        peersChanged: () => options.onPeers(this.#peers()),
-        joined: () => this.#joined(),
-        nameRefused: (holder) => this.#refused(new NameInUseError(name, holder)),
-        nameDefended: (claimant) =>
-          this.#tellNowAndThen('another node with our name was refused', {
-            name,
-            address: formatEndpoint(claimant),
-            hint: 'give it another -nid',
-          }),
-      },
-      performance.now(),
-    );
-  }
-
-  /** Opens the socket and starts to look for the others. Rejects with a BindError. */
+  /** Opens the socket; join() comes next. Rejects with a BindError. */
   static async open(options: GossipOptions): Promise<Gossip> {
     const gossip = new Gossip(options);
     await gossip.#open();
@@ -190,24 +162,43 @@ export class Gossip {
   }
 
   /**
-   * Whether the others accept our name: resolves when the first of them has, at once where there
-   * are no seeds, and after 3 s where none answers. To be called once, after open().
-   * @returns the refusal; membership has ended then
+   * Starts membership; to be called once. Resolves when a first node has accepted our name, at once
+   * without seeds, and after 3 s if no seed answers.
+   * @returns the refusal if another node holds the name; the channel is closed then
    */
-  async accepted(): Promise<NameInUseError | undefined> {
-    const refusal = await this.#verdict();
+  async join(): Promise<NameInUseError | undefined> {
+    const refusal = await new Promise<NameInUseError | undefined>((resolve) => {
+      this.#onAccepted = resolve;
+      this.#advance();
+    });
     this.#isStarted = true;
     if (refusal !== undefined) await this.close();
     return refusal;
   }
 
   /**
-   * open() and accepted() in one.
-   * @throws NameInUseError, BindError
+   * Waits, after join(), until this node knows the members of the cluster, so that what it forwards
+   * reaches them.
+   * @param timeoutMs the wait ends then in any case
+   * @returns the number of online members besides this node; 0 if it is alone
    */
+  async joined(timeoutMs: number): Promise<number> {
+    if (!this.#swim.isSynced && !this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, timeoutMs);
+        this.#onSynced = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    }
+    return this.#swim.table.onlineCount;
+  }
+
+  /** open() and join() in one. Rejects with a NameInUseError or a BindError. */
   static async start(options: GossipOptions): Promise<Gossip> {
     const gossip = await Gossip.open(options);
-    const refusal = await gossip.accepted();
+    const refusal = await gossip.join();
     if (refusal !== undefined) throw refusal;
     return gossip;
   }
@@ -217,46 +208,48 @@ export class Gossip {
   }
 
   get counters(): Readonly<GossipCounters> {
-    const { voidRounds, healthScore, tableFull } = this.#swim;
-    const socket = this.#openSocket.counters;
-    const own = { voidRounds, healthScore, tableFull, tooLong: this.#tooLong };
-    return { ...socket, ...this.#swim.counters, ...this.#faults, ...own };
+    const { voidRounds, healthScore, tableFull, counters } = this.#swim;
+    return {
+      ...this.#openSocket.counters,
+      ...counters,
+      ...this.#faults,
+      voidRounds,
+      healthScore,
+      tableFull,
+      tooLong: this.#tooLong,
+      seedFailures: this.#seeds.failures,
+      addressFailures: this.#localAddresses.failures,
+      linkFaults: this.#log.linkFaults,
+    };
   }
 
-  /** This node first. */
+  /** This node first, then all members, offline ones too. */
   members(): readonly MemberView[] {
     const now = performance.now();
     const { self } = this.#swim;
-    const views: MemberView[] = [
-      {
-        name: self.name,
-        isSelf: true,
-        state: self.hasLeft ? 'left' : 'alive',
-        endpoint: { address: self.address ?? this.local.address, port: self.port },
-        bootId: self.bootId,
-        incarnation: self.incarnation,
-        metadata: this.#options.metadata,
-        sinceAnswerMs: undefined,
-      },
-    ];
-    for (const member of this.#swim.table.all()) {
-      const { name, state, bootId, incarnation, lastAckAt } = member;
-      const sinceAnswerMs = lastAckAt === undefined ? undefined : Math.round(now - lastAckAt);
-      const metadata = decodeMetadata(member.metadata);
-      const endpoint = endpointOf(member);
-      const isSelf = false;
-      views.push({ name, isSelf, state, endpoint, bootId, incarnation, metadata, sinceAnswerMs });
-    }
-    return views;
+    const own: MemberView = {
+      name: self.name,
+      isSelf: true,
+      state: self.hasLeft ? 'left' : 'alive',
+      stateAgeMs: undefined,
+      endpoint: { address: self.address ?? this.local.address, port: self.port },
+      bootId: self.bootId,
+      incarnation: self.incarnation,
+      metadata: this.#options.metadata,
+      sinceAnswerMs: undefined,
+      rttMs: undefined,
+      reachability: undefined,
+    };
+    return [own, ...[...this.#swim.table.all()].map((member) => this.#view(now, member))];
   }
 
-  /** Signs with other keys from now on, and accepts theirs: a change of token without a restart. */
+  /** Signs with the first of these keys from now on, and accepts all of them. */
   rekey(keys: ChannelKeys): void {
     this.#sealer.rekey(keys);
     this.#opener.rekey(keys);
   }
 
-  /** Tells the others that we go, for less than half a second; close() comes after. */
+  /** Announces the departure, which takes less than half a second; close() comes next. */
   leave(): Promise<void> {
     if (this.#isClosed || this.#swim.isOver) return Promise.resolve();
     return new Promise((resolve) => {
@@ -266,12 +259,13 @@ export class Gossip {
     });
   }
 
-  /** Without a word to the others; safe to call twice. */
+  /** Closes the socket without an announcement. May be called twice. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearTimeout(this.#retryTimer);
     this.#seeds.close();
+    this.#onSynced();
     this.#onLeft();
     await this.#socket?.close();
   }
@@ -282,7 +276,7 @@ export class Gossip {
   }
 
   async #open(): Promise<void> {
-    const { bind, port, log } = this.#options;
+    const { bind, port, advertise, log } = this.#options;
     this.#socket = await UdpSocket.open({
       bind,
       port,
@@ -291,57 +285,69 @@ export class Gossip {
       log,
       onDatagram: (datagram, from) => this.#receive(datagram, from),
     });
-    if (this.#options.advertise?.port === undefined) {
-      this.#swim.self.setPort(this.#socket.local.port);
-    }
+    this.#log.port = this.#socket.local.port;
+    if (advertise?.port === undefined) this.#swim.self.setPort(this.#socket.local.port);
   }
 
-  #verdict(): Promise<NameInUseError | undefined> {
-    return new Promise((resolve) => {
-      this.#onVerdict = resolve;
-      this.#advance();
-    });
+  #newSwim(): Swim {
+    return new Swim(this.#swimOptions(), this.#swimPort(), performance.now());
   }
 
-  #joined(): void {
-    const { seeds, log } = this.#options;
-    if (this.#isNameLost) log.info('cluster name regained');
+  #swimOptions(): SwimOptions {
+    const { name, bootId, bind, port, advertise, metadata, seeds } = this.#options;
+    const { periodMs, pingTimeoutMs } = this.#options;
+    return {
+      self: {
+        name,
+        bootId,
+        address: normalAddress(advertise?.address ?? specificAddress(bind) ?? ''),
+        port: advertise?.port ?? this.#socket?.local.port ?? port,
+        isAdvertised: advertise !== undefined,
+        metadata: encodeMetadata(metadata),
+      },
+      timing: { periodMs, pingTimeoutMs },
+      random: secureRandom,
+      hasSeeds: seeds.length > 0,
+      bodyBytesMax: DATAGRAM_BYTES_MAX - ENVELOPE_BYTES,
+    };
+  }
+
+  #swimPort(): SwimPort {
+    const { name, onMember } = this.#options;
+    return {
+      send: (to, body) => this.#send(to, body),
+      isLocalEndpoint: (endpoint) => this.#isLocalEndpoint(endpoint),
+      resolveSeeds: () => this.#seeds.contactAll(),
+      memberChanged: (event) => {
+        this.#log.member(event);
+        onMember?.(event);
+      },
+      peersChanged: () => this.#options.onPeers(this.#peers()),
+      joined: () => this.#nameAccepted(),
+      nameRefused: (holder) => this.#nameRefused(new NameInUseError(name, holder)),
+      nameDefended: (claimant) => this.#log.nameClaimed(performance.now(), name, claimant),
+    };
+  }
+
+  #nameAccepted(): void {
+    if (this.#isNameLost) this.#options.log.info('cluster name regained');
     this.#isNameLost = false;
-    if (seeds.length > 0 && this.#swim.table.onlineCount === 0) {
-      log.warn('no other node answers yet; goes on trying', {
-        seeds: seeds.map(formatHostPort).join(','),
-        hint: 'is it running, with the same -csk, and its UDP port open?',
-      });
-    }
-    this.#onVerdict(undefined);
+    this.#onAccepted(undefined);
   }
 
-  /** Two boxes that differ in what they should have in common would be silent for ever else. */
-  #tellMismatch(fault: EnvelopeFault, from: Endpoint): void {
-    const event = MISMATCHES[fault];
-    if (event === undefined) return;
-    this.#tellNowAndThen(event, { address: formatEndpoint(from), total: this.#faults[fault] });
-  }
-
-  /** What others can bring about as often as they like. */
-  #tellNowAndThen(event: string, fields: Readonly<Record<string, string | number>>): void {
-    if (this.#limiter.admit(event, performance.now()) > 0) this.#options.log.warn(event, fields);
-  }
-
-  /** At the start it is the end; later the node goes on alone, and tries again now and then. */
-  #refused(error: NameInUseError): void {
+  /** At the start a refusal ends the node. Later the node goes on alone, and tries again. */
+  #nameRefused(error: NameInUseError): void {
     if (!this.#isStarted) {
-      this.#onVerdict(error);
+      this.#onAccepted(error);
       return;
     }
-    this.#retryTimer = setTimeout(() => this.#joinAnew(), NAME_RETRY_MS);
+    this.#retryTimer = setTimeout(() => this.#rejoin(), NAME_RETRY_MS);
     if (this.#isNameLost) return;
     this.#isNameLost = true;
     this.#options.log.error('cluster name lost', { reason: error.message });
-    this.#options.onNameLost?.(error);
   }
 
-  #joinAnew(): void {
+  #rejoin(): void {
     this.#swim = this.#newSwim();
     this.#advance();
   }
@@ -353,13 +359,15 @@ export class Gossip {
       this.#tooLong += 1;
       return;
     }
+    const now = performance.now();
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.#faults[opened] += 1;
-      this.#tellMismatch(opened, from);
+      this.#log.envelopeFault(now, opened, from, this.#faults[opened]);
       return;
     }
-    this.#swim.handle(performance.now(), from, opened.bootId, opened.counter, opened.body);
+    this.#swim.handle(now, from, opened.bootId, opened.counter, opened.body);
+    if (this.#swim.isSynced) this.#onSynced();
     this.#arm();
   }
 
@@ -382,7 +390,7 @@ export class Gossip {
     this.#timer = setTimeout(() => this.#drain(DRAIN_TURNS_MAX, -1), delayMs);
   }
 
-  /** Each turn of the loop reads some datagrams; once a turn brings none, time may go on. */
+  /** Each turn of the event loop reads some datagrams; advances once a turn brings none. */
   #drain(turnsLeft: number, receivedBefore: number): void {
     if (this.#isClosed) return;
     const received = this.#received;
@@ -391,25 +399,30 @@ export class Gossip {
   }
 
   #advance(): void {
-    this.#swim.advance(performance.now());
+    const now = performance.now();
+    this.#swim.advance(now);
     this.#armedFor = Number.NaN;
     this.#arm();
+    if (this.#swim.isSynced) this.#onSynced();
     if (this.#swim.isOver) this.#onLeft();
+    else if (this.#isStarted && now >= this.#reviewAt) {
+      this.#reviewAt = now + this.#options.periodMs;
+      this.#log.review(now, this.#swim);
+    }
   }
 
-  #contact(endpoints: readonly Endpoint[]): void {
-    if (!this.#isClosed) this.#swim.contactSeeds(performance.now(), endpoints);
+  #contactSeeds(endpoints: readonly Endpoint[]): void {
+    if (this.#isClosed) return;
+    this.#swim.contactSeeds(performance.now(), endpoints);
+    this.#arm();
   }
 
-  /** Our own address may stand in -mbs, so that all boxes can have the same list. */
-  #isThisMachine(endpoint: Endpoint): boolean {
-    const { bind } = this.#options;
+  /** True for our own address in -mbs, which allows all nodes to have the same list. */
+  #isLocalEndpoint(endpoint: Endpoint): boolean {
     if (endpoint.port !== this.local.port) return false;
-    const only = specific(bind);
-    if (only !== undefined) return normalAddress(only) === endpoint.address;
-    return Object.values(networkInterfaces()).some((all) =>
-      all?.some((one) => one.address === endpoint.address),
-    );
+    const bound = specificAddress(this.#options.bind);
+    if (bound !== undefined) return normalAddress(bound) === endpoint.address;
+    return this.#localAddresses.has(endpoint.address);
   }
 
   #peers(): readonly Peer[] {
@@ -418,27 +431,31 @@ export class Gossip {
       const { syncPort } = decodeMetadata(member.metadata);
       if (syncPort === 0) continue;
       const { name, bootId } = member;
-      peers.push({
-        name,
-        bootId,
-        endpoint: { address: endpointOf(member).address, port: syncPort },
-      });
+      const { address } = endpointOf(member);
+      peers.push({ name, bootId, endpoint: { address, port: syncPort } });
     }
     return peers;
   }
 
-  #report(event: MemberEvent): void {
-    const { kind, name, endpoint, reason, sinceAnswerMs } = event;
-    const level = kind === 'suspect' || kind === 'offline' ? 'warn' : 'info';
-    this.#options.log[level](`cluster ${kind} ${name} ${formatEndpoint(endpoint)}`, {
-      reason,
-      sinceAnswerMs: sinceAnswerMs === undefined ? undefined : Math.round(sinceAnswerMs),
-    });
-    this.#options.onMember?.(event);
+  #view(now: number, member: Member): MemberView {
+    const { name, state, stateSince, bootId, incarnation, lastAckAt, rttMs } = member;
+    return {
+      name,
+      isSelf: false,
+      state,
+      stateAgeMs: Math.round(now - stateSince),
+      endpoint: endpointOf(member),
+      bootId,
+      incarnation,
+      metadata: decodeMetadata(member.metadata),
+      sinceAnswerMs: lastAckAt === undefined ? undefined : Math.round(now - lastAckAt),
+      rttMs,
+      reachability: this.#swim.reachability(now, member),
+    };
   }
 }
 
-/** @returns undefined for `0.0.0.0` and `::`, which say nothing of where we are */
-function specific(bind: string | undefined): string | undefined {
+/** @returns undefined for `0.0.0.0` and `::`, which are no address of a particular machine */
+function specificAddress(bind: string | undefined): string | undefined {
   return bind === '0.0.0.0' || bind === '::' ? undefined : bind;
 }

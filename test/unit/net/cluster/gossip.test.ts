@@ -91,7 +91,7 @@ async function stop(gossip: Gossip): Promise<void> {
   await gossip.close();
 }
 
-/** One that nobody has just now. */
+/** A port that no program uses at present. */
 async function freePort(): Promise<number> {
   const socket = dgram.createSocket('udp4').bind(0, '127.0.0.1');
   await once(socket, 'listening');
@@ -102,7 +102,7 @@ async function freePort(): Promise<number> {
 
 const at = (gossip: Gossip): HostPort => ({ host: '127.0.0.1', port: gossip.local.port });
 
-test('three nodes find each other through one seed, and a left one is taken off at once', async () => {
+test('three nodes find each other through one seed, and one that leaves is off the lists at once', async () => {
   const [w1, w2, w3] = [new Watch(), new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
   const n2 = await start('n2', w2, [at(n1)]);
@@ -133,7 +133,7 @@ test('a name in use is refused with the address of the holder', async () => {
   for (const one of [n1, n2]) await stop(one);
 });
 
-test('the holder of a name says once that another node asked for it, and where that is', async () => {
+test('the holder of a name logs once that another node claims it, with the address of that node', async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
   const n2 = await start('n2', w2, [at(n1)]);
@@ -149,7 +149,7 @@ test('the holder of a name says once that another node asked for it, and where t
   for (const one of [n1, n2]) await stop(one);
 });
 
-test('a datagram longer than any of ours is dropped before its proof is reckoned', async () => {
+test('a datagram longer than any of the protocol is dropped before its MAC is computed', async () => {
   const node = await start('n1', new Watch(), []);
   const sealed = (bytes: number): Buffer => {
     const end = bytes - ENVELOPE_TAG_BYTES;
@@ -167,7 +167,7 @@ test('a datagram longer than any of ours is dropped before its proof is reckoned
   await stop(node);
 });
 
-test('a node with another token sees nobody, is not answered, and is counted', async () => {
+test('a node with another token finds no member, gets no answer, and is counted', async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
   const stranger = await start('n2', w2, [at(n1)], { ring: others });
@@ -177,11 +177,11 @@ test('a node with another token sees nobody, is not answered, and is counted', a
   for (const one of [n1, stranger]) await stop(one);
 });
 
-test('a seed may be a host name, and one that does not resolve is told and does no harm', async () => {
+test('a seed may be a host name, and one that does not resolve does no harm', async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
   const seeds = [
-    { host: 'nobody.invalid', port: 7946 },
+    { host: 'nowhere.invalid', port: 7946 },
     { host: 'localhost', port: n1.local.port },
   ];
   const n2 = await start('n2', w2, seeds);
@@ -200,7 +200,7 @@ test('a cluster on IPv6', { skip: hasIpv6 ? false : 'no IPv6 here' }, async () =
   for (const one of [n1, n2]) await stop(one);
 });
 
-test('-advertise is what the others use, whatever they see', async () => {
+test('the others use the advertised address, whatever address they observe', async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
   const advertise = { address: '127.0.0.77' };
@@ -210,7 +210,7 @@ test('-advertise is what the others use, whatever they see', async () => {
   for (const one of [n1, n2]) await stop(one);
 });
 
-test('when the event loop stood still for five periods nobody is suspected', async () => {
+test('after the event loop stalled for five periods no member is suspected', async () => {
   const [w1, w2] = [new Watch(), new Watch()];
   const n1 = await start('n1', w1, []);
   const n2 = await start('n2', w2, [at(n1)]);

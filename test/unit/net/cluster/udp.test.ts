@@ -56,7 +56,7 @@ test('a dual-stack socket reaches IPv6', { skip: hasIpv6 ? false : 'no IPv6 here
   assert.equal(await exchange(undefined, undefined, '::1'), '::1');
 });
 
-test('a port in use is told with address, port and the flag that changes it', async () => {
+test('the error for a port in use names address, port and the flag that changes it', async () => {
   const holder = await open('127.0.0.1', () => undefined);
   await assert.rejects(
     open('127.0.0.1', () => undefined, holder.local.port),
