@@ -121,23 +121,22 @@ export class AccessControl implements Authorizer {
     return unchanged;
   }
 
-  authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void {
+  authenticate(
+    request: ConnectRequest,
+    done: (decision: AuthDecision, now: number) => void,
+  ): AuthDecision | undefined {
     const policy = this.#policies.find(request.listener.name);
-    if (policy === undefined) {
-      done(this.#count(NO_POLICY));
-      return;
-    }
+    if (policy === undefined) return this.#count(NO_POLICY);
     const decision = this.#decideWithoutProof(request, policy);
-    if (decision !== undefined) {
-      done(this.#count(decision));
-      return;
-    }
+    if (decision !== undefined) return this.#count(decision);
+    const finish = (decided: AuthDecision): void => done(decided, this.#context.now());
     this.#decide(request, policy)
       .catch((error: unknown) => this.#fault(error, request))
-      .then((decided) => done(this.#count(this.#confirm(request, decided))))
+      .then((decided) => finish(this.#count(this.#confirm(request, decided))))
       // An error thrown by `done` may end this client's connection, but never the process.
-      .catch((error: unknown) => done(this.#fault(error, request)))
+      .catch((error: unknown) => finish(this.#fault(error, request)))
       .catch((error: unknown) => this.#fault(error, request));
+    return undefined;
   }
 
   /** Checks an acceptance again: the files may have been reloaded meanwhile. */

@@ -1,5 +1,5 @@
-// Things to do at a time: a binary heap over an injected clock. Keep alives, expiries and delays
-// live here, so the core needs one timer outside, whatever the number of connections.
+// What the core has to do at a later time: a binary heap over an injected clock. Keep alives, expiries
+// and delays are deadlines here, so the runtime needs one timer for any number of connections.
 
 export interface Deadline {
   /** Milliseconds of the core's clock. */
@@ -11,10 +11,10 @@ export interface Deadline {
 export class DeadlineQueue {
   readonly #heap: Deadline[] = [];
   #cancelled = 0;
-  /** Called when something is due earlier than all before it. */
+  /** Called when a new deadline is earlier than all others: the runtime sets its timer anew. */
   onEarlier: ((at: number) => void) | undefined;
 
-  /** When the next thing is due; Infinity when nothing is. */
+  /** Time of the earliest deadline, milliseconds; Infinity without any. */
   get next(): number {
     return this.#heap[0]?.at ?? Number.POSITIVE_INFINITY;
   }
@@ -30,21 +30,24 @@ export class DeadlineQueue {
     if (deadline === undefined || deadline.cancelled) return;
     deadline.cancelled = true;
     this.#cancelled += 1;
-    // Short-lived connections must not leave their deadlines behind until these come due.
+    // The deadlines of short-lived connections must not fill memory until they come due.
     if (this.#cancelled > 64 && this.#cancelled > this.#heap.length / 2) this.#sweep();
   }
 
-  /** Runs what is due at `now`, until `mayGoOn`, asked before each, says no. */
-  advance(now: number, mayGoOn: () => boolean = () => true): void {
+  /**
+   * Runs the deadlines that are due at `now`, earliest first.
+   * @param mayContinue asked before each; what is left when it returns false stays due
+   */
+  advance(now: number, mayContinue: () => boolean = () => true): void {
     for (;;) {
       const first = this.#heap[0];
-      if (first === undefined || first.at > now || !mayGoOn()) return;
+      if (first === undefined || first.at > now || !mayContinue()) return;
       this.#pop();
       if (first.cancelled) {
         this.#cancelled -= 1;
         continue;
       }
-      // Marked, so that cancelling it later is not counted.
+      // A later cancel() of this deadline must not count: it is no longer in the heap.
       first.cancelled = true;
       first.run(now);
     }

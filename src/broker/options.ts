@@ -1,5 +1,5 @@
-// Limits and choices of the broker core, with their defaults. Where the protocol can announce one
-// it stands in CONNACK.
+// Limits and choices of the broker core, with their defaults. CONNACK announces those that MQTT 5 has
+// a property for. The rows of src/config/options-mqtt.ts read these defaults.
 
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
@@ -9,28 +9,28 @@ export interface BrokerOptions {
   packetBytesMax: number;
   /** QoS 1 and 2 messages that a client may have unacknowledged towards us. */
   receiveMaximum: number;
-  /** Topic Aliases that a client may set on its connection, and that we set towards it at most. */
+  /** Topic Aliases that a client may set on its connection, and most that we set towards it. */
   topicAliasMaximum: number;
   maximumQos: QoS;
   retainAvailable: boolean;
   wildcardAvailable: boolean;
   sharedAvailable: boolean;
   subscriptionIdentifiersAvailable: boolean;
-  /** Longest Keep Alive, seconds; 0: any, none included. */
+  /** Longest Keep Alive, seconds; 0: any value, also none. */
   keepAliveSecondsMax: number;
   connectionsMax: number;
-  /** Sessions kept, connected or not. */
+  /** Sessions, connected or not. */
   sessionsMax: number;
-  /** Longest Session Expiry Interval, seconds; Infinity: any. */
+  /** Longest Session Expiry Interval, seconds; Infinity: any value. */
   sessionExpirySecondsMax: number;
   emptyClientIdAllowed: boolean;
-  /** Messages sent to a client and not yet acknowledged, whatever Receive Maximum it asked for. */
+  /** Unacknowledged messages towards a client, even if its Receive Maximum is higher. */
   inflightMax: number;
-  /** Messages and bytes that wait for one session. */
+  /** Queued messages of one session, and their bytes. */
   queueMessagesMax: number;
   queueBytesMax: number;
   queueDrop: 'oldest' | 'newest';
-  /** Memory of the messages that wait for all sessions together, and of large ones in flight. */
+  /** Memory of the queued messages of all sessions together, and of large ones in flight, bytes. */
   queueMemoryBytesMax: number;
   topicLevelsMax: number;
   topicBytesMax: number;
@@ -39,11 +39,11 @@ export interface BrokerOptions {
   retainedBytesMax: number;
   /** Deliver at the subscription's QoS where it is higher than the message's. */
   upgradeQos: boolean;
-  /** Several matching subscriptions of one client: one copy with all identifiers, or one each. */
+  /** Where several subscriptions of a client match: one copy with all identifiers, or one each. */
   overlapping: 'once' | 'each';
   /** Seconds between two rounds of $SYS; 0: none. */
   sysIntervalSeconds: number;
-  /** Time for CONNECT to arrive, seconds. */
+  /** Seconds until CONNECT must have arrived. */
   connectTimeoutSeconds: number;
   /** The version under $SYS/broker/version. */
   version: string;

@@ -1,37 +1,41 @@
-// What the broker core needs from outside. Adapters implement these; the core never knows which.
+// What the broker core needs from outside: where bytes go, who decides on access, what keeps the
+// state, how messages reach the other nodes. Adapters implement these interfaces; the core does not
+// know which ones.
+// Invariant: a port that answers later brings the time with its answer, so that the core never
+// continues at the time of an earlier event.
 
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import type { Message } from './message/message.ts';
 
-/** Where a connection's outgoing bytes go. Called synchronously from within the core. */
+/** The outgoing bytes of one connection. The core calls it synchronously. */
 export interface Outbox {
   /**
    * Queues bytes `[start, end)` for this connection. The bytes must never change afterwards.
-   * Adjacent ranges of one buffer are joined, and all that a turn of the event loop queued leaves
-   * in one write.
+   * Adjacent ranges of one buffer are joined, and all bytes of one turn of the event loop leave in
+   * one write.
    */
   write(buffer: Buffer, start: number, end: number): void;
-  /** Sends what is queued, then ends the connection. Nothing may be written afterwards. */
+  /** Sends the queued bytes, then ends the connection. Nothing may be written afterwards. */
   close(): void;
-  /** True while the client takes its bytes more slowly than they come. Client.drained() tells the end. */
+  /** True while the client reads more slowly than the core writes; Client.drained() ends it. */
   readonly congested: boolean;
   pauseReading(): void;
   resumeReading(): void;
 }
 
-/** Who a client is, for decisions on what it may do. */
+/** A client, as far as decisions on its access need it. */
 export interface Identity {
   readonly clientId: string;
   readonly username: string | undefined;
-  /** What the authorizer gave with its decision; only carried here. None where a store kept the session. */
+  /** Belongs to the authorizer, the core only carries it. Undefined in a session from the store. */
   readonly grant?: unknown;
 }
 
 export interface ConnectRequest extends Identity {
   readonly password: Buffer | undefined;
   readonly remoteAddress: string;
-  /** Set where the listener has a say of its own: certificate names, its own users. */
+  /** The listener's own rules: certificate names, its own users. */
   readonly listener: ListenerRules;
 }
 
@@ -39,67 +43,72 @@ export interface ConnectRequest extends Identity {
 export interface ConnectionInfo {
   readonly remoteAddress: string;
   readonly remotePort?: number | undefined;
-  /** Address and port where it came in, as they stand in the log. */
+  /** The listener's address and port, in the form of the log. */
   readonly listenerAddress?: string;
   readonly listener?: ListenerRules;
 }
 
-/** What a listener decides for its clients. */
+/** What a listener prescribes for its clients. */
 export interface ListenerRules {
-  /** By this the authorizer knows what holds for its clients. */
+  /** The authorizer finds the listener's users and ACL by it. */
   readonly name: string;
-  /** Largest packet taken from its clients; undefined: as for the whole node. */
+  /** Largest packet that its clients may send, bytes; undefined: the limit of the node. */
   readonly packetBytesMax?: number | undefined;
-  /** The client has shown a good certificate. */
+  /** The client has presented a valid certificate. */
   readonly isCertified?: boolean;
-  /** User name proven by a client certificate. */
+  /** User name from the client certificate. */
   readonly certificateName?: string | undefined;
 }
 
 export interface AuthDecision {
-  /** 0 to let the client in, else the CONNACK Reason Code. */
+  /** 0 to accept the client, else the Reason Code for CONNACK. */
   readonly reasonCode: number;
-  /** Under which user name it is in; the CONNECT's where undefined. */
+  /** The user name that the client gets; undefined: the one of its CONNECT. */
   readonly username?: string | undefined;
-  /** For the log, where the client is refused. */
+  /** Why the client is refused, for the log. */
   readonly reason?: string;
-  /** The authorizer's own memory of this client: comes back to it in Identity. */
+  /** Comes back to the authorizer in Identity. */
   readonly grant?: unknown;
-  /** The connection ends after this time. */
+  /** The connection ends this many milliseconds after the decision. */
   readonly expiresInMs?: number | undefined;
 }
 
 export interface Authorizer {
   /**
-   * Calls `done` once, at once or later, and again with a refusal where that failed. Must never
-   * throw and must bound its own time.
+   * Checks the client's credentials. Must never throw and must bound its own time.
+   * @param done takes a decision that needs longer, with the time of the broker's clock; called a
+   *   second time, with a refusal, if continuing after the first call failed
+   * @returns the decision where there is one at once; `done` is not called then
    */
-  authenticate(request: ConnectRequest, done: (decision: AuthDecision) => void): void;
-  /** True while everybody may do everything, so that the hot path needn't ask. */
+  authenticate(
+    request: ConnectRequest,
+    done: (decision: AuthDecision, now: number) => void,
+  ): AuthDecision | undefined;
+  /** True while every client may do everything: the hot path skips its questions then. */
   readonly permissive: boolean;
-  /** What mayPublish() and mayReceive() have cost so far, in deliveries; it only rises. */
+  /** Price of all mayPublish() and mayReceive() calls so far, in deliveries; it only rises. */
   readonly work: number;
   mayPublish(identity: Identity, topic: string): boolean;
   /** 0 if the client may subscribe, else the Reason Code for SUBACK. */
   subscriptionRefusal(identity: Identity, filter: string): number;
-  /** Asked when a route is found, not for each message: Broker.applyRights() tells of a change. */
+  /** Asked when a route is found, not for each message: Broker.applyRights() makes it ask anew. */
   mayReceive(identity: Identity, topic: string): boolean;
   /** False once the client's credential is no longer valid. Asked by Broker.applyRights(). */
   isStillAuthorized(identity: Identity): boolean;
 }
 
-/** Lets everybody do everything. */
+/** Accepts every client and allows everything. */
 export const openAuthorizer: Authorizer = {
   permissive: true,
   work: 0,
-  authenticate: (_request, done) => done({ reasonCode: 0 }),
+  authenticate: () => ({ reasonCode: 0 }),
   mayPublish: () => true,
   subscriptionRefusal: () => 0,
   mayReceive: () => true,
   isStillAuthorized: () => true,
 };
 
-/** The way of local publishes to the other nodes. */
+/** The way of local messages to the other nodes. */
 export interface PeerForwarder {
   /**
    * Copies what it needs before it returns.
@@ -118,9 +127,9 @@ export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 
 export interface SessionRecord {
   readonly clientId: string;
   readonly username: string | undefined;
-  /** Seconds to live after the connection ended; Infinity for ever. */
+  /** Session Expiry Interval, seconds; Infinity: the session never expires. */
   readonly expirySeconds: number;
-  /** Milliseconds of the core's clock; Infinity while connected. */
+  /** Milliseconds of the core's clock; Infinity while the client is connected. */
   readonly expiresAt: number;
 }
 
@@ -140,9 +149,9 @@ export interface DeliveryRecord {
   readonly retain: boolean;
   /** Subscription Identifiers. */
   readonly identifiers: readonly number[];
-  /** 0 until it was sent. */
+  /** 0 while the message waits for its first PUBLISH. */
   readonly packetId: number;
-  /** QoS 2: PUBREC came, so only PUBREL is still owed. */
+  /** QoS 2: PUBREC has arrived, so only PUBREL is still owed. */
   readonly released: boolean;
 }
 
@@ -150,40 +159,49 @@ export interface DeliveryRecord {
 export interface StateWriter {
   saveSession(session: SessionRecord): void;
   saveSubscription(clientId: string, subscription: SubscriptionRecord): void;
-  /** Queued, or sent at once. */
+  /** A delivery that is queued, or sent at once. */
   saveDelivery(clientId: string, delivery: DeliveryRecord): void;
   /** QoS 2 from the client: the Packet Identifier is in use until PUBREL. */
   saveReceived(clientId: string, packetId: number): void;
   saveRetained(message: Message): void;
-  /** @param publishAt Infinity while its client is connected, else when its delay is over */
+  /** @param publishAt Infinity while the client is connected, else the end of the Will Delay */
   saveWill(clientId: string, will: WillPacket, publishAt: number): void;
 }
 
 /**
- * What outlives the process. The core keeps the truth in memory and tells the store each change;
- * nothing here may throw or block. What is told in one turn is kept whole or not at all.
+ * `durable`: everything recorded so far is safe. `pending`: a callback will say. `refused`: the store
+ * takes no changes now.
+ */
+export type Durability = 'durable' | 'pending' | 'refused';
+
+/**
+ * Keeps the state beyond the process. The core holds the truth in memory and records each change
+ * here; no method may throw or block. The changes of one turn are kept all or not at all.
  */
 export interface SessionStore extends StateWriter {
-  /** False where nothing is kept: acknowledgements needn't wait then, and nothing else is called. */
+  /** False for a store that keeps nothing: then the core does not wait for it and records nothing. */
   readonly durable: boolean;
-  /** False while there is no room for more: what would have to be kept is refused, or waits. */
+  /** False while the store takes no changes, on a full disk for instance. */
   readonly accepting: boolean;
-  /** True while more waits to be kept than should: whoever brings more has to wait. */
+  /** True while too many changes wait for the disk: publishers of further ones have to wait. */
   readonly congested: boolean;
   removeSession(clientId: string): void;
   removeSubscription(clientId: string, filter: string): void;
-  /** A delivery that was saved is now sent (packetId set) or released. */
+  /** A recorded delivery was sent (packetId set) or released. */
   updateDelivery(clientId: string, delivery: DeliveryRecord): void;
   removeDelivery(clientId: string, deliveryId: number): void;
   removeReceived(clientId: string, packetId: number): void;
   removeRetained(topic: string): void;
   removeWill(clientId: string): void;
   /**
-   * Calls `done` when all that was told before is safe, however long that takes; in the order of
-   * the calls, and at once where nothing is on its way.
-   * @param refused called instead as soon as there is no room; without it the caller waits
+   * Waits until everything recorded so far is safe, however long that takes. Callbacks run in the
+   * order of the calls, and never before this returns; they bring the time of the core's clock.
+   * @param done called once everything is safe; not called if this returns 'durable' or 'refused'
+   * @param refused called in place of `done` as soon as the store takes no changes; a caller without
+   *   it waits until the store takes changes again
+   * @returns 'refused' only to a caller that passes `refused`
    */
-  whenDurable(done: () => void, refused?: () => void): void;
+  whenDurable(done: (now: number) => void, refused?: (now: number) => void): Durability;
 }
 
 const ignore = (): void => undefined;
@@ -206,18 +224,18 @@ export const memoryStore: SessionStore = {
   removeRetained: ignore,
   saveWill: ignore,
   removeWill: ignore,
-  whenDurable: (done) => done(),
+  whenDurable: () => 'durable',
 };
 
 export interface StoredSession extends SessionRecord {
   readonly subscriptions: Iterable<SubscriptionRecord>;
-  /** In the order in which they are owed. */
+  /** In the order of delivery. */
   readonly deliveries: Iterable<DeliveryRecord>;
   readonly received: Iterable<number>;
   readonly will: { readonly packet: WillPacket; readonly publishAt: number } | undefined;
 }
 
-/** What a store found at its start. */
+/** What a store found when it opened. */
 export interface StoredState {
   readonly sessions: Iterable<StoredSession>;
   readonly retained: Iterable<Message>;

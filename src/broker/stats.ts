@@ -1,4 +1,4 @@
-// Counters of the broker since its start. Plain numbers: the hot path adds to them.
+// Counters of the broker since its start. Plain numbers, because the hot path adds to them.
 
 export class BrokerStats {
   /** Packets of every type. */
@@ -10,21 +10,21 @@ export class BrokerStats {
   publishReceivedBytes = 0;
   publishSent = 0;
   publishSentBytes = 0;
-  /** Messages that were not kept for a session: its queue was full, or it took no more bytes. */
+  /** Messages that a session dropped because its queue or the node's was full. */
   publishDropped = 0;
   publishExpired = 0;
   /** Publishes and subscriptions that the authorizer refused. */
   denied = 0;
-  /** Retained messages that were not kept for lack of room. */
+  /** Messages that were not retained because a limit was reached. */
   retainedRefused = 0;
-  /** Messages that came from other nodes. */
+  /** Messages from other nodes. */
   peerReceived = 0;
   socketConnections = 0;
-  /** CONNECT packets, whether their client was let in or not. */
+  /** CONNECT packets, of accepted and refused clients. */
   connectsReceived = 0;
   clientsConnected = 0;
   clientsMaximum = 0;
-  /** Sessions that ended by their expiry. */
+  /** Sessions that ended because they expired. */
   sessionsExpired = 0;
   protocolErrors = 0;
   connectionsRefused = 0;

@@ -5,16 +5,12 @@
 
 import { type Metric, sysValuesOf } from '../metrics/metric.ts';
 import { type MetricGroupId, metricGroups, type ValuesOf } from '../metrics/metric-list.ts';
-import type { Broker } from './broker.ts';
+import type { BrokerContext } from './context.ts';
 import { NO_BYTES } from './message/message.ts';
+import { Price } from './work-budget.ts';
 
 const PREFIX = '$SYS/broker/';
 const LOAD_MINUTES = [1, 5, 15] as const;
-
-/** Work of a value that is not published, in deliveries. */
-const LOOK_WORK = 20;
-/** Each message is another one for many clients: a delivery costs more than amid a flood of one. */
-const COLD_FACTOR = 4;
 
 type AnyValue = Parameters<typeof sysValuesOf>[1];
 
@@ -25,7 +21,7 @@ interface Source {
 }
 
 export class SysTopics {
-  readonly #broker: Broker;
+  readonly #context: BrokerContext;
   readonly #published = new Map<string, string>();
   /** Counters as they were at the previous round, by load name. */
   readonly #previous = new Map<string, number>();
@@ -33,10 +29,10 @@ export class SysTopics {
   readonly #loads = new Map<string, number>();
   readonly #sources: Source[] = [];
 
-  constructor(broker: Broker) {
-    this.#broker = broker;
-    this.addSource('broker', () => brokerValues(broker));
-    if (broker.options.sysIntervalSeconds > 0) this.#schedule(broker.now);
+  constructor(context: BrokerContext) {
+    this.#context = context;
+    this.addSource('broker', () => brokerValues(context));
+    if (context.options.sysIntervalSeconds > 0) this.#schedule(context.budget.now);
   }
 
   /** @param values asked for at each round; must not throw */
@@ -46,9 +42,10 @@ export class SysTopics {
   }
 
   #schedule(at: number): void {
-    this.#broker.deadlines.schedule(at, (now) => {
-      this.#broker.inTurns(this.#round());
-      this.#schedule(now + this.#broker.options.sysIntervalSeconds * 1000);
+    const { deadlines, budget, options } = this.#context;
+    deadlines.schedule(at, (now) => {
+      budget.inTurns(this.#round());
+      this.#schedule(now + options.sysIntervalSeconds * 1000);
     });
   }
 
@@ -66,30 +63,26 @@ export class SysTopics {
 
   /** @returns the work that it cost, in deliveries */
   #update(topic: string, text: string): number {
-    if (this.#published.get(topic) === text) return LOOK_WORK;
+    if (this.#published.get(topic) === text) return Price.sysValue;
     if (text === '') this.#published.delete(topic);
     else this.#published.set(topic, text);
-    const before = this.#broker.workLeft;
+    const { budget } = this.#context;
+    const before = budget.workLeft;
     this.#publish(topic, text);
-    return LOOK_WORK + COLD_FACTOR * (before - this.#broker.workLeft);
+    return Price.sysValue + Price.sysDelivery * (before - budget.workLeft);
   }
 
   /** @param text empty: the retained message is removed */
   #publish(topic: string, text: string): void {
-    const broker = this.#broker;
-    broker.publishMessage(
-      {
-        topic: broker.topics.intern(PREFIX + topic),
-        payload: Buffer.from(text),
-        properties: NO_BYTES,
-        qos: 0,
-        retain: true,
-        expiresAt: Number.POSITIVE_INFINITY,
-        mark: undefined,
-        holders: 0,
-      },
-      undefined,
-    );
+    const payload = Buffer.from(text);
+    const content = {
+      payload,
+      properties: NO_BYTES,
+      qos: 0,
+      retain: true,
+      expirySeconds: -1,
+    } as const;
+    this.#context.distributor.publish(PREFIX + topic, content, undefined);
   }
 
   /** Topics below `$SYS/broker/`, each with its text. */
@@ -106,7 +99,7 @@ export class SysTopics {
 
   /** Exponential moving averages of the rate per minute, computed as mosquitto does. */
   *#loadsOf(name: string, value: number): Generator<[string, string]> {
-    const { sysIntervalSeconds } = this.#broker.options;
+    const { sysIntervalSeconds } = this.#context.options;
     const perMinute = ((value - (this.#previous.get(name) ?? 0)) * 60) / sysIntervalSeconds;
     this.#previous.set(name, value);
     for (const minutes of LOAD_MINUTES) {
@@ -119,15 +112,15 @@ export class SysTopics {
   }
 }
 
-function brokerValues(broker: Broker): ValuesOf<'broker'> {
-  const { stats, options, queueMemory, retained, tree } = broker;
+function brokerValues(context: BrokerContext): ValuesOf<'broker'> {
+  const { stats, options, queueMemory, retained, tree, sessions, budget, startedAt } = context;
   return {
     version: `shoal version ${options.version}`,
-    uptimeSeconds: Math.floor((broker.now - broker.startedAt) / 1000),
+    uptimeSeconds: Math.floor((budget.now - startedAt) / 1000),
     clientsConnected: stats.clientsConnected,
     clientsMaximum: stats.clientsMaximum,
-    sessions: broker.sessionCount,
-    sessionsDisconnected: broker.sessionCount - stats.clientsConnected,
+    sessions: sessions.size,
+    sessionsDisconnected: sessions.size - stats.clientsConnected,
     sessionsExpired: stats.sessionsExpired,
     connectionsRefused: stats.connectionsRefused,
     clientFaults: stats.protocolErrors,

@@ -98,7 +98,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     ...(cluster && { gossip: cluster.gossip, sync: cluster.sync }),
     fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: async (next) => {
-      Object.assign(broker.options, reloadableBrokerOptions(next));
+      broker.reconfigure(reloadableBrokerOptions(next));
       let wrongFiles = 0;
       // Rights go first: nobody comes in by a listener before its own are there.
       const wrongListeners = await listeners.reload(next.listeners, async (wrong) => {

@@ -1,9 +1,8 @@
 // Joins the broker to its data folder: the journal records what the broker persists, and the broker
 // starts from what earlier runs recorded. Knows nothing of listeners or the cluster.
 
+import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
-import { exportState } from '../broker/session/export-state.ts';
-import { importState } from '../broker/session/import-state.ts';
 import type { Config } from '../config/config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Journal, type OpenedJournal } from '../storage/journal.ts';
@@ -19,13 +18,13 @@ export function openJournal(config: Config, log: Logger): Promise<OpenedJournal 
 
 /** Loads the replayed state into the broker and lets the journal take snapshots of the broker. */
 export function attachJournal({ journal, state }: OpenedJournal, broker: Broker): Journal {
-  importState(broker, state);
-  journal.useCapture((writer) => exportState(broker, writer));
+  broker.importState(state);
+  journal.useCapture((writer) => broker.exportState(writer, performance.now()));
   broker.sys.addSource('storage', () => journal.metrics());
   broker.log.info('sessions and retained messages are back', {
     sessions: broker.sessionCount,
-    subscriptions: broker.tree.size,
-    retained: broker.retained.count,
+    subscriptions: broker.context.tree.size,
+    retained: broker.context.retained.count,
   });
   return journal;
 }

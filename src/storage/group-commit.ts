@@ -9,6 +9,7 @@
 //             discarded, and only a complete snapshot makes the files consistent again. Until then
 //             no waiter is called back.
 
+import type { Durability } from '../broker/ports.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { LogFile } from './log-file.ts';
 import type { Timers } from './timers.ts';
@@ -25,8 +26,8 @@ const RETRY_MS = 1000;
 const LAZY_MS = 500;
 
 export interface Waiter {
-  readonly done: () => void;
-  readonly refused: (() => void) | undefined;
+  readonly done: (now: number) => void;
+  readonly refused: ((now: number) => void) | undefined;
   /** Called back after the sync of the log, even while the files lack their snapshot. */
   readonly forLog?: boolean;
 }
@@ -119,21 +120,26 @@ export class GroupCommit {
   }
 
   /**
-   * Calls back when all records added so far are on the disk, in the order of the calls and at once
-   * if none is pending. While the disk accepts no changes, calls `refused`, or waits without one.
+   * Calls back when all records added so far are on the disk, in the order of the calls. Returns
+   * 'durable', without a call, if none is pending. While the disk accepts no changes, refuses a
+   * waiter that has `refused` and lets the others wait.
    */
-  wait(waiter: Waiter): void {
+  wait(waiter: Waiter): Durability {
     if (this.state !== 'open') {
-      if (waiter.refused !== undefined) this.#refuse(waiter.refused);
-      else this.#waiters.push(waiter);
+      if (waiter.refused !== undefined) {
+        this.#failureLog.refused += 1;
+        return 'refused';
+      }
+      this.#waiters.push(waiter);
     } else if (this.builder.bytes > 0 || this.#sealed.length > 0 || this.#waiters.length > 0) {
       this.#waiters.push(waiter);
       this.#flushSoon();
     } else if (this.#batch !== undefined) {
       this.#batch.waiters.push(waiter);
     } else {
-      waiter.done();
+      return 'durable';
     }
+    return 'pending';
   }
 
   /**
@@ -180,7 +186,8 @@ export class GroupCommit {
     const waiters = this.#heldForSnapshot ?? [];
     this.#heldForSnapshot = undefined;
     this.#open();
-    for (const { done } of waiters) done();
+    const now = this.#now();
+    for (const { done } of waiters) done(now);
     this.#flushSoon();
   }
 
@@ -319,8 +326,9 @@ export class GroupCommit {
   }
 
   #completeOrHold(waiters: readonly Waiter[]): void {
+    const now = this.#now();
     for (const waiter of waiters) {
-      if (this.#heldForSnapshot === undefined || waiter.forLog) waiter.done();
+      if (this.#heldForSnapshot === undefined || waiter.forLog) waiter.done(now);
       else this.#heldForSnapshot.push(waiter);
     }
   }
@@ -344,12 +352,17 @@ export class GroupCommit {
       this.#batch.waiters = [];
     }
     this.#waiters = patient;
-    for (const { refused } of waiters) if (refused !== undefined) this.#refuse(refused);
+    const now = this.#now();
+    for (const { refused } of waiters) {
+      if (refused === undefined) continue;
+      this.#failureLog.refused += 1;
+      refused(now);
+    }
   }
 
-  #refuse(refused: () => void): void {
-    this.#failureLog.refused += 1;
-    refused();
+  /** Milliseconds of the broker's clock. */
+  #now(): number {
+    return this.#options.now().mono;
   }
 
   #reportFailure(error: unknown): void {

@@ -9,6 +9,7 @@ import { performance } from 'node:perf_hooks';
 import type { Message, StoredMark } from '../broker/message/message.ts';
 import type {
   DeliveryRecord,
+  Durability,
   SessionRecord,
   SessionStore,
   StoredState,
@@ -220,8 +221,8 @@ export class Journal implements SessionStore {
     if (number !== undefined) this.#beginRecord()?.willRemoved(number);
   }
 
-  whenDurable(done: () => void, refused?: () => void): void {
-    this.#commit.wait({ done, refused });
+  whenDurable(done: (now: number) => void, refused?: (now: number) => void): Durability {
+    return this.#commit.wait({ done, refused });
   }
 
   /** Writes what was recorded, closes the files and releases the folder. */

@@ -10,12 +10,24 @@ import * as wire from '../support/wire.ts';
 
 const SECOND = 1000;
 
+interface SlowAuthorizer {
+  readonly authorizer: Authorizer;
+  /** Answers the oldest CONNECT that waits. */
+  readonly decide: (world: World, decision?: AuthDecision) => void;
+}
+
 /** Decides only when the test calls it. */
-function slowAuthorizer(): { authorizer: Authorizer; decide: (decision: AuthDecision) => void } {
-  const waiting: ((decision: AuthDecision) => void)[] = [];
+function slowAuthorizer(): SlowAuthorizer {
+  const waiting: ((decision: AuthDecision, now: number) => void)[] = [];
   return {
-    authorizer: { ...openAuthorizer, authenticate: (_request, done) => void waiting.push(done) },
-    decide: (decision) => waiting.shift()?.(decision),
+    authorizer: {
+      ...openAuthorizer,
+      authenticate: (_request, done) => {
+        waiting.push(done);
+        return undefined;
+      },
+    },
+    decide: ({ now }, decision = { reasonCode: 0 }) => waiting.shift()?.(decision, now),
   };
 }
 
@@ -30,8 +42,7 @@ eachVersion(
     for (const [reasonCode, returnCode] of codes) {
       const authorizer: Authorizer = {
         ...openAuthorizer,
-        authenticate: ({ clientId }, done) =>
-          done({ reasonCode: clientId === 'a' ? reasonCode : 0 }),
+        authenticate: ({ clientId }) => ({ reasonCode: clientId === 'a' ? reasonCode : 0 }),
       };
       const world = new World({}, { authorizer });
       const watcher = world.connect('w');
@@ -60,7 +71,7 @@ eachVersion('a refused client does not take over the session of another', (versi
   let refuse = false;
   const authorizer: Authorizer = {
     ...openAuthorizer,
-    authenticate: (_request, done) => done({ reasonCode: refuse ? 0x86 : 0 }),
+    authenticate: () => ({ reasonCode: refuse ? 0x86 : 0 }),
   };
   const world = new World({}, { authorizer });
   const first = world.connect('a', { version });
@@ -85,7 +96,7 @@ eachVersion(
     client.send(bytes.subarray(0, 3));
     client.send(Buffer.concat([bytes.subarray(3), wire.PINGREQ]));
     client.expectNothing();
-    decide({ reasonCode: 0 });
+    decide(world);
     const types = client.inbox.map(({ type }) => type).filter((type) => type !== 'publish');
     assert.deepEqual(types, ['connack', 'suback', 'puback', 'pingresp']);
   },
@@ -99,11 +110,11 @@ eachVersion(
     const client = world.open(version);
     client.send(wire.connect({ version, clientId: 'a', clean: false }));
     client.lose();
-    decide({ reasonCode: 0 });
+    decide(world);
     assert.equal(client.inbox.length, 0);
     const again = world.open(version);
     again.send(wire.connect({ version, clientId: 'a', clean: false }));
-    decide({ reasonCode: 0 });
+    decide(world);
     assert.equal(again.expect('connack').sessionPresent, false);
   },
 );
@@ -115,8 +126,8 @@ eachVersion(
     const world = new World({}, { authorizer });
     const [one, two] = [world.open(version), world.open(version)];
     for (const client of [one, two]) client.send(wire.connect({ version, clientId: 'a' }));
-    decide({ reasonCode: 0 });
-    decide({ reasonCode: 0 });
+    decide(world);
+    decide(world);
     one.expect('connack');
     one.expectEnded(0x8e);
     two.expect('connack');
@@ -128,7 +139,7 @@ eachVersion('permissions follow the user name that the authorizer returns', (ver
   const authorizer: Authorizer = {
     ...openAuthorizer,
     permissive: false,
-    authenticate: (_request, done) => done({ reasonCode: 0, username: 'proven' }),
+    authenticate: () => ({ reasonCode: 0, username: 'proven' }),
     mayPublish: ({ username }) => username === 'proven',
   };
   const world = new World({}, { authorizer });
@@ -169,7 +180,7 @@ for (const limit of ['connectionsMax', 'sessionsMax']) {
       client.connect({ clientId });
       return client;
     });
-    for (let i = 0; i < clients.length; i++) decide({ reasonCode: 0 });
+    for (let i = 0; i < clients.length; i++) decide(world);
     const [first, second] = clients as [TestClient, TestClient];
     assert.equal(first.expect('connack').reason, 0);
     assert.equal(second.expect('connack').reason, version === 5 ? 0x97 : 0x03);
@@ -257,3 +268,37 @@ test('$SYS publishes changed values at its interval, and none if the interval is
   off.advance(100 * SECOND);
   client.expectNothing();
 });
+
+eachVersion(
+  'Keep Alive begins when the authentication is finished, however long it took',
+  (version) => {
+    const { authorizer, decide } = slowAuthorizer();
+    const world = new World({}, { authorizer });
+    const client = world.open(version);
+    client.send(wire.connect({ version, clientId: 'a', keepAlive: 3 }));
+    world.now += 4.6 * SECOND;
+    decide(world);
+    client.expect('connack');
+    world.advance(4.4 * SECOND);
+    client.expectNothing();
+    world.advance(0.2 * SECOND);
+    client.expectEnded(0x8d);
+  },
+);
+
+eachVersion(
+  'a token expires as long after the authentication as the authorizer says',
+  (version) => {
+    const { authorizer, decide } = slowAuthorizer();
+    const world = new World({}, { authorizer });
+    const client = world.open(version);
+    client.send(wire.connect({ version, clientId: 'a' }));
+    world.now += 4.6 * SECOND;
+    decide(world, { reasonCode: 0, expiresInMs: 3 * SECOND });
+    client.expect('connack');
+    world.advance(2.9 * SECOND);
+    client.expectNothing();
+    world.advance(0.2 * SECOND);
+    client.expectEnded(0xa0);
+  },
+);

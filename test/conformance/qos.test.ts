@@ -335,8 +335,7 @@ test('in MQTT 5 a denied PUBLISH is answered with 0x87', () => {
 function denyTopic(denied: string) {
   return {
     permissive: false,
-    authenticate: (_request: unknown, done: (decision: { reasonCode: number }) => void) =>
-      done({ reasonCode: 0 }),
+    authenticate: () => ({ reasonCode: 0 }),
     mayPublish: (_identity: unknown, topic: string) => topic !== denied,
     subscriptionRefusal: () => 0,
     mayReceive: () => true,

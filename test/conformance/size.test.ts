@@ -70,8 +70,7 @@ function denyAll(): World {
     {
       authorizer: {
         permissive: false,
-        authenticate: (_: unknown, done: (decision: { reasonCode: number }) => void) =>
-          done({ reasonCode: 0 }),
+        authenticate: () => ({ reasonCode: 0 }),
         mayPublish: () => false,
         subscriptionRefusal: () => 0x87,
         mayReceive: () => true,

@@ -323,8 +323,7 @@ test('subscription identifiers are refused if they are not available', () => {
 eachVersion('a denied subscription is refused', (version) => {
   const authorizer = {
     permissive: false,
-    authenticate: (_: unknown, done: (decision: { reasonCode: number }) => void) =>
-      done({ reasonCode: 0 }),
+    authenticate: () => ({ reasonCode: 0 }),
     mayPublish: () => true,
     subscriptionRefusal: (_: unknown, filter: string) => (filter === 'secret' ? 0x87 : 0),
     mayReceive: () => true,

@@ -57,9 +57,9 @@ function logOf(files: ReadonlyMap<string, Buffer>): [string, Buffer] {
 
 /** The payloads that are queued for the subscriber. */
 function owed(stored: StoredBroker): number[] {
-  const sessions = [...stored.world.broker.sessions()];
+  const sessions = [...stored.world.broker.context.sessions.all()];
   const sub = sessions.find(({ clientId }) => clientId === 'sub');
-  return sub?.deliveries().map(({ message }) => message.payload[0] ?? -1) ?? [];
+  return sub?.outbound.deliveries().map(({ message }) => message.payload[0] ?? -1) ?? [];
 }
 
 const start = (files: ReadonlyMap<string, Buffer>): Promise<StoredBroker> =>
@@ -163,7 +163,9 @@ test('the node starts whatever the damage to any file', async () => {
     await stored.safe();
     const again = await stored.cut();
     assert.deepEqual(owed(again), left);
-    assert.ok([...again.world.broker.sessions()].some(({ clientId }) => clientId === 'new'));
+    assert.ok(
+      [...again.world.broker.context.sessions.all()].some(({ clientId }) => clientId === 'new'),
+    );
   }
 });
 

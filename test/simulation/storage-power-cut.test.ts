@@ -5,8 +5,6 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { exportState } from '../../src/broker/session/export-state.ts';
-import { importState } from '../../src/broker/session/import-state.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Journal } from '../../src/storage/journal.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
@@ -62,8 +60,8 @@ async function boot(disk: MemoryDisk, random: Random, withFaults: boolean): Prom
   const { journal, state } = await loop.until(opening);
   const options = { inflightMax: 1 + below(random, 8), queueMessagesMax: 100_000 };
   const world = new World(options, { store: journal });
-  importState(world.broker, state);
-  journal.useCapture((writer) => exportState(world.broker, writer));
+  world.broker.importState(state);
+  journal.useCapture((writer) => world.broker.exportState(writer, world.now));
   return { disk, loop, world, journal };
 }
 
@@ -92,8 +90,8 @@ async function settle({ loop, world }: Node, clients: readonly ModelClient[]): P
       client.answer(true);
     }
     await loop.turn();
-    const owed = [...world.broker.sessions()].some(
-      (session) => session.inflight + session.queued > 0,
+    const owed = [...world.broker.context.sessions.all()].some(
+      ({ outbound }) => outbound.inflight + outbound.queued > 0,
     );
     if (!owed && clients.every((client) => client.settled)) return;
   }
@@ -172,7 +170,7 @@ async function run(seed: number, withFaults: boolean): Promise<Run> {
   assert.ok(withFaults || refused.size === 0, 'no message is refused on a good disk');
   for (const receiver of clients) checkReceived(receiver, published, refused);
   for (const [name, last] of lastRetained) {
-    const kept = node.world.broker.retained.get(`r/${name}`)?.payload.toString();
+    const kept = node.world.broker.context.retained.get(`r/${name}`)?.payload.toString();
     assert.ok(kept === last || refused.has(last), `${last} of ${name} is retained, not ${kept}`);
   }
   return { cuts, received: clients.map(({ received }) => received) };

@@ -3,8 +3,6 @@
 
 import { after } from 'node:test';
 import type { BrokerOptions } from '../../src/broker/options.ts';
-import { exportState } from '../../src/broker/session/export-state.ts';
-import { importState } from '../../src/broker/session/import-state.ts';
 import type { Logger } from '../../src/shared/logger.ts';
 import { Journal, type JournalOptions } from '../../src/storage/journal.ts';
 import { MemoryDisk } from './memory-disk.ts';
@@ -65,14 +63,16 @@ export class StoredBroker {
     started.push(new WeakRef(journal));
     const world = new World(broker, { store: journal, log });
     clock.world = world;
-    importState(world.broker, state);
-    journal.useCapture((writer) => exportState(world.broker, writer));
+    world.broker.importState(state);
+    journal.useCapture((writer) => world.broker.exportState(writer, world.now));
     return new StoredBroker(disk, world, journal, lines);
   }
 
   /** All that was told is on the disk. */
   safe(): Promise<void> {
-    return new Promise((done) => this.journal.whenDurable(done));
+    return new Promise((done) => {
+      if (this.journal.whenDurable(() => done()) === 'durable') done();
+    });
   }
 
   /** Lets the event loop turn until it holds. */

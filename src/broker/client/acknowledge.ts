@@ -1,5 +1,5 @@
-// PUBACK, PUBREC, PUBREL and PUBCOMP from a client (MQTT 5.0 3.4 to 3.7, 4.3): what each means for its
-// session, and what is answered.
+// PUBACK, PUBREC, PUBREL and PUBCOMP of a client (MQTT 5.0 3.4 to 3.7, 4.3): their effect on the
+// session, and the answer.
 
 import { AckView, decodeAck } from '../../mqtt/ack-codec.ts';
 import { FirstByte } from '../../mqtt/packet-type.ts';
@@ -23,31 +23,32 @@ export function handleAck(
   const fault = decodeAck(ack, buffer, start, bodyStart, end, client.version);
   if (fault !== undefined) throw new ProtocolError(fault);
   const session = client.session!;
+  const { outbound } = session;
   const { packetId, reasonCode } = ack;
   switch (header) {
     case FirstByte.puback:
-      if (!session.handlePuback(packetId)) handleStray(session, packetId);
+      if (!outbound.handlePuback(packetId)) handleUnknown(session, packetId);
       break;
     case FirstByte.pubrec:
-      if (!session.handlePubrec(packetId, reasonCode)) {
-        handleStray(session, packetId);
+      if (!outbound.handlePubrec(packetId, reasonCode)) {
+        handleUnknown(session, packetId);
         if (!isFailure(reasonCode)) {
-          client.sendAck(FirstByte.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
+          client.link.sendAck(FirstByte.pubrel, packetId, ReasonCode.packetIdentifierNotFound);
         }
       }
       break;
     case FirstByte.pubrel: {
       const known = session.release(packetId);
       const reason = known ? ReasonCode.success : ReasonCode.packetIdentifierNotFound;
-      client.acknowledge(FirstByte.pubcomp, packetId, reason);
+      client.received.acknowledge(FirstByte.pubcomp, packetId, reason);
       break;
     }
     default:
-      if (!session.handlePubcomp(packetId)) handleStray(session, packetId);
+      if (!outbound.handlePubcomp(packetId)) handleUnknown(session, packetId);
   }
 }
 
-/** An acknowledgement of nothing is forgiven, one that does not fit what is in flight is not. */
-function handleStray(session: Session, packetId: number): void {
-  if (session.isInflight(packetId)) throw new ProtocolError(WRONG_ACK);
+/** Ignores an unknown Packet Identifier; one in flight with another exchange is a protocol error. */
+function handleUnknown({ outbound }: Session, packetId: number): void {
+  if (outbound.isInflight(packetId)) throw new ProtocolError(WRONG_ACK);
 }

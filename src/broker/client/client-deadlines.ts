@@ -1,6 +1,6 @@
-// What ends a connection by time: a CONNECT that does not come, a client that says nothing for too
-// long (MQTT 5.0 3.1.2.10), an authentication that runs out.
-// Invariant: after stop() nothing of it comes due.
+// The deadlines of one connection: for its CONNECT, for its Keep Alive (MQTT 5.0 3.1.2.10) and for
+// the expiry of its authentication.
+// Invariant: after stop() none of them comes due.
 
 import type { Deadline, DeadlineQueue } from '../deadline-queue.ts';
 
@@ -9,7 +9,7 @@ const KEEP_ALIVE_FACTOR = 1.5;
 export class ClientDeadlines {
   lastReceivedAt: number;
   readonly #queue: DeadlineQueue;
-  /** For CONNECT first, then for Keep Alive. */
+  /** First for CONNECT, then for Keep Alive. */
   #silence: Deadline | undefined;
   #expiry: Deadline | undefined;
 
@@ -22,15 +22,15 @@ export class ClientDeadlines {
     this.#silence = this.#queue.schedule(at, late);
   }
 
-  connectCame(): void {
+  connectArrived(): void {
     this.#queue.cancel(this.#silence);
   }
 
-  /** @param isHeld true while it is us who don't read, so that nothing can come */
+  /** @param isHeld true while the broker does not read, so that no packet can arrive */
   keepAlive(seconds: number, isHeld: () => boolean, late: () => void): void {
     if (seconds === 0) return;
     const silenceMs = seconds * 1000 * KEEP_ALIVE_FACTOR;
-    // One deadline for each connection, moved only when it comes due.
+    // One deadline for each connection. It moves only when it comes due, not with every packet.
     const watch = (at: number): void => {
       this.#silence = this.#queue.schedule(at, (now) => {
         if (isHeld()) this.lastReceivedAt = now;

@@ -1,21 +1,23 @@
-// The broker's side of one connection: takes bytes, finds packets, keeps the connection's own state
-// (aliases, turns, what is unfinished). What a packet means for sessions and subscriptions stands in
-// connect.ts, publish.ts, acknowledge.ts, subscribe.ts.
-// Invariant: nothing that a client sends throws out of receive(); it ends this connection at most.
+// The broker's side of one connection: takes bytes, finds packets, and keeps the state of the
+// connection. dispatch.ts and the handlers that it calls know what a packet means for sessions and
+// subscriptions; packet-sender.ts is the outgoing half.
+// Invariant: nothing that a client sends throws out of receive(); at most it ends this connection.
+//
+//   from            to              when
+//   waiting         authenticating  CONNECT arrived
+//   authenticating  connected       the client is accepted, its session attached
+//   connected       suspended       a packet waits for the store or for the next turn
+//   suspended       connected       the packet is handled
+//   each but closed closed          either side ends the connection
+//
+// While `authenticating` or `suspended` nothing is handled but a lone PINGREQ: bytes are held.
 
-import {
-  checkAuth,
-  decodeConnect,
-  decodeDisconnect,
-  decodeSubscribe,
-  decodeUnsubscribe,
-} from '../../mqtt/control-decoder.ts';
+import { decodeConnect } from '../../mqtt/control-decoder.ts';
 import { encodeConnack, encodeDisconnect, PINGRESP } from '../../mqtt/control-encoder.ts';
 import { peekConnectVersion } from '../../mqtt/frame-check.ts';
 import { Framer } from '../../mqtt/framer.ts';
 import {
   FirstByte,
-  isServerPacket,
   PacketType,
   packetTypeOf,
   withPrescribedFlags,
@@ -26,88 +28,115 @@ import {
   type ProtocolFault,
   protocolFault,
 } from '../../mqtt/protocol-fault.ts';
-import { formatReasonCode, isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
-import type { Broker } from '../broker.ts';
-import { originOf } from '../log-fields.ts';
+import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
+import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
+import type { BrokerContext } from '../context.ts';
+import { identityFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
 import { RetainedFeeds } from '../retained/retained-feed.ts';
-import { PacketIdSet } from '../session/packet-id-set.ts';
+import type { SessionConnection } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
-import { WORK_A_TURN } from '../work-budget.ts';
-import { handleAck } from './acknowledge.ts';
+import { Price } from '../work-budget.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { handleConnect } from './connect.ts';
-import { ClientOutput } from './packet-sender.ts';
+import { dispatchControl } from './dispatch.ts';
+import { PacketSender } from './packet-sender.ts';
+import type { PublishHandler } from './publish.ts';
+import { ReceivedMessages } from './received-messages.ts';
 import { mustWait } from './store-backpressure.ts';
-import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
-import { type InboundAliases, OutboundAliases } from './topic-aliases.ts';
+import type { InboundAliases } from './topic-aliases.ts';
 
+const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
 const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const ANSWER_TOO_LARGE: ProtocolFault = {
   reasonCode: ReasonCode.packetTooLarge,
   text: 'the answer is larger than the Maximum Packet Size of the client',
 };
-const SECOND_CONNECT = protocolFault('a second CONNECT');
-const UNKNOWN_PACKET = malformed('a packet type or fixed header flags that MQTT does not define');
-const SERVER_PACKET = protocolFault('a packet type that only a server sends');
-const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
-/** Thousands of CONNECTs may wait for the authorizer, each kept whole. */
+/** Thousands of CONNECT packets may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
-
-interface Waiting {
-  goOn: (() => void) | undefined;
-}
+const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
 
 type State = 'waiting' | 'authenticating' | 'connected' | 'suspended' | 'closed';
 
-export class Client extends ClientOutput {
+const FOLLOWERS: Readonly<Record<State, readonly State[]>> = {
+  waiting: ['authenticating', 'closed'],
+  authenticating: ['connected', 'closed'],
+  connected: ['suspended', 'closed'],
+  suspended: ['connected', 'closed'],
+  closed: [],
+};
+
+/** Continuation for when the store accepts again; cleared on disconnect to release the client. */
+interface Continuation {
+  run: ((now: number) => void) | undefined;
+}
+
+export class Client implements SessionConnection {
   readonly info: ConnectionInfo;
   readonly listener: ListenerRules;
+  readonly link: PacketSender;
+  readonly received: ReceivedMessages;
   bridge = false;
   session: Session | undefined;
   requestProblemInformation = true;
-  inbound: InboundAliases | undefined;
+  inboundAliases: InboundAliases | undefined;
+  readonly #context: BrokerContext;
+  readonly #publishHandler: PublishHandler;
+  readonly #outbox: Outbox;
+  readonly #onEnd: (client: Client) => void;
   readonly #framer: Framer;
+  readonly #deadlines: ClientDeadlines;
   #state: State = 'waiting';
   #feeds: RetainedFeeds | undefined;
   #isPumpDeferred = false;
-  /** Chunks that came while the authorizer was thinking, or a packet waited. */
+  /** Chunks that arrived while the connection was authenticating or suspended. */
   #held: Buffer[] | undefined;
   #isPaused = false;
-  /** What goes on when the store has room; whoever is gone leaves nothing of itself there. */
-  #waiting: Waiting | undefined;
-  readonly #deadlines: ClientDeadlines;
-  /** QoS 1 and 2 messages received on this connection and not yet finished. */
-  #unfinished: PacketIdSet | undefined;
+  #continuation: Continuation | undefined;
 
-  constructor(broker: Broker, outbox: Outbox, info: ConnectionInfo, now: number) {
-    super(broker, outbox);
+  /** @param onEnd called once, when either side has ended the connection */
+  constructor(
+    context: BrokerContext,
+    publishHandler: PublishHandler,
+    outbox: Outbox,
+    info: ConnectionInfo,
+    onEnd: (client: Client) => void,
+  ) {
+    this.#context = context;
+    this.#publishHandler = publishHandler;
+    this.#outbox = outbox;
+    this.#onEnd = onEnd;
     this.info = info;
     this.listener = info.listener ?? { name: 'tcp' };
+    this.link = new PacketSender(outbox, context.stats, context.budget);
+    this.received = new ReceivedMessages(this, context);
     this.#framer = new Framer(Math.min(this.#packetBytesTaken, CONNECT_BYTES_MAX));
-    this.#deadlines = new ClientDeadlines(broker.deadlines, now);
-    const waitMs = broker.options.connectTimeoutSeconds * 1000;
+    const { now } = context.budget;
+    this.#deadlines = new ClientDeadlines(context.deadlines, now);
+    const waitMs = context.options.connectTimeoutSeconds * 1000;
     this.#deadlines.awaitConnect(now + waitMs, () => this.#connectTimeout());
+  }
+
+  get version(): ProtocolVersion {
+    return this.link.version;
   }
 
   get closed(): boolean {
     return this.#state === 'closed';
   }
 
-  /** Bytes from the network. The core keeps views into `chunk`: don't reuse it. */
+  get #isConnected(): boolean {
+    return this.#state === 'connected';
+  }
+
+  /** Bytes from the network. The core keeps views into `chunk`: its owner must not reuse it. */
   receive(chunk: Buffer, now: number): void {
-    this.broker.now = now;
-    this.broker.stats.bytesReceived += chunk.length;
+    const { budget, stats } = this.#context;
+    budget.enter(now);
+    stats.bytesReceived += chunk.length;
     this.#deadlines.lastReceivedAt = now;
     if (this.#state === 'authenticating' || this.#state === 'suspended') {
-      const isPing = chunk.length === 2 && chunk[0] === FirstByte.pingreq && chunk[1] === 0;
-      if (isPing && !this.#isPaused) {
-        this.send(PINGRESP);
-        return;
-      }
-      this.#pauseReading();
-      this.#held ??= [];
-      this.#held.push(chunk);
+      this.#hold(chunk);
       return;
     }
     if (chunk.length === 0) return;
@@ -116,31 +145,47 @@ export class Client extends ClientOutput {
       !this.#framer.isHolding &&
       packetTypeOf(chunk[0]!) !== PacketType.connect
     ) {
-      // Another protocol: its lengths mean nothing, so nothing of it is waited for.
+      // Another protocol: waiting for the length that it seems to announce would be useless.
       this.fail(NOT_CONNECT);
       return;
     }
-    this.broker.workLeft = WORK_A_TURN;
     this.#framer.push(chunk);
     this.#guard(() => this.#processFrames());
   }
 
-  /** The client takes bytes again: what waited for it goes out. */
+  /** The client reads again: sends what waited for it. */
   drained(now: number): void {
-    this.broker.now = now;
-    this.broker.workLeft = WORK_A_TURN;
+    this.#context.budget.enter(now);
     this.pump();
   }
 
-  /** The transport ended without our doing: the will is due [MQTT5-3.1.2-8]. */
+  /** The transport ended without a DISCONNECT: the will is due [MQTT5-3.1.2-8]. */
   disconnected(now: number): void {
-    this.broker.now = now;
-    this.broker.workLeft = WORK_A_TURN;
+    const { budget, log } = this.#context;
+    budget.enter(now);
     if (this.#state === 'closed') return;
-    if (this.session === undefined) {
-      this.broker.log.debug('connection lost before CONNACK', originOf(this.info));
+    if (this.session === undefined)
+      log.debug('connection lost before CONNACK', originOf(this.info));
+    this.end(true, 'connection lost');
+  }
+
+  /** @throws Error for a transition that the table above does not have: a fault of the broker */
+  #moveTo(next: State): void {
+    if (!FOLLOWERS[this.#state].includes(next)) {
+      throw new Error(`a connection cannot go from ${this.#state} to ${next}`);
     }
-    this.#end(true, 'connection lost');
+    this.#state = next;
+  }
+
+  #hold(chunk: Buffer): void {
+    const isPing = chunk.length === 2 && chunk[0] === FirstByte.pingreq && chunk[1] === 0;
+    if (isPing && !this.#isPaused) {
+      this.link.send(PINGRESP);
+      return;
+    }
+    this.#pauseReading();
+    this.#held ??= [];
+    this.#held.push(chunk);
   }
 
   #guard(work: () => void): void {
@@ -154,30 +199,32 @@ export class Client extends ClientOutput {
 
   #processFrames(): void {
     const framer = this.#framer;
+    const { budget, stats } = this.#context;
     while (this.#state === 'waiting' || this.#state === 'connected') {
-      if (this.broker.workLeft <= 0) {
+      if (budget.isSpent) {
         this.#yieldTurn(() => undefined);
         return;
       }
       const found = framer.next();
       if (found === false) return;
       if (found !== true) throw new ProtocolError(found);
-      this.broker.stats.packetsReceived += 1;
+      stats.packetsReceived += 1;
       this.#handlePacket(framer.buffer, framer.start, framer.bodyStart, framer.end);
     }
   }
 
   #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    let first = buffer[start]!;
     if (this.#state === 'waiting') {
       this.#handleConnect(buffer, start, bodyStart, end);
       return;
     }
-    // In MQTT 3.1 the flags of these packets are not used, or only say that the packet is repeated.
+    let first = buffer[start]!;
+    // MQTT 3.1 does not use the flags of these packets, or they only say that the packet is repeated.
     if (this.version === 3 && packetTypeOf(first) !== PacketType.publish) {
       first = buffer[start] = withPrescribedFlags(first);
     }
-    if (this.broker.store.durable && mustWait(first, this.broker, this)) {
+    const context = this.#context;
+    if (context.store.durable && mustWait(first, context, this)) {
       this.#suspend(() => this.#dispatch(buffer, start, bodyStart, end));
     } else {
       this.#dispatch(buffer, start, bodyStart, end);
@@ -185,137 +232,111 @@ export class Client extends ClientOutput {
   }
 
   #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const first = buffer[start]!;
-    if (packetTypeOf(first) === PacketType.publish) {
-      const fault = this.broker.publisher.handlePublish(this, buffer, start, bodyStart, end);
+    if (packetTypeOf(buffer[start]!) === PacketType.publish) {
+      const fault = this.#publishHandler.handlePublish(this, buffer, start, bodyStart, end);
       if (fault !== undefined) throw new ProtocolError(fault);
       return;
     }
-    switch (first) {
-      case FirstByte.puback:
-      case FirstByte.pubrec:
-      case FirstByte.pubrel:
-      case FirstByte.pubcomp:
-        handleAck(this, first, buffer, start, bodyStart, end);
-        if (this.#feeds !== undefined) this.pump();
-        break;
-      case FirstByte.pingreq:
-        if (end !== bodyStart) throw new ProtocolError(malformed('PINGREQ with a body'));
-        this.send(PINGRESP);
-        break;
-      case FirstByte.subscribe:
-        handleSubscribe(
-          this.broker,
-          this,
-          decodeSubscribe(buffer, start, bodyStart, end, this.version),
-        );
-        break;
-      case FirstByte.unsubscribe:
-        handleUnsubscribe(
-          this.broker,
-          this,
-          decodeUnsubscribe(buffer, start, bodyStart, end, this.version),
-        );
-        break;
-      case FirstByte.disconnect:
-        this.#handleDisconnect(buffer, start, bodyStart, end);
-        break;
-      case FirstByte.auth:
-        if (this.version !== 5) throw new ProtocolError(UNKNOWN_PACKET);
-        checkAuth(buffer, bodyStart, end, this.version);
-        throw new ProtocolError(protocolFault('AUTH without an authentication method'));
-      case FirstByte.connect:
-        throw new ProtocolError(SECOND_CONNECT);
-      default:
-        throw new ProtocolError(isServerPacket(first) ? SERVER_PACKET : UNKNOWN_PACKET);
-    }
+    dispatchControl(this.#context, this, buffer, start, bodyStart, end);
   }
 
   #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
     const version = peekConnectVersion(buffer, bodyStart, end);
-    this.version = version === 5 ? 5 : version === 3 ? 3 : 4;
+    this.link.version = version === 5 ? 5 : version === 3 ? 3 : 4;
     if (this.version === 3) buffer[start] = FirstByte.connect;
     else if (buffer[start] !== FirstByte.connect) throw new ProtocolError(NOT_CONNECT);
     if (this.version === 5 && this.#framer.isLengthPadded) throw new ProtocolError(PADDED_LENGTH);
     this.#framer.allowsPadding = this.version !== 5;
     const packet = decodeConnect(buffer, start, bodyStart, end);
-    this.#deadlines.connectCame();
-    this.#state = 'authenticating';
-    handleConnect(this.broker, this, packet);
+    this.#deadlines.connectArrived();
+    this.#moveTo('authenticating');
+    handleConnect(this.#context, this, packet);
     if (this.#state === 'authenticating') this.#pauseReading();
   }
 
-  /** Largest packet that is taken from the client once it is in. */
+  /** Largest packet that the client may send once it is connected, bytes. */
   get #packetBytesTaken(): number {
-    return this.listener.packetBytesMax ?? this.broker.options.packetBytesMax;
+    return this.listener.packetBytesMax ?? this.#context.options.packetBytesMax;
   }
 
-  /** The authorizer let the client in and the session is attached. */
+  /** The client is accepted: attaches the session and begins the Keep Alive. */
   connected(
     session: Session,
     limits: { keepAliveSeconds: number; topicAliasMaximum: number },
   ): void {
+    const { budget, stats, log, sessions } = this.#context;
     this.session = session;
-    this.#state = 'connected';
+    this.#moveTo('connected');
     this.#framer.packetBytesMax = this.#packetBytesTaken;
-    if (limits.topicAliasMaximum > 0) {
-      this.aliases = new OutboundAliases(limits.topicAliasMaximum);
-    }
-    this.#deadlines.lastReceivedAt = this.broker.now;
+    if (limits.topicAliasMaximum > 0) this.link.useAliases(limits.topicAliasMaximum);
+    this.#deadlines.lastReceivedAt = budget.now;
     this.#deadlines.keepAlive(
       limits.keepAliveSeconds,
       () => this.#isPaused,
       () => this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true),
     );
+    session.attach(this);
+    stats.clientsConnected += 1;
+    stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
+    const mqtt = MQTT_VERSIONS[this.version];
+    log.info('client connected', { ...this.#logFields, mqtt });
+    sessions.persist(session);
   }
 
-  /** The right to be connected ends then. */
+  get #logFields() {
+    const { session, info } = this;
+    return { ...(session && identityFields(session.identity)), ...originOf(info) };
+  }
+
+  /** Disconnects the client after this time, in milliseconds (token expiry). */
   expireAfter(ms: number): void {
     if (this.#state === 'closed') return;
-    this.#deadlines.expire(this.broker.now + ms, () =>
+    this.#deadlines.expire(this.#context.budget.now + ms, () =>
       this.disconnect(ReasonCode.maximumConnectTime, 'the authentication has expired', true),
     );
   }
 
-  /** Leaves this packet, and all behind it, until what the store was told is safe. */
+  /** Delays this packet and all later ones until the store has made earlier changes durable. */
   #suspend(handle: () => void): void {
-    this.#state = 'suspended';
-    // While it has said nothing more its PINGREQs are answered, and its end is noticed.
+    this.#moveTo('suspended');
+    // Reading goes on until more bytes arrive: PINGREQ is answered and the end of the client noticed.
     if (!this.#framer.isDrained || this.#held?.length) this.#pauseReading();
-    this.#waiting = {
-      goOn: () => {
-        this.broker.workLeft = WORK_A_TURN;
-        this.#goOn(handle);
+    const { store, budget } = this.#context;
+    const continuation: Continuation = {
+      run: (now) => {
+        budget.resume(now);
+        this.#continue(handle);
       },
     };
-    this.broker.store.whenDurable(whatIsLeft(this.#waiting));
+    this.#continuation = continuation;
+    if (store.whenDurable(runOf(continuation)) === 'durable') this.#continue(handle);
   }
 
   #pauseReading(): void {
     this.#isPaused = true;
-    this.outbox.pauseReading();
+    this.#outbox.pauseReading();
   }
 
-  /** Lets the other clients have their turn before the rest of what this one sent. */
+  /** Gives the other clients their turn before the rest of this one's packets. */
   #yieldTurn(handle: () => void): void {
-    this.#state = 'suspended';
+    this.#moveTo('suspended');
     this.#pauseReading();
-    this.broker.defer(() => this.#goOn(handle));
+    this.#context.budget.defer(() => this.#continue(handle));
   }
 
-  #goOn(handle: () => void): void {
+  #continue(handle: () => void): void {
     if (this.#state !== 'suspended') return;
-    this.#state = 'connected';
+    this.#moveTo('connected');
     this.#guard(handle);
-    if (this.#state !== 'connected') return;
-    this.#readOn();
+    if (!this.#isConnected) return;
+    this.#readHeld();
     this.pump();
   }
 
-  /** Handles the items of one packet, with pauses where they are more than a turn's work. */
+  /** Handles the items of one packet, in as many turns as they need. */
   inTurns<T>(items: readonly T[], handle: (item: T) => void, done: () => void, from = 0): void {
     for (let i = from; i < items.length; i++) {
-      if (i > from && this.broker.workLeft <= 0) {
+      if (i > from && this.#context.budget.isSpent) {
         this.#yieldTurn(() => this.inTurns(items, handle, done, i));
         return;
       }
@@ -324,16 +345,15 @@ export class Client extends ClientOutput {
     done();
   }
 
-  /** Goes on with what came while the authorizer was thinking. */
-  resume(): void {
-    this.broker.workLeft = WORK_A_TURN;
-    this.#readOn();
+  /** After an authentication that took a while: handles the bytes that arrived meanwhile. */
+  authorized(): void {
+    this.#readHeld();
   }
 
-  #readOn(): void {
+  #readHeld(): void {
     this.#isPaused = false;
-    this.outbox.resumeReading();
-    this.#deadlines.lastReceivedAt = this.broker.now;
+    this.#outbox.resumeReading();
+    this.#deadlines.lastReceivedAt = this.#context.budget.now;
     this.#guard(() => {
       this.#processFrames();
       while (this.#state === 'connected') {
@@ -345,70 +365,16 @@ export class Client extends ClientOutput {
     });
   }
 
-  #handleDisconnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const packet = decodeDisconnect(buffer, start, bodyStart, end, this.version);
-    const session = this.session!;
-    const expiry = packet.sessionExpirySeconds;
-    if (expiry !== undefined) {
-      // [MQTT5-3.1.2.11.2] a session that was to end at once can't be prolonged now.
-      if (expiry > 0 && session.expirySeconds === 0) {
-        throw new ProtocolError(protocolFault('Session Expiry Interval set where it was zero'));
-      }
-      session.expirySeconds = this.broker.boundedExpiry(expiry);
-    }
-    // Only a normal DISCONNECT takes the will back [MQTT5-3.14.4-3].
-    const isNormal = packet.reasonCode === ReasonCode.normalDisconnection;
-    this.#end(
-      !isNormal,
-      isNormal ? 'DISCONNECT' : `DISCONNECT ${formatReasonCode(packet.reasonCode)}`,
-    );
-  }
-
-  get unfinished(): number {
-    return this.#unfinished?.size ?? 0;
-  }
-
-  /** Counts a QoS 1 or 2 message; false beyond our Receive Maximum [MQTT5-3.3.4-9]. */
-  begin(packetId: number): boolean {
-    this.#unfinished ??= new PacketIdSet();
-    this.#unfinished.add(packetId);
-    return this.version !== 5 || this.#unfinished.size <= this.broker.options.receiveMaximum;
-  }
-
-  /**
-   * Acknowledges once what it stands for is safe. PUBACK, PUBCOMP and a PUBREC with an error end
-   * the exchange and give the client its place in the window back.
-   */
-  acknowledge(header: number, packetId: number, reasonCode: number): void {
-    const { store } = this.broker;
-    // Of a session that is not kept, a PUBCOMP stands for nothing that is.
-    if (store.durable && (header !== FirstByte.pubcomp || this.session?.saved)) {
-      const done = (): void => this.#finish(header, packetId, reasonCode);
-      // Only MQTT 5 can be told. A QoS 2 message that was taken can't be given back: it has gone on
-      // to subscribers, and a second time would be once too often.
-      const isTold = header === FirstByte.puback || (isFailure(reasonCode) && !store.accepting);
-      const refuse = (): void => this.#finish(header, packetId, ReasonCode.quotaExceeded);
-      store.whenDurable(done, this.version === 5 && isTold ? refuse : undefined);
-    } else {
-      this.#finish(header, packetId, reasonCode);
-    }
-  }
-
-  #finish(header: number, packetId: number, reasonCode: number): void {
-    if (this.#state === 'closed') return;
-    if (header !== FirstByte.pubrec || isFailure(reasonCode)) this.#unfinished?.delete(packetId);
-    this.sendAck(header, packetId, reasonCode);
-  }
-
-  /** Queues a packet made by a control encoder. One that the client can't take ends it [MQTT5-3.1.2-24]. */
+  /** Queues an encoded control packet; one that the client cannot take ends the connection [MQTT5-3.1.2-24]. */
   sendControl(packet: Buffer): void {
     if (this.#state === 'closed') return;
-    if (packet.length > this.packetBytesMax) this.fail(ANSWER_TOO_LARGE);
-    else this.send(packet);
+    if (packet.length > this.link.packetBytesMax) this.fail(ANSWER_TOO_LARGE);
+    else this.link.send(packet);
   }
 
+  /** Retained messages on their way to new subscriptions. */
   get feeds(): RetainedFeeds {
-    this.#feeds ??= new RetainedFeeds(this.broker);
+    this.#feeds ??= new RetainedFeeds(this.#context);
     return this.#feeds;
   }
 
@@ -416,80 +382,94 @@ export class Client extends ClientOutput {
   pump(): void {
     const { session } = this;
     if (session === undefined || this.#state !== 'connected') return;
-    session.pump();
-    const { authorizer } = this.broker;
+    session.outbound.pump();
+    const { authorizer } = this.#context;
     const isDone = this.#feeds?.pump(
-      session,
       (topic) => authorizer.permissive || authorizer.mayReceive(session.identity, topic),
     );
-    if (isDone === false) this.#pumpLater();
+    if (isDone === false) this.#deferPump();
   }
 
-  #pumpLater(): void {
+  /** An acknowledgement may have made room for further retained messages. */
+  pumpFeeds(): void {
+    if (this.#feeds !== undefined) this.pump();
+  }
+
+  #deferPump(): void {
     if (this.#isPumpDeferred) return;
     this.#isPumpDeferred = true;
-    this.broker.defer(() => {
+    this.#context.budget.defer(() => {
       this.#isPumpDeferred = false;
       this.pump();
     });
   }
 
-  /** Ends the connection for a fault of the client's: with a reason in MQTT 5, silently before. */
+  /** Ends the connection for a fault of the client: with a Reason Code in MQTT 5, silently before. */
   fail(fault: ProtocolFault): void {
     if (this.#state === 'closed') return;
-    this.broker.stats.protocolErrors += 1;
-    this.broker.log.info('client fault', {
+    const { stats, log } = this.#context;
+    stats.protocolErrors += 1;
+    log.info('client fault', {
       client: this.session?.clientId,
       ...originOf(this.info),
       reason: fault.text,
       code: formatReasonCode(fault.reasonCode),
     });
-    if (this.#state === 'connected') this.disconnect(fault.reasonCode, fault.text, true);
+    const isConnected = this.#state === 'connected' || this.#state === 'suspended';
+    if (isConnected) this.disconnect(fault.reasonCode, fault.text, true);
     else this.refuse(fault.reasonCode);
   }
 
-  /** CONNACK with an error, then the end. A CONNECT of no known version is not answered in MQTT 5's form. */
+  /** Sends CONNACK with an error and ends the connection. */
   refuse(reasonCode: number): void {
-    this.broker.stats.connectionsRefused += 1;
+    this.#context.stats.connectionsRefused += 1;
+    // A CONNECT of an unknown version gets no answer in the form of MQTT 5.
     const answerable =
       this.#state === 'authenticating' ||
       this.version === 5 ||
       reasonCode === ReasonCode.unsupportedProtocolVersion;
     const packet = encodeConnack(this.version, reasonCode, false, {});
-    if (answerable && packet.length <= this.packetBytesMax) this.send(packet);
-    this.#end(false, 'refused');
+    if (answerable && packet.length <= this.link.packetBytesMax) this.link.send(packet);
+    this.end(false, 'refused');
   }
 
-  /** DISCONNECT with a reason (MQTT 5), then the end. */
   disconnect(reasonCode: number, reason: string, withWill: boolean): void {
     if (this.#state === 'closed') return;
     if (this.version === 5) {
       const text = this.requestProblemInformation ? reason : undefined;
       const packet = encodeDisconnect(reasonCode, text);
-      const fits = packet.length <= this.packetBytesMax;
-      this.send(fits ? packet : encodeDisconnect(reasonCode, undefined));
+      const fits = packet.length <= this.link.packetBytesMax;
+      this.link.send(fits ? packet : encodeDisconnect(reasonCode, undefined));
     }
-    this.#end(withWill, reason);
+    this.end(withWill, reason);
   }
 
-  #end(withWill: boolean, reason: string): void {
-    this.#state = 'closed';
+  /** Ends the connection without a further packet. @param reason for the log */
+  end(withWill: boolean, reason: string): void {
+    this.#moveTo('closed');
     this.#deadlines.stop();
     this.#held = undefined;
     this.#feeds = undefined;
-    if (this.#waiting !== undefined) this.#waiting.goOn = undefined;
-    this.outbox.close();
-    this.broker.clientEnded(this, withWill, reason);
+    if (this.#continuation !== undefined) this.#continuation.run = undefined;
+    this.#outbox.close();
+    this.#onEnd(this);
+    const { session } = this;
+    if (session?.connection !== this) return;
+    const { stats, budget, log, sessions } = this.#context;
+    stats.clientsConnected -= 1;
+    budget.spend(Price.disconnect);
+    log.info('client disconnected', { ...this.#logFields, reason });
+    sessions.release(session, withWill);
   }
 
   #connectTimeout(): void {
     if (this.#state !== 'waiting') return;
-    this.broker.log.info('connect timeout', originOf(this.info));
-    this.#end(false, 'connect timeout');
+    this.#context.log.info('connect timeout', originOf(this.info));
+    this.end(false, 'connect timeout');
   }
 }
 
-/** Apart, for a function holds all that those beside it need. */
-function whatIsLeft(waiting: Waiting): () => void {
-  return () => waiting.goOn?.();
+/** A function of its own: one made inside the client's method would keep the client in memory. */
+function runOf(continuation: Continuation): (now: number) => void {
+  return (now) => continuation.run?.(now);
 }

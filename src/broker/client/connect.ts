@@ -1,11 +1,12 @@
-// CONNECT (MQTT 5.0 3.1, 3.2, 4.1): who may come in, which session it gets, what CONNACK says.
+// CONNECT (MQTT 5.0 3.1, 3.2, 4.1): whether the client is accepted, which session it gets, and what
+// CONNACK says. The authorizer may decide later, so other clients connect and end meanwhile.
 
 import type { ConnectPacket } from '../../mqtt/control-decoder.ts';
 import { type ConnackProperties, encodeConnack } from '../../mqtt/control-encoder.ts';
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isWellFormed } from '../../mqtt/utf8.ts';
-import type { Broker } from '../broker.ts';
+import type { BrokerContext } from '../context.ts';
 import { originOf } from '../log-fields.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity } from '../ports.ts';
@@ -15,58 +16,77 @@ import type { Client } from './client.ts';
 const ID_DIGITS = 22;
 const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
-/** In words, where nobody else has any. */
+/** Log texts for refusals that the broker itself decides. */
 const REFUSALS: Readonly<Record<number, string>> = {
-  [ReasonCode.badAuthenticationMethod]: 'enhanced authentication is not offered',
-  [ReasonCode.clientIdentifierNotValid]: 'it brings no client identifier',
+  [ReasonCode.badAuthenticationMethod]: 'enhanced authentication is not supported',
+  [ReasonCode.clientIdentifierNotValid]: 'no client identifier',
   [ReasonCode.quotaExceeded]: 'max-connections or max-sessions is reached',
 };
 
-export function handleConnect(broker: Broker, client: Client, packet: ConnectPacket): void {
-  broker.stats.connectsReceived += 1;
-  client.version = packet.version;
+/** A CONNECT that passed the broker's own checks, while it is being authenticated. */
+interface Candidate {
+  readonly packet: ConnectPacket;
+  readonly clientId: string;
+  /** The broker made the Client Identifier, and CONNACK announces it. */
+  readonly assigned: boolean;
+}
+
+export function handleConnect(context: BrokerContext, client: Client, packet: ConnectPacket): void {
+  context.stats.connectsReceived += 1;
+  client.link.version = packet.version;
+  client.link.packetBytesMax = packet.maximumPacketBytes;
   client.bridge = packet.bridge;
   client.requestProblemInformation = packet.requestProblemInformation;
-  client.packetBytesMax = packet.maximumPacketBytes;
-  const refusal = refusalOf(broker, packet);
+  const refusal = refusalOf(context, packet);
   if (refusal !== 0) {
-    refuse(broker, client, packet, { reasonCode: refusal });
+    refuse(context, client, packet, { reasonCode: refusal });
     return;
   }
   const assigned = packet.clientId.length === 0;
-  const clientId = assigned ? makeClientId(broker) : packet.clientId;
+  const clientId = assigned ? makeClientId(context) : packet.clientId;
+  const candidate = { packet, clientId, assigned };
   const { username, password } = packet;
   const { remoteAddress } = client.info;
   const { listener } = client;
   const request = { clientId, username, password, remoteAddress, listener };
-  let synchronous = true;
-  broker.authorizer.authenticate(request, (decision) => {
+  const decision = context.authorizer.authenticate(request, (later, now) => {
     if (client.closed) return;
-    if (decision.reasonCode !== 0) {
-      refuse(broker, client, packet, decision);
-      return;
-    }
-    // Others may have come in while this one was checked.
-    if (!hasRoom(broker, clientId)) {
-      refuse(broker, client, packet, { reasonCode: ReasonCode.quotaExceeded });
-      return;
-    }
-    admit(broker, client, packet, identityOf(clientId, packet, decision), assigned);
-    if (decision.expiresInMs !== undefined) client.expireAfter(decision.expiresInMs);
-    if (!synchronous) client.resume();
+    context.budget.resume(now);
+    decide(context, client, candidate, later);
+    if (!client.closed) client.authorized();
   });
-  synchronous = false;
+  if (decision !== undefined) decide(context, client, candidate, decision);
 }
 
-/** A warning: whoever tries passwords is seen, however little the log tells. */
+function decide(
+  context: BrokerContext,
+  client: Client,
+  candidate: Candidate,
+  decision: AuthDecision,
+): void {
+  const { packet, clientId } = candidate;
+  if (decision.reasonCode !== 0) {
+    refuse(context, client, packet, decision);
+    return;
+  }
+  // Other clients may have taken the last place during the authentication.
+  if (!hasRoom(context, clientId)) {
+    refuse(context, client, packet, { reasonCode: ReasonCode.quotaExceeded });
+    return;
+  }
+  admit(context, client, candidate, identityOf(candidate, decision));
+  if (decision.expiresInMs !== undefined) client.expireAfter(decision.expiresInMs);
+}
+
+/** Logs a warning, so that guessed passwords show at every log level but the lowest. */
 function refuse(
-  broker: Broker,
+  context: BrokerContext,
   client: Client,
   { clientId, username }: ConnectPacket,
   { reasonCode, reason = REFUSALS[reasonCode] }: AuthDecision,
 ): void {
   const code = formatReasonCode(reasonCode);
-  broker.log.warn('connection refused', {
+  context.log.warn('connection refused', {
     client: client.session?.clientId ?? clientId,
     user: username,
     ...originOf(client.info),
@@ -74,28 +94,28 @@ function refuse(
     reason,
   });
   if (client.session === undefined) client.refuse(reasonCode);
-  else client.disconnect(reasonCode, 'the right to connect is gone', true);
+  else client.disconnect(reasonCode, 'access was withdrawn', true);
 }
 
-function identityOf(clientId: string, packet: ConnectPacket, decision: AuthDecision): Identity {
+function identityOf({ clientId, packet }: Candidate, decision: AuthDecision): Identity {
   const { username = packet.username, grant } = decision;
   return { clientId, username, grant };
 }
 
-function hasRoom(broker: Broker, clientId: string): boolean {
-  return broker.clientCount < broker.options.connectionsMax && broker.hasRoomFor(clientId);
+function hasRoom({ stats, options, sessions }: BrokerContext, clientId: string): boolean {
+  return stats.clientsConnected < options.connectionsMax && sessions.hasRoomFor(clientId);
 }
 
-/** Reason Code for a CONNECT that can't be served, 0 for one that can. */
-function refusalOf(broker: Broker, packet: ConnectPacket): number {
-  const { options } = broker;
+/** Reason Code for a CONNECT that the broker cannot serve, else 0. */
+function refusalOf(context: BrokerContext, packet: ConnectPacket): number {
+  const { options } = context;
   if (packet.authenticationMethod !== undefined) return ReasonCode.badAuthenticationMethod;
   if (packet.clientId.length === 0) {
-    // [MQTT3-3.1.3-8] without a name there is no session to come back to.
+    // [MQTT3-3.1.3-8] without a Client Identifier there is no session to resume.
     const allowed = packet.version === 5 || (packet.version === 4 && packet.cleanStart);
     if (!allowed || !options.emptyClientIdAllowed) return ReasonCode.clientIdentifierNotValid;
   }
-  if (!hasRoom(broker, packet.clientId)) return ReasonCode.quotaExceeded;
+  if (!hasRoom(context, packet.clientId)) return ReasonCode.quotaExceeded;
   const { will } = packet;
   if (will === undefined) return 0;
   if (will.qos > options.maximumQos) return ReasonCode.qosNotSupported;
@@ -107,16 +127,16 @@ function refusalOf(broker: Broker, packet: ConnectPacket): number {
 }
 
 function admit(
-  broker: Broker,
+  context: BrokerContext,
   client: Client,
-  packet: ConnectPacket,
+  { packet, assigned }: Candidate,
   identity: Identity,
-  assigned: boolean,
 ): void {
-  const { options } = broker;
+  const { options, sessions } = context;
+  const { link } = client;
   const wanted = wantedExpiry(packet);
-  const expirySeconds = broker.boundedExpiry(wanted);
-  const keepAliveSeconds = boundedKeepAlive(packet, options);
+  const expirySeconds = sessions.grantedExpiry(wanted);
+  const keepAliveSeconds = grantedKeepAlive(packet, options);
   const properties =
     packet.version === 5
       ? connackProperties(options, {
@@ -129,53 +149,51 @@ function admit(
       : {};
   const connack = (present: boolean): Buffer =>
     encodeConnack(packet.version, ReasonCode.success, present, properties);
-  // [MQTT5-3.1.2-24] what a client can't take, CONNACK included, is not sent.
+  // [MQTT5-3.1.2-24] no packet may exceed the client's maximum, not even CONNACK.
   if (
-    client.packetBytesMax < Number.POSITIVE_INFINITY &&
-    connack(false).length > client.packetBytesMax
+    link.packetBytesMax < Number.POSITIVE_INFINITY &&
+    connack(false).length > link.packetBytesMax
   ) {
     client.refuse(ReasonCode.packetTooLarge);
     return;
   }
-  const { session, present } = broker.openSession(client, identity, packet.cleanStart);
+  const { session, present } = sessions.open(client, identity, packet.cleanStart);
   session.expirySeconds = expirySeconds;
-  discardWill(broker, session);
+  discardWill(context, session);
   if (packet.will !== undefined) session.will = { packet: packet.will, deadline: undefined };
-  client.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);
+  link.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);
   client.connected(session, {
     keepAliveSeconds,
     topicAliasMaximum: Math.min(packet.topicAliasMaximum, options.topicAliasMaximum),
   });
-  session.attach(client);
-  broker.clientConnected(client, session);
   client.sendControl(connack(present));
   client.pump();
 }
 
-/** Seconds; MQTT 3 knows only "with the connection" and "for ever" (Clean Session). */
+/** Seconds. MQTT 3 has Clean Session: the session ends with the connection, or never expires. */
 function wantedExpiry(packet: ConnectPacket): number {
   if (packet.version !== 5) return packet.cleanStart ? 0 : Number.POSITIVE_INFINITY;
   const seconds = packet.sessionExpirySeconds ?? 0;
   return seconds === SESSION_EXPIRY_NEVER ? Number.POSITIVE_INFINITY : seconds;
 }
 
-/** Only MQTT 5 can be told another Keep Alive; earlier clients are held to their own. */
-function boundedKeepAlive(packet: ConnectPacket, options: BrokerOptions): number {
+/** Only MQTT 5 can announce another Keep Alive; earlier clients keep the one they asked for. */
+function grantedKeepAlive(packet: ConnectPacket, options: BrokerOptions): number {
   const maximum = options.keepAliveSecondsMax;
   const wanted = packet.keepAliveSeconds;
   if (maximum === 0 || packet.version !== 5) return wanted;
   return wanted === 0 || wanted > maximum ? maximum : wanted;
 }
 
+/** What CONNACK announces because it differs from the client's request; undefined: no difference. */
 interface Changed {
   readonly clientId: string | undefined;
-  /** The listener's, or the node's. */
+  /** Of the listener, or of the node. */
   readonly packetBytesMax: number;
   readonly expirySeconds: number | undefined;
   readonly keepAliveSeconds: number | undefined;
 }
 
-/** What differs from the protocol's defaults, and what we changed of the client's wishes. */
 function connackProperties(options: BrokerOptions, changed: Changed): ConnackProperties {
   const properties: ConnackProperties = {
     maximumPacketSize: changed.packetBytesMax,
@@ -197,10 +215,10 @@ function connackProperties(options: BrokerOptions, changed: Changed): ConnackPro
   return properties;
 }
 
-function makeClientId(broker: Broker): string {
+function makeClientId({ random }: BrokerContext): string {
   let id = 'auto-';
   for (let i = 0; i < ID_DIGITS; i++) {
-    id += ID_ALPHABET[Math.floor(broker.random() * ID_ALPHABET.length)];
+    id += ID_ALPHABET[Math.floor(random() * ID_ALPHABET.length)];
   }
   return id;
 }

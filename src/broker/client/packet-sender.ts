@@ -1,41 +1,46 @@
-// The outgoing half of a connection: brings messages and acknowledgements into the form that this
-// client takes (version, largest packet, aliases) and queues them in its Outbox. client.ts is the
-// incoming half.
+// The outgoing half of a connection: encodes messages and acknowledgements for this client (version,
+// Maximum Packet Size, Topic Aliases) and queues them in its Outbox. Knows no session.
+// Invariant: no packet exceeds the client's Maximum Packet Size [MQTT5-3.1.2-24].
 
 import { ACK_BYTES_MAX, encodeAck } from '../../mqtt/ack-codec.ts';
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
-import type { Broker } from '../broker.ts';
 import { PacketSlab } from '../message/packet-slab.ts';
 import { encodeMessage, type Publication } from '../message/publication.ts';
 import type { Outbox } from '../ports.ts';
-import type { Delivery, SessionLink } from '../session/delivery.ts';
-import type { OutboundAliases } from './topic-aliases.ts';
+import type { Delivery } from '../session/delivery.ts';
+import type { SessionLink } from '../session/link.ts';
+import type { BrokerStats } from '../stats.ts';
+import type { WorkBudget } from '../work-budget.ts';
+import { OutboundAliases } from './topic-aliases.ts';
 
-/** Acknowledgements lie apart from publishes, so that each client's stay adjacent. */
+/** Acknowledgements have memory of their own, so that those of one client stay adjacent. */
 const ackSlab = new PacketSlab();
 
-export class ClientOutput implements SessionLink {
+export class PacketSender implements SessionLink {
   version: ProtocolVersion = 4;
   sendWindow = 0;
-  /** Largest packet that the client takes. */
+  /** Largest packet that the client takes, bytes. */
   packetBytesMax = Number.POSITIVE_INFINITY;
-  protected readonly broker: Broker;
-  protected readonly outbox: Outbox;
-  protected aliases: OutboundAliases | undefined;
+  readonly #outbox: Outbox;
+  readonly #stats: BrokerStats;
+  readonly #budget: WorkBudget;
+  #aliases: OutboundAliases | undefined;
 
-  constructor(broker: Broker, outbox: Outbox) {
-    this.broker = broker;
-    this.outbox = outbox;
+  constructor(outbox: Outbox, stats: BrokerStats, budget: WorkBudget) {
+    this.#outbox = outbox;
+    this.#stats = stats;
+    this.#budget = budget;
   }
 
   get congested(): boolean {
-    return this.outbox.congested;
+    return this.#outbox.congested;
   }
 
-  get now(): number {
-    return this.broker.now;
+  /** @param maximum Topic Aliases that the client accepts */
+  useAliases(maximum: number): void {
+    this.#aliases = new OutboundAliases(maximum);
   }
 
   sendAck(header: number, packetId: number, reasonCode: number): void {
@@ -43,8 +48,8 @@ export class ClientOutput implements SessionLink {
     const { buffer } = ackSlab;
     const end = encodeAck(buffer, start, header, packetId, reasonCode, this.version);
     ackSlab.giveBack(start + ACK_BYTES_MAX - end);
-    this.broker.stats.packetsSent += 1;
-    this.outbox.write(buffer, start, end);
+    this.#stats.packetsSent += 1;
+    this.#outbox.write(buffer, start, end);
   }
 
   sendPubrel(packetId: number): void {
@@ -52,18 +57,18 @@ export class ClientOutput implements SessionLink {
   }
 
   sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void {
-    if (identifiers.length > 0 || this.aliases !== undefined) {
+    if (identifiers.length > 0 || this.#aliases !== undefined) {
       this.#sendMessage(publication.message(), 0, false, retain, 0, identifiers);
       return;
     }
     const encoded = publication.encodedQos0(this.version, retain);
     const bytes = encoded.end - encoded.start;
     if (bytes > this.packetBytesMax) return;
-    const { stats } = this.broker;
+    const stats = this.#stats;
     stats.packetsSent += 1;
     stats.publishSent += 1;
     stats.publishSentBytes += bytes;
-    this.outbox.write(encoded.buffer, encoded.start, encoded.end);
+    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
   }
 
   sendDelivery(delivery: Delivery, dup: boolean): boolean {
@@ -81,27 +86,27 @@ export class ClientOutput implements SessionLink {
   ): boolean {
     const { version } = this;
     const { name } = message.topic;
-    const use = this.aliases?.use(name);
+    const use = this.#aliases?.use(name);
     const topicAlias = use?.alias ?? 0;
     const withTopic = use?.known !== true;
     const header = { version, qos, dup, retain, packetId, identifiers, topicAlias, withTopic };
-    const encoded = encodeMessage(message, header, this.now);
+    const encoded = encodeMessage(message, header, this.#budget.now);
     const bytes = encoded.end - encoded.start;
     if (bytes > this.packetBytesMax) {
-      if (withTopic && topicAlias > 0) this.aliases?.revoke(name);
+      if (withTopic && topicAlias > 0) this.#aliases?.revoke(name);
       return false;
     }
-    const { stats } = this.broker;
+    const stats = this.#stats;
     stats.packetsSent += 1;
     stats.publishSent += 1;
     stats.publishSentBytes += bytes;
-    this.outbox.write(encoded.buffer, encoded.start, encoded.end);
+    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
     return true;
   }
 
-  /** Queues a whole packet. */
-  protected send(packet: Buffer): void {
-    this.broker.stats.packetsSent += 1;
-    this.outbox.write(packet, 0, packet.length);
+  /** Queues a whole packet. The caller checks its size. */
+  send(packet: Buffer): void {
+    this.#stats.packetsSent += 1;
+    this.#outbox.write(packet, 0, packet.length);
   }
 }

@@ -1,5 +1,6 @@
-// What a client's PUBLISH goes through: decoding, topic, rights, QoS, then retained store, local
-// subscribers and peers (MQTT 5.0 3.3, 4.3). The first half of the hot path; route.ts is the second.
+// PUBLISH of a client or a peer (MQTT 5.0 3.3, 4.3): decoding, topic, access and QoS; then the
+// Distributor takes over. The first half of the hot path; routing/route.ts is the second.
+// Invariant: a PUBLISH of a peer is never forwarded.
 
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import { PublishProperties, readPublishProperties } from '../../mqtt/properties.ts';
@@ -9,16 +10,17 @@ import { PublishView } from '../../mqtt/publish-view.ts';
 import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isReservedTopicBytes } from '../../mqtt/topic.ts';
 import { isStrictUtf8, isWellFormed } from '../../mqtt/utf8.ts';
-import type { Broker } from '../broker.ts';
+import type { BrokerContext } from '../context.ts';
 import { Publication } from '../message/publication.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { Client } from './client.ts';
+import { recordDenial } from './denial.ts';
 import { InboundAliases } from './topic-aliases.ts';
 
 const ILL_FORMED_TOPIC = malformed('the Topic Name is not well-formed UTF-8 without U+0000');
 const INVALID_TOPIC: ProtocolFault = {
   reasonCode: ReasonCode.topicNameInvalid,
-  text: 'the Topic Name has a wildcard, no character, or is beyond the limits',
+  text: 'the Topic Name is empty, has a wildcard, or exceeds the limits',
 };
 const NO_TOPIC = protocolFault('neither a Topic Name nor a Topic Alias');
 const UNKNOWN_ALIAS = protocolFault('a Topic Alias that was never set');
@@ -39,16 +41,17 @@ const RETAIN_UNSUPPORTED: ProtocolFault = {
   text: 'RETAIN is not available',
 };
 
+/** One for all clients: it reuses its view and its publication. */
 export class PublishHandler {
-  readonly #broker: Broker;
+  readonly #context: BrokerContext;
   readonly #view = new PublishView();
   readonly #properties = new PublishProperties();
-  readonly #publication: Publication;
+  readonly #publication: Publication<RoutedTopic>;
   #topic: RoutedTopic;
 
-  constructor(broker: Broker) {
-    this.#broker = broker;
-    this.#topic = broker.topics.intern('-');
+  constructor(context: BrokerContext) {
+    this.#context = context;
+    this.#topic = context.topics.intern('-');
     this.#publication = new Publication(this.#topic);
   }
 
@@ -67,7 +70,7 @@ export class PublishHandler {
       this.#findTopic(client, view) ??
       this.#checkSupport(view);
     if (fault !== undefined) return fault;
-    const { stats } = this.#broker;
+    const { stats } = this.#context;
     stats.publishReceived += 1;
     stats.publishReceivedBytes += end - start;
     if (view.qos === 0) {
@@ -79,34 +82,35 @@ export class PublishHandler {
 
   #handleQos1(client: Client, view: PublishView): ProtocolFault | undefined {
     const { packetId } = view;
-    if (!client.begin(packetId)) return TOO_MANY;
+    if (!client.received.begin(packetId)) return TOO_MANY;
     let reasonCode = this.#refusal(client, view) || this.#refusalOfStore();
     if (reasonCode === 0 && !this.#publish(client, view)) {
       reasonCode = ReasonCode.noMatchingSubscribers;
     }
-    client.acknowledge(FirstByte.puback, packetId, reasonCode);
+    client.received.acknowledge(FirstByte.puback, packetId, reasonCode);
     return undefined;
   }
 
-  /** Onward delivery starts with PUBLISH; a repetition before PUBREL is answered only (4.3.3). */
+  /** Delivery starts with PUBLISH; a repetition before PUBREL is only answered (4.3.3). */
   #handleQos2(client: Client, view: PublishView): ProtocolFault | undefined {
     const { packetId } = view;
-    if (!client.begin(packetId)) return TOO_MANY;
+    if (!client.received.begin(packetId)) return TOO_MANY;
     let reasonCode = this.#refusal(client, view);
     if (reasonCode === 0 && !client.session!.hasReceived(packetId)) {
       reasonCode = this.#refusalOfStore();
     }
-    // Before MQTT 5 there is no way to refuse: the exchange runs its course without effect.
-    const over = isFailure(reasonCode) && client.version === 5;
-    if (!over && client.session!.receive(packetId) && reasonCode === 0) {
+    // MQTT 3 cannot refuse: the exchange completes without a delivery.
+    const isRefused = isFailure(reasonCode) && client.version === 5;
+    if (!isRefused && client.session!.receive(packetId) && reasonCode === 0) {
       if (!this.#publish(client, view)) reasonCode = ReasonCode.noMatchingSubscribers;
     }
-    client.acknowledge(FirstByte.pubrec, packetId, client.version === 5 ? reasonCode : 0);
+    const answer = client.version === 5 ? reasonCode : ReasonCode.success;
+    client.received.acknowledge(FirstByte.pubrec, packetId, answer);
     return undefined;
   }
 
   #refusalOfStore(): number {
-    return this.#broker.store.accepting ? 0 : ReasonCode.quotaExceeded;
+    return this.#context.store.accepting ? 0 : ReasonCode.quotaExceeded;
   }
 
   #readProperties(view: PublishView): ProtocolFault | undefined {
@@ -121,46 +125,44 @@ export class PublishHandler {
 
   #findTopic(client: Client, view: PublishView): ProtocolFault | undefined {
     const { topicAlias } = this.#properties;
-    if (topicAlias > this.#broker.options.topicAliasMaximum) return INVALID_ALIAS;
+    if (topicAlias > this.#context.options.topicAliasMaximum) return INVALID_ALIAS;
     const { buffer, topicStart, topicEnd } = view;
     if (topicStart === topicEnd) {
       if (topicAlias === 0) return NO_TOPIC;
-      const topic = client.inbound?.get(topicAlias);
+      const topic = client.inboundAliases?.get(topicAlias);
       if (topic === undefined) return UNKNOWN_ALIAS;
       this.#topic = topic;
       return undefined;
     }
-    const topic = this.#broker.topics.find(buffer, topicStart, topicEnd);
+    const topic = this.#context.topics.find(buffer, topicStart, topicEnd);
     if (topic === undefined) {
       return isStrictUtf8(buffer, topicStart, topicEnd) ? INVALID_TOPIC : ILL_FORMED_TOPIC;
     }
     this.#topic = topic;
     if (topicAlias > 0) {
-      client.inbound ??= new InboundAliases();
-      client.inbound.set(topicAlias, topic);
+      client.inboundAliases ??= new InboundAliases();
+      client.inboundAliases.set(topicAlias, topic);
     }
     return undefined;
   }
 
   #checkSupport(view: PublishView): ProtocolFault | undefined {
-    const { maximumQos, retainAvailable } = this.#broker.options;
+    const { maximumQos, retainAvailable } = this.#context.options;
     if (view.qos > maximumQos) return QOS_UNSUPPORTED;
     if (view.retain && !retainAvailable) return RETAIN_UNSUPPORTED;
     return undefined;
   }
 
-  /** Reason Code for a message that is well-formed but not taken; 0 if it is. */
+  /** Reason Code for a well-formed message that the broker does not accept, else 0. */
   #refusal(client: Client, view: PublishView): number {
-    const { authorizer, stats } = this.#broker;
+    const { authorizer, budget } = this.#context;
     const topic = this.#topic;
-    const ours = isReservedTopicBytes(topic.bytes);
     const before = authorizer.work;
-    const may =
-      authorizer.permissive || authorizer.mayPublish(client.session!.identity, topic.name);
-    this.#broker.workLeft -= authorizer.work - before;
-    if (ours || !may) {
-      stats.denied += 1;
-      this.#broker.denied(client, 'publish', topic.name);
+    const { identity } = client.session!;
+    const may = authorizer.permissive || authorizer.mayPublish(identity, topic.name);
+    budget.spend(authorizer.work - before);
+    if (!may || isReservedTopicBytes(topic.bytes)) {
+      recordDenial(this.#context, identity, 'publish', topic.name);
       return ReasonCode.notAuthorized;
     }
     if (this.#properties.payloadIsText && !isWellFormed(view.buffer, view.payloadStart, view.end)) {
@@ -171,30 +173,31 @@ export class PublishHandler {
 
   /** True if a subscriber on this node matched. */
   #publish(client: Client, view: PublishView): boolean {
-    const broker = this.#broker;
+    const { distributor, budget } = this.#context;
     const properties = this.#properties;
     const topic = this.#topic;
-    const expiresAt =
-      properties.expirySeconds < 0
-        ? Number.POSITIVE_INFINITY
-        : broker.now + properties.expirySeconds * 1000;
     const verbatim = properties.forwardable && view.topicEnd > view.topicStart;
-    this.#publication.setView(view, topic, expiresAt, verbatim, broker.now);
-    broker.forwarder?.forward(view, topic.bytes, client.session?.clientId);
-    return broker.route(this.#publication, client.session);
+    this.#publication.setView(view, topic, this.#expiresAt(), verbatim, budget.now);
+    const { outbound } = client.session!;
+    distributor.forward(view, topic.bytes, outbound.identity.clientId);
+    return distributor.distribute(this.#publication, outbound);
   }
 
-  /** A PUBLISH from a peer: no rights asked, nothing forwarded, nobody to acknowledge to. */
+  #expiresAt(): number {
+    const { expirySeconds } = this.#properties;
+    if (expirySeconds < 0) return Number.POSITIVE_INFINITY;
+    return this.#context.budget.now + expirySeconds * 1000;
+  }
+
+  /** A PUBLISH of a peer, which has checked access and acknowledged it. */
   handlePeerPublish(view: PublishView): void {
-    const broker = this.#broker;
+    const { topics, stats, distributor, budget } = this.#context;
     if (this.#readProperties(view) !== undefined) return;
-    const topic = broker.topics.find(view.buffer, view.topicStart, view.topicEnd);
+    const topic = topics.find(view.buffer, view.topicStart, view.topicEnd);
     if (topic === undefined || isReservedTopicBytes(topic.bytes)) return;
-    broker.stats.peerReceived += 1;
-    const { expirySeconds, forwardable } = this.#properties;
-    const expiresAt =
-      expirySeconds < 0 ? Number.POSITIVE_INFINITY : broker.now + expirySeconds * 1000;
-    this.#publication.setView(view, topic, expiresAt, forwardable, broker.now);
-    broker.route(this.#publication, undefined);
+    stats.peerReceived += 1;
+    const { forwardable } = this.#properties;
+    this.#publication.setView(view, topic, this.#expiresAt(), forwardable, budget.now);
+    distributor.distribute(this.#publication, undefined);
   }
 }

@@ -1,24 +1,25 @@
-// Which packets of a client wait while the store is busy or full. What would have to be kept is
-// refused where the protocol has a Reason Code for it; it waits where there is none, and the client
-// is not read meanwhile.
+// Decides which packets of a client wait while the store is busy or full. A change that the store
+// would have to record is refused where the protocol has a Reason Code for that; otherwise it waits,
+// and nothing more is read from the client.
 
 import { FirstByte, PacketType, PublishFlag, packetTypeOf } from '../../mqtt/packet-type.ts';
-import type { Broker } from '../broker.ts';
+import type { BrokerContext } from '../context.ts';
 import type { Client } from './client.ts';
 
 /** @param first the packet's first byte */
-export function mustWait(first: number, broker: Broker, client: Client): boolean {
-  const { store, options } = broker;
+export function mustWait(first: number, context: BrokerContext, client: Client): boolean {
+  const { store, options } = context;
   if (first === FirstByte.pubrel || first === FirstByte.unsubscribe) {
-    return !store.accepting && client.session?.saved === true;
+    return !store.accepting && client.session?.isPersistent === true;
   }
   const hasQos = (first & PublishFlag.qosMask) !== 0;
   const isRetained = (first & PublishFlag.retain) !== 0;
   if (packetTypeOf(first) !== PacketType.publish || !(hasQos || isRetained)) return false;
   if (store.congested) return true;
   if (!hasQos) return false;
-  // Before MQTT 5 nothing can be refused; and no refusal overtakes what waits for room.
-  if (!store.accepting) return client.version !== 5 || client.unfinished > 0;
-  // Whoever sends faster than the disk takes it: its acknowledgements leave first.
-  return client.unfinished >= options.receiveMaximum;
+  const { unfinished } = client.received;
+  // MQTT 3 cannot refuse, and a refusal must not overtake messages that wait for the store.
+  if (!store.accepting) return client.version !== 5 || unfinished > 0;
+  // A client that sends faster than the disk writes gets its acknowledgements first.
+  return unfinished >= options.receiveMaximum;
 }

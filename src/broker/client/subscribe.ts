@@ -1,5 +1,6 @@
-// SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0 3.8 to 3.11): checks each Topic Filter, changes the tree and
-// the session, answers, then starts the retained messages.
+// SUBSCRIBE and UNSUBSCRIBE (MQTT 5.0 3.8 to 3.11): checks each Topic Filter, changes tree and
+// session, answers, then starts the retained messages.
+// Invariant: the answer leaves after the store has made the changes durable.
 
 import type {
   SubscribePacket,
@@ -17,75 +18,75 @@ import {
   isWildcard,
   parseSharedFilter,
 } from '../../mqtt/topic.ts';
-import type { Broker } from '../broker.ts';
-import type { Subscription } from '../routing/subscription-tree.ts';
+import type { BrokerContext } from '../context.ts';
+import { identityFields } from '../log-fields.ts';
+import type { Subscription } from '../routing/subscription.ts';
 import type { HeldSubscription, Session } from '../session/session.ts';
+import { filterPrice } from '../work-budget.ts';
 import type { Client } from './client.ts';
+import { recordDenial } from './denial.ts';
 
 const NO_LOCAL_SHARED = protocolFault('No Local on a Shared Subscription');
+/** The only failure that SUBACK has before MQTT 5. */
 const FAILURE_BEFORE_5 = 0x80;
-/** What a Topic Filter costs, in deliveries: a level may have one character, or none. */
-const FILTER_WORK = 200;
-const CHARACTER_WORK = 20;
 
 interface Parsed {
+  /** Without `$share/{ShareName}/`. */
   readonly filter: string;
   readonly group: string | undefined;
 }
 
-export function handleSubscribe(broker: Broker, client: Client, packet: SubscribePacket): void {
-  const session = client.session!;
+export function handleSubscribe(
+  context: BrokerContext,
+  client: Client,
+  packet: SubscribePacket,
+): void {
+  const { budget, retained } = context;
   const feeds: Subscription[] = [];
   const granted: number[] = [];
   const { packetId, subscriptions, subscriptionIdentifier } = packet;
   const handle = (request: SubscriptionRequest): void => {
-    broker.workLeft -= filterWork(request.filter);
-    const result = subscribe(broker, client, session, request, subscriptionIdentifier, feeds);
+    budget.spend(filterPrice(request.filter));
+    const result = subscribe(context, client, request, subscriptionIdentifier, feeds);
     granted.push(client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5);
   };
   client.inTurns(subscriptions, handle, () => {
-    answer(broker, client, encodeSuback(client.version, packetId, granted));
+    answer(context, client, encodeSuback(client.version, packetId, granted));
     for (const subscription of feeds) {
-      client.feeds.add(subscription, broker.retained.match(subscription.filter, broker.now));
+      client.feeds.add(subscription, retained.match(subscription.filter, budget.now));
     }
     if (feeds.length > 0) client.pump();
   });
 }
 
-/** What it costs to add, find or remove the filter. */
-export function filterWork(filter: string): number {
-  return FILTER_WORK + CHARACTER_WORK * filter.length;
-}
-
-/** @returns the granted QoS or the Reason Code of the refusal */
+/** @returns the granted QoS, or the Reason Code of the refusal */
 function subscribe(
-  broker: Broker,
+  context: BrokerContext,
   client: Client,
-  session: Session,
   request: SubscriptionRequest,
   identifier: number,
   feeds: Subscription[],
 ): number {
-  const parsed = parseFilter(broker, request);
+  const { options, tree, authorizer, store, sessions } = context;
+  const session = client.session!;
+  const parsed = parseFilter(options, request);
   if (typeof parsed === 'number') return parsed;
-  const { options } = broker;
   if (identifier > 0 && !options.subscriptionIdentifiersAvailable) {
     return ReasonCode.subscriptionIdentifiersNotSupported;
   }
   const existing = session.subscriptions.get(request.filter);
   const isFull =
     session.subscriptions.size >= options.subscriptionsPerClientMax ||
-    !broker.tree.hasRoomFor(parsed.filter, parsed.group);
+    !tree.hasRoomFor(parsed.filter, parsed.group);
   if (existing === undefined && isFull) return ReasonCode.quotaExceeded;
-  const refusal = broker.authorizer.subscriptionRefusal(session.identity, parsed.filter);
+  const refusal = authorizer.subscriptionRefusal(session.identity, parsed.filter);
   if (refusal !== 0) {
-    broker.stats.denied += 1;
-    broker.denied(client, 'subscribe', request.filter);
+    recordDenial(context, session.identity, 'subscribe', request.filter);
     return refusal;
   }
   const qos = Math.min(request.qos, options.maximumQos) as QoS;
   const subscription: Subscription = {
-    session,
+    subscriber: session.outbound,
     filter: request.filter,
     qos,
     noLocal: request.noLocal || client.bridge,
@@ -93,19 +94,19 @@ function subscribe(
     identifiers: identifier > 0 ? [identifier] : [],
   };
   if (existing === undefined || !isSame(existing.subscription, subscription)) {
-    // What comes from `$SYS` isn't kept, so nothing is promised before it is safe.
-    if (session.saved && !isReservedTopic(parsed.filter)) {
-      if (!broker.store.accepting) return refuseForRoom(broker, session, request.filter);
+    // The store keeps no message of a `$` topic, so this subscription promises nothing durable.
+    if (session.isPersistent && !isReservedTopic(parsed.filter)) {
+      if (!store.accepting) return refuseForStore(context, session, request.filter);
       session.changes += 1;
     }
-    broker.addSubscription(session, { subscription, ...parsed });
+    sessions.addSubscription(session, { subscription, ...parsed });
   }
   const wanted = request.retainHandling === 0 || (request.retainHandling === 1 && !existing);
   if (wanted && parsed.group === undefined && options.retainAvailable) feeds.push(subscription);
   return qos;
 }
 
-/** Clients that come back subscribe anew to what they have: nothing of that is written again. */
+/** Clients often repeat their subscriptions after a reconnect: the store need not record these. */
 function isSame(a: Subscription, b: Subscription): boolean {
   return (
     a.qos === b.qos &&
@@ -115,14 +116,15 @@ function isSame(a: Subscription, b: Subscription): boolean {
   );
 }
 
-function refuseForRoom(broker: Broker, { identity }: Session, topic: string): number {
-  const { clientId: client, username: user } = identity;
-  broker.log.warn('subscribe refused: the disk takes no changes', { client, user, topic });
+function refuseForStore({ log }: BrokerContext, { identity }: Session, topic: string): number {
+  log.warn('subscribe refused: the disk takes no changes', { ...identityFields(identity), topic });
   return ReasonCode.quotaExceeded;
 }
 
-function parseFilter(broker: Broker, request: SubscriptionRequest): Parsed | number {
-  const { options } = broker;
+function parseFilter(
+  options: BrokerContext['options'],
+  request: SubscriptionRequest,
+): Parsed | number {
   const text = request.filter;
   let parsed: Parsed = { filter: text, group: undefined };
   if (isSharedFilter(text)) {
@@ -144,38 +146,47 @@ function parseFilter(broker: Broker, request: SubscriptionRequest): Parsed | num
   return parsed;
 }
 
-export function handleUnsubscribe(broker: Broker, client: Client, packet: UnsubscribePacket): void {
-  const session = client.session!;
+export function handleUnsubscribe(
+  context: BrokerContext,
+  client: Client,
+  packet: UnsubscribePacket,
+): void {
   const reasonCodes: number[] = [];
   const handle = (filter: string): void => {
-    broker.workLeft -= filterWork(filter);
-    reasonCodes.push(unsubscribe(broker, client, session, filter));
+    context.budget.spend(filterPrice(filter));
+    reasonCodes.push(unsubscribe(context, client, filter));
   };
   client.inTurns(packet.filters, handle, () => {
-    answer(broker, client, encodeUnsuback(client.version, packet.packetId, reasonCodes));
+    answer(context, client, encodeUnsuback(client.version, packet.packetId, reasonCodes));
   });
 }
 
-function unsubscribe(broker: Broker, client: Client, session: Session, filter: string): number {
+function unsubscribe({ sessions }: BrokerContext, client: Client, filter: string): number {
   if (!isTopicFilter(filter)) return ReasonCode.topicFilterInvalid;
+  const session = client.session!;
   const held: HeldSubscription | undefined = session.subscriptions.get(filter);
   if (held === undefined) return ReasonCode.noSubscriptionExisted;
-  broker.removeSubscription(session, held);
+  sessions.removeSubscription(session, held);
   session.changes += 1;
   client.feeds.remove(filter);
   return ReasonCode.success;
 }
 
-/** The answer leaves when the changes that the session was promised to keep are safe. */
-function answer(broker: Broker, client: Client, packet: Buffer): void {
+/** Sends SUBACK or UNSUBACK once the changes of a persistent session are durable. */
+function answer({ store, budget }: BrokerContext, client: Client, packet: Buffer): void {
   const session = client.session!;
-  const { changes, saved } = session;
-  if (!saved || changes === session.safeChanges) {
+  const { changes, isPersistent } = session;
+  if (!isPersistent || changes === session.durableChanges) {
     client.sendControl(packet);
     return;
   }
-  broker.store.whenDurable(() => {
-    session.safeChanges = changes;
+  const send = (): void => {
+    session.durableChanges = changes;
     client.sendControl(packet);
+  };
+  const state = store.whenDurable((now) => {
+    budget.resume(now);
+    send();
   });
+  if (state === 'durable') send();
 }

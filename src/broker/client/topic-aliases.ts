@@ -1,4 +1,5 @@
-// Topic Aliases in both directions of one MQTT 5 connection (3.3.2.3.4). They end with it.
+// Topic Aliases in both directions of one MQTT 5 connection (MQTT 5.0 3.3.2.3.4). They end with the
+// connection.
 
 import type { RoutedTopic } from '../routing/topic-table.ts';
 
@@ -16,20 +17,20 @@ export class InboundAliases {
   }
 }
 
-/** A topic this short costs no more than its alias. */
+/** A shorter topic takes no more bytes than its alias. */
 const WORTHWHILE_BYTES = 4;
 
-/** Aliases that we set towards the client: the topics sent last have one. */
+/** Aliases that the broker set towards the client: the most recently sent topics have one. */
 export class OutboundAliases {
   readonly #maximum: number;
-  /** Alias by topic name, the longest unused first. */
+  /** Alias by topic name, least recently used first. */
   readonly #aliases = new Map<string, number>();
 
   constructor(maximum: number) {
     this.#maximum = maximum;
   }
 
-  /** The topic's alias (0: none) and whether the client knows it already. */
+  /** The topic's alias (0: none), and whether the client knows it already. */
   use(name: string): { alias: number; known: boolean } {
     if (name.length < WORTHWHILE_BYTES) return { alias: 0, known: false };
     const alias = this.#aliases.get(name);
@@ -41,7 +42,7 @@ export class OutboundAliases {
     return { alias: this.#assign(name), known: false };
   }
 
-  /** Takes an alias back that was assigned in a packet that was not sent. */
+  /** Frees an alias whose first packet was not sent. */
   revoke(name: string): void {
     const alias = this.#aliases.get(name);
     if (alias === undefined) return;

@@ -1,5 +1,4 @@
-// Brings a message of the broker's own (a will) into the form in which a client's PUBLISH goes to
-// the other nodes.
+// Encodes a message of the broker itself (a will) as the MQTT 5 PUBLISH that travels between nodes.
 
 import { Framer } from '../../mqtt/framer.ts';
 import { decodePublish } from '../../mqtt/publish-decoder.ts';
@@ -7,10 +6,10 @@ import { PublishView } from '../../mqtt/publish-view.ts';
 import type { Message } from './message.ts';
 import { encodeMessage } from './publication.ts';
 
-/** The Packet Identifier has no meaning between nodes; it only may not be 0. */
+/** Without meaning between nodes, but the encoding needs one other than 0. */
 const ANY_PACKET_ID = 1;
 
-/** @returns a view of the message as an MQTT 5 PUBLISH; a new one, the caller's */
+/** @returns a new view, with a buffer of its own */
 export function encodeMessageAsView(message: Message, now: number): PublishView {
   const { qos, retain } = message;
   const packetId = qos === 0 ? 0 : ANY_PACKET_ID;

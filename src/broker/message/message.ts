@@ -1,16 +1,16 @@
-// An Application Message that outlives the packet it came in: in queues, in flight, retained, as a
-// will. Owns its bytes and never changes.
+// An Application Message that outlives its packet: in queues, in flight, retained, or as a will.
+// Invariant: it owns its bytes, and what subscribers see of it never changes.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
 
-/** A Topic Name in both forms; one object is shared by all messages of a topic where possible. */
+/** A Topic Name in both forms. Messages of one topic share the object where possible. */
 export interface Topic {
   readonly name: string;
   /** UTF-8 of the name. */
   readonly bytes: Buffer;
 }
 
-/** Where a store wrote a message: its id, and in which log and which snapshot it stands. */
+/** Where a store wrote a message: its id, and the log and snapshot that contain it. */
 export interface StoredMark {
   readonly id: number;
   log: number;
@@ -20,24 +20,24 @@ export interface StoredMark {
 export interface Message {
   readonly topic: Topic;
   readonly payload: Buffer;
-  /** MQTT 5 property bytes without those of one hop (see copyForwardableProperties). */
+  /** MQTT 5 property bytes that travel with the message (see copyForwardableProperties). */
   readonly properties: Buffer;
   readonly qos: QoS;
   /** The publisher's RETAIN flag. */
   readonly retain: boolean;
-  /** Milliseconds of the core's clock; Infinity where the message does not expire. */
+  /** Milliseconds of the core's clock; Infinity: never. */
   readonly expiresAt: number;
-  /** The store's own; undefined while no store has seen it. */
+  /** Belongs to the store; undefined until the store has written the message. */
   mark: StoredMark | undefined;
-  /** Deliveries of it that QueueMemory counts. */
+  /** Deliveries of this message that QueueMemory counts. */
   holders: number;
 }
 
-/** Seconds left, rounded up, or -1 for a message that does not expire. 0 or less: it has expired. */
+/** Seconds until expiry, rounded up, 0 for an expired message; -1 for one that never expires. */
 export function expirySecondsLeft(message: Message, now: number): number {
   return message.expiresAt === Number.POSITIVE_INFINITY
     ? -1
-    : // Whole milliseconds first: the clock's fractions would make 30.0000000001 s of 30, and so 31.
+    : // Whole milliseconds first: fractions of the clock would turn 30 s into 30.0000000001 s, so 31.
       Math.max(0, Math.ceil(Math.round(message.expiresAt - now) / 1000));
 }
 
@@ -45,7 +45,7 @@ export function isExpired(message: Message, now: number): boolean {
   return message.expiresAt <= now;
 }
 
-/** What a message counts for in limits of bytes: payload, topic, properties. */
+/** The size of a message for limits in bytes: payload, topic and properties. */
 export function messageBytes(message: Message): number {
   return message.payload.length + message.topic.bytes.length + message.properties.length;
 }

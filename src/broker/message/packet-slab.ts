@@ -1,11 +1,12 @@
-// Room for outgoing packets: many small packets in one allocation, one behind the other, so that
-// what a turn writes to one client is mostly one range. Bytes once handed out are never used again.
+// Memory for outgoing packets: many small packets one after another in one allocation, so that the
+// packets of one turn to one client are mostly one range.
+// Invariant: bytes once handed out are never used again.
 
 const SLAB_BYTES = 65_536;
 const SMALL_BYTES_MAX = 8_192;
 
 export class PacketSlab {
-  /** Where the range reserved last lies. */
+  /** Contains the range that was reserved last. */
   buffer: Buffer = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #current = this.buffer;
   #position = 0;
@@ -26,7 +27,7 @@ export class PacketSlab {
     return start;
   }
 
-  /** Gives the last `bytes` of the range reserved last back, so that the next one follows on. */
+  /** Returns the last `bytes` of the range reserved last, so that the next range follows it. */
   giveBack(bytes: number): void {
     if (this.buffer === this.#current) this.#position -= bytes;
   }

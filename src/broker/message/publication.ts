@@ -1,19 +1,18 @@
-// A PUBLISH on its way to subscribers: the packet as it came, or a Message, in whatever form each
-// subscriber needs. Every form is made at most once: the publisher's own bytes go out where they
-// fit, one encoding for each wire variant otherwise, one Message for all queues.
+// A PUBLISH on its way to subscribers, in the form that each of them needs: the received packet, an
+// encoding, or a Message. Each form is made at most once: subscribers get the publisher's own bytes
+// where these fit, else one encoding for each wire variant; all queues share one Message.
 
 import { FirstByte, publishFirstByte } from '../../mqtt/packet-type.ts';
 import { copyForwardableProperties } from '../../mqtt/properties.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
-import type { RoutedTopic } from '../routing/topic-table.ts';
-import { expirySecondsLeft, type Message, NO_BYTES } from './message.ts';
+import { expirySecondsLeft, type Message, NO_BYTES, type Topic } from './message.ts';
 import { PacketSlab } from './packet-slab.ts';
 
 const NO_IDENTIFIERS: readonly number[] = [];
 const NEVER = Number.POSITIVE_INFINITY;
-/** A payload that fills this share of its read buffer is kept as a view instead of a copy. */
+/** A payload that fills more than this share of its read buffer stays a view instead of a copy. */
 const VIEW_SHARE = 0.5;
 
 /** An encoded packet: bytes `[start, end)` of `buffer`, which never change. */
@@ -46,11 +45,11 @@ export interface PublishHeader {
   readonly identifiers: readonly number[];
   /** 0 for none. */
   readonly topicAlias: number;
-  /** False where the alias alone tells the topic. */
+  /** False where the Topic Alias alone names the topic. */
   readonly withTopic: boolean;
 }
 
-/** Encodes a message for one client. @param now for what is left of its expiry */
+/** Encodes a message for one client. @param now decides how many seconds until expiry remain */
 export function encodeMessage(message: Message, header: PublishHeader, now: number): Encoded {
   const { payload } = message;
   fields.version = header.version;
@@ -69,33 +68,28 @@ export function encodeMessage(message: Message, header: PublishHeader, now: numb
   return { buffer, start, end: start + bytes };
 }
 
-export class Publication {
-  topic: RoutedTopic;
+/** @template T the router's topics carry their route */
+export class Publication<T extends Topic = Topic> {
+  topic: T;
   qos: QoS = 0;
   retain = false;
   expiresAt = NEVER;
   now = 0;
-  /** The packet as it came; undefined for a publication of the broker's own. */
+  /** The received packet; undefined for a message of the broker itself. */
   #view: PublishView | undefined;
-  /** True while the view's bytes may go out as they are to QoS 0 subscribers of its version. */
+  /** The view's bytes may go out unchanged to QoS 0 subscribers of its version. */
   #verbatim = false;
   #message: Message | undefined;
-  /** By MQTT 5 or not (1) and RETAIN (2). */
+  /** Indexed by 1 for MQTT 5, plus 2 for RETAIN. */
   readonly #variants: (Encoded | undefined)[] = [undefined, undefined, undefined, undefined];
   #hasVariants = false;
 
-  constructor(topic: RoutedTopic) {
+  constructor(topic: T) {
     this.topic = topic;
   }
 
-  /** @param verbatim the view names its topic itself and has no property of one hop */
-  setView(
-    view: PublishView,
-    topic: RoutedTopic,
-    expiresAt: number,
-    verbatim: boolean,
-    now: number,
-  ): void {
+  /** @param verbatim the packet contains its Topic Name, and no property that ends at the broker */
+  setView(view: PublishView, topic: T, expiresAt: number, verbatim: boolean, now: number): void {
     this.topic = topic;
     this.qos = view.qos;
     this.retain = view.retain;
@@ -106,7 +100,7 @@ export class Publication {
     this.#reset();
   }
 
-  setMessage(message: Message, topic: RoutedTopic, now: number): void {
+  setMessage(message: Message, topic: T, now: number): void {
     this.topic = topic;
     this.qos = message.qos;
     this.retain = message.retain;
@@ -118,7 +112,7 @@ export class Publication {
     this.#message = message;
   }
 
-  /** The publication as a Message that owns its bytes. */
+  /** As a Message that owns its bytes. */
   message(): Message {
     this.#message ??= this.#materialise();
     return this.#message;
@@ -170,7 +164,7 @@ export class Publication {
   }
 }
 
-/** A payload that does not keep a whole read buffer alive. */
+/** A copy where a view would keep a whole read buffer in memory. */
 function ownBytes(buffer: Buffer, start: number, end: number): Buffer {
   const length = end - start;
   if (length > buffer.buffer.byteLength * VIEW_SHARE) return buffer.subarray(start, end);
@@ -192,10 +186,10 @@ function qos0Header(version: ProtocolVersion, retain: boolean): PublishHeader {
   };
 }
 
-/** From one version's form straight to the other's, without a Message between. */
+/** Re-encodes the packet for another protocol version, without a Message in between. */
 function transcode(
   view: PublishView,
-  topic: RoutedTopic,
+  topic: Topic,
   version: ProtocolVersion,
   retain: boolean,
 ): Encoded {

@@ -1,39 +1,35 @@
-// Hands a new subscription its retained messages, as fast as the client takes them and no faster:
-// a subscription to everything must neither overflow the session's queue nor be cut short by it.
-// Messages are looked up as they are sent, so a stale one never follows a newer one. Looking for
-// them is work of the turn, found or not.
+// Sends a new subscription its retained messages, no faster than the client takes them: a
+// subscription to `#` must neither overflow the session's queue nor be cut short by it. Looks each
+// message up when it is sent, so that an outdated one never follows a newer one.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
 import type { Message } from '../message/message.ts';
-import type { Subscription } from '../routing/subscription-tree.ts';
-import type { Session } from '../session/session.ts';
-import { NODES_A_STEP } from './retained-store.ts';
-
-/** In deliveries of a cached route, as all work: a node looked at, a message found. */
-const NODE_WORK = 25;
-const MESSAGE_WORK = 50;
+import type { Subscription } from '../routing/subscription.ts';
+import { Price, type WorkBudget } from '../work-budget.ts';
+import { NODES_PER_STEP } from './retained-store.ts';
 
 interface Feed {
-  /** `undefined` for every NODES_A_STEP nodes that were looked at. */
+  /** Yields `undefined` after every NODES_PER_STEP visited nodes. */
   readonly messages: Iterator<Message | undefined>;
   readonly subscription: Subscription;
 }
 
-/** What the broker allows and is left to do in this turn. */
-interface Turn {
-  workLeft: number;
+/** What the feeds need of the broker. */
+export interface FeedContext {
+  readonly budget: WorkBudget;
   readonly options: { readonly upgradeQos: boolean };
 }
 
+/** The feeds of one connection. */
 export class RetainedFeeds {
-  readonly #turn: Turn;
+  readonly #context: FeedContext;
   readonly #feeds = new Map<string, Feed>();
 
-  constructor(turn: Turn) {
-    this.#turn = turn;
+  constructor(context: FeedContext) {
+    this.#context = context;
   }
 
-  /** Starts a feed, in place of one for the same filter that has not ended. */
+  /** Starts a feed; it replaces an unfinished one for the same filter. */
   add(subscription: Subscription, messages: Iterator<Message | undefined>): void {
     this.#feeds.set(subscription.filter, { messages, subscription });
   }
@@ -43,25 +39,28 @@ export class RetainedFeeds {
   }
 
   /**
-   * @param mayReceive the authorizer's word on a topic
-   * @returns false where the turn's work is used up and there is more to do
+   * Sends what the client can take now.
+   * @returns false if the budget of this turn is spent and there is more to do
    */
-  pump(session: Session, mayReceive: (topic: string) => boolean): boolean {
-    const turn = this.#turn;
+  pump(mayReceive: (topic: string) => boolean): boolean {
+    const { budget, options } = this.#context;
     for (const [filter, { messages, subscription }] of this.#feeds) {
+      const { subscriber } = subscription;
       for (;;) {
-        if (!session.ready) return true;
-        if (turn.workLeft <= 0) return false;
+        if (!subscriber.ready) return true;
+        if (budget.isSpent) return false;
         const next = messages.next();
         if (next.done) break;
         const message = next.value;
-        turn.workLeft -= message === undefined ? NODES_A_STEP * NODE_WORK : MESSAGE_WORK;
+        budget.spend(
+          message === undefined ? NODES_PER_STEP * Price.retainedNode : Price.retainedMessage,
+        );
         if (message === undefined || !mayReceive(message.topic.name)) continue;
-        const upTo = turn.options.upgradeQos ? subscription.qos : message.qos;
+        const upTo = options.upgradeQos ? subscription.qos : message.qos;
         const qos = Math.min(upTo, subscription.qos) as QoS;
-        session.deliverMessage(message, qos, true, subscription.identifiers, undefined);
+        subscriber.deliverMessage(message, qos, true, subscription.identifiers, undefined);
       }
-      turn.workLeft -= MESSAGE_WORK;
+      budget.spend(Price.retainedMessage);
       this.#feeds.delete(filter);
     }
     return true;

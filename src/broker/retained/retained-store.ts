@@ -1,5 +1,6 @@
-// Retained messages by topic, in a tree of levels so that a Topic Filter finds its messages without
-// looking at the others (MQTT 5.0 3.3.1.3). Bounded in number and bytes.
+// Retained messages in a tree of topic levels, so that a Topic Filter finds its messages without
+// visiting all others (MQTT 5.0 3.3.1.3). Knows no subscriptions.
+// Invariant: number and bytes of the messages stay within the limits.
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
@@ -12,17 +13,17 @@ interface RetainedNode {
   message: Message | undefined;
 }
 
-/** Nodes that a walk has still to look at, all of one parent. */
+/** Nodes of one parent that a walk still has to visit. */
 interface Step {
   readonly nodes: Iterator<RetainedNode>;
-  /** Which level of the filter they are held against. */
+  /** The level of the filter that they are compared with. */
   readonly depth: number;
-  /** Found by a wildcard, not by name. */
+  /** Reached by a wildcard, not by name. */
   readonly isWild: boolean;
 }
 
-/** Nodes that match() looks at between two chances to stop. */
-export const NODES_A_STEP = 256;
+/** Nodes that match() visits between two chances to pause. */
+export const NODES_PER_STEP = 256;
 
 export interface RetainedLimits {
   readonly retainedMessagesMax: number;
@@ -47,7 +48,7 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Keeps the message in place of the topic's earlier one. False: no room, and nothing changed. */
+  /** Replaces the topic's message. False: a limit is reached, and nothing has changed. */
   set(message: Message): boolean {
     const earlier = this.get(message.topic.name);
     const bytes = this.#bytes - (earlier ? messageBytes(earlier) : 0) + messageBytes(message);
@@ -84,8 +85,8 @@ export class RetainedStore {
   }
 
   /**
-   * The messages that the filter matches and that have not expired; `undefined` after every
-   * NODES_A_STEP nodes, so that whoever walks can stop where nothing is found for long.
+   * The messages that match the filter and have not expired. Yields `undefined` after every
+   * NODES_PER_STEP nodes, so that the caller can pause a walk that finds nothing for long.
    */
   *match(filter: string, now: number): Generator<Message | undefined> {
     const levels = filter.split('/');
@@ -98,7 +99,7 @@ export class RetainedStore {
         continue;
       }
       visited += 1;
-      if (visited % NODES_A_STEP === 0) yield undefined;
+      if (visited % NODES_PER_STEP === 0) yield undefined;
       // [MQTT5-4.7.2-1]
       if (step.isWild && node.parent === this.#root && isReservedTopic(node.level)) continue;
       const level = levels[step.depth];
@@ -111,9 +112,9 @@ export class RetainedStore {
     }
   }
 
-  /** Every message, expired ones included; the store may change meanwhile. */
+  /** All messages, expired ones included; the store may change during the walk. */
   *all(): Generator<Message> {
-    // Iterators, not lists: a walk that pauses goes on with what is there then.
+    // Iterators, not lists: after a pause the walk continues with the children of that moment.
     const levels: Iterator<RetainedNode>[] = [[this.#root].values()];
     for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
       const { value: node, done } = level.next();
@@ -153,7 +154,7 @@ export class RetainedStore {
   }
 }
 
-/** Where a walk goes on below a node. */
+/** The children of a node that a walk has to visit. */
 function below({ children }: RetainedNode, level: string, depth: number): Step | undefined {
   if (children === undefined) return undefined;
   if (level === '#') return { nodes: children.values(), depth, isWild: true };

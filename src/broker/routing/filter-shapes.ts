@@ -1,12 +1,12 @@
-// Counts in how many shapes the filters of all subscriptions come: which levels are wildcards, which
-// are spelled out, and the name of the group. However a topic is chosen, it matches at most one node
-// of each shape, for its own levels fill in the rest: so the number of shapes bounds what finding
-// and serving the subscribers of one message costs beside its subscribers.
-// Invariant: a shape is kept exactly while a node or group of the subscription tree uses it.
+// Counts the shapes of all subscribed filters: which levels are wildcards, which are spelled out, and
+// the name of the group. A topic matches at most one node of each shape, because its own levels fill
+// in the spelled-out ones. So the number of shapes bounds what finding and serving the subscribers of
+// one message costs, in addition to its deliveries.
+// Invariant: a shape exists exactly while a node or group of the subscription tree uses it.
 
 import { LevelMap } from './level-map.ts';
 
-/** Real filters come in some dozens. At the bound finding a route takes some milliseconds. */
+/** Real filters have some dozens of shapes. At this bound a search for a route takes milliseconds. */
 export const SHAPES_MAX = 10_000;
 
 export interface Shape {
@@ -16,7 +16,7 @@ export interface Shape {
   uses: number;
 }
 
-/** What tells the shape of a level: `+`, `#`, or that it is spelled out. */
+/** A level's part of the shape: `+`, `#`, or `-` for a level that is spelled out. */
 export function levelKey(level: string): string {
   return level === '+' || level === '#' ? level : '-';
 }
@@ -33,7 +33,7 @@ export class FilterShapes {
     return this.#size;
   }
 
-  /** The shape one step below, with one more use. */
+  /** The shape one level below `parent`, with one more use. */
   use(parent: Shape, key: string): Shape {
     parent.children ??= new LevelMap();
     let shape = parent.children.get(key);
@@ -54,7 +54,7 @@ export class FilterShapes {
     this.#size -= 1;
   }
 
-  /** True if a filter of these levels brings no new shape. */
+  /** True if a filter of these levels adds no new shape. */
   has(levels: readonly string[], group: string | undefined): boolean {
     let shape: Shape | undefined = this.root;
     for (const level of levels) shape = shape?.children?.get(levelKey(level));

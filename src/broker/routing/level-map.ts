@@ -1,5 +1,5 @@
-// The children of a node in a tree of topic levels. Most nodes have one child, and a Map for it
-// would be larger than all else of the node: so one child stands by itself, more in a Map.
+// The children of a node in a tree of topic levels. Most nodes have a single child, and a Map for it
+// would be larger than the rest of the node: a single child is a field, several are in a Map.
 
 export class LevelMap<Node> {
   #level: string | undefined;
@@ -41,12 +41,12 @@ export class LevelMap<Node> {
     }
   }
 
-  /** Each child once; children may come and go meanwhile, as in a Map. */
+  /** Each child once; children may be added and deleted during the walk, as in a Map. */
   *values(): Generator<Node> {
     for (const [, child] of this.entries()) yield child;
   }
 
-  /** The same with their levels. */
+  /** The same, with the level of each child. */
   *entries(): Generator<[string, Node]> {
     const first = this.#level;
     if (first !== undefined && this.#child !== undefined) yield [first, this.#child];

@@ -1,68 +1,70 @@
-// From a publication to its subscribers: finds who matches (cached in the topic) and hands each
-// the message at its QoS. The second half of the hot path, behind publish.ts.
+// From a publication to its subscribers: finds the route of its topic (cached in the topic) and
+// delivers the message to each at its QoS. The second half of the hot path, after client/publish.ts.
+// Invariant: everyone in a route's lists may receive the topic, so that a delivery asks nothing.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
 import type { Publication } from '../message/publication.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { Authorizer } from '../ports.ts';
-import type { Session } from '../session/session.ts';
 import type { BrokerStats } from '../stats.ts';
+import { Price, type WorkBudget } from '../work-budget.ts';
 import type { SharedGroup } from './shared-group.ts';
-import type { Subscription, SubscriptionTree } from './subscription-tree.ts';
+import type { Subscriber, Subscription } from './subscription.ts';
+import type { SubscriptionTree } from './subscription-tree.ts';
 import type { RoutedTopic } from './topic-table.ts';
 
-/** Cached entries of lists made for one route; beyond them all such lists go and are made anew. */
+/** Bound on cached entries of lists made for one route; beyond it the router drops all such lists. */
 const OWN_TARGETS_MAX = 250_000;
-/** What finding a route costs, in deliveries: a node of the tree, a subscription of its own lists. */
-const NODE_WORK = 20;
-const OWN_TARGET_WORK = 50;
 const NO_LISTS: Route['lists'] = [];
 
-/** Several matching subscriptions of one session, to be served by one copy. */
+/** Several matching subscriptions of one subscriber, served by one copy. */
 interface MergedSubscription extends Subscription {
   /** Set where some of them are no-local and some are not. */
   readonly local?: Subscription | undefined;
 }
 
-/** Who gets the messages of one topic. Everybody in `lists` may receive them. */
+/** The subscribers of one topic. */
 export interface Route {
   lists: readonly (readonly MergedSubscription[])[];
   readonly groups: readonly SharedGroup[];
-  /** Subscriptions that match but may not receive. */
+  /** Subscriptions that match but may not receive the topic. */
   readonly denied: number;
 }
 
+/** What the router needs of the broker. */
+export interface RouterContext {
+  readonly tree: SubscriptionTree;
+  readonly options: BrokerOptions;
+  readonly authorizer: Authorizer;
+  readonly stats: BrokerStats;
+  readonly budget: WorkBudget;
+}
+
 export class Router {
-  /** What the last fan-out cost beside its deliveries, in deliveries. */
-  extraWork = 0;
   readonly #tree: SubscriptionTree;
   readonly #options: BrokerOptions;
   readonly #authorizer: Authorizer;
   readonly #stats: BrokerStats;
-  /** Routes with lists of their own, and how many subscriptions these were made of. */
+  readonly #budget: WorkBudget;
+  /** Routes with lists of their own, and the number of entries in these lists. */
   #owning: Route[] = [];
   #ownTargets = 0;
   #epoch = 0;
 
-  constructor(
-    tree: SubscriptionTree,
-    options: BrokerOptions,
-    authorizer: Authorizer,
-    stats: BrokerStats,
-  ) {
+  constructor({ tree, options, authorizer, stats, budget }: RouterContext) {
     this.#tree = tree;
     this.#options = options;
     this.#authorizer = authorizer;
     this.#stats = stats;
+    this.#budget = budget;
   }
 
   /**
-   * Hands the publication to everybody who subscribed.
-   * @param publisher undefined where it came from a peer or from the broker
-   * @returns how many sessions and groups matched
+   * Delivers the publication to all subscribers of its topic and spends the work.
+   * @param publisher undefined for a message of a peer or of the broker itself
+   * @returns the number of subscribers and groups that matched
    */
-  fanOut(publication: Publication, publisher: Session | undefined): number {
-    this.extraWork = 0;
+  fanOut(publication: Publication<RoutedTopic>, publisher: Subscriber | undefined): number {
     const route = this.#routeOf(publication.topic);
     this.#stats.denied += route.denied;
     let matched = route.groups.length;
@@ -73,40 +75,40 @@ export class Router {
     for (const group of route.groups) {
       this.#toGroup(publication, group);
     }
+    this.#budget.spend(Price.message + matched);
     return matched;
   }
 
   #toTarget(
     publication: Publication,
     target: MergedSubscription,
-    publisher: Session | undefined,
+    publisher: Subscriber | undefined,
   ): void {
-    if (target.session !== publisher) {
+    if (target.subscriber !== publisher) {
       this.#deliver(publication, target, undefined);
     } else if (!target.noLocal) {
       this.#deliver(publication, target.local ?? target, undefined);
     }
   }
 
-  /** A member that may not receive is passed over. */
   #toGroup(publication: Publication, group: SharedGroup): void {
     const { name } = publication.topic;
     const member = group.pick((target) => this.mayReceive(target, name));
-    this.extraWork += group.steps;
+    this.#budget.spend(group.steps);
     if (member === undefined) this.#stats.denied += 1;
     else this.#deliver(publication, member, group);
   }
 
   mayReceive(target: Subscription, topic: string): boolean {
     const { permissive } = this.#authorizer;
-    return permissive || this.#authorizer.mayReceive(target.session.identity, topic);
+    return permissive || this.#authorizer.mayReceive(target.subscriber.identity, topic);
   }
 
   #deliver(publication: Publication, target: Subscription, group: SharedGroup | undefined): void {
-    const { session } = target;
+    const { subscriber } = target;
     const qos = this.#qosFor(publication.qos, target.qos);
     const retain = publication.retain && target.retainAsPublished;
-    session.deliver(publication, qos, retain, target.identifiers, group);
+    subscriber.deliver(publication, qos, retain, target.identifiers, group);
   }
 
   #qosFor(published: QoS, subscribed: QoS): QoS {
@@ -115,7 +117,7 @@ export class Router {
   }
 
   #routeOf(topic: RoutedTopic): Route {
-    // Both only grow, so the sum changes whenever either does.
+    // Both only rise, so the sum changes whenever either does.
     const version = this.#tree.version + this.#epoch;
     if (topic.route !== undefined && topic.routeVersion === version) return topic.route;
     const route = this.#findRoute(topic.name);
@@ -124,7 +126,7 @@ export class Router {
     return route;
   }
 
-  /** Makes all routes be found anew: who may receive what has changed. */
+  /** Access has changed: every route is found anew before its next message. */
   forgetRoutes(): void {
     this.#epoch += 1;
   }
@@ -133,18 +135,18 @@ export class Router {
     const matches = this.#tree.match(topic);
     const { groups } = matches;
     const found = matches.lists.reduce((sum, list) => sum + list.length, 0);
-    this.extraWork += NODE_WORK * matches.visited + found;
+    this.#budget.spend(Price.treeNode * matches.visited + found);
     const before = this.#authorizer.work;
     const { lists, denied } = this.#permitted(matches.lists, topic);
-    this.extraWork += this.#authorizer.work - before;
+    this.#budget.spend(this.#authorizer.work - before);
     const isMerged = lists.length > 1 && this.#options.overlapping !== 'each';
     const route: Route = { lists: isMerged ? [mergeLists(lists)] : lists, groups, denied };
-    if (isMerged || !this.#authorizer.permissive) this.extraWork += OWN_TARGET_WORK * found;
+    if (isMerged || !this.#authorizer.permissive) this.#budget.spend(Price.ownTarget * found);
     if (isMerged || denied > 0) this.#own(route, lists);
     return route;
   }
 
-  /** Old lists are let go, not only outdated: their topics may not be heard of again for long. */
+  /** Drops old lists instead of only outdating them: their topics may never be used again. */
   #own(route: Route, sources: Route['lists']): void {
     this.#ownTargets += 1;
     for (const list of sources) this.#ownTargets += list.length;
@@ -165,7 +167,7 @@ export class Router {
     const permitted = lists.map((list) => {
       const kept = list.filter((target) => this.mayReceive(target, topic));
       denied += list.length - kept.length;
-      // The tree's own list costs nothing to remember.
+      // The tree's own list takes no further memory.
       return kept.length === list.length ? list : kept;
     });
     return { lists: permitted.filter((list) => list.length > 0), denied };
@@ -173,19 +175,19 @@ export class Router {
 }
 
 /**
- * One target for each session: the highest QoS, all identifiers [MQTT5-3.3.4-2, 3.3.4-3,
+ * One target for each subscriber: the highest QoS and all identifiers [MQTT5-3.3.4-2, 3.3.4-3,
  * 3.3.4-4]. RETAIN is kept as published if any of the subscriptions asks for it.
  */
 function mergeLists(lists: readonly (readonly Subscription[])[]): MergedSubscription[] {
-  const bySession = new Map<Session, Subscription[]>();
+  const bySubscriber = new Map<Subscriber, Subscription[]>();
   for (const list of lists) {
     for (const subscription of list) {
-      const found = bySession.get(subscription.session);
-      if (found === undefined) bySession.set(subscription.session, [subscription]);
+      const found = bySubscriber.get(subscription.subscriber);
+      if (found === undefined) bySubscriber.set(subscription.subscriber, [subscription]);
       else found.push(subscription);
     }
   }
-  return Array.from(bySession.values(), (found) => {
+  return Array.from(bySubscriber.values(), (found) => {
     if (found.length === 1) return found[0]!;
     const local = found.filter((subscription) => !subscription.noLocal);
     const mixed = local.length > 0 && local.length < found.length;
@@ -196,7 +198,7 @@ function mergeLists(lists: readonly (readonly Subscription[])[]): MergedSubscrip
 function merge(found: readonly Subscription[]): Subscription {
   const first = found[0]!;
   return {
-    session: first.session,
+    subscriber: first.subscriber,
     filter: first.filter,
     qos: found.reduce((highest: number, { qos }) => Math.max(highest, qos), 0) as QoS,
     noLocal: found.every((subscription) => subscription.noLocal),

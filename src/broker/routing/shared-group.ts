@@ -1,48 +1,50 @@
-// The members of one Shared Subscription on this node (MQTT 5.0 4.8.2): each message goes to one
-// of them, in turn, to one that can take it now where there is one.
+// The members of one Shared Subscription on this node (MQTT 5.0 4.8.2). Each message goes to one of
+// them in turn, to a member that can take it now if there is one.
 
-import type { Session } from '../session/session.ts';
-import type { Subscription } from './subscription-tree.ts';
+import type { Subscriber, Subscription } from './subscription.ts';
 
 export class SharedGroup {
-  /** Members that the last pick() looked at. */
+  /** Members that the last pick() looked at: the price of its search. */
   steps = 0;
   readonly #members: Subscription[] = [];
-  readonly #indexes = new Map<Session, number>();
+  readonly #indexes = new Map<Subscriber, number>();
   #next = 0;
 
   get size(): number {
     return this.#members.length;
   }
 
-  /** Adds or replaces a member's subscription; true if the session was no member before. */
+  /** Adds a member or replaces its subscription; true for a new member. */
   add(subscription: Subscription): boolean {
-    const known = this.#indexes.get(subscription.session);
+    const known = this.#indexes.get(subscription.subscriber);
     const index = known ?? this.#members.length;
     this.#members[index] = subscription;
-    this.#indexes.set(subscription.session, index);
+    this.#indexes.set(subscription.subscriber, index);
     return known === undefined;
   }
 
-  /** The last member takes the place of the one that goes: the others keep theirs. */
-  remove(session: Session): boolean {
-    const index = this.#indexes.get(session);
+  /** The last member takes the free place, so that all others keep theirs. True for a member. */
+  remove(subscriber: Subscriber): boolean {
+    const index = this.#indexes.get(subscriber);
     if (index === undefined) return false;
-    this.#indexes.delete(session);
+    this.#indexes.delete(subscriber);
     const last = this.#members.pop()!;
-    if (last.session !== session) {
+    if (last.subscriber !== subscriber) {
       this.#members[index] = last;
-      this.#indexes.set(last.session, index);
+      this.#indexes.set(last.subscriber, index);
     }
     return true;
   }
 
   /**
-   * Whose turn it is: the next member that is ready for a message, else the next that is online,
-   * else the next with a session that can queue. Nobody who may not have it.
-   * @param except not this one: it has just gone
+   * The member that gets the next message: the next one that is ready, else the next that is online,
+   * else the next whose session can queue it. Only members that may receive it count.
+   * @param except a member to pass over, because its connection or session just ended
    */
-  pick(mayReceive: (member: Subscription) => boolean, except?: Session): Subscription | undefined {
+  pick(
+    mayReceive: (member: Subscription) => boolean,
+    except?: Subscriber,
+  ): Subscription | undefined {
     const members = this.#members;
     let online = -1;
     let offline = -1;
@@ -50,13 +52,13 @@ export class SharedGroup {
     while (this.steps < members.length) {
       const index = (this.#next + this.steps) % members.length;
       const member = members[index]!;
-      const { session } = member;
+      const { subscriber } = member;
       this.steps += 1;
-      const { ready } = session;
-      const isBetter = ready || (session.online ? online === -1 : offline === -1);
-      if (!isBetter || session === except || !mayReceive(member)) continue;
+      const { ready } = subscriber;
+      const isBetter = ready || (subscriber.online ? online === -1 : offline === -1);
+      if (!isBetter || subscriber === except || !mayReceive(member)) continue;
       if (ready) return this.#take(index);
-      if (session.online) online = index;
+      if (subscriber.online) online = index;
       else offline = index;
     }
     const index = online === -1 ? offline : online;
@@ -64,8 +66,8 @@ export class SharedGroup {
   }
 
   /** True if a member other than `except` is online. */
-  hasOnline(except: Session): boolean {
-    return this.#members.some((member) => member.session !== except && member.session.online);
+  hasOnline(except: Subscriber): boolean {
+    return this.#members.some(({ subscriber }) => subscriber !== except && subscriber.online);
   }
 
   #take(index: number): Subscription {

@@ -1,38 +1,25 @@
-// All subscriptions of the node as a tree of topic levels (MQTT 5.0 4.7, 4.8.2). Finding the
-// subscriptions of a topic costs as many steps as the topic has levels, however many there are, in
-// each of the shapes that filters come in (filter-shapes.ts).
-// Invariant: no node stays behind without a subscription below it.
+// All subscriptions of the node as a tree of topic levels (MQTT 5.0 4.7, 4.8.2). A search visits one
+// node for each level of the topic and each shape of filter (filter-shapes.ts), however many
+// subscriptions there are.
+// Invariant: every node has a subscription at or below it.
 
-import type { QoS } from '../../mqtt/publish-view.ts';
 import { isReservedTopic } from '../../mqtt/topic.ts';
-import type { Session } from '../session/session.ts';
 import { FilterShapes, groupKey, levelKey, SHAPES_MAX, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';
 import { SharedGroup } from './shared-group.ts';
+import type { Subscriber, Subscription } from './subscription.ts';
 
-/** Levels of the filters of all sessions, some 130 bytes each: half a gigabyte. */
+/** Levels of the filters of all sessions; with some 130 bytes each, half a gigabyte. */
 export const NODES_MAX = 4_000_000;
-
-/** One Subscription of one session. Replaced, never changed. */
-export interface Subscription {
-  readonly session: Session;
-  /** As the client wrote it, `$share/...` included. */
-  readonly filter: string;
-  readonly qos: QoS;
-  readonly noLocal: boolean;
-  readonly retainAsPublished: boolean;
-  /** Empty, or the one Subscription Identifier; a list because merged targets have several. */
-  readonly identifiers: readonly number[];
-}
 
 class TreeNode {
   readonly parent: TreeNode | undefined;
   readonly level: string;
   readonly shape: Shape;
   children: LevelMap<TreeNode> | undefined;
-  subscriptions: Map<Session, Subscription> | undefined;
+  subscriptions: Map<Subscriber, Subscription> | undefined;
   groups: Map<string, SharedGroup> | undefined;
-  /** Snapshot of `subscriptions` that routes share; made anew after a change. */
+  /** Snapshot of `subscriptions` that routes share; undefined after a change. */
   list: readonly Subscription[] | undefined;
 
   constructor(parent: TreeNode | undefined, level: string, shape: Shape) {
@@ -50,11 +37,11 @@ class TreeNode {
   }
 }
 
-/** What a topic matches: one list for each filter, and the groups of shared subscriptions. */
+/** The matches of a topic: one list for each filter, and the groups of shared subscriptions. */
 export interface Matches {
   readonly lists: (readonly Subscription[])[];
   readonly groups: SharedGroup[];
-  /** Nodes that were looked at. */
+  /** Nodes that the search visited. */
   visited: number;
 }
 
@@ -66,7 +53,7 @@ export class SubscriptionTree {
   #shared = 0;
   #nodes = 0;
 
-  /** Changes with every change of the tree: whoever caches a match compares it. */
+  /** Rises with every change of the tree, so that a cached match can be checked. */
   get version(): number {
     return this.#version;
   }
@@ -80,7 +67,7 @@ export class SubscriptionTree {
     return this.#shared;
   }
 
-  /** Number of levels that are kept: what subscriptions cost in memory. */
+  /** Topic levels in the tree: the memory of all subscriptions. */
   get nodes(): number {
     return this.#nodes;
   }
@@ -89,20 +76,20 @@ export class SubscriptionTree {
     return this.#shapes.size;
   }
 
-  /** False: whoever asks should not add the filter. */
+  /** False if the filter would exceed a bound of the node; the caller must not add it then. */
   hasRoomFor(filter: string, group: string | undefined): boolean {
     if (this.nodes >= NODES_MAX) return false;
     return this.shapes < SHAPES_MAX || this.#shapes.has(filter.split('/'), group);
   }
 
-  /** @param filter without `$share/...`; replaces the session's subscription to the same filter */
+  /** @param filter without `$share/...`; replaces the subscriber's subscription to the same filter */
   add(filter: string, subscription: Subscription, group: string | undefined): void {
     const node = this.#reach(filter);
     this.#version += 1;
     if (group === undefined) {
       node.subscriptions ??= new Map();
-      if (!node.subscriptions.has(subscription.session)) this.#size += 1;
-      node.subscriptions.set(subscription.session, subscription);
+      if (!node.subscriptions.has(subscription.subscriber)) this.#size += 1;
+      node.subscriptions.set(subscription.subscriber, subscription);
       node.list = undefined;
       return;
     }
@@ -119,16 +106,16 @@ export class SubscriptionTree {
     }
   }
 
-  remove(filter: string, session: Session, group: string | undefined): void {
+  remove(filter: string, subscriber: Subscriber, group: string | undefined): void {
     const node = this.#find(filter);
     if (node === undefined) return;
     let removed = false;
     if (group === undefined) {
-      removed = node.subscriptions?.delete(session) ?? false;
+      removed = node.subscriptions?.delete(subscriber) ?? false;
       node.list = undefined;
     } else {
       const members = node.groups?.get(group);
-      removed = members?.remove(session) ?? false;
+      removed = members?.remove(subscriber) ?? false;
       if (members?.size === 0) {
         node.groups?.delete(group);
         this.#shapes.release(node.shape.children?.get(groupKey(group)));
@@ -146,7 +133,7 @@ export class SubscriptionTree {
     return this.#find(filter)?.groups?.get(group);
   }
 
-  /** Wildcards at the first level don't match topics that begin with `$` [MQTT5-4.7.2-1]. */
+  /** A wildcard at the first level does not match a topic that begins with `$` [MQTT5-4.7.2-1]. */
   match(topic: string): Matches {
     const matches: Matches = { lists: [], groups: [], visited: 0 };
     const levels = topic.split('/');
@@ -218,6 +205,6 @@ function collect(node: TreeNode | undefined, matches: Matches): void {
     matches.lists.push(node.list);
   }
   if (node.groups === undefined) return;
-  // One by one: there may be more than a call has room for as arguments.
+  // One by one: there may be more groups than a call takes arguments.
   for (const group of node.groups.values()) matches.groups.push(group);
 }

@@ -1,6 +1,6 @@
-// Finds the Topic of a PUBLISH from its bytes, without making a string: hash, compare, done. Keeps
-// what is used, in two generations: when the young one is full the old one is dropped, so memory
-// is bounded whatever topics clients make up.
+// Finds the Topic of a PUBLISH by its bytes, without making a string. Topics live in two generations:
+// a topic that is used moves to the young one, and when that is full it replaces the old one. So
+// memory is bounded, whatever topics clients invent.
 
 import { isTopicName } from '../../mqtt/topic.ts';
 import { isStrictUtf8 } from '../../mqtt/utf8.ts';
@@ -11,10 +11,10 @@ import type { Route } from './route.ts';
 const GENERATION_TOPICS_MAX = 65_536;
 const GENERATION_BYTES_MAX = 8_388_608;
 const BUCKETS = 65_536;
-/** Chance makes no such chain, only somebody who picks topics by their hash. */
+/** Only topics chosen by their hash make a longer chain; chance does not. */
 const CHAIN_MAX = 32;
 
-/** A topic with what routing remembers of it. */
+/** A topic with its cached route. */
 export interface RoutedTopic extends Topic {
   readonly hash: number;
   next: RoutedTopic | undefined;
@@ -38,14 +38,14 @@ export class TopicTable {
   readonly #limits: TopicLimits;
   #young = newGeneration();
   #old = newGeneration();
-  /** A publisher mostly says the same topic again. */
+  /** Publishers often repeat a topic. */
   #last: RoutedTopic | undefined;
 
   constructor(limits: TopicLimits) {
     this.#limits = limits;
   }
 
-  /** The topic of these bytes, or undefined if they are no valid Topic Name within the limits. */
+  /** The topic of these bytes; undefined if they are not a valid Topic Name within the limits. */
   find(buffer: Buffer, start: number, end: number): RoutedTopic | undefined {
     const last = this.#last;
     if (last !== undefined && sameBytes(last.bytes, buffer, start, end)) return last;
@@ -130,7 +130,7 @@ function hashBytes(buffer: Buffer, start: number, end: number): number {
 function sameBytes(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
   const length = end - start;
   if (bytes.length !== length) return false;
-  // From the end: topics differ there first.
+  // From the end, where topics differ most.
   for (let i = length - 1; i >= 0; i--) if (bytes[i] !== buffer[start + i]) return false;
   return true;
 }

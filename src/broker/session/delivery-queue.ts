@@ -1,4 +1,4 @@
-// A first-in first-out queue that stays cheap at any length, with a count of its bytes.
+// A first-in first-out queue of deliveries that is cheap at any length and counts its bytes.
 
 import { messageBytes } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
@@ -23,7 +23,7 @@ export class DeliveryQueue {
     this.#bytes += messageBytes(delivery.message);
   }
 
-  /** The next one, left where it is. */
+  /** The next delivery, without taking it. */
   peek(): Delivery | undefined {
     return this.#items[this.#head];
   }
@@ -44,7 +44,7 @@ export class DeliveryQueue {
     return this.#items.slice(this.#head);
   }
 
-  /** Takes out what `wanted` says, the first `max`; the others keep their order. */
+  /** Takes out the first `max` deliveries that are wanted; the others keep their order. */
   extract(wanted: (delivery: Delivery) => boolean, max = Number.POSITIVE_INFINITY): Delivery[] {
     const taken: Delivery[] = [];
     const kept: Delivery[] = [];

@@ -1,38 +1,44 @@
-// The whole state of a broker, told piece by piece to a StateWriter: what a store writes into a
-// snapshot. The walk may pause between two pieces while the broker goes on: each piece is told as
-// it is at that moment, and what changes meanwhile the store hears in the usual way.
+// Writes the whole state of a broker, piece by piece, to a StateWriter: the content of a snapshot.
+// The broker continues between two pieces. Each piece has the state of its moment; the store records
+// later changes in its log as usual.
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
-import type { Broker } from '../broker.ts';
+import { isExpired } from '../message/message.ts';
 import type { SessionRecord, StateWriter, SubscriptionRecord } from '../ports.ts';
-import type { Subscription } from '../routing/subscription-tree.ts';
+import type { RetainedStore } from '../retained/retained-store.ts';
+import type { Subscription } from '../routing/subscription.ts';
 import type { Session } from './session.ts';
 import type { Will } from './wills.ts';
 
-/** Tells one piece in each step. */
-export function* exportState(broker: Broker, writer: StateWriter): Generator<void, void> {
-  for (const session of broker.sessions()) {
-    if (session.stored) yield* captureSession(session, writer);
+/** Each step writes one piece. @param now drops messages that have expired by then */
+export function* exportState(
+  sessions: Iterable<Session>,
+  retained: RetainedStore,
+  writer: StateWriter,
+  now: number,
+): Generator<void, void> {
+  for (const session of sessions) {
+    if (session.isInStore) yield* exportSession(session, writer);
   }
-  for (const message of broker.retained.all()) {
-    if (isReservedTopic(message.topic.name) || message.expiresAt <= broker.now) continue;
+  for (const message of retained.all()) {
+    if (isReservedTopic(message.topic.name) || isExpired(message, now)) continue;
     writer.saveRetained(message);
     yield;
   }
 }
 
-function* captureSession(session: Session, writer: StateWriter): Generator<void, void> {
+function* exportSession(session: Session, writer: StateWriter): Generator<void, void> {
   const { clientId, will } = session;
   writer.saveSession(sessionRecord(session));
-  if (will !== undefined) writer.saveWill(clientId, will.packet, willAt(will));
+  if (will !== undefined) writer.saveWill(clientId, will.packet, publishTime(will));
   for (const packetId of session.received()) writer.saveReceived(clientId, packetId);
   yield;
-  if (!session.saved) return;
+  if (!session.isPersistent) return;
   for (const { subscription } of session.subscriptions.values()) {
     writer.saveSubscription(clientId, subscriptionRecord(subscription));
     yield;
   }
-  for (const delivery of session.deliveries()) {
+  for (const delivery of session.outbound.deliveries()) {
     writer.saveDelivery(clientId, delivery);
     yield;
   }
@@ -47,7 +53,7 @@ export function sessionRecord(session: Session): SessionRecord {
 }
 
 /** Infinity while the client is connected. */
-function willAt({ deadline }: Will): number {
+function publishTime({ deadline }: Will): number {
   return deadline?.at ?? Number.POSITIVE_INFINITY;
 }
 

@@ -1,38 +1,48 @@
-// Puts what a store found at its start back into a broker that has no clients yet: sessions with
-// their subscriptions, what is owed to them, QoS 2 receipts, expiries and wills, and the
-// retained messages.
+// Restores the state that a store found when it opened into a broker without clients: sessions with
+// their subscriptions, deliveries, QoS 2 receipts, expiries and wills, and the retained messages.
 
 import { isSharedFilter, parseSharedFilter } from '../../mqtt/topic.ts';
-import type { Broker } from '../broker.ts';
 import { isExpired } from '../message/message.ts';
 import type { StoredSession, StoredState, SubscriptionRecord } from '../ports.ts';
+import type { RetainedStore } from '../retained/retained-store.ts';
 import type { Session } from './session.ts';
+import type { SessionsContext } from './session-context.ts';
+import type { SessionRegistry } from './session-registry.ts';
 import { restoreWill } from './wills.ts';
 
-export function importState(broker: Broker, state: StoredState): void {
-  for (const stored of state.sessions) restoreSession(broker, stored);
+interface ImportContext extends SessionsContext {
+  readonly sessions: SessionRegistry;
+  readonly retained: RetainedStore;
+}
+
+export function importState(context: ImportContext, state: StoredState): void {
+  for (const stored of state.sessions) importSession(context, stored);
   for (const message of state.retained) {
-    // Beyond a limit that was lowered meanwhile: left out, as a new one would be.
-    if (!isExpired(message, broker.now)) broker.retained.set(message);
+    // A limit may have been lowered since: set() refuses what exceeds it, as for a new message.
+    if (!isExpired(message, context.budget.now)) context.retained.set(message);
   }
 }
 
-function restoreSession(broker: Broker, stored: StoredSession): void {
-  const session = broker.restoreSession(stored);
-  for (const record of stored.subscriptions) restoreSubscription(broker, session, record);
-  session.restoreDeliveries(stored.deliveries);
+function importSession(context: ImportContext, stored: StoredSession): void {
+  const session = context.sessions.restore(stored);
+  for (const record of stored.subscriptions) importSubscription(context, session, record);
+  session.outbound.restoreDeliveries(stored.deliveries);
   session.restoreReceived(stored.received);
   const { will } = stored;
-  if (will === undefined) return;
-  restoreWill(broker, session, will.packet, will.publishAt);
+  if (will !== undefined) restoreWill(context, session, will.packet, will.publishAt);
 }
 
-function restoreSubscription(broker: Broker, session: Session, record: SubscriptionRecord): void {
+function importSubscription(
+  { tree }: ImportContext,
+  session: Session,
+  record: SubscriptionRecord,
+): void {
   const { filter, qos, noLocal, retainAsPublished, subscriptionIdentifier } = record;
   const identifiers = subscriptionIdentifier > 0 ? [subscriptionIdentifier] : [];
-  const subscription = { session, filter, qos, noLocal, retainAsPublished, identifiers };
+  const subscriber = session.outbound;
+  const subscription = { subscriber, filter, qos, noLocal, retainAsPublished, identifiers };
   const shared = isSharedFilter(filter) ? parseSharedFilter(filter) : undefined;
   const parsed = shared ?? { filter, group: undefined };
   session.subscriptions.set(filter, { subscription, ...parsed });
-  broker.tree.add(parsed.filter, subscription, parsed.group);
+  tree.add(parsed.filter, subscription, parsed.group);
 }

@@ -1,6 +1,6 @@
-// Deliveries in flight by Packet Identifier: an array of slots, the identifier's low bits choose
-// the slot, and identifiers are handed out only for free slots. So there is no hashing and, unlike
-// with a Map under constant insertion and deletion, nothing for the garbage collector to chase.
+// Deliveries in flight by Packet Identifier: an array of slots, in which the identifier's low bits
+// choose the slot and only identifiers of free slots are assigned. This needs no hashing and, unlike a
+// Map under constant insertion and deletion, makes no work for the garbage collector.
 // Invariant: no two deliveries share a slot, in this size or any larger one.
 
 import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
@@ -22,9 +22,9 @@ export class InflightTable {
     return delivery?.packetId === packetId ? delivery : undefined;
   }
 
-  /** Gives the delivery the next Packet Identifier that is not in use. There must be one. */
+  /** Assigns the next unused Packet Identifier. The caller checks that there is one. */
   add(delivery: Delivery): void {
-    // Half empty at least, so that a free slot is near.
+    // At least half empty, so that a free slot is near.
     if (this.#size * 2 >= this.#slots.length && this.#slots.length <= PACKET_ID_MAX) this.#grow();
     const mask = this.#slots.length - 1;
     let packetId = this.#lastPacketId;
@@ -37,7 +37,7 @@ export class InflightTable {
     this.#size += 1;
   }
 
-  /** Puts back a delivery that had its identifier before a restart. */
+  /** Restores a delivery that has kept its identifier over a restart. */
   restore(delivery: Delivery): void {
     while (this.#slots[delivery.packetId & (this.#slots.length - 1)] !== undefined) this.#grow();
     this.#slots[delivery.packetId & (this.#slots.length - 1)] = delivery;
@@ -51,7 +51,7 @@ export class InflightTable {
     this.#size -= 1;
   }
 
-  /** In the order in which they are owed: as sent, or as PUBREC came (see Delivery.order). */
+  /** In the order in which they are repeated (see Delivery.order). */
   inOrder(): Delivery[] {
     const found = this.#slots.filter((delivery) => delivery !== undefined);
     return found.sort((a, b) => a.order - b.order);

@@ -1,69 +1,56 @@
-// The outgoing half of a session (MQTT 5.0 4.4, 4.9): what waits, what is in flight, what is sent
-// again. Lives with or without a connection; knows no socket, only a SessionLink. session.ts has
-// the rest of the Session State.
-// Invariant: a Packet Identifier is in `inflight` from its first PUBLISH until PUBACK, PUBCOMP or
-// an error ends it, over any number of connections [MQTT5-4.3.2-1, 4.3.3-1].
+// The outgoing half of a session (MQTT 5.0 4.4, 4.9): its queue, its messages in flight, and their
+// repetition on the next connection. Exists with or without a connection and knows no socket, only a
+// SessionLink. session.ts has the rest of the Session State; delivery.ts the states of a message.
+// Invariant: a Packet Identifier is in `inflight` from its first PUBLISH until PUBACK, PUBCOMP or an
+// error ends it, over any number of connections [MQTT5-4.3.2-1, 4.3.3-1].
 
 import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { isFailure } from '../../mqtt/reason-code.ts';
-import type { Logger } from '../../shared/logger.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
-import type { BrokerOptions } from '../options.ts';
-import type { DeliveryRecord, Identity, SessionStore } from '../ports.ts';
+import type { DeliveryRecord, Identity } from '../ports.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
-import type { BrokerStats } from '../stats.ts';
-import { Delivery, type SessionLink } from './delivery.ts';
+import type { Subscriber } from '../routing/subscription.ts';
+import { Delivery, DeliveryState } from './delivery.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
-import type { QueueMemory } from './queue-memory.ts';
+import type { SessionLink } from './link.ts';
+import type { SessionContext } from './session-context.ts';
 
-/** Smaller messages that were sent at once needn't be counted: the window is bound enough. */
+/** QueueMemory does not count smaller messages in flight: the window bounds them well enough. */
 const LARGE_BYTES = 1024;
 
-export interface SessionContext {
-  readonly options: BrokerOptions;
-  readonly store: SessionStore;
-  readonly stats: BrokerStats;
-  readonly queueMemory: QueueMemory;
-  readonly log: Logger;
-}
-
-export class SessionOutput {
+export class Outbound implements Subscriber {
   identity: Identity;
-  link: SessionLink | undefined;
-  /** The store keeps it: there is a store, and the session outlives its connection. */
-  saved = false;
-  protected readonly context: SessionContext;
+  /** The store records its deliveries: the store is durable and the session outlives its connection. */
+  isPersistent = false;
+  #link: SessionLink | undefined;
+  readonly #context: SessionContext;
   #queue: DeliveryQueue | undefined;
   #inflight: InflightTable | undefined;
-  /** What was in flight when the connection ended, in order, to be sent again. */
+  /** In flight when the last connection ended, in order, and not yet repeated. */
   #resend: Delivery[] = [];
-  /** What is to be sent again on this connection is safe. */
-  #isResendSafe = false;
-  #isWaiting = false;
+  /** The store has recorded all of `#resend`. */
+  #isResendDurable = false;
+  #isWaitingForStore = false;
   #connections = 0;
+  /** Deliveries that count against the client's window. */
   #outstanding = 0;
   #lastOrder = 0;
   #lastDeliveryId = 0;
 
   constructor(identity: Identity, context: SessionContext) {
     this.identity = identity;
-    this.context = context;
-  }
-
-  get clientId(): string {
-    return this.identity.clientId;
+    this.#context = context;
   }
 
   get online(): boolean {
-    return this.link !== undefined;
+    return this.#link !== undefined;
   }
 
-  /** True if a message handed in now would be sent now, whatever its QoS. */
   get ready(): boolean {
-    const { link } = this;
+    const link = this.#link;
     return link !== undefined && !link.congested && this.#windowFree(link) && this.queued === 0;
   }
 
@@ -75,7 +62,6 @@ export class SessionOutput {
     return this.#inflight?.size ?? 0;
   }
 
-  /** Hands the session a message: sent at once where it can be, queued or dropped where not. */
   deliver(
     publication: Publication,
     qos: QoS,
@@ -83,7 +69,7 @@ export class SessionOutput {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
-    const { link } = this;
+    const link = this.#link;
     if (qos === 0) {
       if (link === undefined) return;
       if (!link.congested) {
@@ -94,7 +80,6 @@ export class SessionOutput {
     this.#accept(publication.message(), qos, retain, identifiers, group);
   }
 
-  /** The same for a message that is not on its way through the router: retained, or handed over. */
   deliverMessage(
     message: Message,
     qos: QoS,
@@ -102,7 +87,7 @@ export class SessionOutput {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
-    if (qos > 0 || this.link !== undefined) this.#accept(message, qos, retain, identifiers, group);
+    if (qos > 0 || this.#link !== undefined) this.#accept(message, qos, retain, identifiers, group);
   }
 
   #accept(
@@ -114,7 +99,7 @@ export class SessionOutput {
   ): void {
     this.#lastDeliveryId += 1;
     const delivery = new Delivery(this.#lastDeliveryId, message, qos, retain, identifiers, group);
-    const { link } = this;
+    const link = this.#link;
     if (link !== undefined && this.#sendable(delivery, link) && this.queued === 0) {
       this.#send(delivery, link);
     } else {
@@ -135,7 +120,7 @@ export class SessionOutput {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { options, stats, queueMemory, log } = this.context;
+    const { options, stats, queueMemory, log } = this.#context;
     this.#queue ??= new DeliveryQueue();
     const queue = this.#queue;
     const bytes = messageBytes(delivery.message);
@@ -145,13 +130,15 @@ export class SessionOutput {
       queue.length >= options.queueMessagesMax ||
       queue.bytes + bytes > options.queueBytesMax ||
       isNodeFull();
-    if (isNodeFull()) log.warn('no memory for more queued messages', { client: this.clientId });
+    if (isNodeFull()) {
+      log.warn('no memory for more queued messages', { client: this.identity.clientId });
+    }
     if (full() && options.queueDrop === 'oldest') {
       while (full()) {
         const oldest = queue.shift();
         if (oldest === undefined) break;
         stats.publishDropped += 1;
-        this.#forget(oldest);
+        this.#finish(oldest);
       }
     }
     if (full()) {
@@ -160,7 +147,7 @@ export class SessionOutput {
     }
     queue.push(delivery);
     queueMemory.add(delivery);
-    this.#save(delivery);
+    this.#record(delivery);
   }
 
   #send(delivery: Delivery, link: SessionLink): void {
@@ -170,43 +157,54 @@ export class SessionOutput {
     }
     this.#inflight ??= new InflightTable();
     this.#inflight.add(delivery);
-    if (delivery.qos === 2 && this.saved) {
-      this.#sendWhenSafe(delivery, link);
+    if (delivery.qos === 2 && this.isPersistent) {
+      this.#sendOnceDurable(delivery, link);
       return;
     }
     if (!link.sendDelivery(delivery, false)) {
       this.#inflight.delete(delivery.packetId);
-      this.#forget(delivery);
+      this.#finish(delivery);
       return;
     }
+    delivery.moveTo(DeliveryState.sent);
     this.#begin(delivery);
   }
 
   #begin(delivery: Delivery): void {
     delivery.order = ++this.#lastOrder;
-    delivery.outstanding = true;
     this.#outstanding += 1;
-    if (delivery.message.payload.length >= LARGE_BYTES) this.context.queueMemory.add(delivery);
-    this.#save(delivery);
+    if (delivery.message.payload.length >= LARGE_BYTES) this.#context.queueMemory.add(delivery);
+    this.#record(delivery);
   }
 
-  /** The client must not see an identifier that a crash could make us forget: once means once. */
-  #sendWhenSafe(delivery: Delivery, link: SessionLink): void {
+  /** The client must not see a QoS 2 identifier that a crash of the node could forget. */
+  #sendOnceDurable(delivery: Delivery, link: SessionLink): void {
+    delivery.moveTo(DeliveryState.held);
     this.#begin(delivery);
-    delivery.unsent = true;
-    this.context.store.whenDurable(() => {
-      const current = this.link === link && this.#inflight?.get(delivery.packetId) === delivery;
-      if (!current) return;
-      delivery.unsent = false;
-      if (link.sendDelivery(delivery, false)) return;
+    const send = (): void => {
+      if (delivery.state !== DeliveryState.held) return;
+      if (link.sendDelivery(delivery, false)) {
+        delivery.moveTo(DeliveryState.sent);
+        return;
+      }
       this.#complete(delivery);
       this.pump();
-    });
+    };
+    this.#whenDurable(send);
   }
 
-  /** Sends what waits, as far as window and connection allow. */
+  #whenDurable(work: () => void): void {
+    const { store, budget } = this.#context;
+    const state = store.whenDurable((now) => {
+      budget.resume(now);
+      work();
+    });
+    if (state === 'durable') work();
+  }
+
+  /** Sends repetitions, then queued messages, as far as the client takes them. */
   pump(): void {
-    const { link } = this;
+    const link = this.#link;
     if (link === undefined) return;
     this.#pumpResend(link);
     const queue = this.#queue;
@@ -214,82 +212,90 @@ export class SessionOutput {
     for (;;) {
       const next = queue.peek();
       if (next === undefined) return;
-      if (isExpired(next.message, link.now)) {
+      if (isExpired(next.message, this.#context.budget.now)) {
         queue.shift();
-        this.context.stats.publishExpired += 1;
-        this.#forget(next);
+        this.#context.stats.publishExpired += 1;
+        this.#finish(next);
         continue;
       }
       if (!this.#sendable(next, link)) return;
       queue.shift();
       this.#send(next, link);
-      if (next.qos === 0) this.#forget(next);
+      if (next.qos === 0) this.#finish(next);
     }
   }
 
   #pumpResend(link: SessionLink): void {
     if (this.#resend.length === 0) return;
-    const mustBeSafe = this.saved && !this.#isResendSafe;
-    // QoS 1 may come twice: it needn't wait for a disk that takes nothing.
-    if (mustBeSafe && this.#resend.some(({ qos }) => qos === 2)) {
-      this.#resendWhenSafe();
+    const mustBeDurable = this.isPersistent && !this.#isResendDurable;
+    // QoS 1 may arrive twice, so it does not wait for a disk that takes no changes.
+    if (mustBeDurable && this.#resend.some(({ qos }) => qos === 2)) {
+      this.#resendOnceDurable();
       return;
     }
-    let done = 0;
+    let handled = 0;
     for (const delivery of this.#resend) {
       if (link.congested || this.#outstanding >= link.sendWindow) break;
-      done += 1;
-      // Acknowledged early, or taken over by another member meanwhile.
-      if (this.#inflight?.get(delivery.packetId) !== delivery) continue;
-      if (delivery.released) {
-        link.sendPubrel(delivery.packetId);
-        continue;
-      }
-      const dup = !delivery.unsent;
-      delivery.unsent = false;
-      if (!link.sendDelivery(delivery, dup)) {
-        this.#complete(delivery);
-        continue;
-      }
-      delivery.outstanding = true;
-      this.#outstanding += 1;
+      handled += 1;
+      this.#repeat(delivery, link);
     }
-    if (done > 0) this.#resend.splice(0, done);
+    if (handled > 0) this.#resend.splice(0, handled);
   }
 
-  /** The store is asked once, however often the client comes and goes while the disk is full. */
-  #resendWhenSafe(): void {
-    if (this.#isWaiting) return;
-    this.#isWaiting = true;
+  #repeat(delivery: Delivery, link: SessionLink): void {
+    const { state } = delivery;
+    if (state === DeliveryState.rerelease) {
+      link.sendPubrel(delivery.packetId);
+      return;
+    }
+    // Done otherwise: acknowledged before its repetition, or handed over to another member.
+    if (state !== DeliveryState.resend && state !== DeliveryState.unsent) return;
+    if (!link.sendDelivery(delivery, state === DeliveryState.resend)) {
+      this.#complete(delivery);
+      return;
+    }
+    delivery.moveTo(DeliveryState.sent);
+    this.#outstanding += 1;
+  }
+
+  /** Asks the store once, however often the client reconnects while the disk is full. */
+  #resendOnceDurable(): void {
+    if (this.#isWaitingForStore) return;
+    this.#isWaitingForStore = true;
     const connection = this.#connections;
-    this.context.store.whenDurable(() => {
-      this.#isWaiting = false;
-      // For a later connection it asks anew.
-      this.#isResendSafe = this.#connections === connection;
+    this.#whenDurable(() => {
+      this.#isWaitingForStore = false;
+      // A later connection has to ask again.
+      this.#isResendDurable = this.#connections === connection;
       this.pump();
     });
   }
 
-  /** A connection takes the session up: what was in flight goes out again first [MQTT5-4.4.0-1]. */
+  /** A connection resumes the session: messages in flight are repeated first [MQTT5-4.4.0-1]. */
   attach(link: SessionLink): void {
-    this.link = link;
+    this.#link = link;
     this.#connections += 1;
-    this.#isResendSafe = false;
+    this.#isResendDurable = false;
     this.#outstanding = 0;
     this.#resend = this.#inflight?.inOrder() ?? [];
   }
 
   detach(): void {
-    this.link = undefined;
+    this.#link = undefined;
     this.#outstanding = 0;
     this.#resend = [];
-    for (const delivery of this.#inflight?.inOrder() ?? []) delivery.outstanding = false;
-    // QoS 0 waits only for a slow connection, not for a new one.
+    for (const delivery of this.#inflight?.inOrder() ?? []) {
+      const { state } = delivery;
+      if (state === DeliveryState.held) delivery.moveTo(DeliveryState.unsent);
+      else if (state === DeliveryState.sent) delivery.moveTo(DeliveryState.resend);
+      else if (state === DeliveryState.released) delivery.moveTo(DeliveryState.rerelease);
+    }
+    // QoS 0 messages wait only for a slow connection, not for the next one.
     const dropped = this.#queue?.extract((delivery) => delivery.qos === 0) ?? [];
-    for (const delivery of dropped) this.#forget(delivery);
+    for (const delivery of dropped) this.#finish(delivery);
   }
 
-  /** PUBACK. False: no such Packet Identifier in flight with QoS 1. */
+  /** PUBACK. False: no QoS 1 message in flight has this Packet Identifier. */
   handlePuback(packetId: number): boolean {
     const delivery = this.#inflight?.get(packetId);
     if (delivery?.qos !== 1) return false;
@@ -298,42 +304,43 @@ export class SessionOutput {
     return true;
   }
 
-  /** PUBREC; answered with PUBREL. False: no such Packet Identifier in flight with QoS 2. */
+  /** PUBREC; PUBREL answers it. False: no QoS 2 message that was sent has this Packet Identifier. */
   handlePubrec(packetId: number, reasonCode: number): boolean {
     const delivery = this.#inflight?.get(packetId);
-    if (delivery?.qos !== 2) return false;
+    if (delivery?.qos !== 2 || !delivery.wasSent) return false;
     if (isFailure(reasonCode)) {
       this.#complete(delivery);
       this.pump();
       return true;
     }
-    const isWaiting = delivery.released && !this.context.store.accepting;
-    this.#setReleased(delivery);
+    const isWaiting = delivery.released && !this.#context.store.accepting;
+    this.#release(delivery);
     if (!isWaiting) this.#sendPubrel(packetId);
     return true;
   }
 
-  #setReleased(delivery: Delivery): void {
+  #release(delivery: Delivery): void {
     if (delivery.released) return;
-    delivery.released = true;
-    // Behind the others: PUBRELs are sent again in the order of the PUBRECs [MQTT5-4.6.0-4].
+    const isSent = delivery.state === DeliveryState.sent;
+    delivery.moveTo(isSent ? DeliveryState.released : DeliveryState.rerelease);
+    // Last in order: PUBRELs are repeated in the order of the PUBRECs [MQTT5-4.6.0-4].
     delivery.order = ++this.#lastOrder;
-    this.#save(delivery);
+    this.#record(delivery);
   }
 
-  /** After PUBREL the client forgets the identifier: a crash must not make us send PUBLISH again. */
+  /** PUBREL frees the identifier at the client, so a crash must not repeat the PUBLISH after it. */
   #sendPubrel(packetId: number): void {
-    const { link } = this;
-    if (!this.saved) {
+    const link = this.#link;
+    if (!this.isPersistent) {
       link?.sendPubrel(packetId);
       return;
     }
-    this.context.store.whenDurable(() => {
-      if (this.link === link) link?.sendPubrel(packetId);
+    this.#whenDurable(() => {
+      if (this.#link === link) link?.sendPubrel(packetId);
     });
   }
 
-  /** PUBCOMP. False: no Packet Identifier in flight that waits for it. */
+  /** PUBCOMP. False: no released message has this Packet Identifier. */
   handlePubcomp(packetId: number): boolean {
     const delivery = this.#inflight?.get(packetId);
     if (delivery?.qos !== 2 || !delivery.released) return false;
@@ -342,24 +349,22 @@ export class SessionOutput {
     return true;
   }
 
-  /** True while a message sent with this Packet Identifier is not finished. */
+  /** True while the exchange of this Packet Identifier is not finished. */
   isInflight(packetId: number): boolean {
     return this.#inflight?.get(packetId) !== undefined;
   }
 
+  /** Ends the exchange of a message in flight. */
   #complete(delivery: Delivery): void {
     this.#inflight?.delete(delivery.packetId);
-    if (delivery.outstanding) {
-      delivery.outstanding = false;
-      this.#outstanding -= 1;
-    }
-    this.#forget(delivery);
+    if (delivery.isInWindow) this.#outstanding -= 1;
+    this.#finish(delivery);
   }
 
   /**
-   * Takes out what another member of a shared subscription can have: what was never sent and, when
-   * the session ends, QoS 1 that was not acknowledged (MQTT 5.0 4.8.2).
-   * @returns so many at most, those that are in flight first
+   * Takes out messages that another member of their Shared Subscription can have: those never sent
+   * and, when the session ends, QoS 1 messages without PUBACK (MQTT 5.0 4.8.2).
+   * @returns at most `max`, messages in flight first
    */
   takeShared(ending: boolean, other: (group: SharedGroup) => boolean, max: number): Delivery[] {
     const movable = (delivery: Delivery): boolean =>
@@ -368,20 +373,20 @@ export class SessionOutput {
     let taken = sent.filter((delivery) => delivery.qos === 1 && movable(delivery)).slice(0, max);
     if (taken.length === 0) taken = this.#queue?.extract(movable, max) ?? [];
     for (const delivery of taken) {
-      if (delivery.packetId > 0) this.#complete(delivery);
-      else this.#forget(delivery);
+      if (delivery.state === DeliveryState.queued) this.#finish(delivery);
+      else this.#complete(delivery);
     }
     return taken;
   }
 
-  /** Drops what waits, or would be sent again, and may not be delivered any more. */
+  /** Drops queued messages and pending repetitions that may no longer be delivered. */
   dropUnwanted(unwanted: (message: Message) => boolean): void {
     const taken = this.#queue?.extract((delivery) => unwanted(delivery.message)) ?? [];
-    for (const delivery of taken) this.#forget(delivery);
+    for (const delivery of taken) this.#finish(delivery);
     for (const delivery of this.#inflight?.inOrder() ?? []) {
-      if (delivery.outstanding || !unwanted(delivery.message)) continue;
-      // The client may know it: without a PUBREL it would take the identifier's next one for it.
-      if (delivery.qos === 2 && !delivery.unsent) this.#setReleased(delivery);
+      if (delivery.isInWindow || !unwanted(delivery.message)) continue;
+      // The client may hold the identifier: without PUBREL it would take its next message for this.
+      if (delivery.qos === 2 && delivery.wasSent) this.#release(delivery);
       else this.#complete(delivery);
     }
   }
@@ -389,50 +394,49 @@ export class SessionOutput {
   /** The session has ended: nothing is owed any more. */
   dropAll(): void {
     for (const delivery of this.#inflight?.inOrder() ?? []) this.#complete(delivery);
-    for (const delivery of this.#queue?.extract(() => true) ?? []) this.#forget(delivery);
+    for (const delivery of this.#queue?.extract(() => true) ?? []) this.#finish(delivery);
   }
 
-  /** What is owed to the client with QoS 1 or 2, in order. */
+  /** Messages that the client is owed with QoS 1 or 2, in order. */
   deliveries(): Delivery[] {
     const waiting = this.#queue?.toArray().filter((delivery) => delivery.qos > 0) ?? [];
     return [...(this.#inflight?.inOrder() ?? []), ...waiting];
   }
 
-  /** Puts back what a store kept, in the order of deliveries(). */
+  /** Restores the records of a store, given in the order of deliveries(). */
   restoreDeliveries(records: Iterable<DeliveryRecord>): void {
     for (const record of records) {
-      const { id, message, qos, retain, identifiers } = record;
-      const delivery = new Delivery(id, message, qos, retain, identifiers, undefined);
-      this.context.queueMemory.add(delivery);
-      delivery.saved = true;
-      delivery.released = record.released;
-      this.#lastDeliveryId = Math.max(this.#lastDeliveryId, id);
-      if (record.packetId > 0) {
-        delivery.packetId = record.packetId;
+      const delivery = Delivery.restored(record);
+      this.#context.queueMemory.add(delivery);
+      this.#lastDeliveryId = Math.max(this.#lastDeliveryId, delivery.id);
+      if (delivery.state === DeliveryState.queued) {
+        this.#queue ??= new DeliveryQueue();
+        this.#queue.push(delivery);
+      } else {
         this.#inflight ??= new InflightTable();
         this.#inflight.restore(delivery);
         delivery.order = ++this.#lastOrder;
-      } else {
-        this.#queue ??= new DeliveryQueue();
-        this.#queue.push(delivery);
       }
     }
   }
 
-  #save(delivery: Delivery): void {
-    if (!this.saved || delivery.qos === 0) return;
-    const { store } = this.context;
-    if (delivery.saved) {
-      store.updateDelivery(this.clientId, delivery);
+  /** Records a new delivery or the progress of a known one. */
+  #record(delivery: Delivery): void {
+    if (!this.isPersistent || delivery.qos === 0) return;
+    const { store } = this.#context;
+    const { clientId } = this.identity;
+    if (delivery.isInStore) {
+      store.updateDelivery(clientId, delivery);
     } else {
-      delivery.saved = true;
-      store.saveDelivery(this.clientId, delivery);
+      delivery.isInStore = true;
+      store.saveDelivery(clientId, delivery);
     }
   }
 
-  #forget(delivery: Delivery): void {
-    this.context.queueMemory.remove(delivery);
-    if (!delivery.saved || !this.saved) return;
-    this.context.store.removeDelivery(this.clientId, delivery.id);
+  #finish(delivery: Delivery): void {
+    delivery.moveTo(DeliveryState.done);
+    this.#context.queueMemory.remove(delivery);
+    if (!delivery.isInStore || !this.isPersistent) return;
+    this.#context.store.removeDelivery(this.identity.clientId, delivery.id);
   }
 }

@@ -1,5 +1,5 @@
-// A set of Packet Identifiers that is mostly small: an array up to a point, a Set beyond. Under
-// constant insertion and deletion a Set alone would keep the garbage collector busy.
+// A set of Packet Identifiers that is small most of the time: an array while it is small, a Set
+// beyond. Under constant insertion and deletion a Set would keep the garbage collector busy.
 
 const SMALL_MAX = 128;
 
@@ -29,7 +29,7 @@ export class PacketIdSet {
     return [...(this.#large ?? this.#small)];
   }
 
-  /** True if it was there. */
+  /** True if the set contained it. */
   delete(packetId: number): boolean {
     if (this.#large !== undefined) return this.#large.delete(packetId);
     const small = this.#small;

@@ -1,38 +1,38 @@
-// What all messages that wait for clients, and large ones in flight, take of the node's memory.
-// Each session has its own bounds; this is the one for all of them together.
-// Invariant: a delivery is counted from when it is queued, or sent if it is large, until it is
-// finished, and a message that many sessions share counts once.
+// The memory of all queued messages, and of large ones in flight, on this node. Each session has
+// bounds of its own; -queue-memory bounds all of them together.
+// Invariant: a delivery counts from when it is queued, or sent if it is large, until it is done, and
+// a message that many sessions share counts once.
 
 import { type Message, messageBytes } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
 
-/** Of the heap, measured: a delivery with its place in the queue, a message beside its bytes. */
+/** Measured on the heap: a delivery with its place in the queue; a message without its bytes. */
 const DELIVERY_BYTES = 150;
 const MESSAGE_BYTES = 200;
 
 export class QueueMemory {
   bytes = 0;
-  /** Messages that wait; one that waits for several clients counts for each of them. */
+  /** Counted deliveries: a message that waits for several clients counts for each of them. */
   deliveries = 0;
 
-  /** What it takes if one more session keeps the message. */
+  /** Bytes that one more delivery of the message takes. */
   costOf(message: Message): number {
     return DELIVERY_BYTES + (message.holders === 0 ? MESSAGE_BYTES + messageBytes(message) : 0);
   }
 
   add(delivery: Delivery): void {
-    if (delivery.counted) return;
+    if (delivery.isCounted) return;
     const { message } = delivery;
-    delivery.counted = true;
+    delivery.isCounted = true;
     this.deliveries += 1;
     this.bytes += this.costOf(message);
     message.holders += 1;
   }
 
   remove(delivery: Delivery): void {
-    if (!delivery.counted) return;
+    if (!delivery.isCounted) return;
     const { message } = delivery;
-    delivery.counted = false;
+    delivery.isCounted = false;
     this.deliveries -= 1;
     message.holders -= 1;
     this.bytes -= this.costOf(message);

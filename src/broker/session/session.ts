@@ -1,40 +1,78 @@
-// The Session State of one client (MQTT 5.0 4.1): who it is, its subscriptions, its will, how long it
-// lasts, QoS 2 receipts. What goes out to the client stands in session-output.ts.
+// The Session State of one client (MQTT 5.0 4.1): its identity, subscriptions, will and expiry, and
+// the QoS 2 messages it has not released. outbound.ts is the half towards the client.
 
 import type { Deadline } from '../deadline-queue.ts';
-import type { Subscription } from '../routing/subscription-tree.ts';
-import { SessionOutput } from './outbound.ts';
+import type { Identity } from '../ports.ts';
+import type { Subscription } from '../routing/subscription.ts';
+import type { SessionConnection } from './link.ts';
+import { Outbound } from './outbound.ts';
 import { PacketIdSet } from './packet-id-set.ts';
+import type { SessionContext } from './session-context.ts';
 import type { Will } from './wills.ts';
 
-/** A subscription with where it stands in the tree. */
+/** A subscription and its place in the tree. */
 export interface HeldSubscription {
   readonly subscription: Subscription;
-  /** The filter without `$share/{group}/`. */
+  /** The filter without `$share/{ShareName}/`. */
   readonly filter: string;
   readonly group: string | undefined;
 }
 
-export class Session extends SessionOutput {
-  /** Seconds that the session outlives its connection. */
+export class Session {
+  readonly outbound: Outbound;
+  /** Session Expiry Interval, seconds; 0: the session ends with its connection. */
   expirySeconds = 0;
   expiryDeadline: Deadline | undefined;
   will: Will | undefined;
-  /** The store knows it: all of it (`saved`) or, where it ends with its connection, only its will. */
-  stored = false;
-  /** Of its subscriptions: how many the store was told, and how many of these are safe. */
+  connection: SessionConnection | undefined;
+  /** The store has it: all of it (`isPersistent`), or only its will if it ends with its connection. */
+  isInStore = false;
+  /** Changes of its subscriptions that the store has recorded, and how many of these are durable. */
   changes = 0;
-  safeChanges = 0;
+  durableChanges = 0;
   readonly subscriptions = new Map<string, HeldSubscription>();
-  /** Packet Identifiers of QoS 2 messages received and not yet released by the client. */
+  readonly #context: SessionContext;
+  /** Packet Identifiers of received QoS 2 messages that the client has not released. */
   #received: PacketIdSet | undefined;
 
-  /** QoS 2 from the client. False: this Packet Identifier is a repetition [MQTT5-4.3.3-10]. */
+  constructor(identity: Identity, context: SessionContext) {
+    this.outbound = new Outbound(identity, context);
+    this.#context = context;
+  }
+
+  get identity(): Identity {
+    return this.outbound.identity;
+  }
+
+  get clientId(): string {
+    return this.outbound.identity.clientId;
+  }
+
+  get online(): boolean {
+    return this.connection !== undefined;
+  }
+
+  /** The store keeps all of it beyond the connection and the process. */
+  get isPersistent(): boolean {
+    return this.outbound.isPersistent;
+  }
+
+  attach(connection: SessionConnection): void {
+    this.connection = connection;
+    this.outbound.attach(connection.link);
+  }
+
+  detach(): void {
+    this.connection = undefined;
+    this.outbound.detach();
+  }
+
+  /** A QoS 2 PUBLISH. False: the client repeats this Packet Identifier [MQTT5-4.3.3-10]. */
   receive(packetId: number): boolean {
     this.#received ??= new PacketIdSet();
     if (this.#received.has(packetId)) return false;
     this.#received.add(packetId);
-    if (this.saved) this.context.store.saveReceived(this.clientId, packetId);
+    if (this.isPersistent) this.#context.store.saveReceived(this.clientId, packetId);
     return true;
   }
 
@@ -42,10 +80,10 @@ export class Session extends SessionOutput {
     return this.#received?.has(packetId) ?? false;
   }
 
-  /** PUBREL from the client. False: the Packet Identifier is not known. */
+  /** PUBREL. False: the Packet Identifier is unknown. */
   release(packetId: number): boolean {
     if (!this.#received?.delete(packetId)) return false;
-    if (this.saved) this.context.store.removeReceived(this.clientId, packetId);
+    if (this.isPersistent) this.#context.store.removeReceived(this.clientId, packetId);
     return true;
   }
 
@@ -54,7 +92,7 @@ export class Session extends SessionOutput {
     return this.#received?.toArray() ?? [];
   }
 
-  /** Puts back what a store kept. */
+  /** Restores the record of a store. */
   restoreReceived(packetIds: Iterable<number>): void {
     for (const packetId of packetIds) {
       this.#received ??= new PacketIdSet();

@@ -1,92 +1,80 @@
-// Will Messages (MQTT 5.0 3.1.2.5, 3.1.3.2.2): published when a connection ends without a normal
-// DISCONNECT, after their delay or with the session's end, whichever comes first; a client that
-// comes back in time cancels it. A crash of the broker ends connections as well: where a store keeps
-// wills, they are due after the restart.
+// Will Messages (MQTT 5.0 3.1.2.5, 3.1.3.2.2). A will is published when a connection ends without a
+// normal DISCONNECT, at the end of its delay or of the session, whichever comes first; a client that
+// reconnects in time cancels it. A crash of the node ends connections too: the store keeps wills, and
+// they are due after the restart.
 
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { isReservedTopic } from '../../mqtt/topic.ts';
-import type { Broker } from '../broker.ts';
 import type { Deadline } from '../deadline-queue.ts';
-import type { Message } from '../message/message.ts';
+import { identityFields } from '../log-fields.ts';
 import type { Session } from './session.ts';
+import type { SessionsContext } from './session-context.ts';
 
-/** After a crash of ours clients have this long to come back before their wills go out. */
+/** Seconds that clients have to reconnect after a crash of the node before their wills are published. */
 export const RETURN_SECONDS = 60;
 
 export interface Will {
   readonly packet: WillPacket;
+  /** Set during the Will Delay. */
   deadline: Deadline | undefined;
 }
 
-/** The connection ended: the will is published, now or later. */
-export function releaseWill(broker: Broker, session: Session): void {
+/** The connection ended: publishes the will now or after its delay. */
+export function releaseWill(context: SessionsContext, session: Session): void {
   const { will } = session;
   if (will === undefined) return;
   const delaySeconds = Math.min(will.packet.delaySeconds, session.expirySeconds);
   if (delaySeconds <= 0) {
-    publishWill(broker, session);
+    publishWill(context, session);
     return;
   }
-  const at = broker.now + delaySeconds * 1000;
-  will.deadline = broker.deadlines.schedule(at, () => publishWill(broker, session));
-  if (session.saved) broker.store.saveWill(session.clientId, will.packet, at);
+  const at = context.budget.now + delaySeconds * 1000;
+  will.deadline = context.deadlines.schedule(at, () => publishWill(context, session));
+  if (session.isPersistent) context.store.saveWill(session.clientId, will.packet, at);
 }
 
-export function publishWill(broker: Broker, session: Session): void {
+export function publishWill(context: SessionsContext, session: Session): void {
   const { will } = session;
   if (will === undefined) return;
-  discardWill(broker, session);
+  discardWill(context, session);
   const { topic } = will.packet;
-  const mayPublish =
-    broker.authorizer.permissive || broker.authorizer.mayPublish(session.identity, topic);
+  const { authorizer } = context;
+  const mayPublish = authorizer.permissive || authorizer.mayPublish(session.identity, topic);
   if (!mayPublish || isReservedTopic(topic)) {
-    broker.stats.denied += 1;
-    const { clientId, username } = session.identity;
-    broker.log.info('will denied', { client: clientId, user: username, topic });
+    context.stats.denied += 1;
+    context.log.info('will denied', { ...identityFields(session.identity), topic });
     return;
   }
-  broker.publishMessage(willMessage(broker, will), session);
+  const { payload, properties, qos, retain, expirySeconds } = will.packet;
+  // The Message Expiry Interval of a will begins with its publication.
+  const content = { payload, properties, qos, retain, expirySeconds };
+  context.distributor.publish(topic, content, session.outbound);
 }
 
-/** A normal DISCONNECT, or a client that resumed its session in time. */
-export function discardWill(broker: Broker, session: Session): void {
+/** After a normal DISCONNECT, or when the client resumed its session in time. */
+export function discardWill(context: SessionsContext, session: Session): void {
   const { will } = session;
   if (will === undefined) return;
   session.will = undefined;
-  broker.deadlines.cancel(will.deadline);
-  if (session.stored) broker.store.removeWill(session.clientId);
+  context.deadlines.cancel(will.deadline);
+  if (session.isInStore) context.store.removeWill(session.clientId);
 }
 
-/** @param publishAt Infinity where the client was connected when the process ended */
+/** @param publishAt Infinity if the client was connected when the process ended */
 export function restoreWill(
-  broker: Broker,
+  context: SessionsContext,
   session: Session,
   packet: WillPacket,
   publishAt: number,
 ): void {
   session.will = { packet, deadline: undefined };
-  // That of a session which ended with its connection goes out when the session does.
+  // The will of a session without expiry is published when the restored session ends.
   if (session.expirySeconds === 0) return;
   let at = publishAt;
   if (at === Number.POSITIVE_INFINITY) {
-    at = broker.now + Math.max(packet.delaySeconds, RETURN_SECONDS) * 1000;
-    // Told, so that the next restart doesn't begin anew.
-    broker.store.saveWill(session.clientId, packet, at);
+    at = context.budget.now + Math.max(packet.delaySeconds, RETURN_SECONDS) * 1000;
+    // Recorded, so that the next restart does not begin the delay anew.
+    context.store.saveWill(session.clientId, packet, at);
   }
-  session.will.deadline = broker.deadlines.schedule(at, () => publishWill(broker, session));
-}
-
-/** The expiry of a will counts from its publication. */
-function willMessage(broker: Broker, will: Will): Message {
-  const { topic, payload, properties, qos, retain, expirySeconds } = will.packet;
-  return {
-    topic: broker.topics.intern(topic),
-    payload,
-    properties,
-    qos,
-    retain,
-    expiresAt: expirySeconds < 0 ? Number.POSITIVE_INFINITY : broker.now + expirySeconds * 1000,
-    mark: undefined,
-    holders: 0,
-  };
+  session.will.deadline = context.deadlines.schedule(at, () => publishWill(context, session));
 }

@@ -13,7 +13,7 @@ export class BrokerClock {
 
   constructor(broker: Broker) {
     this.#broker = broker;
-    broker.deadlines.onEarlier = () => this.#arm();
+    broker.onEarlierDeadline = () => this.#arm();
     broker.onDeferred = () => setImmediate(() => broker.runDeferred(performance.now()));
     this.#arm();
   }

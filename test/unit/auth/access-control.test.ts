@@ -69,7 +69,10 @@ function login(
     remoteAddress: '127.0.0.1',
     listener,
   };
-  return new Promise((resolve) => access.authenticate(request, resolve));
+  return new Promise((resolve) => {
+    const decision = access.authenticate(request, resolve);
+    if (decision !== undefined) resolve(decision);
+  });
 }
 
 async function codeOf(...args: Parameters<typeof login>): Promise<number> {

@@ -1,4 +1,4 @@
-// What the log tells of clients that come and go: who, from where, and why.
+// The log lines about clients that connect and disconnect: who, from where, and why.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -35,7 +35,7 @@ for (const [version, mqtt] of [
   [4, '3.1.1'],
   [5, '5.0'],
 ] as const) {
-  test(`a client that comes in by MQTT ${mqtt} is told with name, user, address and listener`, () => {
+  test(`the log names client, user, address and listener of a connection by MQTT ${mqtt}`, () => {
     const { world, lines } = loggedWorld();
     world.connect('sensor', { username: 'ann', version, keepAlive: 0 });
     assert.deepEqual(lines, [{ event: 'client connected', ...WHO, mqtt }]);
@@ -51,7 +51,7 @@ const endings: [string, (world: World, client: TestClient, bans: Set<string>) =>
   ['the server stops', (world) => world.broker.shutdown(world.now)],
   ['a second CONNECT', (_, client) => client.send(wire.connect({ clientId: 'sensor' }))],
   [
-    'the right to connect is gone',
+    'access was withdrawn',
     (world, _, bans) => {
       bans.add('sensor');
       world.broker.applyRights(world.now);
@@ -59,12 +59,12 @@ const endings: [string, (world: World, client: TestClient, bans: Set<string>) =>
   ],
 ];
 for (const [reason, end] of endings) {
-  test(`a client that goes is told once, with the reason: ${reason}`, () => {
+  test(`the log has one line for a disconnect, with the reason: ${reason}`, () => {
     const { world, lines, bans } = loggedWorld();
     const client = world.connect('sensor', { username: 'ann', keepAlive: 10 });
     end(world, client, bans);
-    const told = lines.filter(({ event }) => event === 'client disconnected');
-    assert.deepEqual(told, [{ event: 'client disconnected', ...WHO, reason }]);
+    const ends = lines.filter(({ event }) => event === 'client disconnected');
+    assert.deepEqual(ends, [{ event: 'client disconnected', ...WHO, reason }]);
   });
 }
 
@@ -76,16 +76,16 @@ function gathered(level: LogLevel): { lines: Line[]; log: Logger } {
   return { lines, log: { ...silentLogger, [level]: gather } };
 }
 
-test('a client with a wrong password is told as a warning, with where it came from', () => {
+test('a wrong password is a warning with the address of the client', () => {
   const { lines, log } = gathered('warn');
   const refusal = { reasonCode: 0x86, reason: 'wrong password' };
-  const authorizer: Authorizer = { ...openAuthorizer, authenticate: (_, done) => done(refusal) };
+  const authorizer: Authorizer = { ...openAuthorizer, authenticate: () => refusal };
   new World({}, { log, authorizer }).open().connect({ clientId: 'sensor', username: 'ann' });
   const why = { code: '0x86', reason: 'wrong password' };
   assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
 });
 
-test('a client for which there is no room is told with the limit', () => {
+test('a client refused at a limit is a warning that names the limit', () => {
   const { lines, log } = gathered('warn');
   const world = new World({ connectionsMax: 0 }, { log });
   world.open().connect({ clientId: 'sensor', username: 'ann' });
@@ -93,7 +93,7 @@ test('a client for which there is no room is told with the limit', () => {
   assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
 });
 
-test('a connection that brings no client is told where everything is told', () => {
+test('a connection without a CONNECT appears at level debug only', () => {
   const { lines, log } = gathered('debug');
   new World({}, { log }).open().lose();
   assert.deepEqual(lines, [{ event: 'connection lost before CONNACK', ...ORIGIN }]);

@@ -117,7 +117,7 @@ test('a packet with many Topic Filters is cut into turns, and what follows it wa
     assert.ok(turns > 3, `${turns} turns`);
     assert.equal(client.expect(answer).reasons.length, filters.length);
     client.expect('pingresp');
-    assert.equal(world.broker.tree.size, answer === 'suback' ? filters.length : 0);
+    assert.equal(world.broker.context.tree.size, answer === 'suback' ? filters.length : 0);
   }
 });
 
@@ -130,7 +130,7 @@ test('a client that goes in the midst of its SUBSCRIBE leaves nothing', () => {
     client.lose();
   });
   assert.equal(turns, 2);
-  assert.equal(world.broker.tree.nodes, 0);
+  assert.equal(world.broker.context.tree.nodes, 0);
 });
 
 test('a packet with more Topic Filters than anybody needs ends the connection', () => {
@@ -141,7 +141,7 @@ test('a packet with more Topic Filters than anybody needs ends the connection', 
     client.send(packet);
     client.expectEnded(0x97);
   }
-  assert.equal(world.broker.tree.size, 0);
+  assert.equal(world.broker.context.tree.size, 0);
 });
 
 test('looking for a member of a shared subscription that is online is part of the turn', () => {
@@ -179,7 +179,7 @@ test('a node whose subscriptions have as many levels as it keeps takes no furthe
   const [first, second] = [world.connect('a'), world.connect('b')];
   first.subscribe('a/b/c');
   let nodes = NODES_MAX;
-  Object.defineProperty(world.broker.tree, 'nodes', { get: () => nodes });
+  Object.defineProperty(world.broker.context.tree, 'nodes', { get: () => nodes });
   assert.deepEqual(first.subscribe('a/b/c').reasons, [2]);
   assert.deepEqual(second.subscribe('q').reasons, [0x97]);
   nodes -= 1;

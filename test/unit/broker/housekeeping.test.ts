@@ -32,10 +32,10 @@ test('the end of a session with many subscriptions takes several turns', () => {
   client.send(wire.subscribe(5, 1, manyFilters(3000)));
   finish(world);
   client.lose();
-  assert.ok(world.broker.tree.size > 0);
+  assert.ok(world.broker.context.tree.size > 0);
   assert.ok(finish(world) > 3);
-  assert.equal(world.broker.tree.size, 0);
-  assert.equal(world.broker.tree.nodes, 0);
+  assert.equal(world.broker.context.tree.size, 0);
+  assert.equal(world.broker.context.tree.nodes, 0);
 });
 
 test('a session that has ended takes no message, while its successor takes each once', () => {
@@ -47,12 +47,12 @@ test('a session that has ended takes no message, while its successor takes each 
   const second = world.connect('c');
   for (let turn = 0; turn < 2; turn++) world.broker.runDeferred(world.now);
   second.subscribe(['a/2999', '$share/g/s']);
-  assert.ok(world.broker.tree.size > 1000, 'the old session is not gone yet');
+  assert.ok(world.broker.context.tree.size > 1000, 'the old session is not gone yet');
   const publisher = world.connect('p');
   for (const topic of ['a/2999', 's', 's']) publisher.publish(topic, topic, { qos: 1 });
   finish(world);
   assert.deepEqual(second.payloads(), ['a/2999', 's', 's']);
-  assert.equal(world.broker.tree.size, 2);
+  assert.equal(world.broker.context.tree.size, 2);
 });
 
 for (const [ending, what] of [
@@ -137,7 +137,7 @@ test('$SYS for very many subscribers is told in turns, all of it', () => {
   const first = new Set(watchers[0]?.messages().map(({ topic }) => topic));
   assert.ok(finish(world) > 1);
   const rest = new Set(watchers[0]?.messages().map(({ topic }) => topic));
-  const all = Array.from(world.broker.retained.all(), ({ topic }) => topic.name);
+  const all = Array.from(world.broker.context.retained.all(), ({ topic }) => topic.name);
   assert.ok(all.length > 30);
   assert.deepEqual([...new Set([...first, ...rest])].sort(), all.sort());
 });

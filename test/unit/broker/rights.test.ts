@@ -13,8 +13,8 @@ class TestAuthorizer implements Authorizer {
   decision: AuthDecision = { reasonCode: 0 };
   asked = 0;
 
-  authenticate(_request: unknown, done: (decision: AuthDecision) => void): void {
-    done(this.decision);
+  authenticate(): AuthDecision {
+    return this.decision;
   }
 
   mayPublish(): boolean {
@@ -101,7 +101,7 @@ test('when rights change, routes follow, and lost subscriptions end', () => {
   publisher.publish('t', 'after');
   publisher.publish('u', 'other');
   assert.deepEqual(ann.payloads(), ['other']);
-  assert.equal(world.broker.tree.size, 1);
+  assert.equal(world.broker.context.tree.size, 1);
 });
 
 test('when the right to connect is gone the connection ends, with its will', () => {
@@ -190,5 +190,5 @@ test('a change of rights reaches every one of many sessions, in several turns', 
   authorizer.denied.add('ann t');
   world.broker.applyRights(world.now);
   for (let turn = 0; turn < 3; turn++) world.broker.runDeferred(world.now);
-  assert.equal(world.broker.tree.size, 0);
+  assert.equal(world.broker.context.tree.size, 0);
 });

@@ -96,7 +96,7 @@ test('a SUBSCRIBE granted in part before the disk was full gets its SUBACK once 
   const granted = sub.expect('suback').reasons.filter((code) => code === 0).length;
   assert.ok(granted > 0 && granted < 1000, `${granted} are granted`);
   const again = await stored.cut();
-  assert.equal(again.world.broker.tree.size, granted);
+  assert.equal(again.world.broker.context.tree.size, granted);
 });
 
 test('on a full disk MQTT 3 publishers are not read, and lose no message', async () => {
@@ -109,7 +109,8 @@ test('on a full disk MQTT 3 publishers are not read, and lose no message', async
   disk.capacityBytes = disk.usedBytes + 20;
   publish(pub, 1, 'first');
   await stored.until(() => !stored.journal.accepting);
-  const queued = (): number => [...world.broker.sessions()].reduce((n, s) => n + s.queued, 0);
+  const queued = (): number =>
+    [...world.broker.context.sessions.all()].reduce((n, s) => n + s.outbound.queued, 0);
   const before = queued();
   for (let id = 2; id <= 50; id++) publish(pub, id, `${id}`);
   pub.send(wire.PINGREQ);
@@ -242,10 +243,10 @@ test('a client that publishes faster than the disk writes is not read until the 
     most = Math.max(most, journal.metrics().waitingBytes);
   }
   assert.ok(most > 1_000_000 && most < 5_000_000, `${most} bytes wait`);
-  await stored.until(() => world.broker.retained.count === 200);
+  await stored.until(() => world.broker.context.retained.count === 200);
   await stored.safe();
   const again = await stored.cut();
-  assert.equal(again.world.broker.retained.count, 200);
+  assert.equal(again.world.broker.context.retained.count, 200);
 });
 
 test('the bytes that wait for a full disk are bounded, and a snapshot replaces them once there is room', async () => {
@@ -379,7 +380,7 @@ test('after a second disk failure during the recovery another snapshot saves the
   await stored.until(() => journal.accepting);
   await stored.safe();
   const again = await stored.cut();
-  assert.equal(again.world.broker.retained.get('late')?.payload.toString(), 'x');
+  assert.equal(again.world.broker.context.retained.get('late')?.payload.toString(), 'x');
 });
 
 test('a disk that keeps failing leaves no files open', async () => {

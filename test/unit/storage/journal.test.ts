@@ -87,7 +87,7 @@ test('a snapshot replaces all earlier files and loses nothing', async () => {
   assert.equal(back.connack.sessionPresent, true);
   await again.until(() => back.inbox.length === 21);
   const payloads = back.inbox.map(({ payload }) => payload);
-  assert.equal(again.world.broker.retained.get('r')?.payload.toString(), 'kept');
+  assert.equal(again.world.broker.context.retained.get('r')?.payload.toString(), 'kept');
   assert.deepEqual(
     payloads,
     Array.from({ length: 21 }, (_, i) => `${i + 1}`),
@@ -107,7 +107,7 @@ test('a retained message in the log overrides the one in the snapshot', async ()
   retain('back', 'log');
   await stored.safe();
   const again = await stored.cut();
-  const all = [...again.world.broker.retained.all()];
+  const all = [...again.world.broker.context.retained.all()];
   assert.deepEqual(all.map(({ topic, payload }) => `${topic.name} ${payload}`).sort(), [
     'back log',
     'changed log',
@@ -212,10 +212,11 @@ test('a snapshot counts only together with the log written during it', async () 
   publish(pub, 4, 'late', 2);
   await turns(100);
   const again = await stored.cut();
-  const copies = [...again.world.broker.sessions()].map(
+  const copies = [...again.world.broker.context.sessions.all()].map(
     (session) =>
-      session.deliveries().filter(({ message: { payload } }) => payload.toString() === 'late')
-        .length,
+      session.outbound
+        .deliveries()
+        .filter(({ message: { payload } }) => payload.toString() === 'late').length,
   );
   assert.deepEqual(copies, [0, 0, 0], 'nobody has what was not acknowledged, or everybody');
 });

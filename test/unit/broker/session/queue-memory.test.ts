@@ -24,7 +24,7 @@ test('however many sessions there are, what waits for them stays within one boun
   const world = worldOfAbsent(200, { queueMemoryBytesMax: 100_000 });
   const publisher = world.connect('p');
   for (let i = 0; i < 200; i++) publisher.publish(`own/${i}`, KILOBYTE, { qos: 1 });
-  const { stats, queueMemory } = world.broker;
+  const { stats, queueMemory } = world.broker.context;
   assert.ok(queueMemory.bytes <= 100_000);
   assert.ok(queueMemory.deliveries > 70);
   assert.equal(stats.publishDropped, 200 - queueMemory.deliveries);
@@ -62,7 +62,7 @@ test('large messages that clients take and never acknowledge count', () => {
     world.connect(`s${i}`).subscribe(`own/${i}`);
     for (let k = 0; k < 9; k++) publisher.publish(`own/${i}`, `${KILOBYTE}${KILOBYTE}`, { qos: 1 });
   }
-  assert.equal(world.broker.queueMemory.deliveries, 90);
+  assert.equal(world.broker.context.queueMemory.deliveries, 90);
   const client = world.connect('absent', { properties: EXPIRY });
   client.subscribe('own/absent');
   client.lose();
@@ -73,7 +73,7 @@ test('large messages that clients take and never acknowledge count', () => {
 test('a message that many sessions wait for counts its bytes once', () => {
   const world = worldOfAbsent(100, {});
   world.connect('p').publish('all', 'x'.repeat(100_000), { qos: 1 });
-  const { queueMemory } = world.broker;
+  const { queueMemory } = world.broker.context;
   assert.equal(queueMemory.deliveries, 100);
   assert.ok(queueMemory.bytes > 100_000 && queueMemory.bytes < 120_000, `${queueMemory.bytes}`);
 });
@@ -116,7 +116,7 @@ test('whatever happens to messages, nothing stays counted when all sessions are 
       else actions[below(actions.length)]?.(name, client);
       if (random() < 0.01) world.advance(below(80_000));
     }
-    const { queueMemory } = world.broker;
+    const { queueMemory } = world.broker.context;
     for (const client of clients.values()) client.lose();
     world.advance(60_000);
     assert.equal(world.broker.sessionCount, 1);

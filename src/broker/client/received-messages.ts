@@ -1,0 +1,67 @@
+// The QoS 1 and 2 messages that a client has sent on this connection and that are not yet
+// acknowledged: counted against our Receive Maximum (MQTT 5.0 4.9), and acknowledged once the store
+// has recorded them.
+
+import { FirstByte } from '../../mqtt/packet-type.ts';
+import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
+import type { BrokerContext } from '../context.ts';
+import { PacketIdSet } from '../session/packet-id-set.ts';
+import type { Client } from './client.ts';
+
+export class ReceivedMessages {
+  readonly #client: Client;
+  readonly #context: BrokerContext;
+  #unfinished: PacketIdSet | undefined;
+
+  constructor(client: Client, context: BrokerContext) {
+    this.#client = client;
+    this.#context = context;
+  }
+
+  get unfinished(): number {
+    return this.#unfinished?.size ?? 0;
+  }
+
+  /** Counts a QoS 1 or 2 message; false if it exceeds our Receive Maximum [MQTT5-3.3.4-9]. */
+  begin(packetId: number): boolean {
+    this.#unfinished ??= new PacketIdSet();
+    this.#unfinished.add(packetId);
+    const { receiveMaximum } = this.#context.options;
+    return this.#client.version !== 5 || this.#unfinished.size <= receiveMaximum;
+  }
+
+  /**
+   * Acknowledges once the store has made the message durable. PUBACK, PUBCOMP and a PUBREC with an
+   * error end the exchange and free its place in the window.
+   */
+  acknowledge(header: number, packetId: number, reasonCode: number): void {
+    const { store, budget } = this.#context;
+    const { version, session } = this.#client;
+    // The store has no record of what a PUBCOMP of a session without persistence ends.
+    if (!store.durable || (header === FirstByte.pubcomp && !session?.isPersistent)) {
+      this.#finish(header, packetId, reasonCode);
+      return;
+    }
+    // Only MQTT 5 has a Reason Code for a refusal. An accepted QoS 2 message cannot be refused any
+    // more: subscribers have it, and a repetition would deliver it twice.
+    const mayRefuse =
+      version === 5 && (header === FirstByte.puback || (isFailure(reasonCode) && !store.accepting));
+    const done = (now: number): void => {
+      budget.resume(now);
+      this.#finish(header, packetId, reasonCode);
+    };
+    const refused = (now: number): void => {
+      budget.resume(now);
+      this.#finish(header, packetId, ReasonCode.quotaExceeded);
+    };
+    const state = store.whenDurable(done, mayRefuse ? refused : undefined);
+    if (state === 'durable') this.#finish(header, packetId, reasonCode);
+    else if (state === 'refused') this.#finish(header, packetId, ReasonCode.quotaExceeded);
+  }
+
+  #finish(header: number, packetId: number, reasonCode: number): void {
+    if (this.#client.closed) return;
+    if (header !== FirstByte.pubrec || isFailure(reasonCode)) this.#unfinished?.delete(packetId);
+    this.#client.link.sendAck(header, packetId, reasonCode);
+  }
+}

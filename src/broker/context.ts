@@ -1,0 +1,17 @@
+// The parts of a broker, as its handlers see them. Handlers get this instead of the Broker, so that
+// they can neither accept connections nor move the clock, and tests can replace each part.
+
+import type { RetainedStore } from './retained/retained-store.ts';
+import type { TopicTable } from './routing/topic-table.ts';
+import type { SessionsContext } from './session/session-context.ts';
+import type { SessionRegistry } from './session/session-registry.ts';
+
+export interface BrokerContext extends SessionsContext {
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Start of the node, milliseconds of the core's clock. */
+  readonly startedAt: number;
+  readonly topics: TopicTable;
+  readonly retained: RetainedStore;
+  readonly sessions: SessionRegistry;
+}

@@ -1,0 +1,31 @@
+// What sessions need of the broker, whoever builds it: BrokerContext is one.
+
+import type { Logger } from '../../shared/logger.ts';
+import type { DeadlineQueue } from '../deadline-queue.ts';
+import type { Distributor } from '../distributor.ts';
+import type { BrokerOptions } from '../options.ts';
+import type { Authorizer, SessionStore } from '../ports.ts';
+import type { Router } from '../routing/route.ts';
+import type { SubscriptionTree } from '../routing/subscription-tree.ts';
+import type { BrokerStats } from '../stats.ts';
+import type { WorkBudget } from '../work-budget.ts';
+import type { QueueMemory } from './queue-memory.ts';
+
+/** For one session. */
+export interface SessionContext {
+  readonly options: BrokerOptions;
+  readonly store: SessionStore;
+  readonly stats: BrokerStats;
+  readonly queueMemory: QueueMemory;
+  readonly budget: WorkBudget;
+  readonly log: Logger;
+}
+
+/** For all sessions together. */
+export interface SessionsContext extends SessionContext {
+  readonly authorizer: Authorizer;
+  readonly deadlines: DeadlineQueue;
+  readonly distributor: Distributor;
+  readonly router: Router;
+  readonly tree: SubscriptionTree;
+}

@@ -1,0 +1,182 @@
+// All sessions of the node by Client Identifier, and their lifecycle: opened by a CONNECT or restored
+// from the store, released when the connection ends, ended by expiry or Clean Start (MQTT 5.0 4.1).
+// Invariant: there is at most one session for a Client Identifier, and the store has a record of
+// exactly those sessions that are `isInStore`.
+
+import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
+import { ReasonCode } from '../../mqtt/reason-code.ts';
+import type { Identity, SessionRecord } from '../ports.ts';
+import { filterPrice } from '../work-budget.ts';
+import { dropUnwanted, reviewSubscriptions } from './access-review.ts';
+import { sessionRecord, subscriptionRecord } from './export-state.ts';
+import { handOver } from './hand-over.ts';
+import type { SessionConnection } from './link.ts';
+import { type HeldSubscription, Session } from './session.ts';
+import type { SessionsContext } from './session-context.ts';
+import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './wills.ts';
+
+export class SessionRegistry {
+  readonly #context: SessionsContext;
+  readonly #sessions = new Map<string, Session>();
+
+  constructor(context: SessionsContext) {
+    this.#context = context;
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  all(): Iterable<Session> {
+    return this.#sessions.values();
+  }
+
+  /** False if the client would need a session beyond the bound of the node. */
+  hasRoomFor(clientId: string): boolean {
+    return this.#sessions.has(clientId) || this.#sessions.size < this.#context.options.sessionsMax;
+  }
+
+  /** The Session Expiry Interval that the node grants, seconds; Infinity: the session never expires. */
+  grantedExpiry(seconds: number): number {
+    const wanted = seconds === SESSION_EXPIRY_NEVER ? Number.POSITIVE_INFINITY : seconds;
+    return Math.min(wanted, this.#context.options.sessionExpirySecondsMax);
+  }
+
+  /**
+   * The session of an accepted client, resumed or new. Closes an older connection of the same Client
+   * Identifier first [MQTT5-3.1.4-3].
+   * @returns `present` for Session Present in CONNACK
+   */
+  open(
+    connection: SessionConnection,
+    identity: Identity,
+    cleanStart: boolean,
+  ): { session: Session; present: boolean } {
+    const older = this.#sessions.get(identity.clientId)?.connection;
+    if (older !== undefined && older !== connection) {
+      // A delayed will waits then, and resuming the session cancels it (3.1.3.2.2).
+      older.disconnect(ReasonCode.sessionTakenOver, 'its client connected anew', true);
+    }
+    let session = this.#sessions.get(identity.clientId);
+    // Restored after a crash only for its will. The client has returned: the will is not published.
+    const isOver = session?.expirySeconds === 0;
+    if (session !== undefined && isOver) discardWill(this.#context, session);
+    if (session !== undefined && (cleanStart || isOver)) {
+      this.#end(session);
+      session = undefined;
+    }
+    if (session !== undefined) {
+      this.#resume(session, identity);
+      return { session, present: true };
+    }
+    const fresh = new Session(identity, this.#context);
+    this.#sessions.set(identity.clientId, fresh);
+    return { session: fresh, present: false };
+  }
+
+  #resume(session: Session, identity: Identity): void {
+    const { authorizer, router, deadlines, budget } = this.#context;
+    deadlines.cancel(session.expiryDeadline);
+    session.expiryDeadline = undefined;
+    session.outbound.identity = identity;
+    if (authorizer.permissive) return;
+    // Perhaps another user, with other permissions.
+    router.forgetRoutes();
+    dropUnwanted(this.#context, session);
+    budget.inTurns(reviewSubscriptions(this.#context, this, session));
+  }
+
+  /** Persists the session, or only its will if the session ends with the connection. */
+  persist(session: Session): void {
+    const { store } = this.#context;
+    if (!store.durable) return;
+    const { clientId, will } = session;
+    if (session.isInStore && session.expirySeconds === 0) store.removeSession(clientId);
+    session.outbound.isPersistent = session.expirySeconds > 0;
+    session.isInStore = session.isPersistent || will !== undefined;
+    if (session.isInStore) store.saveSession(sessionRecord(session));
+    if (will !== undefined) store.saveWill(clientId, will.packet, Number.POSITIVE_INFINITY);
+  }
+
+  /** The connection has ended. @param withWill false after a normal DISCONNECT */
+  release(session: Session, withWill: boolean): void {
+    session.detach();
+    if (withWill) releaseWill(this.#context, session);
+    else discardWill(this.#context, session);
+    if (session.expirySeconds === 0) {
+      this.#end(session);
+      return;
+    }
+    const { budget, store } = this.#context;
+    this.#expireAt(session, budget.now + session.expirySeconds * 1000);
+    if (session.isPersistent) store.saveSession(sessionRecord(session));
+    budget.inTurns(handOver(this.#context, session, false));
+  }
+
+  #expireAt(session: Session, at: number): void {
+    if (at === Number.POSITIVE_INFINITY) return;
+    session.expiryDeadline = this.#context.deadlines.schedule(at, () => {
+      this.#context.stats.sessionsExpired += 1;
+      this.#end(session);
+    });
+  }
+
+  /** Creates the session of a store's record; the caller restores its content. */
+  restore({ clientId, username, expirySeconds, expiresAt }: SessionRecord): Session {
+    const { budget, store } = this.#context;
+    const session = new Session({ clientId, username }, this.#context);
+    session.expirySeconds = expirySeconds;
+    session.outbound.isPersistent = expirySeconds > 0;
+    session.isInStore = true;
+    this.#sessions.set(clientId, session);
+    // The expiry of a session that was connected when the process ended begins now.
+    const isRunning = expiresAt !== Number.POSITIVE_INFINITY;
+    const lifeSeconds = session.isPersistent ? expirySeconds : RETURN_SECONDS;
+    this.#expireAt(session, isRunning ? expiresAt : budget.now + lifeSeconds * 1000);
+    // Recorded, so that the next restart does not begin it anew.
+    if (session.expiryDeadline !== undefined && !isRunning) {
+      store.saveSession(sessionRecord(session));
+    }
+    return session;
+  }
+
+  /** Deletes the session; a will that waits is published now [MQTT5-3.1.2-10]. */
+  #end(session: Session): void {
+    const { deadlines, store, budget } = this.#context;
+    deadlines.cancel(session.expiryDeadline);
+    publishWill(this.#context, session);
+    this.#sessions.delete(session.clientId);
+    if (session.isInStore) store.removeSession(session.clientId);
+    session.outbound.isPersistent = false;
+    session.isInStore = false;
+    budget.inTurns(this.#takeApart(session));
+  }
+
+  /** Messages that arrive before the last subscription is removed are handed over or dropped too. */
+  *#takeApart(session: Session): Generator<number> {
+    const { tree } = this.#context;
+    for (const { filter, group } of session.subscriptions.values()) {
+      tree.remove(filter, session.outbound, group);
+      yield filterPrice(filter);
+    }
+    session.subscriptions.clear();
+    yield* handOver(this.#context, session, true);
+    session.outbound.dropAll();
+  }
+
+  addSubscription(session: Session, held: HeldSubscription): void {
+    const { subscription } = held;
+    session.subscriptions.set(subscription.filter, held);
+    this.#context.tree.add(held.filter, subscription, held.group);
+    if (session.isPersistent) {
+      this.#context.store.saveSubscription(session.clientId, subscriptionRecord(subscription));
+    }
+  }
+
+  removeSubscription(session: Session, held: HeldSubscription): void {
+    const { filter } = held.subscription;
+    session.subscriptions.delete(filter);
+    this.#context.tree.remove(held.filter, session.outbound, held.group);
+    if (session.isPersistent) this.#context.store.removeSubscription(session.clientId, filter);
+  }
+}

@@ -1,0 +1,18 @@
+// Subscribers for tests of routing that deliver nothing.
+
+import type { Subscriber, Subscription } from '../../src/broker/routing/subscription.ts';
+
+export function newSubscriber(clientId: string): Subscriber {
+  return {
+    identity: { clientId, username: undefined },
+    online: false,
+    ready: false,
+    deliver: () => undefined,
+    deliverMessage: () => undefined,
+  };
+}
+
+export function subscriptionTo(filter: string, subscriber: Subscriber): Subscription {
+  const noOptions = { noLocal: false, retainAsPublished: false, identifiers: [] };
+  return { subscriber, filter, qos: 0, ...noOptions };
+}
