@@ -97,6 +97,14 @@ const BANNED_IN_CORES: readonly RegExp[] = [
   /\bfetch\(/,
 ];
 
+/** The entries of the broker core, and the class that they call. */
+const TURN_OWNERS = ['work-budget.ts', 'broker.ts', 'client/client.ts'].map(
+  (name) => `src/broker/${name}`,
+);
+const CHANGES_TURN = /\.enter\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;
+/** Folders of src/broker, each above those before it; the files beside them stand on all of them. */
+const BROKER_FOLDERS = ['message', 'routing', 'retained', 'session', 'client'];
+
 /** Tests in these folders move a clock, or wait for something that comes. */
 const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'simulation', 'fuzz'];
 const SLEEPS = /timers\/promises|=>\s*setTimeout\(/;
@@ -133,7 +141,7 @@ test('no circle of imports leaves its folder, and none exists when the program r
   const cycles = importCycles(sources, true);
   for (const cycle of cycles) t.diagnostic(`types in a circle: ${cycle.join(' ')}`);
   if (cycles.length === 0) t.diagnostic('no circle of imports');
-  const wide = cycles.filter((cycle) => new Set(cycle.map(roomOf)).size > 1);
+  const wide = cycles.filter((cycle) => new Set(cycle.map((file) => dirname(file))).size > 1);
   assertNone(
     wide.map((cycle) => cycle.join('\n    ')),
     'Move what both files need into a third file, or declare an interface in the lower one.',
@@ -153,6 +161,27 @@ test('a core calls no clock, timer, random number or promise', () => {
     wrong,
     'Take the time as an argument, and the rest as a port that an adapter implements.',
   );
+});
+
+test('time and work enter the broker core in one place', () => {
+  const wrong = sources
+    .filter((file) => layerOf(file) === 'broker' && !TURN_OWNERS.includes(file))
+    .filter((file) => CHANGES_TURN.test(withoutCommentsAndTexts(read(file))));
+  assertNone(wrong, 'Only an entry calls enter(); every other file reads the WorkBudget.');
+});
+
+test('a folder of the broker imports only folders below it', () => {
+  const wrong: string[] = [];
+  for (const file of sources.filter((source) => layerOf(source) === 'broker')) {
+    const rank = BROKER_FOLDERS.indexOf(brokerFolderOf(file));
+    for (const { target } of importsOf(file)) {
+      if (layerOf(target) !== 'broker' || rank === -1) continue;
+      if (BROKER_FOLDERS.indexOf(brokerFolderOf(target)) > rank) {
+        wrong.push(`${file} imports ${target}`);
+      }
+    }
+  }
+  assertNone(wrong, `From the bottom: ${BROKER_FOLDERS.join(', ')}, then broker.ts.`);
 });
 
 test('every source file is reached from a program', () => {
@@ -266,9 +295,10 @@ function layerOf(file: string): string {
   return top === 'src' ? second : (top ?? '');
 }
 
-/** The folder in which a circle of imports may stay. */
-function roomOf(file: string): string {
-  return layerOf(file) === 'broker' ? 'src/broker' : dirname(file);
+/** `src/broker/client/client.ts` is in client; a file beside the folders is in ''. */
+function brokerFolderOf(file: string): string {
+  const [, , folder = '', name] = file.split('/');
+  return name === undefined ? '' : folder;
 }
 
 /** Each layer with its files and the layers that they import, from the top to the bottom. */

@@ -74,7 +74,7 @@ export class Publication<T extends Topic = Topic> {
   qos: QoS = 0;
   retain = false;
   expiresAt = NEVER;
-  now = 0;
+  publishedAt = 0;
   /** The received packet; undefined for a message of the broker itself. */
   #view: PublishView | undefined;
   /** The view's bytes may go out unchanged to QoS 0 subscribers of its version. */
@@ -94,7 +94,7 @@ export class Publication<T extends Topic = Topic> {
     this.qos = view.qos;
     this.retain = view.retain;
     this.expiresAt = expiresAt;
-    this.now = now;
+    this.publishedAt = now;
     this.#view = view;
     this.#verbatim = verbatim && view.qos === 0 && !view.retain;
     this.#reset();
@@ -105,7 +105,7 @@ export class Publication<T extends Topic = Topic> {
     this.qos = message.qos;
     this.retain = message.retain;
     this.expiresAt = message.expiresAt;
-    this.now = now;
+    this.publishedAt = now;
     this.#view = undefined;
     this.#verbatim = false;
     this.#reset();
@@ -131,7 +131,7 @@ export class Publication<T extends Topic = Topic> {
       encoded =
         this.#verbatim && view !== undefined && this.#message === undefined
           ? transcode(view, this.topic, modern ? 5 : 4, retain)
-          : encodeMessage(this.message(), qos0Header(modern ? 5 : 4, retain), this.now);
+          : encodeMessage(this.message(), qos0Header(modern ? 5 : 4, retain), this.publishedAt);
       this.#variants[index] = encoded;
       this.#hasVariants = true;
     }
