@@ -1,6 +1,6 @@
 // Completes package-lock.json after `npm install` from a registry that serves only this platform's
-// packages: npm leaves those of other platforms out of the lock file, and `npm ci` then refuses it.
-// Where they belong is told by their parents' optionalDependencies; they have no integrity here.
+// packages: npm omits those of other platforms from the lock file, and `npm ci` then refuses the file.
+// Their parents' optionalDependencies name them; their entries have no integrity.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 
