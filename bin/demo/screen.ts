@@ -1,120 +1,182 @@
-// What the demo shows: on a terminal a picture of the cluster that is drawn anew in place, elsewhere
-// one line for each thing that happened.
+// Shows the demo: on a terminal that can move its cursor a picture that is redrawn in place, elsewhere one
+// line for each thing that happens. Knows the nodes and the traffic only to look at them.
 
+import { isDeepStrictEqual } from 'node:util';
 import { Chalk } from 'chalk';
 import { wantsColour } from '../../src/cli/log.ts';
-import type { DemoNode, SeenState } from './cluster.ts';
+import type { DemoNode, PeerState } from './cluster.ts';
+import {
+  type CrossingView,
+  type Entry,
+  type Hint,
+  type NodeView,
+  picture,
+  type Span,
+  type Style,
+} from './picture.ts';
 import type { Traffic } from './traffic.ts';
 
 const DRAW_EVERY_MS = 150;
-const HISTORY_LINES = 12;
+const EVENTS_KEPT_MAX = 100;
+const PLAIN_COLUMNS = 100;
+/** After the last picture: the closing line and the shell's prompt. */
+const CLOSING_ROWS = 2;
 
-const terminal = process.stdout.isTTY === true;
-const chalk = new Chalk({ level: wantsColour(process.env, terminal) ? 1 : 0 });
-
-const paint: Readonly<Record<SeenState, (text: string) => string>> = {
-  online: chalk.green,
-  suspect: chalk.yellow,
-  offline: chalk.red,
-  left: chalk.gray,
+const styleOf: Readonly<Record<PeerState, Style>> = {
+  online: 'good',
+  suspect: 'warning',
+  offline: 'bad',
+  left: 'dim',
 };
 
 export class Screen {
   readonly #nodes: readonly DemoNode[];
   readonly #traffic: Traffic;
+  readonly #out: NodeJS.WriteStream;
+  readonly #isPicture: boolean;
+  readonly #paint: Readonly<Record<Style, (text: string) => string>>;
   readonly #startedMs = performance.now();
-  readonly #history: string[] = [];
+  #entries: Entry[] = [];
+  #hint: Hint | undefined;
   #drawnLines = 0;
-  #closed = false;
+  #isClosed = false;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(nodes: readonly DemoNode[], traffic: Traffic) {
+  constructor(nodes: readonly DemoNode[], traffic: Traffic, out: NodeJS.WriteStream) {
     this.#nodes = nodes;
     this.#traffic = traffic;
-    if (!terminal) return;
+    this.#out = out;
+    this.#isPicture = out.isTTY === true && process.env.TERM !== 'dumb';
+    const { bold, gray, green, yellow, red } = new Chalk({
+      level: wantsColour(process.env, out.isTTY === true) ? 1 : 0,
+    });
+    this.#paint = { plain: String, bold, dim: gray, good: green, warning: yellow, bad: red };
+    if (!this.#isPicture) return;
+    out.write('\u001b[?25l');
+    out.on('resize', this.#redraw);
     this.#timer = setInterval(() => this.#draw(), DRAW_EVERY_MS);
-    process.stdout.write('\u001b[?25l');
   }
 
   /** A step of the story. */
-  tell(text: string): void {
-    this.#add(chalk.bold(text));
+  step(text: string, style: Style = 'bold'): void {
+    this.#add(text, 'step', style);
   }
 
-  /** Something that a node or client has seen. */
-  note(text: string): void {
-    this.#add(`  ${text}`);
+  /** What a node or a client observed. */
+  event(text: string): void {
+    this.#add(text, 'event', 'plain');
   }
 
-  table(): string[] {
-    return [...this.#memberTable(), '', ...this.#crossingTable()];
+  /** What the person can do now; replaces the last hint. Printed once as long as it stays the same. */
+  hint(hint: Hint): void {
+    const isSame = this.#hint !== undefined && isDeepStrictEqual(this.#hint, hint);
+    this.#hint = hint;
+    if (isSame || this.#isPicture || this.#isClosed) return;
+    const commands = hint.commands.map((words) => `  ${words.join(' ')}\n`);
+    this.#out.write(`${hint.title}\n${commands.join('')}`);
   }
 
-  /** Leaves the last picture where it stands; what comes later is not told. */
+  /** Leaves the last picture on the screen; from now on only print() shows anything. */
   close(): void {
-    this.#closed = true;
-    if (this.#timer === undefined) return;
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#hint = undefined;
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    if (this.#isPicture) {
+      this.#out.off('resize', this.#redraw);
+      this.#draw(CLOSING_ROWS);
+      this.#out.write('\u001b[?25h');
+    } else {
+      const table = this.#lines(PLAIN_COLUMNS, Number.POSITIVE_INFINITY, []);
+      this.#out.write(`\n${table.join('\n').trimEnd()}\n`);
+    }
+  }
+
+  /** Prints a line below the picture that close() left. */
+  print(text: string): void {
+    this.#out.write(`${text}\n`);
+  }
+
+  #add(text: string, kind: Entry['kind'], style: Style): void {
+    if (this.#isClosed) return;
+    const seconds = (performance.now() - this.#startedMs) / 1000;
+    this.#entries.push({ seconds, text, kind, style });
+    const events = this.#entries.filter((entry) => entry.kind === 'event');
+    if (events.length > EVENTS_KEPT_MAX) {
+      this.#entries = this.#entries.filter((entry) => entry !== events[0]);
+    }
+    if (this.#isPicture) return;
+    const indent = kind === 'event' ? '  ' : '';
+    const time = this.#paint.dim(`${seconds.toFixed(2).padStart(6)} s`);
+    this.#out.write(`${time}  ${indent}${this.#paint[style](text)}\n`);
+  }
+
+  /** A resize moves the lines that were drawn, so the screen is cleared. */
+  readonly #redraw = (): void => {
+    this.#out.write('\u001b[2J\u001b[H');
+    this.#drawnLines = 0;
     this.#draw();
-    process.stdout.write('\u001b[?25h');
-  }
+  };
 
-  #add(text: string): void {
-    if (this.#closed) return;
-    const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(2).padStart(6);
-    const line = `${chalk.gray(`${seconds} s`)}  ${text}`;
-    this.#history.push(line);
-    if (!terminal) process.stdout.write(`${line}\n`);
-  }
-
-  /** Lines that are too long for the terminal are cut, so that they can be counted. */
-  #draw(): void {
-    const lines = ['', ...this.table(), '', ...this.#history.slice(-HISTORY_LINES), ''];
+  /** @param rowsKept rows at the bottom that the picture leaves free, besides the cursor's own */
+  #draw(rowsKept = 0): void {
+    // Some terminals report no size.
+    const [columns, rows] = [this.#out.columns || 80, this.#out.rows || 24];
+    const lines = this.#lines(columns, rows - rowsKept, this.#entries);
     const back = this.#drawnLines === 0 ? '' : `\u001b[${this.#drawnLines}A`;
-    process.stdout.write(`${back}\u001b[0J\u001b[?7l${lines.join('\n')}\n\u001b[?7h`);
+    // Without line wrap a word that is longer than a line is cut and does not move the picture.
+    this.#out.write(`\r${back}\u001b[0J\u001b[?7l${lines.join('\n')}\n\u001b[?7h`);
     this.#drawnLines = lines.length;
   }
 
-  #memberTable(): string[] {
-    const head = 'node  process  mqtt   gossip           the others say';
-    const rows = this.#nodes.map((node) => {
-      const process = node.running ? String(node.process?.pid) : 'killed';
-      const opinions = this.#nodes
-        .filter((other) => other !== node)
-        .map((other) => opinion(other, node))
-        .join('  ');
-      const port = String(node.mqttPort || '-');
-      return `${node.name.padEnd(6)}${process.padEnd(9)}${port.padEnd(7)}${node.gossipAddress.padEnd(17)}${opinions}`;
+  #lines(columns: number, rows: number, entries: readonly Entry[]): string[] {
+    const view = {
+      nodes: this.#nodes.map((node) => this.#nodeView(node)),
+      crossings: this.#nodes.map((from) => this.#crossingView(from)),
+      entries,
+      hint: this.#hint,
+    };
+    return picture(view, columns, rows).map((line) =>
+      line.map(({ text, style }) => this.#paint[style](text)).join(''),
+    );
+  }
+
+  #nodeView(node: DemoNode): NodeView {
+    const others = this.#nodes.filter((other) => other !== node);
+    const status = node.status(this.#nodes);
+    const words = {
+      'not started': '-',
+      running: String(node.pid),
+      killed: 'killed',
+      elsewhere: 'yours',
+    };
+    return {
+      name: node.name,
+      process: words[status],
+      isDown: status === 'killed',
+      mqttPort: String(node.mqttPort || '-'),
+      gossip: node.gossipAddress,
+      opinions: others.map((other) => opinion(other, node)),
+    };
+  }
+
+  #crossingView(from: DemoNode): CrossingView {
+    const cells = this.#nodes.map((to) => {
+      const crossing = this.#traffic.crossing(from.name, to.name);
+      const [median, high] = [crossing.latencyMs(0.5), crossing.latencyMs(0.99)];
+      const narrow = String(crossing.messages);
+      if (median === undefined || high === undefined) return { wide: narrow, narrow };
+      return { wide: `${narrow}, ${median.toFixed(1)} / ${high.toFixed(1)} ms`, narrow };
     });
-    return [chalk.bold(head), ...rows];
-  }
-
-  #crossingTable(): string[] {
-    const head = ['messages', ...this.#nodes.map((node) => `to ${node.name}`)];
-    const rows = this.#nodes.map((from) => [
-      `from ${from.name}`,
-      ...this.#nodes.map((to) => this.#crossing(from, to)),
-    ]);
-    const render = (cells: string[]): string =>
-      cells.map((cell, column) => cell.padEnd(column === 0 ? 10 : 23)).join('');
-    const legend = 'number, and latency of the last ones: median / 99 %';
-    return [chalk.bold(render(head)), ...rows.map(render), chalk.gray(`          ${legend}`)];
-  }
-
-  #crossing(from: DemoNode, to: DemoNode): string {
-    const crossing = this.#traffic.crossing(from.name, to.name);
-    const [median, high] = [crossing.latencyMs(0.5), crossing.latencyMs(0.99)];
-    if (median === undefined || high === undefined) return '0';
-    return `${crossing.messages}, ${median.toFixed(1)} / ${high.toFixed(1)} ms`;
+    return { from: from.name, cells };
   }
 }
 
-/** A suspicion with its age: three rounds of a second decide it. */
-function opinion(observer: DemoNode, subject: DemoNode): string {
-  const sighting = observer.running ? observer.sees.get(subject.name) : undefined;
-  if (sighting === undefined) return chalk.gray(`${observer.name}: -`.padEnd(17));
+/** A suspicion is shown with its age. */
+function opinion(observer: DemoNode, subject: DemoNode): Span {
+  const sighting = observer.isRunning ? observer.sees.get(subject.name) : undefined;
+  if (sighting === undefined) return { text: `${observer.name}: -`, style: 'dim' };
   const { state, atMs } = sighting;
   const age = state === 'suspect' ? ` ${((performance.now() - atMs) / 1000).toFixed(1)} s` : '';
-  return `${observer.name}: ${paint[state](`${state}${age}`.padEnd(13))}`;
+  return { text: `${observer.name}: ${state}${age}`, style: styleOf[state] };
 }

@@ -12,12 +12,15 @@ export const NODE = process.env.SHOAL_NODE ?? process.execPath;
 
 export interface ShoalSettings extends SpawnSettings {
   readonly bundle?: string;
+  /** Flags of Node itself, before the bundle. */
+  readonly nodeFlags?: readonly string[];
 }
 
 export class ShoalProcess extends WatchedProcess {
-  constructor(flags: readonly string[], { bundle = BUNDLE, ...settings }: ShoalSettings = {}) {
-    if (!existsSync(bundle)) throw new Error(`${bundle} is not there: npm run build`);
-    super([NODE, bundle, ...flags], settings);
+  constructor(flags: readonly string[], settings: ShoalSettings = {}) {
+    const { bundle = BUNDLE, nodeFlags = [], ...spawnSettings } = settings;
+    if (!existsSync(bundle)) throw new Error(`${bundle} is missing: npm run build`);
+    super([NODE, ...nodeFlags, bundle, ...flags], spawnSettings);
   }
 
   /** The port of the MQTT listener, once it listens; of the first where there are several. */

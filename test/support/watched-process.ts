@@ -16,6 +16,8 @@ export interface SpawnSettings {
   readonly env?: Readonly<Record<string, string>>;
   /** Out of reach of the terminal's Ctrl-C, so that only signals from here count. */
   readonly ownGroup?: boolean;
+  /** With `pipe`, the child's standard input ends when this process ends. Default: no input. */
+  readonly stdin?: 'ignore' | 'pipe';
   /** What is put before the command line, as `ip netns exec NAME`; it must exec, not fork. */
   readonly via?: readonly string[];
   /** Called with each whole line of the output, as it comes. */
@@ -29,13 +31,13 @@ export class WatchedProcess {
   readonly exited: Promise<Exit>;
 
   constructor(commandLine: readonly string[], settings: SpawnSettings = {}) {
-    const { cwd, env = {}, ownGroup = false, via = [], onLine } = settings;
+    const { cwd, env = {}, ownGroup = false, stdin = 'ignore', via = [], onLine } = settings;
     const [command = '', ...flags] = [...via, ...commandLine];
     this.#child = spawn(command, flags, {
       cwd,
       env: { PATH: process.env.PATH, ...env },
       detached: ownGroup,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [stdin, 'pipe', 'pipe'],
     });
     this.exited = new Promise((done, fail) => {
       this.#child.on('error', fail);
