@@ -77,8 +77,9 @@ const PICTURE = `
   options       src/config
   adapters      src/net  src/storage  src/auth         sockets, files, timers
   cores         src/broker  src/swim  src/sync         no I/O; never import each other
-  wire          src/mqtt
+  wire          src/mqtt  src/metrics
   leaf          src/shared
+In the broker, each folder above those behind it: client, session, retained, routing, message.
 A layer imports only from the layers below its own (docs/architecture.md).`;
 
 /** What would make a run depend on the clock, on chance or on the event loop. */
@@ -102,7 +103,7 @@ const TURN_OWNERS = ['work-budget.ts', 'broker.ts', 'client/client.ts'].map(
   (name) => `src/broker/${name}`,
 );
 const CHANGES_TURN = /\.enter\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;
-/** Folders of src/broker, each above those before it; the files beside them stand on all of them. */
+/** Folders of src/broker, each above those before it; the files beside them are above all. */
 const BROKER_FOLDERS = ['message', 'routing', 'retained', 'session', 'client'];
 
 /** Tests in these folders move a clock, or wait for something that comes. */
@@ -113,12 +114,15 @@ const MAY_SLEEP = 'test/unit/net/cluster/sync-channel.test.ts';
 
 const sources = [...filesUnder('src', '.ts'), ...filesUnder('src', '.cts')];
 const programs = filesUnder('bin', '.ts');
-/** Files that the bundle has in the place of a package. */
+/** Files that replace a package in the bundle. */
 const shims = [...read('build.mjs').matchAll(/'\.\/(src\/shims\/[^']+)'/g)].map(
   ([, path]) => path ?? '',
 );
 const tests = filesUnder('test', '.ts');
-const documents = [...filesUnder('docs', '.md'), 'README.md'];
+const documents = [
+  ...filesUnder('docs', '.md'),
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'SECURITY.md'],
+];
 
 test('a layer imports only what lies below it', (t) => {
   t.diagnostic(`layers and what each imports:\n${layerTable()}`);
@@ -244,6 +248,17 @@ test('every file that a page names exists', () => {
     }
   }
   assertNone(wrong, 'Correct the path.');
+});
+
+test('what docs/architecture.md names in a file is there', () => {
+  const named = read('docs/architecture.md').matchAll(
+    /`([^`]+)` (?:in|at the top of) `(src\/[^`]+)`/g,
+  );
+  const wrong = [...named].filter(([, name = '', file = '']) => !read(file).includes(name));
+  assertNone(
+    wrong.map(([text]) => text),
+    'Correct the table in docs/architecture.md.',
+  );
 });
 
 test('the index of decisions lists each record once, with its title', () => {
