@@ -7,8 +7,9 @@ import { type SpawnSettings, WatchedProcess } from './watched-process.ts';
 
 export const BUNDLE = resolve(import.meta.dirname, '../../dist/shoal.js');
 
-/** The Node that runs the bundle; another release of it may be given. */
+/** The Node that runs the bundle: another release, or another runtime whose flags follow it. */
 export const NODE = process.env.SHOAL_NODE ?? process.execPath;
+const RUNTIME_FLAGS = (process.env.SHOAL_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
 
 export interface ShoalSettings extends SpawnSettings {
   readonly bundle?: string;
@@ -20,7 +21,7 @@ export class ShoalProcess extends WatchedProcess {
   constructor(flags: readonly string[], settings: ShoalSettings = {}) {
     const { bundle = BUNDLE, nodeFlags = [], ...spawnSettings } = settings;
     if (!existsSync(bundle)) throw new Error(`${bundle} is missing: npm run build`);
-    super([NODE, ...nodeFlags, bundle, ...flags], spawnSettings);
+    super([NODE, ...RUNTIME_FLAGS, ...nodeFlags, bundle, ...flags], spawnSettings);
   }
 
   /** The port of the MQTT listener, once it listens; of the first where there are several. */
