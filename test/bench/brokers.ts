@@ -18,9 +18,9 @@ export interface RunningBroker {
 }
 
 const READY_MS_MAX = 10_000;
-const bundle = new URL('../../dist/shoal.js', import.meta.url).pathname;
-const splice = new URL('./load/splice.ts', import.meta.url).pathname;
-const aedesServer = new URL('./aedes-server.ts', import.meta.url).pathname;
+const bundle = join(import.meta.dirname, '../../dist/shoal.js');
+const splice = join(import.meta.dirname, 'load/splice.ts');
+const aedesServer = join(import.meta.dirname, 'aedes-server.ts');
 
 export type BrokerName = 'shoal' | 'mosquitto' | 'aedes';
 

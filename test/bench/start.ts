@@ -3,17 +3,16 @@
 // files take turns, so that a change of the machine's load meets them all. SHOAL_NODE names the Node.
 
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
+import { cpuSeconds } from './load/clock.ts';
 import { median } from './table.ts';
 
 const ROUNDS = 15;
 /** The heap has settled by then: the start's garbage has been collected or will stay. */
 const IDLE_MS = 2000;
-/** Linux counts processor time in hundredths of a second. */
-const TICK_MS = 10;
 
 interface Start {
   readonly listeningMs: number;
@@ -52,19 +51,12 @@ async function start(bundle: string): Promise<Start> {
     await new Promise((resolve) => setTimeout(resolve, IDLE_MS));
     return {
       listeningMs,
-      processorMs: processorMs(shoal.pid),
+      processorMs: cpuSeconds(shoal.pid) * 1000,
       residentMegabytes: shoal.residentBytes() / 1e6,
     };
   } finally {
     await shoal.kill();
   }
-}
-
-/** The 14th and 15th field of proc(5); the second, the name, may have spaces. */
-function processorMs(pid: number): number {
-  const [, fields = ''] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ');
-  const [user, system] = fields.split(' ').slice(11, 13).map(Number);
-  return ((user ?? 0) + (system ?? 0)) * TICK_MS;
 }
 
 function line(starts: readonly Start[]): string {

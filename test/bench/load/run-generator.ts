@@ -1,12 +1,13 @@
 // Runs the load generator as a process on its own core.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { GENERATOR_CORE } from './clock.ts';
 import { withDescriptors } from './descriptors.ts';
 import type { Load, LoadResult } from './types.ts';
 
-const generator = new URL('./generator.ts', import.meta.url).pathname;
+const generator = join(import.meta.dirname, 'generator.ts');
 
 export interface RunningLoad {
   /** Resolves with the generator's figures. */

@@ -3,6 +3,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { BROKER_CORE } from '../load/clock.ts';
 import {
   amount,
@@ -24,7 +25,7 @@ export const coreTable: Table = {
 
 async function measure({ words, say }: Run): Promise<Figures> {
   const figures: Figures = {};
-  const file = new URL('../micro-broker.ts', import.meta.url).pathname;
+  const file = join(import.meta.dirname, '../micro-broker.ts');
   const node = [process.execPath, '--expose-gc', '--import', 'tsx', file, ...words];
   const child = spawn('taskset', ['-c', String(BROKER_CORE), ...node], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -4,6 +4,7 @@
 // at fixed times (load/noise.ts).
 
 import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
 import { BROKER_CORE, GENERATOR_CORE, wallMs } from '../load/clock.ts';
 import { startLoad } from '../load/run-generator.ts';
@@ -107,7 +108,7 @@ interface Noise {
 
 /** Watches one core, and one process on it, during a measurement. */
 function noiseOn(core: number, pid: number): Promise<Noise> {
-  const file = new URL('../load/noise.ts', import.meta.url).pathname;
+  const file = join(import.meta.dirname, '../load/noise.ts');
   const node = [process.execPath, '--import', 'tsx', file];
   const args = [String(WARMUP_MS + MEASURE_MS), String(pid)];
   const child = spawn('taskset', ['-c', String(core), ...node, ...args], {
