@@ -339,12 +339,12 @@ port = 0
 
 [[listener]]
 port = 0
-bind = "::1"
+bind = "0.0.0.0"
 `,
   );
   const shoal = new ShoalProcess(['-nid=n1', `-config=${file}`]);
   try {
-    await shoal.waitFor(/Shoal v\S+ tcp \[::1\]:\d+/);
+    await shoal.waitFor(/Shoal v\S+ tcp 0\.0\.0\.0:\d+/);
     const lines = shoal.output.match(/Shoal v\S+ \S+ \S+:\d+/g) ?? [];
     assert.equal(lines.length, 3);
     assert.ok(lines.every((line) => !line.endsWith(':1883')));
