@@ -238,6 +238,11 @@ const syncMetrics = {
     'messages of 4096 bytes or more, which stay on this node',
     { sys: 'cluster/sync/tooLargeMessages' },
   ),
+  noPeerMessages: counter(
+    'sync_no_peer_messages',
+    'messages that stay on this node because no other node is online, though others are expected',
+    { sys: 'cluster/sync/noPeerMessages' },
+  ),
   filteredMessages: counter(
     'sync_filtered_messages',
     'messages that stay on this node because `-topics` does not match',
@@ -283,6 +288,28 @@ const peersMetrics = {
     'peers_lost_messages',
     'messages that peers sent to this node and that never arrived',
     { sys: 'cluster/peers/lostMessages' },
+  ),
+  lostDatagrams: counter('peers_lost_datagrams', 'datagrams in which these were sent', {
+    sys: 'cluster/peers/lostDatagrams',
+  }),
+  lostOutMessages: counter(
+    'peers_lost_out_messages',
+    'messages of this node that never arrived at a peer, as the peer reports; one for each peer',
+    { sys: 'cluster/peers/lostOutMessages' },
+  ),
+  lostOutDatagrams: counter('peers_lost_out_datagrams', 'datagrams in which these were sent', {
+    sys: 'cluster/peers/lostOutDatagrams',
+  }),
+  sentHeartbeats: counter('peers_sent_heartbeats', 'heartbeats sent on the sync port', {
+    sys: 'cluster/peers/sentHeartbeats',
+  }),
+  receivedHeartbeats: counter('peers_received_heartbeats', 'heartbeats received on the sync port', {
+    sys: 'cluster/peers/receivedHeartbeats',
+  }),
+  lostOutHeartbeats: counter(
+    'peers_lost_out_heartbeats',
+    'heartbeats of this node that never arrived at a peer',
+    { sys: 'cluster/peers/lostOutHeartbeats' },
   ),
   reorderedDatagrams: counter(
     'peers_reordered_datagrams',

@@ -18,7 +18,7 @@ import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
 import { version } from '../shared/version.ts';
-import { type Cluster, joinCluster } from './cluster.ts';
+import { Cluster } from './cluster.ts';
 import { attachJournal, openJournal } from './storage.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */
@@ -81,13 +81,15 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
+    if (isClustered(config)) cluster = await Cluster.open(config, broker, log);
     const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;
     broker.sys.addSource('listeners', () => listening.metrics());
     const mqttPort = listening.all[0]?.local.port ?? 0;
-    if (isClustered(config)) cluster = await joinCluster(config, broker, mqttPort, log);
+    await cluster?.join(mqttPort);
   } catch (error) {
     void listeners?.close();
+    void cluster?.stop();
     clock.stop();
     access.close();
     await journal?.close();
@@ -95,7 +97,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   }
   return {
     listeners: listeners.all,
-    ...(cluster && { gossip: cluster.gossip, sync: cluster.sync }),
+    ...(cluster?.gossip && { gossip: cluster.gossip, sync: cluster.sync }),
     fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: async (next) => {
       broker.reconfigure(reloadableBrokerOptions(next));

@@ -7,7 +7,6 @@ import {
   closeSync,
   constants,
   fsyncSync,
-  lstatSync,
   mkdirSync,
   openSync,
   statSync,
@@ -20,7 +19,6 @@ import { DataPathError, StorageError } from './storage-error.ts';
 export function checkDataFolder(folder: string): void {
   const parent = dirname(resolve(folder));
   if (isFolder(folder)) {
-    checkLink(folder);
     checkAccess(folder, `-data=${folder}`);
     return;
   }
@@ -40,7 +38,7 @@ export function makeDataFolder(folder: string): void {
     mkdirSync(folder, { mode: 0o700 });
     syncName(folder);
   } catch (error) {
-    const reason = describeSystemError(error, 'write');
+    const reason = error instanceof Error ? error.message : String(error);
     throw new StorageError(`the data folder ${folder} cannot be created: ${reason}`);
   }
 }
@@ -54,17 +52,6 @@ function checkAccess(path: string, subject: string): void {
     const owner = uid === 0 ? 'root' : `user ${uid}`;
     throw new DataPathError(
       `${subject}: ${describeSystemError(error, 'write')} (it belongs to ${owner})`,
-    );
-  }
-}
-
-/** Refuses a link of another user, who could lead the data elsewhere (as fs.protected_symlinks does). */
-function checkLink(folder: string): void {
-  const link = lstatSync(folder);
-  const isForeign = link.uid !== 0 && link.uid !== process.getuid?.();
-  if (link.isSymbolicLink() && process.getuid !== undefined && isForeign) {
-    throw new DataPathError(
-      `-data=${folder} is a symbolic link of user ${link.uid}; give the folder itself`,
     );
   }
 }

@@ -1,6 +1,7 @@
 // The bodies inside the envelope on the sync channel: a segment of the sender's stream of packets
 // (data), and the two by which a receiver learns where a peer's stream begins for it (hello,
-// welcome). Big endian. docs/protocol.md has the same layouts with test vectors.
+// welcome). The fourth, the heartbeat, is in heartbeat-codec.ts. Big endian. docs/protocol.md has the
+// same layouts with test vectors.
 // Invariant: reading never throws; bodyKind() returns undefined for unknown kinds and wrong sizes.
 //
 //   data      offset  size  field
@@ -20,10 +21,13 @@
 //                           datagrams, so that the answer proves that these pass
 //
 //   welcome        0     1  kind, 3
-//                  1     3  reserved
+//                  1     1  reserved
+//                  2     2  size of the hello's datagram, bytes
 //                  4     8  nonce of the hello
 //                 12     6  sequence of the first data datagram for the sender of the hello
 //                 18     6  number of the first packet that begins at or after that datagram
+
+import { HEARTBEAT_BYTES, KIND_HEARTBEAT } from './heartbeat-codec.ts';
 
 export const DATA_HEADER_BYTES = 16;
 export const WELCOME_BYTES = 24;
@@ -36,7 +40,7 @@ const KIND_WELCOME = 3;
 /** Sequences and numbers have 48 bits, which last nine years at a million a second. */
 const COUNTER_BYTES = 6;
 
-export type BodyKind = 'data' | 'hello' | 'welcome';
+export type BodyKind = 'data' | 'hello' | 'welcome' | 'heartbeat';
 
 /** A position in a sender's stream. */
 export interface StreamPosition {
@@ -58,6 +62,8 @@ export function bodyKind(body: Buffer): BodyKind | undefined {
       return body.length >= WELCOME_BYTES ? 'hello' : undefined;
     case KIND_WELCOME:
       return body.length === WELCOME_BYTES ? 'welcome' : undefined;
+    case KIND_HEARTBEAT:
+      return body.length >= HEARTBEAT_BYTES ? 'heartbeat' : undefined;
     default:
       return undefined;
   }
@@ -100,15 +106,20 @@ export function writeHello(buffer: Buffer, at: number, end: number, nonce: Buffe
   nonce.copy(buffer, at + 4, 0, NONCE_BYTES);
 }
 
-/** @returns the offset behind the body */
+/**
+ * @param helloBytes size of the datagram that the hello came in
+ * @returns the offset behind the body
+ */
 export function writeWelcome(
   buffer: Buffer,
   at: number,
   nonce: Buffer,
+  helloBytes: number,
   start: Readonly<StreamPosition>,
 ): number {
   buffer.fill(0, at, at + WELCOME_BYTES);
   buffer[at] = KIND_WELCOME;
+  buffer.writeUInt16BE(Math.min(helloBytes, 0xffff), at + 2);
   nonce.copy(buffer, at + 4, 0, NONCE_BYTES);
   buffer.writeUIntBE(start.sequence, at + 12, COUNTER_BYTES);
   buffer.writeUIntBE(start.number, at + 18, COUNTER_BYTES);
@@ -118,6 +129,11 @@ export function writeWelcome(
 /** The nonce of a hello or welcome, as a view into it. */
 export function nonceOf(body: Buffer): Buffer {
   return body.subarray(4, 4 + NONCE_BYTES);
+}
+
+/** Of a welcome: size of the hello's datagram that it answers, bytes. */
+export function helloBytesOf(welcome: Buffer): number {
+  return welcome.readUInt16BE(2);
 }
 
 /** The position that a welcome announces. */

@@ -15,6 +15,16 @@ export interface PeerCounters {
   receivedMessages: number;
   /** Messages that the peer sent to this node and that never arrived whole. */
   lostMessages: number;
+  /** Data datagrams of the peer that did not arrive in time. */
+  lostDatagrams: number;
+  /** Messages of this node that the peer has reported as lost. */
+  lostOutMessages: number;
+  /** Data datagrams of this node that the peer has reported as lost. */
+  lostOutDatagrams: number;
+  sentHeartbeats: number;
+  receivedHeartbeats: number;
+  /** Heartbeats of this node that the peer has not acknowledged. */
+  lostOutHeartbeats: number;
   /** Datagrams that arrived early and were put in order. */
   reorderedDatagrams: number;
   /** Datagrams that arrived after their gap had been skipped, or are older than the peer's welcome. */
@@ -38,6 +48,8 @@ export interface ChannelCounters {
   forwardedBytes: number;
   /** Messages not forwarded because they have 4096 bytes or more in MQTT 5 form. */
   tooLargeMessages: number;
+  /** Messages not forwarded because no other node was online, though others are expected. */
+  noPeerMessages: number;
   /** Messages not forwarded because of -topics. */
   filteredMessages: number;
   /** Messages discarded by -queue-policy because the network did not keep up. */
@@ -56,6 +68,12 @@ export function newPeerCounters(): PeerCounters {
     receivedBytes: 0,
     receivedMessages: 0,
     lostMessages: 0,
+    lostDatagrams: 0,
+    lostOutMessages: 0,
+    lostOutDatagrams: 0,
+    sentHeartbeats: 0,
+    receivedHeartbeats: 0,
+    lostOutHeartbeats: 0,
     reorderedDatagrams: 0,
     lateDatagrams: 0,
     duplicateDatagrams: 0,
@@ -70,6 +88,7 @@ export function newChannelCounters(): ChannelCounters {
     forwardedMessages: 0,
     forwardedBytes: 0,
     tooLargeMessages: 0,
+    noPeerMessages: 0,
     filteredMessages: 0,
     queueDroppedMessages: 0,
     queuedDatagrams: 0,

@@ -35,8 +35,53 @@ export const PARTIAL_MS = 5000;
 /** Hello is repeated at this interval, doubled each time up to the longest, until it is answered. */
 export const HELLO_FIRST_MS = 50;
 export const HELLO_LONGEST_MS = 1000;
-/** A peer that has not answered after this time is logged. */
-export const HELLO_PATIENCE_MS = 5000;
+/** From this hello on smaller ones are sent as well, in case the path is too small for the first. */
+export const HELLO_SMALLER_FROM = 4;
+
+/** A heartbeat goes to each peer at this interval: 83 bytes/s on an Ethernet. */
+export const HEARTBEAT_MS = 1500;
+/** Interval while it is doubtful whether datagrams pass. */
+export const HEARTBEAT_FAST_MS = 250;
+/** A direction is doubtful after this time without a datagram from the peer. */
+export const INCOMING_DOUBT_MS = 2000;
+/** No datagram of the peer has arrived for this time: the incoming direction fails. */
+export const INCOMING_FAILED_MS = 4500;
+/** A report that misses a heartbeat of ours sent this long before makes the direction doubtful. */
+export const OUTGOING_DOUBT_MS = 250;
+/** The outgoing direction fails when so many heartbeats in a row ... */
+export const OUTGOING_FAILED_HEARTBEATS = 8;
+/** ... are missing in the peer's reports, the first of them for this time. */
+export const OUTGOING_FAILED_MS = 2500;
+/** A failed direction works again after so many heartbeats that have passed. */
+export const RESTORED_HEARTBEATS = 3;
+/** A peer's loss is over after this time without another lost message. */
+export const LOSS_OVER_MS = 60_000;
+/** A message that the peer has not confirmed after this time counts as lost while a direction fails. */
+export const UNCONFIRMED_MS = 1000;
+/** A process that has not run its timers for this long has stalled. Above HEARTBEAT_MS. */
+export const STALL_MS = 3000;
+/** Heartbeats whose acknowledgement is awaited, per peer. Power of two. */
+export const SENT_HEARTBEATS_MAX = 32;
+
+/** Sizes of datagrams to fall back to if larger ones do not reach a peer, bytes. */
+export const FALLBACK_DATAGRAM_BYTES: readonly number[] = [1400, 1200, 576];
+/** A datagram size fails after so many lost probes while small heartbeats pass. */
+export const PROBES_LOST_MAX = 3;
+/** After a probe that passed, loss starts another one no earlier than this. */
+export const PROBE_INTERVAL_MS = 10_000;
+/** How often a larger datagram size is tried again (RFC 8899: PMTU_RAISE_TIMER). */
+export const RAISE_INTERVAL_MS = 600_000;
+
+/** Messages wait this long for the first peer: after the start, or since the last peer went offline. */
+export const JOIN_WAIT_MS = 10_000;
+/** From the first peer that accepts messages to the release of those that wait ... */
+export const JOIN_GRACE_MS = 300;
+/** ... or this long, while other online peers do not accept them yet. */
+export const JOIN_GRACE_LONGEST_MS = 1000;
+/** Released messages leave in bursts of so many datagrams, which any receive buffer takes ... */
+export const RELEASE_DATAGRAMS = 32;
+/** ... at this interval. */
+export const RELEASE_INTERVAL_MS = 5;
 
 /** Stream positions retained of offline peers, so that a recording can't be replayed when they return. */
 export const RETIRED_STREAMS_MAX = 1024;

@@ -45,7 +45,7 @@ export interface PackerPort {
 }
 
 export interface PackerOptions {
-  /** Largest datagram to make, bytes. */
+  /** Largest datagram to make, bytes; resize() may choose a smaller one later. */
   readonly datagramBytes: number;
   /** Datagrams that may wait. */
   readonly queueLength: number;
@@ -56,6 +56,7 @@ export class Packer {
   readonly #options: PackerOptions;
   readonly #port: PackerPort;
   readonly #scratch = Buffer.allocUnsafeSlow(PUBLISH_BYTES_MAX);
+  #datagramBytes: number;
   /** Offset behind the segment of a full datagram. */
   #segmentEnd: number;
   #segmentBytes: number;
@@ -76,9 +77,26 @@ export class Packer {
   constructor(options: PackerOptions, port: PackerPort) {
     this.#options = options;
     this.#port = port;
+    this.#datagramBytes = options.datagramBytes;
     this.#segmentEnd = options.datagramBytes - ENVELOPE_TAG_BYTES;
     this.#segmentBytes = this.#segmentEnd - SEGMENT_START;
     this.#open = newDatagram(this.#newBuffer());
+  }
+
+  /** Size of a full datagram, bytes. */
+  get datagramBytes(): number {
+    return this.#datagramBytes;
+  }
+
+  /**
+   * Makes datagrams of another size from the next packet on; those that wait keep theirs.
+   * @param datagramBytes at most that of the options
+   */
+  resize(datagramBytes: number): void {
+    this.#close();
+    this.#datagramBytes = datagramBytes;
+    this.#segmentEnd = datagramBytes - ENVELOPE_TAG_BYTES;
+    this.#segmentBytes = this.#segmentEnd - SEGMENT_START;
   }
 
   /** Closed datagrams that wait for the network. */

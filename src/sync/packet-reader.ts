@@ -71,6 +71,17 @@ export class PacketReader {
     this.#counters.lostMessages += 1;
   }
 
+  /**
+   * Handles the news that every packet below `number` has been sent and can't arrive any more,
+   * except for one that is incomplete.
+   */
+  skipTo(number: number): void {
+    if (number <= this.#nextNumber) return;
+    this.abandonPartial();
+    this.#counters.lostMessages += number - this.#nextNumber;
+    this.#nextNumber = number;
+  }
+
   /** @param body the sender's next data body, checked by bodyKind(); valid during the call only */
   read(body: Buffer, now: number): void {
     const number = firstNumberOf(body);

@@ -5,11 +5,10 @@
 // Invariants: no packet is delivered twice, out of order, or from before the welcome's position;
 // memory is bounded by HOLD_DATAGRAMS datagrams and one packet.
 
-import type { Peer } from '../shared/peer.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
 import { type StreamPosition, sequenceOf } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
-import { HELLO_FIRST_MS, HELLO_LONGEST_MS, HOLD_DATAGRAMS, PARTIAL_MS } from './limits.ts';
+import { HELLO_FIRST_MS, HELLO_LONGEST_MS, HOLD_DATAGRAMS, HOLD_MS, PARTIAL_MS } from './limits.ts';
 import { PacketReader, type PeerPublishHandler } from './packet-reader.ts';
 import { ReorderBuffer } from './reorder-buffer.ts';
 
@@ -19,8 +18,18 @@ export interface RetiredStream {
   readonly position: StreamPosition;
 }
 
+/** What has arrived of a peer's stream; sent to the peer in heartbeats. */
+export interface StreamReport {
+  /** Sequence up to which the datagrams have arrived or are lost. */
+  readonly settledSequence: number;
+  readonly lostDatagrams: number;
+  /** Number of the next packet to begin; 0 before the welcome. */
+  readonly expectedNumber: number;
+  readonly lostMessages: number;
+}
+
 export interface StreamOptions {
-  readonly peer: Peer;
+  readonly peerName: string;
   readonly counters: PeerCounters;
   /** Random, 8 bytes. */
   readonly nonce: Buffer;
@@ -36,13 +45,13 @@ export interface StreamOptions {
 const REPEAT_SPAN = 992;
 
 export class PeerStream {
-  peer: Peer;
   readonly counters: PeerCounters;
   readonly nonce: Buffer;
   readonly outgoingStart: StreamPosition;
-  readonly createdAt: number;
-  /** The missing answer of this peer has been logged. */
-  isSilenceLogged = false;
+  readonly #peerName: string;
+  /** Losses counted before this stream. */
+  readonly #lostDatagramsBefore: number;
+  readonly #lostMessagesBefore: number;
   readonly #window: ReplayWindow;
   /** Position reached before the peer went offline. */
   readonly #resumeAt: StreamPosition;
@@ -54,14 +63,19 @@ export class PeerStream {
   #helloAt: number;
   #helloSentAt = Number.NEGATIVE_INFINITY;
   #helloDelayMs = HELLO_FIRST_MS;
+  #hellosSent = 0;
   #partialDeadline = Number.POSITIVE_INFINITY;
+  /** Position that a heartbeat has announced and that the datagrams have not reached. */
+  #announced: StreamPosition | undefined;
+  #announcedDeadline = Number.POSITIVE_INFINITY;
 
   constructor(options: StreamOptions) {
-    this.peer = options.peer;
+    this.#peerName = options.peerName;
     this.counters = options.counters;
     this.nonce = options.nonce;
     this.outgoingStart = options.outgoingStart;
-    this.createdAt = options.now;
+    this.#lostDatagramsBefore = options.counters.lostDatagrams;
+    this.#lostMessagesBefore = options.counters.lostMessages;
     this.#window = options.retired?.window ?? new ReplayWindow();
     this.#resumeAt = options.retired?.position ?? { sequence: 1, number: 1 };
     this.#handler = options.handler;
@@ -76,7 +90,7 @@ export class PeerStream {
   /** When advance() is due, ms. */
   get deadline(): number {
     if (this.#order === undefined) return this.#helloAt;
-    return Math.min(this.#order.deadline, this.#partialDeadline);
+    return Math.min(this.#order.deadline, this.#partialDeadline, this.#announcedDeadline);
   }
 
   /** Records the envelope counter of an authentic datagram. @returns false for a duplicate or late one */
@@ -102,10 +116,9 @@ export class PeerStream {
   welcome(start: StreamPosition, now: number): void {
     if (this.#order !== undefined) return;
     const first = start.sequence > this.#resumeAt.sequence ? start : this.#resumeAt;
-    const { name } = this.peer;
-    const reader = new PacketReader(first.number, this.counters, name, this.#handler);
+    const reader = new PacketReader(first.number, this.counters, this.#peerName, this.#handler);
     this.#reader = reader;
-    const order = new ReorderBuffer(first.sequence, reader);
+    const order = new ReorderBuffer(first.sequence, reader, this.counters);
     this.#order = order;
     for (const body of this.#early) this.#insert(order, body, now);
     this.#early = [];
@@ -118,6 +131,7 @@ export class PeerStream {
     this.#helloSentAt = now;
     this.#helloAt = now + this.#helloDelayMs;
     this.#helloDelayMs = Math.min(this.#helloDelayMs * 2, HELLO_LONGEST_MS);
+    this.#hellosSent += 1;
     return true;
   }
 
@@ -126,9 +140,36 @@ export class PeerStream {
     this.#helloAt = Math.min(this.#helloAt, this.#helloSentAt + HELLO_FIRST_MS);
   }
 
+  /** How many hellos have been sent. */
+  get hellosSent(): number {
+    return this.#hellosSent;
+  }
+
+  /** What has arrived so far. */
+  get report(): StreamReport {
+    return {
+      settledSequence: this.#order === undefined ? 0 : this.#order.next - 1,
+      lostDatagrams: this.counters.lostDatagrams - this.#lostDatagramsBefore,
+      expectedNumber: this.#reader?.nextNumber ?? 0,
+      lostMessages: this.counters.lostMessages - this.#lostMessagesBefore,
+    };
+  }
+
+  /**
+   * Handles the peer's word that it has sent everything before `position`. What does not arrive
+   * within HOLD_MS is lost, even if nothing follows it.
+   */
+  announce(position: StreamPosition, now: number): void {
+    if (this.#order === undefined || this.#announced !== undefined) return;
+    this.#announced = position;
+    if (this.#order.next >= position.sequence) this.#settleAnnounced(now);
+    else this.#announcedDeadline = now + HOLD_MS;
+  }
+
   /** Skips gaps and discards an incomplete packet after their time. */
   advance(now: number): void {
     this.#order?.advance(now);
+    if (this.#announcedDeadline <= now) this.#settleAnnounced(now);
     if (this.#partialDeadline > now) return;
     this.#reader?.abandonPartial();
     this.#partialDeadline = Number.POSITIVE_INFINITY;
@@ -142,6 +183,15 @@ export class PeerStream {
         ? this.#resumeAt
         : { sequence: this.#order.next, number: this.#reader.nextNumber };
     return { window: this.#window, position };
+  }
+
+  #settleAnnounced(now: number): void {
+    const position = this.#announced;
+    this.#announced = undefined;
+    this.#announcedDeadline = Number.POSITIVE_INFINITY;
+    if (position === undefined || this.#order === undefined) return;
+    if (this.#order.next < position.sequence) this.#order.skipTo(position.sequence, now);
+    this.#reader?.skipTo(position.number);
   }
 
   #insert(order: ReorderBuffer, body: Buffer, now: number): void {

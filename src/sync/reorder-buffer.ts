@@ -15,19 +15,26 @@ export interface BodyReader {
   read(body: Buffer, now: number): void;
 }
 
+/** Counts the datagrams that did not arrive in time. */
+export interface DatagramLossCounter {
+  lostDatagrams: number;
+}
+
 export class ReorderBuffer {
   readonly #bodies: (Buffer | undefined)[] = new Array(HOLD_DATAGRAMS).fill(undefined);
   readonly #arrivedAt = new Float64Array(HOLD_DATAGRAMS);
   readonly #reader: BodyReader;
   #next: number;
+  readonly #counters: DatagramLossCounter;
   #held = 0;
   /** When the gap before the datagram that has been held longest is skipped; Infinity without one. */
   #deadline = Number.POSITIVE_INFINITY;
 
   /** @param first the first sequence to pass on */
-  constructor(first: number, reader: BodyReader) {
+  constructor(first: number, reader: BodyReader, counters: DatagramLossCounter) {
     this.#next = first;
     this.#reader = reader;
+    this.#counters = counters;
   }
 
   /** The next sequence to pass on. */
@@ -63,7 +70,7 @@ export class ReorderBuffer {
   /** Skips the gaps that have lasted for HOLD_MS. */
   advance(now: number): void {
     while (this.#held > 0 && this.#deadline <= now) {
-      while (this.#bodies[this.#next % HOLD_DATAGRAMS] === undefined) this.#next += 1;
+      while (this.#bodies[this.#next % HOLD_DATAGRAMS] === undefined) this.#skip(this.#next + 1);
       this.#releaseReady(now);
     }
   }
@@ -71,11 +78,17 @@ export class ReorderBuffer {
   /** Passes on what is held below `target` and skips the gaps below it. */
   skipTo(target: number, now: number): void {
     while (this.#next < target && this.#held > 0) {
-      if (this.#bodies[this.#next % HOLD_DATAGRAMS] === undefined) this.#next += 1;
+      if (this.#bodies[this.#next % HOLD_DATAGRAMS] === undefined) this.#skip(this.#next + 1);
       else this.#releaseReady(now);
     }
-    if (this.#next < target) this.#next = target;
+    if (this.#next < target) this.#skip(target);
     else this.#releaseReady(now);
+  }
+
+  /** Counts the datagrams from #next up to `target` as lost. */
+  #skip(target: number): void {
+    this.#counters.lostDatagrams += target - this.#next;
+    this.#next = target;
   }
 
   /** Passes on the held datagrams from #next up to the next gap. */

@@ -1,11 +1,11 @@
 // The sync channel of one node without its socket: packs local PUBLISH packets into datagrams for all
 // online peers, and hands the packets of online peers to the broker. Time, randomness and the network
 // come from outside. The protocol is in docs/protocol.md.
-// Invariants: every peer gets the same bytes; a packet from a peer is never forwarded; a datagram
+// Invariants: every peer gets the same data bytes; a packet from a peer is never forwarded; a datagram
 // that is not authentic, or whose sender is not an online peer, changes only a counter.
 
 import type { PublishView } from '../mqtt/publish-view.ts';
-import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
+import type { Endpoint } from '../shared/endpoint.ts';
 import {
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
@@ -14,10 +14,10 @@ import {
   Sealer,
 } from '../shared/envelope.ts';
 import type { ChannelKeys } from '../shared/key-ring.ts';
-import type { LogFields, Logger } from '../shared/logger.ts';
 import type { Peer } from '../shared/peer.ts';
 import {
   bodyKind,
+  helloBytesOf,
   nonceOf,
   type StreamPosition,
   startOf,
@@ -26,6 +26,7 @@ import {
   writeSequence,
   writeWelcome,
 } from './body-codec.ts';
+import { ChannelLog } from './channel-log.ts';
 import {
   type ChannelCounters,
   newChannelCounters,
@@ -34,15 +35,23 @@ import {
 } from './counters.ts';
 import { ForwardFilter } from './forward-filter.ts';
 import {
-  HELLO_PATIENCE_MS,
-  LOG_INTERVAL_MS,
+  HEARTBEAT_BYTES,
+  type Heartbeat,
+  readHeartbeat,
+  writeHeartbeat,
+} from './heartbeat-codec.ts';
+import { JoinWait } from './join-wait.ts';
+import {
+  JOIN_WAIT_MS,
   PEER_NAMES_MAX,
   PUBLISH_BYTES_MAX,
   RETIRED_STREAMS_MAX,
+  STALL_MS,
 } from './limits.ts';
+import { LinkLog, type LinkLogOptions } from './link-log.ts';
 import { type OutgoingDatagram, Packer, type QueuePolicy } from './packer.ts';
 import type { PeerPublishHandler } from './packet-reader.ts';
-import { PeerStream, type RetiredStream } from './peer-stream.ts';
+import { type DirectionState, PeerLink, type RetiredLink } from './peer-link.ts';
 import { PublishWriter } from './publish-writer.ts';
 
 /** The network as the core sees it. */
@@ -53,9 +62,10 @@ export interface SyncOutbox {
   isReady(): boolean;
 }
 
-export interface SyncNodeOptions {
+export interface SyncNodeOptions extends LinkLogOptions {
   readonly bootId: bigint;
   readonly keys: ChannelKeys;
+  /** Encrypt (AES-256-GCM) instead of signing; the same on every node. */
   readonly encrypt: boolean;
   /** Topic Filters of the messages to forward. */
   readonly topics: readonly string[];
@@ -64,20 +74,38 @@ export interface SyncNodeOptions {
   /** Datagrams that may wait for the network. */
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
-  readonly log: Logger;
+  /** Other nodes are configured, so a node without peers is a fault. */
+  readonly expectsPeers: boolean;
+  /** How long messages wait for a first peer, ms; 0: they never wait. */
+  readonly joinWaitMs?: number;
+  /** Time of a monotonic clock, ms. */
+  readonly now: number;
   readonly outbox: SyncOutbox;
+  readonly handler: PeerPublishHandler;
   /** @returns NONCE_BYTES unpredictable bytes */
   randomNonce(): Buffer;
-  readonly handler: PeerPublishHandler;
+  /** True while membership doubts that the peer is alive. */
+  isSuspect(peerName: string): boolean;
 }
 
 export interface PeerStatus {
   readonly name: string;
   readonly counters: Readonly<PeerCounters>;
-  /** False while the peer is offline. */
+  /** False while the peer is offline; what follows is then from a peer without any traffic. */
   readonly isOnline: boolean;
   /** The peer has answered on the sync port, so its messages are accepted. */
   readonly isWelcome: boolean;
+  readonly endpoint?: Endpoint;
+  readonly incoming: DirectionState;
+  readonly outgoing: DirectionState;
+  readonly rttMs: number | undefined;
+  /** Messages a second over the last heartbeat interval. */
+  readonly sentPerSecond: number;
+  readonly receivedPerSecond: number;
+  /** Messages that are not confirmed though a confirmation is due; lost if the fault lasts. */
+  readonly unconfirmed: number;
+  /** Largest datagram that reaches the peer. */
+  readonly datagramBytes: number;
 }
 
 /**
@@ -96,26 +124,33 @@ export class SyncNode {
   readonly #filter: ForwardFilter;
   readonly #writer = new PublishWriter();
   readonly #packer: Packer;
+  readonly #joinWait: JoinWait;
+  readonly #log: ChannelLog;
+  readonly #linkLog: LinkLog;
   /** By boot id. */
-  #streams = new Map<bigint, PeerStream>();
-  #targets: readonly PeerStream[] = [];
-  readonly #retired = new Map<bigint, RetiredStream>();
+  #links = new Map<bigint, PeerLink>();
+  #targets: readonly PeerLink[] = [];
+  readonly #retired = new Map<bigint, RetiredLink>();
   readonly #peerCounters = new Map<string, PeerCounters>();
   #sequence = 0;
-  #deadline = Number.POSITIVE_INFINITY;
-  readonly #loggedAt = new Map<string, number>();
-  /** The message to name in the next log line about too large messages. */
-  #tooLarge: LogFields | undefined;
-  readonly #loggedTotals = new Map<string, number>();
+  #deadline: number;
+  #advancedAt: number;
+  #expectsPeers: boolean;
 
   constructor(options: SyncNodeOptions) {
     this.#options = options;
     this.#sealer = new Sealer(options.keys, options.bootId, options.encrypt);
     this.#opener = new Opener(options.keys, options.encrypt);
     this.#filter = new ForwardFilter(options.topics);
+    this.#joinWait = new JoinWait(options.joinWaitMs ?? JOIN_WAIT_MS, options.now);
+    this.#log = new ChannelLog(options.log, this.counters);
+    this.#linkLog = new LinkLog(options);
+    this.#deadline = this.#joinWait.deadline;
+    this.#advancedAt = options.now;
+    this.#expectsPeers = options.expectsPeers;
     this.#packer = new Packer(options, {
       send: (datagram) => this.#sendToAll(datagram),
-      isReady: () => options.outbox.isReady(),
+      isReady: () => this.#joinWait.maySend && options.outbox.isReady(),
       discarded: (packets) => {
         this.counters.queueDroppedMessages += packets;
       },
@@ -130,38 +165,43 @@ export class SyncNode {
 
   /** Replaces the list of peers that are online. */
   setPeers(peers: readonly Peer[], now: number): void {
-    const streams = new Map<bigint, PeerStream>();
+    const links = new Map<bigint, PeerLink>();
     for (const peer of peers) {
       if (peer.bootId === this.#options.bootId) continue;
-      const known = this.#streams.get(peer.bootId);
+      const known = this.#links.get(peer.bootId);
       if (known !== undefined) known.peer = peer;
-      streams.set(peer.bootId, known ?? this.#newStream(peer, now));
+      links.set(peer.bootId, known ?? this.#newLink(peer, now));
     }
-    for (const [bootId, stream] of this.#streams) {
-      if (!streams.has(bootId)) this.#retire(bootId, stream);
+    for (const [bootId, link] of this.#links) {
+      if (!links.has(bootId)) this.#retire(bootId, link, now);
     }
-    this.#streams = streams;
-    this.#targets = [...streams.values()];
-    if (this.#targets.length === 0) this.#packer.clear();
+    this.#links = links;
+    this.#targets = [...links.values()];
+    if (this.#targets.length > 0) this.#expectsPeers = true;
+    this.#fitDatagrams();
+    this.#updateJoinWait(now);
     this.advance(now);
   }
 
   /**
    * Packs a PUBLISH of a local client, a will or the broker itself for all online peers. The bytes
-   * are copied. Call flush() at the end of the turn unless the result is 'noPeers' or 'filtered'.
+   * are copied. Call flush() at the end of the turn unless the result is 'filtered'.
    * @param topic the Topic Name's bytes, also if the packet has only an alias
    * @param clientId the publisher, for the log
    */
   forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
-    if (this.#targets.length === 0) return 'noPeers';
     if (!this.#filter.allows(topic)) {
       this.counters.filteredMessages += 1;
       return 'filtered';
     }
+    if (!this.#joinWait.takesMessages) {
+      if (this.#expectsPeers) this.counters.noPeerMessages += 1;
+      return 'noPeers';
+    }
     const bytes = this.#writer.measure(view, topic);
     if (bytes > PUBLISH_BYTES_MAX) {
       this.counters.tooLargeMessages += 1;
-      this.#tooLarge ??= { topic: topic.toString('utf8'), client: clientId, bytes };
+      this.#log.tooLarge(topic, clientId, bytes);
       return 'tooLarge';
     }
     if (!this.#packer.append(this.#writer, view, topic)) return 'discarded';
@@ -174,101 +214,132 @@ export class SyncNode {
   flush(now: number): void {
     this.#packer.flush();
     this.counters.queuedDatagrams = this.#packer.queued;
-    this.#logTooLarge(now);
-    const { queueDroppedMessages } = this.counters;
-    this.#logGrowth('messages discarded: the network is too slow', queueDroppedMessages, now);
+    this.#log.write(now);
   }
 
   /** @param datagram belongs to the core from now on */
   receive(datagram: Buffer, now: number): void {
-    const stream = this.#senderOf(datagram);
-    if (stream === undefined) return;
+    const link = this.#senderOf(datagram);
+    if (link === undefined) return;
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.counters.droppedDatagrams[opened] += 1;
-      if (opened === 'wrongMode') this.#logWrongMode(stream, now);
+      if (opened === 'wrongMode') this.#noteWrongMode(link, now);
       return;
     }
-    const { counters } = stream;
+    const { counters } = link;
     counters.receivedDatagrams += 1;
     counters.receivedBytes += datagram.length;
-    if (!stream.isFresh(opened.counter)) return;
-    this.#dispatch(stream, opened.body, now);
-    if (stream.deadline < this.#deadline) this.#deadline = stream.deadline;
+    if (!link.stream.isFresh(opened.counter)) return;
+    const silentMs = now - link.heardAt;
+    link.heardAt = now;
+    switch (bodyKind(opened.body)) {
+      case 'data':
+        link.stream.receive(opened.body, now);
+        break;
+      case 'heartbeat':
+        link.handleHeartbeat(readHeartbeat(opened.body), opened.counter, silentMs, now);
+        this.#log.modeAgrees(link.peer.name, now);
+        this.#updateJoinWait(now);
+        break;
+      case 'hello':
+        this.#sendWelcome(link, opened.body, datagram.length);
+        link.stream.expediteHello();
+        this.#sendHellos(link, now);
+        break;
+      case 'welcome':
+        this.#handleWelcome(link, opened.body, now);
+        break;
+      default:
+        counters.malformed += 1;
+    }
+    if (link.deadline < this.#deadline) this.#deadline = link.deadline;
   }
 
-  /** When advance() is due, ms; Infinity if only an event can bring work. */
+  /** When advance() is due, ms. */
   nextDeadline(): number {
     return this.#deadline;
   }
 
   advance(now: number): void {
-    this.#deadline = Number.POSITIVE_INFINITY;
-    for (const stream of this.#targets) {
-      if (stream.deadline <= now) {
-        stream.advance(now);
-        this.#sendHello(stream, now);
-      }
-      if (stream.deadline < this.#deadline) this.#deadline = stream.deadline;
+    if (now - this.#advancedAt > STALL_MS) for (const link of this.#targets) link.excuse(now);
+    this.#advancedAt = now;
+    for (const link of this.#targets) {
+      if (link.deadline > now) continue;
+      link.advance(now);
+      this.#sendHellos(link, now);
+    }
+    if (this.#joinWait.deadline <= now) this.#updateJoinWait(now);
+    this.#log.write(now);
+    this.#deadline = this.#joinWait.deadline;
+    for (const { deadline } of this.#targets) {
+      if (deadline < this.#deadline) this.#deadline = deadline;
     }
   }
 
   /** Every peer since the start of the process, online or not. */
-  *peers(): Generator<PeerStatus> {
-    const online = new Map(this.#targets.map((stream) => [stream.peer.name, stream]));
+  *peers(now: number): Generator<PeerStatus> {
+    const online = new Map(this.#targets.map((link) => [link.peer.name, link]));
     for (const [name, counters] of this.#peerCounters) {
-      const stream = online.get(name);
+      const link = online.get(name);
       yield {
         name,
         counters,
-        isOnline: stream !== undefined,
-        isWelcome: stream?.isWelcome ?? false,
+        isOnline: link !== undefined,
+        isWelcome: link?.stream.isWelcome ?? false,
+        ...(link && { endpoint: link.peer.endpoint }),
+        incoming: link?.incoming ?? 'unknown',
+        outgoing: link?.outgoing ?? 'unknown',
+        rttMs: link?.rttMs,
+        sentPerSecond: link?.sentPerSecond ?? 0,
+        receivedPerSecond: link?.receivedPerSecond ?? 0,
+        unconfirmed: link?.unconfirmed(now) ?? 0,
+        datagramBytes: link?.path.bytes ?? this.#options.datagramBytes,
       };
     }
   }
 
   /**
-   * Finds the stream that the datagram claims to belong to. A datagram of an unknown sender is dropped
+   * Finds the link that the datagram claims to belong to. A datagram of an unknown sender is dropped
    * here, before any cryptography, so that strangers cost little.
    */
-  #senderOf(datagram: Buffer): PeerStream | undefined {
+  #senderOf(datagram: Buffer): PeerLink | undefined {
     if (datagram.length >= ENVELOPE_HEADER_BYTES) {
-      const stream = this.#streams.get(datagram.readBigUInt64BE(BOOT_ID_OFFSET));
-      if (stream !== undefined) return stream;
+      const link = this.#links.get(datagram.readBigUInt64BE(BOOT_ID_OFFSET));
+      if (link !== undefined) return link;
     }
     this.counters.droppedDatagrams[this.#opener.precheck(datagram) ?? 'unknownSender'] += 1;
     return undefined;
   }
 
-  #dispatch(stream: PeerStream, body: Buffer, now: number): void {
-    switch (bodyKind(body)) {
-      case 'data':
-        stream.receive(body, now);
-        break;
-      case 'hello':
-        this.#sendWelcome(stream, body);
-        stream.expediteHello();
-        this.#sendHello(stream, now);
-        break;
-      case 'welcome':
-        if (nonceOf(body).equals(stream.nonce)) stream.welcome(startOf(body), now);
-        break;
-      default:
-        stream.counters.malformed += 1;
-    }
+  #handleWelcome(link: PeerLink, welcome: Buffer, now: number): void {
+    const { stream, path } = link;
+    if (!nonceOf(welcome).equals(stream.nonce)) return;
+    const sizeBefore = path.bytes;
+    path.helloAnswered(helloBytesOf(welcome), now);
+    link.noteSize(sizeBefore);
+    if (stream.isWelcome) return;
+    stream.welcome(startOf(welcome), now);
+    link.expediteHeartbeat(now);
   }
 
-  #newStream(peer: Peer, now: number): PeerStream {
+  #newLink(peer: Peer, now: number): PeerLink {
     const retired = this.#retired.get(peer.bootId);
     this.#retired.delete(peer.bootId);
-    return new PeerStream({
-      peer,
+    const options = {
       counters: this.#countersOf(peer.name),
       nonce: this.#options.randomNonce(),
       outgoingStart: this.#nextPosition(),
-      retired,
       handler: this.#options.handler,
+      datagramBytes: this.#options.datagramBytes,
       now,
+    };
+    return new PeerLink(peer, options, retired, {
+      log: this.#linkLog,
+      sendHeartbeat: (link, heartbeat, bytes) => this.#sendHeartbeat(link, heartbeat, bytes),
+      nextPosition: () => this.#nextPosition(),
+      isSuspect: (name) => this.#options.isSuspect(name),
+      sizeChanged: () => this.#fitDatagrams(),
     });
   }
 
@@ -276,9 +347,10 @@ export class SyncNode {
     return { sequence: this.#sequence + 1, number: this.#packer.nextNumber };
   }
 
-  #retire(bootId: bigint, stream: PeerStream): void {
+  #retire(bootId: bigint, link: PeerLink, now: number): void {
     if (this.#retired.size >= RETIRED_STREAMS_MAX) deleteOldest(this.#retired);
-    this.#retired.set(bootId, stream.retire());
+    this.#retired.set(bootId, link.retire(now));
+    this.#log.forget(link.peer.name);
   }
 
   #countersOf(name: string): PeerCounters {
@@ -291,8 +363,32 @@ export class SyncNode {
     return counters;
   }
 
+  /** Every peer gets the same datagrams, so the smallest path decides their size. */
+  #fitDatagrams(): void {
+    let bytes = this.#options.datagramBytes;
+    for (const { path } of this.#targets) bytes = Math.min(bytes, path.bytes);
+    if (bytes !== this.#packer.datagramBytes) this.#packer.resize(bytes);
+  }
+
+  #updateJoinWait(now: number): void {
+    const wait = this.#joinWait;
+    let accepting = 0;
+    for (const link of this.#targets) if (link.isAccepting) accepting += 1;
+    if (!wait.update(this.#targets.length, accepting, this.#packer.isEmpty, now)) return;
+    if (wait.state === 'alone') {
+      const packets = this.#packer.clear();
+      if (this.#expectsPeers) this.counters.noPeerMessages += packets;
+    } else {
+      if (wait.maySend) this.#log.peersFound(now);
+      this.flush(now);
+      if (wait.state === 'releasing' && this.#packer.isEmpty) this.#updateJoinWait(now);
+    }
+    if (wait.deadline < this.#deadline) this.#deadline = wait.deadline;
+  }
+
   #sendToAll(outgoing: OutgoingDatagram): boolean {
     this.#sequence += 1;
+    this.#joinWait.sent();
     writeSequence(outgoing.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
     const datagram = this.#sealer.seal(outgoing.buffer, outgoing.end);
     const { outbox } = this.#options;
@@ -306,61 +402,39 @@ export class SyncNode {
     return isFree;
   }
 
-  /** Sends a hello if one is due, and logs a peer that has not answered for long. */
-  #sendHello(stream: PeerStream, now: number): void {
+  /** Sends hellos if they are due: several sizes if the first ones were not answered. */
+  #sendHellos(link: PeerLink, now: number): void {
+    const { stream, path, peer } = link;
+    const sizes = path.helloSizes(stream.hellosSent);
     if (!stream.takeHello(now)) return;
-    const hello = Buffer.alloc(this.#options.datagramBytes);
-    const end = hello.length - ENVELOPE_TAG_BYTES;
-    writeHello(hello, ENVELOPE_HEADER_BYTES, end, stream.nonce);
-    this.#options.outbox.send(this.#sealer.seal(hello, end), stream.peer.endpoint);
-    if (stream.isSilenceLogged || now - stream.createdAt < HELLO_PATIENCE_MS) return;
-    stream.isSilenceLogged = true;
-    this.#options.log.warn('a peer does not answer on its sync port', {
-      peer: stream.peer.name,
-      address: formatEndpoint(stream.peer.endpoint),
-      hint: `is this UDP port open in both directions, for ${this.#options.datagramBytes} bytes?`,
-    });
-  }
-
-  #sendWelcome(stream: PeerStream, hello: Buffer): void {
-    const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
-    const end = writeWelcome(welcome, ENVELOPE_HEADER_BYTES, nonceOf(hello), stream.outgoingStart);
-    this.#options.outbox.send(this.#sealer.seal(welcome, end), stream.peer.endpoint);
-  }
-
-  #logWrongMode(stream: PeerStream, now: number): void {
-    stream.counters.wrongMode += 1;
-    if (!this.#mayLog(`mode ${stream.peer.name}`, now)) return;
-    const { encrypt } = this.#options;
-    this.#options.log.error('-encrypt differs between this node and a peer; nothing crosses', {
-      peer: stream.peer.name,
-      here: encrypt ? 'on' : 'off',
-      there: encrypt ? 'off' : 'on',
-    });
-  }
-
-  /** Logs the first too large message since the last line of this kind. */
-  #logTooLarge(now: number): void {
-    const event = 'a message of 4096 bytes or more is not forwarded to other nodes';
-    if (this.#tooLarge === undefined || !this.#mayLog(event, now)) return;
-    this.#options.log.warn(event, { ...this.#tooLarge, total: this.counters.tooLargeMessages });
-    this.#tooLarge = undefined;
-  }
-
-  /** Logs a total that has grown since the last time. */
-  #logGrowth(event: string, total: number, now: number): void {
-    if (total === (this.#loggedTotals.get(event) ?? 0) || !this.#mayLog(event, now)) return;
-    this.#loggedTotals.set(event, total);
-    this.#options.log.warn(event, { total });
-  }
-
-  #mayLog(event: string, now: number): boolean {
-    if (now - (this.#loggedAt.get(event) ?? Number.NEGATIVE_INFINITY) < LOG_INTERVAL_MS) {
-      return false;
+    for (const bytes of sizes) {
+      const hello = Buffer.alloc(bytes);
+      const end = hello.length - ENVELOPE_TAG_BYTES;
+      writeHello(hello, ENVELOPE_HEADER_BYTES, end, stream.nonce);
+      this.#options.outbox.send(this.#sealer.seal(hello, end), peer.endpoint);
     }
-    if (this.#loggedAt.size >= PEER_NAMES_MAX) this.#loggedAt.clear();
-    this.#loggedAt.set(event, now);
-    return true;
+  }
+
+  #sendWelcome(link: PeerLink, hello: Buffer, helloBytes: number): void {
+    const { stream, peer } = link;
+    const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
+    const nonce = nonceOf(hello);
+    const at = ENVELOPE_HEADER_BYTES;
+    const end = writeWelcome(welcome, at, nonce, helloBytes, stream.outgoingStart);
+    this.#options.outbox.send(this.#sealer.seal(welcome, end), peer.endpoint);
+  }
+
+  #sendHeartbeat(link: PeerLink, heartbeat: Readonly<Heartbeat>, probeBytes: number): void {
+    const datagram = Buffer.alloc(Math.max(probeBytes, ENVELOPE_BYTES + HEARTBEAT_BYTES));
+    const end = datagram.length - ENVELOPE_TAG_BYTES;
+    writeHeartbeat(datagram, ENVELOPE_HEADER_BYTES, end, heartbeat);
+    this.#options.outbox.send(this.#sealer.seal(datagram, end), link.peer.endpoint);
+  }
+
+  #noteWrongMode(link: PeerLink, now: number): void {
+    link.counters.wrongMode += 1;
+    link.isModeWrong = true;
+    this.#log.modeDiffers(link.peer.name, this.#options.encrypt, now);
   }
 }
 

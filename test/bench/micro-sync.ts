@@ -48,6 +48,11 @@ async function node(
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 1024,
     queuePolicy: 'discard-newest',
+    expectsPeers: false,
+    joinWaitMs: 0,
+    localPort: 7947,
+    isSuspect: () => false,
+    now: 0,
     log: silentLogger,
     outbox: {
       send: (datagram) => {

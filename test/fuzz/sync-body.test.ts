@@ -31,7 +31,9 @@ class HostilePeer {
 
   welcome(): Buffer {
     const start = { sequence: 1, number: 1 };
-    return this.#seal(writeWelcome(this.#buffer, ENVELOPE_HEADER_BYTES, Buffer.alloc(8, 9), start));
+    return this.#seal(
+      writeWelcome(this.#buffer, ENVELOPE_HEADER_BYTES, Buffer.alloc(8, 9), 1400, start),
+    );
   }
 
   raw(body: Buffer): Buffer {
@@ -54,6 +56,11 @@ function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number 
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 10,
     queuePolicy: 'discard-newest',
+    expectsPeers: false,
+    joinWaitMs: 0,
+    localPort: 7947,
+    isSuspect: () => false,
+    now: 0,
     log: silentLogger,
     outbox: { send: () => true, isReady: () => true },
     randomNonce: () => Buffer.alloc(8, 9),
@@ -99,7 +106,7 @@ for (const [name, packet] of Object.entries(BAD_PACKETS)) {
     const good = publishPacket({ topic: 'good', payload: 'x' });
     node.receive(peer.data(Buffer.concat([good, packet, good])), 1);
     assert.equal(delivered(), 2);
-    const [status] = [...node.peers()];
+    const [status] = [...node.peers(1)];
     assert.equal(status?.counters.malformed, 1);
   });
 }

@@ -1,5 +1,5 @@
-// The sync channel over two network namespaces with a bad link between them: the kernel's own loss
-// and its own full buffers, real sockets and clocks. (The simulation has overtaking and repeats.)
+// The sync channel over two network namespaces with a bad link between them: the kernel's own loss, full
+// buffers and firewalls, real sockets and clocks. (The simulation adds overtaking and repeats.)
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 import { describe, type TestContext } from 'node:test';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
 import type { Network } from './support/network.ts';
-import { networkScenario, type Scenario } from './support/scenario.ts';
+import { type Node, networkScenario, type Scenario } from './support/scenario.ts';
 
 const PEER = resolve(import.meta.dirname, 'support/sync-peer.ts');
 
@@ -95,31 +95,92 @@ describe('the sync channel on a bad link', { concurrency: 3 }, () => {
   }
 
   networkScenario(
-    'a link on which -datagram does not pass is told, by the name of the peer, and used when it does',
+    'a link that does not take datagrams of -datagram bytes is logged, and messages cross in smaller ones',
     ['nft'],
     async (scene) => {
       const network = await scene.network({ one: ['192.168.1.101'], two: ['192.168.1.102'] });
-      // The link takes 1500 bytes, and a firewall drops what comes in fragments.
-      const [command = '', ...rest] = network.via('two');
-      const nft = (rules: string): void => {
-        execFileSync(command, [...rest, 'nft', '-f', '-'], { input: rules });
-      };
-      nft(`table ip small {
-      chain in { type filter hook prerouting priority -450; ip frag-off & 0x1fff != 0 drop; }
-    }\n`);
-      const flags = (name: string): string[] => [
-        ...[`-nid=${name}`, '-csk=secret', '-datagram=8952'],
-        ...['-mbs=192.168.1.101,192.168.1.102', '-log-level=debug'],
-      ];
-      const one = scene.startOn('one', 'n1', flags('n1'));
-      const two = scene.startOn('two', 'n2', flags('n2'));
-      await Promise.all([one.sees('online', two), two.sees('online', one)]);
-      await one.process.waitFor(/does not answer on its sync port.*n2.*8952 bytes/);
-      nft('delete table ip small\n');
+      network.dropLarger('two', 1300);
+      const [one, two] = await startPair(scene);
+      await one.process.waitFor(/datagrams of 1400 bytes do not reach a peer" peer=n2.*bytes=1200/);
       const [publisher, reader] = [await scene.client(one), await scene.client(two)];
       await reader.subscribe('large/#');
-      const again = setInterval(() => void publisher.publish('large/a', 'x'), 100);
-      await reader.arrival('large/a').finally(() => clearInterval(again));
+      await publisher.publish('large/a', 'x'.repeat(3000), { qos: 1 });
+      await reader.arrival('large/a');
     },
   );
+
+  networkScenario(
+    'a path that becomes smaller while messages cross is logged, and later messages cross again',
+    ['nft'],
+    async (scene) => {
+      const network = await scene.network({ one: ['192.168.1.101'], two: ['192.168.1.102'] });
+      const [one, two] = await startPair(scene);
+      const [publisher, reader] = [await scene.client(one), await scene.client(two)];
+      await reader.subscribe('large/#');
+      await publisher.publish('large/before', 'x'.repeat(3000), { qos: 1 });
+      await reader.arrival('large/before');
+      network.dropLarger('two', 1000);
+      const again = setInterval(() => void publisher.publish('large/after', 'x'.repeat(3000)), 100);
+      try {
+        const smaller = /datagrams of 1200 bytes do not reach a peer" peer=n2.*bytes=576/;
+        await one.process.waitFor(smaller, 20_000);
+        await reader.arrival('large/after');
+      } finally {
+        clearInterval(again);
+      }
+    },
+  );
+
+  for (const direction of ['in', 'out'] as const) {
+    networkScenario(
+      `UDP 7947 blocked by a firewall (${direction}) while idle is logged by both nodes within 5 s, and when it is open again`,
+      ['nft'],
+      async (scene) => {
+        const network = await scene.network({ one: ['192.168.1.101'], two: ['192.168.1.102'] });
+        const [one, two] = await startPair(scene);
+        await crossing(scene, one, two);
+        network.blockPort('two', direction, 7947);
+        const [deaf, unheard] = direction === 'in' ? [two, one] : [one, two];
+        const blockedAt = Date.now();
+        await Promise.all([
+          deaf.process.waitFor(
+            new RegExp(
+              `nothing arrives from a peer on the sync port" peer=${unheard.name} .*direction=in .*UDP 7947`,
+            ),
+          ),
+          unheard.process.waitFor(
+            new RegExp(
+              `nothing that this node sends arrives at a peer.*" peer=${deaf.name} .*direction=out .*UDP 7947`,
+            ),
+          ),
+        ]);
+        const tookMs = Date.now() - blockedAt;
+        assert.ok(tookMs < 6000, `${tookMs} ms`);
+        network.heal('two');
+        await Promise.all([
+          deaf.process.waitFor(/datagrams from a peer arrive again on the sync port/),
+          unheard.process.waitFor(/datagrams of this node arrive again at a peer on the sync port/),
+        ]);
+        await crossing(scene, one, two);
+      },
+    );
+  }
 });
+
+/** Nodes n1 and n2 on their hosts, each online for the other. */
+async function startPair(scene: Scenario): Promise<[Node, Node]> {
+  const flags = (name: string): string[] => [
+    ...[`-nid=${name}`, '-csk=secret', '-mbs=192.168.1.101,192.168.1.102'],
+  ];
+  const one = scene.startOn('one', 'n1', flags('n1'));
+  const two = scene.startOn('two', 'n2', flags('n2'));
+  await Promise.all([one.sees('online', two), two.sees('online', one)]);
+  return [one, two];
+}
+
+async function crossing(scene: Scenario, from: Node, to: Node): Promise<void> {
+  const [publisher, reader] = await Promise.all([scene.client(from), scene.client(to)]);
+  await reader.subscribe('crossing');
+  await publisher.publish('crossing', 'x', { qos: 1 });
+  await reader.arrival('crossing');
+}

@@ -286,6 +286,6 @@ test('a hello is answered by no more bytes than it has', () => {
   network.mesh();
   network.run(20);
   const sizes = network.recorded.map(({ datagram }) => datagram.length);
-  // One question and one answer each way; the question is as long as what may follow.
-  assert.deepEqual(sizes, [1400, 1400, 64, 64]);
+  // One hello and one welcome each way, then a heartbeat each way. A hello is as long as a data datagram.
+  assert.deepEqual(sizes, [1400, 1400, 64, 64, 96, 96]);
 });

@@ -14,6 +14,8 @@ export interface NetworkOptions {
   readonly seed: number;
   /** Share of datagrams that are lost. */
   loss?: number;
+  /** Drops the datagrams for which it returns false, as a firewall or a small link does. */
+  passes?: (fromPort: number, toPort: number, bytes: number) => boolean;
   /** Share that come twice. */
   duplication?: number;
   /** Each datagram takes between these, so they overtake each other. */
@@ -28,6 +30,8 @@ export interface StationOptions {
   readonly topics?: readonly string[];
   readonly queueLength?: number;
   readonly queuePolicy?: QueuePolicy;
+  readonly expectsPeers?: boolean;
+  readonly joinWaitMs?: number;
   readonly log?: Logger;
 }
 
@@ -45,6 +49,8 @@ export interface ReceivedMessage {
 }
 
 export interface Recorded {
+  /** When it was sent. */
+  readonly at: number;
   readonly fromPort: number;
   readonly toPort: number;
   readonly datagram: Buffer;
@@ -58,7 +64,10 @@ export class Station {
   /** Set to false to simulate a full send buffer of the socket. */
   isReady = true;
 
+  readonly #network: LossyNetwork;
+
   constructor(options: StationOptions, port: number, network: LossyNetwork) {
+    this.#network = network;
     const bootId = options.bootId ?? BigInt(port);
     this.peer = { name: options.name, bootId, endpoint: { address: '10.0.0.1', port } };
     this.node = new SyncNode({
@@ -69,6 +78,11 @@ export class Station {
       datagramBytes: DATAGRAM_BYTES_DEFAULT,
       queueLength: options.queueLength ?? 1024,
       queuePolicy: options.queuePolicy ?? 'discard-newest',
+      expectsPeers: options.expectsPeers ?? false,
+      joinWaitMs: options.joinWaitMs ?? 0,
+      localPort: port,
+      isSuspect: () => false,
+      now: network.now,
       log: options.log ?? silentLogger,
       outbox: {
         send: (datagram, to) => {
@@ -96,7 +110,8 @@ export class Station {
   }
 
   statusOf(name: string): PeerStatus {
-    for (const status of this.node.peers()) if (status.name === name) return status;
+    for (const status of this.node.peers(this.#network.now))
+      if (status.name === name) return status;
     throw new Error(`${name} was never a peer`);
   }
 }
@@ -113,6 +128,7 @@ export class LossyNetwork {
   #flights: Flight[] = [];
   #order = 0;
   #nextPort = 1;
+  readonly #pausedUntil = new Map<number, number>();
 
   constructor(options: NetworkOptions) {
     this.options = options;
@@ -147,8 +163,11 @@ export class LossyNetwork {
 
   carry(fromPort: number, toPort: number, datagram: Buffer): void {
     const copy = Buffer.from(datagram);
-    if (this.isRecording) this.recorded.push({ fromPort, toPort, datagram: copy });
-    const { loss = 0, duplication = 0 } = this.options;
+    if (this.isRecording) {
+      this.recorded.push({ at: this.now, fromPort, toPort, datagram: copy });
+    }
+    const { loss = 0, duplication = 0, passes } = this.options;
+    if (passes?.(fromPort, toPort, datagram.length) === false) return;
     if (this.random() < loss) this.droppedDatagrams += 1;
     else this.#launch(toPort, copy);
     if (duplication > 0 && this.random() < duplication) this.#launch(toPort, copy);
@@ -157,6 +176,11 @@ export class LossyNetwork {
   /** Injects a datagram as an attacker would. */
   inject(toPort: number, datagram: Buffer): void {
     this.#stations.get(toPort)?.node.receive(Buffer.from(datagram), this.now);
+  }
+
+  /** Stops a station for `ms`, as a process that is not scheduled: its datagrams wait for it. */
+  pause(station: Station, ms: number): void {
+    this.#pausedUntil.set(station.peer.endpoint.port, this.now + ms);
   }
 
   /** Runs for `ms`: arrivals and deadlines in the order of time. */
@@ -170,9 +194,11 @@ export class LossyNetwork {
       this.now = Math.max(this.now, at);
       if (flight !== undefined && flight.at <= deadline) {
         this.#flights.shift();
-        this.#stations.get(flight.port)?.node.receive(Buffer.from(flight.datagram), this.now);
+        const until = this.#pausedUntil.get(flight.port) ?? 0;
+        if (until > this.now) this.#schedule({ ...flight, at: until });
+        else this.#stations.get(flight.port)?.node.receive(flight.datagram, this.now);
       } else {
-        for (const { node } of this.#stations.values()) node.advance(this.now);
+        for (const { node } of this.#running()) node.advance(this.now);
       }
     }
     this.now = end;
@@ -196,14 +222,24 @@ export class LossyNetwork {
       port,
       datagram,
     };
+    this.#schedule(flight);
+  }
+
+  #schedule(flight: Flight): void {
     let index = this.#flights.length;
     while (index > 0 && (this.#flights[index - 1]?.at ?? 0) > flight.at) index -= 1;
     this.#flights.splice(index, 0, flight);
   }
 
+  *#running(): Generator<Station> {
+    for (const [port, station] of this.#stations) {
+      if ((this.#pausedUntil.get(port) ?? 0) <= this.now) yield station;
+    }
+  }
+
   #nextDeadline(): number {
     let deadline = Number.POSITIVE_INFINITY;
-    for (const { node } of this.#stations.values()) {
+    for (const { node } of this.#running()) {
       deadline = Math.min(deadline, node.nextDeadline());
     }
     return deadline;

@@ -19,7 +19,8 @@ import {
 } from '../../sync/sync-node.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
-export interface SyncChannelOptions extends Omit<SyncNodeOptions, 'outbox' | 'randomNonce'> {
+export interface SyncChannelOptions
+  extends Omit<SyncNodeOptions, 'outbox' | 'randomNonce' | 'now' | 'localPort'> {
   /** IP literal; undefined: every address of the machine. */
   readonly bind?: string | undefined;
   /** 0: any free port. */
@@ -58,6 +59,8 @@ export class SyncChannel {
     if (socket.receiveBufferBytes < RECEIVE_BUFFER_BYTES) logSmallBuffer(socket, options.log);
     const node = new SyncNode({
       ...options,
+      now: performance.now(),
+      localPort: socket.local.port,
       outbox: {
         send: (datagram, to) => socket.send(datagram, to),
         isReady: () => !socket.isFull,
@@ -65,6 +68,7 @@ export class SyncChannel {
       randomNonce: () => randomBytes(NONCE_BYTES),
     });
     channel = new SyncChannel(socket, node);
+    channel.#schedule();
     return channel;
   }
 
@@ -82,7 +86,7 @@ export class SyncChannel {
 
   /** Every peer since the start of the process, online or not. */
   peers(): Iterable<PeerStatus> {
-    return this.#node.peers();
+    return this.#node.peers(performance.now());
   }
 
   /** Replaces the list of peers that are online. */
@@ -99,7 +103,7 @@ export class SyncChannel {
   /** Sends a PUBLISH to all online peers at the end of this turn; see SyncNode.forward(). */
   forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
     const result = this.#node.forward(view, topic, clientId);
-    if (!this.#isFlushDue && result !== 'noPeers' && result !== 'filtered') {
+    if (!this.#isFlushDue && result !== 'filtered') {
       this.#isFlushDue = true;
       setImmediate(this.#onTurnEnd);
     }

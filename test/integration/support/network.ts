@@ -104,6 +104,21 @@ export class Network {
     ]);
   }
 
+  /** From now on a firewall on the host drops UDP datagrams to this port, on their way in or out. */
+  blockPort(host: string, direction: 'in' | 'out', port: number): void {
+    const hook = direction === 'in' ? 'input' : 'output';
+    this.#filter(host, [
+      `chain block { type filter hook ${hook} priority 0; udp dport ${port} drop; }`,
+    ]);
+  }
+
+  /** From now on UDP datagrams with a larger payload do not reach the host, as on a path with a small MTU. */
+  dropLarger(host: string, payloadBytes: number): void {
+    this.#filter(host, [
+      `chain in { type filter hook input priority 0; udp length > ${payloadBytes + 8} drop; }`,
+    ]);
+  }
+
   heal(host: string): void {
     nft(this.via(host), 'delete table inet faults\n');
   }

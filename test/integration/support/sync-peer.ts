@@ -32,6 +32,8 @@ const channel = await SyncChannel.open({
   datagramBytes: 1400,
   queueLength: 1024,
   queuePolicy,
+  expectsPeers: true,
+  isSuspect: () => false,
   log: silentLogger,
   handler: { publishFromPeer: receive },
 });

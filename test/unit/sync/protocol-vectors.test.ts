@@ -1,12 +1,19 @@
-// The test vectors of docs/protocol.md are what the code makes of the same input, and what another
-// implementation would send by them is understood.
+// The code makes the test vectors of docs/protocol.md from the same input, and accepts what another
+// implementation sends by them.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { Opener } from '../../../src/shared/envelope.ts';
+import {
+  ENVELOPE_BYTES,
+  ENVELOPE_HEADER_BYTES,
+  Opener,
+  Sealer,
+} from '../../../src/shared/envelope.ts';
 import { deriveKeyRing } from '../../../src/shared/key-ring.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
+import { WELCOME_BYTES, writeWelcome } from '../../../src/sync/body-codec.ts';
+import { HEARTBEAT_BYTES, writeHeartbeat } from '../../../src/sync/heartbeat-codec.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../../src/sync/limits.ts';
 import { SyncNode } from '../../../src/sync/sync-node.ts';
 import { publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
@@ -33,7 +40,7 @@ function zeros(_: string, count: string): string {
   return '00'.repeat(Number(count));
 }
 
-/** A hello, then a data datagram with two messages. */
+/** A hello, a data datagram with two messages, and a heartbeat. */
 function datagrams(encrypt: boolean): Buffer[] {
   const sent: Buffer[] = [];
   const node = new SyncNode({
@@ -44,6 +51,11 @@ function datagrams(encrypt: boolean): Buffer[] {
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
     queueLength: 1,
     queuePolicy: 'discard-newest',
+    expectsPeers: false,
+    joinWaitMs: 0,
+    localPort: 7947,
+    isSuspect: () => false,
+    now: 0,
     log: silentLogger,
     outbox: {
       send: (datagram) => {
@@ -71,10 +83,47 @@ function datagrams(encrypt: boolean): Buffer[] {
   );
   node.forward(rich, topicOf(rich), 'client');
   node.flush(0);
+  for (const body of [welcomeBody(), heartbeatBody()]) node.receive(seal(body, encrypt), 2);
+  node.advance(100);
   return sent;
 }
 
-test('the keys of the documentation come out of its token', () => {
+/** The peer's stream begins for the node at sequence 11 with packet 21. */
+function welcomeBody(): Buffer {
+  const body = Buffer.alloc(WELCOME_BYTES);
+  const nonce = Buffer.from('a0a1a2a3a4a5a6a7', 'hex');
+  writeWelcome(body, 0, nonce, 1400, { sequence: 11, number: 21 });
+  return body;
+}
+
+/** The peer's fifth heartbeat. The node has missed its sequence 11 with packet 21. */
+function heartbeatBody(): Buffer {
+  const body = Buffer.alloc(HEARTBEAT_BYTES);
+  writeHeartbeat(body, 0, body.length, {
+    number: 5,
+    ackedNumber: 0,
+    ackedBefore: 0,
+    ackDelayMs: 0,
+    sentSequence: 11,
+    sentNumber: 22,
+    settledSequence: 0,
+    lostDatagrams: 0,
+    expectedNumber: 0,
+    lostMessages: 0,
+  });
+  return body;
+}
+
+const sealers = [false, true].map((encrypt) => new Sealer(keys, 9n, encrypt));
+
+function seal(body: Buffer, encrypt: boolean): Buffer {
+  const buffer = Buffer.alloc(body.length + ENVELOPE_BYTES);
+  body.copy(buffer, ENVELOPE_HEADER_BYTES);
+  const sealer = sealers[Number(encrypt)]!;
+  return sealer.seal(buffer, ENVELOPE_HEADER_BYTES + body.length);
+}
+
+test('the documented token gives the documented keys', () => {
   const key = keys.signing;
   assert.equal(
     vector('Keys'),
@@ -91,8 +140,9 @@ for (const [title, encrypt, index] of [
   ['Hello, signed', false, 0],
   ['Data, signed', false, 1],
   ['Data, encrypted', true, 1],
+  ['Heartbeat, signed', false, 2],
 ] as const) {
-  test(`the vector "${title}" is what is sent, and is accepted`, () => {
+  test(`a node sends and accepts the vector "${title}"`, () => {
     const datagram = datagrams(encrypt)[index];
     assert.equal(vector(title), datagram?.toString('hex'));
     const opened = new Opener(keys, encrypt).open(Buffer.from(vector(title), 'hex'));

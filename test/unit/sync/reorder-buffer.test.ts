@@ -14,7 +14,11 @@ function insert(order: ReorderBuffer, sequence: number, now: number): Placement 
 function buffer(first = 1): { order: ReorderBuffer; released: number[] } {
   const released: number[] = [];
   return {
-    order: new ReorderBuffer(first, { read: (body) => released.push(body.readUInt32BE()) }),
+    order: new ReorderBuffer(
+      first,
+      { read: (body) => released.push(body.readUInt32BE()) },
+      { lostDatagrams: 0 },
+    ),
     released,
   };
 }

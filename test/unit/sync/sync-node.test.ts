@@ -35,6 +35,11 @@ class Probe {
       datagramBytes: 1400,
       queueLength: 10,
       queuePolicy: 'discard-newest',
+      expectsPeers: false,
+      joinWaitMs: 0,
+      localPort: 7947,
+      isSuspect: () => false,
+      now: 0,
       log: silentLogger,
       outbox: {
         send: (datagram, to) => {

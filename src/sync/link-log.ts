@@ -1,0 +1,131 @@
+// The log lines about the way to and from each peer: a direction that fails, one that loses messages,
+// and a path that is too small. A fault that lasts is logged again each minute, and has a line when it
+// is over. Each line names the peer, its address, the direction, and what to look at.
+
+import { formatEndpoint } from '../shared/endpoint.ts';
+import type { LogFields, Logger } from '../shared/logger.ts';
+import { OngoingFaults } from '../shared/ongoing-faults.ts';
+import type { Peer } from '../shared/peer.ts';
+
+/** Seen from this node: 'in' is from the peer to this node. */
+export type Direction = 'in' | 'out';
+
+/** A change that users may want to follow, beside the log. */
+export interface LinkEvent {
+  readonly kind: 'failed' | 'restored' | 'losing' | 'loss-over' | 'size';
+  readonly direction: Direction;
+  readonly peerName: string;
+  readonly text: string;
+}
+
+export interface LinkLogOptions {
+  readonly log: Logger;
+  /** UDP port on which this node receives. */
+  readonly localPort: number;
+  onLinkEvent?(event: LinkEvent): void;
+}
+
+const FAILED: Readonly<Record<Direction, string>> = {
+  in: 'nothing arrives from a peer on the sync port',
+  out: 'nothing that this node sends arrives at a peer on the sync port',
+};
+const RESTORED: Readonly<Record<Direction, string>> = {
+  in: 'datagrams from a peer arrive again on the sync port',
+  out: 'datagrams of this node arrive again at a peer on the sync port',
+};
+const LOSING: Readonly<Record<Direction, string>> = {
+  in: 'messages from a peer are lost',
+  out: 'messages to a peer are lost',
+};
+const LOSS_OVER: Readonly<Record<Direction, string>> = {
+  in: 'no more messages from a peer are lost',
+  out: 'no more messages to a peer are lost',
+};
+
+export class LinkLog {
+  readonly #options: LinkLogOptions;
+  readonly #faults = new OngoingFaults();
+
+  constructor(options: LinkLogOptions) {
+    this.#options = options;
+  }
+
+  /** No datagram passes. May be called as often as is convenient. */
+  failed(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
+    if (!this.#faults.report(`failed ${direction} ${peer.name}`, now)) return;
+    const hint = this.#blockedHint(direction, peer);
+    this.#warn('failed', FAILED[direction], direction, peer, { ...fields, hint });
+  }
+
+  /** Datagrams pass again. Logs nothing if failed() has not. */
+  restored(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
+    const lastedMs = this.#faults.resolve(`failed ${direction} ${peer.name}`, now);
+    if (lastedMs === undefined) return;
+    this.#info('restored', RESTORED[direction], direction, peer, { ...fields, lastedMs });
+  }
+
+  /** Some messages are lost. May be called as often as is convenient. */
+  losing(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
+    if (!this.#faults.report(`losing ${direction} ${peer.name}`, now)) return;
+    this.#warn('losing', LOSING[direction], direction, peer, fields);
+  }
+
+  lossOver(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
+    const lastedMs = this.#faults.resolve(`losing ${direction} ${peer.name}`, now);
+    if (lastedMs === undefined) return;
+    this.#info('loss-over', LOSS_OVER[direction], direction, peer, { ...fields, lastedMs });
+  }
+
+  /** The largest datagram that reaches the peer has changed. */
+  sizeChanged(peer: Peer, before: number, bytes: number): void {
+    if (bytes > before) {
+      this.#info('size', 'larger datagrams reach a peer now', 'out', peer, { bytes });
+      return;
+    }
+    this.#warn('size', `datagrams of ${before} bytes do not reach a peer`, 'out', peer, {
+      bytes,
+      hint: `the path has a smaller MTU; datagrams of ${bytes} bytes are sent to all peers from now on`,
+    });
+  }
+
+  /** The peer is offline: membership says so, and these faults end without a line. */
+  forget(peerName: string): void {
+    for (const direction of ['in', 'out']) {
+      this.#faults.forget(`failed ${direction} ${peerName}`);
+      this.#faults.forget(`losing ${direction} ${peerName}`);
+    }
+  }
+
+  #blockedHint(direction: Direction, peer: Peer): string {
+    const { localPort } = this.#options;
+    return direction === 'in'
+      ? `is UDP ${localPort} blocked for incoming datagrams here, or for outgoing ones on ${peer.name}?`
+      : `is UDP ${peer.endpoint.port} blocked for incoming datagrams on ${peer.name}, or for outgoing ones here?`;
+  }
+
+  #warn(
+    kind: LinkEvent['kind'],
+    event: string,
+    direction: Direction,
+    peer: Peer,
+    fields: LogFields,
+  ): void {
+    this.#options.log.warn(event, linkFields(direction, peer, fields));
+    this.#options.onLinkEvent?.({ kind, direction, peerName: peer.name, text: event });
+  }
+
+  #info(
+    kind: LinkEvent['kind'],
+    event: string,
+    direction: Direction,
+    peer: Peer,
+    fields: LogFields,
+  ): void {
+    this.#options.log.info(event, linkFields(direction, peer, fields));
+    this.#options.onLinkEvent?.({ kind, direction, peerName: peer.name, text: event });
+  }
+}
+
+function linkFields(direction: Direction, peer: Peer, fields: LogFields): LogFields {
+  return { peer: peer.name, address: formatEndpoint(peer.endpoint), direction, ...fields };
+}

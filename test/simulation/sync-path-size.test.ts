@@ -1,0 +1,104 @@
+// A path that takes only small datagrams and says nothing: the nodes find the size that passes, at the
+// join and later, and try larger ones again.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { RAISE_INTERVAL_MS } from '../../src/sync/limits.ts';
+import { LossyNetwork, type Station } from '../support/lossy-network.ts';
+import { syncKeys } from '../support/sync-fixtures.ts';
+
+const keys = await syncKeys('token');
+
+interface Scene {
+  readonly network: LossyNetwork;
+  readonly a: Station;
+  readonly b: Station;
+  readonly c: Station;
+  readonly logged: string[];
+}
+
+/** Three stations; the way from a to b takes datagrams of at most `bytesMax`. */
+function scene(bytesMax: number): Scene {
+  const network = new LossyNetwork({ seed: 1 });
+  const logged: string[] = [];
+  const note = (event: string): void => {
+    logged.push(event);
+  };
+  const log = { ...silentLogger, warn: note, info: note };
+  const a = network.add({ name: 'a', keys, log });
+  const b = network.add({ name: 'b', keys });
+  const c = network.add({ name: 'c', keys });
+  narrow({ network, a, b, c, logged }, bytesMax);
+  network.mesh();
+  return { network, a, b, c, logged };
+}
+
+function narrow({ network, a, b }: Scene, bytesMax: number): void {
+  const [from, to] = [a.peer.endpoint.port, b.peer.endpoint.port];
+  network.options.passes = (fromPort, toPort, bytes) =>
+    fromPort !== from || toPort !== to || bytes <= bytesMax;
+}
+
+/** Publishes large messages on a. @returns how many of them b got */
+function exchange({ network, a, b }: Scene, count: number): number {
+  const before = b.inbox.length;
+  for (let i = 0; i < count; i++) {
+    a.publish('t', 'x'.repeat(3000));
+    network.flush();
+    network.run(100);
+  }
+  return b.inbox.length - before;
+}
+
+for (const [bytesMax, expected] of [
+  [1399, 1200],
+  [1199, 576],
+] as const) {
+  test(`a path for ${bytesMax} bytes is joined with datagrams of ${expected}`, () => {
+    const narrowed = scene(bytesMax);
+    narrowed.network.run(2000);
+    assert.equal(exchange(narrowed, 10), 10);
+    assert.equal(narrowed.a.statusOf('b').datagramBytes, expected);
+    assert.equal(narrowed.a.statusOf('c').datagramBytes, 1400);
+    assert.deepEqual(narrowed.logged, ['datagrams of 1400 bytes do not reach a peer']);
+  });
+}
+
+test('a path that becomes smaller later is found out within ten seconds of traffic', () => {
+  const narrowed = scene(1400);
+  narrowed.network.run(2000);
+  assert.equal(exchange(narrowed, 10), 10);
+  narrow(narrowed, 1000);
+  exchange(narrowed, 100);
+  assert.equal(exchange(narrowed, 10), 10);
+  assert.equal(narrowed.a.statusOf('b').datagramBytes, 576);
+});
+
+test('a path that takes large datagrams again is found out within the hour', () => {
+  const narrowed = scene(1000);
+  narrowed.network.run(2000);
+  narrow(narrowed, 1400);
+  narrowed.network.run(2 * RAISE_INTERVAL_MS);
+  assert.equal(narrowed.a.statusOf('b').datagramBytes, 1400);
+  assert.equal(exchange(narrowed, 10), 10);
+});
+
+test('a path that stays small keeps its size, and the attempts to raise it lose no message', () => {
+  const narrowed = scene(1300);
+  narrowed.network.run(2000);
+  for (let hour = 0; hour < 3; hour++) {
+    narrowed.network.run(3_600_000);
+    assert.equal(exchange(narrowed, 10), 10);
+  }
+  assert.equal(narrowed.a.statusOf('b').datagramBytes, 1200);
+  assert.equal(narrowed.b.statusOf('a').counters.lostMessages, 0);
+});
+
+test('random loss is not taken for a small path', () => {
+  const narrowed = scene(1400);
+  narrowed.network.run(2000);
+  narrowed.network.options.loss = 0.1;
+  exchange(narrowed, 3000);
+  assert.equal(narrowed.a.statusOf('b').datagramBytes, 1400);
+});
