@@ -50,6 +50,7 @@ export const listenerTable = {
   clientCertificate: shared.clientCertificate,
   identityAsUsername: shared.identityAsUsername,
   tlsVersion: shared.tlsVersion,
+  paths: shared.paths,
   origins: shared.origins,
 } as const;
 
@@ -65,7 +66,7 @@ const tlsKeys: ProtocolKeys = {
   keys: ['cert', 'key', 'ca', 'crl', 'clientCertificate', 'identityAsUsername', 'tlsVersion'],
   protocols: ['tls', 'wss'],
 };
-const webSocketKeys: ProtocolKeys = { keys: ['origins'], protocols: ['ws', 'wss'] };
+const webSocketKeys: ProtocolKeys = { keys: ['paths', 'origins'], protocols: ['ws', 'wss'] };
 
 /** Whether a listener of this protocol has this key. */
 export function isKeyOf(key: TableKey, protocol: ListenerProtocol): boolean {
@@ -183,7 +184,7 @@ function listenerOf(
   problems: string[],
 ): ListenerConfig | undefined {
   const { protocol, bindAddress: bind, port, anonymous, passwordFile, aclFile } = own;
-  const { connectionsMax, packetBytesMax, proxyProtocol, origins } = own;
+  const { connectionsMax, packetBytesMax, proxyProtocol, paths, origins } = own;
   if (port === undefined) {
     problems.push(`${place}: the listener has no port`);
     return undefined;
@@ -202,6 +203,7 @@ function listenerOf(
     passwordFile,
     aclFile,
     proxyProtocol,
+    paths,
     origins,
     tls: usesTls ? tlsOf(place, own, problems) : undefined,
   };

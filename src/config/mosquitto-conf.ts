@@ -365,8 +365,9 @@ function bind(listener: Map<string, string>, address: string): string | undefine
   return `${fault}; bound to 127.0.0.1 until you say which`;
 }
 
-/** There a certificate makes it TLS; here the protocol says so. */
+/** In mosquitto a certificate makes a listener TLS, and WebSocket clients may ask for any path. */
 function setProtocol(listener: Map<string, string>): void {
+  if (listener.get('protocol') === 'ws') listener.set('ws-path', '*');
   if (!listener.has('cert')) return;
   listener.set('protocol', listener.get('protocol') === 'ws' ? 'wss' : 'tls');
 }

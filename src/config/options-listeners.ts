@@ -12,6 +12,7 @@ import {
   port,
   type ValueType,
   webOrigin,
+  webPath,
 } from './value-types.ts';
 
 const portOrOff: ValueType<number | 'off'> = {
@@ -130,6 +131,14 @@ export const listenerOptions = {
     type: onOff,
     fallback: false,
     help: "expect each client's address from a load balancer (PROXY protocol 1 or 2), and refuse connections without it",
+    reload: true,
+  }),
+  paths: option({
+    flag: 'ws-path',
+    group: 'Listeners',
+    type: list(webPath),
+    fallback: ['/mqtt', '/'],
+    help: 'paths that WebSocket clients may ask for, with or without a slash at the end; * for any',
     reload: true,
   }),
   origins: option({

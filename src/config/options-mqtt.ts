@@ -87,7 +87,7 @@ export const mqttOptions = {
     type: seconds(0, 65_535),
     fallback: defaults.keepAliveSecondsMax,
     fallbackText: '0 (any)',
-    help: 'longest keep alive; MQTT 5 clients that ask for more, or for none, are given this one',
+    help: 'longest silence of a client: bounds its keep alive, which MQTT 5 clients learn in CONNACK',
     reload: true,
   }),
   sysIntervalSeconds: option({

@@ -267,6 +267,14 @@ export const webOrigin: ValueType<string> = {
   format: (value) => value,
 };
 
+/** The path of a WebSocket request, or `*` for any path. */
+export const webPath: ValueType<string> = {
+  placeholder: 'path',
+  expected: 'a path as /mqtt, or * for any',
+  parse: (value) => (value === '*' || /^\/[^\s?#,]*$/.test(value) ? value : undefined),
+  format: (value) => value,
+};
+
 /** MQTT Topic Filters separated by commas. */
 export const topicFilters: ValueType<readonly string[]> = {
   placeholder: 'filter,...',

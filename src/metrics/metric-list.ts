@@ -136,9 +136,22 @@ const accessMetrics = {
 };
 
 const listenerMetrics = {
-  dropped: counter('connections_dropped', 'connections beyond `-max-connections`', {
-    sys: 'listeners/dropped',
+  connections: gauge('connections', 'connections, those included that have not sent a CONNECT', {
+    sys: 'listeners/connections',
   }),
+  dropped: counter(
+    'connections_dropped',
+    'connections beyond `-max-connections` or the limit of file descriptors',
+    { sys: 'listeners/dropped' },
+  ),
+  failedAccepts: counter('accept_failures', 'connections that the system could not accept', {
+    sys: 'listeners/failed accepts',
+  }),
+  descriptorShortages: counter(
+    'descriptor_shortages',
+    'checks, one each 2 s, that found no file descriptor left; new connections are then ended at once',
+    { sys: 'listeners/descriptor shortages' },
+  ),
   failedHandshakes: counter(
     'handshakes_failed',
     'connections that ended before MQTT began: TLS, WebSocket, PROXY header',

@@ -38,7 +38,8 @@ export interface RunningNode {
   readonly fatal: Promise<Error>;
   /**
    * Takes over what may change while running: listeners, the files that decide on access, limits.
-   * @returns how many files or listeners are wrong: what was good before stays, as the log tells
+   * @returns how many files or listeners are wrong: for these the last good configuration stays, and
+   *   the log names each
    */
   reload(config: Config): Promise<number>;
   stop(): Promise<void>;
@@ -102,7 +103,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     reload: async (next) => {
       broker.reconfigure(reloadableBrokerOptions(next));
       let wrongFiles = 0;
-      // Rights go first: nobody comes in by a listener before its own are there.
+      // Permissions come first: no client connects by a listener whose own are not loaded yet.
       const wrongListeners = await listeners.reload(next.listeners, async (wrong) => {
         const { faults, kept } = await access.reload(next, wrong);
         broker.applyRights(performance.now());

@@ -1,9 +1,9 @@
-// Copies between buffers. Buffer.copy of a part makes a temporary view of the source, which for a
-// few bytes costs more than the copy itself.
+// Copies between buffers. Buffer.copy makes a temporary view of the source, which costs more than the
+// copy itself where there are few bytes.
 
 const LOOP_BYTES_MAX = 48;
 
-/** Copies `source[start, end)` to `target` at `at` and returns the offset behind it. There must be room. */
+/** Copies `source[start, end)` to `target` at `at`, which must have room. @returns the offset behind the copy */
 export function copyBytes(
   target: Buffer,
   at: number,

@@ -1,5 +1,5 @@
-// An IP address with a port, and its text form. Knows nothing of DNS: a host name is resolved
-// before it becomes an Endpoint.
+// An IP address with a port, and its text form. Knows nothing of DNS: an Endpoint never holds a host
+// name.
 
 export interface Endpoint {
   /** IPv4 or IPv6 literal without brackets; an IPv4-mapped IPv6 address is written as IPv4. */
@@ -26,12 +26,12 @@ export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && a.address === b.address;
 }
 
-/** Of an address of this machine alone. */
+/** True for an address that only this machine reaches. */
 export function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }
 
-/** Dual-stack sockets report IPv4 senders as `::ffff:a.b.c.d`; members are kept as plain IPv4. */
+/** Writes `::ffff:a.b.c.d`, as dual-stack sockets report IPv4 senders, as plain IPv4. */
 export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
 }

@@ -1,5 +1,5 @@
-// The outer form of every datagram on both UDP ports: who sent it, under which boot, with which
-// counter, and the proof that the sender knows the token. Knows nothing of what is inside.
+// The outer form of every datagram on both UDP ports: the sender's boot id and counter, and the proof
+// that the sender knows the token. Knows nothing of the body.
 // Invariant: open() never throws, whatever the bytes are.
 //
 //   offset  size  field
@@ -27,22 +27,22 @@ const VERSION = 1;
 const FLAG_ENCRYPTED = 0x01;
 const BOOT_KEYS_MAX = 1024;
 
-/** Why a datagram was dropped; each is a counter. */
+/** Why a datagram is dropped; each reason has a counter. */
 export type EnvelopeFault =
   | 'short' // fewer bytes than an empty envelope
   | 'foreign' // not our magic or version
-  | 'unknownKey' // signed with a token that we don't have
-  | 'badMac' // the proof does not fit
-  | 'wrongMode'; // authentic, but encrypted where we expect plain, or the other way round
+  | 'unknownKey' // signed with a token that this node does not have
+  | 'badMac' // the proof is wrong
+  | 'wrongMode'; // authentic, but encrypted where this node is not, or the other way round
 
 export interface Opened {
   readonly bootId: bigint;
   readonly counter: number;
-  /** A view into the datagram (or into the decrypted copy); valid as long as that buffer is. */
+  /** A view into the datagram, or into the decrypted copy. */
   readonly body: Buffer;
 }
 
-/** Closes envelopes under one boot id. One Sealer for each channel of a process. */
+/** Seals datagrams under one boot id. Each channel of a process has one Sealer. */
 export class Sealer {
   readonly bootId: bigint;
   #keys: ChannelKeys;
@@ -63,9 +63,9 @@ export class Sealer {
 
   /**
    * Seals in place and uses up one counter value.
-   * @param buffer body already written from ENVELOPE_HEADER_BYTES on, with ENVELOPE_TAG_BYTES of
-   *   room behind it; stays the caller's
-   * @param bodyEnd offset just behind the body
+   * @param buffer holds the body from ENVELOPE_HEADER_BYTES on, and room for ENVELOPE_TAG_BYTES behind
+   *   it; remains the caller's
+   * @param bodyEnd offset behind the body
    * @returns the datagram, a view into `buffer`
    */
   seal(buffer: Buffer, bodyEnd: number): Buffer {
@@ -86,18 +86,18 @@ export class Sealer {
     return buffer.subarray(0, bodyEnd + ENVELOPE_TAG_BYTES);
   }
 
-  /** Signs with other keys from now on (token rotation); the counter goes on. */
+  /** Signs with other keys from now on (token rotation). The counter goes on. */
   rekey(keys: ChannelKeys): void {
     this.#keys = keys;
     this.#bootKey = undefined;
   }
 }
 
-/** Opens envelopes of any sender. Says nothing of freshness: that is the caller's window. */
+/** Opens datagrams of any sender. Does not check freshness: the caller has a replay window. */
 export class Opener {
   #keys: ChannelKeys;
   readonly #encrypted: boolean;
-  /** Derived keys by `key id/boot id`; only authenticated senders get in, oldest out first. */
+  /** Derived keys by `key id/boot id`, of authenticated senders only; the oldest is dropped first. */
   readonly #bootKeys = new Map<string, Buffer>();
 
   constructor(keys: ChannelKeys, encrypted: boolean) {
@@ -110,7 +110,7 @@ export class Opener {
     this.#bootKeys.clear();
   }
 
-  /** What is wrong at first sight, without any cryptography; undefined is no proof of anything. */
+  /** A cheap check without cryptography. @returns undefined where it finds no fault, which proves nothing */
   precheck(datagram: Buffer): EnvelopeFault | undefined {
     if (datagram.length < ENVELOPE_BYTES) return 'short';
     if (datagram.readUInt16BE(0) !== MAGIC || datagram[2] !== VERSION) return 'foreign';

@@ -1,6 +1,6 @@
-// HMAC-SHA256 (RFC 2104) out of two one-shot hashes over prepared buffers. node:crypto's Hmac makes a
-// native object for each message, which costs twice the time and leaves work for the garbage
-// collector. Invariant: the key never changes; between calls the buffers hold no state.
+// HMAC-SHA256 (RFC 2104) from two one-shot hashes over prepared buffers. node:crypto's Hmac makes a
+// native object for each message, which takes twice the time and leaves work for the garbage
+// collector. Invariant: the key never changes, and calls leave no state in the buffers.
 
 import { hash, timingSafeEqual } from 'node:crypto';
 
@@ -24,24 +24,24 @@ export class Hmac {
     this.#outer = padded(key, OUTER_PAD, DIGEST_BYTES);
   }
 
-  /** Writes the first `bytes` of the code of `message[0, end)` behind it. */
+  /** Writes the first `bytes` bytes of the MAC of `message[0, end)` behind it. */
   sign(message: Buffer, end: number, bytes: number): void {
     this.#compute(message, end).copy(message, end, 0, bytes);
   }
 
-  /** True if `message[end, message.length)` begins the code of `message[0, end)`; in constant time. */
+  /** True if the bytes from `end` on are the beginning of the MAC of `message[0, end)`. Takes constant time. */
   verify(message: Buffer, end: number): boolean {
     const given = message.subarray(end);
     return timingSafeEqual(this.#compute(message, end).subarray(0, given.length), given);
   }
 
-  /** The whole code; valid until the next call. */
+  /** @returns the whole MAC, valid until the next call */
   #compute(message: Buffer, end: number): Buffer {
     if (BLOCK_BYTES + end > this.#inner.length) {
       this.#inner = padded(this.#inner.subarray(0, BLOCK_BYTES), 0, end * 2);
     }
     message.copy(this.#inner, BLOCK_BYTES, 0, end);
-    // Binary (Latin-1) is bytes as they are, and a string is made faster than a Buffer.
+    // In 'binary' (Latin-1) each character is one byte, and a string is made faster than a Buffer.
     const innerDigest = hash('sha256', this.#inner.subarray(0, BLOCK_BYTES + end), 'binary');
     this.#outer.write(innerDigest, BLOCK_BYTES, 'binary');
     this.#digest.write(hash('sha256', this.#outer, 'binary'), 'binary');
@@ -49,7 +49,7 @@ export class Hmac {
   }
 }
 
-/** @returns `key`, zeros up to a block, each exclusive-ored with `pad`, and room behind it */
+/** @returns one block of `key` and zeros, each byte XORed with `pad`, followed by `room` bytes */
 function padded(key: Buffer, pad: number, room: number): Buffer {
   const bytes = Buffer.alloc(BLOCK_BYTES + room);
   for (let i = 0; i < BLOCK_BYTES; i++) bytes[i] = (key[i] ?? 0) ^ pad;

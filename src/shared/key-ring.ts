@@ -1,6 +1,6 @@
-// Keys of the cluster, derived once at start from the tokens of -csk. The cluster's name and the
-// channel go into the derivation, so a datagram of one channel or cluster never verifies on
-// another. Sources: RFC 7914 (scrypt), RFC 5869 (HKDF).
+// The cluster's keys, derived at the start from the tokens of -csk. The derivation includes the
+// cluster's name and the channel, so a datagram of one channel or cluster never verifies on another.
+// Sources: RFC 7914 (scrypt), RFC 5869 (HKDF).
 
 import { hkdfSync, scrypt } from 'node:crypto';
 import { Hmac } from './hmac.ts';
@@ -8,20 +8,20 @@ import { Hmac } from './hmac.ts';
 export type Channel = 'gossip' | 'sync';
 
 export interface ChannelKey {
-  /** Stands in every datagram so that the receiver picks the key without trying all. */
+  /** Every datagram carries it, so that the receiver knows the key without trying all. */
   readonly id: number;
   /** 32 bytes. */
   readonly macKey: Buffer;
   readonly mac: Hmac;
-  /** Root of the per-boot AES-256-GCM keys; 32 bytes. */
+  /** 32 bytes, from which the AES-256-GCM key of each boot is derived. */
   readonly cipherRoot: Buffer;
 }
 
 export interface ChannelKeys {
   readonly channel: Channel;
-  /** The first token's key: everything we send is signed with it. */
+  /** The key of the first token, which signs all that this node sends. */
   readonly signing: ChannelKey;
-  /** Every token's key by id: all of them are accepted. */
+  /** The keys of all tokens by id: each is accepted. */
   readonly accepted: ReadonlyMap<number, ChannelKey>;
 }
 
@@ -69,7 +69,7 @@ function channelKey(root: Buffer, channel: Channel): ChannelKey {
   };
 }
 
-/** HKDF-SHA256 without salt; `info` names the purpose. */
+/** HKDF-SHA256 without a salt. @param info the purpose of the key */
 export function expand(secret: Buffer, info: string, bytes: number): Buffer {
   return Buffer.from(hkdfSync('sha256', secret, '', info, bytes));
 }

@@ -28,6 +28,8 @@ export interface ListenerConfig {
   readonly aclFile: string | undefined;
   /** A load balancer sends the client's address ahead of the connection. */
   readonly proxyProtocol: boolean;
+  /** Paths of WebSocket requests (`/mqtt`), or `*` among them for any. */
+  readonly paths: readonly string[];
   /** Pages whose scripts may connect by WebSocket (`https://example.org`); undefined = any. */
   readonly origins: readonly string[] | undefined;
   /** Undefined where the protocol has no TLS. */

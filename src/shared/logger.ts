@@ -1,5 +1,5 @@
-// What the parts need in order to tell a person something. The sink (colour, format, rate) is
-// chosen by the command line; a core never writes to a stream itself.
+// The log as the parts of the node see it. The command line chooses the sink with its format, colour
+// and rate; no part writes to a stream itself.
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -16,5 +16,5 @@ export interface Logger {
 
 const ignore = (): void => undefined;
 
-/** Discards everything; for tests and for parts used as a library. */
+/** Discards everything; for tests. */
 export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore };

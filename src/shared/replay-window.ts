@@ -1,5 +1,5 @@
-// Remembers which counters of one sender have been seen (RFC 4303 3.4.3, anti-replay): a bit for
-// each of the last WINDOW_BITS counters. Only authenticated counters may be recorded.
+// Remembers the counters that one sender has used (anti-replay, RFC 4303 3.4.3): one bit for each of
+// the last WINDOW_BITS counters. The caller records authenticated counters only.
 
 const WINDOW_BITS = 1024;
 const WORD_BITS = 32;
@@ -9,12 +9,12 @@ export class ReplayWindow {
   readonly #words = new Uint32Array(WORDS);
   #highest = 0;
 
-  /** Highest counter recorded so far; 0 when none was. */
+  /** Highest counter recorded so far; 0 before the first. */
   get highest(): number {
     return this.#highest;
   }
 
-  /** Records the counter and returns true if it is new; false for a repeat or one too old to tell. */
+  /** Records the counter. @returns false if it was recorded before, or is too old to know */
   accept(counter: number): boolean {
     if (counter < 1) return false;
     if (counter > this.#highest) {

@@ -1,6 +1,6 @@
-// The version that the broker tells: `-version`, the start line, $SYS and the gossip metadata.
+// The version of the program, for `-version`, the first log lines, $SYS and the gossip metadata.
 
-/** build.mjs puts package.json's version here; from source there is none. */
+/** build.mjs replaces it by the version in package.json; in the sources it does not exist. */
 declare const SHOAL_VERSION: string | undefined;
 
 export const version = typeof SHOAL_VERSION === 'undefined' ? '0.0.0-dev' : SHOAL_VERSION;

@@ -6,7 +6,9 @@ import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { WebSocket } from 'ws';
 import { Broker } from '../../src/broker/broker.ts';
-import { Listener, ListenerCounters } from '../../src/net/clients/listener.ts';
+import { Listener, ListenerStats } from '../../src/net/clients/listener.ts';
+import { PreConnectLimit } from '../../src/net/clients/pre-connect-limit.ts';
+import { SocketLimit } from '../../src/net/clients/socket-limit.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import * as wire from '../support/wire.ts';
 
@@ -31,11 +33,16 @@ async function listen(t: TestContext): Promise<string> {
       passwordFile: undefined,
       aclFile: undefined,
       proxyProtocol: false,
+      paths: ['/mqtt'],
       origins: undefined,
       tls: undefined,
     },
-    broker,
-    new ListenerCounters(),
+    {
+      broker,
+      socketLimit: new SocketLimit(10, 0),
+      preConnectLimit: new PreConnectLimit(),
+      stats: new ListenerStats(),
+    },
   );
   t.after(async () => {
     broker.shutdown(performance.now());

@@ -177,11 +177,11 @@ function wantedExpiry(packet: ConnectPacket): number {
   return seconds === SESSION_EXPIRY_NEVER ? Number.POSITIVE_INFINITY : seconds;
 }
 
-/** Only MQTT 5 can announce another Keep Alive; earlier clients keep the one they asked for. */
+/** A bound on silence. CONNACK announces it in MQTT 5; earlier versions have no way to, and are bound as well. */
 function grantedKeepAlive(packet: ConnectPacket, options: BrokerOptions): number {
   const maximum = options.keepAliveSecondsMax;
   const wanted = packet.keepAliveSeconds;
-  if (maximum === 0 || packet.version !== 5) return wanted;
+  if (maximum === 0) return wanted;
   return wanted === 0 || wanted > maximum ? maximum : wanted;
 }
 

@@ -1,9 +1,10 @@
-// Drives the broker core's deadlines with one timer, and what it deferred turn by turn.
+// Drives the broker core: one timer for its next deadline, and the event loop's turns for the work
+// that it deferred.
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
 
-/** Longest that setTimeout takes. */
+/** The longest delay that setTimeout takes. */
 const TIMER_MS_MAX = 2_147_483_647;
 
 export class BrokerClock {
@@ -28,12 +29,12 @@ export class BrokerClock {
     const delayMs = this.#broker.nextDeadline() - performance.now();
     if (this.#isStopped || delayMs === Number.POSITIVE_INFINITY) return;
     this.#timer = setTimeout(
-      () => this.#tick(),
+      () => this.#advance(),
       Math.min(Math.max(0, Math.ceil(delayMs)), TIMER_MS_MAX),
     );
   }
 
-  #tick(): void {
+  #advance(): void {
     this.#broker.advance(performance.now());
     this.#arm();
   }

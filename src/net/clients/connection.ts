@@ -1,7 +1,8 @@
-// One client's transport as the broker's Outbox. Gathers what a turn of the event loop brings for it
-// and writes it once, at the end of the turn: a system call costs more than everything else that
+// One client's transport as the broker's Outbox. Gathers what one turn of the event loop queues for
+// the client and writes it once, at the end of the turn: a system call costs more than all else that
 // happens to a message.
-// Invariant: what waits for a client is bounded; a client that does not read is not read either.
+// Invariant: the bytes that wait for a client are bounded; a client that does not read its bytes is
+// not read either.
 
 import type { EventEmitter } from 'node:events';
 import { performance } from 'node:perf_hooks';
@@ -13,20 +14,20 @@ import type { PreConnectLimit } from './pre-connect-limit.ts';
 import type { Transport } from './transport.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
-/** From here on the core holds messages back for this client. */
+/** Beyond this many untaken bytes the core holds messages back for the client. */
 const CONGESTED_BYTES = 524_288;
-/** From here on, acknowledgements included, nothing more is read from it. */
+/** Beyond this many, acknowledgements included, nothing more is read from it. */
 const PAUSE_BYTES = 2_097_152;
-/** As soon as clients together have not taken this much, both bounds are the lower one below. */
+/** When all clients together have left this many bytes untaken, both bounds fall to the next one. */
 const BACKLOG_BYTES = 268_435_456;
-/** Above the high water mark of Node's sockets, as only then 'drain' tells that it was taken. */
+/** Above the high water mark of Node's sockets, which have a 'drain' event only then. */
 const BACKLOG_SHARE_BYTES = 131_072;
-/** A client that was told to go has this long to take its last bytes. */
+/** A client whose connection is ended has this long to take its last bytes. */
 const LINGER_MS = 5_000;
 
-/** Connections with something to write at the end of this turn. */
+/** Connections that have something to write at the end of this turn. */
 let dirty: Connection[] = [];
-/** Bytes that sockets hold because clients have not taken them, of all connections. */
+/** Bytes that sockets hold because their clients have not taken them, of all connections. */
 let backlogBytes = 0;
 
 function bounded(bytes: number): number {
@@ -41,58 +42,60 @@ function flushAll(): void {
 
 export class Connection implements Outbox {
   congested = false;
-  readonly #socket: Transport;
+  readonly #transport: Transport;
   readonly #broker: Broker;
   readonly #client: Client;
   #pending: WriteBuffer | undefined;
   #isDirty = false;
   #isClosing = false;
   #isClosed = false;
-  #linger: NodeJS.Timeout | undefined;
-  /** What #socket held when it was last looked at. */
-  #waiting = 0;
+  #lingerTimer: NodeJS.Timeout | undefined;
+  /** Bytes that the transport held when it was last asked. */
+  #untakenBytes = 0;
+  /** Reading is paused because the client does not take its bytes. */
   #isHeldBack = false;
+  /** Reading is paused because the core asked for it. */
   #isPaused = false;
-  /** Ends the count of what came before the first answer. */
-  #endArrival: (() => void) | undefined;
+  /** Ends the count of bytes before the first answer. */
+  #endPreConnect: (() => void) | undefined;
 
-  constructor(socket: Transport, broker: Broker, info: ConnectionInfo) {
-    this.#socket = socket;
+  constructor(transport: Transport, broker: Broker, info: ConnectionInfo) {
+    this.#transport = transport;
     this.#broker = broker;
     this.#client = broker.accept(this, info, performance.now());
-    socket.on('data', (chunk: Buffer) => {
+    transport.on('data', (chunk: Buffer) => {
       if (!this.#isClosing) this.#client.receive(chunk, performance.now());
     });
-    socket.on('drain', () => this.#drained());
-    // 'close' follows every error; there is nothing to add.
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
+    transport.on('drain', () => this.#drained());
+    // 'close' follows every error and does all there is to do.
+    transport.on('error', () => undefined);
+    transport.on('close', () => {
       this.#isClosed = true;
-      this.#setWaiting(0);
-      clearTimeout(this.#linger);
+      this.#setUntaken(0);
+      clearTimeout(this.#lingerTimer);
       this.#isClosing = true;
-      this.#endArrival?.();
+      this.#endPreConnect?.();
       this.#client.disconnected(performance.now());
     });
   }
 
-  /** @param stream what the bytes come by; a WebSocket's are counted before they are a message */
-  countArrival(arrivals: PreConnectLimit, stream: EventEmitter): void {
-    const origin = originOf(this.#client.info);
-    this.#endArrival = arrivals.watch(stream, () => {
+  /** @param stream carries the transport's bytes: a WebSocket's are counted before they are a message */
+  limitBeforeConnect(limit: PreConnectLimit, stream: EventEmitter): void {
+    this.#endPreConnect = limit.watch(stream, () => {
       const { log, stats } = this.#broker;
+      const origin = originOf(this.#client.info);
       log.warn('connection refused: too many bytes before its CONNECT was answered', origin);
       stats.connectionsRefused += 1;
       this.#isClosing = true;
-      this.#socket.destroy();
+      this.#transport.destroy();
     });
   }
 
   write(buffer: Buffer, start: number, end: number): void {
     if (this.#isClosing) return;
-    if (this.#endArrival !== undefined) {
-      this.#endArrival();
-      this.#endArrival = undefined;
+    if (this.#endPreConnect !== undefined) {
+      this.#endPreConnect();
+      this.#endPreConnect = undefined;
     }
     this.#pending ??= WriteBuffer.take();
     this.#pending.add(buffer, start, end);
@@ -107,24 +110,24 @@ export class Connection implements Outbox {
     dirty.push(this);
   }
 
-  /** Writes what was gathered, and ends the connection if that was asked for. */
+  /** Writes what was gathered, and ends the connection if the core asked for that. */
   flush(): void {
     this.#isDirty = false;
-    const socket = this.#socket;
+    const transport = this.#transport;
     const pending = this.#pending;
     if (pending !== undefined) {
       this.#pending = undefined;
       this.#broker.stats.bytesSent += pending.bytes;
-      if (socket.writable) pending.writeTo(socket);
+      if (transport.writable) pending.writeTo(transport);
       pending.release();
     }
-    this.#setWaiting(this.#isClosed ? 0 : socket.writableLength);
+    this.#setUntaken(this.#isClosed ? 0 : transport.writableLength);
     if (this.#isClosing) {
       this.#finish();
       return;
     }
-    this.#holdBack(this.#waiting > bounded(PAUSE_BYTES));
-    if (this.#waiting > bounded(CONGESTED_BYTES)) {
+    this.#holdBack(this.#untakenBytes > bounded(PAUSE_BYTES));
+    if (this.#untakenBytes > bounded(CONGESTED_BYTES)) {
       this.congested = true;
     } else if (this.congested) {
       this.congested = false;
@@ -133,7 +136,7 @@ export class Connection implements Outbox {
   }
 
   #drained(): void {
-    this.#setWaiting(0);
+    this.#setUntaken(0);
     if (this.#isClosing) return;
     this.#holdBack(false);
     if (!this.congested) return;
@@ -141,9 +144,9 @@ export class Connection implements Outbox {
     this.#client.drained(performance.now());
   }
 
-  #setWaiting(bytes: number): void {
-    backlogBytes += bytes - this.#waiting;
-    this.#waiting = bytes;
+  #setUntaken(bytes: number): void {
+    backlogBytes += bytes - this.#untakenBytes;
+    this.#untakenBytes = bytes;
   }
 
   close(): void {
@@ -153,29 +156,29 @@ export class Connection implements Outbox {
   }
 
   #finish(): void {
-    const socket = this.#socket;
-    // What the client still sends is read and thrown away, else the kernel answers with a reset
-    // that overtakes our last packet.
-    socket.resume();
-    socket.end();
+    const transport = this.#transport;
+    // What the client still sends is read and discarded; otherwise the system answers it with a
+    // reset, which overtakes our last packet.
+    transport.resume();
+    transport.end();
     // Not the socket's own timeout: a client that goes on sending would put that off for ever.
-    if (!this.#isClosed) this.#linger = setTimeout(() => socket.destroy(), LINGER_MS);
+    if (!this.#isClosed) this.#lingerTimer = setTimeout(() => transport.destroy(), LINGER_MS);
   }
 
   pauseReading(): void {
     this.#isPaused = true;
-    this.#socket.pause();
+    this.#transport.pause();
   }
 
   resumeReading(): void {
     this.#isPaused = false;
-    if (!this.#isHeldBack) this.#socket.resume();
+    if (!this.#isHeldBack) this.#transport.resume();
   }
 
   #holdBack(holdBack: boolean): void {
     if (holdBack === this.#isHeldBack) return;
     this.#isHeldBack = holdBack;
-    if (holdBack) this.#socket.pause();
-    else if (!this.#isPaused) this.#socket.resume();
+    if (holdBack) this.#transport.pause();
+    else if (!this.#isPaused) this.#transport.resume();
   }
 }

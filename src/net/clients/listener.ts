@@ -1,31 +1,40 @@
-// One address and port where MQTT clients come in. Leads each socket through what stands before
-// MQTT on this listener (a PROXY header, TLS, WebSocket) and gives it to the broker.
-// Invariant: all of that together is done in a bounded time, and sockets are counted from the
-// moment they are accepted.
+// One address and port where MQTT clients connect: opens it, decides which sockets are served, leads
+// them through the handshake of the listener's layers and gives them to the broker.
+// Invariants: sockets count against the limits from the moment they are accepted; a socket that
+// fails takes nothing else with it.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
+import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
-import { originOf } from '../../broker/log-fields.ts';
 import type { ConnectionInfo, ListenerRules } from '../../broker/ports.ts';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
+import { OngoingFaults } from '../../shared/ongoing-faults.ts';
 import { Connection } from './connection.ts';
-import { PreConnectLimit } from './pre-connect-limit.ts';
-import { parseProxyHeader } from './proxy-header.ts';
+import { type Established, Handshake, type Layers } from './handshake.ts';
+import type { PreConnectLimit } from './pre-connect-limit.ts';
+import type { LimitReached, ListenerSockets, SocketLimit } from './socket-limit.ts';
 import { TlsAcceptor } from './tls-acceptor.ts';
-import type { Transport } from './transport.ts';
-import { openWebSocketGate, type WebSocketGate } from './websocket.ts';
+import { WebSocketAcceptor } from './websocket.ts';
 
+/** Connections that the system holds until they are accepted. */
 const BACKLOG = 4096;
-/** Beyond one packet of the largest size, for others that share its WebSocket message. */
+/** The system asks the other end whether it is still there, after this time without traffic. */
+const TCP_KEEP_ALIVE_MS = 60_000;
+/** Room in a WebSocket message beyond one packet of the largest size. */
 const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
+/** A listener at its limit is well again when it has this share free. */
+const WELL_SHARE = 0.1;
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
   EADDRINUSE: 'is in use by another program; choose another port',
   EACCES: 'may not be opened by this user; choose a port above 1023',
   EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind or the bind",
 };
+
+const FAULT_LIMIT = 'limit';
+const FAULT_ACCEPT = 'accept';
 
 /** A listener could not be opened. The message says what to change, and where. */
 export class ListenError extends Error {
@@ -41,54 +50,50 @@ export class ListenError extends Error {
   }
 }
 
-/** A socket on its way to MQTT. */
-interface Arrival {
-  readonly socket: Socket;
-  origin: ConnectionInfo;
-  /** What the client has proven so far. */
-  proof: Pick<ListenerRules, 'isCertified' | 'certificateName'>;
+/** Counters of all listeners together. */
+export class ListenerStats {
+  /** Connections beyond a limit. */
+  dropped = 0;
+  /** Connections that the system could not accept. */
+  failedAccepts = 0;
+  /** Connections that ended before MQTT began. */
+  failedHandshakes = 0;
+  /** At a reload: wrong certificates, and listeners that could not be opened. */
+  failedReloads = 0;
 }
 
-/** Of all listeners together. */
-export class ListenerCounters {
-  /** Connections beyond the limit. */
-  dropped = 0;
-  /** Connections that ended before MQTT. */
-  failedHandshakes = 0;
-  /** Wrong certificates, and listeners that could not be opened. */
-  failedReloads = 0;
-  readonly arrivals = new PreConnectLimit();
+/** What all listeners of a node share. */
+export interface ListenerParts {
+  readonly broker: Broker;
+  readonly socketLimit: SocketLimit;
+  readonly preConnectLimit: PreConnectLimit;
+  readonly stats: ListenerStats;
 }
 
 export class Listener {
   #config: ListenerConfig;
-  readonly #counters: ListenerCounters;
-  readonly #broker: Broker;
+  readonly #parts: ListenerParts;
   readonly #server: Server;
-  #tls: TlsAcceptor | undefined;
-  #webSockets: WebSocketGate | undefined;
-  /** By the stream that the next stage gets. */
-  readonly #upgrading = new WeakMap<object, Arrival>();
-  readonly #arrivals = new Map<Socket, NodeJS.Timeout>();
+  #layers: Layers = { hasProxyHeader: false, tls: undefined, webSocket: undefined };
+  readonly #handshakes = new Set<Handshake>();
+  readonly #sockets: ListenerSockets = { served: 0, max: () => this.#config.connectionsMax };
+  readonly #faults = new OngoingFaults();
   #local: Endpoint = { address: '', port: 0 };
   #listenerAddress = '';
 
-  private constructor(config: ListenerConfig, broker: Broker, counters: ListenerCounters) {
+  private constructor(config: ListenerConfig, parts: ListenerParts) {
     this.#config = config;
-    this.#broker = broker;
-    this.#counters = counters;
-    this.#server = createServer({ noDelay: true }, (socket) => this.#accept(socket));
-    this.#server.on('drop', () => this.#dropped());
+    this.#parts = parts;
+    this.#server = createServer(
+      { noDelay: true, keepAlive: true, keepAliveInitialDelay: TCP_KEEP_ALIVE_MS },
+      (socket) => this.#accept(socket),
+    );
     this.prepare(config)();
   }
 
-  /** Rejects with ListenError where the address can't be had, TlsFileError for a wrong file. */
-  static async open(
-    config: ListenerConfig,
-    broker: Broker,
-    counters: ListenerCounters,
-  ): Promise<Listener> {
-    const listener = new Listener(config, broker, counters);
+  /** Rejects with ListenError if the address is not available, with TlsFileError for a wrong file. */
+  static async open(config: ListenerConfig, parts: ListenerParts): Promise<Listener> {
+    const listener = new Listener(config, parts);
     await listener.#listen();
     return listener;
   }
@@ -106,27 +111,50 @@ export class Listener {
   }
 
   /**
-   * Certificates are read again, so that session tickets made before are void. The address stays.
+   * Reads the certificates again, which makes earlier session tickets void. The address stays.
    * @returns a function that applies the change to connections from then on
    * @throws TlsFileError
    */
   prepare(next: ListenerConfig): () => void {
-    const { protocol, tls, connectionsMax } = next;
+    const { protocol, tls, packetBytesMax, paths, origins, proxyProtocol } = next;
     const isWebSocket = protocol === 'ws' || protocol === 'wss';
-    const gate = tls && new TlsAcceptor(tls, isWebSocket ? 'http/1.1' : 'mqtt', this.#broker.log);
+    const messageBytesMax = packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES;
+    const alpn = isWebSocket ? 'http/1.1' : 'mqtt';
+    const layers: Layers = {
+      hasProxyHeader: proxyProtocol,
+      tls: tls && new TlsAcceptor(tls, alpn, this.#parts.broker.log),
+      webSocket: isWebSocket
+        ? new WebSocketAcceptor({ messageBytesMax, paths, origins })
+        : undefined,
+    };
     return () => {
-      this.#server.maxConnections = connectionsMax;
       this.#config = next;
-      this.#tls = gate;
-      this.#webSockets = isWebSocket ? this.#openWebSocketGate() : undefined;
+      this.#layers = layers;
     };
   }
 
-  /** Takes no more connections. @returns when those that are open have ended */
+  /** Stops accepting, and ends what has not reached MQTT. @returns when all open connections have ended */
   close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    for (const socket of this.#arrivals.keys()) socket.destroy(new Error('the server stops'));
+    for (const handshake of this.#handshakes) handshake.abort('the server stops');
     return closed;
+  }
+
+  /** Logs that a limit is no longer reached. Call it every few seconds. */
+  checkLimits(now: number): void {
+    const { socketLimit } = this.#parts;
+    const share = 1 - WELL_SHARE;
+    const isWell =
+      this.#sockets.served <= this.#config.connectionsMax * share &&
+      socketLimit.served <= socketLimit.max * share;
+    if (isWell) this.#resolve(FAULT_LIMIT, now);
+  }
+
+  #resolve(fault: string, now: number): void {
+    const lastedMs = this.#faults.resolve(fault, now);
+    if (lastedMs === undefined) return;
+    const { place } = this.#config;
+    this.#parts.broker.log.info('connections are accepted again', { place, lastedMs });
   }
 
   #listen(): Promise<void> {
@@ -138,8 +166,7 @@ export class Listener {
       server.once('error', fail);
       server.listen({ host: bind, port, backlog: BACKLOG }, () => {
         server.off('error', fail);
-        // A later error, out of file descriptors say, concerns one connection that was not made.
-        server.on('error', ({ message }) => this.#broker.log.warn('listener', { error: message }));
+        server.on('error', (error) => this.#acceptFailed(error));
         const address = server.address();
         if (address === null || typeof address === 'string') throw new Error('not a TCP server');
         this.#local = { address: plainAddress(address.address), port: address.port };
@@ -149,121 +176,74 @@ export class Listener {
     });
   }
 
+  /** One connection was not made; the listener goes on. */
+  #acceptFailed(error: Error): void {
+    this.#parts.stats.failedAccepts += 1;
+    if (!this.#faults.report(FAULT_ACCEPT, performance.now())) return;
+    const { place } = this.#config;
+    const reason = describeSystemError(error, 'network');
+    this.#parts.broker.log.warn('connection not accepted', { place, reason });
+  }
+
   #accept(socket: Socket): void {
-    const { proxyProtocol, connectTimeoutSeconds } = this.#config;
-    const origin = {
+    // From here on a socket can fail at any time; 'close' follows every error.
+    socket.on('error', () => undefined);
+    this.#resolve(FAULT_ACCEPT, performance.now());
+    this.#parts.socketLimit.admit(
+      socket,
+      this.#sockets,
+      () => this.#serve(socket),
+      (limit) => this.#drop(socket, limit),
+    );
+  }
+
+  #drop(socket: Socket, limit: LimitReached): void {
+    socket.destroy();
+    const { stats, broker, socketLimit } = this.#parts;
+    stats.dropped += 1;
+    if (!this.#faults.report(FAULT_LIMIT, performance.now())) return;
+    const { place, connectionsMax } = this.#config;
+    const { dropped } = stats;
+    if (limit === 'listener') {
+      const fields = { place, max: connectionsMax, dropped };
+      broker.log.warn('connection dropped: max-connections is reached', fields);
+    } else {
+      const fields = { place, max: socketLimit.max, dropped };
+      broker.log.warn('connection dropped: the limit of file descriptors is reached', fields);
+    }
+  }
+
+  #serve(socket: Socket): void {
+    const info: ConnectionInfo = {
       remoteAddress: plainAddress(socket.remoteAddress ?? ''),
       remotePort: socket.remotePort,
       listenerAddress: this.#listenerAddress,
-      listener: this.#rules(),
     };
-    if (this.#config.protocol === 'tcp' && !proxyProtocol) {
-      const connection = new Connection(socket, this.#broker, origin);
-      connection.countArrival(this.#counters.arrivals, socket);
+    const layers = this.#layers;
+    if (!layers.hasProxyHeader && layers.tls === undefined && layers.webSocket === undefined) {
+      this.#connect({ transport: socket, stream: socket, info, proof: {} });
       return;
     }
-    const arrival = { socket, origin, proof: {} };
-    const timer = setTimeout(
-      () => socket.destroy(new Error('it took too long')),
-      connectTimeoutSeconds * 1000,
-    );
-    this.#arrivals.set(socket, timer);
-    socket.on('error', () => undefined);
-    socket.on('close', () => {
-      if (this.#arrived(socket)) this.#counters.failedHandshakes += 1;
+    const handshake = new Handshake(socket, info, {
+      layers,
+      timeoutMs: this.#config.connectTimeoutSeconds * 1000,
+      log: this.#parts.broker.log,
+      established: (result) => {
+        this.#handshakes.delete(handshake);
+        this.#connect(result);
+      },
+      failed: () => {
+        this.#handshakes.delete(handshake);
+        this.#parts.stats.failedHandshakes += 1;
+      },
     });
-    if (proxyProtocol) this.#readProxyHeader(arrival);
-    else this.#secure(arrival);
+    this.#handshakes.add(handshake);
   }
 
-  /** @returns false where that was known */
-  #arrived(socket: Socket): boolean {
-    clearTimeout(this.#arrivals.get(socket));
-    return this.#arrivals.delete(socket);
-  }
-
-  #rules(): ListenerRules {
+  #connect({ transport, stream, info, proof }: Established): void {
     const { id, packetBytesMax } = this.#config;
-    return { name: id, packetBytesMax };
-  }
-
-  #dropped(): void {
-    this.#counters.dropped += 1;
-    const { place } = this.#config;
-    const max = this.#server.maxConnections;
-    this.#broker.log.warn('connection dropped: max-connections is reached', { place, max });
-  }
-
-  #readProxyHeader(arrival: Arrival): void {
-    const { socket } = arrival;
-    let held: Buffer = Buffer.alloc(0);
-    const read = (): void => {
-      const chunk: Buffer | null = socket.read();
-      if (chunk === null) return;
-      held = Buffer.concat([held, chunk]);
-      const header = parseProxyHeader(held);
-      if (header === 'incomplete') return;
-      socket.off('readable', read);
-      if (header === 'invalid') {
-        this.#refuse(arrival, 'no valid PROXY header');
-        return;
-      }
-      if (header.bytes < held.length) socket.unshift(held.subarray(header.bytes));
-      if (header.source !== undefined) {
-        const { address: remoteAddress, port: remotePort } = header.source;
-        arrival.origin = { ...arrival.origin, remoteAddress, remotePort };
-      }
-      this.#secure(arrival);
-    };
-    socket.on('readable', read);
-  }
-
-  #refuse({ socket, origin }: Arrival, reason: string): void {
-    this.#broker.log.info('connection refused', { ...originOf(origin), reason });
-    socket.destroy();
-  }
-
-  #secure(arrival: Arrival): void {
-    if (this.#tls === undefined) {
-      this.#upgrade(arrival, arrival.socket);
-      return;
-    }
-    this.#tls.take(arrival.socket, originOf(arrival.origin), (stream, proof) => {
-      arrival.proof = proof;
-      this.#upgrade(arrival, stream);
-    });
-  }
-
-  #upgrade(arrival: Arrival, stream: Socket): void {
-    if (this.#webSockets === undefined) {
-      this.#connect(arrival, stream, stream);
-      return;
-    }
-    this.#upgrading.set(stream, arrival);
-    this.#webSockets.take(stream);
-  }
-
-  #openWebSocketGate(): WebSocketGate {
-    const { packetBytesMax, origins } = this.#config;
-    return openWebSocketGate(
-      { messageBytesMax: packetBytesMax + WEBSOCKET_MESSAGE_SPARE_BYTES, origins },
-      (transport, stream) => {
-        const arrival = this.#upgrading.get(stream);
-        if (arrival !== undefined) this.#connect(arrival, transport, stream);
-      },
-      ({ status, reason }, stream) => {
-        const arrival = this.#upgrading.get(stream);
-        const origin = arrival && originOf(arrival.origin);
-        this.#broker.log.info('WebSocket refused', { ...origin, status, reason });
-      },
-    );
-  }
-
-  #connect(arrival: Arrival, transport: Transport, stream: Duplex): void {
-    const { socket, origin, proof } = arrival;
-    this.#arrived(socket);
-    const listener = { ...this.#rules(), ...proof };
-    const connection = new Connection(transport, this.#broker, { ...origin, listener });
-    connection.countArrival(this.#counters.arrivals, stream);
+    const listener: ListenerRules = { name: id, packetBytesMax, ...proof };
+    const connection = new Connection(transport, this.#parts.broker, { ...info, listener });
+    connection.limitBeforeConnect(this.#parts.preConnectLimit, stream);
   }
 }

@@ -1,41 +1,65 @@
 // All listeners of a node: opened together or not at all, then changed, added and closed as the
-// configuration says, and closed together.
+// configuration says, and closed together. Shares out the file descriptors among them and watches
+// whether any is left.
 
+import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
 import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { formatEndpoint } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
-import { Listener, ListenerCounters } from './listener.ts';
+import { OngoingFaults } from '../../shared/ongoing-faults.ts';
+import { hasFreeDescriptor, readDescriptorLimit } from './descriptors.ts';
+import { Listener, type ListenerParts, ListenerStats } from './listener.ts';
+import { PreConnectLimit } from './pre-connect-limit.ts';
+import { SocketLimit } from './socket-limit.ts';
 
 const KEPT = 'file not reloaded: its last valid version stays in force';
 const NOT_OPENED = 'a listener could not be opened';
+const CHECK_INTERVAL_MS = 2_000;
+const FAULT_DESCRIPTORS = 'descriptors';
 
-interface Fault {
+interface Problem {
   readonly event: string;
-  readonly problem: string;
+  readonly text: string;
   readonly places: readonly string[];
 }
 
-/** What several listeners share is told once. */
-type Faults = Map<string, Fault>;
+/** By event and text: a problem that several listeners share gets one line. */
+type Problems = Map<string, Problem>;
 
 export class Listeners {
   #all: Listener[] = [];
-  readonly #broker: Broker;
-  readonly #counters = new ListenerCounters();
+  readonly #parts: ListenerParts;
+  readonly #faults = new OngoingFaults();
+  readonly #timer: NodeJS.Timeout;
+  /** Checks that found no file descriptor left: the system then ends new connections by itself. */
+  #descriptorShortages = 0;
 
-  private constructor(broker: Broker) {
-    this.#broker = broker;
+  private constructor(parts: ListenerParts) {
+    this.#parts = parts;
+    this.#timer = setInterval(() => this.#check(performance.now()), CHECK_INTERVAL_MS);
+    this.#timer.unref();
   }
 
-  /** Rejects as Listener.open does. */
+  /** Rejects as Listener.open does; then no listener is open. */
   static async open(configs: readonly ListenerConfig[], broker: Broker): Promise<Listeners> {
-    const listeners = new Listeners(broker);
+    const { descriptors, socketsMax, reserve } = readDescriptorLimit();
+    const listeners = new Listeners({
+      broker,
+      socketLimit: new SocketLimit(socketsMax, Math.floor(reserve / 2)),
+      preConnectLimit: new PreConnectLimit(),
+      stats: new ListenerStats(),
+    });
     try {
       for (const each of configs) await listeners.#open(each);
     } catch (error) {
       void listeners.close();
       throw error;
+    }
+    const wanted = Math.max(...configs.map(({ connectionsMax }) => connectionsMax));
+    if (socketsMax < wanted) {
+      const fields = { connections: socketsMax, maxConnections: wanted, descriptors };
+      broker.log.warn('the limit of file descriptors allows fewer connections', fields);
     }
     return listeners;
   }
@@ -45,24 +69,25 @@ export class Listeners {
   }
 
   async #open(config: ListenerConfig): Promise<Listener> {
-    const listener = await Listener.open(config, this.#broker, this.#counters);
+    const listener = await Listener.open(config, this.#parts);
     this.#all.push(listener);
     return listener;
   }
 
   /**
-   * Closes, changes and opens listeners, and reads certificates again. One whose certificate or
-   * access is wrong stays as it was in both, and one that can't be opened is left out; all is logged.
-   * @param renewAccess says who may come in from then on; given are the listeners whose certificates
-   * are wrong, and it resolves with all that stay as they were
-   * @returns how many things are wrong with certificates and ports
+   * Closes, changes and opens listeners, and reads certificates again. A listener whose certificate
+   * or access files are wrong stays unchanged in both, and one that can't be opened is left out; the
+   * log names each.
+   * @param renewAccess changes who may connect; receives the listeners whose certificates are wrong,
+   *   and resolves with all listeners that stay unchanged
+   * @returns how many problems with certificates and ports there are
    */
   async reload(
     configs: readonly ListenerConfig[],
     renewAccess: (kept: ReadonlySet<string>) => Promise<ReadonlySet<string>>,
   ): Promise<number> {
-    const { log } = this.#broker;
-    const faults: Faults = new Map();
+    const { log } = this.#parts.broker;
+    const problems: Problems = new Map();
     const changes = new Map<string, () => void>();
     const wrong = new Set<string>();
     for (const next of configs) {
@@ -71,11 +96,11 @@ export class Listeners {
         if (known !== undefined) changes.set(next.id, known.prepare(next));
       } catch (error) {
         wrong.add(next.id);
-        this.#note(faults, KEPT, next, error);
+        this.#note(problems, KEPT, next, error);
       }
     }
     const kept = await renewAccess(wrong);
-    // Before anything is waited for: nobody comes in by an old way under new rights.
+    // Without a pause: no client connects by an old listener under new permissions.
     for (const [id, change] of changes) if (!kept.has(id)) change();
     this.#closeAllBut(configs);
     for (const next of configs) {
@@ -84,39 +109,62 @@ export class Listeners {
         const { protocol, local } = await this.#open(next);
         log.info('listener opened', { protocol, address: formatEndpoint(local) });
       } catch (error) {
-        this.#note(faults, NOT_OPENED, next, error);
+        this.#note(problems, NOT_OPENED, next, error);
       }
     }
-    for (const { event, problem, places } of faults.values()) {
-      log.error(event, { listeners: places.join(', '), problem });
+    for (const { event, text, places } of problems.values()) {
+      log.error(event, { listeners: places.join(', '), problem: text });
     }
-    return faults.size;
+    return problems.size;
   }
 
-  #note(faults: Faults, event: string, { place }: ListenerConfig, error: unknown): void {
-    const problem = error instanceof Error ? error.message : String(error);
-    const key = `${event}: ${problem}`;
-    faults.set(key, { event, problem, places: [...(faults.get(key)?.places ?? []), place] });
-    this.#counters.failedReloads += 1;
+  #note(problems: Problems, event: string, { place }: ListenerConfig, error: unknown): void {
+    const text = error instanceof Error ? error.message : String(error);
+    const key = `${event}: ${text}`;
+    problems.set(key, { event, text, places: [...(problems.get(key)?.places ?? []), place] });
+    this.#parts.stats.failedReloads += 1;
   }
 
   #closeAllBut(configs: readonly ListenerConfig[]): void {
     const ids = new Set(configs.map(({ id }) => id));
-    const gone = this.#all.filter((listener) => !ids.has(listener.config.id));
-    this.#all = this.#all.filter((listener) => !gone.includes(listener));
-    for (const listener of gone) {
+    const removed = this.#all.filter((listener) => !ids.has(listener.config.id));
+    this.#all = this.#all.filter((listener) => !removed.includes(listener));
+    for (const listener of removed) {
       void listener.close();
-      this.#broker.log.info('listener closed', { address: formatEndpoint(listener.local) });
+      this.#parts.broker.log.info('listener closed', { address: formatEndpoint(listener.local) });
     }
   }
 
-  metrics(): ValuesOf<'listeners'> {
-    const { dropped, failedHandshakes, failedReloads, arrivals } = this.#counters;
-    return { dropped, failedHandshakes, failedReloads, refused: arrivals.refused };
+  /** The system does not report that it could not accept a connection for want of a descriptor. */
+  #check(now: number): void {
+    const { log } = this.#parts.broker;
+    if (hasFreeDescriptor()) {
+      const lastedMs = this.#faults.resolve(FAULT_DESCRIPTORS, now);
+      if (lastedMs !== undefined) log.info('file descriptors are free again', { lastedMs });
+    } else {
+      this.#descriptorShortages += 1;
+      if (this.#faults.report(FAULT_DESCRIPTORS, now)) {
+        log.warn('no file descriptor is left: new connections are ended at once', {
+          connections: this.#parts.socketLimit.served,
+        });
+      }
+    }
+    for (const listener of this.#all) listener.checkLimits(now);
   }
 
-  /** Takes no more connections. @returns when those that are open have ended */
+  metrics(): ValuesOf<'listeners'> {
+    const { stats, socketLimit, preConnectLimit } = this.#parts;
+    return {
+      ...stats,
+      connections: socketLimit.served,
+      refused: preConnectLimit.refused,
+      descriptorShortages: this.#descriptorShortages,
+    };
+  }
+
+  /** Stops accepting. @returns when all open connections have ended */
   async close(): Promise<void> {
+    clearInterval(this.#timer);
     await Promise.all(this.#all.map((listener) => listener.close()));
   }
 }

@@ -1,15 +1,15 @@
-// Bounds what connections make the node hold before it has answered their CONNECT: a packet that is
-// never finished, a password that waits for its check, a WebSocket message that grows. Counts bytes as
-// they come; knows nothing of what they mean.
-// Invariant: whoever sends little is never refused, however much the others send.
+// Bounds the memory that connections take before the node has answered their CONNECT: a packet that
+// is never finished, a password that waits for its check, a WebSocket message that grows. Counts
+// bytes as they arrive; knows nothing of what they mean.
+// Invariant: a connection that sends little is never refused, however much others send.
 
 import type { EventEmitter } from 'node:events';
 
-/** Nobody is refused for these: most CONNECTs have fewer. */
+/** Up to this size a connection is never refused; most CONNECTs are smaller. */
 const FREE_BYTES = 2048;
-/** The longest CONNECT, twice: something may have come behind it. */
+/** Twice the longest CONNECT, since other packets may follow it. */
 const CONNECTION_BYTES_MAX = 262_144;
-/** Of all connections together, beyond what is free. */
+/** Of all connections together, beyond their free bytes. */
 const TOTAL_BYTES_MAX = 33_554_432;
 
 export class PreConnectLimit {
@@ -18,8 +18,9 @@ export class PreConnectLimit {
   #bytes = 0;
 
   /**
-   * Counts what the stream brings until the returned function is called.
-   * @param refuse has to end the connection
+   * Counts the bytes of a stream that has 'data' events.
+   * @param refuse called at most once; has to end the connection
+   * @returns a function that ends the count; call it when the CONNECT is answered or the stream closed
    */
   watch(stream: EventEmitter, refuse: () => void): () => void {
     let bytes = 0;

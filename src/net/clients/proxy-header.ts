@@ -1,6 +1,6 @@
-// The PROXY protocol's header (haproxy.org, proxy-protocol.txt, sections 2.1 and 2.2): what a load
-// balancer puts before the client's bytes to tell who the client is. Strict: what is not exactly as
-// written there is refused. Pure; never throws.
+// The PROXY protocol's header (haproxy.org, proxy-protocol.txt, sections 2.1 and 2.2), in which a load
+// balancer sends the client's address ahead of the client's bytes. Strict: refuses everything that
+// the text does not allow. Pure; never throws.
 //
 //   version 1:  PROXY TCP4 203.0.113.7 192.0.2.1 40000 1883 CR LF   or   PROXY UNKNOWN ... CR LF
 //   version 2:  12 bytes of signature
@@ -31,13 +31,13 @@ const IPV6_BLOCK_BYTES = 36;
 const UNIX_BLOCK_BYTES = 216;
 
 export interface ProxyHeader {
-  /** Length of the header; what follows is the client's. */
+  /** Length of the header; the client's bytes follow. */
   readonly bytes: number;
-  /** Undefined where the balancer speaks for itself (health checks) or doesn't know. */
+  /** Undefined where the balancer connects for itself (health checks) or doesn't know the client. */
   readonly source: Endpoint | undefined;
 }
 
-/** What a connection has brought so far is the beginning of a header, a header, or no such thing. */
+/** @param bytes all that the connection has received so far */
 export function parseProxyHeader(bytes: Buffer): ProxyHeader | 'incomplete' | 'invalid' {
   if (startsLike(bytes, SIGNATURE)) return parseBinary(bytes);
   if (startsLike(bytes, LINE_START)) return parseLine(bytes);
@@ -83,14 +83,14 @@ function parseBinary(bytes: Buffer): ProxyHeader | 'incomplete' | 'invalid' {
   if (bodyBytes > BODY_BYTES_MAX) return 'invalid';
   const length = FIXED_BYTES + bodyBytes;
   if (bytes.length < length) return 'incomplete';
-  const nobody = { bytes: length, source: undefined };
-  if (command === COMMAND_LOCAL) return nobody;
+  const withoutSource = { bytes: length, source: undefined };
+  if (command === COMMAND_LOCAL) return withoutSource;
   const block = bytes.subarray(FIXED_BYTES, length);
   switch (family) {
     case UNSPECIFIED:
-      return nobody;
+      return withoutSource;
     case UNIX_STREAM:
-      return block.length >= UNIX_BLOCK_BYTES ? nobody : 'invalid';
+      return block.length >= UNIX_BLOCK_BYTES ? withoutSource : 'invalid';
     case TCP_OVER_IPV4:
       if (block.length < IPV4_BLOCK_BYTES) return 'invalid';
       return { bytes: length, source: sourceOf(block.subarray(0, 4), block.readUInt16BE(8)) };

@@ -1,5 +1,5 @@
-// One listener's TLS: takes TCP sockets, gives secured ones with the user name that their client
-// certificate proves. New certificates are a new gate; connections that stand keep theirs.
+// The TLS of one listener: takes TCP sockets and gives secured ones, with what their client
+// certificate proves. New certificates make a new acceptor; open connections keep theirs.
 
 import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
@@ -8,59 +8,64 @@ import type { LogFields, Logger } from '../../shared/logger.ts';
 import { certificateFault, handshakeFault } from './tls-faults.ts';
 import { commonNameOf, loadTls } from './tls-files.ts';
 
-type Secured = (
-  stream: TLSSocket,
-  proof: { readonly isCertified: boolean; readonly certificateName: string | undefined },
-) => void;
+export interface TlsProof {
+  readonly isCertified: boolean;
+  readonly certificateName: string | undefined;
+}
+
+type Secured = (stream: TLSSocket, proof: TlsProof) => void;
 
 export class TlsAcceptor {
-  readonly #rules: ListenerTls;
+  readonly #config: ListenerTls;
   readonly #log: Logger;
   readonly #server: Server;
-  /** Sockets in the handshake, by the addresses of both ends: TLS hides which socket it wraps. */
+  /** Sockets in the handshake, by the addresses of both ends: TLS hides the socket that it wraps. */
   readonly #waiting = new Map<string, Secured>();
-  /** Where each comes from. One that has ended knows that no more. */
+  /** Origins for the log. A socket that has ended no longer knows its own. */
   readonly #origins = new WeakMap<Socket, LogFields>();
 
   /**
-   * @param protocol what is spoken inside, in ALPN's terms
+   * @param protocol the protocol inside TLS, as ALPN names it
    * @throws TlsFileError
    */
-  constructor(rules: ListenerTls, protocol: string, log: Logger) {
-    this.#rules = rules;
+  constructor(config: ListenerTls, protocol: string, log: Logger) {
+    this.#config = config;
     this.#log = log;
-    const material = loadTls(rules);
+    const material = loadTls(config);
     for (const warning of material.warnings) log.warn(warning);
     this.#server = createServer({
       ...material.options,
       ALPNProtocols: [protocol],
       SNICallback: (serverName, done) => done(null, material.contextFor(serverName)),
-      requestCert: rules.clientCertificate !== 'no',
-      // Judged in #refusalOf, where it can be said why.
+      requestCert: config.clientCertificate !== 'no',
+      // #refusalOf decides instead, because it can log the reason.
       rejectUnauthorized: false,
     });
     this.#server.on('secureConnection', (stream) => this.#secured(stream));
-    this.#server.on('tlsClientError', (error: NodeJS.ErrnoException, stream) => {
-      const socket = belowOf(stream);
-      const reason = handshakeFault(socket.errored ?? error);
-      const fields = { ...this.#origins.get(socket), reason };
-      // Health checks of balancers come and go without a word.
-      const isSilent = error.code === 'ECONNRESET' && socket.bytesRead === 0;
-      if (isSilent) log.debug('TLS handshake not finished', fields);
-      else log.info('TLS handshake failed', fields);
-    });
+    this.#server.on('tlsClientError', (error, stream) => this.#failed(error, stream));
   }
 
   /**
-   * Shakes hands with a socket from `origin`; `secured` is called once, or never where that fails and the socket ends. The gate
-   * keeps no time: whoever hands a socket in bounds it.
+   * Starts the handshake. Sets no time limit: that is the caller's.
+   * @param origin where the client comes from, for the log
+   * @param secured called once; never if the handshake fails, and then the socket ends
    */
-  take(socket: Socket, origin: LogFields, secured: Secured): void {
+  accept(socket: Socket, origin: LogFields, secured: Secured): void {
     this.#origins.set(socket, origin);
     const ends = endsOf(socket);
     this.#waiting.set(ends, secured);
     socket.on('close', () => this.#waiting.delete(ends));
     this.#server.emit('connection', socket);
+  }
+
+  #failed(error: NodeJS.ErrnoException, stream: TLSSocket): void {
+    const socket = belowOf(stream);
+    const reason = handshakeFault(socket.errored ?? error);
+    const fields = { ...this.#origins.get(socket), reason };
+    // Health checks of load balancers connect and leave without sending a byte.
+    const isSilent = error.code === 'ECONNRESET' && socket.bytesRead === 0;
+    if (isSilent) this.#log.debug('TLS handshake not finished', fields);
+    else this.#log.info('TLS handshake failed', fields);
   }
 
   #secured(stream: TLSSocket): void {
@@ -78,12 +83,12 @@ export class TlsAcceptor {
       return;
     }
     const isCertified = stream.authorized;
-    const certificateName = this.#rules.identityAsUsername ? commonNameOf(stream) : undefined;
+    const certificateName = this.#config.identityAsUsername ? commonNameOf(stream) : undefined;
     secured(stream, { isCertified, certificateName });
   }
 
   #refusalOf(stream: TLSSocket): string | undefined {
-    const { clientCertificate, identityAsUsername } = this.#rules;
+    const { clientCertificate, identityAsUsername } = this.#config;
     if (clientCertificate === 'no') return undefined;
     if (stream.getPeerX509Certificate() === undefined) {
       return clientCertificate === 'required' ? 'none was sent' : undefined;
@@ -96,7 +101,7 @@ export class TlsAcceptor {
   }
 }
 
-/** The socket that TLS wraps; Node gives no other way to it. */
+/** The socket that TLS wraps; Node has no documented way to it. */
 function belowOf(stream: Socket & { readonly _parent?: Socket }): Socket {
   return stream._parent ?? stream;
 }

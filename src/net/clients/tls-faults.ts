@@ -1,10 +1,10 @@
-// What OpenSSL says of a handshake or of a certificate, in words for whoever looks for the reason.
-// What has no words here is told as OpenSSL tells it.
+// OpenSSL's errors of handshakes and certificates, in words for the log. An error that has no words
+// here keeps OpenSSL's own.
 
-/** Many that don't trust a certificate don't say so. */
+/** Many clients that don't trust a certificate hang up without an alert. */
 const HUNG_UP = 'the client hung up: does it trust this certificate?';
 
-/** By OpenSSL's reason; an alert is what the client told us, and has no `tlsv1 alert` before it. */
+/** By OpenSSL's reason; an alert comes from the client, and has no `tlsv1 alert` in front here. */
 const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   'unknown ca': 'the client does not trust this certificate: it does not know the authority',
   'bad certificate': 'the client does not trust this certificate',
@@ -25,7 +25,7 @@ const HANDSHAKE_FAULTS: Readonly<Record<string, string>> = {
   'no application protocol': 'the client wants another protocol than MQTT (ALPN)',
 };
 
-/** By Node's code for what is wrong with a certificate. */
+/** By Node's code for the fault of a certificate. */
 const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'it has expired',
   CERT_NOT_YET_VALID: "it is not valid yet (or this node's clock is wrong)",

@@ -1,5 +1,5 @@
-// Certificates, keys, authorities and revocation lists: from files to what a TLS server uses. Every
-// fault names its file. Knows nothing of connections.
+// Reads certificates, keys, authorities and revocation lists for a TLS server. Every fault names its
+// file. Knows nothing of connections.
 
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
@@ -13,20 +13,20 @@ import {
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { ListenerTls } from '../../shared/listener-config.ts';
 
-/** Certificates of ninety days are renewed after sixty: a week before the end something is wrong. */
+/** Certificates of ninety days are renewed after sixty: one that has a week left was not renewed. */
 const RENEWAL_MS = 7 * 86_400_000;
 
-/** A file can't be used; the message names it and says why. */
+/** A file can't be used. The message names it and says why. */
 export class TlsFileError extends Error {
   override readonly name = 'TlsFileError';
 }
 
 export interface TlsMaterial {
-  /** Of the first certificate, which clients get that name no server (SNI). */
+  /** With the first certificate, for clients that name no server (SNI). */
   readonly options: TlsOptions;
-  /** The one whose certificate is for this name, or the first. */
+  /** The context of the certificate for this name, or the first. */
   contextFor(serverName: string): SecureContext;
-  /** What works now and soon won't. */
+  /** Certificates that have expired, soon expire, or are not valid yet. */
   readonly warnings: readonly string[];
 }
 
@@ -62,9 +62,9 @@ export function loadTls(files: ListenerTls): TlsMaterial {
   };
 }
 
-/** The Common Name of the client's certificate; undefined where it has none, or several. */
+/** The Common Name of the client's certificate; undefined where it has none or several. */
 export function commonNameOf(socket: TLSSocket): string | undefined {
-  // With several CNs this is a list, whatever the types say.
+  // With several Common Names this is a list, in spite of the types.
   const name: unknown = socket.getPeerCertificate().subject?.CN;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
@@ -122,17 +122,17 @@ function contextOf(certFile: string, options: SecureContextOptions): SecureConte
   }
 }
 
-/** @param serverName as a client sent it: any bytes */
+/** @param serverName any bytes that a client sent */
 function isFor(certificate: X509Certificate, serverName: string): boolean {
   try {
     return certificate.checkHost(serverName) !== undefined;
   } catch {
-    // OpenSSL finds that this can't be a name.
+    // OpenSSL refuses what can't be a name.
     return false;
   }
 }
 
-/** Only told: many boxes have a wrong clock when they start. */
+/** Warnings only: many machines have a wrong clock when they start. */
 function datesOf(file: string, certificate: X509Certificate): string[] {
   const now = Date.now();
   const { validTo } = certificate;

@@ -1,14 +1,14 @@
-// What a Connection needs of the thing that carries its bytes. A TCP or TLS socket is one as it
-// stands; websocket.ts makes one of a WebSocket. Knows nothing of MQTT.
+// What a Connection needs of the stream that carries its bytes. TCP and TLS sockets have this
+// interface already; websocket.ts gives it to a WebSocket. Knows nothing of MQTT.
 
 export interface Transport {
-  /** False as soon as nothing can be sent any more. */
+  /** False as soon as nothing more can be sent. */
   readonly writable: boolean;
   /** Bytes that were written and that the system has not taken yet. */
   readonly writableLength: number;
-  /** The bytes must not change afterwards. */
+  /** The caller must not change the bytes afterwards. */
   write(bytes: Buffer): unknown;
-  /** Between these two, writes are gathered and leave together. */
+  /** Writes between cork() and uncork() are gathered and leave together. */
   cork(): void;
   uncork(): void;
   pause(): unknown;

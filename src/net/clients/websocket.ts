@@ -1,25 +1,27 @@
 // MQTT over WebSocket (RFC 6455; MQTT 5.0 6): answers the HTTP upgrade and makes a Transport of the
-// WebSocket behind it. Packets and frames have nothing to do with each other: a frame may hold half
-// a packet or many, so frames are only bytes here [MQTT5-6.0.0-2].
-// Invariant: nothing is compressed, and a message that is being put together has bounds.
+// WebSocket. MQTT packets and WebSocket frames are independent: a frame may hold half a packet or
+// many, so this file takes frames as bytes [MQTT5-6.0.0-2].
+// Invariants: nothing is compressed; a message that is being assembled is bounded; and what arrives
+// in one turn of the event loop is handed on at once, so that many small frames cost the node no more
+// than the same bytes over TCP.
 
 import { EventEmitter } from 'node:events';
-import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http';
+import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { Transport } from './transport.ts';
 
-/** `/` because mosquitto takes any path, and clients for it are often given none. */
-const PATHS: readonly (string | undefined)[] = ['/mqtt', '/'];
-/** MQTT 3.1.1 and 5 [MQTT5-6.0.0-3]; MQTT 3.1 before there was a standard. */
+/** Of MQTT 3.1.1 and 5 [MQTT5-6.0.0-3], and of MQTT 3.1 before it was standardised. */
 const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
+/** In a list of paths: any path. */
+const ANY_PATH = '*';
 const HTTP_HEADER_BYTES_MAX = 8192;
-/** A message is held until it is whole: this many pieces, at most. */
+/** A message is held until it is complete: at most this many frames, and this many reads. */
 const FRAGMENTS_MAX = 1024;
 const CHUNKS_MAX = 16_384;
-/** Pings of a client that doesn't read are not answered. */
+/** Beyond this a client does not read, and its pings are not answered. */
 const PONG_BACKLOG_BYTES = 65_536;
 const CLOSE_MS = 5_000;
 const CLOSE_NORMAL = 1000;
@@ -28,8 +30,10 @@ const CLOSE_UNSUPPORTED_DATA = 1003;
 export interface WebSocketRules {
   /** Bytes of one WebSocket message; a larger one ends the connection. */
   readonly messageBytesMax: number;
-  /** Pages that may connect, as their browsers tell it (`https://example.org`); undefined: any. */
-  readonly origins?: readonly string[] | undefined;
+  /** Paths of the request (`/mqtt`), or `*` among them for any. */
+  readonly paths: readonly string[];
+  /** Pages that may connect, as browsers name them (`https://example.org`); undefined = any. */
+  readonly origins: readonly string[] | undefined;
 }
 
 export interface Refusal {
@@ -37,13 +41,18 @@ export interface Refusal {
   readonly reason: string;
 }
 
-/** Why an upgrade can't be had, or undefined where it can. */
+/** @returns why an upgrade is refused, or undefined */
 export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {
-  const [path] = (request.url ?? '').split('?');
-  if (!PATHS.includes(path)) return { status: 404, reason: 'the path is neither /mqtt nor /' };
+  const { paths, origins } = rules;
+  if (!paths.includes(ANY_PATH)) {
+    const path = normalPath(request.url ?? '');
+    if (!paths.some((allowed) => normalPath(allowed) === path)) {
+      return { status: 404, reason: `the path is none of those served: ${paths.join(', ')}` };
+    }
+  }
   const { origin } = request.headers;
   // Programs send no Origin; browsers always do.
-  if (rules.origins !== undefined && origin !== undefined && !rules.origins.includes(origin)) {
+  if (origins !== undefined && origin !== undefined && !origins.includes(origin)) {
     return { status: 403, reason: `the origin ${origin} is not among those allowed` };
   }
   const offered = request.headers['sec-websocket-protocol'] ?? '';
@@ -53,60 +62,85 @@ export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refu
   return undefined;
 }
 
-export interface WebSocketGate {
-  /** Takes a stream whose next bytes are an HTTP request. */
-  take(stream: Duplex): void;
+/**
+ * The path of a request target, in one form for `/mqtt`, `/mqtt/`, `//mqtt`, `/mqtt?x=1` and the
+ * absolute form `http://host/mqtt` (RFC 9112 3.2).
+ */
+function normalPath(target: string): string {
+  const path = target
+    .replace(/^[a-z][a-z0-9+.-]*:\/\/[^/?#]*/i, '')
+    .replace(/[?#].*$/, '')
+    .replace(/\/{2,}/g, '/')
+    .replace(/\/$/, '');
+  return path.startsWith('/') ? path : `/${path}`;
 }
 
-/**
- * Streams go in, each comes out of `opened` as a Transport or of `refused`, which is told before
- * the stream ends. The gate keeps no time: whoever hands a stream in bounds it.
- */
-export function openWebSocketGate(
-  rules: WebSocketRules,
-  opened: (transport: Transport, stream: Duplex) => void,
-  refused: (refusal: Refusal, stream: Duplex) => void,
-): WebSocketGate {
-  const http = createServer({ maxHeaderSize: HTTP_HEADER_BYTES_MAX });
-  const options = {
-    noServer: true,
-    clientTracking: false,
-    perMessageDeflate: false,
-    autoPong: false,
-    skipUTF8Validation: true,
-    maxPayload: rules.messageBytesMax,
-    maxFragments: FRAGMENTS_MAX,
-    maxBufferedChunks: CHUNKS_MAX,
-    closeTimeout: CLOSE_MS,
-    handleProtocols: (offered: Set<string>) =>
-      SUBPROTOCOLS.find((name) => offered.has(name)) ?? (false as const),
-  };
-  const webSockets = new WebSocketServer(options);
-  const refuse = (stream: Duplex, refusal: Refusal): void => {
-    refused(refusal, stream);
+/** What becomes of one stream; one of the two is called, or neither if the stream ends before. */
+export interface WebSocketHandlers {
+  opened(transport: Transport): void;
+  /** The stream ends by itself after that. */
+  refused(refusal: Refusal): void;
+}
+
+/** Takes streams whose next bytes are an HTTP request. Sets no time limit: that is the caller's. */
+export class WebSocketAcceptor {
+  readonly #rules: WebSocketRules;
+  readonly #http: Server;
+  readonly #webSockets: WebSocketServer;
+  readonly #handlers = new WeakMap<Duplex, WebSocketHandlers>();
+
+  constructor(rules: WebSocketRules) {
+    this.#rules = rules;
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      perMessageDeflate: false,
+      autoPong: false,
+      skipUTF8Validation: true,
+      maxPayload: rules.messageBytesMax,
+      maxFragments: FRAGMENTS_MAX,
+      maxBufferedChunks: CHUNKS_MAX,
+      closeTimeout: CLOSE_MS,
+      handleProtocols: (offered: Set<string>) =>
+        SUBPROTOCOLS.find((name) => offered.has(name)) ?? (false as const),
+    };
+    this.#webSockets = new WebSocketServer(options);
+    this.#http = createServer({ maxHeaderSize: HTTP_HEADER_BYTES_MAX });
+    this.#http.on('request', ({ socket }) => {
+      this.#refuse(socket, { status: 426, reason: 'not a WebSocket upgrade' });
+    });
+    this.#http.on('clientError', (error: Error & { readonly rawPacket?: Buffer }, stream) => {
+      const hint = isMqttConnect(error.rawPacket) ? ': MQTT without WebSocket?' : '';
+      this.#refuse(stream, { status: 400, reason: `not an HTTP request${hint}` });
+    });
+    this.#http.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
+  }
+
+  accept(stream: Duplex, handlers: WebSocketHandlers): void {
+    this.#handlers.set(stream, handlers);
+    this.#http.emit('connection', stream);
+  }
+
+  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+    const refusal = refusalOf(request, this.#rules);
+    if (refusal !== undefined) {
+      this.#refuse(stream, refusal);
+      return;
+    }
+    this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+      const transport = new WebSocketTransport(webSocket, stream as Socket);
+      this.#handlers.get(stream)?.opened(transport);
+    });
+  }
+
+  #refuse(stream: Duplex, refusal: Refusal): void {
+    this.#handlers.get(stream)?.refused(refusal);
     if (stream.writable) stream.end(responseOf(refusal));
     else stream.destroy();
-  };
-  http.on('request', (request) => {
-    refuse(request.socket, { status: 426, reason: 'not a WebSocket upgrade' });
-  });
-  http.on('clientError', (error: Error & { readonly rawPacket?: Buffer }, stream) => {
-    const hint = isMqttConnect(error.rawPacket) ? ': MQTT without WebSocket?' : '';
-    refuse(stream, { status: 400, reason: `not an HTTP request${hint}` });
-  });
-  http.on('upgrade', (request, stream, head) => {
-    const refusal = refusalOf(request, rules);
-    if (refusal !== undefined) refuse(stream, refusal);
-    else {
-      webSockets.handleUpgrade(request, stream, head, (webSocket) => {
-        opened(new WebSocketTransport(webSocket, stream as Socket), stream);
-      });
-    }
-  });
-  return { take: (stream) => http.emit('connection', stream) };
+  }
 }
 
-/** Type and flags, one to four bytes of length, and the protocol's name. */
+/** Packet type and flags, one to four bytes of length, and the protocol's name. */
 function isMqttConnect(bytes: Buffer | undefined): boolean {
   return bytes?.[0] === FirstByte.connect && /MQTT|MQIsdp/.test(bytes.toString('latin1', 0, 16));
 }
@@ -124,9 +158,13 @@ function responseOf({ status, reason }: Refusal): string {
   ].join('\r\n');
 }
 
-export class WebSocketTransport extends EventEmitter implements Transport {
+class WebSocketTransport extends EventEmitter implements Transport {
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
+  /** Messages of this turn. */
+  #received: Buffer[] = [];
+  /** The latest ping of this turn, which alone is answered (RFC 6455 5.5.3). */
+  #ping: Buffer | undefined;
 
   constructor(webSocket: WebSocket, socket: Socket) {
     super();
@@ -134,18 +172,38 @@ export class WebSocketTransport extends EventEmitter implements Transport {
     this.#socket = socket;
     webSocket.on('message', (data, isBinary) => this.#receive(data, isBinary));
     webSocket.on('ping', (data) => {
-      if (socket.writableLength < PONG_BACKLOG_BYTES) webSocket.pong(data);
+      if (this.#ping === undefined) setImmediate(() => this.#answerPing());
+      this.#ping = data;
     });
-    // ws ends the connection by itself, with the code that RFC 6455 has for the fault.
+    // ws ends the connection by itself, with the status code that RFC 6455 has for the fault.
     webSocket.on('error', () => undefined);
     webSocket.on('close', () => this.emit('close'));
     socket.on('drain', () => this.emit('drain'));
   }
 
   #receive(data: RawData, isBinary: boolean): void {
-    // [MQTT5-6.0.0-1] any other type of data frame ends the connection.
-    if (!isBinary) this.#webSocket.close(CLOSE_UNSUPPORTED_DATA, 'binary frames only');
-    else if (Buffer.isBuffer(data) && data.length > 0 && this.writable) this.emit('data', data);
+    if (!isBinary) {
+      // [MQTT5-6.0.0-1] any other type of data frame ends the connection.
+      this.#webSocket.close(CLOSE_UNSUPPORTED_DATA, 'binary frames only');
+      return;
+    }
+    if (!Buffer.isBuffer(data) || data.length === 0 || !this.writable) return;
+    if (this.#received.length === 0) process.nextTick(() => this.#handOn());
+    this.#received.push(data);
+  }
+
+  #handOn(): void {
+    const received = this.#received;
+    this.#received = [];
+    this.emit('data', received.length === 1 ? received[0] : Buffer.concat(received));
+  }
+
+  #answerPing(): void {
+    const ping = this.#ping;
+    this.#ping = undefined;
+    if (this.writable && this.#socket.writableLength < PONG_BACKLOG_BYTES) {
+      this.#webSocket.pong(ping);
+    }
   }
 
   get writable(): boolean {

@@ -1,13 +1,13 @@
-// What waits to be written to one connection: ranges of buffers, adjacent ones joined. Taken from a
-// pool while there is something to write, so that an idle connection holds nothing.
+// Bytes that wait to be written to one connection: ranges of buffers, adjacent ones joined. A
+// connection takes one from a pool only while it has something to write, so an idle one holds none.
 
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import type { Transport } from './transport.ts';
 
-/** Ranges up to this total are copied into one buffer; more go to the kernel as they are. */
+/** Ranges up to this total are copied into one buffer; larger ones go to the system as they are. */
 const COPY_BYTES_MAX = 65_536;
 const POOL_MAX = 256;
-/** A range is a scrap of its buffer where that is more than so many times as large. */
+/** A range is a scrap if its buffer is more than this many times as large. */
 const SCRAP_FACTOR = 4;
 
 const pool: WriteBuffer[] = [];
@@ -22,7 +22,7 @@ export class WriteBuffer {
     return pool.pop() ?? new WriteBuffer();
   }
 
-  /** Empties it for the next user; not to be used any more by this one. */
+  /** Gives it back to the pool. The caller must not use it afterwards. */
   release(): void {
     this.bytes = 0;
     this.#buffers.length = 0;
@@ -43,7 +43,7 @@ export class WriteBuffer {
     this.bytes += end - start;
   }
 
-  /** One write where it can be had cheaply, else one gathered write. */
+  /** Writes all ranges: in one write where copying them is cheap, else in one gathered write. */
   writeTo(transport: Transport): void {
     const isBehind = transport.writableLength > 0;
     const first = this.#part(0);
@@ -66,7 +66,7 @@ export class WriteBuffer {
   }
 
   #joined(isBehind: boolean): Buffer {
-    // Outside the pool of small buffers, of which one may keep 8 KiB alive.
+    // Not from the pool of small buffers: one small buffer that waits would keep 8 KiB alive.
     const joined = isBehind ? Buffer.allocUnsafeSlow(this.bytes) : Buffer.allocUnsafe(this.bytes);
     let position = 0;
     for (let i = 0; i < this.#buffers.length; i++) {
@@ -77,7 +77,7 @@ export class WriteBuffer {
   }
 }
 
-/** Written to a client that does not read, it would keep many times its own size alive. */
+/** While it waits for a client that does not read, it would keep many times its own size alive. */
 function isScrap(part: Buffer): boolean {
   return part.length * SCRAP_FACTOR < part.buffer.byteLength;
 }

@@ -126,7 +126,12 @@ test('what a listener has no use for, here or there, is left out of it', () => {
   ]);
   assert.equal(translate('port 1\ncafile ca\n').listeners.length, 0, 'the default one, too');
   const [webSocket] = listenersOf('listener 1\nprotocol websockets\nwebsockets_origin https://a\n');
-  assert.deepEqual(webSocket, { port: '1', protocol: 'ws', 'ws-origin': 'https://a' });
+  assert.deepEqual(webSocket, {
+    port: '1',
+    protocol: 'ws',
+    'ws-path': '*',
+    'ws-origin': 'https://a',
+  });
 });
 
 test('a listener that was closed by what is not here is not open to everybody', () => {
@@ -172,8 +177,8 @@ keyfile box.key
   assert.deepEqual(listenersOf(text), [
     { port: '1885', 'max-connections': '5' },
     { port: '8883', protocol: 'tls', ca: 'ca.crt', ...pair, ...proven },
-    { port: '9001', protocol: 'ws', bind: '::1' },
-    { port: '8084', protocol: 'wss', ...pair },
+    { port: '9001', protocol: 'ws', 'ws-path': '*', bind: '::1' },
+    { port: '8084', protocol: 'wss', ...pair, 'ws-path': '*' },
   ]);
   const [only] = listenersOf('certfile box.crt\nkeyfile box.key\n');
   assert.deepEqual(only, { port: '1883', protocol: 'tls', ...pair });

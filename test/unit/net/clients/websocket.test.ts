@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { type EventEmitter, once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
 import { test } from 'node:test';
 import type { Transport } from '../../../../src/net/clients/transport.ts';
-import { openWebSocketGate } from '../../../../src/net/clients/websocket.ts';
+import { refusalOf, WebSocketAcceptor } from '../../../../src/net/clients/websocket.ts';
 
 type Served = Transport & EventEmitter;
 
@@ -31,12 +32,11 @@ async function withPair(body: (transport: Served, client: Socket) => Promise<voi
   socket.on('error', () => undefined);
   try {
     const served = new Promise<Served>((resolve) => {
-      const gate = openWebSocketGate(
-        { messageBytesMax: 1_000_000 },
-        (transport) => resolve(transport as Served),
-        ({ reason }) => assert.fail(reason),
-      );
-      gate.take(socket);
+      const rules = { messageBytesMax: 1_000_000, paths: ['/mqtt'], origins: undefined };
+      new WebSocketAcceptor(rules).accept(socket, {
+        opened: (transport) => resolve(transport as Served),
+        refused: ({ reason }) => assert.fail(reason),
+      });
     });
     client.write(`${UPGRADE.join('\r\n')}\r\n\r\n`);
     const transport = await served;
@@ -148,9 +148,11 @@ async function refusalFor(firstBytes: Buffer): Promise<string> {
   try {
     const [socket] = (await once(server, 'connection')) as [Socket];
     return await new Promise((resolve) => {
-      const refused = ({ reason }: { reason: string }): void => resolve(reason);
-      const rules = { messageBytesMax: 1000 };
-      openWebSocketGate(rules, () => resolve('opened'), refused).take(socket);
+      const rules = { messageBytesMax: 1000, paths: ['/mqtt'], origins: undefined };
+      new WebSocketAcceptor(rules).accept(socket, {
+        opened: () => resolve('opened'),
+        refused: ({ reason }) => resolve(reason),
+      });
       client.write(firstBytes);
     });
   } finally {
@@ -166,4 +168,63 @@ test('who speaks MQTT without WebSocket is told that it may be that', async () =
   const old = Buffer.from('\x10\x0f\0\x06MQIsdp\x03\x02\0\x3c\0\x01a', 'latin1');
   assert.equal(await refusalFor(old), hint);
   assert.equal(await refusalFor(Buffer.from([0x16, 3, 1, 0, 0])), 'not an HTTP request');
+});
+
+const allowed = (url: string, paths: readonly string[]): boolean =>
+  refusalOf({ url, headers: { 'sec-websocket-protocol': 'mqtt' } } as unknown as IncomingMessage, {
+    messageBytesMax: 1000,
+    paths,
+    origins: undefined,
+  })?.status !== 404;
+
+test('a path counts in all its spellings: doubled slashes, a slash at the end, a query, an absolute target', () => {
+  const spellings = ['/mqtt', '/mqtt/', '//mqtt', '/mqtt?x=1', '/mqtt/?x=1', 'http://host:80/mqtt'];
+  for (const url of spellings) assert.equal(allowed(url, ['/mqtt']), true, url);
+  for (const url of ['/', '/ws', '/mqtt/x', '/MQTT', 'http://host', '', '*']) {
+    assert.equal(allowed(url, ['/mqtt']), false, url);
+  }
+  for (const url of ['/', '', '//', 'http://host', '/?x=1']) {
+    assert.equal(allowed(url, ['/mqtt', '/']), true, url);
+  }
+});
+
+test('a listener serves the paths that it is given, or any path', () => {
+  assert.equal(allowed('/devices/ws', ['/devices/ws/']), true);
+  assert.equal(allowed('/mqtt', ['/devices/ws/']), false);
+  for (const url of ['/', '/anything/else', '/mqtt']) assert.equal(allowed(url, ['*']), true, url);
+});
+
+test('many small messages of one read are handed on together, in order', async () => {
+  await withPair(async (transport, client) => {
+    const chunks: Buffer[] = [];
+    const done = new Promise<void>((resolve) => {
+      transport.on('data', (bytes: Buffer) => {
+        chunks.push(bytes);
+        if (Buffer.concat(chunks).length === 1000) resolve();
+      });
+    });
+    const frames = Array.from({ length: 1000 }, (_, i) =>
+      frame(Opcode.binary, Buffer.from([i & 0xff])),
+    );
+    client.write(Buffer.concat(frames));
+    await done;
+    const bytes = [...Buffer.concat(chunks)];
+    assert.deepEqual(
+      bytes,
+      bytes.map((_, i) => i & 0xff),
+    );
+    assert.ok(chunks.length < 20, `${chunks.length} chunks`);
+  });
+});
+
+test('of many pings in one turn only the last is answered', async () => {
+  await withPair(async (_transport, client) => {
+    const pings = Array.from({ length: 200 }, (_, i) => frame(Opcode.ping, Buffer.from([i])));
+    client.write(Buffer.concat(pings));
+    let bytes = Buffer.alloc(0);
+    while (bytes.at(-1) !== 199) {
+      bytes = Buffer.concat([bytes, ((await once(client, 'data')) as [Buffer])[0]]);
+    }
+    assert.ok(bytes.length < 20 * 3, `${bytes.length} bytes of pongs`);
+  });
 });

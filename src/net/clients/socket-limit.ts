@@ -1,0 +1,103 @@
+// Decides which accepted sockets are served: as many as a listener may have (-max-connections), and
+// of all listeners together as many as there are file descriptors for. Knows no protocol.
+// Invariant: a socket that a client has closed takes no place from one that it opens afterwards. So
+// at a limit the decision waits some turns of the event loop, in which the ends that have already
+// arrived are read. Sockets that wait are bounded.
+
+import type { Socket } from 'node:net';
+
+/** An end takes up to three turns from the system to the 'close' event, one more through TLS. */
+const WAIT_TURNS = 6;
+
+/** The sockets of one listener that are served. */
+export interface ListenerSockets {
+  served: number;
+  /** Of this listener; may change at any time. */
+  max(): number;
+}
+
+interface Waiting {
+  readonly socket: Socket;
+  readonly sockets: ListenerSockets;
+  readonly serve: () => void;
+  readonly drop: (limit: LimitReached) => void;
+  turnsLeft: number;
+}
+
+/** Which limit keeps a socket out. */
+export type LimitReached = 'listener' | 'descriptors';
+
+export class SocketLimit {
+  /** Client sockets of all listeners that are served. */
+  served = 0;
+  /** Those and the ones that wait for a decision. */
+  #open = 0;
+  /** Of all listeners together. */
+  readonly max: number;
+  /** Sockets that may wait beyond `max`. */
+  readonly #waitingBeyondMax: number;
+  #waiting: Waiting[] = [];
+
+  /** @param waitingBeyondMax a part of the reserve of descriptors */
+  constructor(max: number, waitingBeyondMax: number) {
+    this.max = max;
+    this.#waitingBeyondMax = waitingBeyondMax;
+  }
+
+  /**
+   * Calls `serve` or `drop` once, now or some turns later; neither if the socket ends before. `drop`
+   * has to destroy the socket.
+   */
+  admit(
+    socket: Socket,
+    sockets: ListenerSockets,
+    serve: () => void,
+    drop: (limit: LimitReached) => void,
+  ): void {
+    this.#open += 1;
+    socket.once('close', () => {
+      this.#open -= 1;
+    });
+    if (this.#waiting.length === 0 && this.#limitFor(sockets) === undefined) {
+      this.#serve(socket, sockets, serve);
+    } else if (this.#open > this.max + this.#waitingBeyondMax) {
+      drop('descriptors');
+    } else {
+      if (this.#waiting.length === 0) setImmediate(() => this.#decide());
+      this.#waiting.push({ socket, sockets, serve, drop, turnsLeft: WAIT_TURNS });
+    }
+  }
+
+  #limitFor(sockets: ListenerSockets): LimitReached | undefined {
+    if (sockets.served >= sockets.max()) return 'listener';
+    return this.served >= this.max ? 'descriptors' : undefined;
+  }
+
+  #serve(socket: Socket, sockets: ListenerSockets, serve: () => void): void {
+    sockets.served += 1;
+    this.served += 1;
+    socket.once('close', () => {
+      sockets.served -= 1;
+      this.served -= 1;
+    });
+    serve();
+  }
+
+  /** In the order of arrival, so that the first come is the first served. */
+  #decide(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    const stillWaiting: Waiting[] = [];
+    for (const one of waiting) {
+      const { socket, sockets, serve, drop } = one;
+      if (socket.destroyed) continue;
+      one.turnsLeft -= 1;
+      const limit = this.#limitFor(sockets);
+      if (limit === undefined) this.#serve(socket, sockets, serve);
+      else if (one.turnsLeft > 0) stillWaiting.push(one);
+      else drop(limit);
+    }
+    this.#waiting = [...stillWaiting, ...this.#waiting];
+    if (this.#waiting.length > 0) setImmediate(() => this.#decide());
+  }
+}
