@@ -304,6 +304,19 @@ test('[MQTT5-3.1.2-21] [MQTT5-3.2.2-21] a Keep Alive that is too long or absent 
   none.expectEnded(0x8d);
 });
 
+test('the longest silence that is allowed holds for MQTT 3.1 and 3.1.1, too, whatever their Keep Alive', () => {
+  for (const version of [3, 4] as const) {
+    const world = new World({ keepAliveSecondsMax: 60 });
+    const clients = [0, 120].map((keepAlive) =>
+      world.connect(`k${keepAlive}`, { version, keepAlive }),
+    );
+    world.advance(89 * SECOND);
+    for (const client of clients) assert.ok(!client.closed);
+    world.advance(2 * SECOND);
+    for (const client of clients) assert.ok(client.closed);
+  }
+});
+
 eachVersion('a connection without CONNECT ends after the connect timeout', (version) => {
   const world = new World({ connectTimeoutSeconds: 10 });
   const mute = world.open(version);
