@@ -169,6 +169,19 @@ eachVersion('packets that are truncated or too long end the connection', (versio
   }
 });
 
+eachVersion(
+  'an acknowledgement shorter than its packet identifier ends the connection, whatever follows it',
+  (version) => {
+    for (const header of [0x40, 0x50, 0x62, 0x70]) {
+      for (const body of [[], [1]]) {
+        const client = new World().connect('a', { version });
+        client.send(Buffer.concat([wire.packet(header, body), wire.PINGREQ]));
+        client.expectEnded(0x81);
+      }
+    }
+  },
+);
+
 test('lengths in properties that run past their packet end the connection', () => {
   for (const bytes of [
     wire.packet(0x30, wire.text('t'), [0x7f]),
