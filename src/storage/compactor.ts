@@ -20,6 +20,8 @@ import type { Timers } from './timers.ts';
 
 /** A snapshot is due when the logs are larger than the last snapshot and than this. */
 const COMPACT_BYTES_MIN = 33_554_432;
+/** A snapshot is also due if a start found more files than this, each left by an earlier run. */
+const RESTORED_FILES_MAX = 16;
 /** Wait after a failed snapshot. */
 const RETRY_MS = 5000;
 /** Each attempt may leave a log behind, so the wait doubles with each failure in a row, this often. */
@@ -53,6 +55,8 @@ export class Compactor {
   readonly #disk: Disk;
   /** Closed files that the next complete snapshot replaces. */
   #olderFiles: string[];
+  /** Files that the start found, until a snapshot replaces them. */
+  #restoredFiles: number;
   readonly #damaged: Set<string>;
   #openLogs: LogFile[];
   #lastGeneration: number;
@@ -71,6 +75,7 @@ export class Compactor {
     this.logBytes = loaded.logBytes;
     this.snapshotBytes = loaded.snapshotBytes;
     this.#olderFiles = loaded.files.map(({ name }) => name);
+    this.#restoredFiles = loaded.files.length;
     this.#damaged = new Set(loaded.damaged);
     this.#openLogs = firstLog === undefined ? [] : [firstLog];
     this.#lastGeneration = loaded.lastGeneration + 1;
@@ -87,7 +92,8 @@ export class Compactor {
   logGrew(bytes: number): void {
     this.logBytes += bytes;
     const bytesMin = this.#options.compactBytesMin ?? COMPACT_BYTES_MIN;
-    const isDue = this.logBytes > Math.max(this.snapshotBytes, bytesMin);
+    const isLarge = this.logBytes > Math.max(this.snapshotBytes, bytesMin);
+    const isDue = isLarge || this.#restoredFiles > RESTORED_FILES_MAX;
     const isPossible = this.#capture !== undefined && this.#retry === undefined;
     if (isDue && isPossible && !this.#isStopping) void this.compact();
   }
@@ -235,6 +241,7 @@ export class Compactor {
   /** Removes replaced files. One that cannot be removed now is removed after the next snapshot. */
   async #removeFiles(names: readonly string[], replacement: string): Promise<void> {
     const current = this.#commit.generation;
+    this.#restoredFiles = 0;
     await this.closeLogs((log) => log.generation < current);
     this.logBytes = this.#openLogs.reduce((sum, { length }) => sum + length, 0);
     const left: string[] = [];

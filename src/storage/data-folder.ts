@@ -7,6 +7,7 @@ import {
   closeSync,
   constants,
   fsyncSync,
+  lstatSync,
   mkdirSync,
   openSync,
   statSync,
@@ -19,6 +20,7 @@ import { DataPathError, StorageError } from './storage-error.ts';
 export function checkDataFolder(folder: string): void {
   const parent = dirname(resolve(folder));
   if (isFolder(folder)) {
+    checkLink(folder);
     checkAccess(folder, `-data=${folder}`);
     return;
   }
@@ -38,7 +40,7 @@ export function makeDataFolder(folder: string): void {
     mkdirSync(folder, { mode: 0o700 });
     syncName(folder);
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = describeSystemError(error, 'write');
     throw new StorageError(`the data folder ${folder} cannot be created: ${reason}`);
   }
 }
@@ -52,6 +54,17 @@ function checkAccess(path: string, subject: string): void {
     const owner = uid === 0 ? 'root' : `user ${uid}`;
     throw new DataPathError(
       `${subject}: ${describeSystemError(error, 'write')} (it belongs to ${owner})`,
+    );
+  }
+}
+
+/** Refuses a link of another user, who could lead the data elsewhere (as fs.protected_symlinks does). */
+function checkLink(folder: string): void {
+  const link = lstatSync(folder);
+  const isForeign = link.uid !== 0 && link.uid !== process.getuid?.();
+  if (link.isSymbolicLink() && process.getuid !== undefined && isForeign) {
+    throw new DataPathError(
+      `-data=${folder} is a symbolic link of user ${link.uid}; give the folder itself`,
     );
   }
 }

@@ -3,6 +3,7 @@
 
 import * as fs from 'node:fs';
 import { join } from 'node:path';
+import { StorageError } from './storage-error.ts';
 
 export type Done = (error: Error | null) => void;
 
@@ -24,10 +25,11 @@ export interface ReadableFile {
 
 export interface Disk {
   list(): readonly string[];
-  /** @throws the system's error */
+  /** @throws StorageError if the file is a symbolic link, else the system's error */
   open(name: string): ReadableFile;
   /** Truncates the file to `length` bytes; returns when the remaining bytes are on the disk. */
   cut(name: string, length: number): void;
+  /** Creates an empty file; an existing one is removed first, and never written to. */
   create(name: string): Promise<WritableFile>;
   rename(from: string, to: string): Promise<void>;
   remove(name: string): Promise<void>;
@@ -47,7 +49,7 @@ export class FolderDisk implements Disk {
   }
 
   open(name: string): ReadableFile {
-    const fd = fs.openSync(join(this.#folder, name), 'r');
+    const fd = openWithoutLinks(join(this.#folder, name), fs.constants.O_RDONLY);
     return {
       size: fs.fstatSync(fd).size,
       read: (position, length) => {
@@ -65,7 +67,7 @@ export class FolderDisk implements Disk {
   }
 
   cut(name: string, length: number): void {
-    const fd = fs.openSync(join(this.#folder, name), 'r+');
+    const fd = openWithoutLinks(join(this.#folder, name), fs.constants.O_RDWR);
     try {
       fs.ftruncateSync(fd, length);
       fs.fsyncSync(fd);
@@ -74,10 +76,12 @@ export class FolderDisk implements Disk {
     }
   }
 
-  create(name: string): Promise<WritableFile> {
-    const { O_CREAT, O_TRUNC, O_WRONLY } = fs.constants;
+  async create(name: string): Promise<WritableFile> {
+    await this.remove(name);
+    const path = join(this.#folder, name);
     return new Promise((resolve, reject) => {
-      fs.open(join(this.#folder, name), O_CREAT | O_TRUNC | O_WRONLY, 0o600, (error, fd) => {
+      // Exclusively: another user's file or link of this name is neither followed nor written to.
+      fs.open(path, 'wx', 0o600, (error, fd) => {
         if (error === null) resolve(new FolderFile(fd));
         else reject(error);
       });
@@ -99,6 +103,19 @@ export class FolderDisk implements Disk {
     } finally {
       await handle.close();
     }
+  }
+}
+
+/** @throws StorageError for a symbolic link, which could lead to a file outside the folder */
+function openWithoutLinks(path: string, flags: number): number {
+  try {
+    // Windows has no such flag.
+    return fs.openSync(path, flags | (fs.constants.O_NOFOLLOW ?? 0));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ELOOP') throw error;
+    throw new StorageError(
+      `${path} is a symbolic link; the data folder may contain regular files only`,
+    );
   }
 }
 

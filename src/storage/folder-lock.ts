@@ -8,9 +8,10 @@
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { link, open, readdir, rm } from 'node:fs/promises';
+import { type FileHandle, link, open, readdir, rm } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import { StorageError } from './storage-error.ts';
 
 const NAME = /^lock\.(\d+)$/;
@@ -22,6 +23,9 @@ const TRIES_MAX = 100;
 /** A holder that does not answer in this time is stopped or very busy, and still a holder. */
 const ANSWER_MS_MAX = 500;
 
+/** Errors of this process, which say nothing about another one. */
+const OWN_ERRORS = ['EMFILE', 'ENFILE', 'ENOMEM', 'ENOBUFS'];
+
 export interface FolderLock {
   release(): Promise<void>;
 }
@@ -30,7 +34,7 @@ export interface FolderLock {
 export async function lockFolder(folder: string): Promise<FolderLock> {
   // A descriptor of the folder gives a long path a short name.
   const isLong = Buffer.byteLength(join(folder, CANDIDATE_NAME)) > SOCKET_PATH_BYTES_MAX;
-  const handle = isLong && existsSync('/proc/self/fd') ? await open(folder, 'r') : undefined;
+  const handle = isLong && existsSync('/proc/self/fd') ? await openFolder(folder) : undefined;
   const path = handle === undefined ? folder : `/proc/self/fd/${handle.fd}`;
   const candidate = `lock-new.${randomBytes(8).toString('hex')}`;
   let server: Server | undefined;
@@ -41,7 +45,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   } catch (error) {
     server?.close();
     await handle?.close();
-    throw error;
+    throw error instanceof StorageError ? error : notLockable(folder, error);
   }
   const held = server;
   return {
@@ -110,15 +114,29 @@ function listen(path: string, folder: string): Promise<Server> {
   return new Promise((resolve, reject) => {
     const server = createServer((socket) => socket.on('error', () => undefined).end('here'));
     server.on('error', (error) => {
-      reject(new StorageError(`the data folder ${folder} cannot be locked: ${error.message}`));
+      reject(notLockable(folder, error));
     });
     // The lock alone must not keep the process alive.
     server.listen(path, () => resolve(server.unref()));
   });
 }
 
+async function openFolder(folder: string): Promise<FileHandle> {
+  try {
+    return await open(folder, 'r');
+  } catch (error) {
+    throw notLockable(folder, error);
+  }
+}
+
+function notLockable(folder: string, error: unknown): StorageError {
+  const reason = describeSystemError(error, 'write');
+  return new StorageError(`the data folder ${folder} cannot be locked: ${reason}`);
+}
+
+/** Rejects with the system's error if this process has no means to find out. */
 function isAlive(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
+  return new Promise((resolve, reject) => {
     const socket = connect(path);
     const end = (isHeld: boolean): void => {
       socket.destroy();
@@ -127,8 +145,10 @@ function isAlive(path: string): Promise<boolean> {
     socket.setTimeout(ANSWER_MS_MAX, () => end(true));
     socket.on('connect', () => end(true));
     // Any other error shows a live holder: a socket of another user, or a full backlog.
-    socket.on('error', ({ code }: NodeJS.ErrnoException) =>
-      end(code !== 'ECONNREFUSED' && code !== 'ENOENT'),
-    );
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const { code = '' } = error;
+      if (OWN_ERRORS.includes(code)) reject(error);
+      else end(code !== 'ECONNREFUSED' && code !== 'ENOENT');
+    });
   });
 }

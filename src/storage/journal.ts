@@ -83,6 +83,7 @@ export class Journal implements SessionStore {
       const run = randomBytes(8).readBigUInt64LE();
       await removeStale(disk, loaded.stale);
       const file = await firstLog(disk, loaded.lastGeneration + 1, run);
+      if (!(file instanceof Error)) await removeStale(disk, loaded.emptyLogs);
       log.info('stored state read', {
         folder,
         bytes: loaded.logBytes + loaded.snapshotBytes,

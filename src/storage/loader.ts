@@ -1,6 +1,7 @@
 // Reads the data folder in any state of damage: cuts a torn end off, reports a damaged range and skips it.
-// Refuses only files that a newer release wrote.
+// Refuses only files that a newer release wrote, and files that are intact but may not be read now.
 
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import { BlockReader, type Gap } from './block-reader.ts';
 import { DecodeError } from './byte-reader.ts';
@@ -20,6 +21,12 @@ import { ReplayedState } from './replayed-state.ts';
 import { RunClock } from './run-clock.ts';
 import { StorageError } from './storage-error.ts';
 
+/**
+ * Errors that say nothing about the file's contents. Starting without the file would lose it: the next
+ * snapshot replaces all files that it was made from.
+ */
+const TEMPORARY_ERRORS = ['EACCES', 'EPERM', 'EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EBUSY'];
+
 export interface Loaded {
   readonly state: ReplayedState;
   /** The files that form the state, in the order of reading. */
@@ -28,6 +35,8 @@ export interface Loaded {
   readonly damaged: ReadonlySet<string>;
   /** Files that are no longer needed. */
   readonly stale: readonly string[];
+  /** Logs without a record: to be removed once the next log exists, so that no generation recurs. */
+  readonly emptyLogs: readonly string[];
   readonly lastGeneration: number;
   readonly logBytes: number;
   readonly snapshotBytes: number;
@@ -39,7 +48,7 @@ interface TornEnd {
   readonly gap: Gap;
 }
 
-/** @throws StorageError if a newer release wrote a file */
+/** @throws StorageError if a newer release wrote a file, or if the system does not let us read one */
 export function loadFolder(disk: Disk, log: Logger, present: Stamp): Loaded {
   return new Loader(disk, log).load(present);
 }
@@ -50,6 +59,7 @@ class Loader {
   readonly #state = new ReplayedState();
   readonly #clock = new RunClock();
   readonly #damaged = new Set<string>();
+  readonly #emptyLogs: string[] = [];
   #torn: TornEnd[] = [];
   /** Valid length of each log, in bytes. */
   readonly #ends = new Map<string, number>();
@@ -62,14 +72,15 @@ class Loader {
   }
 
   load(present: Stamp): Loaded {
-    const names = this.#disk.list();
+    const names = this.#list();
     const all = dataFiles(names);
     const headers = new Map(all.map(({ name }) => [name, this.#header(name)]));
     const start = all.findLast(({ kind }) => kind === 'snapshot')?.generation ?? 0;
     const isAlive = ({ name, generation }: DataFileName): boolean =>
       generation >= start && (generation === start || headers.get(name)?.needsSnapshot !== true);
-    const files = all.filter(isAlive);
-    for (const file of files) this.#loadFile(file, headers.get(file.name));
+    for (const file of all.filter(isAlive)) this.#loadFile(file, headers.get(file.name));
+    const isEmpty = ({ name }: DataFileName): boolean => this.#emptyLogs.includes(name);
+    const files = all.filter((file) => isAlive(file) && !isEmpty(file));
     for (const torn of this.#torn) this.#cut(torn);
     for (const [name, end] of this.#ends) this.#makeSafe(name, end);
     this.#state.finish(this.#clock.toPresent(present));
@@ -77,6 +88,7 @@ class Loader {
     return {
       state: this.#state,
       files,
+      emptyLogs: this.#emptyLogs,
       damaged: this.#damaged,
       stale: [...all.filter((file) => !isAlive(file)).map(({ name }) => name), ...temporary],
       lastGeneration: all.at(-1)?.generation ?? 0,
@@ -117,6 +129,7 @@ class Loader {
     });
     if (walk === undefined) return;
     if (blocks > 0) this.#reportTornAsDamage();
+    else if (kind === 'log' && walk.gaps.length === 0) this.#emptyLogs.push(name);
     for (const gap of walk.gaps) {
       if (kind === 'log' && gap.start === walk.end) this.#torn.push({ name, gap });
       else this.#reportDamage(name, gap);
@@ -166,6 +179,7 @@ class Loader {
     try {
       this.#disk.cut(name, end);
     } catch (error) {
+      if (isTemporary(error)) throw unreadable(name, error);
       this.#damaged.add(name);
       this.#log.warn('data file could not be synced', { file: name, error: String(error) });
     }
@@ -181,9 +195,26 @@ class Loader {
       }
     } catch (error) {
       if (error instanceof StorageError) throw error;
+      if (isTemporary(error)) throw unreadable(name, error);
       this.#damaged.add(name);
       this.#log.warn('data file unreadable', { file: name, error: String(error) });
       return undefined;
     }
   }
+
+  #list(): readonly string[] {
+    try {
+      return this.#disk.list();
+    } catch (error) {
+      throw unreadable('the data folder', error);
+    }
+  }
+}
+
+function isTemporary(error: unknown): boolean {
+  return TEMPORARY_ERRORS.includes((error as NodeJS.ErrnoException).code ?? '');
+}
+
+function unreadable(name: string, error: unknown): StorageError {
+  return new StorageError(`${name} cannot be read: ${describeSystemError(error, 'read')}`);
 }

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lchownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -73,6 +82,19 @@ test('a new data folder is accessible to its user only, and an existing one is u
   mkdirSync(existing);
   makeDataFolder(existing);
   assert.equal((await check(existing)).code, 0);
+});
+
+test('a link of another user is refused as the data folder, and a link of this user is used', {
+  skip: process.getuid?.() !== 0,
+}, async () => {
+  const target = join(base, 'target');
+  mkdirSync(target);
+  const [own, foreign] = [join(base, 'own-link'), join(base, 'foreign-link')];
+  for (const link of [own, foreign]) symlinkSync(target, link);
+  lchownSync(foreign, 65_534, 65_534);
+  assert.equal((await check(own)).code, 0);
+  const message = `-data=${foreign} is a symbolic link of user 65534; give the folder itself`;
+  assert.deepEqual(await check(foreign), { code: 2, err: `shoal: ${message}\n` });
 });
 
 test('where the system cannot create folders the start fails instead of retrying forever', {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { MemoryDisk } from '../../support/memory-disk.ts';
 import {
   FOR_EVER,
   publish,
@@ -234,4 +235,47 @@ test('each snapshot restarts the count of log bytes', async () => {
   const logs = [...disk.files()].filter(([name]) => name.endsWith('.log'));
   const bytes = logs.reduce((sum, [, { length }]) => sum + length, 0);
   assert.equal(journal.metrics().logBytes, bytes);
+});
+
+test('400 starts without a change leave one log', async () => {
+  const disk = new MemoryDisk();
+  for (let start = 0; start < 400; start++) {
+    const { journal } = await StoredBroker.start({ disk });
+    await journal.close();
+  }
+  assert.equal(disk.list().length, 1);
+});
+
+test('400 starts with a change each leave few files, and every change', async () => {
+  const disk = new MemoryDisk();
+  for (let start = 0; start < 400; start++) {
+    const { journal, world } = await StoredBroker.start({ disk });
+    world.connect(`client ${start}`, FOR_EVER);
+    await turns(30);
+    await journal.close();
+  }
+  assert.ok(disk.list().length < 25, `${disk.list().length} files`);
+  const last = await StoredBroker.start({ disk });
+  assert.equal(last.world.broker.sessionCount, 400);
+});
+
+test('a file that the system does not let us read is neither skipped nor replaced', async () => {
+  const stored = await StoredBroker.start();
+  stored.journal.saveSession(session('a'));
+  await stored.journal.close();
+  const { disk } = stored;
+  const before = disk.files();
+  const open = disk.open.bind(disk);
+  for (const code of ['EMFILE', 'EACCES']) {
+    disk.open = () => {
+      throw Object.assign(new Error(code), { code });
+    };
+    await assert.rejects(StoredBroker.start({ disk }), {
+      name: 'StorageError',
+      message: /^shoal-00000001\.log cannot be read: this (process has no file|user may not read)/,
+    });
+  }
+  assert.deepEqual(disk.files(), before);
+  disk.open = open;
+  assert.equal((await StoredBroker.start({ disk })).world.broker.sessionCount, 1);
 });
