@@ -2,7 +2,7 @@
 // to the other nodes. Knows no clients; checks of topic and access come before.
 // Invariant: a message of a peer is never forwarded, nor is a topic that begins with `$`.
 
-import type { PublishView, QoS } from '../mqtt/publish-view.ts';
+import type { QoS } from '../mqtt/publish-view.ts';
 import { isReservedTopic } from '../mqtt/topic.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
@@ -59,11 +59,6 @@ export class Distributor {
       this.forwarder.forward(encodeMessageAsView(message, budget.now), routed.bytes, clientId);
     }
     this.distribute(publication, publisher);
-  }
-
-  /** Offers a client's PUBLISH to the other nodes. @param topic the resolved Topic Name's bytes */
-  forward(view: PublishView, topic: Buffer, clientId: string): void {
-    this.forwarder?.forward(view, topic, clientId);
   }
 
   /**

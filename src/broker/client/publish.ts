@@ -41,6 +41,8 @@ const RETAIN_UNSUPPORTED: ProtocolFault = {
   text: 'RETAIN is not available',
 };
 
+const NEVER = Number.POSITIVE_INFINITY;
+
 /** One for all clients: it reuses its view and its publication. */
 export class PublishHandler {
   readonly #context: BrokerContext;
@@ -155,14 +157,10 @@ export class PublishHandler {
 
   /** Reason Code for a well-formed message that the broker does not accept, else 0. */
   #refusal(client: Client, view: PublishView): number {
-    const { authorizer, budget } = this.#context;
     const topic = this.#topic;
-    const before = authorizer.work;
-    const { identity } = client.session!;
-    const may = authorizer.permissive || authorizer.mayPublish(identity, topic.name);
-    budget.spend(authorizer.work - before);
+    const may = this.#context.authorizer.permissive || this.#mayPublish(client, topic.name);
     if (!may || isReservedTopicBytes(topic.bytes)) {
-      recordDenial(this.#context, identity, 'publish', topic.name);
+      recordDenial(this.#context, client.session!.identity, 'publish', topic.name);
       return ReasonCode.notAuthorized;
     }
     if (this.#properties.payloadIsText && !isWellFormed(view.buffer, view.payloadStart, view.end)) {
@@ -171,22 +169,25 @@ export class PublishHandler {
     return 0;
   }
 
+  #mayPublish(client: Client, topic: string): boolean {
+    const { authorizer, budget } = this.#context;
+    const before = authorizer.work;
+    const mayPublish = authorizer.mayPublish(client.session!.identity, topic);
+    budget.spend(authorizer.work - before);
+    return mayPublish;
+  }
+
   /** True if a subscriber on this node matched. */
   #publish(client: Client, view: PublishView): boolean {
     const { distributor, budget } = this.#context;
-    const properties = this.#properties;
+    const { forwardable, expirySeconds } = this.#properties;
     const topic = this.#topic;
-    const verbatim = properties.forwardable && view.topicEnd > view.topicStart;
-    this.#publication.setView(view, topic, this.#expiresAt(), verbatim, budget.now);
     const { outbound } = client.session!;
-    distributor.forward(view, topic.bytes, outbound.identity.clientId);
+    const verbatim = forwardable && view.topicEnd > view.topicStart;
+    const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
+    this.#publication.setView(view, topic, expiresAt, verbatim, budget.now);
+    distributor.forwarder?.forward(view, topic.bytes, outbound.identity.clientId);
     return distributor.distribute(this.#publication, outbound);
-  }
-
-  #expiresAt(): number {
-    const { expirySeconds } = this.#properties;
-    if (expirySeconds < 0) return Number.POSITIVE_INFINITY;
-    return this.#context.budget.now + expirySeconds * 1000;
   }
 
   /** A PUBLISH of a peer, which has checked access and acknowledged it. */
@@ -196,8 +197,9 @@ export class PublishHandler {
     const topic = topics.find(view.buffer, view.topicStart, view.topicEnd);
     if (topic === undefined || isReservedTopicBytes(topic.bytes)) return;
     stats.peerReceived += 1;
-    const { forwardable } = this.#properties;
-    this.#publication.setView(view, topic, this.#expiresAt(), forwardable, budget.now);
+    const { forwardable, expirySeconds } = this.#properties;
+    const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
+    this.#publication.setView(view, topic, expiresAt, forwardable, budget.now);
     distributor.distribute(this.#publication, undefined);
   }
 }
