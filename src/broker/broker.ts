@@ -4,6 +4,7 @@
 
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
+import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Client } from './client/client.ts';
 import { PublishHandler } from './client/publish.ts';
@@ -182,6 +183,7 @@ export class Broker {
 function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext {
   const { random, now, log, authorizer = openAuthorizer, store = memoryStore } = parts;
   const stats = new BrokerStats();
+  const limiter = new LogLimiter();
   const budget = new WorkBudget(now);
   const deadlines = new DeadlineQueue();
   const queueMemory = new QueueMemory();
@@ -189,7 +191,16 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
   const topics = new TopicTable(options);
   const retained = new RetainedStore(options);
   const router = new Router({ tree, options, authorizer, stats, budget });
-  const distributor = new Distributor({ topics, retained, router, store, stats, budget, log });
+  const distributor = new Distributor({
+    topics,
+    retained,
+    router,
+    store,
+    stats,
+    budget,
+    log,
+    limiter,
+  });
   const base: SessionsContext = {
     options,
     store,
@@ -197,6 +208,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     queueMemory,
     budget,
     log,
+    limiter,
     authorizer,
     deadlines,
     distributor,

@@ -3,12 +3,13 @@
 // Invariant: a message of a peer is never forwarded, nor is a topic that begins with `$`.
 
 import type { QoS } from '../mqtt/publish-view.ts';
-import { isReservedTopic } from '../mqtt/topic.ts';
+import { isReservedTopic, isSysTopic } from '../mqtt/topic.ts';
+import type { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
-import type { Message } from './message/message.ts';
+import { type Message, NO_BYTES } from './message/message.ts';
 import { Publication } from './message/publication.ts';
-import type { PeerForwarder, SessionStore } from './ports.ts';
+import type { ForwardResult, PeerForwarder, SessionStore } from './ports.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { Router } from './routing/route.ts';
 import type { Subscriber } from './routing/subscription.ts';
@@ -25,6 +26,8 @@ export interface DistributorContext {
   readonly stats: BrokerStats;
   readonly budget: WorkBudget;
   readonly log: Logger;
+  /** For lines that clients can cause at any rate. */
+  readonly limiter: LogLimiter;
 }
 
 /** A message that does not come from a PUBLISH packet: a will, or a value of the broker itself. */
@@ -38,7 +41,26 @@ export interface OwnMessage {
   readonly expirySeconds: number;
 }
 
+/** Clears the retained message of a topic [MQTT5-3.3.1-6]. */
+const CLEAR: OwnMessage = {
+  payload: NO_BYTES,
+  properties: NO_BYTES,
+  qos: 1,
+  retain: true,
+  expirySeconds: -1,
+};
+
+/** What became of a message on this node. */
+export interface Distribution {
+  /** A subscriber of this node matched. */
+  isMatched: boolean;
+  /** The message asked to be retained, and the store of retained messages is full. */
+  isNotRetained: boolean;
+}
+
 export class Distributor {
+  /** The result of the last distribute(); one object, so that the hot path allocates none. */
+  readonly last: Distribution = { isMatched: false, isNotRetained: false };
   /** Set while the node is in a cluster. */
   forwarder: PeerForwarder | undefined;
   readonly #context: DistributorContext;
@@ -56,38 +78,69 @@ export class Distributor {
     publication.setMessage(message, routed, budget.now);
     if (this.forwarder !== undefined && !isReservedTopic(topic)) {
       const clientId = publisher?.identity.clientId;
-      this.forwarder.forward(encodeMessageAsView(message, budget.now), routed.bytes, clientId);
+      const view = encodeMessageAsView(message, budget.now);
+      const result = this.forwarder.forward(view, routed.bytes, clientId);
+      if (retainsTooMuch(result, message)) this.clearOnPeers(routed, clientId);
     }
     this.distribute(publication, publisher);
   }
 
   /**
-   * Retains the message if it asks for that, then delivers it to the subscribers of this node.
-   * @returns true if a subscriber matched
+   * Removes the retained message of the topic on all other nodes, because the one that replaces it
+   * is too large to cross: an old value would be worse than none.
    */
-  distribute(publication: Publication<RoutedTopic>, publisher: Subscriber | undefined): boolean {
-    if (publication.retain) this.#retain(publication);
-    return this.#context.router.fanOut(publication, publisher) > 0;
+  clearOnPeers(topic: RoutedTopic, clientId: string | undefined): void {
+    const { now } = this.#context.budget;
+    const view = encodeMessageAsView(makeMessage(topic, CLEAR, now), now);
+    this.forwarder?.forward(view, topic.bytes, clientId);
+  }
+
+  /** Retains the message if it asks for that, then delivers it to the subscribers of this node. */
+  distribute(publication: Publication<RoutedTopic>, publisher: Subscriber | undefined): void {
+    const { last } = this;
+    last.isNotRetained = publication.retain && !this.#retain(publication, publisher);
+    last.isMatched = this.#context.router.fanOut(publication, publisher) > 0;
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; subscribers still get the message itself. */
-  #retain(publication: Publication): void {
-    const { retained, store, stats, log } = this.#context;
+  #retain(publication: Publication, publisher: Subscriber | undefined): boolean {
+    const { retained, store, stats } = this.#context;
     const message = publication.message();
     const { name } = message.topic;
     if (message.payload.length === 0) {
       if (retained.remove(name) && store.durable) store.removeRetained(name);
-    } else if (!retained.set(message)) {
-      stats.retainedRefused += 1;
-      log.warn('retained message not kept: the store is full', { topic: name });
-    } else if (store.durable && !isReservedTopic(name)) {
-      store.saveRetained(message);
+      return true;
     }
+    message.publisher = publisher?.identity;
+    if (!retained.set(message)) {
+      stats.retainedRefused += 1;
+      this.#logFull(name, message.publisher?.clientId);
+      return false;
+    }
+    if (store.durable && !isSysTopic(name)) store.saveRetained(message);
+    return true;
   }
+
+  #logFull(topic: string, client: string | undefined): void {
+    const { budget, limiter, log } = this.#context;
+    const count = limiter.admit('retained', budget.now);
+    if (count === 0) return;
+    const hint = '-retained-messages, -retained-bytes';
+    log.warn('retained message not kept: the store is full', { topic, client, count, hint });
+  }
+}
+
+/** A retained message that cannot cross replaces one that other nodes still have. */
+export function retainsTooMuch(
+  result: ForwardResult | undefined,
+  { retain }: { readonly retain: boolean },
+): boolean {
+  return retain && result === 'tooLarge';
 }
 
 function makeMessage(topic: RoutedTopic, content: OwnMessage, now: number): Message {
   const { payload, properties, qos, retain, expirySeconds } = content;
   const expiresAt = expirySeconds < 0 ? Number.POSITIVE_INFINITY : now + expirySeconds * 1000;
-  return { topic, payload, properties, qos, retain, expiresAt, mark: undefined, holders: 0 };
+  const bookkeeping = { publisher: undefined, mark: undefined, holders: 0 };
+  return { topic, payload, properties, qos, retain, expiresAt, ...bookkeeping };
 }

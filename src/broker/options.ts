@@ -24,6 +24,14 @@ export interface BrokerOptions {
   /** Longest Session Expiry Interval, seconds; Infinity: any value. */
   sessionExpirySecondsMax: number;
   emptyClientIdAllowed: boolean;
+  /** The user name becomes the Client Identifier; clients without one are refused. */
+  useUsernameAsClientId: boolean;
+  /** Client Identifiers must begin with one of these; undefined: any. */
+  clientIdPrefixes: readonly string[] | undefined;
+  /** `user`: a session belongs to its user name, and no other user can take or end it. */
+  clientIdOwner: 'any' | 'user';
+  /** A retained message is served only while its publisher may still publish to the topic. */
+  checkRetainSource: boolean;
   /** Unacknowledged messages towards a client, even if its Receive Maximum is higher. */
   inflightMax: number;
   /** Queued messages of one session, and their bytes. */
@@ -63,6 +71,10 @@ export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   sessionsMax: 200_000,
   sessionExpirySecondsMax: Number.POSITIVE_INFINITY,
   emptyClientIdAllowed: true,
+  useUsernameAsClientId: false,
+  clientIdPrefixes: undefined,
+  clientIdOwner: 'any',
+  checkRetainSource: true,
   inflightMax: 100,
   queueMessagesMax: 1000,
   queueBytesMax: 16_777_216,

@@ -6,7 +6,10 @@
 
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
+import type { Identity } from './identity.ts';
 import type { Message } from './message/message.ts';
+
+export type { Identity };
 
 /** The outgoing bytes of one connection. The core calls it synchronously. */
 export interface Outbox {
@@ -22,14 +25,6 @@ export interface Outbox {
   readonly congested: boolean;
   pauseReading(): void;
   resumeReading(): void;
-}
-
-/** A client, as far as decisions on its access need it. */
-export interface Identity {
-  readonly clientId: string;
-  readonly username: string | undefined;
-  /** Belongs to the authorizer, the core only carries it. Undefined in a session from the store. */
-  readonly grant?: unknown;
 }
 
 export interface ConnectRequest extends Identity {

@@ -21,6 +21,9 @@ export const Price = {
   /** Adding, finding or removing a Topic Filter, and each of its characters: a level may be empty. */
   filter: 200,
   filterCharacter: 20,
+  /** Checking the form of a Topic Filter, and each of its characters. */
+  filterCheck: 20,
+  checkedCharacter: 2,
   /** One topic level that a search for retained messages visits, and one message that it finds. */
   retainedNode: 25,
   retainedMessage: 50,
@@ -41,6 +44,11 @@ export const Price = {
 /** The price of adding, finding or removing this Topic Filter. */
 export function filterPrice(filter: string): number {
   return Price.filter + Price.filterCharacter * filter.length;
+}
+
+/** The price of checking the form of this Topic Filter. */
+export function filterCheckPrice(filter: string): number {
+  return Price.filterCheck + Price.checkedCharacter * filter.length;
 }
 
 export class WorkBudget {

@@ -11,10 +11,12 @@ import {
   choice,
   count,
   limit,
+  list,
   onOff,
   qos,
   seconds,
   secondsLimit,
+  text,
 } from './value-types.ts';
 
 const MIB = 1024 ** 2;
@@ -79,6 +81,39 @@ export const mqttOptions = {
     type: onOff,
     fallback: defaults.emptyClientIdAllowed,
     help: 'assign a client identifier to clients that send none',
+    reload: true,
+  }),
+  useUsernameAsClientId: option({
+    flag: 'use-username-as-clientid',
+    group: 'Access',
+    type: onOff,
+    fallback: defaults.useUsernameAsClientId,
+    help: 'take the user name as client identifier, whatever the client sends; clients without one are refused',
+    reload: true,
+  }),
+  clientIdPrefixes: option({
+    flag: 'clientid-prefixes',
+    group: 'Access',
+    type: list(text('prefix')),
+    fallback: defaults.clientIdPrefixes,
+    fallbackText: 'any',
+    help: 'accept only client identifiers that begin with one of these, separated by commas',
+    reload: true,
+  }),
+  clientIdOwner: option({
+    flag: 'client-id-owner',
+    group: 'Access',
+    type: choice(['any', 'user']),
+    fallback: defaults.clientIdOwner,
+    help: 'user: the session of a client identifier belongs to its user name; no other user can take it over or end it',
+    reload: true,
+  }),
+  checkRetainSource: option({
+    flag: 'check-retain-source',
+    group: 'Access',
+    type: onOff,
+    fallback: defaults.checkRetainSource,
+    help: 'serve a retained message only while its publisher may still publish to the topic',
     reload: true,
   }),
   keepAliveSecondsMax: option({

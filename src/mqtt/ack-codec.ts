@@ -2,10 +2,10 @@
 // Packet Identifier, then in MQTT 5 an optional Reason Code and optional properties.
 
 import { PacketType, packetTypeOf } from './packet-type.ts';
-import { walkProperties } from './properties.ts';
+import { PropertyId, walkProperties } from './properties.ts';
 import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
 import type { ProtocolVersion } from './publish-view.ts';
-import { decodeVarint, varintBytes } from './varint.ts';
+import { decodeVarint, encodeVarint, varintBytes } from './varint.ts';
 
 const WRONG_LENGTH = malformed('an acknowledgement of the wrong length');
 const NO_PACKET_ID = protocolFault('Packet Identifier 0');
@@ -69,4 +69,25 @@ export function encodeAck(
   if (!withReason) return at + 4;
   buffer[at + 4] = reasonCode;
   return at + 5;
+}
+
+/** An acknowledgement with a Reason String, in a buffer of its own. MQTT 5 only. */
+export function encodeAckWithReason(
+  header: number,
+  packetId: number,
+  reasonCode: number,
+  reasonString: string,
+): Buffer {
+  const text = Buffer.from(reasonString, 'utf8');
+  const propertiesBytes = 3 + text.length;
+  const remaining = 3 + varintBytes(propertiesBytes) + propertiesBytes;
+  const packet = Buffer.alloc(1 + varintBytes(remaining) + remaining);
+  packet[0] = header;
+  let at = encodeVarint(packet, 1, remaining);
+  at = packet.writeUInt16BE(packetId, at);
+  at = packet.writeUInt8(reasonCode, at);
+  at = encodeVarint(packet, at, propertiesBytes);
+  at = packet.writeUInt8(PropertyId.reasonString, at);
+  text.copy(packet, packet.writeUInt16BE(text.length, at));
+  return packet;
 }

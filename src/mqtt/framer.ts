@@ -85,13 +85,21 @@ export class Framer {
       while (buffer[bodyStart - 1]! >= 0x80) bodyStart += 1;
     }
     const end = bodyStart + length;
-    if (end - start > this.packetBytesMax) return TOO_LARGE;
+    if (end - start > this.packetBytesMax) {
+      this.#place(start, bodyStart, end);
+      return TOO_LARGE;
+    }
     if (end > buffer.length) return this.#hold(start, end - start);
+    this.#place(start, bodyStart, end);
+    this.isLengthPadded = bodyStart - start > HEADER_BYTES_MIN && this.#removePadding();
+    return this.isLengthPadded && !this.allowsPadding ? BAD_LENGTH : true;
+  }
+
+  /** For a packet that is refused as too large `end` may lie behind the buffer. */
+  #place(start: number, bodyStart: number, end: number): void {
     this.start = start;
     this.bodyStart = bodyStart;
     this.end = end;
-    this.isLengthPadded = bodyStart - start > HEADER_BYTES_MIN && this.#removePadding();
-    return this.isLengthPadded && !this.allowsPadding ? BAD_LENGTH : true;
   }
 
   /** In place, so that the packet can go on to other clients as it is. @returns false if there was none */

@@ -12,6 +12,11 @@ export function isReservedTopic(topic: string): boolean {
   return topic.charCodeAt(0) === DOLLAR;
 }
 
+/** True for the server's statistics, `$SYS` and everything below it. */
+export function isSysTopic(topic: string): boolean {
+  return topic === '$SYS' || topic.startsWith('$SYS/');
+}
+
 /** The same for the UTF-8 bytes of a topic that begins at `start`. */
 export function isReservedTopicBytes(bytes: Buffer, start = 0): boolean {
   return bytes[start] === DOLLAR;

@@ -98,6 +98,9 @@ function readRecord(reader: ByteReader, visitor: RecordVisitor): void {
     case RecordType.retained:
       visitor.retain(readMessage(reader));
       break;
+    case RecordType.retainedBy:
+      visitor.retain(readRetainedBy(reader));
+      break;
     case RecordType.retainedRemoved:
       visitor.retainedRemoved(reader.text());
       break;
@@ -119,7 +122,7 @@ function readRecord(reader: ByteReader, visitor: RecordVisitor): void {
 
 function readSession(reader: ByteReader): SessionFields {
   const clientId = reader.text();
-  const username = reader.byte() === 1 ? reader.text() : undefined;
+  const username = readUsername(reader);
   return { clientId, username, expirySeconds: readOrNever(reader), expiresAt: readOrNever(reader) };
 }
 
@@ -133,6 +136,15 @@ function readSubscription(reader: ByteReader): SubscriptionRecord {
     retainAsPublished: (flags & 8) !== 0,
     subscriptionIdentifier: reader.varint(),
   };
+}
+
+function readRetainedBy(reader: ByteReader): ReadMessage {
+  const publisher = { clientId: reader.text(), username: readUsername(reader) };
+  return { ...readMessage(reader), publisher };
+}
+
+function readUsername(reader: ByteReader): string | undefined {
+  return reader.byte() === 1 ? reader.text() : undefined;
 }
 
 function readMessage(reader: ByteReader): ReadMessage {
@@ -149,6 +161,7 @@ function readMessage(reader: ByteReader): ReadMessage {
     expiresAt,
     mark: undefined,
     holders: 0,
+    publisher: undefined,
   };
 }
 

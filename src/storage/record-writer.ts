@@ -18,6 +18,7 @@
 //                  expiry, properties, payload
 //   14 -will      = number
 //   15 end        = sessions, retained; the last record of a snapshot
+//   16 retainedBy = clientId, hasUsername (1), [username], message; retained, with its publisher
 //
 //   message  = flags (1: QoS in 0 and 1, retain 2), deadline, topic, properties, payload
 //   deadline = 0 for never, else milliseconds of this run's clock, plus 1
@@ -48,14 +49,14 @@ export const RecordType = {
   will: 13,
   willRemoved: 14,
   end: 15,
+  retainedBy: 16,
 } as const;
 
 export class RecordWriter extends ByteWriter {
   session(number: number, session: SessionRecord): void {
     this.#head(RecordType.session, number);
     this.text(session.clientId);
-    this.byte(session.username === undefined ? 0 : 1);
-    if (session.username !== undefined) this.text(session.username);
+    this.#username(session.username);
     this.#expiry(session.expirySeconds);
     this.#deadline(session.expiresAt);
   }
@@ -116,8 +117,18 @@ export class RecordWriter extends ByteWriter {
   }
 
   retained(message: Message): void {
-    this.byte(RecordType.retained);
+    const { publisher } = message;
+    this.byte(publisher === undefined ? RecordType.retained : RecordType.retainedBy);
+    if (publisher !== undefined) {
+      this.text(publisher.clientId);
+      this.#username(publisher.username);
+    }
     this.#message(message);
+  }
+
+  #username(username: string | undefined): void {
+    this.byte(username === undefined ? 0 : 1);
+    if (username !== undefined) this.text(username);
   }
 
   retainedRemoved(topic: string): void {

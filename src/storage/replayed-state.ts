@@ -123,6 +123,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
   #isLog = false;
   /** Messages with an expiry, which finish() converts to the present clock. */
   readonly #timed: ReadMessage[] = [];
+  #lastPublisher: ReadMessage['publisher'];
   readonly #topics = new Map<string, Topic>();
   #base = 0;
   #lastNumber = 0;
@@ -241,6 +242,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
 
   retain(message: ReadMessage): void {
     this.#convertExpiry(message);
+    message.publisher = this.#sharePublisher(message.publisher);
     if (this.#isLog) this.#loggedRetained.set(message.topic.name, message);
     else this.#snapshotRetained.push(message);
   }
@@ -285,6 +287,14 @@ export class ReplayedState implements RecordVisitor, StoredState {
     if (message.expiresAt === Number.POSITIVE_INFINITY) return;
     message.expiresAt += this.#base;
     this.#timed.push(message);
+  }
+
+  /** Returns the previous object if it is equal: one client often publishes many retained messages. */
+  #sharePublisher(publisher: ReadMessage['publisher']): ReadMessage['publisher'] {
+    const last = this.#lastPublisher;
+    const isSame = last?.clientId === publisher?.clientId && last?.username === publisher?.username;
+    if (!isSame) this.#lastPublisher = publisher;
+    return this.#lastPublisher;
   }
 
   /** Returns the first object of an equal topic, since most messages have one of few topics. */

@@ -159,6 +159,7 @@ async function fill(data: string): Promise<void> {
     expiresAt: never,
     mark: undefined,
     holders: 0,
+    publisher: undefined,
   } as const;
   const shared = {
     ...common,

@@ -56,19 +56,60 @@ test('[MQTT3-4.7.2-1] [MQTT5-4.7.2-1] $ topics of the broker match only filters 
   assert.ok(sys.messages().length > 0);
 });
 
-eachVersion('a client cannot publish to a $ topic', (version) => {
-  const world = new World({ sysIntervalSeconds: 0 });
-  const client = world.connect('a', { version });
-  client.subscribe(['$SYS/#', '$x']);
-  client.inbox.length = 0;
-  const publisher = world.connect('p', { version });
-  for (const topic of ['$SYS/broker/version', '$x']) {
-    if (!publisher.closed)
-      publisher.send(wire.publish(version, { topic, payload: 'fake', qos: 1 }));
-  }
-  const puback = publisher.inbox.shift();
-  if (version === 5 && puback?.type === 'puback') assert.ok(puback.reason >= 0x80);
-  client.expectNothing();
+eachVersion(
+  'clients cannot publish to $SYS and $share, neither directly nor by a will',
+  (version) => {
+    const world = new World({ sysIntervalSeconds: 0 });
+    const client = world.connect('a', { version });
+    client.subscribe(['$SYS/#', '$SYS']);
+    if (version === 4) client.subscribe('$share/#');
+    client.inbox.length = 0;
+    for (const topic of [
+      '$SYS',
+      '$SYS/broker/version',
+      '$SYS/broker/connection/a/b/state',
+      '$share/g/t',
+    ]) {
+      const publisher = world.connect('p', { version, will: { topic } });
+      const puback = publisher.publish(topic, 'fake', { qos: 1 });
+      assert.equal(puback?.reason, version === 5 ? 0x87 : 0);
+      publisher.lose();
+      client.expectNothing();
+    }
+  },
+);
+
+eachVersion(
+  'other $ topics are delivered and retained on their node, and # and + do not match them',
+  (version) => {
+    const world = new World();
+    const cloud = world.connect('cloud', { version });
+    const all = world.connect('all', { version });
+    cloud.subscribe('$aws/things/+/shadow/update');
+    all.subscribe(['#', '+/things/#']);
+    const device = world.connect('device', {
+      version,
+      will: { topic: '$aws/things/d/shadow/update', payload: 'gone' },
+    });
+    device.publish('$aws/things/d/shadow/update', 'state', { qos: 1, retain: true });
+    device.lose();
+    assert.deepEqual(cloud.payloads(), ['state', 'gone']);
+    all.expectNothing();
+    const late = world.connect('late', { version });
+    late.subscribe('$aws/#');
+    assert.deepEqual(late.payloads(), ['state']);
+  },
+);
+
+test('a bridge reports its state under $SYS/broker/connection, by PUBLISH and by its will', () => {
+  const world = new World();
+  const topic = '$SYS/broker/connection/site.bridge/state';
+  const client = world.connect('a');
+  client.subscribe('$SYS/broker/connection/#');
+  const bridge = world.connect('bridge', { will: { topic, payload: '0', retain: true } });
+  bridge.publish(topic, '1', { qos: 1, retain: true });
+  bridge.lose();
+  assert.deepEqual(client.payloads(), ['1', '0']);
 });
 
 eachVersion(

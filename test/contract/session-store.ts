@@ -49,6 +49,7 @@ export function comparable(state: StoredState): unknown {
     of.qos,
     of.retain,
     of.expiresAt,
+    ...(of.publisher === undefined ? [] : [of.publisher.clientId, of.publisher.username]),
   ];
   return {
     sessions: Array.from(state.sessions, (stored) => ({
@@ -235,6 +236,22 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
       store.removeRetained('gone');
     },
     { sessions: [], retained: [['t', 't', 'x', '0100', 2, true, 77_000]] },
+  );
+
+  keeps(
+    'the publisher of a retained message, with and without a user name',
+    (store) => {
+      const publisher = { clientId: 'c', username: 'ann' };
+      store.saveRetained(message('a', 'x', { publisher }));
+      store.saveRetained(message('b', 'x', { publisher: { ...publisher, username: undefined } }));
+    },
+    {
+      sessions: [],
+      retained: [
+        ['a', 'a', 'x', '', 1, false, NEVER, 'c', 'ann'],
+        ['b', 'b', 'x', '', 1, false, NEVER, 'c', undefined],
+      ],
+    },
   );
 
   keeps(

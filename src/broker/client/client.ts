@@ -30,6 +30,7 @@ import {
 } from '../../mqtt/protocol-fault.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
+import type { LogFields } from '../../shared/logger.ts';
 import type { BrokerContext } from '../context.ts';
 import { identityFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
@@ -40,9 +41,11 @@ import { Price } from '../work-budget.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { handleConnect } from './connect.ts';
 import { dispatchControl } from './dispatch.ts';
+import { oversizeFields } from './oversize.ts';
 import { PacketSender } from './packet-sender.ts';
 import type { PublishHandler } from './publish.ts';
 import { ReceivedMessages } from './received-messages.ts';
+import { mayServeRetained } from './retained-access.ts';
 import { mustWait } from './store-backpressure.ts';
 import type { InboundAliases } from './topic-aliases.ts';
 
@@ -207,7 +210,10 @@ export class Client implements SessionConnection {
       }
       const found = framer.next();
       if (found === false) return;
-      if (found !== true) throw new ProtocolError(found);
+      if (found !== true) {
+        this.fail(found, oversizeFields(framer));
+        return;
+      }
       stats.packetsReceived += 1;
       this.#handlePacket(framer.buffer, framer.start, framer.bodyStart, framer.end);
     }
@@ -383,9 +389,8 @@ export class Client implements SessionConnection {
     const { session } = this;
     if (session === undefined || this.#state !== 'connected') return;
     session.outbound.pump();
-    const { authorizer } = this.#context;
-    const isDone = this.#feeds?.pump(
-      (topic) => authorizer.permissive || authorizer.mayReceive(session.identity, topic),
+    const isDone = this.#feeds?.pump((message) =>
+      mayServeRetained(this.#context, session.identity, message),
     );
     if (isDone === false) this.#deferPump();
   }
@@ -405,7 +410,7 @@ export class Client implements SessionConnection {
   }
 
   /** Ends the connection for a fault of the client: with a Reason Code in MQTT 5, silently before. */
-  fail(fault: ProtocolFault): void {
+  fail(fault: ProtocolFault, fields: LogFields = {}): void {
     if (this.#state === 'closed') return;
     const { stats, log } = this.#context;
     stats.protocolErrors += 1;
@@ -414,6 +419,7 @@ export class Client implements SessionConnection {
       ...originOf(this.info),
       reason: fault.text,
       code: formatReasonCode(fault.reasonCode),
+      ...fields,
     });
     const isConnected = this.#state === 'connected' || this.#state === 'suspended';
     if (isConnected) this.disconnect(fault.reasonCode, fault.text, true);

@@ -19,14 +19,20 @@ const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 /** Log texts for refusals that the broker itself decides. */
 const REFUSALS: Readonly<Record<number, string>> = {
   [ReasonCode.badAuthenticationMethod]: 'enhanced authentication is not supported',
-  [ReasonCode.clientIdentifierNotValid]: 'no client identifier',
   [ReasonCode.quotaExceeded]: 'max-connections or max-sessions is reached',
 };
+
+const NO_ID = 'no client identifier';
+const OTHER_PREFIX = 'the client identifier has none of the prefixes of -clientid-prefixes';
+const OTHER_OWNER = 'the client identifier belongs to the session of another user';
+const NO_USERNAME = '-use-username-as-clientid needs a user name';
 
 /** A CONNECT that passed the broker's own checks, while it is being authenticated. */
 interface Candidate {
   readonly packet: ConnectPacket;
   readonly clientId: string;
+  /** Undefined also for an empty user name, which devices with blank settings send. */
+  readonly username: string | undefined;
   /** The broker made the Client Identifier, and CONNACK announces it. */
   readonly assigned: boolean;
 }
@@ -38,14 +44,15 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   client.bridge = packet.bridge;
   client.requestProblemInformation = packet.requestProblemInformation;
   const refusal = refusalOf(context, packet);
-  if (refusal !== 0) {
-    refuse(context, client, packet, { reasonCode: refusal });
+  if (refusal !== undefined) {
+    refuse(context, client, packet, refusal);
     return;
   }
   const assigned = packet.clientId.length === 0;
   const clientId = assigned ? makeClientId(context) : packet.clientId;
-  const candidate = { packet, clientId, assigned };
-  const { username, password } = packet;
+  const username = packet.username || undefined;
+  const password = username === undefined ? withoutBlank(packet.password) : packet.password;
+  const candidate = { packet, clientId, username, assigned };
   const { remoteAddress } = client.info;
   const { listener } = client;
   const request = { clientId, username, password, remoteAddress, listener };
@@ -64,17 +71,14 @@ function decide(
   candidate: Candidate,
   decision: AuthDecision,
 ): void {
-  const { packet, clientId } = candidate;
-  if (decision.reasonCode !== 0) {
-    refuse(context, client, packet, decision);
+  const { packet } = candidate;
+  const identity = identityOf(context, candidate, decision);
+  const refusal = decision.reasonCode === 0 ? refusalOfIdentity(context, identity) : decision;
+  if (refusal !== undefined) {
+    refuse(context, client, packet, refusal);
     return;
   }
-  // Other clients may have taken the last place during the authentication.
-  if (!hasRoom(context, clientId)) {
-    refuse(context, client, packet, { reasonCode: ReasonCode.quotaExceeded });
-    return;
-  }
-  admit(context, client, candidate, identityOf(candidate, decision));
+  admit(context, client, candidate, identity);
   if (decision.expiresInMs !== undefined) client.expireAfter(decision.expiresInMs);
 }
 
@@ -97,26 +101,71 @@ function refuse(
   else client.disconnect(reasonCode, 'access was withdrawn', true);
 }
 
-function identityOf({ clientId, packet }: Candidate, decision: AuthDecision): Identity {
-  const { username = packet.username, grant } = decision;
+function withoutBlank(password: Buffer | undefined): Buffer | undefined {
+  return password?.length === 0 ? undefined : password;
+}
+
+function identityOf(
+  { options }: BrokerContext,
+  candidate: Candidate,
+  decision: AuthDecision,
+): Identity {
+  const { username = candidate.username, grant } = decision;
+  const clientId = options.useUsernameAsClientId ? (username ?? '') : candidate.clientId;
   return { clientId, username, grant };
+}
+
+/** For an authenticated client; other clients may have connected during the authentication. */
+function refusalOfIdentity(context: BrokerContext, identity: Identity): AuthDecision | undefined {
+  const { clientId, username } = identity;
+  const { useUsernameAsClientId, clientIdOwner } = context.options;
+  if (useUsernameAsClientId && username === undefined) {
+    return { reasonCode: ReasonCode.notAuthorized, reason: NO_USERNAME };
+  }
+  const owner = context.sessions.identityOf(clientId);
+  if (clientIdOwner === 'user' && owner !== undefined && owner.username !== username) {
+    return { reasonCode: ReasonCode.clientIdentifierNotValid, reason: OTHER_OWNER };
+  }
+  if (!hasRoom(context, clientId)) return { reasonCode: ReasonCode.quotaExceeded };
+  return undefined;
 }
 
 function hasRoom({ stats, options, sessions }: BrokerContext, clientId: string): boolean {
   return stats.clientsConnected < options.connectionsMax && sessions.hasRoomFor(clientId);
 }
 
-/** Reason Code for a CONNECT that the broker cannot serve, else 0. */
-function refusalOf(context: BrokerContext, packet: ConnectPacket): number {
+/** For a CONNECT that the broker does not serve, whoever sends it. */
+function refusalOf(context: BrokerContext, packet: ConnectPacket): AuthDecision | undefined {
   const { options } = context;
-  if (packet.authenticationMethod !== undefined) return ReasonCode.badAuthenticationMethod;
-  if (packet.clientId.length === 0) {
-    // [MQTT3-3.1.3-8] without a Client Identifier there is no session to resume.
-    const allowed = packet.version === 5 || (packet.version === 4 && packet.cleanStart);
-    if (!allowed || !options.emptyClientIdAllowed) return ReasonCode.clientIdentifierNotValid;
+  if (packet.authenticationMethod !== undefined) {
+    return { reasonCode: ReasonCode.badAuthenticationMethod };
   }
-  if (!hasRoom(context, packet.clientId)) return ReasonCode.quotaExceeded;
-  const { will } = packet;
+  const isIdUsed = !options.useUsernameAsClientId;
+  if (isIdUsed && !isIdValid(options, packet)) {
+    const reason = packet.clientId.length === 0 ? NO_ID : OTHER_PREFIX;
+    return { reasonCode: ReasonCode.clientIdentifierNotValid, reason };
+  }
+  if (isIdUsed && !hasRoom(context, packet.clientId)) {
+    return { reasonCode: ReasonCode.quotaExceeded };
+  }
+  const reasonCode = refusalOfWill(options, packet);
+  return reasonCode === 0 ? undefined : { reasonCode };
+}
+
+function isIdValid(
+  options: BrokerOptions,
+  { clientId, version, cleanStart }: ConnectPacket,
+): boolean {
+  const { clientIdPrefixes } = options;
+  if (clientIdPrefixes !== undefined) {
+    return clientIdPrefixes.some((prefix) => clientId.startsWith(prefix));
+  }
+  if (clientId.length > 0) return true;
+  // [MQTT3-3.1.3-8] without a Client Identifier there is no session to resume.
+  return options.emptyClientIdAllowed && (version === 5 || (version === 4 && cleanStart));
+}
+
+function refusalOfWill(options: BrokerOptions, { will }: ConnectPacket): number {
   if (will === undefined) return 0;
   if (will.qos > options.maximumQos) return ReasonCode.qosNotSupported;
   if (will.retain && !options.retainAvailable) return ReasonCode.retainNotSupported;

@@ -2,7 +2,7 @@
 // Maximum Packet Size, Topic Aliases) and queues them in its Outbox. Knows no session.
 // Invariant: no packet exceeds the client's Maximum Packet Size [MQTT5-3.1.2-24].
 
-import { ACK_BYTES_MAX, encodeAck } from '../../mqtt/ack-codec.ts';
+import { ACK_BYTES_MAX, encodeAck, encodeAckWithReason } from '../../mqtt/ack-codec.ts';
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
@@ -50,6 +50,13 @@ export class PacketSender implements SessionLink {
     ackSlab.giveBack(start + ACK_BYTES_MAX - end);
     this.#stats.packetsSent += 1;
     this.#outbox.write(buffer, start, end);
+  }
+
+  /** As sendAck(), with a Reason String if the client takes a packet of that size. MQTT 5 only. */
+  sendAckWithRemark(header: number, packetId: number, reasonCode: number, remark: string): void {
+    const packet = encodeAckWithReason(header, packetId, reasonCode, remark);
+    if (packet.length > this.packetBytesMax) this.sendAck(header, packetId, reasonCode);
+    else this.send(packet);
   }
 
   sendPubrel(packetId: number): void {

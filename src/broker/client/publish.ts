@@ -11,7 +11,10 @@ import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isReservedTopicBytes } from '../../mqtt/topic.ts';
 import { isStrictUtf8, isWellFormed } from '../../mqtt/utf8.ts';
 import type { BrokerContext } from '../context.ts';
+import { retainsTooMuch } from '../distributor.ts';
 import { Publication } from '../message/publication.ts';
+import type { ForwardResult } from '../ports.ts';
+import { isClosedToClients } from '../reserved-topics.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { Client } from './client.ts';
 import { recordDenial } from './denial.ts';
@@ -41,6 +44,10 @@ const RETAIN_UNSUPPORTED: ProtocolFault = {
   text: 'RETAIN is not available',
 };
 
+/** Reason Strings for an accepted message that does not reach everything it should. */
+const THIS_NODE_ONLY = 'too large to cross to other nodes: delivered on this node only';
+const NOT_SENT = 'not sent to other nodes: the queue to them is full';
+const NOT_RETAINED = 'not retained: the store of retained messages is full';
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** One for all clients: it reuses its view and its publication. */
@@ -86,10 +93,13 @@ export class PublishHandler {
     const { packetId } = view;
     if (!client.received.begin(packetId)) return TOO_MANY;
     let reasonCode = this.#refusal(client, view) || this.#refusalOfStore();
-    if (reasonCode === 0 && !this.#publish(client, view)) {
-      reasonCode = ReasonCode.noMatchingSubscribers;
+    let remark: string | undefined;
+    if (reasonCode === 0) {
+      const result = this.#publish(client, view);
+      reasonCode = this.#answer(result);
+      remark = this.#remark(result);
     }
-    client.received.acknowledge(FirstByte.puback, packetId, reasonCode);
+    client.received.acknowledge(FirstByte.puback, packetId, reasonCode, remark);
     return undefined;
   }
 
@@ -103,12 +113,31 @@ export class PublishHandler {
     }
     // MQTT 3 cannot refuse: the exchange completes without a delivery.
     const isRefused = isFailure(reasonCode) && client.version === 5;
+    let remark: string | undefined;
     if (!isRefused && client.session!.receive(packetId) && reasonCode === 0) {
-      if (!this.#publish(client, view)) reasonCode = ReasonCode.noMatchingSubscribers;
+      const result = this.#publish(client, view);
+      reasonCode = this.#answer(result);
+      remark = this.#remark(result);
     }
     const answer = client.version === 5 ? reasonCode : ReasonCode.success;
-    client.received.acknowledge(FirstByte.pubrec, packetId, answer);
+    client.received.acknowledge(FirstByte.pubrec, packetId, answer, remark);
     return undefined;
+  }
+
+  /**
+   * 0x10 only where it is true of the cluster: no subscriber matched here, and no other node can have
+   * one. A message that should cross may have subscribers there.
+   */
+  #answer(result: ForwardResult | undefined): number {
+    const mayCross = result !== undefined && result !== 'noPeers' && result !== 'filtered';
+    const { isMatched } = this.#context.distributor.last;
+    return isMatched || mayCross ? ReasonCode.success : ReasonCode.noMatchingSubscribers;
+  }
+
+  #remark(result: ForwardResult | undefined): string | undefined {
+    if (this.#context.distributor.last.isNotRetained) return NOT_RETAINED;
+    if (result === 'tooLarge') return THIS_NODE_ONLY;
+    return result === 'discarded' ? NOT_SENT : undefined;
   }
 
   #refusalOfStore(): number {
@@ -159,7 +188,8 @@ export class PublishHandler {
   #refusal(client: Client, view: PublishView): number {
     const topic = this.#topic;
     const may = this.#context.authorizer.permissive || this.#mayPublish(client, topic.name);
-    if (!may || isReservedTopicBytes(topic.bytes)) {
+    const isClosed = isReservedTopicBytes(topic.bytes) && isClosedToClients(topic.name);
+    if (!may || isClosed) {
       recordDenial(this.#context, client.session!.identity, 'publish', topic.name);
       return ReasonCode.notAuthorized;
     }
@@ -177,8 +207,8 @@ export class PublishHandler {
     return mayPublish;
   }
 
-  /** True if a subscriber on this node matched. */
-  #publish(client: Client, view: PublishView): boolean {
+  /** @returns undefined outside of a cluster */
+  #publish(client: Client, view: PublishView): ForwardResult | undefined {
     const { distributor, budget } = this.#context;
     const { forwardable, expirySeconds } = this.#properties;
     const topic = this.#topic;
@@ -186,8 +216,11 @@ export class PublishHandler {
     const verbatim = forwardable && view.topicEnd > view.topicStart;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, verbatim, budget.now);
-    distributor.forwarder?.forward(view, topic.bytes, outbound.identity.clientId);
-    return distributor.distribute(this.#publication, outbound);
+    const { clientId } = outbound.identity;
+    const result = distributor.forwarder?.forward(view, topic.bytes, clientId);
+    if (retainsTooMuch(result, view)) distributor.clearOnPeers(topic, clientId);
+    distributor.distribute(this.#publication, outbound);
+    return result;
   }
 
   /** A PUBLISH of a peer, which has checked access and acknowledged it. */

@@ -33,13 +33,14 @@ export class ReceivedMessages {
   /**
    * Acknowledges once the store has made the message durable. PUBACK, PUBCOMP and a PUBREC with an
    * error end the exchange and free its place in the window.
+   * @param remark Reason String for an accepted message, MQTT 5 only
    */
-  acknowledge(header: number, packetId: number, reasonCode: number): void {
+  acknowledge(header: number, packetId: number, reasonCode: number, remark?: string): void {
     const { store, budget } = this.#context;
     const { version, session } = this.#client;
     // The store has no record of what a PUBCOMP of a session without persistence ends.
     if (!store.durable || (header === FirstByte.pubcomp && !session?.isPersistent)) {
-      this.#finish(header, packetId, reasonCode);
+      this.#finish(header, packetId, reasonCode, remark);
       return;
     }
     // Only MQTT 5 has a Reason Code for a refusal. An accepted QoS 2 message cannot be refused any
@@ -48,20 +49,26 @@ export class ReceivedMessages {
       version === 5 && (header === FirstByte.puback || (isFailure(reasonCode) && !store.accepting));
     const done = (now: number): void => {
       budget.resume(now);
-      this.#finish(header, packetId, reasonCode);
+      this.#finish(header, packetId, reasonCode, remark);
     };
     const refused = (now: number): void => {
       budget.resume(now);
       this.#finish(header, packetId, ReasonCode.quotaExceeded);
     };
     const state = store.whenDurable(done, mayRefuse ? refused : undefined);
-    if (state === 'durable') this.#finish(header, packetId, reasonCode);
+    if (state === 'durable') this.#finish(header, packetId, reasonCode, remark);
     else if (state === 'refused') this.#finish(header, packetId, ReasonCode.quotaExceeded);
   }
 
-  #finish(header: number, packetId: number, reasonCode: number): void {
-    if (this.#client.closed) return;
+  #finish(header: number, packetId: number, reasonCode: number, remark?: string): void {
+    const client = this.#client;
+    if (client.closed) return;
     if (header !== FirstByte.pubrec || isFailure(reasonCode)) this.#unfinished?.delete(packetId);
-    this.#client.link.sendAck(header, packetId, reasonCode);
+    // [MQTT5-3.1.2-29] without Request Problem Information there is no Reason String.
+    if (remark !== undefined && client.version === 5 && client.requestProblemInformation) {
+      client.link.sendAckWithRemark(header, packetId, reasonCode, remark);
+    } else {
+      client.link.sendAck(header, packetId, reasonCode);
+    }
   }
 }

@@ -12,8 +12,8 @@ import { ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import {
-  isReservedTopic,
   isSharedFilter,
+  isSysTopic,
   isTopicFilter,
   isWildcard,
   parseSharedFilter,
@@ -22,10 +22,14 @@ import type { BrokerContext } from '../context.ts';
 import { identityFields } from '../log-fields.ts';
 import type { Subscription } from '../routing/subscription.ts';
 import type { HeldSubscription, Session } from '../session/session.ts';
-import { filterPrice } from '../work-budget.ts';
+import { filterCheckPrice, filterPrice } from '../work-budget.ts';
 import type { Client } from './client.ts';
 import { recordDenial } from './denial.ts';
 
+/** [MQTT3-4.8.0-1] [MQTT5-4.13.1-1] a filter that breaks 4.7 (MQTT 5: or 4.8.2) ends the connection. */
+const ILL_FORMED_FILTER = protocolFault(
+  'a Topic Filter with a misplaced wildcard or an empty part',
+);
 const NO_LOCAL_SHARED = protocolFault('No Local on a Shared Subscription');
 /** The only failure that SUBACK has before MQTT 5. */
 const FAILURE_BEFORE_5 = 0x80;
@@ -50,13 +54,32 @@ export function handleSubscribe(
     const result = subscribe(context, client, request, subscriptionIdentifier, feeds);
     granted.push(client.version === 5 || result <= 2 ? result : FAILURE_BEFORE_5);
   };
-  client.inTurns(subscriptions, handle, () => {
+  const finish = (): void => {
     answer(context, client, encodeSuback(client.version, packetId, granted));
     for (const subscription of feeds) {
       client.feeds.add(subscription, retained.match(subscription.filter, budget.now));
     }
     if (feeds.length > 0) client.pump();
-  });
+  };
+  const filters = subscriptions.map(({ filter }) => filter);
+  checkFilters(context, client, filters, () => client.inTurns(subscriptions, handle, finish));
+}
+
+/** All filters of a packet before the first takes effect: an ill-formed one ends the connection. */
+function checkFilters(
+  { budget }: BrokerContext,
+  client: Client,
+  filters: readonly string[],
+  done: () => void,
+): void {
+  const check = (filter: string): void => {
+    budget.spend(filterCheckPrice(filter));
+    // MQTT 3 has no Shared Subscriptions: there `$share/x` is an ordinary filter, which SUBACK refuses.
+    const isShared = client.version === 5 && isSharedFilter(filter);
+    const isValid = isShared ? parseSharedFilter(filter) !== undefined : isTopicFilter(filter);
+    if (!isValid) throw new ProtocolError(ILL_FORMED_FILTER);
+  };
+  client.inTurns(filters, check, done);
 }
 
 /** @returns the granted QoS, or the Reason Code of the refusal */
@@ -94,8 +117,8 @@ function subscribe(
     identifiers: identifier > 0 ? [identifier] : [],
   };
   if (existing === undefined || !isSame(existing.subscription, subscription)) {
-    // The store keeps no message of a `$` topic, so this subscription promises nothing durable.
-    if (session.isPersistent && !isReservedTopic(parsed.filter)) {
+    // The store keeps no message of $SYS, so this subscription promises nothing durable.
+    if (session.isPersistent && !isSysTopic(parsed.filter)) {
       if (!store.accepting) return refuseForStore(context, session, request.filter);
       session.changes += 1;
     }
@@ -128,13 +151,11 @@ function parseFilter(
   const text = request.filter;
   let parsed: Parsed = { filter: text, group: undefined };
   if (isSharedFilter(text)) {
-    const shared = parseSharedFilter(text);
-    if (shared === undefined) return ReasonCode.topicFilterInvalid;
     if (!options.sharedAvailable) return ReasonCode.sharedSubscriptionsNotSupported;
     if (request.noLocal) throw new ProtocolError(NO_LOCAL_SHARED);
+    const shared = parseSharedFilter(text);
+    if (shared === undefined) return ReasonCode.topicFilterInvalid;
     parsed = shared;
-  } else if (!isTopicFilter(text)) {
-    return ReasonCode.topicFilterInvalid;
   }
   if (!options.wildcardAvailable && isWildcard(parsed.filter)) {
     return ReasonCode.wildcardSubscriptionsNotSupported;
@@ -156,13 +177,15 @@ export function handleUnsubscribe(
     context.budget.spend(filterPrice(filter));
     reasonCodes.push(unsubscribe(context, client, filter));
   };
-  client.inTurns(packet.filters, handle, () => {
+  const finish = (): void => {
     answer(context, client, encodeUnsuback(client.version, packet.packetId, reasonCodes));
-  });
+  };
+  checkFilters(context, client, packet.filters, () =>
+    client.inTurns(packet.filters, handle, finish),
+  );
 }
 
 function unsubscribe({ sessions }: BrokerContext, client: Client, filter: string): number {
-  if (!isTopicFilter(filter)) return ReasonCode.topicFilterInvalid;
   const session = client.session!;
   const held: HeldSubscription | undefined = session.subscriptions.get(filter);
   if (held === undefined) return ReasonCode.noSubscriptionExisted;

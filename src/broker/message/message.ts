@@ -2,6 +2,7 @@
 // Invariant: it owns its bytes, and what subscribers see of it never changes.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
+import type { Identity } from '../identity.ts';
 
 /** A Topic Name in both forms. Messages of one topic share the object where possible. */
 export interface Topic {
@@ -27,6 +28,8 @@ export interface Message {
   readonly retain: boolean;
   /** Milliseconds of the core's clock; Infinity: never. */
   readonly expiresAt: number;
+  /** The client that had it retained; undefined for a peer, the broker, or a message not retained. */
+  publisher: Identity | undefined;
   /** Belongs to the store; undefined until the store has written the message. */
   mark: StoredMark | undefined;
   /** Deliveries of this message that QueueMemory counts. */

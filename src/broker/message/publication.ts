@@ -160,6 +160,7 @@ export class Publication<T extends Topic = Topic> {
       expiresAt: this.expiresAt,
       mark: undefined,
       holders: 0,
+      publisher: undefined,
     };
   }
 }

@@ -42,7 +42,7 @@ export class RetainedFeeds {
    * Sends what the client can take now.
    * @returns false if the budget of this turn is spent and there is more to do
    */
-  pump(mayReceive: (topic: string) => boolean): boolean {
+  pump(mayDeliver: (message: Message) => boolean): boolean {
     const { budget, options } = this.#context;
     for (const [filter, { messages, subscription }] of this.#feeds) {
       const { subscriber } = subscription;
@@ -55,7 +55,7 @@ export class RetainedFeeds {
         budget.spend(
           message === undefined ? NODES_PER_STEP * Price.retainedNode : Price.retainedMessage,
         );
-        if (message === undefined || !mayReceive(message.topic.name)) continue;
+        if (message === undefined || !mayDeliver(message)) continue;
         const upTo = options.upgradeQos ? subscription.qos : message.qos;
         const qos = Math.min(upTo, subscription.qos) as QoS;
         subscriber.deliverMessage(message, qos, true, subscription.identifiers, undefined);

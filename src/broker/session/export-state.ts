@@ -2,7 +2,7 @@
 // The broker continues between two pieces. Each piece has the state of its moment; the store records
 // later changes in its log as usual.
 
-import { isReservedTopic } from '../../mqtt/topic.ts';
+import { isSysTopic } from '../../mqtt/topic.ts';
 import { isExpired } from '../message/message.ts';
 import type { SessionRecord, StateWriter, SubscriptionRecord } from '../ports.ts';
 import type { RetainedStore } from '../retained/retained-store.ts';
@@ -21,7 +21,7 @@ export function* exportState(
     if (session.isInStore) yield* exportSession(session, writer);
   }
   for (const message of retained.all()) {
-    if (isReservedTopic(message.topic.name) || isExpired(message, now)) continue;
+    if (isSysTopic(message.topic.name) || isExpired(message, now)) continue;
     writer.saveRetained(message);
     yield;
   }

@@ -1,5 +1,6 @@
 // What sessions need of the broker, whoever builds it: BrokerContext is one.
 
+import type { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { DeadlineQueue } from '../deadline-queue.ts';
 import type { Distributor } from '../distributor.ts';
@@ -19,6 +20,8 @@ export interface SessionContext {
   readonly queueMemory: QueueMemory;
   readonly budget: WorkBudget;
   readonly log: Logger;
+  /** For lines that clients can cause at any rate. */
+  readonly limiter: LogLimiter;
 }
 
 /** For all sessions together. */

@@ -31,6 +31,11 @@ export class SessionRegistry {
     return this.#sessions.values();
   }
 
+  /** The client that has the session of this Client Identifier. */
+  identityOf(clientId: string): Identity | undefined {
+    return this.#sessions.get(clientId)?.identity;
+  }
+
   /** False if the client would need a session beyond the bound of the node. */
   hasRoomFor(clientId: string): boolean {
     return this.#sessions.has(clientId) || this.#sessions.size < this.#context.options.sessionsMax;

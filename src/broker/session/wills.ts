@@ -4,9 +4,9 @@
 // they are due after the restart.
 
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
-import { isReservedTopic } from '../../mqtt/topic.ts';
 import type { Deadline } from '../deadline-queue.ts';
 import { identityFields } from '../log-fields.ts';
+import { isClosedToClients } from '../reserved-topics.ts';
 import type { Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 
@@ -40,7 +40,7 @@ export function publishWill(context: SessionsContext, session: Session): void {
   const { topic } = will.packet;
   const { authorizer } = context;
   const mayPublish = authorizer.permissive || authorizer.mayPublish(session.identity, topic);
-  if (!mayPublish || isReservedTopic(topic)) {
+  if (!mayPublish || isClosedToClients(topic)) {
     context.stats.denied += 1;
     context.log.info('will denied', { ...identityFields(session.identity), topic });
     return;

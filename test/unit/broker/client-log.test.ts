@@ -93,6 +93,26 @@ test('a client refused at a limit is a warning that names the limit', () => {
   assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
 });
 
+test('the log line about a packet above the limit names size, limit, option, topic and client', () => {
+  const { lines, log } = gathered('info');
+  const world = new World({ packetBytesMax: 1000 }, { log });
+  const client = world.connect('sensor', { username: 'ann' });
+  client.send(wire.publish(5, { topic: 'pump/photo', payload: 'x'.repeat(2000), qos: 1, id: 1 }));
+  client.expectEnded(0x95);
+  const fault = lines.find(({ event }) => event === 'client fault');
+  assert.deepEqual(fault, {
+    event: 'client fault',
+    client: 'sensor',
+    ...ORIGIN,
+    reason: 'the packet is larger than the Maximum Packet Size',
+    code: '0x95',
+    bytes: 2018,
+    max: 1000,
+    hint: '-max-packet-size',
+    topic: 'pump/photo',
+  });
+});
+
 test('a connection without a CONNECT appears at level debug only', () => {
   const { lines, log } = gathered('debug');
   new World({}, { log }).open().lose();

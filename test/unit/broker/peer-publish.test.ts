@@ -1,9 +1,9 @@
-// What passes between the broker core and its peers: what a local PUBLISH hands to the forwarder, and
-// what a PUBLISH of a peer does here.
+// Messages between the broker core and its peers: the forwarder gets local PUBLISH packets, the
+// publisher gets an answer that is true of the cluster, and a PUBLISH of a peer is delivered here.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { PeerForwarder } from '../../../src/broker/ports.ts';
+import type { ForwardResult, PeerForwarder } from '../../../src/broker/ports.ts';
 import { Framer } from '../../../src/mqtt/framer.ts';
 import { decodePublish } from '../../../src/mqtt/publish-decoder.ts';
 import { PublishView } from '../../../src/mqtt/publish-view.ts';
@@ -21,13 +21,16 @@ interface Forwarded {
   version: number;
 }
 
-function recorder(): { forwarder: PeerForwarder; forwarded: Forwarded[] } {
+function recorder(result: ForwardResult = 'forwarded'): {
+  forwarder: PeerForwarder;
+  forwarded: Forwarded[];
+} {
   const forwarded: Forwarded[] = [];
   const forwarder: PeerForwarder = {
     forward: ({ buffer, payloadStart, end, qos, retain, version }, topic) => {
       const payload = buffer.toString('utf8', payloadStart, end);
       forwarded.push({ topic: topic.toString(), payload, qos, retain, version });
-      return 'forwarded';
+      return result;
     },
   };
   return { forwarder, forwarded };
@@ -45,7 +48,7 @@ function peerPublish(world: World, fields: wire.PublishFields): void {
   world.broker.publishFromPeer(view, world.now);
 }
 
-test('a local PUBLISH is handed to the forwarder once, with its topic where an alias stood for it', () => {
+test('a local PUBLISH is forwarded once, with its topic even if it has only an alias', () => {
   const { forwarder, forwarded } = recorder();
   const world = new World({}, { forwarder });
   const pub = world.connect('p');
@@ -62,7 +65,7 @@ test('a local PUBLISH is handed to the forwarder once, with its topic where an a
   ]);
 });
 
-test('a QoS 2 PUBLISH that is repeated is forwarded once', () => {
+test('a repeated QoS 2 PUBLISH is forwarded once', () => {
   const { forwarder, forwarded } = recorder();
   const pub = new World({}, { forwarder }).connect('p');
   for (const dup of [false, true, true]) {
@@ -71,7 +74,7 @@ test('a QoS 2 PUBLISH that is repeated is forwarded once', () => {
   assert.equal(forwarded.length, 1);
 });
 
-test('a PUBLISH that is refused is not forwarded', () => {
+test('a refused PUBLISH is not forwarded', () => {
   const { forwarder, forwarded } = recorder();
   const pub = new World({}, { forwarder }).connect('p');
   pub.send(wire.publish(5, { topic: '$SYS/x', qos: 1 }));
@@ -80,7 +83,7 @@ test('a PUBLISH that is refused is not forwarded', () => {
   assert.deepEqual(forwarded, []);
 });
 
-test('a will is forwarded as a message is, and $SYS is not', () => {
+test('a will is forwarded like a message, $SYS is not', () => {
   const { forwarder, forwarded } = recorder();
   const world = new World({ sysIntervalSeconds: 10 }, { forwarder });
   world.connect('a', { will: { topic: 'w', payload: 'will', qos: 1, retain: true } }).lose();
@@ -111,7 +114,7 @@ test('a PUBLISH of a peer reaches subscribers of both versions and is not forwar
   assert.deepEqual(forwarded, []);
 });
 
-test('a PUBLISH of a peer waits for a client that is away, and updates the retained store', () => {
+test('a PUBLISH of a peer is queued for an absent client and updates the retained store', () => {
   const world = new World();
   const first = world.connect('a', KEPT);
   first.subscribe(['t']);
@@ -127,7 +130,7 @@ test('a PUBLISH of a peer waits for a client that is away, and updates the retai
   later.expectNothing();
 });
 
-test('a PUBLISH of a peer goes on counting down its expiry here', () => {
+test('the expiry of a PUBLISH of a peer continues to count down here', () => {
   const world = new World();
   const first = world.connect('a', KEPT);
   first.subscribe(['t']);
@@ -157,7 +160,7 @@ test('a PUBLISH of a peer goes to one member of each shared subscription of this
   );
 });
 
-test('a $ topic, a wildcard or an empty topic from a peer goes nowhere', () => {
+test('a PUBLISH of a peer to a $ topic, a wildcard or an empty topic is dropped', () => {
   const world = new World();
   const sub = world.connect('a');
   sub.subscribe(['#', '$SYS/#', '$x']);
@@ -168,10 +171,68 @@ test('a $ topic, a wildcard or an empty topic from a peer goes nowhere', () => {
   sub.expectNothing();
 });
 
-test('No Local does not hold against a message of another node', () => {
+test('No Local does not apply to a message of another node', () => {
   const world = new World();
   const sub = world.connect('a');
   sub.subscribe([{ filter: 't', qos: 1, noLocal: true }]);
   peerPublish(world, { topic: 't', payload: 'x' });
   assert.deepEqual(sub.payloads(), ['x']);
+});
+
+const ANSWERS: readonly [ForwardResult, number, RegExp | undefined][] = [
+  ['noPeers', 0x10, undefined],
+  ['filtered', 0x10, undefined],
+  ['forwarded', 0, undefined],
+  ['tooLarge', 0, /this node only/],
+  ['discarded', 0, /queue .* is full/],
+];
+
+for (const [result, reason, remark] of ANSWERS) {
+  test(`the answer to a PUBLISH without a subscriber here is true of the cluster: ${result}`, () => {
+    const { forwarder } = recorder(result);
+    const client = new World({}, { forwarder }).connect('p');
+    for (const qos of [1, 2]) {
+      const answer = client.publish('t', 'x', { qos });
+      assert.equal(answer?.reason, reason);
+      const text = answer?.properties.reasonString;
+      if (remark === undefined) assert.equal(text, undefined);
+      else assert.match(String(text), remark);
+    }
+  });
+}
+
+test('the answer has no Reason String for clients that cannot take one', () => {
+  const { forwarder } = recorder('tooLarge');
+  const world = new World({}, { forwarder });
+  const properties = [{ requestProblemInformation: 0 }, { maximumPacketSize: 40 }];
+  for (const property of properties) {
+    const client = world.connect('p', { properties: property });
+    assert.equal(client.publish('t', 'x', { qos: 1 })?.properties.reasonString, undefined);
+  }
+  assert.equal(world.connect('old', { version: 4 }).publish('t', 'x', { qos: 1 })?.reason, 0);
+});
+
+test('a retained message too large to cross clears its predecessor on the other nodes', () => {
+  const { forwarder, forwarded } = recorder('tooLarge');
+  const world = new World({}, { forwarder });
+  world.connect('p').publish('t', 'large', { retain: true });
+  world.connect('w', { will: { topic: 'will', payload: 'large', retain: true } }).lose();
+  world.connect('q').publish('t', 'not retained');
+  const cleared = forwarded.filter(({ payload }) => payload === '');
+  assert.deepEqual(cleared, [
+    { topic: 't', payload: '', qos: 1, retain: true, version: 5 },
+    { topic: 'will', payload: '', qos: 1, retain: true, version: 5 },
+  ]);
+  const late = world.connect('late');
+  late.subscribe('#');
+  assert.deepEqual(late.payloads(), ['large', 'large'], 'this node keeps the large one');
+});
+
+test('a publisher learns that its message was not retained', () => {
+  const world = new World({ retainedMessagesMax: 1 });
+  const client = world.connect('p');
+  client.publish('a', 'x', { retain: true });
+  const answer = client.publish('b', 'x', { retain: true, qos: 1 });
+  assert.match(String(answer?.properties.reasonString), /not retained/);
+  assert.equal(world.broker.stats.retainedRefused, 1);
 });

@@ -17,7 +17,7 @@ class TestAuthorizer implements Authorizer {
     return this.decision;
   }
 
-  mayPublish(): boolean {
+  mayPublish(_identity: Identity): boolean {
     return true;
   }
 
@@ -191,4 +191,23 @@ test('a change of rights reaches every one of many sessions, in several turns', 
   world.broker.applyRights(world.now);
   for (let turn = 0; turn < 3; turn++) world.broker.runDeferred(world.now);
   assert.equal(world.broker.context.tree.size, 0);
+});
+
+test('a retained message is withheld while its publisher may not publish to the topic', () => {
+  const authorizer = new TestAuthorizer();
+  const forbidden = new Set<string>();
+  authorizer.mayPublish = ({ username }: Identity) => !forbidden.has(username ?? '');
+  const world = new World({}, { authorizer });
+  world.connect('p', { username: 'eve' }).publish('t', 'x', { retain: true });
+  const reader = world.connect('r', { username: 'ann' });
+  const read = (): string[] => {
+    reader.subscribe('t');
+    return reader.payloads();
+  };
+  assert.deepEqual(read(), ['x']);
+  forbidden.add('eve');
+  assert.deepEqual(read(), []);
+  assert.equal(world.broker.stats.denied, 1);
+  world.broker.reconfigure({ checkRetainSource: false });
+  assert.deepEqual(read(), ['x']);
 });

@@ -15,6 +15,7 @@ const message = {
   expiresAt: Number.POSITIVE_INFINITY,
   mark: undefined,
   holders: 0,
+  publisher: undefined,
 } as const;
 
 let ids = 0;
