@@ -167,6 +167,16 @@ test('QoS 1 messages of a member whose session ended go to another member', () =
   assert.deepEqual(two.payloads().sort(byNumber), sent);
 });
 
+test('QoS 1 messages of a member whose session ended wait for an absent member', () => {
+  const world = new World();
+  const [one, two] = members(world, 2) as [TestClient, TestClient];
+  two.lose();
+  const sent = publishMany(world, 4);
+  one.leave(0x00, { sessionExpiryInterval: 0 });
+  const back = world.connect('m1', { clean: false, properties: PERSISTENT });
+  assert.deepEqual(back.payloads().sort(byNumber), sent);
+});
+
 test('QoS 1 messages queued before a member unsubscribed reach it or another member', () => {
   const world = new World();
   const [one, two] = members(world, 2) as [TestClient, TestClient];
