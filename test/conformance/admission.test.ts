@@ -252,6 +252,29 @@ test("$SYS uses mosquitto's topic names", () => {
   );
 });
 
+test('$SYS counts the messages and bytes of PUBLISH in both directions', () => {
+  const world = new World({ sysIntervalSeconds: 10 });
+  world.advance(0);
+  const client = world.connect('a', { version: 4 });
+  client.subscribe(['t']);
+  client.publish('t', 'four', { qos: 0 });
+  assert.deepEqual(client.payloads(), ['four']);
+  client.publish('other', '', { qos: 1 });
+  world.advance(10 * SECOND);
+  const reader = world.connect('b', { version: 4 });
+  reader.subscribe(['$SYS/broker/publish/#', '$SYS/broker/messages/#']);
+  const values = new Map(reader.messages().map(({ topic, payload }) => [topic, payload]));
+  const value = (name: string): number => Number(values.get(`$SYS/broker/${name}`));
+  assert.equal(value('publish/messages/received'), 2);
+  // Fixed header 2, topic 2 + 1, payload 4; and 2, 2 + 5, identifier 2.
+  assert.equal(value('publish/bytes/received'), 9 + 11);
+  assert.equal(value('publish/messages/sent'), 1);
+  assert.equal(value('publish/bytes/sent'), 9);
+  // CONNECT, SUBSCRIBE and two PUBLISH; their answers except to QoS 0, and one PUBLISH.
+  assert.equal(value('messages/received'), 4);
+  assert.equal(value('messages/sent'), 4);
+});
+
 test('$SYS publishes changed values at its interval, and none if the interval is 0', () => {
   const world = new World({ sysIntervalSeconds: 10, version: '1.2.3' });
   world.advance(0);

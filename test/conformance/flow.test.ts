@@ -82,6 +82,24 @@ test('a resumed session observes the Receive Maximum of the new connection', () 
   assert.deepEqual(second.payloads(), sent);
 });
 
+test('an acknowledgement of a message that was not resent yet does not widen the window', () => {
+  const world = new World();
+  const first = subscriber(world, 10);
+  publishMany(world, 't', 8);
+  const ids = first.inbox.map(({ id }) => id);
+  first.lose();
+  const properties = { receiveMaximum: 2, sessionExpiryInterval: 60 };
+  const second = world.connect('sub', { clean: false, properties });
+  // The third and fourth arrived on the first connection; their PUBACKs come only now.
+  second.send(wire.ack('puback', ids[2]!), wire.ack('puback', ids[3]!));
+  assert.deepEqual(
+    second.inbox.map(({ id }) => id),
+    ids.slice(0, 2),
+  );
+  // The test's client fails on a third message without acknowledgement.
+  assert.deepEqual(second.payloads(), ['0', '1', '4', '5', '6', '7']);
+});
+
 test('resent messages come before newer ones, however small the window', () => {
   const world = new World();
   const first = subscriber(world, 10);
