@@ -290,7 +290,7 @@ export class Swim {
       this.#handleValidated(now, from, bootId, message);
       return;
     }
-    // Another boot holds the sender's name. The ack tells the sender; and its records are heeded only
+    // Another boot holds the sender's name. The ack accuses the sender, and its records count only
     // where they are about our own name, which another boot may claim.
     const hearsay: Source = { kind: 'gossip', from, reporter: own.name };
     for (const record of message.records) {
