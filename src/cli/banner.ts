@@ -149,7 +149,9 @@ export function commandOf(scriptPath: string, workFolder: string): string {
 }
 
 function reachable({ advertise }: Config, gossip: Endpoint, hostAddress: string): Endpoint {
-  if (advertise !== undefined) return { port: gossip.port, ...advertise };
+  if (advertise !== undefined) {
+    return { address: advertise.address, port: advertise.gossipPort ?? gossip.port };
+  }
   const address = isUnspecified(gossip.address) ? hostAddress : gossip.address;
   return { address, port: gossip.port };
 }

@@ -4,7 +4,7 @@ import { TIMING_PRESETS, type Timing } from '../swim/timing.ts';
 import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../sync/limits.ts';
 import { type DefaultContext, option } from './option.ts';
 import {
-  addressPort,
+  advertisedAddress,
   choice,
   count,
   hostPorts,
@@ -68,10 +68,10 @@ export const clusterOptions = {
   advertise: option({
     flag: 'advertise',
     group: 'Cluster',
-    type: addressPort,
+    type: advertisedAddress,
     fallback: undefined,
     fallbackText: 'what peers see',
-    help: 'address that other nodes should use for this one, behind NAT or in a container',
+    help: 'address and UDP ports that other nodes use for this one, behind NAT or in a container',
   }),
   clusterName: option({
     flag: 'cluster',

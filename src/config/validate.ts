@@ -15,7 +15,12 @@ export function findConflicts(config: Config): string[] {
 
 /** Combinations that work but are probably a mistake. */
 export function findWarnings(config: Config): string[] {
-  return [...unreachableMembers(config), ...unusedTls(config), ...unusedOrigins(config)];
+  return [
+    ...unreachableMembers(config),
+    ...unadvertisedSyncPort(config),
+    ...unusedTls(config),
+    ...unusedOrigins(config),
+  ];
 }
 
 /** Checked here because the system's error for the second listener would not name the first. */
@@ -48,6 +53,17 @@ function unreachableMembers({ bindAddress: bind, members }: Config): string[] {
   if (outside.length === 0) return [];
   const names = outside.map(formatHostPort).join(', ');
   return [`-bind=${bind} is reachable from this machine only: the node can't join ${names}`];
+}
+
+/** Where the gossip port is mapped to another one outside, the sync port usually is, too. */
+function unadvertisedSyncPort({ advertise, gossipPort, syncPort }: Config): string[] {
+  if (advertise?.gossipPort === undefined || advertise.syncPort !== undefined) return [];
+  if (advertise.gossipPort === gossipPort) return [];
+  const { address, gossipPort: outside } = advertise;
+  const place = formatHostPort({ host: address, port: outside });
+  return [
+    `-advertise=${place} names the gossip port only: the other nodes send messages to ${address} port ${syncPort}; if that is another port outside, write -advertise=${place},PORT`,
+  ];
 }
 
 function unusedTls({ listeners, ...config }: Config): string[] {

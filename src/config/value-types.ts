@@ -206,23 +206,34 @@ export const ipAddress: ValueType<string> = {
   format: (value) => value,
 };
 
-/** An address that other nodes use as it is. They don't resolve it, so it can't be a host name. */
-export interface AddressPort {
+/** Where other nodes send. They use the address as it is and don't resolve it: no host name. */
+export interface AdvertisedAddress {
   readonly address: string;
-  readonly port?: number;
+  /** undefined: the node's own port. */
+  readonly gossipPort?: number;
+  readonly syncPort?: number;
 }
 
-export const addressPort: ValueType<AddressPort> = {
-  placeholder: 'address[:port]',
-  expected: 'an IPv4 or IPv6 address, followed by :PORT if the port differs',
+export const advertisedAddress: ValueType<AdvertisedAddress> = {
+  placeholder: 'address[:gossip[,sync]]',
+  expected: 'an IPv4 or IPv6 address, with :GOSSIP or :GOSSIP,SYNC if the ports outside differ',
   parse: (value) => {
-    const parsed = parseHostPort(value);
+    const [, place = '', syncText] = /^([^,]*)(?:,(\d{1,5}))?$/.exec(value) ?? [];
+    const parsed = parseHostPort(place);
     if (parsed === undefined || isIP(parsed.host) === 0) return undefined;
-    const { host: address, port: number } = parsed;
-    return number === undefined ? { address } : { address, port: number };
+    const { host: address, port: gossipPort } = parsed;
+    if (syncText === undefined)
+      return gossipPort === undefined ? { address } : { address, gossipPort };
+    const syncPort = within(Number(syncText), 1, 65_535);
+    if (gossipPort === undefined || syncPort === undefined || gossipPort === syncPort)
+      return undefined;
+    return { address, gossipPort, syncPort };
   },
-  format: ({ address, port: number }) =>
-    number === undefined ? address : formatHostPort({ host: address, port: number }),
+  format: ({ address, gossipPort, syncPort }) => {
+    if (gossipPort === undefined) return address;
+    const place = formatHostPort({ host: address, port: gossipPort });
+    return syncPort === undefined ? place : `${place},${syncPort}`;
+  },
 };
 
 /** @param defaultPort the port of a host that is written without one */

@@ -1,19 +1,24 @@
-// The cluster's half of a node: opens the two UDP channels and joins them to the broker. Membership
-// gives the sync channel its peers, local publishes go to the sync channel, and a peer's publishes
-// go to the broker.
-// Invariant: the sync channel is open before the first client, so that what clients publish before
-// the other nodes are found waits in its send queue.
+// The cluster's half of a node: opens the two UDP channels, connects them to the broker, and joins the
+// cluster. Membership gives the sync channel its peers, local publishes go to the sync channel, and a
+// peer's publishes go to the broker. Invariants: join() takes JOIN_MS_MAX at most; the sync channel is
+// open before the first client, so that messages wait in its send queue while no peer is known.
 
 import { randomBytes } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
-import { Gossip } from '../net/cluster/gossip.ts';
+import { Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import { addClusterMetrics } from './cluster-status.ts';
+
+/** For the first answers of other nodes; then the node serves its clients without them. */
+const JOIN_MS_MAX = 3000;
+/** A wait that lasts longer has a line in the log. */
+const NOTICEABLE_MS = 500;
 
 type ClusterConfig = Config & { tokens: readonly string[] };
 
@@ -26,18 +31,12 @@ interface ClusterParts {
 }
 
 export class Cluster {
-  /** Resolves with the reason if the cluster refuses this node: another node has its name. */
-  readonly refused: Promise<Error>;
   readonly #parts: ClusterParts;
-  #refuse: (error: Error) => void = () => undefined;
   #sync: SyncChannel | undefined;
   #gossip: Gossip | undefined;
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
-    this.refused = new Promise((resolve) => {
-      this.#refuse = resolve;
-    });
   }
 
   /** Opens the sync port; membership begins with join(). Rejects with a BindError. */
@@ -60,11 +59,15 @@ export class Cluster {
   }
 
   /**
-   * Opens the gossip port and begins to look for the other nodes. Rejects with a BindError.
-   * @param mqttPort announced to the other nodes
+   * Opens the gossip port and joins the cluster. Resolves when this node knows the other nodes, or has
+   * found that none answers, so that clients that connect from then on reach the subscribers of all
+   * nodes. Without -mbs there is no wait. Rejects with a BindError, and with a NameInUseError if
+   * another node has this name.
    */
-  async join(mqttPort: number): Promise<void> {
+  async join(): Promise<void> {
     const { config, broker, log, keys, bootId } = this.#parts;
+    const { advertise } = config;
+    const mqttPort = config.listeners[0]?.port || undefined;
     const sync = this.#openedSync;
     const gossip = await Gossip.open({
       name: config.nodeName,
@@ -73,17 +76,18 @@ export class Cluster {
       encrypt: config.encrypt,
       bind: config.bindAddress,
       port: config.gossipPort,
-      advertise: config.advertise,
+      advertise: advertise && { address: advertise.address, port: advertise.gossipPort },
       seeds: config.members,
-      metadata: { syncPort: sync.local.port, mqttPort, version },
+      metadata: { syncPort: advertise?.syncPort ?? sync.local.port, mqttPort, version },
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,
       log,
       onPeers: (peers) => sync.setPeers(peers),
     });
     this.#gossip = gossip;
-    void gossip.join().then((error) => error && this.#refuse(error));
     addClusterMetrics(broker.sys, config.nodeName, gossip, sync);
+    const refusal = await join(gossip, config.members.length > 0, log);
+    if (refusal !== undefined) throw refusal;
   }
 
   /** Signs with the first of these tokens from now on, and accepts all of them. */
@@ -128,4 +132,25 @@ export class Cluster {
     const member = this.#gossip?.members().find((one) => one.name === name);
     return member?.state === 'suspect';
   }
+}
+
+/** @returns the refusal if another node holds the name */
+async function join(
+  gossip: Gossip,
+  hasMembers: boolean,
+  log: Logger,
+): Promise<NameInUseError | undefined> {
+  const startedAt = performance.now();
+  const elapsedMs = (): number => Math.round(performance.now() - startedAt);
+  const notice = setTimeout(() => {
+    log.info('waiting for the other nodes before MQTT opens', { msMax: JOIN_MS_MAX });
+  }, NOTICEABLE_MS);
+  const refusal = await gossip.join();
+  const nodes =
+    refusal === undefined ? await gossip.joined(Math.max(1, JOIN_MS_MAX - elapsedMs())) : 0;
+  clearTimeout(notice);
+  if (refusal !== undefined || !hasMembers) return refusal;
+  if (nodes > 0) log.info('cluster joined', { nodes: nodes + 1, ms: elapsedMs() });
+  else log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
+  return undefined;
 }

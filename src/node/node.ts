@@ -12,6 +12,7 @@ import { mqttOptions } from '../config/options-mqtt.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { BrokerClock } from '../net/clients/broker-clock.ts';
+import { checkFreePorts } from '../net/clients/free-ports.ts';
 import { Listeners } from '../net/clients/listeners.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { ListenerProtocol } from '../shared/listener-config.ts';
@@ -34,8 +35,6 @@ export interface RunningNode {
   readonly listeners: readonly OpenListener[];
   readonly gossip?: Endpoint;
   readonly sync?: Endpoint;
-  /** Resolves when something happened that the node can't go on after. */
-  readonly fatal: Promise<Error>;
   /**
    * Takes over what may change while running: listeners, the files that decide on access, limits.
    * @returns how many files or listeners are wrong: for these the last good configuration stays, and
@@ -82,15 +81,16 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   let listeners: Listeners | undefined;
   let cluster: Cluster | undefined;
   try {
-    if (isClustered(config)) cluster = await Cluster.open(config, broker, log);
+    if (isClustered(config)) {
+      await checkFreePorts(config.listeners);
+      cluster = await Cluster.open(config, broker, log);
+      await cluster.join();
+    }
     const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;
     broker.sys.addSource('listeners', () => listening.metrics());
-    const mqttPort = listening.all[0]?.local.port ?? 0;
-    await cluster?.join(mqttPort);
   } catch (error) {
-    void listeners?.close();
-    void cluster?.stop();
+    await cluster?.stop();
     clock.stop();
     access.close();
     await journal?.close();
@@ -99,7 +99,6 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
   return {
     listeners: listeners.all,
     ...(cluster?.gossip && { gossip: cluster.gossip, sync: cluster.sync }),
-    fatal: cluster?.refused ?? new Promise(() => undefined),
     reload: async (next) => {
       broker.reconfigure(reloadableBrokerOptions(next));
       let wrongFiles = 0;

@@ -1,4 +1,4 @@
-// `shoal [flags]`: runs a node until a signal or a fault ends it. Owns the log, the start lines, the
+// `shoal [flags]`: runs a node until a signal ends it. Owns the log, the start lines, the
 // signals and the exit code; everything else belongs to the node.
 
 import { constants } from 'node:os';
@@ -49,16 +49,14 @@ export async function run(
   greet(config, running, log, context);
   if (hangups > 0) onHangup();
 
-  const fault = await Promise.race([stopAsked, running.fatal]);
-  if (fault !== undefined) printFault(fault, context);
+  await stopAsked;
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('the node did not close everything in time', { afterMs: STOP_MS_MAX });
-  if (fault !== undefined) return exitCodeOf(fault);
   log.info('stopped');
   return stopped ? exitCodes.ok : exitCodes.failure;
 }
 
-/** Prints why the node can't start, or can't continue. */
+/** Prints why the node can't start. */
 function printFault(error: unknown, context: CliContext): void {
   for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
 }
@@ -87,7 +85,7 @@ function greet(config: Config, running: RunningNode, log: LogSink, context: CliC
 }
 
 /** @returns a promise that resolves when the node should stop; a second signal ends the process */
-function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
+function watchSignals(log: LogSink, context: CliContext): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -95,7 +93,7 @@ function watchSignals(log: LogSink, context: CliContext): Promise<undefined> {
         if (asked) context.exit(128 + constants.signals[signal]);
         asked = true;
         log.info('stopping', { signal });
-        resolve(undefined);
+        resolve();
       });
     }
     // Without a handler Node would open its debugger on SIGUSR1.

@@ -41,7 +41,7 @@ export interface GossipOptions {
   readonly bind?: string | undefined;
   readonly port: number;
   /** Where other nodes send datagrams for this node, instead of the address that they observe. */
-  readonly advertise?: { readonly address?: string; readonly port?: number } | undefined;
+  readonly advertise?: { readonly address: string; readonly port?: number | undefined } | undefined;
   /** Other nodes, from -mbs. */
   readonly seeds: readonly HostPort[];
   readonly metadata: Metadata;

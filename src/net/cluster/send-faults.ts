@@ -4,7 +4,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
-import { formatEndpoint } from '../../shared/endpoint.ts';
+import { formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
 
@@ -43,7 +43,7 @@ export class SendFaults {
     if (!this.#faults.report(code, now)) return;
     this.#log.warn('datagrams can not be sent', {
       port: this.#port,
-      to: address === '' ? undefined : formatEndpoint({ address, port }),
+      to: address === '' ? undefined : formatEndpoint({ address: plainAddress(address), port }),
       reason: describeSystemError(error, 'network'),
       total: this.#total,
     });

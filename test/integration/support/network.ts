@@ -112,6 +112,23 @@ export class Network {
     ]);
   }
 
+  /**
+   * The host translates addresses as a container's bridge does: each port outside leads to one
+   * inside, the ports inside can't be reached directly, and outgoing datagrams have other source ports.
+   * @param ports UDP ports, outside to inside
+   */
+  mapPorts(host: string, ports: Readonly<Record<number, number>>): void {
+    const inside = Object.values(ports).join(', ');
+    const redirects = Object.entries(ports).map(
+      ([outer, inner]) => `udp dport ${outer} redirect to :${inner};`,
+    );
+    this.#filter(host, [
+      `chain outside { type nat hook prerouting priority -100; ${redirects.join(' ')} }`,
+      `chain source { type nat hook postrouting priority 100; udp sport { ${inside} } masquerade to :20000-29999; }`,
+      `chain in { type filter hook input priority 0; ct status dnat accept; ct state new udp dport { ${inside} } drop; }`,
+    ]);
+  }
+
   /** From now on UDP datagrams with a larger payload do not reach the host, as on a path with a small MTU. */
   dropLarger(host: string, payloadBytes: number): void {
     this.#filter(host, [

@@ -17,7 +17,6 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     listeners: [{ protocol: 'tcp', local: { address: '::', port: 1883 } }],
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
-    fatal: new Promise(() => undefined),
     reload: async () => 0,
     stop: async () => undefined,
     ...given,
@@ -154,7 +153,6 @@ test('the join command has the advertised address', async () => {
 test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
     listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
-    fatal: new Promise(() => undefined),
     reload: async () => 0,
     stop: async () => undefined,
   };
@@ -266,14 +264,9 @@ test('SIGUSR1 changes nothing', async () => {
   assert.match(await output(context), /signal ignored/);
 });
 
-test('a fatal fault stops the node and ends with 1', async () => {
-  let stops = 0;
-  const { context, ended } = start(
-    cluster,
-    running({ fatal: Promise.resolve(new Error('disk gone')), stop: async () => void stops++ }),
-  );
+test('an unexpected fault at the start ends with 1', async () => {
+  const { context, ended } = start(cluster, new Error('disk gone'));
   assert.equal(await ended, 1);
-  assert.equal(stops, 1);
   assert.deepEqual(context.err, ['shoal: disk gone\n']);
 });
 
@@ -293,7 +286,7 @@ test('a UDP port that cannot be opened ends with 3', async () => {
 
 test('a name in use ends with 4 and names its holder on standard error', async () => {
   const error = new NameInUseError('n1', { address: '192.168.1.101', port: 7946 });
-  const { context, ended } = start(cluster, running({ fatal: Promise.resolve(error) }));
+  const { context, ended } = start(cluster, error);
   assert.equal(await ended, 4);
   assert.match(
     context.err.join(''),

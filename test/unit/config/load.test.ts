@@ -295,6 +295,41 @@ test("a node bound to loopback warns of members that it can't reach", () => {
   assert.deepEqual(warningsOf('192.168.1.100', '192.168.1.101'), []);
 });
 
+test('-advertise takes an address, the gossip port and the sync port', () => {
+  const advertised = (advertise: string) => load({ flags: { advertise } }).config.advertise;
+  assert.deepEqual(advertised('203.0.113.7'), { address: '203.0.113.7' });
+  assert.deepEqual(advertised('203.0.113.7:17946,17947'), {
+    address: '203.0.113.7',
+    gossipPort: 17946,
+    syncPort: 17947,
+  });
+  assert.deepEqual(advertised('[fd00::7]:17946'), { address: 'fd00::7', gossipPort: 17946 });
+  const wrong = [
+    'box.lan',
+    '203.0.113.7,17947',
+    '203.0.113.7:1,1',
+    '203.0.113.7:1,0',
+    '1.2.3.4:1,x',
+  ];
+  for (const advertise of wrong) {
+    const [problem = ''] = problemsOf({ flags: { advertise } });
+    assert.match(problem, /-advertise: expected .* :GOSSIP,SYNC/, advertise);
+  }
+});
+
+test('-advertise with another gossip port but no sync port causes a warning', () => {
+  const warningsOf = (advertise: string) => load({ flags: { csk: 's', advertise } }).warnings;
+  const [warning = '', ...more] = warningsOf('203.0.113.7:17946');
+  assert.match(
+    warning,
+    /messages to 203\.0\.113\.7 port 7947.*-advertise=203\.0\.113\.7:17946,PORT/,
+  );
+  assert.deepEqual(more, []);
+  for (const right of ['203.0.113.7', '203.0.113.7:7946', '203.0.113.7:17946,17947']) {
+    assert.deepEqual(warningsOf(right), []);
+  }
+});
+
 test('SHOAL_PORT as Kubernetes sets it for a service is ignored', () => {
   const environment = { SHOAL_PORT: 'tcp://10.0.0.1:1883' };
   assert.equal(load({ environment }).config.port, 1883);
