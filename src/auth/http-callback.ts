@@ -5,6 +5,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { TopicClaims } from './permissions.ts';
 import { readTopicClaims } from './topic-claims.ts';
@@ -132,9 +133,8 @@ export class HttpCallback {
         headers: { 'content-type': type, 'content-length': Buffer.byteLength(body) },
       });
       outgoing.on('error', (error: NodeJS.ErrnoException) => {
-        // If all addresses of a name fail, the error has a code and no message.
-        const { name, message, code = '' } = error;
-        fail(name === 'AbortError' ? `no answer within ${TIMEOUT_MS} ms` : message || code);
+        const isLate = error.name === 'AbortError';
+        fail(isLate ? `no answer within ${TIMEOUT_MS} ms` : describeSystemError(error, 'network'));
       });
       outgoing.on('response', (response) => {
         let text = '';
@@ -143,7 +143,7 @@ export class HttpCallback {
           text += chunk;
           if (text.length > ANSWER_BYTES_MAX) outgoing.destroy(new Error('the answer is too long'));
         });
-        response.on('error', (error) => fail(error.message));
+        response.on('error', (error) => fail(describeSystemError(error, 'network')));
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
       });
       outgoing.end(body);

@@ -7,6 +7,7 @@
 // the snapshot of g + 1 is complete.
 
 import { performance } from 'node:perf_hooks';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Disk } from './disk.ts';
 import type { Stamp } from './file-format.ts';
@@ -155,7 +156,7 @@ export class Compactor {
     } catch (error) {
       // During a recovery the commit reports the failure.
       if (!(this.#isStopping || isRecovery)) {
-        log.warn('snapshot failed', { file, error: String(error) });
+        log.warn('snapshot failed', { file, error: describeSystemError(error, 'write') });
       }
       await this.#cleanUp(generation, isRecovery, error);
       return false;

@@ -10,6 +10,7 @@
 //             no waiter is called back.
 
 import type { Durability } from '../broker/ports.ts';
+import { describeSystemError } from '../shared/describe-system-error.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { LogFile } from './log-file.ts';
 import type { Timers } from './timers.ts';
@@ -295,7 +296,7 @@ export class GroupCommit {
       }
       // The system may have dropped the pages, so a later sync of this file proves nothing.
       this.#options.log.error('sync to disk failed: a new snapshot replaces the log', {
-        error: error.message,
+        error: describeSystemError(error, 'write'),
       });
       this.#breakOff();
     });

@@ -181,7 +181,10 @@ class Loader {
     } catch (error) {
       if (isTemporary(error)) throw unreadable(name, error);
       this.#damaged.add(name);
-      this.#log.warn('data file could not be synced', { file: name, error: String(error) });
+      this.#log.warn('data file could not be synced', {
+        file: name,
+        error: describeSystemError(error, 'write'),
+      });
     }
   }
 
@@ -197,7 +200,10 @@ class Loader {
       if (error instanceof StorageError) throw error;
       if (isTemporary(error)) throw unreadable(name, error);
       this.#damaged.add(name);
-      this.#log.warn('data file unreadable', { file: name, error: String(error) });
+      this.#log.warn('data file unreadable', {
+        file: name,
+        error: describeSystemError(error, 'read'),
+      });
       return undefined;
     }
   }

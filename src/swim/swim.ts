@@ -221,11 +221,15 @@ export class Swim {
     this.#reportPeers();
   }
 
-  /** Pings the addresses, except our own and those of online members; see SwimPort.resolveSeeds. */
+  /**
+   * Pings the addresses, except our own and, once this node has joined, those of online members. Before,
+   * an online member need not have accepted our name yet. See SwimPort.resolveSeeds.
+   */
   contactSeeds(now: number, endpoints: readonly Endpoint[]): void {
     if (this.#phase !== 'joining' && this.#phase !== 'joined') return;
     for (const endpoint of endpoints.slice(0, SEEDS_PER_TURN_MAX)) {
-      if (this.#isLocalEndpoint(endpoint) || this.#table.isOnlineAt(endpoint)) continue;
+      if (this.#isLocalEndpoint(endpoint)) continue;
+      if (this.#phase === 'joined' && this.#table.isOnlineAt(endpoint)) continue;
       this.#addressValidation.contacted(endpoint);
       this.#sender.pingEndpoint(now, endpoint);
     }

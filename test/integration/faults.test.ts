@@ -62,6 +62,7 @@ describe('a network that breaks', { concurrency: 3 }, () => {
       assert.ok(west && first && east && second);
       await Promise.all([west.sees('online', first), east.sees('online', second)]);
       await Promise.all([first.sees('online', west), second.sees('online', east)]);
+      await Promise.all([west, first, east, second].map(({ process }) => process.mqttPort()));
       // By then each has its name for good: before, a start would be refused.
       await secondsPass(scene, west, 4);
       for (const host of ['box3', 'box4']) network.heal(host);

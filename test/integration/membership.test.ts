@@ -127,7 +127,7 @@ describe('membership', { concurrency: 3 }, () => {
       for (const [index, node] of nodes.entries()) {
         const { from } = marks[index] ?? { from: 0 };
         const news = node.process.output.split('\n').slice(from).join('\n');
-        assert.doesNotMatch(news, /cluster/, `${node.name} noticed nothing`);
+        assert.doesNotMatch(news, /event="cluster/, `${node.name} noticed nothing`);
       }
     },
   );

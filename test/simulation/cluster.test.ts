@@ -331,3 +331,19 @@ test('a suspicion from before a stall does not make a member offline after it', 
   untilConverged(sim, 5000);
   assert.equal(offline(), 0);
 });
+
+test('two nodes that start together and have each other as seeds join within half a second', () => {
+  for (let seed = 0; seed < 50; seed++) {
+    const sim = new Simulator(seed);
+    const endpoints = [endpointFor(1), endpointFor(2)];
+    const start = (index: number): SimNode =>
+      sim.start({ name: `n${index}`, endpoint: endpointFor(index), seeds: endpoints });
+    const nodes = [start(1)];
+    sim.runFor(sim.random() * 300);
+    nodes.push(start(2));
+    sim.runFor(500);
+    for (const node of nodes) {
+      assert.ok(node.joinedAt !== undefined && node.swim.isSynced, `seed ${seed}: ${node.name}`);
+    }
+  }
+});

@@ -45,7 +45,9 @@ export class ListenError extends Error {
     cause: NodeJS.ErrnoException,
   ) {
     const endpoint = formatEndpoint({ address: bind, port });
-    const fault = LISTEN_FAULTS[cause.code ?? ''] ?? `can't be opened: ${cause.message}`;
+    const fault =
+      LISTEN_FAULTS[cause.code ?? ''] ??
+      `can't be opened: ${describeSystemError(cause, 'network')}; requested`;
     super(`TCP ${endpoint} ${fault} ${place.startsWith('-') ? 'with' : 'in'} ${place}`);
   }
 }

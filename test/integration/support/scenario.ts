@@ -165,11 +165,13 @@ export class Scenario {
   }
 }
 
+/** Resolves when each node has all others online, and has opened MQTT, which comes after that. */
 export async function allSeeEachOther(nodes: readonly Node[]): Promise<void> {
   const pairs = nodes.flatMap((node) =>
     nodes.filter((other) => other !== node).map((other) => node.sees('online', other)),
   );
-  await Promise.all(pairs);
+  const open = nodes.map(({ process }) => process.waitFor(/Shoal v\S+ (tcp|tls|ws|wss) /));
+  await Promise.all([...pairs, ...open]);
 }
 
 /** `context` is for subtests, which run side by side. */
