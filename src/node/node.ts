@@ -55,7 +55,10 @@ function heapWatcher(): () => ValuesOf<'process'> {
   };
 }
 
-/** Rejects where a port can't be had. Clients are served from the moment it resolves. */
+/**
+ * Starts a node: data folder, cluster, and last the listeners, so that a client that connects reaches
+ * the subscribers of all nodes. Rejects if a port can't be opened or the name is in use.
+ */
 export async function runNode(config: Config, log: Logger): Promise<RunningNode> {
   const access = await AccessControl.open(config, {
     log,
