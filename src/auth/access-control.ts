@@ -6,27 +6,34 @@
 
 import { availableParallelism } from 'node:os';
 import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../broker/ports.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { ListenerAccess } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
+import { OngoingFaults } from '../shared/ongoing-faults.ts';
 import { AccessError } from './access-error.ts';
-import { parseAcl } from './acl-file.ts';
-import { BusyError, FairQueue } from './fair-queue.ts';
+import { readAcl } from './acl-file.ts';
+import { BusyError, FairQueue, sourceOf } from './fair-queue.ts';
 import { Grant, grantOf } from './grant.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
 import { ListenerPolicies } from './listener-policies.ts';
 import type { ListenerPolicy } from './listener-policy.ts';
-import { parsePasswordFile } from './password-file.ts';
+import { readPasswordFile } from './password-file.ts';
 import { PasswordVerifier } from './password-verifier.ts';
 import { PermissionCache } from './permission-cache.ts';
 import { evaluationCost } from './permissions.ts';
 import { ReloadableFile } from './reloadable-file.ts';
+import { runInSlices } from './time-slices.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
 
 /** Leaves a thread of Node's pool (four by default) to the disk and to name resolution. */
 const PARALLEL_CHECKS_MAX = 3;
 const CHECKS_WAITING_MAX = 2048;
 const CHECK_WAIT_MS_MAX = 5000;
+
+/** Names of lasting faults. */
+const BUSY = 'busy';
+const SERVER_FAILS = 'server fails';
 
 const TOKEN_KEYS = '-auth-jwt-key';
 const KEPT = 'file not reloaded: its last valid version stays in force';
@@ -67,7 +74,15 @@ type ReportProblem = (option: string, error: unknown) => void;
 export class AccessControl implements Authorizer {
   permissive = false;
   /** Since the start of the node. */
-  readonly counters = { accepted: 0, refused: 0, busy: 0, reloads: 0, failedReloads: 0 };
+  readonly counters = {
+    accepted: 0,
+    refused: 0,
+    busy: 0,
+    reloads: 0,
+    failedReloads: 0,
+    permissionEvictions: 0,
+  };
+  readonly #faults = new OngoingFaults();
   readonly #options: AccessOptions;
   readonly #context: AccessContext;
   readonly #queue: FairQueue;
@@ -84,12 +99,13 @@ export class AccessControl implements Authorizer {
     this.#context = context;
     this.#queue = queue;
     this.#policies = new ListenerPolicies({
-      passwords: (path, source) => readPasswords(path, source, queue),
-      acl: readAcl,
+      passwords: (path, source, previous) => parsePasswords(path, source, queue, previous),
+      acl: (path, source) => parseAcl(path, source, () => (this.counters.permissionEvictions += 1)),
     });
     const { authUrl: url, authFormat: format, authCacheSeconds } = options;
     const cacheMs = authCacheSeconds * 1000;
-    this.#http = url === undefined ? undefined : new HttpCallback({ url, format, cacheMs }, now);
+    this.#http =
+      url === undefined ? undefined : new HttpCallback({ url, format, cacheMs }, context);
   }
 
   /** Reads all files. Rejects with an AccessError that lists the problems of all of them. */
@@ -110,7 +126,7 @@ export class AccessControl implements Authorizer {
     try {
       if (this.#tokenKeys !== undefined) await this.#tokenKeys.reload();
       else if (tokenKeyFile !== undefined) {
-        this.#tokenKeys = await ReloadableFile.open(TOKEN_KEYS, tokenKeyFile, readTokenKeys);
+        this.#tokenKeys = await ReloadableFile.open(TOKEN_KEYS, tokenKeyFile, parseTokenKeys);
       }
     } catch (error) {
       report(TOKEN_KEYS, error);
@@ -149,9 +165,18 @@ export class AccessControl implements Authorizer {
   }
 
   #count(decision: AuthDecision): AuthDecision {
+    const isIdle = this.#queue.waiting === 0 && (this.#http?.waiting ?? 0) === 0;
+    if (isIdle) this.#resolve(BUSY, 'logins are no longer refused as too many');
     if (decision.reasonCode === ReasonCode.success) this.counters.accepted += 1;
     else this.counters.refused += 1;
     return decision;
+  }
+
+  /** Reports the end of a fault that was reported before. */
+  #resolve(fault: string, event: string): void {
+    if (this.#faults.size === 0) return;
+    const lastedMs = this.#faults.resolve(fault, this.#context.now());
+    if (lastedMs !== undefined) this.#context.log.info(event, { lastedMs });
   }
 
   /** Undefined if the client has to prove itself. */
@@ -192,6 +217,7 @@ export class AccessControl implements Authorizer {
       return this.#decideByToken(password, tokenKeys.value, policy, remoteAddress);
     }
     if (username === undefined) return refuse('the client sent a password without a user name');
+    const isEmpty = password === undefined || password.length === 0;
     const verifier = policy.passwords?.value;
     if (verifier !== undefined && (verifier.has(username) || http === undefined)) {
       const credential = verifier.textOf(username);
@@ -199,10 +225,13 @@ export class AccessControl implements Authorizer {
       if (isRight) return accept(new Grant('password', policy, credential));
       // The client does not learn the difference; only the log has it.
       if (!verifier.has(username)) return refuse('unknown user');
-      return refuse(password === undefined ? 'no password was sent' : 'wrong password');
+      return refuse(isEmpty ? 'no password was sent' : 'wrong password');
     }
     if (http === undefined) return refuse('the password is not a token');
+    // Never asked for: a server may treat an empty password as none needed, as LDAP does.
+    if (isEmpty) return refuse('no password was sent');
     const acceptance = await http.ask({ username, password, clientId, remoteAddress });
+    this.#resolve(SERVER_FAILS, 'the authentication server answers again');
     if (acceptance === undefined) return refuse('the authentication server refused the client');
     const grant = new Grant('http', policy, undefined, acceptance.topics);
     return this.#acceptUntil(acceptance.expiresAtMs, grant, username);
@@ -212,11 +241,13 @@ export class AccessControl implements Authorizer {
     password: Buffer,
     keys: readonly TokenKey[],
     policy: ListenerPolicy,
-    from: string,
+    address: string,
   ): Promise<AuthDecision> {
     const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
     const rules = { issuer, audience };
-    const token = await this.#queue.run(() => checkToken(password, keys, rules), from);
+    const now = this.#context.wallClock();
+    const check = () => checkToken(password, keys, rules, now);
+    const token = await this.#queue.run(check, sourceOf(address));
     if (typeof token === 'string') return refuse(token);
     const grant = new Grant('token', policy, token.keyId, token.topics);
     return this.#acceptUntil(token.expiresAtMs, grant, token.username);
@@ -225,19 +256,25 @@ export class AccessControl implements Authorizer {
   #acceptUntil(expiresAtMs: number | undefined, grant: Grant, username: string): AuthDecision {
     if (expiresAtMs === undefined) return accept(grant, username);
     const expiresInMs = expiresAtMs - this.#context.wallClock();
-    return expiresInMs > 0 ? { ...accept(grant, username), expiresInMs } : refuse('expired');
+    if (expiresInMs > 0) return { ...accept(grant, username), expiresInMs };
+    return refuse(`expired at ${new Date(expiresAtMs).toISOString()}`);
   }
 
   #fault(error: unknown, { clientId: client, username: user }: ConnectRequest): AuthDecision {
-    if (error instanceof BusyError) {
-      this.counters.busy += 1;
-      return { reasonCode: ReasonCode.serverBusy, reason: error.message };
-    }
     const reason = error instanceof Error ? error.message : String(error);
     const { log } = this.#context;
+    const now = this.#context.now();
+    if (error instanceof BusyError) {
+      this.counters.busy += 1;
+      const { busy } = this.counters;
+      if (this.#faults.report(BUSY, now)) log.warn('logins are refused: too many wait', { busy });
+      return { reasonCode: ReasonCode.serverBusy, reason };
+    }
     if (error instanceof CallbackError) {
       const event = 'the authentication server failed';
-      log.warn(event, { url: this.#http?.address, client, user, reason });
+      if (this.#faults.report(SERVER_FAILS, now)) {
+        log.warn(event, { url: this.#http?.address, client, user, reason });
+      }
       return { reasonCode: ReasonCode.serverUnavailable, reason: event };
     }
     log.warn('authentication failed', { client, user, reason });
@@ -296,6 +333,11 @@ export class AccessControl implements Authorizer {
     return { faults, kept: unchanged };
   }
 
+  metrics(): ValuesOf<'access'> {
+    const { permissionEvictions, ...counters } = this.counters;
+    return { ...counters, cacheEvictions: permissionEvictions + (this.#http?.evictions ?? 0) };
+  }
+
   close(): void {
     this.#http?.close();
   }
@@ -305,16 +347,29 @@ function problemsOf(error: unknown): readonly string[] {
   return error instanceof AccessError ? error.problems : [String(error)];
 }
 
-function readPasswords(path: string, source: string, queue: FairQueue): PasswordVerifier {
-  const { users, problems } = parsePasswordFile(path, source);
+async function parsePasswords(
+  path: string,
+  source: Buffer,
+  queue: FairQueue,
+  previous: PasswordVerifier | undefined,
+): Promise<PasswordVerifier> {
+  const { users, problems } = await runInSlices(readPasswordFile(path, source));
   if (problems.length > 0) throw new AccessError(problems);
-  return new PasswordVerifier(users, queue);
+  return new PasswordVerifier(users, queue, previous);
 }
 
-function readAcl(path: string, source: string): PermissionCache {
-  const { acl, problems } = parseAcl(path, source);
+async function parseAcl(
+  path: string,
+  source: Buffer,
+  onEviction: () => void,
+): Promise<PermissionCache> {
+  const { acl, problems } = await runInSlices(readAcl(path, source));
   if (problems.length > 0) throw new AccessError(problems);
-  return new PermissionCache(acl);
+  return new PermissionCache(acl, onEviction);
+}
+
+async function parseTokenKeys(path: string, source: Buffer): Promise<readonly TokenKey[]> {
+  return readTokenKeys(path, source.toString('utf8'));
 }
 
 function accept(grant: Grant, username?: string): AuthDecision {

@@ -5,9 +5,15 @@
 
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import { isTopicFilter } from '../mqtt/topic.ts';
+import { linesOf, Problems } from './file-lines.ts';
+import { runAtOnce, type Steps } from './time-slices.ts';
 
 const ACCESS_WORDS = ['read', 'write', 'readwrite', 'deny'] as const;
 export type AclAccess = (typeof ACCESS_WORDS)[number];
+
+const NO_NAME = "the name after 'user' is missing";
+/** A longer word is not a misspelt keyword. */
+const KEYWORD_CHARS_MAX = 12;
 
 export interface AclLine {
   readonly lineNumber: number;
@@ -31,36 +37,42 @@ export interface ParsedAcl {
   readonly problems: readonly string[];
 }
 
+/** For programs that serve no clients. */
 export function parseAcl(path: string, source: string): ParsedAcl {
+  return runAtOnce(readAcl(path, Buffer.from(source)));
+}
+
+/** @param source UTF-8 */
+export function* readAcl(path: string, source: Buffer): Steps<ParsedAcl> {
   const general: AclLine[] = [];
   const users = new Map<string, AclLine[]>();
   const patterns: AclLine[] = [];
-  const problems: string[] = [];
+  const problems = new Problems(path);
   let section = general;
-  source.split('\n').forEach((raw, index) => {
+  for (const { text: raw, number } of linesOf(source)) {
+    yield;
     const text = raw.trim();
-    if (text === '' || text.startsWith('#')) return;
-    const lineNumber = index + 1;
+    if (text === '' || text.startsWith('#')) continue;
     const [, keyword = '', rest = ''] = /^(\S+)\s*(.*)$/su.exec(text) ?? [];
-    const complain = (problem: string): void => {
-      problems.push(`${path}:${lineNumber}: ${problem}`);
-    };
-    if (keyword === 'user') {
-      if (rest === '') {
-        complain("the name after 'user' is missing");
-        return;
-      }
+    if (keyword === 'user' && rest !== '') {
       section = users.get(rest) ?? [];
       users.set(rest, section);
     } else if (keyword === 'topic' || keyword === 'pattern') {
-      const line = parseRule(rest, text, lineNumber);
-      if (typeof line === 'string') complain(line);
+      const line = parseRule(rest, text, number);
+      if (typeof line === 'string') problems.add(number, line);
       else (keyword === 'topic' ? section : patterns).push(line);
     } else {
-      complain(`'${keyword}' is unknown; a line begins with user, topic, pattern or #`);
+      problems.add(number, keyword === 'user' ? NO_NAME : unknownKeyword(keyword));
     }
-  });
-  return { acl: { path, general, users, patterns }, problems };
+    if (problems.isFull) break;
+  }
+  return { acl: { path, general, users, patterns }, problems: problems.list };
+}
+
+/** Shows little of a line that may come from another file, which may be secret. */
+function unknownKeyword(keyword: string): string {
+  const shown = keyword.length > KEYWORD_CHARS_MAX ? 'the first word' : `'${keyword}'`;
+  return `${shown} is unknown; a line begins with user, topic, pattern or #`;
 }
 
 /** Parses `[read|write|readwrite|deny] FILTER`; the default is readwrite. */

@@ -6,8 +6,9 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { describeSystemError } from '../shared/describe-system-error.ts';
-import { FairQueue } from './fair-queue.ts';
+import { FairQueue, sourceOf } from './fair-queue.ts';
 import type { TopicClaims } from './permissions.ts';
+import { SharedCache } from './shared-cache.ts';
 import { readTopicClaims } from './topic-claims.ts';
 
 const TIMEOUT_MS = 5000;
@@ -20,6 +21,8 @@ export interface HttpCallbackOptions {
   readonly format: 'form' | 'json';
   /** How long an acceptance is cached, in ms; 0: not at all. */
   readonly cacheMs: number;
+  /** Acceptances in the cache. */
+  readonly cachedMax?: number;
 }
 
 export interface LoginRequest {
@@ -40,7 +43,15 @@ export class CallbackError extends Error {
   override readonly name = 'CallbackError';
 }
 
+export interface Clocks {
+  /** Monotonic clock, in ms. */
+  now(): number;
+  /** Wall clock, in ms since 1970. */
+  wallClock(): number;
+}
+
 interface CachedAcceptance {
+  /** By the monotonic clock, in ms. */
   readonly until: number;
   readonly acceptance: HttpAcceptance;
 }
@@ -49,20 +60,19 @@ export class HttpCallback {
   /** The server's URL for the log, without user, password and query. */
   readonly address: string;
   readonly #options: HttpCallbackOptions;
-  readonly #now: () => number;
+  readonly #clocks: Clocks;
   readonly #queue: FairQueue;
   readonly #agent: HttpAgent | HttpsAgent;
   readonly #key = randomBytes(32);
-  /** In the order of their expiry. */
-  readonly #cache = new Map<string, CachedAcceptance>();
+  readonly #cache: SharedCache<CachedAcceptance>;
 
-  /** @param now monotonic clock, in ms */
-  constructor(options: HttpCallbackOptions, now: () => number) {
+  constructor(options: HttpCallbackOptions, clocks: Clocks) {
     const { origin, pathname } = new URL(options.url);
     this.address = origin + pathname;
     this.#options = options;
-    this.#now = now;
-    this.#queue = new FairQueue(QUEUE_LIMITS, now);
+    this.#clocks = clocks;
+    this.#cache = new SharedCache(options.cachedMax ?? CACHED_MAX);
+    this.#queue = new FairQueue(QUEUE_LIMITS, clocks.now);
     const settings = { keepAlive: true, maxSockets: QUEUE_LIMITS.parallelMax };
     const isSecure = options.url.startsWith('https:');
     this.#agent = isSecure ? new HttpsAgent(settings) : new HttpAgent(settings);
@@ -72,9 +82,10 @@ export class HttpCallback {
   async ask(request: LoginRequest): Promise<HttpAcceptance | undefined> {
     const key = this.#keyOf(request);
     const known = this.#cache.get(key);
-    if (known !== undefined && known.until > this.#now()) return known.acceptance;
-    const acceptance = await this.#queue.run(() => this.#post(request), request.remoteAddress);
-    if (acceptance !== undefined) this.#remember(key, acceptance);
+    if (known !== undefined && known.until > this.#clocks.now()) return known.acceptance;
+    const source = sourceOf(request.remoteAddress);
+    const acceptance = await this.#queue.run(() => this.#post(request), source);
+    if (acceptance !== undefined) this.#remember(key, request.username, acceptance);
     return acceptance;
   }
 
@@ -87,15 +98,22 @@ export class HttpCallback {
     this.#agent.destroy();
   }
 
-  #remember(key: string, acceptance: HttpAcceptance): void {
-    const { cacheMs } = this.#options;
-    if (cacheMs === 0) return;
-    this.#cache.delete(key);
-    for (const oldest of this.#cache.keys()) {
-      if (this.#cache.size < CACHED_MAX) break;
-      this.#cache.delete(oldest);
-    }
-    this.#cache.set(key, { until: this.#now() + cacheMs, acceptance });
+  /** Never beyond the expiry of the acceptance: the server must be asked again then. */
+  #remember(key: string, username: string, acceptance: HttpAcceptance): void {
+    const { expiresAtMs = Number.POSITIVE_INFINITY } = acceptance;
+    const ms = Math.min(this.#options.cacheMs, expiresAtMs - this.#clocks.wallClock());
+    if (ms <= 0) return;
+    this.#cache.set(key, username, { until: this.#clocks.now() + ms, acceptance });
+  }
+
+  /** Logins that wait for their request. */
+  get waiting(): number {
+    return this.#queue.waiting;
+  }
+
+  /** Acceptances removed from the cache to make room. */
+  get evictions(): number {
+    return this.#cache.evictions;
   }
 
   /** A keyed digest of everything that the server receives, so that no password stays in memory. */

@@ -8,11 +8,11 @@ import { grantOf } from './grant.ts';
 import type { ListenerPolicy } from './listener-policy.ts';
 import type { PasswordVerifier } from './password-verifier.ts';
 import { type ClientPermissions, PermissionCache } from './permission-cache.ts';
-import { ReloadableFile } from './reloadable-file.ts';
+import { type Parse, ReloadableFile } from './reloadable-file.ts';
 
 export interface Parsers {
-  readonly passwords: (path: string, source: string) => PasswordVerifier;
-  readonly acl: (path: string, source: string) => PermissionCache;
+  readonly passwords: Parse<PasswordVerifier>;
+  readonly acl: Parse<PermissionCache>;
 }
 
 type ReportProblem = (option: string, error: unknown) => void;
@@ -129,7 +129,7 @@ async function reloadFiles<T>(
   files: Map<string, ReloadableFile<T>>,
   option: string,
   paths: readonly (string | undefined)[],
-  parse: (path: string, source: string) => T,
+  parse: Parse<T>,
   report: ReportProblem,
 ): Promise<void> {
   for (const path of files.keys()) if (!paths.includes(path)) files.delete(path);

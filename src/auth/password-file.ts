@@ -3,46 +3,55 @@
 // its file and line; no message contains a password.
 
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
-import { hashPassword, type PasswordHash, parsePasswordHash } from './password-hash.ts';
+import { linesOf, Problems } from './file-lines.ts';
+import { hashPassword, parsePasswordHash } from './password-hash.ts';
+import { runAtOnce, type Steps } from './time-slices.ts';
 
-export interface PasswordEntry {
-  /** The hash as text, which changes with the password. */
-  readonly text: string;
-  readonly hash: PasswordHash;
+interface Line {
+  readonly name: string;
+  /** Or a plain password, which `shoal passwd -U` hashes. */
+  readonly hash: string;
 }
 
 export interface PasswordFile {
-  readonly users: ReadonlyMap<string, PasswordEntry>;
+  /** The hash of each user as text; parsed only when it is needed, which saves memory. */
+  readonly users: ReadonlyMap<string, string>;
   /** `file:line: problem`; if there is any, the file must not be used. */
   readonly problems: readonly string[];
 }
 
+/** For programs that serve no clients. */
 export function parsePasswordFile(path: string, source: string): PasswordFile {
-  const users = new Map<string, PasswordEntry>();
-  const places = new Map<string, number>();
-  const problems: string[] = [];
-  source.split('\n').forEach((raw, index) => {
+  return runAtOnce(readPasswordFile(path, Buffer.from(source)));
+}
+
+/** @param source UTF-8 */
+export function* readPasswordFile(path: string, source: Buffer): Steps<PasswordFile> {
+  const users = new Map<string, string>();
+  const numbers = new Map<string, number>();
+  const problems = new Problems(path);
+  for (const { text: raw, number } of linesOf(source)) {
+    yield;
     const line = splitLine(raw);
-    if (line === undefined) return;
-    const lineNumber = index + 1;
-    const complain = (problem: string): void => {
-      problems.push(`${path}:${lineNumber}: ${problem}`);
-    };
-    if (line === 'malformed') {
-      complain('a line must be user:hash');
-      return;
+    if (line === undefined) continue;
+    if (line === 'malformed') problems.add(number, 'a line must be user:hash');
+    else {
+      const problem = problemOf(line, numbers);
+      if (problem !== undefined) problems.add(number, `user '${line.name}'${problem}`);
+      numbers.set(line.name, number);
+      users.set(line.name, line.hash);
     }
-    const before = places.get(line.name);
-    if (before !== undefined) {
-      complain(`user '${line.name}' already appears in line ${before}`);
-      return;
-    }
-    places.set(line.name, lineNumber);
-    const hash = parsePasswordHash(line.text);
-    if (typeof hash === 'string') complain(`user '${line.name}': ${hash}`);
-    else users.set(line.name, { text: line.text, hash });
-  });
-  return { users, problems };
+    if (problems.isFull) break;
+  }
+  return { users, problems: problems.list };
+}
+
+/** @param numbers the line of each user so far */
+function problemOf({ name, hash }: Line, numbers: ReadonlyMap<string, number>): string | undefined {
+  const before = numbers.get(name);
+  if (before !== undefined) return ` already appears in line ${before}`;
+  const parsed = parsePasswordHash(hash);
+  return typeof parsed === 'string' ? `: ${parsed}` : undefined;
 }
 
 /** The problem with a user name for this file; undefined if it is valid. */
@@ -56,7 +65,7 @@ export function nameProblem(name: string): string | undefined {
 /** The file's text with this user's hash replaced, or appended. */
 export function setUser(source: string, name: string, hashText: string): string {
   const entry = `${name}:${hashText}`;
-  const lines = linesOf(source);
+  const lines = textLinesOf(source);
   const index = lines.findIndex((line) => nameOn(line) === name);
   if (index === -1) lines.push(entry);
   else lines[index] = entry;
@@ -65,7 +74,7 @@ export function setUser(source: string, name: string, hashText: string): string 
 
 /** The file's text without this user; undefined if it has no such user. */
 export function removeUser(source: string, name: string): string | undefined {
-  const lines = linesOf(source);
+  const lines = textLinesOf(source);
   const kept = lines.filter((line) => nameOn(line) !== name);
   return kept.length === lines.length ? undefined : toText(kept);
 }
@@ -75,12 +84,12 @@ export async function hashPlainPasswords(
   source: string,
   iterations?: number,
 ): Promise<{ text: string; hashed: number }> {
-  const lines = linesOf(source);
+  const lines = textLinesOf(source);
   let hashed = 0;
   for (const [index, raw] of lines.entries()) {
     const line = splitLine(raw);
-    if (line === undefined || line === 'malformed' || isHashed(line.text)) continue;
-    lines[index] = `${line.name}:${await hashPassword(line.text, iterations)}`;
+    if (line === undefined || line === 'malformed' || isHashed(line.hash)) continue;
+    lines[index] = `${line.name}:${await hashPassword(line.hash, iterations)}`;
     hashed += 1;
   }
   return { text: toText(lines), hashed };
@@ -90,13 +99,13 @@ function isHashed(text: string): boolean {
   return /^\$(6|7|argon2id)\$/.test(text);
 }
 
-function splitLine(raw: string): { name: string; text: string } | 'malformed' | undefined {
+function splitLine(raw: string): Line | 'malformed' | undefined {
   const line = raw.trim();
   if (line === '' || raw.startsWith('#')) return undefined;
   const colon = line.indexOf(':');
   const name = line.slice(0, colon).trim();
-  const text = line.slice(colon + 1).trim();
-  return colon === -1 || name === '' || text === '' ? 'malformed' : { name, text };
+  const hash = line.slice(colon + 1).trim();
+  return colon === -1 || name === '' || hash === '' ? 'malformed' : { name, hash };
 }
 
 function nameOn(raw: string): string | undefined {
@@ -104,7 +113,7 @@ function nameOn(raw: string): string | undefined {
   return typeof line === 'object' ? line.name : undefined;
 }
 
-function linesOf(source: string): string[] {
+function textLinesOf(source: string): string[] {
   return source === '' ? [] : source.replace(/\n$/, '').split('\n');
 }
 

@@ -72,11 +72,6 @@ export async function isPassword(hash: PasswordHash, password: Buffer): Promise<
   return crypto.timingSafeEqual(await derive(hash, password), hash.digest);
 }
 
-/** A hash of an unknown password, as costly to check as the given one. */
-export function decoyOf(hash: PasswordHash): PasswordHash {
-  return { ...hash, digest: crypto.randomBytes(hash.digest.length) };
-}
-
 /** A $7$ hash, which mosquitto reads from version 2.0 on. */
 export async function hashPassword(
   password: string,

@@ -32,14 +32,19 @@ const unrestricted: ClientPermissions = {
 
 export class PermissionCache {
   readonly #acl: Acl | undefined;
+  readonly #onEviction: () => void;
   readonly #isSharedByUser: boolean;
   readonly #byUser = new Map<string | undefined, ClientPermissions>();
   /** For restored sessions, which have no grant until their client reconnects. */
   readonly #byIdentity = new WeakMap<Identity, ClientPermissions>();
 
-  /** @param acl undefined: no restrictions, except for the topics that a token lists */
-  constructor(acl: Acl | undefined) {
+  /**
+   * @param acl undefined: no restrictions, except for the topics that a token lists
+   * @param onEviction called when a user's permissions are removed to make room
+   */
+  constructor(acl: Acl | undefined, onEviction: () => void = () => undefined) {
     this.#acl = acl;
+    this.#onEviction = onEviction;
     this.#isSharedByUser = acl === undefined || isIndependentOfClientId(acl);
   }
 
@@ -72,10 +77,19 @@ export class PermissionCache {
     if (!this.#isSharedByUser) return new Permissions(rulesOf(acl, username, clientId));
     let shared = this.#byUser.get(username);
     if (shared === undefined) {
-      if (this.#byUser.size >= USERS_MAX) this.#byUser.clear();
+      if (this.#byUser.size >= USERS_MAX) this.#evict();
       shared = new Permissions(rulesOf(acl, username, clientId));
       this.#byUser.set(username, shared);
     }
     return shared;
+  }
+
+  /** Connected clients keep the permissions of the user; only its next client has them computed again. */
+  #evict(): void {
+    for (const user of this.#byUser.keys()) {
+      this.#byUser.delete(user);
+      this.#onEviction();
+      return;
+    }
   }
 }

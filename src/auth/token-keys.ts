@@ -19,6 +19,8 @@ import { readTopicClaims } from './topic-claims.ts';
 const SECRET_BYTES_MIN = 32;
 const RSA_BITS_MIN = 2048;
 const KEYS_MAX = 16;
+/** Room for all keys and comments; a larger file is the wrong file. */
+const FILE_CHARS_MAX = 262_144;
 /** Allowed difference between this clock and that of the token's issuer. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
@@ -50,6 +52,7 @@ export function looksLikeToken(password: Buffer): boolean {
 
 /** @throws AccessError */
 export function readTokenKeys(path: string, source: string): TokenKey[] {
+  if (source.length > FILE_CHARS_MAX) throw new AccessError([`${path}: the file is too large`]);
   const problems: string[] = [];
   const keys: TokenKey[] = [];
   const lineAt = (index: number): number => source.slice(0, index).split('\n').length;
@@ -68,11 +71,12 @@ export function readTokenKeys(path: string, source: string): TokenKey[] {
   return keys;
 }
 
-/** @returns the token's contents, or why it is invalid */
+/** @param now wall clock, in ms. @returns the token's contents, or why it is invalid */
 export async function checkToken(
   password: Buffer,
   keys: readonly TokenKey[],
   rules: TokenRules,
+  now: number = Date.now(),
 ): Promise<Token | string> {
   const text = password.toString('latin1');
   let reason = 'no key is for the algorithm of the token';
@@ -83,6 +87,7 @@ export async function checkToken(
       const options: JWTVerifyOptions = {
         algorithms: [algorithm],
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
+        currentDate: new Date(now),
       };
       if (rules.issuer !== undefined) options.issuer = rules.issuer;
       if (rules.audience !== undefined) options.audience = rules.audience;

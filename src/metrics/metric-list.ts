@@ -133,6 +133,11 @@ const accessMetrics = {
   failedReloads: counter('access_reload_failures', 'access files that were wrong at a SIGHUP', {
     sys: 'access/failed reloads',
   }),
+  cacheEvictions: counter(
+    'access_cache_evictions',
+    'permissions and acceptances removed from full caches, to be computed or asked for again',
+    { sys: 'access/cache evictions' },
+  ),
 };
 
 const listenerMetrics = {

@@ -78,7 +78,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     ...(opened && { store: opened.journal }),
   });
   const journal = opened && attachJournal(opened, broker);
-  broker.sys.addSource('access', () => access.counters);
+  broker.sys.addSource('access', () => access.metrics());
   broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BusyError, FairQueue } from '../../../src/auth/fair-queue.ts';
+import { BusyError, FairQueue, sourceOf } from '../../../src/auth/fair-queue.ts';
 
 const limits = { parallelMax: 2, waitingMax: 3, waitMsMax: 100 };
 
@@ -106,4 +106,13 @@ test('work that fails frees its place', async () => {
     /broken/,
   );
   assert.equal(await line.run(() => Promise.resolve('next')), 'next');
+});
+
+test('all addresses of an IPv6 /64 are one source, and each IPv4 address is one', () => {
+  const sources = ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2', '2001:db8:0:2::1'].map(sourceOf);
+  assert.equal(sources[0], sources[1]);
+  assert.notEqual(sources[0], sources[2]);
+  assert.equal(sourceOf('::ffff:192.0.2.1'), sourceOf('192.0.2.1'));
+  assert.notEqual(sourceOf('::ffff:192.0.2.1'), sourceOf('::ffff:192.0.2.2'));
+  assert.equal(sourceOf('/run/socket'), '/run/socket');
 });

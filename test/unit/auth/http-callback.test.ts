@@ -27,6 +27,7 @@ async function serve(
   answer: { status?: number; body?: string; silent?: boolean },
   given: Partial<HttpCallbackOptions> = {},
   now: () => number = () => 0,
+  wallClock: () => number = () => 0,
 ) {
   const asked: Asked[] = [];
   const server = createServer(async (request: IncomingMessage, response) => {
@@ -40,7 +41,10 @@ async function serve(
   await once(server.listen(0, '127.0.0.1'), 'listening');
   const { port } = server.address() as AddressInfo;
   const url = `http://127.0.0.1:${port}/mqtt/auth`;
-  const callback = new HttpCallback({ url, format: 'form', cacheMs: 60_000, ...given }, now);
+  const callback = new HttpCallback(
+    { url, format: 'form', cacheMs: 60_000, ...given },
+    { now, wallClock },
+  );
   t.after(() => {
     callback.close();
     server.close();
@@ -144,4 +148,34 @@ test('a refusal is not cached', async (t) => {
   await callback.ask(question);
   await callback.ask(question);
   assert.equal(asked.length, 2);
+});
+
+test('an acceptance is cached no longer than until it expires', async (t) => {
+  let now = 0;
+  const wallMs = Date.UTC(2026, 5, 1);
+  const body = JSON.stringify({ result: 'allow', expire_at: (wallMs + 10_000) / 1000 });
+  const { callback, asked } = await serve(
+    t,
+    { body },
+    {},
+    () => now,
+    () => wallMs + now,
+  );
+  for (now of [0, 9999]) await callback.ask(question);
+  assert.equal(asked.length, 1);
+  now = 10_000;
+  await callback.ask(question);
+  assert.equal(asked.length, 2);
+});
+
+test('one user with many clients evicts only its own acceptances from the full cache', async (t) => {
+  const { callback, asked } = await serve(t, { body: 'allow' }, { cachedMax: 10 });
+  await callback.ask({ ...question, username: 'quiet' });
+  for (let client = 0; client < 20; client++) {
+    await callback.ask({ ...question, clientId: `c${client}` });
+  }
+  assert.equal(callback.evictions, 11);
+  const before = asked.length;
+  await callback.ask({ ...question, username: 'quiet' });
+  assert.equal(asked.length, before);
 });

@@ -35,10 +35,10 @@ test('only the right password of a known user is accepted', async () => {
   assert.equal(await verifier.check('bob', bytes('right')), false);
 });
 
-test('an empty password is not the same as none', async () => {
+test('an empty password is never right, not even if the file has its hash', async () => {
   const source = setUser('', 'ann', await hashPassword('', 100));
   const verifier = new PasswordVerifier(parsePasswordFile('pw', source).users, countingQueue());
-  assert.equal(await verifier.check('ann', bytes('')), true);
+  assert.equal(await verifier.check('ann', bytes('')), false);
   assert.equal(await verifier.check('ann', undefined), false);
 });
 

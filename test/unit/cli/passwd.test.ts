@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { parsePasswordFile } from '../../../src/auth/password-file.ts';
-import { isPassword } from '../../../src/auth/password-hash.ts';
+import { isPassword, parsePasswordHash } from '../../../src/auth/password-hash.ts';
 import { main } from '../../../src/cli/main.ts';
 import { fakeContext } from './fake-context.ts';
 
@@ -22,8 +22,8 @@ async function setUp(t: TestContext, source?: string) {
   const fits = async (user: string, password: string): Promise<boolean> => {
     const { users, problems } = parsePasswordFile(file, await readFile(file, 'utf8'));
     assert.deepEqual(problems, []);
-    const entry = users.get(user);
-    return entry !== undefined && isPassword(entry.hash, Buffer.from(password));
+    const hash = parsePasswordHash(users.get(user) ?? '');
+    return typeof hash !== 'string' && isPassword(hash, Buffer.from(password));
   };
   return { file, passwd, fits };
 }
