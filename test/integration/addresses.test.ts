@@ -1,5 +1,5 @@
-// The ways in which a box can be named and reached: IPv6, host names, a list that holds oneself, an
-// address that changes.
+// Ways to name and reach a box: IPv6, host names, a list that contains the node itself, an address that
+// changes.
 
 import assert from 'node:assert/strict';
 import { describe } from 'node:test';
@@ -46,10 +46,10 @@ describe('addresses', { concurrency: 3 }, () => {
     await allSeeEachOther([first, second]);
     const client = await scene.client(second);
     await client.subscribe(['$SYS/broker/uptime', '$SYS/broker/cluster/members/alive']);
-    // The seeds are asked again and again, by each of the addresses.
+    // The node contacts its seeds again and again, at each of their addresses.
     const isLater = ({ text }: { text: string }) => Number.parseInt(text, 10) >= 7;
     await client.arrival('$SYS/broker/uptime', isLater, 12_000);
-    // What is retained may be from before the second came.
+    // A retained value may be older than the second message.
     const alive = client.texts('$SYS/broker/cluster/members/alive');
     assert.deepEqual(new Set(alive.slice(alive.indexOf('2'))), new Set(['2']));
     const publisher = await scene.client(first);

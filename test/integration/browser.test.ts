@@ -1,5 +1,5 @@
-// A page in a real browser (headless Chromium) that speaks MQTT over WebSocket, plain and in TLS,
-// with MQTT.js; what it publishes is heard by a client of TCP, and the other way round.
+// A page in a real browser (headless Chromium) with MQTT.js over WebSocket, plain and in TLS, exchanges
+// messages with a TCP client.
 
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
@@ -23,7 +23,7 @@ after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 const chromium = CHROMIUM_NAMES.find((name) => spawnSync(name, ['--version']).status === 0);
 const skip = chromium === undefined ? 'needs chromium' : noOpenssl();
 
-/** Answers each message with its payload turned to upper case, and says hello first. */
+/** Publishes hello, then answers each message with its payload in upper case. */
 const page = (url: string): string => `<!doctype html><title>MQTT</title>
 <script src="/mqtt.js"></script>
 <script>
@@ -63,7 +63,7 @@ function openBrowser(url: string): ChildProcess {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      // The authority of the test is nobody's.
+      // The browser does not know the authority of the test.
       '--ignore-certificate-errors',
       '--remote-debugging-port=0',
       `--user-data-dir=${mkdtempSync(join(folder, 'profile-'))}`,
@@ -73,7 +73,7 @@ function openBrowser(url: string): ChildProcess {
   );
 }
 
-/** The browser leads a group of processes, made above. */
+/** Ends the process group of the browser. */
 async function closeBrowser(browser: ChildProcess): Promise<void> {
   const ended = new Promise((done) => browser.once('exit', done));
   if (browser.pid !== undefined && browser.exitCode === null) process.kill(-browser.pid, 'SIGKILL');

@@ -1,5 +1,5 @@
-// Clusters that are not of the default kind, and boxes that don't agree: what crosses, and what the
-// user is told. On loopback.
+// Clusters with other options than the default, and nodes whose options differ: which messages cross,
+// and what the log says. On loopback.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -71,7 +71,7 @@ describe('cluster options', { concurrency: 3 }, () => {
     await n1.process.waitFor(/another cluster token/);
   });
 
-  scenario('-topics keeps the other topics at home and counts them', async (scene) => {
+  scenario('-topics keeps other topics on their node and counts them', async (scene) => {
     const flags = ['-topics=out/#', '-sys-interval=1'];
     const [n1, n2] = await two(scene, flags, flags);
     await allSeeEachOther([n1, n2]);
@@ -89,7 +89,7 @@ describe('cluster options', { concurrency: 3 }, () => {
     assert.deepEqual(far.texts('home/a'), []);
   });
 
-  scenario('a client identifier is of one node', async (scene) => {
+  scenario('a Client Identifier belongs to one node', async (scene) => {
     const [n1, n2] = await two(scene, [], []);
     await allSeeEachOther([n1, n2]);
     const clients = [await scene.client(n1, { clientId: 'same' })];
@@ -102,7 +102,7 @@ describe('cluster options', { concurrency: 3 }, () => {
     assert.ok(one.mqtt.connected && other.mqtt.connected);
   });
 
-  scenario('noise on both ports reaches nobody and stops nothing', async (scene) => {
+  scenario('random datagrams on both ports have no effect', async (scene) => {
     const [n1, n2] = await two(scene, ['-sys-interval=1'], []);
     await allSeeEachOther([n1, n2]);
     const client = await scene.client(n1);
@@ -112,7 +112,7 @@ describe('cluster options', { concurrency: 3 }, () => {
     for (const port of [gossipPort, await n1.process.syncPort()]) {
       for (let number = 0; number < 2000; number++) {
         const datagram = randomBytes(number % 1400);
-        // Half of them begin as ours do.
+        // Half of them begin like real ones.
         if (number % 2 === 0) datagram.write('SH\u0001');
         await new Promise((done) => socket.send(datagram, port, '127.0.0.1', done));
       }
@@ -129,7 +129,7 @@ describe('cluster options', { concurrency: 3 }, () => {
   });
 });
 
-/** Two nodes of which the second knows the first; they need not agree. */
+/** Two nodes, of which the second has the first as its seed; their options may differ. */
 async function two(
   scene: Scenario,
   first: readonly string[],

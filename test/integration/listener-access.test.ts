@@ -26,7 +26,7 @@ function write(name: string, ...lines: string[]): string {
   return path;
 }
 
-/** Runs a program to its end. */
+/** Runs a program until it exits. */
 function run(program: string, ...args: string[]): Promise<{ code: number; output: string }> {
   return new Promise((resolve) => {
     execFile(program, args, { timeout: 20_000 }, (error, stdout, stderr) => {
@@ -89,7 +89,7 @@ function refused(port: number, username: string, password: string): Promise<void
   );
 }
 
-/** Whoever is turned away sees the connection close. */
+/** A refused client sees the connection close. */
 async function closed(port: number): Promise<void> {
   const client = mqtt.connect(`mqtt://127.0.0.1:${port}`, { reconnectPeriod: 0 });
   client.on('connect', () => assert.fail('it was let in'));
@@ -118,7 +118,7 @@ test('two listeners have their own users and ACLs', { timeout, skip }, async (t)
   await refused(outside, 'service', 'pw-service');
   await refused(inside, 'guest', 'pw-guest');
 
-  // One name at both doors: what it may read is said by the door.
+  // One user name at both listeners: the listener decides what it may read.
   const heard: string[] = [];
   const ends = ['inside in/end', 'outside out/end', 'plain out/end'];
   let allEnded = (): void => undefined;
@@ -220,7 +220,7 @@ test('SIGHUP opens, closes and changes listeners, and reports mistakes', {
   let isHeld = true;
   held.on('close', () => (isHeld = false));
   const sentAway = await open(t, goes, 'ann', { protocolVersion: 5 });
-  const told = new Promise((resolve) => sentAway.once('disconnect', resolve));
+  const disconnected = new Promise((resolve) => sentAway.once('disconnect', resolve));
 
   const users = await passwords('pw-new', ['bob', 'pw-bob']);
   set(table(stays, { 'max-connections': 1 }), table(comes, { auth: users }));
@@ -228,7 +228,7 @@ test('SIGHUP opens, closes and changes listeners, and reports mistakes', {
   assert.match(shoal.output, new RegExp(`listener closed.*127.0.0.1:${goes}`));
   assert.match(shoal.output, new RegExp(`listener opened.*127.0.0.1:${comes}`));
   assert.doesNotMatch(shoal.output, /needs a restart/);
-  assert.equal(((await told) as { reasonCode: number }).reasonCode, 0x87);
+  assert.equal(((await disconnected) as { reasonCode: number }).reasonCode, 0x87);
   await closed(goes);
   await refused(comes, 'bob', 'wrong');
   const bob = await open(t, comes, 'bob');
@@ -236,13 +236,13 @@ test('SIGHUP opens, closes and changes listeners, and reports mistakes', {
   await closed(stays);
   assert.equal(isHeld, true);
 
-  // A new listener without its files lets nobody in, and the others go on.
+  // A new listener without its files refuses all clients, and the others continue.
   set(table(stays), table(goes, { acl: write('acl-wrong', '', 'topic reed a') }), table(comes));
   await hangUp(/configuration reloaded, except for what is wrong.* faults=1/);
   assert.match(shoal.output, /acl-wrong:2: 'reed' is not one of/);
   await closed(goes);
   await open(t, comes, 'anybody');
-  // The same fault holds a new one back, while this one stays: two things to tell.
+  // The same fault keeps a new listener closed while this one stays: two reports.
   const broken = { protocol: 'tls', cert: 'no.pem', key: 'no.key' };
   set(table(stays), table(comes, broken), table(0, broken));
   await hangUp(/configuration reloaded, except for what is wrong.* faults=2/);

@@ -1,4 +1,4 @@
-// How a node with clients ends on SIGTERM: clients are told, nothing hangs, the time is bounded.
+// A node with clients stops on SIGTERM: it disconnects its clients with a reason, in bounded time.
 
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -17,8 +17,8 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const SERVER_SHUTTING_DOWN = 0x8b;
 
-/** A client that tells, when its connection has ended, with which DISCONNECT. */
-class Told {
+/** A client that resolves `ended` with the DISCONNECT of the broker. */
+class EndingClient {
   readonly ended: Promise<IDisconnectPacket | undefined>;
 
   private constructor(client: mqtt.MqttClient) {
@@ -29,12 +29,12 @@ class Told {
     this.ended = new Promise((resolve) => client.on('close', () => resolve(last)));
   }
 
-  static async connect(url: string, options: IClientOptions): Promise<Told> {
-    return new Told(await mqtt.connectAsync(url, { reconnectPeriod: 0, ...options }));
+  static async connect(url: string, options: IClientOptions): Promise<EndingClient> {
+    return new EndingClient(await mqtt.connectAsync(url, { reconnectPeriod: 0, ...options }));
   }
 }
 
-test('SIGTERM: every client is told on every listener, and the node ends with 0', async (t) => {
+test('SIGTERM disconnects every client on every listener, and the node exits with 0', async (t) => {
   const flags = ['-ws=0', '-csk=secret'];
   const protocols = ['mqtt', 'ws'];
   let ca: string | undefined;
@@ -47,22 +47,22 @@ test('SIGTERM: every client is told on every listener, and the node ends with 0'
   }
   const shoal = new ShoalProcess(loopbackFlags('n1', ...flags));
   const names = { mqtt: 'tcp', mqtts: 'tls', ws: 'ws', wss: 'wss' } as const;
-  const told: Told[] = [];
-  const closed: Told[] = [];
+  const withReason: EndingClient[] = [];
+  const closed: EndingClient[] = [];
   const trust = ca === undefined ? {} : { ca: readFileSync(ca) };
   for (const protocol of protocols as (keyof typeof names)[]) {
     const url = `${protocol}://localhost:${await shoal.mqttPort(names[protocol])}/mqtt`;
-    told.push(await Told.connect(url, { protocolVersion: 5, ...trust }));
-    closed.push(await Told.connect(url, { protocolVersion: 4, ...trust }));
+    withReason.push(await EndingClient.connect(url, { protocolVersion: 5, ...trust }));
+    closed.push(await EndingClient.connect(url, { protocolVersion: 4, ...trust }));
   }
   const started = performance.now();
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
   t.diagnostic(`${Math.round(performance.now() - started)} ms`);
-  for (const { ended } of told) assert.equal((await ended)?.reasonCode, SERVER_SHUTTING_DOWN);
+  for (const { ended } of withReason) assert.equal((await ended)?.reasonCode, SERVER_SHUTTING_DOWN);
   for (const { ended } of closed) assert.equal(await ended, undefined);
 });
 
-test('SIGTERM: what was queued for a client still reaches it', async () => {
+test('SIGTERM: queued messages still reach a client', async () => {
   const shoal = new ShoalProcess(loopbackFlags('n1'));
   const url = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
   const subscriber = await mqtt.connectAsync(url, { reconnectPeriod: 0 });
@@ -79,11 +79,11 @@ test('SIGTERM: what was queued for a client still reaches it', async () => {
   assert.equal(heard.at(-1), 'last');
 });
 
-test('SIGTERM: who has not got as far as MQTT is not waited for', async () => {
+test('SIGTERM does not wait for connections without a CONNECT', async () => {
   const shoal = new ShoalProcess(loopbackFlags('n1', '-ws=0'));
   const upgrading = RawClient.tcp(await shoal.mqttPort('ws'), 'GET /mqtt HTTP/1.1\r\n');
   const refused = RawClient.tcp(await shoal.mqttPort('ws'), 'GET / HTTP/1.1\r\n\r\n');
-  // Answered, so both have been accepted.
+  // The answer shows that both are accepted.
   await refused.bytes(12);
   const started = performance.now();
   assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
@@ -91,7 +91,7 @@ test('SIGTERM: who has not got as far as MQTT is not waited for', async () => {
   await upgrading.ended();
 });
 
-test('SIGTERM: clients that hang, on the way in or later, hold nothing up', async () => {
+test('SIGTERM: clients that hang, before or after CONNECT, delay nothing', async () => {
   const shoal = new ShoalProcess(loopbackFlags('n1', '-ws=0'));
   const port = await shoal.mqttPort();
   const silent = RawClient.tcp(port);
@@ -116,12 +116,12 @@ test('SIGTERM: clients that hang, on the way in or later, hold nothing up', asyn
   await publisher.endAsync(true);
 });
 
-test('no new connection is taken while the node stops, and a second signal ends it at once', async () => {
+test('a stopping node accepts no connection, and a second signal ends it at once', async () => {
   const shoal = new ShoalProcess(loopbackFlags('n1'));
   const port = await shoal.mqttPort();
   const hanging = RawClient.tcp(port, connect({ version: 5, clientId: 'c1' }));
   await hanging.bytes(5);
-  // What it gets is never read to the end, so it keeps the node from stopping for a while.
+  // It never reads all its bytes, so it delays the stop for a while.
   hanging.stream.pause();
   hanging.stream.on('end', () => undefined);
   shoal.signal('SIGTERM');

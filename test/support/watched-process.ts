@@ -1,6 +1,5 @@
-// A child process whose output is watched line by line: for the tests and the demo. Knows nothing
-// of what runs in it. Invariant: nobody waits for ever; what was waited for and did not come is told
-// together with the whole output.
+// A child process with its output, line by line, for the tests and the demo. Knows nothing of the program
+// in it. Invariant: every wait has a limit, and its error contains the whole output.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 

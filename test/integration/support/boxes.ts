@@ -1,5 +1,5 @@
-// The three boxes of the README: their addresses and command lines are read from there, so that what
-// it tells is what is tested. Default ports, each box in a namespace of its own.
+// The three boxes of the README: addresses and command lines come from its text, so that the tests run
+// what it shows. Default ports, each box in a namespace of its own.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

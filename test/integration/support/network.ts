@@ -1,6 +1,6 @@
-// A network of boxes on this machine: each host is a network namespace with an address of its own,
-// all on one bridge that stands in a namespace too, so that nothing of it is seen from outside and
-// two networks may have the same addresses. Needs root and iproute2; cut() and lose() need nft.
+// A network of boxes on this machine: each host is a network namespace with an address of its own. The
+// bridge between them is in a namespace too, so that nothing leaks out and two networks may use the
+// same addresses. Needs root and iproute2; cut() and lose() need nft.
 // Invariant: destroy() leaves nothing behind.
 
 import { execFileSync } from 'node:child_process';
@@ -63,12 +63,12 @@ export class Network {
     return address;
   }
 
-  /** What goes before a command that is to run on the host. */
+  /** Command prefix that runs a program on the host. */
   via(host: string): readonly string[] {
     return ['ip', 'netns', 'exec', this.#namespace(host)];
   }
 
-  /** Names that processes started from now on resolve there, in place of the machine's. */
+  /** Host names for processes started from now on, instead of the machine's. */
   writeHostsFile(host: string, names: Readonly<Record<string, string>>): void {
     const folder = join(NAMESPACE_FILES, this.#namespace(host));
     mkdirSync(folder, { recursive: true });
@@ -78,7 +78,7 @@ export class Network {
     writeFileSync(join(folder, 'hosts'), text);
   }
 
-  /** The host has this IPv4 address from now on, in place of that which it had. */
+  /** Replaces the host's IPv4 address. */
   moveTo(host: string, address: string): void {
     configure(this.#namespace(host), [
       `address delete ${this.address(host)}/24 dev eth0`,
@@ -87,7 +87,7 @@ export class Network {
     this.#hosts[host] = [address];
   }
 
-  /** From now on the host gets nothing from the others named, nor they from it. */
+  /** Cuts the host off from the named others, in both directions. */
   cut(host: string, others: readonly string[]): void {
     const far = others.map((other) => this.address(other)).join(', ');
     this.#filter(host, [
@@ -96,7 +96,7 @@ export class Network {
     ]);
   }
 
-  /** From now on so many of a hundred UDP datagrams don't reach the host. */
+  /** Drops this percentage of UDP datagrams to the host. */
   lose(host: string, percent: number): void {
     this.#filter(host, [
       'chain in { type filter hook input priority 0; ' +
@@ -104,7 +104,7 @@ export class Network {
     ]);
   }
 
-  /** From now on a firewall on the host drops UDP datagrams to this port, on their way in or out. */
+  /** Makes a firewall on the host drop UDP datagrams to this port, incoming or outgoing. */
   blockPort(host: string, direction: 'in' | 'out', port: number): void {
     const hook = direction === 'in' ? 'input' : 'output';
     this.#filter(host, [
@@ -129,7 +129,7 @@ export class Network {
     ]);
   }
 
-  /** From now on UDP datagrams with a larger payload do not reach the host, as on a path with a small MTU. */
+  /** Drops UDP datagrams with a larger payload, like a path with a small MTU. */
   dropLarger(host: string, payloadBytes: number): void {
     this.#filter(host, [
       `chain in { type filter hook input priority 0; udp length > ${payloadBytes + 8} drop; }`,
@@ -183,6 +183,6 @@ function removeIfEmpty(folder: string): void {
   try {
     rmdirSync(folder);
   } catch {
-    // Others use it.
+    // Other networks still use it.
   }
 }

@@ -1,6 +1,5 @@
-// Lets the tests, which live outside, use TCP inside a network of namespaces: a Unix socket is seen
-// everywhere. Runs on a host of the network; the first line of a connection is `HOST PORT`, all that
-// follows is passed on. Run as: relay.ts SOCKET
+// Lets tests outside use TCP inside a network of namespaces: every namespace sees a Unix socket. Runs on a
+// host of the network. The first line of a connection is `HOST PORT`; the relay passes on the rest. Run as: relay.ts SOCKET
 
 import { connect, createServer, type Socket } from 'node:net';
 

@@ -1,5 +1,5 @@
-// What one integration test needs: nodes, clients and perhaps a network of namespaces, all of which
-// are gone when it ends; where it fails, what the nodes said is part of the failure.
+// Nodes, clients and perhaps a network of namespaces for one integration test. All of them end with the
+// test; if it fails, the failure contains the output of the nodes.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
@@ -15,10 +15,10 @@ import { TestClient } from './test-client.ts';
 
 const SCENARIO_MS_MAX = 45_000;
 const RELAY = resolve(import.meta.dirname, 'relay.ts');
-/** The host of a network on which clients run. */
+/** The host for clients in a network. */
 export const CLIENT_HOST = 'clients';
 
-/** `host` is where it runs in the scenario's network; without one it runs on loopback. */
+/** `host` is its place in the scenario's network; without one it runs on loopback. */
 export class Node {
   readonly name: string;
   readonly process: ShoalProcess;
@@ -30,7 +30,7 @@ export class Node {
     this.dial = dial;
   }
 
-  /** Resolves when this node says so of the other, from line `from` of its output on. */
+  /** Resolves when this node logs the state of the other, from line `from` of its output on. */
   async sees(
     state: 'online' | 'suspect' | 'offline' | 'left',
     other: Node | string,
@@ -40,7 +40,7 @@ export class Node {
     await this.process.waitFor(new RegExp(`cluster ${state} ${name}\\b`), msMax, from);
   }
 
-  /** From now on: for sees(). */
+  /** The current end of the output, for sees(). */
   mark(): { from: number } {
     return { from: this.process.lineCount };
   }
@@ -53,7 +53,7 @@ export class Scenario {
   readonly #folder = mkdtempSync(join(tmpdir(), 'shoal-it-'));
   #network: Network | undefined;
 
-  /** Makes the network, with a host for clients beside those given. */
+  /** Creates the network, with an additional host for clients. */
   async network(
     hosts: Readonly<Record<string, readonly string[]>>,
     clientAddresses: readonly string[] = ['192.168.1.200'],
@@ -68,7 +68,7 @@ export class Scenario {
     return network;
   }
 
-  /** A node on a host of the network, with the flags exactly as given. */
+  /** Starts a node on a host of the network with exactly these flags. */
   startOn(host: string, name: string, flags: readonly string[]): Node {
     const network = this.#network;
     if (network === undefined) throw new Error('no network');
@@ -76,7 +76,7 @@ export class Scenario {
     return this.#add(name, shoal, () => this.#dialThrough(`${network.address(host)} 1883`));
   }
 
-  /** A node on loopback, on ports that the system chooses; perhaps one that will not start. */
+  /** Starts a node on loopback with ports that the system chooses; it may fail to start. */
   launch(name: string, ...flags: string[]): Node {
     const token = flags.some((flag) => flag.startsWith('-csk-file')) ? [] : ['-csk=secret'];
     const all = loopbackFlags(name, ...token, ...flags);
@@ -100,7 +100,7 @@ export class Scenario {
     return node;
   }
 
-  /** Nodes n1, n2, n3 ... on loopback that all see each other. */
+  /** Starts nodes n1, n2, n3 ... on loopback and waits until all see each other. */
   async localCluster(count: number, ...flags: string[]): Promise<Node[]> {
     const first = await this.startLocal('n1', ...flags);
     const seed = `-mbs=${await first.process.gossipAddress()}`;
@@ -117,7 +117,7 @@ export class Scenario {
     return client;
   }
 
-  /** Any program, watched and ended with the scenario. */
+  /** Starts any program; it ends with the scenario. */
   run(commandLine: readonly string[], via: readonly string[] = []): WatchedProcess {
     const started = new WatchedProcess(commandLine, { via });
     this.#processes.push(started);
@@ -136,7 +136,7 @@ export class Scenario {
     this.cleanUp();
   }
 
-  /** All that can be done at once; enough when the process of the tests itself is ended. */
+  /** Kills everything at once, when the test process itself ends. */
   cleanUp(): void {
     for (const one of this.#allProcesses) one.signal('SIGKILL');
     this.#network?.destroy();
@@ -174,10 +174,10 @@ export async function allSeeEachOther(nodes: readonly Node[]): Promise<void> {
   await Promise.all([...pairs, ...open]);
 }
 
-/** `context` is for subtests, which run side by side. */
+/** `context` is for subtests, which run concurrently. */
 type Body = (scene: Scenario, context: TestContext) => Promise<void>;
 
-/** For startLocal(), to start a node of loopback where it was: as a box keeps its ports. */
+/** Flags for startLocal() that start a loopback node on its former ports, as a box keeps them. */
 export async function restartFlags({ process }: Node): Promise<string[]> {
   const gossip = await process.gossipAddress();
   const ports = [await process.mqttPort(), gossip.split(':').at(-1), await process.syncPort()];
@@ -185,12 +185,12 @@ export async function restartFlags({ process }: Node): Promise<string[]> {
   return [`-port=${mqttPort}`, `-crp=${gossipPort}`, `-csp=${syncPort}`];
 }
 
-/** A test on nodes of its own. */
+/** A test with nodes of its own. */
 export function scenario(name: string, body: Body): void {
   test(name, { concurrency: true }, (context) => play(body, context));
 }
 
-/** As scenario(), for one that makes a network. @param commands programs that it runs */
+/** Like scenario(), with a network. @param commands programs that it needs */
 export function networkScenario(name: string, commands: readonly string[], body: Body): void {
   const skip = missingPrivilege(...commands);
   test(name, { concurrency: true, skip }, (context) => play(body, context));
@@ -219,7 +219,7 @@ async function play(body: Body, context: TestContext): Promise<void> {
   }
 }
 
-/** In place of the test runner's, which would leave the nodes running. */
+/** A time limit that also ends the nodes; the test runner's limit would leave them running. */
 class Limit {
   readonly over: Promise<never>;
   #timer: NodeJS.Timeout | undefined;

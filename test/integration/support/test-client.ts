@@ -27,7 +27,7 @@ export class TestClient {
       last = dial();
       return last;
     };
-    // Its types ask for a stream of its own make; at run time it takes any.
+    // The types require its own stream class; at run time any stream works.
     this.mqtt = new mqtt.MqttClient(build as never, {
       reconnectPeriod: 0,
       protocolVersion: 5,
@@ -36,7 +36,7 @@ export class TestClient {
     this.mqtt.on('connect', (packet) => {
       this.sessionPresent = packet.sessionPresent;
     });
-    // Told by the promises of what was asked for.
+    // The promises of the calls report errors.
     this.mqtt.on('error', () => undefined);
     this.mqtt.on('message', (topic, payload, packet) => {
       this.arrivals.push({ topic, text: payload.toString(), packet });

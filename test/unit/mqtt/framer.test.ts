@@ -16,7 +16,7 @@ function framesOf(framer: Framer): Buffer[] {
   }
 }
 
-test('packets come out whole however the stream is cut', () => {
+test('packets come out whole wherever the stream is cut', () => {
   const random = seededRandom(7);
   for (let round = 0; round < 300; round++) {
     const packets = Array.from({ length: 8 }, () =>
@@ -45,7 +45,7 @@ function memoryBytes(): number {
   return heapUsed + arrayBuffers;
 }
 
-test('a large packet takes memory as it comes, not more than about its size, byte by byte too', () => {
+test('a large packet takes memory as it arrives, about its own size at most, even byte by byte', () => {
   const head = packet(0x30, Buffer.alloc(1_000_000)).subarray(0, 20);
   const before = memoryBytes();
   const framers = Array.from({ length: 20 }, () => new Framer(2_000_000));
@@ -63,7 +63,7 @@ test('a large packet takes memory as it comes, not more than about its size, byt
   assert.ok(held < 3_000_000, `${held} bytes for 300,000`);
 });
 
-test('a packet over the limit is refused on its announcement, one at the limit passes', () => {
+test('a packet over the limit is refused as soon as its length arrives, one at the limit is accepted', () => {
   const framer = new Framer(102);
   framer.push(Buffer.from([0x30, 101]));
   assert.deepEqual(framer.next(), {

@@ -1,4 +1,4 @@
-// mqtt-packet is the second opinion: what one writes the other reads.
+// Compares the codec with mqtt-packet: each reads the packets of the other.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -23,7 +23,7 @@ function decoded(bytes: Buffer, version: 4 | 5): PublishView {
   return view;
 }
 
-test('the decoder finds what mqtt-packet wrote', () => {
+test('the decoder reads packets of mqtt-packet', () => {
   const random = seededRandom(3);
   for (let round = 0; round < 500; round++) {
     const version = random() < 0.5 ? 4 : 5;
@@ -50,7 +50,7 @@ test('the decoder finds what mqtt-packet wrote', () => {
   }
 });
 
-test('mqtt-packet reads what the encoder wrote', () => {
+test('mqtt-packet reads packets of the encoder', () => {
   const payload = Buffer.from('payload');
   for (const version of [4, 5] as const) {
     for (const qos of [0, 1, 2]) {
@@ -86,7 +86,7 @@ test('mqtt-packet reads what the encoder wrote', () => {
   }
 });
 
-test('a PUBLISH cut anywhere is a fault and never read past its end', () => {
+test('a PUBLISH that is truncated anywhere is a fault, and is never read past its end', () => {
   const whole = mqttPacket.generate(
     {
       cmd: 'publish',

@@ -9,7 +9,7 @@ import {
   topicMatches,
 } from '../../../src/mqtt/topic.ts';
 
-test('filters match as the text shows [MQTT5-4.7.1-1, 4.7.1-2, 4.7.2-1]', () => {
+test("filters match as in the specification's examples [MQTT5-4.7.1-1, 4.7.1-2, 4.7.2-1]", () => {
   const matching = [
     ['sport/tennis/player1/#', 'sport/tennis/player1'],
     ['sport/tennis/player1/#', 'sport/tennis/player1/score/wimbledon'],
@@ -38,7 +38,7 @@ test('filters match as the text shows [MQTT5-4.7.1-1, 4.7.1-2, 4.7.2-1]', () => 
     assert.ok(!topicMatches(filter, topic), `${filter} ${topic}`);
 });
 
-test('wildcards stand alone in their level, # in the last one', () => {
+test('a wildcard is alone in its level, and # is in the last one', () => {
   for (const good of ['#', '+', 'a/+/b', '+/#', '/', 'a//', '$x/#']) {
     assert.ok(isTopicFilter(good), good);
   }

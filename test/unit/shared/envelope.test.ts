@@ -25,7 +25,7 @@ function sealed(keys: ChannelKeys = ring.sync, encrypt = false): Buffer {
 for (const encrypt of [false, true]) {
   const mode = encrypt ? 'encrypted' : 'signed';
 
-  test(`${mode}: what was sealed is opened, with who sent it and its counter`, () => {
+  test(`${mode}: a sealed body is opened with its sender and counter`, () => {
     const sealer = new Sealer(ring.sync, 0xfedcba9876543210n, encrypt);
     const opener = new Opener(ring.sync, encrypt);
     for (let counter = 1; counter <= 3; counter++) {
@@ -39,14 +39,14 @@ for (const encrypt of [false, true]) {
     }
   });
 
-  test(`${mode}: an empty body is a body`, () => {
+  test(`${mode}: an empty body is valid`, () => {
     const opened = new Opener(ring.sync, encrypt).open(
       seal(new Sealer(ring.sync, 1n, encrypt), Buffer.alloc(0)),
     );
     assert.ok(typeof opened === 'object' && opened.body.length === 0);
   });
 
-  test(`${mode}: no bit can be changed unnoticed, in header, body or proof`, () => {
+  test(`${mode}: a change of any bit in header, body or MAC is detected`, () => {
     const datagram = sealed(ring.sync, encrypt);
     const opener = new Opener(ring.sync, encrypt);
     for (let bit = 0; bit < datagram.length * 8; bit++) {
@@ -56,7 +56,7 @@ for (const encrypt of [false, true]) {
     }
   });
 
-  test(`${mode}: no datagram can be cut or lengthened unnoticed`, () => {
+  test(`${mode}: a truncated or extended datagram is detected`, () => {
     const datagram = sealed(ring.sync, encrypt);
     const opener = new Opener(ring.sync, encrypt);
     for (let bytes = 0; bytes < datagram.length; bytes++) {
@@ -65,7 +65,7 @@ for (const encrypt of [false, true]) {
     assert.equal(opener.open(Buffer.concat([datagram, Buffer.alloc(1)])), 'badMac');
   });
 
-  test(`${mode}: a datagram of the other mode is told apart from a forged one`, () => {
+  test(`${mode}: a datagram of the other mode is distinguished from a forged one`, () => {
     const opener = new Opener(ring.sync, encrypt);
     assert.equal(opener.open(sealed(ring.sync, !encrypt)), 'wrongMode');
     const forged = sealed(ring.sync, !encrypt);
@@ -74,7 +74,7 @@ for (const encrypt of [false, true]) {
   });
 }
 
-test('the reasons for which a datagram is dropped are told apart', async () => {
+test('each reason for dropping a datagram is distinguished', async () => {
   const opener = new Opener(ring.sync, false);
   assert.equal(opener.open(Buffer.alloc(ENVELOPE_BYTES - 1)), 'short');
   assert.equal(opener.open(Buffer.alloc(ENVELOPE_BYTES)), 'foreign');
@@ -93,7 +93,7 @@ test('the same body is never encrypted to the same bytes', () => {
   assert.equal(new Set(bodies).size, 3);
 });
 
-test('after a change of keys the counter goes on, and both tokens are accepted', () => {
+test('after a change of keys the counter continues, and both tokens are accepted', () => {
   for (const encrypt of [false, true]) {
     const sealer = new Sealer(ring.sync, 1n, encrypt);
     const opener = new Opener(rotated.sync, encrypt);

@@ -12,7 +12,7 @@ function signed(hmac: Hmac, length: number): Buffer {
   return message;
 }
 
-test('the code is that of RFC 4231, test case 2, and that of every other HMAC-SHA256', () => {
+test("the MAC is that of RFC 4231, test case 2, and of Node's HMAC-SHA256", () => {
   const message = Buffer.alloc(28 + 32);
   message.write('what do ya want for nothing?');
   new Hmac(Buffer.from('Jefe')).sign(message, 28, 32);
@@ -28,7 +28,7 @@ test('the code is that of RFC 4231, test case 2, and that of every other HMAC-SH
   }
 });
 
-test('a code fits only the message and the key that it was made for', () => {
+test('a MAC verifies only its own message and key', () => {
   const hmac = new Hmac(key);
   const message = signed(hmac, 100);
   assert.equal(hmac.verify(message, 100), true);

@@ -8,7 +8,7 @@ test('IPv6 is written as the system writes it', () => {
   const random = seededRandom(1);
   for (let round = 0; round < 2000; round++) {
     const bytes = Buffer.alloc(16);
-    // Many zero groups, so that every way of shortening comes up.
+    // Many zero groups, so that every way of shortening occurs.
     for (let group = 0; group < 8; group++) {
       if (random() < 0.5) bytes.writeUInt16BE(Math.floor(random() * 0x10000), group * 2);
     }
@@ -19,14 +19,14 @@ test('IPv6 is written as the system writes it', () => {
   }
 });
 
-test('one address has one text', () => {
+test('every address has a single text', () => {
   assert.equal(normalAddress('FD00:0:0::0012'), 'fd00::12');
   assert.equal(normalAddress('::ffff:10.1.2.3'), '10.1.2.3');
   assert.equal(normalAddress('0:0:0:0:0:0:0:1'), '::1');
   assert.equal(normalAddress('10.1.2.3'), '10.1.2.3');
 });
 
-test('what is no address has no bytes', () => {
+test('text that is no address has no bytes', () => {
   for (const text of ['', 'box', '1.2.3', '1.2.3.256', '1.2.3.4.5', ':', ':::', '1::2::3', 'g::']) {
     assert.equal(addressToBytes(text), undefined, text);
   }

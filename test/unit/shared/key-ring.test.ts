@@ -14,7 +14,7 @@ test('the same token gives the same keys on every node', async () => {
   assert.deepEqual(secrets(one.sync.signing), secrets(two.sync.signing));
 });
 
-test('token, cluster name and channel each make other keys', async () => {
+test('a different token, cluster name or channel gives different keys', async () => {
   const rings = await Promise.all([
     deriveKeyRing(['token'], 'shoal'),
     deriveKeyRing(['Token'], 'shoal'),

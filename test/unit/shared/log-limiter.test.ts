@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LogLimiter } from '../../../src/shared/log-limiter.ts';
 
-test('one line an interval for each event, and it says how many it stands for', () => {
+test('each event has one line an interval, with the number of its occurrences', () => {
   const limiter = new LogLimiter(1000);
   assert.equal(limiter.admit('a', 0), 1);
   assert.equal(limiter.admit('a', 10), 0);
@@ -21,7 +21,7 @@ test('a counter gets a line when it has grown, once an interval', () => {
   assert.equal(limiter.admitTotal('lost', 3, 9000), false);
 });
 
-test('however many events a stranger makes up, the lines and the memory have a bound', () => {
+test('lines and memory are bounded, however many events an attacker invents', () => {
   const limiter = new LogLimiter(1000, 10);
   const linesAt = (now: number): number => {
     let lines = 0;

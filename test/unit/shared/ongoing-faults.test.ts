@@ -14,7 +14,7 @@ test('a fault has a line when it begins, one each interval, and one when it ends
   assert.equal(faults.report('x', 1900), true, 'and may begin again at once');
 });
 
-test('nothing is lifted that was never warned of', () => {
+test('a fault without a warning has no line at its end', () => {
   const faults = new OngoingFaults(1000, 1);
   assert.equal(faults.resolve('x', 0), undefined);
   assert.equal(faults.report('x', 0), true);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { ReplayWindow } from '../../../src/shared/replay-window.ts';
 import { seededRandom } from '../../support/random.ts';
 
-/** Counters so far behind the highest are told apart for certain (RFC 4303 3.4.3). */
+/** Counters up to this distance behind the highest are always distinguished (RFC 4303 3.4.3). */
 const SPAN = 992;
 
 test('each counter is accepted once', () => {
@@ -13,21 +13,21 @@ test('each counter is accepted once', () => {
   assert.equal(window.highest, 5);
 });
 
-test('0 and negative counters are nobody’s', () => {
+test('0 and negative counters are refused', () => {
   const window = new ReplayWindow();
   assert.equal(window.accept(0), false);
   assert.equal(window.accept(-1), false);
   assert.equal(window.highest, 0);
 });
 
-test('what is too old to tell is refused', () => {
+test('a counter too old for the window is refused', () => {
   const window = new ReplayWindow();
   window.accept(10_000);
   assert.equal(window.accept(10_000 - SPAN), false);
   assert.equal(window.accept(10_000 - SPAN + 1), true);
 });
 
-test('a jump over the whole window forgets what was before, and accepts none of it again', () => {
+test('after a jump over the whole window all earlier counters are refused', () => {
   const window = new ReplayWindow();
   for (let counter = 1; counter <= 100; counter++) window.accept(counter);
   window.accept(1_000_000);
@@ -35,7 +35,7 @@ test('a jump over the whole window forgets what was before, and accepts none of 
   assert.equal(window.accept(999_999), true);
 });
 
-test('counters beyond 32 bits work as others do', () => {
+test('counters beyond 32 bits are valid', () => {
   const window = new ReplayWindow();
   const far = 2 ** 40;
   assert.equal(window.accept(far), true);
@@ -45,7 +45,7 @@ test('counters beyond 32 bits work as others do', () => {
   assert.equal(window.accept(far + 1), true);
 });
 
-test('whatever the order, it answers as a memory of everything would', () => {
+test('in any order the window answers like a set of all counters', () => {
   for (let seed = 1; seed <= 20; seed++) {
     const random = seededRandom(seed);
     const window = new ReplayWindow();

@@ -51,7 +51,7 @@ function open(log: Logger = silentLogger): FakeTransport {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test('all that a turn brings leaves in one write', async () => {
+test('all packets of a turn leave in one write', async () => {
   const transport = open();
   transport.emit('data', connect({ version: 4, clientId: 'c1' }));
   transport.emit('data', Buffer.concat([PINGREQ, PINGREQ]));
@@ -60,7 +60,7 @@ test('all that a turn brings leaves in one write', async () => {
   assert.deepEqual(transport.writes, ['20020000d000d000']);
 });
 
-test('a client that takes nothing is not read until it does', async () => {
+test('a client that does not read is not read until it does', async () => {
   const transport = open();
   transport.emit('data', connect({ version: 4, clientId: 'c1' }));
   transport.writableLength = 3_000_000;
@@ -71,7 +71,7 @@ test('a client that takes nothing is not read until it does', async () => {
   assert.equal(transport.isPaused, false);
 });
 
-test('while clients together have not taken 256 MiB, each may leave 128 KiB only', async () => {
+test('while all clients together leave 256 MiB unread, each may leave only 128 KiB', async () => {
   const idle = async (bytes: number): Promise<FakeTransport> => {
     const transport = open();
     transport.emit('data', connect({ version: 4, clientId: 'c1' }));
@@ -92,7 +92,7 @@ test('while clients together have not taken 256 MiB, each may leave 128 KiB only
   assert.equal((await idle(1_000_000)).isPaused, false);
 });
 
-test('a client that was told to go and goes on sending is cut off', async (t) => {
+test('a disconnected client that continues to send is cut off', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const transport = open();
   transport.emit('data', Buffer.from('not MQTT'));
@@ -105,7 +105,7 @@ test('a client that was told to go and goes on sending is cut off', async (t) =>
   assert.equal(transport.isDestroyed, true);
 });
 
-test('a connection that ends by itself needs no cutting off', async (t) => {
+test('a connection that ends by itself is not cut off', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const transport = open();
   transport.emit('data', Buffer.from('not MQTT'));
@@ -116,13 +116,13 @@ test('a connection that ends by itself needs no cutting off', async (t) => {
 });
 
 test('a fault of a client is logged with its Reason Code as pages and packets have it', async () => {
-  const told: LogFields[] = [];
+  const logged: LogFields[] = [];
   const log = {
     ...silentLogger,
-    info: (_event: string, fields: LogFields = {}) => told.push(fields),
+    info: (_event: string, fields: LogFields = {}) => logged.push(fields),
   };
   const transport = open(log);
   transport.emit('data', PINGREQ);
   await turn();
-  assert.equal(told[0]?.code, '0x82');
+  assert.equal(logged[0]?.code, '0x82');
 });

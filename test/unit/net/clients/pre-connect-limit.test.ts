@@ -5,7 +5,7 @@ import { PreConnectLimit } from '../../../../src/net/clients/pre-connect-limit.t
 
 const KIB = 1024;
 
-/** A connection that sends; `refused` counts what the arrivals say of it. */
+/** A connection that sends; `refused` counts its refusals. */
 function connect(arrivals: PreConnectLimit) {
   const stream = new EventEmitter();
   const state = { refused: 0 };
@@ -19,7 +19,7 @@ function connect(arrivals: PreConnectLimit) {
   return { stream, state, end, send };
 }
 
-test('one connection may send what a CONNECT can need, and is refused once beyond that', () => {
+test('one connection may send as much as a CONNECT can need, and is refused once beyond it', () => {
   const { send, state, stream } = connect(new PreConnectLimit());
   assert.equal(send(128 * KIB), true);
   assert.equal(send(128 * KIB), true);
@@ -29,7 +29,7 @@ test('one connection may send what a CONNECT can need, and is refused once beyon
   assert.equal(stream.listenerCount('data'), 0);
 });
 
-test('many that send much are refused together, those that send little come in', () => {
+test('connections that send much are refused together, those that send little are accepted', () => {
   const arrivals = new PreConnectLimit();
   const senders = Array.from({ length: 300 }, () => connect(arrivals));
   const isIn = senders.map(({ send }) => send(128 * KIB));
@@ -41,7 +41,7 @@ test('many that send much are refused together, those that send little come in',
   assert.equal(little[0]?.send(100 * KIB), false);
 });
 
-test('who has been answered, or is gone, makes room for others', () => {
+test('a connection that was answered or closed makes room for others', () => {
   const arrivals = new PreConnectLimit();
   for (let round = 0; round < 1000; round++) {
     const { send, end } = connect(arrivals);
@@ -52,7 +52,7 @@ test('who has been answered, or is gone, makes room for others', () => {
   }
 });
 
-test('an answer in the midst of the chunk that brought the CONNECT counts nothing more', () => {
+test('bytes behind the CONNECT in an answered chunk do not count', () => {
   const arrivals = new PreConnectLimit();
   for (let round = 0; round < 1000; round++) {
     const stream = new EventEmitter();

@@ -12,7 +12,7 @@ function parseHex(hex: string) {
   return parseProxyHeader(Buffer.from(hex.replaceAll(' ', ''), 'hex'));
 }
 
-test('version 1 tells the source of TCP over IPv4 and IPv6', () => {
+test('version 1 contains the source of TCP over IPv4 and IPv6', () => {
   const line = 'PROXY TCP4 203.0.113.7 192.0.2.1 40000 1883\r\n';
   assert.deepEqual(parseLine(`${line}\x10\x0c`), {
     bytes: line.length,
@@ -27,13 +27,13 @@ test('version 1 tells the source of TCP over IPv4 and IPv6', () => {
   assert.deepEqual(mapped, { bytes: 36, source: { address: '10.0.0.1', port: 1 } });
 });
 
-test('version 1 may know nothing', () => {
+test('version 1 may have no source', () => {
   for (const line of ['PROXY UNKNOWN\r\n', 'PROXY UNKNOWN ff:: ff:: 1 2\r\n']) {
     assert.deepEqual(parseLine(line), { bytes: line.length, source: undefined });
   }
 });
 
-test('a version 1 line that is not exactly as written is invalid', () => {
+test('a version 1 line that deviates from the format is invalid', () => {
   for (const line of [
     'PROXY  TCP4 1.2.3.4 1.2.3.4 1 2\r\n',
     'PROXY TCP4 1.2.3.4 1.2.3.4 1 2 \r\n',
@@ -63,7 +63,7 @@ test('the longest line of version 1 is accepted, and no longer one', () => {
   assert.equal(parseLine(`PROXY UNKNOWN ${'x'.repeat(91)}\r\n`) !== 'invalid', true);
 });
 
-test('version 2 tells the source, and what TLVs follow is skipped', () => {
+test('version 2 contains the source, and its TLVs are skipped', () => {
   const four = `${SIGNATURE} 21 11 000f cb007108 00000000 b3af 075b 040000`;
   assert.deepEqual(parseHex(`${four} 10`), {
     bytes: 31,
@@ -74,7 +74,7 @@ test('version 2 tells the source, and what TLVs follow is skipped', () => {
   assert.deepEqual(parseHex(six), { bytes: 52, source: { address: '2001:db8::7', port: 1 } });
 });
 
-test('version 2 may speak for itself (LOCAL) or for a Unix socket', () => {
+test('version 2 may describe the proxy itself (LOCAL) or a Unix socket', () => {
   for (const hex of ['20 00 0000', '20 11 0000', '21 00 0003 ffffff']) {
     const bytes = 16 + hex.replaceAll(' ', '').length / 2 - 4;
     assert.deepEqual(parseHex(`${SIGNATURE} ${hex}`), { bytes, source: undefined });
@@ -99,7 +99,7 @@ test('another version, command, family or a short or huge block is invalid', () 
   }
 });
 
-test('a beginning is incomplete, byte by byte, and anything else invalid at once', () => {
+test('every beginning of a header is incomplete, and other bytes are invalid at once', () => {
   for (const whole of [
     Buffer.from('PROXY TCP4 203.0.113.7 192.0.2.1 40000 1883\r\n'),
     Buffer.from(`${SIGNATURE}2111000ccb00710800000000b3af075b`, 'hex'),

@@ -10,7 +10,7 @@ async function turns(count: number): Promise<void> {
   for (let turn = 0; turn < count; turn++) await nextTurn();
 }
 
-/** A listener with `max` places; `outcomes` has what became of its sockets, in order. */
+/** A listener for `max` sockets; `outcomes` lists the fate of each in order. */
 function listener(limit: SocketLimit, max: number) {
   const sockets: ListenerSockets = { served: 0, max: () => max };
   const outcomes: string[] = [];
@@ -66,7 +66,7 @@ test('ten clients that close and reconnect at the limit are all served, though t
   assert.equal(sockets.served, 10);
 });
 
-test('the first that came gets the place that becomes free', async () => {
+test('the socket that waited longest gets the free place', async () => {
   const { connect, outcomes } = listener(new SocketLimit(100, 0), 1);
   const old = connect('old');
   connect('first');

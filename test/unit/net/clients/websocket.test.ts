@@ -64,7 +64,7 @@ async function readBytes(client: Socket, count: number): Promise<Buffer> {
   return bytes;
 }
 
-test('what the client leaves lying is counted, and drain tells when it is taken', async () => {
+test('bytes that the client has not read are counted, and a drain event follows when it reads', async () => {
   await withPair(async (transport, client) => {
     client.pause();
     const payload = Buffer.alloc(1_000_000);
@@ -78,14 +78,14 @@ test('what the client leaves lying is counted, and drain tells when it is taken'
   });
 });
 
-test('a paused transport gives nothing, and all of it in order when it goes on', async () => {
+test('a paused transport delivers nothing, and everything in order when it resumes', async () => {
   await withPair(async (transport, client) => {
     const seen: string[] = [];
     transport.on('data', (bytes: Buffer) => seen.push(bytes.toString()));
     transport.pause();
     client.write(frame(Opcode.binary, Buffer.from('one')));
     client.write(frame(Opcode.binary, Buffer.from('two')));
-    // The answer to the ping can only come after all that was sent before it was read.
+    // The answer to the ping comes only after everything before it was read.
     client.write(frame(Opcode.ping, Buffer.from('?')));
     const pong = readBytes(client, 3);
     transport.resume();
@@ -109,7 +109,7 @@ test('pings of a client that does not read are not answered', async () => {
   });
 });
 
-test('the closing handshake: our Close, the answer, the end', async () => {
+test("closing: the broker's Close, the answer, the end", async () => {
   await withPair(async (transport, client) => {
     const closed = once(transport, 'close');
     transport.write(Buffer.from('last'));
@@ -122,7 +122,7 @@ test('the closing handshake: our Close, the answer, the end', async () => {
   });
 });
 
-test('who breaks the rules and then does not close is cut off after a while', async (t) => {
+test('a client that breaks the protocol and does not close is cut off after a while', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   await withPair(async (transport, client) => {
     const seen: Buffer[] = [];
@@ -161,7 +161,7 @@ async function refusalFor(firstBytes: Buffer): Promise<string> {
   }
 }
 
-test('who speaks MQTT without WebSocket is told that it may be that', async () => {
+test('the refusal of plain MQTT says that WebSocket is missing', async () => {
   const hint = 'not an HTTP request: MQTT without WebSocket?';
   const mqtt = Buffer.from('\x10\x0d\0\x04MQTT\x04\x02\0\x3c\0\x01a', 'latin1');
   assert.equal(await refusalFor(mqtt), hint);
@@ -194,7 +194,7 @@ test('a listener serves the paths that it is given, or any path', () => {
   for (const url of ['/', '/anything/else', '/mqtt']) assert.equal(allowed(url, ['*']), true, url);
 });
 
-test('many small messages of one read are handed on together, in order', async () => {
+test('many small messages of one read are passed on together, in order', async () => {
   await withPair(async (transport, client) => {
     const chunks: Buffer[] = [];
     const done = new Promise<void>((resolve) => {

@@ -5,7 +5,7 @@ import { WriteBuffer } from '../../../../src/net/clients/write-buffer.ts';
 
 const READ_BUFFER_BYTES = 65_536;
 
-/** What was written, and how many bytes the buffers behind it hold. */
+/** The written bytes, and the size of the buffers behind them. */
 function write(writableLength: number, ranges: readonly (readonly [Buffer, number, number])[]) {
   const written: Buffer[] = [];
   const transport = {
@@ -25,7 +25,7 @@ function write(writableLength: number, ranges: readonly (readonly [Buffer, numbe
 
 const readBuffer = (byte: number): Buffer => Buffer.alloc(READ_BUFFER_BYTES, byte);
 
-test('a few bytes for a client that does not read keep no more than themselves alive', () => {
+test('a few unread bytes keep only themselves alive', () => {
   const one = write(1, [[readBuffer(1), 100, 110]]);
   assert.deepEqual(one, { bytes: Buffer.alloc(10, 1), writes: 1, pinnedBytes: 10 });
   const two = write(1, [
@@ -36,7 +36,7 @@ test('a few bytes for a client that does not read keep no more than themselves a
   assert.deepEqual(two, { bytes: expected, writes: 1, pinnedBytes: 15 });
 });
 
-test('much in small pieces keeps about itself alive too', () => {
+test('many unread pieces keep only about their own size alive', () => {
   const ranges = Array.from({ length: 100 }, (_, i) => [readBuffer(i), 0, 1000] as const);
   const { bytes, pinnedBytes } = write(0, ranges);
   assert.deepEqual(bytes, Buffer.concat(ranges.map(([buffer]) => buffer.subarray(0, 1000))));

@@ -106,7 +106,7 @@ async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
   return nextData(listener, encrypt);
 }
 
-/** The next datagram that is no heartbeat; encrypted ones are told apart by their size. */
+/** The next datagram that is no heartbeat; encrypted ones are recognised by their size. */
 async function nextData(listener: dgram.Socket, encrypt = false): Promise<Buffer> {
   for (;;) {
     const [datagram] = (await once(listener, 'message')) as [Buffer];
