@@ -226,6 +226,7 @@ export class PeerLink {
   #send(probeBytes: number, now: number): void {
     const { sequence, number: sentNumber } = this.#port.nextPosition();
     const heartbeat: Heartbeat = {
+      receiverBootId: this.peer.bootId,
       number: this.#heartbeats.send(now, probeBytes, sentNumber),
       ackedNumber: 0,
       ackedBefore: 0,

@@ -10,6 +10,7 @@ import {
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
   ENVELOPE_TAG_BYTES,
+  type Opened,
   Opener,
   Sealer,
 } from '../shared/envelope.ts';
@@ -238,9 +239,7 @@ export class SyncNode {
         link.stream.receive(opened.body, now);
         break;
       case 'heartbeat':
-        link.handleHeartbeat(readHeartbeat(opened.body), opened.counter, silentMs, now);
-        this.#log.modeAgrees(link.peer.name, now);
-        this.#updateJoinWait(now);
+        this.#handleHeartbeat(link, opened, silentMs, now);
         break;
       case 'hello':
         this.#sendWelcome(link, opened.body, datagram.length);
@@ -310,6 +309,15 @@ export class SyncNode {
     }
     this.counters.droppedDatagrams[this.#opener.precheck(datagram) ?? 'unknownSender'] += 1;
     return undefined;
+  }
+
+  /** Ignores a heartbeat for the process that ran at this address before. */
+  #handleHeartbeat(link: PeerLink, { body, counter }: Opened, silentMs: number, now: number): void {
+    const heartbeat = readHeartbeat(body);
+    if (heartbeat.receiverBootId !== this.#options.bootId) return;
+    link.handleHeartbeat(heartbeat, counter, silentMs, now);
+    this.#log.modeAgrees(link.peer.name, now);
+    this.#updateJoinWait(now);
   }
 
   #handleWelcome(link: PeerLink, welcome: Buffer, now: number): void {

@@ -3,10 +3,12 @@
 
 import assert from 'node:assert/strict';
 import type { IClientOptions } from 'mqtt';
-import { type Node, type Scenario, scenario } from './support/scenario.ts';
+import { type Node, restartFlags, type Scenario, scenario } from './support/scenario.ts';
 import type { TestClient } from './support/test-client.ts';
 
 type Nodes = readonly [Node, Node, Node];
+
+const BACKLOG_MESSAGES = 1500;
 
 /** By name; run side by side. */
 const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = {
@@ -311,6 +313,33 @@ scenario('messages between three nodes', async (scene, context) => {
   );
   assert.doesNotMatch(scene.logs, /cluster (suspect|offline)/);
 });
+
+scenario(
+  'after each of ten restarts the backlog of a client that reconnects reaches the other node whole',
+  async (scene) => {
+    const [n1, n2] = await scene.localCluster(2);
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const flags = [...(await restartFlags(n1)), `-mbs=${await n2.process.gossipAddress()}`];
+    const subscriber = await scene.client(n2);
+    // QoS 0, so that the bound of a client's queue (1000) takes no part.
+    await subscriber.subscribe('backlog/#', 0);
+    const publisher = await scene.client(n1, { reconnectPeriod: 10 });
+    let node = n1;
+    for (let restart = 0; restart < 10; restart++) {
+      await node.process.kill();
+      const topic = `backlog/${restart}`;
+      const acknowledged = Array.from({ length: BACKLOG_MESSAGES }, (_, number) =>
+        publisher.publish(topic, `${number}`, { qos: 1 }),
+      );
+      node = await scene.startLocal('n1', ...flags);
+      await Promise.all(acknowledged);
+      await publisher.publish(topic, 'end', { qos: 1 });
+      await subscriber.arrival(topic, ({ text }) => text === 'end');
+      const arrived = new Set(subscriber.texts(topic));
+      assert.equal(arrived.size, BACKLOG_MESSAGES + 1, `restart ${restart}`);
+    }
+  },
+);
 
 /** A client on each node, subscribed. */
 async function onEach(

@@ -60,6 +60,21 @@ test('messages from before the first peer reach it, in order and before later on
   assert.equal(b.statusOf('a').counters.lostMessages, 0);
 });
 
+test('a node that restarts waits until its peer knows the new process, not only the old one', () => {
+  const { network, a, b } = scene();
+  network.mesh();
+  network.run(5000);
+  const again = network.restart(a, { name: 'a', keys, bootId: 99n, joinWaitMs: JOIN_WAIT_MS });
+  for (const number of upTo(1500)) again.publish('t', `${number}`);
+  again.node.setPeers([b.peer], network.now);
+  network.flush();
+  // b still sends heartbeats for the old process, which the new one gets.
+  network.run(3000);
+  b.node.setPeers([again.peer], network.now);
+  network.run(2000);
+  assert.deepEqual(numbers(b), upTo(1500));
+});
+
 test('messages wait for all nodes that are found together, not only for the first', () => {
   const scenery = scene();
   const { network, a, b } = scenery;

@@ -100,6 +100,7 @@ function welcomeBody(): Buffer {
 function heartbeatBody(): Buffer {
   const body = Buffer.alloc(HEARTBEAT_BYTES);
   writeHeartbeat(body, 0, body.length, {
+    receiverBootId: 0x0102030405060708n,
     number: 5,
     ackedNumber: 0,
     ackedBefore: 0,

@@ -19,7 +19,7 @@ import {
 const KIND_AT = 24;
 const KIND_DATA = 1;
 /** Size of a heartbeat's datagram. */
-const HEARTBEAT_BYTES = 96;
+const HEARTBEAT_BYTES = 104;
 
 const open: SyncChannel[] = [];
 afterEach(async () => {
