@@ -149,6 +149,12 @@ export class Broker {
     this.#publishHandler.handlePeerPublish(view);
   }
 
+  /** Publishes an event of another part of the node. @param topic below `$SYS/broker/` */
+  publishEvent(topic: string, text: string, now: number): void {
+    this.context.budget.enter(now);
+    this.sys.publishEvent(topic, text);
+  }
+
   /**
    * Access has changed: ends connections whose credential is no longer valid, and subscriptions and
    * queued messages that their clients may no longer have.

@@ -61,6 +61,20 @@ export class SysTopics {
     }
   }
 
+  /** Publishes an event at once, not retained. Nothing is published while $SYS is off. */
+  publishEvent(topic: string, text: string): void {
+    if (this.#context.options.sysIntervalSeconds === 0) return;
+    const payload = Buffer.from(text);
+    const content = {
+      payload,
+      properties: NO_BYTES,
+      qos: 0,
+      retain: false,
+      expirySeconds: -1,
+    } as const;
+    this.#context.distributor.publish(PREFIX + topic, content, undefined);
+  }
+
   /** @returns the work that it cost, in deliveries */
   #update(topic: string, text: string): number {
     if (this.#published.get(topic) === text) return Price.sysValue;

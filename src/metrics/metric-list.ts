@@ -183,6 +183,84 @@ const clusterMetrics = {
   ),
 };
 
+/** Directions are seen from this node: in is from the member to this node. */
+const memberMetrics = {
+  state: info('member_state', 'alive, suspect, offline or left', 'cluster/members/{node}/state', [
+    'node',
+  ]),
+  since: info(
+    'member_since',
+    'since when it is in this state, by the clock of this node',
+    'cluster/members/{node}/since',
+    ['node'],
+  ),
+  address: info('member_address', 'address and gossip port', 'cluster/members/{node}/address', [
+    'node',
+  ]),
+  version: info('member_version', 'version of its program', 'cluster/members/{node}/version', [
+    'node',
+  ]),
+  gossipIn: info(
+    'member_gossip_in',
+    'datagrams on the gossip port from the member to this node: ok, failing or unknown',
+    'cluster/members/{node}/gossip/in',
+    ['node'],
+  ),
+  gossipOut: info(
+    'member_gossip_out',
+    'the same from this node to the member',
+    'cluster/members/{node}/gossip/out',
+    ['node'],
+  ),
+  syncIn: info(
+    'member_sync_in',
+    'datagrams on the sync port from the member to this node: ok, failed or unknown',
+    'cluster/members/{node}/sync/in',
+    ['node'],
+  ),
+  syncOut: info(
+    'member_sync_out',
+    'the same from this node to the member',
+    'cluster/members/{node}/sync/out',
+    ['node'],
+  ),
+  rttSeconds: gauge('member_rtt_seconds', 'round-trip time on the sync port', {
+    sys: 'cluster/members/{node}/rtt',
+    unit: 'seconds',
+    labels: ['node'],
+  }),
+  sentMessages: counter('member_sent_messages', 'messages sent to the member', {
+    sys: 'cluster/members/{node}/sent',
+    labels: ['node'],
+  }),
+  receivedMessages: counter('member_received_messages', 'messages received from the member', {
+    sys: 'cluster/members/{node}/received',
+    labels: ['node'],
+  }),
+  lostIn: counter('member_lost_in_messages', 'messages of the member that never arrived here', {
+    sys: 'cluster/members/{node}/lost/in',
+    labels: ['node'],
+  }),
+  lostOut: gauge(
+    'member_lost_out_messages',
+    'messages of this node that never arrived at the member: as it reports, and, while the direction fails, those that it has not confirmed',
+    { sys: 'cluster/members/{node}/lost/out', labels: ['node'] },
+  ),
+  sentPerSecond: gauge('member_sent_rate', 'messages a second sent to the member', {
+    sys: 'cluster/members/{node}/rate/sent',
+    labels: ['node'],
+  }),
+  receivedPerSecond: gauge('member_received_rate', 'messages a second received from it', {
+    sys: 'cluster/members/{node}/rate/received',
+    labels: ['node'],
+  }),
+  datagramBytes: gauge('member_datagram_bytes', 'largest datagram that reaches the member', {
+    sys: 'cluster/members/{node}/datagram',
+    unit: 'bytes',
+    labels: ['node'],
+  }),
+};
+
 const gossipMetrics = {
   healthScore: gauge(
     'gossip_health_score',
@@ -380,6 +458,7 @@ export const metricGroups = {
   access: accessMetrics,
   listeners: listenerMetrics,
   cluster: clusterMetrics,
+  members: memberMetrics,
   gossip: gossipMetrics,
   sync: syncMetrics,
   peers: peersMetrics,

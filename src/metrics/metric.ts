@@ -38,13 +38,21 @@ export interface LabelledValue<Label extends string> {
   readonly value: number;
 }
 
+/** A text of an info that has labels. */
+export interface LabelledText<Label extends string> {
+  readonly labels: Readonly<Record<Label, string>>;
+  readonly value: string;
+}
+
 /** The value that a metric of this definition takes. */
 type ValueOf<M> =
   M extends Metric<infer Kind, infer Label>
-    ? Kind extends 'info'
-      ? string
-      : [Label] extends [never]
-        ? number
+    ? [Label] extends [never]
+      ? Kind extends 'info'
+        ? string
+        : number
+      : Kind extends 'info'
+        ? readonly LabelledText<Label>[]
         : readonly LabelledValue<Label>[]
     : never;
 
@@ -70,8 +78,13 @@ export function gauge<Label extends string = never>(
 }
 
 /** @param name without the `shoal_` in front and the `_info` behind */
-export function info(name: string, help: string, sys: string): Metric<'info', never> {
-  return define('info', `${name}_info`, help, { sys });
+export function info<Label extends string = never>(
+  name: string,
+  help: string,
+  sys: string,
+  labels: readonly Label[] = [],
+): Metric<'info', Label> {
+  return define('info', `${name}_info`, help, { sys, labels });
 }
 
 function define<Kind extends MetricKind, Label extends string>(
@@ -94,7 +107,7 @@ export interface SysValue {
 /** The $SYS topics of one metric, each with its text. @param value of the type that ValueOf gives */
 export function sysValuesOf(
   metric: Metric,
-  value: string | number | readonly LabelledValue<string>[],
+  value: string | number | readonly (LabelledValue<string> | LabelledText<string>)[],
 ): SysValue[] {
   if (typeof value === 'object') {
     return value.flatMap((one) =>

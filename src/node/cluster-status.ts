@@ -1,31 +1,142 @@
-// The cluster's figures for the metrics. Reads counters and member records; changes nothing.
+// The state of the cluster as this node sees it, as one typed object: each member with its state, its
+// address and the traffic with it in both directions. Publishes it under $SYS/broker/cluster, with
+// events as they happen. Reads counters and member records; changes nothing.
+// Invariant: the number of members that are published is bounded.
 
-import type { SysTopics } from '../broker/sys-topics.ts';
-import type { LabelledValue } from '../metrics/metric.ts';
+import type { Broker } from '../broker/broker.ts';
+import type { LabelledText, LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
-import type { Gossip } from '../net/cluster/gossip.ts';
+import type { Gossip, MemberView } from '../net/cluster/gossip.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
+import { formatEndpoint } from '../shared/endpoint.ts';
+import type { MemberEvent } from '../swim/membership.ts';
 import { newPeerCounters, type PeerCounters } from '../sync/counters.ts';
+import type { LinkEvent } from '../sync/link-log.ts';
+import type { PeerStatus } from '../sync/sync-node.ts';
 
-export function addClusterMetrics(
-  sys: SysTopics,
-  nodeName: string,
-  gossip: Gossip,
-  sync: SyncChannel,
+/** Members with topics of their own under $SYS. */
+const MEMBERS_MAX = 256;
+/** A computed start of a state within this distance of the last one is the same start. */
+const SINCE_TOLERANCE_MS = 2000;
+const EVENT_TOPIC = 'cluster/event';
+
+export interface MemberStatus {
+  readonly member: MemberView;
+  /** Start of its state, milliseconds since the epoch by the clock of this node. */
+  readonly since: number;
+  /** The traffic on the sync port; undefined for this node and for members never online. */
+  readonly peer: PeerStatus | undefined;
+}
+
+export class ClusterStatus {
+  readonly #gossip: Gossip;
+  readonly #sync: SyncChannel;
+  readonly #wallClock: () => number;
+  readonly #startedAt: number;
+  /** Start of the present state, by name. */
+  #since = new Map<string, number>();
+
+  constructor(gossip: Gossip, sync: SyncChannel, wallClock: () => number) {
+    this.#gossip = gossip;
+    this.#sync = sync;
+    this.#wallClock = wallClock;
+    this.#startedAt = wallClock();
+  }
+
+  /** This node first; at most MEMBERS_MAX. */
+  members(): MemberStatus[] {
+    const peers = new Map<string, PeerStatus>();
+    for (const peer of this.#sync.peers()) peers.set(peer.name, peer);
+    const since = new Map<string, number>();
+    const members = this.#gossip.members().slice(0, MEMBERS_MAX);
+    const all = members.map((member) => {
+      const start = this.#sinceOf(member);
+      since.set(member.name, start);
+      return { member, since: start, peer: peers.get(member.name) };
+    });
+    this.#since = since;
+    return all;
+  }
+
+  /** Adds the metrics of the cluster to those of the broker. */
+  addMetrics(broker: Broker, nodeName: string): void {
+    const { sys } = broker;
+    const [gossip, sync] = [this.#gossip, this.#sync];
+    sys.addSource('cluster', () => ({ node: nodeName, members: membersByState(gossip) }));
+    sys.addSource('members', () => memberValues(this.members()));
+    sys.addSource('gossip', () => gossipValues(gossip));
+    sys.addSource('sync', () => ({
+      ...sync.counters,
+      droppedDatagrams: byReason(sync.counters.droppedDatagrams),
+    }));
+    sys.addSource('peers', () => sumOfPeers(sync));
+  }
+
+  /** The age of a state gives its start, within some milliseconds: the first value is kept. */
+  #sinceOf({ name, isSelf, stateAgeMs = 0 }: MemberView): number {
+    if (isSelf) return this.#startedAt;
+    const start = this.#wallClock() - stateAgeMs;
+    const known = this.#since.get(name);
+    const isSame = known !== undefined && Math.abs(known - start) < SINCE_TOLERANCE_MS;
+    return isSame ? known : start;
+  }
+}
+
+/** Publishes a change of membership as it happens. */
+export function publishMemberEvent(
+  broker: Broker,
+  { kind, name, endpoint, reason }: MemberEvent,
+  now: number,
 ): void {
-  sys.addSource('cluster', () => ({ node: nodeName, members: membersByState(gossip) }));
-  sys.addSource('gossip', () => gossipValues(gossip));
-  sys.addSource('sync', () => ({
-    ...sync.counters,
-    droppedDatagrams: byReason(sync.counters.droppedDatagrams),
-  }));
-  sys.addSource('peers', () => sumOfPeers(sync));
+  const event = { event: kind, node: name, address: formatEndpoint(endpoint), reason };
+  broker.publishEvent(EVENT_TOPIC, JSON.stringify(event), now);
+}
+
+/** Publishes a change on the sync port as it happens. */
+export function publishLinkEvent(
+  broker: Broker,
+  { kind, direction, peerName, text }: LinkEvent,
+  now: number,
+): void {
+  const event = { event: `sync ${kind}`, node: peerName, direction, text };
+  broker.publishEvent(EVENT_TOPIC, JSON.stringify(event), now);
 }
 
 function membersByState(gossip: Gossip): LabelledValue<'state'>[] {
   const counts = { alive: 0, suspect: 0, offline: 0, left: 0 };
   for (const member of gossip.members()) counts[member.state] += 1;
   return Object.entries(counts).map(([state, value]) => ({ labels: { state }, value }));
+}
+
+function memberValues(members: readonly MemberStatus[]): ValuesOf<'members'> {
+  const texts = (read: (status: MemberStatus) => string | undefined): LabelledText<'node'>[] =>
+    members.flatMap((status) => {
+      const value = read(status);
+      return value === undefined ? [] : [{ labels: { node: status.member.name }, value }];
+    });
+  const numbers = (read: (peer: PeerStatus) => number | undefined): LabelledValue<'node'>[] =>
+    members.flatMap(({ member, peer }) => {
+      const value = peer && read(peer);
+      return value === undefined ? [] : [{ labels: { node: member.name }, value }];
+    });
+  return {
+    state: texts(({ member }) => member.state),
+    since: texts(({ since }) => new Date(since).toISOString().replace(/\.\d+/, '')),
+    address: texts(({ member }) => formatEndpoint(member.endpoint)),
+    version: texts(({ member }) => member.metadata.version),
+    gossipIn: texts(({ member }) => member.reachability?.incoming),
+    gossipOut: texts(({ member }) => member.reachability?.outgoing),
+    syncIn: texts(({ peer }) => peer?.incoming),
+    syncOut: texts(({ peer }) => peer?.outgoing),
+    rttSeconds: numbers(({ rttMs }) => rttMs && Number((rttMs / 1000).toPrecision(3))),
+    sentMessages: numbers(({ counters }) => counters.sentMessages),
+    receivedMessages: numbers(({ counters }) => counters.receivedMessages),
+    lostIn: numbers(({ counters }) => counters.lostMessages),
+    lostOut: numbers(({ counters, unconfirmed }) => counters.lostOutMessages + unconfirmed),
+    sentPerSecond: numbers(({ sentPerSecond }) => Number(sentPerSecond.toFixed(1))),
+    receivedPerSecond: numbers(({ receivedPerSecond }) => Number(receivedPerSecond.toFixed(1))),
+    datagramBytes: numbers(({ datagramBytes }) => datagramBytes),
+  };
 }
 
 function gossipValues(gossip: Gossip): ValuesOf<'gossip'> {

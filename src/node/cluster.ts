@@ -13,7 +13,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
-import { addClusterMetrics } from './cluster-status.ts';
+import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
 const JOIN_MS_MAX = 3000;
@@ -83,9 +83,10 @@ export class Cluster {
       pingTimeoutMs: config.pingTimeoutMs,
       log,
       onPeers: (peers) => sync.setPeers(peers),
+      onMember: (event) => publishMemberEvent(broker, event, performance.now()),
     });
     this.#gossip = gossip;
-    addClusterMetrics(broker.sys, config.nodeName, gossip, sync);
+    new ClusterStatus(gossip, sync, Date.now).addMetrics(broker, config.nodeName);
     const refusal = await join(gossip, config.members.length > 0, log);
     if (refusal !== undefined) throw refusal;
   }
@@ -123,6 +124,7 @@ export class Cluster {
       expectsPeers: config.members.length > 0,
       log,
       handler: broker,
+      onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
       isSuspect: (name) => this.#isSuspect(name),
     });
     broker.forwarder = this.#sync;

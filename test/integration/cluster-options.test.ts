@@ -89,6 +89,42 @@ describe('cluster options', { concurrency: 3 }, () => {
     assert.deepEqual(far.texts('home/a'), []);
   });
 
+  scenario(
+    '$SYS shows each member with its state and traffic, and events as they happen',
+    async (scene) => {
+      const [n1, n2] = await two(scene, ['-sys-interval=1'], []);
+      await allSeeEachOther([n1, n2]);
+      const client = await scene.client(n1);
+      await client.subscribe('$SYS/broker/cluster/#');
+      const shown = (topic: string, text: string) =>
+        client.arrival(`$SYS/broker/cluster/members/${topic}`, (arrival) => arrival.text === text);
+      await messageCrosses(scene, n1, n2);
+      await Promise.all([
+        shown('n1/state', 'alive'),
+        shown('n2/state', 'alive'),
+        shown('n2/sync/in', 'ok'),
+        shown('n2/sync/out', 'ok'),
+        shown('n2/sent', '1'),
+        shown('n2/lost/in', '0'),
+        shown('n2/lost/out', '0'),
+        shown('n2/address', await n2.process.gossipAddress()),
+      ]);
+      n2.process.signal('SIGTERM');
+      const event = await client.arrival('$SYS/broker/cluster/event', ({ text }) =>
+        text.includes('"left"'),
+      );
+      const { reason, ...rest } = JSON.parse(event.text);
+      assert.ok(reason.length > 0);
+      assert.deepEqual(rest, {
+        event: 'left',
+        node: 'n2',
+        address: await n2.process.gossipAddress(),
+      });
+      assert.equal(event.packet.retain, false);
+      await shown('n2/state', 'left');
+    },
+  );
+
   scenario('a Client Identifier belongs to one node', async (scene) => {
     const [n1, n2] = await two(scene, [], []);
     await allSeeEachOther([n1, n2]);

@@ -4,7 +4,9 @@ import { performance } from 'node:perf_hooks';
 import type { Command } from 'commander';
 import { AccessControl } from '../../auth/access-control.ts';
 import { accessWarnings } from '../../auth/access-summary.ts';
+import { isClustered } from '../../config/config.ts';
 import { loadTls } from '../../net/clients/tls-files.ts';
+import { receiveBufferWarnings } from '../../net/cluster/receive-buffer.ts';
 import { silentLogger } from '../../shared/logger.ts';
 import { checkDataFolder } from '../../storage/data-folder.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
@@ -30,7 +32,8 @@ export function addCheck(program: Command, context: CliContext): void {
     access.close();
     if (config.dataFolder !== undefined) checkDataFolder(config.dataFolder);
     const certificates = config.listeners.flatMap(({ tls }) => (tls ? loadTls(tls).warnings : []));
-    for (const warning of [...warnings, ...accessWarnings(config), ...certificates]) {
+    const buffer = isClustered(config) ? receiveBufferWarnings(context.readFile) : [];
+    for (const warning of [...warnings, ...accessWarnings(config), ...certificates, ...buffer]) {
       context.writeError(`shoal: ${warning}\n`);
     }
     context.write('configuration ok\n');

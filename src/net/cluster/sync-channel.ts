@@ -4,6 +4,7 @@
 // so that a stall of this process is not taken for loss.
 
 import { randomBytes } from 'node:crypto';
+import { platform } from 'node:os';
 import type { PublishView } from '../../mqtt/publish-view.ts';
 import type { Endpoint } from '../../shared/endpoint.ts';
 import type { ChannelKeys } from '../../shared/key-ring.ts';
@@ -17,6 +18,11 @@ import {
   SyncNode,
   type SyncNodeOptions,
 } from '../../sync/sync-node.ts';
+import {
+  RECEIVE_BUFFER_BYTES,
+  receiveBufferRemedy,
+  SMALL_RECEIVE_BUFFER,
+} from './receive-buffer.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
 export interface SyncChannelOptions
@@ -26,9 +32,6 @@ export interface SyncChannelOptions
   /** 0: any free port. */
   readonly port: number;
 }
-
-/** Receive buffer to ask the kernel for: the burst of a fast peer waits there while this process is busy. */
-const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
 
 export class SyncChannel {
   readonly #socket: UdpSocket;
@@ -155,8 +158,9 @@ export class SyncChannel {
 }
 
 function logSmallBuffer(socket: UdpSocket, log: Logger): void {
-  log.info('the receive buffer is small, so bursts from other nodes may be lost', {
+  log.warn(SMALL_RECEIVE_BUFFER, {
     bytes: socket.receiveBufferBytes,
-    hint: `sysctl -w net.core.rmem_max=${RECEIVE_BUFFER_BYTES}`,
+    wanted: RECEIVE_BUFFER_BYTES,
+    hint: receiveBufferRemedy(platform()),
   });
 }

@@ -18,6 +18,10 @@ These topics never leave their node, so each node answers for itself:
 
 With an ACL, a monitoring user needs \`topic read $SYS/#\`. A *total* counts since the start of the node;
 a value marked *now* may rise and fall. A word in capitals stands for one level of the topic.
+
+Changes of the cluster are published on \`cluster/event\` as they happen, as JSON and not retained: \`event\` is
+\`online\`, \`suspect\`, \`offline\`, \`left\` or \`updated\` (with \`node\`, \`address\`, \`reason\`), or \`sync failed\`, \`sync
+restored\`, \`sync losing\`, \`sync loss-over\` or \`sync size\` (with \`node\`, \`direction\`, \`text\`).
 `;
 
 /** In the order of the page. */
@@ -27,6 +31,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Access', 'access'],
   ['Listeners', 'listeners'],
   ['Cluster (with `-csk`): members', 'cluster'],
+  ['Cluster: each member, seen from this node', 'members'],
   ['Cluster: gossip', 'gossip'],
   ['Cluster: sync channel', 'sync'],
   ['Cluster: all peers together', 'peers'],
