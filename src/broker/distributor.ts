@@ -141,6 +141,6 @@ export function retainsTooMuch(
 function makeMessage(topic: RoutedTopic, content: OwnMessage, now: number): Message {
   const { payload, properties, qos, retain, expirySeconds } = content;
   const expiresAt = expirySeconds < 0 ? Number.POSITIVE_INFINITY : now + expirySeconds * 1000;
-  const bookkeeping = { publisher: undefined, mark: undefined, holders: 0 };
+  const bookkeeping = { publisher: undefined, mark: undefined, payer: undefined, holders: 0 };
   return { topic, payload, properties, qos, retain, expiresAt, ...bookkeeping };
 }

@@ -15,6 +15,8 @@ export class BrokerStats {
   publishExpired = 0;
   /** Publishes and subscriptions that the authorizer refused. */
   denied = 0;
+  /** Subscriptions refused because a bound was reached or the disk took no changes. */
+  subscriptionsRefused = 0;
   /** Messages that were not retained because a limit was reached. */
   retainedRefused = 0;
   /** Messages from other nodes. */

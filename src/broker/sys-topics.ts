@@ -157,6 +157,7 @@ function brokerValues(context: BrokerContext): ValuesOf<'broker'> {
     retainedRefused: stats.retainedRefused,
     subscriptions: tree.size,
     sharedSubscriptions: tree.sharedSize,
+    subscriptionsRefused: stats.subscriptionsRefused,
     denied: stats.denied,
   };
 }

@@ -102,6 +102,11 @@ const brokerMetrics = {
   sharedSubscriptions: gauge('shared_subscriptions', 'shared subscriptions', {
     sys: 'shared_subscriptions/count',
   }),
+  subscriptionsRefused: counter(
+    'subscriptions_refused',
+    'subscriptions that were refused because a bound was reached or the disk took no changes',
+    { sys: 'subscriptions/refused' },
+  ),
   denied: counter('access_denied', 'publishes, subscriptions and deliveries that the ACL denied', {
     sys: 'access/denied',
   }),

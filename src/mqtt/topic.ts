@@ -3,6 +3,8 @@
 
 const SHARE_PREFIX = '$share/';
 const DOLLAR = 0x24;
+/** A bridge publishes 1 or 0 here, also by its will. */
+const BRIDGE_STATE = '$SYS/broker/connection/+/state';
 
 /**
  * True for a Topic Name or Topic Filter that begins with `$`: the server's own topics, which filters
@@ -20,6 +22,17 @@ export function isSysTopic(topic: string): boolean {
 /** The same for the UTF-8 bytes of a topic that begins at `start`. */
 export function isReservedTopicBytes(bytes: Buffer, start = 0): boolean {
   return bytes[start] === DOLLAR;
+}
+
+/**
+ * True for a Topic Name that clients may not publish to, as mosquitto has it: `$SYS` belongs to the
+ * server, except for the state of a bridge, and `$share` names subscriptions. Other topics that begin
+ * with `$` are ordinary topics of one server.
+ */
+export function isClosedToClients(topic: string): boolean {
+  if (!isReservedTopic(topic)) return false;
+  if (isSysTopic(topic)) return !topicMatches(BRIDGE_STATE, topic);
+  return topic === '$share' || topic.startsWith(SHARE_PREFIX);
 }
 
 /** A Topic Name has at least one character and no wildcard [MQTT5-4.7.0-1, 4.7.1-1]. The caller checks UTF-8 and length. */

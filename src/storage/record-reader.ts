@@ -162,6 +162,7 @@ function readMessage(reader: ByteReader): ReadMessage {
     mark: undefined,
     holders: 0,
     publisher: undefined,
+    payer: undefined,
   };
 }
 

@@ -1,10 +1,12 @@
 // Subscribers for tests of routing that deliver nothing.
 
+import { ClientAccount, UserAccount } from '../../src/broker/accounts.ts';
 import type { Subscriber, Subscription } from '../../src/broker/routing/subscription.ts';
 
 export function newSubscriber(clientId: string): Subscriber {
   return {
     identity: { clientId, username: undefined },
+    account: new ClientAccount(new UserAccount()),
     online: false,
     ready: false,
     deliver: () => undefined,

@@ -19,7 +19,6 @@ const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVW
 /** Log texts for refusals that the broker itself decides. */
 const REFUSALS: Readonly<Record<number, string>> = {
   [ReasonCode.badAuthenticationMethod]: 'enhanced authentication is not supported',
-  [ReasonCode.quotaExceeded]: 'max-connections or max-sessions is reached',
 };
 
 const NO_ID = 'no client identifier';
@@ -43,7 +42,7 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   client.link.packetBytesMax = packet.maximumPacketBytes;
   client.bridge = packet.bridge;
   client.requestProblemInformation = packet.requestProblemInformation;
-  const refusal = refusalOf(context, packet);
+  const refusal = refusalOf(context, client, packet);
   if (refusal !== undefined) {
     refuse(context, client, packet, refusal);
     return;
@@ -73,7 +72,8 @@ function decide(
 ): void {
   const { packet } = candidate;
   const identity = identityOf(context, candidate, decision);
-  const refusal = decision.reasonCode === 0 ? refusalOfIdentity(context, identity) : decision;
+  const refusal =
+    decision.reasonCode === 0 ? refusalOfIdentity(context, identity, client, packet) : decision;
   if (refusal !== undefined) {
     refuse(context, client, packet, refusal);
     return;
@@ -116,7 +116,12 @@ function identityOf(
 }
 
 /** For an authenticated client; other clients may have connected during the authentication. */
-function refusalOfIdentity(context: BrokerContext, identity: Identity): AuthDecision | undefined {
+function refusalOfIdentity(
+  context: BrokerContext,
+  identity: Identity,
+  client: Client,
+  packet: ConnectPacket,
+): AuthDecision | undefined {
   const { clientId, username } = identity;
   const { useUsernameAsClientId, clientIdOwner } = context.options;
   if (useUsernameAsClientId && username === undefined) {
@@ -126,16 +131,31 @@ function refusalOfIdentity(context: BrokerContext, identity: Identity): AuthDeci
   if (clientIdOwner === 'user' && owner !== undefined && owner.username !== username) {
     return { reasonCode: ReasonCode.clientIdentifierNotValid, reason: OTHER_OWNER };
   }
-  if (!hasRoom(context, clientId)) return { reasonCode: ReasonCode.quotaExceeded };
-  return undefined;
+  return refusalOfBounds(context, identity, client, packet);
 }
 
-function hasRoom({ stats, options, sessions }: BrokerContext, clientId: string): boolean {
-  return stats.clientsConnected < options.connectionsMax && sessions.hasRoomFor(clientId);
+/** For a client that would exceed a bound of the node. */
+function refusalOfBounds(
+  { stats, options, sessions }: BrokerContext,
+  identity: Identity,
+  client: Client,
+  packet: ConnectPacket,
+): AuthDecision | undefined {
+  const outlivesConnection = sessions.grantedExpiry(wantedExpiry(packet)) > 0;
+  const { remoteAddress } = client.info;
+  const reason =
+    stats.clientsConnected >= options.connectionsMax
+      ? '-max-connections is reached'
+      : sessions.boundFor(identity, remoteAddress, outlivesConnection);
+  return reason === undefined ? undefined : { reasonCode: ReasonCode.quotaExceeded, reason };
 }
 
 /** For a CONNECT that the broker does not serve, whoever sends it. */
-function refusalOf(context: BrokerContext, packet: ConnectPacket): AuthDecision | undefined {
+function refusalOf(
+  context: BrokerContext,
+  client: Client,
+  packet: ConnectPacket,
+): AuthDecision | undefined {
   const { options } = context;
   if (packet.authenticationMethod !== undefined) {
     return { reasonCode: ReasonCode.badAuthenticationMethod };
@@ -145,11 +165,10 @@ function refusalOf(context: BrokerContext, packet: ConnectPacket): AuthDecision 
     const reason = packet.clientId.length === 0 ? NO_ID : OTHER_PREFIX;
     return { reasonCode: ReasonCode.clientIdentifierNotValid, reason };
   }
-  if (isIdUsed && !hasRoom(context, packet.clientId)) {
-    return { reasonCode: ReasonCode.quotaExceeded };
-  }
   const reasonCode = refusalOfWill(options, packet);
-  return reasonCode === 0 ? undefined : { reasonCode };
+  if (reasonCode !== 0) return { reasonCode };
+  // Before the authentication, which would be for nothing.
+  return isIdUsed ? refusalOfBounds(context, packet, client, packet) : undefined;
 }
 
 function isIdValid(
@@ -206,7 +225,12 @@ function admit(
     client.refuse(ReasonCode.packetTooLarge);
     return;
   }
-  const { session, present } = sessions.open(client, identity, packet.cleanStart);
+  const { session, present } = sessions.open(
+    client,
+    identity,
+    client.info.remoteAddress,
+    packet.cleanStart,
+  );
   session.expirySeconds = expirySeconds;
   discardWill(context, session);
   if (packet.will !== undefined) session.will = { packet: packet.will, deadline: undefined };

@@ -8,13 +8,12 @@ import { malformed, type ProtocolFault, protocolFault } from '../../mqtt/protoco
 import { decodePublish } from '../../mqtt/publish-decoder.ts';
 import { PublishView } from '../../mqtt/publish-view.ts';
 import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
-import { isReservedTopicBytes } from '../../mqtt/topic.ts';
+import { isClosedToClients, isReservedTopicBytes } from '../../mqtt/topic.ts';
 import { isStrictUtf8, isWellFormed } from '../../mqtt/utf8.ts';
 import type { BrokerContext } from '../context.ts';
 import { retainsTooMuch } from '../distributor.ts';
 import { Publication } from '../message/publication.ts';
 import type { ForwardResult } from '../ports.ts';
-import { isClosedToClients } from '../reserved-topics.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { Client } from './client.ts';
 import { recordDenial } from './denial.ts';

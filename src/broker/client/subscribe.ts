@@ -98,10 +98,14 @@ function subscribe(
     return ReasonCode.subscriptionIdentifiersNotSupported;
   }
   const existing = session.subscriptions.get(request.filter);
-  const isFull =
-    session.subscriptions.size >= options.subscriptionsPerClientMax ||
-    !tree.hasRoomFor(parsed.filter, parsed.group);
-  if (existing === undefined && isFull) return ReasonCode.quotaExceeded;
+  if (existing === undefined) {
+    const isFull = session.subscriptions.size >= options.subscriptionsPerClientMax;
+    const { account } = session.outbound;
+    const bound = isFull
+      ? '-max-subscriptions'
+      : tree.boundFor(parsed.filter, parsed.group, account);
+    if (bound !== undefined) return refuseForBound(context, session, request.filter, bound);
+  }
   const refusal = authorizer.subscriptionRefusal(session.identity, parsed.filter);
   if (refusal !== 0) {
     recordDenial(context, session.identity, 'subscribe', request.filter);
@@ -139,8 +143,32 @@ function isSame(a: Subscription, b: Subscription): boolean {
   );
 }
 
-function refuseForStore({ log }: BrokerContext, { identity }: Session, topic: string): number {
-  log.warn('subscribe refused: the disk takes no changes', { ...identityFields(identity), topic });
+function refuseForBound(
+  { stats, limiter, budget, log }: BrokerContext,
+  { identity }: Session,
+  topic: string,
+  bound: string,
+): number {
+  stats.subscriptionsRefused += 1;
+  const count = limiter.admit(`subscribe ${bound}`, budget.now);
+  if (count > 0) {
+    const fields = { ...identityFields(identity), topic, bound, count };
+    log.warn('subscribe refused: a bound is reached', fields);
+  }
+  return ReasonCode.quotaExceeded;
+}
+
+function refuseForStore(
+  { stats, limiter, budget, log }: BrokerContext,
+  { identity }: Session,
+  topic: string,
+): number {
+  stats.subscriptionsRefused += 1;
+  const count = limiter.admit('subscribe store', budget.now);
+  if (count > 0) {
+    const fields = { ...identityFields(identity), topic, count };
+    log.warn('subscribe refused: the disk takes no changes', fields);
+  }
   return ReasonCode.quotaExceeded;
 }
 

@@ -2,6 +2,7 @@
 // Invariant: it owns its bytes, and what subscribers see of it never changes.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
+import type { UserAccount } from '../accounts.ts';
 import type { Identity } from '../identity.ts';
 
 /** A Topic Name in both forms. Messages of one topic share the object where possible. */
@@ -32,6 +33,8 @@ export interface Message {
   publisher: Identity | undefined;
   /** Belongs to the store; undefined until the store has written the message. */
   mark: StoredMark | undefined;
+  /** The user that QueueMemory charges for the message's bytes. */
+  payer: UserAccount | undefined;
   /** Deliveries of this message that QueueMemory counts. */
   holders: number;
 }

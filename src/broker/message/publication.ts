@@ -161,6 +161,7 @@ export class Publication<T extends Topic = Topic> {
       mark: undefined,
       holders: 0,
       publisher: undefined,
+      payer: undefined,
     };
   }
 }

@@ -1,24 +1,31 @@
 // Counts the shapes of all subscribed filters: which levels are wildcards, which are spelled out, and
 // the name of the group. A topic matches at most one node of each shape, because its own levels fill
 // in the spelled-out ones. So the number of shapes bounds what finding and serving the subscribers of
-// one message costs, in addition to its deliveries.
+// one message costs, in addition to its deliveries. Plain shapes, without wildcard and group, are not
+// counted: a topic matches one for each of its levels, however many there are.
 // Invariant: a shape exists exactly while a node or group of the subscription tree uses it.
 
+import { type ClientAccount, isOverShare } from '../accounts.ts';
 import { LevelMap } from './level-map.ts';
 
 /** Real filters have some dozens of shapes. At this bound a search for a route takes milliseconds. */
 export const SHAPES_MAX = 10_000;
+/** Of one client. */
+export const CLIENT_SHAPES_MAX = 250;
+const PLAIN = '-';
 
 export interface Shape {
   readonly parent: Shape | undefined;
   readonly key: string;
+  /** Who pays for it; undefined for a plain shape. */
+  readonly payer: ClientAccount | undefined;
   children: LevelMap<Shape> | undefined;
   uses: number;
 }
 
 /** A level's part of the shape: `+`, `#`, or `-` for a level that is spelled out. */
 export function levelKey(level: string): string {
-  return level === '+' || level === '#' ? level : '-';
+  return level === '+' || level === '#' ? level : PLAIN;
 }
 
 export function groupKey(group: string): string {
@@ -26,21 +33,30 @@ export function groupKey(group: string): string {
 }
 
 export class FilterShapes {
-  readonly root: Shape = { parent: undefined, key: '', children: undefined, uses: 1 };
+  readonly root: Shape = {
+    parent: undefined,
+    key: '',
+    payer: undefined,
+    children: undefined,
+    uses: 1,
+  };
   #size = 0;
 
+  /** Plain shapes excluded. */
   get size(): number {
     return this.#size;
   }
 
-  /** The shape one level below `parent`, with one more use. */
-  use(parent: Shape, key: string): Shape {
+  /** The shape one level below `parent`, with one more use. @param account pays for a new shape */
+  use(parent: Shape, key: string, account: ClientAccount): Shape {
     parent.children ??= new LevelMap();
     let shape = parent.children.get(key);
     if (shape === undefined) {
-      shape = { parent, key, children: undefined, uses: 0 };
+      const isPlain = key === PLAIN && parent.payer === undefined;
+      const payer = isPlain ? undefined : account;
+      shape = { parent, key, payer, children: undefined, uses: 0 };
       parent.children.set(key, shape);
-      this.#size += 1;
+      if (payer !== undefined) this.#charge(payer, 1);
     }
     shape.uses += 1;
     return shape;
@@ -51,13 +67,42 @@ export class FilterShapes {
     shape.uses -= 1;
     if (shape.uses > 0) return;
     shape.parent?.children?.delete(shape.key);
-    this.#size -= 1;
+    if (shape.payer !== undefined) this.#charge(shape.payer, -1);
   }
 
-  /** True if a filter of these levels adds no new shape. */
-  has(levels: readonly string[], group: string | undefined): boolean {
+  #charge(payer: ClientAccount, shapes: 1 | -1): void {
+    this.#size += shapes;
+    payer.shapes += shapes;
+    payer.user.shapes += shapes;
+  }
+
+  /** The bound that the filter would exceed, in words; undefined if there is room for it. */
+  boundFor(
+    levels: readonly string[],
+    group: string | undefined,
+    account: ClientAccount,
+  ): string | undefined {
+    const added = this.#countNew(levels, group);
+    if (added === 0) return undefined;
+    if (this.#size + added > SHAPES_MAX) return `${SHAPES_MAX} shapes of filters on this node`;
+    if (account.shapes + added > CLIENT_SHAPES_MAX) {
+      return `${CLIENT_SHAPES_MAX} shapes of filters of one client`;
+    }
+    const isOver = isOverShare(account.user.shapes, this.#size, SHAPES_MAX);
+    return isOver ? "the user's share of the shapes of filters" : undefined;
+  }
+
+  #countNew(levels: readonly string[], group: string | undefined): number {
     let shape: Shape | undefined = this.root;
-    for (const level of levels) shape = shape?.children?.get(levelKey(level));
-    return group === undefined ? shape !== undefined : !!shape?.children?.get(groupKey(group));
+    let isPlain = true;
+    let added = 0;
+    for (const level of levels) {
+      const key = levelKey(level);
+      isPlain &&= key === PLAIN;
+      shape = shape?.children?.get(key);
+      if (shape === undefined && !isPlain) added += 1;
+    }
+    const hasGroup = group === undefined || shape?.children?.get(groupKey(group)) !== undefined;
+    return hasGroup ? added : added + 1;
   }
 }

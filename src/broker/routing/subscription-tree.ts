@@ -4,28 +4,39 @@
 // Invariant: every node has a subscription at or below it.
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
-import { FilterShapes, groupKey, levelKey, SHAPES_MAX, type Shape } from './filter-shapes.ts';
+import { type ClientAccount, isOverShare } from '../accounts.ts';
+import { FilterShapes, groupKey, levelKey, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';
 import { SharedGroup } from './shared-group.ts';
 import type { Subscriber, Subscription } from './subscription.ts';
 
 /** Levels of the filters of all sessions; with some 130 bytes each, half a gigabyte. */
 export const NODES_MAX = 4_000_000;
+/** Of one client. */
+export const CLIENT_NODES_MAX = 100_000;
 
 class TreeNode {
   readonly parent: TreeNode | undefined;
   readonly level: string;
   readonly shape: Shape;
+  /** Pays for the node: the client whose filter added it. */
+  readonly payer: ClientAccount | undefined;
   children: LevelMap<TreeNode> | undefined;
   subscriptions: Map<Subscriber, Subscription> | undefined;
   groups: Map<string, SharedGroup> | undefined;
   /** Snapshot of `subscriptions` that routes share; undefined after a change. */
   list: readonly Subscription[] | undefined;
 
-  constructor(parent: TreeNode | undefined, level: string, shape: Shape) {
+  constructor(
+    parent: TreeNode | undefined,
+    level: string,
+    shape: Shape,
+    payer: ClientAccount | undefined,
+  ) {
     this.parent = parent;
     this.level = level;
     this.shape = shape;
+    this.payer = payer;
   }
 
   get unused(): boolean {
@@ -47,7 +58,7 @@ export interface Matches {
 
 export class SubscriptionTree {
   readonly #shapes = new FilterShapes();
-  readonly #root = new TreeNode(undefined, '', this.#shapes.root);
+  readonly #root = new TreeNode(undefined, '', this.#shapes.root, undefined);
   #version = 0;
   #size = 0;
   #shared = 0;
@@ -76,15 +87,26 @@ export class SubscriptionTree {
     return this.#shapes.size;
   }
 
-  /** False if the filter would exceed a bound of the node; the caller must not add it then. */
-  hasRoomFor(filter: string, group: string | undefined): boolean {
-    if (this.nodes >= NODES_MAX) return false;
-    return this.shapes < SHAPES_MAX || this.#shapes.has(filter.split('/'), group);
+  /**
+   * The bound that the filter would exceed, in words; undefined if there is room for it. The caller
+   * must not add a filter without room.
+   */
+  boundFor(filter: string, group: string | undefined, account: ClientAccount): string | undefined {
+    const levels = filter.split('/');
+    if (this.nodes + levels.length > NODES_MAX) return `${NODES_MAX} topic levels on this node`;
+    if (account.levels + levels.length > CLIENT_NODES_MAX) {
+      return `${CLIENT_NODES_MAX} topic levels of one client`;
+    }
+    if (isOverShare(account.user.levels, this.nodes, NODES_MAX)) {
+      return "the user's share of the topic levels";
+    }
+    return this.#shapes.boundFor(levels, group, account);
   }
 
   /** @param filter without `$share/...`; replaces the subscriber's subscription to the same filter */
   add(filter: string, subscription: Subscription, group: string | undefined): void {
-    const node = this.#reach(filter);
+    const { account } = subscription.subscriber;
+    const node = this.#reach(filter, account);
     this.#version += 1;
     if (group === undefined) {
       node.subscriptions ??= new Map();
@@ -98,7 +120,7 @@ export class SubscriptionTree {
     if (members === undefined) {
       members = new SharedGroup();
       node.groups.set(group, members);
-      this.#shapes.use(node.shape, groupKey(group));
+      this.#shapes.use(node.shape, groupKey(group), account);
     }
     if (members.add(subscription)) {
       this.#size += 1;
@@ -163,15 +185,16 @@ export class SubscriptionTree {
     return matches;
   }
 
-  #reach(filter: string): TreeNode {
+  #reach(filter: string, account: ClientAccount): TreeNode {
     let node = this.#root;
     for (const level of filter.split('/')) {
       node.children ??= new LevelMap();
       let child = node.children.get(level);
       if (child === undefined) {
-        child = new TreeNode(node, level, this.#shapes.use(node.shape, levelKey(level)));
+        const shape = this.#shapes.use(node.shape, levelKey(level), account);
+        child = new TreeNode(node, level, shape, account);
         node.children.set(level, child);
-        this.#nodes += 1;
+        this.#charge(account, 1);
       }
       node = child;
     }
@@ -192,9 +215,15 @@ export class SubscriptionTree {
     while (node.unused && node.parent !== undefined) {
       node.parent.children?.delete(node.level);
       this.#shapes.release(node.shape);
-      this.#nodes -= 1;
+      if (node.payer !== undefined) this.#charge(node.payer, -1);
       node = node.parent;
     }
+  }
+
+  #charge(payer: ClientAccount, levels: 1 | -1): void {
+    this.#nodes += levels;
+    payer.levels += levels;
+    payer.user.levels += levels;
   }
 }
 

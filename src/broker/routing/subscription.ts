@@ -2,6 +2,7 @@
 // here, and tests give it less than a session.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
+import type { ClientAccount } from '../accounts.ts';
 import type { Message } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
 import type { Identity } from '../ports.ts';
@@ -10,6 +11,8 @@ import type { SharedGroup } from './shared-group.ts';
 /** Takes the messages of a client's subscriptions, whether the client is connected or not. */
 export interface Subscriber {
   readonly identity: Identity;
+  /** Pays for the tree's nodes and shapes that its filters add. */
+  readonly account: ClientAccount;
   /** The client is connected. */
   readonly online: boolean;
   /** A message would be sent at once, whatever its QoS. */

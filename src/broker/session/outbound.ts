@@ -7,6 +7,8 @@
 import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { isFailure } from '../../mqtt/reason-code.ts';
+import { type ClientAccount, isOverShare } from '../accounts.ts';
+import { identityFields } from '../log-fields.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
 import type { DeliveryRecord, Identity } from '../ports.ts';
@@ -23,6 +25,7 @@ const LARGE_BYTES = 1024;
 
 export class Outbound implements Subscriber {
   identity: Identity;
+  readonly account: ClientAccount;
   /** The store records its deliveries: the store is durable and the session outlives its connection. */
   isPersistent = false;
   #link: SessionLink | undefined;
@@ -40,8 +43,9 @@ export class Outbound implements Subscriber {
   #lastOrder = 0;
   #lastDeliveryId = 0;
 
-  constructor(identity: Identity, context: SessionContext) {
+  constructor(identity: Identity, account: ClientAccount, context: SessionContext) {
     this.identity = identity;
+    this.account = account;
     this.#context = context;
   }
 
@@ -120,34 +124,44 @@ export class Outbound implements Subscriber {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { options, stats, queueMemory, log } = this.#context;
+    const { options, queueMemory } = this.#context;
     this.#queue ??= new DeliveryQueue();
     const queue = this.#queue;
-    const bytes = messageBytes(delivery.message);
-    const isNodeFull = (): boolean =>
-      queueMemory.bytes + queueMemory.costOf(delivery.message) > options.queueMemoryBytesMax;
-    const full = (): boolean =>
-      queue.length >= options.queueMessagesMax ||
-      queue.bytes + bytes > options.queueBytesMax ||
-      isNodeFull();
-    if (isNodeFull()) {
-      log.warn('no memory for more queued messages', { client: this.identity.clientId });
+    let bound = this.#boundFor(delivery, queue);
+    while (bound !== undefined && options.queueDrop === 'oldest') {
+      const oldest = queue.shift();
+      if (oldest === undefined) break;
+      this.#recordDrop(bound);
+      this.#finish(oldest);
+      bound = this.#boundFor(delivery, queue);
     }
-    if (full() && options.queueDrop === 'oldest') {
-      while (full()) {
-        const oldest = queue.shift();
-        if (oldest === undefined) break;
-        stats.publishDropped += 1;
-        this.#finish(oldest);
-      }
-    }
-    if (full()) {
-      stats.publishDropped += 1;
+    if (bound !== undefined) {
+      this.#recordDrop(bound);
       return;
     }
     queue.push(delivery);
-    queueMemory.add(delivery);
+    queueMemory.add(delivery, this.account.user);
     this.#record(delivery);
+  }
+
+  /** The option whose bound one more queued message would exceed. */
+  #boundFor({ message }: Delivery, queue: DeliveryQueue): string | undefined {
+    const { options, queueMemory } = this.#context;
+    if (queue.length >= options.queueMessagesMax) return '-max-queued-messages';
+    if (queue.bytes + messageBytes(message) > options.queueBytesMax) return '-max-queued-bytes';
+    const bound = options.queueMemoryBytesMax;
+    if (queueMemory.bytes + queueMemory.costOf(message) > bound) return '-queue-memory';
+    const isOver = isOverShare(this.account.user.queueBytes, queueMemory.bytes, bound);
+    return isOver ? "-queue-memory (the user's share)" : undefined;
+  }
+
+  #recordDrop(bound: string): void {
+    const { stats, limiter, budget, log, options } = this.#context;
+    stats.publishDropped += 1;
+    const count = limiter.admit(`queue ${bound}`, budget.now);
+    if (count === 0) return;
+    const fields = { ...identityFields(this.identity), bound, drops: options.queueDrop, count };
+    log.warn('messages dropped: a queue is full', fields);
   }
 
   #send(delivery: Delivery, link: SessionLink): void {
@@ -173,7 +187,8 @@ export class Outbound implements Subscriber {
   #begin(delivery: Delivery): void {
     delivery.order = ++this.#lastOrder;
     this.#outstanding += 1;
-    if (delivery.message.payload.length >= LARGE_BYTES) this.#context.queueMemory.add(delivery);
+    if (delivery.message.payload.length >= LARGE_BYTES)
+      this.#context.queueMemory.add(delivery, this.account.user);
     this.#record(delivery);
   }
 
@@ -407,7 +422,7 @@ export class Outbound implements Subscriber {
   restoreDeliveries(records: Iterable<DeliveryRecord>): void {
     for (const record of records) {
       const delivery = Delivery.restored(record);
-      this.#context.queueMemory.add(delivery);
+      this.#context.queueMemory.add(delivery, this.account.user);
       this.#lastDeliveryId = Math.max(this.#lastDeliveryId, delivery.id);
       if (delivery.state === DeliveryState.queued) {
         this.#queue ??= new DeliveryQueue();
@@ -435,7 +450,7 @@ export class Outbound implements Subscriber {
 
   #finish(delivery: Delivery): void {
     delivery.moveTo(DeliveryState.done);
-    this.#context.queueMemory.remove(delivery);
+    this.#context.queueMemory.remove(delivery, this.account.user);
     if (!delivery.isInStore || !this.isPersistent) return;
     this.#context.store.removeDelivery(this.identity.clientId, delivery.id);
   }

@@ -3,6 +3,7 @@
 // Invariant: a delivery counts from when it is queued, or sent if it is large, until it is done, and
 // a message that many sessions share counts once.
 
+import type { UserAccount } from '../accounts.ts';
 import { type Message, messageBytes } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -20,21 +21,35 @@ export class QueueMemory {
     return DELIVERY_BYTES + (message.holders === 0 ? MESSAGE_BYTES + messageBytes(message) : 0);
   }
 
-  add(delivery: Delivery): void {
+  /** @param user pays for the delivery and, if it is the first to hold it, for the message */
+  add(delivery: Delivery, user: UserAccount): void {
     if (delivery.isCounted) return;
     const { message } = delivery;
     delivery.isCounted = true;
     this.deliveries += 1;
-    this.bytes += this.costOf(message);
+    this.#charge(user, DELIVERY_BYTES);
+    if (message.holders === 0) {
+      message.payer = user;
+      this.#charge(user, MESSAGE_BYTES + messageBytes(message));
+    }
     message.holders += 1;
   }
 
-  remove(delivery: Delivery): void {
+  /** @param user as for add() */
+  remove(delivery: Delivery, user: UserAccount): void {
     if (!delivery.isCounted) return;
     const { message } = delivery;
     delivery.isCounted = false;
     this.deliveries -= 1;
+    this.#charge(user, -DELIVERY_BYTES);
     message.holders -= 1;
-    this.bytes -= this.costOf(message);
+    if (message.holders > 0 || message.payer === undefined) return;
+    this.#charge(message.payer, -MESSAGE_BYTES - messageBytes(message));
+    message.payer = undefined;
+  }
+
+  #charge(user: UserAccount, bytes: number): void {
+    this.bytes += bytes;
+    user.queueBytes += bytes;
   }
 }

@@ -5,6 +5,7 @@
 
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
+import { Accounts, ClientAccount, isOverShare } from '../accounts.ts';
 import type { Identity, SessionRecord } from '../ports.ts';
 import { filterPrice } from '../work-budget.ts';
 import { dropUnwanted, reviewSubscriptions } from './access-review.ts';
@@ -18,6 +19,7 @@ import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './wills.t
 export class SessionRegistry {
   readonly #context: SessionsContext;
   readonly #sessions = new Map<string, Session>();
+  readonly #accounts = new Accounts();
 
   constructor(context: SessionsContext) {
     this.#context = context;
@@ -36,9 +38,22 @@ export class SessionRegistry {
     return this.#sessions.get(clientId)?.identity;
   }
 
-  /** False if the client would need a session beyond the bound of the node. */
-  hasRoomFor(clientId: string): boolean {
-    return this.#sessions.has(clientId) || this.#sessions.size < this.#context.options.sessionsMax;
+  /**
+   * The bound that a session of this client would exceed, in words; undefined if there is room.
+   * @param outlivesConnection a session without expiry needs no share of the user
+   */
+  boundFor(
+    { clientId, username }: Identity,
+    address: string,
+    outlivesConnection: boolean,
+  ): string | undefined {
+    if (this.#sessions.has(clientId)) return undefined;
+    const { sessionsMax } = this.#context.options;
+    if (this.#sessions.size >= sessionsMax) return '-max-sessions is reached';
+    const absentSessions = this.#accounts.find(username, address)?.absentSessions ?? 0;
+    const isOver =
+      outlivesConnection && isOverShare(absentSessions, this.#sessions.size, sessionsMax);
+    return isOver ? "the user's share of -max-sessions is reached" : undefined;
   }
 
   /** The Session Expiry Interval that the node grants, seconds; Infinity: the session never expires. */
@@ -55,6 +70,7 @@ export class SessionRegistry {
   open(
     connection: SessionConnection,
     identity: Identity,
+    address: string,
     cleanStart: boolean,
   ): { session: Session; present: boolean } {
     const older = this.#sessions.get(identity.clientId)?.connection;
@@ -74,13 +90,20 @@ export class SessionRegistry {
       this.#resume(session, identity);
       return { session, present: true };
     }
-    const fresh = new Session(identity, this.#context);
-    this.#sessions.set(identity.clientId, fresh);
-    return { session: fresh, present: false };
+    return { session: this.#add(identity, address), present: false };
+  }
+
+  #add(identity: Identity, address: string): Session {
+    const user = this.#accounts.open(identity.username, address);
+    user.sessions += 1;
+    const session = new Session(identity, new ClientAccount(user), this.#context);
+    this.#sessions.set(identity.clientId, session);
+    return session;
   }
 
   #resume(session: Session, identity: Identity): void {
     const { authorizer, router, deadlines, budget } = this.#context;
+    this.#setAbsent(session, false);
     deadlines.cancel(session.expiryDeadline);
     session.expiryDeadline = undefined;
     session.outbound.identity = identity;
@@ -112,10 +135,17 @@ export class SessionRegistry {
       this.#end(session);
       return;
     }
+    this.#setAbsent(session, true);
     const { budget, store } = this.#context;
     this.#expireAt(session, budget.now + session.expirySeconds * 1000);
     if (session.isPersistent) store.saveSession(sessionRecord(session));
     budget.inTurns(handOver(this.#context, session, false));
+  }
+
+  #setAbsent(session: Session, isAbsent: boolean): void {
+    if (session.isAbsent === isAbsent) return;
+    session.isAbsent = isAbsent;
+    session.outbound.account.user.absentSessions += isAbsent ? 1 : -1;
   }
 
   #expireAt(session: Session, at: number): void {
@@ -129,11 +159,12 @@ export class SessionRegistry {
   /** Creates the session of a store's record; the caller restores its content. */
   restore({ clientId, username, expirySeconds, expiresAt }: SessionRecord): Session {
     const { budget, store } = this.#context;
-    const session = new Session({ clientId, username }, this.#context);
+    // The store does not know the address of a client without a user name.
+    const session = this.#add({ clientId, username }, '');
     session.expirySeconds = expirySeconds;
+    this.#setAbsent(session, true);
     session.outbound.isPersistent = expirySeconds > 0;
     session.isInStore = true;
-    this.#sessions.set(clientId, session);
     // The expiry of a session that was connected when the process ended begins now.
     const isRunning = expiresAt !== Number.POSITIVE_INFINITY;
     const lifeSeconds = session.isPersistent ? expirySeconds : RETURN_SECONDS;
@@ -151,6 +182,8 @@ export class SessionRegistry {
     deadlines.cancel(session.expiryDeadline);
     publishWill(this.#context, session);
     this.#sessions.delete(session.clientId);
+    this.#setAbsent(session, false);
+    session.outbound.account.user.sessions -= 1;
     if (session.isInStore) store.removeSession(session.clientId);
     session.outbound.isPersistent = false;
     session.isInStore = false;

@@ -1,6 +1,7 @@
 // The Session State of one client (MQTT 5.0 4.1): its identity, subscriptions, will and expiry, and
 // the QoS 2 messages it has not released. outbound.ts is the half towards the client.
 
+import type { ClientAccount } from '../accounts.ts';
 import type { Deadline } from '../deadline-queue.ts';
 import type { Identity } from '../ports.ts';
 import type { Subscription } from '../routing/subscription.ts';
@@ -25,6 +26,8 @@ export class Session {
   expiryDeadline: Deadline | undefined;
   will: Will | undefined;
   connection: SessionConnection | undefined;
+  /** It outlives its connection, and its account counts it as absent. */
+  isAbsent = false;
   /** The store has it: all of it (`isPersistent`), or only its will if it ends with its connection. */
   isInStore = false;
   /** Changes of its subscriptions that the store has recorded, and how many of these are durable. */
@@ -35,8 +38,9 @@ export class Session {
   /** Packet Identifiers of received QoS 2 messages that the client has not released. */
   #received: PacketIdSet | undefined;
 
-  constructor(identity: Identity, context: SessionContext) {
-    this.outbound = new Outbound(identity, context);
+  /** @param account pays for what the session takes of the node's bounds */
+  constructor(identity: Identity, account: ClientAccount, context: SessionContext) {
+    this.outbound = new Outbound(identity, account, context);
     this.#context = context;
   }
 

@@ -4,9 +4,9 @@
 // they are due after the restart.
 
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
+import { isClosedToClients } from '../../mqtt/topic.ts';
 import type { Deadline } from '../deadline-queue.ts';
 import { identityFields } from '../log-fields.ts';
-import { isClosedToClients } from '../reserved-topics.ts';
 import type { Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 

@@ -8,7 +8,7 @@ import { covers, intersect, type Levels, levelsOf } from '../../auth/filter-alge
 import { Permissions, type Rule, rulesOf } from '../../auth/permissions.ts';
 import type { Config } from '../../config/config.ts';
 import {
-  isReservedTopic,
+  isClosedToClients,
   isSharedFilter,
   isTopicFilter,
   isWildcard,
@@ -107,7 +107,7 @@ function writeLine(
   rights: Permissions,
   topic: string,
 ): string {
-  if (isReservedTopic(topic)) return 'write      denied   no client may publish to a topic with $';
+  if (isClosedToClients(topic)) return 'write      denied   no client may publish to this topic';
   return say('write', rights.decide('write', topic));
 }
 

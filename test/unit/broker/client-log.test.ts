@@ -89,7 +89,7 @@ test('a client refused at a limit is a warning that names the limit', () => {
   const { lines, log } = gathered('warn');
   const world = new World({ connectionsMax: 0 }, { log });
   world.open().connect({ clientId: 'sensor', username: 'ann' });
-  const why = { code: '0x97', reason: 'max-connections or max-sessions is reached' };
+  const why = { code: '0x97', reason: '-max-connections is reached' };
   assert.deepEqual(lines, [{ event: 'connection refused', ...WHO, ...why }]);
 });
 

@@ -16,6 +16,7 @@ const message = {
   mark: undefined,
   holders: 0,
   publisher: undefined,
+  payer: undefined,
 } as const;
 
 let ids = 0;

@@ -26,7 +26,7 @@ test('however many sessions there are, what waits for them stays within one boun
   for (let i = 0; i < 200; i++) publisher.publish(`own/${i}`, KILOBYTE, { qos: 1 });
   const { stats, queueMemory } = world.broker.context;
   assert.ok(queueMemory.bytes <= 100_000);
-  assert.ok(queueMemory.deliveries > 70);
+  assert.ok(queueMemory.deliveries > 50);
   assert.equal(stats.publishDropped, 200 - queueMemory.deliveries);
   const online = world.connect('online');
   online.subscribe('all');

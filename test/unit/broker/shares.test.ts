@@ -1,0 +1,172 @@
+// The bounds that all clients share: what one client or one user may take of them, and that a
+// refusal has a reason code, a counter and a log line.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CLIENT_SHAPES_MAX, SHAPES_MAX } from '../../../src/broker/routing/filter-shapes.ts';
+import { CLIENT_NODES_MAX, NODES_MAX } from '../../../src/broker/routing/subscription-tree.ts';
+import { type LogFields, silentLogger } from '../../../src/shared/logger.ts';
+import { type TestClient, World } from '../../support/mqtt-world.ts';
+import * as wire from '../../support/wire.ts';
+
+const KEPT = { properties: { sessionExpiryInterval: 60 } };
+
+interface Line extends LogFields {
+  readonly event: string;
+}
+
+function loggedWorld(options: ConstructorParameters<typeof World>[0] = {}) {
+  const lines: Line[] = [];
+  const warn = (event: string, fields: LogFields = {}): void => {
+    lines.push({ ...fields, event });
+  };
+  return { lines, world: new World(options, { log: { ...silentLogger, warn } }) };
+}
+
+/** Reasons of a SUBSCRIBE that may take several turns. */
+function subscribeAll(world: World, client: TestClient, filters: string[]): number[] {
+  client.send(wire.subscribe(5, 1, filters));
+  for (let turn = 0; turn < 1000 && client.inbox.length === 0; turn++) {
+    world.broker.runDeferred(world.now);
+  }
+  return client.expect('suback').reasons;
+}
+
+const groups = (from: string, count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `$share/${from}${i}/x`);
+const granted = (reasons: number[]): number => reasons.filter((reason) => reason <= 2).length;
+
+test('a client has a share of the shapes of filters, and others subscribe as before', () => {
+  const { world, lines } = loggedWorld();
+  const greedy = world.connect('greedy', { username: 'eve' });
+  const reasons = subscribeAll(world, greedy, groups('g', 10_000));
+  assert.equal(granted(reasons), CLIENT_SHAPES_MAX);
+  assert.equal(reasons.at(-1), 0x97);
+  const refused = 10_000 - CLIENT_SHAPES_MAX;
+  assert.equal(world.broker.stats.subscriptionsRefused, refused);
+  assert.deepEqual(lines, [
+    {
+      event: 'subscribe refused: a bound is reached',
+      client: 'greedy',
+      user: 'eve',
+      topic: `$share/g${CLIENT_SHAPES_MAX}/x`,
+      bound: `${CLIENT_SHAPES_MAX} shapes of filters of one client`,
+      count: 1,
+    },
+  ]);
+  const other = world.connect('other', { username: 'bob' });
+  assert.deepEqual(other.subscribe(['x/y', '+/y', '#', '$share/new/x']).reasons, [2, 2, 2, 2]);
+});
+
+test('a client gets its share of shapes back when it unsubscribes or its session ends', () => {
+  const world = new World();
+  const all = groups('g', CLIENT_SHAPES_MAX);
+  const first = world.connect('a');
+  assert.equal(granted(subscribeAll(world, first, all)), CLIENT_SHAPES_MAX);
+  assert.deepEqual(first.subscribe('$share/more/x').reasons, [0x97]);
+  first.unsubscribe('$share/g0/x');
+  assert.deepEqual(first.subscribe('$share/more/x').reasons, [2]);
+  first.lose();
+  assert.equal(world.broker.context.tree.shapes, 0);
+  assert.equal(granted(subscribeAll(world, world.connect('a'), all)), CLIENT_SHAPES_MAX);
+});
+
+test('many clients of one user leave shapes to others, and plain filters never need one', () => {
+  const world = new World();
+  const eves = SHAPES_MAX / CLIENT_SHAPES_MAX;
+  let taken = 0;
+  for (let i = 0; i < eves; i++) {
+    const client = world.connect(`eve${i}`, { username: 'eve' });
+    taken += granted(subscribeAll(world, client, groups(`${i}-`, CLIENT_SHAPES_MAX)));
+  }
+  assert.ok(taken > SHAPES_MAX / 2 && taken <= (SHAPES_MAX / 4) * 3 + 1, `${taken} taken`);
+  for (let i = 0; i < 8; i++) {
+    const client = world.connect(`user${i}`, { username: `user${i}` });
+    subscribeAll(world, client, groups(`u${i}-`, CLIENT_SHAPES_MAX));
+  }
+  const late = world.connect('late', { username: 'late' });
+  subscribeAll(world, late, groups('late-', CLIENT_SHAPES_MAX));
+  const full = world.connect('full', { username: 'full' });
+  subscribeAll(world, full, groups('full-', CLIENT_SHAPES_MAX));
+  assert.deepEqual(full.subscribe(['a/b/c', '$share/g/none']).reasons, [2, 0x97]);
+});
+
+test('topic levels: a client has a share, and a user with many leaves the rest to others', () => {
+  const { world, lines } = loggedWorld();
+  const client = world.connect('a', { username: 'ann' });
+  client.subscribe('a/b/c');
+  const { account } = world.broker.context.sessions.all()[Symbol.iterator]().next().value!.outbound;
+  assert.deepEqual([account.levels, account.user.levels], [3, 3]);
+  account.levels = CLIENT_NODES_MAX - 1;
+  assert.deepEqual(client.subscribe(['q', 'r/s']).reasons, [2, 0x97]);
+  account.levels = 4;
+  Object.defineProperty(world.broker.context.tree, 'nodes', { get: () => NODES_MAX * 0.8 });
+  account.user.levels = NODES_MAX * 0.3;
+  assert.deepEqual(client.subscribe('t').reasons, [0x97]);
+  assert.deepEqual(world.connect('b', { username: 'bob' }).subscribe('t').reasons, [2]);
+  assert.deepEqual(
+    lines.map(({ bound }) => bound),
+    [`${CLIENT_NODES_MAX} topic levels of one client`, "the user's share of the topic levels"],
+  );
+});
+
+test('a node whose tree is full grants no further filter', () => {
+  const world = new World();
+  const client = world.connect('a');
+  Object.defineProperty(world.broker.context.tree, 'nodes', { get: () => NODES_MAX });
+  assert.deepEqual(client.subscribe('q').reasons, [0x97]);
+});
+
+test('a user with many absent sessions leaves the last quarter of -max-sessions to others', () => {
+  const { world, lines } = loggedWorld({ sessionsMax: 100 });
+  let accepted = 0;
+  for (let i = 0; i < 100; i++) {
+    const client = world.open();
+    client.connect({ clientId: `eve${i}`, username: 'eve', ...KEPT });
+    if (client.connack.reason === 0) accepted += 1;
+    else assert.equal(client.connack.reason, 0x97);
+    client.lose();
+  }
+  assert.equal(accepted, 76);
+  assert.match(String(lines[0]?.reason), /user's share of -max-sessions/);
+  world.connect('eve0', { username: 'eve', clean: false, ...KEPT }).lose();
+  world.connect('short', { username: 'eve' });
+  for (let i = 0; i < 23; i++) world.connect(`bob${i}`, { username: 'bob', ...KEPT });
+  const last = world.open();
+  last.connect({ clientId: 'last', username: 'bob' });
+  assert.equal(last.connack.reason, 0x97);
+  assert.match(String(lines.at(-1)?.reason), /^-max-sessions is reached/);
+});
+
+test('a user with much in queues leaves the last quarter of -queue-memory to others', () => {
+  const { world, lines } = loggedWorld({ queueMemoryBytesMax: 100_000 });
+  const waiting = (name: string, username: string): void => {
+    const client = world.connect(name, { username, ...KEPT });
+    client.subscribe(`own/${name}`);
+    client.lose();
+  };
+  for (let i = 0; i < 100; i++) waiting(`eve${i}`, 'eve');
+  waiting('bob', 'bob');
+  const publisher = world.connect('p');
+  for (let i = 0; i < 100; i++) publisher.publish(`own/eve${i}`, 'x'.repeat(1000), { qos: 1 });
+  const { queueMemory, stats } = world.broker.context;
+  assert.ok(queueMemory.bytes > 70_000 && queueMemory.bytes < 80_000, `${queueMemory.bytes}`);
+  assert.ok(stats.publishDropped > 0);
+  assert.match(String(lines[0]?.bound), /-queue-memory/);
+  publisher.publish('own/bob', 'for bob', { qos: 1 });
+  const bob = world.connect('bob', { username: 'bob', clean: false });
+  assert.deepEqual(bob.payloads(), ['for bob']);
+});
+
+test('messages that a full queue drops are logged with the client and the bound', () => {
+  const { world, lines } = loggedWorld({ queueMessagesMax: 2 });
+  const client = world.connect('a', { username: 'ann', ...KEPT });
+  client.subscribe('t');
+  client.lose();
+  const publisher = world.connect('p');
+  for (let i = 0; i < 10; i++) publisher.publish('t', `${i}`, { qos: 1 });
+  assert.equal(world.broker.stats.publishDropped, 8);
+  const event = 'messages dropped: a queue is full';
+  const bound = '-max-queued-messages';
+  assert.deepEqual(lines, [{ event, client: 'a', user: 'ann', bound, drops: 'newest', count: 1 }]);
+});
