@@ -12,6 +12,7 @@ import { checkDataFolder } from '../../storage/data-folder.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { exposureWarnings } from '../file-exposure.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
 
 export function addCheck(program: Command, context: CliContext): void {
@@ -22,7 +23,7 @@ export function addCheck(program: Command, context: CliContext): void {
   addConfigOptions(command).action(async () => {
     const loaded = configOf(command, context);
     refuseMissingFiles(loaded);
-    const { config, warnings } = loaded;
+    const { config } = loaded;
     const now = (): number => performance.now();
     const access = await AccessControl.open(config, {
       log: silentLogger,
@@ -32,8 +33,14 @@ export function addCheck(program: Command, context: CliContext): void {
     access.close();
     if (config.dataFolder !== undefined) checkDataFolder(config.dataFolder);
     const certificates = config.listeners.flatMap(({ tls }) => (tls ? loadTls(tls).warnings : []));
-    const buffer = isClustered(config) ? receiveBufferWarnings(context.readFile) : [];
-    for (const warning of [...warnings, ...accessWarnings(config), ...certificates, ...buffer]) {
+    const warnings = [
+      ...loaded.warnings,
+      ...exposureWarnings(loaded),
+      ...accessWarnings(config),
+      ...certificates,
+      ...(isClustered(config) ? receiveBufferWarnings(context.readFile) : []),
+    ];
+    for (const warning of warnings) {
       context.writeError(`shoal: ${warning}\n`);
     }
     context.write('configuration ok\n');

@@ -10,6 +10,7 @@ import { type RunningNode, runNode } from '../../node/node.ts';
 import { banner, findHostAddress, startLines } from '../banner.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
+import { exposureWarnings } from '../file-exposure.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
 
@@ -27,7 +28,7 @@ export async function run(
   const { config, warnings } = loaded;
   const log = openLog(config, context);
   setInterval(() => log.flushCounts(), REPEAT_WINDOW_MS).unref();
-  for (const warning of warnings) log.warn(warning);
+  for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
   const stopAsked = watchSignals(log, context);
   let hangups = 0;
   // Remembered until there is a node that can reload.
@@ -109,8 +110,9 @@ async function reload(
   log: LogSink,
 ): Promise<Config> {
   try {
-    const { config, warnings } = load();
-    for (const warning of warnings) log.warn(warning);
+    const loaded = load();
+    const { config, warnings } = loaded;
+    for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
     const flags = flagsNeedingRestart(current, config);
     if (flags.length > 0) log.warn('changed, but needs a restart', { flags: flags.join(' ') });
     log.level = config.logLevel;
