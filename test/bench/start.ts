@@ -52,7 +52,7 @@ async function start(bundle: string): Promise<Start> {
     return {
       listeningMs,
       processorMs: cpuSeconds(shoal.pid) * 1000,
-      residentMegabytes: shoal.residentBytes() / 1e6,
+      residentMegabytes: shoal.residentBytes() / 1024 ** 2,
     };
   } finally {
     await shoal.kill();
