@@ -1,6 +1,6 @@
 // What each user and each client takes of the bounds that all clients of the node share, so that none
 // of them can take what belongs to all. A client without a user name counts with all others of its
-// address. Whoever first needs a resource pays for it until it is free again.
+// address. The first user of a shared resource is charged for it until the resource is free again.
 // Invariant: a user with more than a quarter of a bound gets no more while over three quarters of it
 // are in use, so that others find room; a client has a fixed share far below the bound.
 

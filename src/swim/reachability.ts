@@ -15,7 +15,7 @@ export interface Reachability {
   readonly incoming: LinkState;
 }
 
-/** Periods in a row without a direct ack of an online member; loss of 20 % never leads to so many. */
+/** Periods in a row without a direct ack of an online member; 20 % loss never leads to that number. */
 const DIRECT_MISSES_MAX = 5;
 /** A member that speaks while it is offline here, and hears our acks, refutes at once. */
 const UNREFUTED_PERIODS_MAX = 2;

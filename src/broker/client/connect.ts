@@ -150,7 +150,7 @@ function refusalOfBounds(
   return reason === undefined ? undefined : { reasonCode: ReasonCode.quotaExceeded, reason };
 }
 
-/** For a CONNECT that the broker does not serve, whoever sends it. */
+/** The refusal of a CONNECT that no client may send, or undefined. */
 function refusalOf(
   context: BrokerContext,
   client: Client,

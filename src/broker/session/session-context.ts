@@ -1,4 +1,4 @@
-// What sessions need of the broker, whoever builds it: BrokerContext is one.
+// What sessions need of the broker. BrokerContext implements it.
 
 import type { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';

@@ -75,7 +75,7 @@ function normalPath(target: string): string {
   return path.startsWith('/') ? path : `/${path}`;
 }
 
-/** What becomes of one stream; one of the two is called, or neither if the stream ends before. */
+/** The outcome for one stream: one of the two is called, or neither if the stream ends before. */
 export interface WebSocketHandlers {
   opened(transport: Transport): void;
   /** The stream ends by itself after that. */
