@@ -133,12 +133,12 @@ eachVersion('acknowledgements of messages that were never sent have no effect', 
   client.subscribe(['t']);
   client.send(wire.ack('puback', 1), wire.ack('pubcomp', 2));
   assert.equal(client.inbox.length, 0);
+  // The client waits for PUBREL, so it gets one; a PUBREC with an error ends the exchange by itself.
   client.send(wire.ack('pubrec', 3));
-  for (const packet of client.inbox.splice(0)) {
-    assert.equal(packet.type, 'pubrel');
-    if (version === 5) assert.equal(packet.reason, 0x92);
-    client.send(wire.ack('pubcomp', 3));
-  }
+  const pubrel = client.expect('pubrel');
+  assert.deepEqual([pubrel.id, pubrel.reason], [3, version === 5 ? 0x92 : 0]);
+  client.send(wire.ack('pubcomp', 3));
+  if (version === 5) client.send(wire.ack('pubrec', 4, 0x80));
   client.expectNothing();
   world.connect('p').publish('t', 'x', { qos: 1 });
   assert.deepEqual(client.payloads(), ['x']);
