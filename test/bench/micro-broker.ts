@@ -135,6 +135,23 @@ function passing(subscribers: number, qos: number, topics: number): Row {
   };
 }
 
+/** One packet of 1 MB that arrives in pieces; nanoseconds for each packet. */
+function inSegments(segmentBytes: number): Row {
+  const broker = newBroker();
+  const publisher = newClient(broker).client;
+  const bytes = publishPacket('bench/large', 0, Buffer.alloc(1_000_000));
+  const segments: Buffer[] = [];
+  for (let at = 0; at < bytes.length; at += segmentBytes) {
+    segments.push(bytes.subarray(at, at + segmentBytes));
+  }
+  return {
+    ns: nanoseconds(() => {
+      for (const segment of segments) publisher.receive(segment, 0);
+      return 1;
+    }),
+  };
+}
+
 function acknowledge(client: Client, sink: Sink, later: (work: () => void) => void): void {
   const waiting: number[] = [];
   sink.onPublish = (buffer, start) => {
@@ -266,6 +283,9 @@ row('qos0 to 1 subscriber, one topic', () => passing(1, 0, 1));
 row('qos0 to 1 subscriber, 100 topics in turn', () => passing(1, 0, 100));
 row('qos0 to 100 subscribers', () => passing(100, 0, 1));
 row('qos1 to 1 subscriber', () => passing(1, 1, 1));
+for (const bytes of [1_400, 65_536, 2_000_000]) {
+  row(`1 MB in segments of ${bytes} bytes`, () => inSegments(bytes));
+}
 const steps = [1, 1_000, 10_000, 100_000, 1_000_000];
 for (const count of steps) row(`subscriptions: ${count}`, () => growSubscriptions(count));
 for (const count of steps) row(`retained messages: ${count}`, () => growRetained(count));
