@@ -188,7 +188,7 @@ const clusterMetrics = {
   ),
 };
 
-/** Directions are seen from this node: in is from the member to this node. */
+/** Direction `in` is from the member to this node, `out` from this node to the member. */
 const memberMetrics = {
   state: info('member_state', 'alive, suspect, offline or left', 'cluster/members/{node}/state', [
     'node',
@@ -205,29 +205,17 @@ const memberMetrics = {
   version: info('member_version', 'version of its program', 'cluster/members/{node}/version', [
     'node',
   ]),
-  gossipIn: info(
-    'member_gossip_in',
-    'datagrams on the gossip port from the member to this node: ok, failing or unknown',
-    'cluster/members/{node}/gossip/in',
-    ['node'],
+  gossip: info(
+    'member_gossip',
+    'whether datagrams get through on the gossip port, by direction: ok, failing or unknown',
+    'cluster/members/{node}/gossip/{direction}',
+    ['node', 'direction'],
   ),
-  gossipOut: info(
-    'member_gossip_out',
-    'the same from this node to the member',
-    'cluster/members/{node}/gossip/out',
-    ['node'],
-  ),
-  syncIn: info(
-    'member_sync_in',
-    'datagrams on the sync port from the member to this node: ok, failed or unknown',
-    'cluster/members/{node}/sync/in',
-    ['node'],
-  ),
-  syncOut: info(
-    'member_sync_out',
-    'the same from this node to the member',
-    'cluster/members/{node}/sync/out',
-    ['node'],
+  sync: info(
+    'member_sync',
+    'whether datagrams get through on the sync port, by direction: ok, failed or unknown',
+    'cluster/members/{node}/sync/{direction}',
+    ['node', 'direction'],
   ),
   rttSeconds: gauge('member_rtt_seconds', 'round-trip time on the sync port', {
     sys: 'cluster/members/{node}/rtt',
@@ -242,14 +230,10 @@ const memberMetrics = {
     sys: 'cluster/members/{node}/received',
     labels: ['node'],
   }),
-  lostIn: counter('member_lost_in_messages', 'messages of the member that never arrived here', {
-    sys: 'cluster/members/{node}/lost/in',
-    labels: ['node'],
-  }),
-  lostOut: gauge(
-    'member_lost_out_messages',
-    'messages of this node that never arrived at the member: as it reports, and, while the direction fails, those that it has not confirmed',
-    { sys: 'cluster/members/{node}/lost/out', labels: ['node'] },
+  lostMessages: gauge(
+    'member_lost_messages',
+    'messages that never arrived, by direction; out: as the member reports, and, while the direction fails, those that it has not confirmed',
+    { sys: 'cluster/members/{node}/lost/{direction}', labels: ['node', 'direction'] },
   ),
   sentPerSecond: gauge('member_sent_rate', 'messages a second sent to the member', {
     sys: 'cluster/members/{node}/rate/sent',

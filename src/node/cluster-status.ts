@@ -4,7 +4,7 @@
 // Invariant: the number of members that are published is bounded.
 
 import type { Broker } from '../broker/broker.ts';
-import type { LabelledText, LabelledValue } from '../metrics/metric.ts';
+import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { Gossip, MemberView } from '../net/cluster/gossip.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
@@ -109,33 +109,46 @@ function membersByState(gossip: Gossip): LabelledValue<'state'>[] {
 }
 
 function memberValues(members: readonly MemberStatus[]): ValuesOf<'members'> {
-  const texts = (read: (status: MemberStatus) => string | undefined): LabelledText<'node'>[] =>
+  const of = <Value>(read: (status: MemberStatus) => Value | undefined) =>
     members.flatMap((status) => {
       const value = read(status);
       return value === undefined ? [] : [{ labels: { node: status.member.name }, value }];
     });
-  const numbers = (read: (peer: PeerStatus) => number | undefined): LabelledValue<'node'>[] =>
-    members.flatMap(({ member, peer }) => {
-      const value = peer && read(peer);
-      return value === undefined ? [] : [{ labels: { node: member.name }, value }];
-    });
+  const ofPeer = (read: (peer: PeerStatus) => number | undefined) =>
+    of(({ peer }) => peer && read(peer));
+  const byDirection = <Value>(
+    incoming: (status: MemberStatus) => Value | undefined,
+    outgoing: (status: MemberStatus) => Value | undefined,
+  ) =>
+    (['in', 'out'] as const).flatMap((direction) =>
+      of(direction === 'in' ? incoming : outgoing).map(({ labels, value }) => ({
+        labels: { ...labels, direction },
+        value,
+      })),
+    );
   return {
-    state: texts(({ member }) => member.state),
-    since: texts(({ since }) => new Date(since).toISOString().replace(/\.\d+/, '')),
-    address: texts(({ member }) => formatEndpoint(member.endpoint)),
-    version: texts(({ member }) => member.metadata.version),
-    gossipIn: texts(({ member }) => member.reachability?.incoming),
-    gossipOut: texts(({ member }) => member.reachability?.outgoing),
-    syncIn: texts(({ peer }) => peer?.incoming),
-    syncOut: texts(({ peer }) => peer?.outgoing),
-    rttSeconds: numbers(({ rttMs }) => rttMs && Number((rttMs / 1000).toPrecision(3))),
-    sentMessages: numbers(({ counters }) => counters.sentMessages),
-    receivedMessages: numbers(({ counters }) => counters.receivedMessages),
-    lostIn: numbers(({ counters }) => counters.lostMessages),
-    lostOut: numbers(({ counters, unconfirmed }) => counters.lostOutMessages + unconfirmed),
-    sentPerSecond: numbers(({ sentPerSecond }) => Number(sentPerSecond.toFixed(1))),
-    receivedPerSecond: numbers(({ receivedPerSecond }) => Number(receivedPerSecond.toFixed(1))),
-    datagramBytes: numbers(({ datagramBytes }) => datagramBytes),
+    state: of(({ member }) => member.state),
+    since: of(({ since }) => new Date(since).toISOString().replace(/\.\d+/, '')),
+    address: of(({ member }) => formatEndpoint(member.endpoint)),
+    version: of(({ member }) => member.metadata.version),
+    gossip: byDirection(
+      ({ member }) => member.reachability?.incoming,
+      ({ member }) => member.reachability?.outgoing,
+    ),
+    sync: byDirection(
+      ({ peer }) => peer?.incoming,
+      ({ peer }) => peer?.outgoing,
+    ),
+    rttSeconds: ofPeer(({ rttMs }) => rttMs && Number((rttMs / 1000).toPrecision(3))),
+    sentMessages: ofPeer(({ counters }) => counters.sentMessages),
+    receivedMessages: ofPeer(({ counters }) => counters.receivedMessages),
+    lostMessages: byDirection(
+      ({ peer }) => peer?.counters.lostMessages,
+      ({ peer }) => peer && peer.counters.lostOutMessages + peer.unconfirmed,
+    ),
+    sentPerSecond: ofPeer(({ sentPerSecond }) => Number(sentPerSecond.toFixed(1))),
+    receivedPerSecond: ofPeer(({ receivedPerSecond }) => Number(receivedPerSecond.toFixed(1))),
+    datagramBytes: ofPeer(({ datagramBytes }) => datagramBytes),
   };
 }
 

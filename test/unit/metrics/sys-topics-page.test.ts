@@ -17,7 +17,8 @@ These topics never leave their node, so each node answers for itself:
     mosquitto_sub -h 192.168.1.100 -t '$SYS/broker/#' -v
 
 With an ACL, a monitoring user needs \`topic read $SYS/#\`. A *total* counts since the start of the node;
-a value marked *now* may rise and fall. A word in capitals stands for one level of the topic.
+a value marked *now* may rise and fall. A word in capitals stands for one level of the topic;
+DIRECTION is \`in\`, from the member to this node, or \`out\`.
 
 Changes of the cluster are published on \`cluster/event\` as they happen, as JSON and not retained: \`event\` is
 \`online\`, \`suspect\`, \`offline\`, \`left\` or \`updated\` (with \`node\`, \`address\`, \`reason\`), or \`sync failed\`, \`sync
