@@ -165,6 +165,31 @@ suite('TLS', { skip }, () => {
     });
   });
 
+  test('a revocation list of the issuing authority is enough, also for a chain that the client sends', async () => {
+    const [lower, other] = ['lower', 'other'].map((name) => {
+      mkdirSync(join(folder, name));
+      return new TestAuthority(join(folder, name), name, authority);
+    }) as [TestAuthority, TestAuthority];
+    const chained = (files: CertificateFiles, { ca }: TestAuthority): CertificateFiles => {
+      const cert = files.cert.replace('.pem', '-chain.pem');
+      writeFileSync(cert, readFileSync(files.cert, 'utf8') + readFileSync(ca, 'utf8'));
+      return { ...files, cert };
+    };
+    const good = chained(lower.issue('good', '/CN=good'), lower);
+    const bad = chained(lower.issue('bad', '/CN=bad'), lower);
+    const unlisted = chained(other.issue('unlisted', '/CN=unlisted'), other);
+    lower.revoke({ cert: join(lower.folder, 'bad.pem') });
+    await withShoal([...clientAuthority, `-crl=${lower.crl}`], async (shoal) => {
+      const port = await shoal.mqttPort('tls');
+      assert.equal(await letsIn(port, asClient(good)), true);
+      assert.equal(await letsIn(port, asClient(bad)), false);
+      await shoal.waitFor(/client certificate refused.*CERT_REVOKED/);
+      assert.equal(await letsIn(port, asClient(unlisted)), false);
+      await shoal.waitFor(/client certificate refused.*UNABLE_TO_GET_CRL/);
+      await shoal.waitFor(/has no list of the authority CN=Test Authority: all clients/);
+    });
+  });
+
   test('an optional client certificate may be missing, but not wrong', async () => {
     const flags = [`-ca=${authority.ca}`, '-require-certificate=optional'];
     await withShoal(flags, async (shoal) => {

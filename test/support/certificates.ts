@@ -38,18 +38,25 @@ export class TestAuthority {
   readonly ca: string;
   readonly crl: string;
 
-  /** @param folder empty; the caller removes it */
-  constructor(folder: string) {
+  /**
+   * @param folder empty; the caller removes it
+   * @param issuer the authority above this one; without one it signs itself
+   */
+  constructor(folder: string, name = 'Test Authority', issuer?: TestAuthority) {
     this.folder = folder;
     this.ca = join(folder, 'ca.pem');
     this.crl = join(folder, 'crl.pem');
     writeFileSync(join(folder, 'ca.conf'), CA_CONFIG);
     writeFileSync(join(folder, 'index.txt'), '');
     writeFileSync(join(folder, 'serial'), '1000\n');
-    this.#openssl(
-      ...['req', '-x509', ...newKey('ca.key'), '-out', 'ca.pem', '-days', '30'],
-      ...['-subj', '/CN=Test Authority', '-addext', 'basicConstraints=critical,CA:TRUE'],
-    );
+    const subject = ['-subj', `/CN=${name}`, '-addext', 'basicConstraints=critical,CA:TRUE'];
+    if (issuer === undefined) {
+      const validity = ['-out', 'ca.pem', '-days', '30'];
+      this.#openssl('req', '-x509', ...newKey('ca.key'), ...validity, ...subject);
+    } else {
+      this.#openssl('req', '-new', ...newKey('ca.key'), '-out', 'ca.csr', ...subject);
+      issuer.#sign(join(folder, 'ca.csr'), this.ca);
+    }
     this.writeCrl();
   }
 
@@ -61,26 +68,22 @@ export class TestAuthority {
       ...['-subj', subject, ...extension],
     );
     const { folder } = this;
-    this.#openssl(
-      'ca',
-      '-batch',
-      '-config',
-      'ca.conf',
-      '-in',
-      `${file}.csr`,
-      '-out',
-      `${file}.pem`,
-    );
+    this.#sign(`${file}.csr`, `${file}.pem`);
     return { cert: join(folder, `${file}.pem`), key: join(folder, `${file}.key`) };
   }
 
-  revoke({ cert }: CertificateFiles): void {
+  revoke({ cert }: Pick<CertificateFiles, 'cert'>): void {
     this.#openssl('ca', '-config', 'ca.conf', '-revoke', cert);
     this.writeCrl();
   }
 
   writeCrl(): void {
     this.#openssl('ca', '-config', 'ca.conf', '-gencrl', '-out', 'crl.pem');
+  }
+
+  #sign(request: string, certificate: string): void {
+    const files = ['-notext', '-in', request, '-out', certificate];
+    this.#openssl('ca', '-batch', '-config', 'ca.conf', ...files);
   }
 
   #openssl(...args: string[]): void {

@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import type { ListenerTls } from '../../shared/listener-config.ts';
 import type { LogFields, Logger } from '../../shared/logger.ts';
+import type { RevocationLists } from './revocation-lists.ts';
 import { certificateFault, handshakeFault } from './tls-faults.ts';
 import { commonNameOf, loadTls } from './tls-files.ts';
 
@@ -19,6 +20,7 @@ export class TlsAcceptor {
   readonly #config: ListenerTls;
   readonly #log: Logger;
   readonly #server: Server;
+  readonly #revocations: RevocationLists | undefined;
   /** Sockets in the handshake, by the addresses of both ends: TLS hides the socket that it wraps. */
   readonly #waiting = new Map<string, Secured>();
   /** Origins for the log. A socket that has ended no longer knows its own. */
@@ -33,6 +35,7 @@ export class TlsAcceptor {
     this.#log = log;
     const material = loadTls(config);
     for (const warning of material.warnings) log.warn(warning);
+    this.#revocations = material.revocations;
     this.#server = createServer({
       ...material.options,
       ALPNProtocols: [protocol],
@@ -90,10 +93,13 @@ export class TlsAcceptor {
   #refusalOf(stream: TLSSocket): string | undefined {
     const { clientCertificate, identityAsUsername } = this.#config;
     if (clientCertificate === 'no') return undefined;
-    if (stream.getPeerX509Certificate() === undefined) {
+    const certificate = stream.getPeerX509Certificate();
+    if (certificate === undefined) {
       return clientCertificate === 'required' ? 'none was sent' : undefined;
     }
     if (!stream.authorized) return certificateFault(String(stream.authorizationError));
+    const revocation = this.#revocations?.faultOf(certificate, Date.now());
+    if (revocation !== undefined) return certificateFault(revocation);
     if (identityAsUsername && commonNameOf(stream) === undefined) {
       return 'it has no single Common Name to take the user name from';
     }

@@ -30,6 +30,8 @@ const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
   CERT_HAS_EXPIRED: 'it has expired',
   CERT_NOT_YET_VALID: "it is not valid yet (or this node's clock is wrong)",
   CERT_REVOKED: 'it was revoked',
+  CRL_NOT_YET_VALID:
+    "the list of revoked certificates (-crl) is not valid yet (or this node's clock is wrong)",
   CRL_HAS_EXPIRED: 'the list of revoked certificates (-crl) is out of date',
   UNABLE_TO_GET_CRL: 'its authority has no list in -crl',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'it signed itself: no authority in -ca did',

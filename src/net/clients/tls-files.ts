@@ -12,9 +12,12 @@ import {
 } from 'node:tls';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { ListenerTls } from '../../shared/listener-config.ts';
+import { RevocationLists } from './revocation-lists.ts';
 
 /** Certificates of ninety days are renewed after sixty: one that has a week left was not renewed. */
 const RENEWAL_MS = 7 * 86_400_000;
+
+const PEM_CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g;
 
 /** A file can't be used. The message names it and says why. */
 export class TlsFileError extends Error {
@@ -26,7 +29,9 @@ export interface TlsMaterial {
   readonly options: TlsOptions;
   /** The context of the certificate for this name, or the first. */
   contextFor(serverName: string): SecureContext;
-  /** Certificates that have expired, soon expire, or are not valid yet. */
+  /** Undefined without -crl. */
+  readonly revocations: RevocationLists | undefined;
+  /** Certificates that have expired, soon expire, or are not valid yet; missing revocation lists. */
   readonly warnings: readonly string[];
 }
 
@@ -34,7 +39,7 @@ export interface TlsMaterial {
 export function loadTls(files: ListenerTls): TlsMaterial {
   const { minVersion } = files;
   const ca = files.ca === undefined ? undefined : readAuthorities(files.ca);
-  const crl = files.crl === undefined ? undefined : readRevocations(files.crl);
+  const revocations = files.crl === undefined ? undefined : readRevocations(files.crl, ca ?? '');
   const served = files.cert.map((certFile, index) => {
     const keyFile = files.key[index] ?? certFile;
     const cert = readText('-cert', certFile);
@@ -48,7 +53,6 @@ export function loadTls(files: ListenerTls): TlsMaterial {
       key,
       minVersion,
       ...(ca !== undefined && { ca }),
-      ...(crl !== undefined && { crl }),
     };
     return { certFile, certificate, options, context: contextOf(certFile, options) };
   });
@@ -58,7 +62,11 @@ export function loadTls(files: ListenerTls): TlsMaterial {
     options: first.options,
     contextFor: (serverName) =>
       (served.find(({ certificate }) => isFor(certificate, serverName)) ?? first).context,
-    warnings: served.flatMap(({ certFile, certificate }) => datesOf(certFile, certificate)),
+    revocations,
+    warnings: [
+      ...served.flatMap(({ certFile, certificate }) => datesOf(certFile, certificate)),
+      ...(revocations === undefined ? [] : listWarnings(files.crl ?? '', revocations)),
+    ],
   };
 }
 
@@ -104,14 +112,28 @@ function readAuthorities(file: string): string {
   return pem;
 }
 
-function readRevocations(file: string): string {
+/** @param ca the text of the -ca file */
+function readRevocations(file: string, ca: string): RevocationLists {
   const pem = readText('-crl', file);
+  const authorities = [...ca.matchAll(PEM_CERTIFICATE)].map(([one]) => readCertificate('-ca', one));
   try {
-    createSecureContext({ crl: pem });
-  } catch {
-    throw new TlsFileError(`${file}: holds no certificate revocation list in PEM form`);
+    return new RevocationLists(pem, authorities);
+  } catch (error) {
+    throw new TlsFileError(
+      `${file}: holds no certificate revocation list that can be used: ${reasonOf(error)}`,
+    );
   }
-  return pem;
+}
+
+function listWarnings(file: string, revocations: RevocationLists): string[] {
+  const missing = revocations.authoritiesWithoutList.map(({ subject }) => {
+    const name = subject.replaceAll('\n', ', ');
+    return `${file}: has no list of the authority ${name}: all clients with its certificates are refused`;
+  });
+  const isExpired = Date.now() > revocations.expiresMs;
+  const until = new Date(revocations.expiresMs).toISOString();
+  const expired = `${file}: a list expired ${until}: all clients of its authority are refused`;
+  return isExpired ? [...missing, expired] : missing;
 }
 
 function contextOf(certFile: string, options: SecureContextOptions): SecureContext {
