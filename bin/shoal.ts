@@ -3,8 +3,9 @@
 
 import '../src/cli/early-hangup.ts';
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { text } from 'node:stream/consumers';
 import { secretAsker } from '../src/cli/ask-secret.ts';
 import { commandOf } from '../src/cli/banner.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
@@ -41,9 +42,12 @@ void main(tokens, {
   hostName: hostname(),
   command: commandOf(process.argv[1] ?? 'shoal', process.cwd()),
   outputIsTerminal: process.stdout.isTTY === true,
+  outputColumns: process.stdout.columns ?? 80,
   write: (text) => process.stdout.write(text),
   writeError: (text) => process.stderr.write(text),
   readFile: (path) => readFileSync(path, 'utf8'),
+  listFolder: (path) => readdirSync(path),
+  readInput: () => text(process.stdin),
   askSecret: secretAsker(
     () => process.stdin,
     (text) => process.stderr.write(text),

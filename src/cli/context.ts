@@ -8,9 +8,16 @@ export interface CliContext {
   /** The command that starts this program, without flags: `node shoal.js`. */
   readonly command: string;
   readonly outputIsTerminal: boolean;
+  /** Width of the terminal, in characters; a usual one if the output is no terminal. */
+  readonly outputColumns: number;
   write(text: string): void;
   writeError(text: string): void;
+  /** @throws as fs.readFileSync does */
   readFile(path: string): string;
+  /** The names of the files in a folder. @throws as fs.readdirSync does */
+  listFolder(path: string): readonly string[];
+  /** All of standard input. */
+  readInput(): Promise<string>;
   /** Asks on the terminal without echo. */
   askSecret(question: string): Promise<string>;
   /** Replaces an earlier handler of the signal. */

@@ -22,6 +22,8 @@ export const exitCodes = {
   nameInUse: 4,
   /** The data folder can't be used. */
   data: 5,
+  /** `convert` has translated a mosquitto.conf, but not all of it. */
+  incomplete: 6,
 } as const;
 
 export type ExitCode = number;

@@ -1,9 +1,8 @@
-// commander's Command with a help that shows flags as users type them, with one dash. Subcommands
-// inherit the class, and so the help.
+// commander's Command with a help that shows flags as users type them, with one dash, and the commands
+// before the flags. Subcommands inherit the class, and so the help.
 
 import { Command, Help, type Option } from 'commander';
 
-const HELP_WIDTH = 100;
 const TERM_WIDTH_MAX = 30;
 
 export class FlagCommand extends Command {
@@ -16,10 +15,7 @@ export class FlagCommand extends Command {
   }
 }
 
-/** Puts a term that is too long for its column on a line of its own. */
 class FlagHelp extends Help {
-  override helpWidth = HELP_WIDTH;
-
   override optionTerm(option: Option): string {
     return singleDash(option.flags);
   }
@@ -32,10 +28,20 @@ class FlagHelp extends Help {
     return Math.min(TERM_WIDTH_MAX, super.padWidth(command, helper));
   }
 
+  /** Puts a term that is too long for its column on a line of its own. */
   override formatItem(term: string, width: number, description: string, helper: Help): string {
     const isLong = helper.displayWidth(term) > width;
     const item = super.formatItem(isLong ? ' ' : term, width, description, helper);
     return isLong ? `  ${term}\n${item}` : item;
+  }
+
+  /** The flags fill several screens: commands after them would scroll away. */
+  override formatHelp(command: Command, helper: Help): string {
+    const help = super.formatHelp(command, helper);
+    const commandsAt = help.indexOf('\nCommands:\n');
+    const flagsAt = help.search(/\n[A-Z]\w+:\n {2}-/);
+    if (commandsAt === -1 || flagsAt === -1) return help;
+    return help.slice(0, flagsAt) + help.slice(commandsAt) + help.slice(flagsAt, commandsAt);
   }
 }
 
@@ -45,8 +51,19 @@ export function complaintOf(text: string): string {
     .trim()
     .replace(/^error: /, '')
     .replace(/\s*\(Did you mean (.*)\?\)$/, '; did you mean $1?');
-  return singleDash(line);
+  const letter = /^unknown option '-(\w)'/.exec(line)?.[1] ?? '';
+  const hint = LETTER_HINTS[letter];
+  return singleDash(hint === undefined ? line : `unknown option '-${letter}': ${hint}`);
 }
+
+/** What the single-letter flags of mosquitto and of most programs are called here. */
+const LETTER_HINTS: Readonly<Record<string, string>> = {
+  c: '-config=FILE reads a configuration file; shoal convert translates a mosquitto.conf',
+  d: 'Shoal runs in the foreground; docs/cli.md has a systemd unit',
+  p: '-port=PORT sets the TCP port',
+  t: 'shoal check tests a configuration',
+  v: '-version prints the version, -log-level=debug writes more to the log',
+};
 
 function singleDash(text: string): string {
   return text.replace(/(^|[\s'(,])--(?=[a-z]{2})/gi, '$1-');

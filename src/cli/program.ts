@@ -19,16 +19,33 @@ const subcommands = [addCheck, addConfigShow, addConvert, addPasswd, addExplain]
 
 const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each box.
 
-  first box:   shoal -nid=box1 -csk=TOKEN
-  any other:   shoal -nid=box2 -csk=TOKEN -mbs=ADDRESS-OF-BOX1:7946`;
+  first box     shoal -nid=box1 -csk=TOKEN
+  any other     shoal -nid=box2 -csk=TOKEN -mbs=ADDRESS-OF-BOX1:7946
+  passwords     shoal passwd -c users alice
+                shoal -auth=users
+  TLS           shoal -port=off -tls=8883 -cert=box.pem -key=box.key
+  keep data     shoal -data=/var/lib/shoal`;
 
-const HELP_HINT = 'shoal: -help lists all flags and commands\n';
+const HELP_HINT = 'shoal: -help lists all commands and flags\n';
+
+const HELP_WIDTH_MAX = 100;
+
+/** What a user may want who types the command of another broker or service. */
+const COMMAND_HINTS: Readonly<Record<string, string>> = {
+  start: 'shoal without a command runs a node',
+  run: 'shoal without a command runs a node',
+  stop: 'SIGTERM stops a node: kill PID, or systemctl stop shoal',
+  restart: 'as a service: systemctl restart shoal',
+  reload: 'SIGHUP reloads the configuration: kill -HUP PID, or systemctl reload shoal',
+  status: "a node publishes its status: mosquitto_sub -t '$SYS/broker/#' -v",
+  join: '-mbs=HOST:PORT names a node to join',
+};
 
 export function buildProgram(context: CliContext): Command {
   const program = new FlagCommand('shoal')
     .usage('[flags] [command]')
     .description(SUMMARY)
-    .version(`shoal ${version}`, '--version', 'print the version')
+    .version(`shoal ${version}`, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'print this help')
     .enablePositionalOptions()
     .allowExcessArguments()
@@ -36,6 +53,7 @@ export function buildProgram(context: CliContext): Command {
     .configureOutput({
       writeOut: (text) => context.write(text),
       writeErr: (text) => context.writeError(text),
+      getOutHelpWidth: () => Math.min(HELP_WIDTH_MAX, context.outputColumns),
       outputError: (text, write) => write(`shoal: ${complaintOf(text)}\n${HELP_HINT}`),
     })
     .helpCommand('help [command]', 'print the help of a command');
@@ -66,6 +84,7 @@ function unknownOperand(program: Command, operand: string): UsageError {
     operand,
     program.commands.map((command) => command.name()),
   );
-  const hint = near === undefined ? '' : `; did you mean '${near}'?`;
+  const suggestion = near === undefined ? '' : `; did you mean '${near}'?`;
+  const hint = Object.hasOwn(COMMAND_HINTS, operand) ? `: ${COMMAND_HINTS[operand]}` : suggestion;
   return new UsageError(`unknown command or stray argument '${operand}'${hint}`);
 }

@@ -1,400 +1,403 @@
-// Translates a mosquitto.conf into settings of ours, line by line. What is not taken over as it stands
-// is told with its line, never dropped in silence. Source: mosquitto.conf(5) of mosquitto 2.0.
+// Translates the directives of a mosquitto.conf into options. Everything that is not translated
+// exactly becomes a note with file and line. Invariants: the result is a valid configuration, and it
+// lets no client do what mosquitto would have refused. Source: mosquitto.conf(5) of 2.0 and 2.1.
 
-import type { ListenerProtocol } from '../shared/listener-config.ts';
+import { dirname, isAbsolute, join } from 'node:path';
+import { defaultBrokerOptions } from '../broker/options.ts';
 import { optionTable } from './config.ts';
-import { isKeyOf, listenerTable, type TableKey } from './listeners.ts';
+import { listenerTable } from './listeners.ts';
+import type { Directive } from './mosquitto-lines.ts';
+import { dropUnusedKeys, ListenerDraft, resolveOverlaps, setTls } from './mosquitto-listeners.ts';
+import {
+  ACCESS_RULES,
+  FILE_OPTIONS,
+  INEXACT,
+  LISTENER_RULES,
+  LOG_LEVELS,
+  NODE_RULES,
+  NODE_WIDE_HERE,
+  type Options,
+  packetBytesFor,
+  protocolOf,
+} from './mosquitto-rules.ts';
 import {
   BRIDGE_DIRECTIVES,
-  type Fate,
-  fatedDirectives,
-  fateOf,
-  PLUGIN_DIRECTIVES,
+  findUnsupported,
+  RESTRICTING_DIRECTIVES,
+  type Severity,
+  unsupportedDirectives,
 } from './mosquitto-unsupported.ts';
 import type { AnyOption } from './option.ts';
 import { nearest } from './suggest.ts';
-import { onOff } from './value-types.ts';
+import { onOff, port as portType } from './value-types.ts';
 
 /** Values by the name of an option or of a listener's key, as the user would write them. */
 export type Settings = ReadonlyMap<string, string>;
 
 export interface Translation {
   readonly settings: Settings;
-  /** Those that the settings alone don't tell, each a [[listener]]. */
-  readonly listeners: readonly Settings[];
-  /** For each thing that is not in these, or that wants a look; in the order of lines. */
+  /** The [[listener]] tables. */
+  readonly listeners: readonly ListenerDraft[];
+  /** What is not translated exactly, in the order of the directives. */
   readonly notes: readonly Note[];
-  /** Sessions are to outlive the process, in a folder that is still to be named. */
-  readonly wantsData: boolean;
 }
 
 export interface Note {
-  readonly fate: Fate;
-  /** 0: the whole file. */
-  readonly line: number;
-  readonly directive: string;
+  readonly severity: Severity;
+  readonly directive: Directive;
   readonly text: string;
 }
 
-interface Rule {
-  /** The option's name; a rule counts only where there is such an option. */
-  readonly flag: string;
-  /** @returns undefined where the value needs no saying in ours */
-  readonly convert?: (value: string) => string | undefined;
-}
-
-/** Days in mosquitto's units for expiries. */
-const EXPIRY_DAYS: Readonly<Record<string, number>> = { d: 1, w: 7, m: 30, y: 365 };
-
-/** From the least important; a log_type stands for all that are more important, too. */
-const LOG_LEVELS: readonly [level: string, types: readonly string[]][] = [
-  ['debug', ['debug', 'all', 'subscribe', 'unsubscribe', 'websockets']],
-  ['info', ['information', 'notice']],
-  ['warn', ['warning']],
-  ['error', ['error', 'none']],
+/** Shoal's data folder where mosquitto names none. */
+const DATA_FOLDER = 'shoal-data';
+/** Keys of a listener that are no options of the node: the listener needs a [[listener]] table. */
+const PLAIN_KEYS: readonly string[] = [
+  'port',
+  'bind',
+  'max-connections',
+  'auth',
+  'acl',
+  'anonymous',
 ];
-
-/** Of the node or, with per_listener_settings, of the listener above them. */
-const ACCESS_RULES: Readonly<Record<string, Rule>> = {
-  allow_anonymous: { flag: 'anonymous' },
-  password_file: { flag: 'auth' },
-  acl_file: { flag: 'acl' },
-};
-
-const SAME_NAMES =
-  'allow_zero_length_clientid max_keepalive max_qos max_queued_bytes max_queued_messages max_topic_alias retain_available sys_interval upgrade_outgoing_qos';
-
-const GLOBAL_RULES: Readonly<Record<string, Rule>> = {
-  ...Object.fromEntries(
-    SAME_NAMES.split(' ').map((name) => [name, { flag: name.replaceAll('_', '-') }]),
-  ),
-  ...ACCESS_RULES,
-  max_inflight_messages: {
-    flag: 'max-inflight-messages',
-    // Without a limit in mosquitto: as many as the protocol can count.
-    convert: (value) => (value === '0' ? '65535' : value),
-  },
-  max_packet_size: { flag: 'max-packet-size', convert: unlessZero },
-  maximum_qos: { flag: 'max-qos' },
-  message_size_limit: { flag: 'max-packet-size', convert: unlessZero },
-  persistent_client_expiration: { flag: 'max-session-expiry', convert: convertExpiry },
-};
-
-/** Of the listener above them, or of the default one where there is none above. */
-const LISTENER_RULES: Readonly<Record<string, Rule>> = {
-  port: { flag: 'port' },
-  max_connections: { flag: 'max-connections', convert: (value) => (value === '-1' ? '0' : value) },
-  protocol: { flag: 'protocol', convert: convertProtocol },
-  cafile: { flag: 'ca' },
-  certfile: { flag: 'cert' },
-  keyfile: { flag: 'key' },
-  crlfile: { flag: 'crl' },
-  tls_version: { flag: 'tls-version' },
-  require_certificate: {
-    flag: 'require-certificate',
-    convert: (value) => {
-      const isOn = onOff.parse(value);
-      if (isOn === undefined) return value;
-      return isOn ? 'required' : undefined;
-    },
-  },
-  use_identity_as_username: { flag: 'use-identity-as-username' },
-  websockets_origin: { flag: 'ws-origin' },
-};
-
-/** There of one listener, here of the node. */
-const WIDENED = ['allow_zero_length_clientid', 'max_qos', 'max_topic_alias'];
 
 const rowsOf = (table: object): ReadonlyMap<string, AnyOption> =>
   new Map(Object.values(table).map((row: AnyOption) => [row.flag, row]));
-const tableKeys = Object.keys(listenerTable) as TableKey[];
-const globalRows = rowsOf(optionTable);
+const nodeRows = rowsOf(optionTable);
 const listenerRows = rowsOf(listenerTable);
 
 const knownDirectives = [
-  ...Object.keys(GLOBAL_RULES),
+  ...Object.keys(NODE_RULES),
   ...Object.keys(LISTENER_RULES),
-  ...fatedDirectives,
+  ...unsupportedDirectives,
 ];
 
-export function translateMosquittoConf(text: string): Translation {
-  const reader = new Reader();
-  for (const [index, line] of text.split(/\r?\n/).entries()) {
-    const [, directive = '', value = ''] = /^\s*([^\s#]\S*)\s*(.*?)\s*$/.exec(line) ?? [];
-    if (directive !== '') reader.read(index + 1, directive, value);
-  }
-  return reader.finish();
+export function translateDirectives(directives: readonly Directive[]): Translation {
+  const translator = new Translator();
+  for (const directive of directives) translator.read(directive);
+  const { notes, ...translation } = translator.finish();
+  const order = ({ directive }: Note): number => directives.indexOf(directive);
+  return { ...translation, notes: notes.toSorted((a, b) => order(a) - order(b)) };
 }
 
-interface ListenerLine {
-  readonly listener: Map<string, string>;
-  readonly flag: string;
-  readonly line: number;
-  readonly directive: string;
+/** mosquitto's own plugins for password and ACL files: the option that each stands for. */
+const FILE_PLUGIN = /mosquitto_(password|acl)_file\.\w+$/;
+const FILE_PLUGIN_OPTIONS: Readonly<Record<string, string>> = {
+  plugin_opt_password_file: 'auth',
+  plugin_opt_acl_file: 'acl',
+};
+
+/** What the directives that follow it in its file belong to. */
+interface Section {
+  /** Undefined: the default listener. */
+  listener?: ListenerDraft;
+  isBridge?: boolean;
+  /** Receives the plugin_opt_ directives of the plugin above them; undefined for an unknown plugin. */
+  pluginOptions?: Map<string, string> | undefined;
 }
 
-class Reader {
+class Translator {
   readonly #notes: Note[] = [];
   readonly #settings = new Map<string, string>();
-  readonly #default = new Map<string, string>();
-  readonly #listeners: Map<string, string>[] = [];
-  /** The one that a line about listeners is of; undefined: the default one. */
-  #current: Map<string, string> | undefined;
-  readonly #logTypes: string[] = [];
-  /** The line that is being read. */
-  #line = 0;
-  #directive = '';
-  #logLine = 0;
-  #dataAt: readonly [line: number, directive: string] = [0, ''];
-  #bridge: { readonly line: number; readonly name: string; address: string } | undefined;
-  readonly #listenerLines: ListenerLine[] = [];
-  /** Of lines that hold for more than they did. */
-  readonly #widened: Note[] = [];
-  #isPersistent = false;
+  readonly #default = new ListenerDraft();
+  readonly #listeners: ListenerDraft[] = [];
+  /** By file: an included file begins with the default listener, and its end restores the section. */
+  readonly #sections = new Map<string, Section>();
+  /** Options of the plugins that plugin_load names, for plugin_use. */
+  readonly #plugins = new Map<string, Map<string, string>>();
+  readonly #logTypes: Directive[] = [];
+  /** Directives of one listener that apply to all of them here. */
+  readonly #nodeWide: Directive[] = [];
+  #persistence: Directive | undefined;
+  #location: Directive | undefined;
   #isPerListener = false;
 
-  read(line: number, directive: string, value: string): void {
-    this.#line = line;
-    this.#directive = directive;
-    if (this.#current !== undefined && WIDENED.includes(directive)) {
-      const text = 'holds for all listeners here';
-      this.#widened.push({ fate: 'otherwise', line, directive, text });
+  read(directive: Directive): void {
+    const { file, name, value } = directive;
+    const section = this.#sections.get(file) ?? {};
+    this.#sections.set(file, section);
+    if (name === 'connection') {
+      section.isBridge = true;
+      const text = `keep a mosquitto for the bridge ${value}; nodes of a cluster need none`;
+      this.#note('unsupported', directive, text);
+    } else if (!(section.isBridge && BRIDGE_DIRECTIVES.test(name))) {
+      this.#readOption(directive, section);
     }
-    const lost = this.#take(directive, value);
-    if (lost !== undefined) this.#note('lost', lost);
   }
 
-  #note(fate: Fate, text: string, line = this.#line, directive = this.#directive): void {
-    this.#notes.push({ fate, line, directive, text });
+  #note(severity: Severity, directive: Directive, text: string): void {
+    this.#notes.push({ severity, directive, text });
   }
 
-  /** @returns what is lost, if anything */
-  #take(directive: string, value: string): string | undefined {
-    if (directive === 'connection') {
-      this.#finishBridge();
-      this.#bridge = { line: this.#line, name: value, address: '' };
-      return undefined;
+  #readOption(directive: Directive, section: Section): void {
+    const { name, value } = directive;
+    const listener = section.listener ?? this.#default;
+    if (NODE_WIDE_HERE.includes(name) && section.listener !== undefined) {
+      this.#nodeWide.push(directive);
     }
-    if (this.#bridge !== undefined && BRIDGE_DIRECTIVES.test(directive)) {
-      if (directive.startsWith('address')) this.#bridge.address = ` to ${value}`;
-      return undefined;
-    }
-    switch (directive) {
+    switch (name) {
       case 'listener':
-        return this.#beginListener(value);
+        section.listener = this.#beginListener(directive);
+        return;
+      case 'bind_address':
+        this.#bind(listener, directive, value);
+        return;
+      case 'socket_domain':
+        // An IPv6 socket on :: serves IPv4 too, so ipv6 alone has no counterpart.
+        if (value === 'ipv4' && !listener.settings.has('bind'))
+          listener.settings.set('bind', '0.0.0.0');
+        else if (value === 'ipv6') this.#note('different', directive, 'it serves IPv4 as well');
+        return;
+      case 'protocol':
+        this.#setProtocol(listener, directive);
+        return;
       case 'persistence':
       case 'retained_persistence':
-        this.#isPersistent = onOff.parse(value) === true;
-        if (this.#dataAt[0] === 0) this.#dataAt = [this.#line, directive];
-        return undefined;
+        this.#persistence = onOff.parse(value) === true ? directive : undefined;
+        return;
       case 'persistence_location':
-        this.#dataAt = [this.#line, directive];
-        return undefined;
+        this.#location = directive;
+        return;
       case 'per_listener_settings':
         this.#isPerListener = onOff.parse(value) === true;
-        return undefined;
+        return;
       case 'log_type':
-        this.#logTypes.push(value);
-        this.#logLine = this.#line;
-        return undefined;
+        this.#logTypes.push(directive);
+        return;
     }
-    const listener = this.#current ?? this.#default;
-    if (directive === 'bind_address') return bind(listener, value);
-    const listenerRule =
-      LISTENER_RULES[directive] ?? (this.#isPerListener ? ACCESS_RULES[directive] : undefined);
-    if (listenerRule !== undefined) {
-      const fault = put(listener, listenerRule, listenerRows, value);
-      const { flag } = listenerRule;
-      if (fault === undefined) {
-        this.#listenerLines.push({ listener, flag, line: this.#line, directive });
+    if (/^(auth_)?plugin|^global_plugin/.test(name)) this.#readPlugin(directive, section);
+    else this.#readRule(directive, listener);
+  }
+
+  #readRule(directive: Directive, listener: ListenerDraft): void {
+    const { name, value } = directive;
+    const inListener =
+      LISTENER_RULES[name] ?? (this.#isPerListener ? ACCESS_RULES[name] : undefined);
+    const rule = inListener ?? NODE_RULES[name];
+    if (rule === undefined) {
+      this.#readUnsupported(directive, listener);
+    } else if (inListener !== undefined) {
+      this.#put(listener.settings, listenerRows, directive, rule(value), listener);
+    } else {
+      this.#put(this.#settings, nodeRows, directive, rule(value));
+    }
+  }
+
+  #readUnsupported(directive: Directive, listener: ListenerDraft): void {
+    const { name, value } = directive;
+    const isOn = onOff.parse(value);
+    const isRestriction = RESTRICTING_DIRECTIVES.includes(name) && isOn !== false;
+    if (isRestriction && !listener.settings.has('bind')) listener.bindToThisMachine();
+    const found = findUnsupported(name, isOn);
+    if (found !== undefined) {
+      this.#note(found.severity, directive, found.advice);
+      return;
+    }
+    const near = nearest(name, knownDirectives);
+    const text = near === undefined ? 'mosquitto has no such directive' : `did you mean ${near}?`;
+    this.#note('unknown', directive, text);
+  }
+
+  /** Writes the options that are valid, and a note for each that is not. */
+  #put(
+    target: Map<string, string>,
+    rows: ReadonlyMap<string, AnyOption>,
+    directive: Directive,
+    options: Options,
+    listener?: ListenerDraft,
+  ): void {
+    for (const [option, value] of Object.entries(options)) {
+      const row = rows.get(option);
+      const parsed: unknown = row?.type.parse(value);
+      const isSeveral =
+        Array.isArray(parsed) && parsed.length !== 1 && FILE_OPTIONS.includes(option);
+      if (row === undefined || parsed === undefined || isSeveral) {
+        const expected = isSeveral ? 'a path without a comma' : (row?.type.expected ?? 'nothing');
+        this.#note('unsupported', directive, `Shoal can't use '${value}': it expects ${expected}`);
+        if (FILE_OPTIONS.includes(option) && listener !== undefined) {
+          listener.refusal ??= `${directive.name} can't be translated`;
+        }
+        continue;
       }
-      return fault;
+      if (FILE_OPTIONS.includes(option) && !isAbsolute(value)) {
+        const text = 'a relative path counts from the folder of the TOML file';
+        this.#note('different', directive, text);
+      }
+      target.set(option, typeof parsed === 'boolean' ? String(parsed) : value);
+      listener?.sources.set(option, directive);
     }
-    const rule = GLOBAL_RULES[directive];
-    if (rule === undefined) return this.#leaveOut(directive, value, listener);
-    return rule.flag === 'max-packet-size'
-      ? this.#limit(rule, value)
-      : put(this.#settings, rule, globalRows, value);
+    const inexact = INEXACT[directive.name];
+    if (inexact !== undefined && Object.keys(options).length > 0) {
+      this.#note('different', directive, inexact);
+    }
   }
 
-  /** Of the two limits the smaller one counts. */
-  #limit(rule: Rule, value: string): string | undefined {
-    const { flag } = rule;
-    const before = Number(this.#settings.get(flag) ?? Number.POSITIVE_INFINITY);
-    const fault = put(this.#settings, rule, globalRows, value);
-    if (Number(this.#settings.get(flag)) > before) this.#settings.set(flag, String(before));
-    if (fault === undefined && this.#directive === 'message_size_limit' && value !== '0') {
-      this.#note('otherwise', 'max-packet-size counts the whole packet, not its payload alone');
-    }
-    return fault;
-  }
-
-  #leaveOut(directive: string, value: string, listener: Map<string, string>): string | undefined {
-    if (PLUGIN_DIRECTIVES.test(directive)) return undefined;
-    // Neither opens to everybody what was not open to all.
-    if (['bind_interface', 'psk_hint'].includes(directive) && !listener.has('bind')) {
-      listener.set('bind', '127.0.0.1');
-    }
-    const fate = fateOf(directive, onOff.parse(value));
-    if (fate !== undefined) this.#note(...fate);
-    else {
-      const near = nearest(directive, knownDirectives);
-      this.#note('unknown', near === undefined ? 'not taken over' : `did you mean ${near}?`);
-    }
-    return undefined;
-  }
-
-  #beginListener(value: string): string | undefined {
-    const [port = '', address] = value.split(/\s+/);
-    if (port === '0') {
-      // What is said of it goes with it.
-      this.#current = new Map();
-      return 'a Unix socket, left out: there are none here';
-    }
-    const listener = new Map<string, string>();
+  #beginListener(directive: Directive): ListenerDraft {
+    const [port = '', address] = directive.value.split(/\s+/);
+    const listener = new ListenerDraft(directive);
     this.#listeners.push(listener);
-    this.#current = listener;
-    const fault = put(listener, { flag: 'port' }, listenerRows, port);
-    if (fault !== undefined || address === undefined) return fault;
-    return bind(listener, address);
+    if (port === '0') {
+      listener.refusal = 'Shoal has no Unix sockets';
+    } else {
+      if (portType.parse(port) === undefined) listener.refusal = `'${port}' is not a port`;
+      else listener.settings.set('port', port);
+      if (address !== undefined && !address.startsWith('#'))
+        this.#bind(listener, directive, address);
+    }
+    return listener;
+  }
+
+  /** An address that can't be used must not open the listener to everyone. */
+  #bind(listener: ListenerDraft, directive: Directive, address: string): void {
+    const value = address === 'localhost' ? '127.0.0.1' : address;
+    if (listenerTable.bindAddress.type.parse(value) !== undefined) {
+      listener.settings.set('bind', value);
+      return;
+    }
+    listener.bindToThisMachine();
+    const text = `bind takes an IP address, not '${address}'; bound to 127.0.0.1 until you set one`;
+    this.#note('unsupported', directive, text);
+  }
+
+  #setProtocol(listener: ListenerDraft, directive: Directive): void {
+    const protocol = protocolOf(directive.value);
+    if (protocol === undefined) {
+      listener.refusal = `Shoal does not speak ${directive.value}`;
+    } else if (protocol !== listenerTable.protocol.fallback) {
+      listener.settings.set('protocol', protocol);
+      listener.sources.set('protocol', directive);
+      // mosquitto accepts any path.
+      listener.settings.set('ws-path', '*');
+    }
+  }
+
+  #readPlugin(directive: Directive, section: Section): void {
+    const { name, value } = directive;
+    const [first = '', ...rest] = value.split(/\s+/);
+    const listener = section.listener ?? this.#default;
+    if (name.includes('_opt_') || name === 'auth_plugin_deny_special_chars') {
+      const option = FILE_PLUGIN_OPTIONS[name];
+      if (option === undefined || section.pluginOptions === undefined) return;
+      this.#put(section.pluginOptions, nodeRows, directive, { [option]: value });
+    } else if (name === 'plugin_use') {
+      const options = this.#plugins.get(first);
+      for (const [option, file] of options ?? []) {
+        listener.settings.set(option, file);
+        listener.sources.set(option, directive);
+      }
+    } else {
+      const path = name === 'plugin_load' ? rest.join(' ') : value;
+      const isOfListener = this.#isPerListener && name !== 'global_plugin';
+      const target = isOfListener ? listener.settings : this.#settings;
+      const options = name === 'plugin_load' ? new Map<string, string>() : target;
+      const isKnown = FILE_PLUGIN.test(path);
+      section.pluginOptions = isKnown ? options : undefined;
+      if (name === 'plugin_load' && isKnown) this.#plugins.set(first, options);
+      if (!isKnown) this.#readUnsupported(directive, listener);
+    }
   }
 
   finish(): Translation {
-    const settings = this.#settings;
-    this.#finishBridge();
     this.#finishStorage();
     this.#finishLog();
-    const isAsked = this.#default.has('port') || this.#listeners.length > 0;
-    if (isAsked && !settings.has('auth') && !settings.has('anonymous')) {
-      // There, whoever opens a listener has to say who may come in.
-      put(settings, { flag: 'anonymous' }, globalRows, 'false');
-    }
-    // Whatever is said of the default listener opens it there, to everybody.
-    if (this.#default.size === 0 && this.#listeners.length === 0) {
-      this.#default.set('bind', '127.0.0.1');
-      this.#note(
-        'otherwise',
-        'as mosquitto does then, it serves this machine only; take bind out to let others in, and to join a cluster',
-        0,
-        'no listener',
-      );
-    }
-    let listeners = [...this.#listeners];
-    const isDefaultOpen =
-      [...this.#default.keys()].some((key) => !isOfTableOnly(key)) ||
-      (listeners.length === 0 && this.#default.size > 0);
-    for (const listener of [this.#default, ...listeners]) setProtocol(listener);
-    this.#dropIdle();
-    if (isDefaultOpen) listeners.unshift(new Map([['port', '1883'], ...this.#default]));
-    if (listeners.length > 1) this.#notes.push(...this.#widened);
+    this.#finishSizes();
+    this.#finishAnonymous();
+    const listeners = this.#finishListeners();
     const [only] = listeners;
-    let all: Settings = settings;
-    if (listeners.length === 1 && only !== undefined && ![...only.keys()].some(isOfTableOnly)) {
-      all = new Map([...only, ...settings, ...only]);
-      listeners = [];
+    let settings = this.#settings;
+    let tables = listeners;
+    if (only === undefined || !listeners.some(({ isOpen }) => isOpen)) {
+      const reason = only === undefined ? 'as mosquitto does' : 'all listeners are left out';
+      const text = `serves this machine only, ${reason}; remove bind to serve others and to join a cluster`;
+      this.#note('different', wholeFile('no listener'), text);
+      settings = new Map([['bind', '127.0.0.1'], ...settings]);
+    } else if (listeners.length === 1 && [...only.settings.keys()].every(isPlain)) {
+      settings = withListener(settings, only);
+      tables = [];
     }
-    const notes = this.#notes.sort((a, b) => a.line - b.line);
-    return { settings: all, listeners, notes, wantsData: this.#isPersistent };
+    return { settings, listeners: tables, notes: this.#notes };
   }
 
-  /** What a listener of its protocol has no use for, as mosquitto's has none. */
-  #dropIdle(): void {
-    for (const { listener, flag, line, directive } of this.#listenerLines) {
-      const key = tableKeys.find((name) => listenerTable[name].flag === flag);
-      const protocol = (listener.get('protocol') ?? 'tcp') as ListenerProtocol;
-      if (key === undefined || isKeyOf(key, protocol)) continue;
-      listener.delete(flag);
-      this.#note('needless', '', line, directive);
+  #finishListeners(): ListenerDraft[] {
+    const own = this.#default;
+    const isDefaultOpen =
+      [...own.settings.keys()].some(isPlain) ||
+      (this.#listeners.length === 0 && (own.settings.size > 0 || !own.isOpen));
+    if (!own.settings.has('port')) own.settings.set('port', '1883');
+    const all = [...(isDefaultOpen ? [own] : []), ...this.#listeners];
+    for (const draft of all) {
+      setTls(draft, (source, text) => this.#note('different', source, text));
+      dropUnusedKeys(draft, (source) => this.#note('unnecessary', source, ''));
     }
+    const drafts = resolveOverlaps(all);
+    for (const { refusal, directive } of drafts) {
+      if (refusal === undefined) continue;
+      this.#note('unsupported', directive ?? wholeFile('default listener'), `left out: ${refusal}`);
+    }
+    if (drafts.length > 1) {
+      for (const directive of this.#nodeWide) {
+        this.#note('different', directive, 'applies to all listeners here');
+      }
+    }
+    return drafts;
   }
 
-  #finishBridge(): void {
-    if (this.#bridge === undefined) return;
-    const { line, name, address } = this.#bridge;
-    const text = `the bridge ${name}${address}: keep a mosquitto for it; nodes of a cluster need none`;
-    this.#note('lost', text, line, 'connection');
+  /** Where a listener is configured, mosquitto refuses anonymous clients unless told otherwise. */
+  #finishAnonymous(): void {
+    const isConfigured = this.#default.settings.has('port') || this.#listeners.length > 0;
+    if (isConfigured && !this.#settings.has('auth') && !this.#settings.has('anonymous')) {
+      this.#settings.set('anonymous', 'false');
+    }
   }
 
   #finishStorage(): void {
-    if (!this.#isPersistent) return;
-    this.#note(
-      'otherwise',
-      "what is in mosquitto's folder is not read; name another in data",
-      ...this.#dataAt,
-    );
+    const persistence = this.#persistence;
+    if (persistence === undefined) {
+      if (this.#location !== undefined) this.#note('unnecessary', this.#location, '');
+      return;
+    }
+    const location = this.#location?.value.replace(/\/+$/, '');
+    const folder = location ? join(dirname(location), 'shoal') : DATA_FOLDER;
+    this.#settings.set('data', folder);
+    const text = `mosquitto's database is not read: sessions and retained messages begin empty, in ${folder}`;
+    this.#note('different', this.#location ?? persistence, text);
   }
 
   #finishLog(): void {
-    if (this.#logTypes.length === 0) return;
-    const level = LOG_LEVELS.find(([, types]) =>
-      types.some((type) => this.#logTypes.includes(type)),
-    );
+    const types = this.#logTypes.map(({ value }) => value);
+    const [level] =
+      LOG_LEVELS.find(([, names]) => names.some((name) => types.includes(name))) ?? [];
     if (level === undefined) return;
-    this.#settings.set('log-level', level[0]);
-    if (level[0] === 'debug') {
-      const text = 'log-level = "debug" writes very much; "info" is what most want';
-      this.#note('otherwise', text, this.#logLine, 'log_type');
+    this.#settings.set('log-level', level);
+    const last = this.#logTypes.at(-1);
+    if (level === 'debug' && last !== undefined) {
+      this.#note('different', last, 'log-level = "debug" writes very much; "info" is usual');
+    }
+  }
+
+  /** A payload that message_size_limit allows must fit into a packet. */
+  #finishSizes(): void {
+    const limit = Number(this.#settings.get('message-size-limit') ?? '0');
+    if (limit === 0 || this.#settings.has('max-packet-size')) return;
+    const needed = packetBytesFor(limit);
+    if (needed > defaultBrokerOptions.packetBytesMax) {
+      this.#settings.set('max-packet-size', String(needed));
     }
   }
 }
 
-/** @returns what is lost, if anything */
-function put(
-  target: Map<string, string>,
-  { flag, convert }: Rule,
-  rows: ReadonlyMap<string, AnyOption>,
-  value: string,
-): string | undefined {
-  const row = rows.get(flag);
-  if (row === undefined) return 'not taken over';
-  const converted = convert === undefined ? value : convert(value);
-  if (converted === undefined) return undefined;
-  if (row.type.parse(converted) === undefined) {
-    return `'${value}' can't be taken over: expected ${row.type.expected}`;
-  }
-  target.set(flag, converted);
-  return undefined;
+function isPlain(key: string): boolean {
+  return PLAIN_KEYS.includes(key);
 }
 
-/** An address that can't be used opens nothing to everybody. */
-function bind(listener: Map<string, string>, address: string): string | undefined {
-  const rule = { flag: 'bind', convert: convertAddress };
-  const fault = put(listener, rule, listenerRows, address);
-  if (fault === undefined) return undefined;
-  listener.set('bind', '127.0.0.1');
-  return `${fault}; bound to 127.0.0.1 until you say which`;
+/** The settings of the only listener as options of the node. */
+function withListener(settings: Settings, { settings: own }: ListenerDraft): Map<string, string> {
+  const merged = new Map([...own, ...settings, ...own]);
+  const limits = [settings, own].flatMap((map) => map.get('max-connections') ?? []);
+  const counts = limits.filter((limit) => limit !== '0').map(Number);
+  if (counts.length > 0) merged.set('max-connections', String(Math.min(...counts)));
+  return merged;
 }
 
-/** In mosquitto a certificate makes a listener TLS, and WebSocket clients may ask for any path. */
-function setProtocol(listener: Map<string, string>): void {
-  if (listener.get('protocol') === 'ws') listener.set('ws-path', '*');
-  if (!listener.has('cert')) return;
-  listener.set('protocol', listener.get('protocol') === 'ws' ? 'wss' : 'tls');
-}
-
-/** The others open mosquitto's default listener, and are options of the same names where it is alone. */
-function isOfTableOnly(key: string): boolean {
-  return !['port', 'bind', 'max-connections', 'auth', 'acl', 'anonymous'].includes(key);
-}
-
-function convertProtocol(value: string): string | undefined {
-  if (value === 'mqtt') return undefined;
-  return value === 'websockets' ? 'ws' : value;
-}
-
-function convertAddress(value: string): string {
-  return value === 'localhost' ? '127.0.0.1' : value;
-}
-
-/** 0 is "no limit" there; here there always is one, and it stays the default. */
-function unlessZero(value: string): string | undefined {
-  return value === '0' ? undefined : value;
-}
-
-function convertExpiry(value: string): string {
-  const match = /^(\d+)([hdwmy])$/.exec(value);
-  if (match === null) return value;
-  const [, count = '', unit = ''] = match;
-  const days = EXPIRY_DAYS[unit];
-  return days === undefined ? value : `${Number(count) * days}d`;
+function wholeFile(name: string): Directive {
+  return { file: '', line: 0, name, value: '' };
 }

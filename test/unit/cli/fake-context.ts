@@ -10,7 +10,7 @@ export interface FakeContext extends CliContext {
 }
 
 export function fakeContext(
-  given: Partial<Pick<CliContext, 'environment' | 'outputIsTerminal'>> = {},
+  given: Partial<Pick<CliContext, 'environment' | 'outputIsTerminal' | 'outputColumns'>> = {},
 ): FakeContext {
   const handlers = new Map<string, () => void>();
   const out: string[] = [];
@@ -21,6 +21,7 @@ export function fakeContext(
     hostName: 'box7',
     command: 'node shoal.js',
     outputIsTerminal: false,
+    outputColumns: 80,
     ...given,
     out,
     err,
@@ -31,6 +32,8 @@ export function fakeContext(
     readFile: (path) => {
       throw Object.assign(new Error(`ENOENT: no such file, open '${path}'`), { code: 'ENOENT' });
     },
+    listFolder: () => [],
+    readInput: async () => '',
     askSecret: async () => '',
     onSignal: (signal, handler) => handlers.set(signal, handler),
     exit: (code) => exits.push(code),

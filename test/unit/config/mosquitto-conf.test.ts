@@ -1,19 +1,26 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadConfig } from '../../../src/config/load.ts';
-import { translateMosquittoConf } from '../../../src/config/mosquitto-conf.ts';
+import { translateDirectives } from '../../../src/config/mosquitto-conf.ts';
+import { type MosquittoFiles, readDirectives } from '../../../src/config/mosquitto-lines.ts';
 
-/** What is told is `fate line directive: text`. */
-function translate(text: string) {
-  const { notes, ...rest } = translateMosquittoConf(text);
-  const told = notes.map(
-    ({ fate, line, directive, text }) => `${fate} ${line} ${directive}: ${text}`,
+const noFiles: MosquittoFiles = { readFile: () => '', listFolder: () => [] };
+
+/** The notes are `severity line directive: text`. */
+function translate(text: string, files = noFiles) {
+  const translation = translateDirectives(readDirectives('m.conf', text, files));
+  const notes = translation.notes.map(
+    ({ severity, directive: { line, name }, text }) => `${severity} ${line} ${name}: ${text}`,
   );
-  return { ...rest, told };
+  const settings = Object.fromEntries(translation.settings);
+  const listeners = translation.listeners
+    .filter(({ isOpen }) => isOpen)
+    .map((listener) => Object.fromEntries(listener.settings));
+  return { settings, listeners, notes };
 }
 
 test('the common directives become settings that a node accepts', () => {
-  const { settings, told } = translate(`
+  const { settings, notes } = translate(`
 # a comment
 listener 1884 127.0.0.1
 max_connections -1
@@ -23,12 +30,9 @@ max_packet_size 65536
 persistent_client_expiration 2w
 retain_available false
 `);
-  assert.deepEqual(told, []);
-  const { config } = loadConfig(Object.fromEntries(settings), {
-    environment: {},
-    hostName: 'h',
-    readFile: () => '',
-  });
+  assert.deepEqual(notes, []);
+  const host = { environment: {}, hostName: 'h', readFile: () => '' };
+  const { config } = loadConfig(settings, host);
   assert.equal(config.port, 1884);
   assert.equal(config.bindAddress, '127.0.0.1');
   assert.equal(config.connectionsMax, Number.POSITIVE_INFINITY);
@@ -39,42 +43,59 @@ retain_available false
   assert.equal(config.retainAvailable, false);
 });
 
-test('what is lost is told apart from what is done otherwise, what nobody needs, and slips', () => {
-  const { settings, told } = translate(`port 1883
+test('losses, misspellings, differences and unnecessary directives are told apart', () => {
+  const { settings, notes } = translate(`port 1883
 allow_anonymous true
 set_tcp_nodelay true
 allow_annonymous false
-memory_limit 1000000
+memory_limit 1000001
 max_qos 3
 capath /etc/ssl/certs
 plugin /usr/lib/rules.so
 plugin_opt_depth 3
 ciphers_tls1.3 TLS_AES_128_GCM_SHA256
 queue_qos0_messages true
-use_username_as_clientid false
 connection_messages true
 connection_messages false
 zzz
 `);
-  assert.deepEqual(Object.fromEntries(settings), { port: '1883', anonymous: 'true' });
-  assert.deepEqual(told, [
-    'needless 3 set_tcp_nodelay: ',
+  assert.deepEqual(settings, {
+    port: '1883',
+    anonymous: 'true',
+    'queue-memory': '500001',
+    'retained-bytes': '500001',
+  });
+  assert.deepEqual(notes, [
+    'unnecessary 3 set_tcp_nodelay: ',
     'unknown 4 allow_annonymous: did you mean allow_anonymous?',
-    'otherwise 5 memory_limit: queue-memory for what waits, retained-bytes for what is retained',
-    "lost 6 max_qos: '3' can't be taken over: expected 0, 1 or 2",
-    'lost 7 capath: put the authorities into one file, for ca',
-    'lost 8 plugin: no plugins; auth-http asks a server of yours',
-    "lost 10 ciphers_tls1.3: OpenSSL's own choice",
-    'lost 11 queue_qos0_messages: QoS 0 never waits for an absent client',
-    'needless 12 use_username_as_clientid: ',
-    'needless 13 connection_messages: ',
-    'otherwise 14 connection_messages: log-level = "warn" leaves them out',
-    'unknown 15 zzz: not taken over',
+    'different 5 memory_limit: mosquitto limits its heap; here half is for messages that wait, half for retained ones',
+    "unsupported 6 max_qos: Shoal can't use '3': it expects 0, 1 or 2",
+    'unsupported 7 capath: join the authorities into one file, for ca',
+    'unsupported 8 plugin: Shoal has no plugins; auth-http can ask a server of yours',
+    'unsupported 10 ciphers_tls1.3: Shoal uses the default ciphers of OpenSSL',
+    'unsupported 11 queue_qos0_messages: Shoal queues no QoS 0 messages for an absent client',
+    'unnecessary 12 connection_messages: ',
+    'different 13 connection_messages: log-level = "warn" omits them',
+    'unknown 14 zzz: mosquitto has no such directive',
   ]);
 });
 
-test('a bridge is told once, with its other end', () => {
-  const { told } = translate(`listener 1
+test('the limits of the whole node are translated', () => {
+  const { settings, notes } = translate(`listener 1883
+max_connections 500
+global_max_connections 200
+global_max_clients -1
+max_inflight_messages 7
+`);
+  assert.equal(settings['max-connections'], '200', 'the smaller of both');
+  assert.equal(settings['max-sessions'], '0');
+  assert.equal(settings['max-inflight-messages'], '7');
+  assert.equal(settings['receive-maximum'], '7');
+  assert.deepEqual(notes, []);
+});
+
+test('a bridge is reported once', () => {
+  const { notes } = translate(`listener 1
 connection cloud
 address mqtt.example.com:8883
 topic # out 1
@@ -85,47 +106,50 @@ connection other
 addresses a b
 cleansession true
 `);
-  assert.deepEqual(told, [
-    'lost 2 connection: the bridge cloud to mqtt.example.com:8883: keep a mosquitto for it; nodes of a cluster need none',
-    "lost 7 max_qos: '9' can't be taken over: expected 0, 1 or 2",
-    'lost 8 connection: the bridge other to a b: keep a mosquitto for it; nodes of a cluster need none',
+  assert.deepEqual(notes, [
+    'unsupported 2 connection: keep a mosquitto for the bridge cloud; nodes of a cluster need none',
+    "unsupported 7 max_qos: Shoal can't use '9': it expects 0, 1 or 2",
+    'unsupported 8 connection: keep a mosquitto for the bridge other; nodes of a cluster need none',
   ]);
 });
 
-test('of the two limits on size the smaller one is taken over, in whatever order', () => {
-  const lines = ['message_size_limit 1000', 'max_packet_size 300000'];
-  for (const text of [lines, lines.toReversed()]) {
-    const { settings, told } = translate(`listener 1\n${text.join('\n')}\n`);
-    assert.equal(settings.get('max-packet-size'), '1000');
-    assert.match(told.join(), /^otherwise \d message_size_limit: max-packet-size counts the whole/);
-  }
-  assert.equal(
-    translate('max_packet_size 0\nmessage_size_limit 5000\n').settings.get('max-packet-size'),
-    '5000',
-  );
+test('a payload that message_size_limit allows fits into a packet', () => {
+  const sizesOf = (text: string) => {
+    const { settings } = translate(`listener 1\n${text}`);
+    return [settings['message-size-limit'], settings['max-packet-size']];
+  };
+  assert.deepEqual(sizesOf('message_size_limit 1000\n'), ['1000', undefined]);
+  assert.deepEqual(sizesOf('message_size_limit 5000000\n'), ['5000000', '5131072']);
+  assert.deepEqual(sizesOf('message_size_limit 5000000\nmax_packet_size 300000\n'), [
+    '5000000',
+    '300000',
+  ]);
+  assert.deepEqual(sizesOf('max_packet_size 0\nmessage_size_limit 0\n'), ['0', undefined]);
 });
 
-test('1 and 0 are truth values to mosquitto, and what is none of them is told', () => {
+test('1 and 0 are truth values, and any other word is reported', () => {
   const secured = (value: string) =>
-    translate(`listener 1\ncertfile c\nkeyfile k\nrequire_certificate ${value}\n`);
-  assert.equal(secured('1').listeners[0]?.get('require-certificate'), 'required');
-  assert.equal(secured('0').listeners[0]?.get('require-certificate'), undefined);
-  assert.match(secured('always').told.join(), /^lost 4 require_certificate: 'always' can't be/);
-  assert.equal(translate('persistence 1\n').wantsData, true);
+    translate(`listener 1\ncertfile /c\nkeyfile /k\ncafile /a\nrequire_certificate ${value}\n`);
+  assert.equal(secured('1').listeners[0]?.['require-certificate'], 'required');
+  assert.equal(secured('0').listeners[0]?.['require-certificate'], undefined);
+  assert.match(secured('always').notes.join(), /^unsupported 5 require_certificate: .*'always'/);
+  assert.equal(translate('persistence 1\n').settings.data, 'shoal-data');
 });
 
-test('what a listener has no use for, here or there, is left out of it', () => {
-  const text = 'listener 1\ncafile ca\nrequire_certificate true\nwebsockets_origin https://a\n';
-  const { listeners, settings, told } = translate(text);
+test('a listener keeps only the keys of its protocol', () => {
+  const text = 'listener 1\ncafile /ca\nrequire_certificate true\nwebsockets_origin https://a\n';
+  const { listeners, settings, notes } = translate(text);
   assert.deepEqual(listeners, []);
-  assert.deepEqual(Object.fromEntries(settings), { port: '1', anonymous: 'false' });
-  assert.deepEqual(told, [
-    'needless 2 cafile: ',
-    'needless 3 require_certificate: ',
-    'needless 4 websockets_origin: ',
+  assert.deepEqual(settings, { port: '1', anonymous: 'false' });
+  assert.deepEqual(notes, [
+    'unnecessary 2 cafile: ',
+    'unnecessary 3 require_certificate: ',
+    'unnecessary 4 websockets_origin: ',
   ]);
-  assert.equal(translate('port 1\ncafile ca\n').listeners.length, 0, 'the default one, too');
-  const [webSocket] = listenersOf('listener 1\nprotocol websockets\nwebsockets_origin https://a\n');
+  assert.equal(translate('port 1\ncafile /ca\n').listeners.length, 0, 'the default one, too');
+  const [webSocket] = translate(
+    'listener 1\nprotocol websockets\nwebsockets_origin https://a\n',
+  ).listeners;
   assert.deepEqual(webSocket, {
     port: '1',
     protocol: 'ws',
@@ -134,145 +158,230 @@ test('what a listener has no use for, here or there, is left out of it', () => {
   });
 });
 
-test('a listener that was closed by what is not here is not open to everybody', () => {
-  for (const line of ['bind_interface eth0', 'psk_hint box']) {
-    const { settings, told } = translate(`listener 1\n${line}\n`);
-    assert.equal(settings.get('bind'), '127.0.0.1');
-    assert.match(told.join(), /^lost 2 .* bound to 127\.0\.0\.1 until/);
+test('a listener whose restriction is not supported is bound to this machine', () => {
+  for (const line of ['bind_interface eth0', 'psk_hint box', 'mount_point a/']) {
+    const { settings, notes } = translate(`listener 1\n${line}\n`);
+    assert.equal(settings.bind, '127.0.0.1');
+    assert.match(notes.join(), /^unsupported 2 .* bound to 127\.0\.0\.1 until/);
   }
   const both = translate('listener 1 10.0.0.1\nbind_interface eth0\n');
-  assert.equal(both.settings.get('bind'), '10.0.0.1');
+  assert.equal(both.settings.bind, '10.0.0.1');
 });
-
-test('a limit that mosquitto takes away and we never do stays at our default', () => {
-  assert.equal(
-    translate('listener 1\nmessage_size_limit 0\n').settings.get('max-packet-size'),
-    undefined,
-  );
-});
-
-function listenersOf(text: string) {
-  return translate(text).listeners.map((listener) => Object.fromEntries(listener));
-}
 
 test('several listeners, or one that is more than a port, become tables', () => {
   const text = `
 port 1885
 max_connections 5
 listener 8883
-cafile ca.crt
-certfile box.crt
-keyfile box.key
+cafile /ca.crt
+certfile /box.crt
+keyfile /box.key
 require_certificate true
 use_identity_as_username true
 listener 9001 ::1
 protocol websockets
 listener 8084
 protocol websockets
-certfile box.crt
-keyfile box.key
+certfile /box.crt
+keyfile /box.key
+listener 1886
+enable_proxy_protocol 2
 `;
-  const pair = { cert: 'box.crt', key: 'box.key' };
+  const pair = { cert: '/box.crt', key: '/box.key' };
   const proven = { 'require-certificate': 'required', 'use-identity-as-username': 'true' };
-  assert.deepEqual(listenersOf(text), [
+  assert.deepEqual(translate(text).listeners, [
     { port: '1885', 'max-connections': '5' },
-    { port: '8883', protocol: 'tls', ca: 'ca.crt', ...pair, ...proven },
+    { port: '8883', protocol: 'tls', ca: '/ca.crt', ...pair, ...proven },
     { port: '9001', protocol: 'ws', 'ws-path': '*', bind: '::1' },
-    { port: '8084', protocol: 'wss', ...pair, 'ws-path': '*' },
+    { port: '8084', protocol: 'wss', 'ws-path': '*', ...pair },
+    { port: '1886', 'proxy-protocol': 'true' },
   ]);
-  const [only] = listenersOf('certfile box.crt\nkeyfile box.key\n');
+  const [only] = translate('certfile /box.crt\nkeyfile /box.key\n').listeners;
   assert.deepEqual(only, { port: '1883', protocol: 'tls', ...pair });
 });
 
-test('who may come in is said as mosquitto would decide it', () => {
-  const anonymousOf = (text: string) => translate(text).settings.get('anonymous');
+test('anonymous clients are accepted exactly where mosquitto accepts them', () => {
+  const anonymousOf = (text: string) => translate(text).settings.anonymous;
   assert.equal(anonymousOf('listener 1883\n'), 'false');
   assert.equal(anonymousOf('listener 1883\nallow_anonymous true\n'), 'true');
-  assert.equal(anonymousOf('listener 1883\npassword_file p\n'), undefined);
-  const text = 'per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\n';
-  assert.deepEqual(listenersOf(text), [{ port: '1', anonymous: 'true' }, { port: '2' }]);
+  assert.equal(anonymousOf('listener 1883\npassword_file /p\n'), undefined);
+  const old = 'per_listener_settings true\nlistener 1\nallow_anonymous true\nlistener 2\n';
+  const open = [{ port: '1', anonymous: 'true' }, { port: '2' }];
+  assert.deepEqual(translate(old).listeners, open);
+  const current = translate('listener 1\nlistener_allow_anonymous true\nlistener 2\n');
+  assert.deepEqual([current.listeners, current.notes], [open, []]);
 });
 
-test('per_listener_settings: users and topics are of the listener above them', () => {
+test('with per_listener_settings, users and topics belong to the listener above them', () => {
   const text = `per_listener_settings true
-password_file p0
+password_file /p0
 listener 1
-password_file p1
-acl_file a1
+password_file /p1
+acl_file /a1
 listener 2
 allow_anonymous true
-acl_file a2
+acl_file /a2
 `;
-  assert.deepEqual(listenersOf(text), [
-    { port: '1883', auth: 'p0' },
-    { port: '1', auth: 'p1', acl: 'a1' },
-    { port: '2', anonymous: 'true', acl: 'a2' },
+  const { settings, listeners, notes } = translate(text);
+  assert.deepEqual(listeners, [
+    { port: '1883', auth: '/p0' },
+    { port: '1', auth: '/p1', acl: '/a1' },
+    { port: '2', anonymous: 'true', acl: '/a2' },
   ]);
-  assert.deepEqual([...translate(text).settings], [['anonymous', 'false']]);
-  assert.deepEqual(translate(text).told, []);
+  assert.deepEqual([settings, notes], [{ anonymous: 'false' }, []]);
   const one = translate(
-    'per_listener_settings true\nlistener 1\nallow_anonymous true\nacl_file a\n',
+    'per_listener_settings true\nlistener 1\nallow_anonymous true\nacl_file /a\n',
   );
-  assert.deepEqual(Object.fromEntries(one.settings), { port: '1', anonymous: 'true', acl: 'a' });
-  const shared = translate('listener 1\npassword_file p\nacl_file a\nlistener 2\n');
-  assert.deepEqual(Object.fromEntries(shared.settings), { auth: 'p', acl: 'a' });
+  assert.deepEqual(one.settings, { port: '1', anonymous: 'true', acl: '/a' });
+  const shared = translate('listener 1\npassword_file /p\nacl_file /a\nlistener 2\n');
+  assert.deepEqual(shared.settings, { auth: '/p', acl: '/a' });
 });
 
-test('what was said of one listener and holds for all is told', () => {
+test('the password and ACL file plugins of mosquitto 2.1 become password file and ACL', () => {
+  const everywhere = translate(`listener 1883
+global_plugin /usr/lib/mosquitto_password_file.so
+plugin_opt_password_file /etc/mosquitto/pw
+plugin /usr/lib/mosquitto_acl_file.so
+plugin_opt_acl_file /etc/mosquitto/acl
+`);
+  const files = { auth: '/etc/mosquitto/pw', acl: '/etc/mosquitto/acl' };
+  assert.deepEqual([everywhere.settings, everywhere.notes], [{ port: '1883', ...files }, []]);
+  const named = translate(`plugin_load users /usr/lib/mosquitto_password_file.so
+plugin_opt_password_file /pw
+plugin_load rules /usr/lib/mosquitto_dynamic_security.so
+plugin_opt_config_file /ds.json
+listener 1
+plugin_use users
+listener 2
+plugin_use rules
+`);
+  assert.deepEqual(named.listeners, [{ port: '1', auth: '/pw' }, { port: '2' }]);
+  assert.match(named.notes.join(), /^unsupported 3 plugin_load: Shoal has no plugins;[^,]*$/);
+});
+
+test('a setting of one listener that applies to all of them is reported', () => {
   const text = 'listener 1\nmax_qos 1\nlistener 2\n';
-  assert.deepEqual(translate(text).told, ['otherwise 2 max_qos: holds for all listeners here']);
-  assert.deepEqual(translate('listener 1\nmax_qos 1\n').told, []);
-  assert.deepEqual(translate('max_qos 1\nlistener 1\nlistener 2\n').told, []);
+  assert.deepEqual(translate(text).notes, ['different 2 max_qos: applies to all listeners here']);
+  assert.deepEqual(translate('listener 1\nmax_qos 1\n').notes, []);
+  assert.deepEqual(translate('max_qos 1\nlistener 1\nlistener 2\n').notes, []);
 });
 
-test('without a listener mosquitto serves its machine only, and that is told', () => {
+test('without a listener mosquitto serves its own machine only, and so does the result', () => {
   for (const text of ['allow_anonymous true\n', 'log_type notice\n', '']) {
-    const { settings, told } = translate(text);
-    assert.equal(settings.get('bind'), '127.0.0.1');
+    const { settings, notes } = translate(text);
+    assert.equal(settings.bind, '127.0.0.1');
     assert.match(
-      told.join(),
-      /^otherwise 0 no listener: as mosquitto does then, it serves this machine only/,
+      notes.join(),
+      /^different 0 no listener: serves this machine only, as mosquitto does/,
     );
   }
   for (const text of ['listener 1883\n', 'port 1883\n', 'max_connections 5\n']) {
-    assert.equal(translate(text).settings.get('bind'), undefined);
-    assert.deepEqual(translate(text).told, []);
+    assert.equal(translate(text).settings.bind, undefined);
+    assert.deepEqual(translate(text).notes, []);
   }
-  assert.equal(translate('bind_address 10.0.0.1\n').settings.get('bind'), '10.0.0.1');
+  assert.equal(translate('bind_address 10.0.0.1\n').settings.bind, '10.0.0.1');
 });
 
-test('the least important log_type is the level', () => {
-  const levelOf = (text: string) => translate(text).settings.get('log-level');
+test('the least important log_type becomes the log level', () => {
+  const levelOf = (text: string) => translate(text).settings['log-level'];
   assert.equal(levelOf('log_type error\nlog_type notice\n'), 'info');
   assert.equal(levelOf('log_type all\n'), 'debug');
   assert.match(
-    translate('listener 1\nlog_type all\n').told.join(),
-    /^otherwise 2 log_type: log-level = "debug"/,
+    translate('listener 1\nlog_type all\n').notes.join(),
+    /^different 2 log_type: log-level = "debug"/,
   );
   assert.equal(levelOf('max_qos 1\n'), undefined);
 });
 
-test("mosquitto's own folder is not taken over, and that is told", () => {
+test('persistence gets a data folder beside that of mosquitto', () => {
   const text = 'listener 1\npersistence true\npersistence_location /var/lib/mosquitto/\n';
-  const { settings, wantsData, told } = translate(text);
-  assert.equal(settings.get('data'), undefined);
-  assert.equal(wantsData, true);
+  const { settings, notes } = translate(text);
+  assert.equal(settings.data, '/var/lib/shoal');
   assert.match(
-    told.join(),
-    /^otherwise 3 persistence_location: what is in mosquitto's folder is not read/,
+    notes.join(),
+    /^different 3 persistence_location: mosquitto's database is not read: .* in \/var\/lib\/shoal$/,
   );
-  assert.match(translate('listener 1\npersistence true\n').told.join(), /^otherwise 2 persist/);
-  assert.equal(translate('persistence_location /a\n').wantsData, false);
+  assert.equal(translate('listener 1\npersistence true\n').settings.data, 'shoal-data');
+  assert.equal(translate('persistence_location /a\n').settings.data, undefined);
 });
 
-test('a listener that has no counterpart opens no port to everybody', () => {
-  const text = 'listener 0 /run/mosquitto.sock\nmax_connections 5\nlistener 1884 box.lan\n';
-  const { settings, listeners, told } = translate(text);
-  assert.deepEqual(listeners, []);
-  assert.equal(settings.get('port'), '1884');
-  assert.equal(settings.get('bind'), '127.0.0.1');
-  assert.equal(settings.get('max-connections'), undefined);
-  assert.equal(translate('port 1883\nbind_address box\n').settings.get('bind'), '127.0.0.1');
-  assert.match(told[0] ?? '', /^lost 1 listener: a Unix socket, left out/);
-  assert.match(told[1] ?? '', /^lost 3 listener: 'box\.lan' can't .* bound to 127\.0\.0\.1/);
+test('a listener without a counterpart is left out, and opens no port', () => {
+  const text = `listener 0 /run/mosquitto.sock
+max_connections 5
+listener 1884 box.lan
+listener 1885
+protocol http_api
+listener 1886
+certfile /c
+listener 1887
+certfile /c
+keyfile /k
+require_certificate true
+`;
+  const { listeners, notes } = translate(text);
+  assert.deepEqual(listeners, [{ port: '1884', bind: '127.0.0.1' }]);
+  assert.deepEqual(notes, [
+    'unsupported 1 listener: left out: Shoal has no Unix sockets',
+    "unsupported 3 listener: bind takes an IP address, not 'box.lan'; bound to 127.0.0.1 until you set one",
+    'unsupported 4 listener: left out: Shoal does not speak http_api',
+    'unsupported 6 listener: left out: TLS needs both certfile and keyfile',
+    'unsupported 8 listener: left out: a client certificate needs the authorities that issue it: cafile',
+  ]);
+  assert.equal(translate('port 1883\nbind_address box\n').settings.bind, '127.0.0.1');
+  const none = translate('listener 0 /run/mosquitto.sock\n');
+  assert.deepEqual(none.settings, { bind: '127.0.0.1', anonymous: 'false' });
+});
+
+test('use_identity_as_username without require_certificate asks for certificates', () => {
+  const text = 'listener 1\ncafile /a\ncertfile /c\nkeyfile /k\nuse_identity_as_username true\n';
+  const { listeners, notes } = translate(text);
+  assert.equal(listeners[0]?.['require-certificate'], 'required');
+  assert.match(notes.join(), /^different 5 use_identity_as_username: asks for certificates;/);
+});
+
+test('one listener on all IPv4 and one on all IPv6 addresses become one', () => {
+  const { settings, listeners, notes } = translate('listener 1883 0.0.0.0\nlistener 1883 ::\n');
+  assert.deepEqual([settings, listeners, notes], [{ port: '1883', anonymous: 'false' }, [], []]);
+  const differing = translate('listener 1 0.0.0.0\nlistener 1 ::\nmax_connections 5\n');
+  assert.deepEqual(differing.listeners, [{ port: '1', bind: '0.0.0.0' }]);
+  assert.deepEqual(differing.notes, [
+    'unsupported 2 listener: left out: another listener has its address and port: m.conf:1',
+  ]);
+  assert.equal(translate('listener 1\nsocket_domain ipv4\n').settings.bind, '0.0.0.0');
+});
+
+test('include_dir is followed in the order of mosquitto, each file with its own section', () => {
+  const folder = ['b.conf', 'A.conf', 'README', '01.conf', 'a.conf', 'B.conf', '.conf'];
+  const sources: Record<string, string> = {
+    '/d/01.conf': 'listener 1\n',
+    '/d/A.conf': 'max_connections 7\n',
+    '/d/a.conf': 'listener 2\nmax_connections 8\ninclude_dir /e\n',
+    '/d/B.conf': 'max_qos 9\n',
+  };
+  const read: string[] = [];
+  const files: MosquittoFiles = {
+    listFolder: () => folder,
+    readFile: (path) => {
+      read.push(path);
+      return sources[path] ?? '';
+    },
+  };
+  const text = 'listener 3\ninclude_dir /d\nmax_connections 9\n';
+  const { listeners, notes } = translate(text, files);
+  assert.deepEqual(read, ['/d/01.conf', '/d/A.conf', '/d/a.conf', '/d/B.conf', '/d/b.conf']);
+  assert.deepEqual(listeners, [
+    { port: '1883', 'max-connections': '7' },
+    { port: '3', 'max-connections': '9' },
+    { port: '1' },
+    { port: '2', 'max-connections': '8' },
+  ]);
+  assert.match(notes.join(), /^unnecessary 3 include_dir: ,unsupported 1 max_qos: /);
+});
+
+test('a folder or file of include_dir that is unreadable is an error with file and line', () => {
+  const fail = (): never => {
+    throw Object.assign(new Error('EACCES'), { code: 'EACCES' });
+  };
+  const expected = { problems: ['m.conf:2: include_dir: /d: this user may not read it'] };
+  assert.throws(() => translate('\ninclude_dir /d\n', { ...noFiles, listFolder: fail }), expected);
 });
