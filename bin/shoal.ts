@@ -12,6 +12,7 @@ import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { nodeVersionFault } from '../src/cli/node-version.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
+import { isJournal, JOURNAL_PREFIX } from '../src/cli/service-manager.ts';
 
 const tokens = process.argv.slice(2);
 hideSecrets(tokens);
@@ -37,14 +38,18 @@ process.on('uncaughtException', (error) => {
   process.exit(exitCodes.failure);
 });
 
+const isTerminal = process.stdout.isTTY === true;
+const errorPrefix = isJournal(environment, process.stderr.fd) ? JOURNAL_PREFIX.error : '';
+
 void main(tokens, {
   environment,
   hostName: hostname(),
-  command: commandOf(process.argv[1] ?? 'shoal', process.cwd()),
-  outputIsTerminal: process.stdout.isTTY === true,
+  command: commandOf(process.argv[1] ?? 'shoal', isTerminal ? process.cwd() : undefined),
+  outputIsTerminal: isTerminal,
+  outputIsJournal: isJournal(environment, process.stdout.fd),
   outputColumns: process.stdout.columns ?? 80,
   write: (text) => process.stdout.write(text),
-  writeError: (text) => process.stderr.write(text),
+  writeError: (text) => process.stderr.write(errorPrefix + text),
   readFile: (path) => readFileSync(path, 'utf8'),
   listFolder: (path) => readdirSync(path),
   readInput: () => text(process.stdin),

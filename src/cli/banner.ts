@@ -140,9 +140,12 @@ function clusterRows(
   ];
 }
 
-/** The command that starts this program again, in the same folder. */
-export function commandOf(scriptPath: string, workFolder: string): string {
-  const inside = relative(workFolder, scriptPath);
+/**
+ * The command that starts this program again.
+ * @param workFolder the folder in which a user will type it; undefined if that is unknown
+ */
+export function commandOf(scriptPath: string, workFolder: string | undefined): string {
+  const inside = workFolder === undefined ? '..' : relative(workFolder, scriptPath);
   const script = inside.startsWith('..') ? scriptPath : inside;
   // npm installs it under a name without extension, found in PATH.
   return extname(script) === '' ? basename(script) : `node ${script}`;

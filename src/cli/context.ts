@@ -8,6 +8,8 @@ export interface CliContext {
   /** The command that starts this program, without flags: `node shoal.js`. */
   readonly command: string;
   readonly outputIsTerminal: boolean;
+  /** The journal of systemd reads the output: a line may begin with its priority. */
+  readonly outputIsJournal: boolean;
   /** Width of the terminal, in characters; a usual one if the output is no terminal. */
   readonly outputColumns: number;
   write(text: string): void;

@@ -3,7 +3,7 @@
 
 import { Command, Help, type Option } from 'commander';
 
-const TERM_WIDTH_MAX = 30;
+const TERM_WIDTH_MAX = 26;
 
 export class FlagCommand extends Command {
   override createCommand(name?: string): Command {
@@ -16,6 +16,9 @@ export class FlagCommand extends Command {
 }
 
 class FlagHelp extends Help {
+  /** commander would not wrap the descriptions on a terminal of 60 columns. */
+  override minWidthToWrap = 20;
+
   override optionTerm(option: Option): string {
     return singleDash(option.flags);
   }

@@ -5,6 +5,7 @@
 
 import { Chalk } from 'chalk';
 import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
+import { JOURNAL_PREFIX } from './service-manager.ts';
 
 export type LogForm = 'text' | 'logfmt' | 'json';
 
@@ -13,6 +14,8 @@ export interface LogSettings {
   readonly level: LogLevel;
   readonly time: 'local' | 'iso';
   readonly colour: boolean;
+  /** Begin each line with its priority, for the journal. */
+  readonly priorities: boolean;
   write(line: string): void;
   /** Wall clock in milliseconds. */
   now(): number;
@@ -103,7 +106,8 @@ export class LogSink implements Logger {
   }
 
   #write(level: LogLevel, event: string, fields: LogFields, nowMs: number): void {
-    this.settings.write(`${this.#format(level, event, fields, new Date(nowMs))}\n`);
+    const prefix = this.settings.priorities ? JOURNAL_PREFIX[level] : '';
+    this.settings.write(`${prefix}${this.#format(level, event, fields, new Date(nowMs))}\n`);
   }
 }
 

@@ -15,7 +15,7 @@ import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 import { complaintOf, FlagCommand } from './flag-command.ts';
 
-const subcommands = [addCheck, addConfigShow, addConvert, addPasswd, addExplain];
+const subcommands = [addCheck, addConfigShow, addPasswd, addExplain, addConvert];
 
 const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each box.
 
@@ -62,11 +62,11 @@ export function buildProgram(context: CliContext): Command {
     if (operand !== undefined) throw unknownOperand(program, operand);
     context.exitCode = await run(() => configOf(program, context), context);
   });
+  for (const add of subcommands) add(program, context);
   program
     .command('version')
     .description('print the version, like -version')
     .action(() => context.write(`shoal ${version}\n`));
-  for (const add of subcommands) add(program, context);
   inheritTo(program);
   return program;
 }

@@ -29,7 +29,9 @@ interface PasswdOptions {
 export function addPasswd(program: Command, context: CliContext): void {
   program
     .command('passwd')
-    .usage('[-c] FILE USER | -b [-c] FILE USER PASSWORD | -D FILE USER | -U FILE')
+    .usage(
+      '[-c] [-I n] FILE USER | -b [-c] FILE USER PASSWORD\n       shoal passwd -D FILE USER | -U FILE',
+    )
     .argument('<file>')
     .argument('[user]')
     .argument('[password]')

@@ -7,12 +7,14 @@ import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { flagsNeedingRestart } from '../../config/reload.ts';
 import { type RunningNode, runNode } from '../../node/node.ts';
+import { findTakenPorts } from '../../node/taken-ports.ts';
 import { banner, findHostAddress, startLines } from '../banner.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
 import { exposureWarnings } from '../file-exposure.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
+import { notifyReady } from '../service-manager.ts';
 
 /** A stop that hangs longer is aborted. Flushing clients and leaving the cluster take far less. */
 const STOP_MS_MAX = 10_000;
@@ -22,6 +24,7 @@ export async function run(
   load: () => LoadedConfig,
   context: CliContext,
   start: typeof runNode = runNode,
+  takenPorts: typeof findTakenPorts = findTakenPorts,
 ): Promise<ExitCode> {
   const loaded = load();
   refuseMissingFiles(loaded);
@@ -39,7 +42,8 @@ export async function run(
   try {
     running = await start(config, log);
   } catch (error) {
-    printFault(error, context);
+    const isPortFault = exitCodeOf(error) === exitCodes.address;
+    printFaults([error, ...(isPortFault ? await takenPorts(config) : [])], context);
     return exitCodeOf(error);
   }
   let current = Promise.resolve(config);
@@ -48,6 +52,7 @@ export async function run(
   };
   context.onSignal('SIGHUP', onHangup);
   greet(config, running, log, context);
+  notifyReady(context.environment, log);
   if (hangups > 0) onHangup();
 
   await stopAsked;
@@ -57,9 +62,9 @@ export async function run(
   return stopped ? exitCodes.ok : exitCodes.failure;
 }
 
-/** Prints why the node can't start. */
-function printFault(error: unknown, context: CliContext): void {
-  for (const line of explainError(error)) context.writeError(`shoal: ${line}\n`);
+/** Prints why the node can't start; each line once. */
+function printFaults(errors: readonly unknown[], context: CliContext): void {
+  for (const line of new Set(errors.flatMap(explainError))) context.writeError(`shoal: ${line}\n`);
 }
 
 function openLog(config: Config, context: CliContext): LogSink {
@@ -69,6 +74,7 @@ function openLog(config: Config, context: CliContext): LogSink {
     level: config.logLevel,
     time: config.logTime,
     colour: wantsColour(context.environment, context.outputIsTerminal),
+    priorities: context.outputIsJournal,
     write: (line) => context.write(line),
     now: Date.now,
   });

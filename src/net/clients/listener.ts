@@ -11,6 +11,7 @@ import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
+import { describePortHolder } from '../port-holder.ts';
 import { Connection } from './connection.ts';
 import { type Established, Handshake, type Layers } from './handshake.ts';
 import type { PreConnectLimit } from './pre-connect-limit.ts';
@@ -28,7 +29,6 @@ const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
 const WELL_SHARE = 0.1;
 
 const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'is in use by another program; choose another port',
   EACCES: 'may not be opened by this user; choose a port above 1023',
   EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind or the bind",
 };
@@ -46,8 +46,10 @@ export class ListenError extends Error {
   ) {
     const endpoint = formatEndpoint({ address: bind, port });
     const fault =
-      LISTEN_FAULTS[cause.code ?? ''] ??
-      `can't be opened: ${describeSystemError(cause, 'network')}; requested`;
+      cause.code === 'EADDRINUSE'
+        ? `is in use by ${describePortHolder('tcp', port)}; choose another port`
+        : (LISTEN_FAULTS[cause.code ?? ''] ??
+          `can't be opened: ${describeSystemError(cause, 'network')}; requested`);
     super(`TCP ${endpoint} ${fault} ${place.startsWith('-') ? 'with' : 'in'} ${place}`);
   }
 }

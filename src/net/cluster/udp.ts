@@ -8,6 +8,7 @@ import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { describePortHolder } from '../port-holder.ts';
 import { SendFaults } from './send-faults.ts';
 
 export interface UdpOptions {
@@ -201,7 +202,7 @@ function explain(error: unknown, address: string, options: UdpOptions): Error {
   switch (codeOf(error)) {
     case 'EADDRINUSE':
       return new BindError(
-        `UDP ${place} is in use by another program; choose another port with ${options.flag}`,
+        `UDP ${place} is in use by ${describePortHolder('udp', options.port)}; choose another port with ${options.flag}`,
       );
     case 'EACCES':
       return new BindError(

@@ -10,7 +10,9 @@ export interface FakeContext extends CliContext {
 }
 
 export function fakeContext(
-  given: Partial<Pick<CliContext, 'environment' | 'outputIsTerminal' | 'outputColumns'>> = {},
+  given: Partial<
+    Pick<CliContext, 'environment' | 'outputIsTerminal' | 'outputIsJournal' | 'outputColumns'>
+  > = {},
 ): FakeContext {
   const handlers = new Map<string, () => void>();
   const out: string[] = [];
@@ -21,6 +23,7 @@ export function fakeContext(
     hostName: 'box7',
     command: 'node shoal.js',
     outputIsTerminal: false,
+    outputIsJournal: false,
     outputColumns: 80,
     ...given,
     out,

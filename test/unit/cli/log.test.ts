@@ -17,6 +17,7 @@ function sink(settings: Partial<LogSettings> = {}) {
     level: 'info',
     time: 'iso',
     colour: false,
+    priorities: false,
     write: (line) => lines.push(line),
     now: () => clock.now,
     ...settings,

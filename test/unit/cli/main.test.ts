@@ -10,8 +10,8 @@ async function shoal(...tokens: string[]) {
   return { code, out: context.out.join(''), err: context.err.join('') };
 }
 
-test('-version prints the version', async () => {
-  for (const flag of ['-version', '--version']) {
+test('-version and -V print the version', async () => {
+  for (const flag of ['-version', '--version', '-V']) {
     const { code, out } = await shoal(flag);
     assert.equal(code, 0);
     assert.match(out, /^shoal \d+\.\d+\.\d+/);
@@ -24,8 +24,40 @@ test('-help shows flags as users type them, in groups, with their defaults', asy
     assert.equal(code, 0);
     assert.match(out, /^Cluster:$/m);
     assert.match(out, /^ {2}-nid <name> +node name/m);
-    assert.match(out, /^ {2}-crp <port> .*\(default 7946\)/m);
+    assert.match(out, /^ {2}-crp <port> [^-]*\(default\s+7946\)/m);
     assert.doesNotMatch(out, /--[a-z]/);
+  }
+});
+
+test('the help fits the terminal, and its commands and examples come before the flags', async () => {
+  for (const outputColumns of [60, 80, 200]) {
+    const context = fakeContext({ outputColumns });
+    await main(['-help'], context);
+    const help = context.out.join('');
+    const long = help.split('\n').filter((line) => line.length > Math.min(outputColumns, 100));
+    assert.deepEqual(long, []);
+    const order = ['-auth=users', '-tls=8883', '-data=', 'Commands:', 'Options:', 'Node:'];
+    const places = order.map((part) => help.indexOf(part));
+    assert.deepEqual(
+      places,
+      places.toSorted((a, b) => a - b),
+    );
+    assert.ok(!places.includes(-1));
+  }
+});
+
+test('flags and commands of other programs get a hint at those of Shoal', async () => {
+  for (const [tokens, hint] of [
+    [['-v'], /-version prints the version, -log-level=debug /],
+    [['-p', '1884'], /unknown option '-p': -port=PORT /],
+    [['-c', 'x.conf'], /-config=FILE .* shoal convert /],
+    [['status'], /'status': .* mosquitto_sub -t '\$SYS\/broker\/#'/],
+    [['stop'], /SIGTERM/],
+    [['chek'], /did you mean 'check'\?/],
+  ] as const) {
+    const { code, err } = await shoal(...tokens);
+    assert.equal(code, 2);
+    assert.match(err, hint);
   }
 });
 
@@ -34,7 +66,7 @@ test('an unknown flag is refused with a suggestion', async () => {
   assert.equal(code, 2);
   assert.equal(
     err,
-    "shoal: unknown option '-nod'; did you mean -nid?\nshoal: -help lists all flags and commands\n",
+    "shoal: unknown option '-nod'; did you mean -nid?\nshoal: -help lists all commands and flags\n",
   );
   const { err: capital } = await shoal('-Port=1884');
   assert.match(capital, /^shoal: unknown option '-Port'; did you mean -port\?\n/);
@@ -148,7 +180,7 @@ require-certificate = "optional"
   ]);
 });
 
-test('convert prints what a node reads, and lists the rest on standard error', async () => {
+test('convert prints a valid configuration, and its losses on standard error', async () => {
   const text = `port 1884
 user root
 bind_address ::1
@@ -159,23 +191,48 @@ set_tcp_nodelay true
 log_timestamp true
 `;
   const context = { ...fakeContext(), readFile: () => text };
-  assert.equal(await main(['convert', 'm.conf'], context), 0);
+  assert.equal(await main(['convert', 'm.conf'], context), 6);
   assert.equal(
     context.out.join(''),
-    'port = 1884\nbind = "::1"\nanonymous = false\n# data = "/var/lib/shoal"\n',
+    'port = 1884\nbind = "::1"\ndata = "shoal-data"\nanonymous = false\n',
   );
-  const told = context.err.join('').replace(/^shoal: /gm, '');
-  assert.deepEqual(told.replace(/(: \w+:) .*/g, '$1').split('\n'), [
-    'this is lost:',
+  const report = context.err.join('').replace(/^shoal: /gm, '');
+  assert.deepEqual(report.replace(/(: \w+:) .*/g, '$1').split('\n'), [
+    'not supported, and so lost:',
     '  m.conf:4: mount_point:',
-    'mosquitto does not know this either:',
+    'unknown to mosquitto as well:',
     '  m.conf:6: prot:',
-    'this is done otherwise:',
+    'works differently:',
     '  m.conf:2: user:',
     '  m.conf:5: persistence:',
     'not needed here: set_tcp_nodelay (line 7), log_timestamp (line 8)',
     '',
   ]);
+});
+
+test('convert reads standard input, and ends with 0 if nothing is lost', async () => {
+  const context = { ...fakeContext(), readInput: async () => 'listener 1883\npid_file /p\n' };
+  assert.equal(await main(['convert', '-'], context), 0);
+  assert.equal(context.out.join(''), 'port = 1883\nanonymous = false\n');
+  assert.match(context.err.join(''), /-:2: pid_file: the service manager does this/);
+});
+
+test('convert keeps a listener that it can not translate as a comment', async () => {
+  const text = 'listener 1883\nlistener 8883\ncertfile /c.pem\n';
+  const context = { ...fakeContext(), readFile: () => text };
+  assert.equal(await main(['convert', 'm.conf'], context), 6);
+  const toml = `anonymous = false
+
+[[listener]]
+port = 1883
+
+# left out: TLS needs both certfile and keyfile
+# [[listener]]
+# port = 8883
+# cert = "/c.pem"
+# protocol = "tls"
+`;
+  assert.equal(context.out.join(''), toml);
 });
 
 test('convert refuses a file that it cannot read', async () => {

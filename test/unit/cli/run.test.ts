@@ -31,12 +31,14 @@ function start(
   flags: Record<string, string>,
   node: RunningNode | Error,
   context: FakeContext = fakeContext(),
+  taken: readonly Error[] = [],
 ) {
   const load = () => loadConfig(flags, context);
-  const ended = run(load, context, async () => {
+  const startNode = async () => {
     if (node instanceof Error) throw node;
     return node;
-  });
+  };
+  const ended = run(load, context, startNode, async () => [...taken]);
   return { context, ended };
 }
 
@@ -80,6 +82,7 @@ test('the join command repeats how this node was started', () => {
   assert.equal(commandOf('/opt/shoal/shoal.js', '/opt/shoal'), 'node shoal.js');
   assert.equal(commandOf('/opt/shoal/dist/shoal.js', '/opt/shoal'), 'node dist/shoal.js');
   assert.equal(commandOf('/opt/shoal/shoal.js', '/root'), 'node /opt/shoal/shoal.js');
+  assert.equal(commandOf('/opt/shoal/shoal.js', undefined), 'node /opt/shoal/shoal.js');
   assert.equal(commandOf('/usr/bin/shoal', '/root'), 'shoal');
 });
 
@@ -275,8 +278,16 @@ test('a port in use ends with 3 and names the flag that changes it', async () =>
   const error = new ListenError({ place: '-port', bind: undefined, port: 1883 }, cause);
   const { context, ended } = start(cluster, error);
   assert.equal(await ended, 3);
-  const line = 'TCP [::]:1883 is in use by another program; choose another port with -port';
-  assert.deepEqual(context.err, [`shoal: ${line}\n`]);
+  const line = /^shoal: TCP \[::\]:1883 is in use by .+; choose another port with -port\n$/;
+  assert.match(context.err.join(''), line);
+});
+
+test('all ports in use are named at once, each of them once', async () => {
+  const [gossip, sync] = ['UDP 7946 is in use', 'UDP 7947 is in use'];
+  const taken = [new BindError(gossip), new BindError(sync)];
+  const { context, ended } = start(cluster, new BindError(sync), fakeContext(), taken);
+  assert.equal(await ended, 3);
+  assert.deepEqual(context.err, [`shoal: ${sync}\n`, `shoal: ${gossip}\n`]);
 });
 
 test('a UDP port that cannot be opened ends with 3', async () => {
