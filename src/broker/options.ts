@@ -7,6 +7,8 @@ import type { QoS } from '../mqtt/publish-view.ts';
 export interface BrokerOptions {
   /** Largest packet taken from a client, bytes, fixed header included. */
   packetBytesMax: number;
+  /** Largest payload of a PUBLISH, bytes; a larger message is acknowledged and dropped. */
+  payloadBytesMax: number;
   /** QoS 1 and 2 messages that a client may have unacknowledged towards us. */
   receiveMaximum: number;
   /** Topic Aliases that a client may set on its connection, and most that we set towards it. */
@@ -59,6 +61,7 @@ export interface BrokerOptions {
 
 export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   packetBytesMax: 1_048_576,
+  payloadBytesMax: Number.POSITIVE_INFINITY,
   receiveMaximum: 100,
   topicAliasMaximum: 10,
   maximumQos: 2,

@@ -164,6 +164,14 @@ export const mqttOptions = {
     help: 'largest packet accepted from a client',
     reload: true,
   }),
+  payloadBytesMax: option({
+    flag: 'message-size-limit',
+    group: 'Limits',
+    type: bytesLimit(MQTT_PACKET_BYTES_MAX),
+    fallback: defaults.payloadBytesMax,
+    help: 'largest payload of a message; a larger message is acknowledged and dropped',
+    reload: true,
+  }),
   receiveMaximum: option({
     flag: 'receive-maximum',
     group: 'Limits',

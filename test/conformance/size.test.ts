@@ -26,6 +26,33 @@ eachVersion('a CONNECT above the maximum ends the connection before it has arriv
   assert.ok(client.closed);
 });
 
+eachVersion(
+  'a payload above message-size-limit is acknowledged and dropped, and the connection stays',
+  (version) => {
+    const world = new World({ payloadBytesMax: 100 });
+    const subscriber = world.connect('s');
+    subscriber.subscribe('t');
+    const client = world.connect('a', { version });
+    for (const qos of [0, 1, 2] as const) {
+      const answer = client.publish('t', 'x'.repeat(101), { qos });
+      if (qos > 0) assert.equal(answer?.reason, version === 5 ? 0x83 : 0);
+      client.publish('t', 'x'.repeat(100), { qos });
+    }
+    assert.deepEqual(
+      subscriber.payloads().map((payload) => payload.length),
+      [100, 100, 100],
+    );
+    assert.equal(world.broker.stats.publishDropped, 3);
+  },
+);
+
+test('a will above message-size-limit is refused', () => {
+  const client = new World({ payloadBytesMax: 100 }).open();
+  const will = { topic: 't', payload: 'x'.repeat(101) };
+  client.connect({ clientId: 'a', will });
+  client.expectRefused(0x95);
+});
+
 test('[MQTT5-3.1.2-24] [MQTT5-3.1.2-25] a message too large for the client is dropped as if it were delivered', () => {
   const world = new World();
   const connect = () =>

@@ -188,6 +188,7 @@ function refusalOfWill(options: BrokerOptions, { will }: ConnectPacket): number 
   if (will === undefined) return 0;
   if (will.qos > options.maximumQos) return ReasonCode.qosNotSupported;
   if (will.retain && !options.retainAvailable) return ReasonCode.retainNotSupported;
+  if (will.payload.length > options.payloadBytesMax) return ReasonCode.packetTooLarge;
   if (will.payloadIsText && !isWellFormed(will.payload, 0, will.payload.length)) {
     return ReasonCode.payloadFormatInvalid;
   }

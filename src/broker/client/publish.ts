@@ -195,7 +195,21 @@ export class PublishHandler {
     if (this.#properties.payloadIsText && !isWellFormed(view.buffer, view.payloadStart, view.end)) {
       return ReasonCode.payloadFormatInvalid;
     }
-    return 0;
+    const bytes = view.end - view.payloadStart;
+    return bytes > this.#broker.options.payloadBytesMax ? this.#dropTooLarge(client, bytes) : 0;
+  }
+
+  /** As mosquitto's message_size_limit: the connection stays, and the QoS exchange is completed. */
+  #dropTooLarge(client: Client, bytes: number): number {
+    const { log, options, stats } = this.#broker;
+    stats.publishDropped += 1;
+    log.info('publish dropped: the payload exceeds message-size-limit', {
+      client: client.session?.clientId,
+      topic: this.#topic.name,
+      bytes,
+      limit: options.payloadBytesMax,
+    });
+    return ReasonCode.implementationSpecificError;
   }
 
   #mayPublish(client: Client, topic: string): boolean {
