@@ -11,8 +11,8 @@ import { after, test } from 'node:test';
 import type { CliContext } from '../../src/cli/context.ts';
 import { main } from '../../src/cli/main.ts';
 import { noOpenssl, TestAuthority } from '../support/certificates.ts';
+import { fakeContext } from '../support/fake-context.ts';
 import { BUNDLE, NODE, ShoalProcess } from '../support/shoal-process.ts';
-import { fakeContext } from '../unit/cli/fake-context.ts';
 
 const SEED = Number(process.env.SHOAL_SEED ?? Date.now() % 0x7fffffff) || 1;
 const CONFIGURATIONS = 400;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { main } from '../../../src/cli/main.ts';
-import { fakeContext } from './fake-context.ts';
+import { fakeContext } from '../../support/fake-context.ts';
 
 const ACL = `topic read news/#
 user ann

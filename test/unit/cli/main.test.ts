@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { main } from '../../../src/cli/main.ts';
 import { maskedTitle } from '../../../src/cli/process-title.ts';
-import { fakeContext } from './fake-context.ts';
+import { fakeContext } from '../../support/fake-context.ts';
 
 async function shoal(...tokens: string[]) {
   const context = fakeContext();

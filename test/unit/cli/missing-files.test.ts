@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { main } from '../../../src/cli/main.ts';
-import { fakeContext } from './fake-context.ts';
+import { fakeContext } from '../../support/fake-context.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'shoal-files-'));
 after(() => rmSync(base, { recursive: true }));

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { parsePasswordFile } from '../../../src/auth/password-file.ts';
 import { isPassword, parsePasswordHash } from '../../../src/auth/password-hash.ts';
 import { main } from '../../../src/cli/main.ts';
-import { fakeContext } from './fake-context.ts';
+import { fakeContext } from '../../support/fake-context.ts';
 
 /** A password file in a folder of its own, and `shoal passwd` on it. */
 async function setUp(t: TestContext, source?: string) {

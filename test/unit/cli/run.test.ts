@@ -8,7 +8,7 @@ import { ListenError } from '../../../src/net/clients/listener.ts';
 import { NameInUseError } from '../../../src/net/cluster/gossip.ts';
 import { BindError } from '../../../src/net/cluster/udp.ts';
 import type { OpenListener, RunningNode } from '../../../src/node/node.ts';
-import { type FakeContext, fakeContext } from './fake-context.ts';
+import { type FakeContext, fakeContext } from '../../support/fake-context.ts';
 
 const cluster = { nid: 'n1', csk: 'verysecret' };
 

@@ -16,7 +16,7 @@ import { after, test } from 'node:test';
 import { main } from '../../../src/cli/main.ts';
 import { makeDataFolder } from '../../../src/storage/data-folder.ts';
 import { StorageError } from '../../../src/storage/storage-error.ts';
-import { fakeContext } from '../cli/fake-context.ts';
+import { fakeContext } from '../../support/fake-context.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'shoal-folder-'));
 after(() => rmSync(base, { recursive: true }));

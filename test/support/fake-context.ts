@@ -1,6 +1,6 @@
 // A CliContext without a process: records the output of a command, and sends it signals.
 
-import type { CliContext } from '../../../src/cli/context.ts';
+import type { CliContext } from '../../src/cli/context.ts';
 
 export interface FakeContext extends CliContext {
   readonly out: string[];
