@@ -1,0 +1,308 @@
+// Generates docs/limits.md from the constants of the sources, and compares the page with it. After a
+// change: UPDATE_DOCS=1 npx tsx test/run.ts test/unit/config
+
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { optionTable } from '../../../src/config/config.ts';
+import type { AnyOption } from '../../../src/config/option.ts';
+
+const PAGE = 'docs/limits.md';
+
+const HEAD = `# Limits
+
+Everything that can grow has a bound. If an option sets the bound, its name is given here, and
+[configuration.md](configuration.md) has its default.
+`;
+
+/** `{bytes net NAME}` is the constant NAME in a file under src/net, as a size; also count and ms. */
+type Row = readonly [what: string, bound: string, effect: string];
+
+const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
+  'Clients and messages': [
+    [
+      'connections',
+      '`-max-connections`, of the node and of each listener',
+      'a connection beyond the bound is closed, a CONNECT beyond it refused (0x97)',
+    ],
+    [
+      'time for PROXY header, TLS and WebSocket together',
+      '`-connect-timeout`',
+      'the connection is closed',
+    ],
+    ['time until CONNECT', '`-connect-timeout`', 'the connection is closed'],
+    ['HTTP header of a WebSocket', '{bytes net HTTP_HEADER_BYTES_MAX}', '400, closed'],
+    [
+      'WebSocket message',
+      '`-max-packet-size` and {bytes net WEBSOCKET_MESSAGE_SPARE_BYTES} more, in {count net FRAGMENTS_MAX} frames',
+      'closed with 1009 or 1008',
+    ],
+    [
+      'PROXY header',
+      '{bytes net LINE_BYTES_MAX} (version 1), {bytes net BODY_BYTES_MAX} (version 2)',
+      'the connection is refused',
+    ],
+    [
+      'bytes that a client has not read',
+      '{bytes net CONGESTED_BYTES}; {bytes net PAUSE_BYTES}',
+      'further messages wait in its queue; from the second bound on its own packets are not read either',
+    ],
+    [
+      'bytes that all clients together have not read',
+      '{bytes net BACKLOG_BYTES}',
+      'beyond it both bounds above are {bytes net BACKLOG_SHARE_BYTES} for each client',
+    ],
+    [
+      'time to close after a DISCONNECT',
+      '{ms net LINGER_MS}; {ms node CLIENTS_LEAVE_MS_MAX} for all when the node stops',
+      'the connection is destroyed',
+    ],
+    [
+      'size of a packet',
+      '`-max-packet-size`',
+      'refused by its announced length, before anything is buffered: DISCONNECT 0x95 (MQTT 5), closed',
+    ],
+    [
+      'payload of a message',
+      '`-message-size-limit`',
+      'the message is dropped, counted and logged; PUBACK or PUBREC 0x83 (MQTT 5)',
+    ],
+    [
+      'size of CONNECT, will and password included',
+      '{bytes broker CONNECT_BYTES_MAX}',
+      'closed without an answer',
+    ],
+    [
+      'bytes received before CONNECT is answered: of one client; of all clients beyond the first {bytes net FREE_BYTES} of each',
+      '{bytes net CONNECTION_BYTES_MAX}; {bytes net TOTAL_BYTES_MAX}',
+      'closed, counted, logged',
+    ],
+    [
+      'unacknowledged messages from a client',
+      '`-receive-maximum`',
+      'DISCONNECT 0x93 (MQTT 5), closed',
+    ],
+    [
+      'unacknowledged messages to a client',
+      "`-max-inflight-messages` and the client's Receive Maximum",
+      'the next ones wait in its queue',
+    ],
+    [
+      'messages that wait for a client',
+      '`-max-queued-messages`, `-max-queued-bytes`',
+      'the newest or the oldest is dropped (`-queue-drop`) and counted',
+    ],
+    [
+      'memory of all waiting messages and of those in flight with {bytes broker LARGE_BYTES} or more; a message counts once, plus {bytes broker DELIVERY_BYTES} for each client that waits for it',
+      '`-queue-memory`',
+      'like a full queue for every client; logged',
+    ],
+    ['sessions', '`-max-sessions`', 'a CONNECT that needs a new session is refused (0x97)'],
+    ['lifetime of the session of an absent client', '`-max-session-expiry`', 'the session ends'],
+    ['topic aliases', '`-max-topic-alias`', 'DISCONNECT 0x94 (MQTT 5), closed'],
+    [
+      'topic levels, topic length',
+      '`-topic-levels`, `-topic-length`',
+      'for a publisher DISCONNECT 0x90 (MQTT 5), closed; for a subscriber SUBACK 0x8F',
+    ],
+    ['subscriptions of a client', '`-max-subscriptions`', 'SUBACK 0x97 (before MQTT 5: 0x80)'],
+    [
+      'topic levels of all subscriptions, common beginnings counted once',
+      '{count broker NODES_MAX}',
+      'SUBACK 0x97',
+    ],
+    [
+      'shapes of all filters (which levels are `+` or `#`) and names of shared groups',
+      '{count broker SHAPES_MAX}',
+      'SUBACK 0x97 for a shape that the node does not have yet',
+    ],
+    ['topic filters in one packet', '{count mqtt FILTERS_MAX}', 'DISCONNECT 0x97 (MQTT 5), closed'],
+    [
+      'retained messages',
+      '`-retained-messages`, `-retained-bytes`',
+      'a further message is delivered but not retained; logged',
+    ],
+  ],
+  Access: [
+    [
+      'password and token checks at the same time',
+      '{count auth PARALLEL_CHECKS_MAX}, and no more than processors',
+      'the next ones wait',
+    ],
+    [
+      'waiting checks; time that a check waits',
+      '{count auth CHECKS_WAITING_MAX}; {ms auth CHECK_WAIT_MS_MAX}',
+      'CONNACK 0x89, server busy',
+    ],
+    ['time of an HTTP request', '{ms auth TIMEOUT_MS}', 'CONNACK 0x88'],
+    ['size of an HTTP answer', '{bytes auth ANSWER_BYTES_MAX}', 'CONNACK 0x88'],
+    [
+      'cached answers of the HTTP server',
+      '{count auth CACHED_MAX}, for `-auth-http-cache`',
+      'the oldest is removed',
+    ],
+    [
+      'users whose rights are cached; topics of each; characters of these topics',
+      '{count auth USERS_MAX}; {count auth CACHED_TOPICS_MAX}; {count auth CACHED_CHARS_MAX}',
+      'removed, and computed again when needed',
+    ],
+    ['topic filters in a list of a token', '{count auth FILTERS_MAX}', 'the token is refused'],
+    [
+      'password, ACL and key files; keys in a file',
+      '{bytes auth FILE_BYTES_MAX}; {count auth KEYS_MAX}',
+      'the file is refused',
+    ],
+    ['iterations of a PBKDF2 hash', '{count auth ITERATIONS_MAX}', 'the line is refused'],
+    [
+      'memory (KiB), passes and lanes of an Argon2 hash',
+      '{count auth ARGON2_KIB_MAX}, {count auth ARGON2_PASSES_MAX}, {count auth ARGON2_LANES_MAX}',
+      'the line is refused',
+    ],
+  ],
+  'Storage (`-data`)': [
+    [
+      'changes that wait for the disk, before publishers are held back',
+      '{bytes storage CONGESTED_BYTES}',
+      'clients that publish with QoS 1 or 2, or retained, are not read until the disk has caught up',
+    ],
+    [
+      'changes that wait for the disk',
+      '{bytes storage PENDING_BYTES_MAX}',
+      'discarded; a whole snapshot replaces them once the disk has room ([storage.md](storage.md))',
+    ],
+    [
+      'logs',
+      'the size of the snapshot, at least {bytes storage COMPACT_BYTES_MIN}',
+      'a new snapshot replaces them',
+    ],
+    ['damaged files set aside', '{count storage DAMAGED_FILES_MAX}', 'the oldest is removed'],
+  ],
+  Cluster: [
+    [
+      'PUBLISH that crosses to other nodes, encoded',
+      '{bytes sync PUBLISH_BYTES_MAX}',
+      'a larger one stays on its node, counted, logged with topic and client',
+    ],
+    [
+      'time that messages wait for a first peer, after the start or after the last peer went offline',
+      '{ms sync JOIN_WAIT_MS}, in the send queue',
+      'discarded, counted (`noPeerMessages`), logged',
+    ],
+    [
+      'heartbeats whose acknowledgement is awaited, for each peer',
+      '{count sync SENT_HEARTBEATS_MAX}',
+      'older ones are not judged',
+    ],
+    [
+      'datagrams that wait for the network, of `-datagram` bytes each',
+      '`-queue-length`',
+      '`-queue-policy`, counted; receivers count the same messages as lost',
+    ],
+    [
+      'datagrams of a peer that wait for a missing one',
+      '{count sync HOLD_DATAGRAMS}, for {ms sync HOLD_MS}',
+      'the missing one is given up, and its messages are counted as lost',
+    ],
+    [
+      'time between the parts of a split message',
+      '{ms sync PARTIAL_MS}',
+      'the message is dropped and counted as lost',
+    ],
+    [
+      'datagrams of a sender that are remembered against repeats',
+      '{count sync REPEAT_SPAN}',
+      'older ones are dropped and counted as late',
+    ],
+    [
+      'peers with counters; former peers with positions',
+      '{count sync PEER_NAMES_MAX}; {count sync RETIRED_STREAMS_MAX}',
+      'the oldest is removed',
+    ],
+    [
+      'members, online or not',
+      '{count swim MEMBERS_MAX}',
+      'the member that has been offline longest is removed; if all are online, a new one is refused and counted (`tableFull`)',
+    ],
+    ['time that an offline member is remembered', '{ms swim RETENTION_MS}', 'it is removed'],
+    [
+      'gossip datagram, sent; received',
+      '{bytes net DATAGRAM_BYTES_MAX}; {bytes net RECEIVED_BYTES_MAX}',
+      'the rest goes with the next one; a longer one is dropped unread and counted (`tooLong`)',
+    ],
+    ['metadata of a node', '{bytes swim METADATA_BYTES_MAX}', 'its record is malformed'],
+    [
+      'indirect pings for other members at the same time',
+      '{count swim INDIRECT_PROBES_MAX}',
+      'a further request is not served',
+    ],
+    [
+      'suspects that are pinged in a round, besides the member whose turn it is',
+      '{count swim EXTRA_PROBES_MAX}',
+      'the others wait',
+    ],
+    ['node name, cluster name', '{bytes swim NAME_BYTES_MAX}', 'refused at the start'],
+  ],
+  Log: [
+    [
+      'lines of one event in {ms cli REPEAT_WINDOW_MS}',
+      '{count cli REPEATS_MAX}',
+      'counted; the next line has the count',
+    ],
+    ['text of one field, in characters', '{count cli FIELD_CHARS_MAX}', 'the rest is cut'],
+  ],
+};
+
+test('docs/limits.md has every bound as the sources have it', () => {
+  const page = renderPage();
+  if (process.env.UPDATE_DOCS !== undefined) writeFileSync(PAGE, page);
+  assert.equal(readFileSync(PAGE, 'utf8'), page);
+});
+
+test('every option among the bounds exists', () => {
+  const flags = new Set(Object.values(optionTable).map(({ flag }: AnyOption) => `-${flag}`));
+  const named = [...renderPage().matchAll(/`(-[a-z-]+)`/g)].map(([, flag = '']) => flag);
+  assert.deepEqual(
+    named.filter((flag) => flag !== '-data' && !flags.has(flag)),
+    [],
+  );
+});
+
+function renderPage(): string {
+  const sections = Object.entries(SECTIONS).map(([title, rows]) => {
+    const lines = rows.map((row) => `| ${row.map(withConstants).join(' | ')} |\n`);
+    return `\n## ${title}\n\n| what | bound | at the bound |\n| --- | --- | --- |\n${lines.join('')}`;
+  });
+  return HEAD + sections.join('');
+}
+
+function withConstants(text: string): string {
+  return text.replace(/\{(bytes|count|ms) (\w+) (\w+)\}/g, (_, unit, layer, name) => {
+    const value = constantOf(layer, name);
+    if (unit === 'bytes') return formatBytes(value);
+    return unit === 'ms' ? formatTime(value) : value.toLocaleString('en-US');
+  });
+}
+
+/** The value of the one constant of this name in the sources of a layer. */
+function constantOf(layer: string, name: string): number {
+  const folder = join('src', layer);
+  const pattern = new RegExp(`^(?:export )?const ${name}(?:: number)? = ([\\d_ ()*+-]+);`, 'gm');
+  const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(pattern)]);
+  assert.equal(found.length, 1, `${name} in src/${layer}: found ${found.length} times`);
+  const [, expression = ''] = found[0] ?? [];
+  return Number(new Function(`return ${expression}`)());
+}
+
+function formatBytes(bytes: number): string {
+  if (bytes >= 1024 ** 2 && bytes % 1024 ** 2 === 0) return `${bytes / 1024 ** 2} MiB`;
+  if (bytes > 1024 && bytes % 1024 === 0) return `${bytes / 1024} KiB`;
+  return bytes === 1024 ? '1 KiB' : `${bytes} bytes`;
+}
+
+function formatTime(ms: number): string {
+  if (ms % 3_600_000 === 0) return `${ms / 3_600_000} hours`;
+  return ms % 1000 === 0 ? `${ms / 1000} s` : `${ms} ms`;
+}
