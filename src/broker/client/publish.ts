@@ -12,9 +12,11 @@ import { isClosedToClients, isReservedTopicBytes } from '../../mqtt/topic.ts';
 import { isStrictUtf8, isWellFormed } from '../../mqtt/utf8.ts';
 import type { BrokerContext } from '../context.ts';
 import { retainsTooMuch } from '../distributor.ts';
+import { identityFields } from '../log-fields.ts';
 import { Publication } from '../message/publication.ts';
 import type { ForwardResult } from '../ports.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
+import { Price } from '../work-budget.ts';
 import type { Client } from './client.ts';
 import { recordDenial } from './denial.ts';
 import { InboundAliases } from './topic-aliases.ts';
@@ -196,15 +198,16 @@ export class PublishHandler {
       return ReasonCode.payloadFormatInvalid;
     }
     const bytes = view.end - view.payloadStart;
-    return bytes > this.#broker.options.payloadBytesMax ? this.#dropTooLarge(client, bytes) : 0;
+    return bytes > this.#context.options.payloadBytesMax ? this.#dropTooLarge(client, bytes) : 0;
   }
 
   /** As mosquitto's message_size_limit: the connection stays, and the QoS exchange is completed. */
   #dropTooLarge(client: Client, bytes: number): number {
-    const { log, options, stats } = this.#broker;
+    const { budget, log, options, stats } = this.#context;
     stats.publishDropped += 1;
+    budget.spend(Price.denial);
     log.info('publish dropped: the payload exceeds message-size-limit', {
-      client: client.session?.clientId,
+      ...identityFields(client.session!.identity),
       topic: this.#topic.name,
       bytes,
       limit: options.payloadBytesMax,

@@ -135,6 +135,16 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       '{count auth CHECKS_WAITING_MAX}; {ms auth CHECK_WAIT_MS_MAX}',
       'CONNACK 0x89, server busy',
     ],
+    [
+      'requests to the HTTP server at the same time',
+      '{count auth QUEUE_LIMITS.parallelMax}',
+      'the next ones wait',
+    ],
+    [
+      'waiting requests; time that a request waits',
+      '{count auth QUEUE_LIMITS.waitingMax}; {ms auth QUEUE_LIMITS.waitMsMax}',
+      'CONNACK 0x89, server busy',
+    ],
     ['time of an HTTP request', '{ms auth TIMEOUT_MS}', 'CONNACK 0x88'],
     ['size of an HTTP answer', '{bytes auth ANSWER_BYTES_MAX}', 'CONNACK 0x88'],
     [
@@ -277,7 +287,7 @@ function renderPage(): string {
 }
 
 function withConstants(text: string): string {
-  return text.replace(/\{(bytes|count|ms) (\w+) (\w+)\}/g, (_, unit, layer, name) => {
+  return text.replace(/\{(bytes|count|ms) (\w+) ([\w.]+)\}/g, (_, unit, layer, name) => {
     const value = constantOf(layer, name);
     if (unit === 'bytes') return formatBytes(value);
     return unit === 'ms' ? formatTime(value) : value.toLocaleString('en-US');
@@ -287,7 +297,12 @@ function withConstants(text: string): string {
 /** The value of the one constant of this name in the sources of a layer. */
 function constantOf(layer: string, name: string): number {
   const folder = join('src', layer);
-  const pattern = new RegExp(`^(?:export )?const ${name}(?:: number)? = ([\\d_ ()*+-]+);`, 'gm');
+  const [constant = '', field] = name.split('.');
+  const value = field === undefined ? '' : `[^;]*\\b${field}: `;
+  const pattern = new RegExp(
+    `^(?:export )?const ${constant}(?:: number)? = ${value}([\\d_ ()*+-]+)[;,}]`,
+    'gm',
+  );
   const found = readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .filter((file) => file.endsWith('.ts'))
     .flatMap((file) => [...readFileSync(join(folder, file), 'utf8').matchAll(pattern)]);
