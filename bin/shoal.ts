@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // The program: connects the command line to this process. Knows no command and no option.
 
-import '../src/cli/early-hangup.ts';
+import '../src/cli/early-signals.ts';
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { hostname } from 'node:os';

@@ -259,7 +259,8 @@ export const httpUrl: ValueType<string> = {
     const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
     return isHttp && url.username === '' && url.password === '' ? value : undefined;
   },
-  format: (value) => value,
+  /** Without its query, which may hold a key. */
+  format: (value) => value.replace(/\?.*$/s, '?***'),
 };
 
 /** An origin exactly as browsers send it: another spelling would match none of them. */

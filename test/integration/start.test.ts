@@ -25,8 +25,13 @@ function launch(t: TestContext, preload: string, fileName = 'shoal.cjs'): ShoalP
   return shoal;
 }
 
-for (const fileName of ['shoal.cjs', 'shoal.mjs']) {
-  test(`a SIGHUP while ${fileName} loads its first module does not end the node`, async (t) => {
+for (const [fileName, signal] of [
+  ['shoal.cjs', 'SIGHUP'],
+  ['shoal.mjs', 'SIGHUP'],
+  ['shoal.cjs', 'SIGUSR1'],
+  ['shoal.mjs', 'SIGUSR1'],
+] as const) {
+  test(`a ${signal} while ${fileName} loads its first module has no effect`, async (t) => {
     const shoal = launch(
       t,
       `const modules = require('node:module');
@@ -36,8 +41,8 @@ for (const fileName of ['shoal.cjs', 'shoal.mjs']) {
          holder[method] = (name, ...rest) => {
            if (!isSent && name.startsWith('node:')) {
              isSent = true;
-             console.error('preload: SIGHUP');
-             process.kill(process.pid, 'SIGHUP');
+             console.error('preload: ${signal}');
+             process.kill(process.pid, '${signal}');
            }
            return load(name, ...rest);
          };
@@ -46,7 +51,8 @@ for (const fileName of ['shoal.cjs', 'shoal.mjs']) {
     );
     await shoal.mqttPort();
     assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
-    assert.match(shoal.output, /^preload: SIGHUP$/m);
+    assert.match(shoal.output, new RegExp(`^preload: ${signal}$`, 'm'));
+    assert.doesNotMatch(shoal.output, /Debugger/);
   });
 }
 

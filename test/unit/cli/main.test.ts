@@ -128,6 +128,11 @@ test('flags may stand before and after the name of a command', async () => {
   assert.match(out, /^crp +1 +flag -crp$/m);
 });
 
+test('config show hides the query of a URL', async () => {
+  const { out } = await shoal('config', 'show', '-auth-http=http://auth/?key=s3cret');
+  assert.match(out, /^auth-http +http:\/\/auth\/\?\*\*\* /m);
+});
+
 test('config show hides the token and prints the origin of each value', async () => {
   const { out } = await shoal('config', 'show', '-csk=verysecret', '-no-encrypt');
   assert.match(out, /^csk +\*\*\* +flag -csk$/m);
@@ -241,10 +246,17 @@ test('convert refuses a file that it cannot read', async () => {
   assert.equal(err, 'shoal: nowhere.conf: there is no such file\n');
 });
 
-test('the process title is the command line without the token', () => {
+test('the process title is the command line without its secrets', () => {
   assert.equal(
     maskedTitle(['-nid=a', '-csk=s3cret', '--csk', 's3cret', '-mbs', 'b']),
-    'shoal -nid=a -csk=*** -csk=*** -mbs b',
+    'shoal -nid=a -csk=*** -csk=*** -mbs=b',
   );
   assert.equal(maskedTitle(['-csk-file=/x']), 'shoal -csk-file=/x');
+  assert.equal(maskedTitle(['-encrypt', '-auth', 'passwd']), 'shoal -encrypt -auth=passwd');
+  assert.equal(
+    maskedTitle(['-log-level', 'info', 'passwd', '-b', 'f', 'u', 's3cret']),
+    'shoal -log-level=info passwd',
+  );
+  const url = 'http://auth/check?key=s3cret';
+  assert.equal(maskedTitle([`-auth-http=${url}`]), 'shoal -auth-http=http://auth/check?***');
 });
