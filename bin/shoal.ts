@@ -11,6 +11,7 @@ import { commandOf } from '../src/cli/banner.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { nodeVersionFault } from '../src/cli/node-version.ts';
+import { nonBlockingWriter } from '../src/cli/non-blocking-writer.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
 import { isJournal, JOURNAL_PREFIX } from '../src/cli/service-manager.ts';
 
@@ -49,6 +50,7 @@ void main(tokens, {
   outputIsJournal: isJournal(environment, process.stdout.fd),
   outputColumns: process.stdout.columns ?? 80,
   write: (text) => process.stdout.write(text),
+  writeLog: nonBlockingWriter(process.stdout),
   writeError: (text) => process.stderr.write(errorPrefix + text),
   readFile: (path) => readFileSync(path, 'utf8'),
   listFolder: (path) => readdirSync(path),

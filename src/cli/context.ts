@@ -14,6 +14,8 @@ export interface CliContext {
   readonly outputColumns: number;
   write(text: string): void;
   writeError(text: string): void;
+  /** Writes without waiting. @returns false if the output takes no more now, and the line is lost */
+  writeLog(line: string): boolean;
   /** @throws as fs.readFileSync does */
   readFile(path: string): string;
   /** The names of the files in a folder. @throws as fs.readdirSync does */

@@ -16,13 +16,16 @@ export interface LogSettings {
   readonly colour: boolean;
   /** Begin each line with its priority, for the journal. */
   readonly priorities: boolean;
-  write(line: string): void;
+  /** @returns false if the output takes no more now, and the line is lost */
+  write(line: string): boolean;
   /** Wall clock in milliseconds. */
   now(): number;
 }
 
 /** Lines of one event within one window. Further ones are counted. */
 export const REPEATS_MAX = 50;
+/** Of these, lines about one client address: a flood from it must not hide the others. */
+export const REPEATS_PER_SOURCE_MAX = 25;
 export const REPEAT_WINDOW_MS = 10_000;
 /** Event names are few and constant; this bounds the table if one ever contained outside text. */
 const EVENTS_MAX = 1000;
@@ -37,12 +40,16 @@ interface Repeat {
   readonly event: string;
   windowStart: number;
   lines: number;
+  /** Lines of each client address, among the lines that were written. */
+  readonly bySource: Map<string, number>;
   omitted: number;
 }
 
 export class LogSink implements Logger {
   readonly settings: LogSettings;
   readonly #repeats = new Map<string, Repeat>();
+  /** Lines that the output did not take since the last one that it took. */
+  #lost = 0;
   readonly #format: (level: LogLevel, event: string, fields: LogFields, at: Date) => string;
   level: LogLevel;
 
@@ -87,7 +94,7 @@ export class LogSink implements Logger {
     const nowMs = this.settings.now();
     const key = `${level} ${event}`;
     const known = this.#repeats.get(key);
-    const repeat = known ?? { level, event, windowStart: nowMs, lines: 0, omitted: 0 };
+    const repeat = known ?? newRepeat(level, event, nowMs);
     if (known === undefined) {
       if (this.#repeats.size >= EVENTS_MAX) this.#repeats.clear();
       this.#repeats.set(key, repeat);
@@ -96,19 +103,46 @@ export class LogSink implements Logger {
     if (isOver(repeat, nowMs)) {
       if (repeat.omitted > 0) shown = { ...fields, leftOut: repeat.omitted };
       Object.assign(repeat, { windowStart: nowMs, lines: 0, omitted: 0 });
+      repeat.bySource.clear();
     }
-    if (repeat.lines >= REPEATS_MAX) {
-      repeat.omitted += 1;
-      return;
-    }
-    repeat.lines += 1;
-    this.#write(level, event, shown, nowMs);
+    if (isWithinLimits(repeat, fields.from)) this.#write(level, event, shown, nowMs);
+    else repeat.omitted += 1;
   }
 
   #write(level: LogLevel, event: string, fields: LogFields, nowMs: number): void {
-    const prefix = this.settings.priorities ? JOURNAL_PREFIX[level] : '';
-    this.settings.write(`${prefix}${this.#format(level, event, fields, new Date(nowMs))}\n`);
+    if (this.#lost > 0) {
+      const lines = this.#lost;
+      const isTaken = this.#writeLine(
+        'warn',
+        'log lines lost: the output took no more',
+        { lines },
+        nowMs,
+      );
+      if (isTaken) this.#lost = 0;
+    }
+    if (this.#lost > 0 || !this.#writeLine(level, event, fields, nowMs)) this.#lost += 1;
   }
+
+  #writeLine(level: LogLevel, event: string, fields: LogFields, nowMs: number): boolean {
+    const prefix = this.settings.priorities ? JOURNAL_PREFIX[level] : '';
+    return this.settings.write(`${prefix}${this.#format(level, event, fields, new Date(nowMs))}\n`);
+  }
+}
+
+function newRepeat(level: LogLevel, event: string, nowMs: number): Repeat {
+  return { level, event, windowStart: nowMs, lines: 0, bySource: new Map(), omitted: 0 };
+}
+
+/** Counts a line that may be written. */
+function isWithinLimits(repeat: Repeat, source: LogFields[string]): boolean {
+  if (repeat.lines >= REPEATS_MAX) return false;
+  if (typeof source === 'string') {
+    const lines = repeat.bySource.get(source) ?? 0;
+    if (lines >= REPEATS_PER_SOURCE_MAX) return false;
+    repeat.bySource.set(source, lines + 1);
+  }
+  repeat.lines += 1;
+  return true;
 }
 
 /** True also for a window in the future: the wall clock may be set back. */

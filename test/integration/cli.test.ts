@@ -53,7 +53,7 @@ test('a port in use ends with 3 and names the flag', async (t) => {
     assert.equal(code, 3, output);
     assert.match(
       output,
-      /TCP 127\.0\.0\.1:\d+ is in use by another program; choose another port with -port/,
+      /TCP 127\.0\.0\.1:\d+ is in use by (another program|\S+ \(pid \d+\)); choose another port with -port/,
     );
   } finally {
     taken.close();

@@ -32,6 +32,10 @@ export function fakeContext(
     exitCode: 0,
     write: (text) => out.push(text),
     writeError: (text) => err.push(text),
+    writeLog: (line) => {
+      out.push(line);
+      return true;
+    },
     readFile: (path) => {
       throw Object.assign(new Error(`ENOENT: no such file, open '${path}'`), { code: 'ENOENT' });
     },

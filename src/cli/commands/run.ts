@@ -75,7 +75,7 @@ function openLog(config: Config, context: CliContext): LogSink {
     time: config.logTime,
     colour: wantsColour(context.environment, context.outputIsTerminal),
     priorities: context.outputIsJournal,
-    write: (line) => context.write(line),
+    write: (line) => context.writeLog(line),
     now: Date.now,
   });
 }

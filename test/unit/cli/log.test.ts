@@ -6,11 +6,13 @@ import {
   LogSink,
   REPEAT_WINDOW_MS,
   REPEATS_MAX,
+  REPEATS_PER_SOURCE_MAX,
   wantsColour,
 } from '../../../src/cli/log.ts';
 
 function sink(settings: Partial<LogSettings> = {}) {
   const lines: string[] = [];
+  const output = { isOpen: true };
   const clock = { now: Date.UTC(2026, 10, 20, 14, 48, 27) };
   const log = new LogSink({
     form: 'text',
@@ -18,11 +20,15 @@ function sink(settings: Partial<LogSettings> = {}) {
     time: 'iso',
     colour: false,
     priorities: false,
-    write: (line) => lines.push(line),
+    write: (line) => {
+      if (!output.isOpen) return false;
+      lines.push(line);
+      return true;
+    },
     now: () => clock.now,
     ...settings,
   });
-  return { log, lines, clock };
+  return { log, lines, clock, output };
 }
 
 test('a text line has the time, the event and its fields', () => {
@@ -112,6 +118,27 @@ test('the count of an event that has stopped is written once, in a line of its o
   log.flushCounts();
   assert.match(lines.at(-1) ?? '', /WARNING bad MAC leftOut=30\n$/);
   assert.equal(lines.length, REPEATS_MAX + 1);
+});
+
+test('a flood from one address does not hide the lines of another', () => {
+  const { log, lines } = sink();
+  for (let index = 0; index < 1000; index++) log.warn('refused', { from: '203.0.113.7' });
+  log.warn('refused', { from: '192.168.1.7' });
+  assert.equal(lines.length, REPEATS_PER_SOURCE_MAX + 1);
+  assert.match(lines.at(-1) ?? '', /from=192\.168\.1\.7/);
+});
+
+test('lines that the output does not take are counted, and the count is written later', () => {
+  const { log, lines, output } = sink();
+  output.isOpen = false;
+  for (const event of ['a', 'b', 'c']) log.info(event);
+  assert.deepEqual(lines, []);
+  output.isOpen = true;
+  log.info('d');
+  assert.match(lines[0] ?? '', /WARNING log lines lost: the output took no more lines=3\n$/);
+  assert.match(lines[1] ?? '', / d\n$/);
+  log.info('e');
+  assert.equal(lines.length, 3);
 });
 
 test('a clock that is set back does not silence an event', () => {
