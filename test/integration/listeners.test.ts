@@ -465,7 +465,7 @@ test('the error for a port in use names the line of the file', async () => {
   assert.equal((await shoal.exited).code, 3);
   assert.match(
     shoal.output,
-    /is in use by another program; choose another port in .*taken\.toml:1/,
+    /is in use by .*; choose another port in .*taken\.toml:1/,
   );
   await holder.kill();
 });
