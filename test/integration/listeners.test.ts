@@ -114,7 +114,7 @@ test('a packet may span many frames, and one frame may hold many packets [MQTT5-
     const answers = nextMessage(webSocket);
     const three = [subscribe(4, 7, [{ filter: 'a', qos: 0 }]), PINGREQ];
     webSocket.send(Buffer.concat([...three, publish(4, { topic: 'a', payload: 'x', qos: 0 })]));
-    // SUBACK, PINGRESP and the PUBLISH leave in one frame: one write for the turn.
+    // SUBACK, PINGRESP and the PUBLISH arrive in one frame: the turn has one write.
     assert.equal((await answers).toString('hex'), '9003000700d000300400016178');
     webSocket.terminate();
   });
@@ -431,7 +431,7 @@ anonymous = true
 test('unfinished large CONNECTs use bounded memory and keep no other client out', async () => {
   await withShoal(['-ws=0', '-sys-interval=1'], async (shoal) => {
     const port = await shoal.mqttPort();
-    // 128 KiB in all, of which the last byte never comes.
+    // 128 KiB each, and the last byte is never sent.
     const begun = Buffer.alloc(131_071);
     begun.set([0x10, 0xfc, 0xff, 0x07]);
     const clients = Array.from({ length: 400 }, () => RawClient.tcp(port, begun));
@@ -448,7 +448,7 @@ test('unfinished large CONNECTs use bounded memory and keep no other client out'
     assert.ok(clients.filter(({ closed }) => closed).length > 100);
 
     const { stream } = RawClient.tcp(await shoal.mqttPort('ws'), request(...UPGRADE, SUBPROTOCOL));
-    // A frame of 1,000,000 bytes: a packet may be that long once the client is in.
+    // A frame of 1,000,000 bytes: a packet may be that long after CONNECT is accepted.
     stream.write(Buffer.from('82ff00000000000f424000000000', 'hex'));
     stream.write(Buffer.alloc(300_000));
     await new Promise((resolve) => stream.once('close', resolve));

@@ -71,7 +71,7 @@ suite('TLS', { skip }, () => {
   const failure = (reason: string) =>
     new RegExp(`TLS handshake failed.* from=127\\.0\\.0\\.1 .*reason="?${reason}`);
 
-  /** Resolves as soon as the handshake is done on this side. */
+  /** Resolves when the handshake is complete on this side. */
   function openTls(port: number, options: ConnectionOptions = {}): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
       const socket = dialTls({ port, host: '127.0.0.1', ca, ...options }, () => resolve(socket));
@@ -79,7 +79,7 @@ suite('TLS', { skip }, () => {
     });
   }
 
-  /** @returns whether the broker let it in */
+  /** @returns whether the broker accepted the client */
   async function letsIn(
     port: number,
     options: ConnectionOptions = {},

@@ -95,23 +95,32 @@ const certificates = {
 };
 
 test('the banner says who may connect, as the listener decides', async () => {
-  const told = async (flags: Record<string, string>): Promise<string> => {
+  const described = async (flags: Record<string, string>): Promise<string> => {
     const { context } = start(flags, running({ listeners: [listening('tls', 8883)] }));
     return /^ {2}clients +(.*)/m.exec(await output(context))?.[1] ?? '';
   };
   const { 'use-identity-as-username': _, ...nameless } = certificates;
   const optional = { ...certificates, 'require-certificate': 'optional' };
-  assert.equal(await told(certificates), 'need a certificate, and then may publish and subscribe');
+  assert.equal(
+    await described(certificates),
+    'need a certificate, and then may publish and subscribe',
+  );
   assert.match(
-    await told({ ...certificates, acl: FILE }),
+    await described({ ...certificates, acl: FILE }),
     /^need a certificate, and then have the rights that package\.json gives/,
   );
-  assert.match(await told({ ...optional, auth: FILE }), /^need a certificate or a password,/);
-  assert.match(await told({ ...nameless, auth: FILE }), /^need a certificate and need a password,/);
-  assert.match(await told({ auth: FILE }), /^need a password,/);
-  assert.match(await told({ auth: FILE, anonymous: 'true' }), /^may connect without a user name,/);
-  assert.match(await told({ anonymous: 'true' }), /^need no password, and may publish/);
-  assert.equal(await told({ anonymous: 'false' }), 'no client can connect');
+  assert.match(await described({ ...optional, auth: FILE }), /^need a certificate or a password,/);
+  assert.match(
+    await described({ ...nameless, auth: FILE }),
+    /^need a certificate and need a password,/,
+  );
+  assert.match(await described({ auth: FILE }), /^need a password,/);
+  assert.match(
+    await described({ auth: FILE, anonymous: 'true' }),
+    /^may connect without a user name,/,
+  );
+  assert.match(await described({ anonymous: 'true' }), /^need no password, and may publish/);
+  assert.equal(await described({ anonymous: 'false' }), 'no client can connect');
 });
 
 test('listeners that differ have a line each in the banner', async () => {
