@@ -2,13 +2,13 @@
 // know which listener a directive applies to. Source: mosquitto.conf(5) of mosquitto 2.0 and 2.1.
 
 import type { ListenerProtocol } from '../shared/listener-config.ts';
+import { MQTT_PACKET_BYTES_MAX } from './options-mqtt.ts';
 import { onOff } from './value-types.ts';
 
 /** Values by option name, as a user would write them; empty where Shoal's default says the same. */
 export type Options = Readonly<Record<string, string>>;
 export type Rule = (value: string) => Options;
 
-const MQTT_PACKET_BYTES_MAX = 268_435_455;
 /** The most that topic, properties and header add to the payload of a common PUBLISH. */
 const PUBLISH_HEADER_BYTES = 131_072;
 

@@ -21,7 +21,7 @@ import {
 
 const MIB = 1024 ** 2;
 /** The largest packet of MQTT: a Remaining Length of four 7-bit bytes, and the fixed header. */
-const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
+export const MQTT_PACKET_BYTES_MAX = 268_435_455 + 5;
 
 export const mqttOptions = {
   maximumQos: option({
