@@ -11,7 +11,7 @@ import { commandOf } from '../src/cli/banner.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { nodeVersionFault } from '../src/cli/node-version.ts';
-import { nonBlockingWriter } from '../src/cli/non-blocking-writer.ts';
+import { flush, nonBlockingWriter } from '../src/cli/non-blocking-writer.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
 import { isJournal, JOURNAL_PREFIX } from '../src/cli/service-manager.ts';
 
@@ -64,4 +64,7 @@ void main(tokens, {
   },
   exit: (code) => process.exit(code),
   exitCode: 0,
-}).then((code) => process.exit(code));
+}).then(async (code) => {
+  await flush(process.stdout);
+  process.exit(code);
+});

@@ -3,9 +3,12 @@
 // Invariant: what waits for the output is bounded.
 
 import type { Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 
 /** Lines that may wait for the output. */
 const PENDING_BYTES_MAX = 262_144;
+/** Time that an exit waits for them. */
+const FLUSH_MS_MAX = 1000;
 
 /** Node's handle of a terminal or pipe; other runtimes and files have none. */
 interface WithHandle {
@@ -24,4 +27,11 @@ export function nonBlockingWriter(output: Writable): (line: string) => boolean {
     output.write(line);
     return true;
   };
+}
+
+/** Resolves when the output has taken everything, or will not in time. */
+export async function flush(output: Writable): Promise<void> {
+  if (output.writableLength === 0) return;
+  const taken = new Promise<void>((resolve) => output.write('', () => resolve()));
+  await Promise.race([taken, delay(FLUSH_MS_MAX)]);
 }
