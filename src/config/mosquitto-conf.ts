@@ -207,18 +207,19 @@ class Translator {
   ): void {
     for (const [option, value] of Object.entries(options)) {
       const row = rows.get(option);
-      const parsed: unknown = row?.type.parse(value);
-      const isSeveral =
-        Array.isArray(parsed) && parsed.length !== 1 && FILE_OPTIONS.includes(option);
-      if (row === undefined || parsed === undefined || isSeveral) {
-        const expected = isSeveral ? 'a path without a comma' : (row?.type.expected ?? 'nothing');
+      if (row === undefined) throw new Error(`${directive.name} has a rule for ${option}`);
+      const parsed: unknown = row.type.parse(value);
+      const isFile = FILE_OPTIONS.includes(option);
+      const isSeveral = isFile && Array.isArray(parsed) && parsed.length !== 1;
+      if (parsed === undefined || isSeveral) {
+        const expected = isSeveral ? 'a path without a comma' : row.type.expected;
         this.#note('unsupported', directive, `Shoal can't use '${value}': it expects ${expected}`);
-        if (FILE_OPTIONS.includes(option) && listener !== undefined) {
+        if (isFile && listener !== undefined) {
           listener.refusal ??= `${directive.name} can't be translated`;
         }
         continue;
       }
-      if (FILE_OPTIONS.includes(option) && !isAbsolute(value)) {
+      if (isFile && !isAbsolute(value)) {
         const text = 'a relative path counts from the folder of the TOML file';
         this.#note('different', directive, text);
       }

@@ -94,6 +94,22 @@ max_inflight_messages 7
   assert.deepEqual(notes, []);
 });
 
+test('the directives on client identifiers and retained messages have options here', () => {
+  const { settings, notes } = translate(`listener 1883
+check_retain_source false
+clientid_prefixes dev-
+use_username_as_clientid 1
+`);
+  assert.deepEqual(settings, {
+    port: '1883',
+    'check-retain-source': 'false',
+    'clientid-prefixes': 'dev-',
+    'use-username-as-clientid': 'true',
+    anonymous: 'false',
+  });
+  assert.deepEqual(notes, []);
+});
+
 test('a bridge is reported once', () => {
   const { notes } = translate(`listener 1
 connection cloud
