@@ -12,8 +12,8 @@ const ACCESS_WORDS = ['read', 'write', 'readwrite', 'deny'] as const;
 export type AclAccess = (typeof ACCESS_WORDS)[number];
 
 const NO_NAME = "the name after 'user' is missing";
-/** A longer word is not a misspelt keyword. */
-const KEYWORD_CHARS_MAX = 12;
+/** Any other word is no misspelt keyword; it may be a user with its password, in a file of another kind. */
+const MISSPELT_KEYWORD = /^[a-z]{1,12}$/;
 
 export interface AclLine {
   readonly lineNumber: number;
@@ -71,7 +71,7 @@ export function* readAcl(path: string, source: Buffer): Steps<ParsedAcl> {
 
 /** Shows little of a line that may come from another file, which may be secret. */
 function unknownKeyword(keyword: string): string {
-  const shown = keyword.length > KEYWORD_CHARS_MAX ? 'the first word' : `'${keyword}'`;
+  const shown = MISSPELT_KEYWORD.test(keyword) ? `'${keyword}'` : 'the first word';
   return `${shown} is unknown; a line begins with user, topic, pattern or #`;
 }
 

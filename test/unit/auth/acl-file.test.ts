@@ -70,3 +70,9 @@ test('every mistake is reported with its file and line', () => {
 test('a comment after a rule is a mistake, not part of the topic', () => {
   assert.equal(problemsOf('topic read home/temperature # for all').length, 1);
 });
+
+test('the words of a password file given as ACL are not repeated', () => {
+  const { problems } = parseAcl('pw', 'ann:secret\nusr bob\n');
+  assert.match(problems[0] ?? '', /^pw:1: the first word is unknown/);
+  assert.match(problems[1] ?? '', /^pw:2: 'usr' is unknown/);
+});

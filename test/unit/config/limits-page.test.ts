@@ -148,14 +148,14 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ['time of an HTTP request', '{ms auth TIMEOUT_MS}', 'CONNACK 0x88'],
     ['size of an HTTP answer', '{bytes auth ANSWER_BYTES_MAX}', 'CONNACK 0x88'],
     [
-      'cached answers of the HTTP server',
+      'cached acceptances of the authentication server',
       '{count auth CACHED_MAX}, for `-auth-http-cache`',
-      'the oldest is removed',
+      'the user with the most loses its oldest one',
     ],
     [
-      'users whose rights are cached; topics of each; characters of these topics',
+      'users with cached permissions; cached topics of each; characters of these topics',
       '{count auth USERS_MAX}; {count auth CACHED_TOPICS_MAX}; {count auth CACHED_CHARS_MAX}',
-      'removed, and computed again when needed',
+      'the oldest is removed, and computed again when needed',
     ],
     ['topic filters in a list of a token', '{count auth FILTERS_MAX}', 'the token is refused'],
     [
