@@ -463,10 +463,7 @@ test('the error for a port in use names the line of the file', async () => {
   writeFileSync(file, `[[listener]]\nport = ${await holder.mqttPort()}\nbind = "127.0.0.1"\n`);
   const shoal = new ShoalProcess(['-nid=n2', `-config=${file}`]);
   assert.equal((await shoal.exited).code, 3);
-  assert.match(
-    shoal.output,
-    /is in use by .*; choose another port in .*taken\.toml:1/,
-  );
+  assert.match(shoal.output, /is in use by .*; choose another port in .*taken\.toml:1/);
   await holder.kill();
 });
 

@@ -14,7 +14,7 @@ import { after, test } from 'node:test';
 import { exposureWarnings } from '../../../src/cli/file-exposure.ts';
 import { main } from '../../../src/cli/main.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { fakeContext } from './fake-context.ts';
+import { fakeContext } from '../../support/fake-context.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'shoal-exposure-'));
 after(() => rmSync(base, { recursive: true }));

@@ -61,7 +61,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'size of a packet',
       '`-max-packet-size`',
-      'refused by its announced length, before anything is buffered: DISCONNECT 0x95 (MQTT 5), closed',
+      'refused by its announced length, before anything is buffered: DISCONNECT 0x95 (MQTT 5), closed, logged with size, topic and client',
     ],
     [
       'payload of a message',
@@ -91,14 +91,14 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'messages that wait for a client',
       '`-max-queued-messages`, `-max-queued-bytes`',
-      'the newest or the oldest is dropped (`-queue-drop`) and counted',
+      'the newest or the oldest is dropped (`-queue-drop`), counted and logged',
     ],
     [
       'memory of all waiting messages and of those in flight with {bytes broker LARGE_BYTES} or more; a message counts once, plus {bytes broker DELIVERY_BYTES} for each client that waits for it',
       '`-queue-memory`',
-      'like a full queue for every client; logged',
+      'like a full queue for every client; counted and logged',
     ],
-    ['sessions', '`-max-sessions`', 'a CONNECT that needs a new session is refused (0x97)'],
+    ['sessions', '`-max-sessions`', 'a CONNECT that needs a new session is refused (0x97), logged'],
     ['lifetime of the session of an absent client', '`-max-session-expiry`', 'the session ends'],
     ['topic aliases', '`-max-topic-alias`', 'DISCONNECT 0x94 (MQTT 5), closed'],
     [
@@ -106,22 +106,31 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       '`-topic-levels`, `-topic-length`',
       'for a publisher DISCONNECT 0x90 (MQTT 5), closed; for a subscriber SUBACK 0x8F',
     ],
-    ['subscriptions of a client', '`-max-subscriptions`', 'SUBACK 0x97 (before MQTT 5: 0x80)'],
     [
-      'topic levels of all subscriptions, common beginnings counted once',
-      '{count broker NODES_MAX}',
+      'subscriptions of a client',
+      '`-max-subscriptions`',
+      'SUBACK 0x97 (before MQTT 5: 0x80), counted and logged, as in the next rows',
+    ],
+    [
+      'topic levels of all subscriptions, common beginnings counted once: of the node; of one client',
+      '{count broker NODES_MAX}; {count broker CLIENT_NODES_MAX}',
       'SUBACK 0x97',
     ],
     [
-      'shapes of all filters (which levels are `+` or `#`) and names of shared groups',
-      '{count broker SHAPES_MAX}',
-      'SUBACK 0x97 for a shape that the node does not have yet',
+      'shapes of the filters with wildcards (which levels are `+` or `#`) and names of shared groups: of the node; of one client',
+      '{count broker SHAPES_MAX}; {count broker CLIENT_SHAPES_MAX}',
+      'SUBACK 0x97 for a shape that the node does not have yet; filters without wildcards have no shape',
+    ],
+    [
+      'what one user may use of the sessions of absent clients, of `-queue-memory`, of topic levels and of shapes',
+      'the last quarter of each bound is for users that have less than a quarter of it',
+      'as at the bound itself. Clients without a user name count with all others of their address',
     ],
     ['topic filters in one packet', '{count mqtt FILTERS_MAX}', 'DISCONNECT 0x97 (MQTT 5), closed'],
     [
       'retained messages',
       '`-retained-messages`, `-retained-bytes`',
-      'a further message is delivered but not retained; logged',
+      'a further message is delivered but not retained: Reason String (MQTT 5), counted and logged',
     ],
   ],
   Access: [
