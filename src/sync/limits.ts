@@ -48,11 +48,11 @@ export const INCOMING_DOUBT_MS = 2000;
 export const INCOMING_FAILED_MS = 4500;
 /** A report that misses a heartbeat of ours sent this long before makes the direction doubtful. */
 export const OUTGOING_DOUBT_MS = 250;
-/** The outgoing direction fails when this number of consecutive heartbeats ... */
+/** The outgoing direction fails when the peer's reports miss this many heartbeats in a row, ... */
 export const OUTGOING_FAILED_HEARTBEATS = 8;
-/** ... are missing in the peer's reports, the first of them for this time. */
+/** ... the first of them for at least this time. */
 export const OUTGOING_FAILED_MS = 2500;
-/** A failed direction works again after this number of heartbeats has passed. */
+/** A failed direction works again when this many heartbeats have passed. */
 export const RESTORED_HEARTBEATS = 3;
 /** A peer's loss is over after this time without another lost message. */
 export const LOSS_OVER_MS = 60_000;
@@ -65,7 +65,7 @@ export const SENT_HEARTBEATS_MAX = 32;
 
 /** Sizes of datagrams to fall back to if larger ones do not reach a peer, bytes. */
 export const FALLBACK_DATAGRAM_BYTES: readonly number[] = [1400, 1200, 576];
-/** A datagram size fails after this number of lost probes while small heartbeats pass. */
+/** A datagram size fails when this many probes are lost while small heartbeats pass. */
 export const PROBES_LOST_MAX = 3;
 /** After a probe that passed, loss starts another one no earlier than this. */
 export const PROBE_INTERVAL_MS = 10_000;
@@ -78,9 +78,9 @@ export const JOIN_WAIT_MS = 10_000;
 export const JOIN_GRACE_MS = 300;
 /** ... or this long, while other online peers do not accept them yet. */
 export const JOIN_GRACE_LONGEST_MS = 1000;
-/** Released messages leave in bursts of this number of datagrams, which any receive buffer takes ... */
+/** Released messages leave in bursts of this many datagrams, which a small receive buffer takes, ... */
 export const RELEASE_DATAGRAMS = 32;
-/** ... at this interval. */
+/** ... one burst at this interval. */
 export const RELEASE_INTERVAL_MS = 5;
 
 /** Stream positions retained of offline peers, so that a recording can't be replayed when they return. */

@@ -15,6 +15,7 @@ import {
   HELLO_FIRST_MS,
   INCOMING_DOUBT_MS,
   INCOMING_FAILED_MS,
+  JOIN_GRACE_LONGEST_MS,
   LOSS_OVER_MS,
   OUTGOING_DOUBT_MS,
   OUTGOING_FAILED_HEARTBEATS,
@@ -84,6 +85,8 @@ export class PeerLink {
   #incomingRestored = 0;
   #passedAtFailure = 0;
   #hasReport = false;
+  /** When a peer without heartbeats is taken to accept messages. */
+  readonly #acceptsAt: number;
   #reported: PeerLosses;
   /** Number of the next packet that the peer expects; 0 while it does not accept this stream. */
   #expectedNumber = 0;
@@ -108,6 +111,7 @@ export class PeerLink {
     this.#port = port;
     this.heardAt = now;
     this.#wakeAt = now + HELLO_FIRST_MS;
+    this.#acceptsAt = now + JOIN_GRACE_LONGEST_MS;
     this.#reported = retired?.reported ?? { datagrams: 0, messages: 0 };
     const never = Number.NEGATIVE_INFINITY;
     this.#lossIn = { lost: counters.lostMessages, lastLossAt: never };
@@ -127,14 +131,14 @@ export class PeerLink {
     return this.#heartbeats.rttMs;
   }
 
-  /** The peer has said that it accepts this node's messages. */
-  get isAccepting(): boolean {
-    return this.#expectedNumber > 0;
+  /** The peer has said that it accepts this node's messages, or its version can't say so. */
+  isAccepting(now: number): boolean {
+    return this.#expectedNumber > 0 || (this.#lacksHeartbeats && now >= this.#acceptsAt);
   }
 
   /** Messages that the peer has neither confirmed nor reported as lost, while that is due. */
   unconfirmed(now: number): number {
-    if (!this.isAccepting || this.outgoing === 'ok') return 0;
+    if (this.#expectedNumber === 0 || this.outgoing === 'ok') return 0;
     const sent = this.#heartbeats.packetNumberAt(now - UNCONFIRMED_MS);
     return Math.max(0, sent - this.#expectedNumber);
   }
@@ -199,10 +203,14 @@ export class PeerLink {
     return { stream: this.stream.retire(), reported: this.#reported };
   }
 
+  /** The peer has answered a hello and has never sent a heartbeat, as version 0.1.0 does not. */
+  get #lacksHeartbeats(): boolean {
+    return this.stream.isWelcome && !this.#hasReport;
+  }
+
   #isDoubtful(now: number): boolean {
-    return (
-      now - this.heardAt >= INCOMING_DOUBT_MS || this.#isOutgoingDoubtful || this.path.isProbing
-    );
+    const isSilent = now - this.heardAt >= INCOMING_DOUBT_MS && !this.#lacksHeartbeats;
+    return isSilent || this.#isOutgoingDoubtful || this.path.isProbing;
   }
 
   /** Wakes up for the next heartbeat, or when silence becomes doubtful or a fault. */
@@ -257,7 +265,7 @@ export class PeerLink {
 
   #watchIncoming(now: number): void {
     const silentMs = now - this.heardAt;
-    if (silentMs >= INCOMING_FAILED_MS) {
+    if (silentMs >= INCOMING_FAILED_MS && !this.#lacksHeartbeats) {
       this.incoming = 'failed';
       this.#incomingRestored = 0;
       if (this.outgoing === 'ok') this.outgoing = 'unknown';

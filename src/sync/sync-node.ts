@@ -268,7 +268,8 @@ export class SyncNode {
       link.advance(now);
       this.#sendHellos(link, now);
     }
-    if (this.#joinWait.deadline <= now) this.#updateJoinWait(now);
+    const { deadline, state } = this.#joinWait;
+    if (deadline <= now || state === 'waiting') this.#updateJoinWait(now);
     this.#log.write(now);
     this.#deadline = this.#joinWait.deadline;
     for (const { deadline } of this.#targets) {
@@ -381,7 +382,7 @@ export class SyncNode {
   #updateJoinWait(now: number): void {
     const wait = this.#joinWait;
     let accepting = 0;
-    for (const link of this.#targets) if (link.isAccepting) accepting += 1;
+    for (const link of this.#targets) if (link.isAccepting(now)) accepting += 1;
     if (!wait.update(this.#targets.length, accepting, this.#packer.isEmpty, now)) return;
     if (wait.state === 'alone') {
       const packets = this.#packer.clear();

@@ -1,5 +1,5 @@
-// A peer that has the token but a broken or hostile program: whatever stands inside its authentic
-// datagrams, nothing throws, memory stays bounded, and clients see well-formed messages only.
+// A peer with the token and a broken or hostile program: with any content of its authentic datagrams,
+// nothing throws, memory stays bounded, and clients get only well-formed messages.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

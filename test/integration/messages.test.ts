@@ -29,7 +29,10 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     }
   },
 
-  'a burst reaches all clients of its node, and in order those of others': async (scene, nodes) => {
+  'a burst reaches all clients of its node whole, and those of other nodes in order': async (
+    scene,
+    nodes,
+  ) => {
     const count = 20_000;
     const [near, far] = await onEach(scene, nodes, 'burst/#', 0);
     assert.ok(near !== undefined && far !== undefined);
@@ -47,7 +50,10 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     assert.ok(numbers.length > count / 2, `${numbers.length} of ${count} crossed`);
   },
 
-  'no-local holds where the client is; others get its messages': async (scene, nodes) => {
+  'no-local applies to the client itself; clients of other nodes get its messages': async (
+    scene,
+    nodes,
+  ) => {
     const [own, other] = await Promise.all([scene.client(nodes[0]), scene.client(nodes[1])]);
     await own.mqtt.subscribeAsync({ 'own/#': { qos: 1, nl: true } });
     await other.subscribe('own/#', 1);
@@ -58,7 +64,7 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     assert.deepEqual(own.texts('own/a'), []);
   },
 
-  'a PUBLISH of 4095 bytes crosses, one of 4096 stays at home': async (scene, nodes) => {
+  'a PUBLISH of 4095 bytes crosses, one of 4096 stays on its node': async (scene, nodes) => {
     const clients = await onEach(scene, nodes, 'size/#', 2);
     const counter = '$SYS/broker/cluster/sync/tooLargeMessages';
     const [first] = clients;
@@ -92,7 +98,7 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     for (const [index, node] of nodes.entries()) {
       const client = await scene.client(node);
       await client.subscribe('$SYS/broker/cluster/node');
-      // Uptime is published each second: by the second time every node has told its values.
+      // Uptime is published each second, so by the second time every node has published its values.
       await client.subscribe('$SYS/broker/uptime');
       await client.until(() => client.on('$SYS/broker/uptime').length > 2, 'two rounds of $SYS');
       assert.deepEqual(client.texts('$SYS/broker/cluster/node'), [`n${index + 1}`]);
@@ -101,7 +107,7 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     }
   },
 
-  'a client that publishes to a topic of $ reaches nobody': async (scene, nodes) => {
+  'a PUBLISH of a client to a $ topic reaches no client of another node': async (scene, nodes) => {
     const clients = await onEach(scene, nodes, '$own/#', 1);
     await Promise.all(clients.map((client) => client.subscribe('dollar/#', 1)));
     const [first] = clients;
@@ -137,7 +143,7 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     for (const client of late) assert.deepEqual(client.texts('kept/a'), []);
   },
 
-  'a will crosses when its client is cut off': async (scene, nodes) => {
+  'a will crosses when the connection of its client breaks': async (scene, nodes) => {
     const watchers = await onEach(scene, nodes, 'will/#', 1);
     const will = { topic: 'will/a', payload: Buffer.from('gone'), qos: 1, retain: false } as const;
     const client = await scene.client(nodes[1], {
@@ -221,7 +227,10 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     assert.deepEqual(packet.properties?.correlationData, correlationData);
   },
 
-  'what comes from another node waits for a persistent session': async (scene, nodes) => {
+  'a message of another node waits for the client of a persistent session': async (
+    scene,
+    nodes,
+  ) => {
     for (const [name, options] of Object.entries(persistent)) {
       const absent = await scene.client(nodes[1], { ...options, clientId: `absent-${name}` });
       assert.equal(absent.sessionPresent, false);
@@ -254,7 +263,7 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
     }
   },
 
-  'QoS 2 ends exactly once on the other node though its client breaks off': async (
+  'a QoS 2 message arrives exactly once on the other node although its client reconnects': async (
     scene,
     nodes,
   ) => {

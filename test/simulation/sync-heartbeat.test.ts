@@ -226,6 +226,29 @@ test('a node that has stalled for ten seconds does not blame the network', () =>
   assert.equal(b.statusOf('a').incoming, 'ok');
 });
 
+test('a peer without heartbeats, as of version 0.1.0, is not taken for blocked, and messages cross', () => {
+  const network = new LossyNetwork({ seed: 10 });
+  const lines: string[] = [];
+  const note = (event: string): void => {
+    lines.push(event);
+  };
+  const log = { ...silentLogger, info: note, warn: note };
+  const waits = { keys, expectsPeers: true, joinWaitMs: 10_000 };
+  const a = network.add({ name: 'a', ...waits, log });
+  const old = network.add({ name: 'old', ...waits });
+  const HEARTBEAT_BYTES = 104;
+  network.options.passes = (_from, _to, bytes) => bytes !== HEARTBEAT_BYTES;
+  network.mesh();
+  a.publish('t', 'first');
+  network.run(4000);
+  assert.equal(old.inbox.length, 1);
+  network.run(60_000);
+  publish(network, a, 10);
+  network.run(100);
+  assert.equal(old.inbox.length, 11);
+  assert.deepEqual(lines, []);
+});
+
 test('a peer that membership takes off the list leaves no open fault behind', () => {
   const { network, a, b, linesOfA } = idlePair(9);
   network.options.passes = () => false;

@@ -91,7 +91,7 @@ for (const policy of ['discard-newest', 'discard-oldest'] as const) {
   });
 }
 
-test('no message is kept while no peer is online', () => {
+test('no message is kept while no peer is online, if messages do not wait for one', () => {
   const { network, a, b } = welcomedPair({ seed: 2 }, keys);
   a.isReady = false;
   for (let i = 0; i < 100; i++) a.publish('t', 'x'.repeat(1000));

@@ -1,4 +1,4 @@
-// Who is let in, and under which proof: restarts, recordings, other tokens, other modes.
+// Whose messages a node accepts: restarts, replayed recordings, other tokens, another -encrypt.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -36,7 +36,7 @@ function heard(station: Station): string[] {
   return station.inbox.map((message) => message.payload.toString('latin1'));
 }
 
-test('everything that was recorded, played again, reaches nobody', () => {
+test('a replayed recording reaches no client', () => {
   const { network, a, b } = pair(1);
   network.isRecording = true;
   for (let i = 0; i < 50; i++) say(network, a, `m${i}`);
@@ -49,7 +49,7 @@ test('everything that was recorded, played again, reaches nobody', () => {
   assert.equal(b.statusOf('a').counters.duplicateDatagrams, 50);
 });
 
-test('a recording from before the restart of the receiver reaches nobody', () => {
+test('a recording from before the restart of the receiver reaches no client', () => {
   const { network, a, b } = pair(2);
   network.isRecording = true;
   for (let i = 0; i < 50; i++) say(network, a, `m${i}`);
@@ -70,7 +70,7 @@ test('a recording from before the restart of the receiver reaches nobody', () =>
   assert.deepEqual(heard(again), ['new']);
 });
 
-test('a recorded welcome opens no door to a recording', () => {
+test('a replayed welcome does not make a node accept a recording', () => {
   const network = new LossyNetwork({ seed: 14 });
   const a = network.add({ name: 'a', keys });
   const b = network.add({ name: 'b', keys });
@@ -87,7 +87,7 @@ test('a recorded welcome opens no door to a recording', () => {
   assert.deepEqual(heard(again), []);
 });
 
-test('a node asks at once when it hears that the peer knows it now', () => {
+test('a node repeats its hello at once when the peer shows that it knows the node', () => {
   const network = new LossyNetwork({ seed: 15 });
   const a = network.add({ name: 'a', keys });
   const b = network.add({ name: 'b', keys });
@@ -100,7 +100,7 @@ test('a node asks at once when it hears that the peer knows it now', () => {
   assert.ok(a.statusOf('b').isWelcome);
 });
 
-test('a recording from before the restart of the sender reaches nobody', () => {
+test('a recording from before the restart of the sender reaches no client', () => {
   const { network, a, b } = pair(3);
   network.isRecording = true;
   for (let i = 0; i < 10; i++) say(network, a, `m${i}`);
@@ -117,7 +117,7 @@ test('a recording from before the restart of the sender reaches nobody', () => {
   assert.equal(heard(b).at(-1), 'new life');
 });
 
-test('a recording from before a peer was offline for a while reaches nobody after its return', () => {
+test('a recording from before a peer was offline reaches no client after its return', () => {
   const { network, a, b } = pair(4);
   network.isRecording = true;
   for (let i = 0; i < 10; i++) say(network, a, `m${i}`);
@@ -134,7 +134,7 @@ test('a recording from before a peer was offline for a while reaches nobody afte
   assert.equal(heard(b).at(-1), 'still there');
 });
 
-test('a message cut in two by its sender going offline is counted as lost', () => {
+test('a message whose sender goes offline between two segments is counted as lost', () => {
   const { network, a, b } = pair(13);
   network.isRecording = true;
   network.options.loss = 1;
@@ -151,7 +151,7 @@ test('a message cut in two by its sender going offline is counted as lost', () =
   assert.equal(b.statusOf('a').counters.lostMessages, 1);
 });
 
-test('a new peer gets the first message that is sent to it, and misses none', () => {
+test('a new peer gets every message from the first one that is sent to it', () => {
   const { network, a, b } = pair(5);
   for (let i = 0; i < 10; i++) say(network, a, `old${i}`);
   const c = network.add({ name: 'c', keys });
@@ -169,7 +169,7 @@ test('a new peer gets the first message that is sent to it, and misses none', ()
   assert.equal(heard(b).length, 15);
 });
 
-test('before the welcome no more than 64 datagrams wait, and the others are counted', () => {
+test('at most 64 datagrams wait for the welcome, and the others are counted', () => {
   const { network, a, b } = pair(12);
   const c = network.add({ name: 'c', keys });
   c.node.setPeers([a.peer], network.now);
@@ -194,7 +194,7 @@ test('before the welcome no more than 64 datagrams wait, and the others are coun
   assert.equal(c.statusOf('a').counters.lostMessages, 136);
 });
 
-test('what comes before a node knows the sender is not let in, but counted as lost', () => {
+test('messages from before a node knows the sender are not delivered, but counted as lost', () => {
   const { network, a, b } = pair(11);
   const c = network.add({ name: 'c', keys });
   a.node.setPeers([b.peer, c.peer], network.now);
@@ -208,7 +208,7 @@ test('what comes before a node knows the sender is not let in, but counted as lo
   assert.equal(c.statusOf('a').counters.lostMessages, 5);
 });
 
-test('a node with another token gets nothing, changes nothing and is counted', () => {
+test('a node with another token gets no message, and its datagrams are only counted', () => {
   const { network, a, b } = pair(6);
   return syncKeys('wrong').then((wrongKeys) => {
     const stranger = network.add({ name: 'x', keys: wrongKeys });
@@ -221,7 +221,7 @@ test('a node with another token gets nothing, changes nothing and is counted', (
   });
 });
 
-test('tokens are changed node by node and no message is lost', async () => {
+test('a token is changed node by node without losing a message', async () => {
   const oldOnly = await syncKeys('old');
   const both = await syncKeys('old', 'new');
   const bothNewFirst = await syncKeys('new', 'old');
@@ -240,7 +240,7 @@ test('tokens are changed node by node and no message is lost', async () => {
   for (const station of stations) assert.equal(station.inbox.length, (sent * 2) / 3);
 });
 
-test('nodes that disagree about encryption say so, by name, and nothing crosses', () => {
+test('nodes that differ in -encrypt log it with the name of the peer, and nothing crosses', () => {
   const here = listener();
   const there = listener();
   const network = new LossyNetwork({ seed: 8 });
@@ -260,7 +260,7 @@ test('nodes that disagree about encryption say so, by name, and nothing crosses'
   assert.ok(b.statusOf('a').counters.wrongMode > 0);
 });
 
-test('a peer whose sync port stays silent is told of once, and let in when it answers', () => {
+test('a peer whose sync port is silent is logged, and its messages arrive once it answers', () => {
   const { said, log } = listener();
   const network = new LossyNetwork({ seed: 9 });
   const a = network.add({ name: 'a', keys });
@@ -278,7 +278,7 @@ test('a peer whose sync port stays silent is told of once, and let in when it an
   assert.deepEqual(heard(b), ['at last']);
 });
 
-test('a hello is answered by no more bytes than it has', () => {
+test('the answer to a hello is not longer than the hello', () => {
   const network = new LossyNetwork({ seed: 10 });
   network.isRecording = true;
   network.add({ name: 'a', keys });

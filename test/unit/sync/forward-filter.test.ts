@@ -10,18 +10,18 @@ function allowed(filters: string[], topic: string): boolean {
   return first;
 }
 
-test('topics that begin with $ never leave, whatever the filters say', () => {
+test('a topic that begins with $ is never forwarded, with any filter', () => {
   for (const filters of [['#'], ['$SYS/#'], ['+/#', '$x']]) {
     assert.equal(allowed(filters, '$SYS/uptime'), false);
     assert.equal(allowed(filters, '$x'), false);
   }
 });
 
-test('# lets all others out', () => {
+test('the filter # forwards all other topics', () => {
   assert.equal(allowed(['a', '#'], 'any/thing'), true);
 });
 
-test('a topic leaves if one of the filters matches it', () => {
+test('a topic is forwarded if one of the filters matches it', () => {
   const filters = ['plant/+/temperature', 'alarms/#'];
   assert.equal(allowed(filters, 'plant/7/temperature'), true);
   assert.equal(allowed(filters, 'alarms'), true);
@@ -29,7 +29,7 @@ test('a topic leaves if one of the filters matches it', () => {
   assert.equal(allowed(filters, `alarms/${'x'.repeat(1000)}`), true);
 });
 
-test('topics that share a place in the cache keep their own verdicts', () => {
+test('topics that share a slot of the cache keep their own decisions', () => {
   const filter = new ForwardFilter(['even/#']);
   for (let round = 0; round < 2; round++) {
     for (let i = 0; i < 10_000; i++) {
@@ -39,7 +39,7 @@ test('topics that share a place in the cache keep their own verdicts', () => {
   }
 });
 
-test('verdicts do not depend on a buffer that is written again later', () => {
+test('a decision does not depend on a buffer that is reused later', () => {
   const filter = new ForwardFilter(['even/#']);
   const bytes = Buffer.from('even/00000');
   for (let i = 0; i < 50_000; i++) {

@@ -1,4 +1,4 @@
-// What the packer gives up when the network refuses, and that the rest stays readable.
+// Which packets the packer discards while the network takes nothing, and that the others stay readable.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -57,7 +57,7 @@ class Bench {
   }
 }
 
-test('a message that comes behind one that was given up arrives whole', () => {
+test('a message after a discarded one arrives whole', () => {
   const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-newest' });
   for (const letter of 'ab') bench.append(letter, 1300);
   bench.append('c', 600);
@@ -70,7 +70,7 @@ test('a message that comes behind one that was given up arrives whole', () => {
   assert.deepEqual([bench.discarded, bench.counters.lostMessages], [1, 1]);
 });
 
-test('a split message of which the beginning has left and the rest was given up counts once', () => {
+test('a split message whose end is discarded after its beginning has left counts as one discard', () => {
   const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-oldest' });
   bench.credit = 1;
   bench.append('a', 4000);
@@ -85,7 +85,7 @@ test('a split message of which the beginning has left and the rest was given up 
   assert.ok(!bench.texts.includes('a'));
 });
 
-test('what was given up before does not hide what is given up now', () => {
+test('an earlier discard does not change the count of a later one', () => {
   const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-oldest' });
   for (const letter of 'abc') bench.append(letter, 1300);
   // The queue holds a and b, c is open; d pushes a out.
@@ -102,7 +102,7 @@ test('what was given up before does not hide what is given up now', () => {
   assert.equal(bench.texts.length + bench.discarded, 9);
 });
 
-test('what waits leaves before what comes when the network is free again', () => {
+test('waiting messages leave before later ones when the network takes datagrams again', () => {
   const bench = new Bench({ queueLength: 10, queuePolicy: 'discard-newest' });
   for (const letter of 'abc') bench.append(letter, 1300);
   bench.credit = 100;
@@ -112,7 +112,7 @@ test('what waits leaves before what comes when the network is free again', () =>
   assert.equal(bench.counters.malformed, 0);
 });
 
-test('while the network takes everything one buffer is enough', () => {
+test('one buffer is enough while the network takes every datagram', () => {
   const bench = new Bench({ queueLength: 10, queuePolicy: 'discard-newest' });
   bench.credit = 100;
   for (let i = 0; i < 50; i++) bench.append('a', 1300);
@@ -121,7 +121,7 @@ test('while the network takes everything one buffer is enough', () => {
   assert.equal(bench.buffers.size, 1);
 });
 
-test('a buffer that the network still holds is left alone', () => {
+test('a buffer that the network still reads is not reused', () => {
   const bench = new Bench({ queueLength: 10, queuePolicy: 'discard-newest' });
   bench.credit = 100;
   bench.isFree = false;
@@ -129,7 +129,7 @@ test('a buffer that the network still holds is left alone', () => {
   assert.equal(bench.buffers.size, 49);
 });
 
-test('a queue shorter than a large message needs takes it when the network is free', () => {
+test('a large message that needs more than the queue is sent while the network takes datagrams', () => {
   const bench = new Bench({ queueLength: 1, queuePolicy: 'discard-newest' });
   bench.credit = 1;
   assert.equal(bench.append('a', 4000), true);

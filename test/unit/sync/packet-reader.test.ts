@@ -1,4 +1,4 @@
-// Packer and packet reader against each other: what goes in comes out, whatever its size.
+// Packer and packet reader together: messages of any size come out as they went in.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -87,7 +87,7 @@ test('a message under 168 bytes never straddles two datagrams', () => {
   for (const body of pack([payloads])) assert.equal(firstStartOf(body), 0);
 });
 
-test('a larger one fills what is left of a datagram if that is an eighth of it', () => {
+test('a larger message fills the rest of a datagram if that is at least an eighth of it', () => {
   const first = SEGMENT_BYTES_MAX - SEGMENT_BYTES_MAX / 8;
   assert.deepEqual(pack([[payloadFor(first), payloadFor(1000)]]).map(firstStartOf), [
     0,
@@ -120,7 +120,7 @@ test('messages of any sizes come out as they went in', () => {
   }
 });
 
-test('whichever datagrams are missing, the rest is delivered whole and the missing are counted', () => {
+test('if any datagrams are missing, the other messages arrive whole and the lost ones are counted', () => {
   for (let seed = 1; seed <= 100; seed++) {
     const random = seededRandom(seed);
     const sent = Array.from({ length: 60 }, (_, i) =>
@@ -151,7 +151,7 @@ function bodyOf(sequence: number, number: number, firstStart: number, segment: B
 const split = publishPacket({ topic: 't', payload: Buffer.alloc(1000, 0x61) });
 const small = publishPacket({ topic: 't', payload: 'next' });
 
-test('a rest of the right length that belongs to another message is not taken', () => {
+test('a continuation of the right length that belongs to another message is not used', () => {
   const { payloads, counters } = read([
     bodyOf(1, 1, 0, split.subarray(0, 600)),
     // The sender gave up the rest of 1 and the beginning of 2; this is the rest of 2.
@@ -166,7 +166,7 @@ for (const [name, rest] of [
   ['shorter', split.subarray(601)],
   ['empty', Buffer.alloc(0)],
 ] as const) {
-  test(`a rest that is ${name} than it should be ends the message, not its neighbours`, () => {
+  test(`a continuation that is ${name} than announced loses its message, not its neighbours`, () => {
     const { payloads, counters } = read([
       bodyOf(1, 1, 0, split.subarray(0, 600)),
       bodyOf(2, 2, rest.length, Buffer.concat([rest, small])),
@@ -176,7 +176,7 @@ for (const [name, rest] of [
   });
 }
 
-test('a rest that runs on through several datagrams is put together', () => {
+test('a message over several datagrams is put together', () => {
   const { payloads } = read([
     bodyOf(1, 1, 0, split.subarray(0, 600)),
     bodyOf(2, 2, 100, split.subarray(600, 700)),
@@ -186,7 +186,7 @@ test('a rest that runs on through several datagrams is put together', () => {
   assert.deepEqual(payloads.map(String), ['a'.repeat(1000), 'next']);
 });
 
-test('a number that was there before is malformed', () => {
+test('a packet number that was used before is malformed', () => {
   const { payloads, counters } = read([bodyOf(1, 1, 0, small), bodyOf(2, 1, 0, small)]);
   assert.equal(payloads.length, 1);
   assert.equal(counters.malformed, 1);

@@ -44,7 +44,7 @@ for (const version of [3, 4, 5] as const) {
   }
 }
 
-test('DUP does not travel: a peer sees the message for the first time', () => {
+test('DUP is cleared, because a peer gets the message for the first time', () => {
   for (const version of [4, 5] as const) {
     assert.equal(framed({ topic: 't', qos: 1, dup: true }, version).packet.dup, false);
   }
@@ -59,7 +59,7 @@ const TRAVELLING = {
   userProperties: { a: ['1', '2'], b: '3' },
 };
 
-test('properties travel', () => {
+test('properties are kept', () => {
   const { packet } = framed({ topic: 't', payload: 'x', properties: TRAVELLING }, 5);
   assert.deepEqual(
     { ...packet.properties },
@@ -96,7 +96,7 @@ test('a topic alias is replaced by the topic itself', () => {
   assert.deepEqual({ ...packet.properties }, { contentType: 'c' });
 });
 
-test('an alias that comes with its topic is left out as well', () => {
+test('an alias beside its topic is left out as well', () => {
   const { packet } = framed({ topic: 't', payload: 'x', properties: { topicAlias: 3 } }, 5);
   assert.equal(packet.topic, 't');
   assert.equal(packet.properties?.topicAlias, undefined);

@@ -23,14 +23,14 @@ function buffer(first = 1): { order: ReorderBuffer; released: number[] } {
   };
 }
 
-test('what comes in order passes at once', () => {
+test('datagrams in order pass at once', () => {
   const { order, released } = buffer();
   for (let i = 1; i <= 3; i++) assert.equal(insert(order, i, 0), 'inOrder');
   assert.deepEqual(released, [1, 2, 3]);
   assert.equal(order.deadline, Number.POSITIVE_INFINITY);
 });
 
-test('what comes early waits for what is before it', () => {
+test('an early datagram waits for those before it', () => {
   const { order, released } = buffer();
   assert.equal(insert(order, 3, 0), 'early');
   assert.equal(insert(order, 2, 1), 'early');
@@ -39,7 +39,7 @@ test('what comes early waits for what is before it', () => {
   assert.deepEqual(released, [1, 2, 3]);
 });
 
-test('a gap is given up when the time is over, and its datagram is late then', () => {
+test('a gap is skipped after 20 ms, and its datagram is late then', () => {
   const { order, released } = buffer();
   insert(order, 2, 100);
   assert.equal(order.deadline, 100 + HOLD_MS);
@@ -62,7 +62,7 @@ test('each gap has its own time', () => {
   assert.deepEqual(released, [2, 4]);
 });
 
-test('a datagram too far ahead pushes the oldest gaps out', () => {
+test('a datagram too far ahead skips the oldest gaps', () => {
   const { order, released } = buffer();
   insert(order, 2, 0);
   insert(order, 4, 0);
@@ -79,7 +79,7 @@ test('the same sequence twice is a duplicate', () => {
   assert.equal(insert(order, 2, 0), 'duplicate');
 });
 
-test('whatever the order of arrival, releases rise and nothing within reach is missed', () => {
+test('datagrams in any order within reach come out complete and in order', () => {
   for (let seed = 1; seed <= 50; seed++) {
     const random = seededRandom(seed);
     const { order, released } = buffer();

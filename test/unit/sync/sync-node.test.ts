@@ -126,7 +126,7 @@ test('$ topics and topics outside -topics are not forwarded, and are counted', (
   assert.equal(probe.node.counters.forwardedMessages, 1);
 });
 
-test('without peers nothing is sent or counted', () => {
+test('without peers no message is sent or counted', () => {
   const probe = new Probe();
   probe.publish('t');
   probe.node.flush(0);
@@ -134,7 +134,7 @@ test('without peers nothing is sent or counted', () => {
   assert.equal(probe.node.counters.forwardedMessages, 0);
 });
 
-test('a node that finds itself among the peers sends itself nothing', () => {
+test('a node that is listed among its own peers sends itself nothing', () => {
   const probe = new Probe();
   probe.node.setPeers([peer(1n, 1)], 0);
   probe.publish('t');

@@ -144,7 +144,7 @@ test('messages of one turn leave in one datagram, those of two turns in two', as
   assert.equal(status?.counters.sentDatagrams, 2);
 });
 
-test('a peer that starts later is asked again until it answers, and what it sends is let in', async () => {
+test('a peer that starts later gets further hellos until it answers, and its messages arrive', async () => {
   const a = await station('a', 1n);
   const port = a.peer.endpoint.port;
   await a.channel.close();
