@@ -84,6 +84,8 @@ export class TestClient {
   readonly inbox: wire.Packet[] = [];
   /** The broker has closed the connection. */
   closed = false;
+  /** The broker reads nothing more from the connection. */
+  isPaused = false;
   #connack: wire.Packet | undefined;
   readonly #world: World;
   readonly #connection: Client;
@@ -109,8 +111,12 @@ export class TestClient {
         assert.ok(!this.closed, 'the broker closes once');
         this.closed = true;
       },
-      pauseReading: () => undefined,
-      resumeReading: () => undefined,
+      pauseReading: () => {
+        this.isPaused = true;
+      },
+      resumeReading: () => {
+        this.isPaused = false;
+      },
     };
     this.#connection = world.broker.accept(this.#outbox, ORIGIN, world.now);
   }
