@@ -17,7 +17,7 @@ interface NamedFile {
   readonly path: string;
   /** Follows "and": why the file matters. */
   readonly reason: string;
-  /** True if nobody else may read it either. */
+  /** True if no other user may read it either. */
   readonly isSecret: boolean;
 }
 

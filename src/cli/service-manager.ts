@@ -16,7 +16,7 @@ export const JOURNAL_PREFIX: Readonly<Record<LogLevel, string>> = {
   error: '<3>',
 };
 
-/** Tells the service manager, if there is one, that the node serves clients. Logs a failure. */
+/** Notifies the service manager, if there is one, that the node serves clients. Logs a failure. */
 export function notifyReady(environment: Environment, log: Logger): void {
   if (environment.NOTIFY_SOCKET === undefined) return;
   const fail = (reason: string): void =>

@@ -342,7 +342,7 @@ class Translator {
     return drafts;
   }
 
-  /** Where a listener is configured, mosquitto refuses anonymous clients unless told otherwise. */
+  /** Where a listener is configured, mosquitto refuses anonymous clients unless the file allows them. */
   #finishAnonymous(): void {
     const isConfigured = this.#default.settings.has('port') || this.#listeners.length > 0;
     if (isConfigured && !this.#settings.has('auth') && !this.#settings.has('anonymous')) {

@@ -176,13 +176,21 @@ test("a message behind a lost one arrives after the hold, by the channel's own t
   const first = once(b.inbox, 'message');
   publish(a, 't', 'first');
   await first;
-  // The timer of the hello has run off: from now on only the hold itself can start one.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  // Heartbeats are sent at the same times both ways, and the next ones are due much later than the end
+  // of a hold. If none passes before the message arrives, the hold has set the timer.
+  const sent = (): number => [...b.channel.peers()][0]!.counters.sentHeartbeats;
+  const received = (): number => [...b.channel.peers()][0]!.counters.receivedHeartbeats;
+  const [sentFirst, receivedFirst] = [sent(), received()];
+  while (sent() === sentFirst || received() === receivedFirst) {
+    await new Promise((next) => setImmediate(next));
+  }
+  const before = [sent(), received()];
   publish(a, 't', 'swallowed');
   await new Promise((resolve) => setImmediate(resolve));
   const arrival = once(b.inbox, 'message');
   publish(a, 't', 'behind it');
   assert.equal((await arrival)[0].payload, 'behind it');
+  assert.deepEqual([sent(), received()], before);
   const [status] = [...b.channel.peers()];
   assert.equal(status?.counters.lostMessages, 1);
 });
