@@ -67,16 +67,10 @@ const WORDS: Readonly<Record<SystemAction, Readonly<Record<string, string>>>> = 
   network: { ...ANY, ...NETWORK },
 };
 
-interface SystemError extends NodeJS.ErrnoException {
-  readonly info?: { readonly code?: string };
-}
-
 /** @returns a phrase without a full stop, to follow a colon */
 export function describeSystemError(error: unknown, action: SystemAction): string {
   if (!(error instanceof Error)) return String(error);
-  const { code: ownCode = '', message, info } = error as SystemError;
-  // Node's own ERR_SYSTEM_ERROR has the code of the system inside.
-  const code = info?.code ?? ownCode;
+  const { code = '', message } = error as NodeJS.ErrnoException;
   const words = WORDS[action][code];
   if (words !== undefined) return words;
   // A name with several addresses, all of which fail, brings a code and no message. Node writes

@@ -3,6 +3,7 @@
 
 import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
+import { getSystemErrorName } from 'node:util';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { normalAddress } from '../../shared/ip-address.ts';
 import { LogLimiter } from '../../shared/log-limiter.ts';
@@ -47,9 +48,20 @@ export class LocalAddresses {
       this.#failures += 1;
       const event = 'the addresses of this machine can not be listed';
       if (this.#limiter.admit(event, now) === 0) return;
-      this.#log.warn(event, { reason: describeSystemError(error, 'network') });
+      this.#log.warn(event, { reason: describeSystemError(withCode(error), 'network') });
     }
   }
+}
+
+interface SystemError extends Error {
+  readonly info?: { readonly errno?: number };
+}
+
+/** Node throws this error with the number of the system, positive, and without its name. */
+function withCode(error: unknown): unknown {
+  const { errno } = (error as SystemError).info ?? {};
+  if (errno === undefined || errno === 0) return error;
+  return Object.assign(new Error(String(error)), { code: getSystemErrorName(-Math.abs(errno)) });
 }
 
 function systemList(): string[] {

@@ -12,7 +12,7 @@ test('without a file descriptor the addresses can not be listed: counted and log
   // As Node throws it from os.networkInterfaces().
   const refused = Object.assign(new Error('A system error occurred: uv_interface_addresses'), {
     code: 'ERR_SYSTEM_ERROR',
-    info: { code: 'EMFILE' },
+    info: { errno: 24, code: 'Unknown system error 24', syscall: 'uv_interface_addresses' },
   });
   const addresses = new LocalAddresses(log, () => {
     throw refused;
