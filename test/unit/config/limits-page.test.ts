@@ -256,9 +256,24 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'a further request is not served',
     ],
     [
-      'suspects that are pinged in a round, besides the member whose turn it is',
+      'members that are probed in a round, besides the member whose turn it is',
       '{count swim EXTRA_PROBES_MAX}',
-      'the others wait',
+      'the others wait for the next round',
+    ],
+    [
+      'addresses contacted at a time: of a host name in `-mbs`; of all seeds',
+      '{count net ADDRESSES_PER_TURN}; {count swim SEEDS_PER_TURN_MAX}',
+      'of a host name, the next ones follow at its next turn',
+    ],
+    [
+      'nodes that speak to this one, do not hear it and are no members',
+      '{count swim UNHEARD_BOOTS_MAX}',
+      'the oldest is forgotten',
+    ],
+    [
+      'wait for another node before MQTT opens',
+      '{ms node JOIN_MS_MAX}',
+      'MQTT opens without other nodes, logged',
     ],
     ['node name, cluster name', '{bytes swim NAME_BYTES_MAX}', 'refused at the start'],
   ],
