@@ -175,6 +175,8 @@ async function startPair(scene: Scenario): Promise<[Node, Node]> {
   const one = scene.startOn('one', 'n1', flags('n1'));
   const two = scene.startOn('two', 'n2', flags('n2'));
   await Promise.all([one.sees('online', two), two.sees('online', one)]);
+  // MQTT opens after the join.
+  await Promise.all([one.process.mqttPort(), two.process.mqttPort()]);
   return [one, two];
 }
 
