@@ -91,7 +91,7 @@ describe('a network that breaks', { concurrency: 3 }, () => {
     await secondsPass(scene, nodes[0], 8);
     assert.doesNotMatch(scene.logs, /cluster offline/);
     // Others ping for those who can't. One suspicion may come from a machine short of time; it is
-    // told by two boxes.
+    // reported by two boxes.
     const suspicions = scene.logs.match(/cluster suspect/g)?.length ?? 0;
     assert.ok(suspicions <= 2, `${suspicions} suspicions`);
     await messageCrosses(scene, nodes[0], nodes[1], 'link');

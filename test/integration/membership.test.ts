@@ -8,7 +8,7 @@ import { type Node, restartFlags, type Scenario, scenario } from './support/scen
 /** Three rounds of a second; the others must have been chosen for a ping first. */
 const OFFLINE_MS_MIN = 2000;
 const OFFLINE_MS_MAX = 15_000;
-/** After so long a suspicion that nobody refutes would do it, without any rounds. */
+/** A suspicion that no node refutes marks a member offline after this time, without any periods. */
 const UNREFUTED_MS = 10_000;
 /** Word of it, not rounds without an answer. */
 const LEFT_MS_MAX = 2500;
@@ -71,7 +71,7 @@ describe('membership', { concurrency: 3 }, () => {
     }
   });
 
-  scenario('a node that is told to stop has left at once', async (scene) => {
+  scenario('a node that gets SIGTERM leaves at once', async (scene) => {
     const [n1, n2, n3] = await threeNodes(scene);
     n3.process.signal('SIGTERM');
     await Promise.all([n1, n2].map((node) => node.sees('left', n3, { msMax: LEFT_MS_MAX })));
@@ -104,11 +104,15 @@ describe('membership', { concurrency: 3 }, () => {
     await Promise.all([n1, n2].map((node, index) => node.sees('online', n3, marks[index])));
     await messageCrosses(scene, n1, n3);
     await messageCrosses(scene, n3, n2);
-    assert.doesNotMatch(n3.process.output, /cluster offline/, 'it blames nobody for its own stall');
+    assert.doesNotMatch(
+      n3.process.output,
+      /cluster offline/,
+      'it blames no other node for its own stall',
+    );
   });
 
   scenario(
-    'a second node of a name is refused, told who has it, and harms nobody',
+    'a second node with a name in use is refused, learns the holder, and disturbs no node',
     async (scene) => {
       const nodes = await threeNodes(scene);
       const [n1, n2] = nodes;
@@ -146,15 +150,15 @@ describe('membership', { concurrency: 3 }, () => {
     await messageCrosses(scene, nodes[2], left);
   });
 
-  scenario('a node with another token sees nobody and is counted', async (scene) => {
+  scenario('a node with another token finds no member and is counted', async (scene) => {
     const nodes = await threeNodes(scene, '-sys-interval=1');
     const [n1, n2] = nodes;
     const seeds = await Promise.all(nodes.map((node) => node.process.gossipAddress()));
     const stranger = await scene.startLocal('n4', '-csk=wrong', `-mbs=${seeds.join(',')}`);
     const from = await stranger.process.gossipAddress();
     for (const node of nodes) {
-      const told = `another cluster token .* address=${from} `;
-      await node.process.waitFor(new RegExp(told));
+      const mismatch = `another cluster token .* address=${from} `;
+      await node.process.waitFor(new RegExp(mismatch));
       const watcher = await scene.client(node);
       await watcher.subscribe('$SYS/broker/cluster/#');
       await watcher.arrival('$SYS/broker/cluster/gossip/unknownKey', ({ text }) => +text >= 3);

@@ -68,7 +68,7 @@ export class StoredBroker {
     return new StoredBroker(disk, world, journal, lines);
   }
 
-  /** All that was told is on the disk. */
+  /** Resolves when everything recorded so far is on the disk. */
   safe(): Promise<void> {
     return new Promise((done) => {
       if (this.journal.whenDurable(() => done()) === 'durable') done();

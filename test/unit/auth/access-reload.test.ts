@@ -162,8 +162,8 @@ test('a token loses its authorization when its key is removed from the file', as
 });
 
 test('an invalid new file changes nothing, is logged with its line, and counted', async (t) => {
-  const told: unknown[] = [];
-  const log = { ...silentLogger, error: (_: string, fields?: object) => told.push(fields) };
+  const logged: unknown[] = [];
+  const log = { ...silentLogger, error: (_: string, fields?: object) => logged.push(fields) };
   const pw = await passwords({ ann: 'right' });
   const { access, write, folder, reload } = await setUp(
     t,
@@ -179,8 +179,8 @@ test('an invalid new file changes nothing, is logged with its line, and counted'
   assert.equal(access.mayReceive(ann, 'a'), true);
   assert.equal(await codeOf(access, 'ann', 'right'), 0);
   assert.equal(access.counters.failedReloads, 2);
-  assert.equal(told.length, 2);
-  assert.match(JSON.stringify(told[1]), new RegExp(`"option":"-acl".*${folder}/acl:2: `));
+  assert.equal(logged.length, 2);
+  assert.match(JSON.stringify(logged[1]), new RegExp(`"option":"-acl".*${folder}/acl:2: `));
 });
 
 test('a login in progress while its password changes is refused', async (t) => {

@@ -43,7 +43,7 @@ retain_available false
   assert.equal(config.retainAvailable, false);
 });
 
-test('losses, misspellings, differences and unnecessary directives are told apart', () => {
+test('losses, misspellings, differences and unnecessary directives are distinguished', () => {
   const { settings, notes } = translate(`port 1883
 allow_anonymous true
 set_tcp_nodelay true

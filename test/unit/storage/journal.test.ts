@@ -219,7 +219,11 @@ test('a snapshot counts only together with the log written during it', async () 
         .deliveries()
         .filter(({ message: { payload } }) => payload.toString() === 'late').length,
   );
-  assert.deepEqual(copies, [0, 0, 0], 'nobody has what was not acknowledged, or everybody');
+  assert.deepEqual(
+    copies,
+    [0, 0, 0],
+    'all subscribers have the unacknowledged message, or none has it',
+  );
 });
 
 test('each snapshot restarts the count of log bytes', async () => {
