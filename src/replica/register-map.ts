@@ -1,0 +1,190 @@
+// A replicated map of last-writer-wins registers as one node holds it. Knows no peers and no bytes:
+// writes of this node and of others come in, and it says which of them are news.
+// Invariants: of two writes of a key the one with the newer version is kept, in whatever order they
+// arrive; a writer's sequence numbers are covered once their writes were seen here or were replaced.
+// Source: Scuttlebutt reconciliation (van Renesse et al. 2008).
+
+import { Coverage, type Range } from './coverage.ts';
+import { Register } from './register.ts';
+import { StateHash } from './state-hash.ts';
+import { isNewer, type Stamp } from './version.ts';
+import { WriterLog } from './writer-log.ts';
+
+const NOTHING = new Coverage();
+
+/** How much a node knows of one writer's log. */
+export interface DigestEntry {
+  readonly writer: bigint;
+  /** Ascending; the first begins with 1 unless even the first write is missing. */
+  readonly known: readonly Range[];
+}
+
+/** `newer`: kept. `same`: known already. `older`: a newer write of the key is known. `full`: no room. */
+export type ApplyResult = 'newer' | 'same' | 'older' | 'full';
+
+export interface RegisterMapLimits {
+  /** Cleared registers included. */
+  readonly registersMax: number;
+}
+
+export class RegisterMap {
+  readonly #limits: RegisterMapLimits;
+  readonly #own: WriterLog;
+  readonly #registers = new Map<string, Register>();
+  readonly #logs = new Map<bigint, WriterLog>();
+  /** Over keys and versions of the registers that have a value. */
+  readonly #values = new StateHash();
+  #tombstones = 0;
+
+  /** @param writer boot id of this node */
+  constructor(writer: bigint, limits: RegisterMapLimits) {
+    this.#limits = limits;
+    this.#own = new WriterLog(writer);
+    this.#logs.set(writer, this.#own);
+  }
+
+  get writer(): bigint {
+    return this.#own.writer;
+  }
+
+  /** Registers, cleared ones included. */
+  get size(): number {
+    return this.#registers.size;
+  }
+
+  get tombstones(): number {
+    return this.#tombstones;
+  }
+
+  get(key: string): Register | undefined {
+    return this.#registers.get(key);
+  }
+
+  registers(): Iterable<Register> {
+    return this.#registers.values();
+  }
+
+  /**
+   * A write of this node: newer than whatever it knows of the key.
+   * @param time cluster time, ms
+   * @returns undefined where there is no room for another key
+   */
+  write(key: string, hasValue: boolean, time: number): Register | undefined {
+    const held = this.#registers.get(key);
+    if (held === undefined && this.#isFull) return undefined;
+    const sequence = this.#own.coverage.position + 1;
+    const later = held === undefined ? time : Math.max(time, held.time + 1);
+    const register = new Register(key, this.#own, later, sequence, hasValue);
+    this.#own.coverage.cover(sequence, sequence);
+    this.#replace(held, register);
+    return register;
+  }
+
+  /** A write of another node. It is covered whether it is news or not, or it would be sent for ever. */
+  apply(key: string, stamp: Stamp, hasValue: boolean): ApplyResult {
+    const held = this.#registers.get(key);
+    const { writer, sequence, time } = stamp;
+    const log = this.#logOf(writer);
+    log.coverage.cover(sequence, sequence);
+    if (held === undefined && this.#isFull) {
+      log.refuse(sequence);
+      return 'full';
+    }
+    if (held !== undefined && !isNewer(stamp, held)) {
+      return held.time === time && held.writer === writer ? 'same' : 'older';
+    }
+    this.#replace(held, new Register(key, log, time, sequence, hasValue));
+    return 'newer';
+  }
+
+  /** A node that has everything of the writer up to `to` has sent all that is current in the range. */
+  cover(writer: bigint, { from, to }: Range): void {
+    if (writer !== this.writer) this.#logOf(writer).coverage.cover(from, to);
+  }
+
+  /** The value has expired: the register stays, so that no older value comes back. */
+  dropValue(register: Register): void {
+    if (!register.hasValue) return;
+    this.#values.toggle(register.key, register.time, register.writer);
+    register.hasValue = false;
+    this.#tombstones += 1;
+  }
+
+  /**
+   * Forgets registers that were cleared before this cluster time, and writers of which nothing is left.
+   * Yields after each, so that the caller can pause; the map may change meanwhile.
+   * @param isOnline writers whose position is kept
+   */
+  *expire(before: number, isOnline: (writer: bigint) => boolean): Generator<void> {
+    for (const register of this.#registers.values()) {
+      if (!register.hasValue && register.time < before) this.#remove(register);
+      yield;
+    }
+    for (const [writer, log] of this.#logs) {
+      if (log.count === 0 && log !== this.#own && !isOnline(writer)) this.#logs.delete(writer);
+      yield;
+    }
+  }
+
+  /** Equal on two nodes that hold the same values under the same versions. */
+  get valuesHash(): number {
+    return this.#values.value;
+  }
+
+  /** How far this node has everything, for each writer with a current register. */
+  *digest(): Generator<DigestEntry> {
+    for (const log of this.#logs.values()) {
+      if (log.count > 0) yield { writer: log.writer, known: [...log.known()] };
+    }
+  }
+
+  /** Equal on two nodes whose digests are. */
+  get digestHash(): number {
+    const hash = new StateHash();
+    for (const { writer, known } of this.digest()) {
+      for (const { from, to } of known) hash.toggle(String(from), to, writer);
+    }
+    return hash.value;
+  }
+
+  log(writer: bigint): WriterLog | undefined {
+    return this.#logs.get(writer);
+  }
+
+  /** What another node knows of the writer's log and this one does not, `max` ranges at most. */
+  lacking(writer: bigint, theirs: Coverage, max: number): Range[] {
+    return (this.#logs.get(writer)?.coverage ?? NOTHING).lacking(theirs, max);
+  }
+
+  get #isFull(): boolean {
+    return this.#registers.size >= this.#limits.registersMax;
+  }
+
+  #logOf(writer: bigint): WriterLog {
+    let log = this.#logs.get(writer);
+    if (log === undefined) {
+      log = new WriterLog(writer);
+      this.#logs.set(writer, log);
+    }
+    return log;
+  }
+
+  #replace(held: Register | undefined, register: Register): void {
+    if (held !== undefined) this.#unlink(held);
+    this.#registers.set(register.key, register);
+    register.log.insert(register);
+    if (register.hasValue) this.#values.toggle(register.key, register.time, register.writer);
+    else this.#tombstones += 1;
+  }
+
+  #remove(register: Register): void {
+    this.#unlink(register);
+    this.#registers.delete(register.key);
+  }
+
+  #unlink(register: Register): void {
+    register.log.remove(register);
+    if (register.hasValue) this.#values.toggle(register.key, register.time, register.writer);
+    else this.#tombstones -= 1;
+  }
+}
