@@ -1,46 +1,43 @@
 // Finds and fetches what this node lacks of the writers' logs. Members whose state differs are sent
-// this node's digest, so that each side sees what it lacks and asks for it; nobody pushes.
+// this node's digest, so that each side sees what it lacks and asks for it; no node pushes.
 // One request at a time is open to each member, and a writer's log is asked of one member only, so
 // that a late joiner is not sent everything by everybody.
 // Source: Scuttlebutt reconciliation (van Renesse et al. 2008), paged and paced.
 
-import { Coverage, type Range } from './coverage.ts';
+import { Coverage } from './coverage.ts';
 import {
-  CLAIMS_MAX,
   DIGEST_FIRST_MS,
   DIGEST_INTERVAL_MS,
   GRACE_MS,
+  GREETED_MAX,
   REQUEST_RANGES_MAX,
   REQUEST_TIMEOUT_MS,
+  REQUEST_TIMEOUT_MS_MIN,
   REQUEST_TRIES_MAX,
 } from './limits.ts';
+import { coverageOf, PeerKnowledge } from './peer-knowledge.ts';
 import type { DigestEntry, RegisterMap } from './register-map.ts';
 import type { LogRange, RepairPort } from './repair-port.ts';
-
-/** Members that are sent a digest at once when many come online together. */
-const GREETED_MAX = 8;
-
-interface Claim {
-  /** What the member says that it knows of the writer's log. */
-  readonly coverage: Coverage;
-  /** It is asked for what we lack from then on, ms. */
-  readonly dueAt: number;
-}
 
 interface OpenRequest {
   readonly id: number;
   readonly writers: ReadonlySet<bigint>;
+  readonly sentAt: number;
+  hasAnswer: boolean;
   deadline: number;
 }
 
 interface PeerState {
   readonly member: bigint;
-  /** By writer, where the member knows more than we do. */
-  readonly claims: Map<bigint, Claim>;
+  readonly knowledge: PeerKnowledge;
   request: OpenRequest | undefined;
+  /** What its digest claims is asked for from then on, ms; Infinity while nothing is claimed. */
+  dueAt: number;
+  /** How long a request is given until the next block comes, ms: four times its usual first answer. */
+  patienceMs: number;
   /** Requests in a row that no block answered. */
   unanswered: number;
-  /** The next digest is sent no sooner, ms. */
+  /** The next digest is sent to it no sooner, ms. */
   digestAt: number;
   digestDelayMs: number;
   isDifferent: boolean;
@@ -81,23 +78,16 @@ export class AntiEntropy {
 
   /** The members that are online now, by boot id; replaces the list. New ones are sent our digest. */
   setMembers(members: readonly bigint[], now: number): void {
-    let greeted = 0;
+    const online = new Set(members);
     for (const [member, peer] of this.#peers) {
-      if (members.includes(member)) continue;
+      if (online.has(member)) continue;
       this.#close(peer);
       this.#peers.delete(member);
     }
-    for (const member of members) {
+    let greeted = 0;
+    for (const member of online) {
       if (this.#peers.has(member)) continue;
-      const peer: PeerState = {
-        member,
-        claims: new Map(),
-        request: undefined,
-        unanswered: 0,
-        digestAt: now,
-        digestDelayMs: DIGEST_FIRST_MS,
-        isDifferent: false,
-      };
+      const peer = newPeer(member, now);
       this.#peers.set(member, peer);
       if (greeted++ < GREETED_MAX) this.#sendDigest(peer, now);
     }
@@ -109,7 +99,9 @@ export class AntiEntropy {
 
   get deadline(): number {
     let deadline = Number.POSITIVE_INFINITY;
-    for (const peer of this.#peers.values()) deadline = Math.min(deadline, this.#deadlineOf(peer));
+    for (const { request, dueAt } of this.#peers.values()) {
+      deadline = Math.min(deadline, request?.deadline ?? dueAt);
+    }
     return deadline;
   }
 
@@ -118,65 +110,115 @@ export class AntiEntropy {
     const peer = this.#peers.get(member);
     if (peer === undefined) return;
     peer.isDifferent = !isEqual;
-    if (isEqual) {
-      peer.digestDelayMs = DIGEST_FIRST_MS;
-      return;
-    }
-    this.#sendDigest(peer, now);
+    if (isEqual) peer.digestDelayMs = DIGEST_FIRST_MS;
+    else this.#sendDigest(peer, now);
   }
 
   /**
-   * What a member has. Where it lacks what we have it is sent our digest.
-   * @param isWhole the member has nothing else
+   * What a member knows. Where it lacks what we have it is sent our digest.
+   * @param entries the whole digest
    */
-  handleDigest(
-    member: bigint,
-    entries: readonly DigestEntry[],
-    isWhole: boolean,
-    now: number,
-  ): void {
+  handleDigest(member: bigint, entries: readonly DigestEntry[], now: number): void {
     const peer = this.#peers.get(member);
     if (peer === undefined) return;
-    if (isWhole && this.#lacksOurs(entries)) this.#sendDigest(peer, now);
-    for (const { writer, known } of entries) {
-      if (writer !== this.#map.writer) this.#note(peer, writer, known, now);
+    if (this.#lacksOurs(entries)) this.#sendDigest(peer, now);
+    const { knowledge } = peer;
+    knowledge.handleDigest(entries, this.#map.writer);
+    this.#dropSatisfied(knowledge);
+    if (knowledge.claims.size === 0) {
+      this.#settle(peer);
+      return;
     }
+    // Of writers of which nothing is known nothing can be on its way.
+    const isKnown = [...knowledge.claims.keys()].every((writer) => this.#map.log(writer));
+    if (peer.dueAt === Number.POSITIVE_INFINITY) peer.dueAt = isKnown ? now + GRACE_MS : now;
     this.#ask(peer, now);
   }
 
-  /** A block has been applied. */
-  handleBlock(member: bigint, requestId: number, isLast: boolean, now: number): void {
-    this.counters.blocksReceived += 1;
+  /** The registers of a block have been applied. */
+  handleBlock(
+    member: bigint,
+    block: { readonly requestId: number; readonly range: LogRange; readonly isLast: boolean },
+    now: number,
+  ): void {
     const peer = this.#peers.get(member);
     const request = peer?.request;
-    if (peer === undefined || request === undefined || request.id !== requestId) return;
-    request.deadline = now + REQUEST_TIMEOUT_MS;
+    if (peer === undefined || request === undefined || request.id !== block.requestId) return;
+    this.counters.blocksReceived += 1;
+    peer.knowledge.addFetched(block.range.writer, block.range);
+    if (!request.hasAnswer) learnPatience(peer, now - request.sentAt);
+    request.hasAnswer = true;
+    request.deadline = now + peer.patienceMs;
     peer.unanswered = 0;
-    if (!isLast) return;
+    if (!block.isLast) return;
     this.#close(peer);
     this.#ask(peer, now);
   }
 
   advance(now: number): void {
     for (const peer of this.#peers.values()) {
-      const { request } = peer;
-      if (request !== undefined && now >= request.deadline) {
-        this.#giveUp(peer, request);
-      }
+      if (peer.request !== undefined && now >= peer.request.deadline) this.#giveUp(peer);
       this.#ask(peer, now);
     }
   }
 
-  #note(peer: PeerState, writer: bigint, known: readonly Range[], now: number): void {
-    const coverage = peer.claims.get(writer)?.coverage ?? new Coverage();
-    for (const { from, to } of known) coverage.cover(from, to);
-    if (this.#map.lacking(writer, coverage, 1).length === 0) {
-      peer.claims.delete(writer);
-    } else if (!peer.claims.has(writer) && peer.claims.size < CLAIMS_MAX) {
-      // Of a writer of which nothing is known nothing can be on its way.
-      const isOnItsWay = this.#map.log(writer) !== undefined;
-      peer.claims.set(writer, { coverage, dueAt: isOnItsWay ? now + GRACE_MS : now });
+  /** Asks the member for what it knows and we lack, unless another member is being asked. */
+  #ask(peer: PeerState, now: number): void {
+    if (peer.request !== undefined || now < peer.dueAt) return;
+    const { knowledge } = peer;
+    const ranges: LogRange[] = [];
+    const writers = new Set<bigint>();
+    for (const [writer, theirs] of knowledge.claims) {
+      if (ranges.length >= REQUEST_RANGES_MAX) break;
+      if (this.#asked.has(writer)) continue;
+      const lacking = this.#held(writer).lacking(theirs, REQUEST_RANGES_MAX - ranges.length);
+      if (lacking.length === 0) knowledge.drop(writer);
+      else writers.add(writer);
+      for (const range of lacking) ranges.push({ writer, ...range });
     }
+    if (ranges.length > 0) this.#request(peer, ranges, writers, now);
+    else if (knowledge.claims.size === 0) this.#finish(peer, now);
+    // What is left is asked of another member; if in vain, from here a moment later.
+    else peer.dueAt = now + GRACE_MS;
+  }
+
+  #request(
+    peer: PeerState,
+    ranges: readonly LogRange[],
+    writers: ReadonlySet<bigint>,
+    now: number,
+  ): void {
+    for (const writer of writers) this.#asked.add(writer);
+    this.#lastId = (this.#lastId % 0xffffffff) + 1;
+    const deadline = now + peer.patienceMs;
+    peer.request = { id: this.#lastId, writers, sentAt: now, hasAnswer: false, deadline };
+    this.counters.requestsSent += 1;
+    this.#port.sendRequest(peer.member, { id: this.#lastId, ranges });
+  }
+
+  /** All that its last digest claimed is here. The member's next digest settles what was fetched. */
+  #finish(peer: PeerState, now: number): void {
+    this.#settle(peer);
+    if (peer.knowledge.hasFetched) this.#sendDigest(peer, now);
+  }
+
+  #settle(peer: PeerState): void {
+    peer.dueAt = Number.POSITIVE_INFINITY;
+    for (const { writer, range } of peer.knowledge.takeSealed()) this.#map.cover(writer, range);
+  }
+
+  #dropSatisfied(knowledge: PeerKnowledge): void {
+    for (const [writer, theirs] of knowledge.claims) {
+      if (this.#held(writer).lacking(theirs, 1).length === 0) knowledge.drop(writer);
+    }
+  }
+
+  /** What is known here of a log, with what was fetched and is not settled yet. */
+  #held(writer: bigint): Coverage {
+    const held = this.#map.log(writer)?.coverage;
+    const coverage = held === undefined ? new Coverage() : coverageOf([...held.ranges()]);
+    for (const { knowledge } of this.#peers.values()) knowledge.addFetchedTo(coverage, writer);
+    return coverage;
   }
 
   #sendDigest(peer: PeerState, now: number): void {
@@ -190,60 +232,45 @@ export class AntiEntropy {
   #lacksOurs(entries: readonly DigestEntry[]): boolean {
     const theirs = new Map(entries.map((entry) => [entry.writer, entry.known]));
     for (const { writer, known } of this.#map.digest()) {
-      const coverage = new Coverage();
-      for (const { from, to } of theirs.get(writer) ?? []) coverage.cover(from, to);
-      if (known.some((range) => !isWithin(range, coverage.firstCovered(range)))) return true;
+      const coverage = coverageOf(theirs.get(writer) ?? []);
+      if (coverage.lacking(coverageOf(known), 1).length > 0) return true;
     }
     return false;
   }
 
   /** Blocks were lost, or the member is gone: after some tries its claims have to be heard anew. */
-  #giveUp(peer: PeerState, { writers }: OpenRequest): void {
+  #giveUp(peer: PeerState): void {
     this.counters.requestsTimedOut += 1;
-    peer.unanswered += 1;
-    if (peer.unanswered >= REQUEST_TRIES_MAX) {
-      peer.unanswered = 0;
-      for (const writer of writers) peer.claims.delete(writer);
-    }
     this.#close(peer);
-  }
-
-  #ask(peer: PeerState, now: number): void {
-    if (peer.request !== undefined) return;
-    const ranges: LogRange[] = [];
-    const writers = new Set<bigint>();
-    for (const [writer, claim] of peer.claims) {
-      if (ranges.length >= REQUEST_RANGES_MAX) break;
-      if (now < claim.dueAt || this.#asked.has(writer)) continue;
-      const room = REQUEST_RANGES_MAX - ranges.length;
-      const missing = this.#map.lacking(writer, claim.coverage, room);
-      if (missing.length === 0) peer.claims.delete(writer);
-      else writers.add(writer);
-      for (const range of missing) ranges.push({ writer, ...range });
-    }
-    if (ranges.length === 0) return;
-    for (const writer of writers) this.#asked.add(writer);
-    this.#lastId = (this.#lastId % 0xffffffff) + 1;
-    peer.request = { id: this.#lastId, writers, deadline: now + REQUEST_TIMEOUT_MS };
-    this.counters.requestsSent += 1;
-    this.#port.sendRequest(peer.member, { id: this.#lastId, ranges });
+    peer.unanswered += 1;
+    peer.patienceMs = Math.min(peer.patienceMs * 2, REQUEST_TIMEOUT_MS);
+    if (peer.unanswered < REQUEST_TRIES_MAX) return;
+    peer.unanswered = 0;
+    peer.dueAt = Number.POSITIVE_INFINITY;
+    peer.knowledge.dropAll();
   }
 
   #close(peer: PeerState): void {
     for (const writer of peer.request?.writers ?? []) this.#asked.delete(writer);
     peer.request = undefined;
   }
-
-  #deadlineOf({ request, claims }: PeerState): number {
-    if (request !== undefined) return request.deadline;
-    let deadline = Number.POSITIVE_INFINITY;
-    for (const [writer, { dueAt }] of claims) {
-      if (!this.#asked.has(writer)) deadline = Math.min(deadline, dueAt);
-    }
-    return deadline;
-  }
 }
 
-function isWithin(range: Range, covered: Range | undefined): boolean {
-  return covered !== undefined && covered.from === range.from && covered.to === range.to;
+function learnPatience(peer: PeerState, answeredMs: number): void {
+  const patience = (peer.patienceMs + 4 * answeredMs) / 2;
+  peer.patienceMs = Math.min(Math.max(patience, REQUEST_TIMEOUT_MS_MIN), REQUEST_TIMEOUT_MS);
+}
+
+function newPeer(member: bigint, now: number): PeerState {
+  return {
+    member,
+    knowledge: new PeerKnowledge(),
+    request: undefined,
+    dueAt: Number.POSITIVE_INFINITY,
+    patienceMs: REQUEST_TIMEOUT_MS,
+    unanswered: 0,
+    digestAt: now,
+    digestDelayMs: DIGEST_FIRST_MS,
+    isDifferent: false,
+  };
 }

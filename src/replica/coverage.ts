@@ -10,7 +10,7 @@ export interface Range {
 }
 
 /** Beyond this many ranges the highest one is forgotten; it is fetched again later. */
-const RANGES_MAX = 256;
+const RANGES_MAX = 1024;
 
 export class Coverage {
   #position = 0;
@@ -24,6 +24,11 @@ export class Coverage {
   /** What is covered beyond the position: behind each gap a range. To be read only. */
   get beyond(): readonly Range[] {
     return this.#beyond;
+  }
+
+  *ranges(): Generator<Range> {
+    if (this.#position > 0) yield { from: 1, to: this.#position };
+    yield* this.#beyond;
   }
 
   /** Marks `from` to `to`, both included, as covered. */

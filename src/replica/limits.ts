@@ -4,24 +4,25 @@
 export const DIGEST_INTERVAL_MS = 1000;
 /** Two nodes that have just met compare at once, then at this pace until they agree, ms. */
 export const DIGEST_FIRST_MS = 100;
+/** Members that are sent a digest at once when many come online together. */
+export const GREETED_MAX = 8;
 /** What a digest shows as missing may be on its way: it is asked for after this time, ms. */
 export const GRACE_MS = 200;
 /** Ranges in one request. */
 export const REQUEST_RANGES_MAX = 32;
 /** Blocks that answer one request; what is left is asked for again. */
 export const REQUEST_BLOCKS_MAX = 24;
-/** Without a further block for so long, a request is given up and made anew, ms. */
-export const REQUEST_TIMEOUT_MS = 300;
+/** Without a further block for so long, a request is made anew; less where answers come fast, ms. */
+export const REQUEST_TIMEOUT_MS = 1000;
+export const REQUEST_TIMEOUT_MS_MIN = 25;
 /** Requests in a row without an answer before a member's claims are forgotten. */
-export const REQUEST_TRIES_MAX = 3;
+export const REQUEST_TRIES_MAX = 6;
 /** Requests of different members that may wait to be answered. */
 export const REQUESTS_WAITING_MAX = 64;
 /** Blocks sent in one turn of the event loop, to all members together: live traffic goes first. */
 export const TURN_BLOCKS_MAX = 24;
 /** Between two turns in which blocks are sent, ms. */
 export const TURN_MS = 2;
-/** Writers whose claims are remembered for one member. */
-export const CLAIMS_MAX = 4096;
 /** Cleared registers are kept this long by default, ms. */
 export const TOMBSTONE_MS = 24 * 3_600_000;
 /** Registers looked at in one turn for what may be forgotten. */

@@ -4,13 +4,11 @@
 // arrive; a writer's sequence numbers are covered once their writes were seen here or were replaced.
 // Source: Scuttlebutt reconciliation (van Renesse et al. 2008).
 
-import { Coverage, type Range } from './coverage.ts';
+import type { Range } from './coverage.ts';
 import { Register } from './register.ts';
 import { StateHash } from './state-hash.ts';
 import { isNewer, type Stamp } from './version.ts';
 import { WriterLog } from './writer-log.ts';
-
-const NOTHING = new Coverage();
 
 /** How much a node knows of one writer's log. */
 export interface DigestEntry {
@@ -97,7 +95,7 @@ export class RegisterMap {
     return 'newer';
   }
 
-  /** A node that has everything of the writer up to `to` has sent all that is current in the range. */
+  /** Of every write in the range, this one or a newer one of its key was seen here. */
   cover(writer: bigint, { from, to }: Range): void {
     if (writer !== this.writer) this.#logOf(writer).coverage.cover(from, to);
   }
@@ -149,11 +147,6 @@ export class RegisterMap {
 
   log(writer: bigint): WriterLog | undefined {
     return this.#logs.get(writer);
-  }
-
-  /** What another node knows of the writer's log and this one does not, `max` ranges at most. */
-  lacking(writer: bigint, theirs: Coverage, max: number): Range[] {
-    return (this.#logs.get(writer)?.coverage ?? NOTHING).lacking(theirs, max);
   }
 
   get #isFull(): boolean {

@@ -88,13 +88,9 @@ export class Replica {
     if (this.#repair.differing === 0) this.#agreedAt = now;
   }
 
-  handleDigest(
-    member: bigint,
-    entries: readonly DigestEntry[],
-    isWhole: boolean,
-    now: number,
-  ): void {
-    this.#repair.handleDigest(member, entries, isWhole, now);
+  /** @param entries the whole digest */
+  handleDigest(member: bigint, entries: readonly DigestEntry[], now: number): void {
+    this.#repair.handleDigest(member, entries, now);
   }
 
   handleRequest(member: bigint, request: Request, now: number): void {
@@ -107,8 +103,7 @@ export class Replica {
     block: { readonly requestId: number; readonly range: LogRange; readonly isLast: boolean },
     now: number,
   ): void {
-    this.map.cover(block.range.writer, block.range);
-    this.#repair.handleBlock(member, block.requestId, block.isLast, now);
+    this.#repair.handleBlock(member, block, now);
   }
 
   get deadline(): number {

@@ -78,7 +78,7 @@ export class ReplicaNode {
       this.clock,
       {
         sendDigest: (to, entries) =>
-          this.#send(to, (node) => node.#heardDigest(bootId, entries, entries.length <= 80)),
+          this.#send(to, (node) => node.replica.handleDigest(bootId, entries, cluster.now)),
         sendRequest: (to, request: Request) =>
           this.#send(to, (node) => node.replica.handleRequest(bootId, request, cluster.now)),
         sendBlock: (to, { registers, ...head }) => {
@@ -163,10 +163,6 @@ export class ReplicaNode {
   ): Entry {
     const value = hasValue ? this.values.get(key) : undefined;
     return { key, stamp: { time, writer, sequence }, value };
-  }
-
-  #heardDigest(from: bigint, entries: readonly DigestEntry[], isWhole: boolean): void {
-    this.replica.handleDigest(from, entries, isWhole, this.#cluster.now);
   }
 
   #takeBlock(from: bigint, block: Block): void {
