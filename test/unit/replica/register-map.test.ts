@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RegisterMap } from '../../../src/replica/register-map.ts';
+
+const OURS = 1n;
+const THEIRS = 2n;
+const LIMITS = { registersMax: 10 };
+
+test('the newer of two writes is kept, in whatever order they arrive', () => {
+  const older = { time: 100, writer: THEIRS, sequence: 1 };
+  const newer = { time: 101, writer: THEIRS, sequence: 2 };
+  for (const order of [
+    [older, newer],
+    [newer, older],
+  ]) {
+    const map = new RegisterMap(OURS, LIMITS);
+    for (const stamp of order) map.apply('a', stamp, true);
+    assert.equal(map.get('a')?.sequence, 2);
+  }
+});
+
+test('at the same time the higher boot id wins on every node', () => {
+  const map = new RegisterMap(OURS, LIMITS);
+  map.write('a', true, 100);
+  assert.equal(map.apply('a', { time: 100, writer: THEIRS, sequence: 1 }, true), 'newer');
+  assert.equal(map.apply('a', { time: 100, writer: 0n, sequence: 1 }, true), 'older');
+});
+
+test('a write of this node is newer than what it replaces, even if its clock is behind', () => {
+  const map = new RegisterMap(OURS, LIMITS);
+  map.apply('a', { time: 5000, writer: THEIRS, sequence: 1 }, true);
+  assert.equal(map.write('a', true, 100)?.time, 5001);
+});
+
+test('a cleared key stays cleared when an older value comes late', () => {
+  const map = new RegisterMap(OURS, LIMITS);
+  map.apply('a', { time: 200, writer: THEIRS, sequence: 2 }, false);
+  assert.equal(map.apply('a', { time: 100, writer: THEIRS, sequence: 1 }, true), 'older');
+  assert.equal(map.get('a')?.hasValue, false);
+  assert.equal(map.tombstones, 1);
+});
+
+test('the same values give the same hash, however they came', () => {
+  const one = new RegisterMap(OURS, LIMITS);
+  const other = new RegisterMap(THEIRS, LIMITS);
+  const a = one.write('a', true, 100)!;
+  other.apply('b', { time: 50, writer: 9n, sequence: 1 }, true);
+  assert.notEqual(one.valuesHash, other.valuesHash);
+  other.apply('a', { time: a.time, writer: OURS, sequence: a.sequence }, true);
+  one.apply('b', { time: 50, writer: 9n, sequence: 1 }, true);
+  assert.equal(one.valuesHash, other.valuesHash);
+  assert.equal(one.digestHash, other.digestHash);
+});
+
+test('a key that finds no room is refused, and other nodes do not take it for known here', () => {
+  const map = new RegisterMap(OURS, { registersMax: 1 });
+  map.apply('a', { time: 1, writer: THEIRS, sequence: 1 }, true);
+  assert.equal(map.apply('b', { time: 2, writer: THEIRS, sequence: 2 }, true), 'full');
+  assert.equal(map.write('c', true, 3), undefined);
+  assert.deepEqual([...map.digest()], [{ writer: THEIRS, known: [{ from: 1, to: 1 }] }]);
+});
+
+test('a cleared key is forgotten after its time, a value never', () => {
+  const map = new RegisterMap(OURS, LIMITS);
+  map.write('a', true, 100);
+  map.write('b', false, 100);
+  for (const _ of map.expire(99, () => false));
+  assert.equal(map.size, 2);
+  for (const _ of map.expire(101, () => false));
+  assert.equal(map.size, 1);
+  assert.equal(map.tombstones, 0);
+});
