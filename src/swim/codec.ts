@@ -17,6 +17,7 @@
 //   4 target    boot id (8), endpoint: the member to ping on behalf of the sender
 //   5 cursor    member name after which the next page of a state sync begins
 //   6 record    see record-codec.ts
+//   7 application  bytes of the application; this module does not read them
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import { type MemberRecord, NAME_BYTES_MAX } from './record.ts';
@@ -36,7 +37,8 @@ export type MessageKind =
   | 'challenge'
   | 'gossip'
   | 'pull'
-  | 'page';
+  | 'page'
+  | 'application';
 
 const KINDS: readonly (MessageKind | undefined)[] = [
   undefined,
@@ -48,6 +50,7 @@ const KINDS: readonly (MessageKind | undefined)[] = [
   'gossip',
   'pull',
   'page',
+  'application',
 ];
 
 export interface PingTarget {
@@ -74,6 +77,8 @@ export interface GossipMessage extends MessageHead {
   readonly target: PingTarget | undefined;
   readonly cursor: string | undefined;
   readonly records: readonly MemberRecord[];
+  /** A view into the body. */
+  readonly application: Buffer | undefined;
 }
 
 const HEAD_BYTES = 18;
@@ -84,12 +89,15 @@ const FLAG_INDIRECT = 0x01;
 const FLAG_LAST = 0x02;
 
 const SECTION_HEAD_BYTES = 3;
+/** What a body with one section takes beside the section's value. */
+export const MESSAGE_OVERHEAD_BYTES = HEAD_BYTES + SECTION_HEAD_BYTES;
 const NONCE = 1;
 const ECHO = 2;
 const OBSERVED = 3;
 const TARGET = 4;
 const CURSOR = 5;
 const RECORD = 6;
+const APPLICATION = 7;
 
 /** Writes one body; a section that does not fit is refused and leaves the body unchanged. */
 export class BodyWriter {
@@ -128,6 +136,11 @@ export class BodyWriter {
   cursor(name: string): this {
     this.#section(CURSOR, Buffer.from(name, 'utf8'));
     return this;
+  }
+
+  /** @returns false if it does not fit */
+  application(bytes: Buffer): boolean {
+    return this.#section(APPLICATION, bytes);
   }
 
   /** @returns false if it does not fit */
@@ -186,6 +199,7 @@ function readSections(body: Buffer): Sections | undefined {
     target: undefined,
     cursor: undefined,
     records: [],
+    application: undefined,
   };
   let at = HEAD_BYTES;
   while (at < body.length) {
@@ -221,6 +235,9 @@ function readSection(type: number, value: Buffer, draft: Draft): boolean {
       draft.records.push(record);
       return true;
     }
+    case APPLICATION:
+      draft.application = value;
+      return true;
     default:
       return true;
   }

@@ -3,7 +3,7 @@
 // Decides nothing about membership. Source: SWIM paper 4.1 (piggybacking).
 
 import type { Endpoint } from '../shared/endpoint.ts';
-import { BodyWriter, type MessageKind, type PingTarget } from './codec.ts';
+import { BodyWriter, MESSAGE_OVERHEAD_BYTES, type MessageKind, type PingTarget } from './codec.ts';
 import type { LocalNode } from './local-node.ts';
 import { endpointOf, type Member, type MemberTable, recordOf } from './member-table.ts';
 import type { Nonces } from './nonces.ts';
@@ -33,12 +33,14 @@ export class MessageSender {
   readonly #nonces: Nonces;
   readonly #bodyBytesMax: number;
   readonly #send: (to: Endpoint, body: Buffer) => void;
+  readonly #applicationState: () => Buffer | undefined;
   #lastSequence = 0;
 
   constructor(
     parts: { self: LocalNode; table: MemberTable; updates: UpdateQueue; nonces: Nonces },
     bodyBytesMax: number,
     send: (to: Endpoint, body: Buffer) => void,
+    applicationState: () => Buffer | undefined,
   ) {
     this.#self = parts.self;
     this.#table = parts.table;
@@ -46,6 +48,7 @@ export class MessageSender {
     this.#nonces = parts.nonces;
     this.#bodyBytesMax = bodyBytesMax;
     this.#send = send;
+    this.#applicationState = applicationState;
   }
 
   /** Hash of all online members and this node. */
@@ -161,6 +164,16 @@ export class MessageSender {
     );
   }
 
+  /** Bytes of the application that one message carries. */
+  get applicationBytesMax(): number {
+    return this.#bodyBytesMax - MESSAGE_OVERHEAD_BYTES;
+  }
+
+  application(to: Endpoint, bytes: Buffer): void {
+    const writer = this.#writer('application', 0, {});
+    if (writer.application(bytes)) this.#send(to, writer.finish());
+  }
+
   #transmit(now: number, kind: MessageKind, to: Endpoint, fields: MessageFields): void {
     const writer = this.#writer(kind, fields.sequence ?? 0, fields);
     /** Names that need no update in this message. */
@@ -176,8 +189,14 @@ export class MessageSender {
       add(this.#self.record(now));
     }
     for (const record of fields.records ?? []) add(record);
+    if (kind === 'ping' || kind === 'ack') this.#addApplicationState(writer);
     if (!fields.introduce || fields.echo !== undefined) this.#addUpdates(now, writer, covered);
     if (kind !== 'gossip' || !writer.isEmpty) this.#send(to, writer.finish());
+  }
+
+  #addApplicationState(writer: BodyWriter): void {
+    const state = this.#applicationState();
+    if (state !== undefined) writer.application(state);
   }
 
   #addUpdates(now: number, writer: BodyWriter, covered: ReadonlySet<string>): void {

@@ -33,7 +33,19 @@ export interface SwimPort {
   nameRefused(holder: Endpoint): void;
   /** Another node claims our name and will be refused. Called again each time that it tries. */
   nameDefended(claimant: Endpoint): void;
+  /**
+   * What pings and acks carry for the application, at most APPLICATION_STATE_BYTES_MAX bytes;
+   * undefined for nothing. Left out where a message has no room for it.
+   */
+  applicationState?(): Buffer | undefined;
+  /**
+   * A validated member sent bytes of the application: its state with a ping or ack, or a message.
+   * The bytes are a view that holds during the call only.
+   */
+  applicationReceived?(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
 }
+
+export const APPLICATION_STATE_BYTES_MAX = 64;
 
 export interface SwimCounters {
   /** Bodies that can't be decoded. */

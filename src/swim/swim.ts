@@ -102,6 +102,7 @@ export class Swim {
       { self, table, updates, nonces },
       options.bodyBytesMax,
       (to, body) => port.send(to, body),
+      () => port.applicationState?.(),
     );
     this.#self = self;
     this.#table = table;
@@ -244,6 +245,18 @@ export class Swim {
     this.#advanceLeave(now);
   }
 
+  /** Bytes that sendApplication() takes. */
+  get applicationBytesMax(): number {
+    return this.#sender.applicationBytesMax;
+  }
+
+  /** Sends bytes of the application to a validated member, without any guarantee. */
+  sendApplication(bootId: bigint, bytes: Buffer): void {
+    const member = this.#table.byBoot(bootId);
+    if (this.#phase !== 'joined' || member?.link === undefined) return;
+    this.#sender.application(endpointOf(member), bytes);
+  }
+
   /**
    * Handles one datagram.
    * @param bootId and counter: from the authenticated envelope
@@ -314,6 +327,10 @@ export class Swim {
     this.#applyContents(now, from, sender, message);
     if (this.isOver) return;
     this.#dispatch(now, from, sender, message);
+    if (message.application !== undefined && !this.#hasNameConflict) {
+      const isMessage = message.kind === 'application';
+      this.#port.applicationReceived?.(bootId, message.application, isMessage);
+    }
     if (wasOffline && isOnline(sender.state)) this.#stateSync.start(now, sender);
     else this.#compareTables(now, sender, message);
   }

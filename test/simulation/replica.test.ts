@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ReplicaCluster, type Write } from './replica-cluster.ts';
+import { ReplicaCluster, type Write } from '../support/replica-cluster.ts';
 
 /** Two writes closer to each other than this may be put in either order. */
 const CLOCK_ERROR_MS = 1000;

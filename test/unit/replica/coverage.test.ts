@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Coverage, type Range } from '../../../src/replica/coverage.ts';
-import { randomFrom } from '../../simulation/simulator.ts';
+import { seededRandom } from '../../support/random.ts';
 
 test('numbers in order move the position', () => {
   const coverage = new Coverage();
@@ -32,7 +32,7 @@ test('what another node has more is listed, gaps included', () => {
 });
 
 test('the ranges are those of a plain set, whatever comes in whatever order', () => {
-  const random = randomFrom(11);
+  const random = seededRandom(11);
   for (let round = 0; round < 200; round++) {
     const coverage = new Coverage();
     const set = new Set<number>();

@@ -59,6 +59,7 @@ test('a ping without sections is 18 bytes, as docs/protocol-gossip.md shows it',
     target: undefined,
     cursor: undefined,
     records: [],
+    application: undefined,
   });
 });
 
@@ -87,6 +88,7 @@ test('every section is decoded as it was encoded, for IPv4 and IPv6', () => {
       .target({ bootId: 77n, endpoint })
       .cursor('küche');
     for (const record of records) assert.ok(writer.record(record));
+    assert.ok(writer.application(Buffer.from('state')));
     const message = decodeMessage(writer.finish());
     assert.deepEqual(message, {
       ...HEAD,
@@ -99,6 +101,7 @@ test('every section is decoded as it was encoded, for IPv4 and IPv6', () => {
       target: { bootId: 77n, endpoint },
       cursor: 'küche',
       records,
+      application: Buffer.from('state'),
     });
   }
 });
@@ -134,7 +137,7 @@ test('sections and trailing fields of a newer node are skipped', () => {
 
 test('unknown kinds, port 0 and states out of range are malformed', () => {
   assert.equal(decodeMessage(Buffer.from(`00${EMPTY_PING.slice(2)}`, 'hex')), undefined);
-  assert.equal(decodeMessage(Buffer.from(`09${EMPTY_PING.slice(2)}`, 'hex')), undefined);
+  assert.equal(decodeMessage(Buffer.from(`0a${EMPTY_PING.slice(2)}`, 'hex')), undefined);
   const port = FULL_RECORD.replace('1f0a', '0000');
   assert.equal(decodeMessage(Buffer.from(EMPTY_PING + port, 'hex')), undefined);
   const state = SHORT_RECORD.replace('01a1', '04a1');

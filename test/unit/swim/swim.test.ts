@@ -12,6 +12,7 @@ import {
 } from '../../../src/swim/codec.ts';
 import type { MemberRecord } from '../../../src/swim/record.ts';
 import { Swim } from '../../../src/swim/swim.ts';
+import type { SwimPort } from '../../../src/swim/swim-port.ts';
 import { TIMING_PRESETS } from '../../../src/swim/timing.ts';
 import { seededRandom } from '../../support/random.ts';
 
@@ -24,7 +25,10 @@ interface Sent {
   readonly message: GossipMessage;
 }
 
-function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
+function core(
+  now = 0,
+  port: Partial<SwimPort> = {},
+): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
   const sent: Sent[] = [];
   const swim = new Swim(
     {
@@ -50,6 +54,7 @@ function core(now = 0): { swim: Swim; sent: Sent[]; take: () => Sent[] } {
       joined: () => undefined,
       nameRefused: () => undefined,
       nameDefended: () => undefined,
+      ...port,
     },
     now,
   );
@@ -336,4 +341,29 @@ test('a helper sends an indirect ack if the target answers, and a nack otherwise
   swim.advance(1 + TIMING_PRESETS.lan.pingTimeoutMs);
   const nack = take().find((one) => one.message.kind === 'nack')?.message;
   assert.equal(nack?.sequence, 71);
+});
+
+test('bytes of the application travel in acks and messages, from validated members only', () => {
+  const received: string[] = [];
+  const { swim, take } = core(0, {
+    applicationState: () => Buffer.from('ours'),
+    applicationReceived: (bootId, bytes, isMessage) =>
+      received.push(`${bootId} ${bytes} ${isMessage ? 'message' : 'state'}`),
+  });
+  const state = (writer: BodyWriter): unknown => writer.application(Buffer.from('theirs'));
+  swim.handle(0, STRANGER, 5n, 1, body('application', state));
+  assert.deepEqual(received, []);
+  introduce(swim, take, 'n5', 5n);
+  take();
+  swim.handle(1, STRANGER, 5n, 10, body('ping', state));
+  swim.handle(1, STRANGER, 5n, 11, body('application', state));
+  assert.deepEqual(received, ['5 theirs state', '5 theirs message']);
+  const ack = take().find(({ message }) => message.kind === 'ack');
+  assert.equal(ack?.message.application?.toString(), 'ours');
+  swim.sendApplication(5n, Buffer.from('hello'));
+  swim.sendApplication(6n, Buffer.from('unknown'));
+  const sent = take();
+  assert.equal(sent.length, 1);
+  assert.equal(sent[0]?.message.kind, 'application');
+  assert.equal(sent[0]?.message.application?.toString(), 'hello');
 });

@@ -10,7 +10,7 @@ import type { LogRange, Request } from '../../src/replica/repair-port.ts';
 import { Replica } from '../../src/replica/replica.ts';
 import { isNewer, type Stamp } from '../../src/replica/version.ts';
 import { EventHeap } from './event-heap.ts';
-import { randomFrom } from './simulator.ts';
+import { seededRandom } from './random.ts';
 
 const PING_MS = 1000;
 const BLOCK_BYTES = 1200;
@@ -191,7 +191,7 @@ export class ReplicaCluster {
   #lastBootId = 1n;
 
   constructor(seed: number, boxes: number) {
-    this.random = randomFrom(seed);
+    this.random = seededRandom(seed);
     for (let box = 0; box < boxes; box++) {
       // Some boxes have no battery: their clock begins in 1970.
       this.#wallClockSkews.push(this.random() < 0.2 ? -1e12 : this.random() * 7_200_000);
