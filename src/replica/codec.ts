@@ -19,6 +19,8 @@
 //           8 20  writer, from, to
 //          28  n  registers: flags (1, bit 0 has a value), time (6), sequence (6),
 //                 key length (2), key, value length (2), value
+//
+// What pings and acks carry: cluster time (6), then for each map its number (1) and its hash (7).
 
 import type { Range } from './coverage.ts';
 import type { DigestEntry } from './register-map.ts';
@@ -37,6 +39,8 @@ const ENTRY_HEAD_BYTES = 9;
 const RANGE_BYTES = 12;
 const LOG_RANGE_BYTES = 20;
 const REGISTER_HEAD_BYTES = 17;
+const STATE_HEAD_BYTES = 6;
+const HASH_ENTRY_BYTES = 8;
 const FLAG_LAST = 0x01;
 const FLAG_HAS_VALUE = 0x01;
 const ENTRY_RANGES_MAX = 64;
@@ -125,6 +129,11 @@ export function registerBytes(keyBytes: number, valueBytes: number): number {
   return REGISTER_HEAD_BYTES + keyBytes + valueBytes;
 }
 
+/** Room for registers in a block that is `bytesMax` long. */
+export function blockRoom(bytesMax: number): number {
+  return bytesMax - BLOCK_HEAD_BYTES;
+}
+
 export function encodeBlock(map: number, block: BlockMessage): Buffer {
   const parts: Buffer[] = [Buffer.alloc(BLOCK_HEAD_BYTES)];
   const head = parts[0]!;
@@ -147,6 +156,35 @@ export function encodeBlock(map: number, block: BlockMessage): Buffer {
     if (value !== undefined) parts.push(value);
   }
   return Buffer.concat(parts);
+}
+
+export interface ReplicaState {
+  /** Cluster time, ms. */
+  readonly time: number;
+  /** By map: Replica.hash. */
+  readonly hashes: ReadonlyMap<number, number>;
+}
+
+export function encodeState({ time, hashes }: ReplicaState): Buffer {
+  const bytes = Buffer.alloc(STATE_HEAD_BYTES + hashes.size * HASH_ENTRY_BYTES);
+  let at = bytes.writeUIntBE(time, 0, 6);
+  for (const [map, hash] of hashes) {
+    at = bytes.writeUInt8(map, at);
+    at = bytes.writeUInt8(Math.floor(hash / 2 ** 48), at);
+    at = bytes.writeUIntBE(hash % 2 ** 48, at, 6);
+  }
+  return bytes;
+}
+
+/** @returns undefined for what is malformed */
+export function decodeState(bytes: Buffer): ReplicaState | undefined {
+  const room = bytes.length - STATE_HEAD_BYTES;
+  if (room < 0 || room % HASH_ENTRY_BYTES !== 0) return undefined;
+  const hashes = new Map<number, number>();
+  for (let at = STATE_HEAD_BYTES; at < bytes.length; at += HASH_ENTRY_BYTES) {
+    hashes.set(bytes[at]!, bytes[at + 1]! * 2 ** 48 + bytes.readUIntBE(at + 2, 6));
+  }
+  return { time: bytes.readUIntBE(0, 6), hashes };
 }
 
 /** @returns which map the message is about, 0 where it says none */
