@@ -112,15 +112,20 @@ export class RegisterMap {
    * Forgets registers that were cleared before this cluster time, and writers of which nothing is left.
    * Yields after each, so that the caller can pause; the map may change meanwhile.
    * @param isOnline writers whose position is kept
+   * @returns the keys that were forgotten, undefined for a step that forgot none
    */
-  *expire(before: number, isOnline: (writer: bigint) => boolean): Generator<void> {
+  *expire(
+    before: number,
+    isOnline: (writer: bigint) => boolean,
+  ): Generator<string | undefined, void> {
     for (const register of this.#registers.values()) {
-      if (!register.hasValue && register.time < before) this.#remove(register);
-      yield;
+      const isForgotten = !register.hasValue && register.time < before;
+      if (isForgotten) this.#remove(register);
+      yield isForgotten ? register.key : undefined;
     }
     for (const [writer, log] of this.#logs) {
       if (log.count === 0 && log !== this.#own && !isOnline(writer)) this.#logs.delete(writer);
-      yield;
+      yield undefined;
     }
   }
 

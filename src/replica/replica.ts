@@ -22,22 +22,24 @@ export interface ReplicaOptions extends RegisterMapLimits {
   readonly writer: bigint;
   /** Cleared registers are kept this long, ms. */
   readonly tombstoneMs: number;
+  /** A cleared key is no longer kept. */
+  readonly forgotten?: (key: string) => void;
 }
 
 export class Replica {
   readonly map: RegisterMap;
   readonly #clock: ClusterClock;
-  readonly #tombstoneMs: number;
+  readonly #options: ReplicaOptions;
   readonly #repair: AntiEntropy;
   readonly #sender: BlockSender;
-  #expiry: Iterator<void> | undefined;
+  #expiry: Iterator<string | undefined, void> | undefined;
   #expireAt: number;
   #agreedAt: number;
 
   constructor(options: ReplicaOptions, clock: ClusterClock, port: RepairPort, now: number) {
     this.map = new RegisterMap(options.writer, options);
     this.#clock = clock;
-    this.#tombstoneMs = options.tombstoneMs;
+    this.#options = options;
     this.#repair = new AntiEntropy(this.map, port);
     this.#sender = new BlockSender(this.map, port);
     this.#expireAt = now + EXPIRE_INTERVAL_MS;
@@ -118,14 +120,17 @@ export class Replica {
 
   /** In turns, as there may be very many registers. */
   #expire(now: number): void {
-    this.#expiry ??= this.map.expire(this.#clock.at(now) - this.#tombstoneMs, (writer) =>
+    this.#expiry ??= this.map.expire(this.#clock.at(now) - this.#options.tombstoneMs, (writer) =>
       this.#repair.isMember(writer),
     );
     for (let step = 0; step < EXPIRE_STEPS; step++) {
-      if (!this.#expiry.next().done) continue;
-      this.#expiry = undefined;
-      this.#expireAt = now + EXPIRE_INTERVAL_MS;
-      return;
+      const { done, value } = this.#expiry.next();
+      if (done) {
+        this.#expiry = undefined;
+        this.#expireAt = now + EXPIRE_INTERVAL_MS;
+        return;
+      }
+      if (value !== undefined) this.#options.forgotten?.(value);
     }
     this.#expireAt = now + 1;
   }

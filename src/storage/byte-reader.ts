@@ -42,6 +42,10 @@ export class ByteReader {
     return value;
   }
 
+  uint64(): bigint {
+    return this.#buffer.readBigUInt64LE(this.#take(8));
+  }
+
   /** A copy, which belongs to the caller. */
   bytes(): Buffer {
     const length = this.varint();

@@ -40,6 +40,11 @@ export class ByteWriter {
     this.buffer[this.length++] = rest;
   }
 
+  uint64(value: bigint): void {
+    this.reserve(8);
+    this.length = this.buffer.writeBigUInt64LE(value, this.length);
+  }
+
   /** The length in bytes, then the bytes. */
   bytes(value: Buffer): void {
     this.varint(value.length);

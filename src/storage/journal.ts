@@ -17,6 +17,8 @@ import type {
 } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { RegisterRecord, RegisterStore, StoredRegisters } from '../replica/register-store.ts';
+import type { LogRange } from '../replica/repair-port.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Compactor } from './compactor.ts';
 import { makeDataFolder } from './data-folder.ts';
@@ -46,7 +48,7 @@ export interface JournalOptions {
 export interface OpenedJournal {
   readonly journal: Journal;
   /** The state that earlier runs left; times refer to the present clock. */
-  readonly state: StoredState;
+  readonly state: StoredState & { readonly registers: StoredRegisters };
 }
 
 /** What open() hands to the constructor. */
@@ -59,7 +61,7 @@ interface Opened {
   readonly run: bigint;
 }
 
-export class Journal implements SessionStore {
+export class Journal implements SessionStore, RegisterStore {
   readonly durable = true;
   readonly #log: Logger;
   readonly #lock: FolderLock | undefined;
@@ -220,6 +222,18 @@ export class Journal implements SessionStore {
   removeWill(clientId: string): void {
     const number = this.#numbering.find(clientId);
     if (number !== undefined) this.#beginRecord()?.willRemoved(number);
+  }
+
+  saveRegister(register: RegisterRecord): void {
+    this.#beginRecord()?.register(register);
+  }
+
+  removeRegister(key: string): void {
+    this.#beginRecord()?.registerRemoved(key);
+  }
+
+  saveKnown(range: LogRange): void {
+    this.#beginRecord()?.known(range);
   }
 
   whenDurable(done: (now: number) => void, refused?: (now: number) => void): Durability {

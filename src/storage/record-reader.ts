@@ -4,6 +4,8 @@
 import type { Message, Topic } from '../broker/message/message.ts';
 import type { SubscriptionRecord } from '../broker/ports.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
+import type { RegisterRecord } from '../replica/register-store.ts';
+import type { LogRange } from '../replica/repair-port.ts';
 import { ByteReader, DecodeError } from './byte-reader.ts';
 import { RecordType } from './record-writer.ts';
 
@@ -53,6 +55,9 @@ export interface RecordVisitor {
   retainedRemoved(topic: string): void;
   will(number: number, fields: WillFields): void;
   willRemoved(number: number): void;
+  register(record: RegisterRecord): void;
+  registerRemoved(key: string): void;
+  known(range: LogRange): void;
   end(): void;
 }
 
@@ -109,6 +114,15 @@ function readRecord(reader: ByteReader, visitor: RecordVisitor): void {
       break;
     case RecordType.willRemoved:
       visitor.willRemoved(reader.varint());
+      break;
+    case RecordType.register:
+      visitor.register(readRegister(reader));
+      break;
+    case RecordType.registerRemoved:
+      visitor.registerRemoved(reader.text());
+      break;
+    case RecordType.known:
+      visitor.known({ writer: reader.uint64(), from: reader.varint(), to: reader.varint() });
       break;
     case RecordType.end:
       reader.varint();
@@ -200,6 +214,13 @@ function readWill(reader: ByteReader): WillFields {
     properties: reader.bytes(),
     payload: reader.bytes(),
   };
+}
+
+function readRegister(reader: ByteReader): RegisterRecord {
+  const key = reader.text();
+  const hasValue = reader.byte() === 1;
+  const writer = reader.uint64();
+  return { key, hasValue, writer, time: reader.varint(), sequence: reader.varint() };
 }
 
 function readOrNever(reader: ByteReader): number {

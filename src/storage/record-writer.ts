@@ -19,6 +19,9 @@
 //   14 -will      = number
 //   15 end        = sessions, retained; the last record of a snapshot
 //   16 retainedBy = clientId, hasUsername (1), [username], message; retained, with its publisher
+//   17 register   = key, hasValue (1), writer (8), time, sequence
+//   18 -register  = key
+//   19 known      = writer (8), from, to
 //
 //   message  = flags (1: QoS in 0 and 1, retain 2), deadline, topic, properties, payload
 //   deadline = 0 for never, else milliseconds of this run's clock, plus 1
@@ -31,6 +34,8 @@
 import type { Message } from '../broker/message/message.ts';
 import type { DeliveryRecord, SessionRecord, SubscriptionRecord } from '../broker/ports.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { RegisterRecord } from '../replica/register-store.ts';
+import type { LogRange } from '../replica/repair-port.ts';
 import { ByteWriter } from './byte-writer.ts';
 
 export const RecordType = {
@@ -50,6 +55,9 @@ export const RecordType = {
   willRemoved: 14,
   end: 15,
   retainedBy: 16,
+  register: 17,
+  registerRemoved: 18,
+  known: 19,
 } as const;
 
 export class RecordWriter extends ByteWriter {
@@ -149,6 +157,27 @@ export class RecordWriter extends ByteWriter {
 
   willRemoved(number: number): void {
     this.#head(RecordType.willRemoved, number);
+  }
+
+  register({ key, hasValue, writer, time, sequence }: RegisterRecord): void {
+    this.byte(RecordType.register);
+    this.text(key);
+    this.byte(hasValue ? 1 : 0);
+    this.uint64(writer);
+    this.varint(time);
+    this.varint(sequence);
+  }
+
+  registerRemoved(key: string): void {
+    this.byte(RecordType.registerRemoved);
+    this.text(key);
+  }
+
+  known({ writer, from, to }: LogRange): void {
+    this.byte(RecordType.known);
+    this.uint64(writer);
+    this.varint(from);
+    this.varint(to);
   }
 
   end(sessions: number, retained: number): void {

@@ -11,6 +11,8 @@ import type {
 } from '../broker/ports.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import { PACKET_ID_MAX } from '../mqtt/limits.ts';
+import type { RegisterRecord } from '../replica/register-store.ts';
+import type { LogRange } from '../replica/repair-port.ts';
 import type {
   DeliveryFields,
   ReadMessage,
@@ -18,6 +20,7 @@ import type {
   SessionFields,
   WillFields,
 } from './record-reader.ts';
+import { ReplayedRegisters } from './replayed-registers.ts';
 
 const TOPICS_SHARED_MAX = 65_536;
 
@@ -114,6 +117,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
   orphans = 0;
   /** True once the end of the snapshot has been read. */
   isComplete = false;
+  readonly registers = new ReplayedRegisters();
   readonly #sessions = new Map<number, ReplayedSession>();
   readonly #messages = new Map<number, Message>();
   /** Of the snapshot. A list, because a map of all of them would take half of the start's time. */
@@ -271,6 +275,18 @@ export class ReplayedState implements RecordVisitor, StoredState {
   willRemoved(number: number): void {
     const session = this.#find(number);
     if (session !== undefined) session.will = undefined;
+  }
+
+  register(record: RegisterRecord): void {
+    this.registers.save(record);
+  }
+
+  registerRemoved(key: string): void {
+    this.registers.remove(key);
+  }
+
+  known(range: LogRange): void {
+    this.registers.saveKnown(range);
   }
 
   end(): void {

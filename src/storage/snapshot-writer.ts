@@ -9,6 +9,8 @@ import type {
   SubscriptionRecord,
 } from '../broker/ports.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { RegisterRecord, RegisterWriter } from '../replica/register-store.ts';
+import type { LogRange } from '../replica/repair-port.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { WritableFile } from './disk.ts';
 import { encodeHeader, type Stamp } from './file-format.ts';
@@ -24,7 +26,7 @@ const STEPS = 16;
 const SYNC_BYTES = 4_194_304;
 
 /** Passes the state to a writer, one piece per step. */
-export type Capture = (writer: StateWriter) => Iterator<void, void>;
+export type Capture = (writer: StateWriter & RegisterWriter) => Iterator<void, void>;
 
 export interface SnapshotTarget {
   readonly file: WritableFile;
@@ -32,7 +34,7 @@ export interface SnapshotTarget {
   readonly run: bigint;
 }
 
-export class SnapshotWriter implements StateWriter, RecordScope {
+export class SnapshotWriter implements StateWriter, RegisterWriter, RecordScope {
   readonly #target: SnapshotTarget;
   readonly #numbering: Numbering;
   readonly #builder: BlockBuilder;
@@ -105,6 +107,14 @@ export class SnapshotWriter implements StateWriter, RecordScope {
 
   saveWill(clientId: string, will: WillPacket, publishAt: number): void {
     this.#recorder.saveWill(clientId, will, publishAt);
+  }
+
+  saveRegister(register: RegisterRecord): void {
+    this.#recorder.saveRegister(register);
+  }
+
+  saveKnown(range: LogRange): void {
+    this.#recorder.saveKnown(range);
   }
 
   sessionNumber(clientId: string): number | undefined {

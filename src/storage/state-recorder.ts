@@ -9,6 +9,8 @@ import type {
   SubscriptionRecord,
 } from '../broker/ports.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { RegisterRecord, RegisterWriter } from '../replica/register-store.ts';
+import type { LogRange } from '../replica/repair-port.ts';
 import type { BlockBuilder } from './block-builder.ts';
 
 /** Assigns session numbers and message ids, each of them only once. */
@@ -65,7 +67,7 @@ export interface RecordScope {
   addMessage(mark: StoredMark): boolean;
 }
 
-export class StateRecorder implements StateWriter {
+export class StateRecorder implements StateWriter, RegisterWriter {
   readonly #numbering: Numbering;
   readonly #builder: BlockBuilder;
   readonly #scope: RecordScope;
@@ -107,5 +109,13 @@ export class StateRecorder implements StateWriter {
   saveWill(clientId: string, will: WillPacket, publishAt: number): void {
     const number = this.#scope.sessionNumber(clientId);
     if (number !== undefined) this.#builder.records.will(number, will, publishAt);
+  }
+
+  saveRegister(register: RegisterRecord): void {
+    this.#builder.records.register(register);
+  }
+
+  saveKnown(range: LogRange): void {
+    this.#builder.records.known(range);
   }
 }

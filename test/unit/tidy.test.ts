@@ -25,7 +25,7 @@ interface LayerRule {
   readonly packages: readonly string[];
 }
 
-const CORE_LAYERS = ['broker', 'swim', 'sync'];
+const CORE_LAYERS = ['broker', 'swim', 'sync', 'replica'];
 const PURE_LAYERS = ['mqtt', ...CORE_LAYERS];
 const adapter: LayerRule = {
   layers: ['shared', 'metrics', 'mqtt', ...CORE_LAYERS],
@@ -42,6 +42,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   broker: { layers: ['shared', 'metrics', 'mqtt'], packages: [] },
   swim: { layers: ['shared', 'mqtt'], packages: [] },
   sync: { layers: ['shared', 'mqtt'], packages: [] },
+  replica: { layers: ['shared'], packages: [] },
   net: { ...adapter, packages: ['node:*', 'ws'] },
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },

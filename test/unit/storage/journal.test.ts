@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Journal } from '../../../src/storage/journal.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 import {
   FOR_EVER,
@@ -283,3 +284,37 @@ test('a file that the system does not let us read is neither skipped nor replace
   disk.open = open;
   assert.equal((await StoredBroker.start({ disk })).world.broker.sessionCount, 1);
 });
+
+test('versions of replicated values outlive a restart, in a log and in a snapshot', async () => {
+  const disk = new MemoryDisk();
+  const version = { key: 'a', hasValue: true, time: 2 ** 47, writer: 9n, sequence: 1 };
+  const known = { writer: 9n, from: 1, to: 3 };
+  const first = await StoredBroker.start({ disk });
+  first.journal.saveRegister({ ...version, time: 5 });
+  first.journal.saveRegister(version);
+  first.journal.saveRegister({ ...version, key: 'gone' });
+  first.journal.removeRegister('gone');
+  first.journal.saveKnown(known);
+  await first.journal.close();
+  const log = await openAgain(disk);
+  assert.deepEqual(log.found, { registers: [version], known: [known] });
+  log.journal.useCapture(function* (writer) {
+    writer.saveRegister(version);
+    yield;
+    writer.saveKnown(known);
+  });
+  await log.journal.compact();
+  await log.journal.close();
+  const snapshot = await openAgain(disk);
+  assert.deepEqual(snapshot.found, { registers: [version], known: [known] });
+  await snapshot.journal.close();
+});
+
+async function openAgain(disk: MemoryDisk): Promise<{ journal: Journal; found: object }> {
+  const log = { debug: ignore, info: ignore, warn: ignore, error: ignore };
+  const { journal, state } = await Journal.open({ folder: 'memory', disk, log });
+  const { registers, known } = state.registers;
+  return { journal, found: { registers: [...registers], known: [...known] } };
+}
+
+function ignore(): void {}

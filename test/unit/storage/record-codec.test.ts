@@ -44,6 +44,8 @@ test('truncated and invalid records throw a DecodeError and nothing else', () =>
   writer.session(1, session('client', { username: 'user' }));
   writer.message(1, message('topic', 'payload'));
   writer.delivery(1, 1, delivery(1, message('topic', 'payload'), { identifiers: [1, 2, 3] }));
+  writer.register({ key: 'a', hasValue: true, writer: 2n ** 64n - 1n, time: 5, sequence: 6 });
+  writer.known({ writer: 1n, from: 1, to: 2 ** 40 });
   const good = written(writer);
   const random = seededRandom(1);
   for (let round = 0; round < 5000; round++) {

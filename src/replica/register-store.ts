@@ -1,0 +1,28 @@
+// What keeps a replicated map beyond the process. It takes versions, not values: whoever owns the values
+// keeps them beside.
+
+import type { LogRange } from './repair-port.ts';
+import type { Stamp } from './version.ts';
+
+export interface RegisterRecord extends Stamp {
+  readonly key: string;
+  /** False for a cleared key. */
+  readonly hasValue: boolean;
+}
+
+/** Takes the state of a map, for a snapshot. */
+export interface RegisterWriter {
+  saveRegister(register: RegisterRecord): void;
+  /** Of every write in the range, this one or a newer one of its key was recorded. */
+  saveKnown(range: LogRange): void;
+}
+
+export interface RegisterStore extends RegisterWriter {
+  removeRegister(key: string): void;
+}
+
+/** What a store found when it opened. */
+export interface StoredRegisters {
+  readonly registers: Iterable<RegisterRecord>;
+  readonly known: Iterable<LogRange>;
+}
