@@ -2,6 +2,7 @@
 // say of themselves. Keeps the values; a write goes to all members at once, and what the network
 // loses of it is repaired.
 
+import type { Stamp } from '../shared/stamp.ts';
 import type { ClusterClock } from './cluster-clock.ts';
 import {
   type BlockMessage,
@@ -15,7 +16,6 @@ import {
 import type { Register } from './register.ts';
 import type { RepairPort } from './repair-port.ts';
 import { Replica, type ReplicaOptions } from './replica.ts';
-import type { Stamp } from './version.ts';
 
 export interface GossipMapOptions extends ReplicaOptions {
   readonly id: number;

@@ -4,10 +4,11 @@
 // arrive; a writer's sequence numbers are covered once their writes were seen here or were replaced.
 // Source: Scuttlebutt reconciliation (van Renesse et al. 2008).
 
+import type { Stamp } from '../shared/stamp.ts';
 import type { Range } from './coverage.ts';
 import { Register } from './register.ts';
 import { StateHash } from './state-hash.ts';
-import { isNewer, type Stamp } from './version.ts';
+import { isNewer } from './version.ts';
 import { WriterLog } from './writer-log.ts';
 
 /** How much a node knows of one writer's log. */

@@ -1,8 +1,8 @@
 // What keeps a replicated map beyond the process. It takes versions, not values: whoever owns the values
 // keeps them beside.
 
+import type { Stamp } from '../shared/stamp.ts';
 import type { LogRange } from './repair-port.ts';
-import type { Stamp } from './version.ts';
 
 export interface RegisterRecord extends Stamp {
   readonly key: string;

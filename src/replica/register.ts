@@ -1,7 +1,7 @@
 // One key of a replicated map as this node knows it: its version, whether it has a value, and its place
 // in the log of its writer. The value itself is kept by whoever uses the map.
 
-import type { Stamp } from './version.ts';
+import type { Stamp } from '../shared/stamp.ts';
 import type { WriterLog } from './writer-log.ts';
 
 export class Register implements Stamp {

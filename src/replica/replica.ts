@@ -3,6 +3,7 @@
 // keeps the values and is told by apply() what is news.
 // Invariant: when messages get through again, all members hold the same registers, whatever was lost.
 
+import type { Stamp } from '../shared/stamp.ts';
 import { AntiEntropy, type RepairCounters } from './anti-entropy.ts';
 import { BlockSender } from './block-sender.ts';
 import type { ClusterClock } from './cluster-clock.ts';
@@ -15,7 +16,6 @@ import {
   type RegisterMapLimits,
 } from './register-map.ts';
 import type { LogRange, RepairPort, Request } from './repair-port.ts';
-import type { Stamp } from './version.ts';
 
 export interface ReplicaOptions extends RegisterMapLimits {
   /** Boot id of this node. */

@@ -1,14 +1,7 @@
 // The version of a register: which of two writes is the newer one is decided the same way on every
 // node (last writer wins; Lamport 1978: time first, then the writer, so that the order is total).
 
-export interface Stamp {
-  /** Cluster time of the write, ms. */
-  readonly time: number;
-  /** Boot id of the node that wrote. */
-  readonly writer: bigint;
-  /** Number of the write among all of its writer, from 1. */
-  readonly sequence: number;
-}
+import type { Stamp } from '../shared/stamp.ts';
 
 export type Version = Pick<Stamp, 'time' | 'writer'>;
 

@@ -1,7 +1,7 @@
 // The bodies inside the envelope on the sync channel: a segment of the sender's stream of packets
 // (data), and the two by which a receiver learns where a peer's stream begins for it (hello,
-// welcome). The fourth, the heartbeat, is in heartbeat-codec.ts. Big endian. docs/protocol.md has the
-// same layouts with test vectors.
+// welcome). The others are in heartbeat-codec.ts and repair-codec.ts. Big endian. docs/protocol.md has
+// the same layouts with test vectors.
 // Invariant: reading never throws; bodyKind() returns undefined for unknown kinds and wrong sizes.
 //
 //   data      offset  size  field
@@ -12,7 +12,8 @@
 //                  4     6  sequence of this datagram, from 1, +1 for each data datagram
 //                 10     6  number of the first packet that begins here, from 1, +1 for each packet;
 //                           if none does, the number of the next packet to begin
-//                 16     n  the segment: MQTT 5 PUBLISH packets, one after the other
+//                 16     n  the segment: MQTT 5 PUBLISH packets, one after the other; behind one
+//                           with DUP set a stamp: cluster time (6), sequence of the write (6)
 //
 //   hello          0     1  kind, 2
 //                  1     3  reserved
@@ -27,7 +28,9 @@
 //                 12     6  sequence of the first data datagram for the sender of the hello
 //                 18     6  number of the first packet that begins at or after that datagram
 
+import type { Stamp } from '../shared/stamp.ts';
 import { HEARTBEAT_BYTES, KIND_HEARTBEAT } from './heartbeat-codec.ts';
+import { KIND_REPAIR, REPAIR_HEADER_BYTES } from './repair-codec.ts';
 
 export const DATA_HEADER_BYTES = 16;
 export const WELCOME_BYTES = 24;
@@ -40,7 +43,7 @@ const KIND_WELCOME = 3;
 /** Sequences and numbers have 48 bits, which last nine years at a million a second. */
 const COUNTER_BYTES = 6;
 
-export type BodyKind = 'data' | 'hello' | 'welcome' | 'heartbeat';
+export type BodyKind = 'data' | 'hello' | 'welcome' | 'heartbeat' | 'repair';
 
 /** A position in a sender's stream. */
 export interface StreamPosition {
@@ -64,6 +67,8 @@ export function bodyKind(body: Buffer): BodyKind | undefined {
       return body.length === WELCOME_BYTES ? 'welcome' : undefined;
     case KIND_HEARTBEAT:
       return body.length >= HEARTBEAT_BYTES ? 'heartbeat' : undefined;
+    case KIND_REPAIR:
+      return body.length >= REPAIR_HEADER_BYTES ? 'repair' : undefined;
     default:
       return undefined;
   }
@@ -124,6 +129,24 @@ export function writeWelcome(
   buffer.writeUIntBE(start.sequence, at + 12, COUNTER_BYTES);
   buffer.writeUIntBE(start.number, at + 18, COUNTER_BYTES);
   return at + WELCOME_BYTES;
+}
+
+/** Writes the version of a retained value; its writer is known from elsewhere. */
+export function writeStamp(
+  buffer: Buffer,
+  at: number,
+  { time, sequence }: Omit<Stamp, 'writer'>,
+): void {
+  buffer.writeUIntBE(time, at, COUNTER_BYTES);
+  buffer.writeUIntBE(sequence, at + COUNTER_BYTES, COUNTER_BYTES);
+}
+
+export function readStamp(buffer: Buffer, at: number, writer: bigint): Stamp {
+  return {
+    time: buffer.readUIntBE(at, COUNTER_BYTES),
+    writer,
+    sequence: buffer.readUIntBE(at + COUNTER_BYTES, COUNTER_BYTES),
+  };
 }
 
 /** The nonce of a hello or welcome, as a view into it. */

@@ -15,6 +15,11 @@ export const SEGMENT_START = ENVELOPE_HEADER_BYTES + DATA_HEADER_BYTES;
 /** Rule 2 of the cluster: a larger PUBLISH, in MQTT 5 form, stays on its node. */
 export const PUBLISH_BYTES_MAX = 4095;
 
+/** The version of a retained value, behind its packet: time (6), sequence (6). */
+export const STAMP_BYTES = 12;
+/** What one packet takes in the stream at most. */
+export const STREAM_PACKET_BYTES_MAX = PUBLISH_BYTES_MAX + STAMP_BYTES;
+
 /** A packet that must be split begins in the open datagram if at least this much room is left. */
 export const SPLIT_ROOM_BYTES_MIN = 64;
 

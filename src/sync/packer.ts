@@ -9,10 +9,10 @@ import type { PublishView } from '../mqtt/publish-view.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES } from '../shared/envelope.ts';
 import { writeDataHeader } from './body-codec.ts';
 import {
-  PUBLISH_BYTES_MAX,
   SEGMENT_START,
   SPLIT_ROOM_BYTES_MIN,
   STRADDLE_ROOM_BYTES_MIN,
+  STREAM_PACKET_BYTES_MAX,
 } from './limits.ts';
 import type { PublishWriter } from './publish-writer.ts';
 
@@ -55,7 +55,7 @@ export interface PackerOptions {
 export class Packer {
   readonly #options: PackerOptions;
   readonly #port: PackerPort;
-  readonly #scratch = Buffer.allocUnsafeSlow(PUBLISH_BYTES_MAX);
+  readonly #scratch = Buffer.allocUnsafeSlow(STREAM_PACKET_BYTES_MAX);
   #datagramBytes: number;
   /** Offset behind the segment of a full datagram. */
   #segmentEnd: number;
@@ -116,7 +116,7 @@ export class Packer {
   }
 
   /**
-   * Appends a packet that `writer` has measured, of PUBLISH_BYTES_MAX at most. Its bytes are copied.
+   * Appends a packet that `writer` has measured, of STREAM_PACKET_BYTES_MAX at most. Its bytes are copied.
    * @returns false if the queue policy discarded it
    */
   append(writer: PublishWriter, view: PublishView, topic: Buffer): boolean {

@@ -5,16 +5,17 @@
 // Name that has no wildcard and no leading `$`, and without Topic Alias; at most PUBLISH_BYTES_MAX
 // bytes are retained.
 
-import { PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
+import { PacketType, PublishFlag, packetTypeOf } from '../mqtt/packet-type.ts';
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
 import { decodePublish } from '../mqtt/publish-decoder.ts';
 import { PublishView } from '../mqtt/publish-view.ts';
 import { isReservedTopicBytes } from '../mqtt/topic.ts';
 import { isStrictUtf8 } from '../mqtt/utf8.ts';
 import { decodeVarint, varintBytes } from '../mqtt/varint.ts';
-import { DATA_HEADER_BYTES, firstNumberOf, firstStartOf } from './body-codec.ts';
+import type { Stamp } from '../shared/stamp.ts';
+import { DATA_HEADER_BYTES, firstNumberOf, firstStartOf, readStamp } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
-import { PUBLISH_BYTES_MAX } from './limits.ts';
+import { PUBLISH_BYTES_MAX, STAMP_BYTES, STREAM_PACKET_BYTES_MAX } from './limits.ts';
 
 const PLUS = 0x2b;
 const HASH = 0x23;
@@ -24,14 +25,21 @@ export interface PeerPublishHandler {
   /**
    * @param view in MQTT 5 form; valid during the call only
    * @param now when the last byte of it arrived, ms
+   * @param stamp version of a replicated retained value
    */
-  publishFromPeer(view: PublishView, now: number, peerName: string): void;
+  publishFromPeer(view: PublishView, now: number, peerName: string, stamp?: Stamp): void;
+}
+
+/** The node that a stream comes from. */
+export interface Sender {
+  readonly name: string;
+  readonly bootId: bigint;
 }
 
 export class PacketReader {
   readonly #view = new PublishView();
   readonly #counters: PeerCounters;
-  readonly #peerName: string;
+  readonly #sender: Sender;
   readonly #handler: PeerPublishHandler;
   #nextNumber: number;
   /** Holds the first bytes of a split packet. Allocated when the first one comes. */
@@ -45,12 +53,12 @@ export class PacketReader {
   constructor(
     firstNumber: number,
     counters: PeerCounters,
-    peerName: string,
+    sender: Sender,
     handler: PeerPublishHandler,
   ) {
     this.#nextNumber = firstNumber;
     this.#counters = counters;
-    this.#peerName = peerName;
+    this.#sender = sender;
     this.#handler = handler;
   }
 
@@ -125,10 +133,12 @@ export class PacketReader {
     let position = firstStart;
     while (position < length) {
       const remaining = decodeVarint(body, position + 1, length);
-      const total = 1 + varintBytes(remaining) + remaining;
+      const packetBytes = 1 + varintBytes(remaining) + remaining;
+      const isStamped = (body[position]! & PublishFlag.dup) !== 0;
+      const total = isStamped ? packetBytes + STAMP_BYTES : packetBytes;
       if (
         remaining < 0 ||
-        total > PUBLISH_BYTES_MAX ||
+        packetBytes > PUBLISH_BYTES_MAX ||
         packetTypeOf(body[position]!) !== PacketType.publish
       ) {
         // The next packet can't be found. The number in a later body shows how many were lost here.
@@ -144,24 +154,34 @@ export class PacketReader {
   }
 
   #beginPartial(body: Buffer, start: number, total: number): void {
-    this.#partial ??= Buffer.allocUnsafeSlow(PUBLISH_BYTES_MAX);
+    this.#partial ??= Buffer.allocUnsafeSlow(STREAM_PACKET_BYTES_MAX);
     this.#partialBytes = body.copy(this.#partial, 0, start);
     this.#partialTotal = total;
   }
 
   #takePacket(buffer: Buffer, start: number, end: number, now: number): void {
+    const isStamped = (buffer[start]! & PublishFlag.dup) !== 0;
+    const packetEnd = isStamped ? end - STAMP_BYTES : end;
     const view = this.#view;
-    if (!readPublish(view, buffer, start, end)) {
+    if (!readPublish(view, buffer, start, packetEnd) || (isStamped && !view.retain)) {
       this.#counters.malformed += 1;
       return;
     }
     this.#counters.receivedMessages += 1;
-    this.#handler.publishFromPeer(view, now, this.#peerName);
+    const { name, bootId } = this.#sender;
+    const stamp = isStamped ? readStamp(buffer, packetEnd, bootId) : undefined;
+    this.#handler.publishFromPeer(view, now, name, stamp);
   }
 }
 
-/** Fills `view`. @returns false if a peer may not send such a packet */
-function readPublish(view: PublishView, buffer: Buffer, start: number, end: number): boolean {
+/** Fills `view`, and clears DUP. @returns false if a peer may not send such a packet */
+export function readPublish(
+  view: PublishView,
+  buffer: Buffer,
+  start: number,
+  end: number,
+): boolean {
+  buffer[start] = buffer[start]! & ~PublishFlag.dup;
   const bodyStart = start + (buffer[start + 1]! < 0x80 ? 2 : 3);
   if (decodePublish(view, buffer, start, bodyStart, end, 5) !== undefined) return false;
   if (!isForwardableTopic(buffer, view.topicStart, view.topicEnd)) return false;

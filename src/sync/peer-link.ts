@@ -26,6 +26,7 @@ import {
 import type { Direction, LinkLog } from './link-log.ts';
 import { PathSize } from './path-size.ts';
 import { PeerStream, type RetiredStream, type StreamOptions } from './peer-stream.ts';
+import { RepairAssembler } from './repair-codec.ts';
 
 /** 'unknown': not yet, or not while the other direction fails. */
 export type DirectionState = 'unknown' | 'ok' | 'failed';
@@ -66,6 +67,7 @@ export class PeerLink {
   readonly counters: PeerCounters;
   readonly stream: PeerStream;
   readonly path: PathSize;
+  readonly repair = new RepairAssembler();
   incoming: DirectionState = 'unknown';
   outgoing: DirectionState = 'unknown';
   /** Messages a second over the last heartbeat interval. */
@@ -98,14 +100,14 @@ export class PeerLink {
 
   constructor(
     peer: Peer,
-    options: Omit<StreamOptions, 'peerName' | 'retired'> & { readonly datagramBytes: number },
+    options: Omit<StreamOptions, 'sender' | 'retired'> & { readonly datagramBytes: number },
     retired: RetiredLink | undefined,
     port: LinkPort,
   ) {
     const { counters, now } = options;
     this.peer = peer;
     this.counters = counters;
-    this.stream = new PeerStream({ ...options, peerName: peer.name, retired: retired?.stream });
+    this.stream = new PeerStream({ ...options, sender: peer, retired: retired?.stream });
     this.path = new PathSize(options.datagramBytes);
     this.#heartbeats = new HeartbeatTracker(this.path);
     this.#port = port;

@@ -9,7 +9,7 @@ import { ReplayWindow } from '../shared/replay-window.ts';
 import { type StreamPosition, sequenceOf } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
 import { HELLO_FIRST_MS, HELLO_LONGEST_MS, HOLD_DATAGRAMS, HOLD_MS, PARTIAL_MS } from './limits.ts';
-import { PacketReader, type PeerPublishHandler } from './packet-reader.ts';
+import { PacketReader, type PeerPublishHandler, type Sender } from './packet-reader.ts';
 import { ReorderBuffer } from './reorder-buffer.ts';
 
 /** Retained of a peer that is offline, in case it returns under the same boot id. */
@@ -29,7 +29,7 @@ export interface StreamReport {
 }
 
 export interface StreamOptions {
-  readonly peerName: string;
+  readonly sender: Sender;
   readonly counters: PeerCounters;
   /** Random, 8 bytes. */
   readonly nonce: Buffer;
@@ -48,7 +48,7 @@ export class PeerStream {
   readonly counters: PeerCounters;
   readonly nonce: Buffer;
   readonly outgoingStart: StreamPosition;
-  readonly #peerName: string;
+  readonly #sender: Sender;
   /** Losses counted before this stream. */
   readonly #lostDatagramsBefore: number;
   readonly #lostMessagesBefore: number;
@@ -70,7 +70,7 @@ export class PeerStream {
   #announcedDeadline = Number.POSITIVE_INFINITY;
 
   constructor(options: StreamOptions) {
-    this.#peerName = options.peerName;
+    this.#sender = options.sender;
     this.counters = options.counters;
     this.nonce = options.nonce;
     this.outgoingStart = options.outgoingStart;
@@ -116,7 +116,7 @@ export class PeerStream {
   welcome(start: StreamPosition, now: number): void {
     if (this.#order !== undefined) return;
     const first = start.sequence > this.#resumeAt.sequence ? start : this.#resumeAt;
-    const reader = new PacketReader(first.number, this.counters, this.#peerName, this.#handler);
+    const reader = new PacketReader(first.number, this.counters, this.#sender, this.#handler);
     this.#reader = reader;
     const order = new ReorderBuffer(first.sequence, reader, this.counters);
     this.#order = order;

@@ -16,6 +16,7 @@ import {
 } from '../shared/envelope.ts';
 import type { ChannelKeys } from '../shared/key-ring.ts';
 import type { Peer } from '../shared/peer.ts';
+import type { Stamp } from '../shared/stamp.ts';
 import {
   bodyKind,
   helloBytesOf,
@@ -54,6 +55,8 @@ import { type OutgoingDatagram, Packer, type QueuePolicy } from './packer.ts';
 import type { PeerPublishHandler } from './packet-reader.ts';
 import { type DirectionState, PeerLink, type RetiredLink } from './peer-link.ts';
 import { PublishWriter } from './publish-writer.ts';
+import { encodeRepair, handleRepair, type RepairHandler, repairEnd, repairRoom } from './repair.ts';
+import type { RepairHead, RepairPacket } from './repair-codec.ts';
 
 /** The network as the core sees it. */
 export interface SyncOutbox {
@@ -83,6 +86,8 @@ export interface SyncNodeOptions extends LinkLogOptions {
   readonly now: number;
   readonly outbox: SyncOutbox;
   readonly handler: PeerPublishHandler;
+  /** Undefined: retained values are not repaired. */
+  readonly repairHandler?: RepairHandler | undefined;
   /** @returns NONCE_BYTES unpredictable bytes */
   randomNonce(): Buffer;
   /** True while membership doubts that the peer is alive. */
@@ -189,8 +194,14 @@ export class SyncNode {
    * are copied. Call flush() at the end of the turn unless the result is 'filtered'.
    * @param topic the Topic Name's bytes, also if the packet has only an alias
    * @param clientId the publisher, for the log
+   * @param stamp version of a replicated retained value
    */
-  forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
+  forward(
+    view: PublishView,
+    topic: Buffer,
+    clientId: string | undefined,
+    stamp?: Stamp,
+  ): ForwardResult {
     if (!this.#filter.allows(topic)) {
       this.counters.filteredMessages += 1;
       return 'filtered';
@@ -199,7 +210,7 @@ export class SyncNode {
       if (this.#expectsPeers) this.counters.noPeerMessages += 1;
       return 'noPeers';
     }
-    const bytes = this.#writer.measure(view, topic);
+    const bytes = this.#writer.measure(view, topic, stamp);
     if (bytes > PUBLISH_BYTES_MAX) {
       this.counters.tooLargeMessages += 1;
       this.#log.tooLarge(topic, clientId, bytes);
@@ -209,6 +220,28 @@ export class SyncNode {
     this.counters.forwardedMessages += 1;
     this.counters.forwardedBytes += bytes;
     return 'forwarded';
+  }
+
+  /** Room for packets in a repair block that needs one datagram, bytes. */
+  get repairRoom(): number {
+    return repairRoom(this.#packer.datagramBytes);
+  }
+
+  /** True while a repair block may be sent: live messages go first. */
+  get isIdle(): boolean {
+    return this.#packer.queued === 0 && this.#options.outbox.isReady();
+  }
+
+  /** Sends retained values to one peer, without any guarantee. @param to boot id */
+  sendRepair(to: bigint, head: RepairHead, packets: readonly RepairPacket[]): void {
+    const link = this.#links.get(to);
+    if (link === undefined) return;
+    for (const datagram of encodeRepair(head, packets, this.#packer.datagramBytes)) {
+      link.counters.sentDatagrams += 1;
+      link.counters.sentBytes += datagram.length;
+      const sealed = this.#sealer.seal(datagram, repairEnd(datagram));
+      this.#options.outbox.send(sealed, link.peer.endpoint);
+    }
   }
 
   /** Sends what was packed. Call it at the end of a turn and when the outbox is ready again. */
@@ -240,6 +273,10 @@ export class SyncNode {
         break;
       case 'heartbeat':
         this.#handleHeartbeat(link, opened, silentMs, now);
+        break;
+      case 'repair':
+        if (link.stream.isWelcome)
+          handleRepair(link, opened.body, this.#options.repairHandler, now);
         break;
       case 'hello':
         this.#sendWelcome(link, opened.body, datagram.length);

@@ -4,8 +4,10 @@
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
 import { type Logger, silentLogger } from '../../src/shared/logger.ts';
 import type { Peer } from '../../src/shared/peer.ts';
+import type { Stamp } from '../../src/shared/stamp.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
+import type { RepairHandler } from '../../src/sync/repair.ts';
 import { type PeerStatus, SyncNode } from '../../src/sync/sync-node.ts';
 import { seededRandom } from './random.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from './sync-fixtures.ts';
@@ -33,6 +35,7 @@ export interface StationOptions {
   readonly expectsPeers?: boolean;
   readonly joinWaitMs?: number;
   readonly log?: Logger;
+  readonly repairHandler?: RepairHandler;
 }
 
 interface Flight {
@@ -46,6 +49,7 @@ export interface ReceivedMessage {
   readonly from: string;
   readonly topic: string;
   readonly payload: Buffer;
+  readonly stamp?: Stamp | undefined;
 }
 
 export interface Recorded {
@@ -84,6 +88,7 @@ export class Station {
       isSuspect: () => false,
       now: network.now,
       log: options.log ?? silentLogger,
+      repairHandler: options.repairHandler,
       outbox: {
         send: (datagram, to) => {
           network.carry(port, to.port, datagram);
@@ -93,8 +98,9 @@ export class Station {
       },
       randomNonce: () => network.randomBytes(8),
       handler: {
-        publishFromPeer: (view, _now, from) => {
+        publishFromPeer: (view, _now, from, stamp) => {
           this.inbox.push({
+            ...(stamp && { stamp }),
             from,
             topic: topicOf(view).toString('latin1'),
             payload: Buffer.from(payloadOf(view)),
@@ -107,6 +113,12 @@ export class Station {
   publish(topic: string, payload: string | Buffer): void {
     const view = viewOf(publishPacket({ topic, payload }, 4), 4);
     this.node.forward(view, topicOf(view), 'client');
+  }
+
+  /** Sets or clears a retained value under a version. */
+  retain(topic: string, payload: string | Buffer, stamp: Stamp): void {
+    const view = viewOf(publishPacket({ topic, payload, retain: true }));
+    this.node.forward(view, topicOf(view), 'client', stamp);
   }
 
   statusOf(name: string): PeerStatus {

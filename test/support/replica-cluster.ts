@@ -8,7 +8,8 @@ import { ClusterClock } from '../../src/replica/cluster-clock.ts';
 import type { DigestEntry } from '../../src/replica/register-map.ts';
 import type { LogRange, Request } from '../../src/replica/repair-port.ts';
 import { Replica } from '../../src/replica/replica.ts';
-import { isNewer, type Stamp } from '../../src/replica/version.ts';
+import { isNewer } from '../../src/replica/version.ts';
+import type { Stamp } from '../../src/shared/stamp.ts';
 import { EventHeap } from './event-heap.ts';
 import { seededRandom } from './random.ts';
 

@@ -20,11 +20,16 @@ class Bench {
   readonly packer: Packer;
   readonly texts: string[] = [];
   readonly counters = newPeerCounters();
-  readonly #reader = new PacketReader(1, this.counters, 'a', {
-    publishFromPeer: (view) => {
-      this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
+  readonly #reader = new PacketReader(
+    1,
+    this.counters,
+    { name: 'a', bootId: 9n },
+    {
+      publishFromPeer: (view) => {
+        this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
+      },
     },
-  });
+  );
 
   constructor(options: Omit<PackerOptions, 'datagramBytes'>) {
     this.packer = new Packer(

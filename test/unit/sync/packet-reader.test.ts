@@ -63,11 +63,16 @@ function pack(
 function read(bodies: readonly Buffer[]): { payloads: Buffer[]; counters: PeerCounters } {
   const payloads: Buffer[] = [];
   const counters = newPeerCounters();
-  const reader = new PacketReader(1, counters, 'a', {
-    publishFromPeer: (view) => {
-      payloads.push(Buffer.from(payloadOf(view)));
+  const reader = new PacketReader(
+    1,
+    counters,
+    { name: 'a', bootId: 9n },
+    {
+      publishFromPeer: (view) => {
+        payloads.push(Buffer.from(payloadOf(view)));
+      },
     },
-  });
+  );
   for (const body of bodies) reader.read(body, 0);
   return { payloads, counters };
 }
