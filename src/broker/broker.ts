@@ -11,6 +11,8 @@ import { PublishHandler } from './client/publish.ts';
 import type { BrokerContext } from './context.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { Distributor } from './distributor.ts';
+import { encodeMessageAsView } from './message/encode-for-peers.ts';
+import { clearingMessage, isExpired, type Message } from './message/message.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
   type Authorizer,
@@ -153,6 +155,26 @@ export class Broker {
   publishEvent(topic: string, text: string, now: number): void {
     this.context.budget.enter(now);
     this.sys.publishEvent(topic, text);
+  }
+
+  /** The retained message of a topic; undefined where there is none or it has expired. */
+  retainedMessage(topic: string): Message | undefined {
+    const message = this.context.retained.get(topic);
+    return message === undefined || isExpired(message, this.context.budget.now)
+      ? undefined
+      : message;
+  }
+
+  /** The retained message of a topic as it crosses to other nodes. @returns a new view */
+  encodeRetained(topic: string, now: number): PublishView | undefined {
+    const message = this.context.retained.get(topic);
+    if (message === undefined || isExpired(message, now)) return undefined;
+    return encodeMessageAsView(message, now);
+  }
+
+  /** The message that clears the topic on other nodes. @returns a new view */
+  encodeCleared(topic: string, now: number): PublishView {
+    return encodeMessageAsView(clearingMessage(this.context.topics.intern(topic)), now);
   }
 
   /**

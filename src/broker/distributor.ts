@@ -7,7 +7,7 @@ import { isReservedTopic, isSysTopic } from '../mqtt/topic.ts';
 import type { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
-import { type Message, NO_BYTES } from './message/message.ts';
+import { clearingMessage, type Message } from './message/message.ts';
 import { Publication } from './message/publication.ts';
 import type { ForwardResult, PeerForwarder, SessionStore } from './ports.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
@@ -40,15 +40,6 @@ export interface OwnMessage {
   /** Message Expiry Interval, seconds; -1 for none. */
   readonly expirySeconds: number;
 }
-
-/** Clears the retained message of a topic [MQTT5-3.3.1-6]. */
-const CLEAR: OwnMessage = {
-  payload: NO_BYTES,
-  properties: NO_BYTES,
-  qos: 1,
-  retain: true,
-  expirySeconds: -1,
-};
 
 /** What became of a message on this node. */
 export interface Distribution {
@@ -91,7 +82,7 @@ export class Distributor {
    */
   clearOnPeers(topic: RoutedTopic, clientId: string | undefined): void {
     const { now } = this.#context.budget;
-    const view = encodeMessageAsView(makeMessage(topic, CLEAR, now), now);
+    const view = encodeMessageAsView(clearingMessage(topic), now);
     this.forwarder?.forward(view, topic.bytes, clientId);
   }
 

@@ -13,6 +13,7 @@ import {
   onOff,
   path,
   port,
+  seconds,
   secrets,
   topicFilters,
 } from './value-types.ts';
@@ -93,6 +94,20 @@ export const clusterOptions = {
     type: topicFilters,
     fallback: ['#'],
     help: 'topics that are forwarded to the other nodes',
+  }),
+  retainedSync: option({
+    flag: 'retained-sync',
+    group: 'Cluster',
+    type: onOff,
+    fallback: true,
+    help: 'keep retained messages alike on all nodes; the same on every node',
+  }),
+  tombstoneSeconds: option({
+    flag: 'tombstone-time',
+    group: 'Cluster',
+    type: seconds(60, 31_536_000),
+    fallback: 86_400,
+    help: 'how long a node may be away without bringing cleared retained messages back',
   }),
   syncDatagramBytes: option({
     flag: 'datagram',

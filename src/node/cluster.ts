@@ -7,20 +7,27 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
-import { Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
+import { APPLICATION_BYTES_MAX, Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
+import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
+import { ClusterReplication } from './replication.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
 const JOIN_MS_MAX = 3000;
 /** A wait that lasts longer has a line in the log. */
 const NOTICEABLE_MS = 500;
+/** Room for versions: cleared topics keep theirs for a while. */
+const REGISTERS_PER_VALUE = 2;
 
 type ClusterConfig = Config & { tokens: readonly string[] };
+
+/** The journal of -data with what it found. */
+export type ClusterJournal = RegisterStore & { readonly found: StoredRegisters };
 
 interface ClusterParts {
   readonly config: ClusterConfig;
@@ -28,6 +35,7 @@ interface ClusterParts {
   readonly log: Logger;
   readonly keys: KeyRing;
   readonly bootId: bigint;
+  readonly replication: ClusterReplication | undefined;
 }
 
 export class Cluster {
@@ -40,12 +48,38 @@ export class Cluster {
   }
 
   /** Opens the sync port; membership begins with join(). Rejects with a BindError. */
-  static async open(config: ClusterConfig, broker: Broker, log: Logger): Promise<Cluster> {
+  static async open(
+    config: ClusterConfig,
+    broker: Broker,
+    log: Logger,
+    journal: ClusterJournal | undefined,
+  ): Promise<Cluster> {
     const keys = await deriveKeyRing(config.tokens, config.clusterName);
     const bootId = randomBytes(8).readBigUInt64BE();
-    const cluster = new Cluster({ config, broker, log, keys, bootId });
+    const channel = {
+      sendApplication: (member: bigint, bytes: Buffer) =>
+        cluster.#gossip?.sendApplication(member, bytes),
+      applicationBytesMax: APPLICATION_BYTES_MAX,
+    };
+    const replication = config.retainedSync
+      ? new ClusterReplication({
+          bootId,
+          topics: config.forwardedTopics,
+          registersMax: REGISTERS_PER_VALUE * config.retainedMessagesMax,
+          tombstoneMs: config.tombstoneSeconds * 1000,
+          broker,
+          journal,
+          channel,
+        })
+      : undefined;
+    const cluster: Cluster = new Cluster({ config, broker, log, keys, bootId, replication });
     await cluster.#openSync();
     return cluster;
+  }
+
+  /** Writes the versions of replicated values, for a snapshot. */
+  exportVersions(writer: RegisterWriter): Iterable<void> {
+    return this.#parts.replication?.export(writer) ?? [];
   }
 
   /** Where the sync channel listens. */
@@ -65,7 +99,7 @@ export class Cluster {
    * another node has this name.
    */
   async join(): Promise<void> {
-    const { config, broker, log, keys, bootId } = this.#parts;
+    const { config, broker, log, keys, bootId, replication } = this.#parts;
     const { advertise } = config;
     const mqttPort = config.listeners[0]?.port || undefined;
     const sync = this.#openedSync;
@@ -82,8 +116,13 @@ export class Cluster {
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,
       log,
-      onPeers: (peers) => sync.setPeers(peers),
       onMember: (event) => publishMemberEvent(broker, event, performance.now()),
+      onPeers: (peers) => {
+        sync.setPeers(peers);
+        replication?.setMembers(peers.map((peer) => peer.bootId));
+      },
+      applicationState: () => replication?.state(),
+      onApplication: (member, bytes, isMessage) => replication?.receive(member, bytes, isMessage),
     });
     this.#gossip = gossip;
     new ClusterStatus(gossip, sync, Date.now).addMetrics(broker, config.nodeName);
@@ -100,6 +139,7 @@ export class Cluster {
 
   /** Announces the departure to the other nodes and closes both ports. */
   async stop(): Promise<void> {
+    this.#parts.replication?.close();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close()]);
   }
@@ -110,7 +150,7 @@ export class Cluster {
   }
 
   async #openSync(): Promise<void> {
-    const { config, broker, log, keys, bootId } = this.#parts;
+    const { config, broker, log, keys, bootId, replication } = this.#parts;
     this.#sync = await SyncChannel.open({
       bootId,
       keys: keys.sync,
@@ -123,11 +163,14 @@ export class Cluster {
       queuePolicy: config.syncQueuePolicy,
       expectsPeers: config.members.length > 0,
       log,
-      handler: broker,
+      handler: replication?.retained ?? broker,
+      repairHandler: replication?.retained,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
       isSuspect: (name) => this.#isSuspect(name),
     });
-    broker.forwarder = this.#sync;
+    replication?.use(this.#sync);
+    if (replication !== undefined) broker.sys.addSource('retained', () => replication.metrics());
+    broker.forwarder = replication?.retained ?? this.#sync;
   }
 
   #isSuspect(name: string): boolean {

@@ -20,7 +20,7 @@ import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
 import { version } from '../shared/version.ts';
 import { Cluster } from './cluster.ts';
-import { attachJournal, openJournal } from './storage.ts';
+import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
@@ -69,6 +69,7 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     access.close();
     throw error;
   });
+  let cluster: Cluster | undefined;
   const broker = new Broker({
     options: brokerOptions(config),
     random: secureRandom,
@@ -77,16 +78,15 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     authorizer: access,
     ...(opened && { store: opened.journal }),
   });
-  const journal = opened && attachJournal(opened, broker);
+  const journal = opened && attachJournal(opened, broker, () => cluster);
   broker.sys.addSource('access', () => access.metrics());
   broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
   let listeners: Listeners | undefined;
-  let cluster: Cluster | undefined;
   try {
     if (isClustered(config)) {
       await checkFreePorts(config.listeners);
-      cluster = await Cluster.open(config, broker, log);
+      cluster = await Cluster.open(config, broker, log, opened && clusterJournal(opened));
       await cluster.join();
     }
     const listening = await Listeners.open(config.listeners, broker);

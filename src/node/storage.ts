@@ -4,8 +4,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import type { RegisterWriter } from '../replica/register-store.ts';
 import type { Logger } from '../shared/logger.ts';
 import { Journal, type OpenedJournal } from '../storage/journal.ts';
+import type { ClusterJournal } from './cluster.ts';
 
 /**
  * Opens the journal of `-data` and replays it.
@@ -16,10 +18,25 @@ export function openJournal(config: Config, log: Logger): Promise<OpenedJournal 
   return folder === undefined ? Promise.resolve(undefined) : Journal.open({ folder, log });
 }
 
-/** Loads the replayed state into the broker and lets the journal take snapshots of the broker. */
-export function attachJournal({ journal, state }: OpenedJournal, broker: Broker): Journal {
+/** Writes what a snapshot contains besides the broker's state. */
+interface VersionSource {
+  exportVersions(writer: RegisterWriter): Iterable<void>;
+}
+
+/**
+ * Loads the replayed state into the broker and lets the journal take snapshots of it.
+ * @param cluster undefined while the node is in none
+ */
+export function attachJournal(
+  { journal, state }: OpenedJournal,
+  broker: Broker,
+  cluster: () => VersionSource | undefined,
+): Journal {
   broker.importState(state);
-  journal.useCapture((writer) => broker.exportState(writer, performance.now()));
+  journal.useCapture(function* (writer) {
+    yield* broker.exportState(writer, performance.now());
+    yield* cluster()?.exportVersions(writer) ?? [];
+  });
   broker.sys.addSource('storage', () => journal.metrics());
   broker.log.info('sessions and retained messages are back', {
     sessions: broker.sessionCount,
@@ -27,4 +44,14 @@ export function attachJournal({ journal, state }: OpenedJournal, broker: Broker)
     retained: broker.context.retained.count,
   });
   return journal;
+}
+
+/** The journal as the cluster uses it: for the versions of replicated values. */
+export function clusterJournal({ journal, state }: OpenedJournal): ClusterJournal {
+  return {
+    found: state.registers,
+    saveRegister: (register) => journal.saveRegister(register),
+    removeRegister: (key) => journal.removeRegister(key),
+    saveKnown: (range) => journal.saveKnown(range),
+  };
 }

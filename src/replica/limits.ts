@@ -23,8 +23,6 @@ export const REQUESTS_WAITING_MAX = 64;
 export const TURN_BLOCKS_MAX = 24;
 /** Between two turns in which blocks are sent, ms. */
 export const TURN_MS = 2;
-/** Cleared registers are kept this long by default, ms. */
-export const TOMBSTONE_MS = 24 * 3_600_000;
 /** Registers looked at in one turn for what may be forgotten. */
 export const EXPIRE_STEPS = 1000;
 /** Between two looks through all registers for what may be forgotten, ms. */

@@ -3,7 +3,7 @@
 // Decides nothing about membership. Source: SWIM paper 4.1 (piggybacking).
 
 import type { Endpoint } from '../shared/endpoint.ts';
-import { BodyWriter, MESSAGE_OVERHEAD_BYTES, type MessageKind, type PingTarget } from './codec.ts';
+import { BodyWriter, type MessageKind, type PingTarget } from './codec.ts';
 import type { LocalNode } from './local-node.ts';
 import { endpointOf, type Member, type MemberTable, recordOf } from './member-table.ts';
 import type { Nonces } from './nonces.ts';
@@ -162,11 +162,6 @@ export class MessageSender {
       to,
       whole.written === names.length ? whole.body : attempt(false, whole.written).body,
     );
-  }
-
-  /** Bytes of the application that one message carries. */
-  get applicationBytesMax(): number {
-    return this.#bodyBytesMax - MESSAGE_OVERHEAD_BYTES;
   }
 
   application(to: Endpoint, bytes: Buffer): void {

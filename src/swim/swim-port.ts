@@ -34,7 +34,7 @@ export interface SwimPort {
   /** Another node claims our name and will be refused. Called again each time that it tries. */
   nameDefended(claimant: Endpoint): void;
   /**
-   * What pings and acks carry for the application, at most APPLICATION_STATE_BYTES_MAX bytes;
+   * What pings and acks carry for the application, at most 64 bytes;
    * undefined for nothing. Left out where a message has no room for it.
    */
   applicationState?(): Buffer | undefined;
@@ -44,8 +44,6 @@ export interface SwimPort {
    */
   applicationReceived?(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
 }
-
-export const APPLICATION_STATE_BYTES_MAX = 64;
 
 export interface SwimCounters {
   /** Bodies that can't be decoded. */
@@ -58,4 +56,13 @@ export interface SwimCounters {
   own: number;
   /** Challenges sent. */
   challenges: number;
+}
+
+export interface SwimFigures {
+  /** Lifeguard's local health: 0 = healthy, 7 = short of CPU or cut off. */
+  readonly healthScore: number;
+  /** Rounds in which this node was late itself. */
+  readonly voidRounds: number;
+  /** Records that were refused because the member table was full. */
+  readonly tableFull: number;
 }

@@ -20,7 +20,7 @@ import { Nonces } from './nonces.ts';
 import { type Reachability, reachabilityOf } from './reachability.ts';
 import { isOnline, type MemberRecord } from './record.ts';
 import { StateSync } from './state-sync.ts';
-import type { SwimCounters, SwimOptions, SwimPort } from './swim-port.ts';
+import type { SwimCounters, SwimFigures, SwimOptions, SwimPort } from './swim-port.ts';
 import { UpdateQueue } from './update-queue.ts';
 
 const GOSSIP_TICK_MS = 200;
@@ -134,24 +134,14 @@ export class Swim {
     return this.#table;
   }
 
-  get healthScore(): number {
-    return this.#localHealth.score;
+  get figures(): SwimFigures {
+    const { voidRounds } = this.#failureDetector;
+    const { tableFull } = this.#membership;
+    return { healthScore: this.#localHealth.score, voidRounds, tableFull };
   }
 
-  get voidRounds(): number {
-    return this.#failureDetector.voidRounds;
-  }
-
-  get queuedUpdates(): number {
-    return this.#updates.size;
-  }
-
-  get openIndirectProbes(): number {
-    return this.#indirectProbes.size;
-  }
-
-  get tableFull(): number {
-    return this.#membership.tableFull;
+  get openWork(): { readonly updates: number; readonly indirectProbes: number } {
+    return { updates: this.#updates.size, indirectProbes: this.#indirectProbes.size };
   }
 
   /** True after leaving, or when the name was refused: nothing is sent or handled any more. */
@@ -245,11 +235,6 @@ export class Swim {
     this.#advanceLeave(now);
   }
 
-  /** Bytes that sendApplication() takes. */
-  get applicationBytesMax(): number {
-    return this.#sender.applicationBytesMax;
-  }
-
   /** Sends bytes of the application to a validated member, without any guarantee. */
   sendApplication(bootId: bigint, bytes: Buffer): void {
     const member = this.#table.byBoot(bootId);
@@ -327,12 +312,14 @@ export class Swim {
     this.#applyContents(now, from, sender, message);
     if (this.isOver) return;
     this.#dispatch(now, from, sender, message);
-    if (message.application !== undefined && !this.#hasNameConflict) {
-      const isMessage = message.kind === 'application';
-      this.#port.applicationReceived?.(bootId, message.application, isMessage);
-    }
+    if (!this.#hasNameConflict) this.#passOn(bootId, message);
     if (wasOffline && isOnline(sender.state)) this.#stateSync.start(now, sender);
     else this.#compareTables(now, sender, message);
+  }
+
+  #passOn(bootId: bigint, { application, kind }: GossipMessage): void {
+    if (application === undefined) return;
+    this.#port.applicationReceived?.(bootId, application, kind === 'application');
   }
 
   /** Applies what a message of any kind carries: observed address, incarnation, records. */

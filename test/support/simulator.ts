@@ -306,8 +306,9 @@ export class Simulator {
     const { table } = swim;
     assert.equal(table.get(name), undefined, `${name} is in its own table`);
     assert.ok(table.size <= MEMBERS_MAX, 'the table is too large');
-    if (!swim.isOver) assert.ok(swim.queuedUpdates <= table.size + 1, 'more updates than members');
-    assert.ok(swim.openIndirectProbes <= 256, 'too many indirect probes');
+    if (!swim.isOver)
+      assert.ok(swim.openWork.updates <= table.size + 1, 'more updates than members');
+    assert.ok(swim.openWork.indirectProbes <= 256, 'too many indirect probes');
     for (const member of table.all()) {
       const before = node.incarnations.get(member.name) ?? 0;
       assert.ok(member.incarnation >= before, `incarnation of ${member.name} fell at ${name}`);

@@ -57,3 +57,19 @@ export function messageBytes(message: Message): number {
 }
 
 export const NO_BYTES = Buffer.alloc(0);
+
+/** A message that clears the retained value of its topic [MQTT5-3.3.1-6]. */
+export function clearingMessage(topic: Topic): Message {
+  return {
+    topic,
+    payload: NO_BYTES,
+    properties: NO_BYTES,
+    qos: 1,
+    retain: true,
+    expiresAt: Number.POSITIVE_INFINITY,
+    publisher: undefined,
+    payer: undefined,
+    mark: undefined,
+    holders: 0,
+  };
+}

@@ -18,6 +18,7 @@ import type { ChannelKeys } from '../../shared/key-ring.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
 import { secureRandom } from '../../shared/random.ts';
+import { MESSAGE_OVERHEAD_BYTES } from '../../swim/codec.ts';
 import { endpointOf, type Member } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../../swim/metadata.ts';
@@ -51,6 +52,10 @@ export interface GossipOptions {
   /** Called at each change of the list of online peers, their boots or their addresses. */
   onPeers(peers: readonly Peer[]): void;
   onMember?(event: MemberEvent): void;
+  /** What pings and acks carry for the application; see SwimPort. */
+  applicationState?(): Buffer | undefined;
+  /** Bytes of the application from a validated member, valid during the call only. */
+  onApplication?(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
 }
 
 export interface MemberView {
@@ -100,6 +105,8 @@ export class NameInUseError extends Error {
 }
 
 const DATAGRAM_BYTES_MAX = 1200;
+/** Bytes that sendApplication() takes. */
+export const APPLICATION_BYTES_MAX = DATAGRAM_BYTES_MAX - ENVELOPE_BYTES - MESSAGE_OVERHEAD_BYTES;
 /** Longer datagrams are dropped before any cryptography; leaves room for later versions. */
 const RECEIVED_BYTES_MAX = 1500;
 const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
@@ -208,14 +215,12 @@ export class Gossip {
   }
 
   get counters(): Readonly<GossipCounters> {
-    const { voidRounds, healthScore, tableFull, counters } = this.#swim;
+    const { figures, counters } = this.#swim;
     return {
       ...this.#openSocket.counters,
       ...counters,
+      ...figures,
       ...this.#faults,
-      voidRounds,
-      healthScore,
-      tableFull,
       tooLong: this.#tooLong,
       seedFailures: this.#seeds.failures,
       addressFailures: this.#localAddresses.failures,
@@ -241,6 +246,11 @@ export class Gossip {
       reachability: undefined,
     };
     return [own, ...[...this.#swim.table.all()].map((member) => this.#view(now, member))];
+  }
+
+  /** Sends bytes of the application to a validated member, without any guarantee. */
+  sendApplication(bootId: bigint, bytes: Buffer): void {
+    if (!this.#isClosed) this.#swim.sendApplication(bootId, bytes);
   }
 
   /** Signs with the first of these keys from now on, and accepts all of them. */
@@ -323,6 +333,9 @@ export class Gossip {
         onMember?.(event);
       },
       peersChanged: () => this.#options.onPeers(this.#peers()),
+      applicationState: () => this.#options.applicationState?.(),
+      applicationReceived: (bootId, bytes, isMessage) =>
+        this.#options.onApplication?.(bootId, bytes, isMessage),
       joined: () => this.#nameAccepted(),
       nameRefused: (holder) => this.#nameRefused(new NameInUseError(name, holder)),
       nameDefended: (claimant) => this.#log.nameClaimed(performance.now(), name, claimant),

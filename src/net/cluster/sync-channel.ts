@@ -10,8 +10,10 @@ import type { Endpoint } from '../../shared/endpoint.ts';
 import type { ChannelKeys } from '../../shared/key-ring.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
+import type { Stamp } from '../../shared/stamp.ts';
 import { NONCE_BYTES } from '../../sync/body-codec.ts';
 import type { ChannelCounters } from '../../sync/counters.ts';
+import type { RepairHead, RepairPacket } from '../../sync/repair-codec.ts';
 import {
   type ForwardResult,
   type PeerStatus,
@@ -104,13 +106,33 @@ export class SyncChannel {
   }
 
   /** Sends a PUBLISH to all online peers at the end of this turn; see SyncNode.forward(). */
-  forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
-    const result = this.#node.forward(view, topic, clientId);
+  forward(
+    view: PublishView,
+    topic: Buffer,
+    clientId: string | undefined,
+    stamp?: Stamp,
+  ): ForwardResult {
+    const result = this.#node.forward(view, topic, clientId, stamp);
     if (!this.#isFlushDue && result !== 'filtered') {
       this.#isFlushDue = true;
       setImmediate(this.#onTurnEnd);
     }
     return result;
+  }
+
+  /** Room for packets in a repair block that needs one datagram, bytes. */
+  get repairRoom(): number {
+    return this.#node.repairRoom;
+  }
+
+  /** True while a repair block may be sent. */
+  get isIdle(): boolean {
+    return this.#node.isIdle;
+  }
+
+  /** Sends retained values to one peer; see SyncNode.sendRepair(). */
+  sendRepair(to: bigint, head: RepairHead, packets: readonly RepairPacket[]): void {
+    this.#node.sendRepair(to, head, packets);
   }
 
   close(): Promise<void> {

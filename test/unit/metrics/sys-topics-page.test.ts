@@ -36,6 +36,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: gossip', 'gossip'],
   ['Cluster: sync channel', 'sync'],
   ['Cluster: all peers together', 'peers'],
+  ['Cluster: retained messages on all nodes', 'retained'],
   ['Storage (with `-data`)', 'storage'],
 ];
 

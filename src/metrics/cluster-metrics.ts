@@ -1,0 +1,289 @@
+// The figures of the cluster in the list of metrics (metric-list.ts): members, gossip, messages between nodes,
+// retained messages that all nodes hold. Definitions only.
+
+import { counter, gauge, info } from './metric.ts';
+
+export const clusterMetrics = {
+  node: info('node', 'name of this node', 'cluster/node'),
+  members: gauge(
+    'cluster_members',
+    'members by state: alive (this node is one of them), suspect, offline, left',
+    { sys: 'cluster/members/{state}', labels: ['state'] },
+  ),
+};
+
+/** Direction `in` is from the member to this node, `out` from this node to the member. */
+export const memberMetrics = {
+  state: info('member_state', 'alive, suspect, offline or left', 'cluster/members/{node}/state', [
+    'node',
+  ]),
+  since: info(
+    'member_since',
+    'since when it is in this state, by the clock of this node',
+    'cluster/members/{node}/since',
+    ['node'],
+  ),
+  address: info('member_address', 'address and gossip port', 'cluster/members/{node}/address', [
+    'node',
+  ]),
+  version: info('member_version', 'version of its program', 'cluster/members/{node}/version', [
+    'node',
+  ]),
+  gossip: info(
+    'member_gossip',
+    'whether datagrams get through on the gossip port, by direction: ok, failing or unknown',
+    'cluster/members/{node}/gossip/{direction}',
+    ['node', 'direction'],
+  ),
+  sync: info(
+    'member_sync',
+    'whether datagrams get through on the sync port, by direction: ok, failed or unknown',
+    'cluster/members/{node}/sync/{direction}',
+    ['node', 'direction'],
+  ),
+  rttSeconds: gauge('member_rtt_seconds', 'round-trip time on the sync port', {
+    sys: 'cluster/members/{node}/rtt',
+    unit: 'seconds',
+    labels: ['node'],
+  }),
+  sentMessages: counter('member_sent_messages', 'messages sent to the member', {
+    sys: 'cluster/members/{node}/sent',
+    labels: ['node'],
+  }),
+  receivedMessages: counter('member_received_messages', 'messages received from the member', {
+    sys: 'cluster/members/{node}/received',
+    labels: ['node'],
+  }),
+  lostMessages: gauge(
+    'member_lost_messages',
+    'messages that never arrived, by direction; out: as the member reports, and, while the direction fails, those that it has not confirmed',
+    { sys: 'cluster/members/{node}/lost/{direction}', labels: ['node', 'direction'] },
+  ),
+  sentPerSecond: gauge('member_sent_rate', 'messages a second sent to the member', {
+    sys: 'cluster/members/{node}/rate/sent',
+    labels: ['node'],
+  }),
+  receivedPerSecond: gauge('member_received_rate', 'messages a second received from it', {
+    sys: 'cluster/members/{node}/rate/received',
+    labels: ['node'],
+  }),
+  datagramBytes: gauge('member_datagram_bytes', 'largest datagram that reaches the member', {
+    sys: 'cluster/members/{node}/datagram',
+    unit: 'bytes',
+    labels: ['node'],
+  }),
+};
+
+export const gossipMetrics = {
+  healthScore: gauge(
+    'gossip_health_score',
+    'local health: 0 is well, 7 means that this node lacks processor time or is cut off',
+    { sys: 'cluster/gossip/healthScore' },
+  ),
+  voidRounds: counter(
+    'gossip_void_rounds',
+    'protocol periods that did not count because this node was late itself',
+    { sys: 'cluster/gossip/voidRounds' },
+  ),
+  tableFull: counter('gossip_table_full', 'members that the full member table did not take', {
+    sys: 'cluster/gossip/tableFull',
+  }),
+  received: counter('gossip_received_datagrams', 'datagrams received', {
+    sys: 'cluster/gossip/received',
+  }),
+  receivedBytes: counter('gossip_received_bytes', 'bytes of these datagrams', {
+    sys: 'cluster/gossip/receivedBytes',
+    unit: 'bytes',
+  }),
+  sent: counter('gossip_sent_datagrams', 'datagrams sent', { sys: 'cluster/gossip/sent' }),
+  sentBytes: counter('gossip_sent_bytes', 'bytes of these datagrams', {
+    sys: 'cluster/gossip/sentBytes',
+    unit: 'bytes',
+  }),
+  sendErrors: counter('gossip_send_errors', 'datagrams that the system did not send', {
+    sys: 'cluster/gossip/sendErrors',
+  }),
+  socketErrors: counter('gossip_socket_errors', 'errors that the system reported on the socket', {
+    sys: 'cluster/gossip/socketErrors',
+  }),
+  droppedDatagrams: counter(
+    'gossip_dropped_datagrams',
+    'datagrams dropped by reason: unknownKey (another token or `-cluster`), wrongMode (another `-encrypt`), badMac, short, tooLong, foreign, malformed (damaged, or not from Shoal), replayed (sent before), own (sent by this node)',
+    { sys: 'cluster/gossip/{reason}', labels: ['reason'] },
+  ),
+  linkFaults: gauge(
+    'gossip_link_faults',
+    'directions to or from other nodes in which no datagrams get through at present',
+    { sys: 'cluster/gossip/linkFaults' },
+  ),
+  seedFailures: counter('gossip_seed_failures', 'host names of `-mbs` that did not resolve', {
+    sys: 'cluster/gossip/seedFailures',
+  }),
+  addressFailures: counter(
+    'gossip_address_failures',
+    'times that the system did not list the addresses of this machine',
+    { sys: 'cluster/gossip/addressFailures' },
+  ),
+  unproven: counter('gossip_unproven', 'datagrams of senders whose address was not yet validated', {
+    sys: 'cluster/gossip/unproven',
+  }),
+  challenges: counter('gossip_challenges', 'challenges sent to validate an address', {
+    sys: 'cluster/gossip/challenges',
+  }),
+};
+
+export const syncMetrics = {
+  forwardedMessages: counter(
+    'sync_forwarded_messages',
+    'messages sent to the other nodes, each counted once',
+    { sys: 'cluster/sync/forwardedMessages' },
+  ),
+  forwardedBytes: counter('sync_forwarded_bytes', 'bytes of these messages', {
+    sys: 'cluster/sync/forwardedBytes',
+    unit: 'bytes',
+  }),
+  tooLargeMessages: counter(
+    'sync_too_large_messages',
+    'messages of 4096 bytes or more, which stay on this node',
+    { sys: 'cluster/sync/tooLargeMessages' },
+  ),
+  noPeerMessages: counter(
+    'sync_no_peer_messages',
+    'messages that stay on this node because no other node is online, though others are expected',
+    { sys: 'cluster/sync/noPeerMessages' },
+  ),
+  filteredMessages: counter(
+    'sync_filtered_messages',
+    'messages that stay on this node because `-topics` does not match',
+    { sys: 'cluster/sync/filteredMessages' },
+  ),
+  queueDroppedMessages: counter(
+    'sync_queue_dropped_messages',
+    'messages dropped by `-queue-policy` because the send queue was full',
+    { sys: 'cluster/sync/queueDroppedMessages' },
+  ),
+  queuedDatagrams: gauge('sync_queued_datagrams', 'datagrams in the send queue', {
+    sys: 'cluster/sync/queuedDatagrams',
+  }),
+  droppedDatagrams: counter(
+    'sync_dropped_datagrams',
+    'datagrams dropped by reason, as for gossip, and unknownSender',
+    { sys: 'cluster/sync/droppedDatagrams/{reason}', labels: ['reason'] },
+  ),
+};
+
+export const peersMetrics = {
+  sentMessages: counter('peers_sent_messages', 'messages sent to all peers together', {
+    sys: 'cluster/peers/sentMessages',
+  }),
+  sentDatagrams: counter('peers_sent_datagrams', 'datagrams sent to all peers together', {
+    sys: 'cluster/peers/sentDatagrams',
+  }),
+  sentBytes: counter('peers_sent_bytes', 'bytes sent to all peers together', {
+    sys: 'cluster/peers/sentBytes',
+    unit: 'bytes',
+  }),
+  receivedMessages: counter('peers_received_messages', 'messages received from all peers', {
+    sys: 'cluster/peers/receivedMessages',
+  }),
+  receivedDatagrams: counter('peers_received_datagrams', 'datagrams received from all peers', {
+    sys: 'cluster/peers/receivedDatagrams',
+  }),
+  receivedBytes: counter('peers_received_bytes', 'bytes received from all peers', {
+    sys: 'cluster/peers/receivedBytes',
+    unit: 'bytes',
+  }),
+  lostMessages: counter(
+    'peers_lost_messages',
+    'messages that peers sent to this node and that never arrived',
+    { sys: 'cluster/peers/lostMessages' },
+  ),
+  lostDatagrams: counter('peers_lost_datagrams', 'datagrams in which these were sent', {
+    sys: 'cluster/peers/lostDatagrams',
+  }),
+  lostOutMessages: counter(
+    'peers_lost_out_messages',
+    'messages of this node that never arrived at a peer, as the peer reports; one for each peer',
+    { sys: 'cluster/peers/lostOutMessages' },
+  ),
+  lostOutDatagrams: counter('peers_lost_out_datagrams', 'datagrams in which these were sent', {
+    sys: 'cluster/peers/lostOutDatagrams',
+  }),
+  sentHeartbeats: counter('peers_sent_heartbeats', 'heartbeats sent on the sync port', {
+    sys: 'cluster/peers/sentHeartbeats',
+  }),
+  receivedHeartbeats: counter('peers_received_heartbeats', 'heartbeats received on the sync port', {
+    sys: 'cluster/peers/receivedHeartbeats',
+  }),
+  lostOutHeartbeats: counter(
+    'peers_lost_out_heartbeats',
+    'heartbeats of this node that never arrived at a peer',
+    { sys: 'cluster/peers/lostOutHeartbeats' },
+  ),
+  reorderedDatagrams: counter(
+    'peers_reordered_datagrams',
+    'datagrams that arrived early and were put in order',
+    { sys: 'cluster/peers/reorderedDatagrams' },
+  ),
+  lateDatagrams: counter('peers_late_datagrams', 'datagrams that arrived too late to be used', {
+    sys: 'cluster/peers/lateDatagrams',
+  }),
+  duplicateDatagrams: counter('peers_duplicate_datagrams', 'datagrams that arrived twice', {
+    sys: 'cluster/peers/duplicateDatagrams',
+  }),
+  malformed: counter('peers_malformed_datagrams', 'datagrams that the protocol does not allow', {
+    sys: 'cluster/peers/malformed',
+  }),
+  earlyDropped: counter(
+    'peers_early_dropped_datagrams',
+    "datagrams dropped because they came before the peer's welcome",
+    { sys: 'cluster/peers/earlyDropped' },
+  ),
+  wrongMode: counter('peers_wrong_mode_datagrams', 'datagrams dropped for another `-encrypt`', {
+    sys: 'cluster/peers/wrongMode',
+  }),
+};
+
+/** Versions of retained values; see docs/protocol-replication.md. */
+export const retainedMetrics = {
+  versions: gauge('retained_versions', 'topics with a version, cleared ones included', {
+    sys: 'cluster/retained/versions',
+  }),
+  cleared: gauge('retained_cleared', 'cleared topics that keep their version (`-tombstone-time`)', {
+    sys: 'cluster/retained/cleared',
+  }),
+  differing: gauge(
+    'retained_differing_nodes',
+    'online nodes whose retained values were not equal to ours at their last ping',
+    { sys: 'cluster/retained/differing' },
+  ),
+  agreedSeconds: gauge(
+    'retained_agreed_seconds',
+    'time since all online nodes were last known to hold the same retained values',
+    { sys: 'cluster/retained/agreedSeconds', unit: 'seconds' },
+  ),
+  repaired: counter(
+    'retained_repaired',
+    'retained values, and removals, that this node had missed and was sent again',
+    { sys: 'cluster/retained/repaired' },
+  ),
+  outdated: counter(
+    'retained_outdated',
+    'retained messages of other nodes that came after a newer one, and were dropped',
+    { sys: 'cluster/retained/outdated' },
+  ),
+  refused: counter('retained_versions_refused', 'topics that found no room for their version', {
+    sys: 'cluster/retained/refused',
+  }),
+  requests: counter('retained_requests', 'requests for what this node had missed', {
+    sys: 'cluster/retained/requests',
+  }),
+  requestsTimedOut: counter('retained_requests_timed_out', 'such requests without an answer', {
+    sys: 'cluster/retained/requestsTimedOut',
+  }),
+  malformed: counter(
+    'replication_malformed',
+    'messages about replicated values that could not be read, or for a feature that is off here',
+    { sys: 'cluster/retained/malformed' },
+  ),
+};

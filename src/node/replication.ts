@@ -1,0 +1,129 @@
+// The replicated state of this node, joined to the cluster: what pings carry, messages of members, the
+// timer of the core. Knows no sockets.
+
+import { performance } from 'node:perf_hooks';
+import type { Broker } from '../broker/broker.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
+import type { SyncChannel } from '../net/cluster/sync-channel.ts';
+import { ClusterClock } from '../replica/cluster-clock.ts';
+import { MapId } from '../replica/codec.ts';
+import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
+import { Replication } from '../replica/replication.ts';
+import { RetainedReplication } from './retained-replication.ts';
+
+/** A wall clock before this is that of a box without a battery: 2026-11-01. */
+const PLAUSIBLE_WALL_CLOCK_MS = Date.UTC(2026, 10, 1);
+
+/** The channel to single members: gossip. */
+export interface MemberChannel {
+  sendApplication(member: bigint, bytes: Buffer): void;
+  readonly applicationBytesMax: number;
+}
+
+export interface ReplicationOptions {
+  readonly bootId: bigint;
+  readonly topics: readonly string[];
+  readonly registersMax: number;
+  readonly tombstoneMs: number;
+  readonly broker: Broker;
+  /** What -data keeps, and what it has kept. */
+  readonly journal: (RegisterStore & { readonly found: StoredRegisters }) | undefined;
+  readonly channel: MemberChannel;
+}
+
+export class ClusterReplication {
+  readonly retained: RetainedReplication;
+  readonly #core: Replication;
+  #timer: NodeJS.Timeout | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #isClosed = false;
+
+  constructor(options: ReplicationOptions) {
+    const { journal, channel } = options;
+    const stored = [...(journal?.found.registers ?? [])];
+    const clock = new ClusterClock(performance.now(), startOfClock(stored));
+    this.#core = new Replication(clock);
+    this.retained = new RetainedReplication({
+      ...options,
+      clock,
+      store: journal,
+      send: (member, message) => channel.sendApplication(member, message),
+      messageBytesMax: channel.applicationBytesMax,
+    });
+    if (journal !== undefined) this.retained.restore(journal.found);
+    this.#core.add(MapId.retained, this.retained);
+  }
+
+  use(sync: SyncChannel): void {
+    this.retained.use(sync);
+    this.#schedule();
+  }
+
+  metrics(): ValuesOf<'retained'> {
+    const { replica, counters } = this.retained;
+    const { requestsSent: requests, requestsTimedOut } = replica.counters;
+    return {
+      ...counters,
+      versions: replica.map.size,
+      cleared: replica.map.tombstones,
+      differing: replica.differing,
+      agreedSeconds: Math.round((performance.now() - replica.agreedAt) / 1000),
+      requests,
+      requestsTimedOut,
+      malformed: this.#core.malformed,
+    };
+  }
+
+  /** What pings and acks carry. */
+  state(): Buffer {
+    return this.#core.state(performance.now());
+  }
+
+  /** @param bytes valid during the call only */
+  receive(member: bigint, bytes: Buffer, isMessage: boolean): void {
+    const now = performance.now();
+    if (isMessage) this.#core.handleMessage(member, bytes, now);
+    else this.#core.handleState(member, bytes, now);
+    this.#schedule();
+  }
+
+  /** The members that are online now, by boot id. */
+  setMembers(members: readonly bigint[]): void {
+    this.#core.setMembers(members, performance.now());
+    this.#schedule();
+  }
+
+  /** Writes all versions, for a snapshot. */
+  export(writer: RegisterWriter): Generator<void, void> {
+    return this.retained.export(writer);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+  }
+
+  #schedule(): void {
+    const { deadline } = this.#core;
+    if (this.#isClosed || deadline >= this.#timerAt) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = deadline;
+    const delayMs = Math.max(0, Math.ceil(deadline - performance.now()));
+    this.#timer = setTimeout(() => this.#advance(), delayMs);
+    this.#timer.unref();
+  }
+
+  #advance(): void {
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    this.#core.advance(performance.now());
+    this.#schedule();
+  }
+}
+
+/** At the highest time that was stored, or at the wall clock where it is plausible. */
+function startOfClock(stored: readonly { readonly time: number }[]): number {
+  const wallClock = Date.now();
+  let start = wallClock >= PLAUSIBLE_WALL_CLOCK_MS ? wallClock : 0;
+  for (const { time } of stored) start = Math.max(start, time);
+  return start;
+}
