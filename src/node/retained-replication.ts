@@ -1,6 +1,6 @@
 // Keeps the retained values of all nodes alike: gives each retained message of a client a version before
 // it crosses, lets a peer's pass only if it is news, and sends values to peers that lack them.
-// Stands between the broker and the sync channel, in both directions; the versions are in src/replica,
+// It is between the broker and the sync channel, in both directions. The versions are in src/replica,
 // the values in the broker.
 // Invariant: of two values of a topic, subscribers and the retained store get the newer one last.
 

@@ -1,5 +1,5 @@
-// What keeps a replicated map beyond the process. It takes versions, not values: whoever owns the values
-// keeps them beside.
+// Keeps a replicated map beyond the process. A store takes versions, not values: the owner of the values
+// stores those.
 
 import type { Stamp } from '../shared/stamp.ts';
 import type { LogRange } from './repair-port.ts';

@@ -1,5 +1,5 @@
 // One key of a replicated map as this node knows it: its version, whether it has a value, and its place
-// in the log of its writer. The value itself is kept by whoever uses the map.
+// in the log of its writer. The owner of the map keeps the value itself.
 
 import type { Stamp } from '../shared/stamp.ts';
 import type { WriterLog } from './writer-log.ts';

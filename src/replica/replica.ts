@@ -1,6 +1,6 @@
 // One replicated map of this node: its registers, what it lacks of other nodes' writes, and the answers to
-// those that lack something. Time, the network and the values come from outside: whoever owns the map
-// keeps the values and is told by apply() what is news.
+// those that lack something. Time, the network and the values come from outside: the owner of the
+// map keeps the values, and apply() says which of them are news.
 // Invariant: when messages get through again, all members hold the same registers, whatever was lost.
 
 import type { Stamp } from '../shared/stamp.ts';

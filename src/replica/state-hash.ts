@@ -1,5 +1,5 @@
-// Hashes that tell two states apart: the XOR over all parts of a state is the same on two nodes
-// exactly when their parts are (but for chance, 1 in 2^53). They guard against differences, not
+// Hashes that compare two states: the XOR over all parts of a state is the same on two nodes exactly
+// when their parts are (but for chance, 1 in 2^53). They guard against differences, not
 // against enemies: those don't get past the envelope.
 
 const LOW_BITS = 2 ** 32;
