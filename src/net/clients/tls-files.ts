@@ -5,6 +5,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import {
   createSecureContext,
+  type PeerCertificate,
   type SecureContext,
   type SecureContextOptions,
   type TLSSocket,
@@ -73,7 +74,9 @@ export function loadTls(files: ListenerTls): TlsMaterial {
 /** The Common Name of the client's certificate; undefined where it has none or several. */
 export function commonNameOf(socket: TLSSocket): string | undefined {
   // With several Common Names this is a list, in spite of the types.
-  const name: unknown = socket.getPeerCertificate().subject?.CN;
+  // Of a socket that has been destroyed there is no certificate at all.
+  const certificate = socket.getPeerCertificate() as PeerCertificate | undefined;
+  const name: unknown = certificate?.subject?.CN;
   return typeof name === 'string' && name !== '' ? name : undefined;
 }
 

@@ -27,6 +27,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'a connection beyond the bound is closed, a CONNECT beyond it refused (0x97)',
     ],
     [
+      'connections of all listeners together',
+      "the process's file descriptors, less those in use and a reserve of a sixteenth ({count net RESERVE_MIN} to {count net RESERVE_MAX})",
+      'a connection beyond the bound is closed; a warning at the start if it is below `-max-connections`',
+    ],
+    [
       'time for PROXY header, TLS and WebSocket together',
       '`-connect-timeout`',
       'the connection is closed',
