@@ -305,7 +305,7 @@ export class Client implements SessionConnection {
   /** Delays this packet and all later ones until the store has made earlier changes durable. */
   #suspend(handle: () => void): void {
     this.#moveTo('suspended');
-    // Reading goes on until more bytes arrive: PINGREQ is answered and the end of the client noticed.
+    // The broker reads until more bytes arrive: it answers PINGREQ and notices the end of the client.
     if (!this.#framer.isDrained || this.#held?.length) this.#pauseReading();
     const { store, budget } = this.#context;
     const continuation: Continuation = {

@@ -1,4 +1,4 @@
-// What a client makes the node do beside deliveries ends its turn as well.
+// Work other than deliveries counts too and ends a turn when the budget is spent.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,10 +7,10 @@ import { FILTERS_MAX } from '../../../src/mqtt/frame-check.ts';
 import { World } from '../../support/mqtt-world.ts';
 import * as wire from '../../support/wire.ts';
 
-/** So many that their shapes of filters stay within the share of each. */
+/** Enough clients that the shapes of filters stay within the share of each. */
 const CLIENTS = 16;
 
-/** Turns of the event loop that the work takes, the first one included. */
+/** The number of turns that the work takes, the first one included. */
 function turnsOf(world: World, work: () => void): number {
   const { broker } = world;
   broker.runDeferred(world.now);
@@ -33,9 +33,9 @@ function publishTo(topics: readonly string[]): Buffer {
 
 for (const [what, last, isTaken] of [
   ['many subscriptions match', 'z', true],
-  ['nobody subscribed', 'nobody', false],
+  ['there is no subscriber', 'none', false],
 ] as const) {
-  test(`finding the route of a new topic is part of the turn, where ${what}`, () => {
+  test(`the search for the route of a new topic counts as work, if ${what}`, () => {
     const world = new World();
     const levels = 9;
     const forms = Array.from({ length: 1 << levels }, (_, i) =>
@@ -57,7 +57,7 @@ for (const [what, last, isTaken] of [
       assert.equal(subscriber.messages().length, isTaken ? topics.length : 0);
     }
     const again = turnsOf(world, () => publisher.send(publishTo(topics)));
-    assert.equal(again, 1, 'what is known costs nothing');
+    assert.equal(again, 1, 'a cached route costs nothing');
   });
 }
 
@@ -73,9 +73,9 @@ function worldWithRetained(count: number, denied = false): World {
 for (const [what, filter, found, denied] of [
   ['none is found', '+/+/none', 0, false],
   ['all are found', 'r/+', 30_000, false],
-  ['none may be received', 'r/+', 0, true],
+  ['none is permitted', 'r/+', 0, true],
 ] as const) {
-  test(`looking for retained messages is cut into turns, where ${what}`, () => {
+  test(`the search for retained messages takes several turns, if ${what}`, () => {
     const world = worldWithRetained(30_000, denied);
     const subscriber = world.connect('s');
     const subscribe = wire.subscribe(5, 1, [filter]);
@@ -105,7 +105,7 @@ test('the search for retained messages ends with the connection', () => {
   assert.equal(world.connect('s', { clean: false }).inbox.length, 0);
 });
 
-test('a packet with many Topic Filters is cut into turns, and what follows it waits', () => {
+test('a packet with many Topic Filters takes several turns, and the next packet waits', () => {
   const world = new World();
   const client = world.connect('c');
   const other = world.connect('other');
@@ -127,7 +127,7 @@ test('a packet with many Topic Filters is cut into turns, and what follows it wa
   }
 });
 
-test('a client that goes in the midst of its SUBSCRIBE leaves nothing', () => {
+test('a client that disconnects during its SUBSCRIBE leaves no subscription', () => {
   const world = new World();
   const client = world.connect('c');
   const filters = Array.from({ length: 2000 }, (_, i) => `a/${i}`);
@@ -139,7 +139,7 @@ test('a client that goes in the midst of its SUBSCRIBE leaves nothing', () => {
   assert.equal(world.broker.context.tree.nodes, 0);
 });
 
-test('a packet with more Topic Filters than anybody needs ends the connection', () => {
+test('a packet with more Topic Filters than the limit ends the connection', () => {
   const world = new World();
   const filters = Array<string>(FILTERS_MAX + 1).fill('a');
   for (const packet of [wire.subscribe(5, 1, filters), wire.unsubscribe(5, 1, filters)]) {
@@ -150,7 +150,7 @@ test('a packet with more Topic Filters than anybody needs ends the connection', 
   assert.equal(world.broker.context.tree.size, 0);
 });
 
-test('looking for a member of a shared subscription that is online is part of the turn', () => {
+test('the search for an online member of a shared subscription counts as work', () => {
   const world = new World();
   const sessionExpiryInterval = 60;
   for (let i = 0; i < 1000; i++) {
@@ -164,7 +164,7 @@ test('looking for a member of a shared subscription that is online is part of th
   assert.ok(turns > 2, `${turns} turns`);
 });
 
-test('how long a right was looked for is part of the turn', () => {
+test('the search through an ACL counts as work', () => {
   const authorizer = {
     ...openAuthorizer,
     permissive: false,
@@ -181,7 +181,7 @@ test('how long a right was looked for is part of the turn', () => {
   assert.ok(turns > 4, `${turns} turns`);
 });
 
-test('what is denied is part of the turn', () => {
+test('a denial counts as work', () => {
   const authorizer = { ...openAuthorizer, permissive: false, mayPublish: () => false };
   const world = new World({}, { authorizer });
   const publisher = world.connect('p');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { DeadlineQueue } from '../../../src/broker/deadline-queue.ts';
 import { seededRandom } from '../../support/random.ts';
 
-test('what is due runs in the order of its times, what was cancelled never', () => {
+test('deadlines run in the order of their times, cancelled ones never', () => {
   const random = seededRandom(2);
   const queue = new DeadlineQueue();
   const ran: number[] = [];
@@ -25,7 +25,7 @@ test('what is due runs in the order of its times, what was cancelled never', () 
   assert.equal(queue.next, Number.POSITIVE_INFINITY);
 });
 
-test('what is scheduled while others run, and is due, runs too', () => {
+test('a deadline that is scheduled during advance() and is due runs too', () => {
   const queue = new DeadlineQueue();
   const ran: string[] = [];
   queue.schedule(10, () => {
@@ -37,7 +37,7 @@ test('what is scheduled while others run, and is due, runs too', () => {
   assert.deepEqual(ran, ['first', 'second']);
 });
 
-test('an earlier deadline than all before is told, a later one is not', () => {
+test('onEarlier is called for a deadline earlier than all others, and for no other', () => {
   const queue = new DeadlineQueue();
   const told: number[] = [];
   queue.onEarlier = (at) => told.push(at);

@@ -39,7 +39,7 @@ function openClient(broker: Broker) {
   return { outbox, client };
 }
 
-test('a flood is cut into turns, nothing of it is lost, and nobody waits for its end', () => {
+test('a flood is handled in turns: nothing is lost, and other clients are served meanwhile', () => {
   const { broker, open } = newBroker();
   let turns = 0;
   broker.onDeferred = () => {
@@ -66,7 +66,7 @@ test('a flood is cut into turns, nothing of it is lost, and nobody waits for its
   assert.equal(flooder.outbox.isPaused, false);
 });
 
-test('what arrives while a flooder waits for its turn is handled after it, in order', () => {
+test('packets that arrive while a flooding client waits for its turn are handled in order', () => {
   const { broker, open } = newBroker();
   const subscriber = open();
   subscriber.client.receive(SUBSCRIBE_ALL, 0);

@@ -1,4 +1,5 @@
-// What ends, is handed over or comes due in great numbers is cut into turns, and nothing is lost.
+// Large pieces of work (ends of sessions, hand-overs, expiries, wills, $SYS) take several turns, and
+// nothing of them is lost.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -7,7 +8,7 @@ import * as wire from '../../support/wire.ts';
 
 const EXPIRY = { sessionExpiryInterval: 60 };
 
-/** The rest of what was begun; tells in how many turns. */
+/** Runs all deferred work and returns the number of turns. */
 function finish(world: World): number {
   const { broker } = world;
   let isPending = true;
@@ -38,7 +39,7 @@ test('the end of a session with many subscriptions takes several turns', () => {
   assert.equal(world.broker.context.tree.nodes, 0);
 });
 
-test('a session that has ended takes no message, while its successor takes each once', () => {
+test('an ended session gets no further message, and its successor gets each once', () => {
   const world = new World();
   const filters = [...manyFilters(3000), '$share/g/s'];
   const first = world.connect('c', { properties: EXPIRY });
@@ -59,7 +60,7 @@ for (const [ending, what] of [
   [true, 'a session ends'],
   [false, 'a member goes offline'],
 ] as const) {
-  test(`where ${what}, a long queue goes to the other member in turns, each message once`, () => {
+  test(`if ${what}, the other member gets its long queue in turns, each message once`, () => {
     const world = new World({ queueMessagesMax: 10_000 });
     const first = world.connect('first', { properties: { ...EXPIRY, receiveMaximum: 1 } });
     first.subscribe('$share/g/t');
@@ -78,7 +79,7 @@ for (const [ending, what] of [
   });
 }
 
-test('a member that comes back keeps what was not handed over yet', () => {
+test('a member that reconnects keeps the messages that were not handed over yet', () => {
   const world = new World({ queueMessagesMax: 10_000 });
   const first = world.connect('first', { properties: { ...EXPIRY, receiveMaximum: 1 } });
   first.subscribe('$share/g/t');
@@ -97,7 +98,7 @@ test('a member that comes back keeps what was not handed over yet', () => {
   );
 });
 
-test('of very many sessions that expire at once some wait for the next turn', () => {
+test('of very many sessions that expire at once, some end in a later turn', () => {
   const world = new World();
   const count = 3000;
   for (let i = 0; i < count; i++) world.connect(`c${i}`, { properties: EXPIRY }).lose();
@@ -112,7 +113,7 @@ test('of very many sessions that expire at once some wait for the next turn', ()
   assert.equal(world.broker.stats.sessionsExpired, count);
 });
 
-test('delayed wills that are due at once reach many subscribers in turns, all of them', () => {
+test('many delayed wills that are due at once are published in turns, none is lost', () => {
   const world = new World();
   const watchers = Array.from({ length: 200 }, (_, i) => world.connect(`w${i}`));
   for (const watcher of watchers) watcher.subscribe('will');
@@ -127,7 +128,7 @@ test('delayed wills that are due at once reach many subscribers in turns, all of
   for (const watcher of watchers) assert.equal(watcher.messages().length, 1000);
 });
 
-test('$SYS for very many subscribers is told in turns, all of it', () => {
+test('$SYS is published to very many subscribers in turns, completely', () => {
   const world = new World({ sysIntervalSeconds: 10 });
   const watchers = Array.from({ length: 4000 }, (_, i) => world.connect(`w${i}`));
   for (const watcher of watchers) watcher.subscribe('$SYS/#');
@@ -142,7 +143,7 @@ test('$SYS for very many subscribers is told in turns, all of it', () => {
   assert.deepEqual([...new Set([...first, ...rest])].sort(), all.sort());
 });
 
-test('clients that flood at the same time share one turn, and each has its share', () => {
+test('clients that flood at the same time share each turn equally', () => {
   const world = new World();
   const watcher = world.connect('w');
   watcher.subscribe('#');

@@ -4,12 +4,12 @@ import type { AuthDecision, Authorizer, Identity } from '../../../src/broker/por
 import { World } from '../../support/mqtt-world.ts';
 import * as wire from '../../support/wire.ts';
 
-/** Rights that the test changes: `user topic` pairs that are denied, users that are not welcome. */
+/** Denies the `user topic` pairs and the withdrawn users that the test adds. */
 class TestAuthorizer implements Authorizer {
   readonly permissive = false;
   readonly work = 0;
   readonly denied = new Set<string>();
-  readonly unwelcome = new Set<string>();
+  readonly withdrawn = new Set<string>();
   decision: AuthDecision = { reasonCode: 0 };
   asked = 0;
 
@@ -31,7 +31,7 @@ class TestAuthorizer implements Authorizer {
   }
 
   isStillAuthorized({ username = '' }: Identity): boolean {
-    return !this.unwelcome.has(username);
+    return !this.withdrawn.has(username);
   }
 }
 
@@ -40,7 +40,7 @@ function makeWorld() {
   return { authorizer, world: new World({}, { authorizer }) };
 }
 
-test('who may not receive a topic gets none of it, the others do, and it is counted', () => {
+test('a subscriber without access to a topic gets none of its messages, others do, and it is counted', () => {
   const { authorizer, world } = makeWorld();
   authorizer.denied.add('ann t');
   const ann = world.connect('a', { username: 'ann' });
@@ -53,7 +53,7 @@ test('who may not receive a topic gets none of it, the others do, and it is coun
   assert.equal(world.broker.stats.denied, 3);
 });
 
-test('rights are asked for once for a topic, not for each of its messages', () => {
+test('the authorizer is asked once for a topic, not for each message', () => {
   const { authorizer, world } = makeWorld();
   world.connect('a').subscribe('#');
   const publisher = world.connect('p');
@@ -63,7 +63,7 @@ test('rights are asked for once for a topic, not for each of its messages', () =
   assert.equal(authorizer.asked, asked);
 });
 
-test('a member of a shared subscription that may not receive passes the message on', () => {
+test('a member of a shared subscription without access is passed over', () => {
   const { authorizer, world } = makeWorld();
   authorizer.denied.add('ann t');
   const ann = world.connect('a', { username: 'ann' });
@@ -74,7 +74,7 @@ test('a member of a shared subscription that may not receive passes the message 
   assert.deepEqual(bob.payloads(), ['1', '2', '3']);
 });
 
-test('a route that is known already follows when rights change', () => {
+test('a cached route follows a change of access', () => {
   const { authorizer, world } = makeWorld();
   const ann = world.connect('a', { username: 'ann' });
   ann.subscribe('#');
@@ -89,7 +89,7 @@ test('a route that is known already follows when rights change', () => {
   assert.deepEqual(ann.payloads(), ['before', 'after']);
 });
 
-test('when rights change, routes follow, and lost subscriptions end', () => {
+test('after a change of access, subscriptions without access end', () => {
   const { authorizer, world } = makeWorld();
   const ann = world.connect('a', { username: 'ann' });
   ann.subscribe(['t', '#']);
@@ -104,20 +104,20 @@ test('when rights change, routes follow, and lost subscriptions end', () => {
   assert.equal(world.broker.context.tree.size, 1);
 });
 
-test('when the right to connect is gone the connection ends, with its will', () => {
+test('a client whose access is withdrawn is disconnected, and its will is published', () => {
   const { authorizer, world } = makeWorld();
   const watcher = world.connect('w', { username: 'w' });
   watcher.subscribe('gone');
   const ann = world.connect('a', { username: 'ann', will: { topic: 'gone', payload: 'ann' } });
   const old = world.connect('o', { username: 'old', version: 4 });
-  for (const name of ['ann', 'old']) authorizer.unwelcome.add(name);
+  for (const name of ['ann', 'old']) authorizer.withdrawn.add(name);
   world.broker.applyRights(world.now);
   ann.expectEnded(0x87);
   old.expectEnded();
   assert.deepEqual(watcher.payloads(), ['ann']);
 });
 
-test('what waits for an absent client is dropped with the right to it', () => {
+test('queued messages of an absent client are dropped when it loses access to them', () => {
   const { authorizer, world } = makeWorld();
   const fields = { username: 'ann', clean: false, properties: { sessionExpiryInterval: 100 } };
   const before = world.connect('a', fields);
@@ -130,7 +130,7 @@ test('what waits for an absent client is dropped with the right to it', () => {
   assert.deepEqual(world.connect('a', fields).payloads(), ['u']);
 });
 
-test('a session that another user takes up keeps only what this user may have', () => {
+test('a session that another user resumes keeps only what that user may receive', () => {
   const { authorizer, world } = makeWorld();
   authorizer.denied.add('bob t');
   const fields = { clean: false, properties: { sessionExpiryInterval: 100 } };
@@ -145,7 +145,7 @@ test('a session that another user takes up keeps only what this user may have', 
 });
 
 for (const qos of [1, 2] as const) {
-  test(`what was in flight to one user with QoS ${qos} is not sent again to another`, () => {
+  test(`a QoS ${qos} message in flight to one user is not repeated to another`, () => {
     const { authorizer, world } = makeWorld();
     authorizer.denied.add('bob t');
     const fields = { clean: false, properties: { sessionExpiryInterval: 100 } };
@@ -158,7 +158,7 @@ for (const qos of [1, 2] as const) {
     const bob = world.connect('a', { ...fields, username: 'bob' });
     const again = bob.expect('publish');
     assert.deepEqual([again.topic, again.dup, again.id], ['u', true, second.id]);
-    // With QoS 2 the identifier is ended, since the client may know the message already.
+    // PUBREL ends the identifier of QoS 2, because the client may have the message already.
     if (qos === 2) {
       assert.equal(bob.expect('pubrel').id, first.id);
       bob.send(wire.ack('pubcomp', first.id));
@@ -169,7 +169,7 @@ for (const qos of [1, 2] as const) {
   });
 }
 
-test('a connection ends when what let it in expires', () => {
+test('a connection ends when its authentication expires', () => {
   const { authorizer, world } = makeWorld();
   authorizer.decision = { reasonCode: 0, expiresInMs: 60_000 };
   const client = world.connect('a');
@@ -179,7 +179,7 @@ test('a connection ends when what let it in expires', () => {
   client.expectEnded(0xa0);
 });
 
-test('a change of rights reaches every one of many sessions, in several turns', () => {
+test('a change of access reaches each of many sessions, in several turns', () => {
   const { authorizer, world } = makeWorld();
   const fields = { clean: false, properties: { sessionExpiryInterval: 100 }, username: 'ann' };
   for (let i = 0; i < 1200; i++) {

@@ -4,14 +4,14 @@ import { World } from '../../support/mqtt-world.ts';
 
 const PREFIX = '$SYS/broker/';
 
-/** The last value under each name. */
+/** The last value of each name. */
 function valuesOf(messages: readonly { topic: string; payload: unknown }[]): Map<string, string> {
   return new Map(
     messages.map(({ topic, payload }) => [topic.slice(PREFIX.length), `${payload}`] as const),
   );
 }
 
-test('load/connections is how many CONNECTs came a minute', () => {
+test('load/connections is the number of CONNECT packets per minute', () => {
   const world = new World({ sysIntervalSeconds: 10 });
   const watcher = world.connect('watcher');
   watcher.subscribe([`${PREFIX}load/connections/+`]);
@@ -20,11 +20,11 @@ test('load/connections is how many CONNECTs came a minute', () => {
   for (let index = 0; index < 20; index += 1) world.connect(`c${index}`);
   world.advance(10_000);
   const after = Number(valuesOf(watcher.messages()).get('load/connections/1min'));
-  // 20 in 10 s are 120 a minute, of which 1 - e^(-1/6) counts at once.
+  // 20 in 10 s are 120 per minute; the average takes the share 1 - e^(-1/6) of it at once.
   assert.ok(Math.abs(after - before * Math.exp(-1 / 6) - 120 * (1 - Math.exp(-1 / 6))) < 0.1);
 });
 
-test('retained messages/count holds those under $SYS too, as it does in mosquitto', () => {
+test('retained messages/count includes those under $SYS, as in mosquitto', () => {
   const world = new World({ sysIntervalSeconds: 10 });
   const watcher = world.connect('watcher');
   world.advance(0);

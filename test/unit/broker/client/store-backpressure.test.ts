@@ -1,4 +1,4 @@
-// What clients can still do while the disk takes nothing: all that would not have to be kept.
+// While the disk takes no changes clients can do everything that the store does not have to record.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -11,7 +11,7 @@ import * as wire from '../../../support/wire.ts';
 
 const SYS = '$SYS/broker/storage/accepting';
 
-/** From now on nothing is written. */
+/** Fills the disk: no further change is written. */
 async function fill({ disk, journal, world }: StoredBroker): Promise<void> {
   disk.capacityBytes = disk.usedBytes + 5;
   world.connect('filler', FOR_EVER);
@@ -26,7 +26,7 @@ function makeRoom(disk: MemoryDisk): void {
   disk.capacityBytes = Number.POSITIVE_INFINITY;
 }
 
-test('on a full disk a clean session subscribes and unsubscribes as ever', async () => {
+test('on a full disk a clean session can subscribe and unsubscribe', async () => {
   const stored = await StoredBroker.start();
   await fill(stored);
   for (const version of [4, 5] as const) {
@@ -39,7 +39,7 @@ test('on a full disk a clean session subscribes and unsubscribes as ever', async
   }
 });
 
-test('on a full disk everybody may read what the broker tells of itself', async () => {
+test('on a full disk every client can read $SYS', async () => {
   const stored = await StoredBroker.start({ broker: { sysIntervalSeconds: 10 } });
   await fill(stored);
   stored.world.broker.sys.addSource('storage', () => stored.journal.metrics());
@@ -51,7 +51,7 @@ test('on a full disk everybody may read what the broker tells of itself', async 
   }
 });
 
-test('on a full disk a kept session is granted the subscriptions that it has, and refused others', async () => {
+test('on a full disk a persistent session is granted the subscriptions that it has, and no others', async () => {
   const stored = await StoredBroker.start();
   const { world, lines } = stored;
   const first = world.connect('kept', FOR_EVER);
@@ -83,7 +83,7 @@ test('on a full disk a kept session is granted the subscriptions that it has, an
   assert.equal(world.broker.stats.subscriptionsRefused, 5);
 });
 
-test('a subscription that is not on the disk yet is not granted a second time before it is', async () => {
+test('a repeated subscription is granted only once the first is on the disk', async () => {
   const stored = await StoredBroker.start();
   const { world, disk, journal } = stored;
   const first = world.connect('kept', FOR_EVER);
@@ -101,7 +101,7 @@ test('a subscription that is not on the disk yet is not granted a second time be
   assert.equal(next.broker.context.tree.size, 1);
 });
 
-test('on a full disk what waits for a kept session with QoS 1 is sent, and sent again', async () => {
+test('on a full disk queued QoS 1 messages of a persistent session are sent and repeated', async () => {
   const stored = await StoredBroker.start();
   const { world } = stored;
   const properties = { sessionExpiryInterval: 3600, receiveMaximum: 2 };
@@ -117,7 +117,7 @@ test('on a full disk what waits for a kept session with QoS 1 is sent, and sent 
   assert.deepEqual(back.payloads(), ['1', '2', '3', '4']);
 });
 
-test('on a full disk what was taken before is finished where its session is not kept', async () => {
+test('on a full disk a clean session finishes its QoS 2 exchanges', async () => {
   const stored = await StoredBroker.start();
   const pub = stored.world.connect('pub', { version: 4 });
   publish(pub, 1, 'x', 2);
@@ -130,7 +130,7 @@ test('on a full disk what was taken before is finished where its session is not 
   pub.expect('pingresp');
 });
 
-test('whoever waits for room is answered its PINGREQ, and only its own silence ends it', async () => {
+test('a client that waits for the disk gets answers to PINGREQ, and only its own silence ends it', async () => {
   const stored = await StoredBroker.start();
   const { world } = stored;
   await fill(stored);
@@ -147,7 +147,7 @@ test('whoever waits for room is answered its PINGREQ, and only its own silence e
   const other = world.connect('other', { version: 4, keepAlive: 10 });
   publish(other, 1, 'one');
   world.advance(1000);
-  // Behind another message a PINGREQ isn't seen; but then it is us who don't read.
+  // The broker does not see a PINGREQ behind another message, because it does not read then.
   publish(other, 2, 'two');
   other.send(wire.PINGREQ);
   world.advance(60_000);
@@ -157,7 +157,7 @@ test('whoever waits for room is answered its PINGREQ, and only its own silence e
   assert.deepEqual(typesOf(other).sort(), ['pingresp', 'puback', 'puback']);
 });
 
-test('of whoever gave up waiting for room nothing is left in memory', async () => {
+test('a client that disconnects while it waits for the disk leaves nothing in memory', async () => {
   const stored = await StoredBroker.start();
   await fill(stored);
   const collect = gc();
@@ -177,7 +177,7 @@ test('of whoever gave up waiting for room nothing is left in memory', async () =
   assert.ok(left < 2_000_000, `${left} bytes are left`);
 });
 
-/** A session with a QoS 2 message in flight, on a disk that is full; and how often room is asked for. */
+/** A session with a QoS 2 message in flight on a full disk, and the calls of whenDurable(). */
 async function withInflight(
   stored: StoredBroker,
 ): Promise<{ sub: TestClient; calls: () => number }> {
@@ -198,7 +198,7 @@ async function withInflight(
   return { sub, calls: () => calls };
 }
 
-test('a client whose QoS 2 messages wait for room asks for it once, however often it comes', async () => {
+test('the store is asked once for QoS 2 messages that wait, however often the client reconnects', async () => {
   const stored = await StoredBroker.start();
   const { sub, calls } = await withInflight(stored);
   sub.lose();
@@ -215,7 +215,7 @@ test('a client whose QoS 2 messages wait for room asks for it once, however ofte
   await stored.until(() => typesOf(last).includes('publish'));
 });
 
-test('a PUBREC that is repeated while its PUBREL waits for room asks for nothing more', async () => {
+test('a repeated PUBREC does not ask the store again while its PUBREL waits', async () => {
   const stored = await StoredBroker.start();
   const { sub, calls } = await withInflight(stored);
   for (let i = 0; i < 10; i++) sub.send(wire.ack('pubrec', 1));

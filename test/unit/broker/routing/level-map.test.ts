@@ -22,7 +22,7 @@ test('children are found, replaced and removed, one or many', () => {
   assert.deepEqual([map.get('a'), map.get('b'), map.size], [2, undefined, 2]);
 });
 
-test('the last child of one leaves it empty, and it can be used again', () => {
+test('after its last child is removed the map is empty and can be used again', () => {
   const map = new LevelMap<number>();
   map.set('a', 1);
   map.delete('b');
@@ -33,7 +33,7 @@ test('the last child of one leaves it empty, and it can be used again', () => {
   assert.deepEqual([...map.values()], [2]);
 });
 
-test('a walk that pauses sees a child once though a second one came meanwhile', () => {
+test('a walk that pauses yields a child once, even if a second one is added meanwhile', () => {
   const map = new LevelMap<number>();
   map.set('a', 1);
   const walk = map.values();

@@ -7,7 +7,7 @@ const CONNECT = Buffer.from([0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0,
 /** To `#` and `+/#`, which match the same topics. */
 const SUBSCRIBE = Buffer.from([0x82, 12, 0, 1, 0, 1, 0x23, 0, 0, 3, 0x2b, 0x2f, 0x23, 0]);
 
-test('overlapping subscriptions are served once, however many routes are remembered', () => {
+test('overlapping subscriptions get one copy, however many routes are cached', () => {
   const options = { sysIntervalSeconds: 0 };
   const broker = new Broker({ options, random: Math.random, now: 0, log: silentLogger });
   let packets = 0;

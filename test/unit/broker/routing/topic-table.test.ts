@@ -9,7 +9,7 @@ function find(table: TopicTable, name: string) {
   return table.find(bytes, 2, bytes.length - 2);
 }
 
-test('the same bytes find the same topic, other bytes another', () => {
+test('equal bytes find the same topic, different bytes another', () => {
   const table = newTable();
   const first = find(table, 'a/b');
   const second = find(table, 'a/c');
@@ -19,7 +19,7 @@ test('the same bytes find the same topic, other bytes another', () => {
   assert.equal(table.intern('a/c'), second);
 });
 
-test('a found topic does not hang on the buffer that it came in', () => {
+test('a topic does not keep the buffer in memory in which it arrived', () => {
   const table = newTable();
   const bytes = Buffer.from('abc');
   const topic = table.find(bytes, 0, 3);
@@ -28,7 +28,7 @@ test('a found topic does not hang on the buffer that it came in', () => {
   assert.equal(find(table, 'abc'), topic);
 });
 
-test('no topic has a wildcard, U+0000, too many levels, too many bytes or none', () => {
+test('names with a wildcard, U+0000, too many levels, too many bytes or no byte are refused', () => {
   const table = newTable();
   for (const bad of ['', 'a/+', '#', 'a\0', 'a/b/c/d/e', 'x'.repeat(21)]) {
     assert.equal(find(table, bad), undefined, JSON.stringify(bad));
@@ -37,7 +37,7 @@ test('no topic has a wildcard, U+0000, too many levels, too many bytes or none',
   assert.equal(table.find(surrogate, 0, 3), undefined);
 });
 
-test('topics in use stay however many others pass by', () => {
+test('topics in use stay in the table, however many others arrive', () => {
   const table = newTable();
   for (let i = 0; i < 300_000; i++) {
     assert.equal(find(table, `t/${i}`)?.name, `t/${i}`);
@@ -45,7 +45,7 @@ test('topics in use stay however many others pass by', () => {
   }
 });
 
-test('topics that are chosen to share one hash push each other out instead of piling up', () => {
+test('topics chosen for one hash replace each other instead of forming a long chain', () => {
   const table = new TopicTable({ topicLevelsMax: 4, topicBytesMax: 100 });
   const topics = topicsOfOneHash(6);
   assert.equal(new Set(topics).size, 64);

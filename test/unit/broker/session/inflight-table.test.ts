@@ -27,7 +27,7 @@ function newDelivery(): Delivery {
   return delivery;
 }
 
-test('a Packet Identifier is never given twice while it is in use, nor is 0', () => {
+test('a Packet Identifier in use is never assigned again, nor is 0', () => {
   const random = seededRandom(5);
   const table = new InflightTable();
   const used = new Map<number, Delivery>();
@@ -35,7 +35,7 @@ test('a Packet Identifier is never given twice while it is in use, nor is 0', ()
     const free = used.size > 300 || (used.size > 0 && random() < 0.45);
     if (free) {
       const ids = [...used.keys()];
-      // One that was sent long ago stays while the numbers go round.
+      // Rarely the oldest: an old identifier stays in use while the numbers wrap around.
       const id = ids[step % 1000 === 0 ? 0 : ids.length - 1]!;
       assert.equal(table.get(id), used.get(id));
       table.delete(id);

@@ -1,4 +1,4 @@
-// The bound on what waits for all clients together: what is counted, and that it is given back.
+// -queue-memory, the bound on all queues together: what counts, and that it is released.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { seededRandom } from '../../../support/random.ts';
 const EXPIRY = { sessionExpiryInterval: 60 };
 const KILOBYTE = 'x'.repeat(1000);
 
-/** Sessions s0, s1, ... whose clients are away; each waits for a topic of its own, and for `all`. */
+/** Sessions s0, s1, ... of absent clients; each subscribes to a topic of its own and to `all`. */
 function worldOfAbsent(count: number, options: Partial<BrokerOptions>): World {
   const world = new World(options);
   for (let i = 0; i < count; i++) {
@@ -20,7 +20,7 @@ function worldOfAbsent(count: number, options: Partial<BrokerOptions>): World {
   return world;
 }
 
-test('however many sessions there are, what waits for them stays within one bound', () => {
+test('the queues of all sessions together stay within -queue-memory', () => {
   const world = worldOfAbsent(200, { queueMemoryBytesMax: 100_000 });
   const publisher = world.connect('p');
   for (let i = 0; i < 200; i++) publisher.publish(`own/${i}`, KILOBYTE, { qos: 1 });
@@ -34,7 +34,7 @@ test('however many sessions there are, what waits for them stays within one boun
   assert.deepEqual(
     online.payloads(),
     [KILOBYTE],
-    'who is there gets what finds no place in queues',
+    'a connected client gets messages that no queue takes',
   );
 
   const first = world.connect('s0', { clean: false, properties: EXPIRY });
@@ -55,7 +55,7 @@ test('with -queue-drop=oldest a client keeps its newest messages when the node i
   assert.ok(kept.at(-1)?.startsWith('29 '));
 });
 
-test('large messages that clients take and never acknowledge count', () => {
+test('large messages without an acknowledgement count', () => {
   const world = new World({ queueMemoryBytesMax: 100_000 });
   const publisher = world.connect('p');
   for (let i = 0; i < 10; i++) {
@@ -70,7 +70,7 @@ test('large messages that clients take and never acknowledge count', () => {
   assert.equal(world.broker.stats.publishDropped, 1);
 });
 
-test('a message that many sessions wait for counts its bytes once', () => {
+test('the bytes of a message in many queues count once', () => {
   const world = worldOfAbsent(100, {});
   world.connect('p').publish('all', 'x'.repeat(100_000), { qos: 1 });
   const { queueMemory } = world.broker.context;
@@ -78,7 +78,7 @@ test('a message that many sessions wait for counts its bytes once', () => {
   assert.ok(queueMemory.bytes > 100_000 && queueMemory.bytes < 120_000, `${queueMemory.bytes}`);
 });
 
-test('whatever happens to messages, nothing stays counted when all sessions are gone', () => {
+test('nothing stays counted after all sessions have ended, whatever happened to their messages', () => {
   const random = seededRandom(7);
   const below = (limit: number): number => Math.floor(random() * limit);
   const options = { queueMessagesMax: 20, queueMemoryBytesMax: 20_000, inflightMax: 5 };

@@ -18,7 +18,7 @@ function connect(stored: StoredBroker, clientId: string, options: object): TestC
   return stored.world.connect(clientId, options as never);
 }
 
-/** What a subscriber that comes now finds retained. */
+/** Topics of the retained messages that a new subscriber gets. */
 async function retained(stored: StoredBroker): Promise<string[]> {
   const client = stored.world.connect('reader');
   client.send(wire.subscribe(5, 1, [{ filter: '#' }]));
@@ -30,7 +30,7 @@ async function retained(stored: StoredBroker): Promise<string[]> {
   return found.sort();
 }
 
-test('clients that were connected when the broker crashed and stay away are given a minute, then their wills go out', async () => {
+test('after a crash, clients have a minute to reconnect before their wills are published', async () => {
   const stored = await StoredBroker.start();
   connect(stored, 'short', { will: willOf('short') });
   connect(stored, 'lasting', { ...FOR_EVER, will: willOf('lasting') });
@@ -47,7 +47,7 @@ test('clients that were connected when the broker crashed and stay away are give
   assert.deepEqual(await retained(again), ['lasting', 'patient', 'short']);
 });
 
-test('a client that is back in time after a crash keeps its will unsaid', async () => {
+test('a client that reconnects in time after a crash cancels its will', async () => {
   const stored = await StoredBroker.start();
   connect(stored, 'short', { will: willOf('short') });
   connect(stored, 'resumed', { clean: false, will: willOf('resumed') });
@@ -63,7 +63,7 @@ test('a client that is back in time after a crash keeps its will unsaid', async 
   assert.deepEqual(await retained(again), []);
 });
 
-test('the minute after a crash does not begin anew with the next crash, nor is a will said twice', async () => {
+test('the minute after a crash does not begin anew with the next crash, and no will is published twice', async () => {
   const stored = await StoredBroker.start();
   connect(stored, 'short', { will: willOf('short') });
   connect(stored, 'lasting', { ...FOR_EVER, will: willOf('lasting') });
