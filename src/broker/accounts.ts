@@ -13,11 +13,14 @@ export class UserAccount {
   levels = 0;
   /** Memory of queued messages, bytes. */
   queueBytes = 0;
+  retainedMessages = 0;
+  retainedBytes = 0;
   /** Sessions, connected or not. */
   sessions = 0;
 
   get isIdle(): boolean {
-    return this.sessions === 0 && this.shapes === 0 && this.levels === 0 && this.queueBytes === 0;
+    const { sessions, shapes, levels, queueBytes, retainedMessages } = this;
+    return sessions + shapes + levels + queueBytes + retainedMessages === 0;
   }
 }
 

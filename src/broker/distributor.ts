@@ -103,21 +103,22 @@ export class Distributor {
       return true;
     }
     message.publisher = publisher?.identity;
-    if (!retained.set(message)) {
+    // The broker's own messages count to no user, and a will to that of its client.
+    const limit = retained.set(message, publisher?.account.user);
+    if (limit !== undefined) {
       stats.retainedRefused += 1;
-      this.#logFull(name, message.publisher?.clientId);
+      this.#logFull(name, message.publisher?.clientId, limit);
       return false;
     }
     if (store.durable && !isSysTopic(name)) store.saveRetained(message);
     return true;
   }
 
-  #logFull(topic: string, client: string | undefined): void {
+  #logFull(topic: string, client: string | undefined, bound: string): void {
     const { budget, limiter, log } = this.#context;
-    const count = limiter.admit('retained', budget.now);
+    const count = limiter.admit(`retained ${bound}`, budget.now);
     if (count === 0) return;
-    const hint = '-retained-messages, -retained-bytes';
-    log.warn('retained message not kept: the store is full', { topic, client, count, hint });
+    log.warn('retained message not kept: the store is full', { topic, client, bound, count });
   }
 }
 

@@ -3,6 +3,7 @@
 // Invariant: number and bytes of the messages stay within the limits.
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
+import { isOverShare, type UserAccount } from '../accounts.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
 import { LevelMap } from '../routing/level-map.ts';
 
@@ -11,6 +12,8 @@ interface RetainedNode {
   readonly level: string;
   children: LevelMap<RetainedNode> | undefined;
   message: Message | undefined;
+  /** The user that published it; undefined for a peer, the broker or the store. */
+  payer: UserAccount | undefined;
 }
 
 /** Nodes of one parent that a walk still has to visit. */
@@ -48,14 +51,14 @@ export class RetainedStore {
     return this.#bytes;
   }
 
-  /** Replaces the topic's message. False: a limit is reached, and nothing has changed. */
-  set(message: Message): boolean {
-    const earlier = this.get(message.topic.name);
-    const bytes = this.#bytes - (earlier ? messageBytes(earlier) : 0) + messageBytes(message);
-    const count = this.#count + (earlier ? 0 : 1);
-    if (bytes > this.#limits.retainedBytesMax || count > this.#limits.retainedMessagesMax) {
-      return false;
-    }
+  /**
+   * Replaces the topic's message.
+   * @param payer has a share of the limits; undefined for a message of a peer, the broker or the store
+   * @returns the limit that is reached, and nothing has changed; undefined if the message is retained
+   */
+  set(message: Message, payer: UserAccount | undefined): string | undefined {
+    const limit = this.#limitFor(message, payer);
+    if (limit !== undefined) return limit;
     let node = this.#root;
     for (const level of message.topic.name.split('/')) {
       node.children ??= new LevelMap();
@@ -66,10 +69,42 @@ export class RetainedStore {
       }
       node = child;
     }
+    this.#take(node);
     node.message = message;
-    this.#bytes = bytes;
-    this.#count = count;
-    return true;
+    node.payer = payer;
+    this.#charge(payer, 1, messageBytes(message));
+    return undefined;
+  }
+
+  #limitFor(message: Message, payer: UserAccount | undefined): string | undefined {
+    const { retainedMessagesMax, retainedBytesMax } = this.#limits;
+    const earlier = this.get(message.topic.name);
+    const bytes = this.#bytes - (earlier ? messageBytes(earlier) : 0) + messageBytes(message);
+    if (bytes > retainedBytesMax) return '-retained-bytes';
+    if (earlier !== undefined) return undefined;
+    if (this.#count >= retainedMessagesMax) return '-retained-messages';
+    if (payer === undefined) return undefined;
+    if (isOverShare(payer.retainedBytes, this.#bytes, retainedBytesMax)) {
+      return "-retained-bytes (the user's share)";
+    }
+    const isOver = isOverShare(payer.retainedMessages, this.#count, retainedMessagesMax);
+    return isOver ? "-retained-messages (the user's share)" : undefined;
+  }
+
+  /** Removes the node's message, if it has one. */
+  #take(node: RetainedNode): void {
+    if (node.message === undefined) return;
+    this.#charge(node.payer, -1, -messageBytes(node.message));
+    node.message = undefined;
+    node.payer = undefined;
+  }
+
+  #charge(payer: UserAccount | undefined, messages: 1 | -1, bytes: number): void {
+    this.#count += messages;
+    this.#bytes += bytes;
+    if (payer === undefined) return;
+    payer.retainedMessages += messages;
+    payer.retainedBytes += bytes;
   }
 
   get(topic: string): Message | undefined {
@@ -138,11 +173,7 @@ export class RetainedStore {
 
   #clear(from: RetainedNode): void {
     let node = from;
-    if (node.message !== undefined) {
-      this.#count -= 1;
-      this.#bytes -= messageBytes(node.message);
-      node.message = undefined;
-    }
+    this.#take(node);
     while (
       node.message === undefined &&
       (node.children === undefined || node.children.size === 0) &&
@@ -164,5 +195,5 @@ function below({ children }: RetainedNode, level: string, depth: number): Step |
 }
 
 function newNode(parent: RetainedNode | undefined, level: string): RetainedNode {
-  return { parent, level, children: undefined, message: undefined };
+  return { parent, level, children: undefined, message: undefined, payer: undefined };
 }

@@ -19,7 +19,7 @@ export function importState(context: ImportContext, state: StoredState): void {
   for (const stored of state.sessions) importSession(context, stored);
   for (const message of state.retained) {
     // A limit may have been lowered since: set() refuses what exceeds it, as for a new message.
-    if (!isExpired(message, context.budget.now)) context.retained.set(message);
+    if (!isExpired(message, context.budget.now)) context.retained.set(message, undefined);
   }
 }
 

@@ -170,3 +170,24 @@ test('messages that a full queue drops are logged with the client and the bound'
   const bound = '-max-queued-messages';
   assert.deepEqual(lines, [{ event, client: 'a', user: 'ann', bound, drops: 'newest', count: 1 }]);
 });
+
+test('a user with many retained messages leaves the last quarter of the store to others', () => {
+  const { world, lines } = loggedWorld({ retainedMessagesMax: 100 });
+  const eve = world.connect('eve', { username: 'eve' });
+  const refused: number[] = [];
+  for (let i = 0; i < 100; i++) {
+    const answer = eve.publish(`eve/${i}`, 'x', { qos: 1, retain: true });
+    if (answer?.properties.reasonString !== undefined) refused.push(i);
+  }
+  assert.deepEqual([refused[0], refused.length], [76, 24]);
+  assert.equal(world.broker.stats.retainedRefused, 24);
+  assert.equal(lines[0]?.bound, "-retained-messages (the user's share)");
+  const bob = world.connect('bob', { username: 'bob' });
+  const answer = bob.publish('bob/0', 'x', { qos: 1, retain: true });
+  assert.equal(answer?.properties.reasonString, undefined);
+  const replaced = eve.publish('eve/0', 'new', { qos: 1, retain: true });
+  assert.equal(replaced?.properties.reasonString, undefined, 'an update needs no room');
+  for (let i = 0; i < 20; i++) eve.publish(`eve/${i}`, '', { retain: true });
+  const again = eve.publish('eve/late', 'x', { qos: 1, retain: true });
+  assert.equal(again?.properties.reasonString, undefined);
+});
