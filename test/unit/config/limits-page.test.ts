@@ -127,7 +127,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'SUBACK 0x97 for a shape that the node does not have yet; filters without wildcards have no shape',
     ],
     [
-      'what one user may use of the sessions of absent clients, of `-queue-memory`, of topic levels and of shapes',
+      'what one user may use of the sessions of absent clients, of `-queue-memory`, of retained messages and their bytes, of topic levels and of shapes',
       'the last quarter of each bound is for users that have less than a quarter of it',
       'as at the bound itself. Clients without a user name count with all others of their address',
     ],
