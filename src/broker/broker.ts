@@ -2,6 +2,7 @@
 // through each client's Outbox; every entry brings the time. Does no I/O.
 // Invariant: everything on the node that concerns MQTT goes through one Broker.
 
+import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
@@ -16,6 +17,7 @@ import { clearingMessage, isExpired, type Message } from './message/message.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
   type Authorizer,
+  type ClientDirectory,
   type ConnectionInfo,
   memoryStore,
   type Outbox,
@@ -33,6 +35,7 @@ import { reviewSessions } from './session/access-review.ts';
 import { exportState } from './session/export-state.ts';
 import { importState } from './session/import-state.ts';
 import { QueueMemory } from './session/queue-memory.ts';
+import { forgetWill, leaveTo, publishableWill, publishForeignWill } from './session/roaming.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import { SessionRegistry } from './session/session-registry.ts';
 import { BrokerStats } from './stats.ts';
@@ -155,6 +158,41 @@ export class Broker {
   publishEvent(topic: string, text: string, now: number): void {
     this.context.budget.enter(now);
     this.sys.publishEvent(topic, text);
+  }
+
+  /** Learns where clients connect; undefined while the node is not in a cluster. */
+  set clientDirectory(directory: ClientDirectory | undefined) {
+    this.context.sessions.directory = directory;
+  }
+
+  isConnected(clientId: string): boolean {
+    return this.context.sessions.find(clientId)?.online ?? false;
+  }
+
+  /** The will that other nodes publish if this node dies. */
+  publishableWill(clientId: string): WillPacket | undefined {
+    const session = this.context.sessions.find(clientId);
+    return session && publishableWill(this.context, session);
+  }
+
+  /** A client has connected to another node. @returns true if it was connected here */
+  connectedElsewhere(clientId: string, node: string, now: number): boolean {
+    this.context.budget.enter(now);
+    const session = this.context.sessions.find(clientId);
+    return session !== undefined && leaveTo(this.context, session, node);
+  }
+
+  /** Another node has published the will of this client, which is not connected here. */
+  willPublishedElsewhere(clientId: string, now: number): void {
+    this.context.budget.enter(now);
+    const session = this.context.sessions.find(clientId);
+    if (session !== undefined) forgetWill(this.context, session);
+  }
+
+  /** Publishes the will of a client whose node died. */
+  publishWillOfOtherNode(clientId: string, will: WillPacket, now: number): void {
+    this.context.budget.enter(now);
+    publishForeignWill(this.context, clientId, will);
   }
 
   /** The retained message of a topic; undefined where there is none or it has expired. */

@@ -119,6 +119,14 @@ export interface PeerForwarder {
  */
 export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
 
+/** Where clients are connected, on all nodes. */
+export interface ClientDirectory {
+  /** A client has connected here. @param will what other nodes publish if this node dies */
+  connected(clientId: string, will: WillPacket | undefined): void;
+  /** Its connection here has ended, and its will is dealt with here. */
+  disconnected(clientId: string): void;
+}
+
 export interface SessionRecord {
   readonly clientId: string;
   readonly username: string | undefined;

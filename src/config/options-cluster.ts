@@ -102,6 +102,13 @@ export const clusterOptions = {
     fallback: true,
     help: 'keep retained messages alike on all nodes; the same on every node',
   }),
+  clientTakeover: option({
+    flag: 'client-takeover',
+    group: 'Cluster',
+    type: onOff,
+    fallback: true,
+    help: 'let a client be connected to one node at a time, and publish the wills of a node that dies; the same on every node',
+  }),
   tombstoneSeconds: option({
     flag: 'tombstone-time',
     group: 'Cluster',

@@ -287,3 +287,35 @@ export const retainedMetrics = {
     { sys: 'cluster/retained/malformed' },
   ),
 };
+
+/** Where clients are connected, on all nodes. */
+export const clientDirectoryMetrics = {
+  known: gauge('cluster_clients', 'clients that are connected, on all nodes together', {
+    sys: 'cluster/clients/known',
+  }),
+  differing: gauge(
+    'cluster_clients_differing_nodes',
+    'online nodes that did not know the same clients at their last ping',
+    { sys: 'cluster/clients/differing' },
+  ),
+  takenOver: counter(
+    'clients_taken_over',
+    'clients that were disconnected here because they connected to another node',
+    { sys: 'cluster/clients/takenOver' },
+  ),
+  willsPublished: counter(
+    'cluster_wills_published',
+    'wills that this node published for clients of nodes that died',
+    { sys: 'cluster/clients/willsPublished' },
+  ),
+  willsTooLarge: counter(
+    'cluster_wills_too_large',
+    'wills that are too large to be known to other nodes, and are lost if this node dies',
+    { sys: 'cluster/clients/willsTooLarge' },
+  ),
+  refused: counter(
+    'cluster_clients_refused',
+    'clients that other nodes do not know: no room, or the client identifier is too long',
+    { sys: 'cluster/clients/refused' },
+  ),
+};

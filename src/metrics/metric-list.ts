@@ -4,6 +4,7 @@
 // The topics that mosquitto has too keep mosquitto's names and meanings.
 
 import {
+  clientDirectoryMetrics,
   clusterMetrics,
   gossipMetrics,
   memberMetrics,
@@ -219,6 +220,7 @@ export const metricGroups = {
   sync: syncMetrics,
   peers: peersMetrics,
   retained: retainedMetrics,
+  clients: clientDirectoryMetrics,
   storage: storageMetrics,
 } as const;
 

@@ -35,7 +35,7 @@ interface ClusterParts {
   readonly log: Logger;
   readonly keys: KeyRing;
   readonly bootId: bigint;
-  readonly replication: ClusterReplication | undefined;
+  readonly replication: ClusterReplication;
 }
 
 export class Cluster {
@@ -61,17 +61,19 @@ export class Cluster {
         cluster.#gossip?.sendApplication(member, bytes),
       applicationBytesMax: APPLICATION_BYTES_MAX,
     };
-    const replication = config.retainedSync
-      ? new ClusterReplication({
-          bootId,
-          topics: config.forwardedTopics,
-          registersMax: REGISTERS_PER_VALUE * config.retainedMessagesMax,
-          tombstoneMs: config.tombstoneSeconds * 1000,
-          broker,
-          journal,
-          channel,
-        })
-      : undefined;
+    const { retainedSync, clientTakeover } = config;
+    const replication = new ClusterReplication({
+      bootId,
+      topics: config.forwardedTopics,
+      registersMax: REGISTERS_PER_VALUE * config.retainedMessagesMax,
+      tombstoneMs: config.tombstoneSeconds * 1000,
+      broker,
+      journal,
+      channel,
+      retainedSync,
+      clientTakeover,
+      nameOf: (member) => cluster.#nameOf(member),
+    });
     const cluster: Cluster = new Cluster({ config, broker, log, keys, bootId, replication });
     await cluster.#openSync();
     return cluster;
@@ -79,7 +81,7 @@ export class Cluster {
 
   /** Writes the versions of replicated values, for a snapshot. */
   exportVersions(writer: RegisterWriter): Iterable<void> {
-    return this.#parts.replication?.export(writer) ?? [];
+    return this.#parts.replication.export(writer);
   }
 
   /** Where the sync channel listens. */
@@ -119,10 +121,10 @@ export class Cluster {
       onMember: (event) => publishMemberEvent(broker, event, performance.now()),
       onPeers: (peers) => {
         sync.setPeers(peers);
-        replication?.setMembers(peers.map((peer) => peer.bootId));
+        replication.setMembers(peers.map((peer) => peer.bootId));
       },
-      applicationState: () => replication?.state(),
-      onApplication: (member, bytes, isMessage) => replication?.receive(member, bytes, isMessage),
+      applicationState: () => replication.state(),
+      onApplication: (member, bytes, isMessage) => replication.receive(member, bytes, isMessage),
     });
     this.#gossip = gossip;
     new ClusterStatus(gossip, sync, Date.now).addMetrics(broker, config.nodeName);
@@ -139,7 +141,7 @@ export class Cluster {
 
   /** Announces the departure to the other nodes and closes both ports. */
   async stop(): Promise<void> {
-    this.#parts.replication?.close();
+    this.#parts.replication.close();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close()]);
   }
@@ -163,14 +165,20 @@ export class Cluster {
       queuePolicy: config.syncQueuePolicy,
       expectsPeers: config.members.length > 0,
       log,
-      handler: replication?.retained ?? broker,
-      repairHandler: replication?.retained,
+      handler: replication.retained ?? broker,
+      repairHandler: replication.retained,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
       isSuspect: (name) => this.#isSuspect(name),
     });
-    replication?.use(this.#sync);
-    if (replication !== undefined) broker.sys.addSource('retained', () => replication.metrics());
-    broker.forwarder = replication?.retained ?? this.#sync;
+    replication.use(this.#sync);
+    replication.addMetrics(broker.sys);
+    broker.clientDirectory = replication.clients;
+    broker.forwarder = replication.retained ?? this.#sync;
+  }
+
+  #nameOf(bootId: bigint): string {
+    const member = this.#gossip?.members().find((one) => one.bootId === bootId);
+    return member?.name ?? 'another node';
   }
 
   #isSuspect(name: string): boolean {

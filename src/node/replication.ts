@@ -3,12 +3,13 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
-import type { ValuesOf } from '../metrics/metric-list.ts';
+import type { SysTopics } from '../broker/sys-topics.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { ClusterClock } from '../replica/cluster-clock.ts';
 import { MapId } from '../replica/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { Replication } from '../replica/replication.ts';
+import { ClusterClients } from './client-directory.ts';
 import { RetainedReplication } from './retained-replication.ts';
 
 /** A wall clock before this is that of a box without a battery: 2026-11-01. */
@@ -29,10 +30,15 @@ export interface ReplicationOptions {
   /** What -data keeps, and what it has kept. */
   readonly journal: (RegisterStore & { readonly found: StoredRegisters }) | undefined;
   readonly channel: MemberChannel;
+  readonly retainedSync: boolean;
+  readonly clientTakeover: boolean;
+  /** Name of the node, for the log. */
+  nameOf(bootId: bigint): string;
 }
 
 export class ClusterReplication {
-  readonly retained: RetainedReplication;
+  readonly retained: RetainedReplication | undefined;
+  readonly clients: ClusterClients | undefined;
   readonly #core: Replication;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -43,35 +49,36 @@ export class ClusterReplication {
     const stored = [...(journal?.found.registers ?? [])];
     const clock = new ClusterClock(performance.now(), startOfClock(stored));
     this.#core = new Replication(clock);
-    this.retained = new RetainedReplication({
+    const shared = {
       ...options,
       clock,
       store: journal,
-      send: (member, message) => channel.sendApplication(member, message),
+      send: (member: bigint, message: Buffer) => channel.sendApplication(member, message),
       messageBytesMax: channel.applicationBytesMax,
-    });
-    if (journal !== undefined) this.retained.restore(journal.found);
-    this.#core.add(MapId.retained, this.retained);
+    };
+    if (options.retainedSync) {
+      this.retained = new RetainedReplication(shared);
+      if (journal !== undefined) this.retained.restore(journal.found);
+      this.#core.add(MapId.retained, this.retained);
+    }
+    if (options.clientTakeover) {
+      this.clients = new ClusterClients(shared);
+      this.#core.add(MapId.clients, this.clients);
+    }
   }
 
   use(sync: SyncChannel): void {
-    this.retained.use(sync);
+    this.retained?.use(sync);
     this.#schedule();
   }
 
-  metrics(): ValuesOf<'retained'> {
-    const { replica, counters } = this.retained;
-    const { requestsSent: requests, requestsTimedOut } = replica.counters;
-    return {
-      ...counters,
-      versions: replica.map.size,
-      cleared: replica.map.tombstones,
-      differing: replica.differing,
-      agreedSeconds: Math.round((performance.now() - replica.agreedAt) / 1000),
-      requests,
-      requestsTimedOut,
-      malformed: this.#core.malformed,
-    };
+  addMetrics(sys: SysTopics): void {
+    const { retained, clients } = this;
+    if (retained !== undefined) {
+      const malformed = (): number => this.#core.malformed;
+      sys.addSource('retained', () => ({ ...retained.metrics(), malformed: malformed() }));
+    }
+    if (clients !== undefined) sys.addSource('clients', () => clients.metrics());
   }
 
   /** What pings and acks carry. */
@@ -94,13 +101,14 @@ export class ClusterReplication {
   }
 
   /** Writes all versions, for a snapshot. */
-  export(writer: RegisterWriter): Generator<void, void> {
-    return this.retained.export(writer);
+  export(writer: RegisterWriter): Iterable<void> {
+    return this.retained?.export(writer) ?? [];
   }
 
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
+    this.clients?.close();
   }
 
   #schedule(): void {

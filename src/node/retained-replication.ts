@@ -7,6 +7,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { ForwardResult, PeerForwarder } from '../broker/ports.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { ClusterClock } from '../replica/cluster-clock.ts';
@@ -150,6 +151,19 @@ export class RetainedReplication
     if (register === undefined || store === undefined) return;
     const { key, hasValue, time, sequence, writer } = register;
     store.saveRegister({ key, hasValue, time, sequence, writer });
+  }
+
+  metrics(): Omit<ValuesOf<'retained'>, 'malformed'> {
+    const { map, differing, agreedAt, counters } = this.replica;
+    return {
+      ...this.counters,
+      versions: map.size,
+      cleared: map.tombstones,
+      differing,
+      agreedSeconds: Math.round((performance.now() - agreedAt) / 1000),
+      requests: counters.requestsSent,
+      requestsTimedOut: counters.requestsTimedOut,
+    };
   }
 
   setMembers(members: readonly bigint[], now: number): void {

@@ -124,6 +124,16 @@ export function encodeRequest(map: number, { id, ranges }: Request): Buffer {
   return bytes;
 }
 
+/** Bytes that a register takes in a block. */
+export function registerBytes(keyBytes: number, valueBytes: number): number {
+  return REGISTER_HEAD_BYTES + keyBytes + valueBytes;
+}
+
+/** Room for registers in a block that is `bytesMax` long. */
+export function blockRoom(bytesMax: number): number {
+  return bytesMax - BLOCK_HEAD_BYTES;
+}
+
 export function encodeBlock(map: number, block: BlockMessage): Buffer {
   const parts: Buffer[] = [Buffer.alloc(BLOCK_HEAD_BYTES)];
   const head = parts[0]!;

@@ -42,7 +42,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   broker: { layers: ['shared', 'metrics', 'mqtt'], packages: [] },
   swim: { layers: ['shared', 'mqtt'], packages: [] },
   sync: { layers: ['shared', 'mqtt'], packages: [] },
-  replica: { layers: ['shared'], packages: [] },
+  replica: { layers: ['shared', 'mqtt'], packages: [] },
   net: { ...adapter, packages: ['node:*', 'ws'] },
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },

@@ -6,12 +6,13 @@
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { Accounts, ClientAccount, isOverShare } from '../accounts.ts';
-import type { Identity, SessionRecord } from '../ports.ts';
+import type { ClientDirectory, Identity, SessionRecord } from '../ports.ts';
 import { filterPrice } from '../work-budget.ts';
 import { dropUnwanted, reviewSubscriptions } from './access-review.ts';
 import { sessionRecord, subscriptionRecord } from './export-state.ts';
 import { handOver } from './hand-over.ts';
 import type { SessionConnection } from './link.ts';
+import { publishableWill } from './roaming.ts';
 import { type HeldSubscription, Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './wills.ts';
@@ -20,6 +21,8 @@ export class SessionRegistry {
   readonly #context: SessionsContext;
   readonly #sessions = new Map<string, Session>();
   readonly #accounts = new Accounts();
+  /** Set while the node is in a cluster. */
+  directory: ClientDirectory | undefined;
 
   constructor(context: SessionsContext) {
     this.#context = context;
@@ -114,8 +117,14 @@ export class SessionRegistry {
     budget.inTurns(reviewSubscriptions(this.#context, this, session));
   }
 
+  /** The session of a connected or absent client. */
+  find(clientId: string): Session | undefined {
+    return this.#sessions.get(clientId);
+  }
+
   /** Persists the session, or only its will if the session ends with the connection. */
   persist(session: Session): void {
+    this.directory?.connected(session.clientId, publishableWill(this.#context, session));
     const { store } = this.#context;
     if (!store.durable) return;
     const { clientId, will } = session;
@@ -131,6 +140,7 @@ export class SessionRegistry {
     session.detach();
     if (withWill) releaseWill(this.#context, session);
     else discardWill(this.#context, session);
+    this.directory?.disconnected(session.clientId);
     if (session.expirySeconds === 0) {
       this.#end(session);
       return;

@@ -37,6 +37,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: sync channel', 'sync'],
   ['Cluster: all peers together', 'peers'],
   ['Cluster: retained messages on all nodes', 'retained'],
+  ['Cluster: clients of all nodes', 'clients'],
   ['Storage (with `-data`)', 'storage'],
 ];
 

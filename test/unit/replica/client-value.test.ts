@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { WillPacket } from '../../../src/mqtt/control-decoder.ts';
+import { decodeClient, encodeClient } from '../../../src/replica/client-value.ts';
+import { seededRandom } from '../../support/random.ts';
+
+const WILL: WillPacket = {
+  topic: 'geräte/1',
+  payload: Buffer.from('offline'),
+  qos: 2,
+  retain: true,
+  properties: Buffer.from([1, 0]),
+  delaySeconds: 300,
+  expirySeconds: 0,
+  payloadIsText: false,
+};
+
+test('a will comes back as it was', () => {
+  assert.deepEqual(decodeClient(encodeClient(WILL)), WILL);
+  const plain = { ...WILL, qos: 0, retain: false, expirySeconds: -1 } as const;
+  assert.deepEqual(decodeClient(encodeClient(plain)), plain);
+});
+
+test('a client without a will has a value without one', () => {
+  const value = encodeClient(undefined);
+  assert.ok(value.length > 0);
+  assert.equal(decodeClient(value), undefined);
+});
+
+test('bytes that are cut or changed never throw', () => {
+  const random = seededRandom(5);
+  const whole = encodeClient(WILL);
+  for (let round = 0; round < 10_000; round++) {
+    const bytes = Buffer.from(whole);
+    bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
+    decodeClient(bytes.subarray(0, Math.floor(random() * (bytes.length + 1))));
+  }
+});
