@@ -15,6 +15,7 @@ import {
   readValue,
 } from './option.ts';
 import { nearest } from './suggest.ts';
+import { weakTokens } from './token-strength.ts';
 import { readTomlFile, type TomlFile, type TomlTable } from './toml-file.ts';
 import { findConflicts, findWarnings } from './validate.ts';
 
@@ -76,6 +77,7 @@ export function loadConfig(flags: Readonly<Record<string, string>>, host: Host):
     origins[key] = raw.origin;
     values[key] = parseValue(rowOf(key), raw, problems);
   }
+  checkTokenList(values.tokens, origins.tokens, problems);
   readTokenFile(values, origins, host, problems);
   fillDefaults(values, origins, host.hostName, file.tables.length > 0);
 
@@ -145,7 +147,17 @@ export function unreadable(
   return `${named}${resolve(path)}: ${describeSystemError(error, 'read')}`;
 }
 
-/** -csk-file is another place for the value of -csk. */
+/** A comma inside of what was meant as one token would make a short second token, which opens the cluster. */
+function checkTokenList(tokens: unknown, origin: Origin | undefined, problems: string[]): void {
+  if (!Array.isArray(tokens) || tokens.length < 2 || origin === undefined) return;
+  const weak = weakTokens(tokens);
+  if (weak.length === 0) return;
+  problems.push(
+    `${origin.place}: the comma separates ${tokens.length} tokens, each of which opens the cluster, and token ${weak.join(' and ')} is weak: use -csk-file=FILE with one token per line, or one token without a comma`,
+  );
+}
+
+/** -csk-file is another place for the value of -csk, with one token per line. */
 function readTokenFile(
   values: Partial<Record<ConfigKey, unknown>>,
   origins: Partial<Record<ConfigKey, Origin>>,
@@ -166,8 +178,9 @@ function readTokenFile(
       .split(/\r?\n/)
       .filter((line) => line.trim() !== '');
     origins.tokens = { source: 'file', place: path };
-    values.tokens = optionTable.tokens.type.parse(lines.join(','));
-    if (values.tokens === undefined) problems.push(`${path}: holds no cluster token`);
+    // One token per line: a comma is part of the token.
+    values.tokens = lines.length > 0 ? lines : undefined;
+    if (lines.length === 0) problems.push(`${path}: holds no cluster token`);
   } catch (error) {
     const origin = origins.tokenFile as Origin;
     problems.push(unreadable(optionTable.tokenFile.flag, path, origin, error));

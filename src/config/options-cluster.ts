@@ -41,7 +41,7 @@ export const clusterOptions = {
     group: 'Cluster',
     type: path('file'),
     fallback: undefined,
-    help: 'file with the cluster token, which keeps it off the command line',
+    help: 'file with the cluster token, or with several, one per line',
     reload: true,
   }),
   members: option({

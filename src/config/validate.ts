@@ -7,6 +7,7 @@ import { normalAddress } from '../shared/ip-address.ts';
 import type { ListenerConfig } from '../shared/listener-config.ts';
 import { timingFault } from '../swim/timing.ts';
 import { type Config, isClustered } from './config.ts';
+import { estimatedBits, weakTokens } from './token-strength.ts';
 
 /** Combinations that keep a node from starting. */
 export function findConflicts(config: Config): string[] {
@@ -16,6 +17,7 @@ export function findConflicts(config: Config): string[] {
 /** Combinations that work but are probably a mistake. */
 export function findWarnings(config: Config): string[] {
   return [
+    ...weakClusterTokens(config),
     ...unreachableMembers(config),
     ...unadvertisedSyncPort(config),
     ...unusedTls(config),
@@ -45,6 +47,14 @@ export function areOverlapping(one = '::', other = '::'): boolean {
   const [a, b] = [normalAddress(one) ?? one, normalAddress(other) ?? other];
   if (a === '0.0.0.0' || b === '0.0.0.0') return isIP(a) === isIP(b);
   return a === b;
+}
+
+function weakClusterTokens({ tokens = [] }: Config): string[] {
+  return weakTokens(tokens).map((position) => {
+    const name = tokens.length === 1 ? 'the cluster token' : `cluster token ${position}`;
+    const bits = estimatedBits(tokens[position - 1] ?? '');
+    return `${name} is weak: about 2^${bits} guesses find it, and anyone who records one datagram can try them; make one with: openssl rand -hex 32`;
+  });
 }
 
 function unreachableMembers({ bindAddress: bind, members }: Config): string[] {

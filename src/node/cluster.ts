@@ -55,6 +55,7 @@ export class Cluster {
     journal: ClusterJournal | undefined,
   ): Promise<Cluster> {
     const keys = await deriveKeyRing(config.tokens, config.clusterName);
+    logTokens(config.tokens, log);
     const bootId = randomBytes(8).readBigUInt64BE();
     const channel = {
       sendApplication: (member: bigint, bytes: Buffer) =>
@@ -134,7 +135,9 @@ export class Cluster {
 
   /** Signs with the first of these tokens from now on, and accepts all of them. */
   async rekey(tokens: readonly string[]): Promise<void> {
-    const ring = await deriveKeyRing(tokens, this.#parts.config.clusterName);
+    const { config, log } = this.#parts;
+    const ring = await deriveKeyRing(tokens, config.clusterName);
+    logTokens(tokens, log);
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
   }
@@ -206,4 +209,10 @@ async function join(
   if (nodes > 0) log.info('cluster joined', { nodes: nodes + 1, ms: elapsedMs() });
   else log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
   return undefined;
+}
+
+/** A slip, such as a comma in a token, would show nowhere else. */
+function logTokens(tokens: readonly string[], log: Logger): void {
+  if (tokens.length < 2) return;
+  log.info('several cluster tokens: the first signs, all are accepted', { tokens: tokens.length });
 }

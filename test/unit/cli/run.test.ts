@@ -10,7 +10,7 @@ import { BindError } from '../../../src/net/cluster/udp.ts';
 import type { OpenListener, RunningNode } from '../../../src/node/node.ts';
 import { type FakeContext, fakeContext } from '../../support/fake-context.ts';
 
-const cluster = { nid: 'n1', csk: 'verysecret' };
+const cluster = { nid: 'n1', csk: '0c5b9e2f4a7d18c36b0e95f2a4d7c81e' };
 
 function running(given: Partial<RunningNode> = {}): RunningNode {
   return {

@@ -32,6 +32,9 @@ function problemsOf(given: Given): readonly string[] {
   return [];
 }
 
+/** As `openssl rand -hex 16` prints it. */
+const STRONG = '0c5b9e2f4a7d18c36b0e95f2a4d7c81e';
+
 test('without options a node is a single broker named after its host', () => {
   const { config, origins } = load({});
   assert.equal(config.nodeName, 'box7');
@@ -93,7 +96,32 @@ test('an empty token is refused, and the error never shows a token', () => {
 });
 
 test('several tokens keep their order: the first signs', () => {
-  assert.deepEqual(load({ flags: { csk: 'new,old' } }).config.tokens, ['new', 'old']);
+  const [fresh, old] = [STRONG, STRONG.replaceAll('0', 'f')];
+  assert.deepEqual(load({ flags: { csk: `${fresh},${old}` } }).config.tokens, [fresh, old]);
+});
+
+test('a comma on the command line is refused if it makes a weak token, without showing it', () => {
+  const [problem = '', ...more] = problemsOf({ flags: { csk: `${STRONG} battery,pearl` } });
+  assert.match(
+    problem,
+    /^-csk: the comma separates 2 tokens, .* and token 2 is weak: use -csk-file/,
+  );
+  assert.doesNotMatch(problem, /pearl/);
+  assert.deepEqual(more, []);
+});
+
+test('in a token file a comma is part of the token', () => {
+  const files = { '/run/token': 'correct horse battery,x\n' };
+  const { config } = load({ flags: { 'csk-file': '/run/token' }, files });
+  assert.deepEqual(config.tokens, ['correct horse battery,x']);
+});
+
+test('weak tokens cause a warning with their position, a generated one does not', () => {
+  const warningsOf = (tokens: string): string[] =>
+    load({ flags: { 'csk-file': '/t' }, files: { '/t': tokens } }).warnings.slice();
+  assert.deepEqual(warningsOf(STRONG), []);
+  assert.match(warningsOf('12345678').join(), /^the cluster token is weak: about 2\^4 guesses/);
+  assert.match(warningsOf(`${STRONG}\npassword`).join(), /^cluster token 2 is weak/);
 });
 
 test('a token file has one token a line', () => {
@@ -287,7 +315,7 @@ test('a misspelt variable causes a warning, a variable of another program does n
 
 test("a node bound to loopback warns of members that it can't reach", () => {
   const warningsOf = (bind: string, mbs: string) =>
-    load({ flags: { csk: 's', bind, mbs } }).warnings;
+    load({ flags: { csk: STRONG, bind, mbs } }).warnings;
   assert.deepEqual(warningsOf('127.0.0.1', '127.0.0.1:7948,192.168.1.101'), [
     "-bind=127.0.0.1 is reachable from this machine only: the node can't join 192.168.1.101:7946",
   ]);
@@ -318,7 +346,7 @@ test('-advertise takes an address, the gossip port and the sync port', () => {
 });
 
 test('-advertise with another gossip port but no sync port causes a warning', () => {
-  const warningsOf = (advertise: string) => load({ flags: { csk: 's', advertise } }).warnings;
+  const warningsOf = (advertise: string) => load({ flags: { csk: STRONG, advertise } }).warnings;
   const [warning = '', ...more] = warningsOf('203.0.113.7:17946');
   assert.match(
     warning,
