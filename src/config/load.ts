@@ -153,7 +153,7 @@ function checkTokenList(tokens: unknown, origin: Origin | undefined, problems: s
   const weak = weakTokens(tokens);
   if (weak.length === 0) return;
   problems.push(
-    `${origin.place}: the comma separates ${tokens.length} tokens, each of which opens the cluster, and token ${weak.join(' and ')} is weak: use -csk-file=FILE with one token per line, or one token without a comma`,
+    `${origin.place}: the comma separates ${tokens.length} tokens, each of which opens the cluster; too weak: number ${weak.join(' and ')}; use -csk-file=FILE with one token per line, or one token without a comma`,
   );
 }
 

@@ -8,6 +8,10 @@ import { writeFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import { allSeeEachOther, type Node, type Scenario, scenario } from './support/scenario.ts';
 
+/** Strong: a comma between weak tokens is refused. */
+const OLD = '0c5b9e2f4a7d18c36b0e95f2a4d7c81e';
+const NEW = '7e1d4b82f96a03c5d8e27f4b16a90c3d';
+
 describe('cluster options', { concurrency: 3 }, () => {
   scenario('with -encrypt on all nodes messages cross', async (scene) => {
     const [n1, n2] = await two(scene, ['-encrypt'], ['-encrypt']);
@@ -24,9 +28,9 @@ describe('cluster options', { concurrency: 3 }, () => {
 
   scenario('a token is changed node by node without a gap', async (scene) => {
     const steps = [
-      ['old', 'old,new'],
-      ['old,new', 'new,old'],
-      ['new,old', 'new'],
+      [OLD, `${OLD},${NEW}`],
+      [`${OLD},${NEW}`, `${NEW},${OLD}`],
+      [`${NEW},${OLD}`, NEW],
     ] as const;
     const pairs = steps.map(([one, other]) => two(scene, [`-csk=${one}`], [`-csk=${other}`]));
     for (const [n1, n2] of await Promise.all(pairs)) {
@@ -37,14 +41,14 @@ describe('cluster options', { concurrency: 3 }, () => {
   });
 
   scenario('SIGHUP takes over another token from -csk-file while messages go on', async (scene) => {
-    const files = ['n1', 'n2'].map((name) => scene.file(`${name}.csk`, 'old\n'));
+    const files = ['n1', 'n2'].map((name) => scene.file(`${name}.csk`, `${OLD}\n`));
     const [n1, n2] = await two(scene, [`-csk-file=${files[0]}`], [`-csk-file=${files[1]}`]);
     await allSeeEachOther([n1, n2]);
     const [publisher, subscriber] = await Promise.all([scene.client(n1), scene.client(n2)]);
     await subscriber.subscribe('n');
     let sent = 0;
     const ticker = setInterval(() => void publisher.publish('n', String(sent++), { qos: 1 }), 5);
-    for (const tokens of ['old,new', 'new,old', 'new']) {
+    for (const tokens of [`${OLD}\n${NEW}\n`, `${NEW}\n${OLD}\n`, NEW]) {
       for (const [index, node] of [n1, n2].entries()) {
         writeFileSync(files[index] ?? '', tokens);
         const from = node.process.lineCount;
@@ -65,7 +69,7 @@ describe('cluster options', { concurrency: 3 }, () => {
     const stranger = await scene.startLocal(
       'n3',
       `-mbs=${await n1.process.gossipAddress()}`,
-      '-csk=old',
+      `-csk=${OLD}`,
     );
     await stranger.process.waitFor(/no other node answers/);
     await n1.process.waitFor(/another cluster token/);

@@ -3,6 +3,7 @@
 // whether any is left.
 
 import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Broker } from '../../broker/broker.ts';
 import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { formatEndpoint } from '../../shared/endpoint.ts';
@@ -92,6 +93,8 @@ export class Listeners {
     const wrong = new Set<string>();
     for (const next of configs) {
       const known = this.#all.find((listener) => listener.config.id === next.id);
+      // A bundle of authorities takes tens of milliseconds: clients are served in between.
+      await nextTurn();
       try {
         if (known !== undefined) changes.set(next.id, known.prepare(next));
       } catch (error) {

@@ -104,7 +104,7 @@ test('a comma on the command line is refused if it makes a weak token, without s
   const [problem = '', ...more] = problemsOf({ flags: { csk: `${STRONG} battery,pearl` } });
   assert.match(
     problem,
-    /^-csk: the comma separates 2 tokens, .* and token 2 is weak: use -csk-file/,
+    /^-csk: the comma separates 2 tokens, .*; too weak: number 2; use -csk-file/,
   );
   assert.doesNotMatch(problem, /pearl/);
   assert.deepEqual(more, []);
