@@ -100,8 +100,9 @@ export class Cluster {
    * found that none answers, so that clients that connect from then on reach the subscribers of all
    * nodes. Without -mbs there is no wait. Rejects with a BindError, and with a NameInUseError if
    * another node has this name.
+   * @param cancel ends the wait
    */
-  async join(): Promise<void> {
+  async join(cancel?: AbortSignal): Promise<void> {
     const { config, broker, log, keys, bootId, replication } = this.#parts;
     const { advertise } = config;
     const mqttPort = config.listeners[0]?.port || undefined;
@@ -129,7 +130,7 @@ export class Cluster {
     });
     this.#gossip = gossip;
     new ClusterStatus(gossip, sync, Date.now).addMetrics(broker, config.nodeName);
-    const refusal = await join(gossip, config.members.length > 0, log);
+    const refusal = await join(gossip, config.members.length > 0, log, cancel);
     if (refusal !== undefined) throw refusal;
   }
 
@@ -190,22 +191,33 @@ export class Cluster {
   }
 }
 
+/** Resolves when the signal is aborted. */
+function aborted(signal: AbortSignal | undefined): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) resolve(undefined);
+    signal?.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
 /** @returns the refusal if another node holds the name */
 async function join(
   gossip: Gossip,
   hasMembers: boolean,
   log: Logger,
+  cancel: AbortSignal | undefined,
 ): Promise<NameInUseError | undefined> {
   const startedAt = performance.now();
   const elapsedMs = (): number => Math.round(performance.now() - startedAt);
   const notice = setTimeout(() => {
     log.info('waiting for the other nodes before MQTT opens', { msMax: JOIN_MS_MAX });
   }, NOTICEABLE_MS);
-  const refusal = await gossip.join();
-  const nodes =
-    refusal === undefined ? await gossip.joined(Math.max(1, JOIN_MS_MAX - elapsedMs())) : 0;
+  const cancelled = aborted(cancel);
+  const refusal = await Promise.race([gossip.join(), cancelled]);
+  const isWaiting = refusal === undefined && cancel?.aborted !== true;
+  const msMax = Math.max(1, JOIN_MS_MAX - elapsedMs());
+  const nodes = isWaiting ? await Promise.race([gossip.joined(msMax), cancelled]) : 0;
   clearTimeout(notice);
-  if (refusal !== undefined || !hasMembers) return refusal;
+  if (refusal !== undefined || nodes === undefined || !isWaiting || !hasMembers) return refusal;
   if (nodes > 0) log.info('cluster joined', { nodes: nodes + 1, ms: elapsedMs() });
   else log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
   return undefined;

@@ -58,8 +58,13 @@ function heapWatcher(): () => ValuesOf<'process'> {
 /**
  * Starts a node: data folder, cluster, and last the listeners, so that a client that connects reaches
  * the subscribers of all nodes. Rejects if a port can't be opened or the name is in use.
+ * @param cancel ends the wait for other nodes; runNode() then rejects, and nothing is left open
  */
-export async function runNode(config: Config, log: Logger): Promise<RunningNode> {
+export async function runNode(
+  config: Config,
+  log: Logger,
+  cancel?: AbortSignal,
+): Promise<RunningNode> {
   const access = await AccessControl.open(config, {
     log,
     now: () => performance.now(),
@@ -87,7 +92,8 @@ export async function runNode(config: Config, log: Logger): Promise<RunningNode>
     if (isClustered(config)) {
       await checkFreePorts(config.listeners);
       cluster = await Cluster.open(config, broker, log, opened && clusterJournal(opened));
-      await cluster.join();
+      await cluster.join(cancel);
+      cancel?.throwIfAborted();
     }
     const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;

@@ -62,3 +62,15 @@ test('a Node that is too old ends it with 2, so that no service manager starts i
   assert.equal((await shoal.exited).code, 2);
   assert.match(shoal.output, /^shoal: Node 20\.12 or newer is required, and this is 18\.19\.0; /);
 });
+
+test('SIGTERM while a node waits for the others ends it at once, and MQTT never opens', async (t) => {
+  const shoal = new ShoalProcess(loopbackFlags('n1', '-csk=secret', '-mbs=127.0.0.1:9'));
+  t.after(() => shoal.kill());
+  await shoal.waitFor(/waiting for the other nodes before MQTT opens/);
+  const signalledMs = performance.now();
+  assert.deepEqual(await shoal.stop(), { code: 0, signal: null }, shoal.output);
+  const ms = performance.now() - signalledMs;
+  assert.match(shoal.output, /stopping.*\n(.*\n)*.*stopped\n$/);
+  assert.doesNotMatch(shoal.output, /Shoal v\S+ tcp|MQTT opens although/);
+  t.diagnostic(`${Math.round(ms)} ms`);
+});

@@ -32,7 +32,8 @@ export async function run(
   const log = openLog(config, context);
   setInterval(() => log.flushCounts(), REPEAT_WINDOW_MS).unref();
   for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
-  const stopAsked = watchSignals(log, context);
+  const stop = new AbortController();
+  const stopAsked = watchSignals(log, context, stop);
   let hangups = 0;
   // Remembered until there is a node that can reload.
   context.onSignal('SIGHUP', () => {
@@ -40,8 +41,12 @@ export async function run(
   });
   let running: RunningNode;
   try {
-    running = await start(config, log);
+    running = await start(config, log, stop.signal);
   } catch (error) {
+    if (stop.signal.aborted) {
+      log.info('stopped');
+      return exitCodes.ok;
+    }
     const isPortFault = exitCodeOf(error) === exitCodes.address;
     printFaults([error, ...(isPortFault ? await takenPorts(config) : [])], context);
     return exitCodeOf(error);
@@ -91,8 +96,11 @@ function greet(config: Config, running: RunningNode, log: LogSink, context: CliC
   if (!machineRead && !quiet) context.write(banner(config, running, hostAddress, context.command));
 }
 
-/** @returns a promise that resolves when the node should stop; a second signal ends the process */
-function watchSignals(log: LogSink, context: CliContext): Promise<void> {
+/**
+ * @param stop aborted by the first signal; a second signal ends the process
+ * @returns a promise that resolves with the first signal
+ */
+function watchSignals(log: LogSink, context: CliContext, stop: AbortController): Promise<void> {
   return new Promise((resolve) => {
     let asked = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -100,6 +108,7 @@ function watchSignals(log: LogSink, context: CliContext): Promise<void> {
         if (asked) context.exit(128 + constants.signals[signal]);
         asked = true;
         log.info('stopping', { signal });
+        stop.abort();
         resolve();
       });
     }
