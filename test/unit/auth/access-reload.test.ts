@@ -35,9 +35,9 @@ test("a listener's users and topics apply to its own clients only", async (t) =>
   assert.equal(await codeOf(access, undefined, undefined, { name: 'in' }), 0x87);
   const inside = await identity(access, 'ann', 'inside', { name: 'in' });
   const outside = await identity(access, 'ann', 'outside', { name: 'out' });
-  const anybody = await identity(access, undefined, undefined);
+  const nameless = await identity(access, undefined, undefined);
   const may = (topic: string) =>
-    [inside, outside, anybody].map((who) => {
+    [inside, outside, nameless].map((who) => {
       const rights = [access.mayPublish(who, topic), access.mayReceive(who, topic)];
       assert.equal(rights[0], rights[1]);
       assert.equal(access.subscriptionRefusal(who, topic) === 0, rights[0]);
