@@ -15,7 +15,7 @@ import type { Router } from './routing/route.ts';
 import type { Subscriber } from './routing/subscription.ts';
 import type { RoutedTopic, TopicTable } from './routing/topic-table.ts';
 import type { BrokerStats } from './stats.ts';
-import type { WorkBudget } from './work-budget.ts';
+import { Price, type WorkBudget } from './work-budget.ts';
 
 /** What the distributor needs of the broker. */
 export interface DistributorContext {
@@ -90,7 +90,9 @@ export class Distributor {
   distribute(publication: Publication<RoutedTopic>, publisher: Subscriber | undefined): void {
     const { last } = this;
     last.isNotRetained = publication.retain && !this.#retain(publication, publisher);
-    last.isMatched = this.#context.router.fanOut(publication, publisher) > 0;
+    const matched = this.#context.router.fanOut(publication, publisher);
+    this.#context.budget.spend(Price.message + matched);
+    last.isMatched = matched > 0;
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; subscribers still get the message itself. */

@@ -231,10 +231,15 @@ export class Client implements SessionConnection {
     }
     const context = this.#context;
     if (context.store.durable && mustWait(first, context, this)) {
-      this.#suspend(() => this.#dispatch(buffer, start, bodyStart, end));
+      this.#suspendPacket(buffer, start, bodyStart, end);
     } else {
       this.#dispatch(buffer, start, bodyStart, end);
     }
+  }
+
+  /** Apart from #handlePacket(), which must not allocate a closure's scope for every packet. */
+  #suspendPacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    this.#suspend(() => this.#dispatch(buffer, start, bodyStart, end));
   }
 
   #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {

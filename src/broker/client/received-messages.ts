@@ -36,13 +36,22 @@ export class ReceivedMessages {
    * @param remark Reason String for an accepted message, MQTT 5 only
    */
   acknowledge(header: number, packetId: number, reasonCode: number, remark?: string): void {
-    const { store, budget } = this.#context;
-    const { version, session } = this.#client;
     // The store has no record of what a PUBCOMP of a session without persistence ends.
-    if (!store.durable || (header === FirstByte.pubcomp && !session?.isPersistent)) {
-      this.#finish(header, packetId, reasonCode, remark);
-      return;
-    }
+    const isRecorded =
+      this.#context.store.durable &&
+      (header !== FirstByte.pubcomp || this.#client.session?.isPersistent === true);
+    if (isRecorded) this.#acknowledgeOnceDurable(header, packetId, reasonCode, remark);
+    else this.#finish(header, packetId, reasonCode, remark);
+  }
+
+  #acknowledgeOnceDurable(
+    header: number,
+    packetId: number,
+    reasonCode: number,
+    remark: string | undefined,
+  ): void {
+    const { store, budget } = this.#context;
+    const { version } = this.#client;
     // Only MQTT 5 has a Reason Code for a refusal. An accepted QoS 2 message cannot be refused any
     // more: subscribers have it, and a repetition would deliver it twice.
     const mayRefuse =
