@@ -27,8 +27,8 @@ export class Framer {
   packetBytesMax: number;
   /** A Remaining Length in more bytes than needed: allowed before MQTT 5, forbidden in it [MQTT5-1.5.5-1]. */
   allowsPadding = true;
-  /** True if the packet found last came with such a length; it has been rewritten without. */
-  isLengthPadded = false;
+  /** True once a packet has come with such a length. It has been rewritten without. */
+  hasSeenPadding = false;
   /** The beginning of a packet: the first `#heldBytes` bytes; the rest is room to grow into. */
   #held: Buffer | undefined;
   #heldBytes = 0;
@@ -78,11 +78,13 @@ export class Framer {
     if (available < HEADER_BYTES_MIN) return this.#hold(start, HEADER_BYTES_MIN);
     let bodyStart = start + HEADER_BYTES_MIN;
     let length = buffer[start + 1]!;
+    let padding = 0;
     if (length >= 0x80) {
       length = decodeVarint(buffer, start + 1, buffer.length, true);
       if (length === VARINT_INCOMPLETE) return this.#hold(start, available + 1);
       if (length < 0) return BAD_LENGTH;
       while (buffer[bodyStart - 1]! >= 0x80) bodyStart += 1;
+      padding = bodyStart - start - 1 - varintBytes(length);
     }
     const end = bodyStart + length;
     if (end - start > this.packetBytesMax) {
@@ -91,8 +93,7 @@ export class Framer {
     }
     if (end > buffer.length) return this.#hold(start, end - start);
     this.#place(start, bodyStart, end);
-    this.isLengthPadded = bodyStart - start > HEADER_BYTES_MIN && this.#removePadding();
-    return this.isLengthPadded && !this.allowsPadding ? BAD_LENGTH : true;
+    return padding === 0 ? true : this.#removePadding(padding);
   }
 
   /** For a packet that is refused as too large `end` may lie behind the buffer. */
@@ -102,11 +103,11 @@ export class Framer {
     this.end = end;
   }
 
-  /** In place, so that the packet can go on to other clients as it is. @returns false if there was none */
-  #removePadding(): boolean {
+  /** In place, so that the packet can go on to other clients as it is. */
+  #removePadding(padding: number): true | ProtocolFault {
+    if (!this.allowsPadding) return BAD_LENGTH;
     const { buffer, start, bodyStart, end } = this;
-    const padding = bodyStart - start - 1 - varintBytes(end - bodyStart);
-    if (padding === 0) return false;
+    this.hasSeenPadding = true;
     this.start = start + padding;
     buffer[this.start] = buffer[start]!;
     encodeVarint(buffer, this.start + 1, end - bodyStart);

@@ -256,7 +256,7 @@ export class Client implements SessionConnection {
     this.link.version = version === 5 ? 5 : version === 3 ? 3 : 4;
     if (this.version === 3) buffer[start] = FirstByte.connect;
     else if (buffer[start] !== FirstByte.connect) throw new ProtocolError(NOT_CONNECT);
-    if (this.version === 5 && this.#framer.isLengthPadded) throw new ProtocolError(PADDED_LENGTH);
+    if (this.version === 5 && this.#framer.hasSeenPadding) throw new ProtocolError(PADDED_LENGTH);
     this.#framer.allowsPadding = this.version !== 5;
     const packet = decodeConnect(buffer, start, bodyStart, end);
     this.#deadlines.connectArrived();

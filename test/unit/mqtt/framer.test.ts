@@ -88,7 +88,7 @@ test('a padded Remaining Length is rewritten, and refused where the caller does 
   const framer = new Framer(100);
   framer.push(Buffer.from(padded));
   assert.equal(framer.next(), true);
-  assert.equal(framer.isLengthPadded, true);
+  assert.equal(framer.hasSeenPadding, true);
   const { buffer, start, bodyStart, end } = framer;
   assert.deepEqual([...buffer.subarray(start, end)], [0x30, 3, 0, 1, 0x74]);
   assert.equal(bodyStart, start + 2);
