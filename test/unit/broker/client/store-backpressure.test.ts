@@ -6,7 +6,13 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import type { MemoryDisk } from '../../../support/memory-disk.ts';
 import type { TestClient } from '../../../support/mqtt-world.ts';
-import { FOR_EVER, publish, StoredBroker, typesOf } from '../../../support/stored-broker.ts';
+import {
+  FOR_EVER,
+  publish,
+  StoredBroker,
+  subscriber,
+  typesOf,
+} from '../../../support/stored-broker.ts';
 import * as wire from '../../../support/wire.ts';
 
 const SYS = '$SYS/broker/storage/accepting';
@@ -229,3 +235,15 @@ function gc(): () => void {
   setFlagsFromString('--expose-gc');
   return runInNewContext('gc');
 }
+
+test('a PUBREC for a QoS 2 message that waits for the disk is a protocol error', async () => {
+  const stored = await StoredBroker.start();
+  const sub = await subscriber(stored, 'kept', 2);
+  publish(stored.world.connect('pub'), 1, 'x', 2);
+  assert.deepEqual(typesOf(sub), [], 'its PUBLISH waits for the disk');
+  sub.send(wire.ack('pubrec', 1));
+  sub.expectEnded(0x82);
+  const again = stored.world.connect('kept', FOR_EVER);
+  await stored.until(() => typesOf(again).includes('publish'));
+  assert.equal(again.expect('publish').dup, false, 'it is sent for the first time');
+});
