@@ -72,6 +72,29 @@ export const memberMetrics = {
     unit: 'bytes',
     labels: ['node'],
   }),
+  clients: gauge('member_clients', 'clients that are connected to the member', {
+    sys: 'cluster/members/{node}/clients',
+    labels: ['node'],
+  }),
+  sessions: gauge('member_sessions', 'sessions of the member, connected and disconnected', {
+    sys: 'cluster/members/{node}/sessions',
+    labels: ['node'],
+  }),
+  publishReceivedPerSecond: gauge(
+    'member_publish_received_per_second',
+    'PUBLISH packets that the member takes from its clients a second',
+    { sys: 'cluster/members/{node}/publish/received', labels: ['node'] },
+  ),
+  publishSentPerSecond: gauge(
+    'member_publish_sent_per_second',
+    'PUBLISH packets that the member sends to its clients a second',
+    { sys: 'cluster/members/{node}/publish/sent', labels: ['node'] },
+  ),
+  load: gauge(
+    'member_load_ratio',
+    'share of the time in which the event loop of the member is busy, 0 to 1',
+    { sys: 'cluster/members/{node}/load', labels: ['node'] },
+  ),
 };
 
 export const gossipMetrics = {

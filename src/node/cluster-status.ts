@@ -13,6 +13,7 @@ import type { MemberEvent } from '../swim/membership.ts';
 import { newPeerCounters, type PeerCounters } from '../sync/counters.ts';
 import type { LinkEvent } from '../sync/link-log.ts';
 import type { PeerStatus } from '../sync/sync-node.ts';
+import type { NodeStatus, NodeStatuses } from './node-statuses.ts';
 
 /** Members with topics of their own under $SYS. */
 const MEMBERS_MAX = 256;
@@ -26,19 +27,23 @@ export interface MemberStatus {
   readonly since: number;
   /** The traffic on the sync port; undefined for this node and for members never online. */
   readonly peer: PeerStatus | undefined;
+  /** What the node says of itself; undefined if it has said nothing. */
+  readonly own: NodeStatus | undefined;
 }
 
 export class ClusterStatus {
   readonly #gossip: Gossip;
   readonly #sync: SyncChannel;
+  readonly #nodes: NodeStatuses;
   readonly #wallClock: () => number;
   readonly #startedAt: number;
   /** Start of the present state, by name. */
   #since = new Map<string, number>();
 
-  constructor(gossip: Gossip, sync: SyncChannel, wallClock: () => number) {
+  constructor(gossip: Gossip, sync: SyncChannel, nodes: NodeStatuses, wallClock: () => number) {
     this.#gossip = gossip;
     this.#sync = sync;
+    this.#nodes = nodes;
     this.#wallClock = wallClock;
     this.#startedAt = wallClock();
   }
@@ -52,7 +57,8 @@ export class ClusterStatus {
     const all = members.map((member) => {
       const start = this.#sinceOf(member);
       since.set(member.name, start);
-      return { member, since: start, peer: peers.get(member.name) };
+      const { name } = member;
+      return { member, since: start, peer: peers.get(name), own: this.#nodes.of(name) };
     });
     this.#since = since;
     return all;
@@ -149,6 +155,11 @@ function memberValues(members: readonly MemberStatus[]): ValuesOf<'members'> {
     sentPerSecond: ofPeer(({ sentPerSecond }) => Number(sentPerSecond.toFixed(1))),
     receivedPerSecond: ofPeer(({ receivedPerSecond }) => Number(receivedPerSecond.toFixed(1))),
     datagramBytes: ofPeer(({ datagramBytes }) => datagramBytes),
+    clients: of(({ own }) => own?.clients),
+    sessions: of(({ own }) => own?.sessions),
+    publishReceivedPerSecond: of(({ own }) => own?.receivedPerSecond),
+    publishSentPerSecond: of(({ own }) => own?.sentPerSecond),
+    load: of(({ own }) => own && own.loadPercent / 100),
   };
 }
 

@@ -73,6 +73,13 @@ export class Cluster {
       channel,
       retainedSync,
       clientTakeover,
+      nodeName: config.nodeName,
+      sharedOptions: {
+        'retained-sync': retainedSync,
+        'client-takeover': clientTakeover,
+        'tombstone-time': config.tombstoneSeconds,
+        topics: config.forwardedTopics.join(','),
+      },
       nameOf: (member) => cluster.#nameOf(member),
     });
     const cluster: Cluster = new Cluster({ config, broker, log, keys, bootId, replication });
@@ -129,7 +136,10 @@ export class Cluster {
       onApplication: (member, bytes, isMessage) => replication.receive(member, bytes, isMessage),
     });
     this.#gossip = gossip;
-    new ClusterStatus(gossip, sync, Date.now).addMetrics(broker, config.nodeName);
+    new ClusterStatus(gossip, sync, replication.nodes, Date.now).addMetrics(
+      broker,
+      config.nodeName,
+    );
     const refusal = await join(gossip, config.members.length > 0, log, cancel);
     if (refusal !== undefined) throw refusal;
   }

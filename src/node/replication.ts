@@ -10,6 +10,7 @@ import { MapId } from '../replica/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { Replication } from '../replica/replication.ts';
 import { ClusterClients } from './client-directory.ts';
+import { NodeStatuses, type SharedOptions } from './node-statuses.ts';
 import { RetainedReplication } from './retained-replication.ts';
 
 /** A wall clock before this is that of a box without a battery: 2026-11-01. */
@@ -32,6 +33,8 @@ export interface ReplicationOptions {
   readonly channel: MemberChannel;
   readonly retainedSync: boolean;
   readonly clientTakeover: boolean;
+  readonly nodeName: string;
+  readonly sharedOptions: SharedOptions;
   /** Name of the node, for the log. */
   nameOf(bootId: bigint): string;
 }
@@ -39,6 +42,7 @@ export interface ReplicationOptions {
 export class ClusterReplication {
   readonly retained: RetainedReplication | undefined;
   readonly clients: ClusterClients | undefined;
+  readonly nodes: NodeStatuses;
   readonly #core: Replication;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -65,6 +69,8 @@ export class ClusterReplication {
       this.clients = new ClusterClients(shared);
       this.#core.add(MapId.clients, this.clients);
     }
+    this.nodes = new NodeStatuses(shared);
+    this.#core.add(MapId.nodes, this.nodes);
   }
 
   use(sync: SyncChannel): void {
@@ -109,6 +115,7 @@ export class ClusterReplication {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     this.clients?.close();
+    this.nodes.close();
   }
 
   #schedule(): void {

@@ -1,0 +1,202 @@
+// What the nodes say of themselves, known to all of them alike: version, clients, rates, load, and the
+// options that must be the same on every node. Any node can answer for all.
+// A node writes its register when a figure has changed noticeably, and no more often than every few
+// seconds, so that a quiet cluster sends nothing.
+
+import { performance } from 'node:perf_hooks';
+import type { Broker } from '../broker/broker.ts';
+import type { ClusterClock } from '../replica/cluster-clock.ts';
+import { type BlockMessage, MapId } from '../replica/codec.ts';
+import { GossipMap } from '../replica/gossip-map.ts';
+import type { Replica } from '../replica/replica.ts';
+import type { ReplicatedMap } from '../replica/replication.ts';
+import { OngoingFaults } from '../shared/ongoing-faults.ts';
+import { version } from '../shared/version.ts';
+
+const INTERVAL_MS = 5000;
+/** A figure that changes by less than this share is not worth a message. */
+const NOTICEABLE = 0.1;
+const NODES_MAX = 4096;
+const TOMBSTONE_MS = 600_000;
+
+/** Options that have to be the same on every node, by flag. */
+export type SharedOptions = Readonly<Record<string, string | number | boolean>>;
+
+export interface NodeStatus {
+  readonly version: string;
+  readonly clients: number;
+  readonly sessions: number;
+  /** PUBLISH packets from clients, and to clients, a second. */
+  readonly receivedPerSecond: number;
+  readonly sentPerSecond: number;
+  /** Share of the time in which the event loop was busy, percent. */
+  readonly loadPercent: number;
+  readonly options: SharedOptions;
+}
+
+export interface NodeStatusesOptions {
+  readonly bootId: bigint;
+  readonly nodeName: string;
+  readonly sharedOptions: SharedOptions;
+  readonly clock: ClusterClock;
+  readonly broker: Broker;
+  send(member: bigint, message: Buffer): void;
+  readonly messageBytesMax: number;
+}
+
+export class NodeStatuses implements ReplicatedMap {
+  readonly #options: NodeStatusesOptions;
+  readonly #map: GossipMap;
+  readonly #faults = new OngoingFaults();
+  readonly #timer: NodeJS.Timeout;
+  #written: NodeStatus | undefined;
+  #measuredAt = performance.now();
+  #received = 0;
+  #sent = 0;
+  #busy = performance.eventLoopUtilization();
+
+  constructor(options: NodeStatusesOptions) {
+    this.#options = options;
+    const { bootId: writer, messageBytesMax: bytesMax, send, clock } = options;
+    const mapOptions = {
+      id: MapId.nodes,
+      writer,
+      bytesMax,
+      registersMax: NODES_MAX,
+      tombstoneMs: TOMBSTONE_MS,
+    };
+    const changed = (name: string, value: Buffer | undefined): void => this.#changed(name, value);
+    this.#map = new GossipMap(mapOptions, clock, { send, changed }, performance.now());
+    this.#timer = setInterval(() => this.#update(), INTERVAL_MS);
+    this.#timer.unref();
+    this.#update();
+  }
+
+  get replica(): Replica {
+    return this.#map.replica;
+  }
+
+  /** What the node of this name last said; undefined if it has said nothing yet. */
+  of(nodeName: string): NodeStatus | undefined {
+    if (nodeName === this.#options.nodeName) return this.#written;
+    const value = this.#map.get(nodeName);
+    return value && readStatus(value);
+  }
+
+  handleBlock(member: bigint, block: BlockMessage, now: number): void {
+    this.#map.handleBlock(member, block, now);
+  }
+
+  setMembers(members: readonly bigint[], now: number): void {
+    this.#map.setMembers(members, now);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #update(): void {
+    const status = this.#measure();
+    if (this.#written !== undefined && !isNoticeable(this.#written, status)) return;
+    this.#written = status;
+    const value = Buffer.from(JSON.stringify(status));
+    this.#map.write(this.#options.nodeName, value, performance.now());
+    this.#map.flush();
+  }
+
+  #measure(): NodeStatus {
+    const { stats, sessionCount: sessions } = this.#options.broker;
+    const now = performance.now();
+    const seconds = Math.max(0.001, (now - this.#measuredAt) / 1000);
+    const busy = performance.eventLoopUtilization(this.#busy).utilization;
+    const receivedPerSecond = (stats.publishReceived - this.#received) / seconds;
+    const sentPerSecond = (stats.publishSent - this.#sent) / seconds;
+    this.#measuredAt = now;
+    this.#received = stats.publishReceived;
+    this.#sent = stats.publishSent;
+    this.#busy = performance.eventLoopUtilization();
+    return {
+      version,
+      clients: stats.clientsConnected,
+      sessions,
+      receivedPerSecond: Math.round(receivedPerSecond),
+      sentPerSecond: Math.round(sentPerSecond),
+      loadPercent: Math.round(busy * 100),
+      options: this.#options.sharedOptions,
+    };
+  }
+
+  /** Options that differ make nodes work against each other: both sides say so. */
+  #changed(node: string, value: Buffer | undefined): void {
+    const { log } = this.#options.broker;
+    const status = value && readStatus(value);
+    const now = performance.now();
+    const differing = status === undefined ? [] : this.#differing(status);
+    if (differing.length > 0) {
+      if (!this.#faults.report(node, now)) return;
+      const hint = 'set the same on every node';
+      log.warn('another node runs with other options', {
+        node,
+        options: differing.join(' '),
+        hint,
+      });
+    } else if (this.#faults.resolve(node, now) !== undefined) {
+      log.info('the other node runs with the same options again', { node });
+    }
+  }
+
+  /** As `-flag=theirs`. */
+  #differing({ options }: NodeStatus): string[] {
+    return Object.entries(this.#options.sharedOptions)
+      .filter(([flag, ours]) => options[flag] !== undefined && options[flag] !== ours)
+      .map(([flag]) => `-${flag}=${String(options[flag]).slice(0, 40)}`);
+  }
+}
+
+function isNoticeable(before: NodeStatus, after: NodeStatus): boolean {
+  const figures = [
+    'clients',
+    'sessions',
+    'receivedPerSecond',
+    'sentPerSecond',
+    'loadPercent',
+  ] as const;
+  return figures.some((figure) => {
+    const difference = Math.abs(after[figure] - before[figure]);
+    return difference > Math.max(1, before[figure] * NOTICEABLE);
+  });
+}
+
+/** @returns undefined for what is no status: a node of another version may write what it likes */
+function readStatus(value: Buffer): NodeStatus | undefined {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(value.toString('utf8'));
+  } catch {
+    return undefined;
+  }
+  if (typeof parsed !== 'object' || parsed === null) return undefined;
+  const fields = parsed as Record<string, unknown>;
+  const number = (name: string): number => {
+    const field = fields[name];
+    return typeof field === 'number' && Number.isFinite(field) ? field : 0;
+  };
+  const { version: text, options } = fields;
+  return {
+    version: typeof text === 'string' ? text.slice(0, 32) : '',
+    clients: number('clients'),
+    sessions: number('sessions'),
+    receivedPerSecond: number('receivedPerSecond'),
+    sentPerSecond: number('sentPerSecond'),
+    loadPercent: number('loadPercent'),
+    options: readOptions(options),
+  };
+}
+
+function readOptions(value: unknown): SharedOptions {
+  if (typeof value !== 'object' || value === null) return {};
+  const entries = Object.entries(value).filter(([, one]) =>
+    ['string', 'number', 'boolean'].includes(typeof one),
+  );
+  return Object.fromEntries(entries) as SharedOptions;
+}

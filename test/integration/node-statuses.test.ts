@@ -1,0 +1,28 @@
+// What a node knows of the others: their figures, and options that differ.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { scenario } from './support/scenario.ts';
+
+describe('what nodes say of themselves', { concurrency: 2 }, () => {
+  scenario('any node shows the clients and the load of every node', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2, '-sys-interval=1s');
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    for (let count = 0; count < 3; count++) await scene.client(n2);
+    const watcher = await scene.client(n1);
+    const of = (node: string): string => `$SYS/broker/cluster/members/${node}`;
+    await watcher.subscribe([`${of('n1')}/#`, `${of('n2')}/#`]);
+    await watcher.arrival(`${of('n2')}/clients`, ({ text }) => text === '3', 20_000);
+    await watcher.arrival(`${of('n1')}/clients`, ({ text }) => text === '1', 20_000);
+    await watcher.arrival(`${of('n2')}/load`, ({ text }) => Number(text) <= 1);
+  });
+
+  scenario('a node with other options is named by the others', async (scene) => {
+    const [n1] = await scene.localCluster(2);
+    assert.ok(n1 !== undefined);
+    const seed = `-mbs=${await n1.process.gossipAddress()}`;
+    const n3 = await scene.startLocal('n3', seed, '-retained-sync=off');
+    await n1.process.waitFor(/another node runs with other options.*n3.*-retained-sync=false/);
+    await n3.process.waitFor(/another node runs with other options.*-retained-sync=true/);
+  });
+});
