@@ -136,6 +136,13 @@ export class Network {
     ]);
   }
 
+  /** Bytes that the host has sent so far, headers of the lower layers included. */
+  sentBytes(host: string): number {
+    const [command = '', ...flags] = this.via(host);
+    const file = '/sys/class/net/eth0/statistics/tx_bytes';
+    return Number(execFileSync(command, [...flags, 'cat', file], { encoding: 'utf8' }));
+  }
+
   heal(host: string): void {
     nft(this.via(host), 'delete table inet faults\n');
   }
