@@ -2,6 +2,7 @@
 // what it shows. Default ports, each box in a namespace of its own.
 
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { Network } from './network.ts';
@@ -43,6 +44,8 @@ export async function threeBoxes(
   const boxes = boxesOfReadme();
   const hosts = Object.fromEntries(boxes.map(({ name, address }) => [name, [address]]));
   const network = await scene.network({ ...hosts, ...spare });
+  // As the README has it made; the boxes run in the scene's folder.
+  scene.file('token', `${randomBytes(32).toString('hex')}\n`);
   const [one, two, three] = boxes.map((box) =>
     scene.startOn(box.name, box.name, [...box.flags, ...flags]),
   );
