@@ -129,19 +129,6 @@ describe('cluster options', { concurrency: 3 }, () => {
     },
   );
 
-  scenario('a Client Identifier belongs to one node', async (scene) => {
-    const [n1, n2] = await two(scene, [], []);
-    await allSeeEachOther([n1, n2]);
-    const clients = [await scene.client(n1, { clientId: 'same' })];
-    clients.push(await scene.client(n2, { clientId: 'same' }));
-    const [one, other] = clients;
-    assert.ok(one !== undefined && other !== undefined);
-    await one.subscribe('id');
-    await other.publish('id', 'x', { qos: 1 });
-    await one.arrival('id');
-    assert.ok(one.mqtt.connected && other.mqtt.connected);
-  });
-
   scenario('random datagrams on both ports have no effect', async (scene) => {
     const [n1, n2] = await two(scene, ['-sys-interval=1'], []);
     await allSeeEachOther([n1, n2]);

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -19,7 +20,7 @@ function blocks(language: string): string[] {
 
 test('the configuration of the service is valid, and the steps before it create its files', () => {
   const [toml = ''] = blocks('toml');
-  const token = 'a'.repeat(64);
+  const token = randomBytes(32).toString('hex');
   const { config, warnings } = loadConfig(
     { config: '/etc/shoal/shoal.toml' },
     {

@@ -1,12 +1,12 @@
 // How fast the boxes of a cluster come to hold the same retained values, and what it costs when nothing
 // changes: three namespaces, the built bundle, real clients. Needs root, iproute2 and nft.
 //
-//   npm run build && node --import=tsx test/bench/replication.ts [values]
+//   npm run build && node --import=tsx test/integration/measure-replication.ts [values]
 
-import { threeBoxes } from '../integration/support/boxes.ts';
-import type { Network } from '../integration/support/network.ts';
-import { type Node, Scenario } from '../integration/support/scenario.ts';
-import type { TestClient } from '../integration/support/test-client.ts';
+import { threeBoxes } from './support/boxes.ts';
+import type { Network } from './support/network.ts';
+import { type Node, Scenario } from './support/scenario.ts';
+import type { TestClient } from './support/test-client.ts';
 
 const VALUES = Number(process.argv[2] ?? 10_000);
 const PARTITION_MS = 60_000;
