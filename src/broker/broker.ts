@@ -19,10 +19,12 @@ import {
   type Authorizer,
   type ClientDirectory,
   type ConnectionInfo,
+  type GroupSharing,
   memoryStore,
   type Outbox,
   openAuthorizer,
   type PeerForwarder,
+  type PeerOrigin,
   type SessionStore,
   type StateWriter,
   type StoredState,
@@ -148,10 +150,26 @@ export class Broker {
     this.context.budget.runDeferred(now);
   }
 
-  /** A PUBLISH of a peer in MQTT 5 form. The view is read before this returns. */
-  publishFromPeer(view: PublishView, now: number): void {
+  /**
+   * A PUBLISH of a peer in MQTT 5 form. The view is read before this returns.
+   * @param number of the message among all of its sender
+   */
+  publishFromPeer(view: PublishView, now: number, sender: PeerOrigin, number: number): void {
     this.context.budget.enter(now);
-    this.#publishHandler.handlePeerPublish(view);
+    this.#publishHandler.handlePeerPublish(view, sender.seed, number);
+  }
+
+  /** A retained PUBLISH of a peer that was lost on its way here, and comes late. */
+  repairFromPeer(view: PublishView, now: number): void {
+    this.context.budget.enter(now);
+    this.#publishHandler.handlePeerPublish(view, 0, undefined);
+  }
+
+  /** From now on all nodes serve shared groups together. */
+  set groupSharing(sharing: GroupSharing | undefined) {
+    const { tree, distributor } = this.context;
+    distributor.sharing = sharing;
+    if (sharing !== undefined) tree.sharing = sharing;
   }
 
   /** Publishes an event of another part of the node. @param topic below `$SYS/broker/` */

@@ -2,14 +2,14 @@
 // to the other nodes. Knows no clients; checks of topic and access come before.
 // Invariant: a message of a peer is never forwarded, nor is a topic that begins with `$`.
 
-import type { QoS } from '../mqtt/publish-view.ts';
+import type { PublishView, QoS } from '../mqtt/publish-view.ts';
 import { isReservedTopic, isSysTopic } from '../mqtt/topic.ts';
 import type { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
 import { clearingMessage, type Message } from './message/message.ts';
 import { Publication } from './message/publication.ts';
-import type { ForwardResult, PeerForwarder, SessionStore } from './ports.ts';
+import type { ForwardResult, GroupSharing, PeerForwarder, SessionStore } from './ports.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { Router } from './routing/route.ts';
 import type { Subscriber } from './routing/subscription.ts';
@@ -54,6 +54,8 @@ export class Distributor {
   readonly last: Distribution = { isMatched: false, isNotRetained: false };
   /** Set while the node is in a cluster. */
   forwarder: PeerForwarder | undefined;
+  /** Set while all nodes serve shared groups together. */
+  sharing: GroupSharing | undefined;
   readonly #context: DistributorContext;
 
   constructor(context: DistributorContext) {
@@ -68,19 +70,39 @@ export class Distributor {
     const publication = new Publication(routed);
     publication.setMessage(message, routed, budget.now);
     if (this.forwarder !== undefined && !isReservedTopic(topic)) {
-      const clientId = publisher?.identity.clientId;
       const view = encodeMessageAsView(message, budget.now);
-      const result = this.forwarder.forward(view, routed.bytes, clientId);
-      if (retainsTooMuch(result, message)) this.clearOnPeers(routed, clientId);
+      this.forward(publication, view, publisher?.identity.clientId);
     }
     this.distribute(publication, publisher);
+  }
+
+  /**
+   * Sends a message of this node to the other nodes.
+   * @param view the publication as a packet
+   * @param clientId the publisher, for the log
+   * @returns undefined outside of a cluster
+   */
+  forward(
+    publication: Publication<RoutedTopic>,
+    view: PublishView,
+    clientId: string | undefined,
+  ): ForwardResult | undefined {
+    const { forwarder, sharing } = this;
+    if (forwarder === undefined) return undefined;
+    const result = forwarder.forward(view, publication.topic.bytes, clientId);
+    if (result === 'forwarded') {
+      if (sharing !== undefined) publication.setIdentity(sharing.seed, forwarder.lastNumber);
+    } else if (result === 'tooLarge' && publication.retain) {
+      this.#clearOnPeers(publication.topic, clientId);
+    }
+    return result;
   }
 
   /**
    * Removes the retained message of the topic on all other nodes, because the one that replaces it
    * is too large to cross: an old value would be worse than none.
    */
-  clearOnPeers(topic: RoutedTopic, clientId: string | undefined): void {
+  #clearOnPeers(topic: RoutedTopic, clientId: string | undefined): void {
     const { now } = this.#context.budget;
     const view = encodeMessageAsView(clearingMessage(topic), now);
     this.forwarder?.forward(view, topic.bytes, clientId);
@@ -122,14 +144,6 @@ export class Distributor {
     if (count === 0) return;
     log.warn('retained message not kept: the store is full', { topic, client, bound, count });
   }
-}
-
-/** A retained message that cannot cross replaces one that other nodes still have. */
-export function retainsTooMuch(
-  result: ForwardResult | undefined,
-  { retain }: { readonly retain: boolean },
-): boolean {
-  return retain && result === 'tooLarge';
 }
 
 function makeMessage(topic: RoutedTopic, content: OwnMessage, now: number): Message {

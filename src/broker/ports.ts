@@ -111,6 +111,40 @@ export interface PeerForwarder {
    * @param clientId the publisher, for the log; undefined for messages of the broker itself
    */
   forward(publish: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult;
+  /** Number of the last message that was 'forwarded', among all of this node. All nodes know it by that. */
+  readonly lastNumber: number;
+}
+
+/** The node that a message of another node comes from. */
+export interface PeerOrigin {
+  /** A hash of its boot id. */
+  readonly seed: number;
+}
+
+/** Shared groups that all nodes serve together: each message goes to the members of one node. */
+export interface GroupSharing {
+  /** This node as the origin of a message. */
+  readonly seed: number;
+  /** A group has its first member on this node. @param filter without `$share/...` */
+  open(name: string, filter: string, members: GroupMembers): GroupShare;
+}
+
+/** The members of a group on this node. */
+export interface GroupMembers {
+  readonly size: number;
+  countOnline(): number;
+}
+
+/** A group with members on this node. */
+export interface GroupShare {
+  /** Members have come, left, connected or disconnected. */
+  changed(): void;
+  /**
+   * True if the members of this node serve the message; every node decides alike.
+   * @param origin seed of the node that the message comes from
+   * @param number of the message among all of its origin
+   */
+  isServedHere(origin: number, number: number): boolean;
 }
 
 /**

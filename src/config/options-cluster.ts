@@ -109,6 +109,13 @@ export const clusterOptions = {
     fallback: true,
     help: 'let a client be connected to one node at a time, and publish the wills of a node that dies; the same on every node',
   }),
+  sharedGroups: option({
+    flag: 'shared',
+    group: 'Cluster',
+    type: choice(['node', 'cluster']),
+    fallback: 'node',
+    help: 'who serves a shared subscription ($share/group/filter): each node by itself, or all nodes together, each message once; the same on every node',
+  }),
   tombstoneSeconds: option({
     flag: 'tombstone-time',
     group: 'Cluster',

@@ -342,3 +342,25 @@ export const clientDirectoryMetrics = {
     { sys: 'cluster/clients/refused' },
   ),
 };
+
+/** Shared groups that all nodes serve together (`-shared=cluster`). */
+export const groupMetrics = {
+  known: gauge('cluster_groups', 'shared groups with members on any node', {
+    sys: 'cluster/groups/known',
+  }),
+  differing: gauge(
+    'cluster_groups_differing_nodes',
+    'online nodes that did not know the same members at their last ping',
+    { sys: 'cluster/groups/differing' },
+  ),
+  leftToOthers: counter(
+    'cluster_groups_left_to_others',
+    'messages of a shared group with members on this node that another node serves',
+    { sys: 'cluster/groups/leftToOthers' },
+  ),
+  refused: counter(
+    'cluster_groups_refused',
+    'times that other nodes could not be given the members of a group: no room, or its filter is too long',
+    { sys: 'cluster/groups/refused' },
+  ),
+};

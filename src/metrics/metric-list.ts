@@ -7,6 +7,7 @@ import {
   clientDirectoryMetrics,
   clusterMetrics,
   gossipMetrics,
+  groupMetrics,
   memberMetrics,
   peersMetrics,
   retainedMetrics,
@@ -221,6 +222,7 @@ export const metricGroups = {
   peers: peersMetrics,
   retained: retainedMetrics,
   clients: clientDirectoryMetrics,
+  groups: groupMetrics,
   storage: storageMetrics,
 } as const;
 

@@ -62,7 +62,7 @@ export class Cluster {
         cluster.#gossip?.sendApplication(member, bytes),
       applicationBytesMax: APPLICATION_BYTES_MAX,
     };
-    const { retainedSync, clientTakeover } = config;
+    const { retainedSync, clientTakeover, sharedGroups } = config;
     const replication = new ClusterReplication({
       bootId,
       topics: config.forwardedTopics,
@@ -77,9 +77,11 @@ export class Cluster {
       sharedOptions: {
         'retained-sync': retainedSync,
         'client-takeover': clientTakeover,
+        shared: sharedGroups,
         'tombstone-time': config.tombstoneSeconds,
         topics: config.forwardedTopics.join(','),
       },
+      sharedGroups,
       nameOf: (member) => cluster.#nameOf(member),
     });
     const cluster: Cluster = new Cluster({ config, broker, log, keys, bootId, replication });
@@ -187,6 +189,7 @@ export class Cluster {
     replication.use(this.#sync);
     replication.addMetrics(broker.sys);
     broker.clientDirectory = replication.clients;
+    broker.groupSharing = replication.groups;
     broker.forwarder = replication.retained ?? this.#sync;
   }
 

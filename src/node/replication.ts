@@ -12,6 +12,7 @@ import { Replication } from '../replica/replication.ts';
 import { ClusterClients } from './client-directory.ts';
 import { NodeStatuses, type SharedOptions } from './node-statuses.ts';
 import { RetainedReplication } from './retained-replication.ts';
+import { SharedGroups } from './shared-groups.ts';
 
 /** A wall clock before this is that of a box without a battery: 2026-11-01. */
 const PLAUSIBLE_WALL_CLOCK_MS = Date.UTC(2026, 10, 1);
@@ -35,6 +36,7 @@ export interface ReplicationOptions {
   readonly clientTakeover: boolean;
   readonly nodeName: string;
   readonly sharedOptions: SharedOptions;
+  readonly sharedGroups: 'node' | 'cluster';
   /** Name of the node, for the log. */
   nameOf(bootId: bigint): string;
 }
@@ -43,6 +45,7 @@ export class ClusterReplication {
   readonly retained: RetainedReplication | undefined;
   readonly clients: ClusterClients | undefined;
   readonly nodes: NodeStatuses;
+  readonly groups: SharedGroups | undefined;
   readonly #core: Replication;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -71,6 +74,10 @@ export class ClusterReplication {
     }
     this.nodes = new NodeStatuses(shared);
     this.#core.add(MapId.nodes, this.nodes);
+    if (options.sharedGroups === 'cluster') {
+      this.groups = new SharedGroups(shared);
+      this.#core.add(MapId.groups, this.groups.table);
+    }
   }
 
   use(sync: SyncChannel): void {
@@ -79,12 +86,13 @@ export class ClusterReplication {
   }
 
   addMetrics(sys: SysTopics): void {
-    const { retained, clients } = this;
+    const { retained, clients, groups } = this;
     if (retained !== undefined) {
       const malformed = (): number => this.#core.malformed;
       sys.addSource('retained', () => ({ ...retained.metrics(), malformed: malformed() }));
     }
     if (clients !== undefined) sys.addSource('clients', () => clients.metrics());
+    if (groups !== undefined) sys.addSource('groups', () => groups.metrics());
   }
 
   /** What pings and acks carry. */
@@ -116,6 +124,7 @@ export class ClusterReplication {
     clearTimeout(this.#timer);
     this.clients?.close();
     this.nodes.close();
+    this.groups?.close();
   }
 
   #schedule(): void {

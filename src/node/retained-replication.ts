@@ -20,7 +20,7 @@ import { Replica } from '../replica/replica.ts';
 import type { ReplicatedMap } from '../replica/replication.ts';
 import type { Stamp } from '../shared/stamp.ts';
 import { ForwardFilter } from '../sync/forward-filter.ts';
-import type { PeerPublishHandler } from '../sync/packet-reader.ts';
+import type { PeerPublishHandler, Sender } from '../sync/packet-reader.ts';
 import { type RepairHandler, repairBytes } from '../sync/repair.ts';
 import type { RepairHead, RepairPacket } from '../sync/repair-codec.ts';
 
@@ -117,10 +117,21 @@ export class RetainedReplication
     return register;
   }
 
+  /** Number of the last message that was 'forwarded'. */
+  get lastNumber(): number {
+    return this.#openedSync.lastNumber;
+  }
+
   /** A message of a peer; one with a version only passes if it is news. */
-  publishFromPeer(view: PublishView, now: number, _peerName: string, stamp?: Stamp): void {
+  publishFromPeer(
+    view: PublishView,
+    now: number,
+    sender: Sender,
+    number: number,
+    stamp?: Stamp,
+  ): void {
     if (stamp !== undefined && !this.#accept(view, stamp, now)) this.counters.outdated += 1;
-    else this.#options.broker.publishFromPeer(view, now);
+    else this.#options.broker.publishFromPeer(view, now, sender, number);
   }
 
   repairFromPeer(view: PublishView, stamp: Stamp, now: number): void {
@@ -129,7 +140,7 @@ export class RetainedReplication
     if (!this.#accept(view, stamp, now)) return;
     this.counters.repaired += 1;
     // Subscribers need not hear that a value is gone which they never had.
-    if (hadValue || view.end > view.payloadStart) broker.publishFromPeer(view, now);
+    if (hadValue || view.end > view.payloadStart) broker.repairFromPeer(view, now);
   }
 
   blockFromPeer(member: bigint, head: RepairHead, now: number): void {

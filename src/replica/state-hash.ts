@@ -38,7 +38,7 @@ export class StateHash {
 }
 
 /** The finaliser of MurmurHash3: every bit of the input reaches every bit of the output. */
-function mixed(value: number): number {
+export function mixed(value: number): number {
   let word = value ^ (value >>> 16);
   word = Math.imul(word, 0x85ebca6b);
   word ^= word >>> 13;

@@ -99,6 +99,11 @@ export class Packer {
     this.#segmentBytes = this.#segmentEnd - SEGMENT_START;
   }
 
+  /** Number of the last packet that append() took, which receivers know it by. */
+  get lastNumber(): number {
+    return this.#nextNumber - 1;
+  }
+
   /** Closed datagrams that wait for the network. */
   get queued(): number {
     return this.#queue.length - this.#head;

@@ -25,15 +25,24 @@ export interface PeerPublishHandler {
   /**
    * @param view in MQTT 5 form; valid during the call only
    * @param now when the last byte of it arrived, ms
+   * @param number of the packet in the sender's stream
    * @param stamp version of a replicated retained value
    */
-  publishFromPeer(view: PublishView, now: number, peerName: string, stamp?: Stamp): void;
+  publishFromPeer(
+    view: PublishView,
+    now: number,
+    sender: Sender,
+    number: number,
+    stamp?: Stamp,
+  ): void;
 }
 
 /** The node that a stream comes from. */
 export interface Sender {
   readonly name: string;
   readonly bootId: bigint;
+  /** bootSeed() of it. */
+  readonly seed: number;
 }
 
 export class PacketReader {
@@ -168,9 +177,10 @@ export class PacketReader {
       return;
     }
     this.#counters.receivedMessages += 1;
-    const { name, bootId } = this.#sender;
-    const stamp = isStamped ? readStamp(buffer, packetEnd, bootId) : undefined;
-    this.#handler.publishFromPeer(view, now, name, stamp);
+    const sender = this.#sender;
+    const stamp = isStamped ? readStamp(buffer, packetEnd, sender.bootId) : undefined;
+    // Of two packets, the later one begins when the earlier one is complete.
+    this.#handler.publishFromPeer(view, now, sender, this.#nextNumber - 1, stamp);
   }
 }
 

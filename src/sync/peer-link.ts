@@ -4,6 +4,7 @@
 // Invariants: no method sends more than one small heartbeat and one probe; a stall of this process is
 // never taken for a fault of the network.
 
+import { bootSeed } from '../shared/boot-seed.ts';
 import type { Peer } from '../shared/peer.ts';
 import type { StreamPosition } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
@@ -107,7 +108,9 @@ export class PeerLink {
     const { counters, now } = options;
     this.peer = peer;
     this.counters = counters;
-    this.stream = new PeerStream({ ...options, sender: peer, retired: retired?.stream });
+    const { name, bootId } = peer;
+    const sender = { name, bootId, seed: bootSeed(bootId) };
+    this.stream = new PeerStream({ ...options, sender, retired: retired?.stream });
     this.path = new PathSize(options.datagramBytes);
     this.#heartbeats = new HeartbeatTracker(this.path);
     this.#port = port;

@@ -222,6 +222,11 @@ export class SyncNode {
     return 'forwarded';
   }
 
+  /** Number of the last message that was 'forwarded', in the stream of this node. */
+  get lastNumber(): number {
+    return this.#packer.lastNumber;
+  }
+
   /** Room for packets in a repair block that needs one datagram, bytes. */
   get repairRoom(): number {
     return repairRoom(this.#packer.datagramBytes);

@@ -98,7 +98,7 @@ export class Station {
       },
       randomNonce: () => network.randomBytes(8),
       handler: {
-        publishFromPeer: (view, _now, from, stamp) => {
+        publishFromPeer: (view, _now, { name: from }, _number, stamp) => {
           this.inbox.push({
             ...(stamp && { stamp }),
             from,

@@ -11,7 +11,6 @@ import { isFailure, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isClosedToClients, isReservedTopicBytes } from '../../mqtt/topic.ts';
 import { isStrictUtf8, isWellFormed } from '../../mqtt/utf8.ts';
 import type { BrokerContext } from '../context.ts';
-import { retainsTooMuch } from '../distributor.ts';
 import { identityFields } from '../log-fields.ts';
 import { Publication } from '../message/publication.ts';
 import type { ForwardResult } from '../ports.ts';
@@ -232,15 +231,16 @@ export class PublishHandler {
     const verbatim = forwardable && view.topicEnd > view.topicStart;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, verbatim, budget.now);
-    const { clientId } = outbound.identity;
-    const result = distributor.forwarder?.forward(view, topic.bytes, clientId);
-    if (retainsTooMuch(result, view)) distributor.clearOnPeers(topic, clientId);
+    const result = distributor.forward(this.#publication, view, outbound.identity.clientId);
     distributor.distribute(this.#publication, outbound);
     return result;
   }
 
-  /** A PUBLISH of a peer, which has checked access and acknowledged it. */
-  handlePeerPublish(view: PublishView): void {
+  /**
+   * A PUBLISH of a peer, which has checked access and acknowledged it.
+   * @param number of the message in the peer's stream; undefined where the message is repeated
+   */
+  handlePeerPublish(view: PublishView, origin: number, number: number | undefined): void {
     const { topics, stats, distributor, budget } = this.#context;
     if (this.#readProperties(view) !== undefined) return;
     const topic = topics.find(view.buffer, view.topicStart, view.topicEnd);
@@ -249,6 +249,8 @@ export class PublishHandler {
     const { forwardable, expirySeconds } = this.#properties;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, forwardable, budget.now);
+    if (number === undefined) this.#publication.setRepeated();
+    else this.#publication.setIdentity(origin, number);
     distributor.distribute(this.#publication, undefined);
   }
 }

@@ -7,6 +7,7 @@ import { copyForwardableProperties } from '../../mqtt/properties.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
+import type { GroupShare } from '../ports.ts';
 import { expirySecondsLeft, type Message, NO_BYTES, type Topic } from './message.ts';
 import { PacketSlab } from './packet-slab.ts';
 
@@ -14,6 +15,10 @@ const NO_IDENTIFIERS: readonly number[] = [];
 const NEVER = Number.POSITIVE_INFINITY;
 /** A payload that fills more than this share of its read buffer stays a view instead of a copy. */
 const VIEW_SHARE = 0.5;
+
+/** The number of a message that only this node has, and of one that repeats a lost one to this node. */
+const ONLY_HERE = 0;
+const REPEATED = -1;
 
 /** An encoded packet: bytes `[start, end)` of `buffer`, which never change. */
 export interface Encoded {
@@ -83,6 +88,9 @@ export class Publication<T extends Topic = Topic> {
   /** Indexed by 1 for MQTT 5, plus 2 for RETAIN. */
   readonly #variants: (Encoded | undefined)[] = [undefined, undefined, undefined, undefined];
   #hasVariants = false;
+  /** Which message it is, where other nodes have it too: seed of its origin, and its number there. */
+  #origin = 0;
+  #number = ONLY_HERE;
 
   constructor(topic: T) {
     this.topic = topic;
@@ -110,6 +118,23 @@ export class Publication<T extends Topic = Topic> {
     this.#verbatim = false;
     this.#reset();
     this.#message = message;
+  }
+
+  /** Other nodes have the message too. @param number among all messages of its origin, from 1 */
+  setIdentity(origin: number, number: number): void {
+    this.#origin = origin;
+    this.#number = number;
+  }
+
+  /** The network has lost the message on its way to this node, and it comes late. */
+  setRepeated(): void {
+    this.#number = REPEATED;
+  }
+
+  /** True if the members of this node serve it. A group gets no message late: it could be its second. */
+  isServedHere(share: GroupShare): boolean {
+    if (this.#number === ONLY_HERE) return true;
+    return this.#number !== REPEATED && share.isServedHere(this.#origin, this.#number);
   }
 
   /** As a Message that owns its bytes. */
@@ -140,6 +165,7 @@ export class Publication<T extends Topic = Topic> {
 
   #reset(): void {
     this.#message = undefined;
+    this.#number = ONLY_HERE;
     if (!this.#hasVariants) return;
     this.#variants.fill(undefined);
     this.#hasVariants = false;

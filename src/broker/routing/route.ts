@@ -92,6 +92,7 @@ export class Router {
   }
 
   #toGroup(publication: Publication, group: SharedGroup): void {
+    if (group.share !== undefined && !publication.isServedHere(group.share)) return;
     const { name } = publication.topic;
     const member = group.pick((target) => this.mayReceive(target, name));
     this.#budget.spend(group.steps);

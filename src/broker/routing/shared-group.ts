@@ -1,14 +1,25 @@
 // The members of one Shared Subscription on this node (MQTT 5.0 4.8.2). Each message goes to one of
 // them in turn, to a member that can take it now if there is one.
 
+import type { GroupMembers, GroupShare } from '../ports.ts';
 import type { Subscriber, Subscription } from './subscription.ts';
 
-export class SharedGroup {
+export class SharedGroup implements GroupMembers {
+  readonly name: string;
+  /** Without `$share/{ShareName}/`. */
+  readonly filter: string;
+  /** Set where all nodes serve the group together. */
+  share: GroupShare | undefined;
   /** Members that the last pick() looked at: the price of its search. */
   steps = 0;
   readonly #members: Subscription[] = [];
   readonly #indexes = new Map<Subscriber, number>();
   #next = 0;
+
+  constructor(name: string, filter: string) {
+    this.name = name;
+    this.filter = filter;
+  }
 
   get size(): number {
     return this.#members.length;
@@ -63,6 +74,12 @@ export class SharedGroup {
     }
     const index = online === -1 ? offline : online;
     return index === -1 ? undefined : this.#take(index);
+  }
+
+  countOnline(): number {
+    let online = 0;
+    for (const { subscriber } of this.#members) if (subscriber.online) online += 1;
+    return online;
   }
 
   /** True if a member other than `except` is online. */

@@ -5,6 +5,7 @@
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
 import { type ClientAccount, isOverShare } from '../accounts.ts';
+import type { GroupSharing } from '../ports.ts';
 import { FilterShapes, groupKey, levelKey, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';
 import { SharedGroup } from './shared-group.ts';
@@ -63,6 +64,22 @@ export class SubscriptionTree {
   #size = 0;
   #shared = 0;
   #nodes = 0;
+  readonly #groups = new Set<SharedGroup>();
+  #sharing: GroupSharing | undefined;
+
+  /** From now on all nodes serve the groups together. */
+  set sharing(sharing: GroupSharing) {
+    this.#sharing = sharing;
+    for (const group of this.#groups) {
+      group.share = sharing.open(group.name, group.filter, group);
+      group.share.changed();
+    }
+  }
+
+  /** All nodes serve the groups together. */
+  get isShared(): boolean {
+    return this.#sharing !== undefined;
+  }
 
   /** Rises with every change of the tree, so that a cached match can be checked. */
   get version(): number {
@@ -118,14 +135,17 @@ export class SubscriptionTree {
     node.groups ??= new Map();
     let members = node.groups.get(group);
     if (members === undefined) {
-      members = new SharedGroup();
+      members = new SharedGroup(group, filter);
+      members.share = this.#sharing?.open(group, filter, members);
       node.groups.set(group, members);
+      this.#groups.add(members);
       this.#shapes.use(node.shape, groupKey(group), account);
     }
     if (members.add(subscription)) {
       this.#size += 1;
       this.#shared += 1;
     }
+    members.share?.changed();
   }
 
   remove(filter: string, subscriber: Subscriber, group: string | undefined): void {
@@ -138,8 +158,10 @@ export class SubscriptionTree {
     } else {
       const members = node.groups?.get(group);
       removed = members?.remove(subscriber) ?? false;
+      members?.share?.changed();
       if (members?.size === 0) {
         node.groups?.delete(group);
+        this.#groups.delete(members);
         this.#shapes.release(node.shape.children?.get(groupKey(group)));
       }
       if (removed) this.#shared -= 1;

@@ -125,6 +125,7 @@ export class SessionRegistry {
   /** Persists the session, or only its will if the session ends with the connection. */
   persist(session: Session): void {
     this.directory?.connected(session.clientId, publishableWill(this.#context, session));
+    this.#membersChanged(session);
     const { store } = this.#context;
     if (!store.durable) return;
     const { clientId, will } = session;
@@ -141,6 +142,7 @@ export class SessionRegistry {
     if (withWill) releaseWill(this.#context, session);
     else discardWill(this.#context, session);
     this.directory?.disconnected(session.clientId);
+    this.#membersChanged(session);
     if (session.expirySeconds === 0) {
       this.#end(session);
       return;
@@ -150,6 +152,15 @@ export class SessionRegistry {
     this.#expireAt(session, budget.now + session.expirySeconds * 1000);
     if (session.isPersistent) store.saveSession(sessionRecord(session));
     budget.inTurns(handOver(this.#context, session, false));
+  }
+
+  /** The session is a member of shared groups, and its client has connected or disconnected. */
+  #membersChanged({ subscriptions }: Session): void {
+    const { tree } = this.#context;
+    if (!tree.isShared) return;
+    for (const { filter, group } of subscriptions.values()) {
+      if (group !== undefined) tree.group(filter, group)?.share?.changed();
+    }
   }
 
   #setAbsent(session: Session, isAbsent: boolean): void {

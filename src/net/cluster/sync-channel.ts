@@ -120,6 +120,11 @@ export class SyncChannel {
     return result;
   }
 
+  /** Number of the last message that was 'forwarded', in the stream of this node. */
+  get lastNumber(): number {
+    return this.#node.lastNumber;
+  }
+
   /** Room for packets in a repair block that needs one datagram, bytes. */
   get repairRoom(): number {
     return this.#node.repairRoom;

@@ -32,6 +32,9 @@ function recorder(result: ForwardResult = 'forwarded'): {
       forwarded.push({ topic: topic.toString(), payload, qos, retain, version });
       return result;
     },
+    get lastNumber() {
+      return forwarded.length;
+    },
   };
   return { forwarder, forwarded };
 }
@@ -45,7 +48,7 @@ function peerPublish(world: World, fields: wire.PublishFields): void {
   const view = new PublishView();
   const { buffer, start, bodyStart, end } = framer;
   assert.equal(decodePublish(view, buffer, start, bodyStart, end, 5), undefined);
-  world.broker.publishFromPeer(view, world.now);
+  world.broker.publishFromPeer(view, world.now, { seed: 9 }, 1);
 }
 
 test('a local PUBLISH is forwarded once, with its topic even if it has only an alias', () => {

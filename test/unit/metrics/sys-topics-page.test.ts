@@ -38,6 +38,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: all peers together', 'peers'],
   ['Cluster: retained messages on all nodes', 'retained'],
   ['Cluster: clients of all nodes', 'clients'],
+  ['Cluster: shared groups of all nodes (`-shared=cluster`)', 'groups'],
   ['Storage (with `-data`)', 'storage'],
 ];
 

@@ -23,7 +23,7 @@ class Bench {
   readonly #reader = new PacketReader(
     1,
     this.counters,
-    { name: 'a', bootId: 9n },
+    { name: 'a', bootId: 9n, seed: 9 },
     {
       publishFromPeer: (view) => {
         this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));

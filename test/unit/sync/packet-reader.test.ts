@@ -66,7 +66,7 @@ function read(bodies: readonly Buffer[]): { payloads: Buffer[]; counters: PeerCo
   const reader = new PacketReader(
     1,
     counters,
-    { name: 'a', bootId: 9n },
+    { name: 'a', bootId: 9n, seed: 9 },
     {
       publishFromPeer: (view) => {
         payloads.push(Buffer.from(payloadOf(view)));

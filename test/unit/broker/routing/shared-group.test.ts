@@ -9,7 +9,7 @@ const newMember = (name: string): Subscription => subscriptionTo('$share/g/t', n
 const mayReceive = (): boolean => true;
 
 test('members take turns, and a member that joins or leaves does not change the order of the others', () => {
-  const group = new SharedGroup();
+  const group = new SharedGroup('workers', 'jobs');
   const members = ['a', 'b', 'c', 'd'].map(newMember);
   for (const member of members) assert.equal(group.add(member), true);
   const [a, b] = members as [Subscription, Subscription];
@@ -37,7 +37,7 @@ test('members take turns, and a member that joins or leaves does not change the 
 });
 
 test('the cost of adding and removing a member does not rise with the number of members', () => {
-  const group = new SharedGroup();
+  const group = new SharedGroup('workers', 'jobs');
   const members = Array.from({ length: 100_000 }, (_, i) => newMember(`${i}`));
   const startedAt = process.cpuUsage();
   for (const member of members) group.add(member);

@@ -53,7 +53,7 @@ async function station(
     isSuspect: () => false,
     log: silentLogger,
     handler: {
-      publishFromPeer: (view, _now, from) => {
+      publishFromPeer: (view, _now, { name: from }) => {
         inbox.emit('message', {
           from,
           topic: topicOf(view).toString(),
