@@ -348,6 +348,9 @@ export const groupMetrics = {
   known: gauge('cluster_groups', 'shared groups with members on any node', {
     sys: 'cluster/groups/known',
   }),
+  members: gauge('cluster_groups_members', 'members of these groups that are connected', {
+    sys: 'cluster/groups/members',
+  }),
   differing: gauge(
     'cluster_groups_differing_nodes',
     'online nodes that did not know the same members at their last ping',

@@ -50,8 +50,8 @@ export class SharedGroups implements GroupSharing {
 
   metrics(): ValuesOf<'groups'> {
     const { leftToOthers, replica } = this.table;
-    const known = this.table.countGroups();
-    return { known, differing: replica.differing, leftToOthers, refused: this.#refused };
+    const { groups: known, members } = this.table.count();
+    return { known, members, differing: replica.differing, leftToOthers, refused: this.#refused };
   }
 
   close(): void {

@@ -8,8 +8,10 @@ import { hashOfMessage, type WeightedNode, WeightedNodes } from './weighted-node
 
 /** Writes of one group that may follow each other at once. */
 const WRITES_AT_ONCE = 4;
+/** Further ones where the first member comes or the last one leaves: then jobs are at stake. */
+const URGENT_WRITES = 20;
 /** Afterwards, one write in this time, ms. */
-const WRITE_INTERVAL_MS = 250;
+const WRITE_INTERVAL_MS = 200;
 
 /** The members of the group on this node. */
 export interface LocalMembers {
@@ -60,6 +62,15 @@ export class GroupShare {
     return this.#counts.get(bootId);
   }
 
+  /** On all nodes that are online. */
+  countOnline(): number {
+    let online = 0;
+    for (const [bootId, counts] of this.#counts) {
+      if (this.#owner.isOnline(bootId)) online += counts.online;
+    }
+    return online;
+  }
+
   setCounts(bootId: bigint, counts: MemberCounts | undefined): void {
     if (counts === undefined) this.#counts.delete(bootId);
     else this.#counts.set(bootId, counts);
@@ -86,7 +97,9 @@ export class GroupShare {
 
   /** When the group may be written next, ms. */
   get writableAt(): number {
-    return this.#writableAt;
+    const known = this.#counts.get(this.#owner.bootId)?.online ?? 0;
+    const isUrgent = known === 0 || this.members?.countOnline() === 0;
+    return isUrgent ? this.#writableAt - URGENT_WRITES * WRITE_INTERVAL_MS : this.#writableAt;
   }
 
   noteWrite(now: number): void {

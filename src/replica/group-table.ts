@@ -76,11 +76,15 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
     return this.#options.bootId;
   }
 
-  /** Counts the groups with members on any node. */
-  countGroups(): number {
-    let count = 0;
-    for (const share of this.#shares.values()) if (!share.isUnused) count += 1;
-    return count;
+  /** Counts the groups with members on any node, and those of their members that are connected. */
+  count(): { readonly groups: number; readonly members: number } {
+    let groups = 0;
+    let members = 0;
+    for (const share of this.#shares.values()) {
+      if (!share.isUnused) groups += 1;
+      members += share.countOnline();
+    }
+    return { groups, members };
   }
 
   isOnline(bootId: bigint): boolean {

@@ -19,13 +19,16 @@ class Bench {
   readonly buffers = new Set<Buffer>();
   readonly packer: Packer;
   readonly texts: string[] = [];
+  /** Of the packets in `texts`, as the receiver counts them. */
+  readonly numbers: number[] = [];
   readonly counters = newPeerCounters();
   readonly #reader = new PacketReader(
     1,
     this.counters,
     { name: 'a', bootId: 9n, seed: 9 },
     {
-      publishFromPeer: (view) => {
+      publishFromPeer: (view, _now, _sender, number) => {
+        this.numbers.push(number);
         this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
       },
     },
@@ -140,4 +143,20 @@ test('a large message that needs more than the queue is sent while the network t
   assert.equal(bench.append('a', 4000), true);
   bench.flush(100);
   assert.deepEqual(bench.texts, ['a']);
+});
+
+test('a message has the same number on its node and on every receiver, whatever was discarded', () => {
+  const bench = new Bench({ queueLength: 2, queuePolicy: 'discard-newest' });
+  const numbers = new Map<string, number>();
+  for (const [index, letter] of [...'abcdefghijklmnop'].entries()) {
+    if (index % 4 === 3) bench.flush(index);
+    const bytes = [100, 1300, 2500, 20, 4000][index % 5]!;
+    if (bench.append(letter, bytes)) numbers.set(letter, bench.packer.lastNumber);
+  }
+  bench.flush(100);
+  assert.ok(bench.discarded > 0 && bench.texts.length > 5);
+  assert.deepEqual(
+    bench.numbers,
+    bench.texts.map((letter) => numbers.get(letter)),
+  );
 });

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ClusterClock } from '../../../src/replica/cluster-clock.ts';
+import { type BlockMessage, decodeReplicaMessage } from '../../../src/replica/codec.ts';
+import {
+  decodeCounts,
+  encodeCounts,
+  groupKey,
+  parseRegisterKey,
+  registerKey,
+} from '../../../src/replica/group-register.ts';
+import { GroupTable } from '../../../src/replica/group-table.ts';
+
+const OWN = 1n;
+const OTHER = 2n;
+const NUMBERS = Array.from({ length: 400 }, (_, number) => number + 1);
+
+interface Bench {
+  readonly table: GroupTable;
+  readonly sent: Buffer[];
+  readonly refused: string[];
+}
+
+function newTable(bytesMax = 1100): Bench {
+  const sent: Buffer[] = [];
+  const refused: string[] = [];
+  const table = new GroupTable({
+    bootId: OWN,
+    clock: new ClusterClock(0, 1000),
+    now: 0,
+    messageBytesMax: bytesMax,
+    send: (_to, bytes) => sent.push(bytes),
+    flushDue: () => undefined,
+    refused: (group) => refused.push(group.replace('\0', ' ')),
+  });
+  table.setMembers([OTHER], 0);
+  sent.length = 0;
+  return { table, sent, refused };
+}
+
+/** A register of another node, as it would arrive. */
+function registerOf(key: string, value: Buffer | undefined, sequence: number): BlockMessage {
+  const range = { writer: OTHER, from: sequence, to: sequence };
+  return {
+    requestId: 0,
+    isLast: true,
+    range,
+    registers: [{ key, time: 2000 + sequence, sequence, value }],
+  };
+}
+
+const KEY = registerKey(OTHER, groupKey('g', 't'));
+
+test('keys and values of registers survive their encoding, and malformed ones are undefined', () => {
+  const bootId = 0x00aabbccddeeff11n;
+  const group = groupKey('workers', 'a/+/#');
+  assert.deepEqual(parseRegisterKey(registerKey(bootId, group)), { bootId, group });
+  assert.equal(registerKey(bootId, group), '00aabbccddeeff11workers\0a/+/#');
+  const counts = { online: 3, absent: 0xffffffff };
+  assert.equal(encodeCounts(counts).toString('hex'), '00000003ffffffff');
+  assert.deepEqual(decodeCounts(encodeCounts(counts)), counts);
+  for (const key of ['', 'x', '00aabbccddeeff11workers', `${'z'.repeat(16)}g\0t`]) {
+    assert.equal(parseRegisterKey(key), undefined);
+  }
+  assert.equal(decodeCounts(Buffer.alloc(7)), undefined);
+});
+
+test('a node serves a group by itself while it knows no other with members', () => {
+  const { table } = newTable();
+  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
+  share.changed();
+  table.flush(0);
+  assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
+  assert.equal(table.leftToOthers, 0);
+});
+
+test('a node leaves to another node what that one is chosen for, as long as it is online', () => {
+  const { table } = newTable();
+  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  share.changed();
+  table.flush(0);
+  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ online: 1, absent: 0 }), 1), 0);
+  const here = NUMBERS.filter((number) => share.isServedHere(9, number)).length;
+  assert.ok(here > 120 && here < 280, String(here));
+  assert.equal(table.leftToOthers, NUMBERS.length - here);
+  table.setMembers([], 0);
+  assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
+});
+
+test('a register that another node writes in the name of a third one does not count', () => {
+  const { table } = newTable();
+  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  share.changed();
+  table.flush(0);
+  const foreign = registerKey(3n, groupKey('g', 't'));
+  table.setMembers([OTHER, 3n], 0);
+  table.handleBlock(OTHER, registerOf(foreign, encodeCounts({ online: 9, absent: 0 }), 1), 0);
+  assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
+});
+
+test('a node whose register was cleared by another one writes it again', () => {
+  const { table, sent } = newTable();
+  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  share.changed();
+  table.flush(0);
+  sent.length = 0;
+  table.handleBlock(OTHER, registerOf(registerKey(OWN, groupKey('g', 't')), undefined, 1), 0);
+  table.flush(0);
+  assert.equal(sent.length, 1);
+});
+
+test('changes of one turn are one write, and a group is not written more than a few times a second', () => {
+  const { table, sent } = newTable();
+  let online = 5;
+  const share = table.open('g', 't', { size: 1_000_000, countOnline: () => online });
+  let now = 0;
+  for (; now < 10_000; now++) {
+    online += 1;
+    share.changed();
+    share.changed();
+    table.flush(now);
+  }
+  assert.ok(sent.length > 40 && sent.length < 60, `${sent.length} in 10 s`);
+  while (table.flush(now) !== Number.POSITIVE_INFINITY) now += 10;
+  const last = decodeReplicaMessage(sent.at(-1)!);
+  assert.ok(last?.kind === 'block');
+  assert.equal(decodeCounts(last.registers[0]!.value!)?.online, online);
+});
+
+test('the first member and the last one are written at once even while others come and go', () => {
+  const { table, sent } = newTable();
+  let online = 5;
+  const share = table.open('g', 't', { size: 10, countOnline: () => online });
+  for (let change = 0; change < 10; change++) {
+    online += 1;
+    share.changed();
+    table.flush(0);
+  }
+  sent.length = 0;
+  online = 0;
+  share.changed();
+  table.flush(0);
+  assert.equal(sent.length, 1);
+  online = 1;
+  share.changed();
+  table.flush(0);
+  assert.equal(sent.length, 2);
+});
+
+test('a group whose filter does not fit into a message is refused, and each node serves it', () => {
+  const { table, refused } = newTable(200);
+  const filter = 'x'.repeat(300);
+  const share = table.open('g', filter, { size: 1, countOnline: () => 1 });
+  share.changed();
+  table.flush(0);
+  assert.deepEqual(refused, [`g ${filter}`]);
+  assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
+});
+
+test('groups without members are forgotten', () => {
+  const { table } = newTable();
+  let size = 1;
+  const members = {
+    get size() {
+      return size;
+    },
+    countOnline: () => size,
+  };
+  const share = table.open('g', 't', members);
+  share.changed();
+  table.flush(0);
+  assert.deepEqual(table.count(), { groups: 1, members: 1 });
+  size = 0;
+  share.changed();
+  table.flush(0);
+  table.tidy(10_000);
+  assert.deepEqual(table.count(), { groups: 0, members: 0 });
+  assert.notEqual(table.open('g', 't', members), share);
+});
