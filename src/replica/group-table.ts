@@ -20,7 +20,7 @@ import type { Replica } from './replica.ts';
 import type { ReplicatedMap } from './replication.ts';
 
 /** Registers of all nodes together. */
-const REGISTERS_MAX = 100_000;
+const GROUP_REGISTERS_MAX = 100_000;
 /** A register that was cleared is kept this long, ms. */
 const TOMBSTONE_MS = 600_000;
 /** A node that is offline for this long has to write its registers anew, ms. */
@@ -59,7 +59,7 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
     this.#options = options;
     this.#online.add(options.bootId);
     const { bootId: writer, messageBytesMax: bytesMax, send } = options;
-    const bounds = { registersMax: REGISTERS_MAX, tombstoneMs: TOMBSTONE_MS };
+    const bounds = { registersMax: GROUP_REGISTERS_MAX, tombstoneMs: TOMBSTONE_MS };
     this.#map = new GossipMap(
       { id: MapId.groups, writer, bytesMax, ...bounds },
       options.clock,

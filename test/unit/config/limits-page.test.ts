@@ -204,6 +204,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
   ],
   Cluster: [
     [
+      'shared groups of all nodes, with `-shared=cluster`: one for each group and node that has members',
+      '{count replica GROUP_REGISTERS_MAX}',
+      'the members of a further one are not known to other nodes, so that its messages are served on each node; counted (`groups/refused`), logged',
+    ],
+    [
       'PUBLISH that crosses to other nodes, encoded',
       '{bytes sync PUBLISH_BYTES_MAX}',
       'a larger one stays on its node, counted, logged with topic and client',
