@@ -80,6 +80,11 @@ export class Broker {
     return this.context.stats;
   }
 
+  /** Messages that wait for clients; one that waits for several counts for each. */
+  get queuedMessages(): number {
+    return this.context.queueMemory.deliveries;
+  }
+
   /** Sessions, connected or not. */
   get sessionCount(): number {
     return this.context.sessions.size;

@@ -23,6 +23,7 @@ import { ForwardFilter } from '../sync/forward-filter.ts';
 import type { PeerPublishHandler, Sender } from '../sync/packet-reader.ts';
 import { type RepairHandler, repairBytes } from '../sync/repair.ts';
 import type { RepairHead, RepairPacket } from '../sync/repair-codec.ts';
+import { RepairPacer } from './repair-pacer.ts';
 
 export interface RetainedReplicationOptions {
   /** Boot id of this node. */
@@ -60,6 +61,7 @@ export class RetainedReplication
   readonly #options: RetainedReplicationOptions;
   readonly #filter: ForwardFilter;
   #sync: SyncChannel | undefined;
+  readonly #pacer = new RepairPacer();
   #digests = 0;
   /** Values of the block that is being made, by topic. */
   readonly #packets = new Map<string, RepairPacket>();
@@ -139,6 +141,7 @@ export class RetainedReplication
     const hadValue = broker.retainedMessage(topicOf(view)) !== undefined;
     if (!this.#accept(view, stamp, now)) return;
     this.counters.repaired += 1;
+    this.#pacer.repaired(now);
     // Subscribers need not hear that a value is gone which they never had.
     if (hadValue || view.end > view.payloadStart) broker.repairFromPeer(view, now);
   }
@@ -206,6 +209,10 @@ export class RetainedReplication
 
   get blockBytes(): number {
     return this.#openedSync.repairRoom;
+  }
+
+  mayAsk(now: number): boolean {
+    return this.#pacer.mayAsk(this.#options.broker.queuedMessages, now);
   }
 
   isReady(): boolean {

@@ -6,6 +6,7 @@
 
 import { Coverage } from './coverage.ts';
 import {
+  BUSY_MS,
   DIGEST_FIRST_MS,
   DIGEST_INTERVAL_MS,
   GRACE_MS,
@@ -166,6 +167,10 @@ export class AntiEntropy {
   #ask(peer: PeerState, now: number): void {
     if (peer.request !== undefined || now < peer.dueAt) return;
     const { knowledge } = peer;
+    if (knowledge.claims.size > 0 && !this.#port.mayAsk(now)) {
+      peer.dueAt = now + BUSY_MS;
+      return;
+    }
     const ranges: LogRange[] = [];
     const writers = new Set<bigint>();
     for (const [writer, theirs] of knowledge.claims) {

@@ -55,6 +55,7 @@ export class GossipMap {
       },
       measure: ({ key }) => this.#bytesOf(key, this.#values.get(key)),
       blockBytes: blockRoom(bytesMax),
+      mayAsk: () => true,
       isReady: () => true,
     };
     this.replica = new Replica(options, clock, repairPort, now);

@@ -8,6 +8,8 @@ export const DIGEST_FIRST_MS = 100;
 export const GREETED_MAX = 8;
 /** What a digest shows as missing may be on its way: it is asked for after this time, ms. */
 export const GRACE_MS = 200;
+/** While subscribers have much to take, the next request waits for this time, ms. */
+export const BUSY_MS = 20;
 /** Ranges in one request. */
 export const REQUEST_RANGES_MAX = 32;
 /** Blocks that answer one request; what is left is asked for again. */

@@ -34,6 +34,8 @@ export interface RepairPort {
   measure(register: Register): number;
   /** Room for registers in a block that needs one datagram. A larger register goes alone. */
   readonly blockBytes: number;
+  /** False while what was repaired still waits for subscribers: nothing more is asked for. */
+  mayAsk(now: number): boolean;
   /** False while the network takes nothing more, or live traffic waits. */
   isReady(): boolean;
 }

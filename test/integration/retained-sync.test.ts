@@ -56,6 +56,21 @@ describe('retained values', { concurrency: 3 }, () => {
     await holds(scene, n3, { ...values, ...valuesOf('b', 500, 'two'), gone: '' });
   });
 
+  scenario('a subscriber that connects while a repair runs gets every value', async (scene) => {
+    const [n1] = await scene.localCluster(2);
+    assert.ok(n1 !== undefined);
+    const values = valuesOf('many', 5000, 'value');
+    await set(await scene.client(n1), values);
+    const seed = `-mbs=${await n1.process.gossipAddress()}`;
+    const n3 = scene.launch('n3', seed);
+    await n3.process.mqttPort();
+    const client = await scene.client(n3);
+    await client.subscribe('many/#', 1);
+    const isWhole = (): boolean =>
+      new Set(client.arrivals.map(({ topic }) => topic)).size === Object.keys(values).length;
+    await client.until(isWhole, 'a QoS 1 subscriber to have all 5000 values', 20_000);
+  });
+
   scenario('a node that restarts without data gets its own values back', async (scene) => {
     const [n1, n2] = await scene.localCluster(2);
     assert.ok(n1 !== undefined && n2 !== undefined);

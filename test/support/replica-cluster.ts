@@ -15,6 +15,7 @@ import { seededRandom } from './random.ts';
 
 const PING_MS = 1000;
 const BLOCK_BYTES = 1200;
+const STALE_MS = 500;
 const TOMBSTONE_MS = 24 * 3_600_000;
 
 /** A register on the wire. */
@@ -88,6 +89,7 @@ export class ReplicaNode {
         },
         measure: ({ key }) => 30 + key.length + (this.values.get(key)?.length ?? 0),
         blockBytes: BLOCK_BYTES,
+        mayAsk: () => true,
         isReady: () => true,
       },
       cluster.now,
@@ -133,11 +135,13 @@ export class ReplicaNode {
 
   ping(member: ReplicaNode, isAnswer: boolean): void {
     const { hash } = this.replica;
-    const time = this.clock.at(this.#cluster.now);
+    const sentAt = this.#cluster.now;
+    const time = this.clock.at(sentAt);
     this.#send(member.bootId, (node) => {
       const { now } = this.#cluster;
       node.clock.adopt(now, time);
-      node.hasClusterTime ||= this.hasClusterTime;
+      // A node that was stalled reads old pings first.
+      node.hasClusterTime ||= this.hasClusterTime && now - sentAt < STALE_MS;
       node.replica.compare(this.bootId, hash, now);
       if (!isAnswer) node.ping(this, true);
     });
