@@ -16,15 +16,20 @@ export class ReplayWindow {
 
   /** Records the counter. @returns false if it was recorded before, or is too old to know */
   accept(counter: number): boolean {
-    if (counter < 1) return false;
-    if (counter > this.#highest) {
-      this.#advance(counter);
-      this.#mark(counter);
-      return true;
-    }
-    if (this.#highest - counter >= WINDOW_BITS - WORD_BITS || this.#has(counter)) return false;
+    if (this.isUsed(counter)) return false;
+    if (counter > this.#highest) this.#advance(counter);
     this.#mark(counter);
     return true;
+  }
+
+  /** Whether the counter is recorded, or was and is now too old to know. */
+  isUsed(counter: number): boolean {
+    return this.isPast(counter) || (counter <= this.#highest && this.#has(counter));
+  }
+
+  /** Whether the counter is too old to know if it was recorded. */
+  isPast(counter: number): boolean {
+    return counter < 1 || this.#highest - counter >= WINDOW_BITS - WORD_BITS;
   }
 
   #advance(counter: number): void {

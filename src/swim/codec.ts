@@ -18,6 +18,7 @@
 //   5 cursor    member name after which the next page of a state sync begins
 //   6 record    see record-codec.ts
 //   7 application  bytes of the application; this module does not read them
+//   255 padding any bytes, ignored: lets the answer be longer than the rest of the body
 
 import type { Endpoint } from '../shared/endpoint.ts';
 import { type MemberRecord, NAME_BYTES_MAX } from './record.ts';
@@ -79,6 +80,8 @@ export interface GossipMessage extends MessageHead {
   readonly records: readonly MemberRecord[];
   /** A view into the body. */
   readonly application: Buffer | undefined;
+  /** Size of the whole body. */
+  readonly bodyBytes: number;
 }
 
 const HEAD_BYTES = 18;
@@ -98,6 +101,7 @@ const TARGET = 4;
 const CURSOR = 5;
 const RECORD = 6;
 const APPLICATION = 7;
+const PADDING = 255;
 
 /** Writes one body; a section that does not fit is refused and leaves the body unchanged. */
 export class BodyWriter {
@@ -148,6 +152,12 @@ export class BodyWriter {
     return this.#section(RECORD, recordBytes(record));
   }
 
+  /** Makes the body at least this long, if it may be. */
+  pad(bytes: number): void {
+    const missing = bytes - this.#end - SECTION_HEAD_BYTES;
+    if (missing > 0) this.#section(PADDING, Buffer.alloc(missing));
+  }
+
   /** True while the body has no sections. */
   get isEmpty(): boolean {
     return this.#end === HEAD_BYTES;
@@ -185,10 +195,11 @@ export function decodeMessage(body: Buffer): GossipMessage | undefined {
     sequence: body.readUInt32BE(6),
     tableHash: body.readBigUInt64BE(10),
     ...sections,
+    bodyBytes: body.length,
   };
 }
 
-type Sections = Omit<GossipMessage, keyof MessageHead>;
+type Sections = Omit<GossipMessage, keyof MessageHead | 'bodyBytes'>;
 type Draft = { -readonly [Key in keyof Sections]: Sections[Key] } & { records: MemberRecord[] };
 
 function readSections(body: Buffer): Sections | undefined {

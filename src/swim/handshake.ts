@@ -4,10 +4,12 @@
 // Invariant: an answer to a boot that is not validated is never longer than its datagram, so that
 // forged source addresses amplify nothing. Source: docs/protocol-gossip.md; RFC 9000 section 8.
 
-import type { Endpoint } from '../shared/endpoint.ts';
+import { type Endpoint, sameEndpoint } from '../shared/endpoint.ts';
+import { ReplayWindow } from '../shared/replay-window.ts';
 import type { AddressValidation } from './address-validation.ts';
+import { ChallengeLimit } from './challenge-limit.ts';
 import type { GossipMessage } from './codec.ts';
-import type { Link, Member, MemberTable } from './member-table.ts';
+import { endpointOf, type Link, type Member, type MemberTable } from './member-table.ts';
 import type { MessageSender } from './message-sender.ts';
 import type { Nonces } from './nonces.ts';
 import type { MemberRecord } from './record.ts';
@@ -29,6 +31,10 @@ const UNHEARD_DATAGRAMS_MIN = 4;
 const UNHEARD_MS_MIN = 3000;
 /** A boot that was silent for longer has ended. */
 const UNHEARD_SILENCE_MS = 30_000;
+/** A member that was heard within this time has no wrong counters on our side. */
+const RECOVERY_QUIET_MS = 1000;
+/** Time for the answer to a recovery nonce; then there is a new one. */
+const RECOVERY_MS = 2000;
 
 export class Handshake {
   readonly #table: MemberTable;
@@ -38,6 +44,7 @@ export class Handshake {
   readonly #counters: SwimCounters;
   /** By boot id, the latest last. */
   readonly #unheard = new Map<bigint, UnheardBoot>();
+  readonly #limit = new ChallengeLimit();
 
   constructor(
     parts: {
@@ -55,16 +62,48 @@ export class Handshake {
     this.#counters = counters;
   }
 
+  /**
+   * Whether a datagram would change nothing, whatever it says. Asked before its proof is checked, so
+   * that a recording costs little however often it is repeated. Counts it then.
+   */
+  dropsReplay(now: number, from: Endpoint, bootId: bigint, counter: number): boolean {
+    const isReplay = this.#isReplay(now, from, bootId, counter);
+    if (isReplay) this.#counters.replayed += 1;
+    return isReplay;
+  }
+
+  #isReplay(now: number, from: Endpoint, bootId: bigint, counter: number): boolean {
+    const link = this.#table.byBoot(bootId)?.link;
+    if (link === undefined) return this.#limit.isHandled(bootId, counter);
+    if (isPast(link, counter)) return now - link.heardAt < RECOVERY_QUIET_MS;
+    if (link.window.isUsed(counter)) return true;
+    return !sameEndpoint(link.endpoint, from) && this.#limit.isHandled(bootId, counter);
+  }
+
+  /** Whether a datagram of a boot that is not validated counts. Each one counts once. */
+  isFirst(bootId: bigint, counter: number): boolean {
+    if (this.#limit.handle(bootId, counter)) return true;
+    this.#counters.replayed += 1;
+    return false;
+  }
+
   /** Challenges a boot that has not echoed our nonce yet. */
   challengeBoot(now: number, from: Endpoint, bootId: bigint, message: GossipMessage): void {
     this.#noteUnheard(now, from, bootId, message);
-    this.#challenge(now, from, message);
+    this.#challenge(now, from, bootId, message, this.#nonces.current(now));
   }
 
-  #challenge(now: number, to: Endpoint, { sequence, nonce }: GossipMessage): void {
+  #challenge(
+    now: number,
+    to: Endpoint,
+    bootId: bigint,
+    { sequence, nonce: echo }: GossipMessage,
+    nonce: bigint,
+  ): void {
     this.#counters.unproven += 1;
+    if (!this.#limit.admit(now, bootId, to.address)) return;
     this.#counters.challenges += 1;
-    this.#sender.challenge(now, to, sequence, nonce);
+    this.#sender.challenge(to, { sequence, echo, nonce });
   }
 
   /** Answers a challenge, unless it may be a recording. */
@@ -77,17 +116,27 @@ export class Handshake {
   ): void {
     const member = this.#table.byBoot(bootId);
     const link = member?.link;
+    const { sequence, tableHash: nonce } = message;
+    if (member !== undefined && link !== undefined && isPast(link, counter)) {
+      // Both sides may hold wrong counters of each other. The known address is safe to answer to.
+      this.#counters.unproven += 1;
+      if (now - link.heardAt < RECOVERY_QUIET_MS) return;
+      if (!this.#limit.admit(now, bootId, from.address)) return;
+      this.#sender.answerChallenge(now, endpointOf(member), sequence, nonce, false);
+      return;
+    }
     const isFresh =
       link === undefined
-        ? message.echo !== undefined && this.#nonces.isCurrent(now, message.echo)
+        ? message.echo !== undefined &&
+          this.#nonces.isCurrent(now, message.echo) &&
+          this.isFirst(bootId, counter)
         : isNew(link, counter);
     if (!isFresh) {
       this.#counters.unproven += 1;
       return;
     }
     const to = this.#addressValidation.challengeReplyTo(now, from, member);
-    const isUnknown = link === undefined;
-    this.#sender.answerChallenge(now, to, message.sequence, message.tableHash, isUnknown);
+    this.#sender.answerChallenge(now, to, sequence, nonce, link === undefined);
   }
 
   /** @returns the own record of a boot that has just proved that it lives; undefined otherwise */
@@ -108,13 +157,49 @@ export class Handshake {
     counter: number,
     message: GossipMessage,
   ): boolean {
+    const { bootId } = member;
+    if (isPast(link, counter) && now - link.heardAt >= RECOVERY_QUIET_MS) {
+      return this.#recovers(now, from, bootId, link, counter, message);
+    }
     if (!this.#addressValidation.isValidated(now, from, member, message.echo)) {
       // The counter is not used up, because the original may still arrive from the right address.
-      this.#challenge(now, from, message);
+      if (this.isFirst(bootId, counter)) {
+        this.#challenge(now, from, bootId, message, this.#nonces.current(now));
+      }
       return false;
     }
     if (isNew(link, counter)) return true;
     this.#counters.replayed += 1;
+    return false;
+  }
+
+  /**
+   * Another node with the token may have spoken in the member's name with a counter far ahead, so that
+   * all that the member itself says looks old. A nonce made after that, which only the member's own
+   * answer echoes, begins its counters anew.
+   */
+  #recovers(
+    now: number,
+    from: Endpoint,
+    bootId: bigint,
+    link: Link,
+    counter: number,
+    message: GossipMessage,
+  ): boolean {
+    const { recovery } = link;
+    if (recovery !== undefined && now - recovery.at < RECOVERY_MS) {
+      if (message.echo !== recovery.nonce) {
+        this.#counters.replayed += 1;
+        return false;
+      }
+      link.window = new ReplayWindow();
+      link.window.accept(counter);
+      link.floor = counter;
+      link.recovery = undefined;
+      return true;
+    }
+    link.recovery = { nonce: this.#nonces.unique(), at: now };
+    this.#challenge(now, from, bootId, message, link.recovery.nonce);
     return false;
   }
 
@@ -144,6 +229,11 @@ export class Handshake {
       datagrams: isPast ? 1 : known.datagrams + 1,
     });
   }
+}
+
+/** Sent before the boot was validated, or too long ago to know whether it came before. */
+function isPast(link: Link, counter: number): boolean {
+  return counter <= link.floor || link.window.isPast(counter);
 }
 
 function isNew(link: Link, counter: number): boolean {

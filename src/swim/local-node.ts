@@ -1,8 +1,13 @@
 // This node's own record: name, boot, incarnation, address. Knows nothing of other members.
-// Invariants: the incarnation never falls; the own state is alive until the node leaves.
+// Invariants: each incarnation is newer than the one before (serial numbers, RFC 1982); the own state is alive until the node leaves.
 
 import { type Endpoint, isLoopback } from '../shared/endpoint.ts';
-import { INCARNATION_MAX, type MemberRecord, type RecordDetail } from './record.ts';
+import {
+  isNewerIncarnation,
+  type MemberRecord,
+  nextIncarnation,
+  type RecordDetail,
+} from './record.ts';
 
 export interface LocalNodeOptions {
   readonly name: string;
@@ -67,7 +72,8 @@ export class LocalNode {
 
   /** Raises the own incarnation above one that others hold, which refutes it. SWIM paper 4.2. */
   raiseIncarnation(above: number): void {
-    this.#incarnation = Math.min(Math.max(this.#incarnation, above + 1), INCARNATION_MAX);
+    if (isNewerIncarnation(this.#incarnation, above)) return;
+    this.#incarnation = nextIncarnation(above);
   }
 
   leave(): void {

@@ -13,13 +13,15 @@ export const RETENTION_MS = 24 * 3600 * 1000;
 
 /** What is known of a member once its boot has echoed a nonce of ours. */
 export interface Link {
-  readonly window: ReplayWindow;
+  window: ReplayWindow;
   /** Counters up to this one were sent before the echo and are refused. */
-  readonly floor: number;
+  floor: number;
   /** Validated source address of its datagrams. */
   endpoint: Endpoint;
   /** When its last datagram arrived. */
   heardAt: number;
+  /** The nonce whose echo begins the counters anew, while they look wrong. */
+  recovery?: { readonly nonce: bigint; readonly at: number } | undefined;
 }
 
 export interface Member {
@@ -60,6 +62,21 @@ export interface Member {
   /** When two boots with this name were last made known to each other. */
   conflictReportedAt: number;
   hash: bigint;
+}
+
+/** Its boot has answered this node at some time, itself or through another node. */
+function hasAnswered({ link, lastAckAt }: Member): boolean {
+  return link !== undefined || lastAckAt !== undefined;
+}
+
+function isWorthLess(one: Member, other: Member): boolean {
+  if (hasAnswered(one) !== hasAnswered(other)) return !hasAnswered(one);
+  if (isOnline(one.state) !== isOnline(other.state)) return !isOnline(one.state);
+  return stateBegan(one) < stateBegan(other);
+}
+
+function stateBegan({ state, stateSince, offlineSince }: Member): number {
+  return isOnline(state) ? stateSince : offlineSince;
 }
 
 /** The address to which datagrams for a member go: the validated one, unless it advertises one. */
@@ -137,9 +154,14 @@ export class MemberTable {
     return false;
   }
 
-  /** @returns false if the table is full of online members */
-  add(member: Member): boolean {
-    if (this.#byName.size >= MEMBERS_MAX && !this.#evict()) return false;
+  /**
+   * Adds a member, in a full table in place of another one.
+   * @param isProven its boot has just echoed our nonce: then it may replace an online member that has
+   *   never proved itself
+   * @returns false if there is none to replace
+   */
+  add(member: Member, isProven = false): boolean {
+    if (this.#byName.size >= MEMBERS_MAX && !this.#evict(isProven)) return false;
     this.#byName.set(member.name, member);
     this.#byBoot.set(member.bootId, member);
     this.#sortedNames = undefined;
@@ -238,15 +260,18 @@ export class MemberTable {
     this.#hash ^= member.hash;
   }
 
-  /** Removes the member that has been offline longest. */
-  #evict(): boolean {
-    let oldest: Member | undefined;
+  /**
+   * Removes the member of least worth: one that never proved itself goes before one that did, then one
+   * that is offline, then the one that has been in its state for longest.
+   */
+  #evict(mayBeOnline: boolean): boolean {
+    let least: Member | undefined;
     for (const member of this.#byName.values()) {
-      if (isOnline(member.state)) continue;
-      if (oldest === undefined || member.offlineSince < oldest.offlineSince) oldest = member;
+      if (isOnline(member.state) && (!mayBeOnline || hasAnswered(member))) continue;
+      if (least === undefined || isWorthLess(member, least)) least = member;
     }
-    if (oldest !== undefined) this.remove(oldest);
-    return oldest !== undefined;
+    if (least !== undefined) this.remove(least);
+    return least !== undefined;
   }
 
   #below(limit: number): number {

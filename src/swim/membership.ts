@@ -6,7 +6,13 @@
 import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
 import { ReplayWindow } from '../shared/replay-window.ts';
 import { endpointOf, type Member, type MemberTable, RETENTION_MS } from './member-table.ts';
-import { isOnline, type MemberRecord, type RecordDetail, supersedes } from './record.ts';
+import {
+  isNewerIncarnation,
+  isOnline,
+  type MemberRecord,
+  type RecordDetail,
+  supersedes,
+} from './record.ts';
 import { CROWD, STRIKES_TO_OFFLINE, suspicionTimeoutMs, transmitLimit } from './timing.ts';
 import type { UpdateQueue } from './update-queue.ts';
 
@@ -182,7 +188,7 @@ export class Membership {
       conflictReportedAt: Number.NEGATIVE_INFINITY,
       hash: 0n,
     };
-    if (!this.#table.add(member)) {
+    if (!this.#table.add(member, source.kind === 'direct' && isOnline(record.state))) {
       this.#tableFull += 1;
       return;
     }
@@ -223,7 +229,7 @@ export class Membership {
   }
 
   #mergeOtherBoot(now: number, held: Member, news: MemberRecord, source: Source): void {
-    if (news.incarnation <= held.incarnation) {
+    if (!isNewerIncarnation(news.incarnation, held.incarnation)) {
       if (isOnline(held.state) && isOnline(news.state)) {
         this.#hooks.nameClaimed(now, held, news, source);
       }

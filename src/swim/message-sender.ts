@@ -24,7 +24,13 @@ export interface MessageFields {
   readonly target?: PingTarget;
   /** Records that go before the queued updates. */
   readonly records?: readonly MemberRecord[];
+  /** Largest body; without queued updates then. Default: that of the largest datagram. */
+  readonly bytesMax?: number;
+  readonly bytesMin?: number;
 }
+
+/** Room for an ack with two records, which is no longer than the proof that it answers. */
+const PROOF_BYTES_MIN = 360;
 
 export class MessageSender {
   readonly #self: LocalNode;
@@ -95,6 +101,7 @@ export class MessageSender {
       echo,
       introduce,
       records: introduce ? [] : [this.#self.record(now)],
+      bytesMin: introduce ? PROOF_BYTES_MIN : 0,
     });
   }
 
@@ -131,8 +138,12 @@ export class MessageSender {
   }
 
   /** Never longer than the datagram that it answers: it has an echo only if there was a nonce. */
-  challenge(now: number, to: Endpoint, sequence: number, echo: bigint | undefined): void {
-    const writer = this.#writer('challenge', sequence, { hash: this.#nonces.current(now) });
+  challenge(
+    to: Endpoint,
+    fields: { sequence: number; echo: bigint | undefined; nonce: bigint },
+  ): void {
+    const { sequence, echo, nonce } = fields;
+    const writer = this.#writer('challenge', sequence, { hash: nonce });
     if (echo !== undefined) writer.echo(echo);
     this.#send(to, writer.finish());
   }
@@ -185,7 +196,11 @@ export class MessageSender {
     }
     for (const record of fields.records ?? []) add(record);
     if (kind === 'ping' || kind === 'ack') this.#addApplicationState(writer);
-    if (!fields.introduce || fields.echo !== undefined) this.#addUpdates(now, writer, covered);
+    const mayHaveUpdates = fields.bytesMax === undefined;
+    if (mayHaveUpdates && (!fields.introduce || fields.echo !== undefined)) {
+      this.#addUpdates(now, writer, covered);
+    }
+    if (fields.bytesMin !== undefined) writer.pad(fields.bytesMin);
     if (kind !== 'gossip' || !writer.isEmpty) this.#send(to, writer.finish());
   }
 
@@ -207,7 +222,7 @@ export class MessageSender {
   #writer(
     kind: MessageKind,
     sequence: number,
-    head: { isIndirect?: boolean; isLast?: boolean; hash?: bigint },
+    head: { isIndirect?: boolean; isLast?: boolean; hash?: bigint; bytesMax?: number },
   ): BodyWriter {
     return new BodyWriter(
       {
@@ -218,7 +233,7 @@ export class MessageSender {
         sequence,
         tableHash: head.hash ?? this.tableHash,
       },
-      this.#bodyBytesMax,
+      Math.min(head.bytesMax ?? this.#bodyBytesMax, this.#bodyBytesMax),
     );
   }
 }

@@ -7,7 +7,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import type { LocalNode } from './local-node.ts';
 import type { Source } from './membership.ts';
 import type { MessageSender } from './message-sender.ts';
-import { isOnline, type MemberRecord } from './record.ts';
+import { isNewerIncarnation, isOnline, type MemberRecord } from './record.ts';
 
 /** An alleged holder of the name is probed at most this often. */
 const PROBE_INTERVAL_MS = 250;
@@ -66,7 +66,7 @@ export class NameConflict {
   }
 
   #refute(incarnation: number): Verdict {
-    if (incarnation < this.#self.incarnation) return 'keep';
+    if (isNewerIncarnation(this.#self.incarnation, incarnation)) return 'keep';
     this.#self.raiseIncarnation(incarnation);
     return 'refute';
   }

@@ -30,6 +30,11 @@ export class Nonces {
     return echo === this.#current || echo === this.#previous;
   }
 
+  /** A nonce for one exchange, which isCurrent() does not know. */
+  unique(): bigint {
+    return this.#newNonce();
+  }
+
   #renew(now: number): void {
     if (now < this.#renewAt) return;
     const isExpired = now >= this.#renewAt + NONCE_LIFETIME_MS;

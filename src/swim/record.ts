@@ -30,12 +30,28 @@ export interface MemberRecord {
 
 export const NAME_BYTES_MAX = 64;
 export const METADATA_BYTES_MAX = 512;
-export const INCARNATION_MAX = 0xffffffff;
+
+/** Half of the space of incarnations. */
+const HALF = 0x80000000;
 
 const RANK: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, offline: 2, left: 3 };
 
 export function isOnline(state: MemberState): boolean {
   return state === 'alive' || state === 'suspect';
+}
+
+/**
+ * Serial number arithmetic (RFC 1982): each incarnation has a successor, so a node can refute whatever
+ * others say of it, even 2^32 - 1.
+ */
+export function isNewerIncarnation(one: number, other: number): boolean {
+  const distance = (one - other) >>> 0;
+  return distance === HALF ? one > other : distance > 0 && distance < HALF;
+}
+
+/** The lowest incarnation that is newer. */
+export function nextIncarnation(after: number): number {
+  return (after + 1) >>> 0;
 }
 
 /**
@@ -46,6 +62,8 @@ export function supersedes(
   news: { readonly incarnation: number; readonly state: MemberState },
   held: { readonly incarnation: number; readonly state: MemberState },
 ): boolean {
-  if (news.incarnation !== held.incarnation) return news.incarnation > held.incarnation;
+  if (news.incarnation !== held.incarnation) {
+    return isNewerIncarnation(news.incarnation, held.incarnation);
+  }
   return RANK[news.state] > RANK[held.state];
 }

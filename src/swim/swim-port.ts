@@ -54,7 +54,7 @@ export interface SwimCounters {
   unproven: number;
   /** Datagrams of this node that came back to it. */
   own: number;
-  /** Challenges sent. */
+  /** Challenges sent. Fewer than `unproven`: each datagram has one at most, and their rate is limited. */
   challenges: number;
 }
 
@@ -65,4 +65,8 @@ export interface SwimFigures {
   readonly voidRounds: number;
   /** Records that were refused because the member table was full. */
   readonly tableFull: number;
+}
+
+export function newSwimCounters(): SwimCounters {
+  return { malformed: 0, replayed: 0, unproven: 0, own: 0, challenges: 0 };
 }

@@ -18,9 +18,9 @@ import { type MessageFields, MessageSender } from './message-sender.ts';
 import { holderEndpoint, NameConflict } from './name-conflict.ts';
 import { Nonces } from './nonces.ts';
 import { type Reachability, reachabilityOf } from './reachability.ts';
-import { isOnline, type MemberRecord } from './record.ts';
+import { isNewerIncarnation, isOnline, type MemberRecord } from './record.ts';
 import { StateSync } from './state-sync.ts';
-import type { SwimCounters, SwimFigures, SwimOptions, SwimPort } from './swim-port.ts';
+import { newSwimCounters, type SwimFigures, type SwimOptions, type SwimPort } from './swim-port.ts';
 import { UpdateQueue } from './update-queue.ts';
 
 const GOSSIP_TICK_MS = 200;
@@ -47,13 +47,7 @@ const CUT_OFF_PERIODS = 5;
 type Phase = 'joining' | 'joined' | 'leaving' | 'over';
 
 export class Swim {
-  readonly counters: SwimCounters = {
-    malformed: 0,
-    replayed: 0,
-    unproven: 0,
-    own: 0,
-    challenges: 0,
-  };
+  readonly counters = newSwimCounters();
   readonly #port: SwimPort;
   readonly #random: () => number;
   readonly #periodMs: number;
@@ -172,6 +166,11 @@ export class Swim {
     return false;
   }
 
+  /** See Handshake.dropsReplay(). */
+  dropsReplay(now: number, from: Endpoint, bootId: bigint, counter: number): boolean {
+    return this.#handshake.dropsReplay(now, from, bootId, counter);
+  }
+
   /** When advance() is due; Infinity if it never is. */
   get deadline(): number {
     if (this.#phase === 'over') return Number.POSITIVE_INFINITY;
@@ -279,6 +278,7 @@ export class Swim {
     counter: number,
     message: GossipMessage,
   ): void {
+    if (!this.#handshake.isFirst(bootId, counter)) return;
     const own = this.#handshake.proofIn(now, bootId, message);
     if (own === undefined) {
       this.#handshake.challengeBoot(now, from, bootId, message);
@@ -299,7 +299,8 @@ export class Swim {
       if (record.name === this.#self.name) this.#applyRecord(now, record, hearsay);
     }
     if (message.kind === 'ping') {
-      this.#sender.ack(now, from, this.#ackFields(now, from, message, own));
+      const bytesMax = message.bodyBytes;
+      this.#sender.ack(now, from, { ...this.#ackFields(now, from, message, own), bytesMax });
     }
   }
 
@@ -327,7 +328,7 @@ export class Swim {
     const { name, bootId } = sender;
     const direct: Source = { kind: 'direct', from, reporter: name };
     if (message.observed !== undefined) this.#self.observe(message.observed);
-    if (message.incarnation > sender.incarnation) {
+    if (isNewerIncarnation(message.incarnation, sender.incarnation)) {
       const { incarnation } = message;
       const alive = { name, bootId, incarnation, state: 'alive', detail: undefined } as const;
       this.#membership.apply(now, alive, direct);
@@ -408,7 +409,8 @@ export class Swim {
 
   /** Another node holds us for suspect, offline or left. SWIM paper 4.2. */
   #refute(record: MemberRecord, source: Source): void {
-    if (record.state === 'alive' || record.incarnation < this.#self.incarnation) return;
+    if (record.state === 'alive') return;
+    if (isNewerIncarnation(this.#self.incarnation, record.incarnation)) return;
     this.#self.raiseIncarnation(record.incarnation);
     if (record.state === 'suspect') this.#localHealth.worsen();
     this.#refuteTo = source.from;

@@ -6,6 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import { type Endpoint, formatEndpoint, type HostPort } from '../../shared/endpoint.ts';
 import {
+  claimOf,
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
   ENVELOPE_TAG_BYTES,
@@ -373,6 +374,10 @@ export class Gossip {
       return;
     }
     const now = performance.now();
+    if (this.#opener.precheck(datagram) === undefined) {
+      const { bootId, counter } = claimOf(datagram);
+      if (this.#swim.dropsReplay(now, from, bootId, counter)) return;
+    }
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.#faults[opened] += 1;

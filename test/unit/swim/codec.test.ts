@@ -60,6 +60,7 @@ test('a ping without sections is 18 bytes, as docs/protocol-gossip.md shows it',
     cursor: undefined,
     records: [],
     application: undefined,
+    bodyBytes: 18,
   });
 });
 
@@ -91,6 +92,7 @@ test('every section is decoded as it was encoded, for IPv4 and IPv6', () => {
     assert.ok(writer.application(Buffer.from('state')));
     const message = decodeMessage(writer.finish());
     assert.deepEqual(message, {
+      bodyBytes: writer.finish().length,
       ...HEAD,
       kind: 'page',
       isIndirect: true,
