@@ -102,6 +102,13 @@ export class HeartbeatTracker {
     return true;
   }
 
+  /** Forgets the order of the peer's heartbeats, because its counters begin anew. */
+  forgetPeer(): void {
+    this.#envelopeCounter = 0;
+    this.#highestReceived = 0;
+    this.#receivedBefore = 0;
+  }
+
   /** Judges the outgoing direction by later heartbeats only, because earlier ones had no chance. */
   restart(): void {
     this.#countFrom = this.#number + 1;

@@ -43,6 +43,15 @@ export const HELLO_LONGEST_MS = 1000;
 /** From this hello on smaller ones are sent as well, in case the path is too small for the first. */
 export const HELLO_SMALLER_FROM = 4;
 
+/** Hellos to peers that have never answered, of the whole node: the first of each peer ... */
+export const HELLOS_FIRST = 6;
+export const HELLOS_FIRST_PER_SECOND = 256;
+/** ... and later ones. */
+export const HELLOS_LATER_PER_SECOND = 64;
+
+/** Data datagrams held for peers that have not answered a first hello. */
+export const HELD_DATAGRAMS_MAX = 64;
+
 /** A heartbeat goes to each peer at this interval: 88 bytes/s on an Ethernet. */
 export const HEARTBEAT_MS = 1500;
 /** Interval while it is doubtful whether datagrams pass. */

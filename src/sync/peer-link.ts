@@ -76,6 +76,14 @@ export class PeerLink {
   receivedPerSecond = 0;
   /** When the last fresh authentic datagram of the peer arrived; at first when it came online. */
   heardAt: number;
+  /** The peer has echoed a nonce that was sent to its present address, so it gets data. */
+  isAnswering = false;
+  /** Sequence of the first data datagram that it was not sent for lack of an answer. */
+  heldFrom: number;
+  /** A new nonce is asked for because all counters of the peer look old. */
+  isRecovering = false;
+  /** When a hello with an old counter was last answered. */
+  answeredOldAt = Number.NEGATIVE_INFINITY;
   /** The peer's -encrypt differs, which is logged elsewhere. */
   isModeWrong = false;
   readonly #port: LinkPort;
@@ -114,6 +122,7 @@ export class PeerLink {
     this.path = new PathSize(options.datagramBytes);
     this.#heartbeats = new HeartbeatTracker(this.path);
     this.#port = port;
+    this.heldFrom = options.outgoingStart.sequence;
     this.heardAt = now;
     this.#wakeAt = now + HELLO_FIRST_MS;
     this.#acceptsAt = now + JOIN_GRACE_LONGEST_MS;
@@ -138,6 +147,7 @@ export class PeerLink {
 
   /** The peer has said that it accepts this node's messages, or its version can't say so. */
   isAccepting(now: number): boolean {
+    if (!this.isAnswering) return false;
     return this.#expectedNumber > 0 || (this.#lacksHeartbeats && now >= this.#acceptsAt);
   }
 
@@ -163,6 +173,19 @@ export class PeerLink {
   expediteHeartbeat(now: number): void {
     this.#heartbeatAt = Number.NEGATIVE_INFINITY;
     this.#wakeAt = now;
+  }
+
+  /** Counts a data datagram that leaves for the peer. */
+  countSent(packets: number, bytes: number): void {
+    this.counters.sentDatagrams += 1;
+    this.counters.sentBytes += bytes;
+    this.counters.sentMessages += packets;
+  }
+
+  /** Begins the peer's counters anew, with this one. */
+  restart(counter: number): void {
+    this.stream.restart(counter);
+    this.#heartbeats.forgetPeer();
   }
 
   /** This process has stalled: silence before `now` says nothing of the network. */
@@ -214,8 +237,11 @@ export class PeerLink {
   }
 
   #isDoubtful(now: number): boolean {
+    if (!this.isAnswering) return false;
     const isSilent = now - this.heardAt >= INCOMING_DOUBT_MS && !this.#lacksHeartbeats;
-    return isSilent || this.#isOutgoingDoubtful || this.path.isProbing;
+    // The first heartbeats say that the peer's messages are accepted: it waits for that word.
+    const isUnacknowledged = this.#hasReport && this.#heartbeats.passed === 0;
+    return isSilent || isUnacknowledged || this.#isOutgoingDoubtful || this.path.isProbing;
   }
 
   /** Wakes up for the next heartbeat, or when silence becomes doubtful or a fault. */

@@ -6,7 +6,7 @@
 // memory is bounded by HOLD_DATAGRAMS datagrams and one packet.
 
 import { ReplayWindow } from '../shared/replay-window.ts';
-import { type StreamPosition, sequenceOf } from './body-codec.ts';
+import { firstNumberOf, type StreamPosition, sequenceOf } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
 import { HELLO_FIRST_MS, HELLO_LONGEST_MS, HOLD_DATAGRAMS, HOLD_MS, PARTIAL_MS } from './limits.ts';
 import { PacketReader, type PeerPublishHandler, type Sender } from './packet-reader.ts';
@@ -43,16 +43,19 @@ export interface StreamOptions {
 
 /** A repeated envelope counter within this distance is a duplicate; older datagrams are late. */
 const REPEAT_SPAN = 992;
+/** Data may overtake a heartbeat by less than this. */
+const OVERTAKING_MS = 200;
 
 export class PeerStream {
   readonly counters: PeerCounters;
-  readonly nonce: Buffer;
+  /** The nonce that the peer's welcome must echo. */
+  nonce: Buffer;
   readonly outgoingStart: StreamPosition;
   readonly #sender: Sender;
   /** Losses counted before this stream. */
   readonly #lostDatagramsBefore: number;
   readonly #lostMessagesBefore: number;
-  readonly #window: ReplayWindow;
+  #window: ReplayWindow;
   /** Position reached before the peer went offline. */
   readonly #resumeAt: StreamPosition;
   readonly #handler: PeerPublishHandler;
@@ -64,6 +67,12 @@ export class PeerStream {
   #helloSentAt = Number.NEGATIVE_INFINITY;
   #helloDelayMs = HELLO_FIRST_MS;
   #hellosSent = 0;
+  #isAsking = true;
+  /** The counters began anew: so does the stream, at the next position that the peer shows. */
+  #isRestarting = false;
+  /** Where the stream was at an earlier announcement, and when that was. */
+  #reached: StreamPosition = { sequence: 0, number: 0 };
+  #reachedAt = Number.NEGATIVE_INFINITY;
   #partialDeadline = Number.POSITIVE_INFINITY;
   /** Position that a heartbeat has announced and that the datagrams have not reached. */
   #announced: StreamPosition | undefined;
@@ -89,8 +98,36 @@ export class PeerStream {
 
   /** When advance() is due, ms. */
   get deadline(): number {
-    if (this.#order === undefined) return this.#helloAt;
-    return Math.min(this.#order.deadline, this.#partialDeadline, this.#announcedDeadline);
+    const helloAt = this.#isAsking ? this.#helloAt : Number.POSITIVE_INFINITY;
+    if (this.#order === undefined) return helloAt;
+    const orderAt = Math.min(this.#order.deadline, helloAt);
+    return Math.min(orderAt, this.#partialDeadline, this.#announcedDeadline);
+  }
+
+  /** True while a welcome is awaited. */
+  get isAsking(): boolean {
+    return this.#isAsking;
+  }
+
+  /** Whether an envelope counter is too old to know whether it came before. */
+  isPast(counter: number): boolean {
+    return this.#window.isPast(counter);
+  }
+
+  /** Asks for another welcome, with hellos from now on. The stream goes on meanwhile. */
+  askAgain(nonce: Buffer, now: number): void {
+    this.nonce = nonce;
+    this.#isAsking = true;
+    this.#hellosSent = 0;
+    this.#helloAt = now;
+    this.#helloDelayMs = HELLO_FIRST_MS;
+  }
+
+  /** Begins the envelope counters anew after this one, and the stream with the next position. */
+  restart(counter: number): void {
+    this.#window = new ReplayWindow();
+    this.#window.accept(counter);
+    this.#isRestarting = true;
   }
 
   /** Records the envelope counter of an authentic datagram. @returns false for a duplicate or late one */
@@ -108,31 +145,36 @@ export class PeerStream {
       else this.counters.earlyDropped += 1;
       return;
     }
+    if (this.#isRestarting)
+      this.#begin({ sequence: sequenceOf(body), number: firstNumberOf(body) });
     this.#insert(this.#order, body, now);
     this.#watchPartial(now);
   }
 
   /** Handles the peer's answer to this node's hello: its stream begins at `start`. */
   welcome(start: StreamPosition, now: number): void {
+    this.#isAsking = false;
     if (this.#order !== undefined) return;
-    const first = start.sequence > this.#resumeAt.sequence ? start : this.#resumeAt;
-    const reader = new PacketReader(first.number, this.counters, this.#sender, this.#handler);
-    this.#reader = reader;
-    const order = new ReorderBuffer(first.sequence, reader, this.counters);
-    this.#order = order;
+    const order = this.#begin(start.sequence >= this.#resumeAt.sequence ? start : this.#resumeAt);
     for (const body of this.#early) this.#insert(order, body, now);
     this.#early = [];
     this.#watchPartial(now);
   }
 
-  /** @returns true if a hello is due; the caller then sends it */
-  takeHello(now: number): boolean {
-    if (this.#order !== undefined || now < this.#helloAt) return false;
+  isHelloDue(now: number): boolean {
+    return this.#isAsking && now >= this.#helloAt;
+  }
+
+  /** The next hello is not due before that time. */
+  postponeHello(until: number): void {
+    this.#helloAt = until;
+  }
+
+  helloSent(now: number): void {
     this.#helloSentAt = now;
     this.#helloAt = now + this.#helloDelayMs;
     this.#helloDelayMs = Math.min(this.#helloDelayMs * 2, HELLO_LONGEST_MS);
     this.#hellosSent += 1;
-    return true;
   }
 
   /** Makes the next hello due soon, because the peer has just shown that it knows this node. */
@@ -160,7 +202,17 @@ export class PeerStream {
    * within HOLD_MS is lost, even if nothing follows it.
    */
   announce(position: StreamPosition, now: number): void {
-    if (this.#order === undefined || this.#announced !== undefined) return;
+    if (this.#order === undefined || this.#reader === undefined) return;
+    const isDue = now - this.#reachedAt >= OVERTAKING_MS;
+    const { sequence, number } = this.#reached;
+    // A stream that was ahead of what the peer has sent since is a forged one.
+    const isForged = isDue && (position.sequence < sequence || position.number < number);
+    if (this.#isRestarting || isForged) this.#begin(position);
+    if (isDue) {
+      this.#reached = { sequence: this.#order.next, number: this.#reader.nextNumber };
+      this.#reachedAt = now;
+    }
+    if (this.#announced !== undefined) return;
     this.#announced = position;
     if (this.#order.next >= position.sequence) this.#settleAnnounced(now);
     else this.#announcedDeadline = now + HOLD_MS;
@@ -183,6 +235,17 @@ export class PeerStream {
         ? this.#resumeAt
         : { sequence: this.#order.next, number: this.#reader.nextNumber };
     return { window: this.#window, position };
+  }
+
+  /** Begins the stream at this position, without anything that came before. */
+  #begin(first: StreamPosition): ReorderBuffer {
+    this.#isRestarting = false;
+    this.#announced = undefined;
+    this.#announcedDeadline = Number.POSITIVE_INFINITY;
+    this.#reader?.abandonPartial();
+    this.#reader = new PacketReader(first.number, this.counters, this.#sender, this.#handler);
+    this.#order = new ReorderBuffer(first.sequence, this.#reader, this.counters);
+    return this.#order;
   }
 
   #settleAnnounced(now: number): void {

@@ -17,17 +17,7 @@ import {
 import type { ChannelKeys } from '../shared/key-ring.ts';
 import type { Peer } from '../shared/peer.ts';
 import type { Stamp } from '../shared/stamp.ts';
-import {
-  bodyKind,
-  helloBytesOf,
-  nonceOf,
-  type StreamPosition,
-  startOf,
-  WELCOME_BYTES,
-  writeHello,
-  writeSequence,
-  writeWelcome,
-} from './body-codec.ts';
+import { bodyKind, type StreamPosition, writeSequence } from './body-codec.ts';
 import { ChannelLog } from './channel-log.ts';
 import {
   type ChannelCounters,
@@ -42,6 +32,7 @@ import {
   readHeartbeat,
   writeHeartbeat,
 } from './heartbeat-codec.ts';
+import { HelloExchange } from './hello-exchange.ts';
 import { JoinWait } from './join-wait.ts';
 import {
   JOIN_WAIT_MS,
@@ -121,6 +112,8 @@ export interface PeerStatus {
 export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
 
 const BOOT_ID_OFFSET = 8;
+/** A datagram with another -encrypt is verified this often, for a line that no stranger can cause. */
+const MODE_CHECK_MS = 1000;
 
 export class SyncNode {
   readonly counters: ChannelCounters = newChannelCounters();
@@ -133,6 +126,7 @@ export class SyncNode {
   readonly #joinWait: JoinWait;
   readonly #log: ChannelLog;
   readonly #linkLog: LinkLog;
+  readonly #hellos: HelloExchange;
   /** By boot id. */
   #links = new Map<bigint, PeerLink>();
   #targets: readonly PeerLink[] = [];
@@ -142,6 +136,8 @@ export class SyncNode {
   #deadline: number;
   #advancedAt: number;
   #expectsPeers: boolean;
+  /** When a datagram with another -encrypt is verified next. */
+  #modeCheckAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: SyncNodeOptions) {
     this.#options = options;
@@ -151,6 +147,12 @@ export class SyncNode {
     this.#joinWait = new JoinWait(options.joinWaitMs ?? JOIN_WAIT_MS, options.now);
     this.#log = new ChannelLog(options.log, this.counters);
     this.#linkLog = new LinkLog(options);
+    this.#hellos = new HelloExchange({
+      sealer: this.#sealer,
+      outbox: options.outbox,
+      randomNonce: () => options.randomNonce(),
+      nextPosition: () => this.#nextPosition(),
+    });
     this.#deadline = this.#joinWait.deadline;
     this.#advancedAt = options.now;
     this.#expectsPeers = options.expectsPeers;
@@ -175,7 +177,7 @@ export class SyncNode {
     for (const peer of peers) {
       if (peer.bootId === this.#options.bootId) continue;
       const known = this.#links.get(peer.bootId);
-      if (known !== undefined) known.peer = peer;
+      if (known !== undefined) this.#hellos.moved(known, peer, now);
       links.set(peer.bootId, known ?? this.#newLink(peer, now));
     }
     for (const [bootId, link] of this.#links) {
@@ -240,7 +242,7 @@ export class SyncNode {
   /** Sends retained values to one peer, without any guarantee. @param to boot id */
   sendRepair(to: bigint, head: RepairHead, packets: readonly RepairPacket[]): void {
     const link = this.#links.get(to);
-    if (link === undefined) return;
+    if (link?.isAnswering !== true) return;
     for (const datagram of encodeRepair(head, packets, this.#packer.datagramBytes)) {
       link.counters.sentDatagrams += 1;
       link.counters.sentBytes += datagram.length;
@@ -263,14 +265,18 @@ export class SyncNode {
     const opened = this.#opener.open(datagram);
     if (typeof opened === 'string') {
       this.counters.droppedDatagrams[opened] += 1;
-      if (opened === 'wrongMode') this.#noteWrongMode(link, now);
+      if (opened === 'wrongMode') this.#noteWrongMode(link, datagram, now);
       return;
     }
     const { counters } = link;
     counters.receivedDatagrams += 1;
     counters.receivedBytes += datagram.length;
-    if (!link.stream.isFresh(opened.counter)) return;
     const silentMs = now - link.heardAt;
+    if (link.stream.isFresh(opened.counter)) link.isRecovering = false;
+    else if (!this.#hellos.recovers(link, opened, datagram.length, now)) {
+      this.#deadline = Math.min(this.#deadline, link.deadline);
+      return;
+    }
     link.heardAt = now;
     switch (bodyKind(opened.body)) {
       case 'data':
@@ -284,12 +290,10 @@ export class SyncNode {
           handleRepair(link, opened.body, this.#options.repairHandler, now);
         break;
       case 'hello':
-        this.#sendWelcome(link, opened.body, datagram.length);
-        link.stream.expediteHello();
-        this.#sendHellos(link, now);
+        this.#hellos.handleHello(link, opened.body, datagram.length, now);
         break;
       case 'welcome':
-        this.#handleWelcome(link, opened.body, now);
+        this.#hellos.handleWelcome(link, opened.body, now);
         break;
       default:
         counters.malformed += 1;
@@ -308,7 +312,7 @@ export class SyncNode {
     for (const link of this.#targets) {
       if (link.deadline > now) continue;
       link.advance(now);
-      this.#sendHellos(link, now);
+      this.#hellos.sendHellos(link, now);
     }
     const { deadline, state } = this.#joinWait;
     if (deadline <= now || state === 'waiting') this.#updateJoinWait(now);
@@ -361,17 +365,6 @@ export class SyncNode {
     link.handleHeartbeat(heartbeat, counter, silentMs, now);
     this.#log.modeAgrees(link.peer.name, now);
     this.#updateJoinWait(now);
-  }
-
-  #handleWelcome(link: PeerLink, welcome: Buffer, now: number): void {
-    const { stream, path } = link;
-    if (!nonceOf(welcome).equals(stream.nonce)) return;
-    const sizeBefore = path.bytes;
-    path.helloAnswered(helloBytesOf(welcome), now);
-    link.noteSize(sizeBefore);
-    if (stream.isWelcome) return;
-    stream.welcome(startOf(welcome), now);
-    link.expediteHeartbeat(now);
   }
 
   #newLink(peer: Peer, now: number): PeerLink {
@@ -444,35 +437,15 @@ export class SyncNode {
     const datagram = this.#sealer.seal(outgoing.buffer, outgoing.end);
     const { outbox } = this.#options;
     let isFree = true;
-    for (const { peer, counters } of this.#targets) {
-      counters.sentDatagrams += 1;
-      counters.sentBytes += datagram.length;
-      counters.sentMessages += outgoing.packets;
-      if (!outbox.send(datagram, peer.endpoint)) isFree = false;
+    let isHeld = false;
+    for (const link of this.#targets) {
+      if (link.isAnswering) {
+        link.countSent(outgoing.packets, datagram.length);
+        if (!outbox.send(datagram, link.peer.endpoint)) isFree = false;
+      } else isHeld = true;
     }
+    if (isHeld) this.#hellos.hold(this.#advancedAt, this.#sequence, outgoing.packets, datagram);
     return isFree;
-  }
-
-  /** Sends hellos if they are due: several sizes if the first ones were not answered. */
-  #sendHellos(link: PeerLink, now: number): void {
-    const { stream, path, peer } = link;
-    const sizes = path.helloSizes(stream.hellosSent);
-    if (!stream.takeHello(now)) return;
-    for (const bytes of sizes) {
-      const hello = Buffer.alloc(bytes);
-      const end = hello.length - ENVELOPE_TAG_BYTES;
-      writeHello(hello, ENVELOPE_HEADER_BYTES, end, stream.nonce);
-      this.#options.outbox.send(this.#sealer.seal(hello, end), peer.endpoint);
-    }
-  }
-
-  #sendWelcome(link: PeerLink, hello: Buffer, helloBytes: number): void {
-    const { stream, peer } = link;
-    const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
-    const nonce = nonceOf(hello);
-    const at = ENVELOPE_HEADER_BYTES;
-    const end = writeWelcome(welcome, at, nonce, helloBytes, stream.outgoingStart);
-    this.#options.outbox.send(this.#sealer.seal(welcome, end), peer.endpoint);
   }
 
   #sendHeartbeat(link: PeerLink, heartbeat: Readonly<Heartbeat>, probeBytes: number): void {
@@ -482,8 +455,11 @@ export class SyncNode {
     this.#options.outbox.send(this.#sealer.seal(datagram, end), link.peer.endpoint);
   }
 
-  #noteWrongMode(link: PeerLink, now: number): void {
+  #noteWrongMode(link: PeerLink, datagram: Buffer, now: number): void {
     link.counters.wrongMode += 1;
+    if (now < this.#modeCheckAt) return;
+    this.#modeCheckAt = now + MODE_CHECK_MS;
+    if (!this.#opener.isAuthentic(datagram)) return;
     link.isModeWrong = true;
     this.#log.modeDiffers(link.peer.name, this.#options.encrypt, now);
   }

@@ -4,8 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Endpoint } from '../../../src/shared/endpoint.ts';
+import { ENVELOPE_BYTES, ENVELOPE_HEADER_BYTES, Sealer } from '../../../src/shared/envelope.ts';
 import { type Logger, silentLogger } from '../../../src/shared/logger.ts';
 import type { Peer } from '../../../src/shared/peer.ts';
+import { NONCE_BYTES, WELCOME_BYTES, writeWelcome } from '../../../src/sync/body-codec.ts';
 import { SyncNode, type SyncNodeOptions } from '../../../src/sync/sync-node.ts';
 import { publishPacket, syncKeys, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
@@ -22,6 +24,7 @@ interface Sent {
 
 class Probe {
   readonly node: SyncNode;
+  readonly #sealers = new Map<bigint, Sealer>();
   readonly sent: Sent[] = [];
   /** Returned by the socket: true if the bytes have left. */
   hasLeft = true;
@@ -48,7 +51,7 @@ class Probe {
         },
         isReady: () => true,
       },
-      randomNonce: () => Buffer.alloc(8),
+      randomNonce: () => Buffer.alloc(NONCE_BYTES),
       handler: { publishFromPeer: () => assert.fail('no peer has sent a message') },
       ...options,
     });
@@ -56,6 +59,20 @@ class Probe {
 
   get data(): Sent[] {
     return this.sent.filter(({ datagram }) => datagram[KIND_AT] === KIND_DATA);
+  }
+
+  /** Sets the peers, and lets each of them answer the hello. */
+  meet(...peers: Peer[]): void {
+    this.node.setPeers(peers, 0);
+    for (const { bootId } of peers) {
+      const sealer = this.#sealers.get(bootId) ?? new Sealer(keys, bootId, false);
+      this.#sealers.set(bootId, sealer);
+      const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
+      const at = ENVELOPE_HEADER_BYTES;
+      const start = { sequence: 1, number: 1 };
+      const end = writeWelcome(welcome, at, Buffer.alloc(NONCE_BYTES), 1400, start);
+      this.node.receive(sealer.seal(welcome, end), 0);
+    }
   }
 
   publish(topic: string, payload: Buffer | string = 'x', version: 4 | 5 = 5): void {
@@ -70,7 +87,7 @@ function peer(bootId: bigint, port: number): Peer {
 
 test('every peer gets the same bytes, proof included', () => {
   const probe = new Probe();
-  probe.node.setPeers([peer(2n, 2), peer(3n, 3)], 0);
+  probe.meet(peer(2n, 2), peer(3n, 3));
   probe.publish('t');
   probe.node.flush(0);
   assert.deepEqual(
@@ -85,7 +102,7 @@ test('a message of 4095 bytes in MQTT 5 form is forwarded; one of 4096 is not, a
     const logged: unknown[] = [];
     const log: Logger = { ...silentLogger, warn: (event, fields) => logged.push([event, fields]) };
     const probe = new Probe({ log });
-    probe.node.setPeers([peer(2n, 2)], 0);
+    probe.meet(peer(2n, 2));
     // In MQTT 5 form 7 bytes come before the payload.
     probe.publish('t', Buffer.alloc(4095 - 7), version);
     probe.node.flush(0);
@@ -118,7 +135,7 @@ test('repeated large messages are logged every ten seconds at most', () => {
 
 test('$ topics and topics outside -topics are not forwarded, and are counted', () => {
   const probe = new Probe({ topics: ['a/#'] });
-  probe.node.setPeers([peer(2n, 2)], 0);
+  probe.meet(peer(2n, 2));
   for (const topic of ['$SYS/x', 'b/1', 'a/1']) probe.publish(topic);
   probe.node.flush(0);
   assert.equal(probe.data.length, 1);
@@ -144,8 +161,8 @@ test('a node that is listed among its own peers sends itself nothing', () => {
 
 test('a peer with a new address gets later messages there', () => {
   const probe = new Probe();
-  probe.node.setPeers([peer(2n, 2)], 0);
-  probe.node.setPeers([peer(2n, 22)], 0);
+  probe.meet(peer(2n, 2));
+  probe.meet(peer(2n, 22));
   probe.publish('t');
   probe.node.flush(0);
   assert.deepEqual(
@@ -156,7 +173,7 @@ test('a peer with a new address gets later messages there', () => {
 
 test('a buffer that the socket still reads is not reused', () => {
   const probe = new Probe();
-  probe.node.setPeers([peer(2n, 2)], 0);
+  probe.meet(peer(2n, 2));
   const sendTwo = (): boolean => {
     for (let i = 0; i < 2; i++) {
       probe.publish('t');
