@@ -251,7 +251,27 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'members, online or not',
       '{count swim MEMBERS_MAX}',
-      'the member that has been offline longest is removed; if all are online, a new one is refused and counted (`tableFull`)',
+      'one that never answered is removed first, then the one that has been offline longest; a new node that proves itself also replaces an online one that never answered; otherwise the new one is refused and counted (`tableFull`)',
+    ],
+    [
+      'challenges in {ms swim INTERVAL_MS}, to one boot of a node; to one address',
+      '{count swim CHALLENGES_PER_BOOT_MAX}; {count swim CHALLENGES_PER_ADDRESS_MAX}',
+      'the datagram is not answered, and counted (`unproven`)',
+    ],
+    [
+      'boots and addresses that are remembered for this; datagrams of each boot',
+      '{count swim BOOTS_MAX}, {count swim ADDRESSES_MAX}; {count swim COUNTERS_MAX}',
+      'the oldest is forgotten',
+    ],
+    [
+      'hellos of a node in a second to peers that never answered: first {count sync HELLOS_FIRST} of each; later ones',
+      '{count sync HELLOS_FIRST_PER_SECOND}; {count sync HELLOS_LATER_PER_SECOND}',
+      'the others wait for their next turn',
+    ],
+    [
+      'datagrams held for peers that have not answered yet',
+      '{count sync HELD_DATAGRAMS_MAX}, for {ms sync JOIN_WAIT_MS}',
+      'such a peer is not sent the older ones, and counts their messages as lost',
     ],
     ['time that an offline member is remembered', '{ms swim RETENTION_MS}', 'it is removed'],
     [
