@@ -5,8 +5,15 @@ import dgram from 'node:dgram';
 import { EventEmitter, once } from 'node:events';
 import { afterEach, type TestContext, test } from 'node:test';
 import { SyncChannel, type SyncChannelOptions } from '../../../../src/net/cluster/sync-channel.ts';
+import {
+  ENVELOPE_BYTES,
+  ENVELOPE_HEADER_BYTES,
+  Opener,
+  Sealer,
+} from '../../../../src/shared/envelope.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
 import type { Peer } from '../../../../src/shared/peer.ts';
+import { nonceOf, WELCOME_BYTES, writeWelcome } from '../../../../src/sync/body-codec.ts';
 import {
   payloadOf,
   publishPacket,
@@ -86,22 +93,35 @@ test('a message that is published on one node arrives on its two peers', async (
   }
 });
 
-/** A bare socket in the place of a's only peer; the hello has been received. */
-async function listenTo(t: TestContext, a: Station): Promise<dgram.Socket> {
+/** The answer of peer 2 to a hello. */
+async function welcomeTo(hello: Buffer, encrypt: boolean): Promise<Buffer> {
+  const keys = await syncKeys('token');
+  const opened = new Opener(keys, encrypt).open(hello);
+  assert.ok(typeof opened !== 'string', 'the hello verifies');
+  const welcome = Buffer.alloc(ENVELOPE_BYTES + WELCOME_BYTES);
+  const start = { sequence: 1, number: 1 };
+  const nonce = nonceOf(opened.body);
+  const end = writeWelcome(welcome, ENVELOPE_HEADER_BYTES, nonce, hello.length, start);
+  return new Sealer(keys, 2n, encrypt).seal(welcome, end);
+}
+
+/** A bare socket in the place of a's only peer; it has answered the hello. */
+async function listenTo(t: TestContext, a: Station, encrypt = false): Promise<dgram.Socket> {
   const listener = dgram.createSocket('udp4');
   t.after(() => listener.close());
   listener.bind(0, '127.0.0.1');
   await once(listener, 'listening');
   const endpoint = { address: '127.0.0.1', port: listener.address().port };
   a.channel.setPeers([{ name: 'b', bootId: 2n, endpoint }]);
-  await once(listener, 'message');
+  const [hello] = (await once(listener, 'message')) as [Buffer];
+  listener.send(await welcomeTo(hello, encrypt), a.peer.endpoint.port, '127.0.0.1');
   return listener;
 }
 
 /** What a listener on the network sees of a message: the bytes of its datagram. */
 async function overheard(t: TestContext, encrypt: boolean): Promise<Buffer> {
   const a = await station('a', 1n, { encrypt });
-  const listener = await listenTo(t, a);
+  const listener = await listenTo(t, a, encrypt);
   publish(a, 'room/1', 'secret');
   return nextData(listener, encrypt);
 }
