@@ -39,12 +39,18 @@ interface ClusterParts {
 }
 
 export class Cluster {
+  /** Resolves if another node turns out to hold the name shortly after join(). */
+  readonly refused: Promise<Error>;
+  #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
   #sync: SyncChannel | undefined;
   #gossip: Gossip | undefined;
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
+    this.refused = new Promise((resolve) => {
+      this.#refuse = resolve;
+    });
   }
 
   /** Opens the sync port; membership begins with join(). Rejects with a BindError. */
@@ -129,6 +135,7 @@ export class Cluster {
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,
       log,
+      onRefused: (error) => this.#refuse(error),
       onMember: (event) => publishMemberEvent(broker, event, performance.now()),
       onPeers: (peers) => {
         sync.setPeers(peers);

@@ -35,6 +35,8 @@ export interface RunningNode {
   readonly listeners: readonly OpenListener[];
   readonly gossip?: Endpoint;
   readonly sync?: Endpoint;
+  /** Resolves if another node turns out to hold the name: this node has to end. */
+  readonly refused?: Promise<Error>;
   /**
    * Takes over what may change while running: listeners, the files that decide on access, limits.
    * @returns how many files or listeners are wrong: for these the last good configuration stays, and
@@ -107,7 +109,11 @@ export async function runNode(
   }
   return {
     listeners: listeners.all,
-    ...(cluster?.gossip && { gossip: cluster.gossip, sync: cluster.sync }),
+    ...(cluster?.gossip && {
+      gossip: cluster.gossip,
+      sync: cluster.sync,
+      refused: cluster.refused,
+    }),
     reload: async (next) => {
       broker.reconfigure(reloadableBrokerOptions(next));
       let wrongFiles = 0;

@@ -21,10 +21,11 @@ scenario(
   'a node publishes the $SYS topics of the list of metrics, all and only those',
   async (scene) => {
     const data = join(scene.file('marker', ''), '../data');
-    const [node] = await scene.localCluster(2, '-sys-interval=1s');
+    const flags = ['-sys-interval=1s', '-shared=cluster'];
+    const [node] = await scene.localCluster(2, ...flags);
     assert.ok(node !== undefined);
     const seed = `-mbs=${await node.process.gossipAddress()}`;
-    const stored = await scene.startLocal('n3', seed, '-sys-interval=1s', `-data=${data}`);
+    const stored = await scene.startLocal('n3', seed, ...flags, `-data=${data}`);
     await stored.sees('online', node);
     const client = await scene.client(stored);
     await client.subscribe(`${PREFIX}#`);

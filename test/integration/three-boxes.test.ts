@@ -50,8 +50,9 @@ networkScenario('wills and retained messages reach the other boxes', PROGRAMS, a
     ...will,
   ]);
   const watcher = await subscribe(scene, network, two, 'mqttv311', ['-q', '1', '-t', 'gone/#']);
+  const near = await subscribe(scene, network, three, 'mqttv5', ['-q', '1', '-t', 'gone/#']);
   await sensor.kill();
-  await watcher.waitFor(/^got gone\/sensor 1 0 gone$/);
+  for (const each of [watcher, near]) await each.waitFor(/^got gone\/sensor 1 0 gone$/);
   const late = await subscribe(scene, network, three, 'mqttv5', ['-q', '1', '-t', 'gone/#']);
   await late.waitFor(/^got gone\/sensor 1 1 gone$/);
 

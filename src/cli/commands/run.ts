@@ -60,10 +60,12 @@ export async function run(
   notifyReady(context.environment, log);
   if (hangups > 0) onHangup();
 
-  await stopAsked;
+  const refusal = await Promise.race([stopAsked, running.refused ?? stopAsked]);
+  if (refusal !== undefined) printFaults([refusal], context);
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('the node did not close everything in time', { afterMs: STOP_MS_MAX });
   log.info('stopped');
+  if (refusal !== undefined) return exitCodeOf(refusal);
   return stopped ? exitCodes.ok : exitCodes.failure;
 }
 

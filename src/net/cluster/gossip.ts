@@ -53,6 +53,8 @@ export interface GossipOptions {
   /** Called at each change of the list of online peers, their boots or their addresses. */
   onPeers(peers: readonly Peer[]): void;
   onMember?(event: MemberEvent): void;
+  /** The name was refused shortly after join() had resolved; membership is over. */
+  onRefused?(error: NameInUseError): void;
   /** What pings and acks carry for the application; see SwimPort. */
   applicationState?(): Buffer | undefined;
   /** Bytes of the application from a validated member, valid during the call only. */
@@ -106,6 +108,8 @@ export class NameInUseError extends Error {
 }
 
 const DATAGRAM_BYTES_MAX = 1200;
+/** For this time after the start, a refusal of the name still ends the node. */
+const NEWCOMER_MS = 10_000;
 /** Bytes that sendApplication() takes. */
 export const APPLICATION_BYTES_MAX = DATAGRAM_BYTES_MAX - ENVELOPE_BYTES - MESSAGE_OVERHEAD_BYTES;
 /** Longer datagrams are dropped before any cryptography; leaves room for later versions. */
@@ -141,6 +145,7 @@ export class Gossip {
   #isClosed = false;
   /** The first attempt to join is over: from now on the loss of the name does not end the node. */
   #isStarted = false;
+  #startedAt = 0;
   #isNameLost = false;
   #retryTimer: NodeJS.Timeout | undefined;
   #onAccepted: (refusal: NameInUseError | undefined) => void = () => undefined;
@@ -180,6 +185,7 @@ export class Gossip {
       this.#advance();
     });
     this.#isStarted = true;
+    this.#startedAt = performance.now();
     if (refusal !== undefined) await this.close();
     return refusal;
   }
@@ -349,10 +355,17 @@ export class Gossip {
     this.#onAccepted(undefined);
   }
 
-  /** At the start a refusal ends the node. Later the node goes on alone, and tries again. */
+  /**
+   * At the start a refusal ends the node, also shortly after it: two nodes that came at once may both
+   * have been accepted. Later the node goes on alone, and tries again.
+   */
   #nameRefused(error: NameInUseError): void {
     if (!this.#isStarted) {
       this.#onAccepted(error);
+      return;
+    }
+    if (performance.now() - this.#startedAt < NEWCOMER_MS && !this.#isNameLost) {
+      this.#options.onRefused?.(error);
       return;
     }
     this.#retryTimer = setTimeout(() => this.#rejoin(), NAME_RETRY_MS);

@@ -320,3 +320,16 @@ test('a node without a free file descriptor still prints its banner', () => {
   };
   assert.equal(findHostAddress(failing), '127.0.0.1');
 });
+
+test('a node whose name turns out to be in use shortly after its start stops and says so', async () => {
+  const holder = { address: '192.168.1.101', port: 7946 };
+  const refused = Promise.resolve(new NameInUseError('n1', holder));
+  let isStopped = false;
+  const stop = async (): Promise<void> => {
+    isStopped = true;
+  };
+  const { ended, context } = start(cluster, running({ refused, stop }));
+  assert.equal(await ended, 4);
+  assert.ok(isStopped);
+  assert.match(context.err.join(''), /n1 is in use by the node at 192\.168\.1\.101:7946/);
+});
