@@ -133,6 +133,7 @@ export interface GroupSharing {
 export interface GroupMembers {
   readonly size: number;
   countOnline(): number;
+  hasOnline(): boolean;
 }
 
 /** A group with members on this node. */

@@ -17,6 +17,7 @@ const WRITE_INTERVAL_MS = 200;
 export interface LocalMembers {
   readonly size: number;
   countOnline(): number;
+  hasOnline(): boolean;
 }
 
 /** What a group needs of the table that it is in. */
@@ -98,7 +99,7 @@ export class GroupShare {
   /** When the group may be written next, ms. */
   get writableAt(): number {
     const known = this.#counts.get(this.#owner.bootId)?.online ?? 0;
-    const isUrgent = known === 0 || this.members?.countOnline() === 0;
+    const isUrgent = known === 0 || this.members?.hasOnline() === false;
     return isUrgent ? this.#writableAt - URGENT_WRITES * WRITE_INTERVAL_MS : this.#writableAt;
   }
 

@@ -25,6 +25,10 @@ const GROUP_REGISTERS_MAX = 100_000;
 const TOMBSTONE_MS = 600_000;
 /** A node that is offline for this long has to write its registers anew, ms. */
 export const ABSENCE_MS = 600_000;
+/** Changed groups that are looked at in one turn; a client may be a member of very many. */
+export const TURN_GROUPS_MAX = 1000;
+/** After a turn that left some for later, ms. */
+const TURN_PAUSE_MS = 20;
 /** Registers of such nodes that are cleared in one turn. */
 const TURN_CLEARED_MAX = 1000;
 
@@ -51,6 +55,7 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
   readonly #shares = new Map<string, GroupShare>();
   /** Groups of this node whose registers may have to be written. */
   readonly #changed = new Set<GroupShare>();
+  #pausedUntil = Number.NEGATIVE_INFINITY;
   #online = new Set<bigint>();
   /** Writers that are not online, with the time since when, ms. */
   readonly #absentSince = new Map<bigint, number>();
@@ -108,17 +113,26 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
    * @returns when it is due again, ms; Infinity if all is written
    */
   flush(now: number): number {
+    if (now < this.#pausedUntil) return this.#pausedUntil;
+    let left = Math.min(this.#changed.size, TURN_GROUPS_MAX);
+    const isAll = left === this.#changed.size;
     let next = Number.POSITIVE_INFINITY;
     for (const share of this.#changed) {
-      if (share.writableAt > now) {
-        next = Math.min(next, share.writableAt);
-        continue;
-      }
+      if (left-- === 0) break;
       this.#changed.delete(share);
-      this.#write(share, now);
+      const { writableAt } = share;
+      if (writableAt <= now) {
+        this.#write(share, now);
+      } else {
+        // Behind those that were not looked at.
+        this.#changed.add(share);
+        next = Math.min(next, writableAt);
+      }
     }
     this.#map.flush();
-    return next;
+    if (isAll) return next;
+    this.#pausedUntil = now + TURN_PAUSE_MS;
+    return this.#pausedUntil;
   }
 
   handleBlock(member: bigint, block: BlockMessage, now: number): void {

@@ -83,7 +83,7 @@ export class SharedGroup implements GroupMembers {
   }
 
   /** True if a member other than `except` is online. */
-  hasOnline(except: Subscriber): boolean {
+  hasOnline(except?: Subscriber): boolean {
     return this.#members.some(({ subscriber }) => subscriber !== except && subscriber.online);
   }
 

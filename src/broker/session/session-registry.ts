@@ -125,7 +125,7 @@ export class SessionRegistry {
   /** Persists the session, or only its will if the session ends with the connection. */
   persist(session: Session): void {
     this.directory?.connected(session.clientId, publishableWill(this.#context, session));
-    this.#membersChanged(session);
+    this.#updateGroups(session);
     const { store } = this.#context;
     if (!store.durable) return;
     const { clientId, will } = session;
@@ -142,7 +142,7 @@ export class SessionRegistry {
     if (withWill) releaseWill(this.#context, session);
     else discardWill(this.#context, session);
     this.directory?.disconnected(session.clientId);
-    this.#membersChanged(session);
+    this.#updateGroups(session);
     if (session.expirySeconds === 0) {
       this.#end(session);
       return;
@@ -154,12 +154,18 @@ export class SessionRegistry {
     budget.inTurns(handOver(this.#context, session, false));
   }
 
-  /** The session is a member of shared groups, and its client has connected or disconnected. */
-  #membersChanged({ subscriptions }: Session): void {
+  /** The client has connected or disconnected: the shared groups of its session count it anew. */
+  #updateGroups(session: Session): void {
+    const { tree, budget } = this.#context;
+    if (tree.isShared && session.subscriptions.size > 0) budget.inTurns(this.#groupsOf(session));
+  }
+
+  *#groupsOf({ subscriptions }: Session): Generator<number> {
     const { tree } = this.#context;
-    if (!tree.isShared) return;
     for (const { filter, group } of subscriptions.values()) {
-      if (group !== undefined) tree.group(filter, group)?.share?.changed();
+      if (group === undefined) continue;
+      tree.group(filter, group)?.share?.changed();
+      yield filterPrice(filter);
     }
   }
 

@@ -9,10 +9,11 @@ import {
   parseRegisterKey,
   registerKey,
 } from '../../../src/replica/group-register.ts';
-import { GroupTable } from '../../../src/replica/group-table.ts';
+import { GroupTable, TURN_GROUPS_MAX } from '../../../src/replica/group-table.ts';
 
 const OWN = 1n;
 const OTHER = 2n;
+const ONE_MEMBER = { size: 1, countOnline: () => 1, hasOnline: () => true };
 const NUMBERS = Array.from({ length: 400 }, (_, number) => number + 1);
 
 interface Bench {
@@ -67,7 +68,7 @@ test('keys and values of registers survive their encoding, and malformed ones ar
 
 test('a node serves a group by itself while it knows no other with members', () => {
   const { table } = newTable();
-  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  const share = table.open('g', 't', ONE_MEMBER);
   assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
   share.changed();
   table.flush(0);
@@ -77,7 +78,7 @@ test('a node serves a group by itself while it knows no other with members', () 
 
 test('a node leaves to another node what that one is chosen for, as long as it is online', () => {
   const { table } = newTable();
-  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  const share = table.open('g', 't', ONE_MEMBER);
   share.changed();
   table.flush(0);
   table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ online: 1, absent: 0 }), 1), 0);
@@ -90,7 +91,7 @@ test('a node leaves to another node what that one is chosen for, as long as it i
 
 test('a register that another node writes in the name of a third one does not count', () => {
   const { table } = newTable();
-  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  const share = table.open('g', 't', ONE_MEMBER);
   share.changed();
   table.flush(0);
   const foreign = registerKey(3n, groupKey('g', 't'));
@@ -101,7 +102,7 @@ test('a register that another node writes in the name of a third one does not co
 
 test('a node whose register was cleared by another one writes it again', () => {
   const { table, sent } = newTable();
-  const share = table.open('g', 't', { size: 1, countOnline: () => 1 });
+  const share = table.open('g', 't', ONE_MEMBER);
   share.changed();
   table.flush(0);
   sent.length = 0;
@@ -113,7 +114,11 @@ test('a node whose register was cleared by another one writes it again', () => {
 test('changes of one turn are one write, and a group is not written more than a few times a second', () => {
   const { table, sent } = newTable();
   let online = 5;
-  const share = table.open('g', 't', { size: 1_000_000, countOnline: () => online });
+  const share = table.open('g', 't', {
+    size: 1_000_000,
+    countOnline: () => online,
+    hasOnline: () => online > 0,
+  });
   let now = 0;
   for (; now < 10_000; now++) {
     online += 1;
@@ -131,7 +136,11 @@ test('changes of one turn are one write, and a group is not written more than a 
 test('the first member and the last one are written at once even while others come and go', () => {
   const { table, sent } = newTable();
   let online = 5;
-  const share = table.open('g', 't', { size: 10, countOnline: () => online });
+  const share = table.open('g', 't', {
+    size: 10,
+    countOnline: () => online,
+    hasOnline: () => online > 0,
+  });
   for (let change = 0; change < 10; change++) {
     online += 1;
     share.changed();
@@ -151,7 +160,7 @@ test('the first member and the last one are written at once even while others co
 test('a group whose filter does not fit into a message is refused, and each node serves it', () => {
   const { table, refused } = newTable(200);
   const filter = 'x'.repeat(300);
-  const share = table.open('g', filter, { size: 1, countOnline: () => 1 });
+  const share = table.open('g', filter, ONE_MEMBER);
   share.changed();
   table.flush(0);
   assert.deepEqual(refused, [`g ${filter}`]);
@@ -166,6 +175,7 @@ test('groups without members are forgotten', () => {
       return size;
     },
     countOnline: () => size,
+    hasOnline: () => size > 0,
   };
   const share = table.open('g', 't', members);
   share.changed();
@@ -177,4 +187,18 @@ test('groups without members are forgotten', () => {
   table.tidy(10_000);
   assert.deepEqual(table.count(), { groups: 0, members: 0 });
   assert.notEqual(table.open('g', 't', members), share);
+});
+
+test('very many groups that change at once are written in turns', () => {
+  const { table, sent } = newTable();
+  const groups = 3 * TURN_GROUPS_MAX;
+  for (let n = 0; n < groups; n++) table.open(`g${n}`, 't', ONE_MEMBER).changed();
+  const written = (): number => [...table.replica.map.registers()].length;
+  const next = table.flush(0);
+  assert.equal(written(), TURN_GROUPS_MAX);
+  assert.equal(table.flush(next - 1), next);
+  assert.equal(written(), TURN_GROUPS_MAX);
+  for (let now = next; now !== Number.POSITIVE_INFINITY; ) now = table.flush(now);
+  assert.equal(written(), groups);
+  assert.ok(sent.length < groups / 10, `${sent.length} datagrams`);
 });

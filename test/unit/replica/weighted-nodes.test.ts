@@ -5,6 +5,8 @@ import {
   type WeightedNode,
   WeightedNodes,
 } from '../../../src/replica/weighted-nodes.ts';
+import { bootSeed } from '../../../src/shared/boot-seed.ts';
+import { fnv1a } from '../../../src/shared/fnv1a.ts';
 
 const MESSAGES = 60_000;
 const NODES: readonly WeightedNode[] = [
@@ -69,5 +71,28 @@ test('groups, origins and late numbers choose independently of each other', () =
   ]) {
     const share = shareOfEqual(change);
     assert.ok(share > 0.2 && share < 0.3, String(share));
+  }
+});
+
+test('the test vector of docs/protocol-replication.md', () => {
+  const [a, b, c] = [0x0123456789abcdefn, 0xfedcba9876543210n, 0xdeadbeefn] as const;
+  const nodes = new WeightedNodes([
+    { bootId: a, weight: 1 },
+    { bootId: b, weight: 2 },
+    { bootId: c, weight: 3 },
+  ]);
+  const key = Buffer.from('workers\0job/#');
+  const group = fnv1a(key, 0, key.length);
+  assert.equal(group >>> 0, 0x56cdbdc1);
+  assert.equal(bootSeed(a), 0x79fa66d8);
+  for (const [number, hash, node] of [
+    [1, 0xe4cc312c, b],
+    [2, 0x42fd8e52, c],
+    [3, 0xd2843e19, a],
+    [2 ** 32 + 1, 0x93baa63c, c],
+  ] as const) {
+    const message = hashOfMessage(group, bootSeed(a), number);
+    assert.equal(message >>> 0, hash);
+    assert.equal(nodes.choose(message), node);
   }
 });
