@@ -28,6 +28,8 @@ const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each bo
 
 const HELP_HINT = 'shoal: -help lists all commands and flags\n';
 
+const HELP_OF_HELP = 'print the help of a command';
+
 const HELP_WIDTH_MAX = 100;
 
 /** What a user may want who types the command of another broker or service. */
@@ -56,7 +58,7 @@ export function buildProgram(context: CliContext): Command {
       getOutHelpWidth: () => Math.min(HELP_WIDTH_MAX, context.outputColumns),
       outputError: (text, write) => write(`shoal: ${complaintOf(text)}\n${HELP_HINT}`),
     })
-    .helpCommand('help [command]', 'print the help of a command');
+    .helpCommand(false);
   addConfigOptions(program).action(async () => {
     const [operand] = program.args;
     if (operand !== undefined) throw unknownOperand(program, operand);
@@ -67,6 +69,19 @@ export function buildProgram(context: CliContext): Command {
     .command('version')
     .description('print the version, like -version')
     .action(() => context.write(`shoal ${version}\n`));
+  program
+    .command('help')
+    .description(HELP_OF_HELP)
+    .argument('[command...]')
+    .action((names: string[]) => {
+      let command: Command = program;
+      for (const name of names) {
+        const found = command.commands.find((each) => each.name() === name);
+        if (found === undefined) throw unknownOperand(command, name);
+        command = found;
+      }
+      context.write(command.helpInformation());
+    });
   inheritTo(program);
   return program;
 }
@@ -75,6 +90,7 @@ export function buildProgram(context: CliContext): Command {
 function inheritTo(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent).enablePositionalOptions().allowExcessArguments(false);
+    if (command.commands.length > 0) command.helpCommand('help [command]', HELP_OF_HELP);
     inheritTo(command);
   }
 }

@@ -213,7 +213,9 @@ function tlsOf(place: string, own: TableValues, problems: string[]): ListenerTls
   const { cert = [], key = [], ca, crl, clientCertificate, identityAsUsername } = own;
   if (cert.length === 0 || cert.length !== key.length) {
     problems.push(
-      `${place}: TLS needs a certificate and its key (-cert=FILE -key=FILE); there are ${cert.length} and ${key.length}`,
+      cert.length === 0 || key.length === 0
+        ? `${place}: TLS needs a certificate and its key: -cert=FILE -key=FILE`
+        : `${place}: TLS needs one key for each certificate; -cert names ${cert.length} and -key ${key.length}`,
     );
   }
   if (clientCertificate !== 'no' && ca === undefined) {

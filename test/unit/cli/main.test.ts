@@ -54,6 +54,7 @@ test('flags and commands of other programs get a hint at those of Shoal', async 
     [['status'], /'status': .* mosquitto_sub -t '\$SYS\/broker\/#'/],
     [['stop'], /SIGTERM/],
     [['chek'], /did you mean 'check'\?/],
+    [['help', 'chek'], /'chek'; did you mean 'check'\?/],
   ] as const) {
     const { code, err } = await shoal(...tokens);
     assert.equal(code, 2);

@@ -161,7 +161,7 @@ ws-origin = "https://a.example"
 
 test('an option that needs another one is refused without it', () => {
   assert.match(problemsOf({ tls: '1' }).join(), /^-tls: TLS needs a certificate and its key/);
-  assert.match(problemsOf({ wss: '1', cert: 'a,b', key: 'k' }).join(), /there are 2 and 1/);
+  assert.match(problemsOf({ wss: '1', cert: 'a,b', key: 'k' }).join(), /-cert names 2 and -key 1/);
   const required = { tls: '1', ...pair, 'require-certificate': 'true' };
   assert.match(problemsOf(required).join(), /-require-certificate=required needs -ca/);
   const identity = { tls: '1', ...pair, 'use-identity-as-username': 'true' };
