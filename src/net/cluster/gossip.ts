@@ -109,7 +109,7 @@ export class NameInUseError extends Error {
 
 const DATAGRAM_BYTES_MAX = 1200;
 /** For this time after the start, a refusal of the name still ends the node. */
-const NEWCOMER_MS = 10_000;
+const NEWCOMER_MS = 2000;
 /** Bytes that sendApplication() takes. */
 export const APPLICATION_BYTES_MAX = DATAGRAM_BYTES_MAX - ENVELOPE_BYTES - MESSAGE_OVERHEAD_BYTES;
 /** Longer datagrams are dropped before any cryptography; leaves room for later versions. */
