@@ -3,7 +3,7 @@
 // much more than before the repair, nothing further is asked for; but no subscriber can stop the repair.
 
 /** Messages that may wait beyond what waited before: a request brings some hundreds. */
-const QUEUED_MAX = 400;
+const QUEUED_MAX = 200;
 /** Without a repaired value for so long, the repair is over. */
 const OVER_MS = 5000;
 /** A subscriber that takes nothing holds up the repair for this time at most, for each request. */

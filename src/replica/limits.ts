@@ -13,7 +13,7 @@ export const BUSY_MS = 20;
 /** Ranges in one request. */
 export const REQUEST_RANGES_MAX = 32;
 /** Blocks that answer one request; what is left is asked for again. */
-export const REQUEST_BLOCKS_MAX = 24;
+export const REQUEST_BLOCKS_MAX = 16;
 /** Without a further block for so long, a request is made anew; less where answers come fast, ms. */
 export const REQUEST_TIMEOUT_MS = 1000;
 export const REQUEST_TIMEOUT_MS_MIN = 25;

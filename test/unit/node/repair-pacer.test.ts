@@ -6,7 +6,7 @@ test('a repair waits while subscribers have much more to take than before it', (
   const pacer = new RepairPacer();
   assert.equal(pacer.mayAsk(10_000, 0), true);
   pacer.repaired(1);
-  assert.equal(pacer.mayAsk(10_300, 2), true);
+  assert.equal(pacer.mayAsk(10_150, 2), true);
   assert.equal(pacer.mayAsk(10_500, 3), false);
   assert.equal(pacer.mayAsk(10_100, 4), true);
 });
