@@ -112,8 +112,8 @@ export class DemoNode {
     const timer = setTimeout(() => shoal.signal('SIGKILL'), STOP_MS_MAX);
     const { code, signal } = await shoal.stop();
     clearTimeout(timer);
-    // A node that is still loading has no handler for SIGTERM yet.
-    if (code === 0 || signal === 'SIGTERM') return undefined;
+    // A node that is still loading has no handler yet, and Ctrl-C reaches it before it has a group of its own.
+    if (code === 0 || signal === 'SIGTERM' || signal === 'SIGINT') return undefined;
     return `${this.name} ended with ${code ?? signal}`;
   }
 
