@@ -1,9 +1,10 @@
 // Builds dist/shoal.js, the one file that is the product, with its source map and the licences of
 // the packages in it. The file runs in any folder, as CommonJS and as an ES module.
-// Invariant: a library goes in as it is; what the broker does not need of one is replaced as a whole
-// module, by a part of Node or by a typed file of src/shims.
+// Invariants: a library goes in as it is; what the broker does not need of one is replaced as a whole
+// module, by a part of Node or by a typed file of src/shims. The files are complete at every moment: a
+// node that starts during a build reads the old file or the new one.
 
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -29,7 +30,7 @@ const opening = `(program => typeof require === 'function' ? program(require)
 )(function (require) {`;
 const closing = '});';
 
-const { metafile } = await build({
+const { metafile, outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: ['bin/shoal.ts'],
   outfile: outputFile,
@@ -45,6 +46,7 @@ const { metafile } = await build({
   sourcesContent: false,
   legalComments: 'none',
   metafile: true,
+  write: false,
   alias: {
     // bl is a stream besides a list of buffers; Node has the same streams.
     'readable-stream': 'node:stream',
@@ -64,8 +66,21 @@ checkImports(output.imports);
 if (output.bytes > BYTES_MAX) {
   throw new Error(`dist/shoal.js has ${output.bytes} bytes; the budget is ${BYTES_MAX}`);
 }
-writeFileSync(join(outputFolder, 'LICENSES.txt'), licenceTexts(bundledPackages(metafile.inputs)));
+mkdirSync(outputFolder, { recursive: true });
+for (const { path, contents } of outputFiles) replaceFile(path, contents);
+replaceFile(join(outputFolder, 'LICENSES.txt'), licenceTexts(bundledPackages(metafile.inputs)));
 if (!process.argv.includes('--quiet')) report(output);
+
+/** Writes a file beside its place and renames it. */
+function replaceFile(path, contents) {
+  const beside = `${path}.${process.pid}.tmp`;
+  try {
+    writeFileSync(beside, contents);
+    renameSync(beside, path);
+  } finally {
+    rmSync(beside, { force: true });
+  }
+}
 
 /** What is not in the file has to be in Node. */
 function checkImports(imports) {
