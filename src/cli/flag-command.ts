@@ -53,7 +53,8 @@ export function complaintOf(text: string): string {
   const line = text
     .trim()
     .replace(/^error: /, '')
-    .replace(/\s*\(Did you mean (.*)\?\)$/, '; did you mean $1?');
+    .replace(/\s*\(Did you mean (.*)\?\)$/, '; did you mean $1?')
+    .replace(/^option '(?:-\w, )?--(\S+) (<.*>)' argument missing$/, '-$1 needs a value: -$1=$2');
   const letter = /^unknown option '-(\w)'/.exec(line)?.[1] ?? '';
   const hint = LETTER_HINTS[letter];
   return singleDash(hint === undefined ? line : `unknown option '-${letter}': ${hint}`);

@@ -133,7 +133,9 @@ function parseTable(table: TomlTable, problems: string[]): Partial<Record<TableK
     if (setting !== undefined && parsed === undefined) {
       const { place, text } = setting;
       problems.push(
-        `${place}: bad value '${text}' for '${row.flag}': expected ${row.type.expected}`,
+        text === ''
+          ? `${place}: '${row.flag}' needs a value: ${row.type.expected}`
+          : `${place}: bad value '${text}' for '${row.flag}': expected ${row.type.expected}`,
       );
     }
     if (parsed !== undefined) own[key] = parsed;

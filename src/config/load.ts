@@ -131,7 +131,11 @@ function parseValue(row: AnyOption, raw: RawValue, problems: string[]): unknown 
   if (value === undefined) {
     const shown = row.type.secret ? '' : ` '${raw.text}'`;
     const place = raw.origin.source === 'flag' ? '' : `${raw.origin.place}: `;
-    problems.push(`${place}bad value${shown} for -${row.flag}: expected ${row.type.expected}`);
+    problems.push(
+      raw.text === ''
+        ? `${place}-${row.flag} needs a value: ${row.type.expected}`
+        : `${place}bad value${shown} for -${row.flag}: expected ${row.type.expected}`,
+    );
   }
   return value;
 }

@@ -108,7 +108,7 @@ test('an unknown command is refused with a suggestion', async () => {
 test('a flag without its value is refused', async () => {
   const { code, err } = await shoal('-nid');
   assert.equal(code, 2);
-  assert.match(err, /option '-nid <name>' argument missing/);
+  assert.match(err, /^shoal: -nid needs a value: -nid=<name>$/m);
 });
 
 test('each mistake in the configuration has a line of its own', async () => {
