@@ -134,6 +134,17 @@ const processMetrics = {
   }),
 };
 
+const siteMetrics = {
+  verdict: info(
+    'verdict',
+    'one sentence: whether all boxes are well, or the worst fault and since when',
+    'site/verdict',
+  ),
+  faults: gauge('site_faults', 'faults and warnings of all boxes, as far as this node knows', {
+    sys: 'site/faults',
+  }),
+};
+
 const accessMetrics = {
   accepted: counter('logins_accepted', 'logins that were accepted', { sys: 'access/accepted' }),
   refused: counter('logins_refused', 'logins that were refused', { sys: 'access/refused' }),
@@ -213,6 +224,7 @@ const storageMetrics = {
 export const metricGroups = {
   broker: brokerMetrics,
   process: processMetrics,
+  site: siteMetrics,
   access: accessMetrics,
   listeners: listenerMetrics,
   cluster: clusterMetrics,

@@ -29,6 +29,8 @@ export interface MemberStatus {
   readonly peer: PeerStatus | undefined;
   /** What the node says of itself; undefined if it has said nothing. */
   readonly own: NodeStatus | undefined;
+  /** Options of it that have to be the same on every node and are not, as `-flag=theirs`. */
+  readonly differingOptions: readonly string[];
 }
 
 export class ClusterStatus {
@@ -58,7 +60,9 @@ export class ClusterStatus {
       const start = this.#sinceOf(member);
       since.set(member.name, start);
       const { name } = member;
-      return { member, since: start, peer: peers.get(name), own: this.#nodes.of(name) };
+      const own = this.#nodes.of(name);
+      const differingOptions = own === undefined ? [] : this.#nodes.differingOptions(own);
+      return { member, since: start, peer: peers.get(name), own, differingOptions };
     });
     this.#since = since;
     return all;

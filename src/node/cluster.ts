@@ -45,6 +45,7 @@ export class Cluster {
   readonly #parts: ClusterParts;
   #sync: SyncChannel | undefined;
   #gossip: Gossip | undefined;
+  #status: ClusterStatus | undefined;
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -105,6 +106,11 @@ export class Cluster {
     return this.#openedSync.local;
   }
 
+  /** The members and their traffic; undefined before join(). */
+  get status(): ClusterStatus | undefined {
+    return this.#status;
+  }
+
   /** Where membership listens; undefined before join(). */
   get gossip(): Endpoint | undefined {
     return this.#gossip?.local;
@@ -145,10 +151,8 @@ export class Cluster {
       onApplication: (member, bytes, isMessage) => replication.receive(member, bytes, isMessage),
     });
     this.#gossip = gossip;
-    new ClusterStatus(gossip, sync, replication.nodes, Date.now).addMetrics(
-      broker,
-      config.nodeName,
-    );
+    this.#status = new ClusterStatus(gossip, sync, replication.nodes, Date.now);
+    this.#status.addMetrics(broker, config.nodeName);
     const refusal = await join(gossip, config.members.length > 0, log, cancel);
     if (refusal !== undefined) throw refusal;
   }

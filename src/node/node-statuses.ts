@@ -12,6 +12,7 @@ import type { Replica } from '../replica/replica.ts';
 import type { ReplicatedMap } from '../replica/replication.ts';
 import { OngoingFaults } from '../shared/ongoing-faults.ts';
 import { version } from '../shared/version.ts';
+import { type NodeFigures, NodeGauge } from './node-gauge.ts';
 
 const INTERVAL_MS = 5000;
 /** A figure that changes by less than this share is not worth a message. */
@@ -22,15 +23,8 @@ const TOMBSTONE_MS = 600_000;
 /** Options that have to be the same on every node, by flag. */
 export type SharedOptions = Readonly<Record<string, string | number | boolean>>;
 
-export interface NodeStatus {
+export interface NodeStatus extends NodeFigures {
   readonly version: string;
-  readonly clients: number;
-  readonly sessions: number;
-  /** PUBLISH packets from clients, and to clients, a second. */
-  readonly receivedPerSecond: number;
-  readonly sentPerSecond: number;
-  /** Share of the time in which the event loop was busy, percent. */
-  readonly loadPercent: number;
   readonly options: SharedOptions;
 }
 
@@ -49,14 +43,12 @@ export class NodeStatuses implements ReplicatedMap {
   readonly #map: GossipMap;
   readonly #faults = new OngoingFaults();
   readonly #timer: NodeJS.Timeout;
+  readonly #gauge: NodeGauge;
   #written: NodeStatus | undefined;
-  #measuredAt = performance.now();
-  #received = 0;
-  #sent = 0;
-  #busy = performance.eventLoopUtilization();
 
   constructor(options: NodeStatusesOptions) {
     this.#options = options;
+    this.#gauge = new NodeGauge(options.broker);
     const { bootId: writer, messageBytesMax: bytesMax, send, clock } = options;
     const mapOptions = {
       id: MapId.nodes,
@@ -96,7 +88,8 @@ export class NodeStatuses implements ReplicatedMap {
   }
 
   #update(): void {
-    const status = this.#measure();
+    const figures = this.#gauge.measure();
+    const status = { version, ...figures, options: this.#options.sharedOptions };
     if (this.#written !== undefined && !isNoticeable(this.#written, status)) return;
     this.#written = status;
     const value = Buffer.from(JSON.stringify(status));
@@ -104,34 +97,12 @@ export class NodeStatuses implements ReplicatedMap {
     this.#map.flush();
   }
 
-  #measure(): NodeStatus {
-    const { stats, sessionCount: sessions } = this.#options.broker;
-    const now = performance.now();
-    const seconds = Math.max(0.001, (now - this.#measuredAt) / 1000);
-    const busy = performance.eventLoopUtilization(this.#busy).utilization;
-    const receivedPerSecond = (stats.publishReceived - this.#received) / seconds;
-    const sentPerSecond = (stats.publishSent - this.#sent) / seconds;
-    this.#measuredAt = now;
-    this.#received = stats.publishReceived;
-    this.#sent = stats.publishSent;
-    this.#busy = performance.eventLoopUtilization();
-    return {
-      version,
-      clients: stats.clientsConnected,
-      sessions,
-      receivedPerSecond: Math.round(receivedPerSecond),
-      sentPerSecond: Math.round(sentPerSecond),
-      loadPercent: Math.round(busy * 100),
-      options: this.#options.sharedOptions,
-    };
-  }
-
   /** Options that differ make nodes work against each other: both sides say so. */
   #changed(node: string, value: Buffer | undefined): void {
     const { log } = this.#options.broker;
     const status = value && readStatus(value);
     const now = performance.now();
-    const differing = status === undefined ? [] : this.#differing(status);
+    const differing = status === undefined ? [] : this.differingOptions(status);
     if (differing.length > 0) {
       if (!this.#faults.report(node, now)) return;
       const hint = 'set the same on every node';
@@ -145,8 +116,8 @@ export class NodeStatuses implements ReplicatedMap {
     }
   }
 
-  /** As `-flag=theirs`. */
-  #differing({ options }: NodeStatus): string[] {
+  /** The shared options of another node that differ from this node's, as `-flag=theirs`. */
+  differingOptions({ options }: NodeStatus): string[] {
     return Object.entries(this.#options.sharedOptions)
       .filter(([flag, ours]) => options[flag] !== undefined && options[flag] !== ours)
       .map(([flag]) => `-${flag}=${String(options[flag]).slice(0, 40)}`);

@@ -19,7 +19,9 @@ import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
 import { version } from '../shared/version.ts';
+import type { Journal } from '../storage/journal.ts';
 import { Cluster } from './cluster.ts';
+import { SiteStatus } from './site-status.ts';
 import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */
@@ -107,6 +109,7 @@ export async function runNode(
     await journal?.close();
     throw error;
   }
+  const site = openSiteStatus(config, broker, cluster, journal);
   return {
     listeners: listeners.all,
     ...(cluster?.gossip && {
@@ -128,6 +131,7 @@ export async function runNode(
       return wrongListeners + wrongFiles;
     },
     stop: async () => {
+      site.close();
       const clientsLeft = listeners.close();
       broker.shutdown(performance.now());
       await Promise.race([clientsLeft, delay(CLIENTS_LEAVE_MS_MAX)]);
@@ -137,6 +141,29 @@ export async function runNode(
       await journal?.close();
     },
   };
+}
+
+function openSiteStatus(
+  config: Config,
+  broker: Broker,
+  cluster: Cluster | undefined,
+  journal: Journal | undefined,
+): SiteStatus {
+  const { nodeName, members, gossipPort, syncPort, dataFolder: folder } = config;
+  const site = new SiteStatus({
+    broker,
+    nodeName,
+    expectsOthers: members.length > 0,
+    cluster: cluster?.status,
+    gossipPort: cluster?.gossip?.port ?? gossipPort,
+    syncPort: cluster?.sync.port ?? syncPort,
+    disk:
+      folder === undefined || journal === undefined
+        ? undefined
+        : { folder, isAccepting: () => journal.accepting },
+  });
+  broker.sys.addSource('site', () => site.metrics());
+  return site;
 }
 
 /** Only the broker's own options, so that it never sees a token or a file name. */

@@ -28,6 +28,7 @@ restored\`, \`sync losing\`, \`sync loss-over\` or \`sync size\` (with \`node\`,
 /** In the order of the page. */
 const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ["Clients and messages (mosquitto's names)", 'broker'],
+  ['The whole site', 'site'],
   ['Memory', 'process'],
   ['Access', 'access'],
   ['Listeners', 'listeners'],

@@ -1,0 +1,187 @@
+// Gathers the facts for the verdict (verdict.ts) from the parts of this node: members, links, disk,
+// queues. Samples the counters whose last minute counts. Changes nothing.
+
+import { performance } from 'node:perf_hooks';
+import type { Broker } from '../broker/broker.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
+import { RecentIncrease } from '../shared/recent-increase.ts';
+import { version } from '../shared/version.ts';
+import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
+import { type NodeFigures, NodeGauge } from './node-gauge.ts';
+import { judge, type LinkFacts, type NodeFacts, type SiteFacts, type Verdict } from './verdict.ts';
+
+const SAMPLE_MS = 5000;
+
+export interface SiteStatusOptions {
+  readonly broker: Broker;
+  readonly nodeName: string;
+  /** Whether -mbs names other nodes. */
+  readonly expectsOthers: boolean;
+  /** Undefined without -csk. */
+  readonly cluster: ClusterStatus | undefined;
+  readonly gossipPort: number;
+  readonly syncPort: number;
+  /** Undefined without -data. */
+  readonly disk: { readonly folder: string; readonly isAccepting: () => boolean } | undefined;
+}
+
+/** Messages to and from one peer that arrived, and that were lost. */
+interface PeerTraffic {
+  readonly sent: RecentIncrease;
+  readonly sentLost: RecentIncrease;
+  readonly received: RecentIncrease;
+  readonly receivedLost: RecentIncrease;
+}
+
+export class SiteStatus {
+  readonly #options: SiteStatusOptions;
+  readonly #gauge: NodeGauge;
+  readonly #startedAt = Date.now();
+  readonly #dropped = new RecentIncrease();
+  #traffic = new Map<string, PeerTraffic>();
+  #figures: NodeFigures;
+  #refusingSince: number | undefined;
+  readonly #timer: NodeJS.Timeout;
+
+  constructor(options: SiteStatusOptions) {
+    this.#options = options;
+    this.#gauge = new NodeGauge(options.broker);
+    this.#figures = this.#gauge.measure();
+    this.#sample();
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+    this.#timer.unref();
+  }
+
+  verdict(): Verdict {
+    return judge(this.facts());
+  }
+
+  facts(): SiteFacts {
+    const { cluster, disk, expectsOthers } = this.#options;
+    const members = cluster?.members() ?? [];
+    return {
+      now: Date.now(),
+      nodes: cluster === undefined ? [this.#ownFacts()] : members.map((one) => this.#factsOf(one)),
+      links: members.flatMap((member) => this.#linksOf(member)),
+      isClustered: cluster !== undefined,
+      expectsOthers,
+      disk: disk && { folder: disk.folder, refusingSince: this.#refusingSince },
+      droppedMessages: this.#dropped.value,
+    };
+  }
+
+  metrics(): ValuesOf<'site'> {
+    const { sentence, faults } = this.verdict();
+    return { verdict: sentence, faults: faults.length };
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #sample(): void {
+    const { broker, cluster, disk } = this.#options;
+    const now = performance.now();
+    this.#figures = this.#gauge.measure();
+    this.#dropped.sample(broker.stats.publishDropped, now);
+    if (disk?.isAccepting() !== false) this.#refusingSince = undefined;
+    else this.#refusingSince ??= Date.now();
+    const before = this.#traffic;
+    // Peers that are gone from the list leave no samples behind.
+    this.#traffic = new Map();
+    for (const { member, peer } of cluster?.members() ?? []) {
+      if (peer === undefined) continue;
+      const traffic = before.get(member.name) ?? newTraffic();
+      const { counters, unconfirmed } = peer;
+      traffic.sent.sample(counters.sentMessages, now);
+      traffic.sentLost.sample(counters.lostOutMessages + unconfirmed, now);
+      traffic.received.sample(counters.receivedMessages, now);
+      traffic.receivedLost.sample(counters.lostMessages, now);
+      this.#traffic.set(member.name, traffic);
+    }
+  }
+
+  #ownFacts(): NodeFacts {
+    const { clients, receivedPerSecond, loadPercent } = this.#figures;
+    return {
+      name: this.#options.nodeName,
+      isSelf: true,
+      state: 'alive',
+      since: this.#startedAt,
+      version,
+      clients,
+      messagesPerSecond: receivedPerSecond,
+      loadPercent,
+      differingOptions: [],
+    };
+  }
+
+  #factsOf({ member, since, own, differingOptions }: MemberStatus): NodeFacts {
+    if (member.isSelf) return this.#ownFacts();
+    return {
+      name: member.name,
+      isSelf: false,
+      state: member.state,
+      since,
+      version: member.metadata.version,
+      clients: own?.clients,
+      messagesPerSecond: own?.receivedPerSecond,
+      loadPercent: own?.loadPercent,
+      differingOptions,
+    };
+  }
+
+  /** Both directions on both ports; none of a member that is not online. */
+  #linksOf({ member, peer }: MemberStatus): LinkFacts[] {
+    const { nodeName, gossipPort, syncPort } = this.#options;
+    const { name, isSelf, state, endpoint, reachability, metadata } = member;
+    if (isSelf || state !== 'alive') return [];
+    const incoming = { from: name, to: nodeName };
+    const outgoing = { from: nodeName, to: name };
+    const traffic = this.#traffic.get(name);
+    const theirSyncPort = peer?.endpoint?.port ?? metadata.syncPort;
+    return [
+      gossipLink(incoming, gossipPort, reachability?.incoming),
+      gossipLink(outgoing, endpoint.port, reachability?.outgoing),
+      {
+        ...incoming,
+        port: syncPort,
+        isBlocked: peer?.incoming === 'failed',
+        lossShare: traffic && shareOf(traffic.receivedLost, traffic.received, true),
+      },
+      {
+        ...outgoing,
+        port: theirSyncPort,
+        isBlocked: peer?.outgoing === 'failed',
+        lossShare: traffic && shareOf(traffic.sentLost, traffic.sent, false),
+      },
+    ];
+  }
+}
+
+function gossipLink(
+  direction: Pick<LinkFacts, 'from' | 'to'>,
+  port: number,
+  state: string | undefined,
+): LinkFacts {
+  return { ...direction, port, isBlocked: state === 'failing', lossShare: undefined };
+}
+
+/** @param isBeside whether the lost ones are counted beside the others, and not among them */
+function shareOf(
+  lost: RecentIncrease,
+  messages: RecentIncrease,
+  isBeside: boolean,
+): number | undefined {
+  const all = messages.value + (isBeside ? lost.value : 0);
+  return all === 0 ? undefined : Math.min(1, lost.value / all);
+}
+
+function newTraffic(): PeerTraffic {
+  return {
+    sent: new RecentIncrease(),
+    sentLost: new RecentIncrease(),
+    received: new RecentIncrease(),
+    receivedLost: new RecentIncrease(),
+  };
+}

@@ -1,0 +1,282 @@
+// The verdict: one sentence on whether the whole site is well, and if not, what is wrong, since when, and
+// the command that mends it. The only place where these sentences are made: `shoal status`, the health
+// check, the API, $SYS and the dashboard all show what judge() returns.
+// Pure: facts in, words out. Each fault has a function below, and they are listed from the worst.
+
+import {
+  formatDuration,
+  formatNumber,
+  formatRate,
+  formatShare,
+  listOfWords,
+} from '../shared/units.ts';
+
+/** One node, as this node knows it. Figures that it has not given are undefined. */
+export interface NodeFacts {
+  readonly name: string;
+  readonly isSelf: boolean;
+  readonly state: 'alive' | 'suspect' | 'offline' | 'left';
+  /** Start of that state, ms since 1970 by the clock of this node. */
+  readonly since: number;
+  readonly version: string | undefined;
+  readonly clients: number | undefined;
+  /** PUBLISH packets a second from its clients. */
+  readonly messagesPerSecond: number | undefined;
+  readonly loadPercent: number | undefined;
+  /** Options that have to be the same on every node and are not, as `-flag=theirs`. */
+  readonly differingOptions: readonly string[];
+}
+
+/** One direction between two nodes on one UDP port. */
+export interface LinkFacts {
+  readonly from: string;
+  readonly to: string;
+  /** UDP port of the receiver. */
+  readonly port: number;
+  readonly isBlocked: boolean;
+  /** Share of the messages of the last minute that were lost, 0 to 1; undefined if there were none. */
+  readonly lossShare: number | undefined;
+}
+
+export interface SiteFacts {
+  /** Wall clock of this node, ms since 1970. */
+  readonly now: number;
+  /** This node first. */
+  readonly nodes: readonly NodeFacts[];
+  /** Directions between online nodes. */
+  readonly links: readonly LinkFacts[];
+  readonly isClustered: boolean;
+  /** Whether -mbs names other nodes. */
+  readonly expectsOthers: boolean;
+  /** Undefined without -data. `refusingSince` is undefined while the disk takes changes. */
+  readonly disk:
+    | { readonly folder: string; readonly refusingSince: number | undefined }
+    | undefined;
+  /** Messages that full queues of this node dropped in the last minute. */
+  readonly droppedMessages: number;
+}
+
+export type FaultCode =
+  | 'disk'
+  | 'alone'
+  | 'offline'
+  | 'blocked'
+  | 'options'
+  | 'loss'
+  | 'suspect'
+  | 'dropped'
+  | 'load'
+  | 'clock'
+  | 'version';
+
+export interface SiteFault {
+  readonly code: FaultCode;
+  /** `fault`: something does not work. `warning`: it works, but not well, or not for long. */
+  readonly severity: 'fault' | 'warning';
+  /** A sentence without its full stop. */
+  readonly text: string;
+  /** Start, ms since 1970, where it is known. */
+  readonly since?: number;
+  /** What to type or do. */
+  readonly cure: string;
+}
+
+export interface Verdict {
+  readonly level: 'well' | 'warning' | 'fault';
+  readonly sentence: string;
+  /** The worst first; empty if all is well. */
+  readonly faults: readonly SiteFault[];
+}
+
+/** Of a direction between two nodes, in the last minute. */
+const LOSS_WARNING = 0.001;
+const LOSS_FAULT = 0.01;
+const LOAD_WARNING_PERCENT = 90;
+/** A clock before this has not been set since the box was switched on. */
+const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
+
+const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
+  diskFault,
+  offlineFaults,
+  blockedFaults,
+  optionFaults,
+  lossFaults,
+  suspectFaults,
+  droppedFault,
+  loadFaults,
+  clockFault,
+  versionFaults,
+];
+
+export function judge(facts: SiteFacts): Verdict {
+  const found = RULES.flatMap((rule) => rule(facts));
+  // The rules are in order of weight; a warning never comes before a fault.
+  const faults = [...found.filter(isGrave), ...found.filter((fault) => !isGrave(fault))];
+  const [worst] = faults;
+  if (worst === undefined) return { level: 'well', sentence: `${wellText(facts)}.`, faults };
+  const others = faults.length - 1;
+  const more = others === 0 ? '' : ` ${formatNumber(others, 'more fault')}.`;
+  return { level: worst.severity, sentence: `${capital(worst.text)}.${more}`, faults };
+}
+
+/** True while the node is, or was just, part of the site: one that left on purpose is not missed. */
+export function isExpected({ state }: Pick<NodeFacts, 'state'>): boolean {
+  return state !== 'left';
+}
+
+function wellText(facts: SiteFacts): string {
+  const { nodes, links, isClustered } = facts;
+  const online = nodes.filter(({ state }) => state === 'alive');
+  const sum = (values: readonly (number | undefined)[]): number =>
+    values.reduce<number>((total, value) => total + (value ?? 0), 0);
+  const devices = formatNumber(sum(online.map(({ clients }) => clients)), 'device');
+  const rate = formatRate(sum(online.map(({ messagesPerSecond }) => messagesPerSecond)));
+  const loss = Math.max(0, ...links.map(({ lossShare }) => lossShare ?? 0));
+  const boxes = `${formatNumber(online.length, 'box', 'boxes')} online`;
+  const alone = isClustered && online.length === 1 ? ', waiting for others' : '';
+  const losses = online.length > 1 ? `, loss ${formatShare(loss)}` : '';
+  return `All well: ${boxes}${alone}, ${devices}, ${rate} messages/s${losses}`;
+}
+
+function diskFault({ disk, now }: SiteFacts): SiteFault[] {
+  if (disk?.refusingSince === undefined) return [];
+  const { folder, refusingSince: since } = disk;
+  const text = `the disk takes no changes since ${formatDuration(now - since)}: publishers are refused or wait`;
+  return [
+    {
+      code: 'disk',
+      severity: 'fault',
+      text,
+      since,
+      cure: `df -h ${folder}; free some space there`,
+    },
+  ];
+}
+
+/** Also the case that every other node is gone: then this one may be the one that is cut off. */
+function offlineFaults({ nodes, now, expectsOthers }: SiteFacts): SiteFault[] {
+  const others = nodes.filter((node) => !node.isSelf && isExpected(node));
+  const gone = others.filter(({ state }) => state === 'offline');
+  const isAlone = others.length === gone.length;
+  if (isAlone && others.length === 0 && expectsOthers) {
+    const text = 'no other box has answered yet';
+    return [{ code: 'alone', severity: 'fault', text, cure: 'shoal doctor' }];
+  }
+  if (gone.length === 0) return [];
+  const names = listOfWords(gone.map(({ name }) => name));
+  const since = Math.min(...gone.map((node) => node.since));
+  const verb = gone.length === 1 ? 'has' : 'have';
+  const text = `${names} ${verb} been gone for ${formatDuration(now - since)}`;
+  if (isAlone) {
+    const all = `no other box answers: ${text}`;
+    return [{ code: 'alone', severity: 'fault', text: all, since, cure: 'shoal doctor' }];
+  }
+  const forget = gone.map(({ name }) => `shoal forget ${name}`).join('; ');
+  const cure = `shoal doctor says why; if it is gone for ever: ${forget}`;
+  return [{ code: 'offline', severity: 'fault', text, since, cure }];
+}
+
+/** Both directions of a port between two nodes make one fault. */
+function blockedFaults({ links }: SiteFacts): SiteFault[] {
+  const blocked = links.filter(({ isBlocked }) => isBlocked);
+  const back = ({ from, to, port }: LinkFacts): boolean =>
+    blocked.some((other) => other.from === to && other.to === from && other.port === port);
+  return blocked.flatMap((link): SiteFault[] => {
+    const { from, to, port } = link;
+    const isBoth = back(link);
+    if (isBoth && from > to) return [];
+    const text = isBoth
+      ? `${from} and ${to} do not hear each other on UDP ${port}`
+      : `${to} does not hear ${from}, which hears ${to}: UDP ${port} is blocked on ${to}`;
+    const where = isBoth ? `${from} and ${to}` : to;
+    const cure = `on ${where}: ufw allow ${port}/udp (shoal doctor has the line for other firewalls)`;
+    return [{ code: 'blocked', severity: 'fault', text, cure }];
+  });
+}
+
+function optionFaults({ nodes }: SiteFacts): SiteFault[] {
+  return nodes
+    .filter(({ state, differingOptions }) => state === 'alive' && differingOptions.length > 0)
+    .map(({ name, differingOptions }) => ({
+      code: 'options',
+      severity: 'fault',
+      text: `${name} runs with other options than this box: ${differingOptions.join(' ')}`,
+      cure: 'set them the same on every box and restart the one that is wrong',
+    }));
+}
+
+function lossFaults({ links }: SiteFacts): SiteFault[] {
+  return links
+    .filter(({ isBlocked, lossShare = 0 }) => !isBlocked && lossShare >= LOSS_WARNING)
+    .map(({ from, to, lossShare = 0 }) => ({
+      code: 'loss',
+      severity: lossShare >= LOSS_FAULT ? 'fault' : 'warning',
+      text: `${formatShare(lossShare)} of the messages from ${from} to ${to} were lost in the last minute`,
+      cure: `on ${to}: shoal doctor (receive buffer, network)`,
+    }));
+}
+
+function suspectFaults({ nodes, now }: SiteFacts): SiteFault[] {
+  return nodes
+    .filter(({ state }) => state === 'suspect')
+    .map(({ name, since }) => ({
+      code: 'suspect',
+      severity: 'warning',
+      text: `${name} has not answered for ${formatDuration(now - since)} and is being checked`,
+      since,
+      cure: 'wait some seconds: it answers, or is declared offline',
+    }));
+}
+
+function droppedFault({ droppedMessages }: SiteFacts): SiteFault[] {
+  if (droppedMessages === 0) return [];
+  const text = `full queues dropped ${formatNumber(droppedMessages, 'message')} in the last minute`;
+  return [{ code: 'dropped', severity: 'warning', text, cure: 'shoal top names slow subscribers' }];
+}
+
+function loadFaults({ nodes }: SiteFacts): SiteFault[] {
+  return nodes
+    .filter(
+      ({ state, loadPercent = 0 }) => state === 'alive' && loadPercent >= LOAD_WARNING_PERCENT,
+    )
+    .map(({ name, loadPercent }) => ({
+      code: 'load',
+      severity: 'warning',
+      text: `${name} is busy for ${loadPercent} % of its time`,
+      cure: 'shoal top shows which clients cause it',
+    }));
+}
+
+function clockFault({ now }: SiteFacts): SiteFault[] {
+  if (now >= CLOCK_SET_AFTER) return [];
+  const text = `the clock of this box says ${new Date(now).toISOString().slice(0, 10)}`;
+  return [{ code: 'clock', severity: 'warning', text, cure: 'timedatectl set-ntp true' }];
+}
+
+/** Names the nodes that run an older version than the newest. */
+function versionFaults({ nodes }: SiteFacts): SiteFault[] {
+  const known = nodes.filter(({ state, version }) => state === 'alive' && version !== undefined);
+  const versions = [...new Set(known.map(({ version = '' }) => version))].sort(compareVersions);
+  const newest = versions.at(-1);
+  if (versions.length < 2 || newest === undefined) return [];
+  const older = known.filter(({ version }) => version !== newest);
+  const names = older.map(({ name, version }) => `${name} (${version})`);
+  const verb = older.length === 1 ? 'runs' : 'run';
+  const text = `${listOfWords(names)} ${verb} an older version than the others (${newest})`;
+  const cure = `copy shoal.js ${newest} to ${listOfWords(older.map(({ name }) => name))} and restart`;
+  return [{ code: 'version', severity: 'warning', text, cure }];
+}
+
+/** By their numbers: 0.10.0 is newer than 0.9.2. */
+export function compareVersions(a: string, b: string): number {
+  return a.localeCompare(b, 'en', { numeric: true });
+}
+
+function isGrave({ severity }: SiteFault): boolean {
+  return severity === 'fault';
+}
+
+/** Names of nodes stay as they are. */
+function capital(text: string): string {
+  return /^(no|the|full) /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
+}

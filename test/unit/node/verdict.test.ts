@@ -1,0 +1,227 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  compareVersions,
+  judge,
+  type LinkFacts,
+  type NodeFacts,
+  type SiteFacts,
+} from '../../../src/node/verdict.ts';
+
+const NOW = Date.UTC(2026, 10, 20, 14, 50);
+
+function node(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
+  return {
+    name,
+    isSelf: name === 'box1',
+    state: 'alive',
+    since: NOW - 86_400_000,
+    version: '0.4.0',
+    clients: 10,
+    messagesPerSecond: 70,
+    loadPercent: 3,
+    differingOptions: [],
+    ...given,
+  };
+}
+
+function link(from: string, to: string, given: Partial<LinkFacts> = {}): LinkFacts {
+  return { from, to, port: 7947, isBlocked: false, lossShare: 0, ...given };
+}
+
+function site(given: Partial<SiteFacts> = {}): SiteFacts {
+  return {
+    now: NOW,
+    nodes: [node('box1'), node('box2'), node('box3')],
+    links: [link('box1', 'box2'), link('box2', 'box1')],
+    isClustered: true,
+    expectsOthers: true,
+    disk: { folder: '/data', refusingSince: undefined },
+    droppedMessages: 0,
+    ...given,
+  };
+}
+
+/** The three boxes, with one of them changed. */
+function withBox(name: string, change: Partial<NodeFacts>): SiteFacts {
+  return site({
+    nodes: site().nodes.map((one) => (one.name === name ? { ...one, ...change } : one)),
+  });
+}
+
+test('a site that is well is one sentence with its figures', () => {
+  const verdict = judge(site());
+  assert.deepEqual(verdict, {
+    level: 'well',
+    sentence: 'All well: 3 boxes online, 30 devices, 210 messages/s, loss 0.00 %.',
+    faults: [],
+  });
+  const alone = site({ nodes: [node('box1', { clients: 1 })], links: [], expectsOthers: false });
+  assert.equal(
+    judge({ ...alone, isClustered: false }).sentence,
+    'All well: 1 box online, 1 device, 70 messages/s.',
+  );
+  assert.equal(
+    judge(alone).sentence,
+    'All well: 1 box online, waiting for others, 1 device, 70 messages/s.',
+  );
+});
+
+test('the loss of the sentence is that of the worst direction', () => {
+  const links = [link('box1', 'box2', { lossShare: 0.0004 }), link('box2', 'box1')];
+  assert.match(judge(site({ links })).sentence, /^All well: .* loss 0\.04 %\.$/);
+});
+
+test('a node that left on purpose is not missed', () => {
+  const verdict = judge(withBox('box3', { state: 'left' }));
+  assert.equal(
+    verdict.sentence,
+    'All well: 2 boxes online, 20 devices, 140 messages/s, loss 0.00 %.',
+  );
+});
+
+/** Each fault alone, from the worst; the sentence, the level and a part of the cure. */
+const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string, RegExp])[] = [
+  [
+    'a disk that takes nothing',
+    site({ disk: { folder: '/data', refusingSince: NOW - 61_000 } }),
+    'fault',
+    'The disk takes no changes since 1 min 1 s: publishers are refused or wait.',
+    /^df -h \/data/,
+  ],
+  [
+    'no other node ever',
+    site({ nodes: [node('box1')], links: [] }),
+    'fault',
+    'No other box has answered yet.',
+    /^shoal doctor$/,
+  ],
+  [
+    'all other nodes gone',
+    site({
+      nodes: [
+        node('box1'),
+        node('box2', { state: 'offline', since: NOW - 8000 }),
+        node('box3', { state: 'offline', since: NOW - 9000 }),
+      ],
+    }),
+    'fault',
+    'No other box answers: box2 and box3 have been gone for 9 s.',
+    /^shoal doctor$/,
+  ],
+  [
+    'one node gone',
+    withBox('box2', { state: 'offline', since: NOW - 252_000 }),
+    'fault',
+    'box2 has been gone for 4 min 12 s.',
+    /shoal forget box2$/,
+  ],
+  [
+    'a port blocked in one direction',
+    site({ links: [link('box3', 'box1', { isBlocked: true }), link('box1', 'box3')] }),
+    'fault',
+    'box1 does not hear box3, which hears box1: UDP 7947 is blocked on box1.',
+    /^on box1: ufw allow 7947\/udp/,
+  ],
+  [
+    'a port blocked in both directions',
+    site({
+      links: [link('box3', 'box1', { isBlocked: true }), link('box1', 'box3', { isBlocked: true })],
+    }),
+    'fault',
+    'box1 and box3 do not hear each other on UDP 7947.',
+    /^on box1 and box3: ufw/,
+  ],
+  [
+    'other options',
+    withBox('box2', { differingOptions: ['-shared=cluster'] }),
+    'fault',
+    'box2 runs with other options than this box: -shared=cluster.',
+    /restart/,
+  ],
+  [
+    'much loss',
+    site({ links: [link('box1', 'box2', { lossShare: 0.013 })] }),
+    'fault',
+    '1.30 % of the messages from box1 to box2 were lost in the last minute.',
+    /^on box2: shoal doctor/,
+  ],
+  [
+    'some loss',
+    site({ links: [link('box1', 'box2', { lossShare: 0.002 })] }),
+    'warning',
+    '0.20 % of the messages from box1 to box2 were lost in the last minute.',
+    /shoal doctor/,
+  ],
+  [
+    'a suspect node',
+    withBox('box3', { state: 'suspect', since: NOW - 2000 }),
+    'warning',
+    'box3 has not answered for 2 s and is being checked.',
+    /wait/,
+  ],
+  [
+    'dropped messages',
+    site({ droppedMessages: 1 }),
+    'warning',
+    'Full queues dropped 1 message in the last minute.',
+    /shoal top/,
+  ],
+  [
+    'a busy node',
+    withBox('box2', { loadPercent: 97 }),
+    'warning',
+    'box2 is busy for 97 % of its time.',
+    /shoal top/,
+  ],
+  [
+    'a clock that was never set',
+    { ...site({ nodes: [node('box1')], expectsOthers: false }), now: Date.UTC(1970, 0, 1) },
+    'warning',
+    'the clock of this box says 1970-01-01.',
+    /^timedatectl/,
+  ],
+  [
+    'an older version',
+    withBox('box3', { version: '0.3.2' }),
+    'warning',
+    'box3 (0.3.2) runs an older version than the others (0.4.0).',
+    /^copy shoal.js 0.4.0 to box3/,
+  ],
+];
+
+for (const [name, facts, level, sentence, cure] of FAULTS) {
+  test(`${name}: the sentence names it, and what to do`, () => {
+    const verdict = judge(facts);
+    assert.equal(verdict.sentence.toLowerCase(), sentence.toLowerCase());
+    assert.equal(verdict.level, level);
+    assert.equal(verdict.faults.length, 1);
+    assert.match(verdict.faults[0]?.cure ?? '', cure);
+  });
+}
+
+test('the worst fault comes first, and the others are counted', () => {
+  const verdict = judge({
+    ...withBox('box3', { state: 'suspect', version: '0.3.2', since: NOW - 1000 }),
+    links: [link('box1', 'box2', { lossShare: 0.5 }), link('box2', 'box1', { lossShare: 0.002 })],
+    disk: { folder: '/data', refusingSince: NOW - 1000 },
+  });
+  assert.deepEqual(
+    verdict.faults.map(({ code, severity }) => `${severity} ${code}`),
+    ['fault disk', 'fault loss', 'warning loss', 'warning suspect'],
+  );
+  assert.match(verdict.sentence, /^The disk takes no changes .*\. 3 more faults\.$/);
+});
+
+test('a name of a node keeps its letters at the beginning of the sentence', () => {
+  const nodes = [node('box1'), node('nothing', { state: 'suspect', since: NOW - 1000 })];
+  assert.match(judge(site({ nodes })).sentence, /^nothing has not answered for 1 s/);
+});
+
+test('versions compare by their numbers', () => {
+  assert.deepEqual(['0.10.0', '0.9.2', '0.9.10'].sort(compareVersions), [
+    '0.9.2',
+    '0.9.10',
+    '0.10.0',
+  ]);
+});
