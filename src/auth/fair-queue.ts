@@ -3,8 +3,6 @@
 // processor nor all memory, and no password is checked after its client has given up.
 // Invariant: sources take turns, so that one with much work delays only itself.
 
-import { addressToBytes, bytesToAddress } from '../shared/ip-address.ts';
-
 export interface FairQueueLimits {
   /** Pieces of work that run at the same time. */
   readonly parallelMax: number;
@@ -15,17 +13,6 @@ export interface FairQueueLimits {
 /** The queue is full, or the work waited too long. */
 export class BusyError extends Error {
   override readonly name = 'BusyError';
-}
-
-/**
- * The source that an address belongs to. One host may use every address of an IPv6 /64, so these count
- * as one source.
- */
-export function sourceOf(address: string): string {
-  const bytes = addressToBytes(address);
-  if (bytes === undefined || bytes.length === 4) return address;
-  const normal = bytesToAddress(bytes);
-  return normal.includes(':') ? `${bytes.subarray(0, 8).toString('hex')}/64` : normal;
 }
 
 interface Waiting {

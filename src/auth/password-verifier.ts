@@ -5,7 +5,8 @@
 // Invariant: an empty or missing password is never right, whatever the file contains.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { type FairQueue, sourceOf } from './fair-queue.ts';
+import { sourceOf } from '../shared/ip-address.ts';
+import type { FairQueue } from './fair-queue.ts';
 import {
   DEFAULT_ITERATIONS,
   isPassword,

@@ -40,6 +40,7 @@ import { QueueMemory } from './session/queue-memory.ts';
 import { forgetWill, leaveTo, publishableWill, publishForeignWill } from './session/roaming.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import { SessionRegistry } from './session/session-registry.ts';
+import { SlowedClients } from './slowed-clients.ts';
 import { BrokerStats } from './stats.ts';
 import { SysTopics } from './sys-topics.ts';
 import { Price, WorkBudget } from './work-budget.ts';
@@ -305,5 +306,6 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     tree,
   };
   const sessions = new SessionRegistry(base);
-  return { ...base, random, startedAt: now, topics, retained, sessions };
+  const slowed = new SlowedClients(deadlines, log);
+  return { ...base, random, startedAt: now, topics, retained, sessions, slowed };
 }

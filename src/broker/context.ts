@@ -5,6 +5,7 @@ import type { RetainedStore } from './retained/retained-store.ts';
 import type { TopicTable } from './routing/topic-table.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import type { SessionRegistry } from './session/session-registry.ts';
+import type { SlowedClients } from './slowed-clients.ts';
 
 export interface BrokerContext extends SessionsContext {
   /** Uniform in [0, 1). */
@@ -14,4 +15,5 @@ export interface BrokerContext extends SessionsContext {
   readonly topics: TopicTable;
   readonly retained: RetainedStore;
   readonly sessions: SessionRegistry;
+  readonly slowed: SlowedClients;
 }

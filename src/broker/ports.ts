@@ -5,9 +5,10 @@
 // continues at the time of an earlier event.
 
 import type { WillPacket } from '../mqtt/control-decoder.ts';
-import type { PublishView } from '../mqtt/publish-view.ts';
+import type { PublishView, QoS } from '../mqtt/publish-view.ts';
 import type { Identity } from './identity.ts';
 import type { Message } from './message/message.ts';
+import type { ListenerRates } from './rate-limits.ts';
 
 export type { Identity };
 
@@ -49,6 +50,10 @@ export interface ListenerRules {
   readonly name: string;
   /** Largest packet that its clients may send, bytes; undefined: the limit of the node. */
   readonly packetBytesMax?: number | undefined;
+  /** Highest QoS that its clients may publish with; undefined: the limit of the node. */
+  readonly maximumQos?: QoS | undefined;
+  /** Undefined: none. */
+  readonly rates?: ListenerRates | undefined;
   /** The client has presented a valid certificate. */
   readonly isCertified?: boolean;
   /** User name from the client certificate. */

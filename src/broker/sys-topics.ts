@@ -32,6 +32,7 @@ export class SysTopics {
   constructor(context: BrokerContext) {
     this.#context = context;
     this.addSource('broker', () => brokerValues(context));
+    this.addSource('guards', () => guardValues(context));
     if (context.options.sysIntervalSeconds > 0) this.#schedule(context.budget.now);
   }
 
@@ -124,6 +125,10 @@ export class SysTopics {
       yield [topic, load.toFixed(2)];
     }
   }
+}
+
+function guardValues({ slowed }: BrokerContext): ValuesOf<'guards'> {
+  return { clientsSlowed: slowed.count, packetsDelayed: slowed.packets };
 }
 
 function brokerValues(context: BrokerContext): ValuesOf<'broker'> {

@@ -5,6 +5,7 @@ import type { ListenerConfig } from '../shared/listener-config.ts';
 import type { ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
 import { clusterOptions } from './options-cluster.ts';
+import { guardOptions } from './options-guards.ts';
 import { listenerOptions } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
 import { nodeOptions } from './options-node.ts';
@@ -15,6 +16,7 @@ export const optionTable = {
   ...clusterOptions,
   ...accessOptions,
   ...mqttOptions,
+  ...guardOptions,
 } as const;
 
 export type ConfigKey = keyof typeof optionTable;

@@ -13,6 +13,16 @@ export interface ListenerSetting {
   readonly origin: Origin;
 }
 
+function ratesOf({ rates }: ListenerConfig) {
+  return {
+    clientMessageRate: rates.clientMessages,
+    clientByteRate: rates.clientBytes,
+    messageRate: rates.listenerMessages,
+    byteRate: rates.listenerBytes,
+    rateBurstSeconds: rates.burstSeconds,
+  };
+}
+
 /** Every key that the listener's protocol has, except protocol, port and bind. */
 export function settingsOf(
   { origins, tables }: Pick<LoadedConfig, 'origins' | 'tables'>,
@@ -22,6 +32,7 @@ export function settingsOf(
   const values: Readonly<Record<string, unknown>> = {
     ...listener,
     ...listener.tls,
+    ...ratesOf(listener),
     tlsVersion: listener.tls?.minVersion.replace('TLSv', ''),
   };
   return (Object.keys(listenerTable) as TableKey[]).flatMap((key) => {

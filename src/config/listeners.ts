@@ -7,6 +7,7 @@ import type { ListenerConfig, ListenerProtocol, ListenerTls } from '../shared/li
 import type { OptionValues } from './config.ts';
 import { type AnyOption, option, readValue, type ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
+import { guardOptions } from './options-guards.ts';
 import { listenerOptions as shared } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
 import type { TomlTable } from './toml-file.ts';
@@ -41,6 +42,8 @@ export const listenerTable = {
   aclFile: accessOptions.aclFile,
   connectionsMax: mqttOptions.connectionsMax,
   packetBytesMax: mqttOptions.packetBytesMax,
+  maximumQos: mqttOptions.maximumQos,
+  ...guardOptions,
   bindAddress: shared.bindAddress,
   proxyProtocol: shared.proxyProtocol,
   cert: shared.cert,
@@ -186,7 +189,7 @@ function listenerOf(
   problems: string[],
 ): ListenerConfig | undefined {
   const { protocol, bindAddress: bind, port, anonymous, passwordFile, aclFile } = own;
-  const { connectionsMax, packetBytesMax, proxyProtocol, paths, origins } = own;
+  const { connectionsMax, packetBytesMax, maximumQos, proxyProtocol, paths, origins } = own;
   if (port === undefined) {
     problems.push(`${place}: the listener has no port`);
     return undefined;
@@ -200,6 +203,15 @@ function listenerOf(
     port,
     connectionsMax,
     packetBytesMax,
+    maximumQos,
+    rates: {
+      clientMessages: own.clientMessageRate,
+      clientBytes: own.clientByteRate,
+      listenerMessages: own.messageRate,
+      listenerBytes: own.byteRate,
+      burstSeconds: own.rateBurstSeconds,
+    },
+    connectRate: own.connectRate,
     connectTimeoutSeconds,
     anonymous,
     passwordFile,

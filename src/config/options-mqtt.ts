@@ -30,6 +30,7 @@ export const mqttOptions = {
     type: qos,
     fallback: defaults.maximumQos,
     help: 'highest QoS that clients may publish with',
+    reload: true,
   }),
   retainAvailable: option({
     flag: 'retain-available',

@@ -122,6 +122,17 @@ const brokerMetrics = {
   }),
 };
 
+const guardMetrics = {
+  clientsSlowed: gauge(
+    'clients_slowed',
+    'clients that a rate has slowed within the last ten seconds',
+    { sys: 'guards/clients slowed' },
+  ),
+  packetsDelayed: counter('packets_delayed', 'packets of clients that had to wait for a rate', {
+    sys: 'guards/packets delayed',
+  }),
+};
+
 const processMetrics = {
   heapBytes: gauge(
     'heap_bytes',
@@ -172,9 +183,12 @@ const listenerMetrics = {
   }),
   dropped: counter(
     'connections_dropped',
-    'connections beyond `-max-connections` or the limit of file descriptors',
+    'connections beyond `-max-connections`, the limit of file descriptors, or those that may wait for `-connect-rate`',
     { sys: 'listeners/dropped' },
   ),
+  delayed: counter('connections_delayed', 'connections that had to wait for `-connect-rate`', {
+    sys: 'listeners/delayed',
+  }),
   failedAccepts: counter('accept_failures', 'connections that the system could not accept', {
     sys: 'listeners/failed accepts',
   }),
@@ -223,6 +237,7 @@ const storageMetrics = {
 /** By group: each has one source. A part that the configuration leaves out supplies none. */
 export const metricGroups = {
   broker: brokerMetrics,
+  guards: guardMetrics,
   process: processMetrics,
   site: siteMetrics,
   access: accessMetrics,

@@ -22,6 +22,17 @@ export function normalAddress(text: string): string | undefined {
   return bytes === undefined ? undefined : bytesToAddress(bytes);
 }
 
+/**
+ * The source that an address belongs to. One host may use every address of an IPv6 /64, so these count
+ * as one source.
+ */
+export function sourceOf(address: string): string {
+  const bytes = addressToBytes(address);
+  if (bytes === undefined || bytes.length === 4) return address;
+  const normal = bytesToAddress(bytes);
+  return normal.includes(':') ? `${bytes.subarray(0, 8).toString('hex')}/64` : normal;
+}
+
 function ipv4ToBytes(text: string): Buffer | undefined {
   const parts = text.split('.');
   if (parts.length !== 4) return undefined;

@@ -18,6 +18,11 @@ export interface ListenerConfig {
   readonly connectionsMax: number;
   /** Largest MQTT packet that its clients may send. */
   readonly packetBytesMax: number;
+  /** Highest QoS that its clients may publish with. */
+  readonly maximumQos: 0 | 1 | 2;
+  readonly rates: ListenerRateConfig;
+  /** New connections that are served each second; Infinity: any number. */
+  readonly connectRate: number;
   /** Time for everything before MQTT (PROXY header, TLS, HTTP) together. */
   readonly connectTimeoutSeconds: number;
   /** Whether clients without a user name are let in; undefined = as the node decides. */
@@ -34,6 +39,17 @@ export interface ListenerConfig {
   readonly origins: readonly string[] | undefined;
   /** Undefined where the protocol has no TLS. */
   readonly tls: ListenerTls | undefined;
+}
+
+/** Rates per second of what clients send; Infinity: none. */
+export interface ListenerRateConfig {
+  readonly clientMessages: number;
+  readonly clientBytes: number;
+  /** Of all clients of the listener together. */
+  readonly listenerMessages: number;
+  readonly listenerBytes: number;
+  /** After silence a client may send at once what the rate allows in this time. */
+  readonly burstSeconds: number;
 }
 
 export interface ListenerTls {

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { Broker, type BrokerParts } from '../../src/broker/broker.ts';
 import type { Client } from '../../src/broker/client/client.ts';
 import type { BrokerOptions } from '../../src/broker/options.ts';
-import type { Outbox } from '../../src/broker/ports.ts';
+import type { ConnectionInfo, ListenerRules, Outbox } from '../../src/broker/ports.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import * as wire from './wire.ts';
 
@@ -16,6 +16,10 @@ const START_MS = 2768.001010228564;
 
 /** The address of all clients. */
 const ORIGIN = { remoteAddress: '127.0.0.1', remotePort: 56_400, listenerAddress: '[::]:1883' };
+
+function originIn({ listener }: World): ConnectionInfo {
+  return listener === undefined ? ORIGIN : { ...ORIGIN, listener };
+}
 
 /** Runs a test for 3.1.1 and for 5.0; the name carries the clauses of both. */
 export function eachVersion(name: string, body: (version: 4 | 5) => void): void {
@@ -27,6 +31,8 @@ export function eachVersion(name: string, body: (version: 4 | 5) => void): void 
 export class World {
   now = START_MS;
   readonly broker: Broker;
+  /** Of the connections that open from now on. */
+  listener: ListenerRules | undefined;
   #seed = 1;
 
   constructor(options: Partial<BrokerOptions> = {}, parts: Partial<BrokerParts> = {}) {
@@ -118,7 +124,7 @@ export class TestClient {
         this.isPaused = false;
       },
     };
-    this.#connection = world.broker.accept(this.#outbox, ORIGIN, world.now);
+    this.#connection = world.broker.accept(this.#outbox, originIn(world), world.now);
   }
 
   get connack(): wire.Packet {

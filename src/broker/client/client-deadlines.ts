@@ -1,5 +1,5 @@
-// The deadlines of one connection: for its CONNECT, for its Keep Alive (MQTT 5.0 3.1.2.10) and for
-// the expiry of its authentication.
+// The deadlines of one connection: for its CONNECT, for its Keep Alive (MQTT 5.0 3.1.2.10), for the
+// expiry of its authentication, and for a packet that a rate delays.
 // Invariant: after stop() none of them comes due.
 
 import type { Deadline, DeadlineQueue } from '../deadline-queue.ts';
@@ -12,6 +12,7 @@ export class ClientDeadlines {
   /** First for CONNECT, then for Keep Alive. */
   #silence: Deadline | undefined;
   #expiry: Deadline | undefined;
+  #slowed: Deadline | undefined;
 
   constructor(queue: DeadlineQueue, now: number) {
     this.#queue = queue;
@@ -46,7 +47,13 @@ export class ClientDeadlines {
     this.#expiry = this.#queue.schedule(at, run);
   }
 
+  /** One at a time. */
+  slow(until: number, run: () => void): void {
+    this.#slowed = this.#queue.schedule(until, run);
+  }
+
   stop(): void {
+    this.#queue.cancel(this.#slowed);
     this.#queue.cancel(this.#silence);
     this.#queue.cancel(this.#expiry);
   }

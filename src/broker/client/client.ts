@@ -2,15 +2,7 @@
 // connection. dispatch.ts and the handlers that it calls know what a packet means for sessions and
 // subscriptions; packet-sender.ts is the outgoing half.
 // Invariant: nothing that a client sends throws out of receive(); at most it ends this connection.
-//
-//   from            to              when
-//   waiting         authenticating  CONNECT arrived
-//   authenticating  connected       the client is accepted, its session attached
-//   connected       suspended       a packet waits for the store or for the next turn
-//   suspended       connected       the packet is handled
-//   each but closed closed          either side ends the connection
-//
-// While `authenticating` or `suspended` nothing is handled but a lone PINGREQ: bytes are held.
+// Its states are in connection-state.ts.
 
 import { decodeConnect } from '../../mqtt/control-decoder.ts';
 import { encodeConnack, encodeDisconnect, PINGRESP } from '../../mqtt/control-encoder.ts';
@@ -34,12 +26,14 @@ import type { LogFields } from '../../shared/logger.ts';
 import type { BrokerContext } from '../context.ts';
 import { identityFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
+import { ClientRates, type ListenerRates, noRates } from '../rate-limits.ts';
 import { RetainedFeeds } from '../retained/retained-feed.ts';
 import type { SessionConnection } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
 import { Price } from '../work-budget.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { handleConnect } from './connect.ts';
+import { type ConnectionState, checkTransition } from './connection-state.ts';
 import { dispatchControl } from './dispatch.ts';
 import { oversizeFields } from './oversize.ts';
 import { PacketSender } from './packet-sender.ts';
@@ -58,16 +52,6 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
 /** Thousands of CONNECT packets may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
 const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
-
-type State = 'waiting' | 'authenticating' | 'connected' | 'suspended' | 'closed';
-
-const FOLLOWERS: Readonly<Record<State, readonly State[]>> = {
-  waiting: ['authenticating', 'closed'],
-  authenticating: ['connected', 'closed'],
-  connected: ['suspended', 'closed'],
-  suspended: ['connected', 'closed'],
-  closed: [],
-};
 
 /** Continuation for when the store accepts again; cleared on disconnect to release the client. */
 interface Continuation {
@@ -89,7 +73,9 @@ export class Client implements SessionConnection {
   readonly #onEnd: (client: Client) => void;
   readonly #framer: Framer;
   readonly #deadlines: ClientDeadlines;
-  #state: State = 'waiting';
+  readonly #listenerRates: ListenerRates;
+  #rates: ClientRates | undefined;
+  #state: ConnectionState = 'waiting';
   #feeds: RetainedFeeds | undefined;
   #isPumpDeferred = false;
   /** Chunks that arrived while the connection was authenticating or suspended. */
@@ -111,6 +97,7 @@ export class Client implements SessionConnection {
     this.#onEnd = onEnd;
     this.info = info;
     this.listener = info.listener ?? { name: 'tcp' };
+    this.#listenerRates = this.listener.rates ?? noRates;
     this.link = new PacketSender(outbox, context.stats, context.budget);
     this.received = new ReceivedMessages(this, context);
     this.#framer = new Framer(Math.min(this.#packetBytesTaken, CONNECT_BYTES_MAX));
@@ -172,11 +159,8 @@ export class Client implements SessionConnection {
     this.end(true, 'connection lost');
   }
 
-  /** @throws Error for a transition that the table above does not have: a fault of the broker */
-  #moveTo(next: State): void {
-    if (!FOLLOWERS[this.#state].includes(next)) {
-      throw new Error(`a connection cannot go from ${this.#state} to ${next}`);
-    }
+  #moveTo(next: ConnectionState): void {
+    checkTransition(this.#state, next);
     this.#state = next;
   }
 
@@ -215,8 +199,32 @@ export class Client implements SessionConnection {
         return;
       }
       stats.packetsReceived += 1;
+      const waitMs = this.#listenerRates.isLimited ? this.#chargeRates() : 0;
+      if (waitMs > 0) {
+        this.#slow(waitMs, framer.buffer, framer.start, framer.bodyStart, framer.end);
+        return;
+      }
       this.#handlePacket(framer.buffer, framer.start, framer.bodyStart, framer.end);
     }
+  }
+
+  /** @returns how long the packet has to wait, milliseconds */
+  #chargeRates(): number {
+    if (this.#state !== 'connected') return 0;
+    const { buffer, start, end } = this.#framer;
+    this.#rates ??= new ClientRates(this.#listenerRates);
+    return this.#rates.charge(buffer[start]!, end - start, this.#context.budget.now);
+  }
+
+  /** The client is over a rate: its packet waits, and nothing more is read from it. */
+  #slow(waitMs: number, buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    const { budget, slowed } = this.#context;
+    slowed.report(this, () => this.#logFields, budget.now);
+    this.#moveTo('suspended');
+    this.#pauseReading();
+    this.#deadlines.slow(budget.now + waitMs, () =>
+      this.#continue(() => this.#handlePacket(buffer, start, bodyStart, end)),
+    );
   }
 
   #handlePacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {

@@ -4,12 +4,13 @@
 import type { ConnectPacket } from '../../mqtt/control-decoder.ts';
 import { type ConnackProperties, encodeConnack } from '../../mqtt/control-encoder.ts';
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
+import type { QoS } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isWellFormed } from '../../mqtt/utf8.ts';
 import type { BrokerContext } from '../context.ts';
 import { originOf } from '../log-fields.ts';
 import type { BrokerOptions } from '../options.ts';
-import type { AuthDecision, Identity } from '../ports.ts';
+import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
 import { discardWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
 
@@ -165,7 +166,7 @@ function refusalOf(
     const reason = packet.clientId.length === 0 ? NO_ID : OTHER_PREFIX;
     return { reasonCode: ReasonCode.clientIdentifierNotValid, reason };
   }
-  const reasonCode = refusalOfWill(options, packet);
+  const reasonCode = refusalOfWill(options, client.listener, packet);
   if (reasonCode !== 0) return { reasonCode };
   // Before the authentication, which would be for nothing.
   return isIdUsed ? refusalOfBounds(context, packet, client, packet) : undefined;
@@ -184,9 +185,13 @@ function isIdValid(
   return options.emptyClientIdAllowed && (version === 5 || (version === 4 && cleanStart));
 }
 
-function refusalOfWill(options: BrokerOptions, { will }: ConnectPacket): number {
+function refusalOfWill(
+  options: BrokerOptions,
+  { maximumQos = options.maximumQos }: ListenerRules,
+  { will }: ConnectPacket,
+): number {
   if (will === undefined) return 0;
-  if (will.qos > options.maximumQos) return ReasonCode.qosNotSupported;
+  if (will.qos > maximumQos) return ReasonCode.qosNotSupported;
   if (will.retain && !options.retainAvailable) return ReasonCode.retainNotSupported;
   if (will.payload.length > options.payloadBytesMax) return ReasonCode.packetTooLarge;
   if (will.payloadIsText && !isWellFormed(will.payload, 0, will.payload.length)) {
@@ -211,6 +216,7 @@ function admit(
       ? connackProperties(options, {
           clientId: assigned ? identity.clientId : undefined,
           packetBytesMax: client.listener.packetBytesMax ?? options.packetBytesMax,
+          maximumQos: client.listener.maximumQos ?? options.maximumQos,
           expirySeconds: expirySeconds === wanted ? undefined : expirySeconds,
           keepAliveSeconds:
             keepAliveSeconds === packet.keepAliveSeconds ? undefined : keepAliveSeconds,
@@ -264,6 +270,7 @@ interface Changed {
   readonly clientId: string | undefined;
   /** Of the listener, or of the node. */
   readonly packetBytesMax: number;
+  readonly maximumQos: QoS;
   readonly expirySeconds: number | undefined;
   readonly keepAliveSeconds: number | undefined;
 }
@@ -274,7 +281,7 @@ function connackProperties(options: BrokerOptions, changed: Changed): ConnackPro
     receiveMaximum: options.receiveMaximum,
     topicAliasMaximum: options.topicAliasMaximum,
   };
-  if (options.maximumQos < 2) properties.maximumQoS = options.maximumQos;
+  if (changed.maximumQos < 2) properties.maximumQoS = changed.maximumQos;
   if (!options.retainAvailable) properties.retainAvailable = false;
   if (!options.wildcardAvailable) properties.wildcardSubscriptionAvailable = false;
   if (!options.sharedAvailable) properties.sharedSubscriptionAvailable = false;

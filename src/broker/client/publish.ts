@@ -77,7 +77,7 @@ export class PublishHandler {
       decodePublish(view, buffer, start, bodyStart, end, client.version) ??
       this.#readProperties(view) ??
       this.#findTopic(client, view) ??
-      this.#checkSupport(view);
+      this.#checkSupport(client, view);
     if (fault !== undefined) return fault;
     const { stats } = this.#context;
     stats.publishReceived += 1;
@@ -177,9 +177,10 @@ export class PublishHandler {
     return undefined;
   }
 
-  #checkSupport(view: PublishView): ProtocolFault | undefined {
+  #checkSupport(client: Client, view: PublishView): ProtocolFault | undefined {
     const { maximumQos, retainAvailable } = this.#context.options;
-    if (view.qos > maximumQos) return QOS_UNSUPPORTED;
+    const isQosTaken = view.qos === 0 || view.qos <= (client.listener.maximumQos ?? maximumQos);
+    if (!isQosTaken) return QOS_UNSUPPORTED;
     if (view.retain && !retainAvailable) return RETAIN_UNSUPPORTED;
     return undefined;
   }

@@ -111,7 +111,7 @@ function subscribe(
     recordDenial(context, session.identity, 'subscribe', request.filter);
     return refusal;
   }
-  const qos = Math.min(request.qos, options.maximumQos) as QoS;
+  const qos = Math.min(request.qos, client.listener.maximumQos ?? options.maximumQos) as QoS;
   const subscription: Subscription = {
     subscriber: session.outbound,
     filter: request.filter,

@@ -7,11 +7,13 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
 import type { ConnectionInfo, ListenerRules } from '../../broker/ports.ts';
+import { ListenerRates } from '../../broker/rate-limits.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
 import { describePortHolder } from '../port-holder.ts';
+import { AcceptQueue } from './accept-queue.ts';
 import { Connection } from './connection.ts';
 import { type Established, Handshake, type Layers } from './handshake.ts';
 import type { PreConnectLimit } from './pre-connect-limit.ts';
@@ -35,6 +37,7 @@ const LISTEN_FAULTS: Readonly<Record<string, string>> = {
 
 const FAULT_LIMIT = 'limit';
 const FAULT_ACCEPT = 'accept';
+const FAULT_RATE = 'rate';
 
 /** A listener could not be opened. The message says what to change, and where. */
 export class ListenError extends Error {
@@ -58,6 +61,8 @@ export class ListenError extends Error {
 export class ListenerStats {
   /** Connections beyond a limit. */
   dropped = 0;
+  /** Connections that had to wait for -connect-rate. */
+  delayed = 0;
   /** Connections that the system could not accept. */
   failedAccepts = 0;
   /** Connections that ended before MQTT began. */
@@ -82,6 +87,8 @@ export class Listener {
   readonly #handshakes = new Set<Handshake>();
   readonly #sockets: ListenerSockets = { served: 0, max: () => this.#config.connectionsMax };
   readonly #faults = new OngoingFaults();
+  readonly #rates = new ListenerRates();
+  readonly #acceptQueue = new AcceptQueue(() => performance.now());
   #local: Endpoint = { address: '', port: 0 };
   #listenerAddress = '';
 
@@ -134,6 +141,11 @@ export class Listener {
     return () => {
       this.#config = next;
       this.#layers = layers;
+      this.#rates.configure(next.rates);
+      this.#acceptQueue.rate = {
+        perSecond: next.connectRate,
+        burstMs: next.rates.burstSeconds * 1000,
+      };
     };
   }
 
@@ -141,6 +153,7 @@ export class Listener {
   close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     for (const handshake of this.#handshakes) handshake.abort('the server stops');
+    this.#acceptQueue.close();
     return closed;
   }
 
@@ -152,13 +165,18 @@ export class Listener {
       this.#sockets.served <= this.#config.connectionsMax * share &&
       socketLimit.served <= socketLimit.max * share;
     if (isWell) this.#resolve(FAULT_LIMIT, now);
+    if (this.#acceptQueue.waiting === 0) this.#resolve(FAULT_RATE, now);
   }
 
   #resolve(fault: string, now: number): void {
     const lastedMs = this.#faults.resolve(fault, now);
     if (lastedMs === undefined) return;
     const { place } = this.#config;
-    this.#parts.broker.log.info('connections are accepted again', { place, lastedMs });
+    const event =
+      fault === FAULT_RATE
+        ? 'connections no longer wait: they come below -connect-rate'
+        : 'connections are accepted again';
+    this.#parts.broker.log.info(event, { place, lastedMs });
   }
 
   #listen(): Promise<void> {
@@ -196,15 +214,32 @@ export class Listener {
     this.#parts.socketLimit.admit(
       socket,
       this.#sockets,
-      () => this.#serve(socket),
+      () => this.#serveInTurn(socket),
       (limit) => this.#drop(socket, limit),
     );
   }
 
-  #drop(socket: Socket, limit: LimitReached): void {
+  #serveInTurn(socket: Socket): void {
+    const isDelayed = this.#acceptQueue.admit(
+      socket,
+      () => this.#serve(socket),
+      () => this.#drop(socket, 'rate'),
+    );
+    if (!isDelayed) return;
+    const { stats, broker } = this.#parts;
+    stats.delayed += 1;
+    if (!this.#faults.report(FAULT_RATE, performance.now())) return;
+    const { place, connectRate } = this.#config;
+    const fields = { place, perSecond: connectRate, delayed: stats.delayed };
+    broker.log.warn('connections wait: they come faster than -connect-rate', fields);
+  }
+
+  #drop(socket: Socket, limit: LimitReached | 'rate'): void {
     socket.destroy();
     const { stats, broker, socketLimit } = this.#parts;
     stats.dropped += 1;
+    // The line about the connections that wait says it already.
+    if (limit === 'rate') return;
     if (!this.#faults.report(FAULT_LIMIT, performance.now())) return;
     const { place, connectionsMax } = this.#config;
     const { dropped } = stats;
@@ -245,8 +280,9 @@ export class Listener {
   }
 
   #connect({ transport, stream, info, proof }: Established): void {
-    const { id, packetBytesMax } = this.#config;
-    const listener: ListenerRules = { name: id, packetBytesMax, ...proof };
+    const { id, packetBytesMax, maximumQos } = this.#config;
+    const rates = this.#rates;
+    const listener: ListenerRules = { name: id, packetBytesMax, maximumQos, rates, ...proof };
     const connection = new Connection(transport, this.#parts.broker, { ...info, listener });
     connection.limitBeforeConnect(this.#parts.preConnectLimit, stream);
   }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { BusyError, FairQueue, sourceOf } from '../../../src/auth/fair-queue.ts';
+import { BusyError, FairQueue } from '../../../src/auth/fair-queue.ts';
+import { sourceOf } from '../../../src/shared/ip-address.ts';
 
 const limits = { parallelMax: 2, waitingMax: 3, waitMsMax: 100 };
 

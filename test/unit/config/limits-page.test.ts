@@ -37,6 +37,16 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'the connection is closed',
     ],
     ['time until CONNECT', '`-connect-timeout`', 'the connection is closed'],
+    [
+      'new connections a second; those that wait for it',
+      '`-connect-rate`; {count net ACCEPTS_WAITING_MAX}',
+      'they wait, and addresses take turns; beyond the second bound the newest one of the address with the most is closed; counted and logged',
+    ],
+    [
+      'messages and bytes a second of one client; of all clients of a listener',
+      '`-client-message-rate`, `-client-byte-rate`; `-message-rate`, `-byte-rate`, after silence for `-rate-burst` at once',
+      'the client is read more slowly, and clients take turns; nothing is lost; counted and logged ([guards.md](guards.md))',
+    ],
     ['HTTP header of a WebSocket', '{bytes net HTTP_HEADER_BYTES_MAX}', '400, closed'],
     [
       'WebSocket message',

@@ -232,3 +232,27 @@ test('docs/listeners.md has every key of a listener', () => {
     );
   }
 });
+
+test('a [[listener]] may have rates and a highest QoS of its own', () => {
+  const file = `client-message-rate = 10
+connect-rate = 5
+
+[[listener]]
+port = 1
+
+[[listener]]
+port = 2
+client-message-rate = 0
+byte-rate = "1M"
+rate-burst = "5s"
+max-qos = 1
+`;
+  const [first, second] = load({}, file).listeners;
+  assert.equal(first?.rates.clientMessages, 10);
+  assert.equal(first?.connectRate, 5);
+  assert.equal(first?.maximumQos, 2);
+  assert.equal(second?.rates.clientMessages, Number.POSITIVE_INFINITY);
+  assert.equal(second?.rates.listenerBytes, 1024 ** 2);
+  assert.equal(second?.rates.burstSeconds, 5);
+  assert.equal(second?.maximumQos, 1);
+});

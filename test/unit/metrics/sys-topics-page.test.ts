@@ -29,6 +29,7 @@ restored\`, \`sync losing\`, \`sync loss-over\` or \`sync size\` (with \`node\`,
 const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ["Clients and messages (mosquitto's names)", 'broker'],
   ['The whole site', 'site'],
+  ['Guards', 'guards'],
   ['Memory', 'process'],
   ['Access', 'access'],
   ['Listeners', 'listeners'],
