@@ -367,3 +367,30 @@ export const groupMetrics = {
     { sys: 'cluster/groups/refused' },
   ),
 };
+
+export const queryMetrics = {
+  asked: counter('queries_asked', 'requests to other nodes', { sys: 'cluster/queries/asked' }),
+  replied: counter('queries_replied', 'requests to other nodes that were answered', {
+    sys: 'cluster/queries/replied',
+  }),
+  failed: counter(
+    'queries_failed',
+    'requests to other nodes without an answer, by reason: offline, silent, timeout, busy (here), refused (there), tooLarge',
+    { sys: 'cluster/queries/failed/{reason}', labels: ['reason'] },
+  ),
+  served: counter('queries_served', 'requests of other nodes that were accepted', {
+    sys: 'cluster/queries/served',
+  }),
+  refused: counter('queries_refused', 'requests of other nodes that were too many at a time', {
+    sys: 'cluster/queries/refused',
+  }),
+  abandoned: counter('queries_abandoned', 'replies that the other node did not fetch', {
+    sys: 'cluster/queries/abandoned',
+  }),
+  resentParts: counter('queries_resent_parts', 'datagrams of requests and replies sent again', {
+    sys: 'cluster/queries/resentParts',
+  }),
+  malformed: counter('queries_malformed', 'datagrams about requests that are malformed', {
+    sys: 'cluster/queries/malformed',
+  }),
+};

@@ -10,6 +10,7 @@ import {
   groupMetrics,
   memberMetrics,
   peersMetrics,
+  queryMetrics,
   retainedMetrics,
   syncMetrics,
 } from './cluster-metrics.ts';
@@ -250,6 +251,7 @@ export const metricGroups = {
   retained: retainedMetrics,
   clients: clientDirectoryMetrics,
   groups: groupMetrics,
+  queries: queryMetrics,
   storage: storageMetrics,
 } as const;
 

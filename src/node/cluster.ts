@@ -7,14 +7,21 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
-import { APPLICATION_BYTES_MAX, Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
+import {
+  APPLICATION_BYTES_MAX,
+  Gossip,
+  type MemberView,
+  type NameInUseError,
+} from '../net/cluster/gossip.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
+import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
+import { NodeQueries } from './node-queries.ts';
 import { ClusterReplication } from './replication.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
@@ -36,6 +43,7 @@ interface ClusterParts {
   readonly keys: KeyRing;
   readonly bootId: bigint;
   readonly replication: ClusterReplication;
+  readonly queries: NodeQueries;
 }
 
 export class Cluster {
@@ -69,7 +77,7 @@ export class Cluster {
         cluster.#gossip?.sendApplication(member, bytes),
       applicationBytesMax: APPLICATION_BYTES_MAX,
     };
-    const { retainedSync, clientTakeover, sharedGroups } = config;
+    const { nodeName, retainedSync, clientTakeover, sharedGroups } = config;
     const replication = new ClusterReplication({
       bootId,
       topics: config.forwardedTopics,
@@ -80,7 +88,7 @@ export class Cluster {
       channel,
       retainedSync,
       clientTakeover,
-      nodeName: config.nodeName,
+      nodeName,
       sharedOptions: {
         'retained-sync': retainedSync,
         'client-takeover': clientTakeover,
@@ -91,7 +99,15 @@ export class Cluster {
       sharedGroups,
       nameOf: (member) => cluster.#nameOf(member),
     });
-    const cluster: Cluster = new Cluster({ config, broker, log, keys, bootId, replication });
+    const queries = new NodeQueries({
+      nodeName,
+      log,
+      send: (member, message) => channel.sendApplication(member, message),
+      rttMs: (member) => cluster.#memberOf(member)?.rttMs,
+    });
+    broker.sys.addSource('queries', () => queries.metrics());
+    const parts = { config, broker, log, keys, bootId, replication, queries };
+    const cluster: Cluster = new Cluster(parts);
     await cluster.#openSync();
     return cluster;
   }
@@ -99,6 +115,11 @@ export class Cluster {
   /** Writes the versions of replicated values, for a snapshot. */
   exportVersions(writer: RegisterWriter): Iterable<void> {
     return this.#parts.replication.export(writer);
+  }
+
+  /** Requests to and from other nodes. */
+  get queries(): NodeQueries {
+    return this.#parts.queries;
   }
 
   /** Where the sync channel listens. */
@@ -124,7 +145,7 @@ export class Cluster {
    * @param cancel ends the wait
    */
   async join(cancel?: AbortSignal): Promise<void> {
-    const { config, broker, log, keys, bootId, replication } = this.#parts;
+    const { config, broker, log, keys, bootId, replication, queries } = this.#parts;
     const { advertise } = config;
     const mqttPort = config.listeners[0]?.port || undefined;
     const sync = this.#openedSync;
@@ -146,9 +167,13 @@ export class Cluster {
       onPeers: (peers) => {
         sync.setPeers(peers);
         replication.setMembers(peers.map((peer) => peer.bootId));
+        queries.setOnline(peers);
       },
       applicationState: () => replication.state(),
-      onApplication: (member, bytes, isMessage) => replication.receive(member, bytes, isMessage),
+      onApplication: (member, bytes, isMessage) => {
+        if (isMessage && isQuery(bytes)) queries.receive(member, bytes);
+        else replication.receive(member, bytes, isMessage);
+      },
     });
     this.#gossip = gossip;
     this.#status = new ClusterStatus(gossip, sync, replication.nodes, Date.now);
@@ -169,6 +194,7 @@ export class Cluster {
   /** Announces the departure to the other nodes and closes both ports. */
   async stop(): Promise<void> {
     this.#parts.replication.close();
+    this.#parts.queries.close();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close()]);
   }
@@ -204,9 +230,12 @@ export class Cluster {
     broker.forwarder = replication.retained ?? this.#sync;
   }
 
+  #memberOf(bootId: bigint): MemberView | undefined {
+    return this.#gossip?.members().find((one) => one.bootId === bootId);
+  }
+
   #nameOf(bootId: bigint): string {
-    const member = this.#gossip?.members().find((one) => one.bootId === bootId);
-    return member?.name ?? 'another node';
+    return this.#memberOf(bootId)?.name ?? 'another node';
   }
 
   #isSuspect(name: string): boolean {

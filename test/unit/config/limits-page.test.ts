@@ -315,6 +315,36 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       '{ms node JOIN_MS_MAX}',
       'MQTT opens without other nodes, logged',
     ],
+    [
+      'request to another node; reply',
+      '{bytes query REQUEST_BYTES_MAX}; {bytes query REPLY_BYTES_MAX}',
+      'refused (status 413)',
+    ],
+    [
+      'requests of a node that wait for a reply: to one node; to all',
+      '{count query ASKED_PER_MEMBER_MAX}; {count query ASKED_MAX}',
+      'refused here (status 503), counted (`queries/failed/busy`)',
+    ],
+    [
+      'requests of other nodes that a node works on: of one node; of all',
+      '{count query SERVED_PER_MEMBER_MAX}; {count query SERVED_MAX}',
+      'refused, counted (`queries/refused`), logged',
+    ],
+    [
+      'parts of replies on their way to a node that asks',
+      '{count query NODE_WINDOW_PARTS}',
+      'the others wait',
+    ],
+    [
+      'wait for a reply: without any datagram of the node; in all',
+      '{ms query SILENT_MS}; {ms node QUERY_TIMEOUT_MS}, at most {ms query TIMEOUT_MS_MAX}',
+      'the request fails (status 504), counted',
+    ],
+    [
+      'streams that other nodes follow; items and bytes that wait for one follower',
+      '{count node STREAMS_MAX}; {count node STREAM_ITEMS_MAX}, {bytes node STREAM_BYTES_MAX}',
+      'refused (status 503); the oldest are dropped, and the follower learns how many',
+    ],
     ['node name, cluster name', '{bytes swim NAME_BYTES_MAX}', 'refused at the start'],
   ],
   Log: [

@@ -41,6 +41,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: retained messages on all nodes', 'retained'],
   ['Cluster: clients of all nodes', 'clients'],
   ['Cluster: shared groups of all nodes (`-shared=cluster`)', 'groups'],
+  ['Cluster: requests between nodes', 'queries'],
   ['Storage (with `-data`)', 'storage'],
 ];
 
