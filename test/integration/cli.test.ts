@@ -33,7 +33,7 @@ test('a wrong command line ends with 2 and one line for each mistake', async (t)
     [['-nod=1'], "shoal: unknown option '-nod'"],
     [['-port=70000'], "shoal: bad value '70000' for -port: expected a port number from 0 to 65535"],
     [['-mbs=10.0.0.1'], 'shoal: -mbs needs -csk, the cluster token'],
-    [['-csk='], 'shoal: bad value for -csk: expected one or more tokens'],
+    [['-csk='], 'shoal: -csk needs a value: one or more tokens'],
     [['-csk=a', '-mbs=a:1,a:1'], 'shoal: -mbs names a:1 twice'],
     [['-config=nowhere.toml'], 'shoal: -config=nowhere.toml: there is no such file\n'],
   ] as const) {
