@@ -4,10 +4,10 @@
 // denied.
 // Invariant: a user name or client id that contains + # or / gives access to no further topic.
 
+import { covers, intersect, type Levels, levelsOf } from '../mqtt/filter-algebra.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { isReservedTopic, levelsMatch } from '../mqtt/topic.ts';
 import type { Acl, AclLine } from './acl-file.ts';
-import { covers, intersect, type Levels, levelsOf } from './filter-algebra.ts';
 
 /** Cached decisions on publishing: number of topics, and characters of all of them together. */
 const CACHED_TOPICS_MAX = 256;

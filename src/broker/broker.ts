@@ -28,6 +28,7 @@ import {
   type SessionStore,
   type StateWriter,
   type StoredState,
+  type SubscribedFilters,
 } from './ports.ts';
 import { RetainedStore } from './retained/retained-store.ts';
 import { Router } from './routing/route.ts';
@@ -89,6 +90,11 @@ export class Broker {
   /** Sessions, connected or not. */
   get sessionCount(): number {
     return this.context.sessions.size;
+  }
+
+  /** What the sessions of this node subscribe to. */
+  get subscribedFilters(): SubscribedFilters {
+    return this.context.tree;
   }
 
   /** The way of local messages to the other nodes; undefined while the node is not in a cluster. */

@@ -159,6 +159,14 @@ export interface GroupShare {
  */
 export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
 
+/** What the sessions of this node, connected or not, subscribe to. */
+export interface SubscribedFilters {
+  /** Rises with every change. */
+  readonly version: number;
+  /** Topic Filters without the prefix of a group. */
+  filters(): Iterable<string>;
+}
+
 /** Where clients are connected, on all nodes. */
 export interface ClientDirectory {
   /** A client has connected here. @param will what other nodes publish if this node dies */

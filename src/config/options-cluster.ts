@@ -102,6 +102,13 @@ export const clusterOptions = {
     fallback: true,
     help: 'keep retained messages alike on all nodes; the same on every node',
   }),
+  forward: option({
+    flag: 'forward',
+    group: 'Cluster',
+    type: choice(['all', 'interest']),
+    fallback: 'all',
+    help: 'send a message to all other nodes, or only to those that may have a subscriber for it; interest works between nodes that both have it',
+  }),
   clientTakeover: option({
     flag: 'client-takeover',
     group: 'Cluster',

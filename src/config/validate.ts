@@ -113,6 +113,11 @@ function clusterConflicts(config: Config): string[] {
       `-crp and -csp are both ${config.gossipPort}: gossip and sync need a UDP port each; change one of them`,
     );
   }
+  if (config.forward === 'interest' && config.sharedGroups === 'cluster') {
+    problems.push(
+      "-forward=interest and -shared=cluster exclude each other: all nodes choose a group's node by the number of a message, and with -forward=interest it has another number for each node; drop one of them",
+    );
+  }
   const seen = new Set<string>();
   for (const member of config.members) {
     const address = formatHostPort(member).toLowerCase();

@@ -50,6 +50,11 @@ export const memberMetrics = {
     sys: 'cluster/members/{node}/sent',
     labels: ['node'],
   }),
+  skippedMessages: counter(
+    'member_skipped_messages',
+    'messages that the member was not sent because it has no subscriber for them',
+    { sys: 'cluster/members/{node}/skipped', labels: ['node'] },
+  ),
   receivedMessages: counter('member_received_messages', 'messages received from the member', {
     sys: 'cluster/members/{node}/received',
     labels: ['node'],
@@ -206,6 +211,11 @@ export const peersMetrics = {
     sys: 'cluster/peers/sentBytes',
     unit: 'bytes',
   }),
+  skippedMessages: counter(
+    'peers_skipped_messages',
+    'messages that a peer was not sent because it has no subscriber for them (`-forward=interest`); one for each peer',
+    { sys: 'cluster/peers/skippedMessages' },
+  ),
   receivedMessages: counter('peers_received_messages', 'messages received from all peers', {
     sys: 'cluster/peers/receivedMessages',
   }),
@@ -393,4 +403,24 @@ export const queryMetrics = {
   malformed: counter('queries_malformed', 'datagrams about requests that are malformed', {
     sys: 'cluster/queries/malformed',
   }),
+};
+
+/** With `-forward=interest`: what nodes subscribe to. */
+export const interestMetrics = {
+  filters: gauge('interest_filters', 'topic filters that this node announces, joined', {
+    sys: 'cluster/interest/filters',
+  }),
+  announcements: counter('interest_announcements', 'times that they changed', {
+    sys: 'cluster/interest/announcements',
+  }),
+  knownNodes: gauge(
+    'interest_known_nodes',
+    'online nodes whose filters are known here; the others are sent everything',
+    { sys: 'cluster/interest/knownNodes' },
+  ),
+  differing: gauge(
+    'interest_differing_nodes',
+    'online nodes that did not know the same filters at their last ping',
+    { sys: 'cluster/interest/differing' },
+  ),
 };

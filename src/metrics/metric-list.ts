@@ -8,6 +8,7 @@ import {
   clusterMetrics,
   gossipMetrics,
   groupMetrics,
+  interestMetrics,
   memberMetrics,
   peersMetrics,
   queryMetrics,
@@ -252,6 +253,7 @@ export const metricGroups = {
   clients: clientDirectoryMetrics,
   groups: groupMetrics,
   queries: queryMetrics,
+  interest: interestMetrics,
   storage: storageMetrics,
 } as const;
 

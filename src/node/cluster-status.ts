@@ -12,7 +12,7 @@ import { formatEndpoint } from '../shared/endpoint.ts';
 import type { MemberEvent } from '../swim/membership.ts';
 import { newPeerCounters, type PeerCounters } from '../sync/counters.ts';
 import type { LinkEvent } from '../sync/link-log.ts';
-import type { PeerStatus } from '../sync/sync-node.ts';
+import type { PeerStatus } from '../sync/peer-status.ts';
 import type { NodeStatus, NodeStatuses } from './node-statuses.ts';
 
 /** Members with topics of their own under $SYS. */
@@ -151,6 +151,7 @@ function memberValues(members: readonly MemberStatus[]): ValuesOf<'members'> {
     ),
     rttSeconds: ofPeer(({ rttMs }) => rttMs && Number((rttMs / 1000).toPrecision(3))),
     sentMessages: ofPeer(({ counters }) => counters.sentMessages),
+    skippedMessages: ofPeer(({ counters }) => counters.skippedMessages),
     receivedMessages: ofPeer(({ counters }) => counters.receivedMessages),
     lostMessages: byDirection(
       ({ peer }) => peer?.counters.lostMessages,

@@ -97,6 +97,7 @@ export class Cluster {
         topics: config.forwardedTopics.join(','),
       },
       sharedGroups,
+      announcesFilters: config.forward === 'interest',
       nameOf: (member) => cluster.#nameOf(member),
     });
     const queries = new NodeQueries({
@@ -220,6 +221,7 @@ export class Cluster {
       log,
       handler: replication.retained ?? broker,
       repairHandler: replication.retained,
+      interest: replication.filters,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
       isSuspect: (name) => this.#isSuspect(name),
     });

@@ -10,6 +10,7 @@ import { MapId } from '../replica/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { Replication } from '../replica/replication.ts';
 import { ClusterClients } from './client-directory.ts';
+import { ClusterFilters } from './filter-directory.ts';
 import { NodeStatuses, type SharedOptions } from './node-statuses.ts';
 import { RetainedReplication } from './retained-replication.ts';
 import { SharedGroups } from './shared-groups.ts';
@@ -37,6 +38,8 @@ export interface ReplicationOptions {
   readonly nodeName: string;
   readonly sharedOptions: SharedOptions;
   readonly sharedGroups: 'node' | 'cluster';
+  /** -forward=interest: nodes announce what they subscribe to. */
+  readonly announcesFilters: boolean;
   /** Name of the node, for the log. */
   nameOf(bootId: bigint): string;
 }
@@ -46,6 +49,7 @@ export class ClusterReplication {
   readonly clients: ClusterClients | undefined;
   readonly nodes: NodeStatuses;
   readonly groups: SharedGroups | undefined;
+  readonly filters: ClusterFilters | undefined;
   readonly #core: Replication;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -78,6 +82,13 @@ export class ClusterReplication {
       this.groups = new SharedGroups(shared);
       this.#core.add(MapId.groups, this.groups.table);
     }
+    if (options.announcesFilters) {
+      this.filters = new ClusterFilters({
+        ...shared,
+        subscribed: options.broker.subscribedFilters,
+      });
+      this.#core.add(MapId.filters, this.filters);
+    }
   }
 
   use(sync: SyncChannel): void {
@@ -86,13 +97,14 @@ export class ClusterReplication {
   }
 
   addMetrics(sys: SysTopics): void {
-    const { retained, clients, groups } = this;
+    const { retained, clients, groups, filters } = this;
     if (retained !== undefined) {
       const malformed = (): number => this.#core.malformed;
       sys.addSource('retained', () => ({ ...retained.metrics(), malformed: malformed() }));
     }
     if (clients !== undefined) sys.addSource('clients', () => clients.metrics());
     if (groups !== undefined) sys.addSource('groups', () => groups.metrics());
+    if (filters !== undefined) sys.addSource('interest', () => filters.metrics());
   }
 
   /** What pings and acks carry. */
@@ -125,6 +137,7 @@ export class ClusterReplication {
     this.clients?.close();
     this.nodes.close();
     this.groups?.close();
+    this.filters?.close();
   }
 
   #schedule(): void {

@@ -97,11 +97,16 @@ export function writeDataHeader(
   buffer[at] = KIND_DATA;
   buffer[at + 1] = 0;
   buffer.writeUInt16BE(firstStart, at + 2);
-  buffer.writeUIntBE(firstNumber, at + 10, COUNTER_BYTES);
+  writeFirstNumber(buffer, at, firstNumber);
 }
 
 export function writeSequence(buffer: Buffer, at: number, sequence: number): void {
   buffer.writeUIntBE(sequence, at + 4, COUNTER_BYTES);
+}
+
+/** Writes the number of the first packet into a data header. */
+export function writeFirstNumber(buffer: Buffer, at: number, firstNumber: number): void {
+  buffer.writeUIntBE(firstNumber, at + 10, COUNTER_BYTES);
 }
 
 /** Writes a hello with padding. @param end offset behind the body */

@@ -8,6 +8,8 @@ export interface PeerCounters {
   sentDatagrams: number;
   sentMessages: number;
   sentBytes: number;
+  /** Messages that were not sent to the peer because it has no subscriber for them (-forward=interest). */
+  skippedMessages: number;
   /** Authentic datagrams of this peer, duplicate and late ones included. */
   receivedDatagrams: number;
   receivedBytes: number;
@@ -64,6 +66,7 @@ export function newPeerCounters(): PeerCounters {
     sentDatagrams: 0,
     sentMessages: 0,
     sentBytes: 0,
+    skippedMessages: 0,
     receivedDatagrams: 0,
     receivedBytes: 0,
     receivedMessages: 0,

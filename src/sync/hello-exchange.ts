@@ -31,8 +31,8 @@ import {
   INCOMING_DOUBT_MS,
   JOIN_WAIT_MS,
 } from './limits.ts';
+import type { SyncOutbox } from './outbox.ts';
 import type { PeerLink } from './peer-link.ts';
-import type { SyncOutbox } from './sync-node.ts';
 
 const SECOND_MS = 1000;
 
@@ -42,6 +42,8 @@ interface HeldDatagram {
   readonly sequence: number;
   readonly packets: number;
   readonly datagram: Buffer;
+  /** The only peer that it is for; undefined for all. */
+  readonly link: PeerLink | undefined;
 }
 
 export interface HelloPort {
@@ -49,8 +51,8 @@ export interface HelloPort {
   readonly outbox: SyncOutbox;
   /** @returns NONCE_BYTES unpredictable bytes */
   randomNonce(): Buffer;
-  /** Position of the next data datagram. */
-  nextPosition(): StreamPosition;
+  /** Position of the next data datagram to the peer. */
+  nextPosition(link: PeerLink): StreamPosition;
 }
 
 export class HelloExchange {
@@ -70,7 +72,7 @@ export class HelloExchange {
     const { address, port } = link.peer.endpoint;
     link.peer = peer;
     if (peer.endpoint.address === address && peer.endpoint.port === port) return;
-    if (link.isAnswering) link.heldFrom = this.#port.nextPosition().sequence;
+    if (link.isAnswering) link.heldFrom = this.#port.nextPosition(link).sequence;
     link.isAnswering = false;
     link.stream.askAgain(this.#port.randomNonce(), now);
   }
@@ -131,15 +133,17 @@ export class HelloExchange {
    * Holds a data datagram for peers that have not answered yet: the last HELD_DATAGRAMS_MAX follow as
    * soon as one answers, so that a new peer misses nothing during the first exchange.
    * @param datagram copied
+   * @param link the only peer that it is for; undefined for all
    */
-  hold(at: number, sequence: number, packets: number, datagram: Buffer): void {
+  hold(at: number, sequence: number, packets: number, datagram: Buffer, link?: PeerLink): void {
     if (this.#held.length >= HELD_DATAGRAMS_MAX) this.#held.shift();
-    this.#held.push({ at, sequence, packets, datagram: Buffer.from(datagram) });
+    this.#held.push({ at, sequence, packets, datagram: Buffer.from(datagram), link });
   }
 
   #release(link: PeerLink, now: number): void {
     link.isAnswering = true;
-    for (const { at, sequence, packets, datagram } of this.#held) {
+    for (const { at, sequence, packets, datagram, link: only } of this.#held) {
+      if (only !== undefined && only !== link) continue;
       if (sequence < link.heldFrom || now - at > JOIN_WAIT_MS) continue;
       link.countSent(packets, datagram.length);
       this.#port.outbox.send(datagram, link.peer.endpoint);

@@ -67,16 +67,18 @@ export class Packer {
    * receiver numbers the packets of one datagram without gaps.
    */
   #isOpenFinal = false;
-  #nextNumber = 1;
+  #nextNumber: number;
   /** Closed datagrams, oldest first; #head is the index of the oldest. */
   #queue: OutgoingDatagram[] = [];
   #head = 0;
   /** The datagram before the oldest one was discarded, so a packet that it continues is counted already. */
   #hasDiscardedHead = false;
 
-  constructor(options: PackerOptions, port: PackerPort) {
+  /** @param firstNumber number of the first packet */
+  constructor(options: PackerOptions, port: PackerPort, firstNumber = 1) {
     this.#options = options;
     this.#port = port;
+    this.#nextNumber = firstNumber;
     this.#datagramBytes = options.datagramBytes;
     this.#segmentEnd = options.datagramBytes - ENVELOPE_TAG_BYTES;
     this.#segmentBytes = this.#segmentEnd - SEGMENT_START;

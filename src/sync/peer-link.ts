@@ -37,8 +37,8 @@ export interface LinkPort {
   readonly log: LinkLog;
   /** Sends a heartbeat. @param probeBytes size of the datagram; 0 for a small one */
   sendHeartbeat(link: PeerLink, heartbeat: Readonly<Heartbeat>, probeBytes: number): void;
-  /** Position of the next data datagram. */
-  nextPosition(): StreamPosition;
+  /** Position of the next data datagram to the peer. */
+  nextPosition(link: PeerLink): StreamPosition;
   /** True while membership doubts that the peer is alive. */
   isSuspect(peerName: string): boolean;
   /** The largest datagram that reaches the peer has changed. */
@@ -49,6 +49,8 @@ export interface LinkPort {
 export interface RetiredLink {
   readonly stream: RetiredStream;
   readonly reported: PeerLosses;
+  /** Where this node's stream to the peer goes on; undefined if all peers share one. */
+  outgoing?: StreamPosition;
 }
 
 /** Losses that the peer has reported for the stream of this node. */
@@ -263,7 +265,7 @@ export class PeerLink {
   }
 
   #send(probeBytes: number, now: number): void {
-    const { sequence, number: sentNumber } = this.#port.nextPosition();
+    const { sequence, number: sentNumber } = this.#port.nextPosition(this);
     const heartbeat: Heartbeat = {
       receiverBootId: this.peer.bootId,
       number: this.#heartbeats.send(now, probeBytes, sentNumber),

@@ -1,11 +1,11 @@
 // The sync channel of one node without its socket: packs local PUBLISH packets into datagrams for all
 // online peers, and hands the packets of online peers to the broker. Time, randomness and the network
 // come from outside. The protocol is in docs/protocol.md.
-// Invariants: every peer gets the same data bytes; a packet from a peer is never forwarded; a datagram
+// Every peer gets the same data bytes, or, with an Interest, a stream of its own (peer-outputs.ts).
+// Invariants: a packet from a peer is never forwarded; a datagram
 // that is not authentic, or whose sender is not an online peer, changes only a counter.
 
 import type { PublishView } from '../mqtt/publish-view.ts';
-import type { Endpoint } from '../shared/endpoint.ts';
 import {
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
@@ -42,20 +42,15 @@ import {
   STALL_MS,
 } from './limits.ts';
 import { LinkLog, type LinkLogOptions } from './link-log.ts';
+import type { SyncOutbox } from './outbox.ts';
 import { type OutgoingDatagram, Packer, type QueuePolicy } from './packer.ts';
 import type { PeerPublishHandler } from './packet-reader.ts';
-import { type DirectionState, PeerLink, type RetiredLink } from './peer-link.ts';
+import { PeerLink, type RetiredLink } from './peer-link.ts';
+import { type Interest, PeerOutputs } from './peer-outputs.ts';
+import { type PeerStatus, peerStatus } from './peer-status.ts';
 import { PublishWriter } from './publish-writer.ts';
 import { encodeRepair, handleRepair, type RepairHandler, repairEnd, repairRoom } from './repair.ts';
 import type { RepairHead, RepairPacket } from './repair-codec.ts';
-
-/** The network as the core sees it. */
-export interface SyncOutbox {
-  /** @returns false if the socket still reads the bytes: the core then never writes to that buffer again */
-  send(datagram: Buffer, to: Endpoint): boolean;
-  /** False while datagrams wait in the socket. Call flush() when it is true again. */
-  isReady(): boolean;
-}
 
 export interface SyncNodeOptions extends LinkLogOptions {
   readonly bootId: bigint;
@@ -77,32 +72,14 @@ export interface SyncNodeOptions extends LinkLogOptions {
   readonly now: number;
   readonly outbox: SyncOutbox;
   readonly handler: PeerPublishHandler;
+  /** What other nodes subscribe to; undefined: every message goes to all of them. */
+  readonly interest?: Interest | undefined;
   /** Undefined: retained values are not repaired. */
   readonly repairHandler?: RepairHandler | undefined;
   /** @returns NONCE_BYTES unpredictable bytes */
   randomNonce(): Buffer;
   /** True while membership doubts that the peer is alive. */
   isSuspect(peerName: string): boolean;
-}
-
-export interface PeerStatus {
-  readonly name: string;
-  readonly counters: Readonly<PeerCounters>;
-  /** False while the peer is offline; what follows is then from a peer without any traffic. */
-  readonly isOnline: boolean;
-  /** The peer has answered on the sync port, so its messages are accepted. */
-  readonly isWelcome: boolean;
-  readonly endpoint?: Endpoint;
-  readonly incoming: DirectionState;
-  readonly outgoing: DirectionState;
-  readonly rttMs: number | undefined;
-  /** Messages a second over the last heartbeat interval. */
-  readonly sentPerSecond: number;
-  readonly receivedPerSecond: number;
-  /** Messages that are not confirmed though a confirmation is due; lost if the fault lasts. */
-  readonly unconfirmed: number;
-  /** Largest datagram that reaches the peer. */
-  readonly datagramBytes: number;
 }
 
 /**
@@ -122,7 +99,10 @@ export class SyncNode {
   readonly #opener: Opener;
   readonly #filter: ForwardFilter;
   readonly #writer = new PublishWriter();
+  /** The stream that all peers share. */
   readonly #packer: Packer;
+  /** The streams of the single peers; undefined if all share one. */
+  readonly #outputs: PeerOutputs | undefined;
   readonly #joinWait: JoinWait;
   readonly #log: ChannelLog;
   readonly #linkLog: LinkLog;
@@ -151,7 +131,7 @@ export class SyncNode {
       sealer: this.#sealer,
       outbox: options.outbox,
       randomNonce: () => options.randomNonce(),
-      nextPosition: () => this.#nextPosition(),
+      nextPosition: (link) => this.#positionOf(link),
     });
     this.#deadline = this.#joinWait.deadline;
     this.#advancedAt = options.now;
@@ -159,9 +139,13 @@ export class SyncNode {
     this.#packer = new Packer(options, {
       send: (datagram) => this.#sendToAll(datagram),
       isReady: () => this.#joinWait.maySend && options.outbox.isReady(),
-      discarded: (packets) => {
-        this.counters.queueDroppedMessages += packets;
-      },
+      discarded: this.#countDiscarded,
+    });
+    if (options.interest === undefined) return;
+    this.#outputs = new PeerOutputs(options, options.interest, {
+      send: (link, datagram, sequence) => this.#sendOutput(link, datagram, sequence),
+      isReady: () => options.outbox.isReady(),
+      discarded: this.#countDiscarded,
     });
   }
 
@@ -188,11 +172,12 @@ export class SyncNode {
     if (this.#targets.length > 0) this.#expectsPeers = true;
     this.#fitDatagrams();
     this.#updateJoinWait(now);
+    if (this.#joinWait.state === 'open') this.#outputs?.open(this.#packer);
     this.advance(now);
   }
 
   /**
-   * Packs a PUBLISH of a local client, a will or the broker itself for all online peers. The bytes
+   * Packs a PUBLISH of a local client, a will or the broker itself for the online peers. The bytes
    * are copied. Call flush() at the end of the turn unless the result is 'filtered'.
    * @param topic the Topic Name's bytes, also if the packet has only an alias
    * @param clientId the publisher, for the log
@@ -218,7 +203,13 @@ export class SyncNode {
       this.#log.tooLarge(topic, clientId, bytes);
       return 'tooLarge';
     }
-    if (!this.#packer.append(this.#writer, view, topic)) return 'discarded';
+    if (this.#outputs !== undefined && this.#joinWait.state === 'open') {
+      const peers = this.#outputs.append(this.#writer, view, topic);
+      if (peers < 0) return 'discarded';
+      if (peers === 0) return 'forwarded';
+    } else if (!this.#packer.append(this.#writer, view, topic)) {
+      return 'discarded';
+    }
     this.counters.forwardedMessages += 1;
     this.counters.forwardedBytes += bytes;
     return 'forwarded';
@@ -236,7 +227,7 @@ export class SyncNode {
 
   /** True while a repair block may be sent: live messages go first. */
   get isIdle(): boolean {
-    return this.#packer.queued === 0 && this.#options.outbox.isReady();
+    return this.#queued === 0 && this.#options.outbox.isReady();
   }
 
   /** Sends retained values to one peer, without any guarantee. @param to boot id */
@@ -244,18 +235,20 @@ export class SyncNode {
     const link = this.#links.get(to);
     if (link?.isAnswering !== true) return;
     for (const datagram of encodeRepair(head, packets, this.#packer.datagramBytes)) {
-      link.counters.sentDatagrams += 1;
-      link.counters.sentBytes += datagram.length;
-      const sealed = this.#sealer.seal(datagram, repairEnd(datagram));
-      this.#options.outbox.send(sealed, link.peer.endpoint);
+      this.#sendTo(link, this.#sealer.seal(datagram, repairEnd(datagram)), 0);
     }
   }
 
   /** Sends what was packed. Call it at the end of a turn and when the outbox is ready again. */
   flush(now: number): void {
     this.#packer.flush();
-    this.counters.queuedDatagrams = this.#packer.queued;
+    this.#outputs?.flush();
+    this.counters.queuedDatagrams = this.#queued;
     this.#log.write(now);
+  }
+
+  get #queued(): number {
+    return this.#packer.queued + (this.#outputs?.queued ?? 0);
   }
 
   /** @param datagram belongs to the core from now on */
@@ -326,22 +319,9 @@ export class SyncNode {
   /** Every peer since the start of the process, online or not. */
   *peers(now: number): Generator<PeerStatus> {
     const online = new Map(this.#targets.map((link) => [link.peer.name, link]));
+    const { datagramBytes } = this.#options;
     for (const [name, counters] of this.#peerCounters) {
-      const link = online.get(name);
-      yield {
-        name,
-        counters,
-        isOnline: link !== undefined,
-        isWelcome: link?.stream.isWelcome ?? false,
-        ...(link && { endpoint: link.peer.endpoint }),
-        incoming: link?.incoming ?? 'unknown',
-        outgoing: link?.outgoing ?? 'unknown',
-        rttMs: link?.rttMs,
-        sentPerSecond: link?.sentPerSecond ?? 0,
-        receivedPerSecond: link?.receivedPerSecond ?? 0,
-        unconfirmed: link?.unconfirmed(now) ?? 0,
-        datagramBytes: link?.path.bytes ?? this.#options.datagramBytes,
-      };
+      yield peerStatus(name, counters, online.get(name), datagramBytes, now);
     }
   }
 
@@ -370,21 +350,28 @@ export class SyncNode {
   #newLink(peer: Peer, now: number): PeerLink {
     const retired = this.#retired.get(peer.bootId);
     this.#retired.delete(peer.bootId);
+    const start = this.#outputs?.startOf(retired?.outgoing) ?? this.#nextPosition();
     const options = {
       counters: this.#countersOf(peer.name),
       nonce: this.#options.randomNonce(),
-      outgoingStart: this.#nextPosition(),
+      outgoingStart: start,
       handler: this.#options.handler,
       datagramBytes: this.#options.datagramBytes,
       now,
     };
-    return new PeerLink(peer, options, retired, {
+    const link = new PeerLink(peer, options, retired, {
       log: this.#linkLog,
       sendHeartbeat: (link, heartbeat, bytes) => this.#sendHeartbeat(link, heartbeat, bytes),
-      nextPosition: () => this.#nextPosition(),
+      nextPosition: (to) => this.#positionOf(to),
       isSuspect: (name) => this.#options.isSuspect(name),
       sizeChanged: () => this.#fitDatagrams(),
     });
+    this.#outputs?.add(link, start, this.#packer);
+    return link;
+  }
+
+  #positionOf(link: PeerLink): StreamPosition {
+    return this.#outputs?.nextPosition(link, this.#packer) ?? this.#nextPosition();
   }
 
   #nextPosition(): StreamPosition {
@@ -393,7 +380,9 @@ export class SyncNode {
 
   #retire(bootId: bigint, link: PeerLink, now: number): void {
     if (this.#retired.size >= RETIRED_STREAMS_MAX) deleteOldest(this.#retired);
-    this.#retired.set(bootId, link.retire(now));
+    const retired = link.retire(now);
+    if (this.#outputs !== undefined) retired.outgoing = this.#outputs.remove(link, this.#packer);
+    this.#retired.set(bootId, retired);
     this.#log.forget(link.peer.name);
   }
 
@@ -407,11 +396,12 @@ export class SyncNode {
     return counters;
   }
 
-  /** Every peer gets the same datagrams, so the smallest path decides their size. */
+  /** Peers that get the same datagrams get the size of the smallest path. */
   #fitDatagrams(): void {
     let bytes = this.#options.datagramBytes;
     for (const { path } of this.#targets) bytes = Math.min(bytes, path.bytes);
     if (bytes !== this.#packer.datagramBytes) this.#packer.resize(bytes);
+    this.#outputs?.fitDatagrams();
   }
 
   #updateJoinWait(now: number): void {
@@ -426,27 +416,49 @@ export class SyncNode {
       if (wait.maySend) this.#log.peersFound(now);
       this.flush(now);
       if (wait.state === 'releasing' && this.#packer.isEmpty) this.#updateJoinWait(now);
+      else if (wait.state === 'open') this.#outputs?.open(this.#packer);
     }
     if (wait.deadline < this.#deadline) this.#deadline = wait.deadline;
   }
 
   #sendToAll(outgoing: OutgoingDatagram): boolean {
-    this.#sequence += 1;
     this.#joinWait.sent();
+    if (this.#outputs !== undefined) {
+      this.#outputs.sendCommon(outgoing);
+      return true;
+    }
+    this.#sequence += 1;
     writeSequence(outgoing.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
     const datagram = this.#sealer.seal(outgoing.buffer, outgoing.end);
-    const { outbox } = this.#options;
     let isFree = true;
     let isHeld = false;
     for (const link of this.#targets) {
-      if (link.isAnswering) {
-        link.countSent(outgoing.packets, datagram.length);
-        if (!outbox.send(datagram, link.peer.endpoint)) isFree = false;
-      } else isHeld = true;
+      if (!link.isAnswering) isHeld = true;
+      else if (!this.#sendTo(link, datagram, outgoing.packets)) isFree = false;
     }
     if (isHeld) this.#hellos.hold(this.#advancedAt, this.#sequence, outgoing.packets, datagram);
     return isFree;
   }
+
+  #sendTo(link: PeerLink, datagram: Buffer, packets: number): boolean {
+    link.countSent(packets, datagram.length);
+    return this.#options.outbox.send(datagram, link.peer.endpoint);
+  }
+
+  #sendOutput(
+    link: PeerLink,
+    { buffer, end, packets }: OutgoingDatagram,
+    sequence: number,
+  ): boolean {
+    const datagram = this.#sealer.seal(buffer, end);
+    if (link.isAnswering) return this.#sendTo(link, datagram, packets);
+    this.#hellos.hold(this.#advancedAt, sequence, packets, datagram, link);
+    return true;
+  }
+
+  readonly #countDiscarded = (packets: number): void => {
+    this.counters.queueDroppedMessages += packets;
+  };
 
   #sendHeartbeat(link: PeerLink, heartbeat: Readonly<Heartbeat>, probeBytes: number): void {
     const datagram = Buffer.alloc(Math.max(probeBytes, ENVELOPE_BYTES + HEARTBEAT_BYTES));

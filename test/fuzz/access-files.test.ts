@@ -4,10 +4,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseAcl } from '../../src/auth/acl-file.ts';
-import { covers, levelsOf } from '../../src/auth/filter-algebra.ts';
 import { parsePasswordFile, removeUser, setUser } from '../../src/auth/password-file.ts';
 import { Permissions, rulesOf } from '../../src/auth/permissions.ts';
 import { checkToken, readTokenKeys } from '../../src/auth/token-keys.ts';
+import { covers, levelsOf } from '../../src/mqtt/filter-algebra.ts';
 import { isTopicFilter } from '../../src/mqtt/topic.ts';
 
 const SEED = Number(process.env.SHOAL_SEED ?? Date.now() % 0x7fffffff) || 1;

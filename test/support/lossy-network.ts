@@ -7,8 +7,10 @@ import type { Peer } from '../../src/shared/peer.ts';
 import type { Stamp } from '../../src/shared/stamp.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
+import type { Interest } from '../../src/sync/peer-outputs.ts';
+import type { PeerStatus } from '../../src/sync/peer-status.ts';
 import type { RepairHandler } from '../../src/sync/repair.ts';
-import { type PeerStatus, SyncNode } from '../../src/sync/sync-node.ts';
+import { SyncNode } from '../../src/sync/sync-node.ts';
 import { seededRandom } from './random.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from './sync-fixtures.ts';
 
@@ -36,6 +38,7 @@ export interface StationOptions {
   readonly joinWaitMs?: number;
   readonly log?: Logger;
   readonly repairHandler?: RepairHandler;
+  readonly interest?: Interest;
 }
 
 interface Flight {
@@ -89,6 +92,7 @@ export class Station {
       now: network.now,
       log: options.log ?? silentLogger,
       repairHandler: options.repairHandler,
+      interest: options.interest,
       outbox: {
         send: (datagram, to) => {
           network.carry(port, to.port, datagram);

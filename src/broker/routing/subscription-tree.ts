@@ -172,6 +172,14 @@ export class SubscriptionTree {
     this.#prune(node);
   }
 
+  /**
+   * The Topic Filters of all subscriptions, those of groups without their prefix. Leaves out what lies
+   * under a `#` that is subscribed to, unless it begins with `$`.
+   */
+  filters(): Generator<string> {
+    return filtersOf(this.#root, undefined);
+  }
+
   /** The group of a shared subscription, while it has members. */
   group(filter: string, group: string): SharedGroup | undefined {
     return this.#find(filter)?.groups?.get(group);
@@ -247,6 +255,22 @@ export class SubscriptionTree {
     payer.levels += levels;
     payer.user.levels += levels;
   }
+}
+
+/** @param path undefined for the root */
+function* filtersOf(node: TreeNode, path: string | undefined): Generator<string> {
+  const prefix = path === undefined ? '' : `${path}/`;
+  const hasHash = node.children?.get('#') !== undefined;
+  if (hasHash) yield `${prefix}#`;
+  else if (path !== undefined && isSubscribed(node)) yield path;
+  if (hasHash && path !== undefined) return;
+  for (const [level, child] of node.children?.entries() ?? []) {
+    if (!hasHash || isReservedTopic(level)) yield* filtersOf(child, `${prefix}${level}`);
+  }
+}
+
+function isSubscribed({ subscriptions, groups }: TreeNode): boolean {
+  return (subscriptions?.size ?? 0) > 0 || (groups?.size ?? 0) > 0;
 }
 
 function collect(node: TreeNode | undefined, matches: Matches): void {

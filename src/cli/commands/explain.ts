@@ -4,9 +4,9 @@
 import type { Command } from 'commander';
 import { AccessError } from '../../auth/access-error.ts';
 import { type Acl, parseAcl } from '../../auth/acl-file.ts';
-import { covers, intersect, type Levels, levelsOf } from '../../auth/filter-algebra.ts';
 import { Permissions, type Rule, rulesOf } from '../../auth/permissions.ts';
 import type { Config } from '../../config/config.ts';
+import { covers, intersect, type Levels, levelsOf } from '../../mqtt/filter-algebra.ts';
 import {
   isClosedToClients,
   isSharedFilter,

@@ -13,13 +13,9 @@ import type { Peer } from '../../shared/peer.ts';
 import type { Stamp } from '../../shared/stamp.ts';
 import { NONCE_BYTES } from '../../sync/body-codec.ts';
 import type { ChannelCounters } from '../../sync/counters.ts';
+import type { PeerStatus } from '../../sync/peer-status.ts';
 import type { RepairHead, RepairPacket } from '../../sync/repair-codec.ts';
-import {
-  type ForwardResult,
-  type PeerStatus,
-  SyncNode,
-  type SyncNodeOptions,
-} from '../../sync/sync-node.ts';
+import { type ForwardResult, SyncNode, type SyncNodeOptions } from '../../sync/sync-node.ts';
 import {
   RECEIVE_BUFFER_BYTES,
   receiveBufferRemedy,

@@ -214,6 +214,26 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
   ],
   Cluster: [
     [
+      'Topic Filters that a node announces with `-forward=interest`',
+      '{count mqtt JOINED_FILTERS_MAX}, {count mqtt JOINED_BYTES_MAX} bytes together, {count mqtt JOINED_FILTER_BYTES_MAX} bytes each',
+      'they are cut after some levels, at last to `#`',
+    ],
+    [
+      'different Topic Filters of a node that are joined for this',
+      '{count mqtt FILTERS_TO_JOIN_MAX}',
+      'the node announces `#`',
+    ],
+    [
+      'registers of the filters of all nodes, up to four each',
+      '{count node FILTER_REGISTERS_ALL_MAX}',
+      'further nodes are sent everything',
+    ],
+    [
+      'datagrams that wait for each node with `-forward=interest`',
+      'an equal share of `-queue-length`, at least {count sync QUEUE_SHARE_MIN}',
+      '`-queue-policy`, counted',
+    ],
+    [
       'shared groups of all nodes, with `-shared=cluster`: one for each group and node that has members',
       '{count replica GROUP_REGISTERS_MAX}',
       'the members of a further one are not known to other nodes, so that its messages are served on each node; counted (`groups/refused`), logged',

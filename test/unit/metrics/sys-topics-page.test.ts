@@ -42,6 +42,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: clients of all nodes', 'clients'],
   ['Cluster: shared groups of all nodes (`-shared=cluster`)', 'groups'],
   ['Cluster: requests between nodes', 'queries'],
+  ['Cluster: subscriptions of all nodes', 'interest'],
   ['Storage (with `-data`)', 'storage'],
 ];
 

@@ -2,7 +2,7 @@
 // Permissions depend on it, so no answer may be too permissive. Works on levels, because a filter is
 // split once and compared often. Source: MQTT 5.0 4.7.
 
-import { isReservedTopic } from '../mqtt/topic.ts';
+import { isReservedTopic } from './topic.ts';
 
 export type Levels = readonly string[];
 

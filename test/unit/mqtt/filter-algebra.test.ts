@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { covers, intersect, levelsOf } from '../../../src/auth/filter-algebra.ts';
+import { covers, intersect, levelsOf } from '../../../src/mqtt/filter-algebra.ts';
 import { isTopicFilter, levelsMatch, topicMatches } from '../../../src/mqtt/topic.ts';
 
 /** Every filter of up to three levels, and topics deep enough to distinguish any two of them. */
