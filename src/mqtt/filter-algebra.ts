@@ -6,9 +6,12 @@ import { isReservedTopic } from './topic.ts';
 
 export type Levels = readonly string[];
 
-/** Splits a filter. `+/#` becomes `#`, which matches the same topics. */
-export function levelsOf(filter: string): Levels {
-  const levels = filter.split('/');
+/**
+ * Splits a filter. `+/#` becomes `#`, which matches the same topics.
+ * @param max levels after which the split ends
+ */
+export function levelsOf(filter: string, max?: number): Levels {
+  const levels = filter.split('/', max);
   return levels.length === 2 && levels[0] === '+' && levels[1] === '#' ? ['#'] : levels;
 }
 

@@ -12,8 +12,13 @@ export const JOINED_FILTERS_MAX = 200;
 export const JOINED_BYTES_MAX = 2960;
 /** A longer filter is cut. */
 export const JOINED_FILTER_BYTES_MAX = 240;
+/** Levels of a joined filter; a filter with more is cut. */
+export const JOINED_LEVELS_MAX = 16;
 /** Filters to join; more of them are taken for `#`, so that joining takes some milliseconds at most. */
 export const FILTERS_TO_JOIN_MAX = 2000;
+
+/** Of `#` with one more byte. */
+const END_BYTES = 2;
 
 const EVERYTHING: readonly string[] = ['#'];
 
@@ -25,7 +30,7 @@ export function joinFilters(filters: Iterable<string>): readonly string[] {
     taken += 1;
     if (taken > FILTERS_TO_JOIN_MAX) return EVERYTHING;
     if (isReservedTopic(filter)) continue;
-    joined.add(levelsOf(filter));
+    joined.add(filter);
     if (joined.isEverything) return EVERYTHING;
   }
   return joined.filters().sort();
@@ -35,7 +40,9 @@ class JoinedFilters {
   #kept: Levels[] = [];
   #bytes = 0;
   /** Levels before a filter is cut. */
-  #depth = Number.POSITIVE_INFINITY;
+  #depth = JOINED_LEVELS_MAX;
+  /** Filters as they were cut: many sessions may have the same. */
+  readonly #seen = new Set<string>();
 
   get isEverything(): boolean {
     return this.#kept[0]?.[0] === '#';
@@ -45,8 +52,12 @@ class JoinedFilters {
     return this.#kept.map((levels) => levels.join('/'));
   }
 
-  add(levels: Levels): void {
-    this.#insert(cut(levels, this.#depth));
+  add(filter: string): void {
+    const levels = cut(levelsOf(filter, JOINED_LEVELS_MAX + 1), this.#depth);
+    const text = levels.join('/');
+    if (this.#seen.has(text)) return;
+    this.#seen.add(text);
+    this.#insert(levels);
     while (this.#kept.length > JOINED_FILTERS_MAX || this.#bytes > JOINED_BYTES_MAX) this.#narrow();
   }
 
@@ -79,11 +90,13 @@ function bytesOf(levels: Levels): number {
 
 /** The filter itself, or one of at most `depth` levels and `#`. */
 function cut(levels: Levels, depth: number): Levels {
-  let kept = Math.min(depth, levels.length);
-  let result = kept < levels.length ? [...levels.slice(0, kept), '#'] : levels;
-  while (kept > 0 && bytesOf(result) > JOINED_FILTER_BYTES_MAX) {
-    kept -= 1;
-    result = [...levels.slice(0, kept), '#'];
+  let kept = 0;
+  let bytes = 0;
+  for (const level of levels) {
+    if (kept === depth) break;
+    bytes += Buffer.byteLength(level) + 1;
+    if (bytes + END_BYTES > JOINED_FILTER_BYTES_MAX) break;
+    kept += 1;
   }
-  return result;
+  return kept < levels.length ? [...levels.slice(0, kept), '#'] : levels;
 }

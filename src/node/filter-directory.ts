@@ -3,7 +3,6 @@
 // wants everything, so what is unknown costs traffic and never a message.
 // Invariant: a filter is announced within TICK_MS, or UPDATE_INTERVAL_MS after the last announcement.
 
-import { performance } from 'node:perf_hooks';
 import type { SubscribedFilters } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { FilterSet } from '../mqtt/filter-set.ts';
@@ -40,6 +39,8 @@ export interface ClusterFiltersOptions {
   readonly bootId: bigint;
   readonly nodeName: string;
   readonly clock: ClusterClock;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
   readonly subscribed: SubscribedFilters;
   send(member: bigint, message: Buffer): void;
   readonly messageBytesMax: number;
@@ -75,8 +76,8 @@ export class ClusterFilters implements Interest, ReplicatedMap {
       tombstoneMs: TOMBSTONE_MS,
     };
     const changed = (key: string): void => this.#changed(nodeOfFiltersKey(key));
-    this.#map = new GossipMap(mapOptions, clock, { send, changed }, performance.now());
-    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+    this.#map = new GossipMap(mapOptions, clock, { send, changed }, options.now());
+    this.#timer = setInterval(() => this.tick(options.now()), TICK_MS);
     this.#timer.unref();
   }
 
@@ -114,7 +115,8 @@ export class ClusterFilters implements Interest, ReplicatedMap {
     clearInterval(this.#timer);
   }
 
-  #tick(now: number): void {
+  /** Announces what has changed. Its timer calls it every TICK_MS. */
+  tick(now: number): void {
     if (now >= this.#clearAt) {
       this.#clearAt = now + CLEAR_INTERVAL_MS;
       this.#clearAbsent(now);
@@ -123,7 +125,7 @@ export class ClusterFilters implements Interest, ReplicatedMap {
     if (version === this.#announcedVersion || now < this.#nextAt) return;
     this.#announcedVersion = version;
     const filters = joinFilters(this.#options.subscribed.filters());
-    const tookMs = performance.now() - now;
+    const tookMs = this.#options.now() - now;
     this.#nextAt = now + Math.max(UPDATE_INTERVAL_MS, tookMs / JOIN_SHARE_MAX);
     if (this.#announced === undefined || !isSame(filters, this.#announced)) this.#announce(filters);
   }
@@ -131,7 +133,7 @@ export class ClusterFilters implements Interest, ReplicatedMap {
   #announce(filters: readonly string[]): void {
     this.#announced = filters;
     this.#lists += 1;
-    const now = performance.now();
+    const now = this.#options.now();
     const values = encodeFilters(filters, this.#lists);
     for (let index = 0; index < FILTER_REGISTERS_MAX; index++) {
       const key = filtersKey(this.#options.nodeName, index);

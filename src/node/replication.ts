@@ -63,6 +63,7 @@ export class ClusterReplication {
     const shared = {
       ...options,
       clock,
+      now: () => performance.now(),
       store: journal,
       send: (member: bigint, message: Buffer) => channel.sendApplication(member, message),
       messageBytesMax: channel.applicationBytesMax,

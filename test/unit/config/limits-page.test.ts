@@ -215,7 +215,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
   Cluster: [
     [
       'Topic Filters that a node announces with `-forward=interest`',
-      '{count mqtt JOINED_FILTERS_MAX}, {count mqtt JOINED_BYTES_MAX} bytes together, {count mqtt JOINED_FILTER_BYTES_MAX} bytes each',
+      '{count mqtt JOINED_FILTERS_MAX}, {count mqtt JOINED_BYTES_MAX} bytes together, {count mqtt JOINED_FILTER_BYTES_MAX} bytes and {count mqtt JOINED_LEVELS_MAX} levels each',
       'they are cut after some levels, at last to `#`',
     ],
     [

@@ -8,6 +8,7 @@ import {
   JOINED_BYTES_MAX,
   JOINED_FILTER_BYTES_MAX,
   JOINED_FILTERS_MAX,
+  JOINED_LEVELS_MAX,
   joinFilters,
 } from '../../../src/mqtt/joined-filters.ts';
 import { isTopicFilter, topicMatches } from '../../../src/mqtt/topic.ts';
@@ -90,4 +91,15 @@ test('a long filter is cut, and one that is long at its first level is everythin
   const long = `a/${'x'.repeat(JOINED_FILTER_BYTES_MAX)}/b`;
   assert.deepEqual(joinFilters([long]), ['a/#']);
   assert.deepEqual(joinFilters(['x'.repeat(300)]), ['#']);
+});
+
+test('a filter of very many levels is cut before it is joined', () => {
+  const levels = '/l'.repeat(30_000);
+  const filters = Array.from({ length: 150 }, (_, i) => `${i}${levels}`);
+  const startedAt = performance.now();
+  for (const one of joinFilters(filters)) {
+    assert.ok(one.split('/').length <= JOINED_LEVELS_MAX + 1, one);
+  }
+  // Cutting them one level at a time takes minutes.
+  assert.ok(performance.now() - startedAt < 5000);
 });
