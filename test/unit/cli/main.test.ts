@@ -161,6 +161,15 @@ require-certificate = "optional"
   const text = context.out.join('');
   assert.match(text, /^anonymous +true +default$/m, 'as it is without authentication');
   const rows = text.match(/^(\[\[| ).*/gm)?.map((row) => row.trim().replace(/ +/g, ' '));
+  const rates = [
+    'max-qos 2 default',
+    'client-message-rate 0 default',
+    'client-byte-rate 0 default',
+    'message-rate 0 default',
+    'byte-rate 0 default',
+    'connect-rate 0 default',
+    'rate-burst 1s default',
+  ];
   assert.deepEqual(rows, [
     '[[listener]] tcp *:1 file s.toml:5',
     'anonymous true default',
@@ -168,6 +177,7 @@ require-certificate = "optional"
     'acl a file s.toml:1',
     'max-connections 7 file s.toml:2',
     'max-packet-size 1M default',
+    ...rates,
     'proxy-protocol false default',
     '[[listener]] tls *:2 file s.toml:7',
     'anonymous false default',
@@ -175,6 +185,7 @@ require-certificate = "optional"
     'acl a file s.toml:1',
     'max-connections 7 file s.toml:2',
     'max-packet-size 1M default',
+    ...rates,
     'proxy-protocol false default',
     'cert c file s.toml:3',
     'key k file s.toml:4',
