@@ -48,13 +48,23 @@ void main(tokens, {
   command: commandOf(process.argv[1] ?? 'shoal', isTerminal ? process.cwd() : undefined),
   outputIsTerminal: isTerminal,
   outputIsJournal: isJournal(environment, process.stdout.fd),
-  outputColumns: process.stdout.columns ?? 80,
-  write: (text) => process.stdout.write(text),
+  get outputColumns() {
+    return process.stdout.columns || 80;
+  },
+  get outputRows() {
+    return process.stdout.rows || 24;
+  },
+  errorIsTerminal: process.stderr.isTTY === true,
+  write: (output) => process.stdout.write(output),
   writeLog: nonBlockingWriter(process.stdout),
   writeError: (text) => process.stderr.write(errorPrefix + text),
   readFile: (path) => readFileSync(path, 'utf8'),
   listFolder: (path) => readdirSync(path),
   readInput: () => text(process.stdin),
+  get input() {
+    return process.stdin;
+  },
+  onOutputClosed: (handler) => process.stdout.on('error', handler),
   askSecret: secretAsker(
     () => process.stdin,
     (text) => process.stderr.write(text),

@@ -10,9 +10,13 @@ export interface CliContext {
   readonly outputIsTerminal: boolean;
   /** The journal of systemd reads the output: a line may begin with its priority. */
   readonly outputIsJournal: boolean;
-  /** Width of the terminal, in characters; a usual one if the output is no terminal. */
+  /** Size of the terminal now, in characters; a usual one if the output is no terminal. */
   readonly outputColumns: number;
-  write(text: string): void;
+  readonly outputRows: number;
+  /** A person watches standard error: it may show progress. */
+  readonly errorIsTerminal: boolean;
+  /** @param output bytes go out as they are */
+  write(output: string | Buffer): void;
   writeError(text: string): void;
   /** Writes without waiting. @returns false if the output takes no more now, and the line is lost */
   writeLog(line: string): boolean;
@@ -22,6 +26,10 @@ export interface CliContext {
   listFolder(path: string): readonly string[];
   /** All of standard input. */
   readInput(): Promise<string>;
+  /** Standard input as it comes. */
+  readonly input: AsyncIterable<Buffer>;
+  /** The reader of the output has gone: what else is written is lost. */
+  onOutputClosed(handler: () => void): void;
   /** Asks on the terminal without echo. */
   askSecret(question: string): Promise<string>;
   /** Replaces an earlier handler of the signal. */

@@ -24,6 +24,8 @@ export const exitCodes = {
   data: 5,
   /** `convert` has translated a mosquitto.conf, but not all of it. */
   incomplete: 6,
+  /** `sub -W` and `rr -W`: the time was over, as with mosquitto_sub. */
+  timeout: 27,
 } as const;
 
 export type ExitCode = number;

@@ -23,6 +23,11 @@ class FlagHelp extends Help {
     return singleDash(option.flags);
   }
 
+  /** Defaults in the words that the options of the node have. */
+  override optionDescription(option: Option): string {
+    return super.optionDescription(option).replace(/\(default: "?([^")]*)"?\)$/, '(default $1)');
+  }
+
   override subcommandTerm(command: Command): string {
     return command.name();
   }

@@ -4,18 +4,32 @@
 import type { Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
+import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
 import { addExplain } from './commands/explain.ts';
 import { addPasswd } from './commands/passwd.ts';
+import { addPub } from './commands/pub.ts';
+import { addRr } from './commands/rr.ts';
 import { run } from './commands/run.ts';
+import { addSub } from './commands/sub.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 import { complaintOf, FlagCommand } from './flag-command.ts';
 
-const subcommands = [addCheck, addConfigShow, addPasswd, addExplain, addConvert];
+const subcommands = [
+  addCheck,
+  addConfigShow,
+  addPasswd,
+  addExplain,
+  addConvert,
+  addPub,
+  addSub,
+  addRr,
+  addBench,
+];
 
 const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each box.
 
@@ -90,6 +104,10 @@ export function buildProgram(context: CliContext): Command {
 function inheritTo(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent).enablePositionalOptions().allowExcessArguments(false);
+    // pub and sub take -h for the host, as mosquitto's do.
+    if (command.options.some(({ short }) => short === '-h')) {
+      command.helpOption('--help', 'print this help');
+    }
     if (command.commands.length > 0) command.helpCommand('help [command]', HELP_OF_HELP);
     inheritTo(command);
   }

@@ -76,3 +76,10 @@ export function returnCodeFor(reasonCode: number): number {
 export function formatReasonCode(code: number): string {
   return `0x${code.toString(16).padStart(2, '0')}`;
 }
+
+/** The name of a Reason Code as words: `bad user name or password`; its number where it has no name. */
+export function describeReasonCode(code: number): string {
+  const name = Object.entries(ReasonCode).find(([, value]) => value === code)?.[0];
+  if (name === undefined) return `reason code ${formatReasonCode(code)}`;
+  return name.replace(/[A-Z]|\d+/g, (part) => ` ${part.toLowerCase()}`).replace('qo s', 'QoS');
+}

@@ -11,8 +11,12 @@ export interface FakeContext extends CliContext {
 
 export function fakeContext(
   given: Partial<
-    Pick<CliContext, 'environment' | 'outputIsTerminal' | 'outputIsJournal' | 'outputColumns'>
+    Pick<
+      CliContext,
+      'environment' | 'outputIsTerminal' | 'outputIsJournal' | 'outputColumns' | 'errorIsTerminal'
+    >
   > = {},
+  input: () => AsyncIterable<Buffer> = async function* () {},
 ): FakeContext {
   const handlers = new Map<string, () => void>();
   const out: string[] = [];
@@ -25,12 +29,14 @@ export function fakeContext(
     outputIsTerminal: false,
     outputIsJournal: false,
     outputColumns: 80,
+    outputRows: 24,
+    errorIsTerminal: false,
     ...given,
     out,
     err,
     exits,
     exitCode: 0,
-    write: (text) => out.push(text),
+    write: (output) => out.push(output.toString()),
     writeError: (text) => err.push(text),
     writeLog: (line) => {
       out.push(line);
@@ -41,6 +47,10 @@ export function fakeContext(
     },
     listFolder: () => [],
     readInput: async () => '',
+    get input() {
+      return input();
+    },
+    onOutputClosed: () => undefined,
     askSecret: async () => '',
     onSignal: (signal, handler) => handlers.set(signal, handler),
     exit: (code) => exits.push(code),

@@ -69,7 +69,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   },
   cli: {
     layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage'],
-    packages: ['node:*', 'commander', 'chalk'],
+    packages: ['node:*', 'commander', 'chalk', 'ws'],
   },
 };
 
