@@ -11,7 +11,7 @@ import { type Endpoint, formatEndpoint, isLoopback } from '../shared/endpoint.ts
 import type { ListenerConfig } from '../shared/listener-config.ts';
 import { version } from '../shared/version.ts';
 
-export type Running = Pick<RunningNode, 'listeners' | 'gossip' | 'sync'>;
+export type Running = Pick<RunningNode, 'listeners' | 'gossip' | 'sync' | 'http'>;
 
 export function startLines(config: Config, running: Running, hostAddress: string): string[] {
   const lines: string[] = [];
@@ -22,6 +22,9 @@ export function startLines(config: Config, running: Running, hostAddress: string
   if (running.sync !== undefined) lines.push(`cluster sync on udp port ${running.sync.port}`);
   for (const { protocol, local } of running.listeners) {
     lines.push(`Shoal v${version} ${protocol} ${formatEndpoint(local)}`);
+  }
+  if (running.http !== undefined) {
+    lines.push(`management on http ${formatEndpoint(running.http)}`);
   }
   return lines;
 }

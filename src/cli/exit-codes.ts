@@ -7,6 +7,7 @@ import { ListenError } from '../net/clients/listener.ts';
 import { TlsFileError } from '../net/clients/tls-files.ts';
 import { NameInUseError } from '../net/cluster/gossip.ts';
 import { BindError } from '../net/cluster/udp.ts';
+import { ControlSocketError } from '../node/management.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
 
 export const exitCodes = {
@@ -41,6 +42,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof DataPathError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
+  if (error instanceof ControlSocketError) return exitCodes.address;
   if (error instanceof StorageError) return exitCodes.data;
   return exitCodes.failure;
 }

@@ -4,6 +4,7 @@
 import type { Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
+import { addApi } from './commands/api.ts';
 import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
 import { addConfigShow } from './commands/config-show.ts';
@@ -20,6 +21,7 @@ import { UsageError } from './exit-codes.ts';
 import { complaintOf, FlagCommand } from './flag-command.ts';
 
 const subcommands = [
+  addApi,
   addCheck,
   addConfigShow,
   addPasswd,

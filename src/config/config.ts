@@ -6,6 +6,7 @@ import type { ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
 import { clusterOptions } from './options-cluster.ts';
 import { guardOptions } from './options-guards.ts';
+import { httpOptions } from './options-http.ts';
 import { listenerOptions } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
 import { nodeOptions } from './options-node.ts';
@@ -17,6 +18,7 @@ export const optionTable = {
   ...accessOptions,
   ...mqttOptions,
   ...guardOptions,
+  ...httpOptions,
 } as const;
 
 export type ConfigKey = keyof typeof optionTable;

@@ -5,7 +5,16 @@
 import type { TimingPreset } from '../swim/timing.ts';
 import type { ValueType } from './value-types.ts';
 
-export const groups = ['Node', 'Cluster', 'Listeners', 'Access', 'MQTT', 'Limits', 'Log'] as const;
+export const groups = [
+  'Node',
+  'Cluster',
+  'Listeners',
+  'Access',
+  'MQTT',
+  'Limits',
+  'Management',
+  'Log',
+] as const;
 export type Group = (typeof groups)[number];
 
 /** The facts that a default may depend on. */

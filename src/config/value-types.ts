@@ -250,6 +250,31 @@ export function hostPorts(defaultPort: number): ValueType<readonly HostPort[]> {
   };
 }
 
+/** Where the HTTP API listens. */
+export interface HttpAddress {
+  readonly host: string;
+  /** 0 means any free port. */
+  readonly port: number;
+  /** Not written by the user: the node runs without it if the port is taken. */
+  readonly isDefault: boolean;
+}
+
+/** A port alone is one on loopback: to open it to others takes an address. */
+export const httpAddress: ValueType<HttpAddress | 'off'> = {
+  placeholder: 'address:port|off',
+  expected: 'an address with a port, as 127.0.0.1:8080 or 0.0.0.0:8080, a port on loopback, or off',
+  parse: (value) => {
+    if (value === 'off') return value;
+    const [, place = '127.0.0.1', digits = ''] = /^(?:(.*):)?(\d{1,5})$/.exec(value) ?? [];
+    const host = place === 'localhost' ? '127.0.0.1' : ipAddress.parse(place);
+    const number = port.parse(digits);
+    return host === undefined || number === undefined
+      ? undefined
+      : { host, port: number, isDefault: false };
+  },
+  format: (value) => (value === 'off' ? value : formatHostPort(value)),
+};
+
 /** A URL without user name and password, which a command line would show to other users. */
 export const httpUrl: ValueType<string> = {
   placeholder: 'url',

@@ -4,6 +4,9 @@
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 
+/** The load of a shorter time says nothing: a node that starts is busy for all of it. */
+const SPAN_MS_MIN = 1000;
+
 export interface NodeFigures {
   readonly clients: number;
   readonly sessions: number;
@@ -30,7 +33,8 @@ export class NodeGauge {
     const { stats, sessionCount: sessions } = this.#broker;
     const now = performance.now();
     const seconds = Math.max(0.001, (now - this.#measuredAt) / 1000);
-    const busy = performance.eventLoopUtilization(this.#busy).utilization;
+    const isTooShort = now - this.#measuredAt < SPAN_MS_MIN;
+    const busy = isTooShort ? 0 : performance.eventLoopUtilization(this.#busy).utilization;
     const receivedPerSecond = (stats.publishReceived - this.#received) / seconds;
     const sentPerSecond = (stats.publishSent - this.#sent) / seconds;
     this.#measuredAt = now;

@@ -21,6 +21,8 @@ import { secureRandom } from '../shared/random.ts';
 import { version } from '../shared/version.ts';
 import type { Journal } from '../storage/journal.ts';
 import { Cluster } from './cluster.ts';
+import { openManagement } from './management.ts';
+import { LocalNodeApi } from './node-view.ts';
 import { SiteStatus } from './site-status.ts';
 import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
@@ -37,6 +39,8 @@ export interface RunningNode {
   readonly listeners: readonly OpenListener[];
   readonly gossip?: Endpoint;
   readonly sync?: Endpoint;
+  /** Where the HTTP API listens. */
+  readonly http?: Endpoint;
   /** Resolves if another node turns out to hold the name: this node has to end. */
   readonly refused?: Promise<Error>;
   /**
@@ -110,6 +114,15 @@ export async function runNode(
     throw error;
   }
   const site = openSiteStatus(config, broker, cluster, journal);
+  const expectsOthers = config.members.length > 0;
+  const api = { name: config.nodeName, log, site, cluster: cluster?.status, expectsOthers };
+  const stop = stopper({ site, listeners, broker, cluster, clock, access, journal });
+  const management = await openManagement(config, new LocalNodeApi(api), log).catch(
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
+  );
   return {
     listeners: listeners.all,
     ...(cluster?.gossip && {
@@ -117,6 +130,7 @@ export async function runNode(
       sync: cluster.sync,
       refused: cluster.refused,
     }),
+    ...(management.http && { http: management.http }),
     reload: async (next) => {
       broker.reconfigure(reloadableBrokerOptions(next));
       let wrongFiles = 0;
@@ -131,15 +145,34 @@ export async function runNode(
       return wrongListeners + wrongFiles;
     },
     stop: async () => {
-      site.close();
-      const clientsLeft = listeners.close();
-      broker.shutdown(performance.now());
-      await Promise.race([clientsLeft, delay(CLIENTS_LEAVE_MS_MAX)]);
-      await cluster?.stop();
-      clock.stop();
-      access.close();
-      await journal?.close();
+      await management.close();
+      await stop();
     },
+  };
+}
+
+interface StartedParts {
+  readonly site: SiteStatus;
+  readonly listeners: Listeners;
+  readonly broker: Broker;
+  readonly cluster: Cluster | undefined;
+  readonly clock: BrokerClock;
+  readonly access: AccessControl;
+  readonly journal: Journal | undefined;
+}
+
+/** @returns a function that takes leave of clients and of the cluster, and closes everything */
+function stopper(parts: StartedParts): () => Promise<void> {
+  const { site, listeners, broker, cluster, clock, access, journal } = parts;
+  return async () => {
+    site.close();
+    const clientsLeft = listeners.close();
+    broker.shutdown(performance.now());
+    await Promise.race([clientsLeft, delay(CLIENTS_LEAVE_MS_MAX)]);
+    await cluster?.stop();
+    clock.stop();
+    access.close();
+    await journal?.close();
   };
 }
 

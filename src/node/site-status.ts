@@ -52,6 +52,11 @@ export class SiteStatus {
     this.#timer.unref();
   }
 
+  /** Clients, rates and load of this node at the last sample. */
+  get figures(): NodeFigures {
+    return this.#figures;
+  }
+
   verdict(): Verdict {
     return judge(this.facts());
   }

@@ -11,6 +11,9 @@ export const BUNDLE = resolve(import.meta.dirname, '../../dist/shoal.js');
 export const NODE = process.env.SHOAL_NODE ?? process.execPath;
 const RUNTIME_FLAGS = (process.env.SHOAL_NODE_FLAGS ?? '').split(' ').filter((flag) => flag !== '');
 
+/** The default places are one for a machine and a name: tests that need them give places of their own. */
+const UNMANAGED = { SHOAL_HTTP: 'off', SHOAL_CONTROL: 'off' };
+
 export interface ShoalSettings extends SpawnSettings {
   readonly bundle?: string;
   /** Flags of Node itself, before the bundle. */
@@ -21,7 +24,8 @@ export class ShoalProcess extends WatchedProcess {
   constructor(flags: readonly string[], settings: ShoalSettings = {}) {
     const { bundle = BUNDLE, nodeFlags = [], ...spawnSettings } = settings;
     if (!existsSync(bundle)) throw new Error(`${bundle} is missing: npm run build`);
-    super([NODE, ...RUNTIME_FLAGS, ...nodeFlags, bundle, ...flags], spawnSettings);
+    const env = { ...UNMANAGED, ...spawnSettings.env };
+    super([NODE, ...RUNTIME_FLAGS, ...nodeFlags, bundle, ...flags], { ...spawnSettings, env });
   }
 
   /** The port of the MQTT listener, once it listens; of the first where there are several. */
@@ -40,6 +44,12 @@ export class ShoalProcess extends WatchedProcess {
   /** Where other nodes reach this one: for their -mbs. */
   async gossipAddress(): Promise<string> {
     const [, address = ''] = await this.waitFor(/cluster on udp ([^\s"]+)/);
+    return address;
+  }
+
+  /** Where the HTTP API listens. */
+  async httpAddress(): Promise<string> {
+    const [, address = ''] = await this.waitFor(/management on http ([^\s"]+)/);
     return address;
   }
 

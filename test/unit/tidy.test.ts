@@ -47,7 +47,8 @@ const rules: Readonly<Record<string, LayerRule>> = {
   net: { ...adapter, packages: ['node:*', 'ws'] },
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },
-  http: adapter,
+  // Asks the node through a port of its own, and knows no core.
+  http: { layers: ['shared', 'metrics'], packages: ['node:*'] },
   // The option table reads the defaults, presets and bounds of the cores.
   config: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS],
@@ -77,7 +78,7 @@ const PICTURE = `
   command line  src/cli
   node          src/node                               alone knows all parts
   options       src/config
-  adapters      src/net  src/storage  src/auth         sockets, files, timers
+  adapters      src/net  src/storage  src/auth  src/http  sockets, files, timers
   cores         src/broker  src/swim  src/sync  src/replica  src/query    no I/O; never import each other
   wire          src/mqtt  src/metrics
   leaf          src/shared

@@ -1,0 +1,43 @@
+// `shoal api PATH`: sends one request of the HTTP API to the node on this machine over its control
+// socket, and prints the response. For scripts, and for what has no command of its own.
+
+import type { Command } from 'commander';
+import type { CliContext } from '../context.ts';
+import { findNode } from '../control-client.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
+
+interface Flags {
+  readonly nid?: string;
+  readonly control?: string;
+  readonly method: string;
+  readonly body?: string;
+}
+
+export function addApi(program: Command, context: CliContext): void {
+  const command = program
+    .command('api')
+    .usage('PATH [-method POST] [-body JSON]')
+    .argument('<path>', 'as /api/v1/nodes; docs/http.md lists all')
+    .option('--nid <name>', 'node of this machine, if several run here')
+    .option('--control <path>', 'its control socket, if it is not in the usual folder')
+    .option('--method <method>', 'GET, POST, PUT or DELETE', 'GET')
+    .option('--body <json>', 'JSON to send')
+    .description('ask the node on this machine by its HTTP API');
+  command.action(async (path: string) => {
+    const { nid, control, method, body } = command.opts<Flags>();
+    const client = await findNode({ nodeName: nid, controlPath: control });
+    const parsed = body === undefined ? undefined : parseBody(body);
+    const answer = await client.ask({ path, method: method.toUpperCase(), body: parsed });
+    const text = typeof answer === 'string' ? answer : `${JSON.stringify(answer, undefined, 2)}\n`;
+    context.write(text);
+    context.exitCode = exitCodes.ok;
+  });
+}
+
+function parseBody(body: string): unknown {
+  try {
+    return JSON.parse(body);
+  } catch {
+    throw new UsageError('-body is not valid JSON');
+  }
+}

@@ -1,0 +1,29 @@
+// Options of the management interface: HTTP on TCP, and the control socket of the commands.
+
+import { option } from './option.ts';
+import { httpAddress, path, type ValueType } from './value-types.ts';
+
+const socketPath: ValueType<string> = {
+  ...path('file'),
+  placeholder: 'path',
+  expected: 'auto, off or the path of a Unix socket',
+  inFolder: (value, folder) =>
+    value === 'auto' || value === 'off' ? value : (path('file').inFolder?.(value, folder) ?? value),
+};
+
+export const httpOptions = {
+  http: option({
+    flag: 'http',
+    group: 'Management',
+    type: httpAddress,
+    fallback: { host: '127.0.0.1', port: 8080, isDefault: true },
+    help: 'address of the HTTP API, the metrics and the dashboard; off for none',
+  }),
+  control: option({
+    flag: 'control',
+    group: 'Management',
+    type: socketPath,
+    fallback: 'auto',
+    help: 'control socket of the commands, for the user of the node only; auto names it after the node',
+  }),
+} as const;

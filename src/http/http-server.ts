@@ -1,0 +1,165 @@
+// node:http with the bounds of the API: on TCP for -http, on a Unix socket or a named pipe for -control.
+// Reads a request into a value, asks the gate who it is, and writes the router's response.
+// Must not know any route. Invariants: a request never throws out of its handler; headers, body,
+// connections and time are bounded; a response is never cached nor readable for another site.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { ListenOptions } from 'node:net';
+import { plainAddress } from '../shared/endpoint.ts';
+import type { Gate } from './gate.ts';
+import type { NodeApi } from './node-api.ts';
+import { HttpProblem } from './problem.ts';
+import type { ApiRequest, ApiResponse } from './route.ts';
+import { problemResponse, type Router } from './router.ts';
+
+export const HEADER_BYTES_MAX = 16_384;
+export const BODY_BYTES_MAX = 1_048_576;
+export const CONNECTIONS_MAX = 128;
+const HEADERS_MAX = 64;
+const HEADERS_MS_MAX = 10_000;
+const REQUEST_MS_MAX = 30_000;
+const KEEP_ALIVE_MS = 10_000;
+/** How often node:http looks for connections that are too slow. */
+const CHECK_MS = 2_000;
+const URL_CHARACTERS_MAX = 8_192;
+
+const SAFE_HEADERS = {
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+  'cross-origin-resource-policy': 'same-origin',
+};
+
+export interface HttpServerParts {
+  readonly router: Router;
+  readonly gate: Gate;
+  readonly node: NodeApi;
+}
+
+export class HttpServer {
+  readonly #server: Server;
+  readonly #parts: HttpServerParts;
+
+  private constructor(parts: HttpServerParts) {
+    this.#parts = parts;
+    this.#server = createServer(
+      {
+        maxHeaderSize: HEADER_BYTES_MAX,
+        headersTimeout: HEADERS_MS_MAX,
+        requestTimeout: REQUEST_MS_MAX,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        connectionsCheckingInterval: CHECK_MS,
+        requireHostHeader: false,
+      },
+      (request, response) => void this.#handle(request, response),
+    );
+    this.#server.maxHeadersCount = HEADERS_MAX;
+    this.#server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  /** Rejects with the error of the system if the address can't be opened. */
+  static open(parts: HttpServerParts, place: ListenOptions): Promise<HttpServer> {
+    const opened = new HttpServer(parts);
+    const server = opened.#server;
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(place, () => {
+        server.off('error', reject);
+        // Of accept(): node:net reports it, and the next connection is accepted all the same.
+        server.on('error', (error) => parts.node.reportFault(error));
+        resolve(opened);
+      });
+    });
+  }
+
+  /** The TCP port; 0 for a socket of another kind. */
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Ends every connection. */
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { node } = this.#parts;
+    message.on('error', () => undefined);
+    response.on('error', () => undefined);
+    const answer = await this.#answer(message).catch((error: unknown) =>
+      problemResponse(error, node),
+    );
+    send(message, response, answer);
+  }
+
+  async #answer(message: IncomingMessage): Promise<ApiResponse> {
+    const { router, gate } = this.#parts;
+    const { method = 'GET', url = '/', headers, socket } = message;
+    const target = readTarget(url);
+    const match = router.match({ method, path: target.path });
+    const from = plainAddress(socket.remoteAddress ?? '');
+    const caller = await gate.admit({ headers, from, access: match.route.access });
+    const body = await readBody(message);
+    const request: ApiRequest = { method, ...target, body };
+    return router.respond(match, request, caller);
+  }
+}
+
+/** @throws HttpProblem */
+function readTarget(url: string): Pick<ApiRequest, 'path' | 'query'> {
+  if (url.length > URL_CHARACTERS_MAX) throw new HttpProblem(413, 'The address is too long.');
+  const [path = '/', search = ''] = splitOnce(url, '?');
+  const query: Record<string, string> = {};
+  for (const [name, value] of new URLSearchParams(search)) {
+    if (Object.hasOwn(query, name)) {
+      throw new HttpProblem(400, `The query has '${name.slice(0, 40)}' twice.`);
+    }
+    query[name] = value;
+  }
+  return { path, query };
+}
+
+function splitOnce(value: string, separator: string): [string, string?] {
+  const at = value.indexOf(separator);
+  return at === -1 ? [value] : [value.slice(0, at), value.slice(at + 1)];
+}
+
+/** @returns the parsed JSON; undefined if there is no body */
+async function readBody(message: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of message as AsyncIterable<Buffer>) {
+    bytes += chunk.length;
+    if (bytes > BODY_BYTES_MAX) {
+      throw new HttpProblem(413, `The body is larger than ${BODY_BYTES_MAX} bytes.`);
+    }
+    chunks.push(chunk);
+  }
+  if (bytes === 0) return undefined;
+  const [type = ''] = (message.headers['content-type'] ?? '').split(';');
+  if (type.trim().toLowerCase() !== 'application/json') {
+    throw new HttpProblem(415, 'The body must have the content type application/json.');
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+  } catch {
+    throw new HttpProblem(400, 'The body is not valid JSON.');
+  }
+}
+
+function send(message: IncomingMessage, response: ServerResponse, answer: ApiResponse): void {
+  const isJson = 'json' in answer;
+  const text = isJson ? JSON.stringify(answer.json) : answer.text;
+  const isCut = !message.complete;
+  response.writeHead(answer.status, {
+    ...SAFE_HEADERS,
+    'content-type': isJson ? 'application/json' : answer.contentType,
+    'content-length': Buffer.byteLength(text),
+    ...(answer.status === 401 && { 'www-authenticate': 'Bearer realm="shoal"' }),
+    // What is left of a refused body is not read.
+    ...(isCut && { connection: 'close' }),
+  });
+  response.end(message.method === 'HEAD' ? undefined : text);
+}

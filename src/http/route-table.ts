@@ -1,0 +1,7 @@
+// Every route of the HTTP API, in the order of the pages. The one list: the router, the OpenAPI document,
+// docs/http.md and the commands read it.
+
+import type { Route } from './route.ts';
+import { siteRoutes } from './routes/site.ts';
+
+export const routeTable: readonly Route[] = [...siteRoutes];

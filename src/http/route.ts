@@ -1,0 +1,120 @@
+// One route of the API: what it accepts, what it returns, who may call it, and the function that answers.
+// The router, the OpenAPI document, docs/http.md and the command line all read the same rows
+// (route-table.ts).
+
+import type { NodeApi } from './node-api.ts';
+import type { ObjectOf, Schema } from './schema.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
+
+/** `change`: needs a token over TCP, also from loopback, and has an entry in the audit log. */
+export type Access = 'read' | 'change';
+
+/** `node`: about the node that answers, or another one by `?node=NAME`. `cluster`: about all nodes. */
+export type Scope = 'node' | 'cluster';
+
+/** Who asks; for the audit log. */
+export interface Caller {
+  /** `control`: the control socket; `http`: TCP; `node`: another node passed the request on. */
+  readonly kind: 'control' | 'http' | 'node';
+  /** Address of a TCP caller, name of a node, empty for the control socket. */
+  readonly from: string;
+}
+
+/** A request as a value: it can be sent to another node as it is. */
+export interface ApiRequest {
+  readonly method: string;
+  /** Without the query; still percent-encoded. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** Parsed JSON; undefined if there was none. */
+  readonly body: unknown;
+}
+
+/** What a handler receives: everything is checked against the schemas of its route. */
+export interface Call<P, Q, B> {
+  readonly params: Readonly<Record<keyof P, string>>;
+  readonly query: Q;
+  readonly body: B;
+  readonly caller: Caller;
+  readonly node: NodeApi;
+}
+
+type Fields = Readonly<Record<string, Schema<unknown>>>;
+type NoFields = Readonly<Record<never, Schema<unknown>>>;
+
+interface RouteHead {
+  readonly method: Method;
+  /** Segments that begin with a colon are parameters. */
+  readonly path: string;
+  readonly access: Access;
+  readonly scope: Scope;
+  /** One sentence fragment for the pages. */
+  readonly summary: string;
+}
+
+/** A response that is not JSON, such as the metrics for Prometheus. */
+export interface TextReply {
+  readonly contentType: string;
+  readonly text: string;
+}
+
+export interface JsonReply {
+  readonly status: number;
+  readonly json: unknown;
+}
+
+export type ApiResponse = JsonReply | (TextReply & { readonly status: number });
+
+type Handler<P, Q, B, R> = (call: Call<P, Q, B>) => R | Promise<R>;
+
+export interface Route extends RouteHead {
+  readonly params: Fields;
+  readonly query: Fields;
+  readonly body: Schema<unknown> | undefined;
+  /** Undefined for a response that is not JSON. */
+  readonly response: Schema<unknown> | undefined;
+  readonly respond: Handler<Fields, never, never, ApiResponse>;
+}
+
+interface RouteParts<P extends Fields, Q extends Fields, B> extends RouteHead {
+  readonly params?: P;
+  readonly query?: Q;
+  readonly body?: Schema<B>;
+}
+
+/** A route whose response is JSON. A handler that returns another type does not compile. */
+export function route<R, P extends Fields = NoFields, Q extends Fields = NoFields, B = undefined>(
+  parts: RouteParts<P, Q, B> & {
+    readonly response: Schema<R>;
+    /** Status of a response, from its value; 200 without. */
+    readonly status?: (value: R) => number;
+    readonly handler: Handler<P, ObjectOf<Q>, B, R>;
+  },
+): Route {
+  const { handler, status, ...rest } = parts;
+  return complete<P, Q, B>(rest, parts.response, async (call) => {
+    const json = await handler(call);
+    return { status: status?.(json) ?? 200, json };
+  });
+}
+
+function complete<P extends Fields, Q extends Fields, B>(
+  { method, path, access, scope, summary, params, query, body }: RouteParts<P, Q, B>,
+  response: Schema<unknown> | undefined,
+  respond: Handler<P, ObjectOf<Q>, B, ApiResponse>,
+): Route {
+  return {
+    method,
+    path,
+    access,
+    scope,
+    summary,
+    params: params ?? {},
+    query: query ?? {},
+    body,
+    response,
+    // The router has read params, query and body by the schemas of this very route.
+    respond: respond as unknown as Route['respond'],
+  };
+}

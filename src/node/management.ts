@@ -1,0 +1,86 @@
+// The two places where people and programs manage this node: -http on TCP, and the control socket, both
+// with the same API. A default address that can't be had costs a line in the log and not the node; one
+// that the configuration names has to be had.
+
+import type { Config } from '../config/config.ts';
+import { ControlSocketError, openControlSocket } from '../http/control-socket.ts';
+import { controlGate, type Gate, tcpGate } from '../http/gate.ts';
+import { HttpServer } from '../http/http-server.ts';
+import type { NodeApi } from '../http/node-api.ts';
+import { routeTable } from '../http/route-table.ts';
+import { Router } from '../http/router.ts';
+import { ListenError } from '../net/clients/listener.ts';
+import { controlHost } from '../net/control-host.ts';
+import { controlFolder, controlPath } from '../shared/control-path.ts';
+import type { Endpoint } from '../shared/endpoint.ts';
+import type { Logger } from '../shared/logger.ts';
+
+export { ControlSocketError };
+
+export interface Management {
+  /** Undefined where it is off, or the default port is taken. */
+  readonly http: Endpoint | undefined;
+  readonly controlPath: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Rejects with ListenError or ControlSocketError; then neither is open. */
+export async function openManagement(
+  config: Config,
+  node: NodeApi,
+  log: Logger,
+): Promise<Management> {
+  const router = new Router(routeTable, node);
+  const parts = (gate: Gate) => ({ router, node, gate });
+  const http = await openHttp(config, parts(tcpGate), log);
+  let control: { server: HttpServer; path: string } | undefined;
+  try {
+    control = await openControl(config, parts(controlGate), log);
+  } catch (error) {
+    await http?.close();
+    throw error;
+  }
+  return {
+    http:
+      http && config.http !== 'off' ? { address: config.http.host, port: http.port } : undefined,
+    controlPath: control?.path,
+    close: async () => {
+      await Promise.all([http?.close(), control?.server.close()]);
+    },
+  };
+}
+
+type ServerParts = Parameters<typeof HttpServer.open>[0];
+
+async function openHttp(
+  { http }: Config,
+  parts: ServerParts,
+  log: Logger,
+): Promise<HttpServer | undefined> {
+  if (http === 'off') return undefined;
+  const { host, port, isDefault } = http;
+  try {
+    return await HttpServer.open(parts, { host, port });
+  } catch (error) {
+    const fault = new ListenError({ bind: host, port, place: '-http' }, error as Error);
+    if (!isDefault) throw fault;
+    log.warn('no HTTP: the default port is not free', { problem: fault.message });
+    return undefined;
+  }
+}
+
+async function openControl(
+  { control, nodeName }: Config,
+  parts: ServerParts,
+  log: Logger,
+): Promise<{ server: HttpServer; path: string } | undefined> {
+  if (control === 'off') return undefined;
+  const path = control === 'auto' ? controlPath(controlFolder(controlHost()), nodeName) : control;
+  try {
+    return { server: await openControlSocket(parts, path), path };
+  } catch (error) {
+    if (control !== 'auto' || !(error instanceof ControlSocketError)) throw error;
+    log.warn('no control socket: commands do not reach this node', { problem: error.message });
+    return undefined;
+  }
+}

@@ -1,0 +1,89 @@
+// The HTTP API of the bundle, over TCP and over the control socket.
+
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+
+interface Managed {
+  readonly shoal: ShoalProcess;
+  readonly url: string;
+  readonly socket: string;
+}
+
+async function start(t: TestContext, ...flags: string[]): Promise<Managed> {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-http-'));
+  const socket = join(folder, 'control.sock');
+  const all = loopbackFlags('box1', '-http=127.0.0.1:0', `-control=${socket}`, ...flags);
+  const shoal = new ShoalProcess(all, { cwd: folder });
+  t.after(async () => {
+    await shoal.kill();
+    rmSync(folder, { recursive: true });
+  });
+  return { shoal, url: `http://${await shoal.httpAddress()}`, socket };
+}
+
+/** Runs `shoal api` to its end. */
+async function ask(socket: string, path: string): Promise<{ code: number | null; output: string }> {
+  const command = new ShoalProcess(['api', path, `-control=${socket}`]);
+  const { code } = await command.exited;
+  return { code, output: command.output };
+}
+
+test('both ways to the API give the same answer', async (t) => {
+  const { url, socket } = await start(t);
+  const response = await fetch(`${url}/api/v1/nodes`);
+  assert.equal(response.status, 200);
+  const { nodes } = (await response.json()) as { nodes: { name: string; state: string }[] };
+  assert.deepEqual(
+    nodes.map(({ name, state }) => [name, state]),
+    [['box1', 'alive']],
+  );
+  const { code, output } = await ask(socket, '/api/v1/nodes');
+  assert.equal(code, 0);
+  assert.equal(JSON.parse(output).nodes[0].name, 'box1');
+});
+
+test('a wrong request gets a problem document with a sentence', async (t) => {
+  const { url, socket } = await start(t);
+  const response = await fetch(`${url}/nothing`);
+  assert.equal(response.status, 404);
+  assert.equal(response.headers.get('content-type'), 'application/problem+json');
+  const problem = (await response.json()) as { detail: string };
+  assert.match(problem.detail, /^There is nothing at this path/);
+  const { code, output } = await ask(socket, '/nothing');
+  assert.equal(code, 1);
+  assert.match(output, /^shoal: There is nothing at this path/);
+});
+
+test('only its owner can open the control socket', async (t) => {
+  const { socket } = await start(t);
+  assert.equal(statSync(socket).mode & 0o777, 0o600);
+});
+
+test('the socket that a crashed node left behind is replaced, a used one is not', async (t) => {
+  const { shoal, socket } = await start(t);
+  const flags = loopbackFlags('box1', `-control=${socket}`);
+  const second = new ShoalProcess(flags);
+  assert.equal((await second.exited).code, 3);
+  assert.match(second.output, /another node of this name runs here/);
+  assert.equal((await ask(socket, '/healthz')).code, 0);
+
+  await shoal.kill();
+  const third = new ShoalProcess(flags);
+  t.after(() => third.kill());
+  await third.mqttPort();
+  assert.equal((await ask(socket, '/healthz')).code, 0);
+});
+
+test('a node is not ready while it waits for the others', async (t) => {
+  const { url } = await start(t, '-csk=secret', '-mbs=127.0.0.1:9');
+  const response = await fetch(`${url}/readyz`);
+  assert.equal(response.status, 503);
+  assert.deepEqual(await response.json(), {
+    status: 'not ready',
+    reasons: ['No other node has answered yet.'],
+  });
+});
