@@ -37,6 +37,13 @@ import { TopicTable } from './routing/topic-table.ts';
 import { reviewSessions } from './session/access-review.ts';
 import { exportState } from './session/export-state.ts';
 import { importState } from './session/import-state.ts';
+import {
+  endLocalSessions,
+  type LocalSessionSpec,
+  type LocalSessionState,
+  localSessionState,
+  openLocalSession,
+} from './session/local-session.ts';
 import { QueueMemory } from './session/queue-memory.ts';
 import { forgetWill, leaveTo, publishableWill, publishForeignWill } from './session/roaming.ts';
 import type { SessionsContext } from './session/session-context.ts';
@@ -80,6 +87,11 @@ export class Broker {
 
   get stats(): BrokerStats {
     return this.context.stats;
+  }
+
+  /** Time of the event at hand, or of the last one. */
+  get now(): number {
+    return this.context.budget.now;
   }
 
   /** Messages that wait for clients; one that waits for several counts for each. */
@@ -137,6 +149,57 @@ export class Broker {
     return client;
   }
 
+  /**
+   * Opens or changes the session of a part of this node; it collects messages from now on.
+   * @returns true if the session existed, with what waits in it
+   */
+  openLocalSession(spec: LocalSessionSpec, now: number): boolean {
+    this.context.budget.enter(now);
+    return openLocalSession(this.context, spec);
+  }
+
+  /** Ends all local sessions but these. @param kept Client Identifiers */
+  endLocalSessions(kept: ReadonlySet<string>, now: number): void {
+    this.context.budget.enter(now);
+    endLocalSessions(this.context, kept);
+  }
+
+  /** What waits in a local session. */
+  localSessionState(clientId: string): LocalSessionState | undefined {
+    const session = this.context.sessions.find(clientId);
+    return session && localSessionState(session);
+  }
+
+  /**
+   * Connects a part of this node to its open session. The messages that wait follow Client.drained().
+   * @param sendWindow unacknowledged QoS 1 and 2 messages that it takes
+   */
+  acceptLocal(outbox: Outbox, clientId: string, sendWindow: number, now: number): Client {
+    const { budget, sessions } = this.context;
+    budget.enter(now);
+    const listener = { name: clientId, packetBytesMax: Number.POSITIVE_INFINITY };
+    const info = { remoteAddress: clientId, listener };
+    const client = new Client(this.context, this.#publishHandler, outbox, info, this.#forget);
+    this.#clients.add(client);
+    client.connectLocally(sessions.find(clientId)!, sendWindow);
+    return client;
+  }
+
+  /** The other side of a local session has lost its own: forgets the QoS 2 messages that it owes. */
+  forgetReceived(clientId: string): void {
+    this.context.sessions.find(clientId)?.forgetReceived();
+  }
+
+  /** Sends the retained messages that match the subscriptions of a local session. */
+  sendRetained(client: Client, now: number): void {
+    const { budget, retained } = this.context;
+    budget.enter(now);
+    for (const { subscription } of client.session?.subscriptions.values() ?? []) {
+      client.feeds.add(subscription, retained.match(subscription.filter, now));
+    }
+    client.pump();
+  }
+
   readonly #forget = (client: Client): void => {
     this.#clients.delete(client);
   };
@@ -188,6 +251,12 @@ export class Broker {
   publishEvent(topic: string, text: string, now: number): void {
     this.context.budget.enter(now);
     this.sys.publishEvent(topic, text);
+  }
+
+  /** Publishes a state of another part of the node, retained. @param topic below `$SYS/broker/` */
+  publishState(topic: string, text: string, now: number): void {
+    this.context.budget.enter(now);
+    this.sys.publishState(topic, text);
   }
 
   /** Learns where clients connect; undefined while the node is not in a cluster. */

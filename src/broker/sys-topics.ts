@@ -76,6 +76,11 @@ export class SysTopics {
     this.#context.distributor.publish(PREFIX + topic, content, undefined);
   }
 
+  /** Publishes a state at once, retained. Nothing is published while $SYS is off. */
+  publishState(topic: string, text: string): void {
+    if (this.#context.options.sysIntervalSeconds > 0) this.#publish(topic, text);
+  }
+
   /** @returns the work that it cost, in deliveries */
   #update(topic: string, text: string): number {
     if (this.#published.get(topic) === text) return Price.sysValue;

@@ -2,6 +2,7 @@
 // subject; this file joins them. Must not know where a value comes from (load.ts does).
 
 import type { ListenerConfig } from '../shared/listener-config.ts';
+import type { BridgeConfig } from './bridges.ts';
 import type { ValueOf } from './option.ts';
 import { accessOptions } from './options-access.ts';
 import { clusterOptions } from './options-cluster.ts';
@@ -29,6 +30,8 @@ export type OptionValues = { readonly [Key in ConfigKey]: ValueOf<(typeof option
 export interface Config extends OptionValues {
   /** Every listener to open: those of -port, -tls, -ws and -wss, then each [[listener]]. */
   readonly listeners: readonly ListenerConfig[];
+  /** Every [[bridge]]. */
+  readonly bridges: readonly BridgeConfig[];
 }
 
 /** A token alone forms a cluster: the first node has no members to name. */

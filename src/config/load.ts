@@ -5,6 +5,7 @@
 
 import { resolve } from 'node:path';
 import { describeSystemError } from '../shared/describe-system-error.ts';
+import { bridgeKeys, resolveBridges } from './bridges.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
 import { listenerKeys, resolveListeners, wrongTableValues } from './listeners.ts';
 import {
@@ -38,6 +39,8 @@ export interface LoadedConfig {
   readonly origins: Readonly<Record<ConfigKey, Origin>>;
   /** The [[listener]] tables of the file. */
   readonly tables: readonly TomlTable[];
+  /** The [[bridge]] tables. */
+  readonly bridgeTables: readonly TomlTable[];
   /** Settings that are probably mistakes but keep no node from running. */
   readonly warnings: readonly string[];
 }
@@ -58,6 +61,7 @@ interface RawValue extends RawText {
 }
 
 const keys = Object.keys(optionTable) as ConfigKey[];
+const keysOfTables = { listener: listenerKeys, bridge: bridgeKeys };
 const rowOf = (key: ConfigKey): AnyOption => optionTable[key];
 
 /**
@@ -79,18 +83,25 @@ export function loadConfig(flags: Readonly<Record<string, string>>, host: Host):
   }
   checkTokenList(values.tokens, origins.tokens, problems);
   readTokenFile(values, origins, host, problems);
-  fillDefaults(values, origins, host.hostName, file.tables.length > 0);
+  fillDefaults(values, origins, host.hostName, file.tables.listener.length > 0);
 
   // Every key has a parsed value or its default by now, or a line among the problems.
   const options = values as OptionValues;
   const isSound = problems.length === 0;
-  const listeners = isSound ? resolveListeners(options, file.tables, problems) : [];
-  if (!isSound) problems.push(...wrongTableValues(file.tables));
-  const config: Config = { ...options, listeners };
+  const listeners = isSound ? resolveListeners(options, file.tables.listener, problems) : [];
+  if (!isSound) problems.push(...wrongTableValues(file.tables.listener));
+  const bridges = resolveBridges(options, file.tables.bridge, problems);
+  const config: Config = { ...options, listeners, bridges };
   if (problems.length === 0) problems.push(...findConflicts(config));
   if (problems.length > 0) throw new ConfigError(problems);
   warnings.push(...findWarnings(config));
-  return { config, origins: origins as Record<ConfigKey, Origin>, tables: file.tables, warnings };
+  return {
+    config,
+    origins: origins as Record<ConfigKey, Origin>,
+    tables: file.tables.listener,
+    bridgeTables: file.tables.bridge,
+    warnings,
+  };
 }
 
 function readSettings(
@@ -100,9 +111,10 @@ function readSettings(
 ): Pick<TomlFile, 'settings' | 'tables'> {
   const row = optionTable.configFile;
   const raw = pickRaw(row.flag, flags, host.environment, new Map());
-  if (raw === undefined || raw.text === '') return { settings: new Map(), tables: [] };
+  if (raw === undefined || raw.text === '')
+    return { settings: new Map(), tables: { listener: [], bridge: [] } };
   const known = keys.map((key) => rowOf(key).flag).filter((flag) => flag !== row.flag);
-  const file = readTomlFile(raw.text, known, listenerKeys, host.readFile);
+  const file = readTomlFile(raw.text, known, keysOfTables, host.readFile);
   problems.push(...file.problems);
   return file;
 }

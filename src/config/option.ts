@@ -5,7 +5,18 @@
 import type { TimingPreset } from '../swim/timing.ts';
 import type { ValueType } from './value-types.ts';
 
-export const groups = [
+/** The keys of a [[bridge]] have no flags, so that the help does not list their group. */
+export type Group =
+  | 'Node'
+  | 'Cluster'
+  | 'Listeners'
+  | 'Access'
+  | 'MQTT'
+  | 'Limits'
+  | 'Management'
+  | 'Log'
+  | 'Bridge';
+export const groups: readonly Group[] = [
   'Node',
   'Cluster',
   'Listeners',
@@ -14,8 +25,7 @@ export const groups = [
   'Limits',
   'Management',
   'Log',
-] as const;
-export type Group = (typeof groups)[number];
+];
 
 /** The facts that a default may depend on. */
 export interface DefaultContext {

@@ -1,5 +1,5 @@
-// Reads a TOML file: the settings by option name, each with its file:line, and the [[listener]]
-// tables. Reports an unknown key with the closest known key as a suggestion. Must not know what the
+// Reads a TOML file: the settings by option name, each with its file:line, and the [[listener]] and
+// [[bridge]] tables. Reports an unknown key with the closest known key as a suggestion. Must not know what the
 // values mean.
 
 import { dirname } from 'node:path';
@@ -8,10 +8,14 @@ import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { RawText } from './option.ts';
 import { nearest } from './suggest.ts';
 
-/** The only key whose value is an array of tables. */
-const TABLES = 'listener';
+/** The keys whose values are arrays of tables. */
+const TABLES = ['listener', 'bridge'] as const;
+type TableName = (typeof TABLES)[number];
+type ByTable<T> = Readonly<Record<TableName, T>>;
 
-const DOUBLE_BRACKETS = `write [[${TABLES}]], in double brackets`;
+function doubleBrackets(table: string): string {
+  return `write [[${table}]], in double brackets`;
+}
 
 export interface TomlSetting extends Required<RawText> {
   /** file:line */
@@ -26,7 +30,7 @@ export interface TomlTable {
 
 export interface TomlFile {
   readonly settings: ReadonlyMap<string, TomlSetting>;
-  readonly tables: readonly TomlTable[];
+  readonly tables: ByTable<readonly TomlTable[]>;
   readonly problems: readonly string[];
 }
 
@@ -39,7 +43,7 @@ interface Reading {
 export function readTomlFile(
   path: string,
   knownKeys: readonly string[],
-  tableKeys: readonly string[],
+  tableKeys: ByTable<readonly string[]>,
   readFile: (path: string) => string,
 ): TomlFile {
   const problems: string[] = [];
@@ -47,34 +51,38 @@ export function readTomlFile(
   try {
     source = readFile(path);
     const reading = { path, lines: source.split('\n'), problems };
-    const { [TABLES]: tables, ...rest } = parse(source);
+    const { listener = [], bridge = [], ...rest } = parse(source);
     return {
       settings: readSettings(reading, rest, knownKeys, 0),
-      tables: tables === undefined ? [] : readTables(reading, tables, tableKeys, knownKeys),
+      tables: {
+        listener: readTables(reading, 'listener', listener, tableKeys.listener, knownKeys),
+        bridge: readTables(reading, 'bridge', bridge, tableKeys.bridge, knownKeys),
+      },
       problems,
     };
   } catch (error) {
     problems.push(explain(path, source, error));
-    return { settings: new Map(), tables: [], problems };
+    return { settings: new Map(), tables: { listener: [], bridge: [] }, problems };
   }
 }
 
 function readTables(
   reading: Reading,
+  name: TableName,
   value: unknown,
   tableKeys: readonly string[],
   keysAbove: readonly string[],
 ): TomlTable[] {
   const { path, lines, problems } = reading;
   if (!Array.isArray(value)) {
-    problems.push(`${path}:${lineOf(lines, TABLES, 0)}: ${DOUBLE_BRACKETS}`);
+    problems.push(`${path}:${lineOf(lines, name, 0)}: ${doubleBrackets(name)}`);
     return [];
   }
   let line = 0;
   return value.map((table: Record<string, unknown>) => {
-    line = lineOf(lines, TABLES, line) || line;
+    line = lineOf(lines, name, line) || line;
     return {
-      settings: readSettings(reading, table, tableKeys, line, keysAbove),
+      settings: readSettings(reading, table, tableKeys, line, keysAbove, name),
       place: `${path}:${line}`,
     };
   });
@@ -87,6 +95,7 @@ function readSettings(
   knownKeys: readonly string[],
   after: number,
   keysAbove: readonly string[] = [],
+  table = '',
 ): Map<string, TomlSetting> {
   const settings = new Map<string, TomlSetting>();
   for (const [key, value] of Object.entries(values)) {
@@ -94,7 +103,7 @@ function readSettings(
     const text = textOf(value);
     if (!knownKeys.includes(key) && keysAbove.includes(key)) {
       problems.push(
-        `${place}: '${key}' is an option of the node: write it above the first [[${TABLES}]]`,
+        `${place}: '${key}' is an option of the node: write it above the first [[${table}]]`,
       );
     } else if (!knownKeys.includes(key)) {
       problems.push(`${place}: unknown ${describe(key, value, knownKeys)}`);
@@ -116,8 +125,11 @@ function describe(key: string, value: unknown, knownKeys: readonly string[]): st
     const near = nearest(key, knownKeys);
     return `key '${key}'${near === undefined ? '' : `; did you mean '${near}'?`}`;
   }
-  const isNear = nearest(key, [TABLES]) !== undefined;
-  const hint = isNear ? `did you mean [[${TABLES}]]?` : `only [[${TABLES}]] is a table`;
+  const near = nearest(key, TABLES);
+  const hint =
+    near === undefined
+      ? 'only [[listener]] and [[bridge]] are tables'
+      : `did you mean [[${near}]]?`;
   return `table ${isList ? `[[${key}]]` : `[${key}]`}; ${hint}`;
 }
 
@@ -141,7 +153,8 @@ function faultOf(line: string, error: TomlError): string {
   const [, head = '', value = ''] = /^\s*([^=]*?)\s*(?:=\s*(.*?)\s*)?$/.exec(line) ?? [];
   const isOpen = ['"', "'"].some((quote) => value.split(quote).length % 2 === 0);
   if (/redefine an already defined/.test(words)) {
-    return head.startsWith('[') ? DOUBLE_BRACKETS : `'${head}' is given twice`;
+    const table = head.replace(/^\[+|\]+$/g, '');
+    return head.startsWith('[') ? doubleBrackets(table) : `'${head}' is given twice`;
   }
   if (/^(control characters are not|unfinished string)/.test(words) && isOpen) {
     return 'the closing quote is missing';

@@ -99,6 +99,11 @@ export function name(bytesMax: number): ValueType<string> {
   };
 }
 
+/** One secret, shown as stars. */
+export function secret(what: string): ValueType<string> {
+  return { ...text(what), secret: true, format: () => '***' };
+}
+
 export function secrets(placeholder: string): ValueType<readonly string[]> {
   return {
     placeholder,

@@ -1,5 +1,6 @@
 // The client's side of the packets off the hot path: encoders of CONNECT, SUBSCRIBE, UNSUBSCRIBE and
-// DISCONNECT, decoders of CONNACK and SUBACK, by mqtt-packet. For our own clients: the commands.
+// DISCONNECT, decoders of CONNACK and SUBACK, by mqtt-packet. For our own clients: the commands and the
+// bridge.
 // Encoders return a new buffer. Decoders throw ProtocolError, nothing else.
 
 import mqttPacket from 'mqtt-packet';
@@ -26,6 +27,16 @@ export interface ConnectFields {
   readonly will: ClientWill | undefined;
   /** MQTT 5 only. */
   readonly sessionExpirySeconds: number;
+  /** What the client takes. MQTT 5 only; undefined: all that the specification allows, and no alias. */
+  readonly limits?: ClientLimits;
+  /** Mosquitto's bridge bit, before MQTT 5: the server then returns none of the client's own messages. */
+  readonly isBridge?: boolean;
+}
+
+export interface ClientLimits {
+  readonly receiveMaximum: number;
+  readonly maximumPacketSize: number;
+  readonly topicAliasMaximum: number;
 }
 
 export interface SubscribeFields {
@@ -47,7 +58,15 @@ export interface ConnackPacket {
   readonly clientId: string | undefined;
   /** The server may have changed it. */
   readonly keepAliveSeconds: number | undefined;
+  readonly maximumQos: QoS;
+  readonly retainAvailable: boolean;
+  /** Infinity where the server set none. */
+  readonly maximumPacketBytes: number;
+  readonly topicAliasMaximum: number;
 }
+
+/** CONNACK before MQTT 5. */
+const PLAIN_CONNACK_BYTES = 4;
 
 export const PINGREQ = Buffer.from([FirstByte.pingreq, 0]);
 
@@ -63,7 +82,11 @@ const REASON_OF_RETURN_CODE: Readonly<Record<number, number>> = {
 
 export function encodeConnect(fields: ConnectFields): Buffer {
   const { version, clientId, cleanStart, keepAliveSeconds, username, password, will } = fields;
-  const { sessionExpirySeconds: sessionExpiryInterval } = fields;
+  const { sessionExpirySeconds: sessionExpiryInterval, limits, isBridge } = fields;
+  const properties = {
+    ...(sessionExpiryInterval > 0 && { sessionExpiryInterval }),
+    ...limits,
+  };
   return mqttPacket.generate({
     cmd: 'connect',
     protocolId: version === 3 ? 'MQIsdp' : 'MQTT',
@@ -74,7 +97,8 @@ export function encodeConnect(fields: ConnectFields): Buffer {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password: Buffer.from(password) }),
     ...(will && { will }),
-    ...(version === 5 && sessionExpiryInterval > 0 && { properties: { sessionExpiryInterval } }),
+    ...(version === 5 && { properties }),
+    ...(version !== 5 && isBridge === true && { bridgeMode: true }),
   });
 }
 
@@ -101,16 +125,22 @@ export function encodeClientDisconnect(version: ProtocolVersion): Buffer {
 
 /** @param packet one whole packet */
 export function decodeConnack(packet: Buffer, version: ProtocolVersion): ConnackPacket {
-  const found = parse(packet, version, 'connack');
+  // A server that does not speak MQTT 5 answers in the form of an earlier version.
+  const isPlain = packet.length === PLAIN_CONNACK_BYTES;
+  const found = parse(packet, isPlain ? 4 : version, 'connack');
   const { properties = {}, returnCode = 0 } = found;
   const translated = REASON_OF_RETURN_CODE[returnCode] ?? ReasonCode.unspecifiedError;
   return {
     sessionPresent: found.sessionPresent,
-    reasonCode: version === 5 ? (found.reasonCode ?? 0) : translated,
+    reasonCode: isPlain ? translated : (found.reasonCode ?? 0),
     reasonString: properties.reasonString,
     receiveMaximum: properties.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT,
     clientId: properties.assignedClientIdentifier,
     keepAliveSeconds: properties.serverKeepAlive,
+    maximumQos: (properties.maximumQoS ?? 2) as QoS,
+    retainAvailable: properties.retainAvailable ?? true,
+    maximumPacketBytes: properties.maximumPacketSize ?? Number.POSITIVE_INFINITY,
+    topicAliasMaximum: properties.topicAliasMaximum ?? 0,
   };
 }
 
@@ -145,6 +175,11 @@ function parse<C extends 'connack' | 'suback' | 'disconnect'>(
     throw new ProtocolError(malformed(`packet type ${packetTypeOf(packet[0] ?? 0)} is ill-formed`));
   }
   return found as Extract<mqttPacket.Packet, { cmd: C }>;
+}
+
+/** A retained message of the client itself, with QoS 0. */
+export function encodeNotice(version: ProtocolVersion, topic: string, payload: string): Buffer {
+  return generate({ cmd: 'publish', topic, payload, qos: 0, dup: false, retain: true }, version);
 }
 
 function generate(packet: mqttPacket.Packet, version: ProtocolVersion): Buffer {

@@ -28,11 +28,15 @@ export const PropertyId = {
   maximumPacketSize: 39,
 } as const;
 
-/** The packets of a client that have properties; `will` is the part inside CONNECT's payload. */
+/**
+ * The packets that have properties and that a client sends; `will` is the part inside CONNECT's payload.
+ * `delivery` is a PUBLISH of a server.
+ */
 export type PropertyPlace =
   | 'connect'
   | 'will'
   | 'publish'
+  | 'delivery'
   | 'ack'
   | 'subscribe'
   | 'unsubscribe'
@@ -54,14 +58,15 @@ function rule(
   places: readonly PropertyPlace[],
   nonZero = false,
 ): void {
-  RULES[id] = { type, places, nonZero };
+  const isOfPublish = places.includes('publish');
+  RULES[id] = { type, places: isOfPublish ? [...places, 'delivery'] : places, nonZero };
 }
 rule(PropertyId.payloadFormatIndicator, 'flag', ['publish', 'will']);
 rule(PropertyId.messageExpiryInterval, 'u32', ['publish', 'will']);
 rule(PropertyId.contentType, 'string', ['publish', 'will']);
 rule(PropertyId.responseTopic, 'string', ['publish', 'will']);
 rule(PropertyId.correlationData, 'binary', ['publish', 'will']);
-rule(PropertyId.subscriptionIdentifier, 'varint', ['subscribe'], true);
+rule(PropertyId.subscriptionIdentifier, 'varint', ['subscribe', 'delivery'], true);
 rule(PropertyId.sessionExpiryInterval, 'u32', ['connect', 'disconnect']);
 rule(PropertyId.authenticationMethod, 'string', ['connect', 'auth']);
 rule(PropertyId.authenticationData, 'binary', ['connect', 'auth']);
@@ -115,7 +120,7 @@ export function walkProperties(
     const id = buffer[position]!;
     const rules = RULES[id];
     if (rules === undefined || !rules.places.includes(place)) return UNKNOWN;
-    if (id !== PropertyId.userProperty) {
+    if (!isRepeatable(id, place)) {
       const bit = 1 << (id % 32);
       if (((id < 32 ? seenLow : seenHigh) & bit) !== 0) return REPEATED;
       if (id < 32) seenLow |= bit;
@@ -130,6 +135,12 @@ export function walkProperties(
     position = valueEnd;
   }
   return undefined;
+}
+
+/** A server writes one Subscription Identifier for each matching subscription (MQTT 5.0 3.3.2.3.8). */
+function isRepeatable(id: number, place: PropertyPlace): boolean {
+  if (id === PropertyId.userProperty) return true;
+  return id === PropertyId.subscriptionIdentifier && place === 'delivery';
 }
 
 function propertyEnd(buffer: Buffer, start: number, end: number, type: ValueType): number {

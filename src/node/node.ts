@@ -20,6 +20,7 @@ import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
 import { version } from '../shared/version.ts';
 import type { Journal } from '../storage/journal.ts';
+import { Bridges } from './bridges.ts';
 import { Cluster } from './cluster.ts';
 import { openManagement } from './management.ts';
 import { LocalNodeApi } from './node-view.ts';
@@ -95,6 +96,7 @@ export async function runNode(
   broker.sys.addSource('access', () => access.metrics());
   broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
+  const bridges = new Bridges(config.bridges, broker, log);
   let listeners: Listeners | undefined;
   try {
     if (isClustered(config)) {
@@ -106,6 +108,7 @@ export async function runNode(
     const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;
     broker.sys.addSource('listeners', () => listening.metrics());
+    bridges.start();
   } catch (error) {
     await cluster?.stop();
     clock.stop();
@@ -116,7 +119,7 @@ export async function runNode(
   const site = openSiteStatus(config, broker, cluster, journal);
   const expectsOthers = config.members.length > 0;
   const api = { name: config.nodeName, log, site, cluster: cluster?.status, expectsOthers };
-  const stop = stopper({ site, listeners, broker, cluster, clock, access, journal });
+  const stop = stopper({ site, bridges, listeners, broker, cluster, clock, access, journal });
   const management = await openManagement(config, new LocalNodeApi(api), log).catch(
     async (error: unknown) => {
       await stop();
@@ -153,6 +156,7 @@ export async function runNode(
 
 interface StartedParts {
   readonly site: SiteStatus;
+  readonly bridges: Bridges;
   readonly listeners: Listeners;
   readonly broker: Broker;
   readonly cluster: Cluster | undefined;
@@ -163,9 +167,10 @@ interface StartedParts {
 
 /** @returns a function that takes leave of clients and of the cluster, and closes everything */
 function stopper(parts: StartedParts): () => Promise<void> {
-  const { site, listeners, broker, cluster, clock, access, journal } = parts;
+  const { site, bridges, listeners, broker, cluster, clock, access, journal } = parts;
   return async () => {
     site.close();
+    bridges.stop();
     const clientsLeft = listeners.close();
     broker.shutdown(performance.now());
     await Promise.race([clientsLeft, delay(CLIENTS_LEAVE_MS_MAX)]);

@@ -25,7 +25,7 @@ interface LayerRule {
   readonly packages: readonly string[];
 }
 
-const CORE_LAYERS = ['broker', 'swim', 'sync', 'replica', 'query'];
+const CORE_LAYERS = ['broker', 'swim', 'sync', 'replica', 'query', 'bridge'];
 const PURE_LAYERS = ['mqtt', ...CORE_LAYERS];
 const adapter: LayerRule = {
   layers: ['shared', 'metrics', 'mqtt', ...CORE_LAYERS],
@@ -43,6 +43,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   swim: { layers: ['shared', 'mqtt'], packages: [] },
   sync: { layers: ['shared', 'mqtt'], packages: [] },
   replica: { layers: ['shared', 'mqtt'], packages: [] },
+  bridge: { layers: ['shared', 'mqtt'], packages: [] },
   query: { layers: ['shared'], packages: [] },
   net: { ...adapter, packages: ['node:*', 'ws'] },
   storage: adapter,
@@ -79,7 +80,7 @@ const PICTURE = `
   node          src/node                               alone knows all parts
   options       src/config
   adapters      src/net  src/storage  src/auth  src/http  sockets, files, timers
-  cores         src/broker  src/swim  src/sync  src/replica  src/query    no I/O; never import each other
+  cores         src/broker  src/swim  src/sync  src/replica  src/query  src/bridge  no I/O; never import each other
   wire          src/mqtt  src/metrics
   leaf          src/shared
 In the broker, each folder above those behind it: client, session, retained, routing, message.

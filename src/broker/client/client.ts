@@ -34,6 +34,7 @@ import { Price } from '../work-budget.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { handleConnect } from './connect.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
+import { type Continuation, runOf } from './continuation.ts';
 import { dispatchControl } from './dispatch.ts';
 import { oversizeFields } from './oversize.ts';
 import { PacketSender } from './packet-sender.ts';
@@ -53,17 +54,14 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
 const CONNECT_BYTES_MAX = 131_072;
 const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
 
-/** Continuation for when the store accepts again; cleared on disconnect to release the client. */
-interface Continuation {
-  run: ((now: number) => void) | undefined;
-}
-
 export class Client implements SessionConnection {
   readonly info: ConnectionInfo;
   readonly listener: ListenerRules;
   readonly link: PacketSender;
   readonly received: ReceivedMessages;
   bridge = false;
+  /** A part of this node: it waits for the store where a client would be refused. */
+  isLocal = false;
   session: Session | undefined;
   requestProblemInformation = true;
   inboundAliases: InboundAliases | undefined;
@@ -302,6 +300,16 @@ export class Client implements SessionConnection {
     sessions.persist(session);
   }
 
+  /** Connects a part of this node, which sends no CONNECT and needs no permission. */
+  connectLocally(session: Session, sendWindow: number): void {
+    this.#deadlines.connectArrived();
+    this.#moveTo('authenticating');
+    this.isLocal = this.bridge = true;
+    this.link.version = 5;
+    this.link.sendWindow = sendWindow;
+    this.connected(session, { keepAliveSeconds: 0, topicAliasMaximum: 0 });
+  }
+
   get #logFields() {
     const { session, info } = this;
     return { ...(session && identityFields(session.identity)), ...originOf(info) };
@@ -486,9 +494,4 @@ export class Client implements SessionConnection {
     this.#context.log.info('connect timeout', originOf(this.info));
     this.end(false, 'connect timeout');
   }
-}
-
-/** A function of its own: one made inside the client's method would keep the client in memory. */
-function runOf(continuation: Continuation): (now: number) => void {
-  return (now) => continuation.run?.(now);
 }

@@ -11,6 +11,7 @@ import type { BrokerContext } from '../context.ts';
 import { originOf } from '../log-fields.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
+import { LOCAL_PREFIX } from '../session/local-session.ts';
 import { discardWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
 
@@ -24,6 +25,7 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 const NO_ID = 'no client identifier';
 const OTHER_PREFIX = 'the client identifier has none of the prefixes of -clientid-prefixes';
+const LOCAL_ID = `client identifiers that begin with ${LOCAL_PREFIX} belong to the node's own bridges`;
 const OTHER_OWNER = 'the client identifier belongs to the session of another user';
 const NO_USERNAME = '-use-username-as-clientid needs a user name';
 
@@ -127,6 +129,9 @@ function refusalOfIdentity(
   const { useUsernameAsClientId, clientIdOwner } = context.options;
   if (useUsernameAsClientId && username === undefined) {
     return { reasonCode: ReasonCode.notAuthorized, reason: NO_USERNAME };
+  }
+  if (clientId.startsWith(LOCAL_PREFIX)) {
+    return { reasonCode: ReasonCode.clientIdentifierNotValid, reason: LOCAL_ID };
   }
   const owner = context.sessions.identityOf(clientId);
   if (clientIdOwner === 'user' && owner !== undefined && owner.username !== username) {

@@ -6,7 +6,7 @@ import { ACK_BYTES_MAX, encodeAck, encodeAckWithReason } from '../../mqtt/ack-co
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
-import { PacketSlab } from '../message/packet-slab.ts';
+import { PacketSlab } from '../../shared/packet-slab.ts';
 import { encodeMessage, type Publication } from '../message/publication.ts';
 import type { Outbox } from '../ports.ts';
 import type { Delivery } from '../session/delivery.ts';

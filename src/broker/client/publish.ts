@@ -250,6 +250,7 @@ export class PublishHandler {
     const { forwardable, expirySeconds } = this.#properties;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, forwardable, budget.now);
+    this.#publication.isOfPeer = true;
     if (number === undefined) this.#publication.setRepeated();
     else this.#publication.setIdentity(origin, number);
     distributor.distribute(this.#publication, undefined);

@@ -51,11 +51,13 @@ export class ReceivedMessages {
     remark: string | undefined,
   ): void {
     const { store, budget } = this.#context;
-    const { version } = this.#client;
+    const { version, isLocal } = this.#client;
     // Only MQTT 5 has a Reason Code for a refusal. An accepted QoS 2 message cannot be refused any
     // more: subscribers have it, and a repetition would deliver it twice.
     const mayRefuse =
-      version === 5 && (header === FirstByte.puback || (isFailure(reasonCode) && !store.accepting));
+      version === 5 &&
+      !isLocal &&
+      (header === FirstByte.puback || (isFailure(reasonCode) && !store.accepting));
     const done = (now: number): void => {
       budget.resume(now);
       this.#finish(header, packetId, reasonCode, remark);

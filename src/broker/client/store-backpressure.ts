@@ -19,7 +19,7 @@ export function mustWait(first: number, context: BrokerContext, client: Client):
   if (!hasQos) return false;
   const { unfinished } = client.received;
   // MQTT 3 cannot refuse, and a refusal must not overtake messages that wait for the store.
-  if (!store.accepting) return client.version !== 5 || unfinished > 0;
+  if (!store.accepting) return client.version !== 5 || client.isLocal || unfinished > 0;
   // A client that sends faster than the disk writes gets its acknowledgements first.
   return unfinished >= options.receiveMaximum;
 }

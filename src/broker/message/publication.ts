@@ -7,9 +7,9 @@ import { copyForwardableProperties } from '../../mqtt/properties.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
+import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { GroupShare } from '../ports.ts';
 import { expirySecondsLeft, type Message, NO_BYTES, type Topic } from './message.ts';
-import { PacketSlab } from './packet-slab.ts';
 
 const NO_IDENTIFIERS: readonly number[] = [];
 const NEVER = Number.POSITIVE_INFINITY;
@@ -80,6 +80,8 @@ export class Publication<T extends Topic = Topic> {
   retain = false;
   expiresAt = NEVER;
   publishedAt = 0;
+  /** Another node has forwarded it. */
+  isOfPeer = false;
   /** The received packet; undefined for a message of the broker itself. */
   #view: PublishView | undefined;
   /** The view's bytes may go out unchanged to QoS 0 subscribers of its version. */
@@ -165,6 +167,7 @@ export class Publication<T extends Topic = Topic> {
 
   #reset(): void {
     this.#message = undefined;
+    this.isOfPeer = false;
     this.#number = ONLY_HERE;
     if (!this.#hasVariants) return;
     this.#variants.fill(undefined);

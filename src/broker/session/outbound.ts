@@ -18,16 +18,23 @@ import { Delivery, DeliveryState } from './delivery.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
 import type { SessionLink } from './link.ts';
+import type { LocalRules, QueueLimits } from './local-rules.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** QueueMemory does not count smaller messages in flight: the window bounds them well enough. */
 const LARGE_BYTES = 1024;
+const NO_IDENTIFIERS: readonly number[] = [];
 
 export class Outbound implements Subscriber {
   identity: Identity;
   readonly account: ClientAccount;
   /** The store records its deliveries: the store is durable and the session outlives its connection. */
   isPersistent = false;
+  limits: QueueLimits;
+  /** Undefined for a client. */
+  local: LocalRules | undefined;
+  /** Messages that found the queue full, since the start of the node. */
+  dropped = 0;
   #link: SessionLink | undefined;
   readonly #context: SessionContext;
   #queue: DeliveryQueue | undefined;
@@ -47,6 +54,7 @@ export class Outbound implements Subscriber {
     this.identity = identity;
     this.account = account;
     this.#context = context;
+    this.limits = context.options;
   }
 
   get online(): boolean {
@@ -62,6 +70,10 @@ export class Outbound implements Subscriber {
     return this.#queue?.length ?? 0;
   }
 
+  get queuedBytes(): number {
+    return this.#queue?.bytes ?? 0;
+  }
+
   get inflight(): number {
     return this.#inflight?.size ?? 0;
   }
@@ -73,6 +85,10 @@ export class Outbound implements Subscriber {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
+    if (this.local !== undefined) {
+      this.#deliverLocally(this.local, publication, qos, retain);
+      return;
+    }
     const link = this.#link;
     if (qos === 0) {
       if (link === undefined) return;
@@ -84,6 +100,11 @@ export class Outbound implements Subscriber {
     this.#accept(publication.message(), qos, retain, identifiers, group);
   }
 
+  #deliverLocally(rules: LocalRules, publication: Publication, qos: QoS, retain: boolean): void {
+    if (rules.onlyOfThisNode && publication.isOfPeer) return;
+    this.deliverMessage(publication.message(), qos, retain, NO_IDENTIFIERS, undefined);
+  }
+
   deliverMessage(
     message: Message,
     qos: QoS,
@@ -91,7 +112,12 @@ export class Outbound implements Subscriber {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
-    if (qos > 0 || this.#link !== undefined) this.#accept(message, qos, retain, identifiers, group);
+    const { local } = this;
+    const atLeast = local === undefined ? qos : (Math.max(qos, local.qosMin) as QoS);
+    const isRetained = retain && local?.retain !== false;
+    if (atLeast > 0 || this.#link !== undefined) {
+      this.#accept(message, atLeast, isRetained, identifiers, group);
+    }
   }
 
   #accept(
@@ -124,11 +150,12 @@ export class Outbound implements Subscriber {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { options, queueMemory } = this.#context;
+    const { queueMemory } = this.#context;
+    const { queueDrop } = this.limits;
     this.#queue ??= new DeliveryQueue();
     const queue = this.#queue;
     let bound = this.#boundFor(delivery, queue);
-    while (bound !== undefined && options.queueDrop === 'oldest') {
+    while (bound !== undefined && queueDrop === 'oldest') {
       const oldest = queue.shift();
       if (oldest === undefined) break;
       this.#recordDrop(bound);
@@ -147,8 +174,9 @@ export class Outbound implements Subscriber {
   /** The option whose bound one more queued message would exceed. */
   #boundFor({ message }: Delivery, queue: DeliveryQueue): string | undefined {
     const { options, queueMemory } = this.#context;
-    if (queue.length >= options.queueMessagesMax) return '-max-queued-messages';
-    if (queue.bytes + messageBytes(message) > options.queueBytesMax) return '-max-queued-bytes';
+    const { queueMessagesMax, queueBytesMax } = this.limits;
+    if (queue.length >= queueMessagesMax) return '-max-queued-messages';
+    if (queue.bytes + messageBytes(message) > queueBytesMax) return '-max-queued-bytes';
     const bound = options.queueMemoryBytesMax;
     if (queueMemory.bytes + queueMemory.costOf(message) > bound) return '-queue-memory';
     const isOver = isOverShare(this.account.user.queueBytes, queueMemory.bytes, bound);
@@ -156,11 +184,12 @@ export class Outbound implements Subscriber {
   }
 
   #recordDrop(bound: string): void {
-    const { stats, limiter, budget, log, options } = this.#context;
+    const { stats, limiter, budget, log } = this.#context;
     stats.publishDropped += 1;
+    this.dropped += 1;
     const count = limiter.admit(`queue ${bound}`, budget.now);
     if (count === 0) return;
-    const fields = { ...identityFields(this.identity), bound, drops: options.queueDrop, count };
+    const fields = { ...identityFields(this.identity), bound, drops: this.limits.queueDrop, count };
     log.warn('messages dropped: a queue is full', fields);
   }
 

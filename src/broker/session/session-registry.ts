@@ -96,6 +96,24 @@ export class SessionRegistry {
     return { session: this.#add(identity, address), present: false };
   }
 
+  /** The session of a part of this node, with or without a connection. It never expires. */
+  openLocal(identity: Identity): { session: Session; present: boolean } {
+    const known = this.#sessions.get(identity.clientId);
+    const session = known ?? this.#add(identity, identity.clientId);
+    this.#context.deadlines.cancel(session.expiryDeadline);
+    session.expiryDeadline = undefined;
+    session.isLocal = true;
+    session.expirySeconds = Number.POSITIVE_INFINITY;
+    session.outbound.identity = identity;
+    this.persist(session);
+    return { session, present: known !== undefined };
+  }
+
+  /** Ends a session of a part of this node that is not connected. */
+  endLocal(session: Session): void {
+    this.#end(session);
+  }
+
   #add(identity: Identity, address: string): Session {
     const user = this.#accounts.open(identity.username, address);
     user.sessions += 1;
@@ -124,7 +142,9 @@ export class SessionRegistry {
 
   /** Persists the session, or only its will if the session ends with the connection. */
   persist(session: Session): void {
-    this.directory?.connected(session.clientId, publishableWill(this.#context, session));
+    if (!session.isLocal) {
+      this.directory?.connected(session.clientId, publishableWill(this.#context, session));
+    }
     this.#updateGroups(session);
     const { store } = this.#context;
     if (!store.durable) return;
@@ -141,7 +161,7 @@ export class SessionRegistry {
     session.detach();
     if (withWill) releaseWill(this.#context, session);
     else discardWill(this.#context, session);
-    this.directory?.disconnected(session.clientId);
+    if (!session.isLocal) this.directory?.disconnected(session.clientId);
     this.#updateGroups(session);
     if (session.expirySeconds === 0) {
       this.#end(session);

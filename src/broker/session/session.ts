@@ -28,6 +28,8 @@ export class Session {
   connection: SessionConnection | undefined;
   /** It outlives its connection, and its account counts it as absent. */
   isAbsent = false;
+  /** It belongs to a part of this node, not to a client (local-session.ts). */
+  isLocal = false;
   /** The store has it: all of it (`isPersistent`), or only its will if it ends with its connection. */
   isInStore = false;
   /** Changes of its subscriptions that the store has recorded, and how many of these are durable. */
@@ -89,6 +91,11 @@ export class Session {
     if (!this.#received?.delete(packetId)) return false;
     if (this.isPersistent) this.#context.store.removeReceived(this.clientId, packetId);
     return true;
+  }
+
+  /** The other side has lost its session, and uses all Packet Identifiers anew. */
+  forgetReceived(): void {
+    for (const packetId of this.received()) this.release(packetId);
   }
 
   /** Packet Identifiers of QoS 2 messages that the client has not released. */

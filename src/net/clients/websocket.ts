@@ -14,7 +14,7 @@ import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { Transport } from './transport.ts';
 
 /** Of MQTT 3.1.1 and 5 [MQTT5-6.0.0-3], and of MQTT 3.1 before it was standardised. */
-const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
+export const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
 /** In a list of paths: any path. */
 const ANY_PATH = '*';
 const HTTP_HEADER_BYTES_MAX = 8192;
@@ -158,7 +158,8 @@ function responseOf({ status, reason }: Refusal): string {
   ].join('\r\n');
 }
 
-class WebSocketTransport extends EventEmitter implements Transport {
+/** The MQTT bytes of an open WebSocket. */
+export class WebSocketTransport extends EventEmitter implements Transport {
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
   /** Messages of this turn. */

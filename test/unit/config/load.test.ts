@@ -193,7 +193,10 @@ test('common TOML mistakes are explained: quotes, repeated keys, brackets, table
       'a.toml:3: write [[listener]], in double brackets',
     ],
     ['[[listner]]\nport = 1\n', 'a.toml:1: unknown table [[listner]]; did you mean [[listener]]?'],
-    ['[mqtt]\nmax-qos = 1\n', 'a.toml:1: unknown table [mqtt]; only [[listener]] is a table'],
+    [
+      '[mqtt]\nmax-qos = 1\n',
+      'a.toml:1: unknown table [mqtt]; only [[listener]] and [[bridge]] are tables',
+    ],
     [
       '[[listener]]\nport = 1\ndata = "d"\n',
       "a.toml:3: 'data' is an option of the node: write it above the first [[listener]]",

@@ -1,0 +1,67 @@
+// Sessions of parts of this node: a bridge has one, with a queue and packets in flight like those of a
+// client, and no CONNECT. Such a session never expires, and belongs to this node alone: the directory
+// of clients does not list it.
+// Invariant: no client can have its Client Identifier (connect.ts refuses the prefix).
+
+import type { QoS } from '../../mqtt/publish-view.ts';
+import type { BrokerContext } from '../context.ts';
+import type { Identity } from '../ports.ts';
+import type { LocalRules, QueueLimits } from './local-rules.ts';
+import type { Session } from './session.ts';
+
+export const LOCAL_PREFIX = '$bridge/';
+
+export interface LocalSubscription {
+  readonly filter: string;
+  readonly qos: QoS;
+}
+
+export interface LocalSessionSpec {
+  /** Begins with LOCAL_PREFIX. */
+  readonly identity: Identity;
+  /** Replace those that the session has. No shared ones. */
+  readonly subscriptions: readonly LocalSubscription[];
+  readonly limits: QueueLimits;
+  readonly rules: LocalRules;
+}
+
+/** What waits in a session, for status and metrics. */
+export interface LocalSessionState {
+  readonly queued: number;
+  readonly queuedBytes: number;
+  readonly inflight: number;
+  readonly dropped: number;
+}
+
+/** @returns true if the session existed, with what waits in it */
+export function openLocalSession(context: BrokerContext, spec: LocalSessionSpec): boolean {
+  const { sessions } = context;
+  const { session, present } = sessions.openLocal(spec.identity);
+  const { outbound, subscriptions } = session;
+  outbound.limits = spec.limits;
+  outbound.local = spec.rules;
+  const wanted = new Map(spec.subscriptions.map((one) => [one.filter, one]));
+  for (const held of subscriptions.values()) {
+    const { filter, qos } = held.subscription;
+    if (wanted.get(filter)?.qos === qos) wanted.delete(filter);
+    else sessions.removeSubscription(session, held);
+  }
+  for (const { filter, qos } of wanted.values()) {
+    const options = { noLocal: true, retainAsPublished: true, identifiers: [] };
+    const subscription = { subscriber: outbound, filter, qos, ...options };
+    sessions.addSubscription(session, { subscription, filter, group: undefined });
+  }
+  return present;
+}
+
+/** Ends the local sessions that the configuration no longer has. */
+export function endLocalSessions({ sessions }: BrokerContext, kept: ReadonlySet<string>): void {
+  const isOver = ({ clientId }: Session): boolean =>
+    clientId.startsWith(LOCAL_PREFIX) && !kept.has(clientId);
+  for (const session of [...sessions.all()].filter(isOver)) sessions.endLocal(session);
+}
+
+export function localSessionState({ outbound }: Session): LocalSessionState {
+  const { queued, queuedBytes, inflight, dropped } = outbound;
+  return { queued, queuedBytes, inflight, dropped };
+}
