@@ -13,7 +13,7 @@ import type { BrokerContext } from './context.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { Distributor } from './distributor.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
-import { clearingMessage, isExpired, type Message } from './message/message.ts';
+import { clearingMessage, expirySecondsLeft, isExpired, type Message } from './message/message.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
   type Authorizer,
@@ -307,6 +307,15 @@ export class Broker {
     const message = this.context.retained.get(topic);
     if (message === undefined || isExpired(message, now)) return undefined;
     return encodeMessageAsView(message, now);
+  }
+
+  /** Publishes a message that was retained before. */
+  retainAgain(message: Message, now: number): void {
+    this.context.budget.enter(now);
+    const { topic, payload, properties, qos } = message;
+    const expirySeconds = expirySecondsLeft(message, now);
+    const content = { payload, properties, qos, retain: true, expirySeconds };
+    this.context.distributor.publish(topic.name, content, undefined);
   }
 
   /** The message that clears the topic on other nodes. @returns a new view */

@@ -346,6 +346,11 @@ export const clientDirectoryMetrics = {
     'wills that are too large to be known to other nodes, and are lost if this node dies',
     { sys: 'cluster/clients/willsTooLarge' },
   ),
+  mended: counter(
+    'cluster_wills_mended',
+    'retained messages published again because another node had published the will of a client that is connected here',
+    { sys: 'cluster/clients/mended' },
+  ),
   refused: counter(
     'cluster_clients_refused',
     'clients that other nodes do not know: no room, or the client identifier is too long',

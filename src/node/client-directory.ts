@@ -3,7 +3,6 @@
 // others publishes the wills of the clients that it had and that have not connected elsewhere.
 // Invariant: this node clears a client's register only while the register is its own, or its node is dead.
 
-import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { ClientDirectory } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
@@ -18,6 +17,7 @@ import type { Replica } from '../replica/replica.ts';
 import type { ReplicatedMap } from '../replica/replication.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Stamp } from '../shared/stamp.ts';
+import { MistakenWills } from './mistaken-wills.ts';
 
 /** Clients of all nodes, and those that have left a while ago. */
 const CLIENTS_MAX = 200_000;
@@ -33,6 +33,8 @@ export interface ClientDirectoryOptions {
   /** Boot id of this node. */
   readonly bootId: bigint;
   readonly clock: ClusterClock;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
   readonly broker: Broker;
   send(member: bigint, message: Buffer): void;
   readonly messageBytesMax: number;
@@ -47,6 +49,8 @@ export interface ClientDirectoryCounters {
   willsPublished: number;
   /** Wills too large for a register: they are lost if their node dies. */
   willsTooLarge: number;
+  /** Retained values published again, because another node had published the will of a client that is here. */
+  mended: number;
   /** Clients that found no room in the directory, or whose identifier is too long. */
   refused: number;
 }
@@ -56,10 +60,13 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     takenOver: 0,
     willsPublished: 0,
     willsTooLarge: 0,
+    mended: 0,
     refused: 0,
   };
   readonly #options: ClientDirectoryOptions;
   readonly #map: GossipMap;
+  /** Wills that other nodes published for clients that are connected here. */
+  readonly mistaken: MistakenWills;
   #members: readonly bigint[] = [];
   /** Writers that are not online, with the time since when, ms. */
   readonly #absentSince = new Map<bigint, number>();
@@ -69,6 +76,10 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
 
   constructor(options: ClientDirectoryOptions) {
     this.#options = options;
+    this.mistaken = new MistakenWills(options.broker, (clientId) => {
+      this.counters.mended += 1;
+      this.#warn('another node published the will of a client that is connected here', clientId);
+    });
     const { bootId: writer, messageBytesMax: bytesMax, send } = options;
     this.#map = new GossipMap(
       {
@@ -80,9 +91,9 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
       },
       options.clock,
       { send, changed: (clientId, value, stamp) => this.#changed(clientId, value, stamp) },
-      performance.now(),
+      options.now(),
     );
-    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+    this.#timer = setInterval(() => this.tick(options.now()), TICK_MS);
     this.#timer.unref();
   }
 
@@ -91,6 +102,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
   }
 
   connected(clientId: string, will: WillPacket | undefined): void {
+    this.mistaken.connected(clientId, will);
     if (this.#write(clientId, encodeClient(will))) return;
     if (will !== undefined && this.#write(clientId, encodeClient(undefined))) {
       this.counters.willsTooLarge += 1;
@@ -105,11 +117,12 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
   }
 
   #warn(event: string, client: string): void {
-    const total = this.#limiter.admit(event, performance.now());
+    const total = this.#limiter.admit(event, this.#options.now());
     if (total > 0) this.#options.broker.log.warn(event, { client, total });
   }
 
   disconnected(clientId: string): void {
+    this.mistaken.disconnected(clientId);
     if (this.#isOwn(clientId)) this.#write(clientId, undefined);
   }
 
@@ -119,27 +132,31 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
   }
 
   #write(clientId: string, value: Buffer | undefined): boolean {
-    if (!this.#map.write(clientId, value, performance.now())) return false;
+    if (!this.#map.write(clientId, value, this.#options.now())) return false;
     if (!this.#isFlushDue) {
       this.#isFlushDue = true;
-      setImmediate(() => {
-        this.#isFlushDue = false;
-        this.#map.flush();
-      });
+      setImmediate(() => this.flush());
     }
     return true;
+  }
+
+  /** Sends what was written. Called at the end of a turn. */
+  flush(): void {
+    this.#isFlushDue = false;
+    this.#map.flush();
   }
 
   /** Another node wrote last: the client has connected there, or is taken for gone. */
   #changed(clientId: string, value: Buffer | undefined, stamp: Stamp): void {
     const { broker, nameOf } = this.#options;
-    const now = performance.now();
+    const now = this.#options.now();
     if (value !== undefined) {
       const node = nameOf(stamp.writer);
       if (broker.connectedElsewhere(clientId, node, now)) this.counters.takenOver += 1;
     } else if (broker.isConnected(clientId)) {
       // The others thought this node dead. It is not: the client is here.
       this.connected(clientId, broker.publishableWill(clientId));
+      this.mistaken.cleared(clientId, stamp, now);
     } else {
       broker.willPublishedElsewhere(clientId, now);
     }
@@ -164,8 +181,8 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     clearInterval(this.#timer);
   }
 
-  /** Publishes the wills of nodes that have been offline for long enough. */
-  #tick(now: number): void {
+  /** Publishes the wills of nodes that have been offline for long enough. Its timer calls it every TICK_MS. */
+  tick(now: number): void {
     const { bootId } = this.#options;
     const online = new Set(this.#members).add(bootId);
     let left = TICK_WILLS_MAX;
@@ -191,7 +208,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     this.#write(key, undefined);
     if (will === undefined) return true;
     this.counters.willsPublished += 1;
-    broker.publishWillOfOtherNode(key, will, performance.now());
+    broker.publishWillOfOtherNode(key, will, this.#options.now());
     return true;
   }
 }

@@ -68,14 +68,14 @@ export class ClusterReplication {
       send: (member: bigint, message: Buffer) => channel.sendApplication(member, message),
       messageBytesMax: channel.applicationBytesMax,
     };
-    if (options.retainedSync) {
-      this.retained = new RetainedReplication(shared);
-      if (journal !== undefined) this.retained.restore(journal.found);
-      this.#core.add(MapId.retained, this.retained);
-    }
     if (options.clientTakeover) {
       this.clients = new ClusterClients(shared);
       this.#core.add(MapId.clients, this.clients);
+    }
+    if (options.retainedSync) {
+      this.retained = new RetainedReplication({ ...shared, watcher: this.clients?.mistaken });
+      if (journal !== undefined) this.retained.restore(journal.found);
+      this.#core.add(MapId.retained, this.retained);
     }
     this.nodes = new NodeStatuses(shared);
     this.#core.add(MapId.nodes, this.nodes);

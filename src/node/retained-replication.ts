@@ -4,12 +4,10 @@
 // the values in the broker.
 // Invariant: of two values of a topic, subscribers and the retained store get the newer one last.
 
-import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { ForwardResult, PeerForwarder } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { PublishView } from '../mqtt/publish-view.ts';
-import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { ClusterClock } from '../replica/cluster-clock.ts';
 import { encodeDigest, encodeRequest, MapId } from '../replica/codec.ts';
 import type { Register } from '../replica/register.ts';
@@ -25,6 +23,28 @@ import { type RepairHandler, repairBytes } from '../sync/repair.ts';
 import type { RepairHead, RepairPacket } from '../sync/repair-codec.ts';
 import { RepairPacer } from './repair-pacer.ts';
 
+/** The channel that values travel on. */
+export interface RetainedChannel {
+  forward(
+    view: PublishView,
+    topic: Buffer,
+    clientId: string | undefined,
+    stamp?: Stamp,
+  ): ForwardResult;
+  readonly lastNumber: number;
+  sendRepair(to: bigint, head: RepairHead, packets: readonly RepairPacket[]): void;
+  /** Room for packets in a repair block that needs one datagram, bytes. */
+  readonly repairRoom: number;
+  /** True while a repair block may be sent. */
+  readonly isIdle: boolean;
+}
+
+export interface RetainedWatcher {
+  /** The value is about to replace the one that the broker retains. */
+  replacing(topic: string, stamp: Stamp): void;
+  replaced(topic: string, now: number): void;
+}
+
 export interface RetainedReplicationOptions {
   /** Boot id of this node. */
   readonly bootId: bigint;
@@ -35,6 +55,8 @@ export interface RetainedReplicationOptions {
   /** How long a cleared topic keeps its version, ms. */
   readonly tombstoneMs: number;
   readonly clock: ClusterClock;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
   readonly broker: Broker;
   /** Keeps versions over a restart; undefined without -data. */
   readonly store: RegisterStore | undefined;
@@ -42,6 +64,8 @@ export interface RetainedReplicationOptions {
   send(member: bigint, message: Buffer): void;
   /** Bytes of such a message at most. */
   readonly messageBytesMax: number;
+  /** Hears of values of other nodes before and after the broker gets them. */
+  readonly watcher?: RetainedWatcher | undefined;
 }
 
 export interface RetainedCounters {
@@ -60,7 +84,7 @@ export class RetainedReplication
   readonly counters: RetainedCounters = { outdated: 0, repaired: 0, refused: 0 };
   readonly #options: RetainedReplicationOptions;
   readonly #filter: ForwardFilter;
-  #sync: SyncChannel | undefined;
+  #sync: RetainedChannel | undefined;
   readonly #pacer = new RepairPacer();
   #digests = 0;
   /** Values of the block that is being made, by topic. */
@@ -72,17 +96,17 @@ export class RetainedReplication
     const { bootId: writer, registersMax, tombstoneMs, store } = options;
     const forgotten = (topic: string): void => store?.removeRegister(topic);
     const replicaOptions = { writer, registersMax, tombstoneMs, forgotten };
-    this.replica = new Replica(replicaOptions, options.clock, this, performance.now());
+    this.replica = new Replica(replicaOptions, options.clock, this, options.now());
   }
 
-  /** The channel that values travel on. Call it before the first message. */
-  use(sync: SyncChannel): void {
+  /** Call it before the first message. */
+  use(sync: RetainedChannel): void {
     this.#sync = sync;
   }
 
   /** Restores the versions of the values that the broker has restored. */
   restore({ registers, known }: StoredRegisters): void {
-    const now = performance.now();
+    const now = this.#options.now();
     let isWhole = true;
     for (const { key, hasValue, ...stamp } of registers) {
       if (hasValue && this.#options.broker.retainedMessage(key) === undefined) isWhole = false;
@@ -113,7 +137,7 @@ export class RetainedReplication
   #write(view: PublishView, topic: Buffer): Stamp | undefined {
     if (!this.#filter.allows(topic)) return undefined;
     const hasValue = view.end > view.payloadStart;
-    const register = this.replica.write(topic.toString('utf8'), hasValue, performance.now());
+    const register = this.replica.write(topic.toString('utf8'), hasValue, this.#options.now());
     if (register === undefined) this.counters.refused += 1;
     else this.#record(register);
     return register;
@@ -132,18 +156,26 @@ export class RetainedReplication
     number: number,
     stamp?: Stamp,
   ): void {
-    if (stamp !== undefined && !this.#accept(view, stamp, now)) this.counters.outdated += 1;
-    else this.#options.broker.publishFromPeer(view, now, sender, number);
+    const { broker, watcher } = this.#options;
+    if (stamp !== undefined && !this.#accept(view, stamp, now)) {
+      this.counters.outdated += 1;
+      return;
+    }
+    broker.publishFromPeer(view, now, sender, number);
+    if (stamp !== undefined) watcher?.replaced(topicOf(view), now);
   }
 
   repairFromPeer(view: PublishView, stamp: Stamp, now: number): void {
-    const { broker } = this.#options;
-    const hadValue = broker.retainedMessage(topicOf(view)) !== undefined;
+    const { broker, watcher } = this.#options;
+    const topic = topicOf(view);
+    const hadValue = broker.retainedMessage(topic) !== undefined;
     if (!this.#accept(view, stamp, now)) return;
     this.counters.repaired += 1;
     this.#pacer.repaired(now);
     // Subscribers need not hear that a value is gone which they never had.
-    if (hadValue || view.end > view.payloadStart) broker.repairFromPeer(view, now);
+    if (!hadValue && view.end === view.payloadStart) return;
+    broker.repairFromPeer(view, now);
+    watcher?.replaced(topic, now);
   }
 
   blockFromPeer(member: bigint, head: RepairHead, now: number): void {
@@ -157,6 +189,7 @@ export class RetainedReplication
     if (result === 'full') this.counters.refused += 1;
     if (result !== 'newer') return result === 'full';
     this.#record(this.replica.map.get(topic));
+    this.#options.watcher?.replacing(topic, stamp);
     return true;
   }
 
@@ -174,7 +207,7 @@ export class RetainedReplication
       versions: map.size,
       cleared: map.tombstones,
       differing,
-      agreedSeconds: Math.round((performance.now() - agreedAt) / 1000),
+      agreedSeconds: Math.round((this.#options.now() - agreedAt) / 1000),
       requests: counters.requestsSent,
       requestsTimedOut: counters.requestsTimedOut,
     };
@@ -226,13 +259,13 @@ export class RetainedReplication
     const made = this.#packets.get(key);
     if (made?.stamp === register) return made;
     const topic = Buffer.from(key, 'utf8');
-    const now = performance.now();
+    const now = this.#options.now();
     const value = register.hasValue ? broker.encodeRetained(key, now) : undefined;
     if (value === undefined) this.replica.map.dropValue(register);
     return { view: value ?? broker.encodeCleared(key, now), topic, stamp: register };
   }
 
-  get #openedSync(): SyncChannel {
+  get #openedSync(): RetainedChannel {
     if (this.#sync === undefined) throw new Error('the sync channel is not open yet');
     return this.#sync;
   }

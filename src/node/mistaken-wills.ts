@@ -1,0 +1,95 @@
+// Mends the retained value of a client that another node took for dead: in a partition, for instance, it
+// published the will, and `offline` replaced the `online` of a device that is still connected here. That node
+// also cleared the client's register, in the same moment. Register and value arrive in any order.
+// Invariant: a value is published again only if the client is connected here, and only in place of its will.
+
+import type { Broker } from '../broker/broker.ts';
+import type { Message } from '../broker/message/message.ts';
+import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { Stamp } from '../shared/stamp.ts';
+
+/** A node publishes the will and clears the register within this time, ms of the cluster clock. */
+const SAME_MOMENT_MS = 1000;
+
+type Write = Pick<Stamp, 'writer' | 'time'>;
+
+interface Client {
+  readonly clientId: string;
+  readonly topic: string;
+  /** When another node cleared the register. */
+  clearing: Write | undefined;
+  /** When another node replaced the value of the topic, and what it was. */
+  replacement: (Write & { readonly before: Message }) | undefined;
+}
+
+export class MistakenWills {
+  readonly #broker: Broker;
+  readonly #mended: (clientId: string) => void;
+  /** Connected clients whose wills are retained. */
+  readonly #clients = new Map<string, Client>();
+  /** By the topic of the will; of two clients with one topic the later one. */
+  readonly #byTopic = new Map<string, Client>();
+
+  /** @param mended called when a value was published again */
+  constructor(broker: Broker, mended: (clientId: string) => void) {
+    this.#broker = broker;
+    this.#mended = mended;
+  }
+
+  connected(clientId: string, will: WillPacket | undefined): void {
+    if (will?.retain === true && this.#clients.get(clientId)?.topic === will.topic) return;
+    this.disconnected(clientId);
+    if (will?.retain !== true) return;
+    const { topic } = will;
+    const client = { clientId, topic, clearing: undefined, replacement: undefined };
+    this.#clients.set(clientId, client);
+    this.#byTopic.set(topic, client);
+  }
+
+  disconnected(clientId: string): void {
+    const client = this.#clients.get(clientId);
+    if (client === undefined) return;
+    this.#clients.delete(clientId);
+    if (this.#byTopic.get(client.topic) === client) this.#byTopic.delete(client.topic);
+  }
+
+  /** Another node has cleared the register of a client that is connected here. */
+  cleared(clientId: string, { writer, time }: Stamp, now: number): void {
+    const client = this.#clients.get(clientId);
+    if (client === undefined) return;
+    client.clearing = { writer, time };
+    this.#mend(client, now);
+  }
+
+  /** A value of another node is about to replace the one that is retained here. */
+  replacing(topic: string, { writer, time }: Stamp): void {
+    const client = this.#byTopic.get(topic);
+    if (client === undefined) return;
+    const before = this.#broker.retainedMessage(topic);
+    const will = this.#broker.publishableWill(client.clientId);
+    // A second node may have published the will as well.
+    const isWill = before !== undefined && will?.payload.equals(before.payload) === true;
+    const value = isWill ? client.replacement?.before : before;
+    client.replacement = value && { writer, time, before: value };
+  }
+
+  /** The broker has got the value that replacing() announced. */
+  replaced(topic: string, now: number): void {
+    const client = this.#byTopic.get(topic);
+    if (client?.replacement !== undefined) this.#mend(client, now);
+  }
+
+  #mend(client: Client, now: number): void {
+    const { clientId, topic, clearing, replacement } = client;
+    if (clearing === undefined || replacement === undefined) return;
+    if (clearing.writer !== replacement.writer) return;
+    if (Math.abs(clearing.time - replacement.time) > SAME_MOMENT_MS) return;
+    const current = this.#broker.retainedMessage(topic);
+    const will = this.#broker.publishableWill(clientId);
+    if (current === undefined || will?.payload.equals(current.payload) !== true) return;
+    client.clearing = undefined;
+    client.replacement = undefined;
+    this.#broker.retainAgain(replacement.before, now);
+    this.#mended(clientId);
+  }
+}
