@@ -7,6 +7,7 @@ import { version } from '../shared/version.ts';
 import { addApi } from './commands/api.ts';
 import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
+import { addCompletion } from './commands/completion.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
 import { addExplain } from './commands/explain.ts';
@@ -31,6 +32,7 @@ const subcommands = [
   addSub,
   addRr,
   addBench,
+  addCompletion,
 ];
 
 const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each box.
