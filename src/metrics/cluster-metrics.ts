@@ -429,3 +429,14 @@ export const interestMetrics = {
     { sys: 'cluster/interest/differing' },
   ),
 };
+
+export const probeMetrics = {
+  answered: counter('probes_answered', 'probes and questions of other nodes that were answered', {
+    sys: 'cluster/probes/answered',
+  }),
+  dropped: counter(
+    'probes_dropped',
+    'probes that were dropped: a wrong proof, malformed, too many a second, or an answer that came too late',
+    { sys: 'cluster/probes/dropped' },
+  ),
+};

@@ -11,6 +11,7 @@ import {
   interestMetrics,
   memberMetrics,
   peersMetrics,
+  probeMetrics,
   queryMetrics,
   retainedMetrics,
   syncMetrics,
@@ -254,6 +255,7 @@ export const metricGroups = {
   groups: groupMetrics,
   queries: queryMetrics,
   interest: interestMetrics,
+  probes: probeMetrics,
   storage: storageMetrics,
 } as const;
 

@@ -21,6 +21,7 @@ import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
+import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
 import { ClusterReplication } from './replication.ts';
 
@@ -44,6 +45,7 @@ interface ClusterParts {
   readonly bootId: bigint;
   readonly replication: ClusterReplication;
   readonly queries: NodeQueries;
+  readonly probing: NodeProber;
 }
 
 export class Cluster {
@@ -106,8 +108,15 @@ export class Cluster {
       send: (member, message) => channel.sendApplication(member, message),
       rttMs: (member) => cluster.#memberOf(member)?.rttMs,
     });
+    const probing = new NodeProber({
+      ...config,
+      keys,
+      gossip: () => cluster.#gossip,
+      sync: () => cluster.#sync,
+    });
     broker.sys.addSource('queries', () => queries.metrics());
-    const parts = { config, broker, log, keys, bootId, replication, queries };
+    broker.sys.addSource('probes', () => probing.metrics());
+    const parts = { config, broker, log, keys, bootId, replication, queries, probing };
     const cluster: Cluster = new Cluster(parts);
     await cluster.#openSync();
     return cluster;
@@ -121,6 +130,11 @@ export class Cluster {
   /** Requests to and from other nodes. */
   get queries(): NodeQueries {
     return this.#parts.queries;
+  }
+
+  /** Tests of the ways to other nodes. */
+  get probing(): NodeProber {
+    return this.#parts.probing;
   }
 
   /** Where the sync channel listens. */
@@ -146,7 +160,7 @@ export class Cluster {
    * @param cancel ends the wait
    */
   async join(cancel?: AbortSignal): Promise<void> {
-    const { config, broker, log, keys, bootId, replication, queries } = this.#parts;
+    const { config, broker, log, keys, bootId, replication, queries, probing } = this.#parts;
     const { advertise } = config;
     const mqttPort = config.listeners[0]?.port || undefined;
     const sync = this.#openedSync;
@@ -159,6 +173,7 @@ export class Cluster {
       port: config.gossipPort,
       advertise: advertise && { address: advertise.address, port: advertise.gossipPort },
       seeds: config.members,
+      clusterName: config.clusterName,
       metadata: { syncPort: advertise?.syncPort ?? sync.local.port, mqttPort, version },
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,
@@ -170,6 +185,8 @@ export class Cluster {
         replication.setMembers(peers.map((peer) => peer.bootId));
         queries.setOnline(peers);
       },
+      onProbe: (datagram, from) => probing.prober.receive('gossip', datagram, from),
+      onStranger: (fault, datagram, from) => probing.noteStranger(fault, datagram, from),
       applicationState: () => replication.state(),
       onApplication: (member, bytes, isMessage) => {
         if (isMessage && isQuery(bytes)) queries.receive(member, bytes);
@@ -188,6 +205,7 @@ export class Cluster {
     const { config, log } = this.#parts;
     const ring = await deriveKeyRing(tokens, config.clusterName);
     logTokens(tokens, log);
+    this.#parts.probing.prober.rekey(ring);
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
   }
@@ -196,6 +214,7 @@ export class Cluster {
   async stop(): Promise<void> {
     this.#parts.replication.close();
     this.#parts.queries.close();
+    this.#parts.probing.close();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close()]);
   }
@@ -206,7 +225,7 @@ export class Cluster {
   }
 
   async #openSync(): Promise<void> {
-    const { config, broker, log, keys, bootId, replication } = this.#parts;
+    const { config, broker, log, keys, bootId, replication, probing } = this.#parts;
     this.#sync = await SyncChannel.open({
       bootId,
       keys: keys.sync,
@@ -223,6 +242,7 @@ export class Cluster {
       repairHandler: replication.retained,
       interest: replication.filters,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
+      onProbe: (datagram, from) => probing.prober.receive('sync', datagram, from),
       isSuspect: (name) => this.#isSuspect(name),
     });
     replication.use(this.#sync);

@@ -5,7 +5,8 @@
 //   offset  size  field
 //        0     2  magic 0x53 0x48 ("SH")
 //        2     1  version, 1
-//        3     1  flags: bit 0 = body is encrypted (AES-256-GCM in place of the HMAC)
+//        3     1  flags: bit 0 = body is encrypted (AES-256-GCM in place of the HMAC), bit 1 = the body
+//                 is a probe (docs/protocol.md), not for the channel itself
 //        4     4  key id, big endian
 //        8     8  boot id of the sender, random for each start of a process
 //       16     8  counter, big endian, from 1, strictly increasing within a boot id and channel
@@ -25,6 +26,7 @@ export const ENVELOPE_BYTES = ENVELOPE_HEADER_BYTES + ENVELOPE_TAG_BYTES;
 const MAGIC = 0x5348;
 const VERSION = 1;
 const FLAG_ENCRYPTED = 0x01;
+const FLAG_PROBE = 0x02;
 const BOOT_KEYS_MAX = 1024;
 
 /** Why a datagram is dropped; each reason has a counter. */
@@ -47,13 +49,15 @@ export class Sealer {
   readonly bootId: bigint;
   #keys: ChannelKeys;
   readonly #encrypt: boolean;
+  readonly #flags: number;
   #counter = 0;
   #bootKey: Buffer | undefined;
 
-  constructor(keys: ChannelKeys, bootId: bigint, encrypt: boolean) {
+  constructor(keys: ChannelKeys, bootId: bigint, encrypt: boolean, isProbe = false) {
     this.#keys = keys;
     this.bootId = bootId;
     this.#encrypt = encrypt;
+    this.#flags = (encrypt ? FLAG_ENCRYPTED : 0) | (isProbe ? FLAG_PROBE : 0);
   }
 
   /** Counter of the last sealed datagram; 0 before the first. */
@@ -73,7 +77,7 @@ export class Sealer {
     this.#counter += 1;
     buffer.writeUInt16BE(MAGIC, 0);
     buffer[2] = VERSION;
-    buffer[3] = this.#encrypt ? FLAG_ENCRYPTED : 0;
+    buffer[3] = this.#flags;
     buffer.writeUInt32BE(key.id, 4);
     buffer.writeBigUInt64BE(this.bootId, 8);
     writeCounter(buffer, this.#counter);
@@ -162,6 +166,11 @@ export class Opener {
     }
     return body;
   }
+}
+
+/** A probe goes past the channel that it arrives on. Says nothing about who sent it. */
+export function isProbe(datagram: Buffer): boolean {
+  return datagram.length >= ENVELOPE_BYTES && (datagram[3]! & FLAG_PROBE) !== 0;
 }
 
 /** The boot id and counter that a datagram claims. @param datagram checked by precheck(); not authenticated */

@@ -17,6 +17,7 @@
 //   4 target    boot id (8), endpoint: the member to ping on behalf of the sender
 //   5 cursor    member name after which the next page of a state sync begins
 //   6 record    see record-codec.ts
+//   8 cluster   name of the sender's cluster, beside a nonce: readable for a node with another token
 //   7 application  bytes of the application; this module does not read them
 //   255 padding any bytes, ignored: lets the answer be longer than the rest of the body
 
@@ -78,6 +79,8 @@ export interface GossipMessage extends MessageHead {
   readonly target: PingTarget | undefined;
   readonly cursor: string | undefined;
   readonly records: readonly MemberRecord[];
+  /** Name of the sender's cluster; undefined in most messages. */
+  readonly cluster: string | undefined;
   /** A view into the body. */
   readonly application: Buffer | undefined;
   /** Size of the whole body. */
@@ -101,6 +104,7 @@ const TARGET = 4;
 const CURSOR = 5;
 const RECORD = 6;
 const APPLICATION = 7;
+const CLUSTER = 8;
 const PADDING = 255;
 
 /** Writes one body; a section that does not fit is refused and leaves the body unchanged. */
@@ -139,6 +143,11 @@ export class BodyWriter {
 
   cursor(name: string): this {
     this.#section(CURSOR, Buffer.from(name, 'utf8'));
+    return this;
+  }
+
+  cluster(name: string): this {
+    this.#section(CLUSTER, Buffer.from(name, 'utf8'));
     return this;
   }
 
@@ -210,6 +219,7 @@ function readSections(body: Buffer): Sections | undefined {
     target: undefined,
     cursor: undefined,
     records: [],
+    cluster: undefined,
     application: undefined,
   };
   let at = HEAD_BYTES;
@@ -246,6 +256,9 @@ function readSection(type: number, value: Buffer, draft: Draft): boolean {
       draft.records.push(record);
       return true;
     }
+    case CLUSTER:
+      draft.cluster = value.toString('utf8');
+      return value.length <= NAME_BYTES_MAX;
     case APPLICATION:
       draft.application = value;
       return true;

@@ -17,11 +17,14 @@ export interface LocalNodeOptions {
   readonly port: number;
   readonly isAdvertised: boolean;
   readonly metadata: Buffer;
+  /** Sent where this node introduces itself, so that a node with another key can name the reason. */
+  readonly clusterName?: string;
 }
 
 export class LocalNode {
   readonly name: string;
   readonly bootId: bigint;
+  readonly clusterName: string | undefined;
   readonly #options: LocalNodeOptions;
   #port: number;
   #incarnation = 0;
@@ -32,6 +35,7 @@ export class LocalNode {
   constructor(options: LocalNodeOptions) {
     this.name = options.name;
     this.bootId = options.bootId;
+    this.clusterName = options.clusterName;
     this.#options = options;
     this.#port = options.port;
   }

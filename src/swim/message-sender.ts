@@ -192,6 +192,7 @@ export class MessageSender {
     if (fields.target !== undefined) writer.target(fields.target);
     if (fields.introduce) {
       writer.nonce(this.#nonces.current(now));
+      if (this.#self.clusterName !== undefined) writer.cluster(this.#self.clusterName);
       add(this.#self.record(now));
     }
     for (const record of fields.records ?? []) add(record);

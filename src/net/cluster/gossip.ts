@@ -11,6 +11,7 @@ import {
   ENVELOPE_HEADER_BYTES,
   ENVELOPE_TAG_BYTES,
   type EnvelopeFault,
+  isProbe,
   Opener,
   Sealer,
 } from '../../shared/envelope.ts';
@@ -28,7 +29,7 @@ import type { MemberState } from '../../swim/record.ts';
 import { Swim } from '../../swim/swim.ts';
 import type { SwimCounters, SwimOptions, SwimPort } from '../../swim/swim-port.ts';
 import { GossipLog } from './gossip-log.ts';
-import { LocalAddresses } from './local-addresses.ts';
+import { LocalAddresses, specificAddress } from './local-addresses.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
@@ -47,6 +48,7 @@ export interface GossipOptions {
   /** Other nodes, from -mbs. */
   readonly seeds: readonly HostPort[];
   readonly metadata: Metadata;
+  readonly clusterName?: string;
   readonly periodMs: number;
   readonly pingTimeoutMs: number;
   readonly log: Logger;
@@ -57,6 +59,10 @@ export interface GossipOptions {
   onRefused?(error: NameInUseError): void;
   /** What pings and acks carry for the application; see SwimPort. */
   applicationState?(): Buffer | undefined;
+  /** A probe, which no check has passed yet; it is no business of membership. */
+  onProbe?(datagram: Buffer, from: Endpoint): void;
+  /** A datagram that fails the check of its envelope; valid during the call only. */
+  onStranger?(fault: EnvelopeFault, datagram: Buffer, from: Endpoint): void;
   /** Bytes of the application from a validated member, valid during the call only. */
   onApplication?(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
 }
@@ -260,15 +266,20 @@ export class Gossip {
     if (!this.#isClosed) this.#swim.sendApplication(bootId, bytes);
   }
 
-  /** Signs with the first of these keys from now on, and accepts all of them. */
+  /** Sends a datagram as it is. */
+  sendDatagram(datagram: Buffer, to: Endpoint): void {
+    if (!this.#isClosed) this.#openSocket.send(datagram, to);
+  }
+
+  /** Signs with the first key from now on, and accepts all. */
   rekey(keys: ChannelKeys): void {
     this.#sealer.rekey(keys);
     this.#opener.rekey(keys);
   }
 
   /** Announces the departure, which takes less than half a second; close() comes next. */
-  leave(): Promise<void> {
-    if (this.#isClosed || this.#swim.isOver) return Promise.resolve();
+  async leave(): Promise<void> {
+    if (this.#isClosed || this.#swim.isOver) return;
     return new Promise((resolve) => {
       this.#onLeft = resolve;
       this.#swim.leave(performance.now());
@@ -300,7 +311,10 @@ export class Gossip {
       flag: '-crp',
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
       log,
-      onDatagram: (datagram, from) => this.#receive(datagram, from),
+      onDatagram: (datagram, from) => {
+        if (isProbe(datagram)) this.#options.onProbe?.(datagram, from);
+        else this.#receive(datagram, from);
+      },
     });
     this.#log.port = this.#socket.local.port;
     if (advertise?.port === undefined) this.#swim.self.setPort(this.#socket.local.port);
@@ -311,7 +325,7 @@ export class Gossip {
   }
 
   #swimOptions(): SwimOptions {
-    const { name, bootId, bind, port, advertise, metadata, seeds } = this.#options;
+    const { name, bootId, bind, port, advertise, metadata, seeds, clusterName } = this.#options;
     const { periodMs, pingTimeoutMs } = this.#options;
     return {
       self: {
@@ -321,6 +335,7 @@ export class Gossip {
         port: advertise?.port ?? this.#socket?.local.port ?? port,
         isAdvertised: advertise !== undefined,
         metadata: encodeMetadata(metadata),
+        ...(clusterName !== undefined && { clusterName }),
       },
       timing: { periodMs, pingTimeoutMs },
       random: secureRandom,
@@ -395,6 +410,7 @@ export class Gossip {
     if (typeof opened === 'string') {
       this.#faults[opened] += 1;
       this.#log.envelopeFault(now, opened, from, this.#faults[opened]);
+      this.#options.onStranger?.(opened, datagram, from);
       return;
     }
     this.#swim.handle(now, from, opened.bootId, opened.counter, opened.body);
@@ -449,11 +465,8 @@ export class Gossip {
   }
 
   /** True for our own address in -mbs, which allows all nodes to have the same list. */
-  #isLocalEndpoint(endpoint: Endpoint): boolean {
-    if (endpoint.port !== this.local.port) return false;
-    const bound = specificAddress(this.#options.bind);
-    if (bound !== undefined) return normalAddress(bound) === endpoint.address;
-    return this.#localAddresses.has(endpoint.address);
+  #isLocalEndpoint({ address, port }: Endpoint): boolean {
+    return port === this.local.port && this.#localAddresses.isBound(address, this.#options.bind);
   }
 
   #peers(): readonly Peer[] {
@@ -484,9 +497,4 @@ export class Gossip {
       reachability: this.#swim.reachability(now, member),
     };
   }
-}
-
-/** @returns undefined for `0.0.0.0` and `::`, which are no address of a particular machine */
-function specificAddress(bind: string | undefined): string | undefined {
-  return bind === '0.0.0.0' || bind === '::' ? undefined : bind;
 }

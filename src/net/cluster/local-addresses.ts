@@ -41,6 +41,12 @@ export class LocalAddresses {
     return this.#addresses.has(address);
   }
 
+  /** Whether a socket with this -bind receives datagrams to the address. */
+  isBound(address: string, bind: string | undefined): boolean {
+    const bound = specificAddress(bind);
+    return bound === undefined ? this.has(address) : normalAddress(bound) === address;
+  }
+
   #refresh(now: number): void {
     try {
       this.#addresses = new Set(this.#list());
@@ -68,4 +74,9 @@ function systemList(): string[] {
   return Object.values(networkInterfaces()).flatMap(
     (all) => all?.map(({ address }) => normalAddress(address) ?? address) ?? [],
   );
+}
+
+/** @returns undefined for `0.0.0.0` and `::`, which are no address of a particular machine */
+export function specificAddress(bind: string | undefined): string | undefined {
+  return bind === '0.0.0.0' || bind === '::' ? undefined : bind;
 }

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { platform } from 'node:os';
 import type { PublishView } from '../../mqtt/publish-view.ts';
 import type { Endpoint } from '../../shared/endpoint.ts';
+import { isProbe } from '../../shared/envelope.ts';
 import type { ChannelKeys } from '../../shared/key-ring.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
@@ -29,20 +30,24 @@ export interface SyncChannelOptions
   readonly bind?: string | undefined;
   /** 0: any free port. */
   readonly port: number;
+  /** A probe, which no check has passed yet; it is no business of the channel. */
+  onProbe?(datagram: Buffer, from: Endpoint): void;
 }
 
 export class SyncChannel {
   readonly #socket: UdpSocket;
   readonly #node: SyncNode;
+  readonly #onProbe: (datagram: Buffer, from: Endpoint) => void;
   #isFlushDue = false;
   #isOpen = true;
   #timer: NodeJS.Timeout | undefined;
   /** When #timer fires; Infinity without a timer. */
   #timerAt = Number.POSITIVE_INFINITY;
 
-  private constructor(socket: UdpSocket, node: SyncNode) {
+  private constructor(socket: UdpSocket, node: SyncNode, options: SyncChannelOptions) {
     this.#socket = socket;
     this.#node = node;
+    this.#onProbe = (datagram, from) => options.onProbe?.(datagram, from);
   }
 
   /** Rejects with a BindError if the port can't be opened. */
@@ -54,7 +59,7 @@ export class SyncChannel {
       flag: '-csp',
       receiveBufferBytes: RECEIVE_BUFFER_BYTES,
       log: options.log,
-      onDatagram: (datagram) => channel?.receive(datagram),
+      onDatagram: (datagram, from) => channel?.receive(datagram, from),
       onDrain: () => channel?.flush(),
     });
     if (socket.receiveBufferBytes < RECEIVE_BUFFER_BYTES) logSmallBuffer(socket, options.log);
@@ -68,7 +73,7 @@ export class SyncChannel {
       },
       randomNonce: () => randomBytes(NONCE_BYTES),
     });
-    channel = new SyncChannel(socket, node);
+    channel = new SyncChannel(socket, node, options);
     channel.#schedule();
     return channel;
   }
@@ -136,14 +141,28 @@ export class SyncChannel {
     this.#node.sendRepair(to, head, packets);
   }
 
+  /** Size of the socket's receive buffer, as the system reports it. */
+  get receiveBufferBytes(): number {
+    return this.#socket.receiveBufferBytes;
+  }
+
+  /** Sends a datagram as it is. */
+  sendDatagram(datagram: Buffer, to: Endpoint): void {
+    if (this.#isOpen) this.#socket.send(datagram, to);
+  }
+
   close(): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#timer);
     return this.#socket.close();
   }
 
-  private receive(datagram: Buffer): void {
+  private receive(datagram: Buffer, from: Endpoint): void {
     if (!this.#isOpen) return;
+    if (isProbe(datagram)) {
+      this.#onProbe(datagram, from);
+      return;
+    }
     this.#node.receive(datagram, performance.now());
     this.#schedule();
   }

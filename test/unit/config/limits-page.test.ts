@@ -365,6 +365,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       '{count node STREAMS_MAX}; {count node STREAM_ITEMS_MAX}, {bytes node STREAM_BYTES_MAX}',
       'refused (status 503); the oldest are dropped, and the follower learns how many',
     ],
+    [
+      'probes of other nodes that are checked and answered in a second',
+      '{count net ANSWERS_PER_SECOND_MAX}',
+      'dropped unread, counted (`probes/dropped`)',
+    ],
     ['node name, cluster name', '{bytes swim NAME_BYTES_MAX}', 'refused at the start'],
   ],
   Log: [

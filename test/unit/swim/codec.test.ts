@@ -59,6 +59,7 @@ test('a ping without sections is 18 bytes, as docs/protocol-gossip.md shows it',
     target: undefined,
     cursor: undefined,
     records: [],
+    cluster: undefined,
     application: undefined,
     bodyBytes: 18,
   });
@@ -87,7 +88,8 @@ test('every section is decoded as it was encoded, for IPv4 and IPv6', () => {
       .echo(5n)
       .observed(endpoint)
       .target({ bootId: 77n, endpoint })
-      .cursor('küche');
+      .cursor('küche')
+      .cluster('plant');
     for (const record of records) assert.ok(writer.record(record));
     assert.ok(writer.application(Buffer.from('state')));
     const message = decodeMessage(writer.finish());
@@ -103,6 +105,7 @@ test('every section is decoded as it was encoded, for IPv4 and IPv6', () => {
       target: { bootId: 77n, endpoint },
       cursor: 'küche',
       records,
+      cluster: 'plant',
       application: Buffer.from('state'),
     });
   }

@@ -1,0 +1,81 @@
+// The prober of a node that runs: gives it the sockets of both channels and the facts that other nodes
+// ask for, and keeps the strangers that the gossip port has seen.
+
+import { performance } from 'node:perf_hooks';
+import type { ValuesOf } from '../metrics/metric-list.ts';
+import type { Gossip } from '../net/cluster/gossip.ts';
+import type { PeerFacts } from '../net/cluster/peer-facts.ts';
+import { factsFor } from '../net/cluster/peer-facts.ts';
+import { type PingReport, ping } from '../net/cluster/ping.ts';
+import { Prober } from '../net/cluster/prober.ts';
+import { type StrangerReport, Strangers } from '../net/cluster/strangers.ts';
+import type { SyncChannel } from '../net/cluster/sync-channel.ts';
+import type { Endpoint } from '../shared/endpoint.ts';
+import type { EnvelopeFault } from '../shared/envelope.ts';
+import type { KeyRing } from '../shared/key-ring.ts';
+import { version } from '../shared/version.ts';
+
+export interface NodeProberOptions {
+  readonly nodeName: string;
+  readonly keys: KeyRing;
+  readonly encrypt: boolean;
+  readonly clusterName: string;
+  readonly syncDatagramBytes: number;
+  gossip(): Gossip | undefined;
+  sync(): SyncChannel | undefined;
+}
+
+export class NodeProber {
+  readonly prober: Prober;
+  readonly #options: NodeProberOptions;
+  readonly #strangers = new Strangers();
+
+  constructor(options: NodeProberOptions) {
+    this.#options = options;
+    const { keys, encrypt } = options;
+    this.prober = new Prober({
+      keys,
+      encrypt,
+      ports: () => ({
+        gossip: options.gossip()?.local.port ?? 0,
+        sync: options.sync()?.local.port ?? 0,
+      }),
+      send: (channel, datagram, to) => options[channel]()?.sendDatagram(datagram, to),
+      facts: (question) => this.#facts(question),
+    });
+  }
+
+  noteStranger(fault: EnvelopeFault, datagram: Buffer, from: Endpoint): void {
+    this.#strangers.note(fault, datagram, from, performance.now());
+  }
+
+  /** @param tokens of -csk */
+  strangers(tokens: readonly string[]): Promise<StrangerReport[]> {
+    return this.#strangers.report(performance.now(), tokens, this.#options.clusterName);
+  }
+
+  /** Pings a member that is online. @returns undefined if there is none of this name */
+  async ping(name: string): Promise<PingReport | undefined> {
+    const { nodeName, syncDatagramBytes: datagramBytes } = this.#options;
+    const members = this.#options.gossip()?.members() ?? [];
+    const member = members.find((one) => one.name === name && !one.isSelf);
+    if (member === undefined) return undefined;
+    const { endpoint, metadata } = member;
+    const sync = { address: endpoint.address, port: metadata.syncPort };
+    return ping(this.prober, { gossip: endpoint, sync }, { nodeName, datagramBytes });
+  }
+
+  metrics(): ValuesOf<'probes'> {
+    return { ...this.prober.counters };
+  }
+
+  close(): void {
+    this.prober.close();
+  }
+
+  #facts(question: unknown): PeerFacts {
+    const { nodeName } = this.#options;
+    const members = this.#options.gossip()?.members() ?? [];
+    return factsFor(question, { nodeName, version, clock: Date.now(), members });
+  }
+}
