@@ -30,6 +30,7 @@ import {
   type StoredState,
   type SubscribedFilters,
 } from './ports.ts';
+import { Price } from './prices.ts';
 import { RetainedStore } from './retained/retained-store.ts';
 import { Router } from './routing/route.ts';
 import { SubscriptionTree } from './routing/subscription-tree.ts';
@@ -51,7 +52,7 @@ import { SessionRegistry } from './session/session-registry.ts';
 import { SlowedClients } from './slowed-clients.ts';
 import { BrokerStats } from './stats.ts';
 import { SysTopics } from './sys-topics.ts';
-import { Price, WorkBudget } from './work-budget.ts';
+import { WorkBudget } from './work-budget.ts';
 
 export interface BrokerParts {
   readonly options?: Partial<BrokerOptions>;
@@ -212,7 +213,7 @@ export class Broker {
   /** Runs due deadlines: Keep Alive, expiries, wills, $SYS. What exceeds the budget stays due. */
   advance(now: number): void {
     const { budget, deadlines } = this.context;
-    budget.enter(now);
+    budget.beginTurn(now);
     deadlines.advance(now, () => {
       const mayContinue = !budget.isSpent;
       budget.spend(Price.deadline);

@@ -10,12 +10,13 @@ import { encodeMessageAsView } from './message/encode-for-peers.ts';
 import { clearingMessage, type Message } from './message/message.ts';
 import { Publication } from './message/publication.ts';
 import type { ForwardResult, GroupSharing, PeerForwarder, SessionStore } from './ports.ts';
+import { bytesPrice, Price } from './prices.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { Router } from './routing/route.ts';
 import type { Subscriber } from './routing/subscription.ts';
 import type { RoutedTopic, TopicTable } from './routing/topic-table.ts';
 import type { BrokerStats } from './stats.ts';
-import { Price, type WorkBudget } from './work-budget.ts';
+import type { WorkBudget } from './work-budget.ts';
 
 /** What the distributor needs of the broker. */
 export interface DistributorContext {
@@ -113,15 +114,17 @@ export class Distributor {
     const { last } = this;
     last.isNotRetained = publication.retain && !this.#retain(publication, publisher);
     const matched = this.#context.router.fanOut(publication, publisher);
-    this.#context.budget.spend(Price.message + matched);
+    const each = Price.delivery + bytesPrice(publication.payloadBytes);
+    this.#context.budget.spend(Price.message + matched * each);
     last.isMatched = matched > 0;
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; subscribers still get the message itself. */
   #retain(publication: Publication, publisher: Subscriber | undefined): boolean {
-    const { retained, store, stats } = this.#context;
+    const { retained, store, stats, budget } = this.#context;
     const message = publication.message();
     const { name } = message.topic;
+    budget.spend(Price.retainedMessage + Price.retainedCharacter * name.length);
     if (message.payload.length === 0) {
       if (retained.remove(name) && store.durable) store.removeRetained(name);
       return true;

@@ -7,7 +7,7 @@ import { type Metric, sysValuesOf } from '../metrics/metric.ts';
 import { type MetricGroupId, metricGroups, type ValuesOf } from '../metrics/metric-list.ts';
 import type { BrokerContext } from './context.ts';
 import { NO_BYTES } from './message/message.ts';
-import { Price } from './work-budget.ts';
+import { Price } from './prices.ts';
 
 const PREFIX = '$SYS/broker/';
 const LOAD_MINUTES = [1, 5, 15] as const;

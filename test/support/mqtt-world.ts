@@ -59,6 +59,10 @@ export class World {
     return client;
   }
 
+  beginTurn(): void {
+    this.broker.context.budget.beginTurn(this.now);
+  }
+
   advance(ms: number): void {
     const end = this.now + ms;
     for (let deadline = this.broker.nextDeadline(); deadline <= end; ) {
@@ -137,7 +141,10 @@ export class TestClient {
     assert.ok(!this.#isLost, 'the test has not ended this connection');
     for (const chunk of bytes) {
       this.#noteAcknowledgement(chunk);
-      if (!this.closed) this.#connection.receive(Buffer.from(chunk), this.#world.now);
+      if (this.closed) continue;
+      // Each packet comes in a turn of its own, with a full budget.
+      this.#world.beginTurn();
+      this.#connection.receive(Buffer.from(chunk), this.#world.now);
     }
   }
 
@@ -153,13 +160,17 @@ export class TestClient {
   /** The client stops reading, or reads again. */
   congest(congested: boolean): void {
     this.#outbox.congested = congested;
-    if (!congested) this.#connection.drained(this.#world.now);
+    if (congested) return;
+    this.#world.beginTurn();
+    this.#connection.drained(this.#world.now);
   }
 
   /** The network fails, without DISCONNECT. */
   lose(): void {
     this.#isLost = true;
-    if (!this.closed) this.#connection.disconnected(this.#world.now);
+    if (this.closed) return;
+    this.#world.beginTurn();
+    this.#connection.disconnected(this.#world.now);
   }
 
   /** Sends DISCONNECT, then ends the connection. */

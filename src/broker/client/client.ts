@@ -5,7 +5,7 @@
 // Its states are in connection-state.ts.
 
 import { decodeConnect } from '../../mqtt/control-decoder.ts';
-import { encodeConnack, encodeDisconnect, PINGRESP } from '../../mqtt/control-encoder.ts';
+import { encodeConnack, encodeDisconnect } from '../../mqtt/control-encoder.ts';
 import { peekConnectVersion } from '../../mqtt/frame-check.ts';
 import { Framer } from '../../mqtt/framer.ts';
 import {
@@ -26,11 +26,11 @@ import type { LogFields } from '../../shared/logger.ts';
 import type { BrokerContext } from '../context.ts';
 import { identityFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
+import { bytesPrice, Price } from '../prices.ts';
 import { ClientRates, type ListenerRates, noRates } from '../rate-limits.ts';
 import { RetainedFeeds } from '../retained/retained-feed.ts';
 import type { SessionConnection } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
-import { Price } from '../work-budget.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { handleConnect } from './connect.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
@@ -149,11 +149,19 @@ export class Client implements SessionConnection {
 
   /** The transport ended without a DISCONNECT: the will is due [MQTT5-3.1.2-8]. */
   disconnected(now: number): void {
-    const { budget, log } = this.#context;
+    const { budget } = this.#context;
     budget.enter(now);
     if (this.#state === 'closed') return;
-    if (this.session === undefined)
-      log.debug('connection lost before CONNACK', originOf(this.info));
+    // Thousands may be lost at once, each with a will for very many subscribers.
+    if (budget.isTurnSpent) budget.defer(() => this.#lost());
+    else this.#lost();
+  }
+
+  #lost(): void {
+    if (this.#state === 'closed') return;
+    if (this.session === undefined) {
+      this.#context.log.debug('connection lost before CONNACK', originOf(this.info));
+    }
     this.end(true, 'connection lost');
   }
 
@@ -165,7 +173,7 @@ export class Client implements SessionConnection {
   #hold(chunk: Buffer): void {
     const isPing = chunk.length === 2 && chunk[0] === FirstByte.pingreq && chunk[1] === 0;
     if (isPing && !this.#isPaused) {
-      this.link.send(PINGRESP);
+      this.link.sendPingresp();
       return;
     }
     this.#pauseReading();
@@ -186,7 +194,7 @@ export class Client implements SessionConnection {
     const framer = this.#framer;
     const { budget, stats } = this.#context;
     while (this.#state === 'waiting' || this.#state === 'connected') {
-      if (budget.isSpent) {
+      if (budget.isSpent && !framer.isDrained) {
         this.#yieldTurn(() => undefined);
         return;
       }
@@ -197,6 +205,7 @@ export class Client implements SessionConnection {
         return;
       }
       stats.packetsReceived += 1;
+      budget.spend(Price.packet + bytesPrice(framer.end - framer.start));
       const waitMs = this.#listenerRates.isLimited ? this.#chargeRates() : 0;
       if (waitMs > 0) {
         this.#slow(waitMs, framer.buffer, framer.start, framer.bodyStart, framer.end);
@@ -266,6 +275,7 @@ export class Client implements SessionConnection {
     this.#framer.allowsPadding = this.version !== 5;
     const packet = decodeConnect(buffer, start, bodyStart, end);
     this.#deadlines.connectArrived();
+    this.#context.budget.spend(Price.connect);
     this.#moveTo('authenticating');
     handleConnect(this.#context, this, packet);
     if (this.#state === 'authenticating') this.#pauseReading();
@@ -292,6 +302,7 @@ export class Client implements SessionConnection {
       () => this.#isPaused,
       () => this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true),
     );
+    this.link.onBacklog = () => this.#deferPump();
     session.attach(this);
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);

@@ -4,7 +4,7 @@
 import type { BrokerContext } from '../context.ts';
 import { identityFields } from '../log-fields.ts';
 import type { Identity } from '../ports.ts';
-import { Price } from '../work-budget.ts';
+import { Price } from '../prices.ts';
 
 export function recordDenial(
   { budget, log, stats }: BrokerContext,

@@ -8,7 +8,6 @@ import {
   decodeSubscribe,
   decodeUnsubscribe,
 } from '../../mqtt/control-decoder.ts';
-import { PINGRESP } from '../../mqtt/control-encoder.ts';
 import { FirstByte, isServerPacket } from '../../mqtt/packet-type.ts';
 import { malformed, ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
@@ -44,7 +43,7 @@ export function dispatchControl(
       break;
     case FirstByte.pingreq:
       if (end !== bodyStart) throw new ProtocolError(PINGREQ_BODY);
-      client.link.send(PINGRESP);
+      client.link.sendPingresp();
       break;
     case FirstByte.subscribe:
       handleSubscribe(context, client, decodeSubscribe(buffer, start, bodyStart, end, version));

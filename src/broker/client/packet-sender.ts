@@ -3,12 +3,15 @@
 // Invariant: no packet exceeds the client's Maximum Packet Size [MQTT5-3.1.2-24].
 
 import { ACK_BYTES_MAX, encodeAck, encodeAckWithReason } from '../../mqtt/ack-codec.ts';
+import { PINGRESP } from '../../mqtt/control-encoder.ts';
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
+import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
 import { encodeMessage, type Publication } from '../message/publication.ts';
 import type { Outbox } from '../ports.ts';
+import { bytesPrice, Price } from '../prices.ts';
 import type { Delivery } from '../session/delivery.ts';
 import type { SessionLink } from '../session/link.ts';
 import type { BrokerStats } from '../stats.ts';
@@ -20,6 +23,8 @@ const ackSlab = new PacketSlab();
 
 export class PacketSender implements SessionLink {
   version: ProtocolVersion = 4;
+  /** Called when the session has more to send than the budget of this turn allows. */
+  onBacklog: (() => void) | undefined;
   sendWindow = 0;
   /** Largest packet that the client takes, bytes. */
   packetBytesMax = Number.POSITIVE_INFINITY;
@@ -57,6 +62,19 @@ export class PacketSender implements SessionLink {
     const packet = encodeAckWithReason(header, packetId, reasonCode, remark);
     if (packet.length > this.packetBytesMax) this.sendAck(header, packetId, reasonCode);
     else this.send(packet);
+  }
+
+  continueLater(): void {
+    this.onBacklog?.();
+  }
+
+  /** From the slab, so that the answers to many pings are one range. */
+  sendPingresp(): void {
+    const start = ackSlab.reserve(PINGRESP.length);
+    const { buffer } = ackSlab;
+    const end = copyBytes(buffer, start, PINGRESP, 0, PINGRESP.length);
+    this.#stats.packetsSent += 1;
+    this.#outbox.write(buffer, start, end);
   }
 
   sendPubrel(packetId: number): void {
@@ -103,6 +121,7 @@ export class PacketSender implements SessionLink {
       if (withTopic && topicAlias > 0) this.#aliases?.revoke(name);
       return false;
     }
+    this.#budget.spend(Price.encodedMessage + bytesPrice(bytes));
     const stats = this.#stats;
     stats.packetsSent += 1;
     stats.publishSent += 1;

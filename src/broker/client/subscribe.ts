@@ -20,9 +20,9 @@ import {
 } from '../../mqtt/topic.ts';
 import type { BrokerContext } from '../context.ts';
 import { identityFields } from '../log-fields.ts';
+import { filterCheckPrice, filterPrice } from '../prices.ts';
 import type { Subscription } from '../routing/subscription.ts';
 import type { HeldSubscription, Session } from '../session/session.ts';
-import { filterCheckPrice, filterPrice } from '../work-budget.ts';
 import type { Client } from './client.ts';
 import { recordDenial } from './denial.ts';
 

@@ -139,6 +139,11 @@ export class Publication<T extends Topic = Topic> {
     return this.#number !== REPEATED && share.isServedHere(this.#origin, this.#number);
   }
 
+  get payloadBytes(): number {
+    const view = this.#view;
+    return view === undefined ? this.#message!.payload.length : view.end - view.payloadStart;
+  }
+
   /** As a Message that owns its bytes. */
   message(): Message {
     this.#message ??= this.#materialise();

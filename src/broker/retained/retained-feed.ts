@@ -4,8 +4,9 @@
 
 import type { QoS } from '../../mqtt/publish-view.ts';
 import type { Message } from '../message/message.ts';
+import { Price } from '../prices.ts';
 import type { Subscription } from '../routing/subscription.ts';
-import { Price, type WorkBudget } from '../work-budget.ts';
+import type { WorkBudget } from '../work-budget.ts';
 import { NODES_PER_STEP } from './retained-store.ts';
 
 interface Feed {

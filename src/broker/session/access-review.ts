@@ -2,7 +2,8 @@
 // client may no longer have. Runs in turns; deliveries meanwhile ask the new permissions already.
 
 import { identityFields } from '../log-fields.ts';
-import { Price } from '../work-budget.ts';
+import type { Topic } from '../message/message.ts';
+import { Price } from '../prices.ts';
 import type { Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 import type { SessionRegistry } from './session-registry.ts';
@@ -12,9 +13,17 @@ interface ReviewContext extends SessionsContext {
 }
 
 /** Drops queued messages that the client may no longer receive. */
-export function dropUnwanted({ authorizer }: SessionsContext, { outbound }: Session): void {
+export function dropUnwanted({ authorizer, budget }: SessionsContext, { outbound }: Session): void {
   const { identity } = outbound;
-  outbound.dropUnwanted(({ topic }) => !authorizer.mayReceive(identity, topic.name));
+  // Very many messages may wait, of few topics.
+  const known = new Map<Topic, boolean>();
+  const before = authorizer.work;
+  outbound.dropUnwanted(({ topic }) => {
+    const mayReceive = known.get(topic) ?? authorizer.mayReceive(identity, topic.name);
+    known.set(topic, mayReceive);
+    return !mayReceive;
+  });
+  budget.spend(authorizer.work - before);
 }
 
 /** Ends subscriptions that the client may no longer hold. Yields the price of each step. */

@@ -9,6 +9,9 @@ export class DeliveryQueue {
   #items: Delivery[] = [];
   #head = 0;
   #bytes = 0;
+  /** Messages with QoS 0, and messages of Shared Subscriptions: mostly there are none to look for. */
+  qos0Count = 0;
+  sharedCount = 0;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -20,7 +23,7 @@ export class DeliveryQueue {
 
   push(delivery: Delivery): void {
     this.#items.push(delivery);
-    this.#bytes += messageBytes(delivery.message);
+    this.#count(delivery, 1);
   }
 
   /** The next delivery, without taking it. */
@@ -32,7 +35,7 @@ export class DeliveryQueue {
     const delivery = this.#items[this.#head];
     if (delivery === undefined) return undefined;
     this.#head += 1;
-    this.#bytes -= messageBytes(delivery.message);
+    this.#count(delivery, -1);
     if (this.#head > COMPACT_AFTER && this.#head * 2 > this.#items.length) {
       this.#items = this.#items.slice(this.#head);
       this.#head = 0;
@@ -55,7 +58,13 @@ export class DeliveryQueue {
     }
     this.#items = kept.concat(this.#items.slice(next));
     this.#head = 0;
-    for (const delivery of taken) this.#bytes -= messageBytes(delivery.message);
+    for (const delivery of taken) this.#count(delivery, -1);
     return taken;
+  }
+
+  #count({ message, qos, group }: Delivery, sign: 1 | -1): void {
+    this.#bytes += sign * messageBytes(message);
+    if (qos === 0) this.qos0Count += sign;
+    if (group !== undefined) this.sharedCount += sign;
   }
 }

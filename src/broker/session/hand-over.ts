@@ -1,8 +1,8 @@
 // Hands messages of Shared Subscriptions over to other members when a client disconnects or its
 // session ends (MQTT 5.0 4.8.2). Runs in turns, because a queue may hold very many messages.
 
+import { Price } from '../prices.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
-import { Price } from '../work-budget.ts';
 import type { Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 

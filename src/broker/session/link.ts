@@ -13,6 +13,8 @@ export interface SessionLink {
   /** False: larger than the client's Maximum Packet Size; it counts as delivered [MQTT5-3.1.2-25]. */
   sendDelivery(delivery: Delivery, dup: boolean): boolean;
   sendPubrel(packetId: number): void;
+  /** The budget of this turn is spent: the session's pump() is due again in the next. */
+  continueLater(): void;
 }
 
 /** The client's connection. */

@@ -12,6 +12,7 @@ import { identityFields } from '../log-fields.ts';
 import { isExpired, type Message, messageBytes } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
 import type { DeliveryRecord, Identity } from '../ports.ts';
+import { Price } from '../prices.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
 import type { Subscriber } from '../routing/subscription.ts';
 import { Delivery, DeliveryState } from './delivery.ts';
@@ -150,8 +151,9 @@ export class Outbound implements Subscriber {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { queueMemory } = this.#context;
+    const { queueMemory, budget } = this.#context;
     const { queueDrop } = this.limits;
+    budget.spend(Price.queuedMessage);
     this.#queue ??= new DeliveryQueue();
     const queue = this.#queue;
     let bound = this.#boundFor(delivery, queue);
@@ -253,10 +255,16 @@ export class Outbound implements Subscriber {
     this.#pumpResend(link);
     const queue = this.#queue;
     if (queue === undefined || this.#resend.length > 0) return;
+    const { budget } = this.#context;
     for (;;) {
       const next = queue.peek();
       if (next === undefined) return;
-      if (isExpired(next.message, this.#context.budget.now)) {
+      if (budget.isSpent) {
+        link.continueLater();
+        return;
+      }
+      if (isExpired(next.message, budget.now)) {
+        budget.spend(Price.droppedMessage);
         queue.shift();
         this.#context.stats.publishExpired += 1;
         this.#finish(next);
@@ -280,6 +288,10 @@ export class Outbound implements Subscriber {
     let handled = 0;
     for (const delivery of this.#resend) {
       if (link.congested || this.#outstanding >= link.sendWindow) break;
+      if (this.#context.budget.isSpent) {
+        link.continueLater();
+        break;
+      }
       handled += 1;
       this.#repeat(delivery, link);
     }
@@ -335,8 +347,9 @@ export class Outbound implements Subscriber {
       else if (state === DeliveryState.released) delivery.moveTo(DeliveryState.rerelease);
     }
     // QoS 0 messages wait only for a slow connection, not for the next one.
-    const dropped = this.#queue?.extract((delivery) => delivery.qos === 0) ?? [];
-    for (const delivery of dropped) this.#finish(delivery);
+    const queue = this.#queue;
+    if (queue === undefined || queue.qos0Count === 0) return;
+    for (const delivery of queue.extract(({ qos }) => qos === 0)) this.#finish(delivery);
   }
 
   /** PUBACK. False: no QoS 1 message in flight has this Packet Identifier. */
@@ -415,7 +428,10 @@ export class Outbound implements Subscriber {
       delivery.group !== undefined && other(delivery.group);
     const sent = ending ? (this.#inflight?.inOrder() ?? []) : [];
     let taken = sent.filter((delivery) => delivery.qos === 1 && movable(delivery)).slice(0, max);
-    if (taken.length === 0) taken = this.#queue?.extract(movable, max) ?? [];
+    const queue = this.#queue;
+    if (taken.length === 0 && queue !== undefined && queue.sharedCount > 0) {
+      taken = queue.extract(movable, max);
+    }
     for (const delivery of taken) {
       if (delivery.state === DeliveryState.queued) this.#finish(delivery);
       else this.#complete(delivery);
@@ -425,6 +441,7 @@ export class Outbound implements Subscriber {
 
   /** Drops queued messages and pending repetitions that may no longer be delivered. */
   dropUnwanted(unwanted: (message: Message) => boolean): void {
+    this.#context.budget.spend(Price.droppedMessage * (this.queued + this.inflight));
     const taken = this.#queue?.extract((delivery) => unwanted(delivery.message)) ?? [];
     for (const delivery of taken) this.#finish(delivery);
     for (const delivery of this.#inflight?.inOrder() ?? []) {
@@ -435,10 +452,16 @@ export class Outbound implements Subscriber {
     }
   }
 
-  /** The session has ended: nothing is owed any more. */
-  dropAll(): void {
-    for (const delivery of this.#inflight?.inOrder() ?? []) this.#complete(delivery);
-    for (const delivery of this.#queue?.extract(() => true) ?? []) this.#finish(delivery);
+  /** The session has ended: nothing is owed any more. Yields the price of each step. */
+  *dropAll(): Generator<number> {
+    for (const delivery of this.#inflight?.inOrder() ?? []) {
+      this.#complete(delivery);
+      yield Price.droppedMessage;
+    }
+    for (let next = this.#queue?.shift(); next !== undefined; next = this.#queue?.shift()) {
+      this.#finish(next);
+      yield Price.droppedMessage;
+    }
   }
 
   /** Messages that the client is owed with QoS 1 or 2, in order. */
@@ -467,7 +490,8 @@ export class Outbound implements Subscriber {
   /** Records a new delivery or the progress of a known one. */
   #record(delivery: Delivery): void {
     if (!this.isPersistent || delivery.qos === 0) return;
-    const { store } = this.#context;
+    const { store, budget } = this.#context;
+    budget.spend(Price.record);
     const { clientId } = this.identity;
     if (delivery.isInStore) {
       store.updateDelivery(clientId, delivery);

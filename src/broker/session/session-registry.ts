@@ -7,7 +7,7 @@ import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { Accounts, ClientAccount, isOverShare } from '../accounts.ts';
 import type { ClientDirectory, Identity, SessionRecord } from '../ports.ts';
-import { filterPrice } from '../work-budget.ts';
+import { filterPrice } from '../prices.ts';
 import { dropUnwanted, reviewSubscriptions } from './access-review.ts';
 import { sessionRecord, subscriptionRecord } from './export-state.ts';
 import { handOver } from './hand-over.ts';
@@ -246,7 +246,7 @@ export class SessionRegistry {
     }
     session.subscriptions.clear();
     yield* handOver(this.#context, session, true);
-    session.outbound.dropAll();
+    yield* session.outbound.dropAll();
   }
 
   addSubscription(session: Session, held: HeldSubscription): void {

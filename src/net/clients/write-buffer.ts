@@ -6,6 +6,8 @@ import type { Transport } from './transport.ts';
 
 /** Ranges up to this total are copied into one buffer; larger ones go to the system as they are. */
 const COPY_BYTES_MAX = 65_536;
+/** In a larger write ranges up to this are joined: each part of a gathered write costs a microsecond. */
+const SMALL_BYTES_MAX = 4096;
 const POOL_MAX = 256;
 /** A range is a scrap if its buffer is more than this many times as large. */
 const SCRAP_FACTOR = 4;
@@ -50,26 +52,46 @@ export class WriteBuffer {
     if (this.#buffers.length === 1 && !(isBehind && isScrap(first))) {
       transport.write(first);
     } else if (this.bytes <= COPY_BYTES_MAX) {
-      transport.write(this.#joined(isBehind));
+      transport.write(this.#joined(0, this.#buffers.length, isBehind));
     } else {
       transport.cork();
-      for (let i = 0; i < this.#buffers.length; i++) {
-        const part = this.#part(i);
-        transport.write(isScrap(part) ? Buffer.from(part) : part);
+      for (let from = 0; from < this.#buffers.length; ) {
+        const to = this.#endOfSmall(from);
+        if (to > from + 1) {
+          transport.write(this.#joined(from, to, isBehind));
+        } else {
+          const part = this.#part(from);
+          transport.write(isScrap(part) ? Buffer.from(part) : part);
+        }
+        from = Math.max(to, from + 1);
       }
       transport.uncork();
     }
+  }
+
+  /** Where the small ranges end that begin here and are worth copying into one. */
+  #endOfSmall(from: number): number {
+    let bytes = 0;
+    let to = from;
+    for (; to < this.#buffers.length; to++) {
+      const range = this.#ends[to]! - this.#starts[to]!;
+      bytes += range;
+      if (range > SMALL_BYTES_MAX || bytes > COPY_BYTES_MAX) break;
+    }
+    return to;
   }
 
   #part(index: number): Buffer {
     return this.#buffers[index]!.subarray(this.#starts[index], this.#ends[index]);
   }
 
-  #joined(isBehind: boolean): Buffer {
+  #joined(from: number, to: number, isBehind: boolean): Buffer {
+    let bytes = 0;
+    for (let i = from; i < to; i++) bytes += this.#ends[i]! - this.#starts[i]!;
     // Not from the pool of small buffers: one small buffer that waits would keep 8 KiB alive.
-    const joined = isBehind ? Buffer.allocUnsafeSlow(this.bytes) : Buffer.allocUnsafe(this.bytes);
+    const joined = isBehind ? Buffer.allocUnsafeSlow(bytes) : Buffer.allocUnsafe(bytes);
     let position = 0;
-    for (let i = 0; i < this.#buffers.length; i++) {
+    for (let i = from; i < to; i++) {
       const end = this.#ends[i]!;
       position = copyBytes(joined, position, this.#buffers[i]!, this.#starts[i]!, end);
     }

@@ -155,13 +155,11 @@ test('clients that flood at the same time share each turn equally', () => {
     client.send(Buffer.concat(flood.map(() => wire.publish(5, { topic: name, payload: '' }))));
     all.push(...seen());
   }
-  const share = all.length / flooders.length;
-  assert.ok(share < flood.length);
-  for (const { name } of flooders) {
-    if (all.length === flood.length * flooders.length) break;
+  for (let round = 0; round < 3; round++) {
     world.broker.runDeferred(world.now);
     const turn = seen();
-    assert.deepEqual([...new Set(turn)], [name], 'who waits longest comes first, and alone');
+    const counts = flooders.map(({ name }) => turn.filter((topic) => topic === name).length);
+    assert.ok(Math.min(...counts) > 0.9 * Math.max(...counts), `shares of the turn: ${counts}`);
     all.push(...turn);
   }
   finish(world);
