@@ -4,9 +4,7 @@
 // Invariant: nothing that a client sends throws out of receive(); at most it ends this connection.
 // Its states are in connection-state.ts.
 
-import { decodeConnect } from '../../mqtt/control-decoder.ts';
 import { encodeConnack, encodeDisconnect } from '../../mqtt/control-encoder.ts';
-import { peekConnectVersion } from '../../mqtt/frame-check.ts';
 import { Framer } from '../../mqtt/framer.ts';
 import {
   FirstByte,
@@ -14,12 +12,7 @@ import {
   packetTypeOf,
   withPrescribedFlags,
 } from '../../mqtt/packet-type.ts';
-import {
-  malformed,
-  ProtocolError,
-  type ProtocolFault,
-  protocolFault,
-} from '../../mqtt/protocol-fault.ts';
+import { ProtocolError, type ProtocolFault } from '../../mqtt/protocol-fault.ts';
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
@@ -32,7 +25,7 @@ import { RetainedFeeds } from '../retained/retained-feed.ts';
 import type { SessionConnection } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
-import { handleConnect } from './connect.ts';
+import { handleConnect, NOT_CONNECT, readConnect } from './connect.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
 import { type Continuation, runOf } from './continuation.ts';
 import { dispatchControl } from './dispatch.ts';
@@ -44,8 +37,6 @@ import { mayServeRetained } from './retained-access.ts';
 import { mustWait } from './store-backpressure.ts';
 import type { InboundAliases } from './topic-aliases.ts';
 
-const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
-const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const ANSWER_TOO_LARGE: ProtocolFault = {
   reasonCode: ReasonCode.packetTooLarge,
   text: 'the answer is larger than the Maximum Packet Size of the client',
@@ -267,13 +258,7 @@ export class Client implements SessionConnection {
   }
 
   #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const version = peekConnectVersion(buffer, bodyStart, end);
-    this.link.version = version === 5 ? 5 : version === 3 ? 3 : 4;
-    if (this.version === 3) buffer[start] = FirstByte.connect;
-    else if (buffer[start] !== FirstByte.connect) throw new ProtocolError(NOT_CONNECT);
-    if (this.version === 5 && this.#framer.hasSeenPadding) throw new ProtocolError(PADDED_LENGTH);
-    this.#framer.allowsPadding = this.version !== 5;
-    const packet = decodeConnect(buffer, start, bodyStart, end);
+    const packet = readConnect(this, this.#framer, buffer, start, bodyStart, end);
     this.#deadlines.connectArrived();
     this.#context.budget.spend(Price.connect);
     this.#moveTo('authenticating');

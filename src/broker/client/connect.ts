@@ -1,9 +1,13 @@
 // CONNECT (MQTT 5.0 3.1, 3.2, 4.1): whether the client is accepted, which session it gets, and what
 // CONNACK says. The authorizer may decide later, so other clients connect and end meanwhile.
 
-import type { ConnectPacket } from '../../mqtt/control-decoder.ts';
+import { type ConnectPacket, decodeConnect } from '../../mqtt/control-decoder.ts';
 import { type ConnackProperties, encodeConnack } from '../../mqtt/control-encoder.ts';
+import { peekConnectVersion } from '../../mqtt/frame-check.ts';
+import type { Framer } from '../../mqtt/framer.ts';
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
+import { FirstByte } from '../../mqtt/packet-type.ts';
+import { malformed, ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isWellFormed } from '../../mqtt/utf8.ts';
@@ -15,6 +19,8 @@ import { LOCAL_PREFIX } from '../session/local-session.ts';
 import { discardWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
 
+export const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
+const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
 const ID_DIGITS = 22;
 const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
@@ -37,6 +43,28 @@ interface Candidate {
   readonly username: string | undefined;
   /** The broker made the Client Identifier, and CONNACK announces it. */
   readonly assigned: boolean;
+}
+
+/**
+ * Decodes CONNECT in the form of its version, and prepares the connection for that version.
+ * @throws ProtocolError for a packet that is not CONNECT or is malformed
+ */
+export function readConnect(
+  { link }: Client,
+  framer: Framer,
+  buffer: Buffer,
+  start: number,
+  bodyStart: number,
+  end: number,
+): ConnectPacket {
+  const version = peekConnectVersion(buffer, bodyStart, end);
+  link.version = version === 5 ? 5 : version === 3 ? 3 : 4;
+  // MQTT 3.1 does not use the flags.
+  if (link.version === 3) buffer[start] = FirstByte.connect;
+  else if (buffer[start] !== FirstByte.connect) throw new ProtocolError(NOT_CONNECT);
+  if (link.version === 5 && framer.hasSeenPadding) throw new ProtocolError(PADDED_LENGTH);
+  framer.allowsPadding = link.version !== 5;
+  return decodeConnect(buffer, start, bodyStart, end);
 }
 
 export function handleConnect(context: BrokerContext, client: Client, packet: ConnectPacket): void {

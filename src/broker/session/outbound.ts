@@ -7,9 +7,8 @@
 import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { isFailure } from '../../mqtt/reason-code.ts';
-import { type ClientAccount, isOverShare } from '../accounts.ts';
-import { identityFields } from '../log-fields.ts';
-import { isExpired, type Message, messageBytes } from '../message/message.ts';
+import type { ClientAccount } from '../accounts.ts';
+import { isExpired, type Message } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
 import type { DeliveryRecord, Identity } from '../ports.ts';
 import { Price } from '../prices.ts';
@@ -20,6 +19,7 @@ import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
 import type { SessionLink } from './link.ts';
 import type { LocalRules, QueueLimits } from './local-rules.ts';
+import { boundFor, logDrop } from './queue-bounds.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** QueueMemory does not count smaller messages in flight: the window bounds them well enough. */
@@ -173,26 +173,13 @@ export class Outbound implements Subscriber {
     this.#record(delivery);
   }
 
-  /** The option whose bound one more queued message would exceed. */
   #boundFor({ message }: Delivery, queue: DeliveryQueue): string | undefined {
-    const { options, queueMemory } = this.#context;
-    const { queueMessagesMax, queueBytesMax } = this.limits;
-    if (queue.length >= queueMessagesMax) return '-max-queued-messages';
-    if (queue.bytes + messageBytes(message) > queueBytesMax) return '-max-queued-bytes';
-    const bound = options.queueMemoryBytesMax;
-    if (queueMemory.bytes + queueMemory.costOf(message) > bound) return '-queue-memory';
-    const isOver = isOverShare(this.account.user.queueBytes, queueMemory.bytes, bound);
-    return isOver ? "-queue-memory (the user's share)" : undefined;
+    return boundFor(message, queue, this.limits, this.#context, this.account.user);
   }
 
   #recordDrop(bound: string): void {
-    const { stats, limiter, budget, log } = this.#context;
-    stats.publishDropped += 1;
     this.dropped += 1;
-    const count = limiter.admit(`queue ${bound}`, budget.now);
-    if (count === 0) return;
-    const fields = { ...identityFields(this.identity), bound, drops: this.limits.queueDrop, count };
-    log.warn('messages dropped: a queue is full', fields);
+    logDrop(this.#context, this.identity, bound, this.limits.queueDrop);
   }
 
   #send(delivery: Delivery, link: SessionLink): void {
