@@ -106,7 +106,8 @@ const BANNED_IN_CORES: readonly RegExp[] = [
 const TURN_OWNERS = ['work-budget.ts', 'broker.ts', 'client/client.ts'].map(
   (name) => `src/broker/${name}`,
 );
-const CHANGES_TURN = /\.(enter|beginTurn)\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;
+const CHANGES_TURN =
+  /\.(enter|beginTurn)\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;
 /** Folders of src/broker, each above those before it; the files beside them are above all. */
 const BROKER_FOLDERS = ['message', 'routing', 'retained', 'session', 'client'];
 
