@@ -236,6 +236,11 @@ export interface SessionStore extends StateWriter {
   readonly accepting: boolean;
   /** True while too many changes wait for the disk: publishers of further ones have to wait. */
   readonly congested: boolean;
+  /**
+   * True from half of that on: new sessions and subscriptions have to wait, so that they cannot take
+   * the disk from the publishers of the sessions that there are.
+   */
+  readonly busy: boolean;
   removeSession(clientId: string): void;
   removeSubscription(clientId: string, filter: string): void;
   /** A recorded delivery was sent (packetId set) or released. */
@@ -262,6 +267,7 @@ export const memoryStore: SessionStore = {
   durable: false,
   accepting: true,
   congested: false,
+  busy: false,
   saveSession: ignore,
   removeSession: ignore,
   saveSubscription: ignore,

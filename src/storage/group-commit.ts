@@ -11,6 +11,7 @@
 
 import type { Durability } from '../broker/ports.ts';
 import { describeSystemError } from '../shared/describe-system-error.ts';
+import { BacklogLimit } from './backlog-limit.ts';
 import { BlockBuilder } from './block-builder.ts';
 import type { LogFile } from './log-file.ts';
 import type { Timers } from './timers.ts';
@@ -20,8 +21,6 @@ import { WriteFailureLog, type WriteFailureOptions } from './write-failure-log.t
 const BLOCK_BYTES_MAX = 1_048_576;
 /** Bytes that may wait for a slow or full disk. */
 export const PENDING_BYTES_MAX = 67_108_864;
-/** Beyond this, publishers of messages that must be stored are not read. */
-const CONGESTED_BYTES = 4_194_304;
 const RETRY_MS = 1000;
 /** Records that no caller waits for are collected this long: a sync for each would wear out flash. */
 const LAZY_MS = 500;
@@ -37,6 +36,8 @@ interface Batch {
   readonly log: LogFile;
   readonly blocks: readonly Buffer[];
   readonly bytes: number;
+  /** When its write began, milliseconds. */
+  readonly startedAt: number;
   waiters: Waiter[];
 }
 
@@ -56,6 +57,7 @@ export class GroupCommit {
   breaks = 0;
   readonly builder: BlockBuilder;
   readonly #failureLog: WriteFailureLog;
+  readonly #backlogLimit = new BacklogLimit();
   readonly #options: CommitOptions;
   readonly #timers: Timers;
   #log: LogFile;
@@ -95,7 +97,11 @@ export class GroupCommit {
 
   /** False on a full disk: holding publishers back does not help there. */
   get isCongested(): boolean {
-    return this.pendingBytes > CONGESTED_BYTES && this.state !== 'stalled';
+    return this.pendingBytes > this.#backlogLimit.bytes && this.state !== 'stalled';
+  }
+
+  get isBusy(): boolean {
+    return this.pendingBytes > this.#backlogLimit.bytes / 2 && this.state !== 'stalled';
   }
 
   get pendingBytes(): number {
@@ -257,7 +263,7 @@ export class GroupCommit {
       this.#sealed = [];
       this.#sealedBytes = 0;
       this.#waiters = [];
-      this.#batch = { log, blocks, bytes, waiters };
+      this.#batch = { log, blocks, bytes, startedAt: this.#now(), waiters };
     }
     const rotation = this.#rotation;
     if (rotation !== undefined) {
@@ -307,6 +313,7 @@ export class GroupCommit {
     this.#batch = undefined;
     for (const block of batch.blocks) this.builder.recycle(block);
     if (this.state === 'stalled') this.#open();
+    else this.#backlogLimit.wrote(batch.bytes, this.#now() - batch.startedAt);
     this.#options.onWritten(batch.bytes);
     this.#completeOrHold(batch.waiters);
     if (this.#sealed.length > 0 || this.#rotation !== undefined) {

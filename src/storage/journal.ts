@@ -155,6 +155,10 @@ export class Journal implements SessionStore, RegisterStore {
     return this.#commit.isCongested;
   }
 
+  get busy(): boolean {
+    return this.#commit.isBusy;
+  }
+
   metrics(): ValuesOf<'storage'> {
     const { logBytes, snapshotBytes } = this.#compactor;
     return {

@@ -41,7 +41,7 @@ export class StoredBroker {
   }
 
   static async start(options: StartOptions = {}): Promise<StoredBroker> {
-    const { disk = new MemoryDisk(), broker = {}, wallMs = WALL_MS } = options;
+    const { disk = new MemoryDisk(), wallMs = WALL_MS } = options;
     const lines: string[] = [];
     const note = (event: string, fields = {}): void => {
       lines.push(`${event} ${JSON.stringify(fields)}`);
@@ -61,8 +61,10 @@ export class StoredBroker {
       ...options.journal,
     });
     started.push(new WeakRef(journal));
-    const world = new World(broker, { store: journal, log });
+    const world = new World(options.broker ?? {}, { store: journal, log });
     clock.world = world;
+    const { broker } = world;
+    broker.onDeferred = () => setImmediate(() => broker.runDeferred(world.now));
     world.broker.importState(state);
     journal.useCapture((writer) => world.broker.exportState(writer, world.now));
     return new StoredBroker(disk, world, journal, lines);

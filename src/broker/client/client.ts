@@ -54,6 +54,8 @@ export class Client implements SessionConnection {
   /** A part of this node: it waits for the store where a client would be refused. */
   isLocal = false;
   session: Session | undefined;
+  /** What waits for the store; cleared at the end. */
+  continuation: Continuation | undefined;
   requestProblemInformation = true;
   inboundAliases: InboundAliases | undefined;
   readonly #context: BrokerContext;
@@ -70,7 +72,6 @@ export class Client implements SessionConnection {
   /** Chunks that arrived while the connection was authenticating or suspended. */
   #held: Buffer[] | undefined;
   #isPaused = false;
-  #continuation: Continuation | undefined;
 
   /** @param onEnd called once, when either side has ended the connection */
   constructor(
@@ -245,7 +246,11 @@ export class Client implements SessionConnection {
 
   /** Apart from #handlePacket(), which must not allocate a closure's scope for every packet. */
   #suspendPacket(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    this.#suspend(() => this.#dispatch(buffer, start, bodyStart, end));
+    this.#suspend(() => {
+      // Thousands may have waited with this one, and the first of them filled the store again.
+      if (this.#context.store.congested) this.#suspendPacket(buffer, start, bodyStart, end);
+      else this.#dispatch(buffer, start, bodyStart, end);
+    });
   }
 
   #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {
@@ -331,7 +336,7 @@ export class Client implements SessionConnection {
         this.#continue(handle);
       },
     };
-    this.#continuation = continuation;
+    this.continuation = continuation;
     if (store.whenDurable(runOf(continuation)) === 'durable') this.#continue(handle);
   }
 
@@ -473,7 +478,7 @@ export class Client implements SessionConnection {
     this.#deadlines.stop();
     this.#held = undefined;
     this.#feeds = undefined;
-    if (this.#continuation !== undefined) this.#continuation.run = undefined;
+    if (this.continuation !== undefined) this.continuation.run = undefined;
     this.#outbox.close();
     this.#onEnd(this);
     const { session } = this;

@@ -18,6 +18,8 @@ import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
 import { LOCAL_PREFIX } from '../session/local-session.ts';
 import { discardWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
+import { type Continuation, runOf } from './continuation.ts';
+import { mustConnectWait } from './store-backpressure.ts';
 
 export const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
 const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
@@ -89,10 +91,39 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   const decision = context.authorizer.authenticate(request, (later, now) => {
     if (client.closed) return;
     context.budget.resume(now);
-    decide(context, client, candidate, later);
-    if (!client.closed) client.authorized();
+    decideOnceStored(context, client, candidate, later);
   });
-  if (decision !== undefined) decide(context, client, candidate, decision);
+  if (decision === undefined) return;
+  if (isHeldBack(context, packet)) decideOnceStored(context, client, candidate, decision);
+  else decide(context, client, candidate, decision);
+}
+
+/** Decides as soon as the store has room, then handles what the client has sent meanwhile. */
+function decideOnceStored(
+  context: BrokerContext,
+  client: Client,
+  candidate: Candidate,
+  decision: AuthDecision,
+): void {
+  const { store, budget } = context;
+  const isAccepted = decision.reasonCode === 0 && client.session === undefined;
+  if (isAccepted && isHeldBack(context, candidate.packet)) {
+    const continuation: Continuation = {
+      run: (now) => {
+        budget.resume(now);
+        decideOnceStored(context, client, candidate, decision);
+      },
+    };
+    client.continuation = continuation;
+    if (store.whenDurable(runOf(continuation)) !== 'durable') return;
+  }
+  decide(context, client, candidate, decision);
+  if (!client.closed) client.authorized();
+}
+
+function isHeldBack(context: BrokerContext, packet: ConnectPacket): boolean {
+  const outlivesConnection = context.sessions.grantedExpiry(wantedExpiry(packet)) > 0;
+  return mustConnectWait(context, packet, outlivesConnection);
 }
 
 function decide(

@@ -2,6 +2,7 @@
 // would have to record is refused where the protocol has a Reason Code for that; otherwise it waits,
 // and nothing more is read from the client.
 
+import type { ConnectPacket } from '../../mqtt/control-decoder.ts';
 import { FirstByte, PacketType, PublishFlag, packetTypeOf } from '../../mqtt/packet-type.ts';
 import type { BrokerContext } from '../context.ts';
 import type { Client } from './client.ts';
@@ -9,7 +10,11 @@ import type { Client } from './client.ts';
 /** @param first the packet's first byte */
 export function mustWait(first: number, context: BrokerContext, client: Client): boolean {
   const { store, options } = context;
-  if (first === FirstByte.pubrel || first === FirstByte.unsubscribe) {
+  if (first === FirstByte.subscribe || first === FirstByte.unsubscribe) {
+    const mayRecord = client.session?.isPersistent === true;
+    return mayRecord && (store.busy || (first === FirstByte.unsubscribe && !store.accepting));
+  }
+  if (first === FirstByte.pubrel) {
     return !store.accepting && client.session?.isPersistent === true;
   }
   const hasQos = (first & PublishFlag.qosMask) !== 0;
@@ -22,4 +27,13 @@ export function mustWait(first: number, context: BrokerContext, client: Client):
   if (!store.accepting) return client.version !== 5 || client.isLocal || unfinished > 0;
   // A client that sends faster than the disk writes gets its acknowledgements first.
   return unfinished >= options.receiveMaximum;
+}
+
+/** @param outlivesConnection the session of this CONNECT is stored, not only its will */
+export function mustConnectWait(
+  { store }: BrokerContext,
+  { will }: ConnectPacket,
+  outlivesConnection: boolean,
+): boolean {
+  return store.busy && (will !== undefined || outlivesConnection);
 }

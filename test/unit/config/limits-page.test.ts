@@ -197,8 +197,8 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
   'Storage (`-data`)': [
     [
       'changes that wait for the disk, before publishers are held back',
-      '{bytes storage CONGESTED_BYTES}',
-      'clients that publish with QoS 1 or 2, or retained, are not read until the disk has caught up',
+      'what the disk writes in {ms storage BACKLOG_MS}, from {bytes storage BACKLOG_BYTES_MIN} to {bytes storage BACKLOG_BYTES_MAX}',
+      'clients that publish with QoS 1 or 2, or retained, are not read until the disk has caught up; from half of it on, CONNECTs with a will or a session that is stored wait, and so do SUBSCRIBE and UNSUBSCRIBE of stored sessions',
     ],
     [
       'changes that wait for the disk',

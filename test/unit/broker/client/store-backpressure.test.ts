@@ -247,3 +247,78 @@ test('a PUBREC for a QoS 2 message that waits for the disk is a protocol error',
   await stored.until(() => typesOf(again).includes('publish'));
   assert.equal(again.expect('publish').dup, false, 'it is sent for the first time');
 });
+
+/** A disk that is behind by more than half of what may wait, and slow enough for a test to look. */
+async function busy(): Promise<StoredBroker> {
+  const stored = await StoredBroker.start();
+  stored.disk.turns = () => 200;
+  const filler = stored.world.connect('filler');
+  for (let i = 0; i < 5; i++) {
+    const fields = { topic: `r/${i}`, payload: Buffer.alloc(500_000), retain: true };
+    filler.send(wire.publish(5, fields));
+  }
+  assert.equal(stored.journal.busy, true);
+  assert.equal(stored.journal.congested, false);
+  return stored;
+}
+
+const WITH_WILL = { will: { topic: 'w', payload: Buffer.alloc(60_000) } };
+
+for (const [what, fields] of [
+  ['has a will', WITH_WILL],
+  ['outlives its connection', FOR_EVER],
+] as const) {
+  test(`while the disk is behind, the CONNECT of a session that ${what} waits for it`, async () => {
+    const stored = await busy();
+    const client = stored.world.open();
+    client.send(wire.connect({ clientId: 'new', ...fields }), wire.PINGREQ);
+    assert.deepEqual(typesOf(client), []);
+    stored.world.connect('needs no disk');
+    await stored.until(() => typesOf(client).length === 2);
+    assert.deepEqual(typesOf(client), ['connack', 'pingresp']);
+  });
+}
+
+test('while the disk is behind, subscriptions of stored sessions wait and publishers do not', async () => {
+  const stored = await StoredBroker.start();
+  const kept = stored.world.connect('kept', FOR_EVER);
+  stored.disk.turns = () => 200;
+  const filler = stored.world.connect('filler');
+  for (let i = 0; i < 5; i++) {
+    const fields = { topic: `r/${i}`, payload: Buffer.alloc(500_000), retain: true };
+    filler.send(wire.publish(5, fields));
+  }
+  kept.send(wire.subscribe(5, 1, ['t']));
+  const reader = stored.world.connect('reader');
+  reader.subscribe('t');
+  publish(stored.world.connect('pub'), 1, 'x');
+  assert.equal(reader.expect('publish').payload, 'x');
+  assert.deepEqual(typesOf(kept), []);
+  await stored.until(() => typesOf(kept).includes('suback'));
+});
+
+test('a client that leaves while its CONNECT waits for the disk leaves no session', async () => {
+  const stored = await busy();
+  const { world } = stored;
+  const sessions = world.broker.sessionCount;
+  const client = world.open();
+  client.send(wire.connect({ clientId: 'new', ...FOR_EVER }));
+  client.lose();
+  await stored.safe();
+  assert.equal(world.broker.sessionCount, sessions);
+});
+
+test('of many CONNECTs that waited for the disk only as many continue as it takes', async () => {
+  const stored = await busy();
+  let most = 0;
+  const clients = Array.from({ length: 200 }, (_, i) => {
+    const client = stored.world.open();
+    client.send(wire.connect({ clientId: `c${i}`, ...WITH_WILL }));
+    return client;
+  });
+  await stored.until(() => {
+    most = Math.max(most, stored.journal.metrics().waitingBytes);
+    return clients.every((client) => client.inbox.length > 0);
+  });
+  assert.ok(most < 4_000_000, `${most} bytes waited`);
+});
