@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
-const BYTES_MAX = 700_000;
+const BYTES_MAX = 1_000_000;
 /** An error at load time prints the line that it happened on. */
 const LINE_LENGTH_MAX = 160;
 
