@@ -19,7 +19,7 @@ export function normalizeArgv(tokens: readonly string[], program: Command): stri
     const token = tokens[index] ?? '';
     if (token === '--') return [...normalized, ...tokens.slice(index)];
     if (!/^--?[a-z]/i.test(token)) {
-      command = command.commands.find((candidate) => candidate.name() === token) ?? command;
+      command = command.commands.find((candidate) => isNamed(candidate, token)) ?? command;
       normalized.push(token);
       continue;
     }
@@ -33,6 +33,10 @@ export function normalizeArgv(tokens: readonly string[], program: Command): stri
     }
   }
   return normalized;
+}
+
+function isNamed(command: Command, name: string): boolean {
+  return command.name() === name || command.aliases().includes(name);
 }
 
 function split(token: string): { name: string; value: string | undefined } {

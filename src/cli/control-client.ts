@@ -1,9 +1,10 @@
 // Asks the node that runs on this machine, over its control socket. Finds the socket by the name of the
 // node, or takes the one node that runs here. Knows no route.
 
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { connect } from 'node:net';
+import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { controlHost } from '../net/control-host.ts';
 import {
@@ -91,7 +92,7 @@ export class ControlClient {
     const why: Readonly<Record<string, string>> = {
       ENOENT: 'no node runs here',
       ECONNREFUSED: 'the node that had it has ended',
-      EACCES: 'the node belongs to another user; try sudo',
+      EACCES: `the node belongs to ${ownerOf(this.#socketPath)}; try sudo`,
     };
     const text = why[error.code ?? ''] ?? describeSystemError(error, 'network');
     return new NoNodeError(`${this.#socketPath}: ${text}`);
@@ -104,7 +105,7 @@ export async function findNode(
   host: ControlHost = controlHost(),
 ): Promise<ControlClient> {
   if (choice.controlPath !== undefined) return new ControlClient(choice.controlPath);
-  const { sockets, isForbidden } = listSockets(host);
+  const { sockets, forbidden } = listSockets(host);
   if (choice.nodeName !== undefined) {
     const paths = controlFolders(host).map((folder) => controlPath(folder, choice.nodeName ?? ''));
     const path = paths.find((one) => sockets.includes(one)) ?? paths[0] ?? '';
@@ -119,25 +120,48 @@ export async function findNode(
     const names = alive.map((path) => `-nid=${nameInPath(path)}`).join(' or ');
     throw new NoNodeError(`several nodes run on this machine: choose one with ${names}`);
   }
+  if (forbidden !== undefined) {
+    const owner = ownerOf(forbidden);
+    throw new NoNodeError(`no node of this user runs here; ${forbidden} is ${owner}'s: try sudo`);
+  }
+  const places = controlFolders(host).join(' or ');
   throw new NoNodeError(
-    isForbidden
-      ? 'no node of this user runs here; for one of another user try sudo'
-      : 'no node runs on this machine',
+    `no node runs on this machine: no control socket in ${places}; -control=PATH names one elsewhere`,
   );
 }
 
-function listSockets(host: ControlHost): { sockets: string[]; isForbidden: boolean } {
+function listSockets(host: ControlHost): { sockets: string[]; forbidden: string | undefined } {
   const sockets: string[] = [];
-  let isForbidden = false;
+  let forbidden: string | undefined;
   for (const folder of controlFolders(host)) {
     try {
       const files = readdirSync(folder).map((file) => controlFile(folder, file));
       sockets.push(...files.filter((path) => nameInPath(path) !== undefined));
     } catch (error) {
-      isForbidden ||= (error as NodeJS.ErrnoException).code === 'EACCES';
+      if ((error as NodeJS.ErrnoException).code === 'EACCES') forbidden ??= folder;
     }
   }
-  return { sockets, isForbidden };
+  return { sockets, forbidden };
+}
+
+/** The user of a socket, or of the first folder above it that may be looked at: `root`, `user 998`. */
+function ownerOf(path: string): string {
+  try {
+    const { uid } = statSync(path);
+    const [, name] = new RegExp(`^([^:]+):[^:]*:${uid}:`, 'm').exec(passwd()) ?? [];
+    return name ?? `user ${uid}`;
+  } catch {
+    return path === dirname(path) ? 'another user' : ownerOf(dirname(path));
+  }
+}
+
+/** Empty where the system has no such file. */
+function passwd(): string {
+  try {
+    return readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 function isAnswered(path: string): Promise<boolean> {

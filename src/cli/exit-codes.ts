@@ -9,6 +9,7 @@ import { NameInUseError } from '../net/cluster/gossip.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { ControlSocketError } from '../node/management.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
+import { NoNodeError } from './control-client.ts';
 
 export const exitCodes = {
   /** The command succeeded, or the node stopped on request. */
@@ -17,6 +18,8 @@ export const exitCodes = {
   failure: 1,
   /** The command line or the configuration is wrong, or Node is too old: a restart won't help. */
   usage: 2,
+  /** No node answers on this machine. */
+  noNode: 2,
   /** An address or port can't be used. */
   address: 3,
   /** Another node of the cluster uses this name. */
@@ -42,6 +45,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof DataPathError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
+  if (error instanceof NoNodeError) return exitCodes.noNode;
   if (error instanceof ControlSocketError) return exitCodes.address;
   if (error instanceof StorageError) return exitCodes.data;
   return exitCodes.failure;

@@ -214,7 +214,7 @@ function plain(text: string): string {
 }
 
 /** Escapes what JSON.stringify leaves as it is: controls from U+007F on, and invisible characters. */
-function escapeControls(text: string): string {
+export function escapeControls(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) =>
     Array.from(
       { length: found.length },

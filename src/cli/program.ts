@@ -11,10 +11,12 @@ import { addCompletion } from './commands/completion.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
 import { addExplain } from './commands/explain.ts';
+import { addHealth } from './commands/health.ts';
 import { addPasswd } from './commands/passwd.ts';
 import { addPub } from './commands/pub.ts';
 import { addRr } from './commands/rr.ts';
 import { run } from './commands/run.ts';
+import { addStatus } from './commands/status.ts';
 import { addSub } from './commands/sub.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
@@ -32,6 +34,8 @@ const subcommands = [
   addSub,
   addRr,
   addBench,
+  addStatus,
+  addHealth,
   addCompletion,
 ];
 
@@ -57,7 +61,6 @@ const COMMAND_HINTS: Readonly<Record<string, string>> = {
   stop: 'SIGTERM stops a node: kill PID, or systemctl stop shoal',
   restart: 'as a service: systemctl restart shoal',
   reload: 'SIGHUP reloads the configuration: kill -HUP PID, or systemctl reload shoal',
-  status: "a node publishes its status: mosquitto_sub -t '$SYS/broker/#' -v",
   join: '-mbs=HOST:PORT names a node to join',
 };
 

@@ -57,6 +57,7 @@ export const nodeSchema = object({
   ),
 });
 
+export type FaultView = Static<typeof faultSchema>;
 export type NodeView = Static<typeof nodeSchema>;
 export type VerdictView = Static<typeof verdictSchema>;
 

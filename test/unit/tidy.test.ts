@@ -70,7 +70,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
     packages: ['node:*'],
   },
   cli: {
-    layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage'],
+    layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage', 'http'],
     packages: ['node:*', 'commander', 'chalk', 'ws'],
   },
 };

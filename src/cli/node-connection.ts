@@ -1,0 +1,79 @@
+// The node that a command asks: by -control, by its name with -nid, or the one that runs on this machine.
+// Every command over the control socket has these flags, and gets the same sentences when no node answers,
+// when it is an older one, or when the socket belongs to another user.
+
+import type { Command } from 'commander';
+import type { CliContext } from './context.ts';
+import {
+  type ControlClient,
+  type ControlRequest,
+  findNode,
+  RefusedError,
+} from './control-client.ts';
+
+export interface NodeFlags {
+  readonly nid?: string;
+  readonly control?: string;
+  readonly json?: boolean;
+}
+
+/** Values of -control that name no socket. */
+const NO_PATHS: readonly string[] = ['', 'auto', 'off'];
+
+export function addNodeFlags(command: Command): Command {
+  return command
+    .option('--json', 'print JSON')
+    .option('--nid <name>', 'node of this machine, if several run here')
+    .option('--control <path>', 'its control socket, if it is not in the usual folder');
+}
+
+export class NodeConnection {
+  readonly #client: ControlClient;
+
+  private constructor(client: ControlClient) {
+    this.#client = client;
+  }
+
+  /** Flags before the command count too, and SHOAL_NID and SHOAL_CONTROL. Rejects with NoNodeError. */
+  static async open(command: Command, { environment }: CliContext): Promise<NodeConnection> {
+    const { nid, control } = command.optsWithGlobals<NodeFlags>();
+    const path = control ?? environment.SHOAL_CONTROL ?? '';
+    const nodeName = nid ?? environment.SHOAL_NID;
+    const isPath = !NO_PATHS.includes(path);
+    const client = await findNode({ nodeName, controlPath: isPath ? path : undefined });
+    return new NodeConnection(client);
+  }
+
+  /**
+   * @param route with its parameters in place, as `/api/v1/clients/thermo7`
+   * @returns the JSON of the response
+   * Rejects with RefusedError or NoNodeError.
+   */
+  async ask<T>(
+    route: string,
+    { query = {}, ...request }: Omit<ControlRequest, 'path'> & { readonly query?: Query } = {},
+  ): Promise<T> {
+    try {
+      return (await this.#client.ask({ path: withQuery(route, query), ...request })) as T;
+    } catch (error) {
+      throw explainOldNode(error);
+    }
+  }
+}
+
+type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+function withQuery(path: string, query: Query): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return given.length === 0 ? path : `${path}?${given.join('&')}`;
+}
+
+/** The only unknown paths are those of a node that is older than this command. */
+function explainOldNode(error: unknown): unknown {
+  if (!(error instanceof RefusedError) || !error.message.includes('nothing at this path')) {
+    return error;
+  }
+  return new Error('the node runs an older version without this command: restart it with this one');
+}

@@ -1,0 +1,94 @@
+// What `shoal status` prints: the verdict, what is wrong with its cure, and a table of the nodes. Pure.
+
+import type { FaultView, NodeView, VerdictView } from '../../http/node-api.ts';
+import { formatCount, formatDuration, formatLatency, formatRate } from '../../shared/units.ts';
+import type { Paint, Style } from '../terminal/paint.ts';
+import { type Cell, type Column, formatTable } from '../terminal/table.ts';
+import { printable } from '../terminal/text-width.ts';
+
+export interface SiteView {
+  readonly verdict: VerdictView;
+  readonly nodes: readonly NodeView[];
+}
+
+const COLUMNS: readonly Column[] = [
+  { title: 'NODE', shrinks: true },
+  { title: 'ADDRESS', shrinks: true },
+  { title: 'STATE' },
+  { title: 'SINCE' },
+  { title: 'RTT', align: 'right' },
+  { title: 'LOSS out/in', align: 'right' },
+  { title: 'DEVICES', align: 'right' },
+  { title: 'MSG/S', align: 'right' },
+  { title: 'LOAD', align: 'right' },
+  { title: 'VERSION' },
+];
+
+const LEVEL_STYLES: Readonly<Record<VerdictView['level'], Style>> = {
+  well: 'good',
+  warning: 'warning',
+  fault: 'bad',
+};
+const STATES: Readonly<Record<NodeView['state'], Cell>> = {
+  alive: { text: 'online', style: 'good' },
+  suspect: { text: 'suspect', style: 'warning' },
+  offline: { text: 'offline', style: 'bad' },
+  left: { text: 'left', style: 'dim' },
+};
+const NONE = '-';
+
+/** @param now ms since 1970. @param columns width of the terminal */
+export function statusLines(site: SiteView, now: number, paint: Paint, columns: number): string[] {
+  const { verdict, nodes } = site;
+  const rows = nodes.map((node) => rowOf(node, nodes, now));
+  return [
+    paint[LEVEL_STYLES[verdict.level]](printable(verdict.sentence)),
+    '',
+    ...faultLines(verdict.faults, paint),
+    ...formatTable(COLUMNS, rows, paint, columns),
+    ...(nodes.length > 1 ? [paint.dim('* this box')] : []),
+  ];
+}
+
+/** Each fault with the line that mends it, and an empty line behind them. */
+function faultLines(faults: readonly FaultView[], paint: Paint): string[] {
+  const lines = faults.flatMap(({ severity, text, cure }) => {
+    const label = paint[LEVEL_STYLES[severity]](severity.padEnd(8));
+    return [`${label} ${printable(text)}`, `${' '.repeat(9)}mend: ${printable(cure)}`];
+  });
+  return lines.length === 0 ? [] : [...lines, ''];
+}
+
+function rowOf(node: NodeView, nodes: readonly NodeView[], now: number): Cell[] {
+  const { name, isSelf, state, since, rttSeconds, loss, clients, receivedPerSecond, load } = node;
+  const isOnline = state === 'alive' || state === 'suspect';
+  const figure = (value: number | null, format: (value: number) => string): string =>
+    value === null || !isOnline ? NONE : format(value);
+  return [
+    isSelf ? `${name} *` : name,
+    addressOf(node, nodes),
+    STATES[state],
+    formatDuration(now - since),
+    figure(rttSeconds, (seconds) => formatLatency(1000 * seconds)),
+    isSelf || !isOnline ? NONE : `${percent(loss.out)}/${percent(loss.in)}`,
+    figure(clients, formatCount),
+    figure(receivedPerSecond, formatRate),
+    figure(load, (value) => `${value} %`),
+    node.version ?? NONE,
+  ];
+}
+
+/** Without the port, unless several nodes share an address. */
+function addressOf({ address }: NodeView, nodes: readonly NodeView[]): string {
+  if (address === null) return NONE;
+  const hosts = nodes.map((node) => hostOf(node.address ?? ''));
+  return new Set(hosts).size === hosts.length ? hostOf(address) : address;
+}
+
+function hostOf(address: string): string {
+  return address.replace(/:\d+$/, '').replace(/^\[|\]$/g, '');
+}
+
+function percent(value: number | null): string {
+  return value === null ? NONE : value.toFixed(2);
+}

@@ -1,0 +1,91 @@
+// The commands that ask a running node over its control socket: the bundle, with three real nodes.
+
+import assert from 'node:assert/strict';
+import { dirname } from 'node:path';
+import { describe } from 'node:test';
+import { runCommand, startCommand } from '../support/run-command.ts';
+import { allSeeEachOther, type Node, type Scenario, scenario } from './support/scenario.ts';
+
+/** Nodes of one cluster, each with its control socket in the scenario's folder. */
+async function cluster(
+  scene: Scenario,
+  count: number,
+): Promise<{ nodes: Node[]; control: string }> {
+  const folder = dirname(scene.file('unused', ''));
+  const socket = (number: number): string => `-control=${folder}/n${number}.sock`;
+  const first = await scene.startLocal('n1', '-http=off', socket(1));
+  const seed = `-mbs=${await first.process.gossipAddress()}`;
+  const others = Array.from({ length: count - 1 }, (_, index) =>
+    scene.startLocal(`n${index + 2}`, seed, '-http=off', socket(index + 2)),
+  );
+  const nodes = [first, ...(await Promise.all(others))];
+  await allSeeEachOther(nodes);
+  return { nodes, control: socket(1) };
+}
+
+describe('commands over the control socket', { concurrency: 2 }, () => {
+  scenario('status follows a box that goes and returns, in words and exit codes', async (scene) => {
+    const { nodes, control } = await cluster(scene, 3);
+    const [, , n3] = nodes;
+    assert.ok(n3 !== undefined);
+    await scene.client(n3);
+    const well = await runCommand(['status', control, '-wait=all']);
+    assert.equal(well.code, 0, well.err);
+    assert.match(well.out, /^All well: 3 boxes online, \d devices?, .*\n\nNODE +ADDRESS/);
+    assert.match(well.out, /^n1 \* +127\.0\.0\.1:\d+ +online/m);
+    assert.equal(well.out.match(/ online /g)?.length, 3);
+
+    await n3.process.kill();
+    const gone = startCommand(['status', '-watch', control]);
+    await gone.prints(/^n3 has been gone for \d+ s\.$/m);
+    await gone.prints(/^ +mend: shoal doctor .* shoal forget n3$/m);
+    gone.signal('SIGINT');
+    assert.equal((await gone.done).code, 1);
+    const { code, out } = await runCommand(['status', control, '-json']);
+    assert.equal(code, 1);
+    const site = JSON.parse(out) as { verdict: { level: string }; nodes: { state: string }[] };
+    assert.equal(site.verdict.level, 'fault');
+    assert.deepEqual(site.nodes.map(({ state }) => state).sort(), ['alive', 'alive', 'offline']);
+
+    const waited = await runCommand(['status', control, '-wait=3', '-timeout=300ms']);
+    assert.equal(waited.code, 1);
+    const two = await runCommand(['status', control, '-wait=2', '-timeout=10s']);
+    assert.equal(two.code, 0);
+  });
+
+  scenario('health speaks to Nagios, Prometheus and Docker', async (scene) => {
+    const { nodes, control } = await cluster(scene, 2);
+    await runCommand(['status', control, '-wait=all']);
+    const nagios = await runCommand(['health', control, '-format=nagios']);
+    assert.equal(nagios.code, 0, nagios.err);
+    assert.match(nagios.out, /^SHOAL OK: All well: 2 boxes online, .* \| boxes=2 devices=\d+ /);
+    await nodes[1]?.process.kill();
+    await nodes[0]?.sees('offline', 'n2');
+    const flags = ['check-health', control, '-peers-crit', '1'];
+    const critical = await runCommand([...flags, '-format', 'nagios']);
+    assert.equal(critical.code, 2);
+    assert.match(
+      critical.out,
+      /^SHOAL CRITICAL: 0 other boxes are online, fewer than 1; no other box/,
+    );
+    assert.equal((await runCommand(flags)).code, 1);
+    // A box that misses another one serves its own clients: Docker must not restart it.
+    assert.equal((await runCommand(['health', control])).code, 0);
+    const metrics = await runCommand([...flags, '-format=prometheus']);
+    assert.match(metrics.out, /^shoal_check_status 2\n/m);
+    await nodes[0]?.process.kill();
+    const unknown = await runCommand([...flags, '-format=nagios']);
+    assert.equal(unknown.code, 3);
+    assert.match(unknown.out, /^SHOAL UNKNOWN: .*n1\.sock: the node that had it has ended/);
+  });
+
+  scenario('without a node a command says where it looked', async (scene) => {
+    const folder = dirname(scene.file('unused', ''));
+    const none = await runCommand(['status', `-control=${folder}/none.sock`]);
+    assert.equal(none.code, 2);
+    assert.equal(none.err, `shoal: ${folder}/none.sock: no node runs here\n`);
+    const late = runCommand(['status', `-control=${folder}/n1.sock`, '-wait=1']);
+    await scene.startLocal('n1', '-http=off', `-control=${folder}/n1.sock`);
+    assert.equal((await late).code, 0);
+  });
+});

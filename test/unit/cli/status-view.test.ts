@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { paintFor } from '../../../src/cli/terminal/paint.ts';
+import { statusLines } from '../../../src/cli/views/status-view.ts';
+import { box, faultySite, NOW, wellSite } from './site-fixture.ts';
+
+const plain = paintFor({ environment: {}, outputIsTerminal: false });
+
+function screen(site = wellSite(), columns = 100): string {
+  return statusLines(site, NOW, plain, columns).join('\n');
+}
+
+test('the screen of a site that is well', () => {
+  assert.equal(
+    screen(),
+    `All well: 3 boxes online, 54 devices, 240 messages/s, loss 0.00 %.
+
+NODE    ADDRESS        STATE   SINCE      RTT  LOSS out/in  DEVICES  MSG/S  LOAD  VERSION
+box1 *  192.168.1.100  online  12 d         -            -       17     80   3 %  0.4.0
+box2    192.168.1.101  online  12 d   0.40 ms    0.00/0.00       18     80   3 %  0.4.0
+box3    192.168.1.102  online  12 d   0.40 ms    0.00/0.00       19     80   3 %  0.4.0
+* this box`,
+  );
+});
+
+test('the screen of a site with faults has each with its cure', () => {
+  assert.equal(
+    screen(faultySite()),
+    `box3 has not answered for 2 s and is being checked. 1 more fault.
+
+warning  box3 has not answered for 2 s and is being checked
+         mend: wait
+warning  box3 (0.3.2) runs an older version than the others (0.4.0)
+         mend: copy shoal.js 0.4.0 to box3
+
+NODE    ADDRESS        STATE    SINCE      RTT  LOSS out/in  DEVICES  MSG/S  LOAD  VERSION
+box1 *  192.168.1.100  online   12 d         -            -       17     80   3 %  0.4.0
+box2    192.168.1.101  online   12 d   0.40 ms    0.00/0.20       18     80   3 %  0.4.0
+box3    192.168.1.102  suspect  2 s          -    0.00/0.00       19     80     -  0.3.2
+* this box`,
+  );
+});
+
+test('nodes that share an address are shown with their ports, and an offline one without figures', () => {
+  const nodes = [
+    box(1, { address: '127.0.0.1:7946' }),
+    box(2, { address: '127.0.0.1:7956', state: 'offline', since: NOW - 252_000 }),
+  ];
+  const [, , , first, second] = screen({ ...wellSite(), nodes }).split('\n');
+  assert.match(first ?? '', /^box1 \* {2}127\.0\.0\.1:7946 {2}online/);
+  assert.match(second ?? '', /^box2 +127\.0\.0\.1:7956 +offline +4 min 12 s( +-){5} +0\.4\.0$/);
+});
+
+test('a single node has an address of - and no mark', () => {
+  const lines = screen({ ...wellSite(), nodes: [box(1, { address: null })] }).split('\n');
+  assert.match(lines.at(-1) ?? '', /^box1 \* {2}- +online/);
+});
+
+test('a narrow terminal cuts names and wraps no line', () => {
+  const nodes = [box(1, { name: 'a-box-with-a-very-long-name-in-the-cellar' }), box(2)];
+  for (const line of screen({ ...wellSite(), nodes }, 90)
+    .split('\n')
+    .slice(2)) {
+    assert.ok(line.length <= 90, line);
+  }
+});
