@@ -83,6 +83,8 @@ export class Bridge {
   /** Begin of an outage that has a line in the log, so that its end gets one. */
   #lostAt: number | undefined;
   #usesBridgeBit: boolean;
+  /** The far side has ended what it had of a session before this one. */
+  #hasBegunAnew = false;
   #far: FarOutbox | undefined;
   #framer = new Framer(0);
   #junction: Junction | undefined;
@@ -191,7 +193,7 @@ export class Bridge {
     const isExact = this.#options.topics.some(
       ({ qos, direction }) => qos === 2 && direction !== 'in',
     );
-    return isExact && !this.#port.isSessionKnown && this.#counters.connects === 0;
+    return isExact && !this.#port.isSessionKnown && !this.#hasBegunAnew;
   }
 
   #write(packet: Buffer): void {
@@ -227,13 +229,27 @@ export class Bridge {
     const connack = decodeConnack(buffer.subarray(start, end), this.#options.version);
     const { reasonCode, reasonString } = connack;
     if (reasonCode === ReasonCode.success) {
-      this.#begin(connack, now);
+      const hadToBegin = this.#mustBeginAnew;
+      this.#hasBegunAnew = true;
+      if (hadToBegin && this.#isCleanForGood) this.#connectAgain(now);
+      else this.#begin(connack, now);
       return;
     }
     const isOfBit = reasonCode === ReasonCode.unsupportedProtocolVersion && this.#usesBridgeBit;
     if (isOfBit) this.#usesBridgeBit = false;
     const hint = isOfBit ? '; the next attempt goes without the bridge bit' : '';
     this.#fail(`refused: ${describeCode(reasonCode, reasonString)}${hint}`, now);
+  }
+
+  /** Before MQTT 5 a session that begins anew also ends with its connection. */
+  get #isCleanForGood(): boolean {
+    return this.#options.version !== 5 && !this.#options.cleanStart;
+  }
+
+  #connectAgain(now: number): void {
+    this.#write(encodeClientDisconnect(this.#options.version));
+    this.#endConnection(now);
+    this.#connect(now);
   }
 
   #begin(connack: ConnackPacket, now: number): void {
