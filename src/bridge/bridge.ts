@@ -174,6 +174,7 @@ export class Bridge {
     const connect = encodeConnect({
       ...options,
       isBridge: this.#usesBridgeBit,
+      bridgeName: name,
       cleanStart: options.cleanStart || this.#mustBeginAnew,
       will: notifications ? will : undefined,
       limits: {

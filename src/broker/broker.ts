@@ -13,6 +13,7 @@ import type { BrokerContext } from './context.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { Distributor } from './distributor.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
+import { Hops } from './message/hops.ts';
 import { clearingMessage, expirySecondsLeft, isExpired, type Message } from './message/message.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
@@ -243,9 +244,7 @@ export class Broker {
 
   /** From now on all nodes serve shared groups together. */
   set groupSharing(sharing: GroupSharing | undefined) {
-    const { tree, distributor } = this.context;
-    distributor.sharing = sharing;
-    if (sharing !== undefined) tree.sharing = sharing;
+    if (sharing !== undefined) this.context.tree.sharing = sharing;
   }
 
   /** Publishes an event of another part of the node. @param topic below `$SYS/broker/` */
@@ -258,6 +257,16 @@ export class Broker {
   publishState(topic: string, text: string, now: number): void {
     this.context.budget.enter(now);
     this.sys.publishState(topic, text);
+  }
+
+  /** This node has a boot id. @param seed a hash of it, by which all nodes of the cluster know it */
+  set seed(seed: number) {
+    this.context.hops.seed = seed;
+  }
+
+  /** Another node is in the cluster: what has passed it over a bridge has been at this site. */
+  addSiteNode(seed: number): void {
+    this.context.hops.addNode(seed);
   }
 
   /** Learns where clients connect; undefined while the node is not in a cluster. */
@@ -362,6 +371,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
   const budget = new WorkBudget(now);
   const deadlines = new DeadlineQueue();
   const queueMemory = new QueueMemory();
+  const hops = new Hops(Math.floor(random() * 2 ** 32));
   const tree = new SubscriptionTree();
   const topics = new TopicTable(options);
   const retained = new RetainedStore(options);
@@ -372,6 +382,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     router,
     store,
     stats,
+    hops,
     budget,
     log,
     limiter,
@@ -381,6 +392,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     store,
     stats,
     queueMemory,
+    hops,
     budget,
     log,
     limiter,

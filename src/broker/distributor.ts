@@ -7,9 +7,10 @@ import { isReservedTopic, isSysTopic } from '../mqtt/topic.ts';
 import type { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
+import type { Hops } from './message/hops.ts';
 import { clearingMessage, type Message } from './message/message.ts';
 import { Publication } from './message/publication.ts';
-import type { ForwardResult, GroupSharing, PeerForwarder, SessionStore } from './ports.ts';
+import type { ForwardResult, PeerForwarder, SessionStore } from './ports.ts';
 import { bytesPrice, Price } from './prices.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { Router } from './routing/route.ts';
@@ -25,6 +26,7 @@ export interface DistributorContext {
   readonly router: Router;
   readonly store: SessionStore;
   readonly stats: BrokerStats;
+  readonly hops: Hops;
   readonly budget: WorkBudget;
   readonly log: Logger;
   /** For lines that clients can cause at any rate. */
@@ -55,8 +57,6 @@ export class Distributor {
   readonly last: Distribution = { isMatched: false, isNotRetained: false };
   /** Set while the node is in a cluster. */
   forwarder: PeerForwarder | undefined;
-  /** Set while all nodes serve shared groups together. */
-  sharing: GroupSharing | undefined;
   readonly #context: DistributorContext;
 
   constructor(context: DistributorContext) {
@@ -88,11 +88,12 @@ export class Distributor {
     view: PublishView,
     clientId: string | undefined,
   ): ForwardResult | undefined {
-    const { forwarder, sharing } = this;
+    const { forwarder } = this;
+    const { hops } = this.#context;
     if (forwarder === undefined) return undefined;
     const result = forwarder.forward(view, publication.topic.bytes, clientId);
     if (result === 'forwarded') {
-      if (sharing !== undefined) publication.setIdentity(sharing.seed, forwarder.lastNumber);
+      publication.setIdentity(hops.seed, forwarder.lastNumber);
     } else if (result === 'tooLarge' && publication.retain) {
       this.#clearOnPeers(publication.topic, clientId);
     }
@@ -152,6 +153,12 @@ export class Distributor {
 function makeMessage(topic: RoutedTopic, content: OwnMessage, now: number): Message {
   const { payload, properties, qos, retain, expirySeconds } = content;
   const expiresAt = expirySeconds < 0 ? Number.POSITIVE_INFINITY : now + expirySeconds * 1000;
-  const bookkeeping = { publisher: undefined, mark: undefined, payer: undefined, holders: 0 };
+  const bookkeeping = {
+    publisher: undefined,
+    mark: undefined,
+    payer: undefined,
+    holders: 0,
+    hopId: undefined,
+  };
   return { topic, payload, properties, qos, retain, expiresAt, ...bookkeeping };
 }

@@ -13,6 +13,8 @@ export class BrokerStats {
   /** Messages that a session dropped because its queue or the node's was full. */
   publishDropped = 0;
   publishExpired = 0;
+  /** Messages of bridges that had been at this site before. */
+  publishRepeated = 0;
   /** Publishes and subscriptions that the authorizer refused. */
   denied = 0;
   /** Subscriptions refused because a bound was reached or the disk took no changes. */

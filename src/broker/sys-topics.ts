@@ -160,6 +160,7 @@ function brokerValues(context: BrokerContext): ValuesOf<'broker'> {
     publishSentBytes: stats.publishSentBytes,
     messagesDropped: stats.publishDropped,
     messagesExpired: stats.publishExpired,
+    messagesRepeated: stats.publishRepeated,
     queuedMessages: queueMemory.deliveries,
     queuedBytes: queueMemory.bytes,
     retainedMessages: retained.count,

@@ -90,6 +90,11 @@ const brokerMetrics = {
   messagesExpired: counter('messages_expired', 'messages that expired before their client came', {
     sys: 'publish/messages/expired',
   }),
+  messagesRepeated: counter(
+    'messages_repeated',
+    'messages of bridges that had been at this site before, by another bridge or in a circle',
+    { sys: 'publish/messages/repeated' },
+  ),
   queuedMessages: gauge('queued_messages', 'messages that wait for clients, large ones in flight', {
     sys: 'queued messages/count',
   }),

@@ -4,6 +4,7 @@
 // Encoders return a new buffer. Decoders throw ProtocolError, nothing else.
 
 import mqttPacket from 'mqtt-packet';
+import { BRIDGE_PROPERTY } from './hops-property.ts';
 import { RECEIVE_MAXIMUM_DEFAULT } from './limits.ts';
 import { FirstByte, packetTypeOf } from './packet-type.ts';
 import { malformed, ProtocolError } from './protocol-fault.ts';
@@ -29,6 +30,8 @@ export interface ConnectFields {
   readonly sessionExpirySeconds: number;
   /** What the client takes. MQTT 5 only; undefined: all that the specification allows, and no alias. */
   readonly limits?: ClientLimits;
+  /** MQTT 5: the name of the bridge that the client is, for a server that is a Shoal. */
+  readonly bridgeName?: string;
   /** Mosquitto's bridge bit, before MQTT 5: the server then returns none of the client's own messages. */
   readonly isBridge?: boolean;
 }
@@ -82,10 +85,11 @@ const REASON_OF_RETURN_CODE: Readonly<Record<number, number>> = {
 
 export function encodeConnect(fields: ConnectFields): Buffer {
   const { version, clientId, cleanStart, keepAliveSeconds, username, password, will } = fields;
-  const { sessionExpirySeconds: sessionExpiryInterval, limits, isBridge } = fields;
+  const { sessionExpirySeconds: sessionExpiryInterval, limits, isBridge, bridgeName } = fields;
   const properties = {
     ...(sessionExpiryInterval > 0 && { sessionExpiryInterval }),
     ...limits,
+    ...(bridgeName !== undefined && { userProperties: { [BRIDGE_PROPERTY]: bridgeName } }),
   };
   return mqttPacket.generate({
     cmd: 'connect',

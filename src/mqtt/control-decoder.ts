@@ -10,6 +10,7 @@ import {
   checkSubscribe,
   checkUnsubscribe,
 } from './frame-check.ts';
+import { BRIDGE_PROPERTY } from './hops-property.ts';
 import { RECEIVE_MAXIMUM_DEFAULT } from './limits.ts';
 import {
   copyForwardableProperties,
@@ -34,7 +35,10 @@ export interface WillPacket {
 
 export interface ConnectPacket {
   readonly version: ProtocolVersion;
-  /** A mosquitto bridge: its subscriptions are no-local and retain-as-published. */
+  /**
+   * A bridge, by mosquitto's bit or by the user property of ours: its subscriptions are no-local and
+   * retain-as-published.
+   */
   readonly bridge: boolean;
   readonly cleanStart: boolean;
   readonly keepAliveSeconds: number;
@@ -122,7 +126,9 @@ export function decodeConnect(
   const versionAt = bodyStart + 2 + buffer.readUInt16BE(bodyStart);
   return {
     version: layout.version,
-    bridge: (buffer[versionAt]! & BRIDGE_BIT) !== 0,
+    bridge:
+      (buffer[versionAt]! & BRIDGE_BIT) !== 0 ||
+      properties.userProperties?.[BRIDGE_PROPERTY] !== undefined,
     cleanStart: packet.clean ?? false,
     keepAliveSeconds: packet.keepalive ?? 0,
     clientId: packet.clientId,

@@ -1,6 +1,7 @@
 // MQTT 5 properties in their wire form (2.2.2): one table of all properties, and a walker that checks
 // type, place and repetition without building objects. Callers read a value at its offset.
 
+import { isHops } from './hops-property.ts';
 import { malformed, type ProtocolFault, protocolFault } from './protocol-fault.ts';
 import { ReasonCode } from './reason-code.ts';
 import { isStrictUtf8 } from './utf8.ts';
@@ -217,6 +218,9 @@ export class PublishProperties {
   payloadIsText = false;
   /** True if all properties may go to a subscriber unchanged. */
   forwardable = true;
+  /** Bytes of the value of its hops over bridges; both 0 where there are none. */
+  hopsStart = 0;
+  hopsEnd = 0;
 
   /** Sets all fields as for a packet without properties. */
   reset(): void {
@@ -224,6 +228,7 @@ export class PublishProperties {
     this.expirySeconds = -1;
     this.payloadIsText = false;
     this.forwardable = true;
+    this.hopsStart = this.hopsEnd = 0;
   }
 }
 
@@ -260,6 +265,12 @@ export function readPublishProperties(
         break;
       case PropertyId.willDelayInterval:
         out.forwardable = false;
+        break;
+      case PropertyId.userProperty:
+        if (isHops(buffer, valueStart)) {
+          out.hopsStart = valueStart;
+          out.hopsEnd = valueEnd;
+        }
         break;
       case PropertyId.responseTopic:
         if (!isTopicNameBytes(buffer, valueStart + 2, valueEnd)) wrongValue = BAD_RESPONSE_TOPIC;

@@ -16,6 +16,7 @@ import {
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
+import { bootSeed } from '../shared/boot-seed.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -74,6 +75,7 @@ export class Cluster {
     const keys = await deriveKeyRing(config.tokens, config.clusterName);
     logTokens(config.tokens, log);
     const bootId = randomBytes(8).readBigUInt64BE();
+    broker.seed = bootSeed(bootId);
     const channel = {
       sendApplication: (member: bigint, bytes: Buffer) =>
         cluster.#gossip?.sendApplication(member, bytes),
@@ -182,6 +184,7 @@ export class Cluster {
       onMember: (event) => publishMemberEvent(broker, event, performance.now()),
       onPeers: (peers) => {
         sync.setPeers(peers);
+        for (const peer of peers) broker.addSiteNode(bootSeed(peer.bootId));
         replication.setMembers(peers.map((peer) => peer.bootId));
         queries.setOnline(peers);
       },

@@ -175,6 +175,7 @@ function readMessage(reader: ByteReader): ReadMessage {
     expiresAt,
     mark: undefined,
     holders: 0,
+    hopId: undefined,
     publisher: undefined,
     payer: undefined,
   };

@@ -159,6 +159,7 @@ async function fill(data: string): Promise<void> {
     expiresAt: never,
     mark: undefined,
     holders: 0,
+    hopId: undefined,
     publisher: undefined,
     payer: undefined,
   } as const;

@@ -15,7 +15,7 @@ import type { Client } from '../../src/broker/client/client.ts';
 import type { Logger } from '../../src/shared/logger.ts';
 import { World } from './mqtt-world.ts';
 
-export const SESSION = '$bridge/test';
+const SESSION = '$bridge/test';
 
 export function rule(text: string): TopicRule {
   const [pattern = '', direction = 'out', qos = '1', localPrefix = '', farPrefix = ''] =
@@ -114,12 +114,25 @@ class Link implements FarOutbox {
   }
 }
 
+const seeded = new WeakSet<World>();
+let lastSeed = 0;
+
+/** Worlds are alike in all that is random, but no two nodes have the same boot id. */
+function giveSeed(world: World): void {
+  if (seeded.has(world)) return;
+  seeded.add(world);
+  lastSeed += 1;
+  world.broker.seed = lastSeed;
+}
+
 export interface BridgeWorldParts {
   readonly near?: World;
   readonly far?: World;
   readonly isSessionKnown?: boolean;
   readonly queueMessagesMax?: number;
   readonly qosMin?: 0 | 1 | 2;
+  /** Client Identifier of the session at the near broker. */
+  readonly session?: string;
 }
 
 export class BridgeWorld {
@@ -133,15 +146,18 @@ export class BridgeWorld {
   /** False: connections fail. */
   isFarUp = true;
   link: Link | undefined;
+  readonly #session: string;
   #isDeferred = false;
 
   constructor(options: BridgeOptions, parts: BridgeWorldParts = {}) {
     const { near = new World(), far = new World(), queueMessagesMax = 1000, qosMin = 0 } = parts;
     this.near = near;
     this.far = far;
+    for (const world of [near, far]) giveSeed(world);
+    this.#session = parts.session ?? SESSION;
     const isSessionKnown = near.broker.openLocalSession(
       {
-        identity: { clientId: SESSION, username: undefined },
+        identity: { clientId: this.#session, username: undefined },
         subscriptions: TopicMapper.outgoing(options.topics).subscriptions,
         limits: { queueMessagesMax, queueBytesMax: 1e9, queueDrop: 'oldest' },
         rules: { qosMin, onlyOfThisNode: false, retain: true },
@@ -167,8 +183,8 @@ export class BridgeWorld {
         this.link = new Link(() => this.bridge, this.far);
         return this.link;
       },
-      attach: (outbox, window, now) => near.broker.acceptLocal(outbox, SESSION, window, now),
-      forgetReceived: () => near.broker.forgetReceived(SESSION),
+      attach: (outbox, window, now) => near.broker.acceptLocal(outbox, this.#session, window, now),
+      forgetReceived: () => near.broker.forgetReceived(this.#session),
       sendRetained: (client, now) => near.broker.sendRetained(client as Client, now),
       stateChanged: (isConnected) => this.states.push(isConnected),
       defer: () => {
@@ -238,6 +254,6 @@ export class BridgeWorld {
   }
 
   get session() {
-    return this.near.broker.localSessionState(SESSION)!;
+    return this.near.broker.localSessionState(this.#session)!;
   }
 }

@@ -16,6 +16,7 @@ export function message(topic: string, payload: string, fields: Partial<Message>
     expiresAt: NEVER,
     mark: undefined,
     holders: 0,
+    hopId: undefined,
     publisher: undefined,
     payer: undefined,
     ...fields,

@@ -307,6 +307,7 @@ export class Client implements SessionConnection {
     this.#moveTo('authenticating');
     this.isLocal = this.bridge = true;
     this.link.version = 5;
+    this.link.hops = this.#context.hops;
     this.link.sendWindow = sendWindow;
     this.connected(session, { keepAliveSeconds: 0, topicAliasMaximum: 0 });
   }

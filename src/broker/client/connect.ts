@@ -15,6 +15,7 @@ import type { BrokerContext } from '../context.ts';
 import { originOf } from '../log-fields.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
+import { FOREIGN_BRIDGE } from '../session/bridge-rules.ts';
 import { LOCAL_PREFIX } from '../session/local-session.ts';
 import { discardWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
@@ -303,6 +304,10 @@ function admit(
     packet.cleanStart,
   );
   session.expirySeconds = expirySeconds;
+  // Earlier versions have no properties for the hops.
+  const hasHops = packet.bridge && packet.version === 5;
+  session.outbound.bridge = hasHops ? FOREIGN_BRIDGE : undefined;
+  link.hops = hasHops ? context.hops : undefined;
   discardWill(context, session);
   if (packet.will !== undefined) session.will = { packet: packet.will, deadline: undefined };
   link.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);

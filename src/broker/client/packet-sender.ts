@@ -9,6 +9,7 @@ import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
+import type { Hops } from '../message/hops.ts';
 import { encodeMessage, type Publication } from '../message/publication.ts';
 import type { Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
@@ -28,6 +29,8 @@ export class PacketSender implements SessionLink {
   sendWindow = 0;
   /** Largest packet that the client takes, bytes. */
   packetBytesMax = Number.POSITIVE_INFINITY;
+  /** Set where the client is a bridge that speaks MQTT 5: its messages carry their hops. */
+  hops: Hops | undefined;
   readonly #outbox: Outbox;
   readonly #stats: BrokerStats;
   readonly #budget: WorkBudget;
@@ -115,7 +118,8 @@ export class PacketSender implements SessionLink {
     const topicAlias = use?.alias ?? 0;
     const withTopic = use?.known !== true;
     const header = { version, qos, dup, retain, packetId, identifiers, topicAlias, withTopic };
-    const encoded = encodeMessage(message, header, this.#budget.now);
+    const properties = this.hops?.propertiesOf(message) ?? message.properties;
+    const encoded = encodeMessage(message, header, this.#budget.now, properties);
     const bytes = encoded.end - encoded.start;
     if (bytes > this.packetBytesMax) {
       if (withTopic && topicAlias > 0) this.#aliases?.revoke(name);

@@ -228,6 +228,9 @@ export class PublishHandler {
     const { distributor, budget } = this.#context;
     const { forwardable, expirySeconds } = this.#properties;
     const topic = this.#topic;
+    if (this.#properties.hopsEnd > 0 && this.#isRepeated(view, topic, true)) {
+      return this.#dropRepeated();
+    }
     const { outbound } = client.session!;
     const verbatim = forwardable && view.topicEnd > view.topicStart;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
@@ -235,6 +238,22 @@ export class PublishHandler {
     const result = distributor.forward(this.#publication, view, outbound.identity.clientId);
     distributor.distribute(this.#publication, outbound);
     return result;
+  }
+
+  /** True for a message that has been at this site already: one of a bridge, of any broker. */
+  #isRepeated({ buffer }: PublishView, topic: RoutedTopic, isFromOutside: boolean): boolean {
+    const { hopsStart, hopsEnd } = this.#properties;
+    const { hops } = this.#context;
+    return hops.isRepeated(buffer, hopsStart, hopsEnd, topic.name, isFromOutside);
+  }
+
+  /** The bridge gets the acknowledgement of a message that is published. */
+  #dropRepeated(): undefined {
+    const { stats, distributor } = this.#context;
+    stats.publishRepeated += 1;
+    distributor.last.isMatched = true;
+    distributor.last.isNotRetained = false;
+    return undefined;
   }
 
   /**
@@ -247,6 +266,11 @@ export class PublishHandler {
     const topic = topics.find(view.buffer, view.topicStart, view.topicEnd);
     if (topic === undefined || isReservedTopicBytes(topic.bytes)) return;
     stats.peerReceived += 1;
+    const hasHops = this.#properties.hopsEnd > 0 && number !== undefined;
+    if (hasHops && this.#isRepeated(view, topic, false)) {
+      this.#dropRepeated();
+      return;
+    }
     const { forwardable, expirySeconds } = this.#properties;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, forwardable, budget.now);

@@ -37,6 +37,8 @@ export interface Message {
   payer: UserAccount | undefined;
   /** Deliveries of this message that QueueMemory counts. */
   holders: number;
+  /** Names it on its way over bridges (hops.ts); undefined until a bridge takes it. */
+  hopId: string | undefined;
 }
 
 /** Seconds until expiry, rounded up, 0 for an expired message; -1 for one that never expires. */
@@ -71,5 +73,6 @@ export function clearingMessage(topic: Topic): Message {
     payer: undefined,
     mark: undefined,
     holders: 0,
+    hopId: undefined,
   };
 }

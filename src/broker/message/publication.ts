@@ -54,14 +54,23 @@ export interface PublishHeader {
   readonly withTopic: boolean;
 }
 
-/** Encodes a message for one client. @param now decides how many seconds until expiry remain */
-export function encodeMessage(message: Message, header: PublishHeader, now: number): Encoded {
+/**
+ * Encodes a message for one client.
+ * @param now decides how many seconds until expiry remain
+ * @param properties those of the message, or others for a bridge
+ */
+export function encodeMessage(
+  message: Message,
+  header: PublishHeader,
+  now: number,
+  properties: Buffer = message.properties,
+): Encoded {
   const { payload } = message;
   fields.version = header.version;
   fields.firstByte = publishFirstByte(header.dup, header.qos, header.retain);
   fields.packetId = header.packetId;
   fields.topic = header.withTopic ? message.topic.bytes : NO_BYTES;
-  fields.properties = message.properties;
+  fields.properties = properties;
   fields.expirySeconds = expirySecondsLeft(message, now);
   fields.subscriptionIdentifiers = header.identifiers;
   fields.topicAlias = header.topicAlias;
@@ -120,6 +129,16 @@ export class Publication<T extends Topic = Topic> {
     this.#verbatim = false;
     this.#reset();
     this.#message = message;
+  }
+
+  /** The seed of the node that it was published on, where other nodes have it. */
+  get origin(): number {
+    return this.#origin;
+  }
+
+  /** Its number among the messages of its origin; 0 or less where it has none that others know. */
+  get number(): number {
+    return this.#number;
   }
 
   /** Other nodes have the message too. @param number among all messages of its origin, from 1 */
@@ -194,6 +213,7 @@ export class Publication<T extends Topic = Topic> {
       expiresAt: this.expiresAt,
       mark: undefined,
       holders: 0,
+      hopId: undefined,
       publisher: undefined,
       payer: undefined,
     };

@@ -6,7 +6,7 @@
 import type { QoS } from '../../mqtt/publish-view.ts';
 import type { BrokerContext } from '../context.ts';
 import type { Identity } from '../ports.ts';
-import type { LocalRules, QueueLimits } from './local-rules.ts';
+import type { BridgeRules, QueueLimits } from './bridge-rules.ts';
 import type { Session } from './session.ts';
 
 export const LOCAL_PREFIX = '$bridge/';
@@ -22,7 +22,7 @@ export interface LocalSessionSpec {
   /** Replace those that the session has. No shared ones. */
   readonly subscriptions: readonly LocalSubscription[];
   readonly limits: QueueLimits;
-  readonly rules: LocalRules;
+  readonly rules: BridgeRules;
 }
 
 /** What waits in a session, for status and metrics. */
@@ -39,7 +39,7 @@ export function openLocalSession(context: BrokerContext, spec: LocalSessionSpec)
   const { session, present } = sessions.openLocal(spec.identity);
   const { outbound, subscriptions } = session;
   outbound.limits = spec.limits;
-  outbound.local = spec.rules;
+  outbound.bridge = spec.rules;
   const wanted = new Map(spec.subscriptions.map((one) => [one.filter, one]));
   for (const held of subscriptions.values()) {
     const { filter, qos } = held.subscription;

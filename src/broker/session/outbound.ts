@@ -14,11 +14,11 @@ import type { DeliveryRecord, Identity } from '../ports.ts';
 import { Price } from '../prices.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
 import type { Subscriber } from '../routing/subscription.ts';
+import type { BridgeRules, QueueLimits } from './bridge-rules.ts';
 import { Delivery, DeliveryState } from './delivery.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
 import type { SessionLink } from './link.ts';
-import type { LocalRules, QueueLimits } from './local-rules.ts';
 import { boundFor, logDrop } from './queue-bounds.ts';
 import type { SessionContext } from './session-context.ts';
 
@@ -32,8 +32,8 @@ export class Outbound implements Subscriber {
   /** The store records its deliveries: the store is durable and the session outlives its connection. */
   isPersistent = false;
   limits: QueueLimits;
-  /** Undefined for a client. */
-  local: LocalRules | undefined;
+  /** Set where the client is a bridge, of this node or of another broker. */
+  bridge: BridgeRules | undefined;
   /** Messages that found the queue full, since the start of the node. */
   dropped = 0;
   #link: SessionLink | undefined;
@@ -86,8 +86,8 @@ export class Outbound implements Subscriber {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
-    if (this.local !== undefined) {
-      this.#deliverLocally(this.local, publication, qos, retain);
+    if (this.bridge !== undefined) {
+      this.#deliverToBridge(this.bridge, publication, qos, retain);
       return;
     }
     const link = this.#link;
@@ -101,9 +101,11 @@ export class Outbound implements Subscriber {
     this.#accept(publication.message(), qos, retain, identifiers, group);
   }
 
-  #deliverLocally(rules: LocalRules, publication: Publication, qos: QoS, retain: boolean): void {
+  #deliverToBridge(rules: BridgeRules, publication: Publication, qos: QoS, retain: boolean): void {
     if (rules.onlyOfThisNode && publication.isOfPeer) return;
-    this.deliverMessage(publication.message(), qos, retain, NO_IDENTIFIERS, undefined);
+    const message = publication.message();
+    this.#context.hops.identify(message, publication);
+    this.deliverMessage(message, qos, retain, NO_IDENTIFIERS, undefined);
   }
 
   deliverMessage(
@@ -113,9 +115,9 @@ export class Outbound implements Subscriber {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
-    const { local } = this;
-    const atLeast = local === undefined ? qos : (Math.max(qos, local.qosMin) as QoS);
-    const isRetained = retain && local?.retain !== false;
+    const { bridge } = this;
+    const atLeast = bridge === undefined ? qos : (Math.max(qos, bridge.qosMin) as QoS);
+    const isRetained = retain && bridge?.retain !== false;
     if (atLeast > 0 || this.#link !== undefined) {
       this.#accept(message, atLeast, isRetained, identifiers, group);
     }

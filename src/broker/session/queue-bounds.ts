@@ -5,8 +5,8 @@ import { isOverShare, type UserAccount } from '../accounts.ts';
 import { identityFields } from '../log-fields.ts';
 import { type Message, messageBytes } from '../message/message.ts';
 import type { Identity } from '../ports.ts';
+import type { QueueLimits } from './bridge-rules.ts';
 import type { DeliveryQueue } from './delivery-queue.ts';
-import type { QueueLimits } from './local-rules.ts';
 import type { SessionContext } from './session-context.ts';
 
 /** The option whose bound one more queued message would exceed. */

@@ -4,6 +4,7 @@ import type { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
 import type { DeadlineQueue } from '../deadline-queue.ts';
 import type { Distributor } from '../distributor.ts';
+import type { Hops } from '../message/hops.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { Authorizer, SessionStore } from '../ports.ts';
 import type { Router } from '../routing/route.ts';
@@ -18,6 +19,7 @@ export interface SessionContext {
   readonly store: SessionStore;
   readonly stats: BrokerStats;
   readonly queueMemory: QueueMemory;
+  readonly hops: Hops;
   readonly budget: WorkBudget;
   readonly log: Logger;
   /** For lines that clients can cause at any rate. */

@@ -15,6 +15,7 @@ const message = {
   expiresAt: Number.POSITIVE_INFINITY,
   mark: undefined,
   holders: 0,
+  hopId: undefined,
   publisher: undefined,
   payer: undefined,
 } as const;

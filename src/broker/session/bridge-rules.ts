@@ -1,5 +1,6 @@
-// What the session of a part of this node, such as a bridge, may have otherwise than a client's: the
-// bounds of its queue, and which messages it takes.
+// What the session of a bridge has otherwise than that of a device: the bounds of its queue, and which
+// messages it takes. A bridge is a part of this node (local-session.ts), or a client that is the bridge
+// of another broker.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
 
@@ -10,11 +11,14 @@ export interface QueueLimits {
   readonly queueDrop: 'oldest' | 'newest';
 }
 
-/** What differs for the session of a part of this node (see local-session.ts). */
-export interface LocalRules {
+/** Which messages a bridge takes, and how. Each of them carries its hops (../message/hops.ts). */
+export interface BridgeRules {
   /** Messages of a lower QoS get this one, so that they are queued as well. */
   readonly qosMin: QoS;
   /** Leaves out what other nodes forward: their own sessions have it. */
   readonly onlyOfThisNode: boolean;
   readonly retain: boolean;
 }
+
+/** For the bridge of another broker, which has its own rules. */
+export const FOREIGN_BRIDGE: BridgeRules = { qosMin: 0, onlyOfThisNode: false, retain: true };

@@ -1,0 +1,111 @@
+// Which way a message has come over bridges, as a user property that travels with it, so that it reaches
+// every site once however bridges join them:
+//
+//   shoal-hops = {id} {node} {node} ...
+//
+// The id names the message: the node that it was published on, and its number there. Each node whose
+// bridge, or whose client that is a bridge, takes it on adds itself. Nodes are written as the hash of
+// their boot id. A site drops what has passed one of its own nodes, and what it has seen before.
+// Invariant: bounded in sites, in messages remembered and in hops.
+
+import { encodeHops, hopsText, isHops } from '../../mqtt/hops-property.ts';
+import { PropertyId, walkProperties } from '../../mqtt/properties.ts';
+import type { Message } from './message.ts';
+import type { Publication } from './publication.ts';
+
+const RADIX = 36;
+/** Longer ways are cut: there is no site so far away, so it must be a circle of foreign bridges. */
+const HOPS_MAX = 16;
+/** Nodes of this site, those of earlier runs included. */
+const SITE_NODES_MAX = 10_000;
+/** Messages of each of two generations. */
+const SEEN_MAX = 32_768;
+
+export class Hops {
+  /** This node; set anew when it gets a boot id. */
+  #seed: number;
+  /** Of this node, and of the nodes that have been in its cluster. */
+  readonly #site = new Set<string>();
+  /** Numbers of messages that no other node has. */
+  #lastOwn = 0;
+  #seen = new Set<string>();
+  #seenBefore = new Set<string>();
+
+  constructor(seed: number) {
+    this.#seed = seed;
+    this.addNode(seed);
+  }
+
+  get seed(): number {
+    return this.#seed;
+  }
+
+  set seed(seed: number) {
+    this.#site.delete(this.#seed.toString(RADIX));
+    this.#seed = seed;
+    this.addNode(seed);
+  }
+
+  /** A node of this site. @param seed the hash of its boot id */
+  addNode(seed: number): void {
+    const name = seed.toString(RADIX);
+    if (this.#site.has(name)) return;
+    this.#site.add(name);
+    const [oldest = ''] = this.#site;
+    if (this.#site.size > SITE_NODES_MAX) this.#site.delete(oldest);
+  }
+
+  /** Names the message of a publication, once for all bridges that take it. */
+  identify(message: Message, publication: Publication): void {
+    if (message.hopId !== undefined) return;
+    const { origin, number } = publication;
+    message.hopId =
+      number > 0 ? `${origin.toString(RADIX)}.${number.toString(RADIX)}` : this.#ownId();
+  }
+
+  /** For a message that only this node has: the number is negative, so that it is like no other. */
+  #ownId(): string {
+    this.#lastOwn += 1;
+    return `${this.#seed.toString(RADIX)}.-${this.#lastOwn.toString(RADIX)}`;
+  }
+
+  /** The properties of a message on its way over a bridge, with this node added. */
+  propertiesOf(message: Message): Buffer {
+    const { properties } = message;
+    const parts: Buffer[] = [];
+    let way: string | undefined;
+    walkProperties(properties, 0, properties.length, 'publish', (id, start, end) => {
+      if (id === PropertyId.userProperty && isHops(properties, start)) {
+        way = hopsText(properties, start, end);
+      } else parts.push(properties.subarray(start - 1, end));
+    });
+    message.hopId ??= this.#ownId();
+    parts.push(encodeHops(`${way ?? message.hopId} ${this.#seed.toString(RADIX)}`));
+    return Buffer.concat(parts);
+  }
+
+  /**
+   * Whether a message with hops must not be published here. Remembers it otherwise, under its topic: so
+   * a client can make others lose only what it may publish itself.
+   * @param start offset of the user property's value, as PublishProperties has it
+   * @param isFromOutside it comes from no node of this site, so that one on its way means a circle
+   */
+  isRepeated(
+    buffer: Buffer,
+    start: number,
+    end: number,
+    topic: string,
+    isFromOutside: boolean,
+  ): boolean {
+    const [id = '', ...nodes] = hopsText(buffer, start, end).split(' ');
+    if (nodes.length > HOPS_MAX) return true;
+    if (isFromOutside && nodes.some((node) => this.#site.has(node))) return true;
+    const key = `${id} ${topic}`;
+    if (this.#seen.has(key) || this.#seenBefore.has(key)) return true;
+    this.#seen.add(key);
+    if (this.#seen.size < SEEN_MAX) return false;
+    this.#seenBefore = this.#seen;
+    this.#seen = new Set();
+    return false;
+  }
+}
