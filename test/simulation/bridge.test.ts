@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Journal } from '../../src/storage/journal.ts';
-import { BridgeWorld, bridgeOptions } from '../support/bridge-world.ts';
+import { BridgeWorld, bridgeOptions, giveSeed } from '../support/bridge-world.ts';
 import { MemoryDisk } from '../support/memory-disk.ts';
 import { checkReceived, ModelClient, type Published } from '../support/model-client.ts';
 import { World } from '../support/mqtt-world.ts';
@@ -52,6 +52,7 @@ async function boot(disk: MemoryDisk, random: Random, clock: Clock): Promise<Nod
   });
   const { journal, state } = await loop.until(opening);
   const world = new World({ inflightMax: 1 + below(random, 8) }, { store: journal });
+  giveSeed(world);
   world.now = Math.max(world.now, clock.now);
   clock.now = world.now;
   world.broker.importState(state);

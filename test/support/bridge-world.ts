@@ -118,7 +118,7 @@ const seeded = new WeakSet<World>();
 let lastSeed = 0;
 
 /** Worlds are alike in all that is random, but no two nodes have the same boot id. */
-function giveSeed(world: World): void {
+export function giveSeed(world: World): void {
   if (seeded.has(world)) return;
   seeded.add(world);
   lastSeed += 1;
