@@ -8,6 +8,7 @@ import { TlsFileError } from '../net/clients/tls-files.ts';
 import { NameInUseError } from '../net/cluster/gossip.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { ControlSocketError } from '../node/management.ts';
+import { IsolatedError } from '../node/peer-watch.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
 import { NoNodeError } from './control-client.ts';
 
@@ -30,6 +31,8 @@ export const exitCodes = {
   incomplete: 6,
   /** `sub -W` and `rr -W`: the time was over, as with mosquitto_sub. */
   timeout: 27,
+  /** No other node was online for too long (-exit-without-peers): a restart may help. */
+  isolated: 7,
 } as const;
 
 export type ExitCode = number;
@@ -47,6 +50,7 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
   if (error instanceof NoNodeError) return exitCodes.noNode;
   if (error instanceof ControlSocketError) return exitCodes.address;
+  if (error instanceof IsolatedError) return exitCodes.isolated;
   if (error instanceof StorageError) return exitCodes.data;
   return exitCodes.failure;
 }

@@ -8,6 +8,7 @@ import {
   choice,
   count,
   hostPorts,
+  limit,
   milliseconds,
   name,
   onOff,
@@ -129,6 +130,14 @@ export const clusterOptions = {
     type: seconds(60, 31_536_000),
     fallback: 86_400,
     help: 'how long a node may be away without bringing cleared retained messages back',
+  }),
+  isolatedChecksMax: option({
+    flag: 'exit-without-peers',
+    group: 'Cluster',
+    type: limit(1_000_000),
+    fallback: Number.POSITIVE_INFINITY,
+    fallbackText: '0 (never)',
+    help: 'end with exit code 7 after this many checks in a row, one each 2 s, without another node online, for a supervisor to start the node again; only if one was online before',
   }),
   syncDatagramBytes: option({
     flag: 'datagram',

@@ -24,6 +24,7 @@ import { version } from '../shared/version.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
+import { PeerWatch } from './peer-watch.ts';
 import { ClusterReplication } from './replication.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
@@ -52,6 +53,7 @@ interface ClusterParts {
 export class Cluster {
   /** Resolves if another node turns out to hold the name shortly after join(). */
   readonly refused: Promise<Error>;
+  readonly #peerWatch: PeerWatch;
   #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
   #sync: SyncChannel | undefined;
@@ -62,6 +64,10 @@ export class Cluster {
     this.#parts = parts;
     this.refused = new Promise((resolve) => {
       this.#refuse = resolve;
+    });
+    this.#peerWatch = new PeerWatch({
+      checksMax: parts.config.isolatedChecksMax,
+      log: parts.log,
     });
   }
 
@@ -124,6 +130,11 @@ export class Cluster {
     return cluster;
   }
 
+  /** Resolves if no other node is online for longer than -exit-without-peers allows. */
+  get isolated(): Promise<Error> {
+    return this.#peerWatch.isolated;
+  }
+
   /** Writes the versions of replicated values, for a snapshot. */
   exportVersions(writer: RegisterWriter): Iterable<void> {
     return this.#parts.replication.export(writer);
@@ -183,6 +194,7 @@ export class Cluster {
       onRefused: (error) => this.#refuse(error),
       onMember: (event) => publishMemberEvent(broker, event, performance.now()),
       onPeers: (peers) => {
+        this.#peerWatch.peers = peers.length;
         sync.setPeers(peers);
         for (const peer of peers) broker.addSiteNode(bootSeed(peer.bootId));
         replication.setMembers(peers.map((peer) => peer.bootId));
@@ -215,6 +227,7 @@ export class Cluster {
 
   /** Announces the departure to the other nodes and closes both ports. */
   async stop(): Promise<void> {
+    this.#peerWatch.close();
     this.#parts.replication.close();
     this.#parts.queries.close();
     this.#parts.probing.close();

@@ -42,8 +42,10 @@ export interface RunningNode {
   readonly sync?: Endpoint;
   /** Where the HTTP API listens. */
   readonly http?: Endpoint;
-  /** Resolves if another node turns out to hold the name: this node has to end. */
-  readonly refused?: Promise<Error>;
+  /** Resolves if this node has to end: another one holds its name, or none is online for too long. */
+  readonly failed?: Promise<Error>;
+  /** Whether the site is well, in one sentence. */
+  sentence(): string;
   /**
    * Takes over what may change while running: listeners, the files that decide on access, limits.
    * @returns how many files or listeners are wrong: for these the last good configuration stays, and
@@ -131,9 +133,10 @@ export async function runNode(
     ...(cluster?.gossip && {
       gossip: cluster.gossip,
       sync: cluster.sync,
-      refused: cluster.refused,
+      failed: Promise.race([cluster.refused, cluster.isolated]),
     }),
     ...(management.http && { http: management.http }),
+    sentence: () => site.verdict().sentence,
     reload: async (next) => {
       broker.reconfigure(reloadableBrokerOptions(next));
       let wrongFiles = 0;

@@ -59,6 +59,43 @@ test('a node whose port is taken never notifies the service manager', { skip }, 
   assert.equal(manager.output, 'bound\n');
 });
 
+test('the event loop keeps the watchdog quiet, with a status in one sentence', {
+  skip,
+}, async (t) => {
+  const { manager, env } = await serviceManager(t, 'watchdog');
+  const shoal = new ShoalProcess(loopbackFlags('n1'), { env: { ...env, WATCHDOG_USEC: '200000' } });
+  t.after(() => shoal.kill());
+  await manager.waitFor(/READY=1 STATUS=\w[^\n]*\./);
+  for (let notices = 0; notices < 3; notices++) {
+    await manager.waitFor(/WATCHDOG=1 STATUS=\w/, undefined, manager.lineCount);
+  }
+  assert.deepEqual(await shoal.stop(), { code: 0, signal: null });
+});
+
+test("a watchdog for another process is not the node's", { skip }, async (t) => {
+  const { manager, env } = await serviceManager(t, 'other-watchdog');
+  const watchdog = { WATCHDOG_USEC: '100000', WATCHDOG_PID: '1' };
+  const shoal = new ShoalProcess(loopbackFlags('n1'), { env: { ...env, ...watchdog } });
+  t.after(() => shoal.kill());
+  await manager.waitFor(/READY=1/);
+  await shoal.stop();
+  assert.doesNotMatch(manager.output, /WATCHDOG/);
+});
+
+test('a node whose peers are gone ends with its own code, for systemd to start it again', async (t) => {
+  const flags = ['-csk=service-test', '-period=100ms', '-ping-timeout=40ms'];
+  const first = new ShoalProcess(loopbackFlags('n1', ...flags));
+  t.after(() => first.kill());
+  const seed = `-mbs=${await first.gossipAddress()}`;
+  const second = new ShoalProcess(loopbackFlags('n2', ...flags, seed, '-exit-without-peers=1'));
+  t.after(() => second.kill());
+  await first.waitFor(/cluster online.*\bn2\b/);
+  await second.waitFor(/ try /);
+  await first.kill();
+  assert.equal((await second.exited).code, 7);
+  assert.match(second.output, /no other node was online in 1 checks \(-exit-without-peers\)/);
+});
+
 test('a service manager that can not be notified is a warning', async (t) => {
   const env = { NOTIFY_SOCKET: join(folder, 'nowhere'), PATH: folder };
   const shoal = new ShoalProcess(loopbackFlags('n1'), { env });

@@ -14,7 +14,7 @@ import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-code
 import { exposureWarnings } from '../file-exposure.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
-import { notifyReady } from '../service-manager.ts';
+import { ServiceNotices } from '../service-manager.ts';
 
 /** A stop that hangs longer is aborted. Flushing clients and leaving the cluster take far less. */
 const STOP_MS_MAX = 10_000;
@@ -57,15 +57,17 @@ export async function run(
   };
   context.onSignal('SIGHUP', onHangup);
   greet(config, running, log, context);
-  notifyReady(context.environment, log);
+  const { environment } = context;
+  const notices = new ServiceNotices({ environment, log, status: () => running.sentence() });
+  notices.ready();
   if (hangups > 0) onHangup();
 
-  const refusal = await Promise.race([stopAsked, running.refused ?? stopAsked]);
-  if (refusal !== undefined) printFaults([refusal], context);
+  const failure = await Promise.race([stopAsked, running.failed ?? stopAsked]);
+  if (failure !== undefined) printFaults([failure], context);
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('the node did not close everything in time', { afterMs: STOP_MS_MAX });
   log.info('stopped');
-  if (refusal !== undefined) return exitCodeOf(refusal);
+  if (failure !== undefined) return exitCodeOf(failure);
   return stopped ? exitCodes.ok : exitCodes.failure;
 }
 

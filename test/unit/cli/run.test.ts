@@ -17,6 +17,7 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     listeners: [{ protocol: 'tcp', local: { address: '::', port: 1883 } }],
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
+    sentence: () => 'All well.',
     reload: async () => 0,
     stop: async () => undefined,
     ...given,
@@ -165,6 +166,7 @@ test('the join command has the advertised address', async () => {
 test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
     listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
+    sentence: () => 'All well.',
     reload: async () => 0,
     stop: async () => undefined,
   };
@@ -328,7 +330,7 @@ test('a node whose name turns out to be in use shortly after its start stops and
   const stop = async (): Promise<void> => {
     isStopped = true;
   };
-  const { ended, context } = start(cluster, running({ refused, stop }));
+  const { ended, context } = start(cluster, running({ failed: refused, stop }));
   assert.equal(await ended, 4);
   assert.ok(isStopped);
   assert.match(context.err.join(''), /n1 is in use by the node at 192\.168\.1\.101:7946/);
