@@ -10,6 +10,7 @@ import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
+import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addHealth } from './commands/health.ts';
 import { addPasswd } from './commands/passwd.ts';
@@ -26,6 +27,7 @@ import { complaintOf, FlagCommand } from './flag-command.ts';
 const subcommands = [
   addApi,
   addCheck,
+  addDoctor,
   addConfigShow,
   addPasswd,
   addExplain,

@@ -3,6 +3,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { ValuesOf } from '../metrics/metric-list.ts';
+import { openApartSocket } from '../net/cluster/apart-socket.ts';
 import type { Gossip } from '../net/cluster/gossip.ts';
 import type { PeerFacts } from '../net/cluster/peer-facts.ts';
 import { factsFor } from '../net/cluster/peer-facts.ts';
@@ -20,6 +21,7 @@ export interface NodeProberOptions {
   readonly keys: KeyRing;
   readonly encrypt: boolean;
   readonly clusterName: string;
+  readonly bindAddress: string | undefined;
   readonly syncDatagramBytes: number;
   gossip(): Gossip | undefined;
   sync(): SyncChannel | undefined;
@@ -41,6 +43,7 @@ export class NodeProber {
         sync: options.sync()?.local.port ?? 0,
       }),
       send: (channel, datagram, to) => options[channel]()?.sendDatagram(datagram, to),
+      openApart: (onDatagram) => openApartSocket(options.bindAddress, onDatagram),
       facts: (question) => this.#facts(question),
     });
   }

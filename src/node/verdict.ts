@@ -3,6 +3,7 @@
 // check, the API, $SYS and the dashboard all show what judge() returns.
 // Pure: facts in, words out. Each fault has a function below, and they are listed from the worst.
 
+import { compareVersions } from '../shared/compare-versions.ts';
 import {
   formatDuration,
   formatNumber,
@@ -265,11 +266,6 @@ function versionFaults({ nodes }: SiteFacts): SiteFault[] {
   const text = `${listOfWords(names)} ${verb} an older version than the others (${newest})`;
   const cure = `copy shoal.js ${newest} to ${listOfWords(older.map(({ name }) => name))} and restart`;
   return [{ code: 'version', severity: 'warning', text, cure }];
-}
-
-/** By their numbers: 0.10.0 is newer than 0.9.2. */
-export function compareVersions(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }
 
 function isGrave({ severity }: SiteFault): boolean {

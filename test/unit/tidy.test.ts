@@ -55,6 +55,11 @@ const rules: Readonly<Record<string, LayerRule>> = {
     layers: ['shared', 'mqtt', ...CORE_LAYERS],
     packages: ['node:net', 'node:path', 'smol-toml'],
   },
+  // Serves a node that runs and the command line alike.
+  doctor: {
+    layers: ['shared', 'mqtt', ...CORE_LAYERS, 'net', 'storage', 'config'],
+    packages: ['node:*'],
+  },
   node: {
     layers: [
       'shared',
@@ -66,11 +71,12 @@ const rules: Readonly<Record<string, LayerRule>> = {
       'auth',
       'http',
       'config',
+      'doctor',
     ],
     packages: ['node:*'],
   },
   cli: {
-    layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage', 'http'],
+    layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage', 'http', 'doctor'],
     packages: ['node:*', 'commander', 'chalk', 'ws'],
   },
 };

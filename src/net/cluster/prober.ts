@@ -29,10 +29,19 @@ const FACTS_BYTES_MAX = QUESTION_BYTES - ENVELOPE_BYTES - 24;
 
 export type Target = Readonly<Record<Channel, Endpoint>>;
 
-/** By which port a probe leaves and arrives, and by which its answer does. */
+/**
+ * By which port a probe arrives at the other node, and by which its answer comes back here. `apart`: by
+ * a port of its own, which the firewall of this machine opens for an answer.
+ */
 export interface ProbePath {
   readonly out: Channel;
-  readonly back: Channel;
+  readonly back: Channel | 'apart';
+}
+
+/** A socket for one test, on a port that the system chooses. */
+export interface ApartSocket {
+  send(datagram: Buffer, to: Endpoint): void;
+  close(): Promise<void>;
 }
 
 export interface ProbeAnswer {
@@ -48,13 +57,13 @@ export interface ProberOptions {
   /** Where this node receives; called for each probe. */
   ports(): Ports;
   send(channel: Channel, datagram: Buffer, to: Endpoint): void;
+  openApart(onDatagram: (datagram: Buffer, from: Endpoint) => void): Promise<ApartSocket>;
   /** Facts about this node for a node with the same token. @param question a JSON value */
   facts(question: unknown): unknown;
 }
 
 interface Waiting {
-  readonly back: Channel;
-  readonly sentAt: number;
+  readonly back: Channel | 'apart';
   resolve(body: ProbeBody | undefined): void;
 }
 
@@ -76,6 +85,8 @@ export class Prober {
   readonly #locks: Readonly<Record<Channel, Lock>>;
   readonly #waiting = new Map<bigint, Waiting>();
   readonly #cookieSecret = randomBytes(32);
+  #apart: Promise<ApartSocket> | undefined;
+  #apartUsers = 0;
   #secondAt = Number.NEGATIVE_INFINITY;
   #answersOfSecond = 0;
 
@@ -132,8 +143,30 @@ export class Prober {
     return body?.text === undefined ? undefined : parseJson(body.text);
   }
 
-  /** @param datagram a marked one; no check has passed yet */
-  receive(channel: Channel, datagram: Buffer, from: Endpoint): void {
+  /** Opens the port for paths that come back `apart`; each call needs one of closeApart(). */
+  async openApart(): Promise<void> {
+    this.#apartUsers += 1;
+    this.#apart ??= this.#options.openApart((datagram, from) => {
+      const channel = this.#channelOf(datagram);
+      if (channel !== undefined) this.receive(channel, datagram, from, true);
+    });
+    await this.#apart;
+  }
+
+  async closeApart(): Promise<void> {
+    this.#apartUsers -= 1;
+    if (this.#apartUsers > 0) return;
+    const opening = this.#apart;
+    this.#apart = undefined;
+    const socket = await opening;
+    await socket?.close();
+  }
+
+  /**
+   * @param datagram a marked one; no check has passed yet
+   * @param isApart it came to the port of openApart()
+   */
+  receive(channel: Channel, datagram: Buffer, from: Endpoint, isApart = false): void {
     if (!this.#mayOpen()) {
       this.counters.dropped += 1;
       return;
@@ -143,7 +176,7 @@ export class Prober {
     switch (body?.kind) {
       case 'answer':
       case 'facts':
-        this.#settle(channel, body);
+        this.#settle(isApart ? 'apart' : channel, body);
         break;
       case 'probe':
         this.#answer(channel, body, from, datagram.length);
@@ -177,11 +210,13 @@ export class Prober {
       };
       // An answer that waits in the socket still counts after a stall of this process.
       const timer = setTimeout(() => setImmediate(done, undefined), options.timeoutMs);
-      this.#waiting.set(nonce, { back, sentAt: performance.now(), resolve: done });
+      this.#waiting.set(nonce, { back, resolve: done });
       const { bytes, cookie = 0n, text } = options;
       const ports = this.#options.ports();
-      const body = { kind, isCrossed: out !== back, ports, nonce, cookie, text } as const;
-      this.#send(out, body, bytes, target[out]);
+      const isCrossed = back !== 'apart' && out !== back;
+      const body = { kind, isCrossed, ports, nonce, cookie, text } as const;
+      if (back === 'apart') this.#sendApart(out, body, bytes, target[out]);
+      else this.#send(out, body, bytes, target[out]);
     });
   }
 
@@ -215,18 +250,34 @@ export class Prober {
     this.#send(other, body, bytes, { address: from.address, port: to.ports[other] });
   }
 
-  #settle(channel: Channel, body: ProbeBody): void {
+  #settle(channel: Channel | 'apart', body: ProbeBody): void {
     const waiting = this.#waiting.get(body.nonce);
     if (waiting?.back === channel) waiting.resolve(body);
     else this.counters.dropped += 1;
   }
 
   #send(channel: Channel, body: ProbeBody, bytes: number, to: Endpoint): void {
+    this.#options.send(channel, this.#seal(channel, body, bytes), to);
+  }
+
+  #sendApart(channel: Channel, body: ProbeBody, bytes: number, to: Endpoint): void {
+    const datagram = this.#seal(channel, body, bytes);
+    void this.#apart?.then((socket) => socket.send(datagram, to));
+  }
+
+  #seal(channel: Channel, body: ProbeBody, bytes: number): Buffer {
     const encoded = encodeProbe(body, bytes - ENVELOPE_BYTES);
     const end = ENVELOPE_HEADER_BYTES + encoded.length;
     const datagram = Buffer.alloc(end + ENVELOPE_TAG_BYTES);
     encoded.copy(datagram, ENVELOPE_HEADER_BYTES);
-    this.#options.send(channel, this.#locks[channel].sealer.seal(datagram, end), to);
+    return this.#locks[channel].sealer.seal(datagram, end);
+  }
+
+  /** The channel whose key made the proof; the answer to a probe has that of the probe. */
+  #channelOf(datagram: Buffer): Channel | undefined {
+    return (['gossip', 'sync'] as const).find(
+      (channel) => this.#locks[channel].opener.precheck(datagram) === undefined,
+    );
   }
 
   #mayOpen(): boolean {

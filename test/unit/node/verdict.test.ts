@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  compareVersions,
   judge,
   type LinkFacts,
   type NodeFacts,
   type SiteFacts,
 } from '../../../src/node/verdict.ts';
+import { compareVersions } from '../../../src/shared/compare-versions.ts';
 
 const NOW = Date.UTC(2026, 10, 20, 14, 50);
 

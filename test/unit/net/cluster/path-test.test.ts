@@ -7,11 +7,13 @@ import {
   type Ways,
 } from '../../../../src/net/cluster/path-test.ts';
 import { Prober } from '../../../../src/net/cluster/prober.ts';
+import type { Endpoint } from '../../../../src/shared/endpoint.ts';
 import { isProbe } from '../../../../src/shared/envelope.ts';
 import { type Channel, deriveKeyRing, type KeyRing } from '../../../../src/shared/key-ring.ts';
 
 const ADDRESSES = ['10.0.0.1', '10.0.0.2'] as const;
 const PORTS = { gossip: 7946, sync: 7947 };
+const APART_PORT = 40_000;
 const keys = await deriveKeyRing(['a token of a test'], 'shoal');
 
 type Blocks = (from: string, channel: Channel, bytes: number) => boolean;
@@ -20,6 +22,18 @@ type Blocks = (from: string, channel: Channel, bytes: number) => boolean;
 function pair(blocks: Blocks = () => false, theirKeys: KeyRing = keys) {
   const sizes: { from: string; bytes: number }[] = [];
   const probers = new Map<string, Prober>();
+  let apart: (datagram: Buffer, from: Endpoint) => void = () => undefined;
+  const send = (datagram: Buffer, from: Endpoint, to: Endpoint): void => {
+    assert.ok(isProbe(datagram));
+    sizes.push({ from: from.address, bytes: datagram.length });
+    if (to.port === APART_PORT) {
+      setImmediate(() => apart(datagram, from));
+      return;
+    }
+    const channel = to.port === PORTS.gossip ? 'gossip' : 'sync';
+    if (blocks(from.address, channel, datagram.length)) return;
+    setImmediate(() => probers.get(to.address)?.receive(channel, datagram, from));
+  };
   for (const [index, address] of ADDRESSES.entries()) {
     const prober = new Prober({
       keys: index === 0 ? keys : theirKeys,
@@ -33,13 +47,13 @@ function pair(blocks: Blocks = () => false, theirKeys: KeyRing = keys) {
         members: [],
         question,
       }),
-      send: (_channel, datagram, to) => {
-        assert.ok(isProbe(datagram));
-        sizes.push({ from: address, bytes: datagram.length });
-        const arrives = to.port === PORTS.gossip ? 'gossip' : 'sync';
-        const from = { address, port: PORTS[_channel] };
-        if (blocks(address, arrives, datagram.length)) return;
-        setImmediate(() => probers.get(to.address)?.receive(arrives, datagram, from));
+      send: (channel, datagram, to) => send(datagram, { address, port: PORTS[channel] }, to),
+      openApart: (onDatagram) => {
+        apart = onDatagram;
+        return Promise.resolve({
+          send: (datagram, to) => send(datagram, { address, port: APART_PORT }, to),
+          close: () => Promise.resolve(),
+        });
       },
     });
     probers.set(address, prober);
@@ -72,6 +86,14 @@ const [OUT, IN] = ADDRESSES;
 
 describe('a blocked port', { concurrency: true }, () => {
   for (const [name, blocked, expected] of [
+    [
+      'both ports from it',
+      [
+        [IN, 'gossip'],
+        [IN, 'sync'],
+      ],
+      'gossip in, sync in',
+    ],
     ['7946 to it', [[OUT, 'gossip']], 'gossip out'],
     ['7946 from it', [[IN, 'gossip']], 'gossip in'],
     ['7947 to it', [[OUT, 'sync']], 'sync out'],

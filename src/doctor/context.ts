@@ -1,0 +1,55 @@
+// What the checks work on. A node that runs and a doctor without a node make one each, so that the same
+// checks serve both.
+
+import type { Config } from '../config/config.ts';
+import type { Prober, Target } from '../net/cluster/prober.ts';
+import type { StrangerReport } from '../net/cluster/strangers.ts';
+import type { Finding } from './finding.ts';
+import type { Firewall } from './firewall.ts';
+import type { Machine } from './machine.ts';
+
+/** Another node, or an address where one should be. */
+export interface DoctorTarget {
+  /** Undefined where only an address of -mbs is known. */
+  readonly name: string | undefined;
+  readonly target: Target;
+  /** As the node announces it; undefined where it is not known. */
+  readonly version: string | undefined;
+}
+
+/** The network as the doctor reaches it. */
+export interface ClusterView {
+  readonly prober: Prober;
+  /** Online members; empty without a node. */
+  members(): readonly DoctorTarget[];
+  /** Whether authentic datagrams of membership have come from this address lately. */
+  isHeard(address: string): boolean;
+  strangers(): Promise<readonly StrangerReport[]>;
+}
+
+export interface DoctorContext {
+  readonly config: Config;
+  readonly version: string;
+  readonly isUp: boolean;
+  readonly machine: Machine;
+  readonly firewall: Firewall;
+  /** What the configuration and the modes of files gave reason to warn of. */
+  readonly warnings: {
+    readonly configuration: readonly string[];
+    readonly exposure: readonly string[];
+  };
+  /** Opened at the first call. Undefined without -csk, or where a port of the cluster can't be opened. */
+  cluster(): Promise<ClusterView | undefined>;
+  /** 1 = all; of messages between nodes in the last minute. Empty without a node. */
+  readonly losses: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly share: number;
+  }[];
+}
+
+export interface Check {
+  readonly id: string;
+  /** Never throws for what it is there to find. */
+  run(context: DoctorContext): Promise<readonly Finding[]> | readonly Finding[];
+}

@@ -1,0 +1,133 @@
+// Every fault that the doctor knows. The one list: checks name their faults by these ids, and
+// docs/doctor.md has a row for each.
+
+export const faults = {
+  'host-unreachable': {
+    means:
+      'The other box does not answer at all: it is switched off, its cable or Wi-Fi is gone, or its address is wrong.',
+    cure: 'power, cable, `ip route get ADDRESS`; the right address in `-mbs`',
+  },
+  'nothing-listens': {
+    means: 'The other box is up, but no node runs there on this port.',
+    cure: 'start the node there, or correct the port in `-mbs`',
+  },
+  'no-answer': {
+    means:
+      'The other box is up, and nothing comes back: its firewall drops both ports, or its token or cluster name is another one. Only its own doctor can see which.',
+    cure: '`shoal doctor` there; compare the key number that both doctors print',
+  },
+  blocked: {
+    means:
+      'A firewall blocks a direction of a port. The line says which direction of 7946 or 7947, and on which box.',
+    cure: 'the line for the firewall of that box: ufw, firewalld, nft, iptables or Windows',
+  },
+  'send-refused': {
+    means: "This box's own firewall refuses outgoing datagrams.",
+    cure: 'the line for this firewall',
+  },
+  'wrong-token': {
+    means: 'Datagrams arrive from this address that are signed with another token.',
+    cure: 'the same `-csk` on every node',
+  },
+  'other-cluster': {
+    means: 'The node there has the same token, but another cluster name.',
+    cure: 'the same `-cluster` on every node',
+  },
+  'other-encrypt': {
+    means: 'The node there has the same token, but another `-encrypt`.',
+    cure: 'the same `-encrypt` on every node',
+  },
+  'other-program': {
+    means: 'Another program, such as Docker Swarm, sends to the gossip port of this box.',
+    cure: 'other ports on every node: `-crp`, `-csp`',
+  },
+  'damaged-datagrams': {
+    means:
+      'Datagrams arrive from this address whose proof is wrong: damaged on the way, or forged.',
+    cure: 'find out who sends them',
+  },
+  'name-in-use': {
+    means: 'Another node that is online has the name of this one.',
+    cure: 'another `-nid`',
+  },
+  'wrong-advertise': {
+    means: 'Other nodes see this one at another address than `-advertise` says.',
+    cure: '`-advertise` with the address that they see, or none',
+  },
+  'old-version': {
+    means: 'A node runs an older version than this one.',
+    cure: 'the same shoal.js on every box',
+  },
+  'path-mtu': {
+    means: 'Datagrams of the configured size do not pass; smaller ones do.',
+    cure: 'a smaller `-datagram`, or a larger MTU on the way',
+  },
+  'seed-unresolved': {
+    means: 'A host name in `-mbs` has no address.',
+    cure: 'correct the name, or write the address',
+  },
+  'receive-buffer': {
+    means:
+      'The system grants a small receive buffer: bursts of messages from other nodes get lost.',
+    cure: '`sysctl -w net.core.rmem_max=4194304`',
+  },
+  'messages-lost': {
+    means: 'Messages between two nodes were lost in the last minute.',
+    cure: 'the receive buffer of the receiving node, then the network',
+  },
+  'port-taken': {
+    means: 'Another program has a port of this node; the line names it.',
+    cure: 'stop that program, or choose another port',
+  },
+  'other-broker': {
+    means: 'Another program has port 1883, where clients look for a broker.',
+    cure: 'stop it, or make sure that clients use the port of this node',
+  },
+  descriptors: {
+    means: 'The process may open fewer files than `-max-connections` needs.',
+    cure: '`LimitNOFILE=` in the unit, or `ulimit -n`',
+  },
+  clock: {
+    means: 'The clock of this box has not been set since it was switched on.',
+    cure: '`timedatectl set-ntp true`',
+  },
+  'disk-full': {
+    means: 'The disk of the data folder is nearly full.',
+    cure: 'free some space',
+  },
+  'disk-slow': {
+    means: 'The disk takes long to sync: each publisher with QoS 1 or 2 waits for it.',
+    cure: 'another disk, or no other program that writes to it',
+  },
+  'data-folder': {
+    means: 'The data folder can not be used.',
+    cure: 'the line says what is wrong with it',
+  },
+  'weak-token': {
+    means: 'The token can be guessed by who records a datagram.',
+    cure: '`openssl rand -hex 32`, on every node',
+  },
+  'exposed-file': {
+    means:
+      'Other users of this machine can read or change a file that is secret, or decides on access.',
+    cure: '`chmod`, as the line says',
+  },
+  certificate: {
+    means: 'A certificate has ended or ends soon, or can not be read.',
+    cure: 'renew it; `systemctl reload shoal`',
+  },
+  ipv6: {
+    means: 'This machine has no IPv6, but the configuration needs it.',
+    cure: 'IPv4 addresses, or `sysctl -w net.ipv6.conf.all.disable_ipv6=0`',
+  },
+  configuration: {
+    means: 'The configuration works, but probably not as it was meant.',
+    cure: 'the line says what to change',
+  },
+  'check-failed': {
+    means: 'A check could not be made.',
+    cure: 'the line says why',
+  },
+} as const;
+
+export type FaultId = keyof typeof faults;

@@ -1,0 +1,169 @@
+// `shoal doctor` in networks of namespaces: each fault is produced, found by its name, and, where a command
+// mends it, mended by the very line that the doctor prints.
+
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { describe } from 'node:test';
+import type { DoctorReport, Finding } from '../../src/doctor/finding.ts';
+import { BUNDLE, NODE } from '../support/shoal-process.ts';
+import type { Network } from './support/network.ts';
+import { networkScenario, type Scenario } from './support/scenario.ts';
+
+const TOKEN = '-csk=f2b7e6b0c1d24f7f9a5d3c8e1b6a4f20';
+const ONE = '192.168.1.100';
+const TWO = '192.168.1.101';
+const THREE = '192.168.1.102';
+
+/** Runs the doctor on a host. */
+function doctorOn(network: Network, host: string, ...flags: string[]): Promise<DoctorReport> {
+  const [program = '', ...words] = [
+    ...network.via(host),
+    NODE,
+    BUNDLE,
+    'doctor',
+    '-json',
+    ...flags,
+  ];
+  return new Promise((done, fail) => {
+    execFile(program, words, (_error, output, errors) => {
+      try {
+        done(JSON.parse(output) as DoctorReport);
+      } catch {
+        fail(new Error(`the doctor printed no report: ${output}${errors}`));
+      }
+    });
+  });
+}
+
+/** Faults and warnings about an address, `level fault`. */
+function foundAbout(report: DoctorReport, address: string): string[] {
+  const about = report.findings.filter(({ text }) => text.startsWith(address));
+  return about.map(({ level, fault }) => (fault === undefined ? level : `${level} ${fault}`));
+}
+
+function findingOf(report: DoctorReport, fault: string): Finding {
+  const found = report.findings.find((finding) => finding.fault === fault);
+  assert.ok(found, `${fault} is not among ${JSON.stringify(report.findings, undefined, 1)}`);
+  return found;
+}
+
+/** Types the lines that the doctor prints. */
+async function mend(network: Network, host: string, { mend: cure }: Finding): Promise<void> {
+  assert.equal(cure?.where, 'on this box');
+  for (const line of cure.lines) {
+    const [program = '', ...words] = [...network.via(host), 'sh', '-c', line];
+    await new Promise<void>((done, fail) => {
+      execFile(program, words, (error) => (error === null ? done() : fail(error)));
+    });
+  }
+}
+
+const flagsOf = (name: string, ...more: string[]) => [`-nid=${name}`, TOKEN, ...more];
+
+/** A node on box1, which knows box2; no node on box2. */
+async function oneNode(scene: Scenario, ...flags: string[]): Promise<Network> {
+  const network = await scene.network({ box1: [ONE], box2: [TWO], box3: [THREE] });
+  const node = scene.startOn('box1', 'box1', flagsOf('box1', `-mbs=${TWO}`, ...flags));
+  await node.process.mqttPort();
+  return network;
+}
+
+describe('doctor without a node', { concurrency: 2 }, () => {
+  networkScenario(
+    'a box that is well, one without a node, and one that is not there',
+    ['nft'],
+    async (scene) => {
+      const network = await oneNode(scene);
+      const report = await doctorOn(
+        network,
+        'box2',
+        ...flagsOf('box2', `-mbs=${ONE},${THREE},192.168.1.199`),
+      );
+      assert.equal(report.isUp, false);
+      assert.deepEqual(foundAbout(report, `${ONE} (box1)`), ['ok']);
+      assert.deepEqual(foundAbout(report, THREE), ['bad nothing-listens']);
+      assert.deepEqual(foundAbout(report, '192.168.1.199'), ['bad host-unreachable']);
+    },
+  );
+
+  for (const port of [7946, 7947]) {
+    networkScenario(
+      `udp ${port} blocked in either direction, on either box`,
+      ['nft'],
+      async (scene) => {
+        const network = await oneNode(scene);
+        const flags = flagsOf('box2', `-mbs=${ONE}`);
+        network.blockPort('box2', 'in', port);
+        const here = findingOf(await doctorOn(network, 'box2', ...flags), 'blocked');
+        assert.match(
+          here.text,
+          new RegExp(`box1.*we reach it, it does not reach us on udp ${port}: blocked here`),
+        );
+        await mend(network, 'box2', here);
+        assert.deepEqual(foundAbout(await doctorOn(network, 'box2', ...flags), ONE), ['ok']);
+        network.heal('box2');
+        network.blockPort('box1', 'in', port);
+        const there = findingOf(await doctorOn(network, 'box2', ...flags), 'blocked');
+        assert.match(
+          there.text,
+          new RegExp(`it reaches us, we do not reach it on udp ${port}: blocked there`),
+        );
+        assert.equal(there.mend?.where, 'on box1');
+        network.heal('box1');
+        network.blockPort('box2', 'out', port);
+        const refused = findingOf(await doctorOn(network, 'box2', ...flags), 'send-refused');
+        assert.match(refused.text, new RegExp(`this box refuses to send to udp ${port}`));
+        await mend(network, 'box2', refused);
+        assert.deepEqual(foundAbout(await doctorOn(network, 'box2', ...flags), ONE), ['ok']);
+      },
+    );
+  }
+
+  networkScenario('all incoming datagrams blocked, here and there', ['nft'], async (scene) => {
+    const network = await oneNode(scene);
+    const flags = flagsOf('box2', `-mbs=${ONE}`);
+    for (const port of [7946, 7947]) network.blockPort('box2', 'in', port);
+    const here = findingOf(await doctorOn(network, 'box2', ...flags), 'blocked');
+    assert.match(here.text, /it does not reach us on udp 7946 and 7947: blocked here/);
+    await mend(network, 'box2', here);
+    assert.deepEqual(foundAbout(await doctorOn(network, 'box2', ...flags), ONE), ['ok']);
+    network.heal('box2');
+    for (const port of [7946, 7947]) network.blockPort('box1', 'in', port);
+    const there = findingOf(await doctorOn(network, 'box2', ...flags), 'blocked');
+    assert.match(there.text, /we hear it, it does not hear us: udp 7946 and 7947 blocked there/);
+  });
+
+  networkScenario('another token, cluster name, -encrypt, and a name in use', [], async (scene) => {
+    const network = await oneNode(scene);
+    const seed = `-mbs=${ONE}`;
+    const report = (...flags: string[]) => doctorOn(network, 'box2', ...flags, seed);
+    const [token, cluster, encrypt, name] = [
+      await report('-nid=box2', '-csk=0b1c9d7e6f5a4b3c2d1e0f9a8b7c6d5e'),
+      await report(...flagsOf('box2', '-cluster=plant')),
+      await report(...flagsOf('box2', '-encrypt')),
+      await report(...flagsOf('box1')),
+    ];
+    assert.deepEqual(foundAbout(token, ONE), ['bad wrong-token']);
+    assert.deepEqual(foundAbout(cluster, ONE), ['bad other-cluster']);
+    assert.match(findingOf(cluster, 'other-cluster').text, /it belongs to the cluster shoal/);
+    assert.deepEqual(foundAbout(encrypt, ONE), ['bad other-encrypt']);
+    assert.deepEqual(foundAbout(name, ONE), ['bad name-in-use']);
+  });
+
+  networkScenario(
+    'a wrong -advertise, a small MTU, and an older version',
+    ['nft'],
+    async (scene) => {
+      const network = await oneNode(scene);
+      const flags = flagsOf('box2', `-mbs=${ONE}`);
+      const advertise = await doctorOn(network, 'box2', ...flags, '-advertise=192.168.1.77');
+      assert.deepEqual(foundAbout(advertise, ONE), ['bad wrong-advertise']);
+      assert.deepEqual(findingOf(advertise, 'wrong-advertise').mend?.lines, [
+        `-advertise=${TWO}, or leave it out`,
+      ]);
+      network.dropLarger('box2', 1300);
+      const mtu = findingOf(await doctorOn(network, 'box2', ...flags), 'path-mtu');
+      assert.match(mtu.text, /datagrams of 1400 bytes do not pass, those of 1200 do/);
+    },
+  );
+});
