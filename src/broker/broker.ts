@@ -7,6 +7,7 @@ import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
+import { Administration } from './administration.ts';
 import { Client } from './client/client.ts';
 import { PublishHandler } from './client/publish.ts';
 import type { BrokerContext } from './context.ts';
@@ -69,6 +70,7 @@ export interface BrokerParts {
 
 export class Broker {
   readonly sys: SysTopics;
+  readonly administration: Administration;
   /** For the parts of this core and for tests; adapters use the methods below. */
   readonly context: BrokerContext;
   readonly #options: BrokerOptions;
@@ -80,6 +82,7 @@ export class Broker {
     this.context = makeContext(parts, this.#options);
     this.#publishHandler = new PublishHandler(this.context);
     this.sys = new SysTopics(this.context);
+    this.administration = new Administration(this.context);
     this.forwarder = parts.forwarder;
   }
 

@@ -6,10 +6,11 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions } from 'node:net';
 import { plainAddress } from '../shared/endpoint.ts';
+import type { NodeRequest } from '../shared/node-request.ts';
 import type { Gate } from './gate.ts';
 import type { NodeApi } from './node-api.ts';
-import { HttpProblem } from './problem.ts';
-import type { ApiRequest, ApiResponse } from './route.ts';
+import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
+import type { ApiResponse } from './route.ts';
 import { problemResponse, type Router } from './router.ts';
 
 export const HEADER_BYTES_MAX = 16_384;
@@ -102,13 +103,13 @@ export class HttpServer {
     const from = plainAddress(socket.remoteAddress ?? '');
     const caller = await gate.admit({ headers, from, access: match.route.access });
     const body = await readBody(message);
-    const request: ApiRequest = { method, ...target, body };
+    const request: NodeRequest = { method, ...target, body };
     return router.respond(match, request, caller);
   }
 }
 
 /** @throws HttpProblem */
-function readTarget(url: string): Pick<ApiRequest, 'path' | 'query'> {
+function readTarget(url: string): Pick<NodeRequest, 'path' | 'query'> {
   if (url.length > URL_CHARACTERS_MAX) throw new HttpProblem(413, 'The address is too long.');
   const [path = '/', search = ''] = splitOnce(url, '?');
   const query: Record<string, string> = {};
@@ -155,11 +156,16 @@ function send(message: IncomingMessage, response: ServerResponse, answer: ApiRes
   const isCut = !message.complete;
   response.writeHead(answer.status, {
     ...SAFE_HEADERS,
-    'content-type': isJson ? 'application/json' : answer.contentType,
+    'content-type': typeOf(answer),
     'content-length': Buffer.byteLength(text),
     ...(answer.status === 401 && { 'www-authenticate': 'Bearer realm="shoal"' }),
     // What is left of a refused body is not read.
     ...(isCut && { connection: 'close' }),
   });
   response.end(message.method === 'HEAD' ? undefined : text);
+}
+
+function typeOf(answer: ApiResponse): string {
+  if (!('json' in answer)) return answer.contentType;
+  return answer.isProblem === true ? PROBLEM_TYPE : 'application/json';
 }

@@ -1,6 +1,7 @@
 // The port between the HTTP API and the node: what the handlers ask, in plain values. src/node implements
 // it over the broker and the cluster; src/http must not know how.
 
+import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import {
   array,
   flag,
@@ -61,13 +62,120 @@ export type FaultView = Static<typeof faultSchema>;
 export type NodeView = Static<typeof nodeSchema>;
 export type VerdictView = Static<typeof verdictSchema>;
 
+export const clientSchema = object({
+  id: text(),
+  node: text({ help: 'Where its session is' }),
+  user: nullable(text()),
+  isConnected: flag(),
+  address: nullable(text({ help: 'Of the client, with its port; null while it is not connected' })),
+  listener: nullable(text()),
+  mqtt: nullable(text({ help: 'Version of the protocol: 3.1, 3.1.1 or 5.0' })),
+  since: nullable(number('Of the connection, ms since 1970')),
+  expirySeconds: nullable(number('Session Expiry Interval, s; null: never')),
+  subscriptions: integer(0, 2 ** 53),
+  queued: integer(0, 2 ** 53, 'Messages that wait for it'),
+  inflight: integer(0, 2 ** 53, 'Messages of QoS 1 and 2 that it has not acknowledged'),
+  isCongested: flag('Whether it reads more slowly than messages come'),
+});
+
+export const subscriptionSchema = object({
+  client: text(),
+  node: text(),
+  filter: text(),
+  qos: integer(0, 2),
+  noLocal: flag(),
+  retainAsPublished: flag(),
+});
+
+const messageHead = { topic: text(), qos: integer(0, 2), bytes: integer(0, 2 ** 32, 'Payload') };
+
+export const clientDetailSchema = object({
+  client: clientSchema,
+  subscriptions: array(subscriptionSchema, 1000, 'The first 1000'),
+  deliveries: array(
+    object({ ...messageHead, state: text(), packetId: integer(0, 65_535) }),
+    100,
+    'The first 100 messages of QoS 1 and 2 that wait, or are in flight',
+  ),
+  will: nullable(object(messageHead)),
+});
+
+export const retainedSchema = object({
+  ...messageHead,
+  node: text({ help: 'That answered; all nodes of a cluster hold the same messages' }),
+  expiresIn: nullable(number('Seconds; null: never')),
+  version: nullable(
+    text({ help: 'Of the value in the cluster; equal on all nodes that hold the same' }),
+  ),
+  text: nullable(
+    text({ help: 'Payload as text; null if it is no UTF-8, or larger than 4096 bytes' }),
+  ),
+  base64: nullable(
+    text({ help: 'Payload, where it is no text; null if it is larger than 4096 bytes' }),
+  ),
+});
+
+export type ClientView = Static<typeof clientSchema>;
+export type ClientDetail = Static<typeof clientDetailSchema>;
+export type SubscriptionView = Static<typeof subscriptionSchema>;
+export type RetainedView = Static<typeof retainedSchema>;
+
+/** Part of a list in the order of its keys. */
+export interface Page {
+  /** Only keys behind this one; empty for the beginning. */
+  readonly after: string;
+  readonly limit: number;
+}
+
+export interface ClientFilter extends Page {
+  /** Part of the identifier, the user or the address, in any case. */
+  readonly search: string;
+  readonly isConnected: boolean | undefined;
+}
+
+export interface Listed<T> {
+  /** In the order of their keys. */
+  readonly items: readonly T[];
+  /** All that match, on this page or not. */
+  readonly total: number;
+}
+
+export interface Outgoing {
+  /** A valid Topic Name. */
+  readonly topic: string;
+  readonly payload: Buffer;
+  readonly qos: 0 | 1 | 2;
+  readonly retain: boolean;
+  /** Seconds; undefined: never. */
+  readonly expirySeconds: number | undefined;
+}
+
+/** Lists take several turns of the event loop where they are long, so that clients are not delayed. */
 export interface NodeApi {
   readonly name: string;
+  /** Names of all nodes that are online, this one first. */
+  readonly online: readonly string[];
   verdict(): VerdictView;
   /** This node first; bounded. */
   nodes(): readonly NodeView[];
   /** What keeps the node from being ready, as sentences; empty if it is ready. */
   obstacles(): readonly string[];
+  clients(filter: ClientFilter): Promise<Listed<ClientView>>;
+  client(id: string): ClientDetail | undefined;
+  /** @returns false if the client is not connected here */
+  disconnect(id: string): boolean;
+  /** Ends the connection, if there is one, and the session. @returns false if there is none */
+  forget(id: string): boolean;
+  /** @param filter part of a Topic Filter; keys are filter and client, with a newline between them */
+  subscriptions(filter: string, page: Page): Promise<Listed<SubscriptionView>>;
+  /** @param filter a valid Topic Filter */
+  retained(filter: string, page: Page): Promise<Listed<RetainedView>>;
+  /** @returns whether a subscriber of this node matched, and whether it could not be retained */
+  publish(message: Outgoing): { readonly isMatched: boolean; readonly isNotRetained: boolean };
+  /** Asks another node. Never rejects: a fault is a reply with a status of its own. */
+  ask(node: string, request: NodeRequest): Promise<NodeReply>;
+  /** Asks every node that is online, this one included, for its own part. */
+  askAll(request: NodeRequest): Promise<ReadonlyMap<string, NodeReply>>;
   /** Logs an error that no handler expects. */
   reportFault(error: unknown): void;
 }

@@ -21,6 +21,7 @@ const TITLES: Readonly<Record<number, string>> = {
   403: 'Forbidden',
   404: 'Not found',
   405: 'Method not allowed',
+  406: 'Not for other nodes',
   408: 'Request too slow',
   409: 'Conflict',
   413: 'Request too large',

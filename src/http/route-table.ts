@@ -2,6 +2,8 @@
 // docs/http.md and the commands read it.
 
 import type { Route } from './route.ts';
+import { clientRoutes } from './routes/clients.ts';
+import { messageRoutes } from './routes/messages.ts';
 import { siteRoutes } from './routes/site.ts';
 
-export const routeTable: readonly Route[] = [...siteRoutes];
+export const routeTable: readonly Route[] = [...siteRoutes, ...clientRoutes, ...messageRoutes];

@@ -10,8 +10,11 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 /** `change`: needs a token over TCP, also from loopback, and has an entry in the audit log. */
 export type Access = 'read' | 'change';
 
-/** `node`: about the node that answers, or another one by `?node=NAME`. `cluster`: about all nodes. */
-export type Scope = 'node' | 'cluster';
+/**
+ * `node`: about the node that answers, or another one by `?node=NAME`. `cluster`: about all nodes, by what
+ * every node knows. `merged`: every node is asked and the answers are joined; `?node=NAME` asks one.
+ */
+export type Scope = 'node' | 'cluster' | 'merged';
 
 /** Who asks; for the audit log. */
 export interface Caller {
@@ -19,16 +22,6 @@ export interface Caller {
   readonly kind: 'control' | 'http' | 'node';
   /** Address of a TCP caller, name of a node, empty for the control socket. */
   readonly from: string;
-}
-
-/** A request as a value: it can be sent to another node as it is. */
-export interface ApiRequest {
-  readonly method: string;
-  /** Without the query; still percent-encoded. */
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  /** Parsed JSON; undefined if there was none. */
-  readonly body: unknown;
 }
 
 /** What a handler receives: everything is checked against the schemas of its route. */
@@ -62,6 +55,8 @@ export interface TextReply {
 export interface JsonReply {
   readonly status: number;
   readonly json: unknown;
+  /** An error, as problem.ts describes it. */
+  readonly isProblem?: boolean;
 }
 
 export type ApiResponse = JsonReply | (TextReply & { readonly status: number });
@@ -75,6 +70,8 @@ export interface Route extends RouteHead {
   /** Undefined for a response that is not JSON. */
   readonly response: Schema<unknown> | undefined;
   readonly respond: Handler<Fields, never, never, ApiResponse>;
+  /** Joins the answers of several nodes; only of scope `merged`. */
+  readonly merge: ((answers: readonly unknown[], query: never) => object) | undefined;
 }
 
 interface RouteParts<P extends Fields, Q extends Fields, B> extends RouteHead {
@@ -89,20 +86,28 @@ export function route<R, P extends Fields = NoFields, Q extends Fields = NoField
     readonly response: Schema<R>;
     /** Status of a response, from its value; 200 without. */
     readonly status?: (value: R) => number;
+    /** @param answers of one node each, at least one */
+    readonly merge?: (answers: readonly R[], query: ObjectOf<Q>) => R & object;
     readonly handler: Handler<P, ObjectOf<Q>, B, R>;
   },
 ): Route {
-  const { handler, status, ...rest } = parts;
-  return complete<P, Q, B>(rest, parts.response, async (call) => {
-    const json = await handler(call);
-    return { status: status?.(json) ?? 200, json };
-  });
+  const { handler, status, merge, ...rest } = parts;
+  return complete<P, Q, B>(
+    rest,
+    parts.response,
+    async (call) => {
+      const json = await handler(call);
+      return { status: status?.(json) ?? 200, json };
+    },
+    merge as Route['merge'],
+  );
 }
 
 function complete<P extends Fields, Q extends Fields, B>(
   { method, path, access, scope, summary, params, query, body }: RouteParts<P, Q, B>,
   response: Schema<unknown> | undefined,
   respond: Handler<P, ObjectOf<Q>, B, ApiResponse>,
+  merge: Route['merge'],
 ): Route {
   return {
     method,
@@ -116,5 +121,6 @@ function complete<P extends Fields, Q extends Fields, B>(
     response,
     // The router has read params, query and body by the schemas of this very route.
     respond: respond as unknown as Route['respond'],
+    merge,
   };
 }

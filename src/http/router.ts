@@ -2,9 +2,10 @@
 // for a request from TCP, from the control socket and from another node. Who may call a route is the
 // affair of the listener. Invariant: respond() never throws and never rejects.
 
+import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import type { NodeApi } from './node-api.ts';
-import { HttpProblem, PROBLEM_TYPE, problemBody } from './problem.ts';
-import type { ApiRequest, ApiResponse, Caller, Route } from './route.ts';
+import { HttpProblem, problemBody } from './problem.ts';
+import type { ApiResponse, Caller, Route } from './route.ts';
 import { InputError, queryValue, type Schema } from './schema.ts';
 
 export interface Match {
@@ -27,7 +28,7 @@ export class Router {
   }
 
   /** @throws HttpProblem 404, or 405 where the path has routes of other methods only */
-  match({ method, path }: Pick<ApiRequest, 'method' | 'path'>): Match {
+  match({ method, path }: Pick<NodeRequest, 'method' | 'path'>): Match {
     const segments = path.split('/');
     const wanted = method === 'HEAD' ? 'GET' : method;
     const others: string[] = [];
@@ -44,22 +45,103 @@ export class Router {
   }
 
   /** @param match what match() returned for this request, after the caller was found entitled */
-  async respond(match: Match, request: ApiRequest, caller: Caller): Promise<ApiResponse> {
+  async respond(match: Match, request: NodeRequest, caller: Caller): Promise<ApiResponse> {
     try {
-      const { route } = match;
-      const call = { ...readInput(match, request), caller, node: this.#node };
-      return await route.respond(call as unknown as Parameters<Route['respond']>[0]);
+      const { node: wanted, ...query } = request.query;
+      const isPassedOn = caller.kind === 'node';
+      if (match.route.scope === 'cluster' || isTextOnly(match.route)) {
+        return await this.#answer(match, request, caller);
+      }
+      if (!isPassedOn && wanted !== undefined && wanted !== this.#node.name) {
+        return await this.#askOne(wanted, request);
+      }
+      if (!isPassedOn && wanted === undefined && this.#isMerged(match.route)) {
+        return await this.#askAll(match.route, request);
+      }
+      return await this.#answer(match, { ...request, query }, caller);
     } catch (error) {
       return problemResponse(error, this.#node);
     }
   }
+
+  /** A request that another node passes on, or that asks for this node's part of an answer. */
+  async answer(request: NodeRequest, from: string): Promise<NodeReply> {
+    const caller: Caller = { kind: 'node', from };
+    const response = await this.#respondTo(request, caller);
+    return 'json' in response
+      ? { status: response.status, body: response.json }
+      : {
+          status: 406,
+          body: problemBody(new HttpProblem(406, 'No other node can be asked this.')),
+        };
+  }
+
+  async #respondTo(request: NodeRequest, caller: Caller): Promise<ApiResponse> {
+    try {
+      return await this.respond(this.match(request), request, caller);
+    } catch (error) {
+      return problemResponse(error, this.#node);
+    }
+  }
+
+  #answer(match: Match, request: NodeRequest, caller: Caller): ApiResponse | Promise<ApiResponse> {
+    const call = { ...readInput(match, request), caller, node: this.#node };
+    return match.route.respond(call as unknown as Parameters<Route['respond']>[0]);
+  }
+
+  #isMerged({ merge }: Route): boolean {
+    return merge !== undefined && this.#node.online.length > 1;
+  }
+
+  async #askOne(name: string, request: NodeRequest): Promise<ApiResponse> {
+    if (!this.#node.online.includes(name)) {
+      const known = this.#node.online.join(', ');
+      throw new HttpProblem(404, `No node ${name.slice(0, 64)} is online; there are ${known}.`);
+    }
+    const reply = await this.#node.ask(name, request);
+    if (reply.status >= 400) return problemResponse(problemOfReply(name, reply), this.#node);
+    return { status: reply.status, json: reply.body };
+  }
+
+  /** A node that does not answer is named in the result, and the answers of the others count. */
+  async #askAll({ merge, query: fields }: Route, request: NodeRequest): Promise<ApiResponse> {
+    const query = readFields(fields, request.query, 'query');
+    const answers: unknown[] = [];
+    const missing: { node: string; problem: string }[] = [];
+    let refusal: HttpProblem | undefined;
+    for (const [node, reply] of await this.#node.askAll(request)) {
+      if (reply.status < 400) {
+        answers.push(reply.body);
+        continue;
+      }
+      const problem = problemOfReply(node, reply);
+      // Each node has refused the request itself: the caller needs the reason only once.
+      if (node === this.#node.name || refusal === undefined) refusal = problem;
+      // Where a client is not, it is not missing.
+      if (problem.status !== 404) missing.push({ node, problem: problem.message });
+    }
+    if (answers.length === 0 && refusal !== undefined) throw refusal;
+    const json = merge?.(answers, query as never);
+    return { status: 200, json: missing.length === 0 ? json : { ...json, missing } };
+  }
+}
+
+/** Metrics and the like have one node each: Prometheus asks every node itself. */
+function isTextOnly({ response }: Route): boolean {
+  return response === undefined;
+}
+
+function problemOfReply(node: string, { status, body }: NodeReply): HttpProblem {
+  const { detail, error } = (body ?? {}) as { detail?: unknown; error?: unknown };
+  if (typeof detail === 'string') return new HttpProblem(status, detail);
+  const reason = typeof error === 'string' ? error : 'it gave no reason';
+  return new HttpProblem(status, `The answer of ${node} is missing: ${reason}.`);
 }
 
 export function problemResponse(error: unknown, node: NodeApi): ApiResponse {
   const problem = problemOf(error);
   if (problem.status === 500) node.reportFault(error);
-  const text = JSON.stringify(problemBody(problem));
-  return { status: problem.status, contentType: PROBLEM_TYPE, text };
+  return { status: problem.status, json: problemBody(problem), isProblem: true };
 }
 
 function problemOf(error: unknown): HttpProblem {
@@ -87,7 +169,7 @@ function paramsOf(
 }
 
 /** @throws InputError */
-function readInput({ route, params }: Match, { query, body }: ApiRequest) {
+function readInput({ route, params }: Match, { query, body }: NodeRequest) {
   const decoded: Record<string, string> = {};
   for (const [name, value] of Object.entries(params)) decoded[name] = decode(name, value);
   return {

@@ -150,6 +150,12 @@ export class Cluster {
     return this.#parts.probing;
   }
 
+  /** The version of a retained value, the same on every node that holds it; undefined if it has none. */
+  retainedVersion(topic: string): string | undefined {
+    const register = this.#parts.replication.retained?.replica.map.get(topic);
+    return register && `${register.time}.${register.writer.toString(16)}`;
+  }
+
   /** Where the sync channel listens. */
   get sync(): Endpoint {
     return this.#openedSync.local;

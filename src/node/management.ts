@@ -14,6 +14,7 @@ import { controlHost } from '../net/control-host.ts';
 import { controlFolder, controlPath } from '../shared/control-path.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { NodeQueries } from './node-queries.ts';
 
 export { ControlSocketError };
 
@@ -28,9 +29,11 @@ export interface Management {
 export async function openManagement(
   config: Config,
   node: NodeApi,
+  queries: NodeQueries | undefined,
   log: Logger,
 ): Promise<Management> {
   const router = new Router(routeTable, node);
+  if (queries !== undefined) queries.handler = (request, from = '') => router.answer(request, from);
   const parts = (gate: Gate) => ({ router, node, gate });
   const http = await openHttp(config, parts(tcpGate), log);
   let control: { server: HttpServer; path: string } | undefined;

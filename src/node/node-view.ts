@@ -1,19 +1,48 @@
 // Answers the questions of the HTTP API (NodeApi) over the parts of this node. Reads; what it changes, it
 // changes through the part that owns it.
 
-import type { NodeApi, NodeView, VerdictView } from '../http/node-api.ts';
+import { isUtf8 } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RetainedFacts, SessionFacts } from '../broker/administration.ts';
+import type { Broker } from '../broker/broker.ts';
+import type {
+  ClientDetail,
+  ClientFilter,
+  ClientView,
+  Listed,
+  NodeApi,
+  NodeView,
+  Outgoing,
+  Page,
+  RetainedView,
+  SubscriptionView,
+  VerdictView,
+} from '../http/node-api.ts';
+import { PageCollector } from '../http/page.ts';
 import { formatEndpoint } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
+import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import type { Cluster } from './cluster.ts';
+import type { MemberStatus } from './cluster-status.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
+
+/** Items of a list that one turn of the event loop looks at. */
+const ITEMS_PER_TURN = 2000;
+const SUBSCRIPTIONS_SHOWN = 1000;
+const PAYLOAD_SHOWN_BYTES = 4096;
+const NO_PROPERTIES = Buffer.alloc(0);
+const BY_HAND = 'ended by an administrator';
+const NOT_CLUSTERED: NodeReply = { status: 502, body: { error: 'this node is in no cluster' } };
 
 export interface NodeViewParts {
   readonly name: string;
   readonly log: Logger;
   readonly site: SiteStatus;
+  readonly broker: Broker;
   /** Undefined without -csk. */
-  readonly cluster: ClusterStatus | undefined;
+  readonly cluster: Cluster | undefined;
   /** Whether -mbs names other nodes. */
   readonly expectsOthers: boolean;
 }
@@ -36,7 +65,7 @@ export class LocalNodeApi implements NodeApi {
   nodes(): readonly NodeView[] {
     const { nodes, links } = this.#parts.site.facts();
     const members = new Map<string, MemberStatus>();
-    for (const status of this.#parts.cluster?.members() ?? [])
+    for (const status of this.#parts.cluster?.status?.members() ?? [])
       members.set(status.member.name, status);
     return nodes.map((facts) => {
       const { name, isSelf, state, since, version, clients, loadPercent, messagesPerSecond } =
@@ -65,17 +94,122 @@ export class LocalNodeApi implements NodeApi {
 
   obstacles(): readonly string[] {
     const { cluster, expectsOthers } = this.#parts;
-    const others = cluster
+    const others = cluster?.status
       ?.members()
       .filter(({ member }) => !member.isSelf && member.state === 'alive');
     if (expectsOthers && others?.length === 0) return ['No other node has answered yet.'];
     return [];
   }
 
+  get online(): readonly string[] {
+    return this.#parts.cluster?.queries.nodes ?? [this.name];
+  }
+
+  async clients({ search, isConnected, ...page }: ClientFilter): Promise<Listed<ClientView>> {
+    const wanted = search.toLowerCase();
+    const collector = new PageCollector<ClientView>(page, ({ id }) => id);
+    await this.#walk(this.#parts.broker.administration.sessions(), (facts) => {
+      if (isConnected !== undefined && facts.isConnected !== isConnected) return;
+      if (wanted === '' || isFound(facts, wanted)) collector.add(this.#clientView(facts));
+    });
+    return collector.listed;
+  }
+
+  client(id: string): ClientDetail | undefined {
+    const { administration } = this.#parts.broker;
+    const facts = administration.session(id);
+    if (facts === undefined) return undefined;
+    const subscriptions: SubscriptionView[] = [];
+    for (const one of administration.subscriptions(id)) {
+      if (subscriptions.length === SUBSCRIPTIONS_SHOWN) break;
+      subscriptions.push({ ...one, node: this.name });
+    }
+    return {
+      client: this.#clientView(facts),
+      subscriptions,
+      deliveries: administration.deliveries(id),
+      will: administration.will(id) ?? null,
+    };
+  }
+
+  #clientView({ connectedAt, ...facts }: SessionFacts): ClientView {
+    const since =
+      connectedAt === null ? null : Math.round(Date.now() - performance.now() + connectedAt);
+    return { ...facts, node: this.name, since };
+  }
+
+  disconnect(id: string): boolean {
+    return this.#parts.broker.administration.disconnect(id, BY_HAND, performance.now());
+  }
+
+  forget(id: string): boolean {
+    return this.#parts.broker.administration.forget(id, BY_HAND, performance.now());
+  }
+
+  async subscriptions(search: string, page: Page): Promise<Listed<SubscriptionView>> {
+    const collector = new PageCollector<SubscriptionView>(
+      page,
+      ({ filter, client }) => `${filter}\n${client}`,
+    );
+    await this.#walk(this.#parts.broker.administration.subscriptions(), (one) => {
+      if (one.filter.includes(search)) collector.add({ ...one, node: this.name });
+    });
+    return collector.listed;
+  }
+
+  async retained(filter: string, page: Page): Promise<Listed<RetainedView>> {
+    const { administration } = this.#parts.broker;
+    const collector = new PageCollector<RetainedFacts>(page, ({ topic }) => topic);
+    await this.#walk(administration.retained(filter, performance.now()), (one) => {
+      if (one !== undefined) collector.add(one);
+    });
+    const { items, total } = collector.listed;
+    return { items: items.map((one) => this.#retainedView(one)), total };
+  }
+
+  #retainedView({ payload, ...facts }: RetainedFacts): RetainedView {
+    const isShown = payload.length <= PAYLOAD_SHOWN_BYTES;
+    const isText = isShown && isUtf8(payload);
+    return {
+      ...facts,
+      node: this.name,
+      version: this.#parts.cluster?.retainedVersion(facts.topic) ?? null,
+      text: isText ? payload.toString('utf8') : null,
+      base64: isShown && !isText ? payload.toString('base64') : null,
+    };
+  }
+
+  publish({ topic, payload, qos, retain, expirySeconds = -1 }: Outgoing) {
+    const content = { payload, properties: NO_PROPERTIES, qos, retain, expirySeconds };
+    return this.#parts.broker.administration.publish(topic, content, performance.now());
+  }
+
+  async ask(node: string, request: NodeRequest): Promise<NodeReply> {
+    return (await this.#parts.cluster?.queries.ask(node, request)) ?? NOT_CLUSTERED;
+  }
+
+  async askAll(request: NodeRequest): Promise<ReadonlyMap<string, NodeReply>> {
+    return (await this.#parts.cluster?.queries.askAll(request)) ?? new Map();
+  }
+
+  /** Lets clients have their turn while a long list is walked. */
+  async #walk<T>(items: Iterable<T>, visit: (item: T) => void): Promise<void> {
+    let visited = 0;
+    for (const item of items) {
+      visit(item);
+      visited += 1;
+      if (visited % ITEMS_PER_TURN === 0) await nextTurn();
+    }
+  }
+
   reportFault(error: unknown): void {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     this.#parts.log.error('a request over HTTP found a fault of this program', { error: text });
   }
+}
+
+function isFound({ id, user, address }: SessionFacts, wanted: string): boolean {
+  return [id, user, address].some((one) => one?.toLowerCase().includes(wanted) === true);
 }
 
 /** Loss and blocked directions between this node and another one. */

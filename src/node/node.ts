@@ -120,14 +120,17 @@ export async function runNode(
   }
   const site = openSiteStatus(config, broker, cluster, journal);
   const expectsOthers = config.members.length > 0;
-  const api = { name: config.nodeName, log, site, cluster: cluster?.status, expectsOthers };
+  const api = { name: config.nodeName, log, site, broker, cluster, expectsOthers };
   const stop = stopper({ site, bridges, listeners, broker, cluster, clock, access, journal });
-  const management = await openManagement(config, new LocalNodeApi(api), log).catch(
-    async (error: unknown) => {
-      await stop();
-      throw error;
-    },
-  );
+  const management = await openManagement(
+    config,
+    new LocalNodeApi(api),
+    cluster?.queries,
+    log,
+  ).catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
   return {
     listeners: listeners.all,
     ...(cluster?.gossip && {

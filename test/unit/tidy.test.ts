@@ -49,7 +49,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },
   // Asks the node through a port of its own, and knows no core.
-  http: { layers: ['shared', 'metrics'], packages: ['node:*'] },
+  http: { layers: ['shared', 'metrics', 'mqtt'], packages: ['node:*'] },
   // The option table reads the defaults, presets and bounds of the cores.
   config: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS],
@@ -109,7 +109,7 @@ const BANNED_IN_CORES: readonly RegExp[] = [
 ];
 
 /** The entries of the broker core, and the class that they call. */
-const TURN_OWNERS = ['work-budget.ts', 'broker.ts', 'client/client.ts'].map(
+const TURN_OWNERS = ['work-budget.ts', 'broker.ts', 'administration.ts', 'client/client.ts'].map(
   (name) => `src/broker/${name}`,
 );
 const CHANGES_TURN =

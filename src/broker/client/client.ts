@@ -17,7 +17,7 @@ import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
 import type { BrokerContext } from '../context.ts';
-import { identityFields, originOf } from '../log-fields.ts';
+import { formatVersion, identityFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
 import { ClientRates, type ListenerRates, noRates } from '../rate-limits.ts';
@@ -43,7 +43,6 @@ const ANSWER_TOO_LARGE: ProtocolFault = {
 };
 /** Thousands of CONNECT packets may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
-const MQTT_VERSIONS = { 3: '3.1', 4: '3.1.1', 5: '5.0' } as const;
 
 export class Client implements SessionConnection {
   readonly info: ConnectionInfo;
@@ -57,6 +56,8 @@ export class Client implements SessionConnection {
   /** What waits for the store; cleared at the end. */
   continuation: Continuation | undefined;
   requestProblemInformation = true;
+  /** Time of the accepted CONNECT, milliseconds of the core's clock. */
+  connectedAt = 0;
   inboundAliases: InboundAliases | undefined;
   readonly #context: BrokerContext;
   readonly #publishHandler: PublishHandler;
@@ -287,6 +288,7 @@ export class Client implements SessionConnection {
     this.#framer.packetBytesMax = this.#packetBytesTaken;
     if (limits.topicAliasMaximum > 0) this.link.useAliases(limits.topicAliasMaximum);
     this.#deadlines.lastReceivedAt = budget.now;
+    this.connectedAt = budget.now;
     this.#deadlines.keepAlive(
       limits.keepAliveSeconds,
       () => this.#isPaused,
@@ -296,8 +298,7 @@ export class Client implements SessionConnection {
     session.attach(this);
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
-    const mqtt = MQTT_VERSIONS[this.version];
-    log.info('client connected', { ...this.#logFields, mqtt });
+    log.info('client connected', { ...this.#logFields, mqtt: formatVersion(this.version) });
     sessions.persist(session);
   }
 

@@ -103,7 +103,8 @@ export class Router {
 
   mayReceive(target: Subscription, topic: string): boolean {
     const { permissive } = this.#authorizer;
-    return permissive || this.#authorizer.mayReceive(target.subscriber.identity, topic);
+    const isFree = permissive || target.subscriber.isUnrestricted === true;
+    return isFree || this.#authorizer.mayReceive(target.subscriber.identity, topic);
   }
 
   #deliver(publication: Publication, target: Subscription, group: SharedGroup | undefined): void {

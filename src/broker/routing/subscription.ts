@@ -17,6 +17,8 @@ export interface Subscriber {
   readonly online: boolean;
   /** A message would be sent at once, whatever its QoS. */
   readonly ready: boolean;
+  /** Of the node itself: the ACL does not apply. */
+  readonly isUnrestricted?: boolean;
   /**
    * Sends the message at once if possible; otherwise queues or drops it.
    * @param identifiers Subscription Identifiers

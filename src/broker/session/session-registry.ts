@@ -223,6 +223,11 @@ export class SessionRegistry {
     return session;
   }
 
+  /** Ends the session of a client that is not connected. */
+  remove(session: Session): void {
+    this.#end(session);
+  }
+
   /** Deletes the session; a will that waits is published now [MQTT5-3.1.2-10]. */
   #end(session: Session): void {
     const { deadlines, store, budget } = this.#context;

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { IClientOptions } from 'mqtt';
+import { ControlClient } from '../../../src/cli/control-client.ts';
 import { loopbackFlags, ShoalProcess } from '../../support/shoal-process.ts';
 import { WatchedProcess } from '../../support/watched-process.ts';
 import { missingPrivilege, Network } from './network.ts';
@@ -23,11 +24,14 @@ export class Node {
   readonly name: string;
   readonly process: ShoalProcess;
   readonly dial: () => Duplex;
+  /** Where its API answers without a token; only of a node on loopback. */
+  readonly control: string;
 
-  constructor(name: string, process: ShoalProcess, dial: () => Duplex) {
+  constructor(name: string, process: ShoalProcess, dial: () => Duplex, control = '') {
     this.name = name;
     this.process = process;
     this.dial = dial;
+    this.control = control;
   }
 
   /** Resolves when this node logs the state of the other, from line `from` of its output on. */
@@ -79,12 +83,19 @@ export class Scenario {
   /** Starts a node on loopback with ports that the system chooses; it may fail to start. */
   launch(name: string, ...flags: string[]): Node {
     const token = flags.some((flag) => flag.startsWith('-csk-file')) ? [] : ['-csk=secret'];
-    const all = loopbackFlags(name, ...token, ...flags);
+    const control = join(this.#folder, `${this.#nodes.length}.sock`);
+    const all = loopbackFlags(name, ...token, `-control=${control}`, ...flags);
     const shoal = new ShoalProcess(all, { cwd: this.#folder });
-    return this.#add(name, shoal, () => {
+    const dial = (): Duplex => {
       const [, port] = /tcp 127\.0\.0\.1:(\d+)/.exec(shoal.output) ?? [];
       return connect({ host: '127.0.0.1', port: Number(port) });
-    });
+    };
+    return this.#add(name, shoal, dial, control);
+  }
+
+  /** Asks the API of a node over its control socket. @returns the parsed JSON of the response */
+  ask({ control }: Node, method: string, path: string, body?: unknown): Promise<unknown> {
+    return new ControlClient(control).ask({ method, path, body });
   }
 
   /** A file in this scenario's folder. */
@@ -158,8 +169,8 @@ export class Scenario {
     return stream;
   }
 
-  #add(name: string, process: ShoalProcess, dial: () => Duplex): Node {
-    const node = new Node(name, process, dial);
+  #add(name: string, process: ShoalProcess, dial: () => Duplex, control?: string): Node {
+    const node = new Node(name, process, dial, control);
     this.#nodes.push(node);
     return node;
   }

@@ -1,0 +1,83 @@
+// Any node answers for all nodes.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { type Node, scenario } from './support/scenario.ts';
+
+async function get(node: Node, path: string): Promise<{ status: number; body: unknown }> {
+  const response = await fetch(`http://${await node.process.httpAddress()}${path}`);
+  return { status: response.status, body: await response.json() };
+}
+
+describe('the HTTP API of a cluster', { concurrency: 2 }, () => {
+  scenario('every node lists the clients of all nodes', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2, '-http=0');
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    await scene.client(n1, { clientId: 'here' });
+    const there = await scene.client(n2, { clientId: 'there' });
+    await there.subscribe(['home/#']);
+    const { body } = await get(n1, '/api/v1/clients');
+    const { items, total } = body as { items: { id: string; node: string }[]; total: number };
+    assert.deepEqual(
+      items.map(({ id, node }) => [id, node]),
+      [
+        ['here', 'n1'],
+        ['there', 'n2'],
+      ],
+    );
+    assert.equal(total, 2);
+    const one = await get(n1, '/api/v1/clients/there');
+    const { subscriptions } = one.body as { subscriptions: { filter: string }[] };
+    assert.deepEqual(
+      subscriptions.map(({ filter }) => filter),
+      ['home/#'],
+    );
+    assert.equal((await get(n1, '/api/v1/clients/there?node=n1')).status, 404);
+    assert.equal((await get(n1, '/api/v1/clients/nowhere')).status, 404);
+  });
+
+  scenario('another node is asked by its name', async (scene) => {
+    const [n1] = await scene.localCluster(2, '-http=0');
+    assert.ok(n1 !== undefined);
+    assert.deepEqual((await get(n1, '/healthz?node=n2')).body, { status: 'ok', node: 'n2' });
+    const wrong = await get(n1, '/healthz?node=n9');
+    assert.equal(wrong.status, 404);
+    assert.match(JSON.stringify(wrong.body), /No node n9 is online; there are n1, n2/);
+  });
+
+  scenario('a message and its clearing reach every node', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2, '-http=0');
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const watcher = await scene.client(n2);
+    await watcher.subscribe(['home/#']);
+    await scene.ask(n1, 'POST', '/api/v1/publish', {
+      topic: 'home/door',
+      payload: 'open',
+      retain: true,
+    });
+    await watcher.arrival('home/door', ({ text }) => text === 'open');
+    const versions = await Promise.all(
+      [n1, n2].map(async (node) => {
+        const { body } = await get(node, '/api/v1/retained?filter=home/%23');
+        return (body as { items: { version: string; text: string }[] }).items;
+      }),
+    );
+    assert.equal(versions[0]?.[0]?.text, 'open');
+    assert.equal(versions[0]?.[0]?.version, versions[1]?.[0]?.version);
+    await scene.ask(n1, 'DELETE', '/api/v1/retained?filter=home/%23');
+    await watcher.arrival('home/door', ({ text }) => text === '');
+  });
+
+  scenario(
+    'a client on another node is disconnected, and its session is forgotten',
+    async (scene) => {
+      const [n1, n2] = await scene.localCluster(2, '-http=0');
+      assert.ok(n1 !== undefined && n2 !== undefined);
+      await scene.client(n2, { clientId: 'there', properties: { sessionExpiryInterval: 60 } });
+      const done = await scene.ask(n1, 'POST', '/api/v1/clients/there/disconnect');
+      assert.deepEqual(done, { nodes: ['n2'] });
+      await n2.process.waitFor(/client disconnected.*there.*ended by an administrator/);
+      assert.deepEqual(await scene.ask(n1, 'DELETE', '/api/v1/clients/there'), { nodes: ['n2'] });
+    },
+  );
+});
