@@ -232,9 +232,15 @@ export class Broker {
 
   /**
    * A PUBLISH of a peer in MQTT 5 form. The view is read before this returns.
-   * @param number of the message among all of its sender
+   * @param number of the message among all of its sender; undefined if it has none, so that no group of
+   *   all nodes serves it here
    */
-  publishFromPeer(view: PublishView, now: number, sender: PeerOrigin, number: number): void {
+  publishFromPeer(
+    view: PublishView,
+    now: number,
+    sender: PeerOrigin,
+    number: number | undefined,
+  ): void {
     this.context.budget.enter(now);
     this.#publishHandler.handlePeerPublish(view, sender.seed, number);
   }

@@ -154,10 +154,17 @@ export interface GroupShare {
 }
 
 /**
- * 'noPeers': no other node is online. 'filtered': -topics keeps the message on this node. 'tooLarge':
- * the packet has 4096 bytes or more. 'discarded': the send queue to the other nodes is full.
+ * 'large': forwarded, without a number among the others. 'noPeers': no other node is online.
+ * 'filtered': -topics keeps the message on this node. 'tooLarge': the packet has 4096 bytes or more.
+ * 'discarded': the send queue to the other nodes is full.
  */
-export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
+export type ForwardResult =
+  | 'forwarded'
+  | 'large'
+  | 'noPeers'
+  | 'filtered'
+  | 'tooLarge'
+  | 'discarded';
 
 /** What the sessions of this node, connected or not, subscribe to. */
 export interface SubscribedFilters {

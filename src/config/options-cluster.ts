@@ -1,10 +1,17 @@
 // Options of the cluster: gossip (which nodes are there) and sync (messages between nodes).
 
 import { TIMING_PRESETS, type Timing } from '../swim/timing.ts';
-import { DATAGRAM_BYTES_DEFAULT, DATAGRAM_BYTES_MAX, DATAGRAM_BYTES_MIN } from '../sync/limits.ts';
+import {
+  DATAGRAM_BYTES_DEFAULT,
+  DATAGRAM_BYTES_MAX,
+  DATAGRAM_BYTES_MIN,
+  LARGE_BYTES_MAX,
+  PUBLISH_BYTES_MAX,
+} from '../sync/limits.ts';
 import { type DefaultContext, option } from './option.ts';
 import {
   advertisedAddress,
+  bytesOrOff,
   choice,
   count,
   hostPorts,
@@ -109,6 +116,13 @@ export const clusterOptions = {
     type: choice(['all', 'interest']),
     fallback: 'all',
     help: 'send a message to all other nodes, or only to those that may have a subscriber for it; interest works between nodes that both have it',
+  }),
+  largeBytes: option({
+    flag: 'large',
+    group: 'Cluster',
+    type: bytesOrOff(PUBLISH_BYTES_MAX + 1, LARGE_BYTES_MAX),
+    fallback: 0,
+    help: 'forward messages of 4096 bytes and more as well, up to this size, over TLS on the TCP port with the number of -csp; the same on every node',
   }),
   clientTakeover: option({
     flag: 'client-takeover',

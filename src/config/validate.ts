@@ -118,6 +118,7 @@ function clusterConflicts(config: Config): string[] {
       "-forward=interest and -shared=cluster exclude each other: all nodes choose a group's node by the number of a message, and with -forward=interest it has another number for each node; drop one of them",
     );
   }
+  problems.push(...bulkPortConflicts(config));
   const seen = new Set<string>();
   for (const member of config.members) {
     const address = formatHostPort(member).toLowerCase();
@@ -125,6 +126,17 @@ function clusterConflicts(config: Config): string[] {
     seen.add(address);
   }
   return problems;
+}
+
+/** The bulk channel listens on TCP, with the number of the sync port. */
+function bulkPortConflicts(config: Config): string[] {
+  const { largeBytes, syncPort, listeners } = config;
+  if (!isClustered(config) || largeBytes === 0 || syncPort === 0) return [];
+  const listener = listeners.find(({ port }) => port === syncPort);
+  if (listener === undefined) return [];
+  return [
+    `${describePlace(listener)} and -large can't both listen on TCP ${syncPort}: change -csp or the listener's port`,
+  ];
 }
 
 function timingConflicts(config: Config): string[] {

@@ -171,6 +171,17 @@ export function bytes(min: number, max: number): ValueType<number> {
   };
 }
 
+/** `off` is the value 0. */
+export function bytesOrOff(min: number, max: number): ValueType<number> {
+  const size = bytes(min, max);
+  return {
+    placeholder: 'bytes|off',
+    expected: `${size.expected}, or off`,
+    parse: (value) => (value === 'off' ? 0 : size.parse(value)),
+    format: (value) => (value === 0 ? 'off' : size.format(value)),
+  };
+}
+
 export function bytesLimit(max: number): ValueType<number> {
   return unlimitedAtZero(bytes(0, max));
 }

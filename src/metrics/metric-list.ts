@@ -4,6 +4,7 @@
 // The topics that mosquitto has too keep mosquitto's names and meanings.
 
 import {
+  bulkMetrics,
   clientDirectoryMetrics,
   clusterMetrics,
   gossipMetrics,
@@ -260,6 +261,7 @@ export const metricGroups = {
   groups: groupMetrics,
   queries: queryMetrics,
   interest: interestMetrics,
+  bulk: bulkMetrics,
   probes: probeMetrics,
   storage: storageMetrics,
 } as const;

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import { BulkChannel } from '../net/cluster/bulk-channel.ts';
 import {
   APPLICATION_BYTES_MAX,
   Gossip,
@@ -14,6 +15,7 @@ import {
   type NameInUseError,
 } from '../net/cluster/gossip.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
+import { BindError } from '../net/cluster/udp.ts';
 import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { bootSeed } from '../shared/boot-seed.ts';
@@ -29,6 +31,8 @@ import { ClusterReplication } from './replication.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
 const JOIN_MS_MAX = 3000;
+/** Of a port that is free for UDP and TCP, with -csp=0. */
+const FREE_PORT_ATTEMPTS = 10;
 /** A wait that lasts longer has a line in the log. */
 const NOTICEABLE_MS = 500;
 /** Room for versions: cleared topics keep theirs for a while. */
@@ -57,6 +61,8 @@ export class Cluster {
   #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
   #sync: SyncChannel | undefined;
+  /** Undefined without -large. */
+  #bulk: BulkChannel | undefined;
   #gossip: Gossip | undefined;
   #status: ClusterStatus | undefined;
 
@@ -105,6 +111,7 @@ export class Cluster {
         shared: sharedGroups,
         'tombstone-time': config.tombstoneSeconds,
         topics: config.forwardedTopics.join(','),
+        large: config.largeBytes,
       },
       sharedGroups,
       announcesFilters: config.forward === 'interest',
@@ -203,6 +210,7 @@ export class Cluster {
         this.#peerWatch.peers = peers.length;
         sync.setPeers(peers);
         for (const peer of peers) broker.addSiteNode(bootSeed(peer.bootId));
+        this.#bulk?.setPeers(peers);
         replication.setMembers(peers.map((peer) => peer.bootId));
         queries.setOnline(peers);
       },
@@ -229,6 +237,7 @@ export class Cluster {
     this.#parts.probing.prober.rekey(ring);
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
+    this.#bulk?.rekey(ring.bulk);
   }
 
   /** Announces the departure to the other nodes and closes both ports. */
@@ -238,7 +247,7 @@ export class Cluster {
     this.#parts.queries.close();
     this.#parts.probing.close();
     await this.#gossip?.leave();
-    await Promise.all([this.#gossip?.close(), this.#sync?.close()]);
+    await Promise.all([this.#gossip?.close(), this.#sync?.close(), this.#bulk?.close()]);
   }
 
   get #openedSync(): SyncChannel {
@@ -247,8 +256,52 @@ export class Cluster {
   }
 
   async #openSync(): Promise<void> {
+    const { broker, replication } = this.#parts;
+    const bulk = this.#newBulk();
+    const sync = await this.#openPorts(bulk);
+    this.#sync = sync;
+    this.#bulk = bulk;
+    replication.use(sync);
+    replication.addMetrics(broker.sys);
+    if (bulk !== undefined) broker.sys.addSource('bulk', () => bulk.metrics());
+    broker.clientDirectory = replication.clients;
+    broker.groupSharing = replication.groups;
+    broker.forwarder = replication.retained ?? sync;
+  }
+
+  /** Both channels have the same port number, so a free one has to be free for both. */
+  async #openPorts(bulk: BulkChannel | undefined): Promise<SyncChannel> {
+    const { config } = this.#parts;
+    for (let attempt = 1; ; attempt++) {
+      const sync = await this.#openUdp(bulk);
+      try {
+        await bulk?.listen(sync.local.port, config.bindAddress);
+        return sync;
+      } catch (error) {
+        await sync.close();
+        const mayRetry = config.syncPort === 0 && attempt < FREE_PORT_ATTEMPTS;
+        if (!mayRetry || !(error instanceof BindError)) throw error;
+      }
+    }
+  }
+
+  #newBulk(): BulkChannel | undefined {
+    const { config, broker, log, keys, bootId, replication } = this.#parts;
+    if (config.largeBytes === 0) return undefined;
+    return new BulkChannel({
+      bootId,
+      keys: keys.bulk,
+      publishBytesMax: config.largeBytes,
+      log,
+      handler: replication.retained ?? broker,
+      repairHandler: replication.retained,
+      interest: replication.filters,
+    });
+  }
+
+  #openUdp(bulk: BulkChannel | undefined): Promise<SyncChannel> {
     const { config, broker, log, keys, bootId, replication, probing } = this.#parts;
-    this.#sync = await SyncChannel.open({
+    return SyncChannel.open({
       bootId,
       keys: keys.sync,
       encrypt: config.encrypt,
@@ -263,15 +316,11 @@ export class Cluster {
       handler: replication.retained ?? broker,
       repairHandler: replication.retained,
       interest: replication.filters,
+      large: bulk?.node,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
       onProbe: (datagram, from) => probing.prober.receive('sync', datagram, from),
       isSuspect: (name) => this.#isSuspect(name),
     });
-    replication.use(this.#sync);
-    replication.addMetrics(broker.sys);
-    broker.clientDirectory = replication.clients;
-    broker.groupSharing = replication.groups;
-    broker.forwarder = replication.retained ?? this.#sync;
   }
 
   #memberOf(bootId: bigint): MemberView | undefined {

@@ -32,6 +32,8 @@ export interface RetainedChannel {
     stamp?: Stamp,
   ): ForwardResult;
   readonly lastNumber: number;
+  /** Of the largest packet that crosses. */
+  readonly publishBytesMax: number;
   sendRepair(to: bigint, head: RepairHead, packets: readonly RepairPacket[]): void;
   /** Room for packets in a repair block that needs one datagram, bytes. */
   readonly repairRoom: number;
@@ -153,7 +155,7 @@ export class RetainedReplication
     view: PublishView,
     now: number,
     sender: Sender,
-    number: number,
+    number: number | undefined,
     stamp?: Stamp,
   ): void {
     const { broker, watcher } = this.#options;
@@ -237,7 +239,7 @@ export class RetainedReplication
   measure(register: Register): number {
     const packet = this.#packetOf(register);
     this.#packets.set(register.key, packet);
-    return repairBytes(packet);
+    return repairBytes(packet).withStamp;
   }
 
   get blockBytes(): number {
@@ -261,8 +263,12 @@ export class RetainedReplication
     const topic = Buffer.from(key, 'utf8');
     const now = this.#options.now();
     const value = register.hasValue ? broker.encodeRetained(key, now) : undefined;
-    if (value === undefined) this.replica.map.dropValue(register);
-    return { view: value ?? broker.encodeCleared(key, now), topic, stamp: register };
+    if (value !== undefined) {
+      const packet = { view: value, topic, stamp: register };
+      if (repairBytes(packet).packet <= this.#openedSync.publishBytesMax) return packet;
+    }
+    this.replica.map.dropValue(register);
+    return { view: broker.encodeCleared(key, now), topic, stamp: register };
   }
 
   get #openedSync(): RetainedChannel {

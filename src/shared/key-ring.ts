@@ -25,9 +25,18 @@ export interface ChannelKeys {
   readonly accepted: ReadonlyMap<number, ChannelKey>;
 }
 
+/** Keys of the TLS connections between nodes. */
+export interface PresharedKeys {
+  /** Of the first token: the node uses it for the connections that it opens. */
+  readonly own: { readonly identity: string; readonly key: Buffer };
+  /** Of all tokens, by identity: each is accepted. */
+  readonly accepted: ReadonlyMap<string, Buffer>;
+}
+
 export interface KeyRing {
   readonly gossip: ChannelKeys;
   readonly sync: ChannelKeys;
+  readonly bulk: PresharedKeys;
 }
 
 const KEY_BYTES = 32;
@@ -43,7 +52,11 @@ export async function deriveKeyRing(
 ): Promise<KeyRing> {
   if (tokens.length === 0) throw new Error('a key ring needs at least one token');
   const roots = await Promise.all(tokens.map((token) => stretch(token, clusterName)));
-  return { gossip: channelKeys(roots, 'gossip'), sync: channelKeys(roots, 'sync') };
+  return {
+    gossip: channelKeys(roots, 'gossip'),
+    sync: channelKeys(roots, 'sync'),
+    bulk: presharedKeys(roots),
+  };
 }
 
 function stretch(token: string, clusterName: string): Promise<Buffer> {
@@ -57,6 +70,14 @@ function stretch(token: string, clusterName: string): Promise<Buffer> {
 function channelKeys(roots: readonly Buffer[], channel: Channel): ChannelKeys {
   const keys = roots.map((root) => channelKey(root, channel));
   return { channel, signing: keys[0]!, accepted: new Map(keys.map((key) => [key.id, key])) };
+}
+
+function presharedKeys(roots: readonly Buffer[]): PresharedKeys {
+  const keys = roots.map((root) => ({
+    identity: expand(root, 'bulk/id', 4).toString('hex'),
+    key: expand(root, 'bulk/psk', KEY_BYTES),
+  }));
+  return { own: keys[0]!, accepted: new Map(keys.map(({ identity, key }) => [identity, key])) };
 }
 
 function channelKey(root: Buffer, channel: Channel): ChannelKey {

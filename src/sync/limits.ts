@@ -15,6 +15,9 @@ export const SEGMENT_START = ENVELOPE_HEADER_BYTES + DATA_HEADER_BYTES;
 /** Rule 2 of the cluster: a larger PUBLISH, in MQTT 5 form, stays on its node. */
 export const PUBLISH_BYTES_MAX = 4095;
 
+/** The most that -large allows. */
+export const LARGE_BYTES_MAX = 16 * 1024 * 1024;
+
 /** The version of a retained value, behind its packet: time (6), sequence (6). */
 export const STAMP_BYTES = 12;
 /** What one packet takes in the stream at most. */

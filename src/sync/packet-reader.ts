@@ -25,14 +25,14 @@ export interface PeerPublishHandler {
   /**
    * @param view in MQTT 5 form; valid during the call only
    * @param now when the last byte of it arrived, ms
-   * @param number of the packet in the sender's stream
+   * @param number of the packet in the sender's stream; undefined for one that came beside it
    * @param stamp version of a replicated retained value
    */
   publishFromPeer(
     view: PublishView,
     now: number,
     sender: Sender,
-    number: number,
+    number: number | undefined,
     stamp?: Stamp,
   ): void;
 }
@@ -184,7 +184,11 @@ export class PacketReader {
   }
 }
 
-/** Fills `view`, and clears DUP. @returns false if a peer may not send such a packet */
+/**
+ * Fills `view`, and clears DUP.
+ * @param end behind the packet, whose Remaining Length the caller has checked
+ * @returns false if a peer may not send such a packet
+ */
 export function readPublish(
   view: PublishView,
   buffer: Buffer,
@@ -192,7 +196,8 @@ export function readPublish(
   end: number,
 ): boolean {
   buffer[start] = buffer[start]! & ~PublishFlag.dup;
-  const bodyStart = start + (buffer[start + 1]! < 0x80 ? 2 : 3);
+  let bodyStart = start + 2;
+  while (buffer[bodyStart - 1]! >= 0x80) bodyStart += 1;
   if (decodePublish(view, buffer, start, bodyStart, end, 5) !== undefined) return false;
   if (!isForwardableTopic(buffer, view.topicStart, view.topicEnd)) return false;
   return view.propertiesEnd === view.propertiesStart || hasAllowedProperties(view);

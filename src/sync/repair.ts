@@ -38,9 +38,13 @@ export interface RepairSource {
 
 const writer = new PublishWriter();
 
-/** Bytes that the packet takes in a block; 0 if it is too large to cross. */
-export function repairBytes({ view, topic, stamp }: RepairPacket): number {
-  return writer.measure(view, topic, stamp) > PUBLISH_BYTES_MAX ? 0 : writer.bytes;
+/** Bytes of a retained value in a block, and of its packet alone. */
+export function repairBytes({ view, topic, stamp }: RepairPacket): {
+  readonly packet: number;
+  readonly withStamp: number;
+} {
+  const packet = writer.measure(view, topic, stamp);
+  return { packet, withStamp: writer.bytes };
 }
 
 /** Room for packets in a block of one datagram. */
@@ -57,7 +61,7 @@ export function encodeRepair(
   packets: readonly RepairPacket[],
   datagramBytes: number,
 ): Buffer[] {
-  const block = Buffer.concat(packets.map(encodePacket));
+  const block = Buffer.concat(packets.map(encodeRepairPacket));
   const room = repairRoom(datagramBytes);
   const count = Math.max(1, Math.ceil(block.length / room));
   if (count > FRAGMENTS_MAX) return [];
@@ -75,7 +79,7 @@ export function repairEnd(datagram: Buffer): number {
   return datagram.length - ENVELOPE_TAG_BYTES;
 }
 
-function encodePacket({ view, topic, stamp }: RepairPacket): Buffer {
+export function encodeRepairPacket({ view, topic, stamp }: RepairPacket): Buffer {
   writer.measure(view, topic, stamp);
   const bytes = Buffer.alloc(writer.bytes);
   writer.write(view, topic, bytes, 0);
@@ -91,7 +95,7 @@ export function handleRepair(
 ): void {
   const block = handler && repair.add(body);
   if (block === undefined) return;
-  const values = readRepair(block.packets, block.head.writer);
+  const values = readRepair(block.packets, block.head.writer, PUBLISH_BYTES_MAX);
   if (values === undefined) {
     counters.malformed += 1;
     return;
@@ -102,11 +106,13 @@ export function handleRepair(
 
 /**
  * Reads the packets of a whole block.
+ * @param bytesMax of one packet
  * @returns undefined if one is not a retained PUBLISH with its stamp, as a peer may send it
  */
-function readRepair(
+export function readRepair(
   packets: Buffer,
   of: bigint,
+  bytesMax: number,
 ): { readonly view: PublishView; readonly stamp: Stamp }[] | undefined {
   const found: { view: PublishView; stamp: Stamp }[] = [];
   let position = 0;
@@ -114,7 +120,8 @@ function readRepair(
     const first = packets[position]!;
     const remaining = decodeVarint(packets, position + 1, packets.length);
     const end = position + 1 + varintBytes(remaining) + remaining;
-    const isWhole = remaining >= 0 && end + STAMP_BYTES <= packets.length;
+    const isWhole =
+      remaining >= 0 && end - position <= bytesMax && end + STAMP_BYTES <= packets.length;
     const isStamped = (first & PublishFlag.dup) !== 0 && (first & PublishFlag.retain) !== 0;
     if (!isWhole || !isStamped || packetTypeOf(first) !== PacketType.publish) return undefined;
     const view = new PublishView();

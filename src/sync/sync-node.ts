@@ -41,52 +41,15 @@ import {
   RETIRED_STREAMS_MAX,
   STALL_MS,
 } from './limits.ts';
-import { LinkLog, type LinkLogOptions } from './link-log.ts';
-import type { SyncOutbox } from './outbox.ts';
-import { type OutgoingDatagram, Packer, type QueuePolicy } from './packer.ts';
-import type { PeerPublishHandler } from './packet-reader.ts';
+import { LinkLog } from './link-log.ts';
+import { type OutgoingDatagram, Packer } from './packer.ts';
 import { PeerLink, type RetiredLink } from './peer-link.ts';
-import { type Interest, PeerOutputs } from './peer-outputs.ts';
+import { PeerOutputs } from './peer-outputs.ts';
 import { type PeerStatus, peerStatus } from './peer-status.ts';
 import { PublishWriter } from './publish-writer.ts';
-import { encodeRepair, handleRepair, type RepairHandler, repairEnd, repairRoom } from './repair.ts';
+import { encodeRepair, handleRepair, repairBytes, repairEnd, repairRoom } from './repair.ts';
 import type { RepairHead, RepairPacket } from './repair-codec.ts';
-
-export interface SyncNodeOptions extends LinkLogOptions {
-  readonly bootId: bigint;
-  readonly keys: ChannelKeys;
-  /** Encrypt (AES-256-GCM) instead of signing; the same on every node. */
-  readonly encrypt: boolean;
-  /** Topic Filters of the messages to forward. */
-  readonly topics: readonly string[];
-  /** Largest datagram to send, bytes. Datagrams of any size are accepted. */
-  readonly datagramBytes: number;
-  /** Datagrams that may wait for the network. */
-  readonly queueLength: number;
-  readonly queuePolicy: QueuePolicy;
-  /** Other nodes are configured, so a node without peers is a fault. */
-  readonly expectsPeers: boolean;
-  /** How long messages wait for a first peer, ms; 0: they never wait. */
-  readonly joinWaitMs?: number;
-  /** Time of a monotonic clock, ms. */
-  readonly now: number;
-  readonly outbox: SyncOutbox;
-  readonly handler: PeerPublishHandler;
-  /** What other nodes subscribe to; undefined: every message goes to all of them. */
-  readonly interest?: Interest | undefined;
-  /** Undefined: retained values are not repaired. */
-  readonly repairHandler?: RepairHandler | undefined;
-  /** @returns NONCE_BYTES unpredictable bytes */
-  randomNonce(): Buffer;
-  /** True while membership doubts that the peer is alive. */
-  isSuspect(peerName: string): boolean;
-}
-
-/**
- * Result of forward(). 'noPeers': no other node is online. 'filtered': -topics keeps the message on
- * this node. 'tooLarge': the packet has 4096 bytes or more. 'discarded': the send queue is full.
- */
-export type ForwardResult = 'forwarded' | 'noPeers' | 'filtered' | 'tooLarge' | 'discarded';
+import type { ForwardResult, SyncNodeOptions } from './sync-options.ts';
 
 const BOOT_ID_OFFSET = 8;
 /** A datagram with another -encrypt is verified this often, for a line that no stranger can cause. */
@@ -198,11 +161,7 @@ export class SyncNode {
       return 'noPeers';
     }
     const bytes = this.#writer.measure(view, topic, stamp);
-    if (bytes > PUBLISH_BYTES_MAX) {
-      this.counters.tooLargeMessages += 1;
-      this.#log.tooLarge(topic, clientId, bytes);
-      return 'tooLarge';
-    }
+    if (bytes > PUBLISH_BYTES_MAX) return this.#forwardLarge(view, topic, clientId);
     if (this.#outputs !== undefined && this.#joinWait.state === 'open') {
       const peers = this.#outputs.append(this.#writer, view, topic);
       if (peers < 0) return 'discarded';
@@ -213,6 +172,31 @@ export class SyncNode {
     this.counters.forwardedMessages += 1;
     this.counters.forwardedBytes += bytes;
     return 'forwarded';
+  }
+
+  /** Forwards the packet that was measured last. */
+  #forwardLarge(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
+    const { large } = this.#options;
+    const { packetBytes, bytes } = this.#writer;
+    if (packetBytes > this.publishBytesMax) {
+      this.counters.tooLargeMessages += 1;
+      this.#log.tooLarge(topic, clientId, packetBytes);
+      return 'tooLarge';
+    }
+    const packet = Buffer.allocUnsafeSlow(bytes);
+    this.#writer.write(view, topic, packet, 0);
+    if (large?.forward(packet, topic, view.retain) === 0) {
+      if (this.#expectsPeers) this.counters.noPeerMessages += 1;
+      return 'noPeers';
+    }
+    this.counters.forwardedMessages += 1;
+    this.counters.forwardedBytes += packetBytes;
+    return 'large';
+  }
+
+  /** Of the largest packet that crosses to other nodes. */
+  get publishBytesMax(): number {
+    return Math.max(PUBLISH_BYTES_MAX, this.#options.large?.publishBytesMax ?? 0);
   }
 
   /** Number of the last message that was 'forwarded', in the stream of this node. */
@@ -232,6 +216,10 @@ export class SyncNode {
 
   /** Sends retained values to one peer, without any guarantee. @param to boot id */
   sendRepair(to: bigint, head: RepairHead, packets: readonly RepairPacket[]): void {
+    if (packets.some((packet) => repairBytes(packet).packet > PUBLISH_BYTES_MAX)) {
+      this.#options.large?.sendRepair(to, head, packets);
+      return;
+    }
     const link = this.#links.get(to);
     if (link?.isAnswering !== true) return;
     for (const datagram of encodeRepair(head, packets, this.#packer.datagramBytes)) {

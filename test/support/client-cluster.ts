@@ -74,6 +74,7 @@ export class ClientNode {
         return number;
       },
       repairRoom: BYTES_MAX,
+      publishBytesMax: 4095,
       isIdle: true,
       forward: (view, topic, _clientId, stamp) => {
         if (this.members.length === 0) return 'noPeers';

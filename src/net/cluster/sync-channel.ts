@@ -16,7 +16,8 @@ import { NONCE_BYTES } from '../../sync/body-codec.ts';
 import type { ChannelCounters } from '../../sync/counters.ts';
 import type { PeerStatus } from '../../sync/peer-status.ts';
 import type { RepairHead, RepairPacket } from '../../sync/repair-codec.ts';
-import { type ForwardResult, SyncNode, type SyncNodeOptions } from '../../sync/sync-node.ts';
+import { SyncNode } from '../../sync/sync-node.ts';
+import type { ForwardResult, SyncNodeOptions } from '../../sync/sync-options.ts';
 import {
   RECEIVE_BUFFER_BYTES,
   receiveBufferRemedy,
@@ -129,6 +130,11 @@ export class SyncChannel {
   /** Room for packets in a repair block that needs one datagram, bytes. */
   get repairRoom(): number {
     return this.#node.repairRoom;
+  }
+
+  /** Of the largest packet that crosses to other nodes. */
+  get publishBytesMax(): number {
+    return this.#node.publishBytesMax;
   }
 
   /** True while a repair block may be sent. */

@@ -240,8 +240,23 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ],
     [
       'PUBLISH that crosses to other nodes, encoded',
-      '{bytes sync PUBLISH_BYTES_MAX}',
+      '{bytes sync PUBLISH_BYTES_MAX}, with `-large` its size',
       'a larger one stays on its node, counted, logged with topic and client',
+    ],
+    [
+      'bytes that wait for one node with `-large`; time that its connection may take none',
+      '{bytes sync BULK_QUEUE_BYTES_MAX}; {ms sync BULK_STALL_MS}',
+      'the message is lost for that node, counted, logged; the connection is opened anew',
+    ],
+    [
+      'frame of another node with `-large`: before its hello; after it',
+      '18 bytes; the larger of `-large` and {bytes sync BULK_FRAME_BYTES_MAX}',
+      'skipped unread, counted and logged',
+    ],
+    [
+      'TLS handshakes of other nodes at a time; time of one; time for its hello',
+      '{count net HANDSHAKES_MAX}; {ms net HANDSHAKE_MS}; {ms sync HELLO_MS}',
+      'the connection is closed and counted',
     ],
     [
       'time that messages wait for a first peer, after the start or after the last peer went offline',

@@ -43,6 +43,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: shared groups of all nodes (`-shared=cluster`)', 'groups'],
   ['Cluster: requests between nodes', 'queries'],
   ['Cluster: subscriptions of all nodes', 'interest'],
+  ['Cluster: large messages (`-large`)', 'bulk'],
   ['Cluster: probes (`shoal ping`, `shoal doctor`)', 'probes'],
   ['Storage (with `-data`)', 'storage'],
 ];

@@ -27,7 +27,7 @@ class Bench {
     this.counters,
     { name: 'a', bootId: 9n, seed: 9 },
     {
-      publishFromPeer: (view, _now, _sender, number) => {
+      publishFromPeer: (view, _now, _sender, number = -1) => {
         this.numbers.push(number);
         this.texts.push(payloadOf(view).toString('latin1').slice(0, 1));
       },

@@ -8,7 +8,8 @@ import { ENVELOPE_BYTES, ENVELOPE_HEADER_BYTES, Sealer } from '../../../src/shar
 import { type Logger, silentLogger } from '../../../src/shared/logger.ts';
 import type { Peer } from '../../../src/shared/peer.ts';
 import { NONCE_BYTES, WELCOME_BYTES, writeWelcome } from '../../../src/sync/body-codec.ts';
-import { SyncNode, type SyncNodeOptions } from '../../../src/sync/sync-node.ts';
+import { SyncNode } from '../../../src/sync/sync-node.ts';
+import type { SyncNodeOptions } from '../../../src/sync/sync-options.ts';
 import { publishPacket, syncKeys, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
 const keys = await syncKeys('token');
