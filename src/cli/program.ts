@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
 import { addApi } from './commands/api.ts';
+import { addBackup, addRestore } from './commands/backup.ts';
 import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -19,6 +20,7 @@ import { addRr } from './commands/rr.ts';
 import { run } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
 import { addSub } from './commands/sub.ts';
+import { addToken } from './commands/token.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
@@ -38,6 +40,9 @@ const subcommands = [
   addBench,
   addStatus,
   addHealth,
+  addBackup,
+  addRestore,
+  addToken,
   addCompletion,
 ];
 
