@@ -1,0 +1,229 @@
+// All attacks at once on three nodes of one cluster, for as long as one likes. Clients that behave must be
+// served all the time, and memory and descriptors must not grow in the second half. Exit code 0: so it was.
+//   npm run build && node --import tsx test/attack/hour.ts --minutes 60
+
+import { type ChildProcess, fork, spawn } from 'node:child_process';
+import {
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect } from 'node:net';
+import { setPriority, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setUser } from '../../src/auth/password-file.ts';
+import { hashPassword } from '../../src/auth/password-hash.ts';
+import { BUNDLE } from '../support/shoal-process.ts';
+import { HourInnocents } from './hour-innocents.ts';
+
+const NODES = ['n1', 'n2', 'n3'];
+const SAMPLE_MS = 5000;
+const REPORT_EVERY = 12;
+const MB = 1_048_576;
+/** Growth over the second half that the garbage collector explains. */
+const GROWTH_MAX = 0.1;
+/** Until then the attacks may still fill what the bounds allow: a shorter run does not judge memory. */
+const FILLED_MINUTES = 15;
+/** Small enough that each bound is reached within minutes. */
+const BOUNDS = [
+  ...['-max-connections=2000', '-max-sessions=3000', '-queue-memory=32M', '-retained-bytes=8M'],
+  ...['-retained-messages=20000', '-log-level=error'],
+];
+
+interface Sample {
+  readonly minutes: number;
+  readonly residentBytes: number;
+  readonly descriptors: number;
+}
+
+const at = process.argv.indexOf('--minutes');
+const minutes = at < 0 ? 60 : Number(process.argv[at + 1]);
+const folder = mkdtempSync(join(tmpdir(), 'attack-hour-'));
+const startedAt = performance.now();
+const now = (): number => (performance.now() - startedAt) / 60_000;
+
+/** A copy, so that a later build does not change what runs. */
+function copyBundle(): string {
+  const from = join(BUNDLE, '..');
+  mkdirSync(join(folder, 'dist'));
+  for (const name of readdirSync(from)) copyFileSync(join(from, name), join(folder, 'dist', name));
+  return join(folder, 'dist', 'shoal.js');
+}
+
+interface Ports {
+  readonly mqtt: number;
+  readonly webSocket: number;
+  readonly gossip: number;
+  readonly sync: number;
+  /** Where the attacker records what the node sends: it is among the node's seeds. */
+  readonly recording: number;
+}
+
+/** Chosen here, because at this log level a node prints none. */
+function portsOf(index: number): Ports {
+  const first = 30_000 + (process.pid % 1000) * 20 + index * 5;
+  return {
+    mqtt: first,
+    webSocket: first + 1,
+    gossip: first + 2,
+    sync: first + 3,
+    recording: first + 4,
+  };
+}
+
+async function startNode(bundle: string, name: string, index: number): Promise<ChildProcess> {
+  const { mqtt, webSocket, gossip, sync, recording } = portsOf(index);
+  const seeds = [`127.0.0.1:${portsOf(0).gossip}`, `127.0.0.1:${recording}`].slice(
+    index === 0 ? 1 : 0,
+  );
+  const flags = [
+    ...[`-nid=${name}`, '-bind=127.0.0.1', `-port=${mqtt}`, `-ws=${webSocket}`],
+    ...[`-crp=${gossip}`, `-csp=${sync}`, `-mbs=${seeds.join(',')}`, '-csk=Vj3kqT9wPz7nLx2RbYc8'],
+    ...[`-auth=${join(folder, 'pw')}`, '-anonymous=true', ...BOUNDS],
+    ...(index === 0 ? [`-data=${join(folder, 'data')}`] : []),
+  ];
+  const log = openSync(join(folder, `${name}.log`), 'w');
+  const node = spawn(process.execPath, ['--max-old-space-size=256', bundle, ...flags], {
+    stdio: ['ignore', log, log],
+  });
+  closeSync(log);
+  await untilListening(mqtt);
+  return node;
+}
+
+async function untilListening(port: number): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const socket = connect({ port, host: '127.0.0.1' });
+    const isOpen = await new Promise((resolve) => {
+      socket.once('connect', () => resolve(true));
+      socket.once('error', () => resolve(false));
+    });
+    socket.destroy();
+    if (isOpen) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error(`no node listens on port ${port}`);
+}
+
+function attack(index: number): ChildProcess {
+  const path = fileURLToPath(new URL('./hour-attacks.ts', import.meta.url));
+  const { mqtt, webSocket, gossip, sync, recording } = portsOf(index);
+  const args = [mqtt, webSocket, gossip, sync, recording, index + 1].map(String);
+  const child = fork(path, args, { execArgv: ['--import', 'tsx'] });
+  if (child.pid !== undefined) setPriority(child.pid, 10);
+  return child;
+}
+
+function isRunning(node: ChildProcess): boolean {
+  return node.exitCode === null && node.signalCode === null;
+}
+
+function sample({ pid }: ChildProcess): Sample {
+  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+  const descriptors = readdirSync(`/proc/${pid}/fd`).length;
+  return { minutes: now(), residentBytes: Number(kilobytes) * 1024, descriptors };
+}
+
+/** Growth over the second half, by linear regression, as a share of the mean. */
+function growth(samples: readonly Sample[], value: (sample: Sample) => number): number {
+  const half = samples.slice(Math.floor(samples.length / 2));
+  const xs = half.map((one) => one.minutes);
+  const ys = half.map(value);
+  const mean = (list: number[]): number => list.reduce((sum, one) => sum + one, 0) / list.length;
+  const [x, y] = [mean(xs), mean(ys)];
+  const slope =
+    xs.reduce((sum, one, i) => sum + (one - x) * (ys[i]! - y), 0) /
+    xs.reduce((sum, one) => sum + (one - x) ** 2, 0);
+  return (slope * (xs.at(-1)! - xs[0]!)) / y;
+}
+
+function quantiles(values: readonly number[]): string {
+  const sorted = values.toSorted((a, b) => a - b);
+  const of = (share: number): string =>
+    (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(1);
+  return `p50 ${of(0.5)} ms, p99 ${of(0.99)}, max ${(sorted.at(-1) ?? Number.NaN).toFixed(1)}`;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+function logOf(name: string): string {
+  return readFileSync(join(folder, `${name}.log`), 'utf8');
+}
+
+/** @returns the faults */
+function verdict(
+  nodes: readonly ChildProcess[],
+  samples: readonly (readonly Sample[])[],
+  innocents: readonly HourInnocents[],
+): string[] {
+  const faults: string[] = [];
+  for (const [i, name] of NODES.entries()) {
+    const own = samples[i]!;
+    const memory = growth(own, ({ residentBytes }) => residentBytes);
+    const descriptors = growth(own, (one) => one.descriptors);
+    const { served } = innocents[i]!;
+    const megabytes = own.map(({ residentBytes }) => Math.round(residentBytes / MB));
+    say(`${name} memory: ${Math.max(...megabytes)} MB at most, ${megabytes.at(-1)} MB at the end`);
+    const shares = [memory, descriptors].map((share) => `${(share * 100).toFixed(1)} %`);
+    say(`${name} growth over the second half: memory ${shares[0]}, descriptors ${shares[1]}`);
+    say(
+      `${name} innocents: ${served.latenciesMs.length} messages, ${quantiles(served.latenciesMs)}`,
+    );
+    say(`${name} logins: ${served.connectsMs.length}, ${quantiles(served.connectsMs)}`);
+    if (!isRunning(nodes[i]!)) faults.push(`${name} ended: ${logOf(name).slice(-2000)}`);
+    if (memory > GROWTH_MAX && now() > FILLED_MINUTES) faults.push(`${name}: its memory grows`);
+    if (descriptors > GROWTH_MAX && now() > FILLED_MINUTES)
+      faults.push(`${name}: its descriptors grow`);
+    if (served.refused > 0) faults.push(`${name}: ${served.refused} innocent logins were refused`);
+    if (served.missing > 0) faults.push(`${name}: ${served.missing} innocent messages are missing`);
+    faults.push(...innocents[i]!.faults);
+  }
+  return faults;
+}
+
+const bundle = copyBundle();
+const passwords = setUser('', 'innocent', await hashPassword('innocent', 20_000));
+writeFileSync(join(folder, 'pw'), passwords, { mode: 0o600 });
+const nodes: ChildProcess[] = [];
+for (const [index, name] of NODES.entries()) nodes.push(await startNode(bundle, name, index));
+const innocents = NODES.map((name, index) => {
+  return new HourInnocents({ host: '127.0.0.1', port: portsOf(index).mqtt }, name);
+});
+const attackers: ChildProcess[] = [];
+const samples = nodes.map((): Sample[] => []);
+try {
+  for (const innocent of innocents) innocent.start();
+  for (const index of NODES.keys()) attackers.push(attack(index));
+  for (let round = 1; now() < minutes && nodes.every(isRunning); round++) {
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+    for (const [i, node] of nodes.entries()) if (isRunning(node)) samples[i]!.push(sample(node));
+    if (round % REPORT_EVERY !== 0) continue;
+    for (const node of nodes) node.kill('SIGHUP');
+    const memory = samples.map((own) => `${Math.round((own.at(-1)?.residentBytes ?? 0) / MB)} MB`);
+    const latencies = innocents.flatMap(({ served }) => served.latenciesMs.slice(-1000));
+    const refused = innocents.reduce((sum, { served }) => sum + served.refused, 0);
+    say(
+      `${now().toFixed(0).padStart(3)} min: ${memory.join(', ')}; ${quantiles(latencies)}; ${refused} refused`,
+    );
+  }
+  for (const attacker of attackers) attacker.kill('SIGKILL');
+  for (const innocent of innocents) await innocent.stop();
+  const faults = verdict(nodes, samples, innocents);
+  for (const fault of faults) say(`FAULT ${fault}`);
+  say(faults.length === 0 ? 'flat memory, innocents served' : `${faults.length} faults`);
+  process.exitCode = faults.length === 0 ? 0 : 1;
+} finally {
+  for (const attacker of attackers) attacker.kill('SIGKILL');
+  for (const node of nodes) node.kill('SIGKILL');
+  rmSync(folder, { recursive: true });
+}
+process.exit();
