@@ -8,7 +8,6 @@ import { availableParallelism } from 'node:os';
 import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
-import { sourceOf } from '../shared/ip-address.ts';
 import type { ListenerAccess } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { OngoingFaults } from '../shared/ongoing-faults.ts';
@@ -17,6 +16,7 @@ import { readAcl } from './acl-file.ts';
 import { BusyError, FairQueue } from './fair-queue.ts';
 import { Grant, grantOf } from './grant.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
+import { KnownLogins } from './known-logins.ts';
 import { ListenerPolicies } from './listener-policies.ts';
 import type { ListenerPolicy } from './listener-policy.ts';
 import { readPasswordFile } from './password-file.ts';
@@ -53,6 +53,8 @@ export interface AccessOptions {
   readonly authUrl: string | undefined;
   readonly authFormat: 'form' | 'json';
   readonly authCacheSeconds: number;
+  /** IPv4 addresses that agree in these bits take turns as one. */
+  readonly loginIpv4Bits: number;
 }
 
 export interface AccessContext {
@@ -87,6 +89,7 @@ export class AccessControl implements Authorizer {
   readonly #options: AccessOptions;
   readonly #context: AccessContext;
   readonly #queue: FairQueue;
+  readonly #knownLogins: KnownLogins;
   readonly #policies: ListenerPolicies;
   readonly #http: HttpCallback | undefined;
   #tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
@@ -99,6 +102,7 @@ export class AccessControl implements Authorizer {
     this.#options = options;
     this.#context = context;
     this.#queue = queue;
+    this.#knownLogins = new KnownLogins(options.loginIpv4Bits);
     this.#policies = new ListenerPolicies({
       passwords: (path, source, previous) => parsePasswords(path, source, queue, previous),
       acl: (path, source) => parseAcl(path, source, () => (this.counters.permissionEvictions += 1)),
@@ -157,12 +161,15 @@ export class AccessControl implements Authorizer {
   }
 
   /** Checks an acceptance again: the files may have been reloaded meanwhile. */
-  #confirm({ clientId, username: claimed }: ConnectRequest, decision: AuthDecision): AuthDecision {
+  #confirm(request: ConnectRequest, decision: AuthDecision): AuthDecision {
+    const { clientId, username: claimed, remoteAddress } = request;
     const { reasonCode, username = claimed, grant } = decision;
     if (reasonCode !== ReasonCode.success) return decision;
-    return this.isStillAuthorized({ clientId, username, grant })
-      ? decision
-      : refuse('the password or key changed during the login');
+    if (!this.isStillAuthorized({ clientId, username, grant })) {
+      return refuse('the password or key changed during the login');
+    }
+    this.#knownLogins.remember(remoteAddress, username);
+    return decision;
   }
 
   /** For parts of the node itself, which may do everything. */
@@ -227,11 +234,12 @@ export class AccessControl implements Authorizer {
       return this.#decideByToken(password, tokenKeys.value, policy, remoteAddress);
     }
     if (username === undefined) return refuse('the client sent a password without a user name');
+    const lane = this.#knownLogins.laneOf(remoteAddress, username);
     const isEmpty = password === undefined || password.length === 0;
     const verifier = policy.passwords?.value;
     if (verifier !== undefined && (verifier.has(username) || http === undefined)) {
       const credential = verifier.textOf(username);
-      const isRight = await verifier.check(username, password, remoteAddress);
+      const isRight = await verifier.check(username, password, lane);
       if (isRight) return accept(new Grant('password', policy, credential));
       // The client does not learn the difference; only the log has it.
       if (!verifier.has(username)) return refuse('unknown user');
@@ -240,7 +248,7 @@ export class AccessControl implements Authorizer {
     if (http === undefined) return refuse('the password is not a token');
     // Never asked for: a server may treat an empty password as none needed, as LDAP does.
     if (isEmpty) return refuse('no password was sent');
-    const acceptance = await http.ask({ username, password, clientId, remoteAddress });
+    const acceptance = await http.ask({ username, password, clientId, remoteAddress }, lane);
     this.#resolve(SERVER_FAILS, 'the authentication server answers again');
     if (acceptance === undefined) return refuse('the authentication server refused the client');
     const grant = new Grant('http', policy, undefined, acceptance.topics);
@@ -257,7 +265,7 @@ export class AccessControl implements Authorizer {
     const rules = { issuer, audience };
     const now = this.#context.wallClock();
     const check = () => checkToken(password, keys, rules, now);
-    const token = await this.#queue.run(check, sourceOf(address));
+    const token = await this.#queue.run(check, this.#knownLogins.laneOf(address, undefined));
     if (typeof token === 'string') return refuse(token);
     const grant = new Grant('token', policy, token.keyId, token.topics);
     return this.#acceptUntil(token.expiresAtMs, grant, token.username);

@@ -6,8 +6,8 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { describeSystemError } from '../shared/describe-system-error.ts';
-import { sourceOf } from '../shared/ip-address.ts';
 import { FairQueue } from './fair-queue.ts';
+import type { Lane } from './known-logins.ts';
 import type { TopicClaims } from './permissions.ts';
 import { SharedCache } from './shared-cache.ts';
 import { readTopicClaims } from './topic-claims.ts';
@@ -80,12 +80,11 @@ export class HttpCallback {
   }
 
   /** Resolves with undefined for a refusal. Rejects with CallbackError or BusyError. */
-  async ask(request: LoginRequest): Promise<HttpAcceptance | undefined> {
+  async ask(request: LoginRequest, lane?: Lane): Promise<HttpAcceptance | undefined> {
     const key = this.#keyOf(request);
     const known = this.#cache.get(key);
     if (known !== undefined && known.until > this.#clocks.now()) return known.acceptance;
-    const source = sourceOf(request.remoteAddress);
-    const acceptance = await this.#queue.run(() => this.#post(request), source);
+    const acceptance = await this.#queue.run(() => this.#post(request), lane);
     if (acceptance !== undefined) this.#remember(key, request.username, acceptance);
     return acceptance;
   }

@@ -5,8 +5,8 @@
 // Invariant: an empty or missing password is never right, whatever the file contains.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
-import { sourceOf } from '../shared/ip-address.ts';
 import type { FairQueue } from './fair-queue.ts';
+import type { Lane } from './known-logins.ts';
 import {
   DEFAULT_ITERATIONS,
   isPassword,
@@ -50,8 +50,8 @@ export class PasswordVerifier {
     return this.#users.get(name);
   }
 
-  /** Rejects with BusyError if too many logins wait. @param address of the client; sources of logins take turns */
-  async check(name: string, password: Buffer | undefined, address = ''): Promise<boolean> {
+  /** Rejects with BusyError if too many logins wait. @param lane where the login waits */
+  async check(name: string, password: Buffer | undefined, lane?: Lane): Promise<boolean> {
     const given = password ?? Buffer.alloc(0);
     const digest = keyedDigest(given);
     if (this.#wasVerified(name, digest)) return true;
@@ -63,7 +63,7 @@ export class PasswordVerifier {
       if (!isRight || hashText === undefined || given.length === 0) return false;
       this.#verified.set(name, { hashText, digest });
       return true;
-    }, sourceOf(address));
+    }, lane);
   }
 
   /** The verified passwords, unless most of them belong to users that the new version lacks. */

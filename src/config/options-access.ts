@@ -2,7 +2,7 @@
 // files behind them again.
 
 import { option } from './option.ts';
-import { choice, httpUrl, onOff, path, seconds, text } from './value-types.ts';
+import { choice, count, httpUrl, onOff, path, seconds, text } from './value-types.ts';
 
 export const accessOptions = {
   passwordFile: option({
@@ -73,5 +73,12 @@ export const accessOptions = {
     type: seconds(0, 86_400),
     fallback: 60,
     help: 'how long an acceptance by that server holds for the same client and password; 0 asks each time',
+  }),
+  loginIpv4Bits: option({
+    flag: 'auth-ipv4-prefix',
+    group: 'Access',
+    type: count(8, 32),
+    fallback: 32,
+    help: 'logins that wait for their check take turns by address; IPv4 addresses with the same first bits are one, as an IPv6 /64 always is',
   }),
 } as const;

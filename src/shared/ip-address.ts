@@ -25,12 +25,21 @@ export function normalAddress(text: string): string | undefined {
 /**
  * The source that an address belongs to. One host may use every address of an IPv6 /64, so these count
  * as one source.
+ * @param ipv4Bits IPv4 addresses that agree in these bits count as one source, too
  */
-export function sourceOf(address: string): string {
+export function sourceOf(address: string, ipv4Bits = 32): string {
   const bytes = addressToBytes(address);
-  if (bytes === undefined || bytes.length === 4) return address;
+  if (bytes === undefined) return address;
   const normal = bytesToAddress(bytes);
-  return normal.includes(':') ? `${bytes.subarray(0, 8).toString('hex')}/64` : normal;
+  if (normal.includes(':')) return `${bytes.subarray(0, 8).toString('hex')}/64`;
+  return ipv4Bits < 32 ? ipv4Network(bytes.subarray(-4), ipv4Bits) : normal;
+}
+
+function ipv4Network(address: Buffer, bits: number): string {
+  const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
+  const network = Buffer.alloc(4);
+  network.writeUInt32BE((address.readUInt32BE() & mask) >>> 0);
+  return `${bytesToAddress(network)}/${bits}`;
 }
 
 function ipv4ToBytes(text: string): Buffer | undefined {

@@ -42,6 +42,7 @@ function open({
     authUrl: undefined,
     authFormat: 'form' as const,
     authCacheSeconds: 0,
+    loginIpv4Bits: 32,
   };
   const now = (): number => performance.now();
   return AccessControl.open(options, { log: silentLogger, now, wallClock: Date.now });

@@ -22,6 +22,7 @@ export const none: AccessOptions = {
   authUrl: undefined,
   authFormat: 'form',
   authCacheSeconds: 60,
+  loginIpv4Bits: 32,
 };
 export const SECRET = 'a secret that has thirty-two bytes or more';
 

@@ -17,9 +17,9 @@ class Job {
   };
 }
 
-function begin(line: FairQueue, count: number, from?: string) {
+function begin(line: FairQueue, count: number, from = '', isKnown = false) {
   const jobs = Array.from({ length: count }, () => new Job());
-  const results = jobs.map((job) => line.run(job.work, from));
+  const results = jobs.map((job) => line.run(job.work, { name: from, isKnown }));
   for (const result of results) result.catch(() => undefined);
   return { jobs, results };
 }
@@ -109,6 +109,49 @@ test('work that fails frees its place', async () => {
   assert.equal(await line.run(() => Promise.resolve('next')), 'next');
 });
 
+/** Finishes one piece of work after the other. @returns the names in the order of their turns */
+async function orderOf(groups: Readonly<Record<string, readonly Job[]>>): Promise<string[]> {
+  const order: string[] = [];
+  const isDone = new Set<Job>();
+  for (let idle = 0; idle < 3; idle++) {
+    await turn();
+    for (const [name, jobs] of Object.entries(groups)) {
+      for (const job of jobs.filter((one) => one.started && !isDone.has(one))) {
+        isDone.add(job);
+        order.push(name);
+        job.finish();
+        idle = 0;
+      }
+    }
+  }
+  return order;
+}
+
+test('known sources come first, and every fourth turn is for a stranger', async () => {
+  const line = new FairQueue({ parallelMax: 1, waitingMax: 100, waitMsMax: 100 }, () => 0);
+  const first = begin(line, 1, 'first');
+  const strangers = begin(line, 3, 'stranger');
+  const known = begin(line, 6, 'known', true);
+  const order = await orderOf({ first: first.jobs, s: strangers.jobs, k: known.jobs });
+  assert.deepEqual(order, ['first', 'k', 'k', 'k', 's', 'k', 'k', 'k', 's', 's']);
+});
+
+test('a known source finds room in a queue that strangers have filled, and strangers take none of its', async () => {
+  const line = new FairQueue({ parallelMax: 1, waitingMax: 3, waitMsMax: 100 }, () => 0);
+  begin(line, 1, 'first');
+  const strangers = ['a', 'b', 'c'].map((name) => begin(line, 1, name));
+  const known = begin(line, 3, 'known', true);
+  for (const { results } of strangers) {
+    await assert.rejects(results[0] ?? Promise.resolve(), BusyError);
+  }
+  await assert.rejects(begin(line, 1, 'late').results[0] ?? Promise.resolve(), BusyError);
+  await assert.rejects(begin(line, 1, 'known', true).results[0] ?? Promise.resolve(), BusyError);
+  const other = begin(line, 1, 'other', true);
+  await assert.rejects(known.results[2] ?? Promise.resolve(), BusyError, 'known lanes share alike');
+  assert.equal(other.jobs.length, 1);
+  assert.equal(line.waiting, 3);
+});
+
 test('all addresses of an IPv6 /64 are one source, and each IPv4 address is one', () => {
   const sources = ['2001:db8:0:1::1', '2001:db8:0:1:ffff::2', '2001:db8:0:2::1'].map(sourceOf);
   assert.equal(sources[0], sources[1]);
@@ -116,4 +159,6 @@ test('all addresses of an IPv6 /64 are one source, and each IPv4 address is one'
   assert.equal(sourceOf('::ffff:192.0.2.1'), sourceOf('192.0.2.1'));
   assert.notEqual(sourceOf('::ffff:192.0.2.1'), sourceOf('::ffff:192.0.2.2'));
   assert.equal(sourceOf('/run/socket'), '/run/socket');
+  assert.equal(sourceOf('192.0.2.1', 24), sourceOf('::ffff:192.0.2.254', 24));
+  assert.notEqual(sourceOf('192.0.2.1', 24), sourceOf('192.0.3.1', 24));
 });

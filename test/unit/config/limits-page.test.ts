@@ -157,7 +157,12 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'waiting checks; time that a check waits',
       '{count auth CHECKS_WAITING_MAX}; {ms auth CHECK_WAIT_MS_MAX}',
-      'CONNACK 0x89, server busy',
+      'CONNACK 0x89, server busy; strangers first',
+    ],
+    [
+      'addresses and users whose logins come first, because they have succeeded before',
+      '{count auth REMEMBERED_MAX} of each',
+      'the one used longest ago is forgotten',
     ],
     [
       'requests to the HTTP server at the same time',
