@@ -41,6 +41,7 @@ import { reviewSessions } from './session/access-review.ts';
 import { exportState } from './session/export-state.ts';
 import { importState } from './session/import-state.ts';
 import {
+  dropDeliveries,
   endLocalSessions,
   type LocalSessionSpec,
   type LocalSessionState,
@@ -193,6 +194,13 @@ export class Broker {
   /** The other side of a local session has lost its own: forgets the QoS 2 messages that it owes. */
   forgetReceived(clientId: string): void {
     this.context.sessions.find(clientId)?.forgetReceived();
+  }
+
+  /** Drops messages of a local session that is not connected. @returns how many */
+  dropDeliveries(clientId: string, afterId: number, upToId: number, now: number): number {
+    this.context.budget.enter(now);
+    const session = this.context.sessions.find(clientId);
+    return session === undefined ? 0 : dropDeliveries(session, afterId, upToId);
   }
 
   /** Sends the retained messages that match the subscriptions of a local session. */

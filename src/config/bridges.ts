@@ -222,6 +222,13 @@ export const bridgeTable = {
     fallback: defaults.roundRobin,
     help: 'after a loss go on with the next address instead of the first',
   }),
+  runOn: option({
+    flag: 'run-on',
+    group: 'Bridge',
+    type: name(255),
+    fallback: 'one',
+    help: 'in a cluster: one node runs the bridge, and another one when it dies; or each node; or the node of this name',
+  }),
   notifications: option({
     flag: 'notifications',
     group: 'Bridge',
@@ -257,11 +264,17 @@ export interface BridgeConfig {
   readonly queueMessagesMax: number;
   readonly queueBytesMax: number;
   readonly queueDrop: 'oldest' | 'newest';
+  /** `one`, `each`, or the name of a node. */
+  readonly runOn: string;
+  /** Topics that were to cross with QoS 2, and cross with QoS 1. */
+  readonly loweredTopics: readonly string[];
 }
+
+type NodeValues = Pick<OptionValues, 'nodeName' | 'dataFolder' | 'tokens'>;
 
 /** @param problems receives a line for each mistake */
 export function resolveBridges(
-  { nodeName }: Pick<OptionValues, 'nodeName'>,
+  node: NodeValues,
   tables: readonly TomlTable[],
   problems: string[],
 ): BridgeConfig[] {
@@ -270,8 +283,8 @@ export function resolveBridges(
     const before = problems.length;
     const values = valuesOf(table, problems);
     if (problems.length > before) continue;
-    problems.push(...faultsOf(table, values, bridges));
-    if (problems.length === before) bridges.push(bridgeOf(table.place, values, nodeName));
+    problems.push(...faultsOf(table, values, bridges, node));
+    if (problems.length === before) bridges.push(bridgeOf(table.place, values, node));
   }
   return bridges;
 }
@@ -297,6 +310,7 @@ function faultsOf(
   { place }: TomlTable,
   values: BridgeValues,
   others: readonly BridgeConfig[],
+  node: NodeValues,
 ): string[] {
   const { name: own, cert, key, username, password, reconnectMinMs, reconnectMaxMs } = values;
   const problems = (['name', 'addresses', 'topics'] as const)
@@ -311,25 +325,38 @@ function faultsOf(
   if (password !== undefined && username === undefined && values.protocol !== '5') {
     problems.push(`${place}: MQTT 3.1.1 has no password without a user name: set username`);
   }
+  if (node.tokens !== undefined && values.runOn === 'one' && values.clientId === undefined) {
+    problems.push(
+      `${place}: in a cluster the bridge needs a client-id, the same on every node, so that the far side knows it wherever it runs`,
+    );
+  }
   if (reconnectMinMs > reconnectMaxMs) {
     problems.push(`${place}: reconnect-min is above reconnect-max`);
   }
   return problems;
 }
 
-function bridgeOf(place: string, values: BridgeValues, nodeName: string): BridgeConfig {
+/**
+ * Exactly once needs Packet Identifiers that outlive the process, and a node that stays the same:
+ * without either QoS 2 would lose messages, and QoS 1 repeats them.
+ */
+function bridgeOf(place: string, values: BridgeValues, node: NodeValues): BridgeConfig {
   const { name: own = '', addresses: to = [], topics = [], protocol, clientId, ...rest } = values;
   const { ca, cert, key, insecure, alpn, ...others } = rest;
-  const { qosMin, retain, queueMessagesMax, queueBytesMax, queueDrop, ...options } = others;
+  const { qosMin, retain, queueMessagesMax, queueBytesMax, queueDrop, runOn, ...options } = others;
+  const isExact = node.dataFolder !== undefined && !(runOn === 'one' && node.tokens !== undefined);
+  const lowered = isExact
+    ? []
+    : topics.filter(({ qos: level, direction }) => level === 2 && direction !== 'in');
   return {
     place,
     options: {
       ...options,
       name: own,
       addresses: to,
-      topics,
+      topics: topics.map((rule) => (lowered.includes(rule) ? { ...rule, qos: 1 } : rule)),
       version: protocol === '5' ? 5 : 4,
-      clientId: clientId ?? `${nodeName}.${own}`,
+      clientId: clientId ?? `${node.nodeName}.${own}`,
     },
     tls: { ca, cert, key, insecure, alpn },
     qosMin,
@@ -337,5 +364,7 @@ function bridgeOf(place: string, values: BridgeValues, nodeName: string): Bridge
     queueMessagesMax,
     queueBytesMax,
     queueDrop,
+    runOn,
+    loweredTopics: lowered.map(({ pattern }) => pattern),
   };
 }

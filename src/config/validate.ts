@@ -22,6 +22,7 @@ export function findWarnings(config: Config): string[] {
     ...unadvertisedSyncPort(config),
     ...unusedTls(config),
     ...unusedOrigins(config),
+    ...loweredTopics(config),
   ];
 }
 
@@ -92,6 +93,19 @@ function unusedTls({ listeners, ...config }: Config): string[] {
   return given.length === 0
     ? []
     : [`no listener uses TLS (-tls=PORT, -wss=PORT): ${given.join(', ')} has no effect`];
+}
+
+function loweredTopics({ bridges, dataFolder }: Config): string[] {
+  return bridges.flatMap(({ place, options, loweredTopics: topics }) => {
+    if (topics.length === 0) return [];
+    const why =
+      dataFolder === undefined
+        ? 'exactly once needs -data=FOLDER'
+        : 'exactly once needs one node: run-on = "each" or a name';
+    return [
+      `${place}: bridge ${options.name} sends ${topics.join(', ')} with QoS 1 instead of 2, so that a restart loses nothing: ${why}`,
+    ];
+  });
 }
 
 function unusedOrigins({ listeners, origins }: Config): string[] {

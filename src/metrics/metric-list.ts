@@ -3,6 +3,7 @@
 // node supplies the values of its group (MetricValues).
 // The topics that mosquitto has too keep mosquitto's names and meanings.
 
+import { bridgeMetrics } from './bridge-metrics.ts';
 import {
   bulkMetrics,
   clientDirectoryMetrics,
@@ -247,6 +248,7 @@ const storageMetrics = {
 export const metricGroups = {
   broker: brokerMetrics,
   guards: guardMetrics,
+  bridges: bridgeMetrics,
   process: processMetrics,
   site: siteMetrics,
   access: accessMetrics,

@@ -4,14 +4,18 @@
 import { performance } from 'node:perf_hooks';
 import { AccessControl } from '../auth/access-control.ts';
 import type { BridgeState } from '../bridge/bridge.ts';
+import type { BridgeCounters } from '../bridge/counters.ts';
 import { formatAddress } from '../bridge/options.ts';
 import { TopicMapper } from '../bridge/topic-mapper.ts';
 import type { Broker } from '../broker/broker.ts';
 import type { Client } from '../broker/client/client.ts';
 import { LOCAL_PREFIX } from '../broker/session/local-session.ts';
 import type { BridgeConfig } from '../config/bridges.ts';
+import type { Config } from '../config/config.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import { BridgeRunner, type LocalPort } from '../net/bridges/bridge-runner.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { BridgePlaces, PlacedBridge } from './bridge-places.ts';
 
 /** A bridge as pages and commands show it. */
 export interface BridgeInfo {
@@ -26,11 +30,18 @@ export interface BridgeInfo {
   readonly inflight: number;
   readonly sent: number;
   readonly received: number;
-  /** Messages that the queue had no room for, or that the far side could not take. */
+  /** Messages that the queue had no room for. */
   readonly dropped: number;
   readonly lastError: string | undefined;
   /** False while another node of the cluster runs it. */
   readonly runsHere: boolean;
+  /** Messages that this node had collected and another one has sent. */
+  readonly sentElsewhere: number;
+}
+
+/** In a cluster one node runs it, and another one when that dies. */
+function isForOneNode({ runOn }: BridgeConfig): boolean {
+  return runOn === 'one';
 }
 
 interface Entry {
@@ -41,20 +52,56 @@ interface Entry {
 
 export class Bridges {
   readonly #broker: Broker;
+  readonly #log: Logger;
   readonly #entries: readonly Entry[];
+  #places: BridgePlaces | undefined;
 
   /** Opens the sessions; the bridges themselves begin with start(). */
-  constructor(configs: readonly BridgeConfig[], broker: Broker, log: Logger) {
+  constructor(config: Pick<Config, 'bridges' | 'nodeName'>, broker: Broker, log: Logger) {
     this.#broker = broker;
-    this.#entries = configs.map((config) => this.#open(config, log));
+    this.#log = log;
+    const ours = config.bridges.filter(({ runOn }) =>
+      ['one', 'each', config.nodeName].includes(runOn),
+    );
+    this.#entries = ours.map((one) => this.#open(one, log));
     broker.endLocalSessions(
       new Set(this.#entries.map(({ clientId }) => clientId)),
       performance.now(),
     );
   }
 
-  start(): void {
-    for (const { runner } of this.#entries) runner.start();
+  /** @param places decides which node of the cluster runs those that only one may run */
+  start(places: BridgePlaces | undefined): void {
+    for (const { runner, config } of this.#entries) {
+      if (places === undefined || !isForOneNode(config)) runner.start();
+    }
+    if (places === undefined) return;
+    this.#places = places;
+    const placed = this.#entries.filter(({ config }) => isForOneNode(config));
+    places.add(placed.map((entry) => this.#placed(entry)));
+  }
+
+  #placed({ clientId, config, runner }: Entry): PlacedBridge {
+    const broker = this.#broker;
+    const { name } = config.options;
+    return {
+      name,
+      get lastId() {
+        return broker.localSessionState(clientId)?.lastId ?? 0;
+      },
+      get oldestId() {
+        return broker.localSessionState(clientId)?.oldestId ?? 0;
+      },
+      dropSent: (afterId, upToId) =>
+        broker.dropDeliveries(clientId, afterId, upToId, performance.now()),
+      run: (isHere) => {
+        this.#log.info(isHere ? 'this node runs the bridge' : 'another node runs the bridge', {
+          bridge: name,
+        });
+        if (isHere) runner.start();
+        else runner.stop();
+      },
+    };
   }
 
   stop(): void {
@@ -68,7 +115,7 @@ export class Bridges {
   #open(config: BridgeConfig, log: Logger): Entry {
     const { options, tls, qosMin, retain } = config;
     const clientId = LOCAL_PREFIX + options.name;
-    const rules = { qosMin, retain, onlyOfThisNode: false };
+    const rules = { qosMin, retain, onlyOfThisNode: config.runOn === 'each' };
     const isSessionKnown = this.#broker.openLocalSession(
       {
         identity: { clientId, username: undefined, grant: AccessControl.trusted },
@@ -102,11 +149,37 @@ export class Bridges {
     this.#broker.publishState(topic, isConnected ? '1' : '0', performance.now());
   }
 
+  metrics(): ValuesOf<'bridges'> {
+    const each = (value: (info: BridgeInfo, counters: Readonly<BridgeCounters>) => number) =>
+      this.#entries.map((entry) => ({
+        labels: { bridge: entry.config.options.name },
+        value: value(this.#infoOf(entry), entry.runner.bridge.status.counters),
+      }));
+    return {
+      connected: each(({ state }) => Number(state === 'connected')),
+      runsHere: each(({ runsHere }) => Number(runsHere)),
+      queued: each(({ queued }) => queued),
+      queuedBytes: each(({ queuedBytes }) => queuedBytes),
+      inflight: each(({ inflight }) => inflight),
+      sent: each((_, { sent }) => sent),
+      received: each((_, { received }) => received),
+      dropped: each(({ dropped }) => dropped),
+      unsendable: each((_, { unsendable }) => unsendable),
+      refusedFar: each((_, { refusedFar }) => refusedFar),
+      refusedHere: each((_, { refusedHere }) => refusedHere),
+      returned: each((_, { looped }) => looped),
+      connects: each((_, { connects }) => connects),
+      failures: each((_, { failures }) => failures),
+      sentElsewhere: each(({ sentElsewhere }) => sentElsewhere),
+    };
+  }
+
   #infoOf({ config, clientId, runner }: Entry): BridgeInfo {
     const { state, since, address, lastError, counters } = runner.bridge.status;
     const session = this.#broker.localSessionState(clientId);
+    const { name } = config.options;
     return {
-      name: config.options.name,
+      name,
       state,
       stateForMs: Math.round(performance.now() - since),
       address: formatAddress(address),
@@ -115,9 +188,10 @@ export class Bridges {
       inflight: session?.inflight ?? 0,
       sent: counters.sent,
       received: counters.received,
-      dropped: (session?.dropped ?? 0) + counters.unsendable + counters.refusedFar,
+      dropped: session?.dropped ?? 0,
       lastError,
       runsHere: state !== 'off',
+      sentElsewhere: this.#places?.sentElsewhere(name) ?? 0,
     };
   }
 }

@@ -23,6 +23,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
+import type { BridgePlaces } from './bridge-places.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
@@ -169,6 +170,11 @@ export class Cluster {
   }
 
   /** The members and their traffic; undefined before join(). */
+  /** Which node runs each bridge. */
+  get bridges(): BridgePlaces {
+    return this.#parts.replication.bridges;
+  }
+
   get status(): ClusterStatus | undefined {
     return this.#status;
   }

@@ -98,7 +98,8 @@ export async function runNode(
   broker.sys.addSource('access', () => access.metrics());
   broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
-  const bridges = new Bridges(config.bridges, broker, log);
+  const bridges = new Bridges(config, broker, log);
+  if (config.bridges.length > 0) broker.sys.addSource('bridges', () => bridges.metrics());
   let listeners: Listeners | undefined;
   try {
     if (isClustered(config)) {
@@ -110,7 +111,7 @@ export async function runNode(
     const listening = await Listeners.open(config.listeners, broker);
     listeners = listening;
     broker.sys.addSource('listeners', () => listening.metrics());
-    bridges.start();
+    bridges.start(cluster?.bridges);
   } catch (error) {
     await cluster?.stop();
     clock.stop();

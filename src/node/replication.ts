@@ -9,6 +9,7 @@ import { ClusterClock } from '../replica/cluster-clock.ts';
 import { MapId } from '../replica/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { Replication } from '../replica/replication.ts';
+import { BridgePlaces } from './bridge-places.ts';
 import { ClusterClients } from './client-directory.ts';
 import { ClusterFilters } from './filter-directory.ts';
 import { NodeStatuses, type SharedOptions } from './node-statuses.ts';
@@ -50,6 +51,7 @@ export class ClusterReplication {
   readonly nodes: NodeStatuses;
   readonly groups: SharedGroups | undefined;
   readonly filters: ClusterFilters | undefined;
+  readonly bridges: BridgePlaces;
   readonly #core: Replication;
   #timer: NodeJS.Timeout | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
@@ -79,6 +81,8 @@ export class ClusterReplication {
     }
     this.nodes = new NodeStatuses(shared);
     this.#core.add(MapId.nodes, this.nodes);
+    this.bridges = new BridgePlaces(shared);
+    this.#core.add(MapId.bridges, this.bridges);
     if (options.sharedGroups === 'cluster') {
       this.groups = new SharedGroups(shared);
       this.#core.add(MapId.groups, this.groups.table);
@@ -137,6 +141,7 @@ export class ClusterReplication {
     clearTimeout(this.#timer);
     this.clients?.close();
     this.nodes.close();
+    this.bridges.close();
     this.groups?.close();
     this.filters?.close();
   }

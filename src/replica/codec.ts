@@ -3,7 +3,7 @@
 // Invariant: decode never throws; what is malformed is undefined.
 //
 //   offset  size  field (all numbers big endian)
-//        0     1  map: 1 retained, 2 clients, 3 nodes, 4 groups, 5 filters
+//        0     1  map: 1 retained, 2 clients, 3 nodes, 4 groups, 5 filters, 6 bridges
 //        1     1  kind: 1 digest, 2 request, 3 block
 //
 //   digest  2  2  number of the digest, from the same member
@@ -26,7 +26,14 @@ import type { Range } from './coverage.ts';
 import type { DigestEntry } from './register-map.ts';
 import type { LogRange, Request } from './repair-port.ts';
 
-export const MapId = { retained: 1, clients: 2, nodes: 3, groups: 4, filters: 5 } as const;
+export const MapId = {
+  retained: 1,
+  clients: 2,
+  nodes: 3,
+  groups: 4,
+  filters: 5,
+  bridges: 6,
+} as const;
 
 const DIGEST = 1;
 const REQUEST = 2;

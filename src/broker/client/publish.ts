@@ -235,7 +235,11 @@ export class PublishHandler {
     const verbatim = forwardable && view.topicEnd > view.topicStart;
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, verbatim, budget.now);
-    const result = distributor.forward(this.#publication, view, outbound.identity.clientId);
+    // With a bridge on each node, the others have the message from the far side themselves.
+    const result =
+      outbound.bridge?.onlyOfThisNode === true
+        ? undefined
+        : distributor.forward(this.#publication, view, outbound.identity.clientId);
     distributor.distribute(this.#publication, outbound);
     return result;
   }

@@ -18,7 +18,7 @@ export function dropUnwanted({ authorizer, budget }: SessionsContext, { outbound
   // Very many messages may wait, of few topics.
   const known = new Map<Topic, boolean>();
   const before = authorizer.work;
-  outbound.dropUnwanted(({ topic }) => {
+  outbound.dropUnwanted(({ message: { topic } }) => {
     const mayReceive = known.get(topic) ?? authorizer.mayReceive(identity, topic.name);
     known.set(topic, mayReceive);
     return !mayReceive;

@@ -31,6 +31,9 @@ export interface LocalSessionState {
   readonly queuedBytes: number;
   readonly inflight: number;
   readonly dropped: number;
+  /** Of the last message, and of the oldest that is not acknowledged; 0: none. Ids only rise. */
+  readonly lastId: number;
+  readonly oldestId: number;
 }
 
 /** @returns true if the session existed, with what waits in it */
@@ -63,5 +66,13 @@ export function endLocalSessions({ sessions }: BrokerContext, kept: ReadonlySet<
 
 export function localSessionState({ outbound }: Session): LocalSessionState {
   const { queued, queuedBytes, inflight, dropped } = outbound;
-  return { queued, queuedBytes, inflight, dropped };
+  const { lastDeliveryId: lastId, oldestDeliveryId: oldestId } = outbound;
+  return { queued, queuedBytes, inflight, dropped, lastId, oldestId };
+}
+
+/** Drops messages that have reached the far side otherwise. @returns how many */
+export function dropDeliveries({ outbound }: Session, afterId: number, upToId: number): number {
+  const before = outbound.queued + outbound.inflight;
+  outbound.dropUnwanted(({ id }) => id > afterId && id <= upToId);
+  return before - outbound.queued - outbound.inflight;
 }

@@ -14,7 +14,7 @@ import type { DeliveryRecord, Identity } from '../ports.ts';
 import { Price } from '../prices.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
 import type { Subscriber } from '../routing/subscription.ts';
-import type { BridgeRules, QueueLimits } from './bridge-rules.ts';
+import { type BridgeRules, isForBridge, type QueueLimits } from './bridge-rules.ts';
 import { Delivery, DeliveryState } from './delivery.ts';
 import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
@@ -36,6 +36,8 @@ export class Outbound implements Subscriber {
   bridge: BridgeRules | undefined;
   /** Messages that found the queue full, since the start of the node. */
   dropped = 0;
+  /** Ids rise in the order of delivery. */
+  lastDeliveryId = 0;
   #link: SessionLink | undefined;
   readonly #context: SessionContext;
   #queue: DeliveryQueue | undefined;
@@ -49,7 +51,6 @@ export class Outbound implements Subscriber {
   /** Deliveries that count against the client's window. */
   #outstanding = 0;
   #lastOrder = 0;
-  #lastDeliveryId = 0;
 
   constructor(identity: Identity, account: ClientAccount, context: SessionContext) {
     this.identity = identity;
@@ -75,6 +76,11 @@ export class Outbound implements Subscriber {
     return this.#queue?.bytes ?? 0;
   }
 
+  /** Of the oldest message that the client has not acknowledged; 0: none. */
+  get oldestDeliveryId(): number {
+    return this.#inflight?.inOrder()[0]?.id ?? this.#queue?.peek()?.id ?? 0;
+  }
+
   get inflight(): number {
     return this.#inflight?.size ?? 0;
   }
@@ -87,7 +93,8 @@ export class Outbound implements Subscriber {
     group: SharedGroup | undefined,
   ): void {
     if (this.bridge !== undefined) {
-      this.#deliverToBridge(this.bridge, publication, qos, retain);
+      if (!isForBridge(this.bridge, publication, this.#context.hops)) return;
+      this.deliverMessage(publication.message(), qos, retain, NO_IDENTIFIERS, undefined);
       return;
     }
     const link = this.#link;
@@ -99,13 +106,6 @@ export class Outbound implements Subscriber {
       }
     }
     this.#accept(publication.message(), qos, retain, identifiers, group);
-  }
-
-  #deliverToBridge(rules: BridgeRules, publication: Publication, qos: QoS, retain: boolean): void {
-    if (rules.onlyOfThisNode && publication.isOfPeer) return;
-    const message = publication.message();
-    this.#context.hops.identify(message, publication);
-    this.deliverMessage(message, qos, retain, NO_IDENTIFIERS, undefined);
   }
 
   deliverMessage(
@@ -130,8 +130,8 @@ export class Outbound implements Subscriber {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
-    this.#lastDeliveryId += 1;
-    const delivery = new Delivery(this.#lastDeliveryId, message, qos, retain, identifiers, group);
+    this.lastDeliveryId += 1;
+    const delivery = new Delivery(this.lastDeliveryId, message, qos, retain, identifiers, group);
     const link = this.#link;
     if (link !== undefined && this.#sendable(delivery, link) && this.queued === 0) {
       this.#send(delivery, link);
@@ -429,12 +429,12 @@ export class Outbound implements Subscriber {
   }
 
   /** Drops queued messages and pending repetitions that may no longer be delivered. */
-  dropUnwanted(unwanted: (message: Message) => boolean): void {
+  dropUnwanted(unwanted: (delivery: Delivery) => boolean): void {
     this.#context.budget.spend(Price.droppedMessage * (this.queued + this.inflight));
-    const taken = this.#queue?.extract((delivery) => unwanted(delivery.message)) ?? [];
+    const taken = this.#queue?.extract(unwanted) ?? [];
     for (const delivery of taken) this.#finish(delivery);
     for (const delivery of this.#inflight?.inOrder() ?? []) {
-      if (delivery.isInWindow || !unwanted(delivery.message)) continue;
+      if (delivery.isInWindow || !unwanted(delivery)) continue;
       // The client may hold the identifier: without PUBREL it would take its next message for this.
       if (delivery.qos === 2 && delivery.wasSent) this.#release(delivery);
       else this.#complete(delivery);
@@ -464,7 +464,7 @@ export class Outbound implements Subscriber {
     for (const record of records) {
       const delivery = Delivery.restored(record);
       this.#context.queueMemory.add(delivery, this.account.user);
-      this.#lastDeliveryId = Math.max(this.#lastDeliveryId, delivery.id);
+      this.lastDeliveryId = Math.max(this.lastDeliveryId, delivery.id);
       if (delivery.state === DeliveryState.queued) {
         this.#queue ??= new DeliveryQueue();
         this.#queue.push(delivery);

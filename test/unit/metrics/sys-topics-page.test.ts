@@ -30,6 +30,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ["Clients and messages (mosquitto's names)", 'broker'],
   ['The whole site', 'site'],
   ['Guards', 'guards'],
+  ['Bridges', 'bridges'],
   ['Memory', 'process'],
   ['Access', 'access'],
   ['Listeners', 'listeners'],
