@@ -64,6 +64,7 @@ export class Bridges {
       ['one', 'each', config.nodeName].includes(runOn),
     );
     this.#entries = ours.map((one) => this.#open(one, log));
+    if (ours.length > 0) broker.sys.addSource('bridges', () => this.#metrics());
     broker.endLocalSessions(
       new Set(this.#entries.map(({ clientId }) => clientId)),
       performance.now(),
@@ -149,7 +150,7 @@ export class Bridges {
     this.#broker.publishState(topic, isConnected ? '1' : '0', performance.now());
   }
 
-  metrics(): ValuesOf<'bridges'> {
+  #metrics(): ValuesOf<'bridges'> {
     const each = (value: (info: BridgeInfo, counters: Readonly<BridgeCounters>) => number) =>
       this.#entries.map((entry) => ({
         labels: { bridge: entry.config.options.name },

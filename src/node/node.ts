@@ -99,7 +99,6 @@ export async function runNode(
   broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
   const bridges = new Bridges(config, broker, log);
-  if (config.bridges.length > 0) broker.sys.addSource('bridges', () => bridges.metrics());
   let listeners: Listeners | undefined;
   try {
     if (isClustered(config)) {
