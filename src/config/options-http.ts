@@ -19,6 +19,14 @@ export const httpOptions = {
     fallback: { host: '127.0.0.1', port: 8080, isDefault: true },
     help: 'address of the HTTP API, the metrics and the dashboard; off for none',
   }),
+  httpTokenFile: option({
+    flag: 'http-token-file',
+    group: 'Management',
+    type: path('file'),
+    fallback: undefined,
+    fallbackText: 'http-tokens.json in the folder of -data; without that, in memory',
+    help: 'file that keeps hashes of the tokens of the HTTP API',
+  }),
   control: option({
     flag: 'control',
     group: 'Management',

@@ -7,15 +7,17 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ListenOptions } from 'node:net';
 import { plainAddress } from '../shared/endpoint.ts';
 import type { NodeRequest } from '../shared/node-request.ts';
+import { EventStream, type StreamCounters } from './event-stream.ts';
 import type { Gate } from './gate.ts';
 import type { NodeApi } from './node-api.ts';
 import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
-import type { ApiResponse } from './route.ts';
+import type { ApiResponse, StreamStart } from './route.ts';
 import { problemResponse, type Router } from './router.ts';
 
 export const HEADER_BYTES_MAX = 16_384;
 export const BODY_BYTES_MAX = 1_048_576;
 export const CONNECTIONS_MAX = 128;
+export const STREAMS_MAX = 32;
 const HEADERS_MAX = 64;
 const HEADERS_MS_MAX = 10_000;
 const REQUEST_MS_MAX = 30_000;
@@ -34,6 +36,7 @@ export interface HttpServerParts {
   readonly router: Router;
   readonly gate: Gate;
   readonly node: NodeApi;
+  readonly streams: StreamCounters;
 }
 
 export class HttpServer {
@@ -92,7 +95,17 @@ export class HttpServer {
     const answer = await this.#answer(message).catch((error: unknown) =>
       problemResponse(error, node),
     );
-    send(message, response, answer);
+    if ('stream' in answer) this.#stream(response, answer.stream);
+    else send(message, response, answer);
+  }
+
+  #stream(response: ServerResponse, start: StreamStart): void {
+    const { streams } = this.#parts;
+    if (response.destroyed) return;
+    // The time limits of a request end with its head: a stream has limits of its own.
+    response.writeHead(200, { ...SAFE_HEADERS, 'content-type': 'text/event-stream' });
+    const stop = start(new EventStream(response, streams));
+    response.on('close', stop);
   }
 
   async #answer(message: IncomingMessage): Promise<ApiResponse> {
@@ -102,6 +115,9 @@ export class HttpServer {
     const match = router.match({ method, path: target.path });
     const from = plainAddress(socket.remoteAddress ?? '');
     const caller = await gate.admit({ headers, from, access: match.route.access });
+    if (match.route.stream !== undefined && this.#parts.streams.open >= STREAMS_MAX) {
+      throw new HttpProblem(503, `${STREAMS_MAX} streams are open, which is as many as may be.`);
+    }
     const body = await readBody(message);
     const request: NodeRequest = { method, ...target, body };
     return router.respond(match, request, caller);
@@ -150,7 +166,9 @@ async function readBody(message: IncomingMessage): Promise<unknown> {
   }
 }
 
-function send(message: IncomingMessage, response: ServerResponse, answer: ApiResponse): void {
+type WholeResponse = Exclude<ApiResponse, { readonly stream: unknown }>;
+
+function send(message: IncomingMessage, response: ServerResponse, answer: WholeResponse): void {
   const isJson = 'json' in answer;
   const text = isJson ? JSON.stringify(answer.json) : answer.text;
   const isCut = !message.complete;
@@ -165,7 +183,7 @@ function send(message: IncomingMessage, response: ServerResponse, answer: ApiRes
   response.end(message.method === 'HEAD' ? undefined : text);
 }
 
-function typeOf(answer: ApiResponse): string {
+function typeOf(answer: WholeResponse): string {
   if (!('json' in answer)) return answer.contentType;
   return answer.isProblem === true ? PROBLEM_TYPE : 'application/json';
 }

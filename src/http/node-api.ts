@@ -150,6 +150,21 @@ export interface Outgoing {
   readonly expirySeconds: number | undefined;
 }
 
+export interface Observed {
+  readonly topic: string;
+  /** Valid during the call only. */
+  readonly payload: Buffer;
+  readonly qos: number;
+  readonly retain: boolean;
+}
+
+export interface StreamFollower {
+  item(item: unknown): void;
+  dropped(count: number): void;
+  /** @param reply why it ended; undefined if the node has no more items */
+  ended(reply: NodeReply | undefined): void;
+}
+
 /** Lists take several turns of the event loop where they are long, so that clients are not delayed. */
 export interface NodeApi {
   readonly name: string;
@@ -176,6 +191,16 @@ export interface NodeApi {
   ask(node: string, request: NodeRequest): Promise<NodeReply>;
   /** Asks every node that is online, this one included, for its own part. */
   askAll(request: NodeRequest): Promise<ReadonlyMap<string, NodeReply>>;
+  /**
+   * Every message from now on that matches, retained ones first, whatever the ACL says.
+   * @param filter a valid Topic Filter
+   * @returns ends it
+   */
+  observe(filter: string, take: (message: Observed) => void): () => void;
+  /** Follows a stream of another node. @returns ends it */
+  follow(node: string, request: NodeRequest, follower: StreamFollower): () => void;
+  /** True where every client may have every message, without a password. */
+  readonly isOpen: boolean;
   /** Logs an error that no handler expects. */
   reportFault(error: unknown): void;
 }

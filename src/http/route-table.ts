@@ -2,8 +2,16 @@
 // docs/http.md and the commands read it.
 
 import type { Route } from './route.ts';
+import { accessRoutes } from './routes/access.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { siteRoutes } from './routes/site.ts';
+import { streamRoutes } from './routes/streams.ts';
 
-export const routeTable: readonly Route[] = [...siteRoutes, ...clientRoutes, ...messageRoutes];
+export const routeTable: readonly Route[] = [
+  ...siteRoutes,
+  ...clientRoutes,
+  ...messageRoutes,
+  ...accessRoutes,
+  ...streamRoutes,
+];

@@ -4,11 +4,15 @@
 
 import type { NodeApi } from './node-api.ts';
 import type { ObjectOf, Schema } from './schema.ts';
+import type { Services } from './services.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 
-/** `change`: needs a token over TCP, also from loopback, and has an entry in the audit log. */
-export type Access = 'read' | 'change';
+/**
+ * `read`: free from this machine. `content`: messages, free from this machine where every client may have
+ * them. `change`: needs a token over TCP, and has an entry in the audit log.
+ */
+export type Access = 'read' | 'content' | 'change';
 
 /**
  * `node`: about the node that answers, or another one by `?node=NAME`. `cluster`: about all nodes, by what
@@ -31,6 +35,7 @@ export interface Call<P, Q, B> {
   readonly body: B;
   readonly caller: Caller;
   readonly node: NodeApi;
+  readonly services: Services;
 }
 
 type Fields = Readonly<Record<string, Schema<unknown>>>;
@@ -59,7 +64,21 @@ export interface JsonReply {
   readonly isProblem?: boolean;
 }
 
-export type ApiResponse = JsonReply | (TextReply & { readonly status: number });
+/** Takes the events of a stream. */
+export interface StreamSink {
+  /** @param data a JSON value */
+  send(event: string, data: unknown): void;
+  /** The stream has no more events. */
+  end(): void;
+}
+
+/** Begins a stream. @returns ends it */
+export type StreamStart = (sink: StreamSink) => () => void;
+
+export type ApiResponse =
+  | JsonReply
+  | (TextReply & { readonly status: number })
+  | { readonly status: 200; readonly stream: StreamStart };
 
 type Handler<P, Q, B, R> = (call: Call<P, Q, B>) => R | Promise<R>;
 
@@ -70,6 +89,8 @@ export interface Route extends RouteHead {
   /** Undefined for a response that is not JSON. */
   readonly response: Schema<unknown> | undefined;
   readonly respond: Handler<Fields, never, never, ApiResponse>;
+  /** Server-sent events: `one` node, or all of them joined. */
+  readonly stream: 'one' | 'joined' | undefined;
   /** Joins the answers of several nodes; only of scope `merged`. */
   readonly merge: ((answers: readonly unknown[], query: never) => object) | undefined;
 }
@@ -103,6 +124,30 @@ export function route<R, P extends Fields = NoFields, Q extends Fields = NoField
   );
 }
 
+/** A route whose response is a stream of events, of all nodes that are online unless isOfOneNode. */
+export function streamRoute<Q extends Fields = NoFields>(
+  parts: Omit<RouteParts<NoFields, Q, undefined>, 'method' | 'scope'> & {
+    readonly isOfOneNode?: true;
+    /** Called before the response begins: it may throw an HttpProblem. */
+    readonly handler: (call: Call<NoFields, ObjectOf<Q>, undefined>) => StreamStart;
+  },
+): Route {
+  const { handler, isOfOneNode, ...rest } = parts;
+  const scope = isOfOneNode ? 'node' : 'merged';
+  const respond: Handler<NoFields, ObjectOf<Q>, undefined, ApiResponse> = (call) => ({
+    status: 200,
+    stream: handler(call),
+  });
+  const stream = isOfOneNode ? 'one' : 'joined';
+  const base = complete<NoFields, Q, undefined>(
+    { method: 'GET', scope, ...rest },
+    undefined,
+    respond,
+    undefined,
+  );
+  return { ...base, stream };
+}
+
 function complete<P extends Fields, Q extends Fields, B>(
   { method, path, access, scope, summary, params, query, body }: RouteParts<P, Q, B>,
   response: Schema<unknown> | undefined,
@@ -122,5 +167,6 @@ function complete<P extends Fields, Q extends Fields, B>(
     // The router has read params, query and body by the schemas of this very route.
     respond: respond as unknown as Route['respond'],
     merge,
+    stream: undefined,
   };
 }

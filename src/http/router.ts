@@ -3,10 +3,11 @@
 // affair of the listener. Invariant: respond() never throws and never rejects.
 
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
-import type { NodeApi } from './node-api.ts';
+import type { NodeApi, StreamFollower } from './node-api.ts';
 import { HttpProblem, problemBody } from './problem.ts';
-import type { ApiResponse, Caller, Route } from './route.ts';
+import type { ApiResponse, Caller, Route, StreamSink, StreamStart } from './route.ts';
 import { InputError, queryValue, type Schema } from './schema.ts';
+import type { Services } from './services.ts';
 
 export interface Match {
   readonly route: Route;
@@ -21,8 +22,10 @@ interface Candidate {
 export class Router {
   readonly #candidates: readonly Candidate[];
   readonly #node: NodeApi;
+  readonly #services: Services;
 
-  constructor(routes: readonly Route[], node: NodeApi) {
+  constructor(routes: readonly Route[], node: NodeApi, services: Services) {
+    this.#services = services;
     this.#candidates = routes.map((one) => ({ route: one, segments: one.path.split('/') }));
     this.#node = node;
   }
@@ -46,9 +49,21 @@ export class Router {
 
   /** @param match what match() returned for this request, after the caller was found entitled */
   async respond(match: Match, request: NodeRequest, caller: Caller): Promise<ApiResponse> {
+    const response = await this.#respond(match, request, caller);
+    const { method, path } = request;
+    // The part of this node in a request to all nodes is no change of its own.
+    const isOwnPart = caller.kind === 'node' && caller.from === '';
+    if (match.route.access === 'change' && method !== 'GET' && !isOwnPart) {
+      this.#services.audit.record(caller, method, path, response.status);
+    }
+    return response;
+  }
+
+  async #respond(match: Match, request: NodeRequest, caller: Caller): Promise<ApiResponse> {
     try {
       const { node: wanted, ...query } = request.query;
       const isPassedOn = caller.kind === 'node';
+      if (match.route.stream !== undefined) return this.#openStream(match, request, caller);
       if (match.route.scope === 'cluster' || isTextOnly(match.route)) {
         return await this.#answer(match, request, caller);
       }
@@ -85,8 +100,44 @@ export class Router {
   }
 
   #answer(match: Match, request: NodeRequest, caller: Caller): ApiResponse | Promise<ApiResponse> {
-    const call = { ...readInput(match, request), caller, node: this.#node };
+    const call = {
+      ...readInput(match, request),
+      caller,
+      node: this.#node,
+      services: this.#services,
+    };
     return match.route.respond(call as unknown as Parameters<Route['respond']>[0]);
+  }
+
+  #openStream(match: Match, request: NodeRequest, caller: Caller): ApiResponse {
+    const { online, name } = this.#node;
+    const { node: wanted = match.route.stream === 'one' ? name : undefined } = request.query;
+    if (wanted !== undefined && !online.includes(wanted)) throw noNode(wanted, online);
+    // Checks the request, even if this node is not asked.
+    const own = this.startStream(request, match, caller);
+    const stream: StreamStart = (sink) => {
+      const stops = (wanted === undefined ? online : [wanted]).map((node) =>
+        node === name ? own(sink) : this.#node.follow(node, request, followInto(sink, node)),
+      );
+      return () => {
+        for (const stop of stops) stop();
+      };
+    };
+    return { status: 200, stream };
+  }
+
+  /**
+   * The part of this node in a stream.
+   * @throws HttpProblem, InputError
+   */
+  startStream(
+    request: NodeRequest,
+    match: Match = this.match({ ...request, method: 'GET' }),
+    caller: Caller = { kind: 'node', from: '' },
+  ): StreamStart {
+    const response = this.#answer(match, request, caller);
+    if ('stream' in response) return response.stream;
+    throw new HttpProblem(400, 'This request has no stream.');
   }
 
   #isMerged({ merge }: Route): boolean {
@@ -94,10 +145,8 @@ export class Router {
   }
 
   async #askOne(name: string, request: NodeRequest): Promise<ApiResponse> {
-    if (!this.#node.online.includes(name)) {
-      const known = this.#node.online.join(', ');
-      throw new HttpProblem(404, `No node ${name.slice(0, 64)} is online; there are ${known}.`);
-    }
+    const { online } = this.#node;
+    if (!online.includes(name)) throw noNode(name, online);
     const reply = await this.#node.ask(name, request);
     if (reply.status >= 400) return problemResponse(problemOfReply(name, reply), this.#node);
     return { status: reply.status, json: reply.body };
@@ -129,6 +178,26 @@ export class Router {
 /** Metrics and the like have one node each: Prometheus asks every node itself. */
 function isTextOnly({ response }: Route): boolean {
   return response === undefined;
+}
+
+function noNode(name: string, online: readonly string[]): HttpProblem {
+  const known = online.join(', ');
+  return new HttpProblem(404, `No node ${name.slice(0, 64)} is online; there are ${known}.`);
+}
+
+/** Passes the events of another node on. Its end does not end the stream: the others go on. */
+function followInto(sink: StreamSink, node: string): StreamFollower {
+  return {
+    item: (item) => {
+      const { event, data } = (item ?? {}) as { event?: unknown; data?: unknown };
+      if (typeof event === 'string') sink.send(event.replace(/[\r\n]/g, ''), data);
+    },
+    dropped: (count) => sink.send('dropped', { node, count }),
+    ended: (reply) => {
+      const problem = reply && problemOfReply(node, reply).message;
+      sink.send('ended', problem === undefined ? { node } : { node, problem });
+    },
+  };
 }
 
 function problemOfReply(node: string, { status, body }: NodeReply): HttpProblem {

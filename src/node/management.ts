@@ -2,19 +2,25 @@
 // with the same API. A default address that can't be had costs a line in the log and not the node; one
 // that the configuration names has to be had.
 
+import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { AuditLog } from '../http/audit-log.ts';
 import { ControlSocketError, openControlSocket } from '../http/control-socket.ts';
-import { controlGate, type Gate, tcpGate } from '../http/gate.ts';
+import type { EventLog } from '../http/event-log.ts';
+import { controlGate, type Gate, TcpGate } from '../http/gate.ts';
 import { HttpServer } from '../http/http-server.ts';
 import type { NodeApi } from '../http/node-api.ts';
 import { routeTable } from '../http/route-table.ts';
 import { Router } from '../http/router.ts';
+import { TokenStore } from '../http/token-store.ts';
 import { ListenError } from '../net/clients/listener.ts';
 import { controlHost } from '../net/control-host.ts';
 import { controlFolder, controlPath } from '../shared/control-path.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { NodeQueries } from './node-queries.ts';
+
+const TOKEN_FILE = 'http-tokens.json';
 
 export { ControlSocketError };
 
@@ -30,11 +36,20 @@ export async function openManagement(
   config: Config,
   node: NodeApi,
   queries: NodeQueries | undefined,
-  log: Logger,
+  events: EventLog,
 ): Promise<Management> {
-  const router = new Router(routeTable, node);
-  if (queries !== undefined) queries.handler = (request, from = '') => router.answer(request, from);
-  const parts = (gate: Gate) => ({ router, node, gate });
+  const log = events;
+  const streams = { open: 0, dropped: 0 };
+  const tokens = await TokenStore.open(tokenPath(config));
+  const router = new Router(routeTable, node, {
+    tokens,
+    events,
+    streams,
+    audit: new AuditLog(log),
+  });
+  const tcpGate = new TcpGate(tokens, log, () => node.isOpen);
+  if (queries !== undefined) serveNodes(queries, router);
+  const parts = (gate: Gate) => ({ router, node, gate, streams });
   const http = await openHttp(config, parts(tcpGate), log);
   let control: { server: HttpServer; path: string } | undefined;
   try {
@@ -51,6 +66,28 @@ export async function openManagement(
       await Promise.all([http?.close(), control?.server.close()]);
     },
   };
+}
+
+/** Requests and streams of other nodes. */
+function serveNodes(queries: NodeQueries, router: Router): void {
+  queries.handler = (request, from = '') => router.answer(request, from);
+  for (const { path, stream } of routeTable) {
+    if (stream === undefined) continue;
+    queries.addStream(path, (request, sink) => {
+      try {
+        const start = router.startStream(request);
+        return start({ send: (event, data) => sink.item({ event, data }), end: () => sink.end() });
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        return { status: 400, body: { detail: reason } };
+      }
+    });
+  }
+}
+
+/** Without a folder, tokens end with the process. */
+function tokenPath({ httpTokenFile, dataFolder }: Config): string | undefined {
+  return httpTokenFile ?? (dataFolder === undefined ? undefined : join(dataFolder, TOKEN_FILE));
 }
 
 type ServerParts = Parameters<typeof HttpServer.open>[0];

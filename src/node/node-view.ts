@@ -13,9 +13,11 @@ import type {
   Listed,
   NodeApi,
   NodeView,
+  Observed,
   Outgoing,
   Page,
   RetainedView,
+  StreamFollower,
   SubscriptionView,
   VerdictView,
 } from '../http/node-api.ts';
@@ -45,6 +47,8 @@ export interface NodeViewParts {
   readonly cluster: Cluster | undefined;
   /** Whether -mbs names other nodes. */
   readonly expectsOthers: boolean;
+  /** Whether every client may have every message without a password. */
+  readonly isOpen: () => boolean;
 }
 
 export class LocalNodeApi implements NodeApi {
@@ -190,6 +194,29 @@ export class LocalNodeApi implements NodeApi {
 
   async askAll(request: NodeRequest): Promise<ReadonlyMap<string, NodeReply>> {
     return (await this.#parts.cluster?.queries.askAll(request)) ?? new Map();
+  }
+
+  get isOpen(): boolean {
+    return this.#parts.isOpen();
+  }
+
+  /** Retained messages are passed on in a later turn, so that the caller has begun its response. */
+  observe(filter: string, take: (message: Observed) => void): () => void {
+    const { administration } = this.#parts.broker;
+    const end = administration.observe(filter, take);
+    let isEnded = false;
+    const retained = administration.retained(filter, performance.now());
+    void this.#walk(retained, (one) => {
+      if (one !== undefined && !isEnded) take({ ...one, retain: true });
+    });
+    return () => {
+      isEnded = true;
+      end();
+    };
+  }
+
+  follow(node: string, request: NodeRequest, follower: StreamFollower): () => void {
+    return this.#parts.cluster?.queries.follow(node, request, follower) ?? (() => undefined);
   }
 
   /** Lets clients have their turn while a long list is walked. */

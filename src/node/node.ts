@@ -5,11 +5,13 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 import { AccessControl } from '../auth/access-control.ts';
+import { accessSummaryOf } from '../auth/access-summary.ts';
 import { Broker } from '../broker/broker.ts';
 import type { BrokerOptions } from '../broker/options.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import { mqttOptions } from '../config/options-mqtt.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
+import { EventLog } from '../http/event-log.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { BrokerClock } from '../net/clients/broker-clock.ts';
 import { checkFreePorts } from '../net/clients/free-ports.ts';
@@ -73,9 +75,10 @@ function heapWatcher(): () => ValuesOf<'process'> {
  */
 export async function runNode(
   config: Config,
-  log: Logger,
+  sink: Logger,
   cancel?: AbortSignal,
 ): Promise<RunningNode> {
+  const log = new EventLog(sink);
   const access = await AccessControl.open(config, {
     log,
     now: () => performance.now(),
@@ -119,18 +122,24 @@ export async function runNode(
     throw error;
   }
   const site = openSiteStatus(config, broker, cluster, journal);
-  const expectsOthers = config.members.length > 0;
-  const api = { name: config.nodeName, log, site, broker, cluster, expectsOthers };
-  const stop = stopper({ site, bridges, listeners, broker, cluster, clock, access, journal });
-  const management = await openManagement(
-    config,
-    new LocalNodeApi(api),
-    cluster?.queries,
+  let active = config;
+  const api = new LocalNodeApi({
+    name: config.nodeName,
     log,
-  ).catch(async (error: unknown) => {
-    await stop();
-    throw error;
+    site,
+    broker,
+    cluster,
+    expectsOthers: config.members.length > 0,
+    isOpen: () => access.permissive && isOpenToAll(active),
   });
+  const parts = { site, bridges, listeners, broker, cluster, clock, access, journal };
+  const stop = stopper(parts);
+  const management = await openManagement(config, api, cluster?.queries, log).catch(
+    async (error: unknown) => {
+      await stop();
+      throw error;
+    },
+  );
   return {
     listeners: listeners.all,
     ...(cluster?.gossip && {
@@ -140,24 +149,20 @@ export async function runNode(
     }),
     ...(management.http && { http: management.http }),
     sentence: () => site.verdict().sentence,
-    reload: async (next) => {
-      broker.reconfigure(reloadableBrokerOptions(next));
-      let wrongFiles = 0;
-      // Permissions come first: no client connects by a listener whose own are not loaded yet.
-      const wrongListeners = await listeners.reload(next.listeners, async (wrong) => {
-        const { faults, kept } = await access.reload(next, wrong);
-        broker.applyRights(performance.now());
-        wrongFiles = faults;
-        return kept;
-      });
-      if (isClustered(next)) await cluster?.rekey(next.tokens);
-      return wrongListeners + wrongFiles;
+    reload: (next) => {
+      active = next;
+      return reload(next, parts);
     },
     stop: async () => {
       await management.close();
       await stop();
     },
   };
+}
+
+/** A listener lets clients in that prove nothing. */
+function isOpenToAll(config: Config): boolean {
+  return config.listeners.some((listener) => accessSummaryOf(config, listener).byNothing);
 }
 
 interface StartedParts {
@@ -169,6 +174,24 @@ interface StartedParts {
   readonly clock: BrokerClock;
   readonly access: AccessControl;
   readonly journal: Journal | undefined;
+}
+
+/** @returns how many files or listeners are wrong */
+async function reload(
+  next: Config,
+  { broker, listeners, access, cluster }: StartedParts,
+): Promise<number> {
+  broker.reconfigure(reloadableBrokerOptions(next));
+  let wrongFiles = 0;
+  // Permissions come first: no client connects by a listener whose own are not loaded yet.
+  const wrongListeners = await listeners.reload(next.listeners, async (wrong) => {
+    const { faults, kept } = await access.reload(next, wrong);
+    broker.applyRights(performance.now());
+    wrongFiles = faults;
+    return kept;
+  });
+  if (isClustered(next)) await cluster?.rekey(next.tokens);
+  return wrongListeners + wrongFiles;
 }
 
 /** @returns a function that takes leave of clients and of the cluster, and closes everything */

@@ -1,29 +1,10 @@
 // The HTTP API of the bundle, over TCP and over the control socket.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { statSync } from 'node:fs';
+import { test } from 'node:test';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
-
-interface Managed {
-  readonly shoal: ShoalProcess;
-  readonly url: string;
-  readonly socket: string;
-}
-
-async function start(t: TestContext, ...flags: string[]): Promise<Managed> {
-  const folder = mkdtempSync(join(tmpdir(), 'shoal-http-'));
-  const socket = join(folder, 'control.sock');
-  const all = loopbackFlags('box1', '-http=127.0.0.1:0', `-control=${socket}`, ...flags);
-  const shoal = new ShoalProcess(all, { cwd: folder });
-  t.after(async () => {
-    await shoal.kill();
-    rmSync(folder, { recursive: true });
-  });
-  return { shoal, url: `http://${await shoal.httpAddress()}`, socket };
-}
+import { startManaged } from './support/managed-node.ts';
 
 /** Runs `shoal api` to its end. */
 async function ask(socket: string, path: string): Promise<{ code: number | null; output: string }> {
@@ -33,7 +14,7 @@ async function ask(socket: string, path: string): Promise<{ code: number | null;
 }
 
 test('both ways to the API give the same answer', async (t) => {
-  const { url, socket } = await start(t);
+  const { url, socket } = await startManaged(t);
   const response = await fetch(`${url}/api/v1/nodes`);
   assert.equal(response.status, 200);
   const { nodes } = (await response.json()) as { nodes: { name: string; state: string }[] };
@@ -47,7 +28,7 @@ test('both ways to the API give the same answer', async (t) => {
 });
 
 test('a wrong request gets a problem document with a sentence', async (t) => {
-  const { url, socket } = await start(t);
+  const { url, socket } = await startManaged(t);
   const response = await fetch(`${url}/nothing`);
   assert.equal(response.status, 404);
   assert.equal(response.headers.get('content-type'), 'application/problem+json');
@@ -59,12 +40,12 @@ test('a wrong request gets a problem document with a sentence', async (t) => {
 });
 
 test('only its owner can open the control socket', async (t) => {
-  const { socket } = await start(t);
+  const { socket } = await startManaged(t);
   assert.equal(statSync(socket).mode & 0o777, 0o600);
 });
 
 test('the socket that a crashed node left behind is replaced, a used one is not', async (t) => {
-  const { shoal, socket } = await start(t);
+  const { shoal, socket } = await startManaged(t);
   const flags = loopbackFlags('box1', `-control=${socket}`);
   const second = new ShoalProcess(flags);
   assert.equal((await second.exited).code, 3);
@@ -79,7 +60,7 @@ test('the socket that a crashed node left behind is replaced, a used one is not'
 });
 
 test('a node is not ready while it waits for the others', async (t) => {
-  const { url } = await start(t, '-csk=secret', '-mbs=127.0.0.1:9');
+  const { url } = await startManaged(t, ['-csk=secret', '-mbs=127.0.0.1:9']);
   const response = await fetch(`${url}/readyz`);
   assert.equal(response.status, 503);
   assert.deepEqual(await response.json(), {

@@ -65,7 +65,7 @@ export const messageRoutes = [
   route({
     method: 'GET',
     path: '/api/v1/retained',
-    access: 'read',
+    access: 'content',
     scope: 'node',
     summary: 'retained messages by topic; all nodes of a cluster hold the same',
     query: { ...pageQuery, filter: optional(text({ help: 'Topic Filter; # without' })) },

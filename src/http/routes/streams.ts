@@ -1,0 +1,51 @@
+// Streams of server-sent events: what the nodes log, and the messages of a filter.
+
+import { isUtf8 } from 'node:buffer';
+import { isTopicFilter } from '../../mqtt/topic.ts';
+import { pageQuery } from '../page.ts';
+import { HttpProblem } from '../problem.ts';
+import { streamRoute } from '../route.ts';
+import { integer, optional, text } from '../schema.ts';
+
+const PAYLOAD_BYTES = 1024;
+const PAYLOAD_BYTES_MAX = 65_536;
+
+export const streamRoutes = [
+  streamRoute({
+    path: '/api/v1/events',
+    access: 'read',
+    summary: 'what the nodes log from now on, after the last `past` lines of each: events `log`',
+    query: { node: pageQuery.node, past: optional(integer(0, 200)) },
+    handler: ({ node, services, query }) => {
+      const { past = 0 } = query;
+      return (sink) => {
+        const send = (event: object): void => sink.send('log', { node: node.name, ...event });
+        if (past > 0) services.events.kept.slice(-past).forEach(send);
+        return services.events.listen(send);
+      };
+    },
+  }),
+  streamRoute({
+    path: '/api/v1/subscribe',
+    access: 'content',
+    isOfOneNode: true,
+    summary: 'messages from now on that match the filter, retained ones first: events `message`',
+    query: {
+      filter: text({ help: 'Topic Filter', minLength: 1, maxLength: 65_535 }),
+      node: pageQuery.node,
+      payload: optional(integer(0, PAYLOAD_BYTES_MAX, 'Bytes of a payload that are shown; 1024')),
+    },
+    handler: ({ node, query }) => {
+      const { filter, payload: shown = PAYLOAD_BYTES } = query;
+      if (!isTopicFilter(filter)) throw new HttpProblem(400, 'The filter is not valid.');
+      return (sink) =>
+        node.observe(filter, ({ topic, payload, qos, retain }) => {
+          const part = payload.subarray(0, shown);
+          const encoding = isUtf8(part) ? 'text' : 'base64';
+          const content = part.toString(encoding === 'text' ? 'utf8' : 'base64');
+          const head = { node: node.name, at: Date.now(), topic, qos, retain };
+          sink.send('message', { ...head, bytes: payload.length, encoding, payload: content });
+        });
+    },
+  }),
+];

@@ -1,0 +1,13 @@
+// The parts of the API that handlers use beside the node: one set for each node.
+
+import type { AuditLog } from './audit-log.ts';
+import type { EventLog } from './event-log.ts';
+import type { StreamCounters } from './event-stream.ts';
+import type { TokenStore } from './token-store.ts';
+
+export interface Services {
+  readonly events: EventLog;
+  readonly streams: StreamCounters;
+  readonly tokens: TokenStore;
+  readonly audit: AuditLog;
+}

@@ -1,0 +1,45 @@
+// Server-sent events: log lines and messages of all nodes, as they come.
+
+import assert from 'node:assert/strict';
+import { describe } from 'node:test';
+import { ControlClient } from '../../src/cli/control-client.ts';
+import { eventOf } from './support/managed-node.ts';
+import { scenario } from './support/scenario.ts';
+
+describe('streams of the API', { concurrency: 2 }, () => {
+  scenario('the events of every node come in one stream', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2);
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const stream = await new ControlClient(n1.control).open({ path: '/api/v1/events?past=200' });
+    const joined = eventOf(stream, ({ data }) => data.event === 'client connected');
+    await scene.client(n2, { clientId: 'there' });
+    const { data } = await joined;
+    assert.equal(data.node, 'n2');
+    assert.equal((data.fields as { client: string }).client, 'there');
+  });
+
+  scenario('a subscription gets retained messages, then new ones, of all nodes', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2);
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const client = await scene.client(n2);
+    await client.publish('home/lamp', 'on', { qos: 1, retain: true });
+    const path = '/api/v1/subscribe?filter=home/%23';
+    const stream = await new ControlClient(n2.control).open({ path });
+    const first = await eventOf(stream, ({ event }) => event === 'message');
+    assert.deepEqual(
+      [first.data.topic, first.data.payload, first.data.retain],
+      ['home/lamp', 'on', true],
+    );
+    const next = await new ControlClient(n2.control).open({ path });
+    const wanted = eventOf(next, ({ data }) => data.topic === 'home/door');
+    await scene.ask(n1, 'POST', '/api/v1/publish', { topic: 'home/door', payload: 'open' });
+    assert.equal((await wanted).data.payload, 'open');
+  });
+
+  scenario('a stream of a wrong request is refused before it begins', async (scene) => {
+    const node = await scene.startLocal('n1');
+    const refused = scene.ask(node, 'GET', '/api/v1/subscribe?filter=a/%23/b');
+    await assert.rejects(refused, { status: 400, message: 'The filter is not valid.' });
+    await assert.rejects(scene.ask(node, 'GET', '/api/v1/events?node=n9'), { status: 404 });
+  });
+});
