@@ -49,6 +49,13 @@ export function isLeftOpen(options: SummaryOptions, listener: ListenerAccess): b
   return byNothing && !byPassword && !needsCertificate && !isIntended;
 }
 
+/** True if the script of any page can connect by WebSocket: it needs no proof that only a user has. */
+function isOpenToPages(listener: ListenerAccess & AccessSummary): boolean {
+  const { protocol, origins, needsCertificate, byNothing } = listener;
+  const isWebSocket = protocol === 'ws' || protocol === 'wss';
+  return isWebSocket && origins === undefined && byNothing && !needsCertificate;
+}
+
 /** Warnings for the start and for `shoal check`. */
 export function accessWarnings(options: SummaryOptions): string[] {
   const { listeners } = options;
@@ -60,6 +67,12 @@ export function accessWarnings(options: SummaryOptions): string[] {
   if (open.length > 0) {
     warnings.push(
       `any client may connect${at(open)} without a password: require one with -auth=FILE, or confirm this with -anonymous=true`,
+    );
+  }
+  const toPages = named.filter(isOpenToPages);
+  if (toPages.length > 0) {
+    warnings.push(
+      `any web page that a browser on this network shows may connect${at(toPages)}: allow only your own with -ws-origin=https://example.org, or confirm this with -ws-origin=*`,
     );
   }
   const unproven = named.filter(

@@ -147,7 +147,7 @@ export const listenerOptions = {
     type: list(webOrigin),
     fallback: undefined,
     fallbackText: 'any',
-    help: 'web pages whose scripts may connect by WebSocket, as https://example.org',
+    help: 'web pages whose scripts may connect by WebSocket, as https://example.org; * for any',
     reload: true,
   }),
 } as const;

@@ -307,10 +307,10 @@ export const httpUrl: ValueType<string> = {
 /** An origin exactly as browsers send it: another spelling would match none of them. */
 export const webOrigin: ValueType<string> = {
   placeholder: 'origin',
-  expected: 'an origin as https://example.org, in small letters and without a path',
+  expected: 'an origin as https://example.org, in small letters and without a path, or *',
   parse: (value) => {
-    // The origin that a browser sends for a page without one, such as a local file.
-    if (value === 'null') return value;
+    // `null` is the origin that a browser sends for a page without one, such as a local file.
+    if (value === 'null' || value === '*') return value;
     const isShaped = /^[a-z][a-z0-9+.-]*:\/\/[^\s/?#@A-Z]+$/.test(value);
     if (!isShaped || !URL.canParse(value)) return undefined;
     // Browsers leave out the scheme's default port. URL gives the origin 'null' to app schemes.

@@ -35,7 +35,7 @@ export interface ListenerConfig {
   readonly proxyProtocol: boolean;
   /** Paths of WebSocket requests (`/mqtt`), or `*` among them for any. */
   readonly paths: readonly string[];
-  /** Pages whose scripts may connect by WebSocket (`https://example.org`); undefined = any. */
+  /** Pages whose scripts may connect by WebSocket (`https://example.org`); undefined or `*` = any. */
   readonly origins: readonly string[] | undefined;
   /** Undefined where the protocol has no TLS. */
   readonly tls: ListenerTls | undefined;
@@ -69,6 +69,7 @@ export interface ListenerTls {
 
 /** The part that decides who may connect. */
 export interface ListenerAccess
-  extends Pick<ListenerConfig, 'id' | 'place' | 'passwordFile' | 'aclFile' | 'anonymous'> {
+  extends Pick<ListenerConfig, 'id' | 'place' | 'passwordFile' | 'aclFile' | 'anonymous'>,
+    Partial<Pick<ListenerConfig, 'protocol' | 'origins'>> {
   readonly tls: Pick<ListenerTls, 'clientCertificate' | 'identityAsUsername'> | undefined;
 }

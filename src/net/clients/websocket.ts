@@ -15,8 +15,8 @@ import type { Transport } from './transport.ts';
 
 /** Of MQTT 3.1.1 and 5 [MQTT5-6.0.0-3], and of MQTT 3.1 before it was standardised. */
 export const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
-/** In a list of paths: any path. */
-const ANY_PATH = '*';
+/** In a list of paths: any path; in a list of origins: any page. */
+const ANY = '*';
 const HTTP_HEADER_BYTES_MAX = 8192;
 /** A message is held until it is complete: at most this many frames, and this many reads. */
 const FRAGMENTS_MAX = 1024;
@@ -32,7 +32,7 @@ export interface WebSocketRules {
   readonly messageBytesMax: number;
   /** Paths of the request (`/mqtt`), or `*` among them for any. */
   readonly paths: readonly string[];
-  /** Pages that may connect, as browsers name them (`https://example.org`); undefined = any. */
+  /** Pages that may connect, as browsers name them (`https://example.org`); undefined or `*` = any. */
   readonly origins: readonly string[] | undefined;
 }
 
@@ -44,7 +44,7 @@ export interface Refusal {
 /** @returns why an upgrade is refused, or undefined */
 export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {
   const { paths, origins } = rules;
-  if (!paths.includes(ANY_PATH)) {
+  if (!paths.includes(ANY)) {
     const path = normalPath(request.url ?? '');
     if (!paths.some((allowed) => normalPath(allowed) === path)) {
       return { status: 404, reason: `the path is none of those served: ${paths.join(', ')}` };
@@ -52,7 +52,7 @@ export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refu
   }
   const { origin } = request.headers;
   // Programs send no Origin; browsers always do.
-  if (origins !== undefined && origin !== undefined && !origins.includes(origin)) {
+  if (origin !== undefined && !isAllowed(origin, origins)) {
     return { status: 403, reason: `the origin ${origin} is not among those allowed` };
   }
   const offered = request.headers['sec-websocket-protocol'] ?? '';
@@ -60,6 +60,10 @@ export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refu
     return { status: 400, reason: 'neither subprotocol mqtt nor mqttv3.1 is offered' };
   }
   return undefined;
+}
+
+function isAllowed(origin: string, origins: readonly string[] | undefined): boolean {
+  return origins === undefined || origins.includes(ANY) || origins.includes(origin);
 }
 
 /**

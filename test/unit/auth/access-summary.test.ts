@@ -21,6 +21,20 @@ test('a node that admits every client warns of it, unless the options confirm it
   assert.equal(warningsOf({ auth: 'pw' }), '');
 });
 
+test('a WebSocket listener that any web page may use is warned of, unless -ws-origin says so', () => {
+  const warning = /^any web page .* at -ws: allow only your own with -ws-origin=/m;
+  assert.match(warningsOf({ ws: '8083' }), warning);
+  assert.match(warningsOf({ ws: '8083', anonymous: 'true' }), warning);
+  assert.match(warningsOf({ ws: '8083', auth: 'pw', anonymous: 'true' }), warning);
+  for (const others of [
+    { 'ws-origin': 'https://example.org' },
+    { 'ws-origin': '*' },
+    { auth: 'pw' },
+  ]) {
+    assert.doesNotMatch(warningsOf({ ws: '8083', ...others }), /web page/);
+  }
+});
+
 test('there is no warning if only certificates admit clients', () => {
   const only = { ...tls, ...byCertificate, port: 'off' };
   assert.equal(warningsOf(only), '');

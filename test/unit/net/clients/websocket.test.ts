@@ -194,6 +194,18 @@ test('a listener serves the paths that it is given, or any path', () => {
   for (const url of ['/', '/anything/else', '/mqtt']) assert.equal(allowed(url, ['*']), true, url);
 });
 
+test('a page of another origin is refused, a program without one is not, and * allows every page', () => {
+  const status = (origin: string | undefined, origins: readonly string[]): number | undefined => {
+    const headers = { 'sec-websocket-protocol': 'mqtt', ...(origin !== undefined && { origin }) };
+    const request = { url: '/', headers } as unknown as IncomingMessage;
+    return refusalOf(request, { messageBytesMax: 1000, paths: ['/'], origins })?.status;
+  };
+  assert.equal(status('https://other.example', ['https://own.example']), 403);
+  assert.equal(status('https://own.example', ['https://own.example']), undefined);
+  assert.equal(status(undefined, ['https://own.example']), undefined);
+  assert.equal(status('https://other.example', ['*']), undefined);
+});
+
 test('many small messages of one read are passed on together, in order', async () => {
   await withPair(async (transport, client) => {
     const chunks: Buffer[] = [];
