@@ -8,6 +8,7 @@ import { addApi } from './commands/api.ts';
 import { addBackup, addRestore } from './commands/backup.ts';
 import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
+import { addClient, addClients, addForget, addKick } from './commands/clients.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
@@ -16,6 +17,7 @@ import { addExplain } from './commands/explain.ts';
 import { addHealth } from './commands/health.ts';
 import { addPasswd } from './commands/passwd.ts';
 import { addPub } from './commands/pub.ts';
+import { addRetained } from './commands/retained.ts';
 import { addRr } from './commands/rr.ts';
 import { run } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
@@ -40,6 +42,11 @@ const subcommands = [
   addBench,
   addStatus,
   addHealth,
+  addClients,
+  addClient,
+  addKick,
+  addForget,
+  addRetained,
   addBackup,
   addRestore,
   addToken,

@@ -79,6 +79,61 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
     assert.match(unknown.out, /^SHOAL UNKNOWN: .*n1\.sock: the node that had it has ended/);
   });
 
+  scenario('clients of every box are listed, shown, disconnected and forgotten', async (scene) => {
+    const { nodes, control } = await cluster(scene, 3);
+    const [, n2, n3] = nodes;
+    assert.ok(n2 !== undefined && n3 !== undefined);
+    const kept = { clean: false, properties: { sessionExpiryInterval: 600 } };
+    const thermo = await scene.client(n2, { clientId: 'thermo7', ...kept });
+    await thermo.subscribe(['home/#']);
+    await scene.client(n3, { clientId: 'dash' });
+    const list = await runCommand(['clients', control]);
+    assert.match(list.out, /^dash +n3 .*\nthermo7 +n2 /m);
+    const like = await runCommand(['clients', control, '-like', 'THERMO', '-json']);
+    const [found] = JSON.parse(like.out) as { id: string; node: string }[];
+    assert.deepEqual([found?.id, found?.node], ['thermo7', 'n2']);
+    const one = await runCommand(['client', control, 'thermo7']);
+    assert.match(one.out, /^thermo7 {2}connected to n2 .*\n(.*\n)*.*home\/# {2}QoS \d\n$/);
+
+    assert.equal(
+      (await runCommand(['kick', control, 'thermo7'])).out,
+      'thermo7 disconnected from n2\n',
+    );
+    const after = await runCommand(['clients', control]);
+    assert.match(after.out, /^thermo7 +n2 +- +not connected /m);
+    const forgotten = await runCommand(['forget', control, '-session', 'thermo7']);
+    assert.equal(forgotten.code, 0, forgotten.err);
+    const gone = await runCommand(['client', control, 'thermo7']);
+    assert.deepEqual(
+      [gone.code, gone.err],
+      [1, "shoal: No session of a client 'thermo7' is here.\n"],
+    );
+  });
+
+  scenario('retained messages are listed, shown, and removed on all boxes', async (scene) => {
+    const { nodes, control } = await cluster(scene, 2);
+    const [n1, n2] = nodes;
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const client = await scene.client(n1);
+    for (const topic of ['home/a', 'home/b', 'other']) {
+      await client.mqtt.publishAsync(topic, `value of ${topic}`, { qos: 1, retain: true });
+    }
+    const list = await runCommand(['retained', 'ls', 'home/+', control]);
+    assert.match(list.out, /^home\/a +1 +15 B +- +value of home\/a\nhome\/b /m);
+    assert.doesNotMatch(list.out, /other/);
+    const got = await runCommand(['retained', 'get', 'other', control]);
+    assert.deepEqual([got.code, got.out], [0, 'value of other\n']);
+    const asked = await runCommand(['retained', 'rm', 'home/#', control]);
+    assert.equal(asked.code, 2);
+    assert.match(asked.err, /home\/# matches 2 retained messages; -yes removes them on all boxes/);
+    const removed = await runCommand(['retained', 'rm', 'home/#', '-yes', control]);
+    assert.deepEqual([removed.code, removed.out], [0, '2 retained messages removed\n']);
+    // A new subscription at the other box shows what is left there.
+    const port = String(await n2.process.mqttPort());
+    const left = await runCommand(['sub', '-p', port, '-t', '#', '-v', '-W', '1']);
+    assert.equal(left.out, 'other value of other\n');
+  });
+
   scenario('without a node a command says where it looked', async (scene) => {
     const folder = dirname(scene.file('unused', ''));
     const none = await runCommand(['status', `-control=${folder}/none.sock`]);

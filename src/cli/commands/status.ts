@@ -9,6 +9,7 @@ import { NoNodeError } from '../control-client.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { LiveView } from '../terminal/live-view.ts';
+import { columnsOf, printResult } from '../terminal/output.ts';
 import { paintFor } from '../terminal/paint.ts';
 import { type SiteView, statusLines } from '../views/status-view.ts';
 
@@ -37,7 +38,7 @@ export function addStatus(program: Command, context: CliContext): void {
       const site = await (flags.wait === undefined
         ? siteOf(command, context)
         : waitFor(flags.wait, flags.timeout, command, context));
-      print(site, flags, context);
+      printResult(flags.json, context, site, () => linesOf(site, context));
       context.exitCode = codeOf(site, flags.wait);
     }
   });
@@ -49,13 +50,7 @@ async function siteOf(command: Command, context: CliContext): Promise<SiteView> 
 }
 
 function linesOf(site: SiteView, context: CliContext): string[] {
-  const columns = context.outputIsTerminal ? context.outputColumns : Number.POSITIVE_INFINITY;
-  return statusLines(site, Date.now(), paintFor(context), columns);
-}
-
-function print(site: SiteView, { json }: StatusFlags, context: CliContext): void {
-  const lines = json === true ? [JSON.stringify(site)] : linesOf(site, context);
-  context.write(lines.map((line) => `${line}\n`).join(''));
+  return statusLines(site, Date.now(), paintFor(context), columnsOf(context));
 }
 
 /** With -wait=COUNT only the number counts. */

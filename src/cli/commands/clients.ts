@@ -1,0 +1,91 @@
+// `shoal clients`, `client ID`, `kick ID`, `forget`: the clients of all nodes, and what a person does to
+// one of them.
+
+import type { Command } from 'commander';
+import type { ClientDetail, ClientView } from '../../http/node-api.ts';
+import { listOfWords } from '../../shared/units.ts';
+import type { CliContext } from '../context.ts';
+import { exitCodes } from '../exit-codes.ts';
+import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
+import { limitOf, readList } from '../node-lists.ts';
+import { printResult } from '../terminal/output.ts';
+import { paintFor } from '../terminal/paint.ts';
+import { clientDetailLines, clientLines } from '../views/client-views.ts';
+
+interface ClientsFlags extends NodeFlags {
+  readonly like?: string;
+  readonly node?: string;
+  readonly connected?: boolean;
+  readonly limit: string;
+}
+
+export function addClients(program: Command, context: CliContext): void {
+  const command = program
+    .command('clients')
+    .usage('[-like TEXT] [-node NAME] [-connected]')
+    .description('list the clients of all boxes')
+    .option('--like <text>', 'only with this in the identifier, user or address')
+    .option('--node <name>', 'only of this box')
+    .option('--connected', 'only those that are connected')
+    .option('--limit <count>', 'most that are listed', '1000');
+  addNodeFlags(command).action(async (flags: ClientsFlags) => {
+    const limit = limitOf(flags.limit);
+    const node = await NodeConnection.open(command, context);
+    const query = { search: flags.like, node: flags.node, connected: flags.connected };
+    const list = await readList<ClientView>(node, '/api/v1/clients', query, limit, context);
+    printResult(flags.json, context, list.items, (columns) =>
+      clientLines(list.items, list.total, Date.now(), paintFor(context), columns),
+    );
+    context.exitCode = exitCodes.ok;
+  });
+}
+
+export function addClient(program: Command, context: CliContext): void {
+  const command = program
+    .command('client')
+    .argument('<id>', 'client identifier')
+    .description('show one client: connection, session, queue, subscriptions');
+  addNodeFlags(command).action(async (id: string, flags: NodeFlags) => {
+    const node = await NodeConnection.open(command, context);
+    const detail = await node.ask<ClientDetail>(`/api/v1/clients/${encodeURIComponent(id)}`);
+    printResult(flags.json, context, detail, (columns) =>
+      clientDetailLines(detail, Date.now(), paintFor(context), columns),
+    );
+    context.exitCode = exitCodes.ok;
+  });
+}
+
+export function addKick(program: Command, context: CliContext): void {
+  const command = program
+    .command('kick')
+    .argument('<id>', 'client identifier')
+    .description('disconnect a client; it may connect again');
+  addNodeFlags(command).action(async (id: string, flags: NodeFlags) => {
+    const node = await NodeConnection.open(command, context);
+    const path = `/api/v1/clients/${encodeURIComponent(id)}/disconnect`;
+    const done = await node.ask<Done>(path, { method: 'POST' });
+    printResult(flags.json, context, done, () => [
+      `${id} disconnected from ${listOfWords(done.nodes)}`,
+    ]);
+  });
+}
+
+export function addForget(program: Command, context: CliContext): void {
+  const command = program
+    .command('forget')
+    .usage('-session ID')
+    .requiredOption('--session <id>', 'client whose session ends, with subscriptions and queue')
+    .description('end the session of a client that will not come back');
+  addNodeFlags(command).action(async (flags: NodeFlags & { readonly session: string }) => {
+    const node = await NodeConnection.open(command, context);
+    const path = `/api/v1/clients/${encodeURIComponent(flags.session)}`;
+    const done = await node.ask<Done>(path, { method: 'DELETE' });
+    printResult(flags.json, context, done, () => [
+      `the session of ${flags.session} on ${listOfWords(done.nodes)} has ended`,
+    ]);
+  });
+}
+
+interface Done {
+  readonly nodes: readonly string[];
+}
