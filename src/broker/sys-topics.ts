@@ -3,7 +3,7 @@
 // Invariant: a topic is published only when its value has changed, and cleared when its metric has
 // no such value any more.
 
-import { type Metric, sysValuesOf } from '../metrics/metric.ts';
+import { type Metric, type MetricValue, sysValuesOf } from '../metrics/metric.ts';
 import { type MetricGroupId, metricGroups, type ValuesOf } from '../metrics/metric-list.ts';
 import type { BrokerContext } from './context.ts';
 import { NO_BYTES } from './message/message.ts';
@@ -12,12 +12,10 @@ import { Price } from './prices.ts';
 const PREFIX = '$SYS/broker/';
 const LOAD_MINUTES = [1, 5, 15] as const;
 
-type AnyValue = Parameters<typeof sysValuesOf>[1];
-
 interface Source {
   readonly metrics: readonly (readonly [string, Metric])[];
   /** By metric id. */
-  readonly values: () => Readonly<Record<string, AnyValue>>;
+  readonly values: () => Readonly<Record<string, MetricValue>>;
 }
 
 export class SysTopics {
@@ -40,6 +38,14 @@ export class SysTopics {
   addSource<Id extends MetricGroupId>(group: Id, values: () => ValuesOf<Id>): void {
     const metrics: Readonly<Record<string, Metric>> = metricGroups[group];
     this.#sources.push({ metrics: Object.entries(metrics), values });
+  }
+
+  /** Every metric with its id and its value of now. */
+  *metrics(): Generator<[id: string, Metric, MetricValue]> {
+    for (const { metrics, values } of this.#sources) {
+      const current = values();
+      for (const [id, metric] of metrics) yield [id, metric, current[id]!];
+    }
   }
 
   #schedule(at: number): void {

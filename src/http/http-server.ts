@@ -37,6 +37,13 @@ export interface HttpServerParts {
   readonly gate: Gate;
   readonly node: NodeApi;
   readonly streams: StreamCounters;
+  readonly counters: HttpCounters;
+}
+
+export interface HttpCounters {
+  requests: number;
+  /** Answered with 500: a fault of this program. */
+  failed: number;
 }
 
 export class HttpServer {
@@ -89,12 +96,14 @@ export class HttpServer {
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { node } = this.#parts;
+    const { node, counters } = this.#parts;
+    counters.requests += 1;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
     const answer = await this.#answer(message).catch((error: unknown) =>
       problemResponse(error, node),
     );
+    if (answer.status === 500) counters.failed += 1;
     if ('stream' in answer) this.#stream(response, answer.stream);
     else send(message, response, answer);
   }

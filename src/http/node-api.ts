@@ -1,6 +1,7 @@
 // The port between the HTTP API and the node: what the handlers ask, in plain values. src/node implements
 // it over the broker and the cluster; src/http must not know how.
 
+import type { Metric, MetricValue } from '../metrics/metric.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import {
   array,
@@ -150,6 +151,37 @@ export interface Outgoing {
   readonly expirySeconds: number | undefined;
 }
 
+export const historySchema = object({
+  samples: array(
+    object({
+      at: number('ms since 1970'),
+      clients: number(),
+      sessions: number(),
+      receivedPerSecond: number('PUBLISH packets from clients'),
+      sentPerSecond: number('PUBLISH packets to clients'),
+      loadPercent: number('Share of the time in which the event loop was busy'),
+      queued: number('Messages that wait for clients'),
+      dropped: number('Messages that full queues dropped since the sample before'),
+      loopDelayMs: number('The longest that a timer was late since the sample before'),
+    }),
+    120,
+    'The latest last',
+  ),
+});
+
+type HistoryView = Static<typeof historySchema>;
+export type HistorySample = HistoryView['samples'][number];
+
+export interface OptionView {
+  readonly flag: string;
+  /** As a user writes it; secrets are stars, and `-` is no value. */
+  readonly value: string;
+  readonly source: string;
+  /** `-nid`, `SHOAL_NID`, `/etc/shoal.toml:3`; empty for a default. */
+  readonly place: string;
+  readonly help: string;
+}
+
 export interface Observed {
   readonly topic: string;
   /** Valid during the call only. */
@@ -201,6 +233,12 @@ export interface NodeApi {
   follow(node: string, request: NodeRequest, follower: StreamFollower): () => void;
   /** True where every client may have every message, without a password. */
   readonly isOpen: boolean;
+  readonly version: string;
+  /** Every metric with its id in the list and its value of now. */
+  metrics(): Iterable<readonly [id: string, Metric, MetricValue]>;
+  history(): HistoryView;
+  /** Every option, in the order of the list. */
+  config(): readonly OptionView[];
   /** Logs an error that no handler expects. */
   reportFault(error: unknown): void;
 }

@@ -4,7 +4,9 @@
 import type { Route } from './route.ts';
 import { accessRoutes } from './routes/access.ts';
 import { clientRoutes } from './routes/clients.ts';
+import { comqttRoutes } from './routes/comqtt.ts';
 import { messageRoutes } from './routes/messages.ts';
+import { metricRoutes } from './routes/metrics.ts';
 import { siteRoutes } from './routes/site.ts';
 import { streamRoutes } from './routes/streams.ts';
 
@@ -12,6 +14,8 @@ export const routeTable: readonly Route[] = [
   ...siteRoutes,
   ...clientRoutes,
   ...messageRoutes,
+  ...metricRoutes,
+  ...comqttRoutes,
   ...accessRoutes,
   ...streamRoutes,
 ];

@@ -101,6 +101,20 @@ interface RouteParts<P extends Fields, Q extends Fields, B> extends RouteHead {
   readonly body?: Schema<B>;
 }
 
+/** A route whose response is text. */
+export function textRoute(
+  parts: RouteParts<NoFields, NoFields, undefined> & {
+    readonly handler: Handler<NoFields, ObjectOf<NoFields>, undefined, TextReply>;
+  },
+): Route {
+  const { handler, ...rest } = parts;
+  const respond: Handler<NoFields, ObjectOf<NoFields>, undefined, ApiResponse> = async (call) => ({
+    status: 200,
+    ...(await handler(call)),
+  });
+  return complete<NoFields, NoFields, undefined>(rest, undefined, respond, undefined);
+}
+
 /** A route whose response is JSON. A handler that returns another type does not compile. */
 export function route<R, P extends Fields = NoFields, Q extends Fields = NoFields, B = undefined>(
   parts: RouteParts<P, Q, B> & {

@@ -125,6 +125,17 @@ function readObject(properties: Properties, value: unknown, at: string): Record<
   return result;
 }
 
+/** Of a response only: an object whose keys are data, such as names of labels. */
+export function record<T>(values: Schema<T>): Schema<Readonly<Record<string, T>>> {
+  const json = { type: 'object', additionalProperties: values.json };
+  return schema(json, (value) => value as Record<string, T>);
+}
+
+/** Of a response only. */
+export function any(help: string): Schema<unknown> {
+  return schema({ description: help }, (value) => value);
+}
+
 export function optional<T>(inner: Schema<T>): Schema<T | undefined> {
   return { json: inner.json, isOptional: true, read: (value, at) => inner.read(value, at) };
 }

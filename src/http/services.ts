@@ -3,9 +3,11 @@
 import type { AuditLog } from './audit-log.ts';
 import type { EventLog } from './event-log.ts';
 import type { StreamCounters } from './event-stream.ts';
+import type { Route } from './route.ts';
 import type { TokenStore } from './token-store.ts';
 
 export interface Services {
+  readonly routes: readonly Route[];
   readonly events: EventLog;
   readonly streams: StreamCounters;
   readonly tokens: TokenStore;

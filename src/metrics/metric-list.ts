@@ -18,7 +18,7 @@ import {
   retainedMetrics,
   syncMetrics,
 } from './cluster-metrics.ts';
-import { counter, gauge, info, type MetricValues } from './metric.ts';
+import { counter, gauge, histogram, info, type MetricValues } from './metric.ts';
 
 const brokerMetrics = {
   version: info('version', 'version of this program', 'version'),
@@ -155,6 +155,34 @@ const processMetrics = {
   }),
 };
 
+const httpMetrics = {
+  requests: counter('http_requests', 'requests over HTTP and the control socket', {
+    sys: 'http/requests',
+  }),
+  refused: counter(
+    'http_requests_refused',
+    'requests over TCP that were refused: no or a wrong token, too many guesses, another site, a wrong host name',
+    { sys: 'http/refused/{reason}', labels: ['reason'] },
+  ),
+  failed: counter('http_requests_failed', 'requests that found a fault of this program', {
+    sys: 'http/failed',
+  }),
+  streams: gauge('http_streams', 'streams of events that are open', { sys: 'http/streams' }),
+  droppedEvents: counter(
+    'http_events_dropped',
+    'events that a stream did not get because its reader was too slow',
+    { sys: 'http/dropped events' },
+  ),
+};
+
+const timeMetrics = {
+  loopDelay: histogram(
+    'event_loop_delay',
+    'how late a timer ran, looked at twice a second: how long a message may wait for its turn',
+  ),
+  rtt: histogram('rtt', 'round trip to a member on the sync port, looked at each second', ['node']),
+};
+
 const siteMetrics = {
   verdict: info(
     'verdict',
@@ -225,6 +253,10 @@ const listenerMetrics = {
 };
 
 const storageMetrics = {
+  writeTime: histogram(
+    'storage_write',
+    'time to write a batch of changes and to sync it to the disk',
+  ),
   accepting: gauge(
     'storage_accepting',
     '1, or 0 while the disk takes nothing ([storage.md](storage.md))',
@@ -266,6 +298,8 @@ export const metricGroups = {
   bulk: bulkMetrics,
   probes: probeMetrics,
   storage: storageMetrics,
+  http: httpMetrics,
+  times: timeMetrics,
 } as const;
 
 export type MetricGroupId = keyof typeof metricGroups;

@@ -2,8 +2,13 @@
 // metrics. Holds no metric and no value. Source of the naming rules: prometheus.io, "Metric and
 // label naming".
 
-/** A counter only rises and begins at 0 with the process; a gauge is a value of now; an info is a text. */
-export type MetricKind = 'counter' | 'gauge' | 'info';
+import type { HistogramValue } from './histogram.ts';
+
+/**
+ * A counter only rises and begins at 0 with the process; a gauge is a value of now; an info is a text; a
+ * histogram counts observations by size, and has no $SYS topic.
+ */
+export type MetricKind = 'counter' | 'gauge' | 'info' | 'histogram';
 
 /** Base units only: no milliseconds, no kilobytes. `none` is a plain number of things. */
 export type MetricUnit = 'none' | 'bytes' | 'seconds';
@@ -38,22 +43,30 @@ export interface LabelledValue<Label extends string> {
   readonly value: number;
 }
 
-/** A text of an info that has labels. */
-export interface LabelledText<Label extends string> {
-  readonly labels: Readonly<Record<Label, string>>;
-  readonly value: string;
+/** One series of any metric that has labels. */
+export interface Series {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly value: string | number | HistogramValue;
 }
+
+/** A value of any metric. */
+export type MetricValue = string | number | HistogramValue | readonly Series[];
+
+type Single<Kind extends MetricKind> = Kind extends 'info'
+  ? string
+  : Kind extends 'histogram'
+    ? HistogramValue
+    : number;
 
 /** The value that a metric of this definition takes. */
 type ValueOf<M> =
   M extends Metric<infer Kind, infer Label>
     ? [Label] extends [never]
-      ? Kind extends 'info'
-        ? string
-        : number
-      : Kind extends 'info'
-        ? readonly LabelledText<Label>[]
-        : readonly LabelledValue<Label>[]
+      ? Single<Kind>
+      : readonly {
+          readonly labels: Readonly<Record<Label, string>>;
+          readonly value: Single<Kind>;
+        }[]
     : never;
 
 /** One value for each metric of a group; a missing or misspelt id does not compile. */
@@ -87,6 +100,18 @@ export function info<Label extends string = never>(
   return define('info', `${name}_info`, help, { sys, labels });
 }
 
+/**
+ * @param name without the `shoal_` in front; its unit is seconds
+ * @param labels of each series
+ */
+export function histogram<Label extends string = never>(
+  name: string,
+  help: string,
+  labels: readonly Label[] = [],
+): Metric<'histogram', Label> {
+  return define('histogram', `${name}_seconds`, help, { unit: 'seconds', labels });
+}
+
 function define<Kind extends MetricKind, Label extends string>(
   kind: Kind,
   name: string,
@@ -105,12 +130,10 @@ export interface SysValue {
 }
 
 /** The $SYS topics of one metric, each with its text. @param value of the type that ValueOf gives */
-export function sysValuesOf(
-  metric: Metric,
-  value: string | number | readonly (LabelledValue<string> | LabelledText<string>)[],
-): SysValue[] {
-  if (typeof value === 'object') {
-    return value.flatMap((one) =>
+export function sysValuesOf(metric: Metric, value: MetricValue): SysValue[] {
+  if (metric.kind === 'histogram') return [];
+  if (Array.isArray(value)) {
+    return value.flatMap((one: Series) =>
       metric.sysTopics.map((template) => ({
         topic: template.replace(/\{(\w+)\}/g, (_, label: string) => topicLevel(one.labels[label])),
         text: `${one.value}${metric.sysSuffix}`,

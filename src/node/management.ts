@@ -13,6 +13,8 @@ import type { NodeApi } from '../http/node-api.ts';
 import { routeTable } from '../http/route-table.ts';
 import { Router } from '../http/router.ts';
 import { TokenStore } from '../http/token-store.ts';
+import type { LabelledValue } from '../metrics/metric.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import { ListenError } from '../net/clients/listener.ts';
 import { controlHost } from '../net/control-host.ts';
 import { controlFolder, controlPath } from '../shared/control-path.ts';
@@ -28,6 +30,7 @@ export interface Management {
   /** Undefined where it is off, or the default port is taken. */
   readonly http: Endpoint | undefined;
   readonly controlPath: string | undefined;
+  metrics(): ValuesOf<'http'>;
   close(): Promise<void>;
 }
 
@@ -39,9 +42,11 @@ export async function openManagement(
   events: EventLog,
 ): Promise<Management> {
   const log = events;
+  const counters = { requests: 0, failed: 0 };
   const streams = { open: 0, dropped: 0 };
   const tokens = await TokenStore.open(tokenPath(config));
   const router = new Router(routeTable, node, {
+    routes: routeTable,
     tokens,
     events,
     streams,
@@ -49,7 +54,7 @@ export async function openManagement(
   });
   const tcpGate = new TcpGate(tokens, log, () => node.isOpen);
   if (queries !== undefined) serveNodes(queries, router);
-  const parts = (gate: Gate) => ({ router, node, gate, streams });
+  const parts = (gate: Gate) => ({ router, node, gate, streams, counters });
   const http = await openHttp(config, parts(tcpGate), log);
   let control: { server: HttpServer; path: string } | undefined;
   try {
@@ -62,10 +67,20 @@ export async function openManagement(
     http:
       http && config.http !== 'off' ? { address: config.http.host, port: http.port } : undefined,
     controlPath: control?.path,
+    metrics: () => ({
+      ...counters,
+      refused: refusalsOf(tcpGate),
+      streams: streams.open,
+      droppedEvents: streams.dropped,
+    }),
     close: async () => {
       await Promise.all([http?.close(), control?.server.close()]);
     },
   };
+}
+
+function refusalsOf({ refusals }: TcpGate): LabelledValue<'reason'>[] {
+  return Object.entries(refusals).map(([reason, value]) => ({ labels: { reason }, value }));
 }
 
 /** Requests and streams of other nodes. */

@@ -6,6 +6,9 @@ import { performance } from 'node:perf_hooks';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RetainedFacts, SessionFacts } from '../broker/administration.ts';
 import type { Broker } from '../broker/broker.ts';
+import { type Config, type ConfigKey, optionTable } from '../config/config.ts';
+import type { LoadedConfig } from '../config/load.ts';
+import type { AnyOption } from '../config/option.ts';
 import type {
   ClientDetail,
   ClientFilter,
@@ -14,6 +17,7 @@ import type {
   NodeApi,
   NodeView,
   Observed,
+  OptionView,
   Outgoing,
   Page,
   RetainedView,
@@ -22,11 +26,14 @@ import type {
   VerdictView,
 } from '../http/node-api.ts';
 import { PageCollector } from '../http/page.ts';
+import type { Metric, MetricValue } from '../metrics/metric.ts';
 import { formatEndpoint } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import { version } from '../shared/version.ts';
 import type { Cluster } from './cluster.ts';
 import type { MemberStatus } from './cluster-status.ts';
+import type { History } from './history.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
 
@@ -49,6 +56,12 @@ export interface NodeViewParts {
   readonly expectsOthers: boolean;
   /** Whether every client may have every message without a password. */
   readonly isOpen: () => boolean;
+  readonly history: History;
+  /** The options in force, and where they come from if that is known. */
+  readonly config: () => {
+    readonly config: Config;
+    readonly origins: LoadedConfig['origins'] | undefined;
+  };
 }
 
 export class LocalNodeApi implements NodeApi {
@@ -227,6 +240,27 @@ export class LocalNodeApi implements NodeApi {
       visited += 1;
       if (visited % ITEMS_PER_TURN === 0) await nextTurn();
     }
+  }
+
+  readonly version = version;
+
+  metrics(): Iterable<readonly [string, Metric, MetricValue]> {
+    return this.#parts.broker.sys.metrics();
+  }
+
+  history() {
+    return { samples: this.#parts.history.samples };
+  }
+
+  config(): readonly OptionView[] {
+    const { config, origins } = this.#parts.config();
+    return (Object.keys(optionTable) as ConfigKey[]).map((key) => {
+      const { flag, type, help }: AnyOption = optionTable[key];
+      const value: unknown = config[key];
+      const shown = value === undefined ? '' : type.format(value);
+      const { source, place } = origins?.[key] ?? { source: 'unknown', place: '' };
+      return { flag, value: shown === '' ? '-' : shown, source, place, help };
+    });
   }
 
   reportFault(error: unknown): void {

@@ -9,6 +9,7 @@ import { accessSummaryOf } from '../auth/access-summary.ts';
 import { Broker } from '../broker/broker.ts';
 import type { BrokerOptions } from '../broker/options.ts';
 import { type Config, isClustered } from '../config/config.ts';
+import type { LoadedConfig } from '../config/load.ts';
 import { mqttOptions } from '../config/options-mqtt.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
 import { EventLog } from '../http/event-log.ts';
@@ -24,6 +25,7 @@ import { version } from '../shared/version.ts';
 import type { Journal } from '../storage/journal.ts';
 import { Bridges } from './bridges.ts';
 import { Cluster } from './cluster.ts';
+import { History } from './history.ts';
 import { openManagement } from './management.ts';
 import { LocalNodeApi } from './node-view.ts';
 import { SiteStatus } from './site-status.ts';
@@ -72,11 +74,13 @@ function heapWatcher(): () => ValuesOf<'process'> {
  * Starts a node: data folder, cluster, and last the listeners, so that a client that connects reaches
  * the subscribers of all nodes. Rejects if a port can't be opened or the name is in use.
  * @param cancel ends the wait for other nodes; runNode() then rejects, and nothing is left open
+ * @param origins where each option comes from, for those who look at the configuration
  */
 export async function runNode(
   config: Config,
   sink: Logger,
   cancel?: AbortSignal,
+  origins?: LoadedConfig['origins'],
 ): Promise<RunningNode> {
   const log = new EventLog(sink);
   const access = await AccessControl.open(config, {
@@ -123,6 +127,7 @@ export async function runNode(
   }
   const site = openSiteStatus(config, broker, cluster, journal);
   let active = config;
+  const history = new History(broker, () => cluster?.status);
   const api = new LocalNodeApi({
     name: config.nodeName,
     log,
@@ -130,16 +135,16 @@ export async function runNode(
     broker,
     cluster,
     expectsOthers: config.members.length > 0,
+    history,
+    config: () => ({ config: active, origins }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
-  const parts = { site, bridges, listeners, broker, cluster, clock, access, journal };
+  const parts = { site, history, bridges, listeners, broker, cluster, clock, access, journal };
   const stop = stopper(parts);
   const management = await openManagement(config, api, cluster?.queries, log).catch(
-    async (error: unknown) => {
-      await stop();
-      throw error;
-    },
+    stopAndThrow(stop),
   );
+  broker.sys.addSource('http', () => management.metrics());
   return {
     listeners: listeners.all,
     ...(cluster?.gossip && {
@@ -160,12 +165,20 @@ export async function runNode(
   };
 }
 
+function stopAndThrow(stop: () => Promise<void>): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await stop();
+    throw error;
+  };
+}
+
 /** A listener lets clients in that prove nothing. */
 function isOpenToAll(config: Config): boolean {
   return config.listeners.some((listener) => accessSummaryOf(config, listener).byNothing);
 }
 
 interface StartedParts {
+  readonly history: History;
   readonly site: SiteStatus;
   readonly bridges: Bridges;
   readonly listeners: Listeners;
@@ -196,9 +209,10 @@ async function reload(
 
 /** @returns a function that takes leave of clients and of the cluster, and closes everything */
 function stopper(parts: StartedParts): () => Promise<void> {
-  const { site, bridges, listeners, broker, cluster, clock, access, journal } = parts;
+  const { site, history, bridges, listeners, broker, cluster, clock, access, journal } = parts;
   return async () => {
     site.close();
+    history.close();
     bridges.stop();
     const clientsLeft = listeners.close();
     broker.shutdown(performance.now());

@@ -10,6 +10,7 @@
 //             no waiter is called back.
 
 import type { Durability } from '../broker/ports.ts';
+import { Histogram } from '../metrics/histogram.ts';
 import { describeSystemError } from '../shared/describe-system-error.ts';
 import { BacklogLimit } from './backlog-limit.ts';
 import { BlockBuilder } from './block-builder.ts';
@@ -76,6 +77,8 @@ export class GroupCommit {
   #lazy: unknown;
   #onIdle: (() => void) | undefined;
 
+  /** From the first byte of a batch to the end of its sync. */
+  readonly writeTime = new Histogram();
   constructor(log: LogFile, options: CommitOptions) {
     this.#log = log;
     this.#offset = log.length;
@@ -312,8 +315,10 @@ export class GroupCommit {
     batch.log.length += batch.bytes;
     this.#batch = undefined;
     for (const block of batch.blocks) this.builder.recycle(block);
+    const elapsedMs = this.#now() - batch.startedAt;
+    this.writeTime.observe(elapsedMs / 1000);
     if (this.state === 'stalled') this.#open();
-    else this.#backlogLimit.wrote(batch.bytes, this.#now() - batch.startedAt);
+    else this.#backlogLimit.wrote(batch.bytes, elapsedMs);
     this.#options.onWritten(batch.bytes);
     this.#completeOrHold(batch.waiters);
     if (this.#sealed.length > 0 || this.#rotation !== undefined) {

@@ -166,6 +166,7 @@ export class Journal implements SessionStore, RegisterStore {
       waitingBytes: this.#commit.pendingBytes,
       logBytes,
       snapshotBytes,
+      writeTime: this.#commit.writeTime,
     };
   }
 

@@ -41,7 +41,7 @@ export async function run(
   });
   let running: RunningNode;
   try {
-    running = await start(config, log, stop.signal);
+    running = await start(config, log, stop.signal, loaded.origins);
   } catch (error) {
     if (stop.signal.aborted) {
       log.info('stopped');

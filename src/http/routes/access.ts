@@ -1,11 +1,21 @@
 // Routes about the API itself: its tokens, and what was changed through it.
 
 import { auditSchema } from '../audit-log.ts';
+import { openApi } from '../openapi.ts';
 import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
-import { array, integer, number, object, optional, text } from '../schema.ts';
+import { any, array, integer, number, object, optional, record, text } from '../schema.ts';
 
 export const accessRoutes = [
+  route({
+    method: 'GET',
+    path: '/api/v1/openapi.json',
+    access: 'read',
+    scope: 'cluster',
+    summary: 'the OpenAPI document of these routes',
+    response: record(any('OpenAPI 3.1')),
+    handler: ({ node, services }) => ({ ...openApi(services.routes, node.version) }),
+  }),
   route({
     method: 'GET',
     path: '/api/v1/audit',
