@@ -391,12 +391,16 @@ export class Bridge {
   /** The transport has ended, or could not be opened. @param reason in words */
   farClosed(reason: string, now: number): void {
     if (this.#far === undefined) return;
-    // A server that does not know the bridge bit may close without a word.
-    if (this.#state === 'greeting' && this.#options.version === 4 && this.#options.tryPrivate) {
-      this.#usesBridgeBit = !this.#usesBridgeBit;
-    }
     this.#far = undefined;
-    this.#fail(reason, now);
+    const { version, tryPrivate } = this.#options;
+    if (this.#state !== 'greeting' || version === 5 || !tryPrivate) {
+      this.#fail(reason, now);
+      return;
+    }
+    // A server that does not know the bridge bit may close without a word.
+    this.#usesBridgeBit = !this.#usesBridgeBit;
+    const how = this.#usesBridgeBit ? 'with' : 'without';
+    this.#fail(`${reason}; the next attempt goes ${how} the bridge bit`, now);
   }
 
   /** Ends the connection, if there is one, and pauses before the next. */

@@ -68,6 +68,10 @@ function namedFiles(loaded: LoadedConfig): NamedFile[] {
       if (contents === undefined || value === undefined) return [];
       return [value].flat().map((path) => ({ flag, path: String(path), ...contents }));
     });
+  for (const { tls } of config.bridges) {
+    const reason = 'it contains a private key';
+    if (tls.key !== undefined) files.push({ flag: 'key', path: tls.key, reason, isSecret: true });
+  }
   const { tokenKeyFile, tokenFile, configFile, dataFolder } = config;
   if (tokenKeyFile !== undefined) {
     const isSecret = !isPublicKey(tokenKeyFile);
@@ -79,8 +83,11 @@ function namedFiles(loaded: LoadedConfig): NamedFile[] {
     files.push({ flag: 'csk-file', path: tokenFile, reason, isSecret: true });
   }
   if (configFile !== undefined) {
-    const isSecret = origins.tokens.source === 'file' && tokenFile === undefined;
-    const reason = isSecret ? 'it contains the cluster token' : 'it decides what this node does';
+    const hasToken = origins.tokens.source === 'file' && tokenFile === undefined;
+    const hasPassword = config.bridges.some(({ options }) => options.password !== undefined);
+    const isSecret = hasToken || hasPassword;
+    const secret = hasToken ? 'the cluster token' : 'the password of a bridge';
+    const reason = isSecret ? `it contains ${secret}` : 'it decides what this node does';
     files.push({ flag: 'config', path: configFile, reason, isSecret });
   }
   if (dataFolder !== undefined) {

@@ -3,13 +3,16 @@
 // reports it and keeps the last good version. Opens nothing: a name may be a pipe, readable once.
 
 import { accessSync, constants } from 'node:fs';
-import { settingsOf } from '../config/listener-settings.ts';
+import { bridgeSettings, settingsOf } from '../config/listener-settings.ts';
 import { ConfigError, type LoadedConfig, unreadable } from '../config/load.ts';
 
 /** @throws ConfigError */
 export function refuseMissingFiles(loaded: LoadedConfig): void {
   const { config, origins } = loaded;
-  const settings = config.listeners.flatMap((listener) => settingsOf(loaded, listener));
+  const settings = [
+    ...config.listeners.flatMap((listener) => settingsOf(loaded, listener)),
+    ...loaded.bridgeTables.flatMap(bridgeSettings),
+  ];
   const named = settings.flatMap(({ row: { flag, type }, value, origin }) =>
     type.inFolder === undefined || value === undefined
       ? []

@@ -1,10 +1,13 @@
-// The settings of one listener, key by key, each with its origin: the listener's own table or the
-// option of the same name. Only for display and messages; listeners are opened from ListenerConfig.
+// The settings of one listener or bridge, key by key, each with its origin: its own table or, for a
+// listener, the option of the same name. Only for display and messages; listeners are opened from
+// ListenerConfig, and bridges from BridgeConfig.
 
 import type { ListenerConfig } from '../shared/listener-config.ts';
+import { bridgeTable } from './bridges.ts';
 import { isKeyOf, listenerTable, type TableKey } from './listeners.ts';
 import type { LoadedConfig, Origin } from './load.ts';
-import type { AnyOption } from './option.ts';
+import { type AnyOption, readValue } from './option.ts';
+import type { TomlTable } from './toml-file.ts';
 
 export interface ListenerSetting {
   readonly key: TableKey;
@@ -45,5 +48,16 @@ export function settingsOf(
         ? origins[key === 'anonymous' ? 'anonymousAllowed' : key]
         : { source: 'file', place: own.place };
     return [{ key, row, value: values[key], origin }];
+  });
+}
+
+/** Every key of a [[bridge]]. */
+export function bridgeSettings({ settings }: TomlTable): Omit<ListenerSetting, 'key'>[] {
+  return Object.values(bridgeTable).map((row: AnyOption) => {
+    const own = settings.get(row.flag);
+    const value: unknown = own === undefined ? row.fallback : readValue(row, own);
+    const origin: Origin =
+      own === undefined ? { source: 'default', place: '' } : { source: 'file', place: own.place };
+    return { row, value, origin };
   });
 }

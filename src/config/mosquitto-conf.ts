@@ -6,6 +6,7 @@ import { dirname, isAbsolute, join } from 'node:path';
 import { defaultBrokerOptions } from '../broker/options.ts';
 import { optionTable } from './config.ts';
 import { listenerTable } from './listeners.ts';
+import { BridgeDraft } from './mosquitto-bridges.ts';
 import type { Directive } from './mosquitto-lines.ts';
 import { dropUnusedKeys, ListenerDraft, resolveOverlaps, setTls } from './mosquitto-listeners.ts';
 import {
@@ -38,6 +39,8 @@ export interface Translation {
   readonly settings: Settings;
   /** The [[listener]] tables. */
   readonly listeners: readonly ListenerDraft[];
+  /** The [[bridge]] tables. */
+  readonly bridges: readonly BridgeDraft[];
   /** What is not translated exactly, in the order of the directives. */
   readonly notes: readonly Note[];
 }
@@ -90,7 +93,8 @@ const FILE_PLUGIN_OPTIONS: Readonly<Record<string, string>> = {
 interface Section {
   /** Undefined: the default listener. */
   listener?: ListenerDraft;
-  isBridge?: boolean;
+  /** The bridge that the directives of a bridge belong to. */
+  bridge?: BridgeDraft;
   /** Receives the plugin_opt_ directives of the plugin above them; undefined for an unknown plugin. */
   pluginOptions?: Map<string, string> | undefined;
 }
@@ -100,6 +104,7 @@ class Translator {
   readonly #settings = new Map<string, string>();
   readonly #default = new ListenerDraft();
   readonly #listeners: ListenerDraft[] = [];
+  readonly #bridges: BridgeDraft[] = [];
   /** By file: an included file begins with the default listener, and its end restores the section. */
   readonly #sections = new Map<string, Section>();
   /** Options of the plugins that plugin_load names, for plugin_use. */
@@ -112,14 +117,17 @@ class Translator {
   #isPerListener = false;
 
   read(directive: Directive): void {
-    const { file, name, value } = directive;
+    const { file, name } = directive;
     const section = this.#sections.get(file) ?? {};
     this.#sections.set(file, section);
     if (name === 'connection') {
-      section.isBridge = true;
-      const text = `keep a mosquitto for the bridge ${value}; nodes of a cluster need none`;
-      this.#note('unsupported', directive, text);
-    } else if (!(section.isBridge && BRIDGE_DIRECTIVES.test(name))) {
+      section.bridge = new BridgeDraft(directive, (severity, source, text) =>
+        this.#note(severity, source, text),
+      );
+      this.#bridges.push(section.bridge);
+    } else if (section.bridge !== undefined && BRIDGE_DIRECTIVES.test(name)) {
+      section.bridge.read(directive);
+    } else {
       this.#readOption(directive, section);
     }
   }
@@ -315,7 +323,8 @@ class Translator {
       settings = withListener(settings, only);
       tables = [];
     }
-    return { settings, listeners: tables, notes: this.#notes };
+    const bridges = this.#bridges.map((draft, index, all) => draft.finish(all.slice(0, index)));
+    return { settings, listeners: tables, bridges, notes: this.#notes };
   }
 
   #finishListeners(): ListenerDraft[] {

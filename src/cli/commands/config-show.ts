@@ -1,10 +1,10 @@
 // `shoal config show`: prints the value and the origin of every option, then those of each
-// [[listener]]. Shows secrets as stars.
+// [[listener]] and [[bridge]]. Shows secrets as stars.
 
 import type { Command } from 'commander';
 import { accessSummaryOf } from '../../auth/access-summary.ts';
 import { type ConfigKey, optionTable } from '../../config/config.ts';
-import { settingsOf } from '../../config/listener-settings.ts';
+import { bridgeSettings, settingsOf } from '../../config/listener-settings.ts';
 import type { LoadedConfig, Origin } from '../../config/load.ts';
 import type { AnyOption } from '../../config/option.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
@@ -39,6 +39,13 @@ function renderConfig(loaded: LoadedConfig): string {
     for (const { key, row, value, origin } of settingsOf(loaded, listener)) {
       const shown = key === 'anonymous' ? accessSummaryOf(config, listener).byNothing : value;
       const [flag = '', ...cells] = cellsOf(row, shown, origin);
+      rows.push([`  ${flag}`, ...cells]);
+    }
+  }
+  for (const table of loaded.bridgeTables) {
+    rows.push(['[[bridge]]', table.settings.get('name')?.text ?? '', `file ${table.place}`]);
+    for (const { row, value, origin } of bridgeSettings(table)) {
+      const [flag = '', ...cells] = cellsOf(row, value, origin);
       rows.push([`  ${flag}`, ...cells]);
     }
   }

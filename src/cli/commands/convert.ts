@@ -4,6 +4,7 @@
 
 import type { Command } from 'commander';
 import { ConfigError, loadConfig } from '../../config/load.ts';
+import type { BridgeDraft } from '../../config/mosquitto-bridges.ts';
 import {
   type Note,
   type Settings,
@@ -77,13 +78,17 @@ function report(notes: readonly Note[]): string[] {
   return names.length > 0 ? [...lines, `not needed here: ${names.join(', ')}`] : lines;
 }
 
-function renderToml({ settings, listeners }: Translation): string {
-  return [renderSettings(settings), ...listeners.map(renderListener)].join('\n');
+function renderToml({ settings, listeners, bridges }: Translation): string {
+  return [
+    renderSettings(settings),
+    ...listeners.map((draft) => renderTable('listener', draft)),
+    ...bridges.map((draft) => renderTable('bridge', draft)),
+  ].join('\n');
 }
 
-/** A listener that can't be opened stays as a comment, for its reader to complete. */
-function renderListener({ settings, refusal }: ListenerDraft): string {
-  const table = `[[listener]]\n${renderSettings(settings)}`;
+/** A listener or bridge that can't be opened stays as a comment, for its reader to complete. */
+function renderTable(name: string, { settings, refusal }: ListenerDraft | BridgeDraft): string {
+  const table = `[[${name}]]\n${renderSettings(settings)}`;
   if (refusal === undefined) return table;
   return `# left out: ${withoutControls(refusal)}\n${table.replace(/^/gm, '# ').replace(/# $/, '')}`;
 }

@@ -1,6 +1,7 @@
 // Nodes, clients and perhaps a network of namespaces for one integration test. All of them end with the
 // test; if it fails, the failure contains the output of the nodes.
 
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -204,6 +205,15 @@ export function scenario(name: string, body: Body): void {
 /** Like scenario(), with a network. @param commands programs that it needs */
 export function networkScenario(name: string, commands: readonly string[], body: Body): void {
   const skip = missingPrivilege(...commands);
+  test(name, { concurrency: true, skip }, (context) => play(body, context));
+}
+
+/** Like scenario(), with other programs. @param commands that it needs; skipped where one is missing */
+export function programScenario(name: string, commands: readonly string[], body: Body): void {
+  const missing = commands.filter(
+    (one) => spawnSync('sh', ['-c', `command -v ${one}`]).status !== 0,
+  );
+  const skip = missing.length > 0 && `not installed: ${missing.join(', ')}`;
   test(name, { concurrency: true, skip }, (context) => play(body, context));
 }
 

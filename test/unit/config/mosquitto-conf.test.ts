@@ -16,7 +16,7 @@ function translate(text: string, files = noFiles) {
   const listeners = translation.listeners
     .filter(({ isOpen }) => isOpen)
     .map((listener) => Object.fromEntries(listener.settings));
-  return { settings, listeners, notes };
+  return { settings, listeners, bridges: translation.bridges, notes };
 }
 
 test('the common directives become settings that a node accepts', () => {
@@ -110,23 +110,89 @@ use_username_as_clientid 1
   assert.deepEqual(notes, []);
 });
 
-test('a bridge is reported once', () => {
-  const { notes } = translate(`listener 1
+test('a connection becomes a [[bridge]]', () => {
+  const { bridges, notes } = translate(`listener 1
 connection cloud
-address mqtt.example.com:8883
-topic # out 1
+addresses mqtt.example.com:8883 mqtt2.example.com
+topic sensors/# out 1
+topic cmd/# in 2 local/ remote/
+topic # both
 remote_username box
-bridge_cafile ca.pem
-max_qos 9
-connection other
-addresses a b
+remote_password secret
+remote_clientid box7
+bridge_cafile /etc/ca.pem
+bridge_protocol_version mqttv50
+keepalive_interval 30
+restart_timeout 2 60
 cleansession true
+round_robin true
+notifications_local_only true
+bridge_insecure false
+max_qos 9
+`);
+  assert.deepEqual(notes, ["unsupported 18 max_qos: Shoal can't use '9': it expects 0, 1 or 2"]);
+  const [settings] = bridges.map((draft) => Object.fromEntries(draft.settings));
+  assert.deepEqual(settings, {
+    name: 'cloud',
+    protocol: '5',
+    'reconnect-min': '2s',
+    'reconnect-max': '60s',
+    notifications: 'false',
+    username: 'box',
+    password: 'secret',
+    'client-id': 'box7',
+    ca: '/etc/ca.pem',
+    keepalive: '30',
+    'clean-start': 'true',
+    'round-robin': 'true',
+    insecure: 'false',
+    address: 'mqtts://mqtt.example.com:8883,mqtts://mqtt2.example.com:1883',
+    topics: 'sensors/# out 1,cmd/# in 2 local/ remote/,# both 0',
+  });
+});
+
+test('a connection has the defaults of mosquitto', () => {
+  const { bridges } = translate('connection a\naddress b\ntopic #\n');
+  const [settings] = bridges.map((draft) => Object.fromEntries(draft.settings));
+  assert.deepEqual(settings, {
+    name: 'a',
+    protocol: '3.1.1',
+    'reconnect-min': '5s',
+    'reconnect-max': '30s',
+    notifications: 'true',
+    address: 'mqtt://b:1883',
+    topics: '# out 0',
+  });
+});
+
+test('what a bridge cannot do has a note, and a connection without it stays a comment', () => {
+  const { notes, bridges } = translate(`listener 1
+connection psk
+address a
+topic # out 1
+bridge_psk 1234
+bridge_identity box
+bridge_cafile ca.pem
+start_type lazy
+connection empty
+topic # out 1
+connection psk
+address b
+topic #,x out
 `);
   assert.deepEqual(notes, [
-    'unsupported 2 connection: keep a mosquitto for the bridge cloud; nodes of a cluster need none',
-    "unsupported 7 max_qos: Shoal can't use '9': it expects 0, 1 or 2",
-    'unsupported 8 connection: keep a mosquitto for the bridge other; nodes of a cluster need none',
+    'unsupported 5 bridge_psk: Shoal has no TLS-PSK: use certificates, or a password over TLS',
+    'unsupported 6 bridge_identity: Shoal has no TLS-PSK',
+    'different 7 bridge_cafile: a relative path counts from the folder of the TOML file',
+    'different 8 start_type: a bridge starts with the node and stays connected',
+    'unsupported 9 connection: left out: it has no address',
+    'unsupported 11 connection: left out: it has no topic that Shoal can use',
+    "unsupported 13 topic: Shoal can't use '#,x out 0' as a topic rule",
   ]);
+  assert.deepEqual(
+    bridges.map(({ refusal }) => refusal === undefined),
+    [true, false, false],
+  );
 });
 
 test('a payload that message_size_limit allows fits into a packet', () => {

@@ -1,0 +1,194 @@
+// Bridges between the built bundle and real brokers: another Shoal, mosquitto, nats-server with JetStream,
+// RabbitMQ (SHOAL_RABBITMQ=1, because it takes long to start). Processes are killed while messages cross.
+
+import assert from 'node:assert/strict';
+import { connect, createServer } from 'node:net';
+import type { IClientOptions } from 'mqtt';
+import type { WatchedProcess } from '../support/watched-process.ts';
+import { type Node, programScenario, type Scenario, scenario } from './support/scenario.ts';
+import { TestClient } from './support/test-client.ts';
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+  const { port } = server.address() as { port: number };
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+/** The file of a node with one bridge. @param lines further keys of the bridge */
+function bridgeFile(scene: Scenario, port: number, ...lines: string[]): string {
+  const text = `[[bridge]]\nname = "hq"\naddress = "mqtt://127.0.0.1:${port}"\nreconnect-min = "100ms"\n`;
+  return scene.file(`bridge-${Math.random()}.toml`, `${text}${lines.join('\n')}\n`);
+}
+
+async function openAt(port: number, options: IClientOptions = {}): Promise<TestClient> {
+  const dial = () => connect({ host: '127.0.0.1', port });
+  return TestClient.connect(dial, options);
+}
+
+/** A client whose session waits for it. */
+const WATCHER = { clientId: 'watcher', clean: false, properties: { sessionExpiryInterval: 3600 } };
+
+async function waitForPort(port: number): Promise<void> {
+  for (let tries = 0; tries < 300; tries++) {
+    const isOpen = await new Promise<boolean>((done) => {
+      const socket = connect({ host: '127.0.0.1', port });
+      socket.on('connect', () => socket.end(() => done(true)));
+      socket.on('error', () => done(false));
+    });
+    if (isOpen) return;
+    await new Promise((done) => setTimeout(done, 100));
+  }
+  throw new Error(`nothing listens on ${port}`);
+}
+
+async function mosquitto(scene: Scenario, port: number): Promise<WatchedProcess> {
+  const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\n`;
+  const started = scene.run(['mosquitto', '-c', scene.file(`m${port}.conf`, text)]);
+  await waitForPort(port);
+  return started;
+}
+
+/** Publishes with QoS 1 in turn at these nodes, as long as they live. @returns what was acknowledged */
+async function publishAll(
+  clients: readonly TestClient[],
+  name: string,
+  count: number,
+): Promise<string[]> {
+  const texts = Array.from({ length: count }, (_, n) => `${name}-${n}`);
+  for (const [n, text] of texts.entries()) {
+    await clients[n % clients.length]!.publish(`up/${n % 5}`, text, { qos: 1 });
+  }
+  return texts;
+}
+
+/** The node that runs the bridge. */
+async function runner(nodes: readonly Node[]): Promise<Node> {
+  return Promise.race(
+    nodes.map(async (node) => {
+      await node.process.waitFor(/bridge connected/, 20_000);
+      return node;
+    }),
+  );
+}
+
+programScenario(
+  'a bridge of a cluster goes on at another node when its node is killed',
+  ['mosquitto'],
+  async (scene) => {
+    const port = await freePort();
+    await mosquitto(scene, port);
+    const file = bridgeFile(scene, port, 'topics = ["up/# out 1"]', 'client-id = "site"');
+    const nodes = await scene.localCluster(3, `-config=${file}`);
+    const active = await runner(nodes);
+    const others = nodes.filter((node) => node !== active);
+    const watcher = await openAt(port);
+    await watcher.subscribe('up/#', 1);
+    const sources = await Promise.all(others.map((node) => scene.client(node)));
+    const before = await publishAll(sources, 'before', 300);
+    active.process.signal('SIGKILL');
+    const after = await publishAll(sources, 'after', 300);
+    const wanted = [...before, ...after];
+    await watcher.until(() => hasAll(watcher, wanted), 'every message', 30_000);
+    const twice = watcher.arrivals.length - wanted.length;
+    assert.ok(twice <= before.length, `${twice} messages came twice`);
+    await watcher.end();
+  },
+);
+
+scenario('kill -9 of either side loses nothing and repeats nothing', async (scene) => {
+  const port = await freePort();
+  const farFlags = [`-port=${port}`, '-data=far', '-max-queued-messages=0'];
+  const keys = ['topics = ["up/# out 2"]', 'run-on = "each"'];
+  const nearFlags = ['-data=near', `-config=${bridgeFile(scene, port, ...keys)}`];
+  let far = await scene.startLocal('far', ...farFlags);
+  let near = await scene.startLocal('near', ...nearFlags);
+  const watcher = await openAt(port, WATCHER);
+  await watcher.subscribe('up/#', 2);
+  await watcher.end();
+  const acknowledged: string[] = [];
+  for (let round = 0; round < 8; round++) {
+    const source = await scene.client(near);
+    const sent = Array.from({ length: 200 }, async (_, n) => {
+      await source.publish('up/t', `${round}-${n}`, { qos: 2 });
+      acknowledged.push(`${round}-${n}`);
+    });
+    const enough = new Promise((done) => setTimeout(done, 15 * round));
+    await Promise.race([Promise.allSettled(sent), enough]);
+    const isFar = round % 3 === 2;
+    const killed = isFar ? far : near;
+    killed.process.signal('SIGKILL');
+    await killed.process.exited;
+    if (isFar) far = await scene.startLocal('far', ...farFlags);
+    else near = await scene.startLocal('near', ...nearFlags);
+    await source.end();
+  }
+  const reader = await openAt(port, WATCHER);
+  await reader.until(() => hasAll(reader, acknowledged), 'every message', 30_000);
+  const texts = reader.texts('up/t');
+  assert.equal(new Set(texts).size, texts.length, 'no message comes twice');
+  for (let round = 0; round < 8; round++) {
+    const numbers = texts
+      .filter((text) => text.startsWith(`${round}-`))
+      .map((text) => Number(text.slice(2)));
+    assert.deepEqual(
+      numbers,
+      numbers.toSorted((a, b) => a - b),
+      'in order',
+    );
+  }
+  await reader.end();
+});
+
+/** Messages in both directions, before and after a kill -9 of the far side. */
+async function crossBothWays(scene: Scenario, port: number, restart: () => Promise<void>) {
+  const keys = ['protocol = "3.1.1"', 'topics = ["up/# out 1", "down/# in 1"]', 'run-on = "each"'];
+  const near = await scene.startLocal('near', `-config=${bridgeFile(scene, port, ...keys)}`);
+  await near.process.waitFor(/bridge connected/, 20_000);
+  const device = await scene.client(near);
+  await device.subscribe('down/#', 1);
+  let office = await openAt(port, { protocolVersion: 4, clientId: 'office' });
+  await office.subscribe('up/#', 1);
+  await device.publish('up/t', 'one', { qos: 1 });
+  await office.arrival('up/t', ({ text }) => text === 'one');
+  await office.publish('down/t', 'two', { qos: 1 });
+  await device.arrival('down/t', ({ text }) => text === 'two');
+  await office.end();
+  const mark = near.process.lineCount;
+  await restart();
+  await device.publish('up/t', 'three', { qos: 1 });
+  await near.process.waitFor(/bridge connected/, 30_000, mark);
+  office = await openAt(port, { protocolVersion: 4, clientId: 'office' });
+  await office.subscribe('up/#', 1);
+  await device.publish('up/t', 'four', { qos: 1 });
+  await office.arrival('up/t', ({ text }) => text === 'four', 20_000);
+  await office.publish('down/t', 'five', { qos: 1 });
+  await device.arrival('down/t', ({ text }) => text === 'five', 20_000);
+  await office.end();
+}
+
+programScenario('a bridge to nats-server with JetStream', ['nats-server'], async (scene) => {
+  const [port, client] = [await freePort(), await freePort()];
+  const config = scene.file(
+    'nats.conf',
+    `server_name: hq
+listen: 127.0.0.1:${client}
+jetstream { store_dir: "${scene.file('nats', '')}.d" }
+mqtt { listen: "127.0.0.1:${port}" }
+`,
+  );
+  let nats = scene.run(['nats-server', '-c', config]);
+  await waitForPort(port);
+  await crossBothWays(scene, port, async () => {
+    nats.signal('SIGKILL');
+    await nats.exited;
+    nats = scene.run(['nats-server', '-c', config]);
+    await waitForPort(port);
+  });
+});
+
+function hasAll(watcher: TestClient, wanted: readonly string[]): boolean {
+  const seen = new Set(watcher.arrivals.map(({ text }) => text));
+  return wanted.every((text) => seen.has(text));
+}
