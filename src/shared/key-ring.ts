@@ -40,6 +40,8 @@ export interface KeyRing {
 }
 
 const KEY_BYTES = 32;
+/** Part of what is stretched: keys of other parameters have other ids (docs/decisions/0103). */
+const STRETCH_VERSION = 1;
 const STRETCH_COST = { N: 16384, r: 8, p: 1 } as const;
 
 /**
@@ -61,7 +63,7 @@ export async function deriveKeyRing(
 
 function stretch(token: string, clusterName: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(token, `shoal/1/${clusterName}`, KEY_BYTES, STRETCH_COST, (error, key) =>
+    scrypt(token, `shoal/${STRETCH_VERSION}/${clusterName}`, KEY_BYTES, STRETCH_COST, (error, key) =>
       error ? reject(error) : resolve(key),
     );
   });
