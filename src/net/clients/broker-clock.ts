@@ -3,6 +3,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
+import { flushQueue } from './flush-queue.ts';
 
 /** The longest delay that setTimeout takes. */
 const TIMER_MS_MAX = 2_147_483_647;
@@ -15,7 +16,7 @@ export class BrokerClock {
   constructor(broker: Broker) {
     this.#broker = broker;
     broker.onEarlierDeadline = () => this.#arm();
-    broker.onDeferred = () => setImmediate(() => broker.runDeferred(performance.now()));
+    broker.onDeferred = () => setImmediate(() => this.#runDeferred());
     this.#arm();
   }
 
@@ -34,8 +35,16 @@ export class BrokerClock {
     );
   }
 
+  #runDeferred(): void {
+    const begin = flushQueue.size;
+    this.#broker.runDeferred(performance.now());
+    flushQueue.endGroup(begin);
+  }
+
   #advance(): void {
+    const begin = flushQueue.size;
     this.#broker.advance(performance.now());
+    flushQueue.endGroup(begin);
     this.#arm();
   }
 }

@@ -10,6 +10,7 @@ import type { Broker } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client/client.ts';
 import { originOf } from '../../broker/log-fields.ts';
 import type { ConnectionInfo, Outbox } from '../../broker/ports.ts';
+import { flushQueue } from './flush-queue.ts';
 import type { PreConnectLimit } from './pre-connect-limit.ts';
 import type { Transport } from './transport.ts';
 import { WriteBuffer } from './write-buffer.ts';
@@ -25,19 +26,11 @@ const BACKLOG_SHARE_BYTES = 131_072;
 /** A client whose connection is ended has this long to take its last bytes. */
 const LINGER_MS = 5_000;
 
-/** Connections that have something to write at the end of this turn. */
-let dirty: Connection[] = [];
 /** Bytes that sockets hold because their clients have not taken them, of all connections. */
 let backlogBytes = 0;
 
 function bounded(bytes: number): number {
   return backlogBytes < BACKLOG_BYTES ? bytes : BACKLOG_SHARE_BYTES;
-}
-
-function flushAll(): void {
-  const connections = dirty;
-  dirty = [];
-  for (const connection of connections) connection.flush();
 }
 
 export class Connection implements Outbox {
@@ -64,7 +57,10 @@ export class Connection implements Outbox {
     this.#broker = broker;
     this.#client = broker.accept(this, info, performance.now());
     transport.on('data', (chunk: Buffer) => {
-      if (!this.#isClosing) this.#client.receive(chunk, performance.now());
+      if (this.#isClosing) return;
+      const begin = flushQueue.size;
+      this.#client.receive(chunk, performance.now());
+      flushQueue.endGroup(begin);
     });
     transport.on('drain', () => this.#drained());
     // 'close' follows every error and does all there is to do.
@@ -106,8 +102,7 @@ export class Connection implements Outbox {
   #markDirty(): void {
     if (this.#isDirty) return;
     this.#isDirty = true;
-    if (dirty.length === 0) setImmediate(flushAll);
-    dirty.push(this);
+    flushQueue.add(this);
   }
 
   /** Writes what was gathered, and ends the connection if the core asked for that. */

@@ -1,0 +1,75 @@
+// Decides when connections write what they have gathered: at the end of the turn, those first to which an
+// event wrote for few; a message to thousands of connections takes several turns, since each write is a
+// system call of some microseconds and nothing else happens meanwhile.
+// Invariant: a connection that was added is flushed, after later ones perhaps, but never starved.
+
+import { performance } from 'node:perf_hooks';
+
+export interface Flushable {
+  flush(): void;
+}
+
+/** An event that writes to more connections is one that others do not wait for. */
+const SMALL_GROUP_MAX = 16;
+/** Writes of large groups in one turn of the event loop. */
+const LARGE_GROUPS_MS = 2;
+/** Writes between two looks at the clock. */
+const WRITES_PER_LOOK = 16;
+
+export class FlushQueue {
+  /** Of this turn. */
+  #small: Flushable[] = [];
+  /** Of large groups, from `#next` on. */
+  #large: Flushable[] = [];
+  #next = 0;
+  #isScheduled = false;
+
+  /** Added connections of this turn: to be passed to endGroup(). */
+  get size(): number {
+    return this.#small.length;
+  }
+
+  add(connection: Flushable): void {
+    this.#small.push(connection);
+    this.#schedule();
+  }
+
+  /** An event has ended. @param begin size before it */
+  endGroup(begin: number): void {
+    if (this.#small.length - begin <= SMALL_GROUP_MAX) return;
+    for (let i = begin; i < this.#small.length; i++) this.#large.push(this.#small[i]!);
+    this.#small.length = begin;
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#isScheduled = false;
+    const small = this.#small;
+    this.#small = [];
+    for (const connection of small) connection.flush();
+    if (this.#large.length > 0) this.#flushLarge();
+  };
+
+  #flushLarge(): void {
+    const large = this.#large;
+    const until = performance.now() + LARGE_GROUPS_MS;
+    do {
+      const end = Math.min(this.#next + WRITES_PER_LOOK, large.length);
+      while (this.#next < end) large[this.#next++]!.flush();
+    } while (this.#next < large.length && performance.now() < until);
+    if (this.#next >= large.length) {
+      this.#large = [];
+      this.#next = 0;
+    } else {
+      this.#schedule();
+    }
+  }
+}
+
+/** Of all connections of the process. */
+export const flushQueue = new FlushQueue();
