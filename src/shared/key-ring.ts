@@ -63,8 +63,12 @@ export async function deriveKeyRing(
 
 function stretch(token: string, clusterName: string): Promise<Buffer> {
   return new Promise((resolve, reject) => {
-    scrypt(token, `shoal/${STRETCH_VERSION}/${clusterName}`, KEY_BYTES, STRETCH_COST, (error, key) =>
-      error ? reject(error) : resolve(key),
+    scrypt(
+      token,
+      `shoal/${STRETCH_VERSION}/${clusterName}`,
+      KEY_BYTES,
+      STRETCH_COST,
+      (error, key) => (error ? reject(error) : resolve(key)),
     );
   });
 }
