@@ -14,6 +14,7 @@ import { nodeVersionFault } from '../src/cli/node-version.ts';
 import { flush, nonBlockingWriter } from '../src/cli/non-blocking-writer.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
 import { isJournal, JOURNAL_PREFIX } from '../src/cli/service-manager.ts';
+import { usableMemory } from '../src/cli/usable-memory.ts';
 
 const tokens = process.argv.slice(2);
 hideSecrets(tokens);
@@ -45,6 +46,7 @@ const errorPrefix = isJournal(environment, process.stderr.fd) ? JOURNAL_PREFIX.e
 void main(tokens, {
   environment,
   hostName: hostname(),
+  memoryBytes: usableMemory(),
   command: commandOf(process.argv[1] ?? 'shoal', isTerminal ? process.cwd() : undefined),
   outputIsTerminal: isTerminal,
   outputIsJournal: isJournal(environment, process.stdout.fd),

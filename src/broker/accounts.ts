@@ -1,74 +1,158 @@
-// What each user and each client takes of the bounds that all clients of the node share, so that none
-// of them can take what belongs to all. A client without a user name counts with all others of its
-// address. The first user of a shared resource is charged for it until the resource is free again.
-// Invariant: a user with more than a quarter of a bound gets no more while over three quarters of it
-// are in use, so that others find room; a client has a fixed share far below the bound.
+// Who pays for what the node keeps in memory, and for the bounds that all clients share. Everything
+// that a client makes the node keep is charged here, in bytes as memory-costs.ts has them, to its
+// session (ClientAccount), to its user, and to the node. A client without a user name counts with all
+// others of its address. Who first takes a shared resource pays for it until it is free again.
+// Invariant: at a bound, those who hold most are refused first, so that others find room (isOverShare).
 
-/** Kept small: one for each user, for as long as something is charged to it. */
+import { sourceOf } from '../shared/ip-address.ts';
+import { textBytes, USER_BYTES } from './memory-costs.ts';
+
+export interface MemoryLimits {
+  /** Memory of everything that is charged here, bytes. */
+  readonly memoryBytesMax: number;
+}
+
+/** One for each user, for as long as anything is charged to it. */
 export class UserAccount {
-  /** Sessions whose client is not connected. */
-  absentSessions = 0;
-  /** Shapes of filters, and topic levels of the subscription tree. */
-  shapes = 0;
-  levels = 0;
-  /** Memory of queued messages, bytes. */
+  readonly key: string;
+  /** Memory of every kind. */
+  bytes = 0;
+  /** Memory of queued messages and of those in flight, bytes. */
   queueBytes = 0;
   retainedMessages = 0;
   retainedBytes = 0;
+  /** Shapes of filters, and topic levels of the subscription tree. */
+  shapes = 0;
+  levels = 0;
   /** Sessions, connected or not. */
   sessions = 0;
+  /** Sessions whose client is not connected. */
+  absentSessions = 0;
 
-  get isIdle(): boolean {
-    const { sessions, shapes, levels, queueBytes, retainedMessages } = this;
-    return sessions + shapes + levels + queueBytes + retainedMessages === 0;
+  constructor(key: string) {
+    this.key = key;
   }
 }
 
 /** One for each session. */
 export class ClientAccount {
-  readonly user: UserAccount;
+  #user: UserAccount;
+  /** Memory of every kind but retained messages, which outlive the session. */
+  bytes = 0;
+  queueBytes = 0;
   shapes = 0;
   levels = 0;
 
   constructor(user: UserAccount) {
-    this.user = user;
+    this.#user = user;
+  }
+
+  get user(): UserAccount {
+    return this.#user;
+  }
+
+  /** The client has come back as another user, or from an address that was not known: that one pays now. */
+  moveTo(user: UserAccount): void {
+    const before = this.#user;
+    for (const key of ['bytes', 'queueBytes', 'shapes', 'levels'] as const) {
+      before[key] -= this[key];
+      user[key] += this[key];
+    }
+    before.sessions -= 1;
+    user.sessions += 1;
+    this.#user = user;
   }
 }
 
-/** True if a user with `own` of the resource must leave the rest to others. */
+/** With it, a user alone may hold three quarters of a bound. */
+const SHARE_FACTOR = 12;
+
+/**
+ * True if a user that holds `own` of a resource must leave the rest to others. The share that a user may hold falls with the square of what is free: one user alone holds
+ * three quarters of the bound at most, two 90 %, and a hundred still leave a thousandth of it free.
+ * @param used by all
+ */
 export function isOverShare(own: number, used: number, bound: number): boolean {
-  return own > bound / 4 && used > (bound / 4) * 3;
+  const free = Math.max(0, bound - used) / bound;
+  return own / bound > SHARE_FACTOR * free * free;
 }
 
-const SWEEP_AT_MIN = 1024;
-
 export class Accounts {
+  /** Memory of all users together, and of what no user pays for. */
+  bytes = 0;
+  readonly #limits: MemoryLimits;
   readonly #users = new Map<string, UserAccount>();
-  #sweepAt = SWEEP_AT_MIN;
+
+  constructor(limits: MemoryLimits) {
+    this.#limits = limits;
+  }
+
+  /** Users that anything is charged to. */
+  get size(): number {
+    return this.#users.size;
+  }
 
   /** @param address of a client without a user name */
   find(username: string | undefined, address: string): UserAccount | undefined {
     return this.#users.get(keyOf(username, address));
   }
 
-  /** As find(), with a new account where there is none. */
+  /** As find(), with a new account where there is none. The caller charges something to it. */
   open(username: string | undefined, address: string): UserAccount {
     const key = keyOf(username, address);
     let user = this.#users.get(key);
     if (user === undefined) {
-      if (this.#users.size >= this.#sweepAt) this.#sweep();
-      user = new UserAccount();
+      user = new UserAccount(key);
       this.#users.set(key, user);
+      this.bytes += USER_BYTES + textBytes(key);
     }
     return user;
   }
 
-  #sweep(): void {
-    for (const [key, user] of this.#users) if (user.isIdle) this.#users.delete(key);
-    this.#sweepAt = Math.max(SWEEP_AT_MIN, this.#users.size * 2);
+  /** @param bytes negative to give them back */
+  charge(client: ClientAccount, bytes: number): void {
+    client.bytes += bytes;
+    this.chargeUser(client.user, bytes);
+  }
+
+  /** @param user undefined for what a peer, the broker or the store keeps */
+  chargeUser(user: UserAccount | undefined, bytes: number): void {
+    this.bytes += bytes;
+    if (user === undefined) return;
+    user.bytes += bytes;
+    if (user.bytes === 0) this.#close(user);
+  }
+
+  /** Moves everything that the session holds to another user. */
+  move(client: ClientAccount, username: string | undefined, address: string): void {
+    const { user } = client;
+    const next = this.open(username, address);
+    if (next === user) return;
+    client.moveTo(next);
+    if (user.bytes === 0) this.#close(user);
+  }
+
+  #close(user: UserAccount): void {
+    if (this.#users.get(user.key) !== user) return;
+    this.#users.delete(user.key);
+    this.bytes -= USER_BYTES + textBytes(user.key);
+  }
+
+  /**
+   * The bound that further memory would exceed, in words; undefined if there is room.
+   * @param bytes that are not charged yet
+   */
+  boundFor(user: UserAccount | undefined, bytes: number): string | undefined {
+    const { memoryBytesMax } = this.#limits;
+    const used = this.bytes + bytes;
+    if (used > memoryBytesMax) return '-memory-limit';
+    if (user === undefined) return undefined;
+    return isOverShare(user.bytes, this.bytes, memoryBytesMax)
+      ? "-memory-limit (the user's share)"
+      : undefined;
   }
 }
 
 function keyOf(username: string | undefined, address: string): string {
-  return username === undefined ? `address ${address}` : `user ${username}`;
+  return username === undefined ? `address ${sourceOf(address)}` : `user ${username}`;
 }

@@ -7,7 +7,9 @@ import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
+import { Accounts } from './accounts.ts';
 import { Administration } from './administration.ts';
+import { BoundLog } from './bound-log.ts';
 import { Client } from './client/client.ts';
 import { PublishHandler } from './client/publish.ts';
 import type { BrokerContext } from './context.ts';
@@ -387,11 +389,13 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
   const limiter = new LogLimiter();
   const budget = new WorkBudget(now);
   const deadlines = new DeadlineQueue();
-  const queueMemory = new QueueMemory();
+  const accounts = new Accounts(options);
+  const bounds = new BoundLog(log, deadlines);
+  const queueMemory = new QueueMemory(options, accounts);
   const hops = new Hops(Math.floor(random() * 2 ** 32));
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(accounts);
   const topics = new TopicTable(options);
-  const retained = new RetainedStore(options);
+  const retained = new RetainedStore({ options, accounts, deadlines });
   const router = new Router({ tree, options, authorizer, stats, budget });
   const distributor = new Distributor({
     topics,
@@ -402,12 +406,15 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     hops,
     budget,
     log,
-    limiter,
+    bounds,
+    queueMemory,
   });
   const base: SessionsContext = {
     options,
     store,
     stats,
+    accounts,
+    bounds,
     queueMemory,
     hops,
     budget,
@@ -417,9 +424,10 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     deadlines,
     distributor,
     router,
+    topics,
     tree,
   };
   const sessions = new SessionRegistry(base);
   const slowed = new SlowedClients(deadlines, log);
-  return { ...base, random, startedAt: now, topics, retained, sessions, slowed };
+  return { ...base, random, startedAt: now, retained, sessions, slowed };
 }

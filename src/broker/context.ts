@@ -2,7 +2,6 @@
 // they can neither accept connections nor move the clock, and tests can replace each part.
 
 import type { RetainedStore } from './retained/retained-store.ts';
-import type { TopicTable } from './routing/topic-table.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import type { SessionRegistry } from './session/session-registry.ts';
 import type { SlowedClients } from './slowed-clients.ts';
@@ -12,7 +11,6 @@ export interface BrokerContext extends SessionsContext {
   readonly random: () => number;
   /** Start of the node, milliseconds of the core's clock. */
   readonly startedAt: number;
-  readonly topics: TopicTable;
   readonly retained: RetainedStore;
   readonly sessions: SessionRegistry;
   readonly slowed: SlowedClients;

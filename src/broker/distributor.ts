@@ -4,8 +4,8 @@
 
 import type { PublishView, QoS } from '../mqtt/publish-view.ts';
 import { isReservedTopic, isSysTopic } from '../mqtt/topic.ts';
-import type { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
+import type { BoundLog } from './bound-log.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
 import type { Hops } from './message/hops.ts';
 import { clearingMessage, type Message } from './message/message.ts';
@@ -16,6 +16,7 @@ import type { RetainedStore } from './retained/retained-store.ts';
 import type { Router } from './routing/route.ts';
 import type { Subscriber } from './routing/subscription.ts';
 import type { RoutedTopic, TopicTable } from './routing/topic-table.ts';
+import type { QueueMemory } from './session/queue-memory.ts';
 import type { BrokerStats } from './stats.ts';
 import type { WorkBudget } from './work-budget.ts';
 
@@ -29,8 +30,8 @@ export interface DistributorContext {
   readonly hops: Hops;
   readonly budget: WorkBudget;
   readonly log: Logger;
-  /** For lines that clients can cause at any rate. */
-  readonly limiter: LogLimiter;
+  readonly bounds: BoundLog;
+  readonly queueMemory: QueueMemory;
 }
 
 /** A message that does not come from a PUBLISH packet: a will, or a value of the broker itself. */
@@ -48,13 +49,21 @@ export interface OwnMessage {
 export interface Distribution {
   /** A subscriber of this node matched. */
   isMatched: boolean;
+  /** Some, or all, of the subscribers had no room for the message in their queues. */
+  isPartlyRefused: boolean;
+  isRefused: boolean;
   /** The message asked to be retained, and the store of retained messages is full. */
   isNotRetained: boolean;
 }
 
 export class Distributor {
   /** The result of the last distribute(); one object, so that the hot path allocates none. */
-  readonly last: Distribution = { isMatched: false, isNotRetained: false };
+  readonly last: Distribution = {
+    isMatched: false,
+    isPartlyRefused: false,
+    isRefused: false,
+    isNotRetained: false,
+  };
   /** Set while the node is in a cluster. */
   forwarder: PeerForwarder | undefined;
   readonly #context: DistributorContext;
@@ -114,10 +123,15 @@ export class Distributor {
   distribute(publication: Publication<RoutedTopic>, publisher: Subscriber | undefined): void {
     const { last } = this;
     last.isNotRetained = publication.retain && !this.#retain(publication, publisher);
+    const { queueMemory } = this.#context;
+    const before = queueMemory.refused;
     const matched = this.#context.router.fanOut(publication, publisher);
+    const refused = queueMemory.refused - before;
     const each = Price.delivery + bytesPrice(publication.payloadBytes);
     this.#context.budget.spend(Price.message + matched * each);
     last.isMatched = matched > 0;
+    last.isPartlyRefused = refused > 0;
+    last.isRefused = refused > 0 && refused >= matched;
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; subscribers still get the message itself. */
@@ -143,8 +157,8 @@ export class Distributor {
   }
 
   #logFull(topic: string, client: string | undefined, bound: string): void {
-    const { budget, limiter, log } = this.#context;
-    const count = limiter.admit(`retained ${bound}`, budget.now);
+    const { budget, bounds, log } = this.#context;
+    const count = bounds.admit('retained', bound, budget.now);
     if (count === 0) return;
     log.warn('retained message not kept: the store is full', { topic, client, bound, count });
   }

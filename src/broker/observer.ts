@@ -20,7 +20,7 @@ const IDENTITY: Identity = { clientId: '', username: undefined };
 
 export class Observer implements Subscriber {
   readonly identity = IDENTITY;
-  readonly account = new ClientAccount(new UserAccount());
+  readonly account = new ClientAccount(new UserAccount('node'));
   readonly online = true;
   readonly ready = true;
   readonly isUnrestricted = true;

@@ -40,8 +40,10 @@ export interface BrokerOptions {
   queueMessagesMax: number;
   queueBytesMax: number;
   queueDrop: 'oldest' | 'newest';
-  /** Memory of the queued messages of all sessions together, and of large ones in flight, bytes. */
+  /** Memory of the messages that wait for all sessions together, and of those in flight, bytes. */
   queueMemoryBytesMax: number;
+  /** Memory of everything that clients make the node keep, bytes. */
+  memoryBytesMax: number;
   topicLevelsMax: number;
   topicBytesMax: number;
   subscriptionsPerClientMax: number;
@@ -83,6 +85,7 @@ export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   queueBytesMax: 16_777_216,
   queueDrop: 'newest',
   queueMemoryBytesMax: 268_435_456,
+  memoryBytesMax: Number.POSITIVE_INFINITY,
   topicLevelsMax: 128,
   topicBytesMax: STRING_BYTES_MAX,
   subscriptionsPerClientMax: 10_000,

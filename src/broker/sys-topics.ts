@@ -143,7 +143,18 @@ function guardValues({ slowed }: BrokerContext): ValuesOf<'guards'> {
 }
 
 function brokerValues(context: BrokerContext): ValuesOf<'broker'> {
-  const { stats, options, queueMemory, retained, tree, sessions, budget, startedAt } = context;
+  const {
+    stats,
+    options,
+    queueMemory,
+    retained,
+    tree,
+    accounts,
+    bounds,
+    sessions,
+    budget,
+    startedAt,
+  } = context;
   return {
     version: `shoal version ${options.version}`,
     uptimeSeconds: Math.floor((budget.now - startedAt) / 1000),
@@ -169,6 +180,8 @@ function brokerValues(context: BrokerContext): ValuesOf<'broker'> {
     messagesRepeated: stats.publishRepeated,
     queuedMessages: queueMemory.deliveries,
     queuedBytes: queueMemory.bytes,
+    memoryBytes: accounts.bytes,
+    boundsReached: bounds.size,
     retainedMessages: retained.count,
     retainedBytes: retained.bytes,
     retainedRefused: stats.retainedRefused,

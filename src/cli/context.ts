@@ -5,6 +5,8 @@ import type { ExitCode } from './exit-codes.ts';
 export interface CliContext {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostName: string;
+  /** Memory that this process may use, bytes. */
+  readonly memoryBytes: number;
   /** The command that starts this program, without flags: `node shoal.js`. */
   readonly command: string;
   readonly outputIsTerminal: boolean;

@@ -24,6 +24,8 @@ import { findConflicts, findWarnings } from './validate.ts';
 export interface Host {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly hostName: string;
+  /** Memory that the program may use, bytes; undefined: any. */
+  readonly memoryBytes?: number;
   /** @throws as fs.readFileSync does */
   readFile(path: string): string;
 }
@@ -83,7 +85,9 @@ export function loadConfig(flags: Readonly<Record<string, string>>, host: Host):
   }
   checkTokenList(values.tokens, origins.tokens, problems);
   readTokenFile(values, origins, host, problems);
-  fillDefaults(values, origins, host.hostName, file.tables.listener.length > 0);
+  const { hostName, memoryBytes = Number.POSITIVE_INFINITY } = host;
+  const hasListenerTables = file.tables.listener.length > 0;
+  fillDefaults(values, origins, { hostName, memoryBytes, hasListenerTables });
 
   // Every key has a parsed value or its default by now, or a line among the problems.
   const options = values as OptionValues;
@@ -206,17 +210,13 @@ function readTokenFile(
 function fillDefaults(
   values: Partial<Record<ConfigKey, unknown>>,
   origins: Partial<Record<ConfigKey, Origin>>,
-  hostName: string,
-  hasListenerTables: boolean,
+  facts: Omit<DefaultContext, 'profile'>,
 ): void {
   const profile = (values.profile ?? optionTable.profile.fallback) as DefaultContext['profile'];
   for (const key of keys) {
     if (origins[key] !== undefined) continue;
     const { fallback } = rowOf(key);
-    values[key] =
-      typeof fallback === 'function'
-        ? fallback({ hostName, profile, hasListenerTables })
-        : fallback;
+    values[key] = typeof fallback === 'function' ? fallback({ ...facts, profile }) : fallback;
     origins[key] = { source: 'default', place: '' };
   }
 }

@@ -37,11 +37,7 @@ export const NODE_RULES: Readonly<Record<string, Rule>> = {
   },
   max_packet_size: (value) => (value === '0' ? {} : { 'max-packet-size': value }),
   maximum_qos: as('max-qos'),
-  memory_limit: (value) => {
-    if (value === '0') return {};
-    const half = /^\d+$/.test(value) ? String(Math.ceil(Number(value) / 2)) : value;
-    return { 'queue-memory': half, 'retained-bytes': half };
-  },
+  memory_limit: (value) => (value === '0' ? {} : { 'memory-limit': value }),
   message_size_limit: as('message-size-limit'),
   persistent_client_expiration: (value) => ({ 'max-session-expiry': expiry(value) }),
 };
@@ -80,7 +76,7 @@ export const NODE_WIDE_HERE: readonly string[] = [
 /** The advice on a directive that translates, but not exactly. */
 export const INEXACT: Readonly<Record<string, string>> = {
   memory_limit:
-    'mosquitto limits its heap; here half is for messages that wait, half for retained ones',
+    'mosquitto limits its whole heap; here what clients make the node keep, which is most of it',
   use_subject_as_username:
     'the user name is the Common Name, not the whole subject; check the users in the ACL',
 };

@@ -30,6 +30,8 @@ export const groups: readonly Group[] = [
 /** The facts that a default may depend on. */
 export interface DefaultContext {
   readonly hostName: string;
+  /** What this program may use, bytes. */
+  readonly memoryBytes: number;
   readonly profile: TimingPreset;
   /** Whether the file has [[listener]] tables. */
   readonly hasListenerTables: boolean;

@@ -4,7 +4,7 @@
 // are the broker's own.
 
 import { defaultBrokerOptions as defaults } from '../broker/options.ts';
-import { option } from './option.ts';
+import { type DefaultContext, option } from './option.ts';
 import {
   bytes,
   bytesLimit,
@@ -233,7 +233,16 @@ export const mqttOptions = {
     group: 'Limits',
     type: bytesLimit(64 * 1024 * MIB),
     fallback: defaults.queueMemoryBytesMax,
-    help: 'memory for the messages that wait for all clients together',
+    help: 'memory for the messages that wait for all clients together, and those in flight',
+    reload: true,
+  }),
+  memoryBytesMax: option({
+    flag: 'memory-limit',
+    group: 'Limits',
+    type: bytesLimit(1024 * 1024 * MIB),
+    fallback: ({ memoryBytes }: DefaultContext) => Math.floor(memoryBytes / 2),
+    fallbackText: 'half of what the program may use: of its heap, or of the memory if that is less',
+    help: 'memory for everything that clients make the node keep: sessions, subscriptions, messages',
     reload: true,
   }),
   topicLevelsMax: option({
@@ -273,7 +282,7 @@ export const mqttOptions = {
     group: 'Limits',
     type: bytesLimit(64 * 1024 * MIB),
     fallback: defaults.retainedBytesMax,
-    help: 'most bytes of all retained messages together',
+    help: 'memory for all retained messages together',
     reload: true,
   }),
 } as const;

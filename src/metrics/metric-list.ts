@@ -97,13 +97,29 @@ const brokerMetrics = {
     'messages of bridges that had been at this site before, by another bridge or in a circle',
     { sys: 'publish/messages/repeated' },
   ),
-  queuedMessages: gauge('queued_messages', 'messages that wait for clients, large ones in flight', {
-    sys: 'queued messages/count',
-  }),
-  queuedBytes: gauge('queued_bytes', 'memory of these messages (`-queue-memory`)', {
-    sys: 'queued messages/bytes',
-    unit: 'bytes',
-  }),
+  queuedMessages: gauge(
+    'queued_messages',
+    'messages that wait for clients, or have waited and are in flight',
+    { sys: 'queued messages/count' },
+  ),
+  queuedBytes: gauge(
+    'queued_bytes',
+    'memory of the messages that wait or are in flight (`-queue-memory`)',
+    {
+      sys: 'queued messages/bytes',
+      unit: 'bytes',
+    },
+  ),
+  memoryBytes: gauge(
+    'memory_bytes',
+    'memory of everything that clients make the node keep (`-memory-limit`)',
+    { sys: 'memory/bytes', unit: 'bytes' },
+  ),
+  boundsReached: gauge(
+    'bounds_reached',
+    'bounds that have refused something to a client in the last 90 seconds',
+    { sys: 'memory/bounds reached' },
+  ),
   retainedMessages: gauge(
     'retained_messages',
     'retained messages; those of this page count too, as in mosquitto',

@@ -44,6 +44,11 @@ export class Framer {
     return this.#heldBytes > 0;
   }
 
+  /** Memory of what is not handled yet, bytes: a packet that has begun, and the packets after the last one found. */
+  get heldBytes(): number {
+    return (this.#held?.length ?? 0) + this.buffer.length;
+  }
+
   /** True if the packet found last was the end of the bytes received so far. */
   get isDrained(): boolean {
     return this.end === this.buffer.length;

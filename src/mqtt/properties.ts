@@ -7,6 +7,7 @@ import { ReasonCode } from './reason-code.ts';
 import { isStrictUtf8 } from './utf8.ts';
 import { decodeVarint, varintBytes } from './varint.ts';
 
+const NO_PROPERTIES = Buffer.alloc(0);
 export const PropertyId = {
   payloadFormatIndicator: 1,
   messageExpiryInterval: 2,
@@ -311,5 +312,5 @@ export function copyForwardableProperties(
       parts.push(buffer.subarray(valueStart - 1, valueEnd));
     }
   });
-  return Buffer.concat(parts);
+  return parts.length === 0 ? NO_PROPERTIES : Buffer.concat(parts);
 }

@@ -1,7 +1,7 @@
 // Decodes the records of a block and passes them to a visitor, which rebuilds the state. The layouts are
 // in record-writer.ts. The visitor owns all that it receives.
 
-import type { Message, Topic } from '../broker/message/message.ts';
+import { type Message, newTopic, type Topic } from '../broker/message/message.ts';
 import type { SubscriptionRecord } from '../broker/ports.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 import type { RegisterRecord } from '../replica/register-store.ts';
@@ -167,7 +167,7 @@ function readMessage(reader: ByteReader): ReadMessage {
   const topic = reader.bytes();
   const properties = reader.bytes();
   return {
-    topic: { name: topic.toString('utf8'), bytes: topic },
+    topic: newTopic(topic.toString('utf8'), topic),
     payload: reader.bytes(),
     properties,
     qos: qosOf(flags),

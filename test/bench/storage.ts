@@ -10,7 +10,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Broker } from '../../src/broker/broker.ts';
-import { NO_BYTES } from '../../src/broker/message/message.ts';
+import { NO_BYTES, newTopic } from '../../src/broker/message/message.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { Journal } from '../../src/storage/journal.ts';
 import { BUNDLE, ShoalProcess } from '../support/shoal-process.ts';
@@ -165,7 +165,7 @@ async function fill(data: string): Promise<void> {
   } as const;
   const shared = {
     ...common,
-    topic: { name: 'all', bytes: Buffer.from('all') },
+    topic: newTopic('all', Buffer.from('all')),
     retain: false,
   };
   const options = { qos: 1, noLocal: false, retainAsPublished: false } as const;
@@ -181,7 +181,7 @@ async function fill(data: string): Promise<void> {
   }
   for (let i = 0; i < RETAINED; i++) {
     const name = `device/${i % SESSIONS}/sensor/${Math.floor(i / SESSIONS)}/value`;
-    journal.saveRetained({ ...common, topic: { name, bytes: Buffer.from(name) }, retain: true });
+    journal.saveRetained({ ...common, topic: newTopic(name, Buffer.from(name)), retain: true });
     if (i % 10_000 === 0) await safe(journal);
   }
   await safe(journal);

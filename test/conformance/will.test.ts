@@ -234,3 +234,26 @@ eachVersion('a will to a $ topic is not delivered', (version) => {
   if (!client.closed) client.lose();
   watcher.expectNothing();
 });
+
+eachVersion(
+  '[MQTT3-3.2.2-6] a will whose topic is not valid or exceeds the limits is refused at once',
+  (version) => {
+    const world = new World({ topicLevelsMax: 4, topicBytesMax: 20 });
+    const watcher = world.connect('watcher');
+    watcher.subscribe(['#']);
+    for (const topic of ['a/b/c/d/e', 'x'.repeat(21), '/'.repeat(60_000), 'a/+', '#', '']) {
+      const client = world.open(version);
+      client.connect({ clientId: 'a', will: { topic, payload: 'will' } });
+      if (version === 5 && client.inbox.length === 0) client.expectRefused();
+      else assert.equal(client.closed, true, topic);
+      if (version < 5) assert.equal(client.inbox.length, 0, 'no return code fits: no CONNACK');
+      assert.equal(world.broker.isConnected('a'), false);
+    }
+    watcher.expectNothing();
+    const levels = world.open(version);
+    levels.connect({ clientId: 'a', will: { topic: 'a/b/c/d/e' } });
+    if (version === 5) levels.expectRefused(0x90);
+    world.connect('a', { version, will: { topic: 'a/b/c/d' } }).lose();
+    assert.equal(watcher.messages()[0]?.topic, 'a/b/c/d');
+  },
+);

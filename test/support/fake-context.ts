@@ -25,6 +25,7 @@ export function fakeContext(
   return {
     environment: {},
     hostName: 'box7',
+    memoryBytes: 1024 ** 3,
     command: 'node shoal.js',
     outputIsTerminal: false,
     outputIsJournal: false,

@@ -1,14 +1,14 @@
 // Messages, sessions and deliveries as the broker hands them to its store, for tests of stores. Each
 // field has a plain default that a test may override.
 
-import { type Message, NO_BYTES } from '../../src/broker/message/message.ts';
+import { type Message, NO_BYTES, newTopic } from '../../src/broker/message/message.ts';
 import type { DeliveryRecord, SessionRecord } from '../../src/broker/ports.ts';
 
 const NEVER = Number.POSITIVE_INFINITY;
 
 export function message(topic: string, payload: string, fields: Partial<Message> = {}): Message {
   return {
-    topic: { name: topic, bytes: Buffer.from(topic) },
+    topic: newTopic(topic, Buffer.from(topic)),
     payload: Buffer.from(payload),
     properties: NO_BYTES,
     qos: 1,

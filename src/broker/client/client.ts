@@ -26,9 +26,11 @@ import type { SessionConnection } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
 import { handleConnect, NOT_CONNECT, readConnect } from './connect.ts';
+import { ConnectionMemory, chargeUnhandled } from './connection-memory.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
 import { type Continuation, runOf } from './continuation.ts';
 import { dispatchControl } from './dispatch.ts';
+import { HeldChunks } from './held-chunks.ts';
 import { oversizeFields } from './oversize.ts';
 import { PacketSender } from './packet-sender.ts';
 import type { PublishHandler } from './publish.ts';
@@ -48,6 +50,8 @@ export class Client implements SessionConnection {
   readonly info: ConnectionInfo;
   readonly listener: ListenerRules;
   readonly link: PacketSender;
+  readonly memory: ConnectionMemory;
+  readonly feeds: RetainedFeeds;
   readonly received: ReceivedMessages;
   bridge = false;
   /** A part of this node: it waits for the store where a client would be refused. */
@@ -68,10 +72,9 @@ export class Client implements SessionConnection {
   readonly #listenerRates: ListenerRates;
   #rates: ClientRates | undefined;
   #state: ConnectionState = 'waiting';
-  #feeds: RetainedFeeds | undefined;
   #isPumpDeferred = false;
   /** Chunks that arrived while the connection was authenticating or suspended. */
-  #held: Buffer[] | undefined;
+  #held: HeldChunks | undefined;
   #isPaused = false;
 
   /** @param onEnd called once, when either side has ended the connection */
@@ -91,6 +94,8 @@ export class Client implements SessionConnection {
     this.#listenerRates = this.listener.rates ?? noRates;
     this.link = new PacketSender(outbox, context.stats, context.budget);
     this.received = new ReceivedMessages(this, context);
+    this.memory = new ConnectionMemory(context.accounts);
+    this.feeds = new RetainedFeeds(context);
     this.#framer = new Framer(Math.min(this.#packetBytesTaken, CONNECT_BYTES_MAX));
     const { now } = context.budget;
     this.#deadlines = new ClientDeadlines(context.deadlines, now);
@@ -170,8 +175,9 @@ export class Client implements SessionConnection {
       return;
     }
     this.#pauseReading();
-    this.#held ??= [];
+    this.#held ??= new HeldChunks();
     this.#held.push(chunk);
+    chargeUnhandled(this.#context, this, this.#framer, this.#held);
   }
 
   #guard(work: () => void): void {
@@ -181,6 +187,7 @@ export class Client implements SessionConnection {
       if (!(error instanceof ProtocolError)) throw error;
       this.fail(error.fault);
     }
+    chargeUnhandled(this.#context, this, this.#framer, this.#held);
   }
 
   #processFrames(): void {
@@ -284,9 +291,10 @@ export class Client implements SessionConnection {
   ): void {
     const { budget, stats, log, sessions } = this.#context;
     this.session = session;
+    this.memory.begin(session.outbound.account);
     this.#moveTo('connected');
     this.#framer.packetBytesMax = this.#packetBytesTaken;
-    if (limits.topicAliasMaximum > 0) this.link.useAliases(limits.topicAliasMaximum);
+    this.link.useAliases(limits.topicAliasMaximum, this.memory);
     this.#deadlines.lastReceivedAt = budget.now;
     this.connectedAt = budget.now;
     this.#deadlines.keepAlive(
@@ -359,7 +367,7 @@ export class Client implements SessionConnection {
     this.#moveTo('connected');
     this.#guard(handle);
     if (!this.#isConnected) return;
-    this.#readHeld();
+    this.readHeld();
     this.pump();
   }
 
@@ -375,12 +383,8 @@ export class Client implements SessionConnection {
     done();
   }
 
-  /** After an authentication that took a while: handles the bytes that arrived meanwhile. */
-  authorized(): void {
-    this.#readHeld();
-  }
-
-  #readHeld(): void {
+  /** Handles the bytes that arrived while it waited, for the authorizer or the store. */
+  readHeld(): void {
     this.#isPaused = false;
     this.#outbox.resumeReading();
     this.#deadlines.lastReceivedAt = this.#context.budget.now;
@@ -402,26 +406,20 @@ export class Client implements SessionConnection {
     else this.link.send(packet);
   }
 
-  /** Retained messages on their way to new subscriptions. */
-  get feeds(): RetainedFeeds {
-    this.#feeds ??= new RetainedFeeds(this.#context);
-    return this.#feeds;
-  }
-
   /** Sends what waits for the client: queued messages, then retained ones of new subscriptions. */
   pump(): void {
     const { session } = this;
     if (session === undefined || this.#state !== 'connected') return;
     session.outbound.pump();
-    const isDone = this.#feeds?.pump((message) =>
+    const isDone = this.feeds.pump((message) =>
       mayServeRetained(this.#context, session.identity, message),
     );
-    if (isDone === false) this.#deferPump();
+    if (!isDone) this.#deferPump();
   }
 
   /** An acknowledgement may have made room for further retained messages. */
   pumpFeeds(): void {
-    if (this.#feeds !== undefined) this.pump();
+    if (!this.feeds.isEmpty) this.pump();
   }
 
   #deferPump(): void {
@@ -454,9 +452,10 @@ export class Client implements SessionConnection {
   refuse(reasonCode: number): void {
     this.#context.stats.connectionsRefused += 1;
     // A CONNECT of an unknown version gets no answer in the form of MQTT 5.
+    // And before MQTT 5 there is none for a topic: no CONNACK then [MQTT3-3.2.2-6].
     const answerable =
-      this.#state === 'authenticating' ||
       this.version === 5 ||
+      (this.#state === 'authenticating' && reasonCode !== ReasonCode.topicNameInvalid) ||
       reasonCode === ReasonCode.unsupportedProtocolVersion;
     const packet = encodeConnack(this.version, reasonCode, false, {});
     if (answerable && packet.length <= this.link.packetBytesMax) this.link.send(packet);
@@ -479,7 +478,8 @@ export class Client implements SessionConnection {
     this.#moveTo('closed');
     this.#deadlines.stop();
     this.#held = undefined;
-    this.#feeds = undefined;
+    this.memory.end();
+    this.feeds.clear();
     if (this.continuation !== undefined) this.continuation.run = undefined;
     this.#outbox.close();
     this.#onEnd(this);

@@ -17,7 +17,7 @@ import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
 import { FOREIGN_BRIDGE } from '../session/bridge-rules.ts';
 import { LOCAL_PREFIX } from '../session/local-session.ts';
-import { discardWill } from '../session/wills.ts';
+import { discardWill, setWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
 import { type Continuation, runOf } from './continuation.ts';
 import { mustConnectWait } from './store-backpressure.ts';
@@ -36,6 +36,7 @@ const NO_ID = 'no client identifier';
 const OTHER_PREFIX = 'the client identifier has none of the prefixes of -clientid-prefixes';
 const LOCAL_ID = `client identifiers that begin with ${LOCAL_PREFIX} belong to the node's own bridges`;
 const OTHER_OWNER = 'the client identifier belongs to the session of another user';
+const WILL_TOPIC = 'the topic of the will is not valid, or exceeds -topic-levels or -topic-length';
 const NO_USERNAME = '-use-username-as-clientid needs a user name';
 
 /** A CONNECT that passed the broker's own checks, while it is being authenticated. */
@@ -119,7 +120,7 @@ function decideOnceStored(
     if (store.whenDurable(runOf(continuation)) !== 'durable') return;
   }
   decide(context, client, candidate, decision);
-  if (!client.closed) client.authorized();
+  if (!client.closed) client.readHeld();
 }
 
 function isHeldBack(context: BrokerContext, packet: ConnectPacket): boolean {
@@ -202,18 +203,20 @@ function refusalOfIdentity(
 
 /** For a client that would exceed a bound of the node. */
 function refusalOfBounds(
-  { stats, options, sessions }: BrokerContext,
+  { stats, options, sessions, bounds, budget }: BrokerContext,
   identity: Identity,
   client: Client,
   packet: ConnectPacket,
 ): AuthDecision | undefined {
-  const outlivesConnection = sessions.grantedExpiry(wantedExpiry(packet)) > 0;
   const { remoteAddress } = client.info;
-  const reason =
+  const bound =
     stats.clientsConnected >= options.connectionsMax
-      ? '-max-connections is reached'
-      : sessions.boundFor(identity, remoteAddress, outlivesConnection);
-  return reason === undefined ? undefined : { reasonCode: ReasonCode.quotaExceeded, reason };
+      ? '-max-connections'
+      : sessions.boundFor(identity, remoteAddress, packet.will);
+  if (bound === undefined) return undefined;
+  // Each refusal has its own line, with the client: only the end is left to the log of the bounds.
+  bounds.admit('connect', bound, budget.now);
+  return { reasonCode: ReasonCode.quotaExceeded, reason: `${bound} is reached` };
 }
 
 /** The refusal of a CONNECT that no client may send, or undefined. */
@@ -233,6 +236,9 @@ function refusalOf(
   }
   const reasonCode = refusalOfWill(options, client.listener, packet);
   if (reasonCode !== 0) return { reasonCode };
+  if (packet.will !== undefined && !context.topics.allows(packet.will.topic)) {
+    return { reasonCode: ReasonCode.topicNameInvalid, reason: WILL_TOPIC };
+  }
   // Before the authentication, which would be for nothing.
   return isIdUsed ? refusalOfBounds(context, packet, client, packet) : undefined;
 }
@@ -309,7 +315,7 @@ function admit(
   session.outbound.bridge = hasHops ? FOREIGN_BRIDGE : undefined;
   link.hops = hasHops ? context.hops : undefined;
   discardWill(context, session);
-  if (packet.will !== undefined) session.will = { packet: packet.will, deadline: undefined };
+  if (packet.will !== undefined) setWill(context, session, packet.will);
   link.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);
   client.connected(session, {
     keepAliveSeconds,

@@ -17,6 +17,7 @@ import type { Delivery } from '../session/delivery.ts';
 import type { SessionLink } from '../session/link.ts';
 import type { BrokerStats } from '../stats.ts';
 import type { WorkBudget } from '../work-budget.ts';
+import type { ConnectionMemory } from './connection-memory.ts';
 import { OutboundAliases } from './topic-aliases.ts';
 
 /** Acknowledgements have memory of their own, so that those of one client stay adjacent. */
@@ -46,9 +47,9 @@ export class PacketSender implements SessionLink {
     return this.#outbox.congested;
   }
 
-  /** @param maximum Topic Aliases that the client accepts */
-  useAliases(maximum: number): void {
-    this.#aliases = new OutboundAliases(maximum);
+  /** @param maximum Topic Aliases that the client accepts; 0 for none */
+  useAliases(maximum: number, memory: ConnectionMemory): void {
+    if (maximum > 0) this.#aliases = new OutboundAliases(maximum, memory);
   }
 
   sendAck(header: number, packetId: number, reasonCode: number): void {

@@ -17,6 +17,7 @@ import type { ForwardResult } from '../ports.ts';
 import { Price } from '../prices.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { Client } from './client.ts';
+import { memoryFault } from './connection-memory.ts';
 import { recordDenial } from './denial.ts';
 import { InboundAliases } from './topic-aliases.ts';
 
@@ -48,6 +49,7 @@ const RETAIN_UNSUPPORTED: ProtocolFault = {
 const THIS_NODE_ONLY = 'too large to cross to other nodes: delivered on this node only';
 const NOT_SENT = 'not sent to other nodes: the queue to them is full';
 const NOT_RETAINED = 'not retained: the store of retained messages is full';
+const NOT_QUEUED = 'not delivered to all subscribers: some queues are full';
 const NEVER = Number.POSITIVE_INFINITY;
 
 /** One for all clients: it reuses its view and its publication. */
@@ -96,7 +98,7 @@ export class PublishHandler {
     let remark: string | undefined;
     if (reasonCode === 0) {
       const result = this.#publish(client, view);
-      reasonCode = this.#answer(result);
+      reasonCode = this.#isLost(result) ? ReasonCode.quotaExceeded : this.#answer(result);
       remark = this.#remark(result);
     }
     client.received.acknowledge(FirstByte.puback, packetId, reasonCode, remark);
@@ -129,13 +131,23 @@ export class PublishHandler {
    * one. A message that should cross may have subscribers there.
    */
   #answer(result: ForwardResult | undefined): number {
-    const mayCross = result !== undefined && result !== 'noPeers' && result !== 'filtered';
     const { isMatched } = this.#context.distributor.last;
-    return isMatched || mayCross ? ReasonCode.success : ReasonCode.noMatchingSubscribers;
+    return isMatched || mayCross(result) ? ReasonCode.success : ReasonCode.noMatchingSubscribers;
+  }
+
+  /**
+   * No subscriber had room for the message, and nothing else has taken it. A QoS 2 message cannot be
+   * refused any more: its Packet Identifier is in use.
+   */
+  #isLost(result: ForwardResult | undefined): boolean {
+    const { isRefused, isMatched, isNotRetained } = this.#context.distributor.last;
+    return (isRefused || (isNotRetained && !isMatched)) && !mayCross(result);
   }
 
   #remark(result: ForwardResult | undefined): string | undefined {
-    if (this.#context.distributor.last.isNotRetained) return NOT_RETAINED;
+    const { isNotRetained, isPartlyRefused } = this.#context.distributor.last;
+    if (isNotRetained) return NOT_RETAINED;
+    if (isPartlyRefused) return NOT_QUEUED;
     if (result === 'tooLarge') return THIS_NODE_ONLY;
     return result === 'discarded' ? NOT_SENT : undefined;
   }
@@ -171,8 +183,9 @@ export class PublishHandler {
     }
     this.#topic = topic;
     if (topicAlias > 0) {
-      client.inboundAliases ??= new InboundAliases();
-      client.inboundAliases.set(topicAlias, topic);
+      client.inboundAliases ??= new InboundAliases(client.memory);
+      const bound = client.inboundAliases.set(topicAlias, topic);
+      if (bound !== undefined) return memoryFault(this.#context, client, 'alias', bound);
     }
     return undefined;
   }
@@ -283,4 +296,9 @@ export class PublishHandler {
     else this.#publication.setIdentity(origin, number);
     distributor.distribute(this.#publication, undefined);
   }
+}
+
+/** A message that should cross may have subscribers on other nodes. */
+function mayCross(result: ForwardResult | undefined): boolean {
+  return result !== undefined && result !== 'noPeers' && result !== 'filtered';
 }

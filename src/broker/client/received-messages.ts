@@ -12,6 +12,8 @@ export class ReceivedMessages {
   readonly #client: Client;
   readonly #context: BrokerContext;
   #unfinished: PacketIdSet | undefined;
+  /** Memory that is charged for them. */
+  #bytes = 0;
 
   constructor(client: Client, context: BrokerContext) {
     this.#client = client;
@@ -22,10 +24,17 @@ export class ReceivedMessages {
     return this.#unfinished?.size ?? 0;
   }
 
+  #charge({ bytes }: PacketIdSet): void {
+    if (bytes === this.#bytes) return;
+    this.#client.memory.charge(bytes - this.#bytes);
+    this.#bytes = bytes;
+  }
+
   /** Counts a QoS 1 or 2 message; false if it exceeds our Receive Maximum [MQTT5-3.3.4-9]. */
   begin(packetId: number): boolean {
     this.#unfinished ??= new PacketIdSet();
     this.#unfinished.add(packetId);
+    this.#charge(this.#unfinished);
     const { receiveMaximum } = this.#context.options;
     return this.#client.version !== 5 || this.#unfinished.size <= receiveMaximum;
   }

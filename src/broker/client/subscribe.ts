@@ -144,13 +144,13 @@ function isSame(a: Subscription, b: Subscription): boolean {
 }
 
 function refuseForBound(
-  { stats, limiter, budget, log }: BrokerContext,
+  { stats, bounds, budget, log }: BrokerContext,
   { identity }: Session,
   topic: string,
   bound: string,
 ): number {
   stats.subscriptionsRefused += 1;
-  const count = limiter.admit(`subscribe ${bound}`, budget.now);
+  const count = bounds.admit('subscribe', bound, budget.now);
   if (count > 0) {
     const fields = { ...identityFields(identity), topic, bound, count };
     log.warn('subscribe refused: a bound is reached', fields);

@@ -2,14 +2,17 @@
 // Invariant: it owns its bytes, and what subscribers see of it never changes.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
-import type { UserAccount } from '../accounts.ts';
+import type { ClientAccount } from '../accounts.ts';
 import type { Identity } from '../identity.ts';
 
 /** A Topic Name in both forms. Messages of one topic share the object where possible. */
 export interface Topic {
   readonly name: string;
-  /** UTF-8 of the name. */
-  readonly bytes: Buffer;
+  /** UTF-8 of the name. Replaced only by a copy: see keepForLong(). */
+  bytes: Buffer;
+  /** Messages of the topic that QueueMemory counts, and the session that it charges for the topic. */
+  holders: number;
+  payer: ClientAccount | undefined;
 }
 
 /** Where a store wrote a message: its id, and the log and snapshot that contain it. */
@@ -21,9 +24,10 @@ export interface StoredMark {
 
 export interface Message {
   readonly topic: Topic;
-  readonly payload: Buffer;
+  /** Replaced only by a copy: see keepForLong(). */
+  payload: Buffer;
   /** MQTT 5 property bytes that travel with the message (see copyForwardableProperties). */
-  readonly properties: Buffer;
+  properties: Buffer;
   readonly qos: QoS;
   /** The publisher's RETAIN flag. */
   readonly retain: boolean;
@@ -33,12 +37,16 @@ export interface Message {
   publisher: Identity | undefined;
   /** Belongs to the store; undefined until the store has written the message. */
   mark: StoredMark | undefined;
-  /** The user that QueueMemory charges for the message's bytes. */
-  payer: UserAccount | undefined;
+  /** The session that QueueMemory charges for the message's bytes. */
+  payer: ClientAccount | undefined;
   /** Deliveries of this message that QueueMemory counts. */
   holders: number;
   /** Names it on its way over bridges (hops.ts); undefined until a bridge takes it. */
   hopId: string | undefined;
+}
+
+export function newTopic(name: string, bytes: Buffer): Topic {
+  return { name, bytes, holders: 0, payer: undefined };
 }
 
 /** Seconds until expiry, rounded up, 0 for an expired message; -1 for one that never expires. */
@@ -59,6 +67,23 @@ export function messageBytes(message: Message): number {
 }
 
 export const NO_BYTES = Buffer.alloc(0);
+
+/**
+ * Gives the message memory of its own: small buffers share an allocation, and one of them that is kept
+ * for long would keep all of it.
+ */
+export function keepForLong(message: Message): void {
+  message.topic.bytes = ownBuffer(message.topic.bytes);
+  message.payload = ownBuffer(message.payload);
+  message.properties = ownBuffer(message.properties);
+}
+
+function ownBuffer(bytes: Buffer): Buffer {
+  if (bytes.length === 0 || bytes.buffer.byteLength <= bytes.length * 2) return bytes;
+  const copy = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(copy);
+  return copy;
+}
 
 /** A message that clears the retained value of its topic [MQTT5-3.3.1-6]. */
 export function clearingMessage(topic: Topic): Message {

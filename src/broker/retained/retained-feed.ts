@@ -7,7 +7,7 @@ import type { Message } from '../message/message.ts';
 import { Price } from '../prices.ts';
 import type { Subscription } from '../routing/subscription.ts';
 import type { WorkBudget } from '../work-budget.ts';
-import { NODES_PER_STEP } from './retained-store.ts';
+import { NODES_PER_STEP } from './retained-tree.ts';
 
 interface Feed {
   /** Yields `undefined` after every NODES_PER_STEP visited nodes. */
@@ -21,10 +21,11 @@ export interface FeedContext {
   readonly options: { readonly upgradeQos: boolean };
 }
 
-/** The feeds of one connection. */
+/** Retained messages on their way to the new subscriptions of one connection. */
 export class RetainedFeeds {
   readonly #context: FeedContext;
-  readonly #feeds = new Map<string, Feed>();
+  /** By filter; undefined while there is none: most connections need no map most of the time. */
+  #feeds: Map<string, Feed> | undefined;
 
   constructor(context: FeedContext) {
     this.#context = context;
@@ -32,11 +33,20 @@ export class RetainedFeeds {
 
   /** Starts a feed; it replaces an unfinished one for the same filter. */
   add(subscription: Subscription, messages: Iterator<Message | undefined>): void {
+    this.#feeds ??= new Map();
     this.#feeds.set(subscription.filter, { messages, subscription });
   }
 
   remove(filter: string): void {
-    this.#feeds.delete(filter);
+    this.#feeds?.delete(filter);
+  }
+
+  get isEmpty(): boolean {
+    return this.#feeds === undefined || this.#feeds.size === 0;
+  }
+
+  clear(): void {
+    this.#feeds = undefined;
   }
 
   /**
@@ -45,7 +55,9 @@ export class RetainedFeeds {
    */
   pump(mayDeliver: (message: Message) => boolean): boolean {
     const { budget, options } = this.#context;
-    for (const [filter, { messages, subscription }] of this.#feeds) {
+    const feeds = this.#feeds;
+    if (feeds === undefined) return true;
+    for (const [filter, { messages, subscription }] of feeds) {
       const { subscriber } = subscription;
       for (;;) {
         if (!subscriber.ready) return true;
@@ -62,8 +74,9 @@ export class RetainedFeeds {
         subscriber.deliverMessage(message, qos, true, subscription.identifiers, undefined);
       }
       budget.spend(Price.retainedMessage);
-      this.#feeds.delete(filter);
+      feeds.delete(filter);
     }
+    if (feeds.size === 0) this.#feeds = undefined;
     return true;
   }
 }

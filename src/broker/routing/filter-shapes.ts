@@ -5,7 +5,8 @@
 // counted: a topic matches one for each of its levels, however many there are.
 // Invariant: a shape exists exactly while a node or group of the subscription tree uses it.
 
-import { type ClientAccount, isOverShare } from '../accounts.ts';
+import { type Accounts, type ClientAccount, isOverShare } from '../accounts.ts';
+import { GROUP_BYTES, SHAPE_BYTES, textBytes } from '../memory-costs.ts';
 import { LevelMap } from './level-map.ts';
 
 /** Real filters have some dozens of shapes. At this bound a search for a route takes milliseconds. */
@@ -40,7 +41,12 @@ export class FilterShapes {
     children: undefined,
     uses: 1,
   };
+  readonly #accounts: Accounts;
   #size = 0;
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts;
+  }
 
   /** Plain shapes excluded. */
   get size(): number {
@@ -56,7 +62,7 @@ export class FilterShapes {
       const payer = isPlain ? undefined : account;
       shape = { parent, key, payer, children: undefined, uses: 0 };
       parent.children.set(key, shape);
-      if (payer !== undefined) this.#charge(payer, 1);
+      if (payer !== undefined) this.#charge(payer, key, 1);
     }
     shape.uses += 1;
     return shape;
@@ -67,11 +73,12 @@ export class FilterShapes {
     shape.uses -= 1;
     if (shape.uses > 0) return;
     shape.parent?.children?.delete(shape.key);
-    if (shape.payer !== undefined) this.#charge(shape.payer, -1);
+    if (shape.payer !== undefined) this.#charge(shape.payer, shape.key, -1);
   }
 
-  #charge(payer: ClientAccount, shapes: 1 | -1): void {
+  #charge(payer: ClientAccount, key: string, shapes: 1 | -1): void {
     this.#size += shapes;
+    this.#accounts.charge(payer, shapes * costOf(key));
     payer.shapes += shapes;
     payer.user.shapes += shapes;
   }
@@ -105,4 +112,9 @@ export class FilterShapes {
     const hasGroup = group === undefined || shape?.children?.get(groupKey(group)) !== undefined;
     return hasGroup ? added : added + 1;
   }
+}
+
+/** Memory of a shape, or of a shared group with its name. */
+function costOf(key: string): number {
+  return key.startsWith('$') ? GROUP_BYTES + textBytes(key) : SHAPE_BYTES;
 }

@@ -14,8 +14,11 @@ import type { Subscriber, Subscription } from './subscription.ts';
 import type { SubscriptionTree } from './subscription-tree.ts';
 import type { RoutedTopic } from './topic-table.ts';
 
-/** Bound on cached entries of lists made for one route; beyond it the router drops all such lists. */
-const OWN_TARGETS_MAX = 250_000;
+/**
+ * Bound on the entries of all lists that cached routes keep, each list counted once, and on these routes;
+ * beyond it the router drops the lists of all routes.
+ */
+const CACHED_TARGETS_MAX = 250_000;
 const NO_LISTS: Route['lists'] = [];
 
 /** Several matching subscriptions of one subscriber, served by one copy. */
@@ -47,9 +50,9 @@ export class Router {
   readonly #authorizer: Authorizer;
   readonly #stats: BrokerStats;
   readonly #budget: WorkBudget;
-  /** Routes with lists of their own, and the number of entries in these lists. */
-  #owning: Route[] = [];
-  #ownTargets = 0;
+  /** Routes with lists, and the number of entries in the lists made since #cached was empty. */
+  #cached: Route[] = [];
+  #cachedTargets = 0;
   #epoch = 0;
 
   constructor({ tree, options, authorizer, stats, budget }: RouterContext) {
@@ -136,7 +139,7 @@ export class Router {
 
   #findRoute(topic: string): Route {
     const matches = this.#tree.match(topic);
-    const { groups } = matches;
+    const { groups, listed } = matches;
     const found = matches.lists.reduce((sum, list) => sum + list.length, 0);
     const search = Price.newTopic + Price.topicCharacter * topic.length;
     this.#budget.spend(search + Price.treeNode * matches.visited + found);
@@ -146,19 +149,22 @@ export class Router {
     const isMerged = lists.length > 1 && this.#options.overlapping !== 'each';
     const route: Route = { lists: isMerged ? [mergeLists(lists)] : lists, groups, denied };
     if (isMerged || !this.#authorizer.permissive) this.#budget.spend(Price.ownTarget * found);
-    if (isMerged || denied > 0) this.#own(route, lists);
+    const own = isMerged || denied > 0 ? lists.reduce((sum, list) => sum + list.length, 0) : 0;
+    if (lists.length > 0) this.#cache(route, own + listed);
     return route;
   }
 
-  /** Drops old lists instead of only outdating them: their topics may never be used again. */
-  #own(route: Route, sources: Route['lists']): void {
-    this.#ownTargets += 1;
-    for (const list of sources) this.#ownTargets += list.length;
-    this.#owning.push(route);
-    if (this.#ownTargets <= OWN_TARGETS_MAX) return;
-    for (const old of this.#owning) if (old !== route) old.lists = NO_LISTS;
-    this.#owning = [];
-    this.#ownTargets = 0;
+  /**
+   * Drops old lists instead of only outdating them: their topics may never be used again. Also those
+   * that routes share: after each change of the tree there are new ones.
+   */
+  #cache(route: Route, targets: number): void {
+    this.#cachedTargets += 1 + targets;
+    this.#cached.push(route);
+    if (this.#cachedTargets <= CACHED_TARGETS_MAX) return;
+    for (const old of this.#cached) if (old !== route) old.lists = NO_LISTS;
+    this.#cached = [];
+    this.#cachedTargets = 0;
     this.#epoch += 1;
   }
 

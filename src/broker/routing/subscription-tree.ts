@@ -4,14 +4,16 @@
 // Invariant: every node has a subscription at or below it.
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
-import { type ClientAccount, isOverShare } from '../accounts.ts';
+import { ownText } from '../../shared/own-text.ts';
+import { type Accounts, type ClientAccount, isOverShare } from '../accounts.ts';
+import { subscriptionBytes, TREE_NODE_BYTES, textBytes } from '../memory-costs.ts';
 import type { GroupSharing } from '../ports.ts';
 import { FilterShapes, groupKey, levelKey, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';
 import { SharedGroup } from './shared-group.ts';
 import type { Subscriber, Subscription } from './subscription.ts';
 
-/** Levels of the filters of all sessions; with some 130 bytes each, half a gigabyte. */
+/** Levels of the filters of all sessions. */
 export const NODES_MAX = 4_000_000;
 /** Of one client. */
 export const CLIENT_NODES_MAX = 100_000;
@@ -55,17 +57,26 @@ export interface Matches {
   readonly groups: SharedGroup[];
   /** Nodes that the search visited. */
   visited: number;
+  /** Entries of lists that the search has made. */
+  listed: number;
 }
 
 export class SubscriptionTree {
-  readonly #shapes = new FilterShapes();
-  readonly #root = new TreeNode(undefined, '', this.#shapes.root, undefined);
+  readonly #accounts: Accounts;
+  readonly #shapes: FilterShapes;
+  readonly #root: TreeNode;
   #version = 0;
   #size = 0;
   #shared = 0;
   #nodes = 0;
   readonly #groups = new Set<SharedGroup>();
   #sharing: GroupSharing | undefined;
+
+  constructor(accounts: Accounts) {
+    this.#accounts = accounts;
+    this.#shapes = new FilterShapes(accounts);
+    this.#root = new TreeNode(undefined, '', this.#shapes.root, undefined);
+  }
 
   /** From now on all nodes serve the groups together. */
   set sharing(sharing: GroupSharing) {
@@ -117,7 +128,10 @@ export class SubscriptionTree {
     if (isOverShare(account.user.levels, this.nodes, NODES_MAX)) {
       return "the user's share of the topic levels";
     }
-    return this.#shapes.boundFor(levels, group, account);
+    const bytes = subscriptionBytes(filter) + textBytes(filter) + TREE_NODE_BYTES * levels.length;
+    return (
+      this.#shapes.boundFor(levels, group, account) ?? this.#accounts.boundFor(account.user, bytes)
+    );
   }
 
   /** @param filter without `$share/...`; replaces the subscriber's subscription to the same filter */
@@ -187,7 +201,7 @@ export class SubscriptionTree {
 
   /** A wildcard at the first level does not match a topic that begins with `$` [MQTT5-4.7.2-1]. */
   match(topic: string): Matches {
-    const matches: Matches = { lists: [], groups: [], visited: 0 };
+    const matches: Matches = { lists: [], groups: [], visited: 0, listed: 0 };
     const levels = topic.split('/');
     let nodes: TreeNode[] = [this.#root];
     for (let depth = 0; depth < levels.length; depth++) {
@@ -222,9 +236,9 @@ export class SubscriptionTree {
       let child = node.children.get(level);
       if (child === undefined) {
         const shape = this.#shapes.use(node.shape, levelKey(level), account);
-        child = new TreeNode(node, level, shape, account);
-        node.children.set(level, child);
-        this.#charge(account, 1);
+        child = new TreeNode(node, ownText(level), shape, account);
+        node.children.set(child.level, child);
+        this.#charge(account, child, 1);
       }
       node = child;
     }
@@ -245,13 +259,14 @@ export class SubscriptionTree {
     while (node.unused && node.parent !== undefined) {
       node.parent.children?.delete(node.level);
       this.#shapes.release(node.shape);
-      if (node.payer !== undefined) this.#charge(node.payer, -1);
+      if (node.payer !== undefined) this.#charge(node.payer, node, -1);
       node = node.parent;
     }
   }
 
-  #charge(payer: ClientAccount, levels: 1 | -1): void {
+  #charge(payer: ClientAccount, { level }: TreeNode, levels: 1 | -1): void {
     this.#nodes += levels;
+    this.#accounts.charge(payer, levels * (TREE_NODE_BYTES + textBytes(level)));
     payer.levels += levels;
     payer.user.levels += levels;
   }
@@ -276,7 +291,10 @@ function isSubscribed({ subscriptions, groups }: TreeNode): boolean {
 function collect(node: TreeNode | undefined, matches: Matches): void {
   if (node === undefined) return;
   if (node.subscriptions !== undefined && node.subscriptions.size > 0) {
-    node.list ??= [...node.subscriptions.values()];
+    if (node.list === undefined) {
+      node.list = [...node.subscriptions.values()];
+      matches.listed += node.list.length;
+    }
     matches.lists.push(node.list);
   }
   if (node.groups === undefined) return;

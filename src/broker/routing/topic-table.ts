@@ -14,18 +14,23 @@ const BUCKETS = 65_536;
 /** Only topics chosen by their hash make a longer chain; chance does not. */
 const CHAIN_MAX = 32;
 
-/** A topic with its cached route. */
+/**
+ * A topic with its cached route. It refers to no other topic: a message that is kept keeps its own
+ * topic only.
+ */
 export interface RoutedTopic extends Topic {
   readonly hash: number;
-  next: RoutedTopic | undefined;
   /** Valid while `routeVersion` is that of the subscription tree. */
   route: Route | undefined;
   routeVersion: number;
 }
 
+/** Topics by hash. A bucket is a chain of places in `topics`, counted from 1; 0 ends it. */
 interface Generation {
-  buckets: (RoutedTopic | undefined)[];
-  topics: number;
+  readonly heads: Int32Array;
+  /** By place: the next one of its chain. */
+  readonly nexts: Int32Array;
+  readonly topics: RoutedTopic[];
   bytes: number;
 }
 
@@ -65,10 +70,14 @@ export class TopicTable {
     const known =
       lookUp(this.#young, hash, bytes, 0, bytes.length) ??
       this.#promote(lookUp(this.#old, hash, bytes, 0, bytes.length));
-    return (
-      known ??
-      this.#insert({ name, bytes, hash, next: undefined, route: undefined, routeVersion: -1 })
-    );
+    return known ?? this.#insert(newRoutedTopic(name, bytes, hash));
+  }
+
+  /** True for a Topic Name within the limits. The caller has checked its UTF-8. */
+  allows(name: string): boolean {
+    const { topicBytesMax, topicLevelsMax } = this.#limits;
+    const isShort = Buffer.byteLength(name) <= topicBytesMax;
+    return isShort && isTopicName(name) && levelCount(name) <= topicLevelsMax;
   }
 
   #admit(buffer: Buffer, start: number, end: number, hash: number): RoutedTopic | undefined {
@@ -77,41 +86,49 @@ export class TopicTable {
     const name = buffer.toString('utf8', start, end);
     if (!isTopicName(name) || levelCount(name) > this.#limits.topicLevelsMax) return undefined;
     const bytes = Buffer.from(buffer.subarray(start, end));
-    return this.#insert({ name, bytes, hash, next: undefined, route: undefined, routeVersion: -1 });
+    return this.#insert(newRoutedTopic(name, bytes, hash));
   }
 
   #promote(topic: RoutedTopic | undefined): RoutedTopic | undefined {
-    if (topic === undefined) return undefined;
-    // A copy: the old object stays chained in the old generation.
-    return this.#insert({ ...topic, next: undefined });
+    return topic && this.#insert(topic);
   }
 
   #insert(topic: RoutedTopic): RoutedTopic {
     if (
-      this.#young.topics >= GENERATION_TOPICS_MAX ||
+      this.#young.topics.length >= GENERATION_TOPICS_MAX ||
       this.#young.bytes + topic.bytes.length > GENERATION_BYTES_MAX
     ) {
+      // Messages may keep these topics for long, but must not keep their subscribers.
+      for (const old of this.#old.topics) old.route = undefined;
       this.#old = this.#young;
       this.#young = newGeneration();
-      topic.next = undefined;
     }
-    const index = topic.hash & (BUCKETS - 1);
-    const chain = this.#young.buckets[index];
-    topic.next = isLong(chain) ? undefined : chain;
-    this.#young.buckets[index] = topic;
-    this.#young.topics += 1;
+    const { heads, nexts, topics } = this.#young;
+    const bucket = topic.hash & (BUCKETS - 1);
+    topics.push(topic);
+    nexts[topics.length] = isLong(this.#young, bucket) ? 0 : heads[bucket]!;
+    heads[bucket] = topics.length;
     this.#young.bytes += topic.bytes.length;
     return topic;
   }
 }
 
-function newGeneration(): Generation {
-  return { buckets: new Array<RoutedTopic | undefined>(BUCKETS), topics: 0, bytes: 0 };
+function newRoutedTopic(name: string, bytes: Buffer, hash: number): RoutedTopic {
+  return { name, bytes, holders: 0, payer: undefined, hash, route: undefined, routeVersion: -1 };
 }
 
-function isLong(chain: RoutedTopic | undefined): boolean {
+function newGeneration(): Generation {
+  return {
+    heads: new Int32Array(BUCKETS),
+    nexts: new Int32Array(GENERATION_TOPICS_MAX + 1),
+    topics: [],
+    bytes: 0,
+  };
+}
+
+function isLong({ heads, nexts }: Generation, bucket: number): boolean {
   let length = 0;
-  for (let topic = chain; topic !== undefined; topic = topic.next) length += 1;
+  for (let place = heads[bucket]!; place !== 0; place = nexts[place]!) length += 1;
   return length >= CHAIN_MAX;
 }
 
@@ -142,10 +159,10 @@ function lookUp(
   start: number,
   end: number,
 ): RoutedTopic | undefined {
-  let topic = generation.buckets[hash & (BUCKETS - 1)];
-  while (topic !== undefined) {
+  const { heads, nexts, topics } = generation;
+  for (let place = heads[hash & (BUCKETS - 1)]!; place !== 0; place = nexts[place]!) {
+    const topic = topics[place - 1]!;
     if (topic.hash === hash && sameBytes(topic.bytes, buffer, start, end)) return topic;
-    topic = topic.next;
   }
   return undefined;
 }

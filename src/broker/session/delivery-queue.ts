@@ -4,6 +4,7 @@ import { messageBytes } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
 
 const COMPACT_AFTER = 64;
+const NEVER = Number.POSITIVE_INFINITY;
 
 export class DeliveryQueue {
   #items: Delivery[] = [];
@@ -12,6 +13,8 @@ export class DeliveryQueue {
   /** Messages with QoS 0, and messages of Shared Subscriptions: mostly there are none to look for. */
   qos0Count = 0;
   sharedCount = 0;
+  /** No message expires before; known again after a look through the queue. */
+  #expiry = NEVER;
 
   get length(): number {
     return this.#items.length - this.#head;
@@ -23,6 +26,7 @@ export class DeliveryQueue {
 
   push(delivery: Delivery): void {
     this.#items.push(delivery);
+    this.#expiry = Math.min(this.#expiry, delivery.message.expiresAt);
     this.#count(delivery, 1);
   }
 
@@ -43,6 +47,11 @@ export class DeliveryQueue {
     return delivery;
   }
 
+  /** Time at which a message may have expired, milliseconds; Infinity if none can. */
+  get nextExpiry(): number {
+    return this.#expiry;
+  }
+
   toArray(): Delivery[] {
     return this.#items.slice(this.#head);
   }
@@ -58,6 +67,7 @@ export class DeliveryQueue {
     }
     this.#items = kept.concat(this.#items.slice(next));
     this.#head = 0;
+    this.#expiry = this.#items.reduce((at, { message }) => Math.min(at, message.expiresAt), NEVER);
     for (const delivery of taken) this.#count(delivery, -1);
     return taken;
   }

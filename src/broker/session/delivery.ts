@@ -68,6 +68,8 @@ export class Delivery implements DeliveryRecord {
   isInStore = false;
   /** QueueMemory has counted it. */
   isCounted = false;
+  /** It was queued before it was sent, or is queued still. */
+  hasWaited = false;
 
   constructor(
     id: number,

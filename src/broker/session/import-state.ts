@@ -33,7 +33,7 @@ function importSession(context: ImportContext, stored: StoredSession): void {
 }
 
 function importSubscription(
-  { tree }: ImportContext,
+  { sessions }: ImportContext,
   session: Session,
   record: SubscriptionRecord,
 ): void {
@@ -43,6 +43,5 @@ function importSubscription(
   const subscription = { subscriber, filter, qos, noLocal, retainAsPublished, identifiers };
   const shared = isSharedFilter(filter) ? parseSharedFilter(filter) : undefined;
   const parsed = shared ?? { filter, group: undefined };
-  session.subscriptions.set(filter, { subscription, ...parsed });
-  tree.add(parsed.filter, subscription, parsed.group);
+  sessions.restoreSubscription(session, { subscription, ...parsed });
 }

@@ -16,17 +16,14 @@ import type { SharedGroup } from '../routing/shared-group.ts';
 import type { Subscriber } from '../routing/subscription.ts';
 import { type BridgeRules, isForBridge, type QueueLimits } from './bridge-rules.ts';
 import { Delivery, DeliveryState } from './delivery.ts';
-import { DeliveryQueue } from './delivery-queue.ts';
 import { InflightTable } from './inflight-table.ts';
 import type { SessionLink } from './link.ts';
-import { boundFor, logDrop } from './queue-bounds.ts';
+import { OutboundQueue, type QueueOwner, recordDrop } from './outbound-queue.ts';
 import type { SessionContext } from './session-context.ts';
 
-/** QueueMemory does not count smaller messages in flight: the window bounds them well enough. */
-const LARGE_BYTES = 1024;
 const NO_IDENTIFIERS: readonly number[] = [];
 
-export class Outbound implements Subscriber {
+export class Outbound implements Subscriber, QueueOwner {
   identity: Identity;
   readonly account: ClientAccount;
   /** The store records its deliveries: the store is durable and the session outlives its connection. */
@@ -40,7 +37,7 @@ export class Outbound implements Subscriber {
   lastDeliveryId = 0;
   #link: SessionLink | undefined;
   readonly #context: SessionContext;
-  #queue: DeliveryQueue | undefined;
+  #queue: OutboundQueue | undefined;
   #inflight: InflightTable | undefined;
   /** In flight when the last connection ended, in order, and not yet repeated. */
   #resend: Delivery[] = [];
@@ -133,10 +130,19 @@ export class Outbound implements Subscriber {
     this.lastDeliveryId += 1;
     const delivery = new Delivery(this.lastDeliveryId, message, qos, retain, identifiers, group);
     const link = this.#link;
-    if (link !== undefined && this.#sendable(delivery, link) && this.queued === 0) {
+    if (link === undefined || !this.#sendable(delivery, link) || this.queued > 0) {
+      this.#enqueue(delivery);
+      return;
+    }
+    const { queueMemory } = this.#context;
+    const { inflight } = this;
+    const bound =
+      qos === 0 ? undefined : queueMemory.boundInFlight(message, this.account, inflight);
+    if (bound === undefined) {
       this.#send(delivery, link);
     } else {
-      this.#enqueue(delivery);
+      queueMemory.refused += 1;
+      recordDrop(this.#context, this, bound);
     }
   }
 
@@ -153,35 +159,9 @@ export class Outbound implements Subscriber {
   }
 
   #enqueue(delivery: Delivery): void {
-    const { queueMemory, budget } = this.#context;
-    const { queueDrop } = this.limits;
-    budget.spend(Price.queuedMessage);
-    this.#queue ??= new DeliveryQueue();
-    const queue = this.#queue;
-    let bound = this.#boundFor(delivery, queue);
-    while (bound !== undefined && queueDrop === 'oldest') {
-      const oldest = queue.shift();
-      if (oldest === undefined) break;
-      this.#recordDrop(bound);
-      this.#finish(oldest);
-      bound = this.#boundFor(delivery, queue);
-    }
-    if (bound !== undefined) {
-      this.#recordDrop(bound);
-      return;
-    }
-    queue.push(delivery);
-    queueMemory.add(delivery, this.account.user);
-    this.#record(delivery);
-  }
-
-  #boundFor({ message }: Delivery, queue: DeliveryQueue): string | undefined {
-    return boundFor(message, queue, this.limits, this.#context, this.account.user);
-  }
-
-  #recordDrop(bound: string): void {
-    this.dropped += 1;
-    logDrop(this.#context, this.identity, bound, this.limits.queueDrop);
+    this.#context.budget.spend(Price.queuedMessage);
+    this.#queue ??= new OutboundQueue(this.#context, this);
+    if (this.#queue.admit(delivery)) this.#record(delivery);
   }
 
   #send(delivery: Delivery, link: SessionLink): void {
@@ -197,7 +177,7 @@ export class Outbound implements Subscriber {
     }
     if (!link.sendDelivery(delivery, false)) {
       this.#inflight.delete(delivery.packetId);
-      this.#finish(delivery);
+      this.finish(delivery);
       return;
     }
     delivery.moveTo(DeliveryState.sent);
@@ -207,8 +187,7 @@ export class Outbound implements Subscriber {
   #begin(delivery: Delivery): void {
     delivery.order = ++this.#lastOrder;
     this.#outstanding += 1;
-    if (delivery.message.payload.length >= LARGE_BYTES)
-      this.#context.queueMemory.add(delivery, this.account.user);
+    this.#context.queueMemory.add(delivery, this.account);
     this.#record(delivery);
   }
 
@@ -256,13 +235,13 @@ export class Outbound implements Subscriber {
         budget.spend(Price.droppedMessage);
         queue.shift();
         this.#context.stats.publishExpired += 1;
-        this.#finish(next);
+        this.finish(next);
         continue;
       }
       if (!this.#sendable(next, link)) return;
       queue.shift();
       this.#send(next, link);
-      if (next.qos === 0) this.#finish(next);
+      if (next.qos === 0) this.finish(next);
     }
   }
 
@@ -338,7 +317,7 @@ export class Outbound implements Subscriber {
     // QoS 0 messages wait only for a slow connection, not for the next one.
     const queue = this.#queue;
     if (queue === undefined || queue.qos0Count === 0) return;
-    for (const delivery of queue.extract(({ qos }) => qos === 0)) this.#finish(delivery);
+    for (const delivery of queue.extract(({ qos }) => qos === 0)) this.finish(delivery);
   }
 
   /** PUBACK. False: no QoS 1 message in flight has this Packet Identifier. */
@@ -404,7 +383,7 @@ export class Outbound implements Subscriber {
   #complete(delivery: Delivery): void {
     this.#inflight?.delete(delivery.packetId);
     if (delivery.isInWindow) this.#outstanding -= 1;
-    this.#finish(delivery);
+    this.finish(delivery);
   }
 
   /**
@@ -422,7 +401,7 @@ export class Outbound implements Subscriber {
       taken = queue.extract(movable, max);
     }
     for (const delivery of taken) {
-      if (delivery.state === DeliveryState.queued) this.#finish(delivery);
+      if (delivery.state === DeliveryState.queued) this.finish(delivery);
       else this.#complete(delivery);
     }
     return taken;
@@ -432,7 +411,7 @@ export class Outbound implements Subscriber {
   dropUnwanted(unwanted: (delivery: Delivery) => boolean): void {
     this.#context.budget.spend(Price.droppedMessage * (this.queued + this.inflight));
     const taken = this.#queue?.extract(unwanted) ?? [];
-    for (const delivery of taken) this.#finish(delivery);
+    for (const delivery of taken) this.finish(delivery);
     for (const delivery of this.#inflight?.inOrder() ?? []) {
       if (delivery.isInWindow || !unwanted(delivery)) continue;
       // The client may hold the identifier: without PUBREL it would take its next message for this.
@@ -443,12 +422,13 @@ export class Outbound implements Subscriber {
 
   /** The session has ended: nothing is owed any more. Yields the price of each step. */
   *dropAll(): Generator<number> {
+    this.#queue?.end();
     for (const delivery of this.#inflight?.inOrder() ?? []) {
       this.#complete(delivery);
       yield Price.droppedMessage;
     }
     for (let next = this.#queue?.shift(); next !== undefined; next = this.#queue?.shift()) {
-      this.#finish(next);
+      this.finish(next);
       yield Price.droppedMessage;
     }
   }
@@ -463,12 +443,12 @@ export class Outbound implements Subscriber {
   restoreDeliveries(records: Iterable<DeliveryRecord>): void {
     for (const record of records) {
       const delivery = Delivery.restored(record);
-      this.#context.queueMemory.add(delivery, this.account.user);
       this.lastDeliveryId = Math.max(this.lastDeliveryId, delivery.id);
       if (delivery.state === DeliveryState.queued) {
-        this.#queue ??= new DeliveryQueue();
-        this.#queue.push(delivery);
+        this.#queue ??= new OutboundQueue(this.#context, this);
+        this.#queue.restore(delivery);
       } else {
+        this.#context.queueMemory.add(delivery, this.account);
         this.#inflight ??= new InflightTable();
         this.#inflight.restore(delivery);
         delivery.order = ++this.#lastOrder;
@@ -490,9 +470,10 @@ export class Outbound implements Subscriber {
     }
   }
 
-  #finish(delivery: Delivery): void {
+  /** The delivery is done, in whatever way. */
+  finish(delivery: Delivery): void {
     delivery.moveTo(DeliveryState.done);
-    this.#context.queueMemory.remove(delivery, this.account.user);
+    this.#context.queueMemory.remove(delivery, this.account);
     if (!delivery.isInStore || !this.isPersistent) return;
     this.#context.store.removeDelivery(this.identity.clientId, delivery.id);
   }

@@ -1,55 +1,126 @@
-// The memory of all queued messages, and of large ones in flight, on this node. Each session has
-// bounds of its own; -queue-memory bounds all of them together.
-// Invariant: a delivery counts from when it is queued, or sent if it is large, until it is done, and
-// a message that many sessions share counts once.
+// The memory of all messages that wait or are in flight on this node. Each session has bounds of its
+// own; -queue-memory bounds all of them together.
+// Invariant: a delivery counts from when it is queued or sent until it is done, and a message that many
+// sessions share counts once.
 
-import type { UserAccount } from '../accounts.ts';
-import { type Message, messageBytes } from '../message/message.ts';
+import { type Accounts, type ClientAccount, isOverShare } from '../accounts.ts';
+import {
+  contentBytes,
+  DELIVERY_BYTES,
+  MESSAGE_BYTES,
+  TOPIC_BYTES,
+  topicBytes,
+} from '../memory-costs.ts';
+import type { Message, Topic } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
 
-/** Measured on the heap: a delivery with its place in the queue; a message without its bytes. */
-const DELIVERY_BYTES = 150;
-const MESSAGE_BYTES = 200;
+export interface QueueLimits {
+  readonly queueMemoryBytesMax: number;
+}
+
+/** Below this part of a bound no user is over its share. */
+const EASY_PART = 0.7;
+/** A message of this size may always be in flight to a client that has acknowledged all others. */
+const SMALL_BYTES = 4096;
 
 export class QueueMemory {
   bytes = 0;
-  /** Counted deliveries: a message that waits for several clients counts for each of them. */
+  /** Messages that wait, and those that have waited and are in flight: one for each of their clients. */
   deliveries = 0;
+  /** Deliveries that found no room, here or in a queue of their own. */
+  refused = 0;
+  readonly #limits: QueueLimits;
+  readonly #accounts: Accounts;
 
-  /** Bytes that one more delivery of the message takes. */
-  costOf(message: Message): number {
-    return DELIVERY_BYTES + (message.holders === 0 ? MESSAGE_BYTES + messageBytes(message) : 0);
+  constructor(limits: QueueLimits, accounts: Accounts) {
+    this.#limits = limits;
+    this.#accounts = accounts;
   }
 
-  /** @param user pays for the delivery and, if it is the first to hold it, for the message */
-  add(delivery: Delivery, user: UserAccount): void {
+  /**
+   * As boundFor(), for a message that can be sent at once: it needs no share of the queues, so that full
+   * queues of absent clients do not cut off those that are connected.
+   */
+  boundInFlight(message: Message, { user }: ClientAccount, inflight: number): string | undefined {
+    const cost = costOf(message);
+    const isFull = this.bytes + cost > this.#limits.queueMemoryBytesMax;
+    const bound = isFull ? '-queue-memory' : this.#accounts.boundFor(user, cost);
+    return inflight === 0 && cost <= SMALL_BYTES ? undefined : bound;
+  }
+
+  /** The bound that one more delivery of the message to this client would exceed, in words. */
+  boundFor(message: Message, { user }: ClientAccount): string | undefined {
+    const { queueMemoryBytesMax } = this.#limits;
+    const cost = costOf(message);
+    const used = this.bytes + cost;
+    if (used > queueMemoryBytesMax) return '-queue-memory';
+    const isEasy = used < queueMemoryBytesMax * EASY_PART;
+    if (!isEasy && isOverShare(user.queueBytes, this.bytes, queueMemoryBytesMax)) {
+      return "-queue-memory (the user's share)";
+    }
+    return this.#accounts.boundFor(user, cost);
+  }
+
+  /** @param client pays for the delivery and, if it is the first to hold them, for message and topic */
+  add(delivery: Delivery, client: ClientAccount): void {
     if (delivery.isCounted) return;
     const { message } = delivery;
     delivery.isCounted = true;
-    this.deliveries += 1;
-    this.#charge(user, DELIVERY_BYTES);
-    if (message.holders === 0) {
-      message.payer = user;
-      this.#charge(user, MESSAGE_BYTES + messageBytes(message));
-    }
+    if (delivery.hasWaited) this.deliveries += 1;
+    let bytes = DELIVERY_BYTES;
+    if (message.holders === 0) bytes += this.#hold(message, client);
     message.holders += 1;
+    this.#charge(client, bytes);
   }
 
-  /** @param user as for add() */
-  remove(delivery: Delivery, user: UserAccount): void {
+  /** @returns what the client pays for the message */
+  #hold(message: Message, client: ClientAccount): number {
+    const { topic } = message;
+    message.payer = client;
+    topic.holders += 1;
+    if (topic.holders > 1) return messageCost(message);
+    topic.payer = client;
+    return messageCost(message) + topicCost(topic);
+  }
+
+  /** @param client as for add() */
+  remove(delivery: Delivery, client: ClientAccount): void {
     if (!delivery.isCounted) return;
     const { message } = delivery;
     delivery.isCounted = false;
-    this.deliveries -= 1;
-    this.#charge(user, -DELIVERY_BYTES);
+    if (delivery.hasWaited) this.deliveries -= 1;
+    this.#charge(client, -DELIVERY_BYTES);
     message.holders -= 1;
-    if (message.holders > 0 || message.payer === undefined) return;
-    this.#charge(message.payer, -MESSAGE_BYTES - messageBytes(message));
+    if (message.holders > 0) return;
+    const { topic } = message;
+    if (message.payer !== undefined) this.#charge(message.payer, -messageCost(message));
     message.payer = undefined;
+    topic.holders -= 1;
+    if (topic.holders > 0) return;
+    if (topic.payer !== undefined) this.#charge(topic.payer, -topicCost(topic));
+    topic.payer = undefined;
   }
 
-  #charge(user: UserAccount, bytes: number): void {
+  #charge(client: ClientAccount, bytes: number): void {
     this.bytes += bytes;
-    user.queueBytes += bytes;
+    client.queueBytes += bytes;
+    client.user.queueBytes += bytes;
+    this.#accounts.charge(client, bytes);
   }
+}
+
+/** Memory that one more delivery of the message takes. */
+function costOf(message: Message): number {
+  if (message.holders > 0) return DELIVERY_BYTES;
+  const { topic } = message;
+  const cost = DELIVERY_BYTES + messageCost(message);
+  return topic.holders > 0 ? cost : cost + topicCost(topic);
+}
+
+function messageCost(message: Message): number {
+  return MESSAGE_BYTES + contentBytes(message);
+}
+
+function topicCost(topic: Topic): number {
+  return TOPIC_BYTES + topicBytes(topic);
 }

@@ -36,10 +36,15 @@ export function publishableWill(
 
 /** Publishes the will of a client whose node died. Its node has checked access. */
 export function publishForeignWill(
-  { distributor, log }: SessionsContext,
+  { distributor, topics, stats, log }: SessionsContext,
   clientId: string,
   { topic, payload, properties, qos, retain, expirySeconds }: WillPacket,
 ): void {
+  if (!topics.allows(topic)) {
+    stats.denied += 1;
+    log.info('will denied: its topic exceeds the limits', { client: clientId });
+    return;
+  }
   log.info('will published for a client of a node that is offline', { client: clientId, topic });
   distributor.publish(topic, { payload, properties, qos, retain, expirySeconds }, undefined);
 }

@@ -3,9 +3,11 @@
 // Invariant: there is at most one session for a Client Identifier, and the store has a record of
 // exactly those sessions that are `isInStore`.
 
+import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
-import { Accounts, ClientAccount, isOverShare } from '../accounts.ts';
+import { ClientAccount, isOverShare, UserAccount } from '../accounts.ts';
+import { CONNECTION_BYTES, SESSION_BYTES, subscriptionBytes, textBytes } from '../memory-costs.ts';
 import type { ClientDirectory, Identity, SessionRecord } from '../ports.ts';
 import { filterPrice } from '../prices.ts';
 import { dropUnwanted, reviewSubscriptions } from './access-review.ts';
@@ -15,12 +17,11 @@ import type { SessionConnection } from './link.ts';
 import { publishableWill } from './roaming.ts';
 import { type HeldSubscription, Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
-import { discardWill, publishWill, RETURN_SECONDS, releaseWill } from './wills.ts';
+import { discardWill, publishWill, RETURN_SECONDS, releaseWill, willBytes } from './wills.ts';
 
 export class SessionRegistry {
   readonly #context: SessionsContext;
   readonly #sessions = new Map<string, Session>();
-  readonly #accounts = new Accounts();
   /** Set while the node is in a cluster. */
   directory: ClientDirectory | undefined;
 
@@ -41,22 +42,26 @@ export class SessionRegistry {
     return this.#sessions.get(clientId)?.identity;
   }
 
-  /**
-   * The bound that a session of this client would exceed, in words; undefined if there is room.
-   * @param outlivesConnection a session without expiry needs no share of the user
-   */
+  /** The bound that a connection of this client would exceed, in words; undefined if there is room. */
   boundFor(
     { clientId, username }: Identity,
     address: string,
-    outlivesConnection: boolean,
+    will: WillPacket | undefined,
   ): string | undefined {
-    if (this.#sessions.has(clientId)) return undefined;
-    const { sessionsMax } = this.#context.options;
-    if (this.#sessions.size >= sessionsMax) return '-max-sessions is reached';
-    const absentSessions = this.#accounts.find(username, address)?.absentSessions ?? 0;
-    const isOver =
-      outlivesConnection && isOverShare(absentSessions, this.#sessions.size, sessionsMax);
-    return isOver ? "the user's share of -max-sessions is reached" : undefined;
+    const { accounts, options } = this.#context;
+    const user = accounts.find(username, address) ?? new UserAccount('');
+    const known = this.#sessions.get(clientId);
+    const bytes =
+      CONNECTION_BYTES +
+      willBytes(will) +
+      (known === undefined ? baseBytes({ clientId, username }) : 0);
+    const bound = accounts.boundFor(user, bytes);
+    if (bound !== undefined || known !== undefined) return bound;
+    const { sessionsMax } = options;
+    if (this.#sessions.size >= sessionsMax) return '-max-sessions';
+    // Connections have a bound of their own, but must not fill what absent sessions have left.
+    const isOver = isOverShare(user.absentSessions, this.#sessions.size, sessionsMax);
+    return isOver ? "-max-sessions (the user's share)" : undefined;
   }
 
   /** The Session Expiry Interval that the node grants, seconds; Infinity: the session never expires. */
@@ -89,11 +94,10 @@ export class SessionRegistry {
       this.#end(session);
       session = undefined;
     }
-    if (session !== undefined) {
-      this.#resume(session, identity);
-      return { session, present: true };
-    }
-    return { session: this.#add(identity, address), present: false };
+    const present = session !== undefined;
+    if (session === undefined) session = this.#add(identity, address);
+    else this.#resume(session, identity, address);
+    return { session, present };
   }
 
   /** The session of a part of this node, with or without a connection. It never expires. */
@@ -115,16 +119,20 @@ export class SessionRegistry {
   }
 
   #add(identity: Identity, address: string): Session {
-    const user = this.#accounts.open(identity.username, address);
-    user.sessions += 1;
-    const session = new Session(identity, new ClientAccount(user), this.#context);
+    const { accounts } = this.#context;
+    const account = new ClientAccount(accounts.open(identity.username, address));
+    account.user.sessions += 1;
+    accounts.charge(account, baseBytes(identity));
+    const session = new Session(identity, account, this.#context);
     this.#sessions.set(identity.clientId, session);
     return session;
   }
 
-  #resume(session: Session, identity: Identity): void {
-    const { authorizer, router, deadlines, budget } = this.#context;
+  #resume(session: Session, identity: Identity, address: string): void {
+    const { authorizer, router, deadlines, budget, accounts } = this.#context;
     this.#setAbsent(session, false);
+    accounts.charge(session.outbound.account, baseBytes(identity) - baseBytes(session.identity));
+    accounts.move(session.outbound.account, identity.username, address);
     deadlines.cancel(session.expiryDeadline);
     session.expiryDeadline = undefined;
     session.outbound.identity = identity;
@@ -244,29 +252,49 @@ export class SessionRegistry {
 
   /** Messages that arrive before the last subscription is removed are handed over or dropped too. */
   *#takeApart(session: Session): Generator<number> {
-    const { tree } = this.#context;
-    for (const { filter, group } of session.subscriptions.values()) {
-      tree.remove(filter, session.outbound, group);
-      yield filterPrice(filter);
+    for (const held of session.subscriptions.values()) {
+      this.#detachSubscription(session, held);
+      yield filterPrice(held.filter);
     }
     session.subscriptions.clear();
     yield* handOver(this.#context, session, true);
     yield* session.outbound.dropAll();
+    session.releaseMemory();
+    this.#context.accounts.charge(session.outbound.account, -baseBytes(session.identity));
   }
 
   addSubscription(session: Session, held: HeldSubscription): void {
-    const { subscription } = held;
-    session.subscriptions.set(subscription.filter, held);
-    this.#context.tree.add(held.filter, subscription, held.group);
+    this.restoreSubscription(session, held);
     if (session.isPersistent) {
-      this.#context.store.saveSubscription(session.clientId, subscriptionRecord(subscription));
+      this.#context.store.saveSubscription(session.clientId, subscriptionRecord(held.subscription));
     }
+  }
+
+  /** As addSubscription(), for one that the store has. */
+  restoreSubscription(session: Session, held: HeldSubscription): void {
+    const { subscription } = held;
+    const { accounts, tree } = this.#context;
+    const isNew = !session.subscriptions.has(subscription.filter);
+    if (isNew) accounts.charge(session.outbound.account, subscriptionBytes(subscription.filter));
+    session.subscriptions.set(subscription.filter, held);
+    tree.add(held.filter, subscription, held.group);
   }
 
   removeSubscription(session: Session, held: HeldSubscription): void {
     const { filter } = held.subscription;
     session.subscriptions.delete(filter);
-    this.#context.tree.remove(held.filter, session.outbound, held.group);
+    this.#detachSubscription(session, held);
     if (session.isPersistent) this.#context.store.removeSubscription(session.clientId, filter);
   }
+
+  #detachSubscription({ outbound }: Session, held: HeldSubscription): void {
+    const { accounts, tree } = this.#context;
+    tree.remove(held.filter, outbound, held.group);
+    accounts.charge(outbound.account, -subscriptionBytes(held.subscription.filter));
+  }
+}
+
+/** Memory of a session without its content. */
+function baseBytes({ clientId, username }: Identity): number {
+  return SESSION_BYTES + textBytes(clientId) + textBytes(username);
 }

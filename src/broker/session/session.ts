@@ -39,6 +39,7 @@ export class Session {
   readonly #context: SessionContext;
   /** Packet Identifiers of received QoS 2 messages that the client has not released. */
   #received: PacketIdSet | undefined;
+  #receivedBytes = 0;
 
   /** @param account pays for what the session takes of the node's bounds */
   constructor(identity: Identity, account: ClientAccount, context: SessionContext) {
@@ -78,6 +79,7 @@ export class Session {
     this.#received ??= new PacketIdSet();
     if (this.#received.has(packetId)) return false;
     this.#received.add(packetId);
+    this.#charge(this.#received.bytes);
     if (this.isPersistent) this.#context.store.saveReceived(this.clientId, packetId);
     return true;
   }
@@ -89,6 +91,7 @@ export class Session {
   /** PUBREL. False: the Packet Identifier is unknown. */
   release(packetId: number): boolean {
     if (!this.#received?.delete(packetId)) return false;
+    this.#charge(this.#received.bytes);
     if (this.isPersistent) this.#context.store.removeReceived(this.clientId, packetId);
     return true;
   }
@@ -109,5 +112,17 @@ export class Session {
       this.#received ??= new PacketIdSet();
       this.#received.add(packetId);
     }
+    this.#charge(this.#received?.bytes ?? 0);
+  }
+
+  #charge(bytes: number): void {
+    if (bytes === this.#receivedBytes) return;
+    this.#context.accounts.charge(this.outbound.account, bytes - this.#receivedBytes);
+    this.#receivedBytes = bytes;
+  }
+
+  /** The session has ended: gives back what no other part gives back. */
+  releaseMemory(): void {
+    this.#charge(0);
   }
 }

@@ -7,6 +7,7 @@ import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { isClosedToClients } from '../../mqtt/topic.ts';
 import type { Deadline } from '../deadline-queue.ts';
 import { identityFields } from '../log-fields.ts';
+import { contentBytes, textBytes, WILL_BYTES } from '../memory-costs.ts';
 import type { Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 
@@ -17,6 +18,20 @@ export interface Will {
   readonly packet: WillPacket;
   /** Set during the Will Delay. */
   deadline: Deadline | undefined;
+}
+
+/** Memory of a will. */
+export function willBytes(will: WillPacket | undefined): number {
+  if (will === undefined) return 0;
+  return WILL_BYTES + textBytes(will.topic) + contentBytes(will);
+}
+
+/** Gives the session a will. The caller has discarded an earlier one. */
+export function setWill({ accounts }: SessionsContext, session: Session, packet: WillPacket): Will {
+  const will: Will = { packet, deadline: undefined };
+  session.will = will;
+  accounts.charge(session.outbound.account, willBytes(packet));
+  return will;
 }
 
 /** The connection ended: publishes the will now or after its delay. */
@@ -40,7 +55,8 @@ export function publishWill(context: SessionsContext, session: Session): void {
   const { topic } = will.packet;
   const { authorizer } = context;
   const mayPublish = authorizer.permissive || authorizer.mayPublish(session.identity, topic);
-  if (!mayPublish || isClosedToClients(topic)) {
+  // A will from the store may be of a time with other limits.
+  if (!mayPublish || isClosedToClients(topic) || !context.topics.allows(topic)) {
     context.stats.denied += 1;
     context.log.info('will denied', { ...identityFields(session.identity), topic });
     return;
@@ -56,6 +72,7 @@ export function discardWill(context: SessionsContext, session: Session): void {
   const { will } = session;
   if (will === undefined) return;
   session.will = undefined;
+  context.accounts.charge(session.outbound.account, -willBytes(will.packet));
   context.deadlines.cancel(will.deadline);
   if (session.isInStore) context.store.removeWill(session.clientId);
 }
@@ -67,7 +84,7 @@ export function restoreWill(
   packet: WillPacket,
   publishAt: number,
 ): void {
-  session.will = { packet, deadline: undefined };
+  const will = setWill(context, session, packet);
   // The will of a session without expiry is published when the restored session ends.
   if (session.expirySeconds === 0) return;
   let at = publishAt;
@@ -76,5 +93,5 @@ export function restoreWill(
     // Recorded, so that the next restart does not begin the delay anew.
     context.store.saveWill(session.clientId, packet, at);
   }
-  session.will.deadline = context.deadlines.schedule(at, () => publishWill(context, session));
+  will.deadline = context.deadlines.schedule(at, () => publishWill(context, session));
 }

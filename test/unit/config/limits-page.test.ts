@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { optionTable } from '../../../src/config/config.ts';
 import type { AnyOption } from '../../../src/config/option.ts';
+import { COSTS, COSTS_HEAD } from '../../support/memory-cost-rows.ts';
 
 const PAGE = 'docs/limits.md';
 
@@ -106,12 +107,17 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'messages that wait for a client',
       '`-max-queued-messages`, `-max-queued-bytes`',
-      'the newest or the oldest is dropped (`-queue-drop`), counted and logged',
+      'the newest or the oldest is dropped (`-queue-drop`), counted and logged; PUBACK 0x97 (MQTT 5) if no subscriber had room',
     ],
     [
-      'memory of all waiting messages and of those in flight with {bytes broker LARGE_BYTES} or more; a message counts once, plus {bytes broker DELIVERY_BYTES} for each client that waits for it',
+      'memory of everything that clients make the node keep, each thing as under [What counts as memory](#what-counts-as-memory)',
+      '`-memory-limit`',
+      'CONNACK, SUBACK, PUBACK 0x97; a message is not queued or not retained; a client whose packet or topic alias finds no room is disconnected (0x97); counted and logged',
+    ],
+    [
+      'memory of all messages that wait or are in flight; a message counts once, and for each of its clients',
       '`-queue-memory`',
-      'like a full queue for every client; counted and logged',
+      'like a full queue for every client; a small message still goes to a client that has acknowledged all others; counted and logged',
     ],
     ['sessions', '`-max-sessions`', 'a CONNECT that needs a new session is refused (0x97), logged'],
     ['lifetime of the session of an absent client', '`-max-session-expiry`', 'the session ends'],
@@ -119,7 +125,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'topic levels, topic length',
       '`-topic-levels`, `-topic-length`',
-      'for a publisher DISCONNECT 0x90 (MQTT 5), closed; for a subscriber SUBACK 0x8F',
+      'for a publisher DISCONNECT 0x90 (MQTT 5), closed; for a will CONNACK 0x90 (MQTT 5), closed; for a subscriber SUBACK 0x8F',
     ],
     [
       'subscriptions of a client',
@@ -137,15 +143,15 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'SUBACK 0x97 for a shape that the node does not have yet; filters without wildcards have no shape',
     ],
     [
-      'what one user may use of the sessions of absent clients, of `-queue-memory`, of retained messages and their bytes, of topic levels and of shapes',
-      'the last quarter of each bound is for users that have less than a quarter of it',
-      'as at the bound itself. Clients without a user name count with all others of their address',
+      'what one user may use of `-memory-limit`, of `-queue-memory`, of retained messages and their bytes, of topic levels, of shapes, and with absent sessions of `-max-sessions`',
+      'a share that falls with the square of what is free: one user alone has three quarters of a bound, two 90 %, and a hundred still leave a thousandth free',
+      'as at the bound itself. Clients without a user name count with all others of their address, an IPv6 /64 as one address',
     ],
     ['topic filters in one packet', '{count mqtt FILTERS_MAX}', 'DISCONNECT 0x97 (MQTT 5), closed'],
     [
       'retained messages',
       '`-retained-messages`, `-retained-bytes`',
-      'a further message is delivered but not retained: Reason String (MQTT 5), counted and logged',
+      'a further message is delivered but not retained: Reason String, or PUBACK 0x97 if it has no subscriber (MQTT 5); counted and logged',
     ],
   ],
   Access: [
@@ -422,7 +428,8 @@ function renderPage(): string {
     const lines = rows.map((row) => `| ${row.map(withConstants).join(' | ')} |\n`);
     return `\n## ${title}\n\n| what | bound | at the bound |\n| --- | --- | --- |\n${lines.join('')}`;
   });
-  return HEAD + sections.join('');
+  const costs = COSTS.map((row) => `| ${row.map(withConstants).join(' | ')} |\n`).join('');
+  return HEAD + sections.join('') + COSTS_HEAD + costs;
 }
 
 function withConstants(text: string): string {

@@ -62,13 +62,12 @@ zzz
   assert.deepEqual(settings, {
     port: '1883',
     anonymous: 'true',
-    'queue-memory': '500001',
-    'retained-bytes': '500001',
+    'memory-limit': '1000001',
   });
   assert.deepEqual(notes, [
     'unnecessary 3 set_tcp_nodelay: ',
     'unknown 4 allow_annonymous: did you mean allow_anonymous?',
-    'different 5 memory_limit: mosquitto limits its heap; here half is for messages that wait, half for retained ones',
+    'different 5 memory_limit: mosquitto limits its whole heap; here what clients make the node keep, which is most of it',
     "unsupported 6 max_qos: Shoal can't use '3': it expects 0, 1 or 2",
     'unsupported 7 capath: join the authorities into one file, for ca',
     'unsupported 8 plugin: Shoal has no plugins; auth-http can ask a server of yours',

@@ -4,7 +4,7 @@ import type { Subscriber } from '../../../../src/broker/routing/subscription.ts'
 import { SubscriptionTree } from '../../../../src/broker/routing/subscription-tree.ts';
 import { isTopicFilter, topicMatches } from '../../../../src/mqtt/topic.ts';
 import { seededRandom } from '../../../support/random.ts';
-import { newSubscriber, subscriptionTo } from '../../../support/subscribers.ts';
+import { newAccounts, newSubscriber, subscriptionTo } from '../../../support/subscribers.ts';
 
 const LEVELS = ['a', 'b', '', '$s', '+', '#'];
 
@@ -14,7 +14,7 @@ test('the tree finds the same subscriptions as a comparison with every filter', 
     const length = 1 + Math.floor(random() * 4);
     return Array.from({ length }, () => levels[Math.floor(random() * levels.length)]).join('/');
   };
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(newAccounts());
   const subscribers = Array.from({ length: 20 }, (_, i) => newSubscriber(`s${i}`));
   const held = new Map<string, { subscriber: Subscriber; filter: string }>();
   for (let step = 0; step < 4000; step++) {
@@ -46,7 +46,7 @@ test('the tree finds the same subscriptions as a comparison with every filter', 
 test('a search visits one node for each shape of filter, and one for each level of the topic', () => {
   const random = seededRandom(12);
   const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)]!;
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(newAccounts());
   const subscriber = newSubscriber('s');
   const held: [string, string | undefined][] = [];
   for (let step = 0; step < 3000; step++) {
@@ -74,7 +74,7 @@ test('a search visits one node for each shape of filter, and one for each level 
 });
 
 test('filters that differ only in spelled-out levels have one shape', () => {
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(newAccounts());
   const subscriber = newSubscriber('s');
   for (let i = 0; i < 100; i++) {
     tree.add(`plant/${i}/+/x${i}`, subscriptionTo('', subscriber), undefined);
@@ -84,7 +84,7 @@ test('filters that differ only in spelled-out levels have one shape', () => {
 });
 
 test('the tree is empty after all subscriptions are removed', () => {
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(newAccounts());
   const subscriber = newSubscriber('s');
   const filters = ['a/b/c', 'a/+', '#', 'a/b'];
   for (const filter of filters) tree.add(filter, subscriptionTo(filter, subscriber), undefined);
@@ -94,11 +94,11 @@ test('the tree is empty after all subscriptions are removed', () => {
   tree.remove('x/y', subscriber, 'g');
   assert.deepEqual([tree.size, tree.sharedSize, tree.nodes, tree.shapes], [0, 0, 0, 0]);
   assert.equal(tree.group('x/y', 'g'), undefined);
-  assert.deepEqual(tree.match('a/b'), { lists: [], groups: [], visited: 1 });
+  assert.deepEqual(tree.match('a/b'), { lists: [], groups: [], visited: 1, listed: 0 });
 });
 
 test('a list that a route holds does not change when the tree does', () => {
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(newAccounts());
   const [first, second] = [newSubscriber('1'), newSubscriber('2')];
   tree.add('a', subscriptionTo('a', first), undefined);
   const before = tree.match('a').lists[0]!;
@@ -110,7 +110,7 @@ test('a list that a route holds does not change when the tree does', () => {
 });
 
 test('a topic may have more groups of shared subscriptions than a call takes arguments', () => {
-  const tree = new SubscriptionTree();
+  const tree = new SubscriptionTree(newAccounts());
   const subscriber = newSubscriber('s');
   const groups = 200_000;
   for (let i = 0; i < groups; i++)

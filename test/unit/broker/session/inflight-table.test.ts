@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { NO_BYTES } from '../../../../src/broker/message/message.ts';
+import { NO_BYTES, newTopic } from '../../../../src/broker/message/message.ts';
 import { Delivery } from '../../../../src/broker/session/delivery.ts';
 import { InflightTable } from '../../../../src/broker/session/inflight-table.ts';
 import { seededRandom } from '../../../support/random.ts';
 
-const topic = { name: 't', bytes: Buffer.from('t') };
+const topic = newTopic('t', Buffer.from('t'));
 const message = {
   topic,
   payload: NO_BYTES,
