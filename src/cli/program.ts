@@ -16,6 +16,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addHealth } from './commands/health.ts';
 import { addPasswd } from './commands/passwd.ts';
+import { addPing } from './commands/ping.ts';
 import { addPub } from './commands/pub.ts';
 import { addRetained } from './commands/retained.ts';
 import { addRr } from './commands/rr.ts';
@@ -32,6 +33,7 @@ const subcommands = [
   addApi,
   addCheck,
   addDoctor,
+  addPing,
   addConfigShow,
   addPasswd,
   addExplain,

@@ -20,7 +20,7 @@ export interface DoctorTarget {
 /** The network as the doctor reaches it. */
 export interface ClusterView {
   readonly prober: Prober;
-  /** Online members; empty without a node. */
+  /** Members that have not left; empty without a node. */
   members(): readonly DoctorTarget[];
   /** Whether authentic datagrams of membership have come from this address lately. */
   isHeard(address: string): boolean;

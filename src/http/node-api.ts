@@ -3,6 +3,7 @@
 
 import type { Metric, MetricValue } from '../metrics/metric.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import type { DiagnosisView, PingView } from './diagnosis-view.ts';
 import {
   array,
   flag,
@@ -239,6 +240,10 @@ export interface NodeApi {
   history(): HistoryView;
   /** Every option, in the order of the list. */
   config(): readonly OptionView[];
+  /** Runs the doctor; takes some seconds. */
+  diagnose(): Promise<DiagnosisView>;
+  /** @returns undefined if no other node of this name is known */
+  ping(name: string): Promise<PingView | undefined>;
   /** Logs an error that no handler expects. */
   reportFault(error: unknown): void;
 }

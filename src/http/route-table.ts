@@ -5,6 +5,7 @@ import type { Route } from './route.ts';
 import { accessRoutes } from './routes/access.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { comqttRoutes } from './routes/comqtt.ts';
+import { diagnosisRoutes } from './routes/diagnosis.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { siteRoutes } from './routes/site.ts';
@@ -18,4 +19,5 @@ export const routeTable: readonly Route[] = [
   ...comqttRoutes,
   ...accessRoutes,
   ...streamRoutes,
+  ...diagnosisRoutes,
 ];

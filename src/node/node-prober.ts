@@ -2,14 +2,15 @@
 // ask for, and keeps the strangers that the gossip port has seen.
 
 import { performance } from 'node:perf_hooks';
+import type { ClusterView, DoctorTarget } from '../doctor/context.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { openApartSocket } from '../net/cluster/apart-socket.ts';
-import type { Gossip } from '../net/cluster/gossip.ts';
+import type { Gossip, MemberView } from '../net/cluster/gossip.ts';
 import type { PeerFacts } from '../net/cluster/peer-facts.ts';
 import { factsFor } from '../net/cluster/peer-facts.ts';
 import { type PingReport, ping } from '../net/cluster/ping.ts';
-import { Prober } from '../net/cluster/prober.ts';
-import { type StrangerReport, Strangers } from '../net/cluster/strangers.ts';
+import { Prober, type Target } from '../net/cluster/prober.ts';
+import { Strangers } from '../net/cluster/strangers.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { EnvelopeFault } from '../shared/envelope.ts';
@@ -52,9 +53,14 @@ export class NodeProber {
     this.#strangers.note(fault, datagram, from, performance.now());
   }
 
-  /** @param tokens of -csk */
-  strangers(tokens: readonly string[]): Promise<StrangerReport[]> {
-    return this.#strangers.report(performance.now(), tokens, this.#options.clusterName);
+  /** What the doctor works on. @param tokens of -csk */
+  view(tokens: readonly string[]): ClusterView {
+    return {
+      prober: this.prober,
+      members: () => this.#targets(),
+      isHeard: (address) => this.#isHeard(address),
+      strangers: () => this.#strangers.report(performance.now(), tokens, this.#options.clusterName),
+    };
   }
 
   /** Pings a member that is online. @returns undefined if there is none of this name */
@@ -63,9 +69,7 @@ export class NodeProber {
     const members = this.#options.gossip()?.members() ?? [];
     const member = members.find((one) => one.name === name && !one.isSelf);
     if (member === undefined) return undefined;
-    const { endpoint, metadata } = member;
-    const sync = { address: endpoint.address, port: metadata.syncPort };
-    return ping(this.prober, { gossip: endpoint, sync }, { nodeName, datagramBytes });
+    return ping(this.prober, targetOf(member), { nodeName, datagramBytes });
   }
 
   metrics(): ValuesOf<'probes'> {
@@ -76,9 +80,32 @@ export class NodeProber {
     this.prober.close();
   }
 
+  /** Offline ones too: the doctor says why. */
+  #targets(): DoctorTarget[] {
+    const members = this.#options.gossip()?.members() ?? [];
+    return members
+      .filter(({ isSelf, state }) => !isSelf && state !== 'left')
+      .map((member) => {
+        const { name, metadata } = member;
+        return { name, target: targetOf(member), version: metadata.version };
+      });
+  }
+
+  /** Datagrams of a node at this address arrive, though it may not hear us. */
+  #isHeard(wanted: string): boolean {
+    const gossip = this.#options.gossip();
+    if (gossip?.unheard.some(({ address }) => address === wanted)) return true;
+    const members = gossip?.members().filter(({ endpoint }) => endpoint.address === wanted);
+    return members?.some(({ reachability }) => reachability?.incoming === 'ok') ?? false;
+  }
+
   #facts(question: unknown): PeerFacts {
     const { nodeName } = this.#options;
     const members = this.#options.gossip()?.members() ?? [];
     return factsFor(question, { nodeName, version, clock: Date.now(), members });
   }
+}
+
+function targetOf({ endpoint: gossip, metadata }: MemberView): Target {
+  return { gossip, sync: { address: gossip.address, port: metadata.syncPort } };
 }

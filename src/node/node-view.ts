@@ -9,6 +9,7 @@ import type { Broker } from '../broker/broker.ts';
 import { type Config, type ConfigKey, optionTable } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import type { AnyOption } from '../config/option.ts';
+import type { DiagnosisView, PingView } from '../http/diagnosis-view.ts';
 import type {
   ClientDetail,
   ClientFilter,
@@ -34,6 +35,7 @@ import { version } from '../shared/version.ts';
 import type { Cluster } from './cluster.ts';
 import type { MemberStatus } from './cluster-status.ts';
 import type { History } from './history.ts';
+import type { NodeDoctor } from './node-doctor.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
 
@@ -62,6 +64,7 @@ export interface NodeViewParts {
     readonly config: Config;
     readonly origins: LoadedConfig['origins'] | undefined;
   };
+  readonly doctor: NodeDoctor;
 }
 
 export class LocalNodeApi implements NodeApi {
@@ -77,6 +80,14 @@ export class LocalNodeApi implements NodeApi {
 
   verdict(): VerdictView {
     return this.#parts.site.verdict();
+  }
+
+  diagnose(): Promise<DiagnosisView> {
+    return this.#parts.doctor.diagnose();
+  }
+
+  ping(name: string): Promise<PingView | undefined> {
+    return this.#parts.doctor.ping(name);
   }
 
   nodes(): readonly NodeView[] {

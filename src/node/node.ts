@@ -27,6 +27,7 @@ import { Bridges } from './bridges.ts';
 import { Cluster } from './cluster.ts';
 import { History } from './history.ts';
 import { openManagement } from './management.ts';
+import { NodeDoctor, type ReadWarnings } from './node-doctor.ts';
 import { LocalNodeApi } from './node-view.ts';
 import { SiteStatus } from './site-status.ts';
 import { attachJournal, clusterJournal, openJournal } from './storage.ts';
@@ -75,12 +76,14 @@ function heapWatcher(): () => ValuesOf<'process'> {
  * the subscribers of all nodes. Rejects if a port can't be opened or the name is in use.
  * @param cancel ends the wait for other nodes; runNode() then rejects, and nothing is left open
  * @param origins where each option comes from, for those who look at the configuration
+ * @param warnings for the doctor
  */
 export async function runNode(
   config: Config,
   sink: Logger,
   cancel?: AbortSignal,
   origins?: LoadedConfig['origins'],
+  warnings: ReadWarnings = () => ({ configuration: [], exposure: [] }),
 ): Promise<RunningNode> {
   const log = new EventLog(sink);
   const access = await AccessControl.open(config, {
@@ -88,10 +91,7 @@ export async function runNode(
     now: () => performance.now(),
     wallClock: Date.now,
   });
-  const opened = await openJournal(config, log).catch((error: unknown) => {
-    access.close();
-    throw error;
-  });
+  const opened = await openJournal(config, log).catch(stopAndThrow(async () => access.close()));
   let cluster: Cluster | undefined;
   const broker = new Broker({
     options: brokerOptions(config),
@@ -137,6 +137,7 @@ export async function runNode(
     expectsOthers: config.members.length > 0,
     history,
     config: () => ({ config: active, origins }),
+    doctor: new NodeDoctor({ config, cluster, site, warnings }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
   const parts = { site, history, bridges, listeners, broker, cluster, clock, access, journal };

@@ -37,6 +37,10 @@ export type EnvelopeFault =
   | 'badMac' // the proof is wrong
   | 'wrongMode'; // encrypted where this node is not, or the other way round; the proof is not checked
 
+export function newEnvelopeFaults(): Record<EnvelopeFault, number> {
+  return { short: 0, foreign: 0, unknownKey: 0, badMac: 0, wrongMode: 0 };
+}
+
 export interface Opened {
   readonly bootId: bigint;
   readonly counter: number;

@@ -3,36 +3,39 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { join } from 'node:path';
 import { describe } from 'node:test';
 import type { DoctorReport, Finding } from '../../src/doctor/finding.ts';
+import type { PingReport } from '../../src/net/cluster/ping.ts';
 import { BUNDLE, NODE } from '../support/shoal-process.ts';
 import type { Network } from './support/network.ts';
-import { networkScenario, type Scenario } from './support/scenario.ts';
+import { allSeeEachOther, networkScenario, type Scenario } from './support/scenario.ts';
 
 const TOKEN = '-csk=f2b7e6b0c1d24f7f9a5d3c8e1b6a4f20';
 const ONE = '192.168.1.100';
 const TWO = '192.168.1.101';
 const THREE = '192.168.1.102';
 
-/** Runs the doctor on a host. */
-function doctorOn(network: Network, host: string, ...flags: string[]): Promise<DoctorReport> {
-  const [program = '', ...words] = [
-    ...network.via(host),
-    NODE,
-    BUNDLE,
-    'doctor',
-    '-json',
-    ...flags,
-  ];
+/** Namespaces share their files: without a path of its own a test would ask the node of another test. */
+const NO_SOCKET = '-control=/nonexistent/shoal.sock';
+
+/** Runs a command on a host. @returns what it prints as JSON */
+function askOn<T>(network: Network, host: string, ...line: string[]): Promise<T> {
+  const [program = '', ...words] = [...network.via(host), NODE, BUNDLE, ...line, '-json'];
   return new Promise((done, fail) => {
     execFile(program, words, (_error, output, errors) => {
       try {
-        done(JSON.parse(output) as DoctorReport);
+        done(JSON.parse(output) as T);
       } catch {
-        fail(new Error(`the doctor printed no report: ${output}${errors}`));
+        fail(new Error(`${line.join(' ')} printed no JSON: ${output}${errors}`));
       }
     });
   });
+}
+
+/** Runs the doctor without a node on a host. */
+function doctorOn(network: Network, host: string, ...flags: string[]): Promise<DoctorReport> {
+  return askOn(network, host, 'doctor', NO_SOCKET, ...flags);
 }
 
 /** Faults and warnings about an address, `level fault`. */
@@ -164,6 +167,65 @@ describe('doctor without a node', { concurrency: 2 }, () => {
       network.dropLarger('box2', 1300);
       const mtu = findingOf(await doctorOn(network, 'box2', ...flags), 'path-mtu');
       assert.match(mtu.text, /datagrams of 1400 bytes do not pass, those of 1200 do/);
+    },
+  );
+});
+
+/** Nodes on box1 and box2 that see each other. @returns what asks the doctor of box2 over its socket */
+async function twoNodes(scene: Scenario) {
+  const network = await scene.network({ box1: [ONE], box2: [TWO] });
+  const controlOf = (name: string) => `-control=${join(scene.folder, `${name}.sock`)}`;
+  const [control1, control2] = [controlOf('box1'), controlOf('box2')];
+  const one = scene.startOn('box1', 'box1', flagsOf('box1', `-mbs=${TWO}`, control1));
+  const two = scene.startOn('box2', 'box2', flagsOf('box2', `-mbs=${ONE}`, control2));
+  await allSeeEachOther([one, two]);
+  const ask = () => askOn<DoctorReport>(network, 'box2', 'doctor', control2);
+  return { network, one, two, ask, control: control2 };
+}
+
+describe('doctor with a node', { concurrency: 2 }, () => {
+  networkScenario(
+    'the node itself finds a blocked port, and its line mends it',
+    ['nft'],
+    async (scene) => {
+      const { network, ask } = await twoNodes(scene);
+      const well = await ask();
+      assert.equal(well.isUp, true);
+      assert.deepEqual(foundAbout(well, `${ONE} (box1)`), ['ok']);
+      network.blockPort('box2', 'in', 7947);
+      const here = findingOf(await ask(), 'blocked');
+      assert.match(here.text, /we reach it, it does not reach us on udp 7947: blocked here/);
+      await mend(network, 'box2', here);
+      assert.deepEqual(foundAbout(await ask(), ONE), ['ok']);
+      network.heal('box2');
+      for (const port of [7946, 7947]) network.blockPort('box1', 'in', port);
+      const there = findingOf(await ask(), 'blocked');
+      assert.match(there.text, /it does not hear us: udp 7946 and 7947 blocked there/);
+    },
+  );
+
+  networkScenario(
+    'ping shows both ports, sizes and a blocked direction',
+    ['nft'],
+    async (scene) => {
+      const { network, control } = await twoNodes(scene);
+      const ping = () => askOn<PingReport>(network, 'box2', 'ping', 'box1', control);
+      const well = await ping();
+      assert.equal(well.ports.gossip.answered, 5);
+      assert.equal(well.ports.sync.answered, 5);
+      assert.deepEqual(
+        well.sizes.map(({ bytes, passes }) => [bytes, passes]),
+        [
+          [1400, true],
+          [4096, true],
+        ],
+      );
+      assert.ok(Math.abs(well.clockAheadMs ?? Number.NaN) < 1000);
+      network.blockPort('box1', 'in', 7947);
+      const blocked = await ping();
+      assert.equal(blocked.ports.sync.answered, 0);
+      assert.deepEqual(blocked.ways.sync, { out: 'blocked', in: 'ok' });
+      assert.equal(blocked.ports.gossip.answered, 5);
     },
   );
 });

@@ -23,7 +23,7 @@ export function addConfigShow(program: Command, context: CliContext): void {
   });
 }
 
-function renderConfig(loaded: LoadedConfig): string {
+export function renderConfig(loaded: LoadedConfig): string {
   const { config, origins } = loaded;
   const { passwordFile, aclFile } = config;
   const node = { id: '', place: '', passwordFile, aclFile, anonymous: undefined, tls: undefined };

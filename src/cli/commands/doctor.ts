@@ -1,48 +1,79 @@
 // `shoal doctor`: finds what is wrong with this box and its ways to the others, and prints the line that
 // mends it. Asks the node that runs here; without one it checks by itself, with the same flags.
 
-import { Chalk } from 'chalk';
+import { writeFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { isClustered } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import type { ClusterView } from '../../doctor/context.ts';
 import { runDoctor } from '../../doctor/doctor.ts';
-import type { DoctorReport, Level } from '../../doctor/finding.ts';
+import type { DoctorReport } from '../../doctor/finding.ts';
 import { findFirewall } from '../../doctor/firewall.ts';
 import { thisMachine } from '../../doctor/machine.ts';
 import { type OwnCluster, openOwnCluster } from '../../doctor/own-cluster.ts';
 import { version } from '../../shared/version.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
-import { reportLines } from '../doctor-text.ts';
+import { NoNodeError } from '../control-client.ts';
+import { bundleOf } from '../doctor-bundle.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { exposureWarnings } from '../file-exposure.ts';
-import { wantsColour } from '../log.ts';
+import { NodeConnection } from '../node-connection.ts';
+import { paintFor } from '../terminal/paint.ts';
+import { doctorLines } from '../views/doctor-view.ts';
+import { renderConfig } from './config-show.ts';
 
 interface DoctorFlags {
   readonly json?: boolean;
+  readonly bundle?: boolean;
 }
 
-/** Flags of the node that decide what the doctor finds; it takes all. */
-const SHOWN_FLAGS = ['nid', 'csk', 'csk-file', 'mbs', 'crp', 'csp', 'config', 'data'];
+const BUNDLE = 'shoal-doctor.tgz';
+/** Flags of the node that decide what a doctor without it finds; the command takes all. */
+const SHOWN_FLAGS = ['nid', 'csk', 'csk-file', 'mbs', 'crp', 'csp', 'config', 'data', 'control'];
 
 export function addDoctor(program: Command, context: CliContext): void {
   const command = program
     .command('doctor')
-    .usage('[-json] [flags of the node]')
+    .usage('[-json] [-bundle] [flags of the node]')
     .description('find what is wrong with this box and its ways to the others, with the cure')
-    .option('--json', 'print JSON');
+    .option('--json', 'print JSON')
+    .option('--bundle', `write ${BUNDLE} for a bug report, without secrets`);
   addConfigOptions(command, SHOWN_FLAGS).action(async (flags: DoctorFlags) => {
-    const report = await diagnoseAlone(configOf(command, context));
+    const asked = await askNode(command, context);
+    const report = asked?.report ?? (await diagnoseAlone(configOf(command, context)));
     const lines =
-      flags.json === true ? [JSON.stringify(report)] : reportLines(report, colourFor(context));
+      flags.json === true ? [JSON.stringify(report)] : doctorLines(report, paintFor(context));
     context.write(lines.map((line) => `${line}\n`).join(''));
+    if (flags.bundle === true) {
+      const configuration = renderConfig(configOf(command, context));
+      const metrics = await asked?.node.ask<string>('/metrics').catch(() => undefined);
+      const bundle = await bundleOf({ report, configuration, metrics }, thisMachine);
+      writeFileSync(BUNDLE, bundle, { mode: 0o600 });
+      context.writeError(`shoal: wrote ${BUNDLE}\n`);
+    }
     const isFault = report.findings.some(({ level }) => level === 'bad');
     context.exitCode = isFault ? exitCodes.failure : exitCodes.ok;
   });
 }
 
-/** Without a node. */
+interface Asked {
+  readonly node: NodeConnection;
+  readonly report: DoctorReport;
+}
+
+/** @returns undefined if no node runs here; rejects with NoNodeError if it is not clear which, or not ours */
+async function askNode(command: Command, context: CliContext): Promise<Asked | undefined> {
+  try {
+    const node = await NodeConnection.open(command, context);
+    return { node, report: await node.ask<DoctorReport>('/api/v1/doctor') };
+  } catch (error) {
+    const isThere = error instanceof NoNodeError && /several nodes|sudo/.test(error.message);
+    if (!(error instanceof NoNodeError) || isThere) throw error;
+    return undefined;
+  }
+}
+
 async function diagnoseAlone(loaded: LoadedConfig): Promise<DoctorReport> {
   const { config } = loaded;
   let opened: Promise<OwnCluster | undefined> | undefined;
@@ -62,11 +93,4 @@ async function diagnoseAlone(loaded: LoadedConfig): Promise<DoctorReport> {
   });
   await (await opened)?.close();
   return report;
-}
-
-function colourFor(context: CliContext): (level: Level, text: string) => string {
-  const isColoured = wantsColour(context.environment, context.outputIsTerminal);
-  const { green, yellow, red } = new Chalk({ level: isColoured ? 1 : 0 });
-  const styles = { ok: green, warn: yellow, bad: red };
-  return (level, text) => styles[level](text);
 }

@@ -41,7 +41,10 @@ export async function run(
   });
   let running: RunningNode;
   try {
-    running = await start(config, log, stop.signal, loaded.origins);
+    running = await start(config, log, stop.signal, loaded.origins, () => ({
+      configuration: warnings,
+      exposure: exposureWarnings(loaded),
+    }));
   } catch (error) {
     if (stop.signal.aborted) {
       log.info('stopped');

@@ -12,6 +12,7 @@ import {
   ENVELOPE_TAG_BYTES,
   type EnvelopeFault,
   isProbe,
+  newEnvelopeFaults,
   Opener,
   Sealer,
 } from '../../shared/envelope.ts';
@@ -133,13 +134,7 @@ export class Gossip {
   readonly #log: GossipLog;
   readonly #seeds: SeedResolver;
   readonly #localAddresses: LocalAddresses;
-  readonly #faults: Record<EnvelopeFault, number> = {
-    short: 0,
-    foreign: 0,
-    unknownKey: 0,
-    badMac: 0,
-    wrongMode: 0,
-  };
+  readonly #faults = newEnvelopeFaults();
   #tooLong = 0;
   #swim: Swim;
   #socket: UdpSocket | undefined;
@@ -259,6 +254,11 @@ export class Gossip {
       reachability: undefined,
     };
     return [own, ...[...this.#swim.table.all()].map((member) => this.#view(now, member))];
+  }
+
+  /** Nodes that speak to this one and do not hear it. */
+  get unheard(): readonly Endpoint[] {
+    return this.#swim.unheardBoots(performance.now()).map(({ endpoint }) => endpoint);
   }
 
   /** Sends bytes of the application to a validated member, without any guarantee. */

@@ -99,6 +99,11 @@ export class Scenario {
     return new ControlClient(control).ask({ method, path, body });
   }
 
+  /** Ends with the scenario. */
+  get folder(): string {
+    return this.#folder;
+  }
+
   /** A file in this scenario's folder. */
   file(name: string, content: string): string {
     const path = join(this.#folder, name);
