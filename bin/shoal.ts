@@ -14,6 +14,7 @@ import { nodeVersionFault } from '../src/cli/node-version.ts';
 import { flush, nonBlockingWriter } from '../src/cli/non-blocking-writer.ts';
 import { hideSecrets } from '../src/cli/process-title.ts';
 import { isJournal, JOURNAL_PREFIX } from '../src/cli/service-manager.ts';
+import { readKeys } from '../src/cli/terminal/keys.ts';
 import { usableMemory } from '../src/cli/usable-memory.ts';
 
 const tokens = process.argv.slice(2);
@@ -66,6 +67,7 @@ void main(tokens, {
   get input() {
     return process.stdin;
   },
+  onKey: (handler) => readKeys(process.stdin, handler),
   onOutputClosed: (handler) => process.stdout.on('error', handler),
   askSecret: secretAsker(
     () => process.stdin,

@@ -30,6 +30,11 @@ export interface CliContext {
   readInput(): Promise<string>;
   /** Standard input as it comes. */
   readonly input: AsyncIterable<Buffer>;
+  /**
+   * Passes on single keys that are typed, without echo; Ctrl-C is one of them. Without a terminal no key comes.
+   * @returns gives the terminal back
+   */
+  onKey(handler: (key: string) => void): () => void;
   /** The reader of the output has gone: what else is written is lost. */
   onOutputClosed(handler: () => void): void;
   /** Asks on the terminal without echo. */

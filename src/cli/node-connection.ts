@@ -10,6 +10,7 @@ import {
   findNode,
   RefusedError,
 } from './control-client.ts';
+import { type SentEvent, sentEvents } from './event-source.ts';
 
 export interface NodeFlags {
   readonly nid?: string;
@@ -57,6 +58,23 @@ export class NodeConnection {
       return (await this.#client.ask({ path: withQuery(route, query), ...request })) as T;
     } catch (error) {
       throw explainOldNode(error);
+    }
+  }
+
+  /** Server-sent events until the response ends or `over` is aborted. Rejects as ask() does. */
+  async *events(route: string, query: Query, over: AbortSignal): AsyncIterable<SentEvent> {
+    const response = await this.#client.open({ path: withQuery(route, query) });
+    const end = (): void => {
+      response.destroy();
+    };
+    over.addEventListener('abort', end, { once: true });
+    try {
+      if (response.statusCode !== 200) await this.ask(route, { query });
+      yield* sentEvents(response);
+    } catch (error) {
+      if (!over.aborted) throw error;
+    } finally {
+      end();
     }
   }
 }

@@ -24,6 +24,8 @@ import { run } from './commands/run.ts';
 import { addStatus } from './commands/status.ts';
 import { addSub } from './commands/sub.ts';
 import { addToken } from './commands/token.ts';
+import { addTop } from './commands/top.ts';
+import { addTrace, addWatch } from './commands/watch.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
@@ -44,6 +46,9 @@ const subcommands = [
   addBench,
   addStatus,
   addHealth,
+  addTop,
+  addWatch,
+  addTrace,
   addClients,
   addClient,
   addKick,

@@ -134,6 +134,36 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
     assert.equal(left.out, 'other value of other\n');
   });
 
+  scenario(
+    'watch and trace show what happens on every box, until they are stopped',
+    async (scene) => {
+      const { nodes, control } = await cluster(scene, 3);
+      const [, n2, n3] = nodes;
+      assert.ok(n2 !== undefined && n3 !== undefined);
+      const watch = startCommand(['watch', control, '-past=50']);
+      await watch.prints(/^\d\d:\d\d:\d\d {2}n3 +n1 is online: /m);
+      const trace = startCommand(['trace', control, '-topic', 'home/#', '-for=30s']);
+      const client = await scene.client(n2, { clientId: 'thermo7' });
+      await watch.prints(/ n2 +thermo7 connected from 127\.0\.0\.1, MQTT 5\.0$/m);
+      const seen = (node: string): RegExp =>
+        new RegExp(`^[\\d:.]+ {2}${node} +q1 {2}home/t7 {2}4 B {2}"21\\.4"$`, 'm');
+      // The streams open one after the other: messages are sent until each box has shown one.
+      const publishing = setInterval(() => client.mqtt.publish('home/t7', '21.4', { qos: 1 }), 50);
+      await Promise.all(['n1', 'n2', 'n3'].map((name) => trace.prints(seen(name))));
+      clearInterval(publishing);
+      await n3.process.kill();
+      await watch.prints(/^\(no more events of n3: it has gone\)$/m);
+      for (const command of [watch, trace]) {
+        command.signal('SIGINT');
+        assert.equal((await command.done).code, 0);
+      }
+      const top = await runCommand(['top', control]);
+      assert.match(top.out, /^n2 +online +1 +1 /m);
+      const short = await runCommand(['trace', control, '-t', 'none', '-for', '1s']);
+      assert.deepEqual([short.code, short.out], [0, '']);
+    },
+  );
+
   scenario('without a node a command says where it looked', async (scene) => {
     const folder = dirname(scene.file('unused', ''));
     const none = await runCommand(['status', `-control=${folder}/none.sock`]);

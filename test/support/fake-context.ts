@@ -51,6 +51,7 @@ export function fakeContext(
     get input() {
       return input();
     },
+    onKey: () => () => undefined,
     onOutputClosed: () => undefined,
     askSecret: async () => '',
     onSignal: (signal, handler) => handlers.set(signal, handler),

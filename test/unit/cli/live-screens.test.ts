@@ -1,0 +1,128 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { test } from 'node:test';
+import { sentEvents } from '../../../src/cli/event-source.ts';
+import { paintFor } from '../../../src/cli/terminal/paint.ts';
+import { eventLine, type NodeEvent, wordsOf } from '../../../src/cli/views/event-words.ts';
+import { topLines } from '../../../src/cli/views/top-view.ts';
+import { traceLine } from '../../../src/cli/views/trace-line.ts';
+import type { ClientView } from '../../../src/http/node-api.ts';
+import { box, NOW, wellSite } from './site-fixture.ts';
+
+const plain = paintFor({ environment: {}, outputIsTerminal: false });
+const LOCAL = new Date(2026, 10, 20, 14, 52, 10, 113).getTime();
+
+function event(name: string, fields: NodeEvent['fields'] = {}): NodeEvent {
+  return { node: 'box1', at: LOCAL, level: 'info', event: name, fields };
+}
+
+function waiting(id: string, queued: number): ClientView {
+  return {
+    id,
+    node: 'box2',
+    user: null,
+    isConnected: true,
+    address: null,
+    listener: null,
+    mqtt: null,
+    since: NOW - 252_000,
+    expirySeconds: 0,
+    subscriptions: 1,
+    queued,
+    inflight: 20,
+    isCongested: false,
+  };
+}
+
+test('events of nodes are sentences, and others are shown as the log has them', () => {
+  for (const [given, words] of [
+    [
+      event('cluster offline box3 192.168.1.102:7946', { reason: 'no answer in 3 periods' }),
+      'box3 is offline: no answer in 3 periods',
+    ],
+    [
+      event('client connected', { client: 't7', user: 'ann', from: '10.0.0.7', mqtt: '5.0' }),
+      't7 connected as ann from 10.0.0.7, MQTT 5.0',
+    ],
+    [
+      event('client disconnected', { client: 't7', reason: 'DISCONNECT' }),
+      't7 disconnected: DISCONNECT',
+    ],
+    [
+      event('connection refused', { client: 't7', from: '10.0.0.7', reason: 'wrong password' }),
+      't7 was refused: wrong password',
+    ],
+    [event('snapshot written', { bytes: 17, file: 'a b' }), 'snapshot written bytes=17 file="a b"'],
+  ] as const) {
+    assert.equal(wordsOf(given), words);
+  }
+  assert.equal(eventLine(event('stopping\u001b[2J')), '14:52:10  box1    stopping\\u001b[2J');
+});
+
+test('a traced message is one line', () => {
+  const message = { node: 'box2', at: LOCAL, topic: 'home/t7', qos: 1, retain: false, bytes: 17 };
+  assert.equal(
+    traceLine({ ...message, encoding: 'text', payload: '21.4\n' }),
+    '14:52:10.113  box2    q1  home/t7  17 B  "21.4\\u000a"',
+  );
+  assert.equal(
+    traceLine({ ...message, retain: true, encoding: 'base64', payload: '/wA=' }),
+    '14:52:10.113  box2    q1 retained  home/t7  17 B  base64 /wA=',
+  );
+});
+
+test('top shows ten boxes by a figure, and the clients with most messages waiting', () => {
+  const nodes = Array.from({ length: 10 }, (_, index) =>
+    box(index + 1, { receivedPerSecond: 100 * ((index * 7) % 10), load: index }),
+  );
+  const view = { ...wellSite(), nodes, clients: [waiting('slow', 12), waiting('slower', 1000)] };
+  const size = { rows: 24, columns: 100 };
+  assert.equal(
+    topLines(view, 'i', NOW, plain, size).join('\n'),
+    `All well: 3 boxes online, 54 devices, 240 messages/s, loss 0.00 %.
+sorted by in;  keys: n name, d devices, i in, o out, l load, r round trip, q quit
+
+NODE    STATE   DEVICES  SESSIONS  IN/S  OUT/S  LOAD  RTT ms  LOSS out/in %  VERSION
+box8    online       24        20   900    160   7 %    0.40      0.00/0.00  0.4.0
+box5    online       21        20   800    160   4 %    0.40      0.00/0.00  0.4.0
+box2    online       18        20   700    160   1 %    0.40      0.00/0.00  0.4.0
+box9    online       25        20   600    160   8 %    0.40      0.00/0.00  0.4.0
+box6    online       22        20   500    160   5 %    0.40      0.00/0.00  0.4.0
+box3    online       19        20   400    160   2 %    0.40      0.00/0.00  0.4.0
+box10   online       26        20   300    160   9 %    0.40      0.00/0.00  0.4.0
+box7    online       23        20   200    160   6 %    0.40      0.00/0.00  0.4.0
+box4    online       20        20   100    160   3 %    0.40      0.00/0.00  0.4.0
+box1 *  online       17        20     0    160   0 %       -              -  0.4.0
+
+WAITING CLIENT  NODE  QUEUE  UNACKED  SINCE
+slower          box2  1,000       20  4 min 12 s
+slow            box2     12       20  4 min 12 s`,
+  );
+  const names = (order: 'n' | 'l'): string[] =>
+    topLines(view, order, NOW, plain, size).flatMap((line) => /^(box\d+)/.exec(line)?.[1] ?? []);
+  assert.deepEqual(names('n').slice(0, 3), ['box1', 'box2', 'box3']);
+  assert.deepEqual(names('l').slice(0, 3), ['box10', 'box9', 'box8']);
+});
+
+test('top leaves boxes out rather than scroll, and says how many', () => {
+  const nodes = Array.from({ length: 40 }, (_, index) => box(index + 1));
+  const lines = topLines({ ...wellSite(), nodes, clients: [] }, 'n', NOW, plain, {
+    rows: 20,
+    columns: 100,
+  });
+  assert.ok(lines.length < 20);
+  const shown = lines.filter((line) => /^box/.test(line)).length;
+  assert.ok(lines.includes(`${40 - shown} more boxes`), lines.join('\n'));
+});
+
+test('server-sent events are read wherever the chunks end, and comments are skipped', async () => {
+  const text =
+    ': open\n\nevent: log\ndata: {"a":1}\n\n: keep\n\nevent: dropped\ndata: {"count":2}\n\n';
+  const chunks = Readable.from([...text].map((character) => Buffer.from(character)));
+  const events: unknown[] = [];
+  for await (const one of sentEvents(chunks)) events.push(one);
+  assert.deepEqual(events, [
+    { event: 'log', data: { a: 1 } },
+    { event: 'dropped', data: { count: 2 } },
+  ]);
+});
