@@ -20,6 +20,7 @@ import {
   path,
   qos,
   seconds,
+  secondsLimit,
   secret,
   text,
 } from './value-types.ts';
@@ -194,6 +195,13 @@ export const bridgeTable = {
     fallback: defaults.queueBytesMax,
     help: 'bytes of the messages that may wait for the far side',
   }),
+  ageMaxSeconds: option({
+    flag: 'max-age',
+    group: 'Bridge',
+    type: secondsLimit(31_536_000),
+    fallback: Number.POSITIVE_INFINITY,
+    help: 'drop messages that have waited for the far side longer than this',
+  }),
   queueDrop: option({
     flag: 'queue-drop',
     group: 'Bridge',
@@ -264,6 +272,8 @@ export interface BridgeConfig {
   readonly queueMessagesMax: number;
   readonly queueBytesMax: number;
   readonly queueDrop: 'oldest' | 'newest';
+  /** Of a message that waits; Infinity: no bound. */
+  readonly ageMaxSeconds: number;
   /** `one`, `each`, or the name of a node. */
   readonly runOn: string;
   /** Topics that were to cross with QoS 2, and cross with QoS 1. */
@@ -343,7 +353,8 @@ function faultsOf(
 function bridgeOf(place: string, values: BridgeValues, node: NodeValues): BridgeConfig {
   const { name: own = '', addresses: to = [], topics = [], protocol, clientId, ...rest } = values;
   const { ca, cert, key, insecure, alpn, ...others } = rest;
-  const { qosMin, retain, queueMessagesMax, queueBytesMax, queueDrop, runOn, ...options } = others;
+  const { qosMin, retain, queueMessagesMax, queueBytesMax, queueDrop, ...more } = others;
+  const { ageMaxSeconds, runOn, ...options } = more;
   const isExact = node.dataFolder !== undefined && !(runOn === 'one' && node.tokens !== undefined);
   const lowered = isExact
     ? []
@@ -364,6 +375,7 @@ function bridgeOf(place: string, values: BridgeValues, node: NodeValues): Bridge
     queueMessagesMax,
     queueBytesMax,
     queueDrop,
+    ageMaxSeconds,
     runOn,
     loweredTopics: lowered.map(({ pattern }) => pattern),
   };

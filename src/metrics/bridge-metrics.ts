@@ -26,6 +26,11 @@ export const bridgeMetrics = {
     'messages for the far side that were dropped because the queue was full',
     at('dropped'),
   ),
+  expired: counter(
+    'bridge_expired',
+    'messages for the far side that were dropped because they had waited longer than `max-age`',
+    at('expired'),
+  ),
   unsendable: counter(
     'bridge_unsendable',
     'messages that the far side cannot take: too large, or without a rule for their topic',

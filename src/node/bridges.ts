@@ -14,8 +14,10 @@ import type { BridgeConfig } from '../config/bridges.ts';
 import type { Config } from '../config/config.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { BridgeRunner, type LocalPort } from '../net/bridges/bridge-runner.ts';
+import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BridgePlaces, PlacedBridge } from './bridge-places.ts';
+import { QueueAges } from './queue-ages.ts';
 
 /** A bridge as pages and commands show it. */
 export interface BridgeInfo {
@@ -44,16 +46,24 @@ function isForOneNode({ runOn }: BridgeConfig): boolean {
   return runOn === 'one';
 }
 
+/** How often messages are looked for that have waited too long. */
+const AGE_CHECK_MS = 1000;
+
 interface Entry {
   readonly config: BridgeConfig;
   readonly clientId: string;
   readonly runner: BridgeRunner;
+  readonly ages: QueueAges;
+  /** Messages that have waited too long. */
+  expired: number;
 }
 
 export class Bridges {
   readonly #broker: Broker;
   readonly #log: Logger;
   readonly #entries: readonly Entry[];
+  readonly #limiter = new LogLimiter();
+  readonly #ageTimer: NodeJS.Timeout | undefined;
   #places: BridgePlaces | undefined;
 
   /** Opens the sessions; the bridges themselves begin with start(). */
@@ -64,6 +74,10 @@ export class Bridges {
       ['one', 'each', config.nodeName].includes(runOn),
     );
     this.#entries = ours.map((one) => this.#open(one, log));
+    if (ours.some(({ ageMaxSeconds }) => ageMaxSeconds < Number.POSITIVE_INFINITY)) {
+      this.#ageTimer = setInterval(() => this.#expire(performance.now()), AGE_CHECK_MS);
+      this.#ageTimer.unref();
+    }
     if (ours.length > 0) broker.sys.addSource('bridges', () => this.#metrics());
     broker.endLocalSessions(
       new Set(this.#entries.map(({ clientId }) => clientId)),
@@ -106,6 +120,7 @@ export class Bridges {
   }
 
   stop(): void {
+    clearInterval(this.#ageTimer);
     for (const { runner } of this.#entries) runner.stop();
   }
 
@@ -128,7 +143,8 @@ export class Bridges {
     );
     this.#publishState(options.name, false);
     const port = this.#portOf(options.name, clientId, isSessionKnown);
-    return { config, clientId, runner: new BridgeRunner(options, tls, port, log) };
+    const runner = new BridgeRunner(options, tls, port, log);
+    return { config, clientId, runner, ages: new QueueAges(), expired: 0 };
   }
 
   #portOf(name: string, clientId: string, isSessionKnown: boolean): LocalPort {
@@ -150,6 +166,21 @@ export class Bridges {
     this.#broker.publishState(topic, isConnected ? '1' : '0', performance.now());
   }
 
+  #expire(now: number): void {
+    for (const entry of this.#entries) {
+      const { config, clientId, ages } = entry;
+      ages.note(now, this.#broker.localSessionState(clientId)?.lastId ?? 0);
+      const upToId = ages.lastIdAt(now - config.ageMaxSeconds * 1000);
+      const dropped = upToId === 0 ? 0 : this.#broker.dropDeliveries(clientId, 0, upToId, now);
+      entry.expired += dropped;
+      const bridge = config.options.name;
+      if (this.#limiter.admitTotal(bridge, entry.expired, now)) {
+        const event = 'bridge: messages dropped that have waited longer than max-age';
+        this.#log.warn(event, { bridge, count: entry.expired });
+      }
+    }
+  }
+
   #metrics(): ValuesOf<'bridges'> {
     const each = (value: (info: BridgeInfo, counters: Readonly<BridgeCounters>) => number) =>
       this.#entries.map((entry) => ({
@@ -165,6 +196,10 @@ export class Bridges {
       sent: each((_, { sent }) => sent),
       received: each((_, { received }) => received),
       dropped: each(({ dropped }) => dropped),
+      expired: this.#entries.map(({ config, expired }) => ({
+        labels: { bridge: config.options.name },
+        value: expired,
+      })),
       unsendable: each((_, { unsendable }) => unsendable),
       refusedFar: each((_, { refusedFar }) => refusedFar),
       refusedHere: each((_, { refusedHere }) => refusedHere),

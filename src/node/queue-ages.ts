@@ -6,8 +6,10 @@
 const MARKS_MAX = 4096;
 
 interface Mark {
-  readonly time: number;
   readonly lastId: number;
+  /** When `lastId` was first seen as the last one, and when last. */
+  readonly first: number;
+  last: number;
 }
 
 export class QueueAges {
@@ -15,9 +17,9 @@ export class QueueAges {
 
   /** At `time` the last delivery that had arrived was `lastId`. Both only rise. */
   note(time: number, lastId: number): void {
-    const last = this.#marks.at(-1);
-    if (last?.lastId === lastId) this.#marks[this.#marks.length - 1] = { time, lastId };
-    else this.#marks.push({ time, lastId });
+    const latest = this.#marks.at(-1);
+    if (latest?.lastId === lastId) latest.last = time;
+    else this.#marks.push({ lastId, first: time, last: time });
     if (this.#marks.length <= MARKS_MAX) return;
     const half = MARKS_MAX / 2;
     this.#marks = this.#marks.filter((_, index) => index >= half || index % 2 === 0);
@@ -25,11 +27,11 @@ export class QueueAges {
 
   /** The last delivery that had certainly arrived by then; 0: none. */
   lastIdAt(time: number): number {
-    return this.#marks.findLast((mark) => mark.time <= time)?.lastId ?? 0;
+    return this.#marks.findLast(({ first }) => first <= time)?.lastId ?? 0;
   }
 
   /** A time at which this delivery had certainly not arrived yet; -1: unknown. */
   timeBefore(id: number): number {
-    return this.#marks.findLast((mark) => mark.lastId < id)?.time ?? -1;
+    return this.#marks.findLast(({ lastId }) => lastId < id)?.last ?? -1;
   }
 }

@@ -46,6 +46,8 @@ export function bridgeOptions(topics: readonly string[], own: Partial<BridgeOpti
 class Link implements FarOutbox {
   congested = false;
   isOpen = true;
+  /** The far side answers nothing any more, and neither side ends the connection. */
+  isMute = false;
   readonly #bridge: () => Bridge;
   readonly #far: World;
   readonly #client: Client;
@@ -88,7 +90,7 @@ class Link implements FarOutbox {
   deliver(): boolean {
     const had = this.#toFar.length + this.#toNear.length > 0;
     this.#deliverToFar();
-    const chunks = this.#toNear;
+    const chunks = this.isMute ? [] : this.#toNear;
     this.#toNear = [];
     for (const chunk of chunks) {
       if (!this.isOpen) break;

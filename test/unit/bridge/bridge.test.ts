@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BridgeWorld, bridgeOptions } from '../../support/bridge-world.ts';
-import type { TestClient, World } from '../../support/mqtt-world.ts';
+import { type TestClient, World } from '../../support/mqtt-world.ts';
 
 function watch(world: World): TestClient {
   const client = world.connect('watcher');
@@ -82,3 +82,145 @@ for (const version of [4, 5] as const) {
     assert.equal(world.session.inflight + world.session.queued, 0);
   });
 }
+
+const OUT = ['# out 1'];
+
+test('the window of the far side is kept', () => {
+  const far = new World({ receiveMaximum: 3 });
+  const world = new BridgeWorld(bridgeOptions(OUT), { far });
+  const device = world.near.connect('device');
+  for (let i = 0; i < 50; i++) device.publish('t', String(i), { qos: 1 });
+  const watcher = watch(far);
+  world.bridge.start(world.near.now);
+  world.settle();
+  assert.deepEqual(
+    watcher.payloads(),
+    Array.from({ length: 50 }, (_, i) => String(i)),
+  );
+  assert.equal(world.bridge.status.counters.connects, 1);
+});
+
+test('a message that is too large for the far side is dropped, counted and logged', () => {
+  const world = BridgeWorld.connected(bridgeOptions(OUT), {
+    far: new World({ packetBytesMax: 300 }),
+  });
+  const watcher = watch(world.far);
+  const device = world.near.connect('device');
+  device.publish('t', 'x'.repeat(400), { qos: 1 });
+  device.publish('t', 'x'.repeat(400), { qos: 0 });
+  device.publish('t', 'small', { qos: 1 });
+  world.settle();
+  assert.deepEqual(watcher.payloads(), ['small']);
+  assert.equal(world.bridge.status.counters.unsendable, 2);
+  assert.equal(world.session.inflight, 0);
+  assert.match(world.lines.join('\n'), /cannot be sent.*larger than the far side takes/);
+});
+
+test('a message that this node cannot take is acknowledged, counted and never sent again', () => {
+  const near = new World({ topicLevelsMax: 2 });
+  const world = BridgeWorld.connected(bridgeOptions(['# in 2']), { near });
+  const watcher = watch(near);
+  const office = world.far.connect('office');
+  for (const qos of [0, 1, 2] as const) office.publish('too/many/levels', 'x', { qos });
+  office.publish('a/b', 'good', { qos: 2 });
+  world.settle();
+  assert.deepEqual(watcher.payloads(), ['good']);
+  assert.equal(world.bridge.status.counters.refusedHere, 3);
+  assert.equal(world.bridge.status.counters.connects, 1);
+});
+
+test('retained messages go to a far side without a session, and not again when it is resumed', () => {
+  const world = new BridgeWorld(bridgeOptions(OUT));
+  const device = world.near.connect('device');
+  device.publish('state', 'on', { qos: 1, retain: true });
+  world.near.broker.dropDeliveries('$bridge/test', 0, 100, world.near.now);
+  const watcher = watch(world.far);
+  world.bridge.start(world.near.now);
+  world.settle();
+  assert.deepEqual(watcher.payloads(), ['on']);
+  assert.equal(world.far.broker.retainedMessage('state')?.payload.toString(), 'on');
+  world.cut();
+  world.restore();
+  assert.deepEqual(watcher.payloads(), []);
+});
+
+test('the rate holds after an outage', () => {
+  const world = new BridgeWorld(bridgeOptions(OUT, { rateMax: 100 }));
+  const device = world.near.connect('device');
+  for (let i = 0; i < 500; i++) device.publish('t', String(i), { qos: 1 });
+  const watcher = watch(world.far);
+  world.bridge.start(world.near.now);
+  world.settle();
+  world.advance(1000);
+  const first = watcher.payloads().length;
+  assert.ok(first >= 90 && first <= 120, `${first} in the first second`);
+  world.advance(5000);
+  assert.equal(first + watcher.payloads().length, 500);
+});
+
+test('the queue is bounded, and drops the oldest', () => {
+  const world = new BridgeWorld(bridgeOptions(OUT), { queueMessagesMax: 10 });
+  const device = world.near.connect('device');
+  for (let i = 0; i < 25; i++) device.publish('t', String(i), { qos: 1 });
+  assert.deepEqual([world.session.queued, world.session.dropped], [10, 15]);
+  const watcher = watch(world.far);
+  world.bridge.start(world.near.now);
+  world.settle();
+  assert.deepEqual(watcher.payloads()[0], '15');
+});
+
+test('QoS 0 messages wait as well where min-qos raises them', () => {
+  for (const qosMin of [0, 1] as const) {
+    const world = new BridgeWorld(bridgeOptions(OUT), { qosMin });
+    world.near.connect('device').publish('t', 'x', { qos: 0 });
+    assert.equal(world.session.queued, qosMin);
+  }
+});
+
+test('the far side learns by topic alias, and gets expiry and properties', () => {
+  const far = new World({ topicAliasMaximum: 2 });
+  const world = BridgeWorld.connected(bridgeOptions(OUT), { far });
+  const watcher = watch(far);
+  const device = world.near.connect('device');
+  const properties = { messageExpiryInterval: 100, contentType: 'text/plain' };
+  for (const topic of ['a', 'b', 'c', 'a', 'b', 'c'])
+    device.publish(topic, '1', { qos: 1, properties });
+  world.settle();
+  const messages = watcher.messages();
+  assert.deepEqual(
+    messages.map(({ topic }) => topic),
+    ['a', 'b', 'c', 'a', 'b', 'c'],
+  );
+  for (const message of messages) {
+    assert.equal(message.properties.messageExpiryInterval, 100);
+    assert.equal(message.properties.contentType, 'text/plain');
+  }
+});
+
+test('a connection without an answer to PINGREQ is given up', () => {
+  const world = BridgeWorld.connected(bridgeOptions(OUT, { keepAliveSeconds: 10 }));
+  world.advance(60_000);
+  assert.equal(world.bridge.status.state, 'connected');
+  world.link!.isMute = true;
+  world.advance(11_000);
+  assert.match(
+    world.lines.join('\n'),
+    /bridge lost.*nothing received for longer than the keep alive/,
+  );
+});
+
+test('pauses double up to the longest, and addresses come in turn', () => {
+  const host = (name: string) => ({ protocol: 'mqtt', host: name, port: 1883, path: '' }) as const;
+  const addresses = [host('a'), host('b')];
+  const world = new BridgeWorld(bridgeOptions(OUT, { addresses }));
+  world.isFarUp = false;
+  world.bridge.start(world.near.now);
+  world.settle();
+  const tries: string[] = [];
+  for (let n = 0; n < 8; n++) {
+    const pause = world.bridge.nextDeadline - world.near.now;
+    tries.push(`${world.bridge.status.address.host} ${Math.round(pause / 750)}`);
+    world.advance(pause);
+  }
+  assert.deepEqual(tries, ['b 1', 'a 2', 'b 4', 'a 8', 'b 16', 'a 32', 'b 60', 'a 60']);
+});
