@@ -2,7 +2,7 @@
 // clients, and its broker for comparison.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
 import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
+import { missingPrograms } from './support/network.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-auth-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -49,11 +50,6 @@ const TOPICS = [
   ...['dev/c-ann/x', 'dev/c-bob/x', 'dev/c-none/x', 'dev', 'user/ann/inbox', 'user//inbox'],
   ...['user/bob/inbox', 'other', 'x/news'],
 ];
-
-function missingPrograms(...names: string[]): string | false {
-  const missing = names.filter((name) => spawnSync('which', [name]).status !== 0);
-  return missing.length === 0 ? false : `not installed: ${missing.join(', ')}`;
-}
 
 function write(name: string, text: string): string {
   const path = join(folder, name);
