@@ -9,7 +9,7 @@ import type { OwnMessage } from './distributor.ts';
 import { formatVersion } from './log-fields.ts';
 import { expirySecondsLeft, type Message } from './message/message.ts';
 import { type Observation, Observer } from './observer.ts';
-import type { ConnectionInfo } from './ports.ts';
+import type { ConnectionInfo, Outbox } from './ports.ts';
 import { DeliveryState } from './session/delivery.ts';
 import type { Session } from './session/session.ts';
 
@@ -68,7 +68,14 @@ interface ShownConnection {
   readonly info: ConnectionInfo;
   readonly version: ProtocolVersion;
   readonly connectedAt: number;
-  readonly link: { readonly congested: boolean };
+  readonly link: { readonly congested: boolean; readonly outbox: Outbox };
+}
+
+/** A connection whose bytes can be seen. */
+export interface TracedConnection {
+  readonly client: string;
+  readonly version: ProtocolVersion;
+  readonly outbox: Outbox;
 }
 
 export class Administration {
@@ -117,6 +124,18 @@ export class Administration {
   will(clientId: string): Omit<DeliveryFacts, 'state' | 'packetId'> | undefined {
     const will = this.#context.sessions.find(clientId)?.will?.packet;
     return will && { topic: will.topic, qos: will.qos, bytes: will.payload.length };
+  }
+
+  /** Connections of one client, or of all without `clientId`. */
+  *connections(clientId: string | undefined): Generator<TracedConnection> {
+    const { sessions } = this.#context;
+    const one = clientId === undefined ? undefined : sessions.find(clientId);
+    const wanted = clientId === undefined ? sessions.all() : one === undefined ? [] : [one];
+    for (const { connection, clientId: client } of wanted) {
+      const { version, link } = (connection ?? {}) as Partial<ShownConnection>;
+      if (version !== undefined && link !== undefined)
+        yield { client, version, outbox: link.outbox };
+    }
   }
 
   /** Ends the connection of a client. @returns false if it is not connected */

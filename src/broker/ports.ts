@@ -12,6 +12,14 @@ import type { ListenerRates } from './rate-limits.ts';
 
 export type { Identity };
 
+/** Sees the bytes of a connection. Must not keep, change or throw. */
+export interface ByteTap {
+  /** A chunk as it was read. */
+  received(chunk: Buffer): void;
+  /** Whole packets as they are written. */
+  sent(bytes: Buffer): void;
+}
+
 /** The outgoing bytes of one connection. The core calls it synchronously. */
 export interface Outbox {
   /**
@@ -24,6 +32,8 @@ export interface Outbox {
   close(): void;
   /** True while the client reads more slowly than the core writes; Client.drained() ends it. */
   readonly congested: boolean;
+  /** Set while the connection is traced. */
+  tap?: ByteTap | undefined;
   pauseReading(): void;
   resumeReading(): void;
 }

@@ -191,6 +191,33 @@ export interface Observed {
   readonly retain: boolean;
 }
 
+export interface TraceOptions {
+  /** Of one client; undefined: of all. */
+  readonly client: string | undefined;
+  /** PUBLISH packets whose topic matches this filter, and nothing else; undefined: every packet. */
+  readonly topic: string | undefined;
+  readonly seconds: number;
+  /** Of a payload that are shown. */
+  readonly payloadBytes: number;
+}
+
+export interface TracedPacket {
+  readonly client: string;
+  /** `in`: from the client. */
+  readonly direction: 'in' | 'out';
+  readonly type: string;
+  /** Of the whole packet. */
+  readonly bytes: number;
+  readonly packetId?: number;
+  readonly reason?: string;
+  readonly topic?: string;
+  readonly qos?: number;
+  readonly dup?: boolean;
+  readonly retain?: boolean;
+  readonly payloadBytes?: number;
+  readonly payload?: string;
+}
+
 export interface StreamFollower {
   item(item: unknown): void;
   dropped(count: number): void;
@@ -230,6 +257,16 @@ export interface NodeApi {
    * @returns ends it
    */
   observe(filter: string, take: (message: Observed) => void): () => void;
+  /**
+   * The packets of one client or one topic on this node.
+   * @param ended called when the trace ends by itself
+   * @returns ends it
+   */
+  trace(
+    options: TraceOptions,
+    take: (packet: TracedPacket) => void,
+    ended: (reason: string) => void,
+  ): () => void;
   /** Follows a stream of another node. @returns ends it */
   follow(node: string, request: NodeRequest, follower: StreamFollower): () => void;
   /** True where every client may have every message, without a password. */

@@ -116,8 +116,15 @@ export class Router {
     // Checks the request, even if this node is not asked.
     const own = this.startStream(request, match, caller);
     const stream: StreamStart = (sink) => {
-      const stops = (wanted === undefined ? online : [wanted]).map((node) =>
-        node === name ? own(sink) : this.#node.follow(node, request, followInto(sink, node)),
+      const nodes = wanted === undefined ? online : [wanted];
+      let open = nodes.length;
+      const end = (): void => {
+        open -= 1;
+        if (open === 0) sink.end();
+      };
+      const part: StreamSink = { send: (event, data) => sink.send(event, data), end };
+      const stops = nodes.map((node) =>
+        node === name ? own(part) : this.#node.follow(node, request, followInto(part, node)),
       );
       return () => {
         for (const stop of stops) stop();
@@ -185,7 +192,7 @@ function noNode(name: string, online: readonly string[]): HttpProblem {
   return new HttpProblem(404, `No node ${name.slice(0, 64)} is online; there are ${known}.`);
 }
 
-/** Passes the events of another node on. Its end does not end the stream: the others go on. */
+/** Passes the events of another node on. */
 function followInto(sink: StreamSink, node: string): StreamFollower {
   return {
     item: (item) => {
@@ -195,7 +202,8 @@ function followInto(sink: StreamSink, node: string): StreamFollower {
     dropped: (count) => sink.send('dropped', { node, count }),
     ended: (reply) => {
       const problem = reply && problemOfReply(node, reply).message;
-      sink.send('ended', problem === undefined ? { node } : { node, problem });
+      if (problem !== undefined) sink.send('end', { node, reason: problem });
+      sink.end();
     },
   };
 }

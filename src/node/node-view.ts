@@ -24,6 +24,8 @@ import type {
   RetainedView,
   StreamFollower,
   SubscriptionView,
+  TracedPacket,
+  TraceOptions,
   VerdictView,
 } from '../http/node-api.ts';
 import { PageCollector } from '../http/page.ts';
@@ -36,6 +38,7 @@ import type { Cluster } from './cluster.ts';
 import type { MemberStatus } from './cluster-status.ts';
 import type { History } from './history.ts';
 import type { NodeDoctor } from './node-doctor.ts';
+import { PacketTrace } from './packet-trace.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
 
@@ -237,6 +240,15 @@ export class LocalNodeApi implements NodeApi {
       isEnded = true;
       end();
     };
+  }
+
+  trace(
+    options: TraceOptions,
+    take: (packet: TracedPacket) => void,
+    ended: (reason: string) => void,
+  ): () => void {
+    const trace = new PacketTrace(this.#parts.broker.administration, options, take, ended);
+    return () => trace.end();
   }
 
   follow(node: string, request: NodeRequest, follower: StreamFollower): () => void {

@@ -36,6 +36,64 @@ describe('streams of the API', { concurrency: 2 }, () => {
     assert.equal((await wanted).data.payload, 'open');
   });
 
+  scenario('a trace shows the packets of one client, on whichever node it is', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2);
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const client = await scene.client(n2, { clientId: 'thermo' });
+    const other = await scene.client(n2, { clientId: 'other' });
+    const path = '/api/v1/trace?client=thermo&payload=8&seconds=30';
+    const stream = await new ControlClient(n1.control).open({ path });
+    const seen: unknown[] = [];
+    let begin = (): void => undefined;
+    const begun = new Promise<void>((resolve) => {
+      begin = resolve;
+    });
+    const done = eventOf(stream, ({ event, data }) => {
+      if (event === 'begin' && data.node === 'n2') begin();
+      if (event === 'packet') {
+        const { node, client: id, direction, type, topic, payload, reason } = data;
+        seen.push([node, id, direction, type, topic ?? reason, payload]);
+      }
+      return seen.length === 4;
+    });
+    await begun;
+    await other.publish('home/other', 'x', { qos: 1 });
+    await client.publish('home/thermo', '21.4 degrees', { qos: 1 });
+    await client.subscribe(['home/lamp']);
+    await done;
+    assert.deepEqual(seen, [
+      ['n2', 'thermo', 'in', 'PUBLISH', 'home/thermo', '21.4 deg'],
+      ['n2', 'thermo', 'out', 'PUBACK', undefined, undefined],
+      ['n2', 'thermo', 'in', 'SUBSCRIBE', undefined, undefined],
+      ['n2', 'thermo', 'out', 'SUBACK', undefined, undefined],
+    ]);
+  });
+
+  scenario(
+    'a trace of a topic shows where it came in and where it went, and ends',
+    async (scene) => {
+      const node = await scene.startLocal('n1');
+      const [publisher, subscriber] = [await scene.client(node), await scene.client(node)];
+      await subscriber.subscribe(['home/#']);
+      const path = '/api/v1/trace?topic=home/%2B&seconds=1';
+      const stream = await new ControlClient(node.control).open({ path });
+      const seen: unknown[] = [];
+      const ended = eventOf(stream, ({ event, data }) => {
+        seen.push([event, data.direction, data.topic]);
+        return event === 'end';
+      });
+      await publisher.publish('other', 'x');
+      await publisher.publish('home/door', 'open');
+      assert.equal((await ended).data.reason, 'the time is over');
+      assert.deepEqual(seen, [
+        ['begin', undefined, undefined],
+        ['packet', 'in', 'home/door'],
+        ['packet', 'out', 'home/door'],
+        ['end', undefined, undefined],
+      ]);
+    },
+  );
+
   scenario('a stream of a wrong request is refused before it begins', async (scene) => {
     const node = await scene.startLocal('n1');
     const refused = scene.ask(node, 'GET', '/api/v1/subscribe?filter=a/%23/b');

@@ -43,6 +43,10 @@ export class PacketSender implements SessionLink {
     this.#budget = budget;
   }
 
+  get outbox(): Outbox {
+    return this.#outbox;
+  }
+
   get congested(): boolean {
     return this.#outbox.congested;
   }

@@ -7,8 +7,14 @@ import { HttpProblem } from '../problem.ts';
 import { streamRoute } from '../route.ts';
 import { integer, optional, text } from '../schema.ts';
 
+const TRACE_SECONDS = 60;
+const TRACE_SECONDS_MAX = 300;
 const PAYLOAD_BYTES = 1024;
 const PAYLOAD_BYTES_MAX = 65_536;
+
+function notAFilter(): HttpProblem {
+  return new HttpProblem(400, 'The filter is not valid.');
+}
 
 export const streamRoutes = [
   streamRoute({
@@ -26,6 +32,37 @@ export const streamRoutes = [
     },
   }),
   streamRoute({
+    path: '/api/v1/trace',
+    access: 'content',
+    summary:
+      'packets of one client, or PUBLISH packets of one topic, from now on: events `packet`; `begin` and `end` of each node',
+    query: {
+      client: optional(text({ help: 'Client Identifier', maxLength: 65_535 })),
+      topic: optional(text({ help: 'Topic Filter', minLength: 1, maxLength: 65_535 })),
+      seconds: optional(integer(1, TRACE_SECONDS_MAX, 'Until the trace ends; 60')),
+      payload: optional(integer(0, PAYLOAD_BYTES, 'Bytes of a payload that are shown; 0')),
+      node: pageQuery.node,
+    },
+    handler: ({ node, query }) => {
+      const { client, topic, seconds = TRACE_SECONDS, payload: payloadBytes = 0 } = query;
+      if (client === undefined && topic === undefined) {
+        throw new HttpProblem(400, 'A trace needs a client or a topic.');
+      }
+      if (topic !== undefined && !isTopicFilter(topic)) throw notAFilter();
+      return (sink) => {
+        sink.send('begin', { node: node.name });
+        return node.trace(
+          { client, topic, seconds, payloadBytes },
+          (packet) => sink.send('packet', { node: node.name, at: Date.now(), ...packet }),
+          (reason) => {
+            sink.send('end', { node: node.name, reason });
+            sink.end();
+          },
+        );
+      };
+    },
+  }),
+  streamRoute({
     path: '/api/v1/subscribe',
     access: 'content',
     isOfOneNode: true,
@@ -37,7 +74,7 @@ export const streamRoutes = [
     },
     handler: ({ node, query }) => {
       const { filter, payload: shown = PAYLOAD_BYTES } = query;
-      if (!isTopicFilter(filter)) throw new HttpProblem(400, 'The filter is not valid.');
+      if (!isTopicFilter(filter)) throw notAFilter();
       return (sink) =>
         node.observe(filter, ({ topic, payload, qos, retain }) => {
           const part = payload.subarray(0, shown);

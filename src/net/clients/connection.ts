@@ -9,7 +9,7 @@ import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client/client.ts';
 import { originOf } from '../../broker/log-fields.ts';
-import type { ConnectionInfo, Outbox } from '../../broker/ports.ts';
+import type { ByteTap, ConnectionInfo, Outbox } from '../../broker/ports.ts';
 import { flushQueue } from './flush-queue.ts';
 import type { PreConnectLimit } from './pre-connect-limit.ts';
 import type { Transport } from './transport.ts';
@@ -35,6 +35,7 @@ function bounded(bytes: number): number {
 
 export class Connection implements Outbox {
   congested = false;
+  tap: ByteTap | undefined;
   readonly #transport: Transport;
   readonly #broker: Broker;
   readonly #client: Client;
@@ -58,6 +59,7 @@ export class Connection implements Outbox {
     this.#client = broker.accept(this, info, performance.now());
     transport.on('data', (chunk: Buffer) => {
       if (this.#isClosing) return;
+      if (this.tap !== undefined) this.tap.received(chunk);
       const begin = flushQueue.size;
       this.#client.receive(chunk, performance.now());
       flushQueue.endGroup(begin);
@@ -113,6 +115,7 @@ export class Connection implements Outbox {
     if (pending !== undefined) {
       this.#pending = undefined;
       this.#broker.stats.bytesSent += pending.bytes;
+      if (this.tap !== undefined) pending.showTo(this.tap);
       if (transport.writable) pending.writeTo(transport);
       pending.release();
     }

@@ -1,6 +1,7 @@
 // Bytes that wait to be written to one connection: ranges of buffers, adjacent ones joined. A
 // connection takes one from a pool only while it has something to write, so an idle one holds none.
 
+import type { ByteTap } from '../../broker/ports.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import type { Transport } from './transport.ts';
 
@@ -43,6 +44,10 @@ export class WriteBuffer {
       this.#ends.push(end);
     }
     this.bytes += end - start;
+  }
+
+  showTo(tap: ByteTap): void {
+    for (let index = 0; index < this.#buffers.length; index++) tap.sent(this.#part(index));
   }
 
   /** Writes all ranges: in one write where copying them is cheap, else in one gathered write. */
