@@ -13,7 +13,7 @@ const LOG_LINES = '500';
 
 export interface BundleParts {
   readonly report: DoctorReport;
-  /** As `config show` prints it. */
+  /** As `config show` prints it, or as the node returns it. */
   readonly configuration: string;
   /** Undefined without a node. */
   readonly metrics: string | undefined;

@@ -6,7 +6,6 @@ import { open, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { isClustered } from '../config/config.ts';
-import { readDescriptorLimit } from '../net/clients/descriptors.ts';
 import { receiveBufferWarnings } from '../net/cluster/receive-buffer.ts';
 import { checkDataFolder } from '../storage/data-folder.ts';
 import type { Check } from './context.ts';
@@ -97,10 +96,12 @@ const losses: Check = {
 
 const descriptors: Check = {
   id: 'descriptors',
-  run: ({ config }) => {
-    const { descriptors: limit, socketsMax } = readDescriptorLimit();
+  run: ({ config, machine }) => {
+    const { descriptors: limit, socketsMax } = machine.descriptors();
     const wanted = config.listeners.reduce((most, one) => Math.max(most, one.connectionsMax), 0);
-    if (socketsMax >= wanted) return [ok(`room for ${wanted} connections`)];
+    if (socketsMax >= wanted || wanted === Number.POSITIVE_INFINITY) {
+      return [ok(`room for ${Math.min(socketsMax, wanted)} connections`)];
+    }
     const files = wanted + 1024;
     const text = `the limit of ${limit} open files leaves ${socketsMax} connections of the ${wanted} of -max-connections`;
     return [

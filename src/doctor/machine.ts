@@ -6,6 +6,7 @@ import { lookup } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
+import { type DescriptorLimit, readDescriptorLimit } from '../net/clients/descriptors.ts';
 
 const PROGRAM_MS_MAX = 3000;
 const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
@@ -28,6 +29,7 @@ export interface Machine {
   resolve(host: string): Promise<readonly string[]>;
   /** @returns bytes of the file system that holds the folder */
   space(folder: string): Promise<{ readonly free: number; readonly total: number } | undefined>;
+  descriptors(): DescriptorLimit;
   /** Without loopback. */
   interfaces(): readonly Interface[];
 }
@@ -64,6 +66,7 @@ export const thisMachine: Machine = {
       return undefined;
     }
   },
+  descriptors: readDescriptorLimit,
   interfaces: () => {
     try {
       return Object.values(networkInterfaces()).flatMap((addresses = []) =>

@@ -18,7 +18,8 @@ import {
 import { OngoingFaults } from '../shared/ongoing-faults.ts';
 import { type Follower, followStream, type StreamHandler, StreamServer } from './node-streams.ts';
 
-const QUERY_TIMEOUT_MS = 5000;
+/** A node that is silent fails sooner; the doctor of another node may take some seconds. */
+const QUERY_TIMEOUT_MS = 15_000;
 /** Nodes that askAll() asks at a time. */
 const ASKED_AT_A_TIME = 16;
 

@@ -2,7 +2,8 @@
 // mends it, mended by the very line that the doctor prints.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import type { DoctorReport, Finding } from '../../src/doctor/finding.ts';
@@ -11,6 +12,7 @@ import { BUNDLE, NODE } from '../support/shoal-process.ts';
 import type { Network } from './support/network.ts';
 import { allSeeEachOther, networkScenario, type Scenario } from './support/scenario.ts';
 
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 const TOKEN = '-csk=f2b7e6b0c1d24f7f9a5d3c8e1b6a4f20';
 const ONE = '192.168.1.100';
 const TWO = '192.168.1.101';
@@ -153,23 +155,70 @@ describe('doctor without a node', { concurrency: 2 }, () => {
     assert.deepEqual(foundAbout(name, ONE), ['bad name-in-use']);
   });
 
+  networkScenario('a wrong -advertise and a small MTU', ['nft'], async (scene) => {
+    const network = await oneNode(scene);
+    const flags = flagsOf('box2', `-mbs=${ONE}`);
+    const advertise = await doctorOn(network, 'box2', ...flags, '-advertise=192.168.1.77');
+    assert.deepEqual(foundAbout(advertise, ONE), ['bad wrong-advertise']);
+    assert.deepEqual(findingOf(advertise, 'wrong-advertise').mend?.lines, [
+      `-advertise=${TWO}, or leave it out`,
+    ]);
+    network.dropLarger('box2', 1300);
+    const mtu = findingOf(await doctorOn(network, 'box2', ...flags), 'path-mtu');
+    assert.match(mtu.text, /datagrams of 1400 bytes do not pass, those of 1200 do/);
+  });
+
   networkScenario(
-    'a wrong -advertise, a small MTU, and an older version',
-    ['nft'],
+    'an older version, and another program that sends to the port',
+    [],
     async (scene) => {
-      const network = await oneNode(scene);
-      const flags = flagsOf('box2', `-mbs=${ONE}`);
-      const advertise = await doctorOn(network, 'box2', ...flags, '-advertise=192.168.1.77');
-      assert.deepEqual(foundAbout(advertise, ONE), ['bad wrong-advertise']);
-      assert.deepEqual(findingOf(advertise, 'wrong-advertise').mend?.lines, [
-        `-advertise=${TWO}, or leave it out`,
-      ]);
-      network.dropLarger('box2', 1300);
-      const mtu = findingOf(await doctorOn(network, 'box2', ...flags), 'path-mtu');
-      assert.match(mtu.text, /datagrams of 1400 bytes do not pass, those of 1200 do/);
+      const network = await scene.network({ box1: [ONE], box2: [TWO], box3: [THREE] });
+      const older = readFileSync(BUNDLE, 'utf8').replaceAll(`"${version}"`, '"0.0.1"');
+      const flags = flagsOf('box1', '-port=1883', `-control=${join(scene.folder, 'old.sock')}`);
+      const old = [NODE, scene.file('old.js', older), ...flags, '-http=off'];
+      await scene.run(old, network.via('box1')).waitFor(/cluster on udp/);
+      scene.file('junk.js', junkTo(TWO, 7946));
+      const junk = scene.run([NODE, join(scene.folder, 'junk.js')], network.via('box3'));
+      await junk.waitFor(/sending/);
+      // The junk is seen while the doctor waits for a box that is silent.
+      const seeds = `-mbs=${ONE},192.168.1.199`;
+      const report = await doctorOn(network, 'box2', ...flagsOf('box2', seeds));
+      assert.deepEqual(foundAbout(report, `${ONE} (box1)`), ['ok', 'warn old-version']);
+      assert.match(
+        findingOf(report, 'other-program').text,
+        new RegExp(`another program at ${THREE}`),
+      );
+    },
+  );
+
+  networkScenario(
+    'mosquitto has the MQTT port, or a port beside it',
+    ['mosquitto'],
+    async (scene) => {
+      const network = await scene.network({ box2: [TWO] });
+      const mosquitto = scene.run(['mosquitto', '-p', '1883'], network.via('box2'));
+      await mosquitto.waitFor(/running/);
+      const taken = findingOf(await doctorOn(network, 'box2', '-nid=box2'), 'port-taken');
+      assert.match(
+        taken.text,
+        /^mosquitto \(pid \d+\), mosquitto, another MQTT broker, has TCP 1883/,
+      );
+      assert.equal(taken.mend?.lines[0], 'systemctl disable --now mosquitto');
+      const beside = findingOf(
+        await doctorOn(network, 'box2', '-nid=box2', '-port=2883'),
+        'other-broker',
+      );
+      assert.match(beside.text, /clients without a port find it/);
     },
   );
 });
+
+/** A program that sends datagrams which are not Shoal's. */
+function junkTo(address: string, port: number): string {
+  return `const socket = require('node:dgram').createSocket('udp4');
+    setInterval(() => socket.send('x'.repeat(100), ${port}, '${address}'), 50);
+    console.log('sending');`;
+}
 
 /** Nodes on box1 and box2 that see each other. @returns what asks the doctor of box2 over its socket */
 async function twoNodes(scene: Scenario) {
@@ -184,6 +233,31 @@ async function twoNodes(scene: Scenario) {
 }
 
 describe('doctor with a node', { concurrency: 2 }, () => {
+  networkScenario(
+    '-bundle writes what a bug report needs, without the token',
+    [],
+    async (scene) => {
+      const { network, control } = await twoNodes(scene);
+      const [ip = '', ...via] = network.via('box2');
+      const options = { cwd: scene.folder, encoding: 'utf8', stdio: 'pipe' } as const;
+      execFileSync(ip, [...via, NODE, BUNDLE, 'doctor', '-bundle', control], options);
+      const names = execFileSync('tar', ['tzf', 'shoal-doctor.tgz'], options).trim().split('\n');
+      for (const name of [
+        'doctor.txt',
+        'doctor.json',
+        'configuration.txt',
+        'versions.txt',
+        'metrics.txt',
+      ]) {
+        assert.ok(names.includes(name), `${name} is not among ${names}`);
+      }
+      const texts = execFileSync('tar', ['xzOf', 'shoal-doctor.tgz'], options);
+      assert.match(texts, /shoal_/);
+      assert.match(texts, /192\.168\.1\.100 \(box1\)/);
+      assert.ok(!texts.includes(TOKEN.slice('-csk='.length)), 'the token is in the bundle');
+    },
+  );
+
   networkScenario(
     'the node itself finds a blocked port, and its line mends it',
     ['nft'],

@@ -45,16 +45,28 @@ export function addDoctor(program: Command, context: CliContext): void {
     const lines =
       flags.json === true ? [JSON.stringify(report)] : doctorLines(report, paintFor(context));
     context.write(lines.map((line) => `${line}\n`).join(''));
-    if (flags.bundle === true) {
-      const configuration = renderConfig(configOf(command, context));
-      const metrics = await asked?.node.ask<string>('/metrics').catch(() => undefined);
-      const bundle = await bundleOf({ report, configuration, metrics }, thisMachine);
-      writeFileSync(BUNDLE, bundle, { mode: 0o600 });
-      context.writeError(`shoal: wrote ${BUNDLE}\n`);
-    }
+    if (flags.bundle === true) await writeBundle(report, asked?.node, command, context);
     const isFault = report.findings.some(({ level }) => level === 'bad');
     context.exitCode = isFault ? exitCodes.failure : exitCodes.ok;
   });
+}
+
+/** Of a node that runs, the configuration in force; the flags of this command may be others. */
+async function writeBundle(
+  report: DoctorReport,
+  node: NodeConnection | undefined,
+  command: Command,
+  context: CliContext,
+): Promise<void> {
+  const inForce = await node?.ask<object>('/api/v1/config').catch(() => undefined);
+  const configuration =
+    inForce === undefined
+      ? renderConfig(configOf(command, context))
+      : `${JSON.stringify(inForce, undefined, 2)}\n`;
+  const metrics = await node?.ask<string>('/metrics').catch(() => undefined);
+  const bundle = await bundleOf({ report, configuration, metrics }, thisMachine);
+  writeFileSync(BUNDLE, bundle, { mode: 0o600 });
+  context.writeError(`shoal: wrote ${BUNDLE}\n`);
 }
 
 interface Asked {
