@@ -16,9 +16,14 @@ export function isHops(buffer: Buffer, start: number): boolean {
   return true;
 }
 
+/** Offset of the hops in the user property whose value begins at `start`. */
+export function hopsStart(start: number): number {
+  return start + 2 + NAME.length + 2;
+}
+
 /** The hops, in ASCII. @param end behind the user property */
 export function hopsText(buffer: Buffer, start: number, end: number): string {
-  return buffer.toString('latin1', start + 2 + NAME.length + 2, end);
+  return buffer.toString('latin1', hopsStart(start), end);
 }
 
 /** The whole user property, identifier included. @param text ASCII */

@@ -261,7 +261,7 @@ export class PublishHandler {
   #isRepeated({ buffer }: PublishView, topic: RoutedTopic, isFromOutside: boolean): boolean {
     const { hopsStart, hopsEnd } = this.#properties;
     const { hops } = this.#context;
-    return hops.isRepeated(buffer, hopsStart, hopsEnd, topic.name, isFromOutside);
+    return hops.isRepeated(buffer, hopsStart, hopsEnd, topic, isFromOutside);
   }
 
   /** The bridge gets the acknowledgement of a message that is published. */

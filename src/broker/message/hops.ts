@@ -8,9 +8,10 @@
 // their boot id. A site drops what has passed one of its own nodes, and what it has seen before.
 // Invariant: bounded in sites, in messages remembered and in hops.
 
-import { encodeHops, hopsText, isHops } from '../../mqtt/hops-property.ts';
+import { encodeHops, hopsStart, hopsText, isHops } from '../../mqtt/hops-property.ts';
 import { PropertyId, walkProperties } from '../../mqtt/properties.ts';
-import type { Message } from './message.ts';
+import { FNV_PRIME, fnv1a } from '../../shared/fnv1a.ts';
+import { type Message, NO_BYTES, type Topic } from './message.ts';
 import type { Publication } from './publication.ts';
 
 const RADIX = 36;
@@ -28,8 +29,13 @@ export class Hops {
   readonly #site = new Set<string>();
   /** Numbers of messages that no other node has. */
   #lastOwn = 0;
-  #seen = new Set<string>();
-  #seenBefore = new Set<string>();
+  /** Hashes of 53 bits: two different messages have the same one too rarely to matter. */
+  #seen = new Set<number>();
+  #seenBefore = new Set<number>();
+  /** The nodes of the last message: those of one bridge are nearly always the same. */
+  #lastNodes = NO_BYTES;
+  #wasFromOutside = false;
+  #wasCircle = false;
 
   constructor(seed: number) {
     this.#seed = seed;
@@ -50,6 +56,7 @@ export class Hops {
   addNode(seed: number): void {
     const name = seed.toString(RADIX);
     if (this.#site.has(name)) return;
+    this.#lastNodes = NO_BYTES;
     this.#site.add(name);
     const [oldest = ''] = this.#site;
     if (this.#site.size > SITE_NODES_MAX) this.#site.delete(oldest);
@@ -94,13 +101,14 @@ export class Hops {
     buffer: Buffer,
     start: number,
     end: number,
-    topic: string,
+    topic: Topic,
     isFromOutside: boolean,
   ): boolean {
-    const [id = '', ...nodes] = hopsText(buffer, start, end).split(' ');
-    if (nodes.length > HOPS_MAX) return true;
-    if (isFromOutside && nodes.some((node) => this.#site.has(node))) return true;
-    const key = `${id} ${topic}`;
+    const idStart = hopsStart(start);
+    let idEnd = idStart;
+    while (idEnd < end && buffer[idEnd] !== SPACE) idEnd += 1;
+    if (this.#isCircle(buffer, idEnd, end, isFromOutside)) return true;
+    const key = keyOf(buffer, idStart, idEnd, topic);
     if (this.#seen.has(key) || this.#seenBefore.has(key)) return true;
     this.#seen.add(key);
     if (this.#seen.size < SEEN_MAX) return false;
@@ -108,4 +116,34 @@ export class Hops {
     this.#seen = new Set();
     return false;
   }
+
+  /** @param start behind the id */
+  #isCircle(buffer: Buffer, start: number, end: number, isFromOutside: boolean): boolean {
+    const last = this.#lastNodes;
+    const isLast =
+      isFromOutside === this.#wasFromOutside && last.equals(buffer.subarray(start, end));
+    if (isLast) return this.#wasCircle;
+    const nodes = buffer.toString('latin1', start, end).trim().split(' ');
+    const isOurs = isFromOutside && nodes.some((node) => this.#site.has(node));
+    this.#lastNodes = Buffer.from(buffer.subarray(start, end));
+    this.#wasFromOutside = isFromOutside;
+    this.#wasCircle = isOurs || nodes.length > HOPS_MAX;
+    return this.#wasCircle;
+  }
+}
+
+const SPACE = 0x20;
+const LOW_BITS = 21;
+const SECOND_FACTOR = 0x9e3779b1;
+
+/** A hash of id and topic: 32 bits of FNV-1a, and 21 of another one. */
+function keyOf(buffer: Buffer, start: number, end: number, topic: Topic): number {
+  let first = fnv1a(topic.bytes, 0, topic.bytes.length);
+  let second = topic.bytes.length;
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i]!;
+    first = Math.imul(first ^ byte, FNV_PRIME);
+    second = Math.imul(second + byte, SECOND_FACTOR) ^ (second >>> 15);
+  }
+  return (first >>> 0) * 2 ** LOW_BITS + (second >>> (32 - LOW_BITS));
 }
