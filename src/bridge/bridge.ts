@@ -56,6 +56,8 @@ export interface BridgeStatus {
   readonly since: number;
   readonly address: BridgeAddress;
   readonly lastError: string | undefined;
+  /** Begin of the outage, by the same clock; undefined while there is none. */
+  readonly lostAt: number | undefined;
   readonly counters: Readonly<BridgeCounters>;
 }
 
@@ -110,6 +112,7 @@ export class Bridge {
       since: this.#since,
       address: this.#reconnect.address,
       lastError: this.#lastError,
+      lostAt: this.#lostAt,
       counters: this.#counters,
     };
   }
@@ -131,6 +134,7 @@ export class Bridge {
       this.#write(encodeClientDisconnect(this.#options.version));
     }
     this.#endConnection(now);
+    this.#lostAt = undefined;
     this.#moveTo('off', Number.POSITIVE_INFINITY, now);
   }
 

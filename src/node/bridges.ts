@@ -18,13 +18,12 @@ import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BridgePlaces, PlacedBridge } from './bridge-places.ts';
 import { QueueAges } from './queue-ages.ts';
+import type { LostBridge } from './verdict.ts';
 
-/** A bridge as pages and commands show it. */
-export interface BridgeInfo {
+/** A bridge at one moment. */
+interface BridgeInfo {
   readonly name: string;
   readonly state: BridgeState;
-  /** Age of the state, milliseconds. */
-  readonly stateForMs: number;
   /** Where it is connected, or tries to connect. */
   readonly address: string;
   readonly queued: number;
@@ -124,8 +123,21 @@ export class Bridges {
     for (const { runner } of this.#entries) runner.stop();
   }
 
-  status(): BridgeInfo[] {
-    return this.#entries.map((entry) => this.#infoOf(entry));
+  /** Those that do not reach their far side. */
+  lost(): LostBridge[] {
+    return this.#entries.flatMap((entry) => {
+      const { lostAt } = entry.runner.bridge.status;
+      if (lostAt === undefined) return [];
+      const {
+        name,
+        address,
+        lastError: reason = 'no reason known',
+        queued,
+        inflight,
+      } = this.#infoOf(entry);
+      const since = Date.now() - Math.round(performance.now() - lostAt);
+      return [{ name, address, since, reason, waiting: queued + inflight }];
+    });
   }
 
   #open(config: BridgeConfig, log: Logger): Entry {
@@ -211,13 +223,12 @@ export class Bridges {
   }
 
   #infoOf({ config, clientId, runner }: Entry): BridgeInfo {
-    const { state, since, address, lastError, counters } = runner.bridge.status;
+    const { state, address, lastError, counters } = runner.bridge.status;
     const session = this.#broker.localSessionState(clientId);
     const { name } = config.options;
     return {
       name,
       state,
-      stateForMs: Math.round(performance.now() - since),
       address: formatAddress(address),
       queued: session?.queued ?? 0,
       queuedBytes: session?.queuedBytes ?? 0,

@@ -125,7 +125,7 @@ export async function runNode(
     await journal?.close();
     throw error;
   }
-  const site = openSiteStatus(config, broker, cluster, journal);
+  const site = openSiteStatus(config, { broker, bridges, cluster, journal });
   let active = config;
   const history = new History(broker, () => cluster?.status);
   const api = new LocalNodeApi({
@@ -227,9 +227,12 @@ function stopper(parts: StartedParts): () => Promise<void> {
 
 function openSiteStatus(
   config: Config,
-  broker: Broker,
-  cluster: Cluster | undefined,
-  journal: Journal | undefined,
+  {
+    broker,
+    bridges,
+    cluster,
+    journal,
+  }: Pick<StartedParts, 'broker' | 'bridges' | 'cluster' | 'journal'>,
 ): SiteStatus {
   const { nodeName, members, gossipPort, syncPort, dataFolder: folder } = config;
   const site = new SiteStatus({
@@ -239,6 +242,7 @@ function openSiteStatus(
     cluster: cluster?.status,
     gossipPort: cluster?.gossip?.port ?? gossipPort,
     syncPort: cluster?.sync.port ?? syncPort,
+    lostBridges: () => bridges.lost(),
     disk:
       folder === undefined || journal === undefined
         ? undefined

@@ -8,7 +8,14 @@ import { RecentIncrease } from '../shared/recent-increase.ts';
 import { version } from '../shared/version.ts';
 import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
-import { judge, type LinkFacts, type NodeFacts, type SiteFacts, type Verdict } from './verdict.ts';
+import {
+  judge,
+  type LinkFacts,
+  type LostBridge,
+  type NodeFacts,
+  type SiteFacts,
+  type Verdict,
+} from './verdict.ts';
 
 const SAMPLE_MS = 5000;
 
@@ -23,6 +30,7 @@ export interface SiteStatusOptions {
   readonly syncPort: number;
   /** Undefined without -data. */
   readonly disk: { readonly folder: string; readonly isAccepting: () => boolean } | undefined;
+  readonly lostBridges: () => readonly LostBridge[];
 }
 
 /** Messages to and from one peer that arrived, and that were lost. */
@@ -71,6 +79,7 @@ export class SiteStatus {
       isClustered: cluster !== undefined,
       expectsOthers,
       disk: disk && { folder: disk.folder, refusingSince: this.#refusingSince },
+      lostBridges: this.#options.lostBridges(),
       droppedMessages: this.#dropped.value,
     };
   }

@@ -39,6 +39,16 @@ export interface LinkFacts {
   readonly lossShare: number | undefined;
 }
 
+export interface LostBridge {
+  readonly name: string;
+  readonly address: string;
+  /** Begin of the outage, ms since 1970. */
+  readonly since: number;
+  readonly reason: string;
+  /** Messages that wait for the far side. */
+  readonly waiting: number;
+}
+
 export interface SiteFacts {
   /** Wall clock of this node, ms since 1970. */
   readonly now: number;
@@ -53,6 +63,8 @@ export interface SiteFacts {
   readonly disk:
     | { readonly folder: string; readonly refusingSince: number | undefined }
     | undefined;
+  /** Bridges of this node that do not reach their far side. */
+  readonly lostBridges: readonly LostBridge[];
   /** Messages that full queues of this node dropped in the last minute. */
   readonly droppedMessages: number;
 }
@@ -65,6 +77,7 @@ export type FaultCode =
   | 'options'
   | 'loss'
   | 'suspect'
+  | 'bridge'
   | 'dropped'
   | 'load'
   | 'clock'
@@ -92,6 +105,8 @@ export interface Verdict {
 /** Of a direction between two nodes, in the last minute. */
 const LOSS_WARNING = 0.001;
 const LOSS_FAULT = 0.01;
+/** A bridge that has been lost for less is about to reconnect. */
+const BRIDGE_LOST_MS = 30_000;
 const LOAD_WARNING_PERCENT = 90;
 /** A clock before this has not been set since the box was switched on. */
 const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
@@ -103,6 +118,7 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   optionFaults,
   lossFaults,
   suspectFaults,
+  bridgeFaults,
   droppedFault,
   loadFaults,
   clockFault,
@@ -152,6 +168,18 @@ function diskFault({ disk, now }: SiteFacts): SiteFault[] {
       cure: `df -h ${folder}; free some space there`,
     },
   ];
+}
+
+function bridgeFaults({ lostBridges, now }: SiteFacts): SiteFault[] {
+  return lostBridges
+    .filter(({ since }) => now - since >= BRIDGE_LOST_MS)
+    .map(({ name, address, since, reason, waiting }) => ({
+      code: 'bridge',
+      severity: 'fault',
+      text: `the bridge ${name} has not reached ${address} for ${formatDuration(now - since)} (${reason}); ${formatNumber(waiting, 'message')} waiting`,
+      since,
+      cure: `mend the way to ${address}, or its [[bridge]] in the file of -config`,
+    }));
 }
 
 /** Also the case that every other node is gone: then this one may be the one that is cut off. */

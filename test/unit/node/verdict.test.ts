@@ -37,6 +37,7 @@ function site(given: Partial<SiteFacts> = {}): SiteFacts {
     isClustered: true,
     expectsOthers: true,
     disk: { folder: '/data', refusingSince: undefined },
+    lostBridges: [],
     droppedMessages: 0,
     ...given,
   };
@@ -224,4 +225,21 @@ test('versions compare by their numbers', () => {
     '0.9.10',
     '0.10.0',
   ]);
+});
+
+test('a bridge that does not reach its far side is a fault after half a minute', () => {
+  const lost = {
+    name: 'hq',
+    address: 'mqtts://hq.example:8883',
+    reason: 'nothing listens on that port',
+    waiting: 1234,
+  };
+  const soon = judge(site({ lostBridges: [{ ...lost, since: NOW - 20_000 }] }));
+  assert.equal(soon.level, 'well');
+  const { sentence, faults } = judge(site({ lostBridges: [{ ...lost, since: NOW - 300_000 }] }));
+  assert.equal(
+    sentence,
+    'The bridge hq has not reached mqtts://hq.example:8883 for 5 min (nothing listens on that port); 1,234 messages waiting.',
+  );
+  assert.equal(faults[0]?.code, 'bridge');
 });
