@@ -13,6 +13,8 @@ export interface MemoryLimits {
 }
 
 /** One for each user, for as long as anything is charged to it. */
+const ADDRESS_PREFIX = 'address ';
+
 export class UserAccount {
   readonly key: string;
   /** Memory of every kind. */
@@ -31,6 +33,11 @@ export class UserAccount {
 
   constructor(key: string) {
     this.key = key;
+  }
+
+  /** Of clients without a user name; undefined for a user. */
+  get address(): string | undefined {
+    return this.key.startsWith(ADDRESS_PREFIX) ? this.key.slice(ADDRESS_PREFIX.length) : undefined;
   }
 }
 
@@ -154,5 +161,5 @@ export class Accounts {
 }
 
 function keyOf(username: string | undefined, address: string): string {
-  return username === undefined ? `address ${sourceOf(address)}` : `user ${username}`;
+  return username === undefined ? ADDRESS_PREFIX + sourceOf(address) : `user ${username}`;
 }

@@ -195,6 +195,8 @@ export interface ClientDirectory {
 export interface SessionRecord {
   readonly clientId: string;
   readonly username: string | undefined;
+  /** Of a client without a user name, where it is known: who pays for the session. */
+  readonly address?: string | undefined;
   /** Session Expiry Interval, seconds; Infinity: the session never expires. */
   readonly expirySeconds: number;
   /** Milliseconds of the core's clock; Infinity while the client is connected. */

@@ -15,6 +15,7 @@ export type ReadMessage = Message & { expiresAt: number; topic: Topic };
 export interface SessionFields {
   readonly clientId: string;
   readonly username: string | undefined;
+  readonly address: string | undefined;
   readonly expirySeconds: number;
   readonly expiresAt: number;
 }
@@ -136,8 +137,11 @@ function readRecord(reader: ByteReader, visitor: RecordVisitor): void {
 
 function readSession(reader: ByteReader): SessionFields {
   const clientId = reader.text();
-  const username = readUsername(reader);
-  return { clientId, username, expirySeconds: readOrNever(reader), expiresAt: readOrNever(reader) };
+  const kind = reader.byte();
+  const username = kind === 1 ? reader.text() : undefined;
+  const address = kind === 2 ? reader.text() : undefined;
+  const [expirySeconds, expiresAt] = [readOrNever(reader), readOrNever(reader)];
+  return { clientId, username, address, expirySeconds, expiresAt };
 }
 
 function readSubscription(reader: ByteReader): SubscriptionRecord {

@@ -2,7 +2,8 @@
 // Does not know files.
 //
 //   record        = type (1 byte), fields
-//   1 session     = number, clientId, hasUsername (1), [username], expiry, deadline
+//   1 session     = number, clientId, user (1: 1 has username, 2 has address), [username or address],
+//                  expiry, deadline
 //   2 -session    = number; removes the session with everything that belongs to it
 //   3 subscription= number, filter, flags (1), identifier
 //   4 -subscription = number, filter
@@ -64,9 +65,19 @@ export class RecordWriter extends ByteWriter {
   session(number: number, session: SessionRecord): void {
     this.#head(RecordType.session, number);
     this.text(session.clientId);
-    this.#username(session.username);
+    this.#user(session);
     this.#expiry(session.expirySeconds);
     this.#deadline(session.expiresAt);
+  }
+
+  /** Clients without a user name differ by their address. */
+  #user({ username, address }: SessionRecord): void {
+    if (username !== undefined || !address) {
+      this.#username(username);
+      return;
+    }
+    this.byte(2);
+    this.text(address);
   }
 
   sessionRemoved(number: number): void {

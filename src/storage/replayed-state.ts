@@ -35,6 +35,7 @@ class ReplayedSession implements StoredSession {
   readonly number: number;
   clientId: string;
   username: string | undefined;
+  address: string | undefined;
   expirySeconds: number;
   expiresAt: number;
   will: ReplayedWill | undefined = undefined;
@@ -46,6 +47,7 @@ class ReplayedSession implements StoredSession {
     this.number = number;
     this.clientId = fields.clientId;
     this.username = fields.username;
+    this.address = fields.address;
     this.expirySeconds = fields.expirySeconds;
     this.expiresAt = fields.expiresAt;
   }
@@ -193,6 +195,7 @@ export class ReplayedState implements RecordVisitor, StoredState {
       return;
     }
     session.username = fields.username;
+    session.address = fields.address;
     session.expirySeconds = fields.expirySeconds;
     session.expiresAt = expiresAt;
   }

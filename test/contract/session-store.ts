@@ -53,7 +53,12 @@ export function comparable(state: StoredState): unknown {
   ];
   return {
     sessions: Array.from(state.sessions, (stored) => ({
-      session: [stored.clientId, stored.username, stored.expirySeconds, stored.expiresAt],
+      session: [
+        stored.clientId,
+        stored.username ?? stored.address,
+        stored.expirySeconds,
+        stored.expiresAt,
+      ],
       subscriptions: [...stored.subscriptions],
       deliveries: Array.from(stored.deliveries, ({ message: of, ...rest }) => [rest, text(of)]),
       received: [...stored.received],
@@ -139,6 +144,23 @@ export function sessionStoreContract(name: string, open: () => Promise<StoreUnde
         received: [],
         will: undefined,
       })),
+      retained: [],
+    },
+  );
+
+  keeps(
+    'the address of a client without a user name',
+    (store) => store.saveSession(session('a', { address: '192.0.2.1' })),
+    {
+      sessions: [
+        {
+          session: ['a', '192.0.2.1', NEVER, NEVER],
+          subscriptions: [],
+          deliveries: [],
+          received: [],
+          will: undefined,
+        },
+      ],
       retained: [],
     },
   );

@@ -59,7 +59,25 @@ export class RetainedStore {
     const bytes = costOf(message);
     const known = this.#tree.find(message.topic.name);
     const limit = this.#limitFor(bytes, known, payer);
-    if (limit !== undefined) return limit;
+    if (limit === undefined) this.#put(message, bytes, known, payer);
+    return limit;
+  }
+
+  /** As set(), for a message that an earlier run of the node has retained: it needs no share. */
+  restore(message: Message, payer: UserAccount | undefined): string | undefined {
+    const bytes = costOf(message);
+    const known = this.#tree.find(message.topic.name);
+    const limit = this.#limitFor(bytes, known, undefined);
+    if (limit === undefined) this.#put(message, bytes, known, payer);
+    return limit;
+  }
+
+  #put(
+    message: Message,
+    bytes: number,
+    known: RetainedNode | undefined,
+    payer: UserAccount | undefined,
+  ): void {
     const node = known ?? this.#tree.reach(message.topic.name);
     this.#take(node);
     keepForLong(message);
@@ -68,7 +86,6 @@ export class RetainedStore {
     node.bytes = bytes;
     this.#charge(payer, 1, bytes);
     this.#scheduleExpiry(node, message.expiresAt);
-    return undefined;
   }
 
   #limitFor(

@@ -83,7 +83,7 @@ export class FilterShapes {
     payer.user.shapes += shapes;
   }
 
-  /** The bound that the filter would exceed, in words; undefined if there is room for it. */
+  /** The bound of all clients that the filter would exceed, in words; undefined if there is room for it. */
   boundFor(
     levels: readonly string[],
     group: string | undefined,
@@ -92,11 +92,19 @@ export class FilterShapes {
     const added = this.#countNew(levels, group);
     if (added === 0) return undefined;
     if (this.#size + added > SHAPES_MAX) return `${SHAPES_MAX} shapes of filters on this node`;
-    if (account.shapes + added > CLIENT_SHAPES_MAX) {
-      return `${CLIENT_SHAPES_MAX} shapes of filters of one client`;
-    }
     const isOver = isOverShare(account.user.shapes, this.#size, SHAPES_MAX);
     return isOver ? "the user's share of the shapes of filters" : undefined;
+  }
+
+  /** As boundFor(), the bound of one client. */
+  clientBoundFor(
+    levels: readonly string[],
+    group: string | undefined,
+    account: ClientAccount,
+  ): string | undefined {
+    const added = this.#countNew(levels, group);
+    const isOver = added > 0 && account.shapes + added > CLIENT_SHAPES_MAX;
+    return isOver ? `${CLIENT_SHAPES_MAX} shapes of filters of one client` : undefined;
   }
 
   #countNew(levels: readonly string[], group: string | undefined): number {

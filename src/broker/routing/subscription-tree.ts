@@ -122,9 +122,8 @@ export class SubscriptionTree {
   boundFor(filter: string, group: string | undefined, account: ClientAccount): string | undefined {
     const levels = filter.split('/');
     if (this.nodes + levels.length > NODES_MAX) return `${NODES_MAX} topic levels on this node`;
-    if (account.levels + levels.length > CLIENT_NODES_MAX) {
-      return `${CLIENT_NODES_MAX} topic levels of one client`;
-    }
+    const own = this.clientBoundFor(filter, group, account);
+    if (own !== undefined) return own;
     if (isOverShare(account.user.levels, this.nodes, NODES_MAX)) {
       return "the user's share of the topic levels";
     }
@@ -132,6 +131,19 @@ export class SubscriptionTree {
     return (
       this.#shapes.boundFor(levels, group, account) ?? this.#accounts.boundFor(account.user, bytes)
     );
+  }
+
+  /** As boundFor(), only the bounds of one client. */
+  clientBoundFor(
+    filter: string,
+    group: string | undefined,
+    account: ClientAccount,
+  ): string | undefined {
+    const levels = filter.split('/');
+    if (account.levels + levels.length > CLIENT_NODES_MAX) {
+      return `${CLIENT_NODES_MAX} topic levels of one client`;
+    }
+    return this.#shapes.clientBoundFor(levels, group, account);
   }
 
   /** @param filter without `$share/...`; replaces the subscriber's subscription to the same filter */

@@ -49,7 +49,8 @@ export function sessionRecord(session: Session): SessionRecord {
   const expiresAt = session.online
     ? Number.POSITIVE_INFINITY
     : (expiryDeadline?.at ?? Number.POSITIVE_INFINITY);
-  return { clientId, username: identity.username, expirySeconds, expiresAt };
+  const { address } = session.outbound.account.user;
+  return { clientId, username: identity.username, address, expirySeconds, expiresAt };
 }
 
 /** Infinity while the client is connected. */

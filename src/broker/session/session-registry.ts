@@ -212,10 +212,9 @@ export class SessionRegistry {
   }
 
   /** Creates the session of a store's record; the caller restores its content. */
-  restore({ clientId, username, expirySeconds, expiresAt }: SessionRecord): Session {
+  restore({ clientId, username, address, expirySeconds, expiresAt }: SessionRecord): Session {
     const { budget, store } = this.#context;
-    // The store does not know the address of a client without a user name.
-    const session = this.#add({ clientId, username }, '');
+    const session = this.#add({ clientId, username }, address ?? '');
     session.expirySeconds = expirySeconds;
     this.#setAbsent(session, true);
     session.outbound.isPersistent = expirySeconds > 0;

@@ -147,6 +147,16 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'a share that falls with the square of what is free: one user alone has three quarters of a bound, two 90 %, and a hundred still leave a thousandth free',
       'as at the bound itself. Clients without a user name count with all others of their address, an IPv6 /64 as one address',
     ],
+    [
+      'topics whose subscribers are cached, in use and before: of each; their bytes',
+      '{count broker GENERATION_TOPICS_MAX}; {bytes broker GENERATION_BYTES_MAX}',
+      'those that are not used are dropped, and found anew when needed',
+    ],
+    [
+      'entries of cached lists of subscribers',
+      '{count broker CACHED_TARGETS_MAX}',
+      'all lists are dropped, and made anew when needed',
+    ],
     ['topic filters in one packet', '{count mqtt FILTERS_MAX}', 'DISCONNECT 0x97 (MQTT 5), closed'],
     [
       'retained messages',
@@ -224,6 +234,17 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ['damaged files set aside', '{count storage DAMAGED_FILES_MAX}', 'the oldest is removed'],
   ],
   Cluster: [
+    [
+      'clients of all nodes that a node knows, each with a will that fits a gossip datagram',
+      '{count node CLIENTS_MAX}',
+      'a further client is not known to other nodes; counted (`clients/refused`), logged',
+    ],
+    [
+      'topics with a version, cleared ones included',
+      '{count node REGISTERS_PER_VALUE} for each of `-retained-messages`',
+      'a further retained message crosses without a version; counted (`retained/refused`)',
+    ],
+    ['nodes whose status is known', '{count node NODES_MAX}', 'a further one is not shown'],
     [
       'Topic Filters that a node announces with `-forward=interest`',
       '{count mqtt JOINED_FILTERS_MAX}, {count mqtt JOINED_BYTES_MAX} bytes together, {count mqtt JOINED_FILTER_BYTES_MAX} bytes and {count mqtt JOINED_LEVELS_MAX} levels each',
