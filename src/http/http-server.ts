@@ -154,25 +154,34 @@ function splitOnce(value: string, separator: string): [string, string?] {
 
 /** @returns the parsed JSON; undefined if there is no body */
 async function readBody(message: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of message as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) {
-      throw new HttpProblem(413, `The body is larger than ${BODY_BYTES_MAX} bytes.`);
-    }
-    chunks.push(chunk);
-  }
-  if (bytes === 0) return undefined;
+  const body = await readAll(message);
+  if (body.length === 0) return undefined;
   const [type = ''] = (message.headers['content-type'] ?? '').split(';');
   if (type.trim().toLowerCase() !== 'application/json') {
     throw new HttpProblem(415, 'The body must have the content type application/json.');
   }
   try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8')) as unknown;
+    return JSON.parse(body.toString('utf8')) as unknown;
   } catch {
     throw new HttpProblem(400, 'The body is not valid JSON.');
   }
+}
+
+async function readAll(message: IncomingMessage): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  try {
+    for await (const chunk of message as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > BODY_BYTES_MAX) break;
+      chunks.push(chunk);
+    }
+  } catch {
+    // The connection ended, and nothing will read this.
+    throw new HttpProblem(400, 'The request ended before its body.');
+  }
+  if (bytes <= BODY_BYTES_MAX) return Buffer.concat(chunks);
+  throw new HttpProblem(413, `The body is larger than ${BODY_BYTES_MAX} bytes.`);
 }
 
 type WholeResponse = Exclude<ApiResponse, { readonly stream: unknown }>;

@@ -31,6 +31,7 @@ import type {
 import { PageCollector } from '../http/page.ts';
 import type { Metric, MetricValue } from '../metrics/metric.ts';
 import { formatEndpoint } from '../shared/endpoint.ts';
+import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import { version } from '../shared/version.ts';
@@ -72,6 +73,7 @@ export interface NodeViewParts {
 
 export class LocalNodeApi implements NodeApi {
   readonly #parts: NodeViewParts;
+  readonly #limiter = new LogLimiter();
 
   constructor(parts: NodeViewParts) {
     this.#parts = parts;
@@ -287,8 +289,13 @@ export class LocalNodeApi implements NodeApi {
   }
 
   reportFault(error: unknown): void {
+    const count = this.#limiter.admit('fault', performance.now());
+    if (count === 0) return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.#parts.log.error('a request over HTTP found a fault of this program', { error: text });
+    this.#parts.log.error('a request over HTTP found a fault of this program', {
+      error: text,
+      count,
+    });
   }
 }
 

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { optionTable } from '../../../src/config/config.ts';
 import type { AnyOption } from '../../../src/config/option.ts';
 import { COSTS, COSTS_HEAD } from '../../support/memory-cost-rows.ts';
+import { httpLimits } from './limits-of-http.ts';
 
 const PAGE = 'docs/limits.md';
 
@@ -419,6 +420,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['node name, cluster name', '{bytes swim NAME_BYTES_MAX}', 'refused at the start'],
   ],
+  'HTTP API': httpLimits,
   Log: [
     [
       'lines of one event in {ms cli REPEAT_WINDOW_MS}',

@@ -1,0 +1,99 @@
+// A NodeApi without a node, for tests of the HTTP API: it has no clients, and remembers what it is asked
+// to change.
+
+import type { DiagnosisView } from '../../src/http/diagnosis-view.ts';
+import type { NodeApi, Outgoing } from '../../src/http/node-api.ts';
+
+export class FakeNodeApi implements NodeApi {
+  readonly name = 'box1';
+  readonly online = ['box1'];
+  readonly version = '0.0.0';
+  readonly isOpen = true;
+  readonly published: Outgoing[] = [];
+  readonly faults: unknown[] = [];
+
+  verdict() {
+    return { level: 'well', sentence: 'All well.', faults: [] } as const;
+  }
+
+  nodes() {
+    return [];
+  }
+
+  obstacles() {
+    return [];
+  }
+
+  async clients() {
+    return { items: [], total: 0 };
+  }
+
+  client() {
+    return undefined;
+  }
+
+  disconnect(): boolean {
+    return false;
+  }
+
+  forget(): boolean {
+    return false;
+  }
+
+  async subscriptions() {
+    return { items: [], total: 0 };
+  }
+
+  async retained() {
+    return { items: [], total: 0 };
+  }
+
+  publish(message: Outgoing) {
+    this.published.push(message);
+    return { isMatched: false, isNotRetained: false };
+  }
+
+  async ask() {
+    return { status: 502 };
+  }
+
+  async askAll() {
+    return new Map();
+  }
+
+  observe() {
+    return () => undefined;
+  }
+
+  trace() {
+    return () => undefined;
+  }
+
+  follow() {
+    return () => undefined;
+  }
+
+  metrics() {
+    return [];
+  }
+
+  history() {
+    return { samples: [] };
+  }
+
+  config() {
+    return [];
+  }
+
+  async diagnose(): Promise<DiagnosisView> {
+    throw new Error('no node');
+  }
+
+  async ping() {
+    return undefined;
+  }
+
+  reportFault(error: unknown): void {
+    this.faults.push(error);
+  }
+}
