@@ -281,6 +281,12 @@ export interface NodeApi {
   diagnose(): Promise<DiagnosisView>;
   /** @returns undefined if no other node of this name is known */
   ping(name: string): Promise<PingView | undefined>;
+  /** Takes an offline node for one that left, on all nodes. @returns false if there is none of this name */
+  forgetNode(name: string): boolean;
+  /** Contacts a node by its gossip address, until this one restarts. @returns false without a cluster */
+  contact(address: string, port: number): boolean;
+  /** Begins to stop this node; it takes leave of the others. */
+  stop(): void;
   /** Logs an error that no handler expects. */
   reportFault(error: unknown): void;
 }

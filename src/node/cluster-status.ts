@@ -6,7 +6,8 @@
 import type { Broker } from '../broker/broker.ts';
 import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
-import type { Gossip, MemberView } from '../net/cluster/gossip.ts';
+import type { Gossip } from '../net/cluster/gossip.ts';
+import type { MemberView } from '../net/cluster/gossip-view.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { formatEndpoint } from '../shared/endpoint.ts';
 import type { MemberEvent } from '../swim/membership.ts';

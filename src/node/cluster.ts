@@ -8,12 +8,8 @@ import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
 import { BulkChannel } from '../net/cluster/bulk-channel.ts';
-import {
-  APPLICATION_BYTES_MAX,
-  Gossip,
-  type MemberView,
-  type NameInUseError,
-} from '../net/cluster/gossip.ts';
+import { APPLICATION_BYTES_MAX, Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
+import type { MemberView } from '../net/cluster/gossip-view.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { isQuery } from '../query/codec.ts';
@@ -156,6 +152,16 @@ export class Cluster {
   /** Tests of the ways to other nodes. */
   get probing(): NodeProber {
     return this.#parts.probing;
+  }
+
+  /** As Gossip.forget(). */
+  forget(name: string): boolean {
+    return this.#gossip?.forget(name) ?? false;
+  }
+
+  /** Contacts another node, until this one restarts. */
+  contact(endpoint: Endpoint): void {
+    this.#gossip?.contact(endpoint);
   }
 
   /** The version of a retained value, the same on every node that holds it; undefined if it has none. */

@@ -45,6 +45,8 @@ import type { LinkFacts } from './verdict.ts';
 
 /** Items of a list that one turn of the event loop looks at. */
 const ITEMS_PER_TURN = 2000;
+/** From a request to stop to the stop: its answer has left by then. */
+const ANSWER_MS = 100;
 const SUBSCRIPTIONS_SHOWN = 1000;
 const PAYLOAD_SHOWN_BYTES = 4096;
 const NO_PROPERTIES = Buffer.alloc(0);
@@ -58,11 +60,11 @@ export interface NodeViewParts {
   readonly broker: Broker;
   /** Undefined without -csk. */
   readonly cluster: Cluster | undefined;
-  /** Whether -mbs names other nodes. */
-  readonly expectsOthers: boolean;
   /** Whether every client may have every message without a password. */
   readonly isOpen: () => boolean;
   readonly history: History;
+  /** Asks the program to end the node. */
+  readonly stop: () => void;
   /** The options in force, and where they come from if that is known. */
   readonly config: () => {
     readonly config: Config;
@@ -126,7 +128,8 @@ export class LocalNodeApi implements NodeApi {
   }
 
   obstacles(): readonly string[] {
-    const { cluster, expectsOthers } = this.#parts;
+    const { cluster, config } = this.#parts;
+    const expectsOthers = config().config.members.length > 0;
     const others = cluster?.status
       ?.members()
       .filter(({ member }) => !member.isSelf && member.state === 'alive');
@@ -265,6 +268,19 @@ export class LocalNodeApi implements NodeApi {
       visited += 1;
       if (visited % ITEMS_PER_TURN === 0) await nextTurn();
     }
+  }
+
+  forgetNode(name: string): boolean {
+    return this.#parts.cluster?.forget(name) ?? false;
+  }
+
+  contact(address: string, port: number): boolean {
+    this.#parts.cluster?.contact({ address, port });
+    return this.#parts.cluster !== undefined;
+  }
+
+  stop(): void {
+    setTimeout(() => this.#parts.stop(), ANSWER_MS);
   }
 
   readonly version = version;

@@ -49,6 +49,8 @@ export interface RunningNode {
   readonly http?: Endpoint;
   /** Resolves if this node has to end: another one holds its name, or none is online for too long. */
   readonly failed?: Promise<Error>;
+  /** Resolves when the API asks this node to stop; the caller then stops it. */
+  readonly stopAsked?: Promise<void>;
   /** Whether the site is well, in one sentence. */
   sentence(): string;
   /**
@@ -127,6 +129,7 @@ export async function runNode(
   }
   const site = openSiteStatus(config, { broker, bridges, cluster, journal });
   let active = config;
+  const stopRequest = newStopRequest();
   const history = new History(broker, () => cluster?.status);
   const api = new LocalNodeApi({
     name: config.nodeName,
@@ -134,17 +137,16 @@ export async function runNode(
     site,
     broker,
     cluster,
-    expectsOthers: config.members.length > 0,
     history,
+    stop: stopRequest.ask,
     config: () => ({ config: active, origins }),
     doctor: new NodeDoctor({ config, cluster, site, warnings }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
   const parts = { site, history, bridges, listeners, broker, cluster, clock, access, journal };
   const stop = stopper(parts);
-  const management = await openManagement(config, api, cluster?.queries, log).catch(
-    stopAndThrow(stop),
-  );
+  const opening = openManagement(config, api, cluster?.queries, log);
+  const management = await opening.catch(stopAndThrow(stop));
   broker.sys.addSource('http', () => management.metrics());
   return {
     listeners: listeners.all,
@@ -154,6 +156,7 @@ export async function runNode(
       failed: Promise.race([cluster.refused, cluster.isolated]),
     }),
     ...(management.http && { http: management.http }),
+    stopAsked: stopRequest.asked,
     sentence: () => site.verdict().sentence,
     reload: (next) => {
       active = next;
@@ -164,6 +167,14 @@ export async function runNode(
       await stop();
     },
   };
+}
+
+function newStopRequest() {
+  let ask = (): void => undefined;
+  const asked = new Promise<void>((resolve) => {
+    ask = resolve;
+  });
+  return { asked, ask };
 }
 
 function stopAndThrow(stop: () => Promise<void>): (error: unknown) => Promise<never> {

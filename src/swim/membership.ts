@@ -82,6 +82,14 @@ export class Membership {
     else this.#mergeOtherBoot(now, held, record, source);
   }
 
+  /** A person says that an offline member will not return. @returns false if there is none */
+  forget(now: number, name: string): boolean {
+    const member = this.#table.get(name);
+    if (member?.state !== 'offline') return false;
+    this.#markGone(now, member, 'left', member.incarnation, 'forgotten');
+    return true;
+  }
+
   /** A period of ours ended without an ack from the member. */
   strike(now: number, member: Member, weight: number): void {
     member.strikes += weight;

@@ -56,7 +56,7 @@ export class Swim {
   readonly #updates: UpdateQueue;
   readonly #addressValidation: AddressValidation;
   readonly #handshake: Handshake;
-  readonly #membership: Membership;
+  readonly membership: Membership;
   readonly #sender: MessageSender;
   readonly #failureDetector: FailureDetector;
   readonly #indirectProbes: IndirectProbes;
@@ -102,7 +102,7 @@ export class Swim {
     this.#table = table;
     this.#updates = updates;
     this.#addressValidation = addressValidation;
-    this.#membership = membership;
+    this.membership = membership;
     this.#sender = sender;
     this.#handshake = new Handshake({ table, nonces, addressValidation, sender }, this.counters);
     this.#failureDetector = new FailureDetector(
@@ -130,7 +130,7 @@ export class Swim {
 
   get figures(): SwimFigures {
     const { voidRounds } = this.#failureDetector;
-    const { tableFull } = this.#membership;
+    const { tableFull } = this.membership;
     return { healthScore: this.#localHealth.score, voidRounds, tableFull };
   }
 
@@ -182,7 +182,7 @@ export class Swim {
       this.#seedsAt,
       this.#housekeepingAt,
       this.#phase === 'joining' ? this.#joinUntil : Number.POSITIVE_INFINITY,
-      this.#membership.nextSuspicionDeadline(),
+      this.membership.nextSuspicionDeadline(),
       this.#hasUpdatesToGossip() ? this.#gossipAt : Number.POSITIVE_INFINITY,
     );
   }
@@ -197,7 +197,7 @@ export class Swim {
     if (this.#phase === 'joining' && now >= this.#joinUntil) this.#join(now);
     // Before suspicions: the failure detector notices a stall of this node, and then extends them.
     this.#failureDetector.advance(now);
-    this.#membership.expireSuspicions(now);
+    this.membership.expireSuspicions(now);
     this.#indirectProbes.advance(now);
     this.#stateSync.advance(now);
     if (this.#table.onlineCount === 0)
@@ -288,7 +288,7 @@ export class Swim {
     if (this.#phase === 'over') return;
     const member = this.#table.byBoot(bootId);
     if (member !== undefined) {
-      this.#membership.validated(now, member, counter, from);
+      this.membership.validated(now, member, counter, from);
       this.#handleValidated(now, from, bootId, message);
       return;
     }
@@ -307,7 +307,7 @@ export class Swim {
   #handleValidated(now: number, from: Endpoint, bootId: bigint, message: GossipMessage): void {
     const sender = this.#table.byBoot(bootId);
     if (sender === undefined) return;
-    this.#membership.heardFrom(now, sender, from);
+    this.membership.heardFrom(now, sender, from);
     this.#lastHeardAt = now;
     const wasOffline = !isOnline(sender.state);
     this.#applyContents(now, from, sender, message);
@@ -331,7 +331,7 @@ export class Swim {
     if (isNewerIncarnation(message.incarnation, sender.incarnation)) {
       const { incarnation } = message;
       const alive = { name, bootId, incarnation, state: 'alive', detail: undefined } as const;
-      this.#membership.apply(now, alive, direct);
+      this.membership.apply(now, alive, direct);
     }
     const kind = message.kind === 'page' ? 'page' : 'gossip';
     const hearsay: Source = { kind, from, reporter: name };
@@ -396,13 +396,13 @@ export class Swim {
     if (this.#phase !== 'joined' || this.#hasNameConflict) return;
     if (!isOnline(sender.state) || message.kind === 'page') return;
     let quietSince =
-      this.#updates.size > 0 ? Number.POSITIVE_INFINITY : this.#membership.lastChangeAt;
+      this.#updates.size > 0 ? Number.POSITIVE_INFINITY : this.membership.lastChangeAt;
     if (this.#self.nameAgeMs(now) < NEWCOMER_MS) quietSince = Number.NEGATIVE_INFINITY;
     this.#stateSync.compare(now, sender, message.tableHash, quietSince);
   }
 
   #applyRecord(now: number, record: MemberRecord, source: Source): void {
-    if (record.name !== this.#self.name) this.#membership.apply(now, record, source);
+    if (record.name !== this.#self.name) this.membership.apply(now, record, source);
     else if (record.bootId === this.#self.bootId) this.#refute(record, source);
     else this.#settleNameConflict(now, record, source);
   }
@@ -423,7 +423,7 @@ export class Swim {
     if (verdict === 'refute') this.#refuteTo = source.from;
     if (verdict === 'yield') {
       this.#phase = 'over';
-      this.#membership.clear(now);
+      this.membership.clear(now);
       this.#port.nameRefused(holderEndpoint(record, source) ?? source.from);
     } else if (source.kind === 'direct' && isOnline(record.state)) {
       this.#port.nameDefended(holderEndpoint(record, source) ?? source.from);
@@ -443,7 +443,7 @@ export class Swim {
     const to = this.#refuteTo;
     this.#refuteTo = undefined;
     if (to === undefined || this.#phase === 'over') return;
-    this.#membership.queue(this.#self.name);
+    this.membership.queue(this.#self.name);
     // A bound, because an accuser may repeat itself whatever the answer is.
     if (now - this.#refutationTickAt >= GOSSIP_TICK_MS) {
       this.#refutationTickAt = now;
@@ -492,8 +492,8 @@ export class Swim {
   }
 
   #reportPeers(): void {
-    if (this.#reportedVersion === this.#membership.version) return;
-    this.#reportedVersion = this.#membership.version;
+    if (this.#reportedVersion === this.membership.version) return;
+    this.#reportedVersion = this.membership.version;
     this.#port.peersChanged();
   }
 }

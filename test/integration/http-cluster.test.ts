@@ -80,4 +80,29 @@ describe('the HTTP API of a cluster', { concurrency: 2 }, () => {
       assert.deepEqual(await scene.ask(n1, 'DELETE', '/api/v1/clients/there'), { nodes: ['n2'] });
     },
   );
+
+  scenario('an offline node is forgotten on all nodes', async (scene) => {
+    const [n1, n2, n3] = await scene.localCluster(3, '-http=0', '-profile=local');
+    assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
+    await assert.rejects(scene.ask(n1, 'DELETE', '/api/v1/nodes/n3'), { status: 404 });
+    await n3.process.kill();
+    await Promise.all([n1.sees('offline', n3), n2.sees('offline', n3)]);
+    await scene.ask(n1, 'DELETE', '/api/v1/nodes/n3');
+    await Promise.all([n1.sees('left', n3), n2.sees('left', n3)]);
+    const { verdict } = (await scene.ask(n2, 'GET', '/api/v1/nodes')) as {
+      verdict: { faults: { code: string }[] };
+    };
+    assert.ok(verdict.faults.every(({ code }) => code !== 'offline'));
+  });
+
+  scenario('a node joins another one, and stops, when it is asked to', async (scene) => {
+    const n1 = await scene.startLocal('n1');
+    const n2 = await scene.startLocal('n2');
+    const [, port] = /:(\d+)$/.exec(await n1.process.gossipAddress()) ?? [];
+    await scene.ask(n2, 'POST', '/api/v1/nodes', { address: '127.0.0.1', port: Number(port) });
+    await Promise.all([n1.sees('online', n2), n2.sees('online', n1)]);
+    await scene.ask(n2, 'POST', '/api/v1/stop');
+    assert.equal((await n2.process.exited).code, 0);
+    await n1.sees('left', n2);
+  });
 });

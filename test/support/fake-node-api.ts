@@ -93,6 +93,16 @@ export class FakeNodeApi implements NodeApi {
     return undefined;
   }
 
+  forgetNode(): boolean {
+    return false;
+  }
+
+  contact(): boolean {
+    return false;
+  }
+
+  stop(): void {}
+
   reportFault(error: unknown): void {
     this.faults.push(error);
   }

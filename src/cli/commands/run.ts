@@ -65,7 +65,9 @@ export async function run(
   notices.ready();
   if (hangups > 0) onHangup();
 
-  const failure = await Promise.race([stopAsked, running.failed ?? stopAsked]);
+  const askedByApi = running.stopAsked?.then(() => log.info('stopping', { asked: 'over the API' }));
+  const stopping = Promise.race([stopAsked, askedByApi ?? stopAsked]);
+  const failure = await Promise.race([stopping, running.failed ?? stopAsked]);
   if (failure !== undefined) printFaults([failure], context);
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('the node did not close everything in time', { afterMs: STOP_MS_MAX });

@@ -1,8 +1,16 @@
 // Routes about the nodes of the site: their state, and whether this one is healthy and ready.
 
+import { isIP } from 'node:net';
 import { nodeSchema, verdictSchema } from '../node-api.ts';
+import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
-import { array, object, oneOf, text } from '../schema.ts';
+import { array, integer, object, oneOf, optional, text } from '../schema.ts';
+
+/** Where a node's gossip is, unless it is written. */
+const GOSSIP_PORT = 7946;
+
+const named = { name: text({ maxLength: 64 }) };
+const accepted = object({ status: oneOf(['accepted']) });
 
 export const siteRoutes = [
   route({
@@ -35,5 +43,47 @@ export const siteRoutes = [
     summary: 'the verdict on the site, and every node with its state and figures',
     response: object({ verdict: verdictSchema, nodes: array(nodeSchema, 256) }),
     handler: ({ node }) => ({ verdict: node.verdict(), nodes: node.nodes() }),
+  }),
+  route({
+    method: 'DELETE',
+    path: '/api/v1/nodes/:name',
+    access: 'change',
+    scope: 'cluster',
+    summary: 'forgets an offline node that will not return, on all nodes',
+    params: named,
+    response: accepted,
+    handler: ({ node, params }) => {
+      if (node.forgetNode(params.name)) return { status: 'accepted' } as const;
+      throw new HttpProblem(404, `No node ${params.name} is offline.`);
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/v1/nodes',
+    access: 'change',
+    scope: 'node',
+    summary: 'contacts another node by the address of its gossip, as -mbs does, until a restart',
+    query: { node: optional(text()) },
+    body: object({ address: text({ maxLength: 64 }), port: optional(integer(1, 65_535)) }),
+    response: accepted,
+    handler: ({ node, body }) => {
+      const { address, port = GOSSIP_PORT } = body;
+      if (isIP(address) === 0) throw new HttpProblem(400, 'The address is no IP address.');
+      if (node.contact(address, port)) return { status: 'accepted' } as const;
+      throw new HttpProblem(409, 'This node is in no cluster: it has no token (-csk).');
+    },
+  }),
+  route({
+    method: 'POST',
+    path: '/api/v1/stop',
+    access: 'change',
+    scope: 'node',
+    summary: 'stops the node as SIGTERM does: it takes leave of clients and of the other nodes',
+    query: { node: optional(text()) },
+    response: accepted,
+    handler: ({ node }) => {
+      node.stop();
+      return { status: 'accepted' } as const;
+    },
   }),
 ];

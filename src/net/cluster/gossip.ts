@@ -25,14 +25,13 @@ import { MESSAGE_OVERHEAD_BYTES } from '../../swim/codec.ts';
 import { endpointOf, type Member } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../../swim/metadata.ts';
-import type { Reachability } from '../../swim/reachability.ts';
-import type { MemberState } from '../../swim/record.ts';
 import { Swim } from '../../swim/swim.ts';
-import type { SwimCounters, SwimOptions, SwimPort } from '../../swim/swim-port.ts';
+import type { SwimOptions, SwimPort } from '../../swim/swim-port.ts';
 import { GossipLog } from './gossip-log.ts';
+import type { GossipCounters, MemberView } from './gossip-view.ts';
 import { LocalAddresses, specificAddress } from './local-addresses.ts';
 import { SeedResolver } from './seed-resolver.ts';
-import { type UdpCounters, UdpSocket } from './udp.ts';
+import { UdpSocket } from './udp.ts';
 
 export interface GossipOptions {
   /** Unique in the cluster. */
@@ -66,41 +65,6 @@ export interface GossipOptions {
   onStranger?(fault: EnvelopeFault, datagram: Buffer, from: Endpoint): void;
   /** Bytes of the application from a validated member, valid during the call only. */
   onApplication?(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
-}
-
-export interface MemberView {
-  readonly name: string;
-  readonly isSelf: boolean;
-  readonly state: MemberState;
-  /** How long it has been in this state; undefined for this node. */
-  readonly stateAgeMs: number | undefined;
-  readonly endpoint: Endpoint;
-  readonly bootId: bigint;
-  readonly incarnation: number;
-  readonly metadata: Metadata;
-  /** Time since its last ack, direct or indirect; undefined if there was none. */
-  readonly sinceAnswerMs: number | undefined;
-  /** Smoothed round trip time of direct pings; undefined before the first one. */
-  readonly rttMs: number | undefined;
-  /** Whether datagrams on the gossip port get through, by direction; undefined for this node. */
-  readonly reachability: Reachability | undefined;
-}
-
-export interface GossipCounters extends UdpCounters, SwimCounters, Record<EnvelopeFault, number> {
-  /** Periods that accused no member because this node was late. */
-  voidRounds: number;
-  /** 0 = healthy, 7 = short of CPU or cut off. */
-  healthScore: number;
-  /** Records of new members that found the table full. */
-  tableFull: number;
-  /** Datagrams longer than any of the protocol. */
-  tooLong: number;
-  /** Lookups of host names in -mbs that failed. */
-  seedFailures: number;
-  /** Refusals of the system to list the addresses of this machine. */
-  addressFailures: number;
-  /** Directions to or from other nodes that fail at present. */
-  linkFaults: number;
 }
 
 /** Another running node has this name. */
@@ -275,6 +239,18 @@ export class Gossip {
   rekey(keys: ChannelKeys): void {
     this.#sealer.rekey(keys);
     this.#opener.rekey(keys);
+  }
+
+  /** Takes an offline member for one that left, on all nodes. @returns false if there is none */
+  forget(name: string): boolean {
+    const isKnown = this.#swim.membership.forget(performance.now(), name);
+    this.#arm();
+    return isKnown;
+  }
+
+  /** Contacts a node as one of -mbs is contacted, once. */
+  contact(endpoint: Endpoint): void {
+    this.#contactSeeds([endpoint]);
   }
 
   /** Announces the departure, which takes less than half a second; close() comes next. */

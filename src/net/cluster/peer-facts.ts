@@ -3,7 +3,7 @@
 // Invariant: the text fits into the answer; reading never throws.
 
 import type { Endpoint } from '../../shared/endpoint.ts';
-import type { MemberView } from './gossip.ts';
+import type { MemberView } from './gossip-view.ts';
 import { PROBE_FACTS_BYTES_MAX } from './prober.ts';
 
 /** A member as the facts have it. */

@@ -1,0 +1,44 @@
+// What the gossip channel shows of the members and of itself.
+
+import type { Endpoint } from '../../shared/endpoint.ts';
+import type { EnvelopeFault } from '../../shared/envelope.ts';
+import type { Metadata } from '../../swim/metadata.ts';
+import type { Reachability } from '../../swim/reachability.ts';
+import type { MemberState } from '../../swim/record.ts';
+import type { SwimCounters } from '../../swim/swim-port.ts';
+import type { UdpCounters } from './udp.ts';
+
+export interface MemberView {
+  readonly name: string;
+  readonly isSelf: boolean;
+  readonly state: MemberState;
+  /** How long it has been in this state; undefined for this node. */
+  readonly stateAgeMs: number | undefined;
+  readonly endpoint: Endpoint;
+  readonly bootId: bigint;
+  readonly incarnation: number;
+  readonly metadata: Metadata;
+  /** Time since its last ack, direct or indirect; undefined if there was none. */
+  readonly sinceAnswerMs: number | undefined;
+  /** Smoothed round trip time of direct pings; undefined before the first one. */
+  readonly rttMs: number | undefined;
+  /** Whether datagrams on the gossip port get through, by direction; undefined for this node. */
+  readonly reachability: Reachability | undefined;
+}
+
+export interface GossipCounters extends UdpCounters, SwimCounters, Record<EnvelopeFault, number> {
+  /** Periods that accused no member because this node was late. */
+  voidRounds: number;
+  /** 0 = healthy, 7 = short of CPU or cut off. */
+  healthScore: number;
+  /** Records of new members that found the table full. */
+  tableFull: number;
+  /** Datagrams longer than any of the protocol. */
+  tooLong: number;
+  /** Lookups of host names in -mbs that failed. */
+  seedFailures: number;
+  /** Refusals of the system to list the addresses of this machine. */
+  addressFailures: number;
+  /** Directions to or from other nodes that fail at present. */
+  linkFaults: number;
+}
