@@ -74,7 +74,11 @@ async function pingPort(prober: Prober, target: Target, channel: Channel): Promi
   const rttMs =
     times.length === 0
       ? undefined
-      : { min: Math.min(...times), average: sum / times.length, max: Math.max(...times) };
+      : {
+          min: rounded(Math.min(...times)),
+          average: rounded(sum / times.length),
+          max: rounded(Math.max(...times)),
+        };
   return { port: target[channel].port, sent: ROUNDS, answered: times.length, rttMs };
 }
 
@@ -94,4 +98,9 @@ async function pingSize(
     }
   }
   return { bytes, parts, passes: false };
+}
+
+/** To microseconds. */
+function rounded(ms: number): number {
+  return Number(ms.toFixed(3));
 }
