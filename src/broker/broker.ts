@@ -18,6 +18,7 @@ import { Distributor } from './distributor.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
 import { Hops } from './message/hops.ts';
 import { clearingMessage, expirySecondsLeft, isExpired, type Message } from './message/message.ts';
+import { MovingSessions } from './moving-sessions.ts';
 import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
   type Authorizer,
@@ -29,6 +30,7 @@ import {
   openAuthorizer,
   type PeerForwarder,
   type PeerOrigin,
+  type SessionRoaming,
   type SessionStore,
   type StateWriter,
   type StoredState,
@@ -73,6 +75,8 @@ export interface BrokerParts {
 
 export class Broker {
   readonly sys: SysTopics;
+  /** Sessions on their way from and to other nodes. */
+  readonly moving: MovingSessions;
   readonly administration: Administration;
   /** For the parts of this core and for tests; adapters use the methods below. */
   readonly context: BrokerContext;
@@ -85,6 +89,7 @@ export class Broker {
     this.context = makeContext(parts, this.#options);
     this.#publishHandler = new PublishHandler(this.context);
     this.sys = new SysTopics(this.context);
+    this.moving = new MovingSessions(this.context);
     this.administration = new Administration(this.context);
     this.forwarder = parts.forwarder;
   }
@@ -291,6 +296,11 @@ export class Broker {
   /** Learns where clients connect; undefined while the node is not in a cluster. */
   set clientDirectory(directory: ClientDirectory | undefined) {
     this.context.sessions.directory = directory;
+  }
+
+  /** Fetches sessions from other nodes; undefined while they stay where they are. */
+  set sessionRoaming(roaming: SessionRoaming | undefined) {
+    this.context.sessions.roaming = roaming;
   }
 
   isConnected(clientId: string): boolean {

@@ -192,6 +192,16 @@ export interface ClientDirectory {
   disconnected(clientId: string): void;
 }
 
+/** Sessions that follow their clients from node to node. */
+export interface SessionRoaming {
+  /**
+   * Fetches the client's session if another node has it.
+   * @param done called once, within a bounded time, whether there was a session or not
+   * @returns false if there is nothing to wait for: `done` is not called then
+   */
+  obtain(identity: Identity, done: (now: number) => void): boolean;
+}
+
 export interface SessionRecord {
   readonly clientId: string;
   readonly username: string | undefined;

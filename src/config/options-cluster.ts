@@ -131,6 +131,13 @@ export const clusterOptions = {
     fallback: true,
     help: 'let a client be connected to one node at a time, and publish the wills of a node that dies; the same on every node',
   }),
+  roaming: option({
+    flag: 'roaming',
+    group: 'Cluster',
+    type: onOff,
+    fallback: false,
+    help: 'let sessions follow their clients: a client that resumes its session on another node finds subscriptions and queued messages there, sent over TLS on the TCP port with the number of -csp; the same on every node',
+  }),
   sharedGroups: option({
     flag: 'shared',
     group: 'Cluster',

@@ -132,6 +132,11 @@ function clusterConflicts(config: Config): string[] {
       "-forward=interest and -shared=cluster exclude each other: all nodes choose a group's node by the number of a message, and with -forward=interest it has another number for each node; drop one of them",
     );
   }
+  if (config.roaming && !config.clientTakeover) {
+    problems.push(
+      '-roaming needs -client-takeover: nodes find a session by where its client was connected last; leave out -client-takeover=off',
+    );
+  }
   problems.push(...bulkPortConflicts(config));
   const seen = new Set<string>();
   for (const member of config.members) {
@@ -144,12 +149,12 @@ function clusterConflicts(config: Config): string[] {
 
 /** The bulk channel listens on TCP, with the number of the sync port. */
 function bulkPortConflicts(config: Config): string[] {
-  const { largeBytes, syncPort, listeners } = config;
-  if (!isClustered(config) || largeBytes === 0 || syncPort === 0) return [];
+  const { largeBytes, roaming, syncPort, listeners } = config;
+  if (!isClustered(config) || (largeBytes === 0 && !roaming) || syncPort === 0) return [];
   const listener = listeners.find(({ port }) => port === syncPort);
   if (listener === undefined) return [];
   return [
-    `${describePlace(listener)} and -large can't both listen on TCP ${syncPort}: change -csp or the listener's port`,
+    `${describePlace(listener)} and ${largeBytes > 0 ? '-large' : '-roaming'} can't both listen on TCP ${syncPort}: change -csp or the listener's port`,
   ];
 }
 

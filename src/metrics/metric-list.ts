@@ -4,8 +4,8 @@
 // The topics that mosquitto has too keep mosquitto's names and meanings.
 
 import { bridgeMetrics } from './bridge-metrics.ts';
+import { bulkMetrics, roamingMetrics } from './bulk-metrics.ts';
 import {
-  bulkMetrics,
   clientDirectoryMetrics,
   clusterMetrics,
   gossipMetrics,
@@ -312,6 +312,7 @@ export const metricGroups = {
   queries: queryMetrics,
   interest: interestMetrics,
   bulk: bulkMetrics,
+  roaming: roamingMetrics,
   probes: probeMetrics,
   storage: storageMetrics,
   http: httpMetrics,

@@ -121,6 +121,16 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     if (total > 0) this.#options.broker.log.warn(event, { client, total });
   }
 
+  /** The node that wrote last where the client is. */
+  writerOf(clientId: string): bigint | undefined {
+    return this.replica.map.get(clientId)?.writer;
+  }
+
+  /** The session of a client that is not connected is here from now on. */
+  claim(clientId: string): void {
+    this.#write(clientId, undefined);
+  }
+
   disconnected(clientId: string): void {
     this.mistaken.disconnected(clientId);
     if (this.#isOwn(clientId)) this.#write(clientId, undefined);

@@ -25,6 +25,7 @@ import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ClusterReplication } from './replication.ts';
+import { RoamingSessions } from './roaming-sessions.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
 const JOIN_MS_MAX = 3000;
@@ -58,8 +59,9 @@ export class Cluster {
   #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
   #sync: SyncChannel | undefined;
-  /** Undefined without -large. */
+  /** Undefined without -large and -roaming. */
   #bulk: BulkChannel | undefined;
+  #roaming: RoamingSessions | undefined;
   #gossip: Gossip | undefined;
   #status: ClusterStatus | undefined;
 
@@ -109,6 +111,7 @@ export class Cluster {
         'tombstone-time': config.tombstoneSeconds,
         topics: config.forwardedTopics.join(','),
         large: config.largeBytes,
+        roaming: config.roaming,
       },
       sharedGroups,
       announcesFilters: config.forward === 'interest',
@@ -223,6 +226,7 @@ export class Cluster {
         sync.setPeers(peers);
         for (const peer of peers) broker.addSiteNode(bootSeed(peer.bootId));
         this.#bulk?.setPeers(peers);
+        this.#roaming?.setPeers(peers);
         replication.setMembers(peers.map((peer) => peer.bootId));
         queries.setOnline(peers);
       },
@@ -275,10 +279,29 @@ export class Cluster {
     this.#bulk = bulk;
     replication.use(sync);
     replication.addMetrics(broker.sys);
+    if (bulk !== undefined) this.#joinRoaming(bulk);
     if (bulk !== undefined) broker.sys.addSource('bulk', () => bulk.metrics());
     broker.clientDirectory = replication.clients;
     broker.groupSharing = replication.groups;
     broker.forwarder = replication.retained ?? sync;
+  }
+
+  #joinRoaming({ node }: BulkChannel): void {
+    const { config, broker, bootId, replication } = this.#parts;
+    const { clients } = replication;
+    if (!config.roaming || clients === undefined) return;
+    const roaming = new RoamingSessions({
+      bootId,
+      broker,
+      channel: node,
+      places: clients,
+      now: () => performance.now(),
+      later: (ms, work) => void setTimeout(work, ms).unref(),
+    });
+    node.onFrame = (peer, kind, body) => roaming.receive(peer, kind, body);
+    broker.sessionRoaming = roaming;
+    broker.sys.addSource('roaming', () => roaming.metrics());
+    this.#roaming = roaming;
   }
 
   /** Both channels have the same port number, so a free one has to be free for both. */
@@ -299,7 +322,7 @@ export class Cluster {
 
   #newBulk(): BulkChannel | undefined {
     const { config, broker, log, keys, bootId, replication } = this.#parts;
-    if (config.largeBytes === 0) return undefined;
+    if (config.largeBytes === 0 && !config.roaming) return undefined;
     return new BulkChannel({
       bootId,
       keys: keys.bulk,

@@ -19,17 +19,17 @@ export class BulkLog {
   failed(peer: Peer, reason: string, now: number): void {
     if (!this.#faults.report(`connection ${peer.name}`, now)) return;
     const { name, endpoint } = peer;
-    this.#log.warn('large messages do not reach a peer', {
+    this.#log.warn('large messages and sessions do not reach a peer', {
       ...fieldsOf(peer),
       reason,
-      hint: `is TCP ${endpoint.port} open on ${name}, and has it -large as this node has?`,
+      hint: `is TCP ${endpoint.port} open on ${name}, and has it -large or -roaming as this node has?`,
     });
   }
 
   opened(peer: Peer, now: number): void {
     const lastedMs = this.#faults.resolve(`connection ${peer.name}`, now);
     if (lastedMs === undefined) return;
-    this.#log.info('large messages reach a peer again', {
+    this.#log.info('large messages and sessions reach a peer again', {
       ...fieldsOf(peer),
       lastedMs,
     });

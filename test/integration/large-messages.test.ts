@@ -38,7 +38,7 @@ async function subscriber(scene: Scenario, node: Node, topic: string): Promise<T
 }
 
 describe('-large', { concurrency: 3 }, () => {
-  scenario('large messages reach all nodes whole and in order', async (scene) => {
+  scenario('large messages and sessions reach all nodes whole and in order', async (scene) => {
     const nodes = await scene.localCluster(3, LARGE, '-sys-interval=1');
     const [n1, n2, n3] = nodes;
     assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
@@ -96,7 +96,7 @@ describe('-large', { concurrency: 3 }, () => {
     const n1 = await scene.startLocal('n1', LARGE);
     const n2 = await scene.startLocal('n2', `-mbs=${await n1.process.gossipAddress()}`);
     await n1.sees('online', n2);
-    await n1.process.waitFor(/large messages do not reach a peer.*peer=n2/);
+    await n1.process.waitFor(/large messages and sessions do not reach a peer.*peer=n2/);
     const watcher = await subscriber(scene, n2, 'x');
     const publisher = await scene.client(n1);
     await publisher.publish('x', list('lost'), { qos: 1 });

@@ -109,9 +109,13 @@ const BANNED_IN_CORES: readonly RegExp[] = [
 ];
 
 /** The entries of the broker core, and the class that they call. */
-const TURN_OWNERS = ['work-budget.ts', 'broker.ts', 'administration.ts', 'client/client.ts'].map(
-  (name) => `src/broker/${name}`,
-);
+const TURN_OWNERS = [
+  'work-budget.ts',
+  'broker.ts',
+  'administration.ts',
+  'moving-sessions.ts',
+  'client/client.ts',
+].map((name) => `src/broker/${name}`);
 const CHANGES_TURN =
   /\.(enter|beginTurn)\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;
 /** Folders of src/broker, each above those before it; the files beside them are above all. */

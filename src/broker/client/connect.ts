@@ -93,11 +93,33 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   const decision = context.authorizer.authenticate(request, (later, now) => {
     if (client.closed) return;
     context.budget.resume(now);
-    decideOnceStored(context, client, candidate, later);
+    if (!isFetching(context, client, candidate, later)) {
+      decideOnceStored(context, client, candidate, later);
+    }
   });
-  if (decision === undefined) return;
+  if (decision === undefined || isFetching(context, client, candidate, decision)) return;
   if (isHeldBack(context, packet)) decideOnceStored(context, client, candidate, decision);
   else decide(context, client, candidate, decision);
+}
+
+/** Begins to fetch the session of an accepted client from another node, if one has it. */
+function isFetching(
+  context: BrokerContext,
+  client: Client,
+  candidate: Candidate,
+  decision: AuthDecision,
+): boolean {
+  const { roaming } = context.sessions;
+  const { packet } = candidate;
+  if (roaming === undefined || packet.cleanStart) return false;
+  if (decision.reasonCode !== 0 || client.session !== undefined) return false;
+  const identity = identityOf(context, candidate, decision);
+  if (refusalOfIdentity(context, identity, client, packet) !== undefined) return false;
+  return roaming.obtain(identity, (now) => {
+    if (client.closed) return;
+    context.budget.resume(now);
+    decideOnceStored(context, client, candidate, decision);
+  });
 }
 
 /** Decides as soon as the store has room, then handles what the client has sent meanwhile. */

@@ -33,7 +33,11 @@ function* exportSession(session: Session, writer: StateWriter): Generator<void, 
   if (will !== undefined) writer.saveWill(clientId, will.packet, publishTime(will));
   for (const packetId of session.received()) writer.saveReceived(clientId, packetId);
   yield;
-  if (!session.isPersistent) return;
+  if (session.isPersistent) yield* exportContent(session, writer);
+}
+
+function* exportContent(session: Session, writer: StateWriter): Generator<void, void> {
+  const { clientId } = session;
   for (const { subscription } of session.subscriptions.values()) {
     writer.saveSubscription(clientId, subscriptionRecord(subscription));
     yield;
@@ -42,6 +46,13 @@ function* exportSession(session: Session, writer: StateWriter): Generator<void, 
     writer.saveDelivery(clientId, delivery);
     yield;
   }
+}
+
+/** Writes a session for another node, or into the store of the node that it has moved to: all but its will. */
+export function exportMoving(session: Session, writer: StateWriter): void {
+  writer.saveSession({ ...sessionRecord(session), expiresAt: Number.POSITIVE_INFINITY });
+  for (const packetId of session.received()) writer.saveReceived(session.clientId, packetId);
+  for (const _ of exportContent(session, writer));
 }
 
 export function sessionRecord(session: Session): SessionRecord {

@@ -10,7 +10,7 @@ import type { SessionsContext } from './session-context.ts';
 import type { SessionRegistry } from './session-registry.ts';
 import { restoreWill } from './wills.ts';
 
-interface ImportContext extends SessionsContext {
+export interface ImportContext extends SessionsContext {
   readonly sessions: SessionRegistry;
   readonly retained: RetainedStore;
 }
@@ -35,7 +35,7 @@ function importRetained(context: ImportContext, message: Message): void {
     log.warn('retained message not restored: the store is full', { topic, bound, count });
 }
 
-function importSession(context: ImportContext, stored: StoredSession): void {
+export function importSession(context: ImportContext, stored: StoredSession): void {
   const session = context.sessions.restore(stored);
   for (const record of stored.subscriptions) importSubscription(context, session, record);
   session.outbound.restoreDeliveries(stored.deliveries);

@@ -8,7 +8,7 @@ import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { ClientAccount, isOverShare, UserAccount } from '../accounts.ts';
 import { CONNECTION_BYTES, SESSION_BYTES, subscriptionBytes, textBytes } from '../memory-costs.ts';
-import type { ClientDirectory, Identity, SessionRecord } from '../ports.ts';
+import type { ClientDirectory, Identity, SessionRecord, SessionRoaming } from '../ports.ts';
 import { filterPrice } from '../prices.ts';
 import { dropUnwanted, reviewSubscriptions } from './access-review.ts';
 import { sessionRecord, subscriptionRecord } from './export-state.ts';
@@ -24,6 +24,8 @@ export class SessionRegistry {
   readonly #sessions = new Map<string, Session>();
   /** Set while the node is in a cluster. */
   directory: ClientDirectory | undefined;
+  /** Set while sessions follow their clients. */
+  roaming: SessionRoaming | undefined;
 
   constructor(context: SessionsContext) {
     this.#context = context;
@@ -115,6 +117,14 @@ export class SessionRegistry {
 
   /** Ends a session of a part of this node that is not connected. */
   endLocal(session: Session): void {
+    this.#end(session);
+  }
+
+  /** Deletes a session that another node has now: nothing of it is handed over or published here. */
+  endMoved(session: Session): void {
+    discardWill(this.#context, session);
+    session.outbound.isPersistent = false;
+    for (const _ of session.outbound.dropAll());
     this.#end(session);
   }
 

@@ -187,7 +187,7 @@ export class BulkChannel {
 function listen(server: NetServer, port: number, bind: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => {
-      const text = `tcp port ${port} can't be opened: ${describeSystemError(error, 'network')}; change it with -csp, or leave out -large`;
+      const text = `tcp port ${port} can't be opened: ${describeSystemError(error, 'network')}; change it with -csp, or leave out -large and -roaming`;
       reject(new BindError(text));
     });
     server.listen({ port, host: bind, ipv6Only: false }, () => {

@@ -287,6 +287,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'skipped unread, counted and logged',
     ],
     [
+      'with `-roaming`: wait of a CONNECT for its session; bytes of a session; transfers at a time, in each direction',
+      '{ms node FETCH_MS_MAX}; {bytes node SESSION_BYTES_MAX}; {count node TRANSFERS_MAX}',
+      'a new session begins, logged and counted; the old one stays on its node',
+    ],
+    [
       'TLS handshakes of other nodes at a time; time of one; time for its hello',
       '{count net HANDSHAKES_MAX}; {ms net HANDSHAKE_MS}; {ms sync HELLO_MS}',
       'the connection is closed and counted',

@@ -46,7 +46,8 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: shared groups of all nodes (`-shared=cluster`)', 'groups'],
   ['Cluster: requests between nodes', 'queries'],
   ['Cluster: subscriptions of all nodes', 'interest'],
-  ['Cluster: large messages (`-large`)', 'bulk'],
+  ['Cluster: large messages and sessions (`-large`, `-roaming`)', 'bulk'],
+  ['Cluster: sessions that follow their clients (`-roaming`)', 'roaming'],
   ['Cluster: probes (`shoal ping`, `shoal doctor`)', 'probes'],
   ['Storage (with `-data`)', 'storage'],
 ];
