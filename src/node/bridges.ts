@@ -141,32 +141,42 @@ export class Bridges {
   }
 
   #open(config: BridgeConfig, log: Logger): Entry {
-    const { options, tls, qosMin, retain } = config;
+    const { options, tls } = config;
     const clientId = LOCAL_PREFIX + options.name;
-    const rules = { qosMin, retain, onlyOfThisNode: config.runOn === 'each' };
-    const isSessionKnown = this.#broker.openLocalSession(
-      {
-        identity: { clientId, username: undefined, grant: AccessControl.trusted },
-        subscriptions: TopicMapper.outgoing(options.topics).subscriptions,
-        limits: config,
-        rules,
-      },
-      performance.now(),
-    );
+    const isSessionKnown = this.#openSession(config, clientId);
     this.#publishState(options.name, false);
-    const port = this.#portOf(options.name, clientId, isSessionKnown);
+    const port = this.#portOf(config, clientId, isSessionKnown);
     const runner = new BridgeRunner(options, tls, port, log);
     return { config, clientId, runner, ages: new QueueAges(), expired: 0 };
   }
 
-  #portOf(name: string, clientId: string, isSessionKnown: boolean): LocalPort {
+  /** @returns true if it existed */
+  #openSession(config: BridgeConfig, clientId: string): boolean {
+    const { options, qosMin, retain } = config;
+    return this.#broker.openLocalSession(
+      {
+        identity: { clientId, username: undefined, grant: AccessControl.trusted },
+        subscriptions: TopicMapper.outgoing(options.topics).subscriptions,
+        limits: config,
+        rules: { qosMin, retain, onlyOfThisNode: config.runOn === 'each' },
+      },
+      performance.now(),
+    );
+  }
+
+  #portOf(config: BridgeConfig, clientId: string, isSessionKnown: boolean): LocalPort {
     const broker = this.#broker;
+    const { name } = config.options;
     return {
       get now() {
         return broker.now;
       },
       isSessionKnown,
-      attach: (outbox, sendWindow, now) => broker.acceptLocal(outbox, clientId, sendWindow, now),
+      attach: (outbox, sendWindow, now) => {
+        // An administrator may have ended it.
+        this.#openSession(config, clientId);
+        return broker.acceptLocal(outbox, clientId, sendWindow, now);
+      },
       forgetReceived: () => broker.forgetReceived(clientId),
       sendRetained: (client, now) => broker.sendRetained(client as Client, now),
       stateChanged: (isConnected) => this.#publishState(name, isConnected),

@@ -2,6 +2,7 @@
 // RabbitMQ (SHOAL_RABBITMQ=1, because it takes long to start). Processes are killed while messages cross.
 
 import assert from 'node:assert/strict';
+import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import type { IClientOptions } from 'mqtt';
 import type { WatchedProcess } from '../support/watched-process.ts';
@@ -186,6 +187,31 @@ mqtt { listen: "127.0.0.1:${port}" }
     nats = scene.run(['nats-server', '-c', config]);
     await waitForPort(port);
   });
+});
+
+scenario('a bridge whose session an administrator ends opens it again', async (scene) => {
+  const port = await freePort();
+  await scene.startLocal('far', `-port=${port}`);
+  const keys = ['topics = ["up/# out 1"]', 'run-on = "each"'];
+  const file = bridgeFile(scene, port, ...keys);
+  const socketPath = `${scene.file('control', '')}.sock`;
+  const near = await scene.startLocal('near', `-config=${file}`, `-control=${socketPath}`);
+  await near.process.waitFor(/bridge connected/);
+  const mark = near.process.lineCount;
+  const path = `/api/v1/clients/${encodeURIComponent('$bridge/hq')}`;
+  const status = await new Promise((done, failed) => {
+    request({ socketPath, path, method: 'DELETE' }, (response) => done(response.statusCode))
+      .on('error', failed)
+      .end();
+  });
+  assert.equal(status, 200);
+  await near.process.waitFor(/bridge connected/, 10_000, mark);
+  const watcher = await openAt(port);
+  await watcher.subscribe('up/#', 1);
+  const device = await scene.client(near);
+  await device.publish('up/t', 'x', { qos: 1 });
+  await watcher.arrival('up/t');
+  await watcher.end();
 });
 
 function hasAll(watcher: TestClient, wanted: readonly string[]): boolean {
