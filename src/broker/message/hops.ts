@@ -25,6 +25,7 @@ const SEEN_MAX = 32_768;
 export class Hops {
   /** This node; set anew when it gets a boot id. */
   #seed: number;
+  #name: string;
   /** Of this node, and of the nodes that have been in its cluster. */
   readonly #site = new Set<string>();
   /** Numbers of messages that no other node has. */
@@ -39,6 +40,7 @@ export class Hops {
 
   constructor(seed: number) {
     this.#seed = seed;
+    this.#name = seed.toString(RADIX);
     this.addNode(seed);
   }
 
@@ -47,8 +49,9 @@ export class Hops {
   }
 
   set seed(seed: number) {
-    this.#site.delete(this.#seed.toString(RADIX));
+    this.#site.delete(this.#name);
     this.#seed = seed;
+    this.#name = seed.toString(RADIX);
     this.addNode(seed);
   }
 
@@ -73,21 +76,22 @@ export class Hops {
   /** For a message that only this node has: the number is negative, so that it is like no other. */
   #ownId(): string {
     this.#lastOwn += 1;
-    return `${this.#seed.toString(RADIX)}.-${this.#lastOwn.toString(RADIX)}`;
+    return `${this.#name}.-${this.#lastOwn.toString(RADIX)}`;
   }
 
   /** The properties of a message on its way over a bridge, with this node added. */
   propertiesOf(message: Message): Buffer {
     const { properties } = message;
+    message.hopId ??= this.#ownId();
+    if (properties.length === 0) return encodeHops(`${message.hopId} ${this.#name}`);
     const parts: Buffer[] = [];
-    let way: string | undefined;
+    let way: string = message.hopId;
     walkProperties(properties, 0, properties.length, 'publish', (id, start, end) => {
       if (id === PropertyId.userProperty && isHops(properties, start)) {
         way = hopsText(properties, start, end);
       } else parts.push(properties.subarray(start - 1, end));
     });
-    message.hopId ??= this.#ownId();
-    parts.push(encodeHops(`${way ?? message.hopId} ${this.#seed.toString(RADIX)}`));
+    parts.push(encodeHops(`${way} ${this.#name}`));
     return Buffer.concat(parts);
   }
 
