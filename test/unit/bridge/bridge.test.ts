@@ -224,3 +224,21 @@ test('pauses double up to the longest, and addresses come in turn', () => {
   }
   assert.deepEqual(tries, ['b 1', 'a 2', 'b 4', 'a 8', 'b 16', 'a 32', 'b 60', 'a 60']);
 });
+
+test('what a slow far side does not take waits here, and follows in order', () => {
+  const world = BridgeWorld.connected(bridgeOptions(OUT, { inflightMax: 1000 }));
+  const watcher = watch(world.far);
+  world.link!.congested = true;
+  const device = world.near.connect('device');
+  for (let i = 0; i < 50; i++) device.publish('t', String(i), { qos: 1 });
+  world.settle();
+  assert.equal(world.session.queued, 50);
+  assert.deepEqual(watcher.payloads(), []);
+  world.link!.congested = false;
+  world.bridge.farDrained(world.near.now);
+  world.settle();
+  assert.deepEqual(
+    watcher.payloads(),
+    Array.from({ length: 50 }, (_, i) => String(i)),
+  );
+});
