@@ -2,9 +2,13 @@
 // RabbitMQ (SHOAL_RABBITMQ=1, because it takes long to start). Processes are killed while messages cross.
 
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { IClientOptions } from 'mqtt';
+import { TestAuthority } from '../support/certificates.ts';
 import type { WatchedProcess } from '../support/watched-process.ts';
 import { type Node, programScenario, type Scenario, scenario } from './support/scenario.ts';
 import { TestClient } from './support/test-client.ts';
@@ -213,6 +217,58 @@ scenario('a bridge whose session an administrator ends opens it again', async (s
   await watcher.arrival('up/t');
   await watcher.end();
 });
+
+programScenario(
+  'a bridge over TLS with certificates of both sides, and over WebSocket',
+  ['openssl'],
+  async (scene) => {
+    const folder = mkdtempSync(join(tmpdir(), 'shoal-bridge-'));
+    const authority = new TestAuthority(folder);
+    const server = authority.issue('server', '/CN=far', 'IP:127.0.0.1');
+    const own = authority.issue('site', '/CN=site');
+    const far = await scene.startLocal(
+      'far',
+      '-tls=0',
+      '-ws=0',
+      '-wss=0',
+      `-cert=${server.cert}`,
+      `-key=${server.key}`,
+      `-ca=${authority.ca}`,
+      '-require-certificate=required',
+    );
+    const ports = {
+      mqtts: await far.process.mqttPort('tls'),
+      ws: await far.process.mqttPort('ws'),
+      wss: await far.process.mqttPort('wss'),
+    };
+    const tls = [`ca = "${authority.ca}"`, `cert = "${own.cert}"`, `key = "${own.key}"`];
+    const watcher = await scene.client(far);
+    await watcher.subscribe('up/#', 1);
+    for (const [protocol, port] of Object.entries(ports)) {
+      const path = protocol === 'mqtts' ? '' : '/mqtt';
+      const text = `[[bridge]]\nname = "${protocol}"\naddress = "${protocol}://127.0.0.1:${port}${path}"\n`;
+      const keys = [...tls, `topics = ["${protocol} out 1 '' up/"]`, 'run-on = "each"'];
+      const file = scene.file(`${protocol}.toml`, `${text}${keys.join('\n')}\n`);
+      const near = await scene.startLocal(`near-${protocol}`, `-config=${file}`);
+      await near.process.waitFor(/bridge connected/);
+      const device = await scene.client(near);
+      await device.publish(protocol, 'x'.repeat(100_000), { qos: 1 });
+      const { text: arrived } = await watcher.arrival(`up/${protocol}`);
+      assert.equal(arrived.length, 100_000);
+    }
+    const stranger = [`topics = ["# out 1"]`, 'run-on = "each"'];
+    const address = `address = "mqtts://127.0.0.1:${ports.mqtts}"`;
+    const file = scene.file(
+      'x.toml',
+      `[[bridge]]\nname = "x"\n${address}\n${stranger.join('\n')}\n`,
+    );
+    const near = await scene.startLocal('near-x', `-config=${file}`);
+    await near.process.waitFor(
+      /does not reach the far side.*the authority of its certificate is not known: set ca/,
+    );
+    rmSync(folder, { recursive: true, force: true });
+  },
+);
 
 function hasAll(watcher: TestClient, wanted: readonly string[]): boolean {
   const seen = new Set(watcher.arrivals.map(({ text }) => text));
