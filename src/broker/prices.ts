@@ -1,10 +1,10 @@
-// What each kind of work costs, in units of 10 ns of processor time: the budget of a turn and everything
-// that takes longer than a moment count in them. test/bench/micro-prices.ts measures them; its
-// figures, of one core of the machine of docs/performance.md, stand behind the prices here.
+// What each kind of work costs, in units of 10 ns of processor time: the budget of a turn counts in them.
+// test/bench/micro-prices.ts measures each kind and prints its cost beside its price; its figures are
+// in docs/decisions/0100.
 // Invariant: work whose amount a client decides has a price for each byte, item or step of it.
 
 export const Price = {
-  /** A packet of a client, whatever it is: finding, decoding and counting it. 86 ns for a PINGREQ. */
+  /** A packet of a client, whatever it is: finding, decoding and counting it. */
   packet: 8,
   /** Routing one message, in addition to its deliveries. */
   message: 8,
@@ -21,10 +21,10 @@ export const Price = {
   /** One topic level of the subscription tree that a search for a route visits. */
   treeNode: 20,
   /** Looking for the route of a topic for the first time, and each of its characters. */
-  newTopic: 50,
-  topicCharacter: 1,
+  newTopic: 250,
+  topicCharacter: 2,
   /** One subscription that a route lists for itself instead of sharing the tree's list. */
-  ownTarget: 50,
+  ownTarget: 100,
   /** Adding, finding or removing a Topic Filter, and each of its characters: a level may be empty. */
   filter: 200,
   filterCharacter: 20,
@@ -43,13 +43,13 @@ export const Price = {
   /** A denial: a search through the whole ACL, and a log line. */
   denial: 500,
   /** The begin of a connection: its CONNECT, its session and its log line. */
-  connect: 2000,
+  connect: 6000,
   /** The end of a connection: its last packet and its log line. */
   disconnect: 1000,
   /** Comparing one $SYS value with the value published before. */
   sysValue: 20,
-  /** One delivery of a $SYS value: each has a message of its own, so its code is cold. */
-  sysDelivery: 4,
+  /** Factor: publishing a $SYS value costs this much more, because its code is cold. */
+  sysColdness: 1,
 } as const;
 
 /** So many bytes that are copied cost one unit: a write copies them once here and once in the system. */

@@ -95,7 +95,7 @@ export class SysTopics {
     const { budget } = this.#context;
     const before = budget.workLeft;
     this.#publish(topic, text);
-    return Price.sysValue + Price.sysDelivery * (before - budget.workLeft);
+    return Price.sysValue + Price.sysColdness * (before - budget.workLeft);
   }
 
   /** @param text empty: the retained message is removed */

@@ -37,6 +37,11 @@ export class WorkBudget {
     return this.#turnLeft - this.#endsAt;
   }
 
+  /** Work that this turn has done, for benchmarks. */
+  get spentInTurn(): number {
+    return WORK_PER_TURN - this.#turnLeft;
+  }
+
   get isSpent(): boolean {
     return this.#turnLeft <= this.#endsAt;
   }

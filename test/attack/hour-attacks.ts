@@ -15,12 +15,14 @@ const target = { host: '127.0.0.1', port };
 const FOR_EVER = { sessionExpiryInterval: 0xffffffff };
 
 const below = (bound: number): number => Math.floor(random() * bound);
-/** One of many loopback addresses: an attack comes from as many hosts as it likes. */
+/** Logins are guessed from very many addresses; the attacks on memory come from this many hosts. */
+const HOSTS = 16;
 const anywhere = (): string => `127.66.${below(250)}.${1 + below(250)}`;
+const oneOfTheHosts = (): string => `127.67.0.${1 + below(HOSTS)}`;
 const word = (): string => Math.floor(random() * 1e9).toString(36);
 
-function open(fields: wire.ConnectFields = {}): Promise<AttackClient> {
-  return AttackClient.open(target, { clientId: word(), ...fields }, anywhere());
+function open(fields: wire.ConnectFields = {}, from = oneOfTheHosts()): Promise<AttackClient> {
+  return AttackClient.open(target, { clientId: word(), ...fields }, from);
 }
 
 /** Repeats the step for ever, with a pause after each; a step that fails is tried again. */
@@ -38,9 +40,10 @@ function every(ms: number, step: () => Promise<void>): void {
 function withClient(
   fields: () => wire.ConnectFields,
   use: (client: AttackClient) => Promise<void> | void,
+  from = oneOfTheHosts,
 ): () => Promise<void> {
   return async () => {
-    const client = await open(fields());
+    const client = await open(fields(), from());
     await use(client);
     client.destroy();
   };
@@ -153,6 +156,7 @@ function guessPasswords(): void {
       withClient(
         () => ({ username: below(2) === 0 ? 'innocent' : word(), password: word() }),
         () => undefined,
+        anywhere,
       ),
     );
   }

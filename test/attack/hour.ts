@@ -199,31 +199,30 @@ const innocents = NODES.map((name, index) => {
   return new HourInnocents({ host: '127.0.0.1', port: portsOf(index).mqtt }, name);
 });
 const attackers: ChildProcess[] = [];
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(2));
+process.once('exit', () => {
+  for (const child of [...attackers, ...nodes]) child.kill('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
 const samples = nodes.map((): Sample[] => []);
-try {
-  for (const innocent of innocents) innocent.start();
-  for (const index of NODES.keys()) attackers.push(attack(index));
-  for (let round = 1; now() < minutes && nodes.every(isRunning); round++) {
-    await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
-    for (const [i, node] of nodes.entries()) if (isRunning(node)) samples[i]!.push(sample(node));
-    if (round % REPORT_EVERY !== 0) continue;
-    for (const node of nodes) node.kill('SIGHUP');
-    const memory = samples.map((own) => `${Math.round((own.at(-1)?.residentBytes ?? 0) / MB)} MB`);
-    const latencies = innocents.flatMap(({ served }) => served.latenciesMs.slice(-1000));
-    const refused = innocents.reduce((sum, { served }) => sum + served.refused, 0);
-    say(
-      `${now().toFixed(0).padStart(3)} min: ${memory.join(', ')}; ${quantiles(latencies)}; ${refused} refused`,
-    );
-  }
-  for (const attacker of attackers) attacker.kill('SIGKILL');
-  for (const innocent of innocents) await innocent.stop();
-  const faults = verdict(nodes, samples, innocents);
-  for (const fault of faults) say(`FAULT ${fault}`);
-  say(faults.length === 0 ? 'flat memory, innocents served' : `${faults.length} faults`);
-  process.exitCode = faults.length === 0 ? 0 : 1;
-} finally {
-  for (const attacker of attackers) attacker.kill('SIGKILL');
-  for (const node of nodes) node.kill('SIGKILL');
-  rmSync(folder, { recursive: true });
+for (const innocent of innocents) innocent.start();
+for (const index of NODES.keys()) attackers.push(attack(index));
+for (let round = 1; now() < minutes && nodes.every(isRunning); round++) {
+  await new Promise((resolve) => setTimeout(resolve, SAMPLE_MS));
+  for (const [i, node] of nodes.entries()) if (isRunning(node)) samples[i]!.push(sample(node));
+  if (round % REPORT_EVERY !== 0) continue;
+  for (const node of nodes) node.kill('SIGHUP');
+  const memory = samples.map((own) => `${Math.round((own.at(-1)?.residentBytes ?? 0) / MB)} MB`);
+  const latencies = innocents.flatMap(({ served }) => served.latenciesMs.slice(-1000));
+  const refused = innocents.reduce((sum, { served }) => sum + served.refused, 0);
+  say(
+    `${now().toFixed(0).padStart(3)} min: ${memory.join(', ')}; ${quantiles(latencies)}; ${refused} refused`,
+  );
 }
+for (const attacker of attackers) attacker.kill('SIGKILL');
+for (const innocent of innocents) await innocent.stop();
+const faults = verdict(nodes, samples, innocents);
+for (const fault of faults) say(`FAULT ${fault}`);
+say(faults.length === 0 ? 'flat memory, innocents served' : `${faults.length} faults`);
+process.exitCode = faults.length === 0 ? 0 : 1;
 process.exit();

@@ -165,11 +165,11 @@ export class TestClient {
     this.#connection.drained(this.#world.now);
   }
 
-  /** The network fails, without DISCONNECT. */
-  lose(): void {
+  /** The network fails, without DISCONNECT. @param isAlone false: in the same turn as what was before */
+  lose(isAlone = true): void {
     this.#isLost = true;
     if (this.closed) return;
-    this.#world.beginTurn();
+    if (isAlone) this.#world.beginTurn();
     this.#connection.disconnected(this.#world.now);
   }
 

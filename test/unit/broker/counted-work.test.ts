@@ -190,3 +190,45 @@ test('a denial counts as work', () => {
   assert.ok(turns > 4, `${turns} turns`);
   assert.equal(world.broker.stats.denied, topics.length);
 });
+
+test('what waited for a slow client is sent in several turns, in order', () => {
+  const world = new World({ queueBytesMax: 1e9 });
+  const subscriber = world.connect('s');
+  subscriber.subscribe([{ filter: 't', qos: 0 }]);
+  subscriber.congest(true);
+  const publisher = world.connect('p');
+  const payloads = Array.from({ length: 1000 }, (_, i) => `${i} `.padEnd(4000));
+  for (const payload of payloads) publisher.publish('t', payload);
+  subscriber.expectNothing();
+  const turns = turnsOf(world, () => subscriber.congest(false));
+  assert.ok(turns > 1, `${turns} turns`);
+  assert.deepEqual(subscriber.payloads(), payloads);
+});
+
+test('the messages of a session that ends are dropped in several turns', () => {
+  const world = new World({ queueMessagesMax: 50_000, queueBytesMax: 1e9 });
+  const session = { clean: false, properties: { sessionExpiryInterval: 60 } };
+  const owner = world.connect('kept', session);
+  owner.subscribe([{ filter: 't', qos: 1 }]);
+  owner.lose();
+  const publisher = world.connect('p');
+  for (let i = 0; i < 30_000; i++) publisher.publish('t', 'x', { qos: 1 });
+  assert.equal(world.broker.queuedMessages, 30_000);
+  const turns = turnsOf(world, () => world.connect('kept'));
+  assert.ok(turns > 1, `${turns} turns`);
+  assert.equal(world.broker.queuedMessages, 0);
+});
+
+test('connections that are lost in the same turn end in several turns', () => {
+  const world = new World();
+  const watcher = world.connect('w');
+  watcher.subscribe([{ filter: 'will', qos: 0 }]);
+  const will = { topic: 'will', payload: 'gone' };
+  const clients = Array.from({ length: 500 }, (_, i) => world.connect(`c${i}`, { will }));
+  const turns = turnsOf(world, () => {
+    world.beginTurn();
+    for (const client of clients) client.lose(false);
+  });
+  assert.ok(turns > 2, `${turns} turns`);
+  assert.equal(watcher.messages().length, 500);
+});

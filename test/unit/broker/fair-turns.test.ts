@@ -77,3 +77,31 @@ test('packets that arrive while a flooding client waits for its turn are handled
   for (let turn = 0; turn < 10; turn++) broker.runDeferred(0);
   assert.equal(flooder.outbox.bytes, 2);
 });
+
+test('clients that flood in the same turn share its budget, and one that sends little is served in it', () => {
+  const { broker, open } = newBroker();
+  const flooders = Array.from({ length: 50 }, open);
+  const other = open();
+  broker.runDeferred(0);
+  const flood = Buffer.concat(Array(20_000).fill(PINGREQ));
+  for (const { client } of flooders) client.receive(flood, 0);
+  const answers = flooders.map(({ outbox }) => outbox.bytes / 2);
+  assert.ok(answers[0]! < 20_000, 'the first takes the budget');
+  for (const count of answers.slice(1)) assert.ok(count > 0 && count < 1000, `${count} answers`);
+  other.client.receive(PINGREQ, 0);
+  assert.equal(other.outbox.bytes, 2);
+});
+
+test('deferred work of many clients shares the next turn alike, and ends', () => {
+  const { broker, open } = newBroker();
+  const flooders = Array.from({ length: 10 }, open);
+  broker.runDeferred(0);
+  const flood = Buffer.concat(Array(20_000).fill(PINGREQ));
+  for (const { client } of flooders) client.receive(flood, 0);
+  const before = flooders.map(({ outbox }) => outbox.bytes);
+  broker.runDeferred(0);
+  const gained = flooders.map(({ outbox }, i) => outbox.bytes - before[i]!);
+  assert.ok(Math.min(...gained) > 0.8 * Math.max(...gained), `${gained}`);
+  for (let turn = 0; turn < 100; turn++) broker.runDeferred(0);
+  for (const { outbox } of flooders) assert.equal(outbox.bytes, 40_000);
+});

@@ -322,3 +322,24 @@ test('of many CONNECTs that waited for the disk only as many continue as it take
   });
   assert.ok(most < 4_000_000, `${most} bytes waited`);
 });
+
+test('of many publishers that waited for the disk only as many continue as it takes', async () => {
+  const stored = await busy();
+  const { world, journal } = stored;
+  const filler = world.connect('filler 2');
+  for (let i = 0; !journal.congested; i++) {
+    const fields = { topic: `f/${i}`, payload: Buffer.alloc(500_000), retain: true };
+    filler.send(wire.publish(5, fields));
+  }
+  for (let i = 0; i < 100; i++) {
+    const fields = { topic: `late/${i}`, payload: Buffer.alloc(100_000), retain: true };
+    world.connect(`p${i}`).send(wire.publish(5, fields));
+  }
+  const { retained } = world.broker.context;
+  let most = 0;
+  await stored.until(() => {
+    most = Math.max(most, journal.metrics().waitingBytes);
+    return retained.get('late/99') !== undefined;
+  });
+  assert.ok(most < 6_000_000, `${most} bytes waited`);
+});

@@ -49,3 +49,26 @@ test('a client that reads gets its bytes without a copy', () => {
   const whole = write(1, [[buffer, 0, READ_BUFFER_BYTES]]);
   assert.equal(whole.pinnedBytes, READ_BUFFER_BYTES);
 });
+
+test('very many small pieces leave in few writes, in order', () => {
+  const pieces = Array.from({ length: 50_000 }, (_, i) => Buffer.from([i & 255, i >> 8]));
+  const { bytes, writes } = write(
+    0,
+    pieces.map((piece) => [piece, 0, piece.length] as const),
+  );
+  assert.deepEqual(bytes, Buffer.concat(pieces));
+  assert.ok(writes < 10, `${writes} writes`);
+});
+
+test('large pieces between small ones leave as they are', () => {
+  const large = readBuffer(3);
+  const small = [Buffer.from('a'), Buffer.from('b')] as const;
+  const { bytes, writes } = write(0, [
+    [small[0], 0, 1],
+    [small[1], 0, 1],
+    [large, 0, READ_BUFFER_BYTES],
+    [small[0], 0, 1],
+  ]);
+  assert.deepEqual(bytes, Buffer.concat([...small, large, small[0]]));
+  assert.equal(writes, 3);
+});
