@@ -133,7 +133,10 @@ for (const levels of [3, 120]) {
     bench.send(bench.client(), wire.subscribe(5, 1, [{ filter: 'x/#' }]));
     const client = bench.client();
     return () => {
-      const bytes = many(200, () => publish(`${'a/'.repeat(levels - 1)}${(n += 1)}`));
+      const bytes = many(200, () => {
+        n += 1;
+        return publish(`${'a/'.repeat(levels - 1)}${n}`);
+      });
       return bench.send(client, bytes);
     };
   });

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { optionTable } from '../../../src/config/config.ts';
 import type { AnyOption } from '../../../src/config/option.ts';
 import { COSTS, COSTS_HEAD } from '../../support/memory-cost-rows.ts';
+import { OVERLOAD } from '../../support/overload-figures.ts';
 import { httpLimits } from './limits-of-http.ts';
 
 const PAGE = 'docs/limits.md';
@@ -457,7 +458,7 @@ function renderPage(): string {
     return `\n## ${title}\n\n| what | bound | at the bound |\n| --- | --- | --- |\n${lines.join('')}`;
   });
   const costs = COSTS.map((row) => `| ${row.map(withConstants).join(' | ')} |\n`).join('');
-  return HEAD + sections.join('') + COSTS_HEAD + costs;
+  return HEAD + sections.join('') + OVERLOAD + COSTS_HEAD + costs;
 }
 
 function withConstants(text: string): string {
