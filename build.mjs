@@ -30,6 +30,42 @@ const opening = `(program => typeof require === 'function' ? program(require)
 )(function (require) {`;
 const closing = '});';
 
+/** The dashboard's files as src/http/pages.ts serves them: a browser gets what is in the bundle. */
+async function packPages() {
+  const folder = join(root, 'src/dashboard');
+  const { outputFiles: built } = await build({
+    absWorkingDir: root,
+    entryPoints: {
+      dashboard: join(folder, 'main.tsx'),
+      'dashboard-style': join(folder, 'dashboard.css'),
+    },
+    outdir: join(outputFolder, 'pages'),
+    bundle: true,
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    legalComments: 'none',
+    write: false,
+    logLevel: 'warning',
+  });
+  const [script, style] = ['.js', '.css'].map((end) =>
+    built.find(({ path }) => path.endsWith(end)),
+  );
+  const html = readFileSync(join(folder, 'index.html'));
+  return {
+    'index.html': packed('text/html; charset=utf-8', html),
+    'dashboard.js': packed('text/javascript; charset=utf-8', script.contents),
+    'dashboard.css': packed('text/css; charset=utf-8', style.contents),
+  };
+}
+
+function packed(type, contents) {
+  return { type, gzip: gzipSync(contents, { level: 9 }).toString('base64') };
+}
+
+const pages = await packPages();
 const { metafile, outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: ['bin/shoal.ts'],
@@ -54,6 +90,7 @@ const { metafile, outputFiles } = await build({
   },
   define: {
     SHOAL_VERSION: JSON.stringify(version),
+    SHOAL_PAGES: JSON.stringify(pages),
     // ws would look for native modules in the folders around the file.
     'process.env.WS_NO_BUFFER_UTIL': '"1"',
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',

@@ -10,6 +10,7 @@ import type { NodeRequest } from '../shared/node-request.ts';
 import { EventStream, type StreamCounters } from './event-stream.ts';
 import type { Gate } from './gate.ts';
 import type { NodeApi } from './node-api.ts';
+import { findPage } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
 import type { ApiResponse, StreamStart } from './route.ts';
 import { problemResponse, type Router } from './router.ts';
@@ -38,6 +39,8 @@ export interface HttpServerParts {
   readonly node: NodeApi;
   readonly streams: StreamCounters;
   readonly counters: HttpCounters;
+  /** Whether it serves the dashboard as well. */
+  readonly hasPages: boolean;
 }
 
 export interface HttpCounters {
@@ -96,10 +99,11 @@ export class HttpServer {
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { node, counters } = this.#parts;
+    const { node, counters, hasPages } = this.#parts;
     counters.requests += 1;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
+    if (hasPages && sendPage(message, response)) return;
     const answer = await this.#answer(message).catch((error: unknown) =>
       problemResponse(error, node),
     );
@@ -182,6 +186,21 @@ async function readAll(message: IncomingMessage): Promise<Buffer> {
   }
   if (bytes <= BODY_BYTES_MAX) return Buffer.concat(chunks);
   throw new HttpProblem(413, `The body is larger than ${BODY_BYTES_MAX} bytes.`);
+}
+
+/** @returns false if the request is for no page */
+function sendPage(message: IncomingMessage, response: ServerResponse): boolean {
+  const { method, url = '/', headers } = message;
+  if (method !== 'GET' && method !== 'HEAD') return false;
+  const page = findPage(url.split('?', 1)[0] ?? '/', String(headers['accept-encoding'] ?? ''));
+  if (page === undefined) return false;
+  response.writeHead(200, {
+    ...SAFE_HEADERS,
+    ...page.headers,
+    'content-length': page.body.length,
+  });
+  response.end(method === 'HEAD' ? undefined : page.body);
+  return true;
 }
 
 type WholeResponse = Exclude<ApiResponse, { readonly stream: unknown }>;

@@ -54,7 +54,10 @@ export async function openManagement(
   });
   const tcpGate = new TcpGate(tokens, log, () => node.isOpen);
   if (queries !== undefined) serveNodes(queries, router);
-  const parts = (gate: Gate) => ({ router, node, gate, streams, counters });
+  const parts = (gate: Gate) => {
+    const hasPages = gate === tcpGate;
+    return { router, node, gate, streams, counters, hasPages };
+  };
   const http = await openHttp(config, parts(tcpGate), log);
   let control: { server: HttpServer; path: string } | undefined;
   try {

@@ -127,6 +127,7 @@ test('random bytes on the port leave the server as it was', { timeout: 60_000 },
       gate: controlGate,
       streams: { open: 0, dropped: 0 },
       counters: { requests: 0, failed: 0 },
+      hasPages: true,
     },
     { host: '127.0.0.1', port: 0 },
   );

@@ -2,7 +2,6 @@
 // messages with a TCP client.
 
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -11,17 +10,16 @@ import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import mqtt from 'mqtt';
 import { noOpenssl, TestAuthority } from '../support/certificates.ts';
+import { Browser, noChromium } from '../support/chromium.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 
 const WAIT_MS_MAX = 30_000;
-const CHROMIUM_NAMES = ['chromium', 'chromium-browser', 'google-chrome'];
 const MQTT_JS = resolve(import.meta.dirname, '../../node_modules/mqtt/dist/mqtt.min.js');
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-browser-'));
 after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }));
 
-const chromium = CHROMIUM_NAMES.find((name) => spawnSync(name, ['--version']).status === 0);
-const skip = chromium === undefined ? 'needs chromium' : noOpenssl();
+const skip = noChromium || noOpenssl();
 
 /** Publishes hello, then answers each message with its payload in upper case. */
 const page = (url: string): string => `<!doctype html><title>MQTT</title>
@@ -50,36 +48,6 @@ function portOf(server: Server): number {
   return address.port;
 }
 
-function openBrowser(url: string): ChildProcess {
-  return spawn(
-    chromium ?? '',
-    [
-      '--headless',
-      '--no-sandbox',
-      '--disable-gpu',
-      '--disable-quic',
-      '--disable-dev-shm-usage',
-      '--no-first-run',
-      '--disable-background-networking',
-      '--disable-component-update',
-      '--disable-sync',
-      // The browser does not know the authority of the test.
-      '--ignore-certificate-errors',
-      '--remote-debugging-port=0',
-      `--user-data-dir=${mkdtempSync(join(folder, 'profile-'))}`,
-      url,
-    ],
-    { stdio: 'ignore', detached: true },
-  );
-}
-
-/** Ends the process group of the browser. */
-async function closeBrowser(browser: ChildProcess): Promise<void> {
-  const ended = new Promise((done) => browser.once('exit', done));
-  if (browser.pid !== undefined && browser.exitCode === null) process.kill(-browser.pid, 'SIGKILL');
-  await ended;
-}
-
 for (const protocol of ['ws', 'wss'] as const) {
   test(`a page in a browser talks over ${protocol}`, { skip }, async () => {
     const authority = new TestAuthority(mkdtempSync(join(folder, 'ca-')));
@@ -99,13 +67,15 @@ for (const protocol of ['ws', 'wss'] as const) {
     });
     const url = `${protocol}://127.0.0.1:${await shoal.mqttPort(protocol)}/mqtt`;
     const server = await servePage(url);
-    const browser = openBrowser(`http://127.0.0.1:${portOf(server)}/`);
+    // The browser does not know the authority of the test.
+    const browser = await Browser.open('--ignore-certificate-errors');
     try {
+      await browser.goto(`http://127.0.0.1:${portOf(server)}/`);
       const nothing = delay(WAIT_MS_MAX, undefined, { ref: false });
       await Promise.race([answered, nothing.then(() => assert.fail('nothing came from the page'))]);
       assert.deepEqual(heard, ['hello', 'SHOAL']);
     } finally {
-      await closeBrowser(browser);
+      await browser.close();
       server.closeAllConnections();
       server.close();
       await listener.endAsync(true);

@@ -50,6 +50,8 @@ const rules: Readonly<Record<string, LayerRule>> = {
   auth: { ...adapter, packages: ['node:*', 'jose'] },
   // Asks the node through a port of its own, and knows no core.
   http: { layers: ['shared', 'metrics', 'mqtt'], packages: ['node:*'] },
+  // Runs in the browser: of the API it knows the types alone.
+  dashboard: { layers: ['shared', 'http'], packages: ['preact', 'preact/hooks'] },
   // The option table reads the defaults, presets and bounds of the cores.
   config: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS],
@@ -129,8 +131,8 @@ const RIDDLES =
 const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'simulation', 'fuzz'];
 const SLEEPS = /timers\/promises|=>\s*setTimeout\(/;
 
-const sources = [...filesUnder('src', '.ts'), ...filesUnder('src', '.cts')];
-const programs = filesUnder('bin', '.ts');
+const sources = ['.ts', '.tsx', '.cts'].flatMap((ending) => filesUnder('src', ending));
+const programs = [...filesUnder('bin', '.ts'), 'src/dashboard/main.tsx'];
 /** Files that replace a package in the bundle. */
 const shims = [...read('build.mjs').matchAll(/'\.\/(src\/shims\/[^']+)'/g)].map(
   ([, path]) => path ?? '',

@@ -7,6 +7,7 @@ import { HttpProblem } from '../problem.ts';
 import { streamRoute } from '../route.ts';
 import { integer, optional, text } from '../schema.ts';
 
+const SITE_EVERY_MS = 1000;
 const TRACE_SECONDS = 60;
 const TRACE_SECONDS_MAX = 300;
 const PAYLOAD_BYTES = 1024;
@@ -17,6 +18,22 @@ function notAFilter(): HttpProblem {
 }
 
 export const streamRoutes = [
+  streamRoute({
+    path: '/api/v1/site',
+    access: 'read',
+    isOfOneNode: true,
+    summary: 'what /api/v1/nodes answers, now and each second: events `site`',
+    query: { node: pageQuery.node },
+    handler: ({ node }) => {
+      return (sink) => {
+        const send = (): void =>
+          sink.send('site', { verdict: node.verdict(), nodes: node.nodes() });
+        send();
+        const timer = setInterval(send, SITE_EVERY_MS);
+        return () => clearInterval(timer);
+      };
+    },
+  }),
   streamRoute({
     path: '/api/v1/events',
     access: 'read',

@@ -1,0 +1,94 @@
+// The clients of all nodes, found as the reader types, and the page of one of them.
+
+import { useEffect, useState } from 'preact/hooks';
+import type { ClientView, NodeView } from '../http/node-api.ts';
+import { formatCount, formatDuration } from '../shared/units.ts';
+import { Device } from './device.tsx';
+import { usePages } from './use-pages.ts';
+import { VirtualList } from './virtual-list.tsx';
+
+const ROW_PX = 56;
+
+/** The address keeps which device is open: #devices/ID. */
+function deviceOfAddress(): string | undefined {
+  const [view, id] = location.hash.slice(1).split('/', 2);
+  return view === 'devices' && id !== undefined ? decodeURIComponent(id) : undefined;
+}
+
+export function Devices({ nodes }: { nodes: readonly NodeView[] }) {
+  const [open, setOpen] = useState(deviceOfAddress);
+  useEffect(() => {
+    const follow = (): void => setOpen(deviceOfAddress());
+    addEventListener('hashchange', follow);
+    return () => removeEventListener('hashchange', follow);
+  }, []);
+  return open === undefined ? <DeviceList nodes={nodes} /> : <Device key={open} id={open} />;
+}
+
+function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
+  const [search, setSearch] = useState('');
+  const [node, setNode] = useState('');
+  const pages = usePages<ClientView>('/api/v1/clients', { search, node });
+  return (
+    <>
+      <div class="tools">
+        <h2>Devices</h2>
+        <input
+          type="search"
+          placeholder="Client ID, user or address"
+          aria-label="Search devices"
+          value={search}
+          onInput={(event) => setSearch(event.currentTarget.value)}
+        />
+        <select
+          aria-label="Node"
+          value={node}
+          onChange={(event) => setNode(event.currentTarget.value)}
+        >
+          <option value="">all nodes</option>
+          {nodes.map(({ name }) => (
+            <option key={name}>{name}</option>
+          ))}
+        </select>
+        <button type="button" onClick={pages.reload}>
+          Read again
+        </button>
+      </div>
+      <p class="count" role="status">
+        {pages.isLoading ? 'The nodes are asked ...' : `${formatCount(pages.total)} devices`}
+        {pages.missing.length > 0 && <span class="warn"> without {pages.missing.join('; ')}</span>}
+      </p>
+      {pages.error !== undefined && <p class="bad">{pages.error.message}</p>}
+      <VirtualList
+        label="Devices"
+        items={pages.items}
+        rowHeight={ROW_PX}
+        keyOf={({ id, node: place }) => `${place} ${id}`}
+        row={(client) => <DeviceRow client={client} />}
+        atEnd={pages.more}
+      />
+    </>
+  );
+}
+
+function DeviceRow({ client }: { client: ClientView }) {
+  const { id, node, user, address, isConnected, since, queued, inflight, isCongested } = client;
+  const age = since === null ? '' : ` for ${formatDuration(Date.now() - since)}`;
+  const waiting = queued + inflight;
+  return (
+    <a
+      class={`device-row ${isConnected ? 'alive' : 'offline'}`}
+      href={`#devices/${encodeURIComponent(id)}`}
+    >
+      <span class="dot" aria-hidden="true" />
+      <b>{id}</b>
+      <span>
+        {isConnected ? `connected to ${node}${age}` : `away, session on ${node}`}
+        {user !== null && `, user ${user}`}
+        {address !== null && `, ${address}`}
+        {waiting > 0 && `, ${formatCount(waiting)} messages wait`}
+        {isCongested && <span class="warn"> reads slowly</span>}
+      </span>
+    </a>
+  );
+}

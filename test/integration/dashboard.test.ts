@@ -1,0 +1,89 @@
+// The dashboard in a real browser, against three nodes: what a person sees and can do.
+
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import mqtt from 'mqtt';
+import { Browser, noChromium } from '../support/chromium.ts';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+
+const TOKEN = '-csk=Vq7mX2pLk9RtZ4wB';
+const names = ['box1', 'box2', 'box3'];
+
+let nodes: ShoalProcess[] = [];
+let browser: Browser;
+let url = '';
+
+if (noChromium === false) {
+  before(async () => {
+    const first = await start('box1');
+    const seed = `-mbs=${await first.gossipAddress()}`;
+    nodes = [first, await start('box2', seed), await start('box3', seed)];
+    url = `http://${await first.httpAddress()}/`;
+    browser = await Browser.open();
+    await browser.resize(1280, 900, 'light');
+    await browser.goto(url);
+  });
+  after(async () => {
+    await browser.close();
+    await Promise.all(nodes.map((node) => node.kill()));
+  });
+}
+
+async function start(name: string, ...flags: string[]): Promise<ShoalProcess> {
+  const node = new ShoalProcess(loopbackFlags(name, TOKEN, '-http=127.0.0.1:0', ...flags));
+  await node.mqttPort();
+  return node;
+}
+
+test('the page says that all is well and shows every node', { skip: noChromium }, async () => {
+  await browser.see(/^All well: 3 boxes online/m);
+  const text = await browser.text;
+  for (const name of names) assert.match(text, new RegExp(`^${name}$`, 'm'));
+});
+
+test('a device on another node is found as one types', { skip: noChromium }, async () => {
+  const port = await nodes[1]?.mqttPort();
+  const device = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { clientId: 'thermo7' });
+  await device.subscribeAsync('home/#', { qos: 1 });
+  try {
+    await browser.press('2');
+    await browser.see(/thermo7/);
+    await browser.press('/');
+    await browser.type('input[type=search]', 'nothing-like-it');
+    await browser.see(/^0 devices$/m);
+    await browser.type('input[type=search]', 'THERMO');
+    await browser.see(/^1 devices?$/m);
+    await browser.click('thermo7');
+    await browser.see(/home\/# QoS 1/);
+  } finally {
+    await device.endAsync();
+  }
+});
+
+test('without a token the page can change nothing, and says what to do', {
+  skip: noChromium,
+}, async () => {
+  await browser.press('4');
+  await browser.click('Publish');
+  await browser.see(/This needs a token/);
+});
+
+test('the page runs its own files alone', { skip: noChromium }, async () => {
+  const refused = await browser.evaluate<boolean>(`new Promise((done) => {
+    document.addEventListener('securitypolicyviolation', () => done(true), { once: true });
+    const script = document.createElement('script');
+    script.textContent = 'document.title = "changed"';
+    document.head.append(script);
+    setTimeout(() => done(false), 2000);
+  })`);
+  assert.equal(refused, true);
+  assert.equal(await browser.evaluate('document.title'), 'Shoal');
+});
+
+test('a node that dies is named in the sentence, with its cure', { skip: noChromium }, async () => {
+  await browser.press('1');
+  await nodes[2]?.kill();
+  await browser.see(/box3 has been gone/);
+  await browser.click('Mend it');
+  await browser.see(/shoal doctor/);
+});
