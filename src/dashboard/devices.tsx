@@ -2,7 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import type { ClientView, NodeView } from '../http/node-api.ts';
-import { formatCount, formatDuration } from '../shared/units.ts';
+import { formatCount, formatDuration, formatNumber } from '../shared/units.ts';
 import { Device } from './device.tsx';
 import { usePages } from './use-pages.ts';
 import { VirtualList } from './virtual-list.tsx';
@@ -55,7 +55,7 @@ function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
         </button>
       </div>
       <p class="count" role="status">
-        {pages.isLoading ? 'The nodes are asked ...' : `${formatCount(pages.total)} devices`}
+        {pages.isLoading ? 'The nodes are asked ...' : formatNumber(pages.total, 'device')}
         {pages.missing.length > 0 && <span class="warn"> without {pages.missing.join('; ')}</span>}
       </p>
       {pages.error !== undefined && <p class="bad">{pages.error.message}</p>}

@@ -20,9 +20,9 @@ export function SentenceBar({
   const text = error?.message ?? (site === undefined ? 'The node is asked ...' : sentence);
   return (
     <header class={`sentence ${error === undefined ? level : 'broken'}`}>
-      <p role="status" aria-live="polite">
-        {text}
-      </p>
+      <div role="status">
+        <h1>{text}</h1>
+      </div>
       {error === undefined && faults.length > 0 && (
         <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Close' : 'Mend it'}

@@ -1,7 +1,7 @@
 // The site: its nodes as a ring, or as a matrix where there are many, and as a list with figures.
 
 import type { NodeView } from '../http/node-api.ts';
-import { formatCount, formatDuration, formatLatency, formatRate } from '../shared/units.ts';
+import { formatDuration, formatLatency, formatNumber, formatRate } from '../shared/units.ts';
 import { SiteMatrix } from './site-matrix.tsx';
 import { SiteRing } from './site-ring.tsx';
 
@@ -33,10 +33,10 @@ function NodeRow({ node }: { node: NodeView }) {
   const { name, isSelf, state, since, address, version, blocked, differingOptions } = node;
   return (
     <li class={`node ${state}`}>
-      <h3>
+      <h2>
         <span class="dot" aria-hidden="true" /> {name}
         {isSelf && <small> this box</small>}
-      </h3>
+      </h2>
       <p>
         {STATES[state]} for {formatDuration(Date.now() - since)}
         {address !== null && `, ${address}`}
@@ -53,7 +53,7 @@ function NodeRow({ node }: { node: NodeView }) {
 
 function figures({ clients, receivedPerSecond, sentPerSecond, load, rttSeconds, loss }: NodeView) {
   const parts = [
-    clients !== null && `${formatCount(clients)} devices`,
+    clients !== null && formatNumber(clients, 'device'),
     receivedPerSecond !== null && `${formatRate(receivedPerSecond)} messages/s in`,
     sentPerSecond !== null && `${formatRate(sentPerSecond)} out`,
     load !== null && `load ${Math.round(load)} %`,

@@ -2,7 +2,7 @@
 
 import { useState } from 'preact/hooks';
 import type { NodeView, RetainedView } from '../http/node-api.ts';
-import { formatBytes, formatCount } from '../shared/units.ts';
+import { formatBytes, formatCount, formatNumber } from '../shared/units.ts';
 import { ApiError, call } from './api.ts';
 import { usePages } from './use-pages.ts';
 import { VirtualList } from './virtual-list.tsx';
@@ -40,7 +40,7 @@ export function Topics({ nodes }: { nodes: readonly NodeView[] }) {
         </button>
       </div>
       <p class="count" role="status">
-        {pages.isLoading ? 'The node is asked ...' : `${formatCount(pages.total)} values`}
+        {pages.isLoading ? 'The node is asked ...' : formatNumber(pages.total, 'value')}
       </p>
       {pages.error !== undefined && <p class="bad">{pages.error.message}</p>}
       {chosen !== undefined && (

@@ -1,12 +1,16 @@
 // The dashboard in a real browser, against three nodes: what a person sees and can do.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { after, before, test } from 'node:test';
 import mqtt from 'mqtt';
 import { Browser, noChromium } from '../support/chromium.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 
 const TOKEN = '-csk=Vq7mX2pLk9RtZ4wB';
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+const VIEWS = ['site', 'devices', 'topics', 'console', 'log'];
 const names = ['box1', 'box2', 'box3'];
 
 let nodes: ShoalProcess[] = [];
@@ -59,6 +63,27 @@ test('a device on another node is found as one types', { skip: noChromium }, asy
     await device.endAsync();
   }
 });
+
+for (const [width, height, scheme] of [
+  [360, 740, 'dark'],
+  [1280, 900, 'light'],
+] as const) {
+  test(`every view is accessible at ${width} px, ${scheme}`, { skip: noChromium }, async () => {
+    await browser.resize(width, height, scheme);
+    await browser.evaluate(`${AXE}; 0`);
+    for (const view of VIEWS) {
+      await browser.evaluate(`location.hash = '${view}'`);
+      await browser.see(new RegExp(view, 'i'));
+      const violations = await browser.evaluate<string[]>(
+        `axe.run().then(({ violations }) =>
+          violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ html }) => html).join(' ')))`,
+      );
+      assert.deepEqual(violations, [], view);
+      const isTooWide = 'document.documentElement.scrollWidth > innerWidth';
+      assert.equal(await browser.evaluate<boolean>(isTooWide), false, view);
+    }
+  });
+}
 
 test('without a token the page can change nothing, and says what to do', {
   skip: noChromium,
