@@ -8,6 +8,7 @@ import { Console } from './console.tsx';
 import { Devices } from './devices.tsx';
 import { KeyHelp } from './key-help.tsx';
 import { Log } from './log.tsx';
+import { Pulse } from './pulse.tsx';
 import { SentenceBar } from './sentence-bar.tsx';
 import { useSite } from './site.ts';
 import { SiteView } from './site-view.tsx';
@@ -51,6 +52,7 @@ export function App() {
         <div class={`columns view-${view}`}>
           <section class="site-column" aria-label="Site">
             <SiteView nodes={nodes} />
+            <Pulse key={session} />
             <AddBox />
           </section>
           <main key={`${view} ${session}`} aria-label={TITLES[view]}>

@@ -5,6 +5,7 @@ import type { ClientDetail, ClientView } from '../http/node-api.ts';
 import { formatBytes, formatCount, formatDuration } from '../shared/units.ts';
 import { ApiError, call } from './api.ts';
 import { Messages } from './messages.tsx';
+import { WatchButton } from './watch.tsx';
 
 export function Device({ id }: { id: string }) {
   const [detail, setDetail] = useState<ClientDetail>();
@@ -51,6 +52,7 @@ export function Device({ id }: { id: string }) {
         />
       </p>
       <p role="status">{note}</p>
+      <WatchButton client={id} />
       {detail !== undefined && <Detail detail={detail} />}
     </article>
   );

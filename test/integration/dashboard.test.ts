@@ -59,6 +59,10 @@ test('a device on another node is found as one types', { skip: noChromium }, asy
     await browser.see(/^1 devices?$/m);
     await browser.click('thermo7');
     await browser.see(/home\/# QoS 1/);
+    await browser.click('Watch it');
+    await browser.see(/its packets on box1, box2, box3/);
+    await device.publishAsync('home/t7', '21.4', { qos: 1 });
+    await browser.see(/box2\s+from it PUBLISH #\d+ home\/t7 QoS 1/);
   } finally {
     await device.endAsync();
   }
