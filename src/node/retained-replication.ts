@@ -132,8 +132,9 @@ export class RetainedReplication
 
   /** A message of this node, on its way to the other nodes. */
   forward(view: PublishView, topic: Buffer, clientId: string | undefined): ForwardResult {
-    const stamp = view.retain ? this.#write(view, topic) : undefined;
-    return this.#openedSync.forward(view, topic, clientId, stamp);
+    const sync = this.#openedSync;
+    if (!view.retain) return sync.forward(view, topic, clientId);
+    return sync.forward(view, topic, clientId, this.#write(view, topic));
   }
 
   #write(view: PublishView, topic: Buffer): Stamp | undefined {
@@ -159,12 +160,16 @@ export class RetainedReplication
     stamp?: Stamp,
   ): void {
     const { broker, watcher } = this.#options;
-    if (stamp !== undefined && !this.#accept(view, stamp, now)) {
+    if (stamp === undefined) {
+      broker.publishFromPeer(view, now, sender, number);
+      return;
+    }
+    if (!this.#accept(view, stamp, now)) {
       this.counters.outdated += 1;
       return;
     }
     broker.publishFromPeer(view, now, sender, number);
-    if (stamp !== undefined) watcher?.replaced(topicOf(view), now);
+    watcher?.replaced(topicOf(view), now);
   }
 
   repairFromPeer(view: PublishView, stamp: Stamp, now: number): void {
