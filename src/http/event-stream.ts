@@ -3,7 +3,7 @@
 // Source: WHATWG HTML, "Server-sent events".
 
 import type { ServerResponse } from 'node:http';
-import type { StreamSink } from './route.ts';
+import type { EventData, StreamSink } from './route.ts';
 
 /** Events are gathered for this time, ms. */
 const GATHER_MS = 50;
@@ -46,7 +46,7 @@ export class EventStream implements StreamSink {
     response.write(': open\n\n');
   }
 
-  send(event: string, data: unknown): void {
+  send(event: string, data: EventData): void {
     if (this.#isEnded) return;
     if (this.#pending.length > PENDING_CHARACTERS_MAX || this.#isBehind) {
       this.#dropped += 1;
@@ -58,7 +58,7 @@ export class EventStream implements StreamSink {
       this.#dropped = 0;
       this.#pending += `event: dropped\ndata: {"count":${count}}\n\n`;
     }
-    this.#pending += `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`;
+    this.#pending += `event: ${event}\ndata: ${JSON.stringify(typeof data === 'function' ? data() : data)}\n\n`;
     this.#gather ??= setTimeout(() => this.#flush(), GATHER_MS);
   }
 

@@ -64,10 +64,12 @@ export interface JsonReply {
   readonly isProblem?: boolean;
 }
 
+/** A JSON object, or what makes it if it is needed. */
+export type EventData = object | (() => object);
+
 /** Takes the events of a stream. */
 export interface StreamSink {
-  /** @param data a JSON value */
-  send(event: string, data: unknown): void;
+  send(event: string, data: EventData): void;
   /** The stream has no more events. */
   end(): void;
 }

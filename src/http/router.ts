@@ -3,6 +3,7 @@
 // affair of the listener. Invariant: respond() never throws and never rejects.
 
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import { LimitedSink } from './limited-sink.ts';
 import type { NodeApi, StreamFollower } from './node-api.ts';
 import { HttpProblem, problemBody } from './problem.ts';
 import type { ApiResponse, Caller, Route, StreamSink, StreamStart } from './route.ts';
@@ -143,8 +144,15 @@ export class Router {
     caller: Caller = { kind: 'node', from: '' },
   ): StreamStart {
     const response = this.#answer(match, request, caller);
-    if ('stream' in response) return response.stream;
+    if ('stream' in response) return (sink) => response.stream(this.#limited(sink));
     throw new HttpProblem(400, 'This request has no stream.');
+  }
+
+  #limited(sink: StreamSink): StreamSink {
+    const { streams } = this.#services;
+    return new LimitedSink(sink, () => {
+      streams.dropped += 1;
+    });
   }
 
   #isMerged({ merge }: Route): boolean {
@@ -197,7 +205,8 @@ function followInto(sink: StreamSink, node: string): StreamFollower {
   return {
     item: (item) => {
       const { event, data } = (item ?? {}) as { event?: unknown; data?: unknown };
-      if (typeof event === 'string') sink.send(event.replace(/[\r\n]/g, ''), data);
+      const isEvent = typeof event === 'string' && typeof data === 'object' && data !== null;
+      if (isEvent) sink.send(event.replace(/[\r\n]/g, ''), data);
     },
     dropped: (count) => sink.send('dropped', { node, count }),
     ended: (reply) => {

@@ -10,6 +10,7 @@ import type { EventLog } from '../http/event-log.ts';
 import { controlGate, type Gate, TcpGate } from '../http/gate.ts';
 import { HttpServer } from '../http/http-server.ts';
 import type { NodeApi } from '../http/node-api.ts';
+import type { StreamSink } from '../http/route.ts';
 import { routeTable } from '../http/route-table.ts';
 import { Router } from '../http/router.ts';
 import { TokenStore } from '../http/token-store.ts';
@@ -94,7 +95,12 @@ function serveNodes(queries: NodeQueries, router: Router): void {
     queries.addStream(path, (request, sink) => {
       try {
         const start = router.startStream(request);
-        return start({ send: (event, data) => sink.item({ event, data }), end: () => sink.end() });
+        const part: StreamSink = {
+          send: (event, data) =>
+            sink.item({ event, data: typeof data === 'function' ? data() : data }),
+          end: () => sink.end(),
+        };
+        return start(part);
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
         return { status: 400, body: { detail: reason } };

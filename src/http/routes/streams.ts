@@ -70,7 +70,7 @@ export const streamRoutes = [
         sink.send('begin', { node: node.name });
         return node.trace(
           { client, topic, seconds, payloadBytes },
-          (packet) => sink.send('packet', { node: node.name, at: Date.now(), ...packet }),
+          (packet) => sink.send('packet', () => ({ node: node.name, at: Date.now(), ...packet })),
           (reason) => {
             sink.send('end', { node: node.name, reason });
             sink.end();
@@ -94,11 +94,13 @@ export const streamRoutes = [
       if (!isTopicFilter(filter)) throw notAFilter();
       return (sink) =>
         node.observe(filter, ({ topic, payload, qos, retain }) => {
-          const part = payload.subarray(0, shown);
-          const encoding = isUtf8(part) ? 'text' : 'base64';
-          const content = part.toString(encoding === 'text' ? 'utf8' : 'base64');
-          const head = { node: node.name, at: Date.now(), topic, qos, retain };
-          sink.send('message', { ...head, bytes: payload.length, encoding, payload: content });
+          sink.send('message', () => {
+            const part = payload.subarray(0, shown);
+            const encoding = isUtf8(part) ? 'text' : 'base64';
+            const content = part.toString(encoding === 'text' ? 'utf8' : 'base64');
+            const head = { node: node.name, at: Date.now(), topic, qos, retain };
+            return { ...head, bytes: payload.length, encoding, payload: content };
+          });
         });
     },
   }),

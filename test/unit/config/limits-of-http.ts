@@ -24,6 +24,11 @@ export const httpLimits: readonly (readonly [string, string, string])[] = [
     'dropped, counted (`http/dropped events`), and an event says how many; without any progress for {ms http STUCK_MS} closed',
   ],
   [
+    'events of a stream in {ms http WINDOW_MS}, on each node',
+    '{count http EVENTS_PER_WINDOW}',
+    'dropped, counted (`http/dropped events`), and an event says how many',
+  ],
+  [
     'time of a trace; packets in a second that it sees',
     '{count http TRACE_SECONDS_MAX} s; {count node PACKETS_PER_SECOND_MAX}',
     'the trace ends and says why',
