@@ -10,11 +10,13 @@ import type { Logger } from '../shared/logger.ts';
 import { Accounts } from './accounts.ts';
 import { Administration } from './administration.ts';
 import { BoundLog } from './bound-log.ts';
+import { BanList } from './ban-list.ts';
 import { Client } from './client/client.ts';
 import { PublishHandler } from './client/publish.ts';
 import type { BrokerContext } from './context.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { Distributor } from './distributor.ts';
+import { LoginGuard } from './login-guard.ts';
 import { encodeMessageAsView } from './message/encode-for-peers.ts';
 import { Hops } from './message/hops.ts';
 import { clearingMessage, expirySecondsLeft, isExpired, type Message } from './message/message.ts';
@@ -439,5 +441,16 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
   };
   const sessions = new SessionRegistry(base);
   const slowed = new SlowedClients(deadlines, log);
-  return { ...base, random, startedAt: now, retained, sessions, slowed };
+  const bans = new BanList(deadlines, log);
+  const loginGuard = new LoginGuard(options, bans);
+  return {
+    ...base,
+    random,
+    startedAt: now,
+    retained,
+    sessions,
+    slowed,
+    bans,
+    loginGuard,
+  };
 }

@@ -1,6 +1,8 @@
 // The parts of a broker, as its handlers see them. Handlers get this instead of the Broker, so that
 // they can neither accept connections nor move the clock, and tests can replace each part.
 
+import type { BanList } from './ban-list.ts';
+import type { LoginGuard } from './login-guard.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import type { SessionRegistry } from './session/session-registry.ts';
@@ -14,4 +16,6 @@ export interface BrokerContext extends SessionsContext {
   readonly retained: RetainedStore;
   readonly sessions: SessionRegistry;
   readonly slowed: SlowedClients;
+  readonly bans: BanList;
+  readonly loginGuard: LoginGuard;
 }

@@ -57,6 +57,12 @@ export interface BrokerOptions {
   sysIntervalSeconds: number;
   /** Seconds until CONNECT must have arrived. */
   connectTimeoutSeconds: number;
+  /** Wrong passwords of one address in a minute that ban it; Infinity: none do. */
+  banFailures: number;
+  /** Connections of one client from one address in a minute; one more bans it. Infinity: none does. */
+  banConnects: number;
+  /** How long a ban lasts, seconds. */
+  banSeconds: number;
   /** The version under $SYS/broker/version. */
   version: string;
 }
@@ -95,5 +101,8 @@ export const defaultBrokerOptions: Readonly<BrokerOptions> = {
   overlapping: 'once',
   sysIntervalSeconds: 10,
   connectTimeoutSeconds: 10,
+  banFailures: Number.POSITIVE_INFINITY,
+  banConnects: Number.POSITIVE_INFINITY,
+  banSeconds: 300,
   version: '0.0.0',
 };

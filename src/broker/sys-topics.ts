@@ -138,8 +138,14 @@ export class SysTopics {
   }
 }
 
-function guardValues({ slowed }: BrokerContext): ValuesOf<'guards'> {
-  return { clientsSlowed: slowed.count, packetsDelayed: slowed.packets };
+function guardValues({ slowed, bans, loginGuard }: BrokerContext): ValuesOf<'guards'> {
+  return {
+    clientsSlowed: slowed.count,
+    packetsDelayed: slowed.packets,
+    bans: bans.size,
+    bansAdded: bans.added,
+    connectionsBanned: loginGuard.refused,
+  };
 }
 
 function brokerValues(context: BrokerContext): ValuesOf<'broker'> {

@@ -18,6 +18,7 @@ export const ReasonCode = {
   notAuthorized: 0x87,
   serverUnavailable: 0x88,
   serverBusy: 0x89,
+  banned: 0x8a,
   serverShuttingDown: 0x8b,
   badAuthenticationMethod: 0x8c,
   keepAliveTimeout: 0x8d,
@@ -67,6 +68,7 @@ export function returnCodeFor(reasonCode: number): number {
     case ReasonCode.badUserNameOrPassword:
       return ReturnCode.badUserNameOrPassword;
     case ReasonCode.notAuthorized:
+    case ReasonCode.banned:
       return ReturnCode.notAuthorized;
     default:
       return ReturnCode.serverUnavailable;

@@ -31,8 +31,10 @@ export function sourceOf(address: string, ipv4Bits = 32): string {
   const bytes = addressToBytes(address);
   if (bytes === undefined) return address;
   const normal = bytesToAddress(bytes);
-  if (normal.includes(':')) return `${bytes.subarray(0, 8).toString('hex')}/64`;
-  return ipv4Bits < 32 ? ipv4Network(bytes.subarray(-4), ipv4Bits) : normal;
+  if (!normal.includes(':')) {
+    return ipv4Bits < 32 ? ipv4Network(bytes.subarray(-4), ipv4Bits) : normal;
+  }
+  return `${bytesToAddress(Buffer.concat([bytes.subarray(0, 8), Buffer.alloc(8)]))}/64`;
 }
 
 function ipv4Network(address: Buffer, bits: number): string {

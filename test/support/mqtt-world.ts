@@ -14,11 +14,10 @@ import * as wire from './wire.ts';
 /** A fraction as real clocks have it: adding 30 s and subtracting them again gives another number. */
 const START_MS = 2768.001010228564;
 
-/** The address of all clients. */
-const ORIGIN = { remoteAddress: '127.0.0.1', remotePort: 56_400, listenerAddress: '[::]:1883' };
+const ORIGIN = { remotePort: 56_400, listenerAddress: '[::]:1883' };
 
-function originIn({ listener }: World): ConnectionInfo {
-  return listener === undefined ? ORIGIN : { ...ORIGIN, listener };
+function originIn({ listener, remoteAddress }: World): ConnectionInfo {
+  return { ...ORIGIN, remoteAddress, ...(listener && { listener }) };
 }
 
 /** Runs a test for 3.1.1 and for 5.0; the name carries the clauses of both. */
@@ -33,6 +32,7 @@ export class World {
   readonly broker: Broker;
   /** Of the connections that open from now on. */
   listener: ListenerRules | undefined;
+  remoteAddress = '127.0.0.1';
   #seed = 1;
 
   constructor(options: Partial<BrokerOptions> = {}, parts: Partial<BrokerParts> = {}) {

@@ -11,8 +11,10 @@ import { malformed, ProtocolError, protocolFault } from '../../mqtt/protocol-fau
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isWellFormed } from '../../mqtt/utf8.ts';
+import type { Ban } from '../ban-list.ts';
 import type { BrokerContext } from '../context.ts';
 import { originOf } from '../log-fields.ts';
+import type { LoginGuard } from '../login-guard.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
 import { FOREIGN_BRIDGE } from '../session/bridge-rules.ts';
@@ -158,12 +160,17 @@ function decide(
 ): void {
   const { packet } = candidate;
   const identity = identityOf(context, candidate, decision);
+  const { remoteAddress } = client.info;
+  if (decision.reasonCode === ReasonCode.badUserNameOrPassword) {
+    context.loginGuard.loginFailed(candidate.username, remoteAddress, context.budget.now);
+  }
   const refusal =
     decision.reasonCode === 0 ? refusalOfIdentity(context, identity, client, packet) : decision;
   if (refusal !== undefined) {
     refuse(context, client, packet, refusal);
     return;
   }
+  context.loginGuard.loginSucceeded(candidate.username, remoteAddress);
   admit(context, client, candidate, identity);
   if (decision.expiresInMs !== undefined) client.expireAfter(decision.expiresInMs);
 }
@@ -220,7 +227,22 @@ function refusalOfIdentity(
   if (clientIdOwner === 'user' && owner !== undefined && owner.username !== username) {
     return { reasonCode: ReasonCode.clientIdentifierNotValid, reason: OTHER_OWNER };
   }
-  return refusalOfBounds(context, identity, client, packet);
+  return (
+    refusalOfBounds(context, identity, client, packet) ??
+    refusalOfBan(context, (guard, now) =>
+      guard.connecting(clientId, client.info.remoteAddress, now),
+    )
+  );
+}
+
+function refusalOfBan(
+  { loginGuard, budget }: BrokerContext,
+  ask: (guard: LoginGuard, now: number) => Ban | undefined,
+): AuthDecision | undefined {
+  const ban = ask(loginGuard, budget.now);
+  if (ban === undefined) return undefined;
+  const secondsLeft = Math.ceil((ban.until - budget.now) / 1000);
+  return { reasonCode: ReasonCode.banned, reason: `banned: ${ban.reason}, ${secondsLeft} s left` };
 }
 
 /** For a client that would exceed a bound of the node. */
@@ -248,6 +270,12 @@ function refusalOf(
   packet: ConnectPacket,
 ): AuthDecision | undefined {
   const { options } = context;
+  const { username } = packet;
+  const clientId = options.useUsernameAsClientId ? (username ?? '') : packet.clientId;
+  const ban = refusalOfBan(context, (guard, now) =>
+    guard.refusalOf(clientId, username, client.info.remoteAddress, now),
+  );
+  if (ban !== undefined) return ban;
   if (packet.authenticationMethod !== undefined) {
     return { reasonCode: ReasonCode.badAuthenticationMethod };
   }

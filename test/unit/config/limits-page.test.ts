@@ -46,6 +46,16 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'they wait, and addresses take turns; beyond the second bound the newest one of the address with the most is closed; counted and logged',
     ],
     [
+      'wrong passwords of one address, connections of one client from one address, in a minute',
+      '`-ban-failures`, `-ban-connects`',
+      'CONNACK 0x8A for `-ban-time`; counted and logged ([guards.md](guards.md#bans))',
+    ],
+    [
+      'bans; addresses, clients and users that are watched for them',
+      '{count broker BANS_MAX}; {count broker WATCHED_MAX} of each',
+      'the ban that ends first is lifted; the oldest is forgotten',
+    ],
+    [
       'messages and bytes a second of one client; of all clients of a listener',
       '`-client-message-rate`, `-client-byte-rate`; `-message-rate`, `-byte-rate`, after silence for `-rate-burst` at once',
       'the client is read more slowly, and clients take turns; nothing is lost; counted and logged ([guards.md](guards.md))',
