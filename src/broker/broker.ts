@@ -58,6 +58,7 @@ import { QueueMemory } from './session/queue-memory.ts';
 import { forgetWill, leaveTo, publishableWill, publishForeignWill } from './session/roaming.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import { SessionRegistry } from './session/session-registry.ts';
+import { type SlowSubscriber, SlowSubscribers } from './session/slow-subscribers.ts';
 import { SlowedClients } from './slowed-clients.ts';
 import { BrokerStats } from './stats.ts';
 import { SysTopics } from './sys-topics.ts';
@@ -122,6 +123,15 @@ export class Broker {
   /** What the sessions of this node subscribe to. */
   get subscribedFilters(): SubscribedFilters {
     return this.context.tree;
+  }
+
+  get bans(): BanList {
+    return this.context.bans;
+  }
+
+  /** The clients whose queues hold the most, the longest first; bounded. */
+  slowSubscribers(now: number): SlowSubscriber[] {
+    return this.context.slowSubscribers.measure(now);
   }
 
   /** The way of local messages to the other nodes; undefined while the node is not in a cluster. */
@@ -450,6 +460,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     retained,
     sessions,
     slowed,
+    slowSubscribers: new SlowSubscribers({ sessions, queueMemory, log }),
     bans,
     loginGuard,
   };

@@ -6,6 +6,7 @@ import type { LoginGuard } from './login-guard.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import type { SessionRegistry } from './session/session-registry.ts';
+import type { SlowSubscribers } from './session/slow-subscribers.ts';
 import type { SlowedClients } from './slowed-clients.ts';
 
 export interface BrokerContext extends SessionsContext {
@@ -16,6 +17,7 @@ export interface BrokerContext extends SessionsContext {
   readonly retained: RetainedStore;
   readonly sessions: SessionRegistry;
   readonly slowed: SlowedClients;
+  readonly slowSubscribers: SlowSubscribers;
   readonly bans: BanList;
   readonly loginGuard: LoginGuard;
 }

@@ -138,8 +138,14 @@ export class SysTopics {
   }
 }
 
-function guardValues({ slowed, bans, loginGuard }: BrokerContext): ValuesOf<'guards'> {
+function guardValues(context: BrokerContext): ValuesOf<'guards'> {
+  const { slowed, slowSubscribers, bans, loginGuard, budget } = context;
+  const slow = slowSubscribers.measure(budget.now).filter(({ isOnline }) => isOnline);
   return {
+    slowSubscribers: slow.map(({ clientId: client, messages: value }) => ({
+      labels: { client },
+      value,
+    })),
     clientsSlowed: slowed.count,
     packetsDelayed: slowed.packets,
     bans: bans.size,

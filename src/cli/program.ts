@@ -6,6 +6,7 @@ import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
 import { addApi } from './commands/api.ts';
 import { addBackup, addRestore } from './commands/backup.ts';
+import { addBans } from './commands/bans.ts';
 import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
 import { addClient, addClients, addForget, addKick } from './commands/clients.ts';
@@ -45,6 +46,7 @@ const subcommands = [
   addRr,
   addBench,
   addStatus,
+  addBans,
   addHealth,
   addTop,
   addWatch,

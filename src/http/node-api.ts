@@ -226,7 +226,44 @@ export interface StreamFollower {
 }
 
 /** Lists take several turns of the event loop where they are long, so that clients are not delayed. */
+export const banSchema = object({
+  address: nullable(text({ help: 'An IPv4 address or an IPv6 /64; null: any' })),
+  client: nullable(text({ help: 'A client identifier; null: any' })),
+  reason: oneOf(['wrong passwords', 'flapping', 'by hand']),
+  since: number('ms since 1970'),
+  until: number('ms since 1970'),
+});
+
+export const slowSubscriberSchema = object({
+  client: text(),
+  user: nullable(text()),
+  isOnline: flag(),
+  messages: integer(0, 2 ** 53, 'Messages in its queue'),
+  bytes: integer(0, 2 ** 53, 'Bytes in its queue'),
+  since: number('First measurement with its queue among the longest, ms since 1970'),
+});
+
+export type BanView = Static<typeof banSchema>;
+export type SlowSubscriberView = Static<typeof slowSubscriberSchema>;
+
+/** Whom a ban is for; at least one of them. */
+export interface BanTargetView {
+  readonly address?: string | undefined;
+  readonly client?: string | undefined;
+}
+
+export interface GuardsApi {
+  bans(): readonly BanView[];
+  /** @throws InputError for an address that is none */
+  ban(target: BanTargetView, seconds: number): BanView;
+  /** @returns false if there is no such ban. @throws InputError */
+  liftBan(target: BanTargetView): boolean;
+  /** The one with the most bytes first. */
+  slowSubscribers(): readonly SlowSubscriberView[];
+}
+
 export interface NodeApi {
+  readonly guards: GuardsApi;
   readonly name: string;
   /** Names of all nodes that are online, this one first. */
   readonly online: readonly string[];

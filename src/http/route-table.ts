@@ -6,6 +6,7 @@ import { accessRoutes } from './routes/access.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { comqttRoutes } from './routes/comqtt.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
+import { guardRoutes } from './routes/guards.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { siteRoutes } from './routes/site.ts';
@@ -14,6 +15,7 @@ import { streamRoutes } from './routes/streams.ts';
 export const routeTable: readonly Route[] = [
   ...siteRoutes,
   ...clientRoutes,
+  ...guardRoutes,
   ...messageRoutes,
   ...metricRoutes,
   ...comqttRoutes,

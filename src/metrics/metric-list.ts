@@ -157,6 +157,11 @@ const guardMetrics = {
   packetsDelayed: counter('packets_delayed', 'packets of clients that had to wait for a rate', {
     sys: 'guards/packets delayed',
   }),
+  slowSubscribers: gauge(
+    'slow_subscriber_queued_messages',
+    'messages in the queue of a connected client, of the twenty with the most bytes',
+    { sys: 'guards/slow subscribers/{client}', labels: ['client'] },
+  ),
   bans: gauge('bans', 'clients and addresses that are banned', { sys: 'guards/bans/count' }),
   bansAdded: counter('bans_added', 'bans since the start', { sys: 'guards/bans/added' }),
   connectionsBanned: counter('connections_banned', 'connections that a ban refused', {

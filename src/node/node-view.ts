@@ -14,6 +14,7 @@ import type {
   ClientDetail,
   ClientFilter,
   ClientView,
+  GuardsApi,
   Listed,
   NodeApi,
   NodeView,
@@ -40,6 +41,7 @@ import type { MemberStatus } from './cluster-status.ts';
 import type { History } from './history.ts';
 import type { NodeDoctor } from './node-doctor.ts';
 import { PacketTrace } from './packet-trace.ts';
+import { LocalGuards } from './local-guards.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
 
@@ -74,11 +76,13 @@ export interface NodeViewParts {
 }
 
 export class LocalNodeApi implements NodeApi {
+  readonly guards: GuardsApi;
   readonly #parts: NodeViewParts;
   readonly #limiter = new LogLimiter();
 
   constructor(parts: NodeViewParts) {
     this.#parts = parts;
+    this.guards = new LocalGuards(parts.broker);
   }
 
   get name(): string {

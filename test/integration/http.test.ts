@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { test } from 'node:test';
+import mqtt from 'mqtt';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 import { startManaged } from './support/managed-node.ts';
 
@@ -67,4 +68,39 @@ test('a node is not ready while it waits for the others', async (t) => {
     status: 'not ready',
     reasons: ['No other node has answered yet.'],
   });
+});
+
+/** Runs a command of the bundle on this node. */
+async function run(
+  socket: string,
+  ...args: string[]
+): Promise<{ code: number | null; output: string }> {
+  const command = new ShoalProcess([...args, `-control=${socket}`]);
+  const { code } = await command.exited;
+  return { code, output: command.output };
+}
+
+test('a client is banned by hand, refused with the reason, listed and freed again', async (t) => {
+  const { shoal, socket } = await startManaged(t);
+  const url = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
+  const connect = () =>
+    mqtt.connectAsync(url, { clientId: 'noisy', protocolVersion: 5, reconnectPeriod: 0 });
+  const made = await run(socket, 'ban', '-client=noisy', '-for=10m');
+  assert.deepEqual(made, { code: 0, output: 'banned noisy for 10 min\n' });
+  await assert.rejects(connect(), /Banned|138/);
+  assert.match((await run(socket, 'bans')).output, /^any +noisy +by hand +\d/m);
+  assert.equal((await run(socket, 'unban', '-client=noisy')).code, 0);
+  assert.match((await run(socket, 'unban', '-client=noisy')).output, /There is no such ban/);
+  await (await connect()).endAsync();
+});
+
+test('a change over TCP needs a token, and a ban needs a target and a real address', async (t) => {
+  const { url, socket } = await startManaged(t);
+  const body = JSON.stringify({ address: '10.0.0.1', seconds: 60 });
+  const headers = { 'content-type': 'application/json' };
+  const response = await fetch(`${url}/api/v1/bans`, { method: 'POST', headers, body });
+  assert.ok([401, 403].includes(response.status), `${response.status}`);
+  assert.equal((await run(socket, 'ban')).code, 2);
+  assert.match((await run(socket, 'ban', '-address=box')).output, /'box' is not an IP address/);
+  assert.match((await run(socket, 'ban', '-address=2001:db8::7')).output, /2001:db8::\/64/);
 });
