@@ -37,6 +37,7 @@ const BUSY = 'busy';
 const SERVER_FAILS = 'server fails';
 
 const TOKEN_KEYS = '-auth-jwt-key';
+const FILE_OPTIONS = ['-auth', '-acl', TOKEN_KEYS];
 const KEPT = 'file not reloaded: its last valid version stays in force';
 const NO_POLICY: AuthDecision = {
   reasonCode: ReasonCode.serverUnavailable,
@@ -339,16 +340,31 @@ export class AccessControl implements Authorizer {
     kept: ReadonlySet<string> = new Set(),
   ): Promise<AccessReload> {
     let faults = 0;
+    const wrong = new Set<string>();
     const unchanged = await this.#readFiles(options, kept, (option, error) => {
       faults += 1;
+      wrong.add(option);
       for (const problem of problemsOf(error)) {
         this.#context.log.error(KEPT, { option, problem });
       }
     });
+    for (const option of FILE_OPTIONS) this.#noteFiles(option, wrong.has(option));
     this.#http?.clearCache();
     this.counters.reloads += 1;
     this.counters.failedReloads += faults;
     return { faults, kept: unchanged };
+  }
+
+  /** The lines about what is wrong name the problem; this one says that it is over. */
+  #noteFiles(option: string, isWrong: boolean): void {
+    const now = this.#context.now();
+    if (isWrong) {
+      this.#faults.report(option, now);
+      return;
+    }
+    const lastedMs = this.#faults.resolve(option, now);
+    if (lastedMs !== undefined)
+      this.#context.log.info('files are valid again', { option, lastedMs });
   }
 
   metrics(): ValuesOf<'access'> {

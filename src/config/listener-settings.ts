@@ -26,18 +26,23 @@ function ratesOf({ rates }: ListenerConfig) {
   };
 }
 
+/** The values of a listener by the keys of its table. */
+export function valuesOf(listener: ListenerConfig): Readonly<Record<string, unknown>> {
+  return {
+    ...listener,
+    ...listener.tls,
+    ...ratesOf(listener),
+    tlsVersion: listener.tls?.minVersion.replace('TLSv', ''),
+  };
+}
+
 /** Every key that the listener's protocol has, except protocol, port and bind. */
 export function settingsOf(
   { origins, tables }: Pick<LoadedConfig, 'origins' | 'tables'>,
   listener: ListenerConfig,
 ): ListenerSetting[] {
   const table = tables.find(({ place }) => place === listener.place);
-  const values: Readonly<Record<string, unknown>> = {
-    ...listener,
-    ...listener.tls,
-    ...ratesOf(listener),
-    tlsVersion: listener.tls?.minVersion.replace('TLSv', ''),
-  };
+  const values = valuesOf(listener);
   return (Object.keys(listenerTable) as TableKey[]).flatMap((key) => {
     if (key === 'protocol' || key === 'port' || key === 'bindAddress') return [];
     if (!isKeyOf(key, listener.protocol)) return [];

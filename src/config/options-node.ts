@@ -2,7 +2,7 @@
 
 import { NAME_BYTES_MAX } from '../swim/record.ts';
 import { type DefaultContext, option } from './option.ts';
-import { choice, name, path } from './value-types.ts';
+import { choice, name, onOff, path } from './value-types.ts';
 
 export const nodeOptions = {
   nodeName: option({
@@ -27,6 +27,13 @@ export const nodeOptions = {
     fallback: undefined,
     fallbackText: 'none: everything stays in memory',
     help: 'folder for sessions, queued and retained messages, which then survive a restart or a power cut',
+  }),
+  watchFiles: option({
+    flag: 'watch-files',
+    group: 'Node',
+    type: onOff,
+    fallback: true,
+    help: 'take over certificates, keys, revocation lists, users, topics and tokens when their files change, without SIGHUP',
   }),
   logLevel: option({
     flag: 'log-level',

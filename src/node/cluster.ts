@@ -16,7 +16,7 @@ import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { bootSeed } from '../shared/boot-seed.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
-import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
+import { type ChannelKey, deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import type { BridgePlaces } from './bridge-places.ts';
@@ -58,6 +58,7 @@ export class Cluster {
   readonly #peerWatch: PeerWatch;
   #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
+  #keys: KeyRing;
   #sync: SyncChannel | undefined;
   /** Undefined without -large and -roaming. */
   #bulk: BulkChannel | undefined;
@@ -67,6 +68,7 @@ export class Cluster {
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
+    this.#keys = parts.keys;
     this.refused = new Promise((resolve) => {
       this.#refuse = resolve;
     });
@@ -249,7 +251,8 @@ export class Cluster {
   async rekey(tokens: readonly string[]): Promise<void> {
     const { config, log } = this.#parts;
     const ring = await deriveKeyRing(tokens, config.clusterName);
-    logTokens(tokens, log);
+    logNewTokens(this.#keys, ring, log);
+    this.#keys = ring;
     this.#parts.probing.prober.rekey(ring);
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
@@ -402,6 +405,24 @@ async function join(
   if (nodes > 0) log.info('cluster joined', { nodes: nodes + 1, ms: elapsedMs() });
   else log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
   return undefined;
+}
+
+/** Names tokens by the id of their gossip key, which every datagram carries in the clear. */
+function tokenId(key: ChannelKey): string {
+  return key.id.toString(16).padStart(8, '0');
+}
+
+function logNewTokens({ gossip: before }: KeyRing, { gossip: now }: KeyRing, log: Logger): void {
+  const isSame =
+    before.signing.id === now.signing.id &&
+    before.accepted.size === now.accepted.size &&
+    [...now.accepted.keys()].every((id) => before.accepted.has(id));
+  if (isSame) return;
+  log.info('cluster tokens changed: the first signs, all are accepted', {
+    signs: tokenId(now.signing),
+    signedBefore: tokenId(before.signing),
+    tokens: now.accepted.size,
+  });
 }
 
 /** A slip, such as a comma in a token, would show nowhere else. */

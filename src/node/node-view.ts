@@ -39,9 +39,9 @@ import { version } from '../shared/version.ts';
 import type { Cluster } from './cluster.ts';
 import type { MemberStatus } from './cluster-status.ts';
 import type { History } from './history.ts';
+import { LocalGuards } from './local-guards.ts';
 import type { NodeDoctor } from './node-doctor.ts';
 import { PacketTrace } from './packet-trace.ts';
-import { LocalGuards } from './local-guards.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
 

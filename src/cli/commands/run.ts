@@ -5,7 +5,6 @@ import { constants } from 'node:os';
 import { accessWarnings } from '../../auth/access-summary.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
-import { flagsNeedingRestart } from '../../config/reload.ts';
 import { type RunningNode, runNode } from '../../node/node.ts';
 import { findTakenPorts } from '../../node/taken-ports.ts';
 import { banner, findHostAddress, startLines } from '../banner.ts';
@@ -14,6 +13,7 @@ import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-code
 import { exposureWarnings } from '../file-exposure.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
+import { Reloader } from '../reloader.ts';
 import { ServiceNotices } from '../service-manager.ts';
 
 /** A stop that hangs longer is aborted. Flushing clients and leaving the cluster take far less. */
@@ -34,11 +34,8 @@ export async function run(
   for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
   const stop = new AbortController();
   const stopAsked = watchSignals(log, context, stop);
-  let hangups = 0;
-  // Remembered until there is a node that can reload.
-  context.onSignal('SIGHUP', () => {
-    hangups += 1;
-  });
+  const reloader = new Reloader({ config, load, log });
+  context.onSignal('SIGHUP', () => reloader.reload());
   let running: RunningNode;
   try {
     running = await start(config, log, stop.signal, loaded.origins, () => ({
@@ -54,20 +51,16 @@ export async function run(
     printFaults([error, ...(isPortFault ? await takenPorts(config) : [])], context);
     return exitCodeOf(error);
   }
-  let current = Promise.resolve(config);
-  const onHangup = (): void => {
-    current = current.then((before) => reload(before, load, running, log));
-  };
-  context.onSignal('SIGHUP', onHangup);
   greet(config, running, log, context);
   const { environment } = context;
   const notices = new ServiceNotices({ environment, log, status: () => running.sentence() });
   notices.ready();
-  if (hangups > 0) onHangup();
+  reloader.start(running);
 
   const askedByApi = running.stopAsked?.then(() => log.info('stopping', { asked: 'over the API' }));
   const stopping = Promise.race([stopAsked, askedByApi ?? stopAsked]);
   const failure = await Promise.race([stopping, running.failed ?? stopAsked]);
+  reloader.close();
   if (failure !== undefined) printFaults([failure], context);
   const stopped = await withinTime(running.stop(), STOP_MS_MAX);
   if (!stopped) log.error('the node did not close everything in time', { afterMs: STOP_MS_MAX });
@@ -124,31 +117,6 @@ function watchSignals(log: LogSink, context: CliContext, stop: AbortController):
     // Without a handler Node would open its debugger on SIGUSR1.
     context.onSignal('SIGUSR1', () => log.info('signal ignored', { signal: 'SIGUSR1' }));
   });
-}
-
-/** Applies the new configuration, or keeps the current one if the new one is wrong. */
-async function reload(
-  current: Config,
-  load: () => LoadedConfig,
-  running: RunningNode,
-  log: LogSink,
-): Promise<Config> {
-  try {
-    const loaded = load();
-    const { config, warnings } = loaded;
-    for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
-    const flags = flagsNeedingRestart(current, config);
-    if (flags.length > 0) log.warn('changed, but needs a restart', { flags: flags.join(' ') });
-    log.level = config.logLevel;
-    const faults = await running.reload(config);
-    if (faults === 0) log.info('configuration reloaded');
-    else log.warn('configuration reloaded, except for what is wrong', { faults });
-    return config;
-  } catch (error) {
-    for (const line of explainError(error)) log.error(line);
-    log.error('configuration not reloaded; the last good one stays');
-    return current;
-  }
 }
 
 async function withinTime(work: Promise<void>, msMax: number): Promise<boolean> {

@@ -18,6 +18,7 @@ const KEPT = 'file not reloaded: its last valid version stays in force';
 const NOT_OPENED = 'a listener could not be opened';
 const CHECK_INTERVAL_MS = 2_000;
 const FAULT_DESCRIPTORS = 'descriptors';
+const FAULT_FILES = 'files';
 
 interface Problem {
   readonly event: string;
@@ -118,7 +119,19 @@ export class Listeners {
     for (const { event, text, places } of problems.values()) {
       log.error(event, { listeners: places.join(', '), problem: text });
     }
+    this.#noteFiles(wrong.size > 0, performance.now());
     return problems.size;
+  }
+
+  /** The lines about what is wrong name the problem; this one says that it is over. */
+  #noteFiles(isWrong: boolean, now: number): void {
+    if (isWrong) {
+      this.#faults.report(FAULT_FILES, now);
+      return;
+    }
+    const lastedMs = this.#faults.resolve(FAULT_FILES, now);
+    if (lastedMs === undefined) return;
+    this.#parts.broker.log.info('certificates and keys are valid again', { lastedMs });
   }
 
   #note(problems: Problems, event: string, { place }: ListenerConfig, error: unknown): void {
