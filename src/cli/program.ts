@@ -22,6 +22,7 @@ import { addPub } from './commands/pub.ts';
 import { addRetained } from './commands/retained.ts';
 import { addRr } from './commands/rr.ts';
 import { run } from './commands/run.ts';
+import { addService } from './commands/service.ts';
 import { addStatus } from './commands/status.ts';
 import { addSub } from './commands/sub.ts';
 import { addToken } from './commands/token.ts';
@@ -47,6 +48,7 @@ const subcommands = [
   addBench,
   addStatus,
   addBans,
+  addService,
   addHealth,
   addTop,
   addWatch,

@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { test } from 'node:test';
 import { exitCodes } from '../../src/cli/exit-codes.ts';
+import { planOf } from '../../src/cli/service/plan.ts';
 import { loadConfig } from '../../src/config/load.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/cli.md'), 'utf8');
@@ -34,6 +35,24 @@ test('the configuration of the service is valid, and the steps before it create 
   const commands = blocks('sh').join('');
   for (const [, file = ''] of toml.matchAll(/"(\/etc\/[^"]+)"/g))
     assert.ok(commands.includes(file));
+});
+
+test('shoal service install writes the unit of the page', () => {
+  const [toml = ''] = blocks('toml');
+  const loaded = loadConfig(
+    { config: '/etc/shoal/shoal.toml' },
+    {
+      environment: {},
+      hostName: 'box1',
+      readFile: (path) => (path.endsWith('.toml') ? toml : randomBytes(32).toString('hex')),
+    },
+  );
+  const { unit, unitFile } = planOf(loaded, {
+    ...{ name: 'shoal', user: 'shoal', memoryMax: '80%' },
+    ...{ node: '/usr/local/bin/node', folder: '/' },
+  });
+  assert.equal(unit, blocks('ini')[0]);
+  assert.equal(unitFile, '/etc/systemd/system/shoal.service');
 });
 
 test('the unit checks before a reload, and does not restart after an error that would remain', () => {

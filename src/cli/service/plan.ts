@@ -1,0 +1,103 @@
+// Decides what `shoal service install` writes: the unit with the flags of the command, paths made absolute,
+// and what keeps the service from running that way. Touches nothing.
+
+import { isAbsolute, join, resolve } from 'node:path';
+import { optionTable } from '../../config/config.ts';
+import { configuredFiles } from '../../config/files.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import type { AnyOption } from '../../config/option.ts';
+import { UsageError } from '../exit-codes.ts';
+import { unitText } from './unit.ts';
+
+const DESCRIPTORS_MIN = 65_536;
+/** Beside the clients: files, listeners and the cluster. */
+const DESCRIPTORS_SPARE = 1024;
+/** ProtectHome= hides these from the service. */
+const HIDDEN = /^\/(home|root|run\/user)(\/|$)/;
+const NAME = /^[a-z][a-z0-9_-]{0,30}$/;
+
+export interface PlanOptions {
+  readonly name: string;
+  readonly user: string;
+  readonly memoryMax: string;
+  /** Absolute path of Node. */
+  readonly node: string;
+  /** Folder that relative paths count from. */
+  readonly folder: string;
+}
+
+export interface Plan {
+  readonly unitFile: string;
+  readonly unit: string;
+  /** Where the program is copied to. */
+  readonly program: string;
+  /** Files that the service's user has to be able to read. */
+  readonly files: readonly string[];
+}
+
+/** @throws UsageError */
+export function planOf({ config, origins }: LoadedConfig, options: PlanOptions): Plan {
+  const { name, user, memoryMax, node, folder } = options;
+  for (const [flag, value] of [
+    ['name', name],
+    ['user', user],
+  ] as const) {
+    if (!NAME.test(value)) {
+      throw new UsageError(`bad value '${value}' for -${flag}: expected small letters and digits`);
+    }
+  }
+  if (!/^\d+(%|[KMGT])?$/.test(memoryMax)) {
+    throw new UsageError(`bad value '${memoryMax}' for -memory-max: expected 80% or 512M`);
+  }
+  if (origins.tokens.source === 'flag') {
+    throw new UsageError(
+      'every user can read a unit: give the token by -csk-file=FILE, not by -csk',
+    );
+  }
+  const state = `/var/lib/${name}`;
+  const data = config.dataFolder === undefined ? state : resolve(folder, config.dataFolder);
+  const files = configuredFiles(config).map(({ path }) => resolve(folder, path));
+  if (config.configFile !== undefined) files.unshift(resolve(folder, config.configFile));
+  refuseHidden([node, data, ...files]);
+  const program = `/opt/${name}/shoal.js`;
+  const flags = flagsOf(config, origins, folder);
+  if (config.dataFolder === undefined) flags.push(`-data=${state}`);
+  const unit = unitText({
+    ...{ name, user, node, program, flags, memoryMax },
+    ownFolder: data === state || data.startsWith(`${state}/`) ? undefined : data,
+    descriptors: Math.max(DESCRIPTORS_MIN, descriptorsFor(config.connectionsMax)),
+    hasLowPort: config.listeners.some(({ port }) => port > 0 && port < 1024),
+  });
+  return { unitFile: join('/etc/systemd/system', `${name}.service`), unit, program, files };
+}
+
+function descriptorsFor(connectionsMax: number): number {
+  return Number.isFinite(connectionsMax) ? connectionsMax + DESCRIPTORS_SPARE : 0;
+}
+
+function refuseHidden(paths: readonly string[]): void {
+  const hidden = paths.find((path) => HIDDEN.test(path));
+  if (hidden === undefined) return;
+  throw new UsageError(
+    `the service can't read ${hidden}: home folders are hidden from it; move it, to /etc/shoal for example`,
+  );
+}
+
+/** The flags of the command line, with absolute paths. */
+function flagsOf(
+  config: LoadedConfig['config'],
+  origins: LoadedConfig['origins'],
+  folder: string,
+): string[] {
+  return (Object.keys(optionTable) as (keyof typeof optionTable)[]).flatMap((key) => {
+    if (origins[key].source !== 'flag') return [];
+    const { flag, type }: AnyOption = optionTable[key];
+    const value: unknown = config[key];
+    const absolute = type.inFolder?.(value, folder) ?? value;
+    return [`-${flag}=${type.format(absolute)}`];
+  });
+}
+
+export function underRoot(root: string, path: string): string {
+  return isAbsolute(path) ? join(root, path) : path;
+}

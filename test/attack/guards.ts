@@ -1,0 +1,191 @@
+// What each guard (docs/guards.md) does for innocent clients under the attack that it is for: how long
+// their messages and their logins take without an attack, under it, and under it with the guard.
+//   npm run build && node --import tsx test/attack/guards.ts
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hashPassword } from '../../src/auth/password-hash.ts';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import * as wire from '../support/wire.ts';
+import { AttackClient, openMany, type Target } from './attack-client.ts';
+import { Innocents } from './innocents.ts';
+
+const MEASURE_MS = 5_000;
+const SETTLE_MS = 1_500;
+const LOGIN_EVERY_MS = 100;
+const NAME = 'sensor';
+/** Connections that the attacker has open at a time. */
+const OPEN_MAX = 1000;
+
+interface Case {
+  readonly name: string;
+  readonly guard: string;
+  /** Begins the attack; it goes on until the process ends. */
+  attack(target: Target): Promise<void>;
+}
+
+function flood(client: AttackClient, topic: string, bytes: number): void {
+  const packet = wire.publish(5, { topic, payload: Buffer.alloc(bytes) });
+  const chunk = Buffer.concat(Array(Math.ceil(16_384 / packet.length)).fill(packet));
+  client.flood(() => chunk);
+}
+
+async function readers(target: Target, count: number, isReading: boolean): Promise<void> {
+  await openMany(count, async () => {
+    const client = await AttackClient.open(target);
+    await client.ask(wire.subscribe(5, 1, ['flood']));
+    if (!isReading) client.stopReading();
+    return client;
+  });
+}
+
+/** Connects so many times a second from an address, whatever the node does, and leaves at the answer. */
+function connects(
+  target: Target,
+  address: string,
+  perSecond: number,
+  fields: wire.ConnectFields,
+): void {
+  let open = 0;
+  const one = async (): Promise<void> => {
+    open += 1;
+    const client = await AttackClient.open(target, fields, address);
+    client.destroy();
+    open -= 1;
+  };
+  setInterval(() => {
+    for (let n = 0; n < perSecond / 50 && open < OPEN_MAX; n++) void one();
+  }, 20);
+}
+
+const cases: readonly Case[] = [
+  {
+    name: 'publish flood: 4 clients, 64 B, to 50 readers',
+    guard: '-client-message-rate=1000',
+    async attack(target) {
+      await readers(target, 50, true);
+      const floods = await openMany(4, () => AttackClient.open(target));
+      for (const client of floods) flood(client, 'flood', 64);
+    },
+  },
+  {
+    name: 'connect flood: 1,000 a second from one address',
+    guard: '-connect-rate=200',
+    async attack(target) {
+      connects(target, '127.0.0.2', 1000, {});
+    },
+  },
+  {
+    name: 'wrong passwords: 200 a second from one address',
+    guard: '-ban-failures=10',
+    async attack(target) {
+      connects(target, '127.0.0.3', 200, { username: 'admin', password: 'guess' });
+    },
+  },
+  {
+    name: 'clients with one identifier: 300 takeovers a second',
+    guard: '-ban-connects=15',
+    async attack(target) {
+      connects(target, '127.0.0.4', 300, { clientId: 'twin', clean: false });
+    },
+  },
+  {
+    name: 'slow subscribers: 300 that do not read, 1 KB messages',
+    guard: '-client-byte-rate=64k',
+    async attack(target) {
+      await readers(target, 300, false);
+      const floods = await openMany(2, () => AttackClient.open(target));
+      for (const client of floods) flood(client, 'flood', 1024);
+    },
+  },
+];
+
+/** How long logins with the right password take, milliseconds; each lane is an innocent device. */
+async function logins(target: Target, forMs: number): Promise<number[]> {
+  const times: number[] = [];
+  const until = performance.now() + forMs;
+  while (performance.now() < until) {
+    const startedAt = performance.now();
+    const fields = { clientId: NAME, username: NAME, password: 'right' };
+    const client = await AttackClient.open(target, fields, '127.0.0.9');
+    times.push(performance.now() - startedAt);
+    client.destroy();
+    await new Promise((resolve) => setTimeout(resolve, LOGIN_EVERY_MS));
+  }
+  return times.sort((a, b) => a - b);
+}
+
+interface Figures {
+  readonly messages: string;
+  readonly logins: string;
+}
+
+/** @param attack undefined: the node has no other clients */
+async function measure(flags: readonly string[], attack: Case | undefined): Promise<Figures> {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-guards-'));
+  const users = join(folder, 'users');
+  writeFileSync(
+    users,
+    `${NAME}:${await hashPassword('right')}\nadmin:${await hashPassword('x')}\n`,
+  );
+  const own = [`-auth=${users}`, '-anonymous=true', ...flags];
+  const shoal = new ShoalProcess(loopbackFlags('n1', ...own), { cwd: folder });
+  let attacker: ChildProcess | undefined;
+  try {
+    const target = { host: '127.0.0.1', port: await shoal.mqttPort() };
+    const innocents = await Innocents.connect(target);
+    await logins(target, 1);
+    if (attack !== undefined) {
+      attacker = fork(fileURLToPath(import.meta.url), [attack.name, String(target.port)]);
+      await once(attacker, 'message');
+      await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
+    }
+    const [messages, times] = await Promise.all([
+      innocents.measure(MEASURE_MS),
+      logins(target, MEASURE_MS),
+    ]);
+    const at = (share: number): number => times[Math.floor(times.length * share)] ?? Number.NaN;
+    return {
+      messages: `${messages.p50.toFixed(1)} / ${messages.p99.toFixed(1)}`,
+      logins: `${at(0.5).toFixed(0)} / ${at(0.99).toFixed(0)}`,
+    };
+  } finally {
+    attacker?.kill('SIGKILL');
+    await shoal.kill();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function runAttack(name: string, port: string): Promise<void> {
+  await cases.find((one) => one.name === name)?.attack({ host: '127.0.0.1', port: Number(port) });
+  process.on('disconnect', () => process.exit());
+  process.send?.('begun');
+}
+
+async function report(): Promise<void> {
+  const print = (...cells: string[]): boolean => process.stdout.write(`| ${cells.join(' | ')} |\n`);
+  print(
+    'attack',
+    'guard',
+    'messages p50 / p99, ms',
+    'with the guard',
+    'logins p50 / p99, ms',
+    'with the guard',
+  );
+  print(...Array(6).fill('---'));
+  const quiet = await measure([], undefined);
+  print('none', '', quiet.messages, '', quiet.logins, '');
+  for (const one of cases) {
+    const off = await measure([], one);
+    const on = await measure([one.guard], one);
+    print(one.name, `\`${one.guard}\``, off.messages, on.messages, off.logins, on.logins);
+  }
+}
+
+const [name, port = ''] = process.argv.slice(2);
+await (name === undefined ? report() : runAttack(name, port));
+if (name === undefined) process.exit();
