@@ -17,13 +17,12 @@ import { BusyError, FairQueue } from './fair-queue.ts';
 import { Grant, grantOf } from './grant.ts';
 import { CallbackError, HttpCallback } from './http-callback.ts';
 import { KnownLogins } from './known-logins.ts';
-import { ListenerPolicies } from './listener-policies.ts';
+import { ListenerPolicies, TOKEN_KEYS } from './listener-policies.ts';
 import type { ListenerPolicy } from './listener-policy.ts';
 import { readPasswordFile } from './password-file.ts';
 import { PasswordVerifier } from './password-verifier.ts';
 import { PermissionCache } from './permission-cache.ts';
 import { evaluationCost } from './permissions.ts';
-import { ReloadableFile } from './reloadable-file.ts';
 import { runInSlices } from './time-slices.ts';
 import { checkToken, looksLikeToken, readTokenKeys, type TokenKey } from './token-keys.ts';
 
@@ -36,7 +35,6 @@ const CHECK_WAIT_MS_MAX = 5000;
 const BUSY = 'busy';
 const SERVER_FAILS = 'server fails';
 
-const TOKEN_KEYS = '-auth-jwt-key';
 const FILE_OPTIONS = ['-auth', '-acl', TOKEN_KEYS];
 const KEPT = 'file not reloaded: its last valid version stays in force';
 const NO_POLICY: AuthDecision = {
@@ -51,6 +49,8 @@ export interface AccessOptions {
   readonly tokenKeyFile: string | undefined;
   readonly tokenIssuer: string | undefined;
   readonly tokenAudience: string | undefined;
+  /** A token without an expiry is refused. */
+  readonly tokenExpiryRequired?: boolean;
   readonly authUrl: string | undefined;
   readonly authFormat: 'form' | 'json';
   readonly authCacheSeconds: number;
@@ -92,8 +92,6 @@ export class AccessControl implements Authorizer {
   readonly #queue: FairQueue;
   readonly #knownLogins: KnownLogins;
   readonly #policies: ListenerPolicies;
-  readonly #http: HttpCallback | undefined;
-  #tokenKeys: ReloadableFile<readonly TokenKey[]> | undefined;
 
   private constructor(options: AccessOptions, context: AccessContext) {
     const now = (): number => context.now();
@@ -104,14 +102,14 @@ export class AccessControl implements Authorizer {
     this.#context = context;
     this.#queue = queue;
     this.#knownLogins = new KnownLogins(options.loginIpv4Bits);
+    const { authFormat: format, authCacheSeconds } = options;
+    const cacheMs = authCacheSeconds * 1000;
     this.#policies = new ListenerPolicies({
+      tokenKeys: parseTokenKeys,
+      http: (url) => new HttpCallback({ url, format, cacheMs }, context),
       passwords: (path, source, previous) => parsePasswords(path, source, queue, previous),
       acl: (path, source) => parseAcl(path, source, () => (this.counters.permissionEvictions += 1)),
     });
-    const { authUrl: url, authFormat: format, authCacheSeconds } = options;
-    const cacheMs = authCacheSeconds * 1000;
-    this.#http =
-      url === undefined ? undefined : new HttpCallback({ url, format, cacheMs }, context);
   }
 
   /** Reads all files. Rejects with an AccessError that lists the problems of all of them. */
@@ -124,22 +122,18 @@ export class AccessControl implements Authorizer {
   }
 
   async #readFiles(
-    { listeners, anonymousAllowed }: AccessOptions,
+    { listeners, anonymousAllowed, tokenKeyFile, authUrl }: AccessOptions,
     kept: ReadonlySet<string>,
     report: ReportProblem,
   ): Promise<ReadonlySet<string>> {
-    const { tokenKeyFile } = this.#options;
-    try {
-      if (this.#tokenKeys !== undefined) await this.#tokenKeys.reload();
-      else if (tokenKeyFile !== undefined) {
-        this.#tokenKeys = await ReloadableFile.open(TOKEN_KEYS, tokenKeyFile, parseTokenKeys);
-      }
-    } catch (error) {
-      report(TOKEN_KEYS, error);
-    }
-    const unchanged = await this.#policies.reload(listeners, anonymousAllowed, kept, report);
-    const isNodeWide = this.#tokenKeys !== undefined || this.#http !== undefined;
-    this.permissive = !isNodeWide && !this.#policies.hasAcl;
+    // A listener without its own has what the node has.
+    const complete = listeners.map((one) => ({
+      ...one,
+      tokenKeyFile: one.tokenKeyFile ?? tokenKeyFile,
+      authUrl: one.authUrl ?? authUrl,
+    }));
+    const unchanged = await this.#policies.reload(complete, anonymousAllowed, kept, report);
+    this.permissive = !this.#policies.mayRestrict;
     return unchanged;
   }
 
@@ -177,13 +171,16 @@ export class AccessControl implements Authorizer {
   static readonly trusted: unknown = new Grant('nothing', {
     passwords: undefined,
     acl: undefined,
+    tokenKeys: undefined,
+    http: undefined,
     anonymous: true,
     needsCertificate: false,
     isOpen: true,
   });
 
   #count(decision: AuthDecision): AuthDecision {
-    const isIdle = this.#queue.waiting === 0 && (this.#http?.waiting ?? 0) === 0;
+    const isIdle =
+      this.#queue.waiting === 0 && this.#policies.callbacks.every(({ waiting }) => waiting === 0);
     if (isIdle) this.#resolve(BUSY, 'logins are no longer refused as too many');
     if (decision.reasonCode === ReasonCode.success) this.counters.accepted += 1;
     else this.counters.refused += 1;
@@ -217,20 +214,19 @@ export class AccessControl implements Authorizer {
 
   /** Whether a client may connect without a proof; undefined if it has to bring one. */
   #admits(
-    { passwords, anonymous, needsCertificate }: ListenerPolicy,
+    { passwords, tokenKeys, http, anonymous, needsCertificate }: ListenerPolicy,
     isNameless: boolean,
     isCertified: boolean,
   ): boolean | undefined {
     // The listener enforces this for new connections; older ones are judged here.
     if (needsCertificate && !isCertified) return false;
-    const needsProof = [passwords, this.#tokenKeys, this.#http].some((part) => part !== undefined);
+    const needsProof = [passwords, tokenKeys, http].some((part) => part !== undefined);
     return needsProof && !isNameless ? undefined : (anonymous ?? !needsProof);
   }
 
   async #decide(request: ConnectRequest, policy: ListenerPolicy): Promise<AuthDecision> {
     const { username, password, clientId, remoteAddress } = request;
-    const tokenKeys = this.#tokenKeys;
-    const http = this.#http;
+    const { tokenKeys, http } = policy;
     if (tokenKeys !== undefined && password !== undefined && looksLikeToken(password)) {
       return this.#decideByToken(password, tokenKeys.value, policy, remoteAddress);
     }
@@ -263,7 +259,8 @@ export class AccessControl implements Authorizer {
     address: string,
   ): Promise<AuthDecision> {
     const { tokenIssuer: issuer, tokenAudience: audience } = this.#options;
-    const rules = { issuer, audience };
+    const { tokenExpiryRequired: needsExpiry = false } = this.#options;
+    const rules = { issuer, audience, needsExpiry };
     const now = this.#context.wallClock();
     const check = () => checkToken(password, keys, rules, now);
     const token = await this.#queue.run(check, this.#knownLogins.laneOf(address, undefined));
@@ -279,7 +276,10 @@ export class AccessControl implements Authorizer {
     return refuse(`expired at ${new Date(expiresAtMs).toISOString()}`);
   }
 
-  #fault(error: unknown, { clientId: client, username: user }: ConnectRequest): AuthDecision {
+  #fault(
+    error: unknown,
+    { clientId: client, username: user, listener }: ConnectRequest,
+  ): AuthDecision {
     const reason = error instanceof Error ? error.message : String(error);
     const { log } = this.#context;
     const now = this.#context.now();
@@ -292,7 +292,8 @@ export class AccessControl implements Authorizer {
     if (error instanceof CallbackError) {
       const event = 'the authentication server failed';
       if (this.#faults.report(SERVER_FAILS, now)) {
-        log.warn(event, { url: this.#http?.address, client, user, reason });
+        const url = this.#policies.find(listener.name)?.http?.address;
+        log.warn(event, { url, client, user, reason });
       }
       return { reasonCode: ReasonCode.serverUnavailable, reason: event };
     }
@@ -326,7 +327,7 @@ export class AccessControl implements Authorizer {
       return this.#admits(policy, username === undefined, credential !== undefined) === true;
     }
     if (by === 'password') return policy.passwords?.value.textOf(username ?? '') === credential;
-    return by !== 'token' || this.#tokenKeys?.value.some(({ id }) => id === credential) === true;
+    return by !== 'token' || policy.tokenKeys?.value.some(({ id }) => id === credential) === true;
   }
 
   /**
@@ -349,7 +350,7 @@ export class AccessControl implements Authorizer {
       }
     });
     for (const option of FILE_OPTIONS) this.#noteFiles(option, wrong.has(option));
-    this.#http?.clearCache();
+    for (const callback of this.#policies.callbacks) callback.clearCache();
     this.counters.reloads += 1;
     this.counters.failedReloads += faults;
     return { faults, kept: unchanged };
@@ -369,11 +370,13 @@ export class AccessControl implements Authorizer {
 
   metrics(): ValuesOf<'access'> {
     const { permissionEvictions, ...counters } = this.counters;
-    return { ...counters, cacheEvictions: permissionEvictions + (this.#http?.evictions ?? 0) };
+    const evictions = this.#policies.callbacks.map((callback) => callback.evictions);
+    const cacheEvictions = evictions.reduce((sum, one) => sum + one, permissionEvictions);
+    return { ...counters, cacheEvictions };
   }
 
   close(): void {
-    this.#http?.close();
+    for (const callback of this.#policies.callbacks) callback.close();
   }
 }
 

@@ -32,7 +32,8 @@ export function accessSummaryOf(options: SummaryOptions, listener: ListenerAcces
   const byCertificate = clientCertificate !== 'no' && identityAsUsername;
   // Every client then has a certificate that names it, and needs nothing else.
   const isDecided = needsCertificate && byCertificate;
-  const proofs = [listener.passwordFile, options.tokenKeyFile, options.authUrl];
+  const { passwordFile, tokenKeyFile, authUrl } = listener;
+  const proofs = [passwordFile, tokenKeyFile ?? options.tokenKeyFile, authUrl ?? options.authUrl];
   const byPassword = !isDecided && proofs.some((proof) => proof !== undefined);
   const isAllowed = listener.anonymous ?? options.anonymousAllowed ?? !byPassword;
   return { needsCertificate, byCertificate, byPassword, byNothing: !isDecided && isAllowed };
@@ -89,7 +90,10 @@ export function accessWarnings(options: SummaryOptions): string[] {
       `no client can connect${at(closed)}: anonymous clients are refused, and there are no users (add them with -auth=FILE)`,
     );
   }
-  const { tokenKeyFile, tokenIssuer, tokenAudience, authUrl, authFormat } = options;
+  const { tokenIssuer, tokenAudience, authFormat } = options;
+  const tokenKeyFile =
+    options.tokenKeyFile ?? listeners.find((one) => one.tokenKeyFile)?.tokenKeyFile;
+  const authUrl = options.authUrl ?? listeners.find((one) => one.authUrl)?.authUrl;
   if (tokenKeyFile === undefined && (tokenIssuer ?? tokenAudience) !== undefined) {
     warnings.push(
       '-auth-jwt-issuer and -auth-jwt-audience have no effect without -auth-jwt-key=FILE',

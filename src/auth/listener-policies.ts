@@ -5,14 +5,22 @@
 import type { Identity } from '../broker/ports.ts';
 import type { ListenerAccess } from '../shared/listener-config.ts';
 import { grantOf } from './grant.ts';
+import type { HttpCallback } from './http-callback.ts';
 import type { ListenerPolicy } from './listener-policy.ts';
 import type { PasswordVerifier } from './password-verifier.ts';
 import { type ClientPermissions, PermissionCache } from './permission-cache.ts';
 import { type Parse, ReloadableFile } from './reloadable-file.ts';
+import type { TokenKey } from './token-keys.ts';
+
+/** The option that names key files, in messages. */
+export const TOKEN_KEYS = '-auth-jwt-key';
 
 export interface Parsers {
   readonly passwords: Parse<PasswordVerifier>;
   readonly acl: Parse<PermissionCache>;
+  readonly tokenKeys: Parse<readonly TokenKey[]>;
+  /** Makes the callback of a server. */
+  http(url: string): HttpCallback;
 }
 
 type ReportProblem = (option: string, error: unknown) => void;
@@ -23,6 +31,9 @@ export class ListenerPolicies {
   readonly #parsers: Parsers;
   readonly #passwordFiles = new Map<string, ReloadableFile<PasswordVerifier>>();
   readonly #aclFiles = new Map<string, ReloadableFile<PermissionCache>>();
+  readonly #tokenKeyFiles = new Map<string, ReloadableFile<readonly TokenKey[]>>();
+  /** By URL: listeners that ask the same server share its queue and its cache. */
+  readonly #callbacks = new Map<string, HttpCallback>();
   #byListener = new Map<string, ListenerPolicy>();
   /** One for each ACL in use. */
   #permissionCaches: PermissionCache[] = [];
@@ -35,8 +46,15 @@ export class ListenerPolicies {
     return this.#byListener.get(listenerId);
   }
 
-  get hasAcl(): boolean {
-    return [...this.#byListener.values()].some(({ acl }) => acl !== undefined);
+  /** Whether a client of some listener may be restricted: by an ACL, a token or a server. */
+  get mayRestrict(): boolean {
+    return [...this.#byListener.values()].some(
+      ({ acl, tokenKeys, http }) => (acl ?? tokenKeys ?? http) !== undefined,
+    );
+  }
+
+  get callbacks(): readonly HttpCallback[] {
+    return [...this.#callbacks.values()];
   }
 
   /**
@@ -54,6 +72,10 @@ export class ListenerPolicies {
   ): Promise<ReadonlySet<string>> {
     const [passwordFiles, aclFiles] = [this.#passwordFiles, this.#aclFiles];
     const { passwords, acl } = this.#parsers;
+    const tokenKeyFiles = this.#tokenKeyFiles;
+    const keyPaths = listeners.map(({ tokenKeyFile }) => tokenKeyFile);
+    await reloadFiles(tokenKeyFiles, TOKEN_KEYS, keyPaths, this.#parsers.tokenKeys, report);
+    this.#reloadCallbacks(listeners.map(({ authUrl }) => authUrl));
     const passwordPaths = listeners.map(({ passwordFile }) => passwordFile);
     const aclPaths = listeners.map(({ aclFile }) => aclFile);
     await reloadFiles(passwordFiles, '-auth', passwordPaths, passwords, report);
@@ -61,13 +83,16 @@ export class ListenerPolicies {
     const before = this.#byListener;
     const after = new Map<string, ListenerPolicy>();
     const unchanged = new Set(kept);
-    for (const { id, passwordFile = '', aclFile = '', ...own } of listeners) {
+    for (const { id, passwordFile = '', aclFile = '', tokenKeyFile = '', ...own } of listeners) {
+      if (tokenKeyFile !== '' && !tokenKeyFiles.has(tokenKeyFile)) unchanged.add(id);
       if (passwordFile !== '' && !passwordFiles.has(passwordFile)) unchanged.add(id);
       if (aclFile !== '' && !aclFiles.has(aclFile)) unchanged.add(id);
       const known = before.get(id);
       const policy: ListenerPolicy = {
         passwords: passwordFiles.get(passwordFile),
         acl: aclFiles.get(aclFile),
+        tokenKeys: tokenKeyFiles.get(tokenKeyFile),
+        http: this.#callbacks.get(own.authUrl ?? ''),
         anonymous: own.anonymous ?? anonymous,
         needsCertificate: own.tls?.clientCertificate === 'required',
         isOpen: true,
@@ -80,6 +105,18 @@ export class ListenerPolicies {
     this.#byListener = after;
     this.#permissionCaches = [...new Set([...after.values()].map(permissionCacheOf))];
     return unchanged;
+  }
+
+  #reloadCallbacks(urls: readonly (string | undefined)[]): void {
+    for (const [url, callback] of this.#callbacks) {
+      if (urls.includes(url)) continue;
+      this.#callbacks.delete(url);
+      callback.close();
+    }
+    for (const url of urls) {
+      if (url === undefined || this.#callbacks.has(url)) continue;
+      this.#callbacks.set(url, this.#parsers.http(url));
+    }
   }
 
   /**

@@ -23,6 +23,7 @@ const KEYS_MAX = 16;
 const FILE_CHARS_MAX = 262_144;
 /** Allowed difference between this clock and that of the token's issuer. */
 const CLOCK_TOLERANCE_SECONDS = 5;
+const NO_EXPIRY = 'the token has no expiry (exp), which -auth-jwt-require-exp asks for';
 const PEM_BLOCK = /-----BEGIN ([A-Z0-9 ]+)-----[^-]*-----END \1-----/g;
 
 export interface TokenKey {
@@ -35,6 +36,8 @@ export interface TokenKey {
 export interface TokenRules {
   readonly issuer: string | undefined;
   readonly audience: string | undefined;
+  /** A token without `exp` is refused. */
+  readonly needsExpiry?: boolean;
 }
 
 export interface Token {
@@ -93,6 +96,7 @@ export async function checkToken(
       if (rules.audience !== undefined) options.audience = rules.audience;
       try {
         const { payload } = await jwtVerify(text, key, options);
+        if (rules.needsExpiry && payload.exp === undefined) return NO_EXPIRY;
         return readClaims(payload, id);
       } catch (error) {
         reason = reasonOf(error);

@@ -72,8 +72,9 @@ function namedFiles(loaded: LoadedConfig): NamedFile[] {
     const reason = 'it contains a private key';
     if (tls.key !== undefined) files.push({ flag: 'key', path: tls.key, reason, isSecret: true });
   }
-  const { tokenKeyFile, tokenFile, configFile, dataFolder } = config;
-  if (tokenKeyFile !== undefined) {
+  const { tokenFile, configFile, dataFolder } = config;
+  for (const tokenKeyFile of new Set(config.listeners.map((listener) => listener.tokenKeyFile))) {
+    if (tokenKeyFile === undefined) continue;
     const isSecret = !isPublicKey(tokenKeyFile);
     const reason = 'it decides which tokens are accepted';
     files.push({ flag: 'auth-jwt-key', path: tokenKeyFile, reason, isSecret });

@@ -8,7 +8,7 @@ import { ConfigError, type LoadedConfig, unreadable } from '../config/load.ts';
 
 /** @throws ConfigError */
 export function refuseMissingFiles(loaded: LoadedConfig): void {
-  const { config, origins } = loaded;
+  const { config } = loaded;
   const settings = [
     ...config.listeners.flatMap((listener) => settingsOf(loaded, listener)),
     ...loaded.bridgeTables.flatMap(bridgeSettings),
@@ -18,8 +18,6 @@ export function refuseMissingFiles(loaded: LoadedConfig): void {
       ? []
       : [value].flat().map((path) => ({ flag, path: String(path), origin })),
   );
-  const { tokenKeyFile: path } = config;
-  if (path !== undefined) named.push({ flag: 'auth-jwt-key', path, origin: origins.tokenKeyFile });
   const faults = named.flatMap(({ flag, path, origin }) => {
     try {
       accessSync(path, constants.R_OK);

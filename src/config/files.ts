@@ -17,15 +17,15 @@ export function configuredFiles(config: Config): ConfiguredFile[] {
       files.push({ option, path });
     }
   };
-  for (const { passwordFile, aclFile, tls } of config.listeners) {
+  for (const { passwordFile, aclFile, tokenKeyFile, tls } of config.listeners) {
     add('-auth', passwordFile);
     add('-acl', aclFile);
+    add('-auth-jwt-key', tokenKeyFile);
     add('-cert', ...(tls?.cert ?? []));
     add('-key', ...(tls?.key ?? []));
     add('-ca', tls?.ca);
     add('-crl', tls?.crl);
   }
-  add('-auth-jwt-key', config.tokenKeyFile);
   add('-csk-file', config.tokenFile);
   return files;
 }

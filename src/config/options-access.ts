@@ -35,7 +35,8 @@ export const accessOptions = {
     group: 'Access',
     type: path('file'),
     fallback: undefined,
-    help: 'accept JSON Web Tokens as passwords: a secret (HS256) or public keys in PEM (RS256, ES256); read again on SIGHUP',
+    help: 'accept JSON Web Tokens as passwords: a secret (HS256) or public keys in PEM (RS256, ES256)',
+    reload: true,
   }),
   tokenIssuer: option({
     flag: 'auth-jwt-issuer',
@@ -53,12 +54,20 @@ export const accessOptions = {
     fallbackText: 'any',
     help: 'audience (aud) that a token must name',
   }),
+  tokenExpiryRequired: option({
+    flag: 'auth-jwt-require-exp',
+    group: 'Access',
+    type: onOff,
+    fallback: false,
+    help: 'refuse tokens that never expire (without exp)',
+  }),
   authUrl: option({
     flag: 'auth-http',
     group: 'Access',
     type: httpUrl,
     fallback: undefined,
     help: 'HTTP server to ask about clients that the password file does not know',
+    reload: true,
   }),
   authFormat: option({
     flag: 'auth-http-format',

@@ -31,6 +31,10 @@ export interface ListenerConfig {
   readonly passwordFile: string | undefined;
   /** Its own ACL, or the node's. */
   readonly aclFile: string | undefined;
+  /** Its own keys of tokens, or the node's. */
+  readonly tokenKeyFile: string | undefined;
+  /** Its own server to ask about clients, or the node's. */
+  readonly authUrl: string | undefined;
   /** A load balancer sends the client's address ahead of the connection. */
   readonly proxyProtocol: boolean;
   /** Paths of WebSocket requests (`/mqtt`), or `*` among them for any. */
@@ -70,6 +74,6 @@ export interface ListenerTls {
 /** The part that decides who may connect. */
 export interface ListenerAccess
   extends Pick<ListenerConfig, 'id' | 'place' | 'passwordFile' | 'aclFile' | 'anonymous'>,
-    Partial<Pick<ListenerConfig, 'protocol' | 'origins'>> {
+    Partial<Pick<ListenerConfig, 'protocol' | 'origins' | 'tokenKeyFile' | 'authUrl'>> {
   readonly tls: Pick<ListenerTls, 'clientCertificate' | 'identityAsUsername'> | undefined;
 }

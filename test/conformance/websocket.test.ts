@@ -41,6 +41,8 @@ async function listen(t: TestContext): Promise<string> {
       anonymous: undefined,
       passwordFile: undefined,
       aclFile: undefined,
+      tokenKeyFile: undefined,
+      authUrl: undefined,
       proxyProtocol: false,
       paths: ['/mqtt'],
       origins: undefined,

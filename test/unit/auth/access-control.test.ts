@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { AccessError } from '../../../src/auth/access-error.ts';
 import { hashPassword } from '../../../src/auth/password-hash.ts';
@@ -248,3 +249,37 @@ test('a flood of logins is logged once, and when it has passed', async (t) => {
 function sha512Of(password: string, salt: string): string {
   return createHash('sha512').update(password).update(salt).digest('base64');
 }
+
+test('a listener may have keys of its own, and its tokens admit to no other', async (t) => {
+  const { access, write, folder, reload, node } = await setUp(t, { key: SECRET });
+  await write('own', 'another secret that has thirty-two bytes');
+  const own = { ...node, id: 'own', tokenKeyFile: join(folder, 'own') };
+  await reload({ listeners: [node, own] });
+  const admitted = (password: string, name: string) => codeOf(access, 'ann', password, { name });
+  const nodeToken = token({ sub: 'ann' });
+  assert.equal(await admitted(nodeToken, 'tcp'), 0);
+  assert.notEqual(await admitted(nodeToken, 'own'), 0);
+  await write('own', SECRET);
+  await reload({ listeners: [node, own] });
+  assert.equal(await admitted(nodeToken, 'own'), 0);
+});
+
+test('a listener may ask a server of its own', async (t) => {
+  const server = createServer((_, response) => response.end('allow')).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const { access, reload, node } = await setUp(t, {}, { authUrl: 'http://127.0.0.1:1/' });
+  const own = { ...node, id: 'own', authUrl: `http://127.0.0.1:${port}/` };
+  await reload({ listeners: [node, own] });
+  assert.equal(await codeOf(access, 'ann', 'pw', { name: 'own' }), 0);
+  assert.notEqual(await codeOf(access, 'ann', 'pw', { name: 'tcp' }), 0);
+});
+
+test('a token without an expiry is refused where one is required', async (t) => {
+  const { access } = await setUp(t, { key: SECRET }, { tokenExpiryRequired: true });
+  const exp = Math.floor(Date.now() / 1000) + 60;
+  assert.equal(await codeOf(access, 'ann', token({ sub: 'ann', exp })), 0);
+  const { reason } = await login(access, 'ann', token({ sub: 'ann' }));
+  assert.match(reason ?? '', /no expiry \(exp\), which -auth-jwt-require-exp asks for/);
+});
