@@ -7,8 +7,10 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { hashPassword } from '../../src/auth/password-hash.ts';
+import { TestAuthority } from '../support/certificates.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 import * as wire from '../support/wire.ts';
 import { AttackClient, openMany, type Target } from './attack-client.ts';
@@ -23,11 +25,16 @@ const NAME = 'sensor';
 /** Connections that the attacker has open at a time. */
 const OPEN_MAX = 1000;
 
+/** The node under attack. */
+interface Attacked extends Target {
+  readonly tlsPort: number;
+}
+
 interface Case {
   readonly name: string;
   readonly guard: string;
   /** Begins the attack; it goes on until the process ends. */
-  attack(target: Target): Promise<void>;
+  attack(target: Attacked): Promise<void>;
 }
 
 function flood(client: AttackClient, topic: string, bytes: number): void {
@@ -59,8 +66,14 @@ function connects(
     client.destroy();
     open -= 1;
   };
+  repeat(perSecond, () => {
+    if (open < OPEN_MAX) void one();
+  });
+}
+
+function repeat(perSecond: number, work: () => void): void {
   setInterval(() => {
-    for (let n = 0; n < perSecond / 50 && open < OPEN_MAX; n++) void one();
+    for (let n = 0; n < perSecond / 50; n++) work();
   }, 20);
 }
 
@@ -75,10 +88,20 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: 'connect flood: 1,000 a second from one address',
-    guard: '-connect-rate=200',
-    async attack(target) {
-      connects(target, '127.0.0.2', 1000, {});
+    name: 'connect flood: 400 TLS handshakes a second from one address',
+    guard: '-connect-rate=50',
+    async attack({ host, tlsPort: port }) {
+      let open = 0;
+      repeat(400, () => {
+        if (open >= OPEN_MAX) return;
+        open += 1;
+        const options = { host, port, localAddress: '127.0.0.2', rejectUnauthorized: false };
+        const socket = connectTls(options, () => socket.destroy());
+        socket.on('error', () => undefined);
+        socket.on('close', () => {
+          open -= 1;
+        });
+      });
     },
   },
   {
@@ -126,6 +149,11 @@ interface Figures {
   readonly logins: string;
 }
 
+function tlsFlags(folder: string): string[] {
+  const { cert, key } = new TestAuthority(folder).issue('localhost', '/CN=localhost');
+  return ['-tls=0', `-cert=${cert}`, `-key=${key}`];
+}
+
 /** @param attack undefined: the node has no other clients */
 async function measure(flags: readonly string[], attack: Case | undefined): Promise<Figures> {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-guards-'));
@@ -134,7 +162,7 @@ async function measure(flags: readonly string[], attack: Case | undefined): Prom
     users,
     `${NAME}:${await hashPassword('right')}\nadmin:${await hashPassword('x')}\n`,
   );
-  const own = [`-auth=${users}`, '-anonymous=true', ...flags];
+  const own = [`-auth=${users}`, '-anonymous=true', ...tlsFlags(folder), ...flags];
   const shoal = new ShoalProcess(loopbackFlags('n1', ...own), { cwd: folder });
   let attacker: ChildProcess | undefined;
   try {
@@ -142,7 +170,8 @@ async function measure(flags: readonly string[], attack: Case | undefined): Prom
     const innocents = await Innocents.connect(target);
     await logins(target, 1);
     if (attack !== undefined) {
-      attacker = fork(fileURLToPath(import.meta.url), [attack.name, String(target.port)]);
+      const ports = [String(target.port), String(await shoal.mqttPort('tls'))];
+      attacker = fork(fileURLToPath(import.meta.url), [attack.name, ...ports]);
       await once(attacker, 'message');
       await new Promise((resolve) => setTimeout(resolve, SETTLE_MS));
     }
@@ -170,8 +199,9 @@ function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
 }
 
-async function runAttack(name: string, port: string): Promise<void> {
-  await cases.find((one) => one.name === name)?.attack({ host: '127.0.0.1', port: Number(port) });
+async function runAttack(name: string, port: number, tlsPort: number): Promise<void> {
+  const attacked = { host: '127.0.0.1', port, tlsPort };
+  await cases.find((one) => one.name === name)?.attack(attacked);
   process.on('disconnect', () => process.exit());
   process.send?.('begun');
 }
@@ -196,6 +226,6 @@ async function report(): Promise<void> {
   }
 }
 
-const [name, port = ''] = process.argv.slice(2);
-await (name === undefined ? report() : runAttack(name, port));
+const [name, port, tlsPort] = process.argv.slice(2);
+await (name === undefined ? report() : runAttack(name, Number(port), Number(tlsPort)));
 if (name === undefined) process.exit();

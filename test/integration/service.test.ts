@@ -90,7 +90,7 @@ test('a node whose peers are gone ends with its own code, for systemd to start i
   const second = new ShoalProcess(loopbackFlags('n2', ...flags, seed, '-exit-without-peers=1'));
   t.after(() => second.kill());
   await first.waitFor(/cluster online.*\bn2\b/);
-  await second.waitFor(/ try /);
+  await second.waitFor(/ try +mosquitto_sub/);
   await first.kill();
   assert.equal((await second.exited).code, 7);
   assert.match(second.output, /no other node was online in 1 checks \(-exit-without-peers\)/);

@@ -241,7 +241,7 @@ function refusalOfBan(
 ): AuthDecision | undefined {
   const ban = ask(loginGuard, budget.now);
   if (ban === undefined) return undefined;
-  const secondsLeft = Math.ceil((ban.until - budget.now) / 1000);
+  const secondsLeft = Math.round((ban.until - budget.now) / 1000);
   return { reasonCode: ReasonCode.banned, reason: `banned: ${ban.reason}, ${secondsLeft} s left` };
 }
 

@@ -30,12 +30,12 @@ export async function run(
   refuseMissingFiles(loaded);
   const { config, warnings } = loaded;
   const log = openLog(config, context);
+  const reloader = new Reloader({ config, load, log });
+  context.onSignal('SIGHUP', () => reloader.reload());
   setInterval(() => log.flushCounts(), REPEAT_WINDOW_MS).unref();
   for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
   const stop = new AbortController();
   const stopAsked = watchSignals(log, context, stop);
-  const reloader = new Reloader({ config, load, log });
-  context.onSignal('SIGHUP', () => reloader.reload());
   let running: RunningNode;
   try {
     running = await start(config, log, stop.signal, loaded.origins, () => ({

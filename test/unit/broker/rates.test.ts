@@ -92,6 +92,7 @@ test("clients take turns at a listener's rate: a flood delays another client by 
   world.advance(300);
   const payloads = subscriber.inbox.map((packet) => String(packet.payload));
   assert.ok(payloads.includes('other'), payloads.join());
+  assert.ok(payloads.length <= 4, `${payloads.length} messages in 300 ms at 10 a second`);
 });
 
 test('a reload changes the rate of connected clients, also to none', () => {
