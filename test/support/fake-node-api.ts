@@ -2,7 +2,7 @@
 // to change.
 
 import type { DiagnosisView } from '../../src/http/diagnosis-view.ts';
-import type { NodeApi, Outgoing } from '../../src/http/node-api.ts';
+import type { BanTargetView, NodeApi, Outgoing } from '../../src/http/node-api.ts';
 
 export class FakeNodeApi implements NodeApi {
   readonly name = 'box1';
@@ -11,6 +11,19 @@ export class FakeNodeApi implements NodeApi {
   readonly isOpen = true;
   readonly published: Outgoing[] = [];
   readonly faults: unknown[] = [];
+  readonly guards = {
+    bans: () => [],
+    ban: ({ address, client }: BanTargetView) =>
+      ({
+        address: address ?? null,
+        client: client ?? null,
+        reason: 'by hand',
+        since: 0,
+        until: 0,
+      }) as const,
+    liftBan: () => false,
+    slowSubscribers: () => [],
+  };
 
   verdict() {
     return { level: 'well', sentence: 'All well.', faults: [] } as const;

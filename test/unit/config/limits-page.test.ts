@@ -48,12 +48,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'wrong passwords of one address, connections of one client from one address, in a minute',
       '`-ban-failures`, `-ban-connects`',
-      'CONNACK 0x8A for `-ban-time`; counted and logged ([guards.md](guards.md#bans))',
-    ],
-    [
-      'bans; addresses, clients and users that are watched for them',
-      '{count broker BANS_MAX}; {count broker WATCHED_MAX} of each',
-      'the ban that ends first is lifted; the oldest is forgotten',
+      'CONNACK 0x8A for `-ban-time`, counted and logged ([guards.md](guards.md#bans)); {count broker BANS_MAX} bans, and {count broker WATCHED_MAX} addresses, clients and users that are watched: the oldest is forgotten',
     ],
     [
       'messages and bytes a second of one client; of all clients of a listener',
