@@ -41,19 +41,14 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['time until CONNECT', '`-connect-timeout`', 'the connection is closed'],
     [
-      'new connections a second; those that wait for it',
-      '`-connect-rate`; {count net ACCEPTS_WAITING_MAX}',
-      'they wait, and addresses take turns; beyond the second bound the newest one of the address with the most is closed; counted and logged',
-    ],
-    [
       'wrong passwords of one address, connections of one client from one address, in a minute',
       '`-ban-failures`, `-ban-connects`',
       'CONNACK 0x8A for `-ban-time`, counted and logged ([guards.md](guards.md#bans)); {count broker BANS_MAX} bans, and {count broker WATCHED_MAX} addresses, clients and users that are watched: the oldest is forgotten',
     ],
     [
-      'messages and bytes a second of one client; of all clients of a listener',
-      '`-client-message-rate`, `-client-byte-rate`; `-message-rate`, `-byte-rate`, after silence for `-rate-burst` at once',
-      'the client is read more slowly, and clients take turns; nothing is lost; counted and logged ([guards.md](guards.md))',
+      'messages and bytes a second of one client; of all clients of a listener; new connections a second',
+      '`-client-message-rate`, `-client-byte-rate`; `-message-rate`, `-byte-rate`; `-connect-rate`, after silence for `-rate-burst` at once',
+      'clients are read more slowly and take turns, and nothing is lost; connections wait, {count net ACCEPTS_WAITING_MAX} at most, then the newest one of the address with the most is closed; counted and logged ([guards.md](guards.md))',
     ],
     ['HTTP header of a WebSocket', '{bytes net HTTP_HEADER_BYTES_MAX}', '400, closed'],
     [
