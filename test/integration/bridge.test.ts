@@ -2,7 +2,7 @@
 // RabbitMQ (SHOAL_RABBITMQ=1, because it takes long to start). Processes are killed while messages cross.
 
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -217,6 +217,55 @@ scenario('a bridge whose session an administrator ends opens it again', async (s
   await watcher.arrival('up/t');
   await watcher.end();
 });
+
+/** Starts slowly and leaves a daemon behind that must be ended: only on demand. */
+if (process.env.SHOAL_RABBITMQ !== undefined) {
+  scenario('a bridge to RabbitMQ with the MQTT plugin', async (scene) => {
+    const [port, epmd, dist] = [await freePort(), await freePort(), await freePort()];
+    const folder = mkdtempSync(join(tmpdir(), 'shoal-rabbit-'));
+    const config = join(folder, 'rabbitmq.conf');
+    writeFileSync(config, `listeners.tcp = none\nmqtt.listeners.tcp.1 = 127.0.0.1:${port}\n`);
+    writeFileSync(join(folder, 'plugins'), '[rabbitmq_mqtt].\n');
+    chmodSync(folder, 0o777);
+    const settings = {
+      HOME: folder,
+      RABBITMQ_NODENAME: `shoal${port}@localhost`,
+      RABBITMQ_MNESIA_BASE: join(folder, 'db'),
+      RABBITMQ_LOG_BASE: join(folder, 'log'),
+      RABBITMQ_PID_FILE: join(folder, 'pid'),
+      RABBITMQ_CONFIG_FILE: config,
+      RABBITMQ_ENABLED_PLUGINS_FILE: join(folder, 'plugins'),
+      RABBITMQ_DIST_PORT: `${dist}`,
+      ERL_EPMD_PORT: `${epmd}`,
+      ERL_EPMD_ADDRESS: '127.0.0.1',
+    };
+    const assignments = Object.entries(settings).map(([name, value]) => `${name}=${value}`);
+    const asUser = ['runuser', '-u', 'rabbitmq', '--', 'env', ...assignments];
+    const start = async (): Promise<void> => {
+      scene.run([...asUser, '/usr/lib/rabbitmq/bin/rabbitmq-server']);
+      await waitForPort(port);
+    };
+    const kill = (): void => {
+      process.kill(Number(readFileSync(settings.RABBITMQ_PID_FILE, 'utf8')), 'SIGKILL');
+    };
+    try {
+      await start();
+      await crossBothWays(scene, port, async () => {
+        kill();
+        await start();
+      });
+    } finally {
+      kill();
+      // It refuses until it has noticed that the broker is gone.
+      for (let answer = ''; !answer.includes('Killed'); ) {
+        const asked = scene.run([...asUser, 'epmd', '-kill']);
+        await asked.exited;
+        answer = asked.output;
+      }
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+}
 
 programScenario(
   'a bridge over TLS with certificates of both sides, and over WebSocket',
