@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { runCommand } from '../support/run-command.ts';
 import { makeToken, send, startManaged, temporaryFolder } from './support/managed-node.ts';
 
 const JSON_TYPE = { 'content-type': 'application/json' };
@@ -16,8 +17,10 @@ function bearer(token: string): Record<string, string> {
 
 test('a change over TCP needs a token, and the audit log has it', async (t) => {
   const managed = await startManaged(t);
-  const { url } = managed;
-  const token = await makeToken(managed);
+  const { url, socket } = managed;
+  const made = await runCommand(['token', 'http', `-control=${socket}`]);
+  assert.equal(made.code, 0, made.err);
+  const token = made.out.trim();
   const without = await send(url + PUBLISH, { method: 'POST', headers: JSON_TYPE }, MESSAGE);
   assert.equal(without.status, 401);
   assert.match(without.body, /shoal token http makes one/);

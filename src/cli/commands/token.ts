@@ -1,5 +1,5 @@
 // `shoal token make`: a cluster token that cannot be guessed, on the screen or in a new file that only its
-// owner can read.
+// owner can read. `shoal token http`: a token for the HTTP API of the node on this machine.
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -7,11 +7,15 @@ import type { Command } from 'commander';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
+import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
+import { printResult } from '../terminal/output.ts';
 
 const TOKEN_BYTES = 32;
 
 export function addToken(program: Command, context: CliContext): void {
-  const token = program.command('token').description('make the cluster token');
+  const token = program
+    .command('token')
+    .description('make a token of the cluster, or one for the HTTP API');
   token
     .command('make')
     .usage('[FILE]')
@@ -23,6 +27,14 @@ export function addToken(program: Command, context: CliContext): void {
       else writeNew(file, `${made}\n`);
       context.exitCode = exitCodes.ok;
     });
+  const http = token
+    .command('http')
+    .description('make a token for the HTTP API and the dashboard of the node on this machine');
+  addNodeFlags(http).action(async (flags: NodeFlags) => {
+    const node = await NodeConnection.open(http, context);
+    const made = await node.ask<{ token: string }>('/api/v1/tokens', { method: 'POST' });
+    printResult(flags.json, context, made, () => [made.token]);
+  });
 }
 
 /** 256 bits, as hexadecimal digits. */
