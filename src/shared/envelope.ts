@@ -174,7 +174,8 @@ export class Opener {
 
 /** A probe goes past the channel that it arrives on. Says nothing about who sent it. */
 export function isProbe(datagram: Buffer): boolean {
-  return datagram.length >= ENVELOPE_BYTES && (datagram[3]! & FLAG_PROBE) !== 0;
+  if (datagram.length < ENVELOPE_BYTES || (datagram[3]! & FLAG_PROBE) === 0) return false;
+  return datagram.readUInt16BE(0) === MAGIC && datagram[2] === VERSION;
 }
 
 /** The boot id and counter that a datagram claims. @param datagram checked by precheck(); not authenticated */

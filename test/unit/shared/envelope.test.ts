@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import {
   ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
+  isProbe,
   Opener,
   Sealer,
 } from '../../../src/shared/envelope.ts';
@@ -107,4 +108,13 @@ test('after a change of keys the counter continues, and both tokens are accepted
     assert.ok(typeof opened === 'object' && opened.counter === 2);
     assert.equal(new Opener(ring.sync, encrypt).open(seal(sealer)), 'unknownKey');
   }
+});
+
+test('only a datagram of Shoal can be a probe', () => {
+  const probe = seal(new Sealer(ring.sync, 1n, false, true));
+  assert.equal(isProbe(probe), true);
+  assert.equal(isProbe(sealed()), false);
+  const ofAnotherProgram = Buffer.from(probe);
+  ofAnotherProgram[0] = 0x58;
+  assert.equal(isProbe(ofAnotherProgram), false);
 });
