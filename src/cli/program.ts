@@ -9,12 +9,13 @@ import { addBackup, addRestore } from './commands/backup.ts';
 import { addBans } from './commands/bans.ts';
 import { addBench } from './commands/bench.ts';
 import { addCheck } from './commands/check.ts';
-import { addClient, addClients, addForget, addKick } from './commands/clients.ts';
+import { addClient, addClients, addKick } from './commands/clients.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
+import { addForget, addLeave } from './commands/forget.ts';
 import { addHealth } from './commands/health.ts';
 import { addPasswd } from './commands/passwd.ts';
 import { addPing } from './commands/ping.ts';
@@ -57,6 +58,7 @@ const subcommands = [
   addClient,
   addKick,
   addForget,
+  addLeave,
   addRetained,
   addBackup,
   addRestore,

@@ -142,25 +142,66 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
       assert.ok(n2 !== undefined && n3 !== undefined);
       const watch = startCommand(['watch', control, '-past=50']);
       await watch.prints(/^\d\d:\d\d:\d\d {2}n3 +n1 is online: /m);
-      const trace = startCommand(['trace', control, '-topic', 'home/#', '-for=30s']);
       const client = await scene.client(n2, { clientId: 'thermo7' });
       await watch.prints(/ n2 +thermo7 connected from 127\.0\.0\.1, MQTT 5\.0$/m);
-      const seen = (node: string): RegExp =>
-        new RegExp(`^[\\d:.]+ {2}${node} +q1 {2}home/t7 {2}4 B {2}"21\\.4"$`, 'm');
-      // The streams open one after the other: messages are sent until each box has shown one.
+      const listener = await scene.client(n3, { clientId: 'dash' });
+      await listener.subscribe(['home/#']);
+      const seen: readonly (readonly [string, readonly RegExp[]])[] = [
+        [
+          '-topic=home/#',
+          [
+            /^[\d:.]+ {2}n2 +<- thermo7 +PUBLISH +q1 #\d+ home\/t7 4 B "21\.4"$/m,
+            /^[\d:.]+ {2}n3 +-> dash +PUBLISH +q\d .*home\/t7 4 B "21\.4"$/m,
+          ],
+        ],
+        ['thermo7', [/^[\d:.]+ {2}n2 +-> thermo7 +PUBACK +#\d+/m]],
+      ];
+      // Connections are found one after the other: messages are sent until each has been shown.
       const publishing = setInterval(() => client.mqtt.publish('home/t7', '21.4', { qos: 1 }), 50);
-      await Promise.all(['n1', 'n2', 'n3'].map((name) => trace.prints(seen(name))));
-      clearInterval(publishing);
+      try {
+        // A connection is in one trace at a time.
+        for (const [what, patterns] of seen) {
+          const trace = startCommand(['trace', control, what, '-for=30s']);
+          await Promise.all(patterns.map((pattern) => trace.prints(pattern)));
+          trace.signal('SIGINT');
+          assert.equal((await trace.done).code, 0);
+        }
+      } finally {
+        clearInterval(publishing);
+      }
       await n3.process.kill();
       await watch.prints(/^\(no more events of n3: it has gone\)$/m);
-      for (const command of [watch, trace]) {
-        command.signal('SIGINT');
-        assert.equal((await command.done).code, 0);
-      }
+      watch.signal('SIGINT');
+      assert.equal((await watch.done).code, 0);
       const top = await runCommand(['top', control]);
       assert.match(top.out, /^n2 +online +1 +1 /m);
-      const short = await runCommand(['trace', control, '-t', 'none', '-for', '1s']);
+      const short = await runCommand(['trace', control, 'nothing', '-for', '1s']);
       assert.deepEqual([short.code, short.out], [0, '']);
+    },
+  );
+
+  scenario(
+    'a box that will not return is forgotten on all boxes, and one leaves at once',
+    async (scene) => {
+      const { nodes, control } = await cluster(scene, 4);
+      const [, n2, n3, n4] = nodes;
+      assert.ok(n2 !== undefined && n3 !== undefined && n4 !== undefined);
+      const online = await runCommand(['forget', 'n3', control]);
+      assert.deepEqual([online.code, online.err], [1, 'shoal: No node n3 is offline.\n']);
+      await n3.process.kill();
+      await nodes[0]?.sees('offline', n3);
+      const forgotten = await runCommand(['forget', 'n3', control]);
+      assert.deepEqual([forgotten.code, forgotten.out], [0, 'n3 is forgotten on all boxes\n']);
+      await n2.sees('left', n3);
+      assert.equal((await runCommand(['status', control, '-wait=all', '-timeout=10s'])).code, 0);
+      const unknown = await runCommand(['forget', 'n9', control]);
+      assert.equal(unknown.code, 1);
+
+      const folder = control.slice('-control='.length).replace(/n1\.sock$/, '');
+      const left = await runCommand(['leave', `-control=${folder}n4.sock`]);
+      assert.equal(left.code, 0, left.err);
+      assert.equal((await n4.process.exited).code, 0);
+      await n2.sees('left', n4);
     },
   );
 

@@ -70,22 +70,6 @@ export function addKick(program: Command, context: CliContext): void {
   });
 }
 
-export function addForget(program: Command, context: CliContext): void {
-  const command = program
-    .command('forget')
-    .usage('-session ID')
-    .requiredOption('--session <id>', 'client whose session ends, with subscriptions and queue')
-    .description('end the session of a client that will not come back');
-  addNodeFlags(command).action(async (flags: NodeFlags & { readonly session: string }) => {
-    const node = await NodeConnection.open(command, context);
-    const path = `/api/v1/clients/${encodeURIComponent(flags.session)}`;
-    const done = await node.ask<Done>(path, { method: 'DELETE' });
-    printResult(flags.json, context, done, () => [
-      `the session of ${flags.session} on ${listOfWords(done.nodes)} has ended`,
-    ]);
-  });
-}
-
 interface Done {
   readonly nodes: readonly string[];
 }

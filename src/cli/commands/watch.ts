@@ -1,5 +1,5 @@
 // `shoal watch` and `shoal trace`: what happens on all nodes, as it happens: log events in words, and the
-// messages of a topic filter at every node.
+// packets of a client or of a topic.
 
 import type { Command } from 'commander';
 import { milliseconds } from '../../config/value-types.ts';
@@ -9,8 +9,7 @@ import { exitCodes, UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { type Paint, paintFor } from '../terminal/paint.ts';
 import { eventLine, type NodeEvent } from '../views/event-words.ts';
-import type { SiteView } from '../views/status-view.ts';
-import { type TracedMessage, traceLine } from '../views/trace-line.ts';
+import { type PacketEvent, traceLine } from '../views/trace-line.ts';
 
 interface WatchFlags extends NodeFlags {
   readonly node?: string;
@@ -19,14 +18,14 @@ interface WatchFlags extends NodeFlags {
 }
 
 interface TraceFlags extends NodeFlags {
-  readonly topic: string;
+  readonly topic?: string;
   readonly for: string;
   readonly payload: string;
 }
 
 const PAST_MAX = 200;
-const PAYLOAD_MAX = 65_536;
-const DURATION = milliseconds(1000, 3_600_000);
+const PAYLOAD_MAX = 1024;
+const DURATION = milliseconds(1000, 300_000);
 
 export function addWatch(program: Command, context: CliContext): void {
   const command = program
@@ -57,38 +56,39 @@ export function addWatch(program: Command, context: CliContext): void {
 export function addTrace(program: Command, context: CliContext): void {
   const command = program
     .command('trace')
-    .usage('-topic FILTER [-for 60s]')
-    .requiredOption('-t, --topic <filter>', 'messages that match this topic filter')
-    .option('--for <duration>', 'how long', '60s')
+    .usage('CLIENT | -topic FILTER [-for 60s]')
+    .argument('[client]', 'client whose packets are shown')
+    .option('-t, --topic <filter>', 'PUBLISH packets that match this topic filter')
+    .option('--for <duration>', 'how long, up to 5m', '60s')
     .option('--payload <bytes>', 'bytes of a payload that are shown', '64')
-    .description('show the messages of a topic as they pass each box');
-  addNodeFlags(command).action(async (flags: TraceFlags) => {
-    const { topic: filter } = flags;
-    if (!isTopicFilter(filter)) {
-      throw new UsageError(`bad value '${filter}' for -topic: expected a filter such as home/#`);
-    }
-    const forMs = DURATION.parse(flags.for);
-    if (forMs === undefined) {
-      throw new UsageError(`bad value '${flags.for}' for -for: expected ${DURATION.expected}`);
-    }
-    const payload = numberOf(flags.payload, '-payload', PAYLOAD_MAX);
+    .description('show the packets of a client, or of a topic, on all boxes');
+  addNodeFlags(command).action(async (client: string | undefined, flags: TraceFlags) => {
+    const query = { client, ...traceOptions(client, flags) };
     const node = await NodeConnection.open(command, context);
-    const { nodes } = await node.ask<SiteView>('/api/v1/nodes');
-    const over = endOf(context, forMs);
-    const online = nodes.filter(({ state }) => state === 'alive');
-    await Promise.all(
-      online.map(async ({ name }) => {
-        const query = { filter, payload, node: name };
-        for await (const { event, data } of node.events('/api/v1/subscribe', query, over)) {
-          if (flags.json === true) context.write(`${JSON.stringify(data)}\n`);
-          else if (event !== 'message') context.write(`${noticeLine(event, data)}\n`);
-          else context.write(`${traceLine(data as TracedMessage)}\n`);
-        }
-      }),
-    );
-    refuseSilentEnd(over);
+    const over = endOf(context, 1000 * query.seconds);
+    for await (const { event, data } of node.events('/api/v1/trace', query, over)) {
+      if (flags.json === true) context.write(`${JSON.stringify(data)}\n`);
+      else if (event === 'packet') context.write(`${traceLine(data as PacketEvent)}\n`);
+      else if (event !== 'begin' && event !== 'end') context.write(`${noticeLine(event, data)}\n`);
+    }
     context.exitCode = exitCodes.ok;
   });
+}
+
+/** @throws UsageError */
+function traceOptions(client: string | undefined, { topic, ...flags }: TraceFlags) {
+  if (client === undefined && topic === undefined) {
+    throw new UsageError('trace needs a client identifier or -topic=FILTER');
+  }
+  if (topic !== undefined && !isTopicFilter(topic)) {
+    throw new UsageError(`bad value '${topic}' for -topic: expected a filter such as home/#`);
+  }
+  const forMs = DURATION.parse(flags.for);
+  if (forMs === undefined) {
+    throw new UsageError(`bad value '${flags.for}' for -for: expected ${DURATION.expected}`);
+  }
+  const payload = numberOf(flags.payload, '-payload', PAYLOAD_MAX);
+  return { topic, payload, seconds: Math.ceil(forMs / 1000) };
 }
 
 /** Aborted by Ctrl-C, by a reader that has gone, or when the time is over. */

@@ -59,15 +59,26 @@ test('events of nodes are sentences, and others are shown as the log has them', 
   assert.equal(eventLine(event('stopping\u001b[2J')), '14:52:10  box1    stopping\\u001b[2J');
 });
 
-test('a traced message is one line', () => {
-  const message = { node: 'box2', at: LOCAL, topic: 'home/t7', qos: 1, retain: false, bytes: 17 };
+test('a traced packet is one line', () => {
+  const packet = {
+    node: 'box2',
+    at: LOCAL,
+    client: 'thermo7',
+    direction: 'in',
+    bytes: 20,
+  } as const;
+  const publish = { ...packet, type: 'PUBLISH', qos: 1, packetId: 12, topic: 'home/t7' };
   assert.equal(
-    traceLine({ ...message, encoding: 'text', payload: '21.4\n' }),
-    '14:52:10.113  box2    q1  home/t7  17 B  "21.4\\u000a"',
+    traceLine({ ...publish, payloadBytes: 17, payload: '21.4\n' }),
+    '14:52:10.113  box2   <- thermo7    PUBLISH     q1 #12 home/t7 17 B "21.4\\u000a"',
   );
   assert.equal(
-    traceLine({ ...message, retain: true, encoding: 'base64', payload: '/wA=' }),
-    '14:52:10.113  box2    q1 retained  home/t7  17 B  base64 /wA=',
+    traceLine({ ...packet, direction: 'out', type: 'PUBACK', packetId: 12, reason: 'success' }),
+    '14:52:10.113  box2   -> thermo7    PUBACK      #12 success',
+  );
+  assert.equal(
+    traceLine({ ...packet, type: 'PINGREQ' }),
+    '14:52:10.113  box2   <- thermo7    PINGREQ',
   );
 });
 
