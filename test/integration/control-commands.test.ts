@@ -49,6 +49,7 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
 
     const waited = await runCommand(['status', control, '-wait=3', '-timeout=300ms']);
     assert.equal(waited.code, 1);
+    assert.match(waited.err, /^shoal: \d of 3 boxes (is|are) online after 300ms\n$/);
     const two = await runCommand(['status', control, '-wait=2', '-timeout=10s']);
     assert.equal(two.code, 0);
   });

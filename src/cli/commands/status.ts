@@ -61,7 +61,18 @@ function codeOf(site: SiteView, wait: string | undefined): ExitCode {
 
 function isReached({ verdict, nodes }: SiteView, wait: string): boolean {
   if (wait === 'all') return verdict.level === 'well';
-  return nodes.filter(({ state }) => state === 'alive').length >= Number(wait);
+  return onlineIn(nodes) >= Number(wait);
+}
+
+function onlineIn(nodes: SiteView['nodes']): number {
+  return nodes.filter(({ state }) => state === 'alive').length;
+}
+
+/** What the wait was for, and has not come. */
+function shortOf({ nodes }: SiteView, wait: string): string {
+  if (wait === 'all') return 'not all is well';
+  const online = onlineIn(nodes);
+  return `${online} of ${wait} boxes ${online === 1 ? 'is' : 'are'} online`;
 }
 
 /** @returns the last state, also where the time is over. Rejects if there was no node until the end. */
@@ -87,7 +98,11 @@ async function waitFor(
       if (isLast || !(error instanceof NoNodeError)) throw error;
       return undefined;
     });
-    if (site !== undefined && (isLast || isReached(site, wait))) return site;
+    if (site !== undefined && isReached(site, wait)) return site;
+    if (site !== undefined && isLast) {
+      context.writeError(`shoal: ${shortOf(site, wait)} after ${timeout}\n`);
+      return site;
+    }
     await delay(POLL_MS);
   }
 }
