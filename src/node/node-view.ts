@@ -117,7 +117,7 @@ export class LocalNodeApi implements NodeApi {
         isSelf,
         state,
         since,
-        address: status === undefined ? null : formatEndpoint(status.member.endpoint),
+        address: addressOf(status),
         version: version ?? null,
         clients: clients ?? null,
         sessions: own?.sessions ?? null,
@@ -317,6 +317,13 @@ export class LocalNodeApi implements NodeApi {
       count,
     });
   }
+}
+
+/** A node that listens on all addresses, and that no other has seen yet, does not know which one is its own. */
+function addressOf(status: MemberStatus | undefined): string | null {
+  if (status === undefined) return null;
+  const { endpoint } = status.member;
+  return ['::', '0.0.0.0'].includes(endpoint.address) ? null : formatEndpoint(endpoint);
 }
 
 function isFound({ id, user, address }: SessionFacts, wanted: string): boolean {
