@@ -1,11 +1,11 @@
 // How another box joins: the lines to type there. The token of the cluster is on the boxes only, so the
 // page shows where it is read from and not its value.
 
+import type { NodeView } from '../http/node-api.ts';
 import { CopyButton } from './copy-button.tsx';
 
-export function AddBox() {
-  const address = location.hostname.replace(/^\[|\]$/g, '');
-  const line = `node shoal.js -csk-file=token -mbs=${address}:7946`;
+export function AddBox({ nodes }: { readonly nodes: readonly NodeView[] }) {
+  const line = `node shoal.js -csk-file=token -mbs=${seedOf(nodes)}`;
   return (
     <details class="add-box">
       <summary>Add a box</summary>
@@ -22,4 +22,14 @@ export function AddBox() {
       </ol>
     </details>
   );
+}
+
+/** Through a tunnel the browser knows this box by a loopback address, which helps no other box. */
+function seedOf(nodes: readonly NodeView[]): string {
+  const known = nodes.find(({ isSelf }) => isSelf)?.address;
+  if (known !== null && known !== undefined) return known;
+  // With the brackets of an IPv6 address, as -mbs takes it.
+  const host = location.hostname;
+  const isLoopback = /^(localhost|127\.|\[::1\])/.test(host);
+  return `${isLoopback ? 'ADDRESS-OF-THIS-BOX' : host}:7946`;
 }

@@ -53,7 +53,7 @@ export function App() {
           <section class="site-column" aria-label="Site">
             <SiteView nodes={nodes} />
             <Pulse key={session} />
-            <AddBox />
+            <AddBox nodes={nodes} />
           </section>
           <main key={`${view} ${session}`} aria-label={TITLES[view]}>
             {view === 'devices' && <Devices nodes={nodes} />}
