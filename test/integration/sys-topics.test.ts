@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import type { Metric } from '../../src/metrics/metric.ts';
 import { metricGroups } from '../../src/metrics/metric-list.ts';
-import { scenario } from './support/scenario.ts';
+import { type Node, type Scenario, scenario } from './support/scenario.ts';
 
 const PREFIX = '$SYS/broker/';
 
@@ -17,27 +17,60 @@ function listedTopics(): RegExp[] {
     .map((topic) => new RegExp(`^${topic.replace(/\{\w+\}/g, '[^/]+')}$`));
 }
 
+/** A rule that needs no far side: the figures of a bridge are there before it connects. */
+const BRIDGE = `[[bridge]]
+name = "hq"
+address = "mqtt://127.0.0.1:1"
+client-id = "site"
+topics = ["# out"]
+`;
+
 scenario(
   'a node publishes the $SYS topics of the list of metrics, all and only those',
   async (scene) => {
     const data = join(scene.file('marker', ''), '../data');
-    const flags = ['-sys-interval=1s', '-shared=cluster'];
-    const [node] = await scene.localCluster(2, ...flags);
+    const config = `-config=${scene.file('bridge.toml', BRIDGE)}`;
+    const flags = ['-sys-interval=1s', '-large=1M', '-roaming'];
+    const [node] = await scene.localCluster(2, ...flags, '-shared=cluster');
     assert.ok(node !== undefined);
     const seed = `-mbs=${await node.process.gossipAddress()}`;
-    const stored = await scene.startLocal('n3', seed, ...flags, `-data=${data}`);
+    const own = [`-data=${data}`, config];
+    const stored = await scene.startLocal('n3', seed, ...flags, ...own, '-shared=cluster');
     await stored.sees('online', node);
-    const client = await scene.client(stored);
-    await client.subscribe(`${PREFIX}#`);
-    // The last group to be published in a round; from then on every topic is retained.
-    await client.arrival(`${PREFIX}cluster/peers/wrongMode`);
-    await client.arrival(`${PREFIX}storage/accepting`);
-    await client.arrival(`${PREFIX}cluster/members/n1/rtt`);
-    const published = new Set(client.arrivals.map(({ topic }) => topic.slice(PREFIX.length)));
-    published.delete('cluster/event');
+    // This option and -shared=cluster exclude each other.
+    const other = await scene.startLocal('n4', '-sys-interval=1s', '-forward=interest');
+    const published = new Set([
+      ...(await topicsOf(scene, stored, [
+        'cluster/peers/wrongMode',
+        'storage/accepting',
+        'cluster/members/n1/rtt',
+        'bridges/hq/connected',
+        'guards/slow subscribers/slow',
+      ])),
+      ...(await topicsOf(scene, other, ['cluster/interest/differing'])),
+    ]);
+    // These are no figures.
+    for (const topic of ['cluster/event', 'connection/hq/state']) published.delete(topic);
     const listed = listedTopics();
     const unlisted = [...published].filter((topic) => !listed.some((one) => one.test(topic)));
     const unpublished = listed.filter((one) => ![...published].some((topic) => one.test(topic)));
     assert.deepEqual({ unlisted, unpublished }, { unlisted: [], unpublished: [] });
   },
 );
+
+/** @param last topics of the groups that a round publishes last; from then on every topic is retained */
+async function topicsOf(scene: Scenario, node: Node, last: readonly string[]): Promise<string[]> {
+  const slow = await scene.client(node, {
+    clientId: 'slow',
+    protocolVersion: 5,
+    properties: { receiveMaximum: 1 },
+  });
+  await slow.subscribe('jobs', 1);
+  // It acknowledges nothing, so the second message waits.
+  slow.mqtt.handleMessage = () => undefined;
+  const client = await scene.client(node);
+  for (const job of ['one', 'two']) await client.mqtt.publishAsync('jobs', job, { qos: 1 });
+  await client.subscribe(`${PREFIX}#`);
+  for (const topic of last) await client.arrival(PREFIX + topic);
+  return client.arrivals.map(({ topic }) => topic.slice(PREFIX.length));
+}
