@@ -13,6 +13,7 @@ import { addClient, addClients, addKick } from './commands/clients.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfigShow } from './commands/config-show.ts';
 import { addConvert } from './commands/convert.ts';
+import { addDashboard } from './commands/dashboard.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addForget, addLeave } from './commands/forget.ts';
@@ -37,6 +38,7 @@ import { complaintOf, FlagCommand } from './flag-command.ts';
 const subcommands = [
   addApi,
   addCheck,
+  addDashboard,
   addDoctor,
   addPing,
   addConfigShow,

@@ -15,8 +15,7 @@ export function TokenForm({ hadToken, entered }: { hadToken: boolean; entered: (
     <form class="token-form" onSubmit={submit}>
       <h2>{hadToken ? 'This token is not valid.' : 'This page needs a token.'}</h2>
       <p>
-        On the box, type <code>shoal dashboard</code>. It prints an address and a QR code with a
-        token.
+        On the box, type <code>shoal dashboard</code>. It prints an address with a token.
       </p>
       <label>
         Token

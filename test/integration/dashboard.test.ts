@@ -1,12 +1,17 @@
 // The dashboard in a real browser, against three nodes: what a person sees and can do.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
 import mqtt from 'mqtt';
 import { Browser, noChromium } from '../support/chromium.ts';
-import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { freePorts } from '../support/free-ports.ts';
+import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
 
 const TOKEN = '-csk=Vq7mX2pLk9RtZ4wB';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
@@ -19,7 +24,11 @@ let url = '';
 
 if (noChromium === false) {
   before(async () => {
-    const first = await start('box1');
+    const first = await start(
+      'box1',
+      `-http=127.0.0.1:${(await freePorts(1))[0]}`,
+      `-control=${control}`,
+    );
     const seed = `-mbs=${await first.gossipAddress()}`;
     nodes = [first, await start('box2', seed), await start('box3', seed)];
     url = `http://${await first.httpAddress()}/`;
@@ -30,11 +39,15 @@ if (noChromium === false) {
   after(async () => {
     await browser.close();
     await Promise.all(nodes.map((node) => node.kill()));
+    rmSync(folder, { recursive: true, force: true });
   });
 }
 
+const folder = mkdtempSync(join(tmpdir(), 'shoal-dashboard-'));
+const control = join(folder, 'box1.sock');
+
 async function start(name: string, ...flags: string[]): Promise<ShoalProcess> {
-  const node = new ShoalProcess(loopbackFlags(name, TOKEN, '-http=127.0.0.1:0', ...flags));
+  const node = new ShoalProcess(loopbackFlags(name, TOKEN, ...flags));
   await node.mqttPort();
   return node;
 }
@@ -95,6 +108,18 @@ test('without a token the page can change nothing, and says what to do', {
   await browser.press('4');
   await browser.click('Publish');
   await browser.see(/This needs a token/);
+});
+
+test('the address that shoal dashboard prints may publish', { skip: noChromium }, async () => {
+  const { stdout } = await promisify(execFile)(NODE, [BUNDLE, 'dashboard', `-control=${control}`]);
+  assert.match(stdout, new RegExp(`^${url}#token=\\S+\n$`));
+  await browser.goto('about:blank');
+  await browser.goto(stdout.trim());
+  await browser.see(/^All well/m);
+  assert.equal(await browser.evaluate<string>('location.hash'), '');
+  await browser.press('4');
+  await browser.click('Publish');
+  await browser.see(/Published through box1/);
 });
 
 test('the page runs its own files alone', { skip: noChromium }, async () => {

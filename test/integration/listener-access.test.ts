@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
+import { freePorts } from '../support/free-ports.ts';
 import { BUNDLE, NODE, ShoalProcess } from '../support/shoal-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-listeners-'));
@@ -42,19 +43,6 @@ async function passwords(name: string, ...users: [user: string, password: string
     await run(NODE, BUNDLE, 'passwd', '-I', '100', '-b', file, user, password);
   }
   return file;
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  const ports: number[] = [];
-  for (const server of servers) {
-    if (!server.listening) await once(server, 'listening');
-    const address = server.address();
-    assert.ok(typeof address === 'object' && address !== null);
-    ports.push(address.port);
-  }
-  for (const server of servers) server.close();
-  return ports;
 }
 
 function table(

@@ -3,9 +3,8 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer, connect as dial } from 'node:net';
+import { createServer, connect as dial } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, suite, test } from 'node:test';
@@ -13,6 +12,7 @@ import { type ConnectionOptions, connect as dialTls, type TLSSocket } from 'node
 import { promisify } from 'node:util';
 import mqtt from 'mqtt';
 import { type CertificateFiles, noOpenssl, TestAuthority } from '../support/certificates.ts';
+import { freePorts } from '../support/free-ports.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
 import { connect } from '../support/wire.ts';
@@ -24,14 +24,6 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 const CONNACK_BYTES = 4;
 const RETURN_CODE_AT = 3;
 const skip = noOpenssl();
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  return port;
-}
 
 suite('TLS', { skip }, () => {
   const authority = skip === false ? new TestAuthority(folder) : undefined;
@@ -338,7 +330,7 @@ suite('TLS', { skip }, () => {
     const required = 'require-certificate = "required"';
     const byPassword = ['protocol = "tls"', cert, key, `auth = "${users}"`];
     const byCertificate = ['protocol = "tls"', cert, key, required];
-    const taken = await freePort();
+    const [taken = 0] = await freePorts(1);
     const set = (lines: readonly string[]) =>
       writeFileSync(config, ['[[listener]]', `port = ${taken}`, ...lines, ''].join('\n'));
     set(byPassword);

@@ -120,7 +120,7 @@ export class Browser {
   }
 
   get text(): Promise<string> {
-    return this.evaluate<string>('document.body.innerText');
+    return this.evaluate<string>("document.body?.innerText ?? ''");
   }
 
   /** Waits until the page shows it. */
