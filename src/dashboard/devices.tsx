@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ClientView, NodeView } from '../http/node-api.ts';
 import { formatCount, formatDuration, formatNumber } from '../shared/units.ts';
 import { Device } from './device.tsx';
+import { ListTools } from './list-tools.tsx';
 import { usePages } from './use-pages.ts';
 import { VirtualList } from './virtual-list.tsx';
 
@@ -31,29 +32,17 @@ function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
   const pages = usePages<ClientView>('/api/v1/clients', { search, node });
   return (
     <>
-      <div class="tools">
-        <h2>Devices</h2>
-        <input
-          type="search"
-          placeholder="Client ID, user or address"
-          aria-label="Search devices"
-          value={search}
-          onInput={(event) => setSearch(event.currentTarget.value)}
-        />
-        <select
-          aria-label="Node"
-          value={node}
-          onChange={(event) => setNode(event.currentTarget.value)}
-        >
-          <option value="">all nodes</option>
-          {nodes.map(({ name }) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-        <button type="button" onClick={pages.reload}>
-          Read again
-        </button>
-      </div>
+      <ListTools
+        title="Devices"
+        hint="Client ID, user or address"
+        search={search}
+        find={setSearch}
+        nodes={nodes}
+        node={node}
+        anyNode="all nodes"
+        ask={setNode}
+        reload={pages.reload}
+      />
       <p class="count" role="status">
         {pages.isLoading ? 'The nodes are asked ...' : formatNumber(pages.total, 'device')}
         {pages.missing.length > 0 && <span class="warn"> without {pages.missing.join('; ')}</span>}

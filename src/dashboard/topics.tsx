@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import type { NodeView, RetainedView } from '../http/node-api.ts';
 import { formatBytes, formatCount, formatNumber } from '../shared/units.ts';
 import { ApiError, call } from './api.ts';
+import { ListTools } from './list-tools.tsx';
 import { usePages } from './use-pages.ts';
 import { VirtualList } from './virtual-list.tsx';
 
@@ -16,29 +17,17 @@ export function Topics({ nodes }: { nodes: readonly NodeView[] }) {
   const pages = usePages<RetainedView>('/api/v1/retained', { filter, node });
   return (
     <>
-      <div class="tools">
-        <h2>Retained values</h2>
-        <input
-          type="search"
-          placeholder="Topic Filter, as home/#"
-          aria-label="Topic Filter"
-          value={filter}
-          onInput={(event) => setFilter(event.currentTarget.value || '#')}
-        />
-        <select
-          aria-label="Node that is asked"
-          value={node}
-          onChange={(event) => setNode(event.currentTarget.value)}
-        >
-          <option value="">this box</option>
-          {nodes.map(({ name }) => (
-            <option key={name}>{name}</option>
-          ))}
-        </select>
-        <button type="button" onClick={pages.reload}>
-          Read again
-        </button>
-      </div>
+      <ListTools
+        title="Retained values"
+        hint="Topic Filter, as home/#"
+        search={filter}
+        find={(text) => setFilter(text || '#')}
+        nodes={nodes}
+        node={node}
+        anyNode="this box"
+        ask={setNode}
+        reload={pages.reload}
+      />
       <p class="count" role="status">
         {pages.isLoading ? 'The node is asked ...' : formatNumber(pages.total, 'value')}
       </p>
