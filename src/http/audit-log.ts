@@ -39,7 +39,8 @@ export class AuditLog {
     this.#entries.push({ at: Date.now(), by, from, method, path: shown, status });
     if (this.#entries.length > ENTRIES_MAX) this.#entries.shift();
     // The node that passes a request on has logged who asked.
-    if (by !== 'node')
-      this.#log.info('changed over the API', { by, from, method, path: shown, status });
+    if (by === 'node') return;
+    const event = status < 400 ? 'changed over the API' : 'change over the API refused';
+    this.#log.info(event, { by, from, method, path: shown, status });
   }
 }
