@@ -107,7 +107,7 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
     const gone = await runCommand(['client', control, 'thermo7']);
     assert.deepEqual(
       [gone.code, gone.err],
-      [1, "shoal: No session of a client 'thermo7' is here.\n"],
+      [1, "shoal: There is no session of a client 'thermo7'.\n"],
     );
   });
 

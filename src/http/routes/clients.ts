@@ -31,7 +31,7 @@ const subscriptionKey = (one: SubscriptionView): string => `${one.filter}\n${one
 const done = object({ nodes: array(text(), 4096, 'Where it was done') });
 
 function noClient(clientId: string, what: string): HttpProblem {
-  return new HttpProblem(404, `No ${what} of a client '${clientId.slice(0, 64)}' is here.`);
+  return new HttpProblem(404, `There is no ${what} of a client '${clientId.slice(0, 64)}'.`);
 }
 
 function joinDone(answers: readonly { readonly nodes: readonly string[] }[]) {
