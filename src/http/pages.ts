@@ -25,6 +25,9 @@ const PAGE_HEADERS = {
   vary: 'accept-encoding',
 };
 
+/** Inflated once for each page, not for each request. */
+const bodies = new Map<string, { readonly gzip: Buffer; readonly plain: Buffer }>();
+
 const packed = typeof SHOAL_PAGES === 'undefined' ? {} : SHOAL_PAGES;
 
 /** @returns undefined if no page has this path */
@@ -32,8 +35,17 @@ export function findPage(path: string, acceptEncoding = ''): Page | undefined {
   const name = path === '/' ? 'index.html' : path.slice(1);
   const page = Object.hasOwn(packed, name) ? packed[name] : undefined;
   if (page === undefined) return undefined;
-  const gzip = Buffer.from(page.gzip, 'base64');
+  const { gzip, plain } = bodiesOf(name, page);
   const headers = { ...PAGE_HEADERS, 'content-type': page.type };
-  if (!/\bgzip\b/.test(acceptEncoding)) return { headers, body: gunzipSync(gzip) };
+  if (!/\bgzip\b/.test(acceptEncoding)) return { headers, body: plain };
   return { headers: { ...headers, 'content-encoding': 'gzip' }, body: gzip };
+}
+
+function bodiesOf(name: string, page: PackedPage) {
+  const known = bodies.get(name);
+  if (known !== undefined) return known;
+  const gzip = Buffer.from(page.gzip, 'base64');
+  const both = { gzip, plain: gunzipSync(gzip) };
+  bodies.set(name, both);
+  return both;
 }
