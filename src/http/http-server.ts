@@ -1,7 +1,8 @@
 // node:http with the bounds of the API: on TCP for -http, on a Unix socket or a named pipe for -control.
 // Reads a request into a value, asks the gate who it is, and writes the router's response.
 // Must not know any route. Invariants: a request never throws out of its handler; headers, body,
-// connections and time are bounded; a response is never cached nor readable for another site.
+// connections and time are bounded; a connection has one request at a time; a response is never cached nor
+// readable for another site.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { ListenOptions } from 'node:net';
@@ -103,6 +104,12 @@ export class HttpServer {
     counters.requests += 1;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
+    // It waits for the answer before: node:http would call this for every request of a chunk at once,
+    // and never close the response of one whose turn does not come.
+    if (response.socket === null) {
+      message.socket.destroy();
+      return;
+    }
     if (hasPages && sendPage(message, response)) return;
     const answer = await this.#answer(message).catch((error: unknown) =>
       problemResponse(error, node),

@@ -1,0 +1,86 @@
+// The server itself: what a connection may take of the node, and what no request may do to it.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
+import { AuditLog } from '../../../src/http/audit-log.ts';
+import { EventLog } from '../../../src/http/event-log.ts';
+import { controlGate } from '../../../src/http/gate.ts';
+import { HttpServer } from '../../../src/http/http-server.ts';
+import { routeTable } from '../../../src/http/route-table.ts';
+import { Router } from '../../../src/http/router.ts';
+import { TokenStore } from '../../../src/http/token-store.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+import { FakeNodeApi } from '../../support/fake-node-api.ts';
+
+const LIMIT = { timeout: 10_000 };
+
+async function open(t: TestContext, node = new FakeNodeApi()) {
+  const streams = { open: 0, dropped: 0 };
+  const router = new Router(routeTable, node, {
+    routes: routeTable,
+    tokens: await TokenStore.open(undefined),
+    audit: new AuditLog(silentLogger),
+    events: new EventLog(silentLogger),
+    streams,
+  });
+  const counters = { requests: 0, failed: 0 };
+  const server = await HttpServer.open(
+    { node, router, gate: controlGate, streams, counters, hasPages: true },
+    { host: '127.0.0.1', port: 0 },
+  );
+  t.after(() => server.close());
+  return { server, streams, url: `http://127.0.0.1:${server.port}` };
+}
+
+/** A reset is an end as well. */
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
+}
+
+function requestFor(path: string): string {
+  return `GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`;
+}
+
+test(
+  'streams end with their connection, also those asked for before the answer',
+  LIMIT,
+  async (t) => {
+    const { server, streams, url } = await open(t);
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined).resume();
+    socket.write(requestFor('/api/v1/events').repeat(40));
+    await closed(socket);
+    const response = await fetch(`${url}/api/v1/events`);
+    assert.equal(response.status, 200);
+    assert.equal(streams.open, 1, 'only the stream of this request');
+    await response.body?.cancel();
+  },
+);
+
+test('a connection that asks again before the answer is closed', LIMIT, async (t) => {
+  const { server, url } = await open(t);
+  const socket = connect(server.port, '127.0.0.1');
+  let answers = '';
+  socket
+    .on('error', () => undefined)
+    .on('data', (chunk) => {
+      answers += chunk.toString();
+    });
+  socket.write(requestFor('/api/v1/openapi.json').repeat(2000));
+  await closed(socket);
+  assert.ok(answers.split('HTTP/1.1 200').length <= 2, 'one answer at most');
+  assert.equal((await fetch(`${url}/healthz`)).status, 200);
+});
+
+test('a connection may ask again after the answer', async (t) => {
+  const { server } = await open(t);
+  const socket = connect(server.port, '127.0.0.1');
+  for (let count = 0; count < 3; count++) {
+    socket.write(requestFor('/healthz'));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    assert.match(answer.toString(), /^HTTP\/1\.1 200/);
+  }
+  socket.destroy();
+});
