@@ -115,8 +115,15 @@ export class HttpServer {
       problemResponse(error, node),
     );
     if (answer.status === 500) counters.failed += 1;
-    if ('stream' in answer) this.#stream(response, answer.stream);
-    else send(message, response, answer);
+    try {
+      if ('stream' in answer) this.#stream(response, answer.stream);
+      else send(message, response, answer);
+    } catch (error) {
+      // Parts of an answer come from other nodes: no value of theirs may end this one.
+      counters.failed += 1;
+      node.reportFault(error);
+      response.destroy();
+    }
   }
 
   #stream(response: ServerResponse, start: StreamStart): void {

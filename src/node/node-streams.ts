@@ -202,7 +202,8 @@ export function followStream(ask: Ask, request: NodeRequest, follower: Follower)
     }
     await ask({ method: END, path: stream, query: {} });
   };
-  void run();
+  // What the other node sends may be nothing that can be passed on.
+  run().catch((error: unknown) => end(failed(502, String(error))));
   return () => {
     isClosed = true;
   };

@@ -32,6 +32,8 @@ export function readNodeRequest(value: unknown): NodeRequest | undefined {
 export function readNodeReply(value: unknown): NodeReply | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   const { status, body } = value as Record<string, unknown>;
-  if (typeof status !== 'number' || !Number.isInteger(status)) return undefined;
+  // Of HTTP, and with a body: node:http throws for others.
+  const isFinal = Number.isInteger(status) && (status as number) >= 200 && (status as number) < 600;
+  if (typeof status !== 'number' || !isFinal) return undefined;
   return { status, body };
 }

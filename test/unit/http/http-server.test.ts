@@ -84,3 +84,21 @@ test('a connection may ask again after the answer', async (t) => {
   }
   socket.destroy();
 });
+
+test(
+  'an answer of another node that can not be sent on closes the connection only',
+  LIMIT,
+  async (t) => {
+    class Deep extends FakeNodeApi {
+      override readonly online = ['box1', 'box2'];
+      override async ask() {
+        return { status: 200, body: JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) };
+      }
+    }
+    const node = new Deep();
+    const { url } = await open(t, node);
+    await assert.rejects(fetch(`${url}/api/v1/config?node=box2`));
+    assert.equal(node.faults.length, 1);
+    assert.equal((await fetch(`${url}/healthz`)).status, 200);
+  },
+);

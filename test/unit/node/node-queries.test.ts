@@ -87,6 +87,30 @@ test('faults are replies: a node that is offline, a handler that throws, a reply
   end();
 });
 
+test('a reply with a status that HTTP does not have is malformed', async () => {
+  const { one, two, end } = cluster();
+  for (const status of [0, 101, 600, 9999]) {
+    two.handler = () => Promise.resolve({ status });
+    assert.equal((await one.ask('box2', { method: 'GET', path: '/', query: {} })).status, 502);
+  }
+  end();
+});
+
+test('a follower that can not take an item gets the end of the stream', async () => {
+  const { one, two, end } = cluster();
+  two.addStream('/trace', (_request, sink) => {
+    sink.item({});
+    return () => undefined;
+  });
+  const { ended, sink } = follower();
+  const item = (): void => {
+    throw new RangeError('too deep');
+  };
+  one.follow('box2', { method: 'GET', path: '/trace', query: {} }, { ...sink, item });
+  assert.equal(await ended, 502);
+  end();
+});
+
 test('a request that waits when its node closes ends', async () => {
   const { one, two } = cluster();
   two.handler = () => new Promise(() => undefined);
