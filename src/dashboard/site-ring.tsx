@@ -81,23 +81,26 @@ function Disc({ node, x, y }: Placed) {
   const { name, clients, load, state } = node;
   const circumference = FULL_TURN * (DISC + 4);
   const share = Math.min(1, (load ?? 0) / 100);
+  const isRunning = state === 'alive' || state === 'suspect';
   return (
     <g class={`disc ${state}`}>
       <title>{`${name}: ${state}${load === null ? '' : `, load ${Math.round(load)} %`}`}</title>
       <circle cx={x} cy={y} r={DISC} />
-      <circle
-        class="load"
-        cx={x}
-        cy={y}
-        r={DISC + 4}
-        stroke-dasharray={`${share * circumference} ${circumference}`}
-        transform={`rotate(-90 ${x} ${y})`}
-      />
+      {isRunning && (
+        <circle
+          class="load"
+          cx={x}
+          cy={y}
+          r={DISC + 4}
+          stroke-dasharray={`${share * circumference} ${circumference}`}
+          transform={`rotate(-90 ${x} ${y})`}
+        />
+      )}
       <text x={x} y={y - 2}>
         {name.length > 9 ? `${name.slice(0, 8)}…` : name}
       </text>
       <text class="small" x={x} y={y + 13}>
-        {clients === null ? '' : formatCount(clients)}
+        {isRunning && clients !== null ? formatCount(clients) : ''}
       </text>
     </g>
   );

@@ -42,7 +42,7 @@ function NodeRow({ node }: { node: NodeView }) {
         {address !== null && `, ${address}`}
         {version !== null && `, version ${version}`}
       </p>
-      <p>{figures(node)}</p>
+      {(state === 'alive' || state === 'suspect') && <p>{figures(node)}</p>}
       {blocked.length > 0 && <p class="bad">Blocked: {blocked.join(', ')}</p>}
       {differingOptions.length > 0 && (
         <p class="warn">Other options than here: {differingOptions.join(' ')}</p>
