@@ -135,7 +135,8 @@ function clusterRows(
     return [['cluster', 'none, this is a single broker; -csk=TOKEN forms one']];
   }
   const seed = reachable(config, running.gossip, hostAddress);
-  const join = `${command} -nid=NAME -csk=TOKEN -mbs=${formatEndpoint(seed)}`;
+  const token = config.tokenFile === undefined ? '-csk=TOKEN' : '-csk-file=TOKEN-FILE';
+  const join = `${command} -nid=NAME ${token} -mbs=${formatEndpoint(seed)}`;
   const [where, more] = isLoopback(seed.address)
     ? [
         'no other box can reach it; another node on this box joins',

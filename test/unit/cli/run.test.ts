@@ -67,6 +67,12 @@ test('the banner has the join command for the next box, without the token', asyn
   assert.doesNotMatch(text, /verysecret/);
 });
 
+test('a node whose token is in a file offers a join command with a file', async () => {
+  const fake = { ...fakeContext(), readFile: () => `${cluster.csk}\n` };
+  const { context } = start({ nid: 'n1', 'csk-file': 'token' }, running(), fake);
+  assert.match(await output(context), /-nid=NAME -csk-file=TOKEN-FILE -mbs=/);
+});
+
 test('a node on loopback offers its join command to this box only', async () => {
   const gossip = { address: '127.0.0.1', port: 7946 };
   const { context } = start(cluster, running({ gossip }));
