@@ -19,6 +19,8 @@ const ADDRESSES_MAX = 1024;
 
 export interface Visitor {
   readonly headers: IncomingHttpHeaders;
+  /** As in the request: `1.1`. */
+  readonly httpVersion: string;
   /** Address of the peer; empty on the control socket. */
   readonly from: string;
   readonly access: Access;
@@ -56,7 +58,7 @@ export class TcpGate implements Gate {
     this.#log = log;
   }
 
-  async admit({ headers, from, access }: Visitor): Promise<Caller> {
+  async admit({ headers, httpVersion, from, access }: Visitor): Promise<Caller> {
     if (isOfAnotherSite(headers)) {
       throw this.#refuse('site', from, 403, 'Requests from pages of another site are refused.');
     }
@@ -66,7 +68,7 @@ export class TcpGate implements Gate {
       access === 'change' ||
       (access === 'content' && !this.#isOpen()) ||
       !isLoopback(from) ||
-      isPassedOn(headers)
+      isPassedOn(headers, httpVersion)
     ) {
       const text =
         'This needs a token, as Authorization: Bearer TOKEN; shoal token http makes one.';
@@ -80,6 +82,8 @@ export class TcpGate implements Gate {
   }
 
   async #checkToken(token: string, from: string): Promise<Caller> {
+    // A caller that shares the address of a guesser, as all do behind a proxy, keeps its token.
+    if (this.#tokens.isVerified(token)) return { kind: 'http', from };
     const now = performance.now();
     const guesses = this.#guesses.get(from);
     if (guesses !== undefined && now - guesses.since > WAIT_MS) this.#guesses.delete(from);
@@ -110,17 +114,27 @@ export class TcpGate implements Gate {
   }
 }
 
-/** What a page of another site sends from a browser. A link that is followed there is no such request. */
+/**
+ * What a page of another site sends from a browser. A link that is followed there is no such request; a
+ * frame in that page is, since frames with streams would take all streams of the node.
+ */
 function isOfAnotherSite(headers: IncomingHttpHeaders): boolean {
   const { origin, host = '' } = headers;
   const isOwn = origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
-  const isForeignFetch =
-    headers['sec-fetch-site'] === 'cross-site' && headers['sec-fetch-mode'] !== 'navigate';
+  const isInPage = !['document', undefined].includes(
+    headers['sec-fetch-dest'] as string | undefined,
+  );
+  const isLink = headers['sec-fetch-mode'] === 'navigate' && !isInPage;
+  const isForeignFetch = headers['sec-fetch-site'] === 'cross-site' && !isLink;
   return !isOwn || isForeignFetch;
 }
 
-/** A proxy on this machine passes on requests of others. */
-function isPassedOn(headers: IncomingHttpHeaders): boolean {
+/**
+ * A proxy on this machine passes on requests of others. nginx adds no header of its own as it comes, but
+ * speaks HTTP/1.0, which no browser, curl or Prometheus does.
+ */
+function isPassedOn(headers: IncomingHttpHeaders, httpVersion: string): boolean {
+  if (httpVersion === '1.0') return true;
   return ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in headers);
 }
 

@@ -137,11 +137,11 @@ export class HttpServer {
 
   async #answer(message: IncomingMessage): Promise<ApiResponse> {
     const { router, gate } = this.#parts;
-    const { method = 'GET', url = '/', headers, socket } = message;
+    const { method = 'GET', url = '/', headers, httpVersion, socket } = message;
     const target = readTarget(url);
     const match = router.match({ method, path: target.path });
     const from = plainAddress(socket.remoteAddress ?? '');
-    const caller = await gate.admit({ headers, from, access: match.route.access });
+    const caller = await gate.admit({ headers, httpVersion, from, access: match.route.access });
     if (match.route.stream !== undefined && this.#parts.streams.open >= STREAMS_MAX) {
       throw new HttpProblem(503, `${STREAMS_MAX} streams are open, which is as many as may be.`);
     }
