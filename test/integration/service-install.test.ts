@@ -67,6 +67,7 @@ test('what the service could not run with is refused, with what to do', (t) => {
   };
   assert.match(refusal('-csk=secretsecretsecret'), /give the token by -csk-file=FILE/);
   assert.match(refusal('-auth=/home/ann/users'), /can't read \/home\/ann\/users: home folders/);
+  assert.match(refusal('-data=/srv/x\nExecStartPre=/bin/false'), /holds no line breaks/);
   assert.match(refusal('-port=x'), /bad value 'x' for -port/);
   assert.match(refusal('-memory-max=lots'), /expected 80% or 512M/);
 });

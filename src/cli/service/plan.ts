@@ -62,6 +62,7 @@ export function planOf({ config, origins }: LoadedConfig, options: PlanOptions):
   const program = `/opt/${name}/shoal.js`;
   const flags = flagsOf(config, origins, folder);
   if (config.dataFolder === undefined) flags.push(`-data=${state}`);
+  refuseControls([node, data, ...flags]);
   const unit = unitText({
     ...{ name, user, node, program, flags, memoryMax },
     ownFolder: data === state || data.startsWith(`${state}/`) ? undefined : data,
@@ -80,6 +81,15 @@ function refuseHidden(paths: readonly string[]): void {
   if (hidden === undefined) return;
   throw new UsageError(
     `the service can't read ${hidden}: home folders are hidden from it; move it, to /etc/shoal for example`,
+  );
+}
+
+/** A line break would begin another directive of the unit, which root's systemd runs. */
+function refuseControls(words: readonly string[]): void {
+  const bad = words.find((word) => /\p{Cc}/u.test(word));
+  if (bad === undefined) return;
+  throw new UsageError(
+    `a unit holds no line breaks or control characters: change ${JSON.stringify(bad)}`,
   );
 }
 
