@@ -16,7 +16,7 @@ import { BulkNode, type BulkOptions } from '../../sync/bulk-node.ts';
 import { BindError } from './udp.ts';
 
 const HANDSHAKE_MS = 5000;
-/** Connections in the handshake; further ones are closed at once. */
+/** Connections in the handshake; with one more, the address with the most loses its oldest one. */
 const HANDSHAKES_MAX = 64;
 const KEEP_ALIVE_MS = 15_000;
 const TICK_MS = 250;
@@ -36,7 +36,8 @@ export class BulkChannel {
   readonly #server: Server;
   readonly #log: Logger;
   readonly #limiter = new LogLimiter();
-  readonly #handshakes = new Set<Socket>();
+  /** With the address of each, the oldest first. */
+  readonly #handshakes = new Map<Socket, string>();
   #keys: PresharedKeys;
   readonly #timer: NodeJS.Timeout;
   #isOpen = true;
@@ -90,7 +91,7 @@ export class BulkChannel {
     this.#isOpen = false;
     clearInterval(this.#timer);
     this.node.close();
-    for (const socket of this.#handshakes) socket.destroy();
+    for (const socket of this.#handshakes.keys()) socket.destroy();
     await new Promise<void>((resolve) => this.#server.close(() => resolve()));
   }
 
@@ -116,18 +117,32 @@ export class BulkChannel {
   }
 
   #arrived(socket: Socket): void {
-    if (this.#handshakes.size >= HANDSHAKES_MAX || !this.#isOpen) {
-      this.node.counters.refusedConnections += 1;
+    if (!this.#isOpen) {
       socket.destroy();
       return;
     }
-    this.#handshakes.add(socket);
+    if (this.#handshakes.size >= HANDSHAKES_MAX) this.#makeRoom();
+    this.#handshakes.set(socket, socket.remoteAddress ?? '');
     socket.once('close', () => this.#handshakes.delete(socket));
     socket.on('error', () => undefined);
   }
 
+  /** A stranger that opens many connections closes its own ones, not those of nodes. */
+  #makeRoom(): void {
+    const counts = new Map<string, number>();
+    for (const from of this.#handshakes.values()) counts.set(from, (counts.get(from) ?? 0) + 1);
+    const most = Math.max(...counts.values());
+    for (const [socket, from] of this.#handshakes) {
+      if (counts.get(from) !== most) continue;
+      this.node.counters.refusedConnections += 1;
+      this.#handshakes.delete(socket);
+      socket.destroy();
+      return;
+    }
+  }
+
   #accept(socket: TLSSocket): void {
-    for (const one of this.#handshakes) {
+    for (const one of this.#handshakes.keys()) {
       if (one.remotePort === socket.remotePort && one.remoteAddress === socket.remoteAddress) {
         this.#handshakes.delete(one);
       }
