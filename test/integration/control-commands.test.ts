@@ -174,6 +174,10 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
       await watch.prints(/^\(no more events of n3: it has gone\)$/m);
       watch.signal('SIGINT');
       assert.equal((await watch.done).code, 0);
+      // The figures of another box come some seconds later.
+      const status = startCommand(['status', '-watch', control]);
+      await status.prints(/^n2 .* 1 +[\d.]+ +\d+ % /m);
+      status.signal('SIGINT');
       const top = await runCommand(['top', control]);
       assert.match(top.out, /^n2 +online +1 +1 /m);
       const short = await runCommand(['trace', control, 'nothing', '-for', '1s']);
