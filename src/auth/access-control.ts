@@ -77,6 +77,7 @@ type ReportProblem = (option: string, error: unknown) => void;
 
 export class AccessControl implements Authorizer {
   permissive = false;
+  provesUsers = false;
   /** Since the start of the node. */
   readonly counters = {
     accepted: 0,
@@ -134,6 +135,7 @@ export class AccessControl implements Authorizer {
     }));
     const unchanged = await this.#policies.reload(complete, anonymousAllowed, kept, report);
     this.permissive = !this.#policies.mayRestrict;
+    this.provesUsers = this.#policies.provesUsers;
     return unchanged;
   }
 

@@ -53,6 +53,13 @@ export class ListenerPolicies {
     );
   }
 
+  /** Whether every listener checks the user names of its clients: by passwords, tokens or a server. */
+  get provesUsers(): boolean {
+    return [...this.#byListener.values()].every(
+      ({ passwords, tokenKeys, http }) => (passwords ?? tokenKeys ?? http) !== undefined,
+    );
+  }
+
   get callbacks(): readonly HttpCallback[] {
     return [...this.#callbacks.values()];
   }

@@ -1,11 +1,17 @@
 // Who pays for what the node keeps in memory, and for the bounds that all clients share. Everything
 // that a client makes the node keep is charged here, in bytes as memory-costs.ts has them, to its
 // session (ClientAccount), to its user, and to the node. A client without a user name counts with all
-// others of its address. Who first takes a shared resource pays for it until it is free again.
+// others of its address. Where every user name is proven, all clients without one also share one account
+// (Accounts.nameless). Who first takes a shared resource pays for it until it is free again.
 // Invariant: at a bound, those who hold most are refused first, so that others find room (isOverShare).
 
-import { sourceOf } from '../shared/ip-address.ts';
+import { addressToBytes, sourceOf } from '../shared/ip-address.ts';
 import { textBytes, USER_BYTES } from './memory-costs.ts';
+
+export interface UserProof {
+  /** True while no client may have a user name that it has not proven. */
+  readonly provesUsers: boolean;
+}
 
 export interface MemoryLimits {
   /** Memory of everything that is charged here, bytes. */
@@ -17,6 +23,8 @@ const ADDRESS_PREFIX = 'address ';
 
 export class UserAccount {
   readonly key: string;
+  /** What all clients without a user name hold, if these are some of them; parts of this node are not. */
+  readonly group: UserAccount | undefined;
   /** Memory of every kind. */
   bytes = 0;
   /** Memory of queued messages and of those in flight, bytes. */
@@ -31,8 +39,9 @@ export class UserAccount {
   /** Sessions whose client is not connected. */
   absentSessions = 0;
 
-  constructor(key: string) {
+  constructor(key: string, group?: UserAccount) {
     this.key = key;
+    this.group = group;
   }
 
   /** Of clients without a user name; undefined for a user. */
@@ -60,16 +69,25 @@ export class ClientAccount {
 
   /** The client has come back as another user, or from an address that was not known: that one pays now. */
   moveTo(user: UserAccount): void {
-    const before = this.#user;
-    for (const key of ['bytes', 'queueBytes', 'shapes', 'levels'] as const) {
-      before[key] -= this[key];
-      user[key] += this[key];
-    }
-    before.sessions -= 1;
-    user.sessions += 1;
+    this.#count(this.#user, -1);
+    this.#count(user, 1);
     this.#user = user;
   }
+
+  /** @param sign 1 for what the session holds, -1 to give it back */
+  #count(user: UserAccount, sign: 1 | -1): void {
+    for (const payer of user.group === undefined ? [user] : [user, user.group]) {
+      payer.bytes += sign * this.bytes;
+      payer.queueBytes += sign * this.queueBytes;
+      payer.shapes += sign * this.shapes;
+      payer.levels += sign * this.levels;
+      payer.sessions += sign;
+    }
+  }
 }
+
+/** Follows the name of a bound in log lines. */
+export const NAMELESS_SHARE = '(the share of clients without a user name)';
 
 /** With it, a user alone may hold three quarters of a bound. */
 const SHARE_FACTOR = 12;
@@ -87,11 +105,15 @@ export function isOverShare(own: number, used: number, bound: number): boolean {
 export class Accounts {
   /** Memory of all users together, and of what no user pays for. */
   bytes = 0;
+  /** Of all clients without a user name. */
+  readonly nameless = new UserAccount('nameless');
   readonly #limits: MemoryLimits;
+  readonly #access: UserProof;
   readonly #users = new Map<string, UserAccount>();
 
-  constructor(limits: MemoryLimits) {
+  constructor(limits: MemoryLimits, access: UserProof = { provesUsers: false }) {
     this.#limits = limits;
+    this.#access = access;
   }
 
   /** Users that anything is charged to. */
@@ -104,16 +126,34 @@ export class Accounts {
     return this.#users.get(keyOf(username, address));
   }
 
+  /** As find(), or an empty account that nothing may be charged to. */
+  peek(username: string | undefined, address: string): UserAccount {
+    const known = this.find(username, address);
+    if (known !== undefined) return known;
+    const isNameless = username === undefined && addressToBytes(address) !== undefined;
+    return new UserAccount(keyOf(username, address), isNameless ? this.nameless : undefined);
+  }
+
   /** As find(), with a new account where there is none. The caller charges something to it. */
   open(username: string | undefined, address: string): UserAccount {
-    const key = keyOf(username, address);
-    let user = this.#users.get(key);
-    if (user === undefined) {
-      user = new UserAccount(key);
-      this.#users.set(key, user);
-      this.bytes += USER_BYTES + textBytes(key);
+    const user = this.peek(username, address);
+    if (!this.#users.has(user.key)) {
+      this.#users.set(user.key, user);
+      this.bytes += USER_BYTES + textBytes(user.key);
     }
     return user;
+  }
+
+  /** @param change 1 for a new session, -1 for one that has ended */
+  countSession({ user }: ClientAccount, change: 1 | -1): void {
+    user.sessions += change;
+    if (user.group !== undefined) user.group.sessions += change;
+  }
+
+  /** @param change 1 for a session whose client has left, -1 for one whose client is back or that ends */
+  countAbsent({ user }: ClientAccount, change: 1 | -1): void {
+    user.absentSessions += change;
+    if (user.group !== undefined) user.group.absentSessions += change;
   }
 
   /** @param bytes negative to give them back */
@@ -127,6 +167,7 @@ export class Accounts {
     this.bytes += bytes;
     if (user === undefined) return;
     user.bytes += bytes;
+    if (user.group !== undefined) user.group.bytes += bytes;
     if (user.bytes === 0) this.#close(user);
   }
 
@@ -154,9 +195,17 @@ export class Accounts {
     const used = this.bytes + bytes;
     if (used > memoryBytesMax) return '-memory-limit';
     if (user === undefined) return undefined;
-    return isOverShare(user.bytes, this.bytes, memoryBytesMax)
-      ? "-memory-limit (the user's share)"
+    if (isOverShare(user.bytes, this.bytes, memoryBytesMax)) {
+      return "-memory-limit (the user's share)";
+    }
+    return this.isOverNamelessShare(user, this.nameless.bytes, this.bytes, memoryBytesMax)
+      ? `-memory-limit ${NAMELESS_SHARE}`
       : undefined;
+  }
+
+  /** True if this client has no user name, and all such clients must leave the rest to users. */
+  isOverNamelessShare(user: UserAccount, own: number, used: number, bound: number): boolean {
+    return user.group !== undefined && this.#access.provesUsers && isOverShare(own, used, bound);
   }
 }
 

@@ -411,7 +411,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
   const limiter = new LogLimiter();
   const budget = new WorkBudget(now);
   const deadlines = new DeadlineQueue();
-  const accounts = new Accounts(options);
+  const accounts = new Accounts(options, authorizer);
   const bounds = new BoundLog(log, deadlines);
   const queueMemory = new QueueMemory(options, accounts);
   const hops = new Hops(Math.floor(random() * 2 ** 32));

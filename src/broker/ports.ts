@@ -96,6 +96,8 @@ export interface Authorizer {
   ): AuthDecision | undefined;
   /** True while every client may do everything: the hot path skips its questions then. */
   readonly permissive: boolean;
+  /** True while no client may have a user name that it has not proven. */
+  readonly provesUsers: boolean;
   /** Price of all mayPublish() and mayReceive() calls so far, in deliveries; it only rises. */
   readonly work: number;
   mayPublish(identity: Identity, topic: string): boolean;
@@ -110,6 +112,7 @@ export interface Authorizer {
 /** Accepts every client and allows everything. */
 export const openAuthorizer: Authorizer = {
   permissive: true,
+  provesUsers: false,
   work: 0,
   authenticate: () => ({ reasonCode: 0 }),
   mayPublish: () => true,

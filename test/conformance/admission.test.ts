@@ -139,6 +139,7 @@ eachVersion('permissions follow the user name that the authorizer returns', (ver
   const authorizer: Authorizer = {
     ...openAuthorizer,
     permissive: false,
+    provesUsers: false,
     authenticate: () => ({ reasonCode: 0, username: 'proven' }),
     mayPublish: ({ username }) => username === 'proven',
   };

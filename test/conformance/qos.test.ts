@@ -335,6 +335,7 @@ test('in MQTT 5 a denied PUBLISH is answered with 0x87', () => {
 function denyTopic(denied: string) {
   return {
     permissive: false,
+    provesUsers: false,
     authenticate: () => ({ reasonCode: 0 }),
     mayPublish: (_identity: unknown, topic: string) => topic !== denied,
     subscriptionRefusal: () => 0,

@@ -97,6 +97,7 @@ function denyAll(): World {
     {
       authorizer: {
         permissive: false,
+        provesUsers: false,
         authenticate: () => ({ reasonCode: 0 }),
         mayPublish: () => false,
         subscriptionRefusal: () => 0x87,

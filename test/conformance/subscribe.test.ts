@@ -340,6 +340,7 @@ test('subscription identifiers are refused if they are not available', () => {
 eachVersion('a denied subscription is refused', (version) => {
   const authorizer = {
     permissive: false,
+    provesUsers: false,
     authenticate: () => ({ reasonCode: 0 }),
     mayPublish: () => true,
     subscriptionRefusal: (_: unknown, filter: string) => (filter === 'secret' ? 0x87 : 0),

@@ -289,8 +289,12 @@ function refusalOf(
   if (packet.will !== undefined && !context.topics.allows(packet.will.topic)) {
     return { reasonCode: ReasonCode.topicNameInvalid, reason: WILL_TOPIC };
   }
-  // Before the authentication, which would be for nothing.
-  return isIdUsed ? refusalOfBounds(context, packet, client, packet) : undefined;
+  // Before the authentication, which would be for nothing. A token or a certificate may name the user.
+  const isNamedLater =
+    client.listener.certificateName !== undefined ||
+    (username === undefined && packet.password !== undefined);
+  const isIdentityKnown = isIdUsed && !isNamedLater;
+  return isIdentityKnown ? refusalOfBounds(context, packet, client, packet) : undefined;
 }
 
 function isIdValid(

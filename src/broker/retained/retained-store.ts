@@ -3,7 +3,7 @@
 // Invariants: number and memory of the messages stay within the limits, and an expired message leaves at
 // its deadline, and before another one is refused for lack of room.
 
-import { type Accounts, isOverShare, type UserAccount } from '../accounts.ts';
+import { type Accounts, isOverShare, NAMELESS_SHARE, type UserAccount } from '../accounts.ts';
 import type { DeadlineQueue } from '../deadline-queue.ts';
 import {
   contentBytes,
@@ -107,7 +107,27 @@ export class RetainedStore {
       return "-retained-bytes (the user's share)";
     }
     const isOver = isOverShare(payer.retainedMessages, this.#count, retainedMessagesMax);
-    return isOver ? "-retained-messages (the user's share)" : undefined;
+    if (isOver) return "-retained-messages (the user's share)";
+    const { nameless } = this.#accounts;
+    const count = this.#count;
+    if (
+      this.#accounts.isOverNamelessShare(
+        payer,
+        nameless.retainedBytes,
+        this.#bytes,
+        retainedBytesMax,
+      )
+    ) {
+      return `-retained-bytes ${NAMELESS_SHARE}`;
+    }
+    return this.#accounts.isOverNamelessShare(
+      payer,
+      nameless.retainedMessages,
+      count,
+      retainedMessagesMax,
+    )
+      ? `-retained-messages ${NAMELESS_SHARE}`
+      : undefined;
   }
 
   /** Takes the node's message, if it has one. */
@@ -124,6 +144,10 @@ export class RetainedStore {
     if (payer !== undefined) {
       payer.retainedMessages += messages;
       payer.retainedBytes += bytes;
+      if (payer.group !== undefined) {
+        payer.group.retainedMessages += messages;
+        payer.group.retainedBytes += bytes;
+      }
     }
     this.#accounts.chargeUser(payer, bytes);
   }

@@ -5,7 +5,7 @@
 // counted: a topic matches one for each of its levels, however many there are.
 // Invariant: a shape exists exactly while a node or group of the subscription tree uses it.
 
-import { type Accounts, type ClientAccount, isOverShare } from '../accounts.ts';
+import { type Accounts, type ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
 import { GROUP_BYTES, SHAPE_BYTES, textBytes } from '../memory-costs.ts';
 import { LevelMap } from './level-map.ts';
 
@@ -80,7 +80,9 @@ export class FilterShapes {
     this.#size += shapes;
     this.#accounts.charge(payer, shapes * costOf(key));
     payer.shapes += shapes;
-    payer.user.shapes += shapes;
+    const { user } = payer;
+    user.shapes += shapes;
+    if (user.group !== undefined) user.group.shapes += shapes;
   }
 
   /** The bound of all clients that the filter would exceed, in words; undefined if there is room for it. */
@@ -93,7 +95,11 @@ export class FilterShapes {
     if (added === 0) return undefined;
     if (this.#size + added > SHAPES_MAX) return `${SHAPES_MAX} shapes of filters on this node`;
     const isOver = isOverShare(account.user.shapes, this.#size, SHAPES_MAX);
-    return isOver ? "the user's share of the shapes of filters" : undefined;
+    if (isOver) return "the user's share of the shapes of filters";
+    const own = this.#accounts.nameless.shapes;
+    return this.#accounts.isOverNamelessShare(account.user, own, this.#size, SHAPES_MAX)
+      ? `shapes of filters ${NAMELESS_SHARE}`
+      : undefined;
   }
 
   /** As boundFor(), the bound of one client. */

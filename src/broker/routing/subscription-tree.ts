@@ -5,7 +5,7 @@
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
 import { ownText } from '../../shared/own-text.ts';
-import { type Accounts, type ClientAccount, isOverShare } from '../accounts.ts';
+import { type Accounts, type ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
 import { subscriptionBytes, TREE_NODE_BYTES, textBytes } from '../memory-costs.ts';
 import type { GroupSharing } from '../ports.ts';
 import { FilterShapes, groupKey, levelKey, type Shape } from './filter-shapes.ts';
@@ -126,6 +126,10 @@ export class SubscriptionTree {
     if (own !== undefined) return own;
     if (isOverShare(account.user.levels, this.nodes, NODES_MAX)) {
       return "the user's share of the topic levels";
+    }
+    const { levels: namelessLevels } = this.#accounts.nameless;
+    if (this.#accounts.isOverNamelessShare(account.user, namelessLevels, this.nodes, NODES_MAX)) {
+      return `topic levels ${NAMELESS_SHARE}`;
     }
     const bytes = subscriptionBytes(filter) + textBytes(filter) + TREE_NODE_BYTES * levels.length;
     return (
@@ -280,7 +284,9 @@ export class SubscriptionTree {
     this.#nodes += levels;
     this.#accounts.charge(payer, levels * (TREE_NODE_BYTES + textBytes(level)));
     payer.levels += levels;
-    payer.user.levels += levels;
+    const { user } = payer;
+    user.levels += levels;
+    if (user.group !== undefined) user.group.levels += levels;
   }
 }
 

@@ -3,7 +3,7 @@
 // Invariant: a delivery counts from when it is queued or sent until it is done, and a message that many
 // sessions share counts once.
 
-import { type Accounts, type ClientAccount, isOverShare } from '../accounts.ts';
+import { type Accounts, type ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
 import {
   contentBytes,
   DELIVERY_BYTES,
@@ -58,6 +58,10 @@ export class QueueMemory {
     if (!isEasy && isOverShare(user.queueBytes, this.bytes, queueMemoryBytesMax)) {
       return "-queue-memory (the user's share)";
     }
+    const own = this.#accounts.nameless.queueBytes;
+    const isNamelessOver =
+      !isEasy && this.#accounts.isOverNamelessShare(user, own, this.bytes, queueMemoryBytesMax);
+    if (isNamelessOver) return `-queue-memory ${NAMELESS_SHARE}`;
     return this.#accounts.boundFor(user, cost);
   }
 
@@ -104,7 +108,9 @@ export class QueueMemory {
   #charge(client: ClientAccount, bytes: number): void {
     this.bytes += bytes;
     client.queueBytes += bytes;
-    client.user.queueBytes += bytes;
+    const { user } = client;
+    user.queueBytes += bytes;
+    if (user.group !== undefined) user.group.queueBytes += bytes;
     this.#accounts.charge(client, bytes);
   }
 }

@@ -6,7 +6,7 @@
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
-import { ClientAccount, isOverShare, UserAccount } from '../accounts.ts';
+import { ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
 import { CONNECTION_BYTES, SESSION_BYTES, subscriptionBytes, textBytes } from '../memory-costs.ts';
 import type { ClientDirectory, Identity, SessionRecord, SessionRoaming } from '../ports.ts';
 import { filterPrice } from '../prices.ts';
@@ -50,8 +50,15 @@ export class SessionRegistry {
     address: string,
     will: WillPacket | undefined,
   ): string | undefined {
-    const { accounts, options } = this.#context;
-    const user = accounts.find(username, address) ?? new UserAccount('');
+    const { accounts, options, stats } = this.#context;
+    const user = accounts.peek(username, address);
+    const { nameless } = accounts;
+    const connected = nameless.sessions - nameless.absentSessions;
+    if (
+      accounts.isOverNamelessShare(user, connected, stats.clientsConnected, options.connectionsMax)
+    ) {
+      return `-max-connections ${NAMELESS_SHARE}`;
+    }
     const known = this.#sessions.get(clientId);
     const bytes =
       CONNECTION_BYTES +
@@ -63,7 +70,11 @@ export class SessionRegistry {
     if (this.#sessions.size >= sessionsMax) return '-max-sessions';
     // Connections have a bound of their own, but must not fill what absent sessions have left.
     const isOver = isOverShare(user.absentSessions, this.#sessions.size, sessionsMax);
-    return isOver ? "-max-sessions (the user's share)" : undefined;
+    if (isOver) return "-max-sessions (the user's share)";
+    const { size } = this.#sessions;
+    return accounts.isOverNamelessShare(user, nameless.sessions, size, sessionsMax)
+      ? `-max-sessions ${NAMELESS_SHARE}`
+      : undefined;
   }
 
   /** The Session Expiry Interval that the node grants, seconds; Infinity: the session never expires. */
@@ -131,7 +142,7 @@ export class SessionRegistry {
   #add(identity: Identity, address: string): Session {
     const { accounts } = this.#context;
     const account = new ClientAccount(accounts.open(identity.username, address));
-    account.user.sessions += 1;
+    accounts.countSession(account, 1);
     accounts.charge(account, baseBytes(identity));
     const session = new Session(identity, account, this.#context);
     this.#sessions.set(identity.clientId, session);
@@ -210,7 +221,7 @@ export class SessionRegistry {
   #setAbsent(session: Session, isAbsent: boolean): void {
     if (session.isAbsent === isAbsent) return;
     session.isAbsent = isAbsent;
-    session.outbound.account.user.absentSessions += isAbsent ? 1 : -1;
+    this.#context.accounts.countAbsent(session.outbound.account, isAbsent ? 1 : -1);
   }
 
   #expireAt(session: Session, at: number): void {
@@ -247,12 +258,12 @@ export class SessionRegistry {
 
   /** Deletes the session; a will that waits is published now [MQTT5-3.1.2-10]. */
   #end(session: Session): void {
-    const { deadlines, store, budget } = this.#context;
+    const { deadlines, store, budget, accounts } = this.#context;
     deadlines.cancel(session.expiryDeadline);
     publishWill(this.#context, session);
     this.#sessions.delete(session.clientId);
     this.#setAbsent(session, false);
-    session.outbound.account.user.sessions -= 1;
+    accounts.countSession(session.outbound.account, -1);
     if (session.isInStore) store.removeSession(session.clientId);
     session.outbound.isPersistent = false;
     session.isInStore = false;

@@ -16,6 +16,7 @@ test('without authentication every client is admitted', async (t) => {
   assert.equal(await codeOf(access, undefined, undefined), 0);
   assert.equal(await codeOf(access, 'ann', 'whatever'), 0);
   assert.equal(access.permissive, true);
+  assert.equal(access.provesUsers, false);
 });
 
 test('-anonymous=false without users admits no client', async (t) => {
@@ -74,6 +75,7 @@ test('a client is refused with a reason in the log if its admission fails', asyn
 test('anonymous clients are admitted beside users only if configured, a wrong password never', async (t) => {
   const pw = await passwords({ ann: 'right' });
   const { access } = await setUp(t, { pw }, { anonymousAllowed: true });
+  assert.equal(access.provesUsers, true);
   assert.equal(await codeOf(access, undefined, undefined), 0);
   assert.equal(await codeOf(access, 'ann', 'wrong'), 0x86);
 });

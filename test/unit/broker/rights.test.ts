@@ -7,6 +7,7 @@ import * as wire from '../../support/wire.ts';
 /** Denies the `user topic` pairs and the withdrawn users that the test adds. */
 class TestAuthorizer implements Authorizer {
   readonly permissive = false;
+  readonly provesUsers = false;
   readonly work = 0;
   readonly denied = new Set<string>();
   readonly withdrawn = new Set<string>();

@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { openAuthorizer } from '../../../src/broker/ports.ts';
 import { CLIENT_SHAPES_MAX, SHAPES_MAX } from '../../../src/broker/routing/filter-shapes.ts';
 import { CLIENT_NODES_MAX, NODES_MAX } from '../../../src/broker/routing/subscription-tree.ts';
 import { type LogFields, silentLogger } from '../../../src/shared/logger.ts';
@@ -15,12 +16,15 @@ interface Line extends LogFields {
   readonly event: string;
 }
 
-function loggedWorld(options: ConstructorParameters<typeof World>[0] = {}) {
+function loggedWorld(
+  options: ConstructorParameters<typeof World>[0] = {},
+  authorizer = openAuthorizer,
+) {
   const lines: Line[] = [];
   const warn = (event: string, fields: LogFields = {}): void => {
     lines.push({ ...fields, event });
   };
-  return { lines, world: new World(options, { log: { ...silentLogger, warn } }) };
+  return { lines, world: new World(options, { log: { ...silentLogger, warn }, authorizer }) };
 }
 
 /** Reasons of a SUBSCRIBE that may take several turns. */
@@ -192,4 +196,110 @@ test('a user with many retained messages leaves the last quarter of the store to
   for (let i = 0; i < 20; i++) eve.publish(`eve/${i}`, '', { retain: true });
   const again = eve.publish('eve/late', 'x', { qos: 1, retain: true });
   assert.equal(again?.properties.reasonString, undefined);
+});
+
+/** A node that checks passwords and lets clients without a user name in. */
+function mixedWorld(options: ConstructorParameters<typeof World>[0]) {
+  return loggedWorld(options, { ...openAuthorizer, provesUsers: true });
+}
+
+/** Each from an address of its own. @returns the reasons of CONNACK */
+function connectStrangers(world: World, count: number, isKept: boolean): number[] {
+  return Array.from({ length: count }, (_, i) => {
+    world.remoteAddress = `127.66.${i >> 8}.${i & 255}`;
+    const client = world.open();
+    client.connect({ clientId: `stranger${i}`, ...(isKept && KEPT) });
+    const { reason } = client.connack;
+    if (isKept && reason === 0) client.lose();
+    return reason;
+  });
+}
+
+test('absent sessions from very many addresses leave a quarter of -max-sessions to users', () => {
+  const { world, lines } = mixedWorld({ sessionsMax: 100 });
+  const accepted = connectStrangers(world, 200, true).filter((reason) => reason === 0);
+  assert.equal(accepted.length, 76);
+  const share = '(the share of clients without a user name)';
+  assert.equal(lines[0]?.reason, `-max-sessions ${share} is reached`);
+  assert.equal(world.broker.stats.connectionsRefused, 124);
+  for (let i = 0; i < 24; i++) world.connect(`u${i}`, { username: `u${i}`, ...KEPT }).lose();
+});
+
+test('connections from very many addresses leave a quarter of -max-connections to users', () => {
+  const { world, lines } = mixedWorld({ connectionsMax: 100 });
+  const accepted = connectStrangers(world, 200, false).filter((reason) => reason === 0);
+  assert.equal(accepted.length, 76);
+  assert.match(String(lines[0]?.reason), /^-max-connections \(the share of clients without/);
+  for (let i = 0; i < 24; i++) world.connect(`bob${i}`, { username: 'bob' });
+});
+
+test('sessions from very many addresses leave a quarter of -memory-limit to users', () => {
+  const memoryBytesMax = 1_000_000;
+  const { world, lines } = mixedWorld({ memoryBytesMax });
+  const reasons = connectStrangers(world, 1000, true);
+  assert.equal(reasons.at(-1), 0x97);
+  const { accounts } = world.broker.context;
+  assert.ok(accounts.bytes < memoryBytesMax * 0.8, `${accounts.bytes} of ${memoryBytesMax}`);
+  assert.match(String(lines[0]?.reason), /^-memory-limit \(the share of clients without/);
+  const bob = world.connect('bob', { username: 'bob', ...KEPT });
+  assert.deepEqual(bob.subscribe('a/b').reasons, [2]);
+});
+
+test('a session that a user takes over no longer counts as one without a user name', () => {
+  const { world } = mixedWorld({});
+  const { nameless } = world.broker.context.accounts;
+  connectStrangers(world, 2, true);
+  world.connect('stranger0', { username: 'bob', clean: false, ...KEPT }).lose();
+  assert.deepEqual([nameless.sessions, nameless.absentSessions], [1, 1]);
+  world.connect('stranger1');
+  assert.deepEqual([nameless.sessions, nameless.absentSessions], [1, 0]);
+  world.broker.context.sessions.find('stranger1')?.connection?.disconnect(0x98, 'test', false);
+  assert.deepEqual([nameless.sessions, nameless.absentSessions, nameless.bytes], [0, 0, 0]);
+});
+
+test('where a user name proves nothing, clients without one fill -max-sessions', () => {
+  const { world, lines } = loggedWorld({ sessionsMax: 100 });
+  const accepted = connectStrangers(world, 200, true).filter((reason) => reason === 0);
+  assert.equal(accepted.length, 100);
+  assert.equal(lines[0]?.reason, '-max-sessions is reached');
+});
+
+test('retained messages, shapes and queues of very many addresses leave a quarter to users', () => {
+  const bounds = { retainedMessagesMax: 100, queueMemoryBytesMax: 100_000 };
+  const { world, lines } = mixedWorld(bounds);
+  const { accounts, tree, queueMemory, retained } = world.broker.context;
+  for (let i = 0; i < 120; i++) {
+    world.remoteAddress = `127.66.0.${i}`;
+    const client = world.connect(`stranger${i}`, KEPT);
+    client.subscribe([`own/${i}`, `$share/g${i}/x`]);
+    client.publish(`r/${i}`, 'x', { qos: 1, retain: true });
+    client.lose();
+  }
+  assert.equal(retained.count, 76);
+  assert.equal(accounts.nameless.shapes, tree.shapes);
+  assert.equal(accounts.nameless.retainedMessages, 76);
+  const bob = world.connect('bob', { username: 'bob', ...KEPT });
+  bob.subscribe('own/bob');
+  bob.lose();
+  const publisher = world.connect('p', { username: 'ann' });
+  for (let i = 0; i < 120; i++) publisher.publish(`own/${i}`, 'x'.repeat(1000), { qos: 1 });
+  assert.ok(queueMemory.bytes < 80_000, `${queueMemory.bytes}`);
+  publisher.publish('own/bob', 'for bob', { qos: 1, retain: true });
+  assert.equal(retained.count, 77);
+  assert.deepEqual(
+    [...new Set(lines.map(({ bound }) => bound))],
+    [
+      '-retained-messages (the share of clients without a user name)',
+      '-queue-memory (the share of clients without a user name)',
+    ],
+  );
+  Object.defineProperty(tree, 'nodes', { get: () => NODES_MAX * 0.8 });
+  accounts.nameless.levels = NODES_MAX * 0.5;
+  assert.deepEqual(world.connect('late').subscribe('t').reasons, [0x97]);
+  assert.deepEqual(publisher.subscribe('t').reasons, [2]);
+  for (const { clientId } of [...world.broker.context.sessions.all()]) {
+    const session = world.broker.context.sessions.find(clientId)!;
+    if (!session.online) world.broker.context.sessions.remove(session);
+  }
+  assert.equal(accounts.nameless.queueBytes, 0);
 });

@@ -147,7 +147,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'what one user may use of `-memory-limit`, of `-queue-memory`, of retained messages and their bytes, of topic levels, of shapes, and with absent sessions of `-max-sessions`',
       'a share that falls with the square of what is free: one user alone has three quarters of a bound, two 90 %, and a hundred still leave a thousandth free',
-      'as at the bound itself. Clients without a user name count with all others of their address, an IPv6 /64 as one address',
+      'as at the bound itself. Clients without a user name count with all others of their address, an IPv6 /64 as one address. Where every listener checks user names (`-auth`, `-auth-jwt-key`, `-auth-http`) and admits clients without one, these together also have the share of one user, of `-max-connections` too',
     ],
     [
       'topics whose subscribers are cached, in use and before: of each; their bytes',
