@@ -2,9 +2,8 @@
 // and a remedy. A rule over one option alone is part of its value type.
 
 import { isIP } from 'node:net';
-import { formatEndpoint, formatHostPort, isLoopback } from '../shared/endpoint.ts';
+import { formatHostPort, isLoopback } from '../shared/endpoint.ts';
 import { normalAddress } from '../shared/ip-address.ts';
-import type { ListenerConfig } from '../shared/listener-config.ts';
 import { timingFault } from '../swim/timing.ts';
 import { type Config, isClustered } from './config.ts';
 import { estimatedBits, weakTokens } from './token-strength.ts';
@@ -19,6 +18,7 @@ export function findWarnings(config: Config): string[] {
   return [
     ...weakClusterTokens(config),
     ...unreachableMembers(config),
+    ...unusedClusterOptions(config),
     ...unadvertisedSyncPort(config),
     ...unusedTls(config),
     ...unusedOrigins(config),
@@ -26,20 +26,47 @@ export function findWarnings(config: Config): string[] {
   ];
 }
 
-/** Checked here because the system's error for the second listener would not name the first. */
-function portConflicts({ listeners }: Config): string[] {
-  return listeners.flatMap((later, index) =>
-    listeners.slice(0, index).flatMap((earlier) => {
+/** What listens on TCP. */
+interface TcpPlace {
+  /** What asks for the port, and the address: for messages. */
+  readonly description: string;
+  /** IP literal or host name; undefined = every address of the machine. */
+  readonly bind: string | undefined;
+  /** 0 = any free port. */
+  readonly port: number;
+}
+
+/** Checked here because the system's error for the second socket would not name the first. */
+function portConflicts(config: Config): string[] {
+  const places = tcpPlaces(config);
+  return places.flatMap((later, index) =>
+    places.slice(0, index).flatMap((earlier) => {
       if (earlier.port !== later.port || later.port === 0) return [];
       if (!areOverlapping(earlier.bind, later.bind)) return [];
-      const [one, other] = [describePlace(earlier), describePlace(later)];
+      const [one, other] = [earlier.description, later.description];
       return [`${one} and ${other} can't both listen: give one of them another port`];
     }),
   );
 }
 
-function describePlace({ place, bind = '::', port }: ListenerConfig): string {
-  return `${place} (TCP ${formatEndpoint({ address: bind, port })})`;
+function tcpPlaces(config: Config): TcpPlace[] {
+  const { listeners, http, largeBytes, roaming, bindAddress, syncPort } = config;
+  const places = listeners.map(({ place, bind, port }) => tcpPlace(place, bind, port));
+  if (isClustered(config) && (largeBytes > 0 || roaming)) {
+    const place = `${largeBytes > 0 ? '-large' : '-roaming'} on the port number of -csp`;
+    places.push(tcpPlace(place, bindAddress, syncPort));
+  }
+  // Without -http the node starts even if another program has the default port.
+  if (http !== 'off' && !http.isDefault) places.push(tcpPlace('-http', http.host, http.port));
+  return places;
+}
+
+function tcpPlace(place: string, bind: string | undefined, port: number): TcpPlace {
+  return {
+    description: `${place} (TCP ${formatHostPort({ host: bind ?? '::', port })})`,
+    bind,
+    port,
+  };
 }
 
 /** Whether both can't listen on the same port. An IPv6 socket on `::` accepts IPv4 as well. */
@@ -66,6 +93,25 @@ function unreachableMembers({ bindAddress: bind, members }: Config): string[] {
   return [`-bind=${bind} is reachable from this machine only: the node can't join ${names}`];
 }
 
+/** Options that change what crosses between nodes; without a cluster nothing crosses. */
+function unusedClusterOptions(config: Config): string[] {
+  if (isClustered(config)) return [];
+  const { encrypt, forward, largeBytes, roaming, sharedGroups } = config;
+  return withoutEffect('this node is in no cluster (-csk=TOKEN)', {
+    '-encrypt': encrypt,
+    '-forward=interest': forward === 'interest',
+    '-large': largeBytes > 0,
+    '-roaming': roaming,
+    '-shared=cluster': sharedGroups === 'cluster',
+  });
+}
+
+/** @param isSet the flags that need what is missing, and whether each of them is given */
+function withoutEffect(why: string, isSet: Readonly<Record<string, boolean>>): string[] {
+  const given = Object.entries(isSet).flatMap(([flag, is]) => (is ? [flag] : []));
+  return given.length === 0 ? [] : [`${why}: ${given.join(', ')} has no effect`];
+}
+
 /** Where the gossip port is mapped to another one outside, the sync port usually is, too. */
 function unadvertisedSyncPort({ advertise, gossipPort, syncPort }: Config): string[] {
   if (advertise?.gossipPort === undefined || advertise.syncPort !== undefined) return [];
@@ -80,7 +126,7 @@ function unadvertisedSyncPort({ advertise, gossipPort, syncPort }: Config): stri
 function unusedTls({ listeners, ...config }: Config): string[] {
   if (listeners.some(({ tls }) => tls !== undefined)) return [];
   const { cert, key, ca, crl, clientCertificate, identityAsUsername, tlsVersion } = config;
-  const isSet = {
+  return withoutEffect('no listener uses TLS (-tls=PORT, -wss=PORT)', {
     '-cert': cert !== undefined,
     '-key': key !== undefined,
     '-ca': ca !== undefined,
@@ -88,11 +134,7 @@ function unusedTls({ listeners, ...config }: Config): string[] {
     '-require-certificate': clientCertificate !== 'no',
     '-use-identity-as-username': identityAsUsername,
     '-tls-version': tlsVersion !== '1.2',
-  };
-  const given = Object.entries(isSet).flatMap(([flag, is]) => (is ? [flag] : []));
-  return given.length === 0
-    ? []
-    : [`no listener uses TLS (-tls=PORT, -wss=PORT): ${given.join(', ')} has no effect`];
+  });
 }
 
 function loweredTopics({ bridges, dataFolder }: Config): string[] {
@@ -137,7 +179,6 @@ function clusterConflicts(config: Config): string[] {
       '-roaming needs -client-takeover: nodes find a session by where its client was connected last; leave out -client-takeover=off',
     );
   }
-  problems.push(...bulkPortConflicts(config));
   const seen = new Set<string>();
   for (const member of config.members) {
     const address = formatHostPort(member).toLowerCase();
@@ -145,17 +186,6 @@ function clusterConflicts(config: Config): string[] {
     seen.add(address);
   }
   return problems;
-}
-
-/** The bulk channel listens on TCP, with the number of the sync port. */
-function bulkPortConflicts(config: Config): string[] {
-  const { largeBytes, roaming, syncPort, listeners } = config;
-  if (!isClustered(config) || (largeBytes === 0 && !roaming) || syncPort === 0) return [];
-  const listener = listeners.find(({ port }) => port === syncPort);
-  if (listener === undefined) return [];
-  return [
-    `${describePlace(listener)} and ${largeBytes > 0 ? '-large' : '-roaming'} can't both listen on TCP ${syncPort}: change -csp or the listener's port`,
-  ];
 }
 
 function timingConflicts(config: Config): string[] {

@@ -193,6 +193,25 @@ bind = "127.0.0.1"
   assert.deepEqual(problemsOf({ port: '0', ws: '0' }), []);
 });
 
+test('a listener, -http and the TCP port of -large or -roaming exclude each other on one address', () => {
+  const cluster = { csk: 'secret', bind: '127.0.0.1' };
+  assert.deepEqual(problemsOf({ ...cluster, port: '7947', large: '1M' }), [
+    "-port (TCP 127.0.0.1:7947) and -large on the port number of -csp (TCP 127.0.0.1:7947) can't both listen: give one of them another port",
+  ]);
+  assert.deepEqual(problemsOf({ ...cluster, roaming: 'true', csp: '4', http: '0.0.0.0:4' }), [
+    "-roaming on the port number of -csp (TCP 127.0.0.1:4) and -http (TCP 0.0.0.0:4) can't both listen: give one of them another port",
+  ]);
+  assert.deepEqual(problemsOf({ ws: '9001', http: '9001' }), [
+    "-ws (TCP [::]:9001) and -http (TCP 127.0.0.1:9001) can't both listen: give one of them another port",
+  ]);
+  const elsewhere = { ...cluster, bind: '127.0.0.2', large: '1M', http: '127.0.0.1:7947' };
+  assert.deepEqual(problemsOf(elsewhere), [], 'on two addresses');
+  assert.deepEqual(problemsOf({ ...cluster, port: '7947' }), [], 'gossip and sync use UDP');
+  assert.deepEqual(problemsOf({ port: '7947', large: '1M' }), [], 'no cluster, no TCP port');
+  assert.deepEqual(problemsOf({ port: '8080' }), [], 'the default port of -http is only tried');
+  assert.deepEqual(problemsOf({ ...cluster, large: '1M', port: '0', csp: '0', http: '0' }), []);
+});
+
 test('an origin that no browser sends is refused', () => {
   for (const origin of [
     'https://a.example',

@@ -322,6 +322,25 @@ test("a node bound to loopback warns of members that it can't reach", () => {
   assert.deepEqual(warningsOf('192.168.1.100', '192.168.1.101'), []);
 });
 
+test('cluster options that exclude each other are refused, with what to change', () => {
+  const refusalOf = (flags: Record<string, string>) =>
+    problemsOf({ flags: { csk: STRONG, ...flags } });
+  assert.deepEqual(refusalOf({ roaming: 'true', 'client-takeover': 'off' }), [
+    '-roaming needs -client-takeover: nodes find a session by where its client was connected last; leave out -client-takeover=off',
+  ]);
+  const [interest = '', ...more] = refusalOf({ forward: 'interest', shared: 'cluster' });
+  assert.match(interest, /^-forward=interest and -shared=cluster exclude each other: .*drop one/);
+  assert.deepEqual(more, []);
+});
+
+test('options of a cluster cause a warning without one', () => {
+  const flags = { large: '1M', roaming: 'true', forward: 'interest', shared: 'node' };
+  assert.deepEqual(load({ flags }).warnings, [
+    'this node is in no cluster (-csk=TOKEN): -forward=interest, -large, -roaming has no effect',
+  ]);
+  assert.deepEqual(load({ flags: { ...flags, csk: STRONG } }).warnings, []);
+});
+
 test('-advertise takes an address, the gossip port and the sync port', () => {
   const advertised = (advertise: string) => load({ flags: { advertise } }).config.advertise;
   assert.deepEqual(advertised('203.0.113.7'), { address: '203.0.113.7' });
