@@ -7,8 +7,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { IClientOptions } from 'mqtt';
-import { TestClient } from './support/test-client.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { TestClient } from './support/test-client.ts';
 
 const [moves = 20, ...counts] = process.argv.slice(2).map(Number);
 const session: IClientOptions = {
