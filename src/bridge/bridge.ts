@@ -159,8 +159,16 @@ export class Bridge {
 
   #connect(now: number): void {
     this.#moveTo('connecting', now + ANSWER_MS_MAX, now);
-    this.#framer = new Framer(Number.POSITIVE_INFINITY);
+    this.#framer = new Framer(this.#packetBytesMax);
     this.#far = this.#port.connect(this.#reconnect.address);
+  }
+
+  /**
+   * With MQTT 5 the far side knows what fits [MQTT5-3.1.2-24]: a larger packet would only fill the memory. Before
+   * that, a message that is too large is acknowledged and dropped, or it would come again for ever.
+   */
+  get #packetBytesMax(): number {
+    return this.#options.version === 5 ? this.#options.packetBytesMax : Number.POSITIVE_INFINITY;
   }
 
   /** The transport is open. */

@@ -182,6 +182,14 @@ test('nonsense of the far side ends the connection, never the process', () => {
   }
 });
 
+test('a packet beyond the announced maximum ends the connection before its bytes arrive [MQTT5-3.1.2-24]', () => {
+  const script = new Script(['# both 2'], { packetBytesMax: 1000 });
+  script.receive(...CONNACK_5);
+  script.receive(0x30, 0xff, 0xff, 0xff, 0x7f);
+  assert.equal(script.bridge.status.state, 'waiting');
+  assert.match(script.lines.join(), /larger than the Maximum Packet Size/);
+});
+
 test('a refused subscription has a line, and the rest of the bridge works', () => {
   const script = new Script(['a in 1', '# out 1']);
   script.receive(...CONNACK_5);
