@@ -141,8 +141,6 @@ export interface PeerOrigin {
 
 /** Shared groups that all nodes serve together: each message goes to the members of one node. */
 export interface GroupSharing {
-  /** This node as the origin of a message. */
-  readonly seed: number;
   /** A group has its first member on this node. @param filter without `$share/...` */
   open(name: string, filter: string, members: GroupMembers): GroupShare;
 }

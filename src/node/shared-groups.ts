@@ -7,7 +7,6 @@ import type { GroupMembers, GroupShare, GroupSharing } from '../broker/ports.ts'
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { ClusterClock } from '../replica/cluster-clock.ts';
 import { GroupTable } from '../replica/group-table.ts';
-import { bootSeed } from '../shared/boot-seed.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 
 const TIDY_INTERVAL_MS = 10_000;
@@ -22,7 +21,6 @@ export interface SharedGroupsOptions {
 }
 
 export class SharedGroups implements GroupSharing {
-  readonly seed: number;
   readonly table: GroupTable;
   readonly #options: SharedGroupsOptions;
   readonly #limiter = new LogLimiter();
@@ -33,7 +31,6 @@ export class SharedGroups implements GroupSharing {
 
   constructor(options: SharedGroupsOptions) {
     this.#options = options;
-    this.seed = bootSeed(options.bootId);
     this.table = new GroupTable({
       ...options,
       now: performance.now(),

@@ -46,8 +46,8 @@ export class GroupNode {
     const { broker } = this.world;
     broker.onDeferred = () =>
       this.#cluster.at(0, this, () => broker.runDeferred(this.#cluster.now));
+    broker.seed = bootSeed(bootId);
     broker.groupSharing = {
-      seed: bootSeed(bootId),
       open: (name, filter, members) => this.table.open(name, filter, members),
     };
     broker.forwarder = this.#forwarder();
