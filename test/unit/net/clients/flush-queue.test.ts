@@ -24,6 +24,8 @@ test('what an event writes to few connections leaves before what another writes 
   queue.endGroup(begin);
   await turn();
   assert.equal(order[0], 'few');
+  // A turn has two milliseconds for them, which a busy machine may spend on something else.
+  for (let i = 0; i < 100 && order.length < 101; i++) await turn();
   assert.equal(order.length, 101);
 });
 
