@@ -291,13 +291,19 @@ export class Cluster {
 
   #joinRoaming({ node }: BulkChannel): void {
     const { config, broker, bootId, replication } = this.#parts;
-    const { clients } = replication;
+    const { clients, filters } = replication;
     if (!config.roaming || clients === undefined) return;
     const roaming = new RoamingSessions({
       bootId,
       broker,
       channel: node,
-      places: clients,
+      places: {
+        writerOf: (clientId) => clients.writerOf(clientId),
+        claim: (clientId) => {
+          clients.claim(clientId);
+          filters?.announceNow(performance.now());
+        },
+      },
       now: () => performance.now(),
       later: (ms, work) => void setTimeout(work, ms).unref(),
     });

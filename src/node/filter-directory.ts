@@ -1,7 +1,8 @@
 // What the sessions of each node subscribe to, for -forward=interest: announces the Topic Filters of this
 // node, joined and bounded, and knows those of the others. A node of which no whole list is here
 // wants everything, so what is unknown costs traffic and never a message.
-// Invariant: a filter is announced within TICK_MS, or UPDATE_INTERVAL_MS after the last announcement.
+// Invariant: a filter is announced within TICK_MS, or UPDATE_INTERVAL_MS after the last announcement; those of a
+// session that moves here, before its old node deletes it.
 
 import type { SubscribedFilters } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
@@ -63,6 +64,8 @@ export class ClusterFilters implements Interest, ReplicatedMap {
   #announcedVersion = -1;
   #lists = 0;
   #nextAt = Number.NEGATIVE_INFINITY;
+  /** Joining filters before this time takes more than its share. */
+  #joinAt = Number.NEGATIVE_INFINITY;
   #clearAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: ClusterFiltersOptions) {
@@ -126,8 +129,15 @@ export class ClusterFilters implements Interest, ReplicatedMap {
     this.#announcedVersion = version;
     const filters = joinFilters(this.#options.subscribed.filters());
     const tookMs = this.#options.now() - now;
-    this.#nextAt = now + Math.max(UPDATE_INTERVAL_MS, tookMs / JOIN_SHARE_MAX);
+    this.#joinAt = now + tookMs / JOIN_SHARE_MAX;
+    this.#nextAt = Math.max(now + UPDATE_INTERVAL_MS, this.#joinAt);
     if (this.#announced === undefined || !isSame(filters, this.#announced)) this.#announce(filters);
+  }
+
+  /** Announces what has changed at once: a session has moved here, and its old node is about to delete it. */
+  announceNow(now: number): void {
+    this.#nextAt = this.#joinAt;
+    this.tick(now);
   }
 
   #announce(filters: readonly string[]): void {

@@ -14,6 +14,8 @@ const session: IClientOptions = {
   properties: { sessionExpiryInterval: 3600 },
 };
 
+const KNOWN_NODES = '$SYS/broker/cluster/interest/knownNodes';
+
 async function cluster(scene: Scenario, size: number, ...flags: string[]): Promise<Node[]> {
   const nodes = await scene.localCluster(size, ...FLAGS, ...flags);
   for (const node of nodes) {
@@ -86,6 +88,34 @@ describe('-roaming', { concurrency: 3 }, () => {
       assert.deepEqual([...new Set(received)], range(121), 'nothing is missing');
     },
   );
+
+  scenario('with -forward=interest other nodes follow each move', async (scene) => {
+    const [n1, n2, n3] = await cluster(scene, 3, '-forward=interest');
+    assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
+    const clients = [await scene.client(n1, session)];
+    await clients[0]!.subscribe('to/device/#', 1);
+    const watcher = await scene.client(n3);
+    await watcher.subscribe(KNOWN_NODES);
+    await watcher.arrival(KNOWN_NODES, ({ text }) => text === '2');
+    const publisher = await scene.client(n3);
+    const MOVES = 10;
+    for (let move = 1; move <= MOVES; move++) {
+      // The node has just announced another filter, and would wait before the next announcement.
+      const to = [n1, n2][move % 2]!;
+      const other = await scene.client(to);
+      await other.subscribe(`other/${move}`);
+      while (other.arrivals.length === 0) await publisher.publish(`other/${move}`, '', { qos: 1 });
+      clients.push(await scene.client(to, session));
+      await publisher.publish('to/device/moved', `${move}`, { qos: 1 });
+    }
+    const last = clients.at(-1)!;
+    while (last.on('to/device/end').length === 0) {
+      await publisher.publish('to/device/end', '0', { qos: 1 });
+    }
+    const arrived = clients.flatMap((client) => client.texts('to/device/moved')).length;
+    // On a machine under load an announcement may take longer than the old node keeps the session.
+    assert.ok(arrived > MOVES / 2, `${arrived} of ${MOVES} have arrived`);
+  });
 
   scenario(
     'a new session begins if the old node is gone, and the old one survives',

@@ -115,6 +115,19 @@ test('subscriptions that come in a burst are announced together, within 250 ms',
   assert.equal(b.filters.metrics().announcements, before + 1);
 });
 
+test('the subscriptions of a session that moves here are announced without that wait', () => {
+  const cluster = new Cluster();
+  const a = cluster.start('a', 1n);
+  const b = cluster.start('b', 2n);
+  cluster.pass(TICK_MS);
+  subscribe(b, 'own');
+  cluster.pass(TICK_MS);
+  subscribe(b, 'own', 'moved');
+  assert.equal(wants(a, b, 'moved'), false);
+  b.filters.announceNow(cluster.now);
+  assert.equal(wants(a, b, 'moved'), true);
+});
+
 test('the version of what is known rises with every change, so that no cached answer is old', () => {
   const cluster = new Cluster();
   const a = cluster.start('a', 1n);
