@@ -196,11 +196,17 @@ async function threeNodes(scene: Scenario, ...flags: string[]): Promise<[Node, N
 
 let crossings = 0;
 
+/** Publishes until a message arrives: what is sent in the first moments of a return may be lost. */
 async function messageCrosses(scene: Scenario, from: Node, to: Node): Promise<void> {
   crossings += 1;
   const topic = `crossing/${crossings}`;
   const [publisher, subscriber] = await Promise.all([scene.client(from), scene.client(to)]);
   await subscriber.subscribe(topic);
-  await publisher.publish(topic, 'x', { qos: 1 });
-  await subscriber.arrival(topic);
+  const publishing = setInterval(() => publisher.mqtt.publish(topic, 'x', { qos: 1 }), 200);
+  try {
+    publisher.mqtt.publish(topic, 'x', { qos: 1 });
+    await subscriber.arrival(topic);
+  } finally {
+    clearInterval(publishing);
+  }
 }

@@ -141,10 +141,13 @@ describe('-roaming', { concurrency: 3 }, () => {
       const again = await scene.startLocal('n1', ...flags, ...FLAGS, data[0]!);
       await n2.sees('online', 'n1', mark);
       await again.process.waitFor(/Shoal v/);
-      const watcher = await scene.client(n2);
+      // A question and its answer go by two connections, one that each node has opened.
       const topic = '$SYS/broker/cluster/bulk/connected';
-      await watcher.subscribe(topic);
-      await watcher.arrival(topic, ({ text }) => text === '1');
+      for (const node of [n2, again]) {
+        const watcher = await scene.client(node);
+        await watcher.subscribe(topic);
+        await watcher.arrival(topic, ({ text }) => text === '1');
+      }
       const third = await scene.client(n2, session);
       await third.until(
         () => third.arrivals.length === 50,
