@@ -40,7 +40,7 @@ describe('membership', { concurrency: 3 }, () => {
       await returned;
       await Promise.all(survivors.map((node, index) => node.sees('online', n3, marks[index])));
       await Promise.all(survivors.map((node) => again.sees('online', node)));
-      await messageCrosses(scene, n1, again);
+      await messagesReachReturned(scene, n1, again);
       await messageCrosses(scene, again, n2);
       const publisher = await scene.client(n1);
       await publisher.publish('to/faithful', 'x', { qos: 1 });
@@ -64,7 +64,7 @@ describe('membership', { concurrency: 3 }, () => {
         [n1, n2].map(({ process }, index) => process.waitFor(isBack, OFFLINE_MS_MAX, marks[index])),
       );
       context.diagnostic(`back after ${Math.round(performance.now() - startedAt)} ms`);
-      await messageCrosses(scene, n1, again);
+      await messagesReachReturned(scene, n1, again);
       await messageCrosses(scene, again, n2);
       assert.ok(again.process.running, 'not refused');
       killed = again;
@@ -196,17 +196,29 @@ async function threeNodes(scene: Scenario, ...flags: string[]): Promise<[Node, N
 
 let crossings = 0;
 
-/** Publishes until a message arrives: what is sent in the first moments of a return may be lost. */
 async function messageCrosses(scene: Scenario, from: Node, to: Node): Promise<void> {
-  crossings += 1;
-  const topic = `crossing/${crossings}`;
-  const [publisher, subscriber] = await Promise.all([scene.client(from), scene.client(to)]);
-  await subscriber.subscribe(topic);
-  const publishing = setInterval(() => publisher.mqtt.publish(topic, 'x', { qos: 1 }), 200);
+  const { publisher, subscriber, topic } = await crossing(scene, from, to);
+  await publisher.publish(topic, 'x', { qos: 1 });
+  await subscriber.arrival(topic);
+}
+
+/** Publishes until a message arrives: what is sent in the first moments of a return may be lost. */
+async function messagesReachReturned(scene: Scenario, from: Node, to: Node): Promise<void> {
+  const { publisher, subscriber, topic } = await crossing(scene, from, to);
+  const publish = (): unknown => publisher.mqtt.publish(topic, 'x', { qos: 1 });
+  const publishing = setInterval(publish, 200);
   try {
-    publisher.mqtt.publish(topic, 'x', { qos: 1 });
+    publish();
     await subscriber.arrival(topic);
   } finally {
     clearInterval(publishing);
   }
+}
+
+async function crossing(scene: Scenario, from: Node, to: Node) {
+  crossings += 1;
+  const topic = `crossing/${crossings}`;
+  const [publisher, subscriber] = await Promise.all([scene.client(from), scene.client(to)]);
+  await subscriber.subscribe(topic);
+  return { publisher, subscriber, topic };
 }
