@@ -8,7 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { builtinModules } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 
 const BYTES_MAX = 1_000_000;
@@ -62,7 +62,11 @@ async function packPages() {
 }
 
 function packed(type, contents) {
-  return { type, gzip: gzipSync(contents, { level: 9 }).toString('base64') };
+  const params = {
+    [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
+    [constants.BROTLI_PARAM_SIZE_HINT]: contents.length,
+  };
+  return { type, brotli: brotliCompressSync(contents, { params }).toString('base64') };
 }
 
 const pages = await packPages();

@@ -15,7 +15,7 @@ import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-proc
 
 const TOKEN = '-csk=Vq7mX2pLk9RtZ4wB';
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
-const VIEWS = ['site', 'devices', 'topics', 'console', 'log'];
+const VIEWS = ['Site', 'Devices', 'Topics', 'Console', 'Log'];
 const names = ['box1', 'box2', 'box3'];
 
 let nodes: ShoalProcess[] = [];
@@ -51,6 +51,21 @@ async function start(name: string, ...flags: string[]): Promise<ShoalProcess> {
   await node.mqttPort();
   return node;
 }
+
+test('the files of the page are the same with and without brotli', {
+  skip: noChromium,
+}, async () => {
+  for (const name of ['', 'dashboard.js', 'dashboard.css']) {
+    const [packed, plain] = await Promise.all(
+      ['br', 'gzip'].map((accepted) =>
+        fetch(url + name, { headers: { 'accept-encoding': accepted } }),
+      ),
+    );
+    assert.equal(packed?.headers.get('content-encoding'), 'br');
+    assert.equal(plain?.headers.get('content-encoding'), null);
+    assert.equal(await packed?.text(), await plain?.text());
+  }
+});
 
 test('the page says that all is well and shows every node', { skip: noChromium }, async () => {
   await browser.see(/^All well: 3 boxes online/m);
@@ -89,8 +104,8 @@ for (const [width, height, scheme] of [
     await browser.resize(width, height, scheme);
     await browser.evaluate(`${AXE}; 0`);
     for (const view of VIEWS) {
-      await browser.evaluate(`location.hash = '${view}'`);
-      await browser.see(new RegExp(view, 'i'));
+      await browser.evaluate(`location.hash = '${view.toLowerCase()}'`);
+      await browser.find(`main[aria-label=${view}] h2`);
       const violations = await browser.evaluate<string[]>(
         `axe.run().then(({ violations }) =>
           violations.map(({ id, nodes }) => id + ' ' + nodes.map(({ html }) => html).join(' ')))`,

@@ -125,29 +125,29 @@ export class Browser {
 
   /** Waits until the page shows it. */
   async see(wanted: RegExp): Promise<void> {
-    const endMs = performance.now() + WAIT_MS_MAX;
-    let text = '';
-    do {
-      text = await this.text;
-      if (wanted.test(text)) return;
-      await delay(LOOK_EVERY_MS);
-    } while (performance.now() < endMs);
-    throw new Error(`the page does not show ${wanted}:\n${text}`);
+    await this.#until(`the page does not show ${wanted}`, async () => wanted.test(await this.text));
   }
 
-  /** Clicks the first button, link or summary with this text. */
+  /** Waits until an element matches the selector. */
+  async find(selector: string): Promise<void> {
+    const isFound = `document.querySelector(${JSON.stringify(selector)}) !== null`;
+    await this.#until(`nothing matches ${selector}`, () => this.evaluate<boolean>(isFound));
+  }
+
+  /** Waits for a button, link or summary that begins with this text and is enabled, and clicks it. */
   async click(label: string): Promise<void> {
-    const isFound = await this.evaluate<boolean>(`(() => {
-      const all = [...document.querySelectorAll('button, a, summary')];
+    const clickIt = `(() => {
+      const all = [...document.querySelectorAll('button:enabled, a, summary')];
       const found = all.find((one) => one.textContent.trim().startsWith(${JSON.stringify(label)}));
       found?.click();
       return found !== undefined;
-    })()`);
-    if (!isFound) throw new Error(`nothing to click is called ${label}:\n${await this.text}`);
+    })()`;
+    await this.#until(`nothing to click is called ${label}`, () => this.evaluate<boolean>(clickIt));
   }
 
-  /** Puts a text into a field, as typing does. */
+  /** Waits for a field and puts a text into it, as typing does. */
   async type(selector: string, text: string): Promise<void> {
+    await this.find(selector);
     await this.evaluate(`document.querySelector(${JSON.stringify(selector)}).focus()`);
     await this.evaluate(`document.querySelector(${JSON.stringify(selector)}).select()`);
     await this.#send('Input.insertText', { text });
@@ -175,6 +175,15 @@ export class Browser {
       await ended;
     }
     rmSync(this.#profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Asks until it is so; the error begins with `fault` and ends with the text of the page. */
+  async #until(fault: string, isSo: () => Promise<boolean>): Promise<void> {
+    const endMs = performance.now() + WAIT_MS_MAX;
+    while (!(await isSo())) {
+      if (performance.now() > endMs) throw new Error(`${fault}:\n${await this.text}`);
+      await delay(LOOK_EVERY_MS);
+    }
   }
 
   #send(method: string, params: object = {}): Promise<Record<string, unknown>> {
