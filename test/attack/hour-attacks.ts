@@ -1,6 +1,6 @@
 // The attacks of hour.ts on one node, all at the same time, each at a modest pace that never ends: what
 // counts is what they leave behind after an hour. `hour-attacks.ts MQTT-PORT WS-PORT GOSSIP-PORT SYNC-PORT
-// RECORDING-PORT SEED`. The node pings the recording port, which is among its seeds.
+// RECORDING-PORT SEED [--anywhere]`. The node pings the recording port, which is among its seeds.
 
 import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
@@ -15,10 +15,12 @@ const target = { host: '127.0.0.1', port };
 const FOR_EVER = { sessionExpiryInterval: 0xffffffff };
 
 const below = (bound: number): number => Math.floor(random() * bound);
-/** Logins are guessed from very many addresses; the attacks on memory come from this many hosts. */
+/** Logins are guessed from very many addresses; the attacks on memory come from this many hosts, or from anywhere. */
 const HOSTS = 16;
 const anywhere = (): string => `127.66.${below(250)}.${1 + below(250)}`;
-const oneOfTheHosts = (): string => `127.67.0.${1 + below(HOSTS)}`;
+const oneOfTheHosts = process.argv.includes('--anywhere')
+  ? anywhere
+  : (): string => `127.67.0.${1 + below(HOSTS)}`;
 const word = (): string => Math.floor(random() * 1e9).toString(36);
 
 function open(fields: wire.ConnectFields = {}, from = oneOfTheHosts()): Promise<AttackClient> {
