@@ -2,7 +2,6 @@
 // then a banner: who may connect, how the next box joins, and a command to try. Must never contain
 // the value of the token.
 
-import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import { basename, extname, relative } from 'node:path';
 import { accessSummaryOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
 import { type Config, isClustered } from '../config/config.ts';
@@ -110,19 +109,6 @@ function tryRows(config: Config, { listeners }: Running, hostAddress: string): s
     ['try', `mosquitto_sub ${target} -t 'test/#' -v`],
     ['', `mosquitto_pub ${target} -t test/hello -m world`],
   ];
-}
-
-/** The first address of this machine that is not loopback, IPv4 preferred; loopback if there is none. */
-export function findHostAddress(list: typeof networkInterfaces = networkInterfaces): string {
-  let addresses: NetworkInterfaceInfo[] = [];
-  try {
-    addresses = Object.values(list()).flatMap((entries) => entries ?? []);
-  } catch {
-    // The system opens a socket for the list. Without a free descriptor the node runs all the same.
-  }
-  const outside = addresses.filter(({ internal }) => !internal);
-  const best = outside.find(({ family }) => family === 'IPv4') ?? outside[0];
-  return best?.address ?? '127.0.0.1';
 }
 
 function clusterRows(

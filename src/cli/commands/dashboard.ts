@@ -1,11 +1,18 @@
 // `shoal dashboard`: the address of the dashboard of the node on this machine, with a new token behind a #,
-// which a browser sends to no server.
+// which a browser sends to no server; with -qr also as a QR code for the camera of a phone.
 
 import type { Command } from 'commander';
+import { findHostAddress } from '../../net/host-address.ts';
+import { formatHostPort, isLoopback } from '../../shared/endpoint.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { printResult } from '../terminal/output.ts';
+import { qrCodeLines } from '../terminal/qr-code.ts';
+
+interface DashboardFlags extends NodeFlags {
+  readonly qr?: boolean;
+}
 
 interface Options {
   readonly options: readonly { readonly flag: string; readonly value: string }[];
@@ -26,11 +33,29 @@ async function checkThatItAnswers(place: string, own: Health): Promise<void> {
   );
 }
 
+/**
+ * Where a browser finds it, as `192.168.1.100:8080`: an address for all of them is that of this machine.
+ * @throws UsageError if a phone has to reach it and does not
+ */
+async function browserPlace(place: string, isForPhone: boolean): Promise<string> {
+  const [, bracketed, plain = '', port = ''] = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(place) ?? [];
+  const listens = bracketed ?? plain;
+  const isForAll = ['', '0.0.0.0', '::'].includes(listens);
+  const host = isForAll ? await findHostAddress() : listens;
+  if (isForPhone && (isLoopback(host) || host === 'localhost')) {
+    throw new UsageError(
+      `only this machine reaches -http=${place}; for a phone start the node with -http=0.0.0.0:${port}`,
+    );
+  }
+  return formatHostPort({ host, port: Number(port) });
+}
+
 export function addDashboard(program: Command, context: CliContext): void {
   const dashboard = program
     .command('dashboard')
-    .description('print the address of the dashboard, with a new token for it');
-  addNodeFlags(dashboard).action(async (flags: NodeFlags) => {
+    .description('print the address of the dashboard, with a new token for it')
+    .option('--qr', 'also as a QR code, for the camera of a phone');
+  addNodeFlags(dashboard).action(async (flags: DashboardFlags) => {
     const node = await NodeConnection.open(dashboard, context);
     const { options } = await node.ask<Options>('/api/v1/config');
     const place = options.find(({ flag }) => flag === 'http')?.value ?? 'off';
@@ -38,8 +63,10 @@ export function addDashboard(program: Command, context: CliContext): void {
       throw new UsageError('this node runs with -http=off; start it with -http=127.0.0.1:8080');
     }
     await checkThatItAnswers(place, await node.ask<Health>('/healthz'));
+    const shown = await browserPlace(place, flags.qr === true);
     const { token } = await node.ask<{ token: string }>('/api/v1/tokens', { method: 'POST' });
-    const url = `http://${place}/#token=${token}`;
-    printResult(flags.json, context, { url }, () => [url]);
+    const url = `http://${shown}/#token=${token}`;
+    const code = flags.qr === true ? qrCodeLines(url, context) : [];
+    printResult(flags.json, context, { url }, () => [url, ...code]);
   });
 }

@@ -5,9 +5,10 @@ import { constants } from 'node:os';
 import { accessWarnings } from '../../auth/access-summary.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { findHostAddress } from '../../net/host-address.ts';
 import { type RunningNode, runNode } from '../../node/node.ts';
 import { findTakenPorts } from '../../node/taken-ports.ts';
-import { banner, findHostAddress, startLines } from '../banner.ts';
+import { banner, startLines } from '../banner.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
 import { exposureWarnings } from '../file-exposure.ts';
@@ -51,7 +52,7 @@ export async function run(
     printFaults([error, ...(isPortFault ? await takenPorts(config) : [])], context);
     return exitCodeOf(error);
   }
-  greet(config, running, log, context);
+  greet(config, running, log, context, await findHostAddress());
   const { environment } = context;
   const notices = new ServiceNotices({ environment, log, status: () => running.sentence() });
   notices.ready();
@@ -88,8 +89,13 @@ function openLog(config: Config, context: CliContext): LogSink {
 }
 
 /** Start lines are text unless -log-format says otherwise: scripts look for them. */
-function greet(config: Config, running: RunningNode, log: LogSink, context: CliContext): void {
-  const hostAddress = findHostAddress();
+function greet(
+  config: Config,
+  running: RunningNode,
+  log: LogSink,
+  context: CliContext,
+  hostAddress: string,
+): void {
   const machineRead = config.logFormat === 'json' || config.logFormat === 'logfmt';
   const lines = machineRead ? log : new LogSink({ ...log.settings, form: 'text' });
   for (const line of startLines(config, running, hostAddress)) lines.info(line);

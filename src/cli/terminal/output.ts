@@ -14,6 +14,9 @@ export function printResult(
 }
 
 /** Output that no person watches is not cut. */
-export function columnsOf({ outputIsTerminal, outputColumns }: CliContext): number {
+export function columnsOf({
+  outputIsTerminal,
+  outputColumns,
+}: Pick<CliContext, 'outputIsTerminal' | 'outputColumns'>): number {
   return outputIsTerminal ? outputColumns : Number.POSITIVE_INFINITY;
 }
