@@ -14,6 +14,8 @@ import { build } from 'esbuild';
 const BYTES_MAX = 1_000_000;
 /** An error at load time prints the line that it happened on. */
 const LINE_LENGTH_MAX = 160;
+/** Writes the folders of all bundled packages, as a JSON array, to this file: for the SBOM of a release. */
+const PACKAGE_LIST_FLAG = '--package-list=';
 
 const root = dirname(fileURLToPath(import.meta.url));
 const outputFolder = join(root, 'dist');
@@ -33,7 +35,7 @@ const closing = '});';
 /** The dashboard's files as src/http/pages.ts serves them: a browser gets what is in the bundle. */
 async function packPages() {
   const folder = join(root, 'src/dashboard');
-  const { outputFiles: built } = await build({
+  const { metafile, outputFiles: built } = await build({
     absWorkingDir: root,
     entryPoints: {
       dashboard: join(folder, 'main.tsx'),
@@ -47,6 +49,7 @@ async function packPages() {
     jsx: 'automatic',
     jsxImportSource: 'preact',
     legalComments: 'none',
+    metafile: true,
     write: false,
     logLevel: 'warning',
   });
@@ -54,11 +57,12 @@ async function packPages() {
     built.find(({ path }) => path.endsWith(end)),
   );
   const html = readFileSync(join(folder, 'index.html'));
-  return {
+  const pages = {
     'index.html': packed('text/html; charset=utf-8', html),
     'dashboard.js': packed('text/javascript; charset=utf-8', script.contents),
     'dashboard.css': packed('text/css; charset=utf-8', style.contents),
   };
+  return { pages, inputs: metafile.inputs };
 }
 
 function packed(type, contents) {
@@ -69,7 +73,7 @@ function packed(type, contents) {
   return { type, brotli: brotliCompressSync(contents, { params }).toString('base64') };
 }
 
-const pages = await packPages();
+const { pages, inputs: pageInputs } = await packPages();
 const { metafile, outputFiles } = await build({
   absWorkingDir: root,
   entryPoints: ['bin/shoal.ts'],
@@ -109,7 +113,12 @@ if (output.bytes > BYTES_MAX) {
 }
 mkdirSync(outputFolder, { recursive: true });
 for (const { path, contents } of outputFiles) replaceFile(path, contents);
-replaceFile(join(outputFolder, 'LICENSES.txt'), licenceTexts(bundledPackages(metafile.inputs)));
+const packages = bundledPackages({ ...metafile.inputs, ...pageInputs });
+replaceFile(join(outputFolder, 'LICENSES.txt'), licenceTexts(packages));
+const listFlag = process.argv.find((word) => word.startsWith(PACKAGE_LIST_FLAG));
+if (listFlag !== undefined) {
+  writeFileSync(listFlag.slice(PACKAGE_LIST_FLAG.length), JSON.stringify(packages));
+}
 if (!process.argv.includes('--quiet')) report(output);
 
 /** Writes a file beside its place and renames it. */
@@ -130,6 +139,7 @@ function checkImports(imports) {
   if (missing.length > 0) throw new Error(`dist/shoal.js imports ${missing.join(', ')}`);
 }
 
+/** @returns their folders, relative to this one */
 function bundledPackages(inputs) {
   const folders = Object.keys(inputs).flatMap((input) => {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);

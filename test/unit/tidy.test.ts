@@ -132,7 +132,11 @@ const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'simulation', 
 const SLEEPS = /timers\/promises|=>\s*setTimeout\(/;
 
 const sources = ['.ts', '.tsx', '.cts'].flatMap((ending) => filesUnder('src', ending));
-const programs = [...filesUnder('bin', '.ts'), 'src/dashboard/main.tsx'];
+const programs = [
+  ...filesUnder('bin', '.ts'),
+  ...filesUnder('release', '.ts'),
+  'src/dashboard/main.tsx',
+];
 /** Files that replace a package in the bundle. */
 const shims = [...read('build.mjs').matchAll(/'\.\/(src\/shims\/[^']+)'/g)].map(
   ([, path]) => path ?? '',
