@@ -29,8 +29,9 @@ import { ProtocolError, protocolFault } from '../mqtt/protocol-fault.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 import { isFailure, ReasonCode } from '../mqtt/reason-code.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
-import type { Logger } from '../shared/logger.ts';
+import type { LogFields, Logger } from '../shared/logger.ts';
 import { type BridgeCounters, makeCounters } from './counters.ts';
+import { DropLog } from './drop-log.ts';
 import { ALIASES_MAX } from './incoming.ts';
 import { Junction } from './junction.ts';
 import { type BridgeAddress, type BridgeOptions, formatAddress, stateTopic } from './options.ts';
@@ -55,9 +56,14 @@ export interface BridgeStatus {
   /** Of the clock of the node, milliseconds. */
   readonly since: number;
   readonly address: BridgeAddress;
+  /** Why it is not connected, or what the far side refuses; undefined if nothing is wrong. */
   readonly lastError: string | undefined;
   /** Begin of the outage, by the same clock; undefined while there is none. */
   readonly lostAt: number | undefined;
+  /** Of the next attempt, by the same clock, while the bridge waits for it. */
+  readonly retryAt: number | undefined;
+  /** What the far side has granted, while it is connected. */
+  readonly granted: ConnackPacket | undefined;
   readonly counters: Readonly<BridgeCounters>;
 }
 
@@ -79,6 +85,7 @@ export class Bridge {
   readonly #outgoing: TopicMapper;
   readonly #incoming: TopicMapper;
   readonly #counters = makeCounters();
+  readonly #drops: DropLog;
   #state: BridgeState = 'off';
   #since: number;
   #lastError: string | undefined;
@@ -89,6 +96,7 @@ export class Bridge {
   #hasBegunAnew = false;
   #far: FarOutbox | undefined;
   #framer = new Framer(0);
+  #granted: ConnackPacket | undefined;
   #junction: Junction | undefined;
   /** End of the pause, of the wait for an answer, or the next PINGREQ; by the state. */
   #deadline = Number.POSITIVE_INFINITY;
@@ -104,6 +112,9 @@ export class Bridge {
     this.#outgoing = TopicMapper.outgoing(options.topics);
     this.#incoming = TopicMapper.incoming(options.topics);
     this.#usesBridgeBit = options.version === 4 && options.tryPrivate;
+    this.#drops = new DropLog(this.#counters, (event, fields) =>
+      this.#warn(event, `${event} ${fields.reason}`, fields, port.now),
+    );
   }
 
   get status(): BridgeStatus {
@@ -113,6 +124,8 @@ export class Bridge {
       address: this.#reconnect.address,
       lastError: this.#lastError,
       lostAt: this.#lostAt,
+      retryAt: this.#state === 'waiting' ? this.#deadline : undefined,
+      granted: this.#granted,
       counters: this.#counters,
     };
   }
@@ -129,13 +142,25 @@ export class Bridge {
   /** Ends the connection in good order; the session on this node goes on collecting. */
   stop(now: number): void {
     if (this.#state === 'off') return;
+    this.#leave(now);
+    this.#lostAt = undefined;
+    this.#moveTo('off', Number.POSITIVE_INFINITY, now);
+  }
+
+  /** Connects anew at once, whatever pause is on. @returns false while the bridge is off */
+  reconnect(now: number): boolean {
+    if (this.#state === 'off') return false;
+    this.#leave(now);
+    this.#connect(now);
+    return true;
+  }
+
+  #leave(now: number): void {
     if (this.#state === 'connected') {
       this.#announce('0');
       this.#write(encodeClientDisconnect(this.#options.version));
     }
     this.#endConnection(now);
-    this.#lostAt = undefined;
-    this.#moveTo('off', Number.POSITIVE_INFINITY, now);
   }
 
   advance(now: number): void {
@@ -269,10 +294,12 @@ export class Bridge {
     const { version, inflightMax, keepAliveSeconds } = this.#options;
     const outage = this.#lostAt === undefined ? {} : { lostForMs: Math.round(now - this.#lostAt) };
     this.#lostAt = undefined;
+    this.#lastError = undefined;
     this.#counters.connects += 1;
     const pingSeconds = connack.keepAliveSeconds ?? keepAliveSeconds;
     this.#pingMs = pingSeconds === 0 ? Number.POSITIVE_INFINITY : pingSeconds * 500;
     this.#moveTo('connected', now + this.#pingMs, now);
+    this.#granted = connack;
     this.#outgoing.reset();
     const session = connack.sessionPresent ? 'resumed' : 'new';
     this.#log.info('bridge connected', {
@@ -296,9 +323,7 @@ export class Bridge {
         counters: this.#counters,
         localClosed: () =>
           this.#fail('this node has ended the session of the bridge', this.#port.now),
-        unsendable: (reason, topic) => this.#recordUnsendable(reason, topic),
-        refusedHere: (reason, topic) => this.#recordRefusedHere(reason, topic),
-        refusedFar: (code) => this.#recordRefusedFar(code),
+        drops: this.#drops,
       },
       now,
     );
@@ -418,7 +443,6 @@ export class Bridge {
   /** Ends the connection, if there is one, and pauses before the next. */
   #fail(reason: string, now: number): void {
     const wasConnected = this.#state === 'connected';
-    const fields = { ...this.#fields, reason };
     const lastedMs = now - this.#since;
     this.#lastError = reason;
     this.#endConnection(now);
@@ -429,8 +453,15 @@ export class Bridge {
     this.#moveTo('waiting', now + pauseMs, now);
     this.#lostAt ??= now;
     const event = wasConnected ? 'bridge lost' : 'bridge does not reach the far side';
-    const count = wasConnected ? 1 : this.#limiter.admit(event, now);
-    if (count > 0) this.#log.warn(event, { ...fields, count, retryMs: pauseMs });
+    const fields = { reason, retryMs: pauseMs };
+    if (wasConnected) this.#log.warn(event, { ...this.#fields, ...fields });
+    else this.#warn(event, event, fields, now);
+  }
+
+  /** At most once a minute for each key. */
+  #warn(event: string, key: string, fields: LogFields, now: number): void {
+    const count = this.#limiter.admit(key, now);
+    if (count > 0) this.#log.warn(event, { ...this.#fields, ...fields, count });
   }
 
   #endConnection(now: number): void {
@@ -438,6 +469,7 @@ export class Bridge {
     const junction = this.#junction;
     this.#far = undefined;
     this.#junction = undefined;
+    this.#granted = undefined;
     this.#hasReceived = false;
     far?.close();
     junction?.end(now);
@@ -446,26 +478,5 @@ export class Bridge {
 
   get #fields() {
     return { bridge: this.#options.name, address: formatAddress(this.#reconnect.address) };
-  }
-
-  #recordUnsendable(reason: string, topic: string): void {
-    this.#counters.unsendable += 1;
-    this.#logDrop('bridge: a message cannot be sent', reason, topic);
-  }
-
-  #recordRefusedHere(reason: string, topic: string | undefined): void {
-    this.#counters.refusedHere += 1;
-    this.#logDrop('bridge: a message of the far side is not taken', reason, topic);
-  }
-
-  #recordRefusedFar(code: number): void {
-    this.#counters.refusedFar += 1;
-    const reason = describeCode(code, undefined);
-    this.#logDrop('bridge: the far side refuses a message', reason, undefined);
-  }
-
-  #logDrop(event: string, reason: string, topic: string | undefined): void {
-    const count = this.#limiter.admit(`${event} ${reason}`, this.#port.now);
-    if (count > 0) this.#log.warn(event, { ...this.#fields, reason, topic, count });
   }
 }

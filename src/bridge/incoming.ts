@@ -14,6 +14,7 @@ import { ReasonCode } from '../mqtt/reason-code.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
 import { PacketSlab } from '../shared/packet-slab.ts';
 import type { BridgeCounters } from './counters.ts';
+import type { DropLog } from './drop-log.ts';
 import type { BridgeVersion } from './options.ts';
 import { ackOf } from './outgoing.ts';
 import type { OwnMessages } from './own-messages.ts';
@@ -39,10 +40,7 @@ export interface IncomingParts {
   readonly deliver: (packet: Buffer, now: number) => boolean;
   /** True if the PUBACK of this identifier ends a QoS 2 exchange of the session. */
   readonly takeLowered: (packetId: number) => boolean;
-  /** The far side refuses one of our messages. */
-  readonly refusedFar: (reasonCode: number) => void;
-  /** A message of the far side is not published here. @param reason for the log */
-  readonly refused: (reason: string, topic: string) => void;
+  readonly drops: DropLog;
 }
 
 /** One for each connection to the far side. */
@@ -114,7 +112,10 @@ export class Incoming {
   }
 
   #refuse(view: PublishView, reason: string): void {
-    this.#parts.refused(reason, view.buffer.toString('utf8', view.topicStart, view.topicEnd));
+    this.#parts.drops.refusedHere(
+      reason,
+      view.buffer.toString('utf8', view.topicStart, view.topicEnd),
+    );
     this.#acknowledge(view);
   }
 
@@ -168,14 +169,14 @@ export class Incoming {
    * @returns a Reason Code that asks to try again later, or 0
    */
   acknowledge(buffer: Buffer, start: number, bodyStart: number, end: number, now: number): number {
-    const { takeLowered, refusedFar, deliver } = this.#parts;
+    const { takeLowered, drops, deliver } = this.#parts;
     if (end - bodyStart < 2) throw new ProtocolError(SHORT_ACK);
     const first = buffer[start]!;
     const reasonCode = end - bodyStart > 2 ? buffer[bodyStart + 2]! : ReasonCode.success;
     if (isTemporary(reasonCode)) return reasonCode;
     const isReceipt =
       packetTypeOf(first) === PacketType.puback || packetTypeOf(first) === PacketType.pubrec;
-    if (isReceipt && reasonCode >= ReasonCode.unspecifiedError) refusedFar(reasonCode);
+    if (isReceipt && reasonCode >= ReasonCode.unspecifiedError) drops.refusedFar(reasonCode);
     const packetId = buffer.readUInt16BE(bodyStart);
     if (first === FirstByte.puback && takeLowered(packetId)) {
       deliver(ackOf(FirstByte.pubrec, packetId, false), now);

@@ -6,13 +6,13 @@
 import { FirstByte, PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
 import { topicMatches } from '../mqtt/topic.ts';
 import type { BridgeCounters } from './counters.ts';
+import type { DropLog } from './drop-log.ts';
 import { Incoming } from './incoming.ts';
 import type { BridgeOptions } from './options.ts';
 import { type FarLimits, Outgoing } from './outgoing.ts';
 import { OwnMessages } from './own-messages.ts';
 import type { BridgePort, FarOutbox, LocalClient, LocalOutbox } from './ports.ts';
 import { Rate } from './rate.ts';
-import { describeCode } from './reason-text.ts';
 import type { TopicMapper } from './topic-mapper.ts';
 
 export interface JunctionParts {
@@ -28,9 +28,7 @@ export interface JunctionParts {
   readonly counters: BridgeCounters;
   /** The broker of this node has ended the session's connection. */
   readonly localClosed: () => void;
-  readonly unsendable: (reason: string, topic: string) => void;
-  readonly refusedHere: (reason: string, topic: string | undefined) => void;
-  readonly refusedFar: (reasonCode: number) => void;
+  readonly drops: DropLog;
 }
 
 export class Junction implements LocalOutbox {
@@ -48,7 +46,7 @@ export class Junction implements LocalOutbox {
 
   /** Nothing waiting is sent before begin(). */
   constructor(parts: JunctionParts, now: number) {
-    const { counters, far, limits, incoming, options } = parts;
+    const { counters, drops, far, limits, incoming, options } = parts;
     this.#parts = parts;
     this.#rate = new Rate(options.rateMax, now);
     const isReturned = (topic: string): boolean =>
@@ -62,8 +60,7 @@ export class Junction implements LocalOutbox {
       ownMessages,
       now: () => parts.port.now,
       answer: (packet) => this.#answer(packet),
-      unsendable: parts.unsendable,
-      refusedHere: (code) => parts.refusedHere(describeCode(code, undefined), undefined),
+      drops,
     });
     this.#outgoing = outgoing;
     this.incoming = new Incoming({
@@ -75,8 +72,7 @@ export class Junction implements LocalOutbox {
       ownMessages,
       deliver: (packet, at) => this.#deliver(packet, at),
       takeLowered: (packetId) => outgoing.takeLowered(packetId),
-      refusedFar: parts.refusedFar,
-      refused: parts.refusedHere,
+      drops,
     });
     this.#local = parts.port.attach(this, parts.sendWindow, now);
   }

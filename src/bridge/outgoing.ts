@@ -12,9 +12,11 @@ import { decodeVarint, varintBytes } from '../mqtt/varint.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
 import { PacketSlab } from '../shared/packet-slab.ts';
 import type { BridgeCounters } from './counters.ts';
+import type { DropLog } from './drop-log.ts';
 import type { BridgeVersion } from './options.ts';
 import type { OwnMessages } from './own-messages.ts';
 import type { FarOutbox } from './ports.ts';
+import { describeCode } from './reason-text.ts';
 import type { TopicMapper } from './topic-mapper.ts';
 
 const NO_BYTES = Buffer.alloc(0);
@@ -40,10 +42,7 @@ export interface OutgoingParts {
   readonly now: () => number;
   /** Answers a packet of the session in its name, after the session is done with its present work. */
   readonly answer: (packet: Buffer) => void;
-  /** A message is not sent. @param reason for the log */
-  readonly unsendable: (reason: string, topic: string) => void;
-  /** The node has refused a message of the far side. */
-  readonly refusedHere: (reasonCode: number) => void;
+  readonly drops: DropLog;
 }
 
 /** One for each connection to the far side. */
@@ -133,14 +132,14 @@ export class Outgoing {
 
   /** The session must be done with a message that can't be sent. */
   #refuse({ qos, packetId, buffer, topicStart, topicEnd }: PublishView, reason: string): void {
-    const { answer, unsendable } = this.#parts;
-    unsendable(reason, buffer.toString('utf8', topicStart, topicEnd));
+    const { answer, drops } = this.#parts;
+    drops.unsendable(reason, buffer.toString('utf8', topicStart, topicEnd));
     if (qos === 0) return;
     answer(ackOf(qos === 1 ? FirstByte.puback : FirstByte.pubrec, packetId, true));
   }
 
   #acknowledge(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const { far, limits, answer, refusedHere } = this.#parts;
+    const { far, limits, answer, drops } = this.#parts;
     const first = buffer[start]!;
     const packetId = buffer.readUInt16BE(bodyStart);
     if (first === FirstByte.pubrel && limits.maximumQos < 2) {
@@ -148,7 +147,9 @@ export class Outgoing {
       return;
     }
     const reasonCode = end - bodyStart > 2 ? buffer[bodyStart + 2]! : ReasonCode.success;
-    if (reasonCode >= ReasonCode.unspecifiedError && isReceipt(first)) refusedHere(reasonCode);
+    if (reasonCode >= ReasonCode.unspecifiedError && isReceipt(first)) {
+      drops.refusedHere(describeCode(reasonCode, undefined), undefined);
+    }
     if (limits.version === 5) {
       far.write(buffer, start, end);
       return;

@@ -8,6 +8,7 @@ import { addApi } from './commands/api.ts';
 import { addBackup, addRestore } from './commands/backup.ts';
 import { addBans } from './commands/bans.ts';
 import { addBench } from './commands/bench.ts';
+import { addBridges } from './commands/bridges.ts';
 import { addCheck } from './commands/check.ts';
 import { addClient, addClients, addKick } from './commands/clients.ts';
 import { addCompletion } from './commands/completion.ts';
@@ -51,6 +52,7 @@ const subcommands = [
   addBench,
   addStatus,
   addBans,
+  addBridges,
   addService,
   addHealth,
   addTop,

@@ -246,6 +246,57 @@ export const slowSubscriberSchema = object({
 export type BanView = Static<typeof banSchema>;
 export type SlowSubscriberView = Static<typeof slowSubscriberSchema>;
 
+export const farSideSchema = object({
+  session: oneOf(['new', 'resumed'], 'Whether the far side had a session of the bridge'),
+  maximumQos: integer(0, 2),
+  retain: flag('Whether it takes retained messages'),
+  packetBytesMax: nullable(integer(0, 2 ** 32, 'The largest packet that it takes; null: any')),
+  inflightMax: integer(1, 65_535, 'Messages on their way to it before it acknowledges one'),
+  keepAliveSeconds: integer(0, 65_535),
+});
+
+export const bridgeSchema = object({
+  name: text(),
+  node: text({ help: 'One that has the bridge in its file' }),
+  state: oneOf(
+    ['connected', 'connecting', 'waiting', 'standby'],
+    'waiting: for the next attempt; standby: another node of the cluster runs it',
+  ),
+  since: number('Start of this state, ms since 1970'),
+  address: text({ help: 'Of the far side, or of the one of several that is tried' }),
+  mqtt: oneOf(['3.1.1', '5.0']),
+  reason: nullable(
+    text({ help: 'Why it is not connected, or what the far side refuses; null if all is well' }),
+  ),
+  lostSince: nullable(number('Start of the outage, ms since 1970')),
+  retryAt: nullable(number('Next attempt, ms since 1970')),
+  queued: integer(0, 2 ** 53, 'Messages that wait for the far side'),
+  queuedBytes: integer(0, 2 ** 53),
+  inflight: integer(0, 2 ** 53, 'Messages that it has not acknowledged'),
+  oldest: nullable(number('The oldest of all these has come after this, ms since 1970')),
+  sent: integer(0, 2 ** 53, 'Messages to the far side since the start, repetitions too'),
+  received: integer(0, 2 ** 53, 'Messages of the far side since the start'),
+  dropped: integer(
+    0,
+    2 ** 53,
+    'Messages given up since the start: queue full, too old, too large for the far side, or refused by it',
+  ),
+  sentPerSecond: number('In the last ten seconds'),
+  receivedPerSecond: number(),
+  droppedPerSecond: number(),
+  farSide: nullable(farSideSchema),
+});
+
+export type BridgeView = Static<typeof bridgeSchema>;
+export type FarSideView = Static<typeof farSideSchema>;
+
+export interface BridgesApi {
+  /** Those of this node, in the order of its file. */
+  list(): readonly BridgeView[];
+  /** Connects anew at once. @returns false if this node does not run a bridge of this name */
+  reconnect(name: string): boolean;
+}
+
 /** Whom a ban is for; at least one of them. */
 export interface BanTargetView {
   readonly address?: string | undefined;
@@ -264,6 +315,7 @@ export interface GuardsApi {
 
 export interface NodeApi {
   readonly guards: GuardsApi;
+  readonly bridges: BridgesApi;
   readonly name: string;
   /** Names of all nodes that are online, this one first. */
   readonly online: readonly string[];

@@ -3,6 +3,7 @@
 
 import type { Route } from './route.ts';
 import { accessRoutes } from './routes/access.ts';
+import { bridgeRoutes } from './routes/bridges.ts';
 import { clientRoutes } from './routes/clients.ts';
 import { comqttRoutes } from './routes/comqtt.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
@@ -16,6 +17,7 @@ export const routeTable: readonly Route[] = [
   ...siteRoutes,
   ...clientRoutes,
   ...guardRoutes,
+  ...bridgeRoutes,
   ...messageRoutes,
   ...metricRoutes,
   ...comqttRoutes,

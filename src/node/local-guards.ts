@@ -7,6 +7,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { BanTargetView, BanView, GuardsApi, SlowSubscriberView } from '../http/node-api.ts';
 import { InputError } from '../http/schema.ts';
 import { normalAddress, sourceOf } from '../shared/ip-address.ts';
+import { wallTime } from './wall-time.ts';
 
 export class LocalGuards implements GuardsApi {
   readonly #broker: Broker;
@@ -56,9 +57,4 @@ function targetOf({ address, client }: BanTargetView): BanTarget {
   const normal = normalAddress(address.replace(/\/64$/, ''));
   if (normal === undefined) throw new InputError(`'${address}' is not an IP address`);
   return { source: sourceOf(normal), clientId: client };
-}
-
-/** @param at milliseconds of performance.now(). @returns ms since 1970 */
-function wallTime(at: number): number {
-  return Math.round(Date.now() + at - performance.now());
 }

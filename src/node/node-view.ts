@@ -11,6 +11,7 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { AnyOption } from '../config/option.ts';
 import type { DiagnosisView, PingView } from '../http/diagnosis-view.ts';
 import type {
+  BridgesApi,
   ClientDetail,
   ClientFilter,
   ClientView,
@@ -44,6 +45,7 @@ import type { NodeDoctor } from './node-doctor.ts';
 import { PacketTrace } from './packet-trace.ts';
 import type { SiteStatus } from './site-status.ts';
 import type { LinkFacts } from './verdict.ts';
+import { wallTime } from './wall-time.ts';
 
 /** Items of a list that one turn of the event loop looks at. */
 const ITEMS_PER_TURN = 2000;
@@ -62,6 +64,7 @@ export interface NodeViewParts {
   readonly broker: Broker;
   /** Undefined without -csk. */
   readonly cluster: Cluster | undefined;
+  readonly bridges: BridgesApi;
   /** Whether every client may have every message without a password. */
   readonly isOpen: () => boolean;
   readonly history: History;
@@ -77,12 +80,14 @@ export interface NodeViewParts {
 
 export class LocalNodeApi implements NodeApi {
   readonly guards: GuardsApi;
+  readonly bridges: BridgesApi;
   readonly #parts: NodeViewParts;
   readonly #limiter = new LogLimiter();
 
   constructor(parts: NodeViewParts) {
     this.#parts = parts;
     this.guards = new LocalGuards(parts.broker);
+    this.bridges = parts.bridges;
   }
 
   get name(): string {
@@ -173,8 +178,7 @@ export class LocalNodeApi implements NodeApi {
   }
 
   #clientView({ connectedAt, ...facts }: SessionFacts): ClientView {
-    const since =
-      connectedAt === null ? null : Math.round(Date.now() - performance.now() + connectedAt);
+    const since = connectedAt === null ? null : wallTime(connectedAt);
     return { ...facts, node: this.name, since };
   }
 

@@ -95,17 +95,8 @@ export async function runNode(
   });
   const opened = await openJournal(config, log).catch(stopAndThrow(async () => access.close()));
   let cluster: Cluster | undefined;
-  const broker = new Broker({
-    options: brokerOptions(config),
-    random: secureRandom,
-    now: performance.now(),
-    log,
-    authorizer: access,
-    ...(opened && { store: opened.journal }),
-  });
+  const broker = openBroker(config, log, access, opened?.journal);
   const journal = opened && attachJournal(opened, broker, () => cluster);
-  broker.sys.addSource('access', () => access.metrics());
-  broker.sys.addSource('process', heapWatcher());
   const clock = new BrokerClock(broker);
   const bridges = new Bridges(config, broker, log);
   let listeners: Listeners | undefined;
@@ -137,6 +128,7 @@ export async function runNode(
     site,
     broker,
     cluster,
+    bridges,
     history,
     stop: stopRequest.ask,
     config: () => ({ config: active, origins }),
@@ -167,6 +159,25 @@ export async function runNode(
       await stop();
     },
   };
+}
+
+function openBroker(
+  config: Config,
+  log: Logger,
+  access: AccessControl,
+  store: Journal | undefined,
+): Broker {
+  const broker = new Broker({
+    options: brokerOptions(config),
+    random: secureRandom,
+    now: performance.now(),
+    log,
+    authorizer: access,
+    ...(store && { store }),
+  });
+  broker.sys.addSource('access', () => access.metrics());
+  broker.sys.addSource('process', heapWatcher());
+  return broker;
 }
 
 function newStopRequest() {

@@ -8,9 +8,17 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { IClientOptions } from 'mqtt';
+import type { BridgeView } from '../../src/http/node-api.ts';
 import { TestAuthority } from '../support/certificates.ts';
+import { runCommand } from '../support/run-command.ts';
 import type { WatchedProcess } from '../support/watched-process.ts';
-import { type Node, programScenario, type Scenario, scenario } from './support/scenario.ts';
+import {
+  allSeeEachOther,
+  type Node,
+  programScenario,
+  type Scenario,
+  scenario,
+} from './support/scenario.ts';
 import { TestClient } from './support/test-client.ts';
 
 async function freePort(): Promise<number> {
@@ -216,6 +224,49 @@ scenario('a bridge whose session an administrator ends opens it again', async (s
   await device.publish('up/t', 'x', { qos: 1 });
   await watcher.arrival('up/t');
   await watcher.end();
+});
+
+scenario('the bridges of all nodes are listed, and one connects anew on demand', async (scene) => {
+  const port = await freePort();
+  const flags = [`-port=${port}`, '-max-packet-size=100k'];
+  const far = await scene.startLocal('far', ...flags);
+  const keys = ['topics = ["up/# out 1"]', 'client-id = "site"'];
+  const text = readFileSync(bridgeFile(scene, port, ...keys), 'utf8').replace('100ms', '1h');
+  const file = scene.file('patient.toml', `${text}reconnect-max = "1h"\n`);
+  const control = [1, 2].map((n) => `-control=${scene.file(`control${n}`, '')}.sock`);
+  const first = await scene.startLocal('n1', `-config=${file}`, control[0]!);
+  const seed = `-mbs=${await first.process.gossipAddress()}`;
+  const second = await scene.startLocal('n2', `-config=${file}`, control[1]!, seed);
+  await allSeeEachOther([first, second]);
+  await first.process.waitFor(/bridge connected/, 20_000);
+  const list = async (): Promise<BridgeView[]> => {
+    const { out } = await runCommand(['bridges', '-json', control[1]!]);
+    return JSON.parse(out) as BridgeView[];
+  };
+  const states = (bridges: readonly BridgeView[]) =>
+    bridges.map(({ node, state }) => `${node} ${state}`).sort();
+  const both = await list();
+  assert.deepEqual(states(both), ['n1 connected', 'n2 standby']);
+  assert.equal(both.find(({ node }) => node === 'n1')?.farSide?.packetBytesMax, 102_400);
+
+  await far.process.kill();
+  await first.process.waitFor(/bridge lost/);
+  const device = await scene.client(first);
+  await device.publish('up/t', 'x', { qos: 1 });
+  const lost = (await list()).find(({ node }) => node === 'n1');
+  assert.equal(lost?.state, 'waiting');
+  assert.equal(lost?.reason, 'the far side ended the connection');
+  assert.equal(lost?.queued, 1);
+  const words = await runCommand(['bridges', control[0]!]);
+  assert.match(words.out, /^hq on n1 +lost for .*the far side ended the connection; next attempt/m);
+
+  await scene.startLocal('far', ...flags);
+  const mark = first.process.lineCount;
+  const done = await runCommand(['bridges', '-reconnect', 'hq', control[1]!]);
+  assert.equal(done.out, 'hq connects anew on n1\n');
+  await first.process.waitFor(/bridge connected/, 20_000, mark);
+  const unknown = await runCommand(['bridges', '-reconnect', 'other', control[1]!]);
+  assert.match(unknown.err, /No bridge named other runs here/);
 });
 
 /** Starts slowly and leaves a daemon behind that must be ended: only on demand. */

@@ -24,6 +24,7 @@ export class FakeNodeApi implements NodeApi {
     liftBan: () => false,
     slowSubscribers: () => [],
   };
+  readonly bridges = { list: () => [], reconnect: () => false };
 
   verdict() {
     return { level: 'well', sentence: 'All well.', faults: [] } as const;

@@ -71,3 +71,14 @@ test('an increase counts the last minute only, and never less than that', () => 
   increase.sample(0, 70_000);
   assert.equal(increase.value, 0);
 });
+
+test('a rate is that of the window, or of the time since the first sample', () => {
+  const increase = new RecentIncrease(10_000);
+  increase.sample(100, 0);
+  assert.equal(increase.perSecond, 0);
+  increase.sample(120, 4_000);
+  assert.equal(increase.perSecond, 5);
+  increase.sample(120, 10_000);
+  increase.sample(120, 14_000);
+  assert.equal(increase.perSecond, 0);
+});
