@@ -5,6 +5,7 @@ import type { Metric, MetricValue } from '../metrics/metric.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import type { DiagnosisView, PingView } from './diagnosis-view.ts';
 import {
+  any,
   array,
   flag,
   integer,
@@ -117,6 +118,45 @@ export const retainedSchema = object({
   ),
 });
 
+export const topicSchema = object({
+  name: text({ help: 'The level' }),
+  topic: text({ help: 'The levels above it and the name' }),
+  values: integer(0, 2 ** 53, 'Retained messages of this topic and of all below it'),
+  value: nullable(
+    object({
+      qos: integer(0, 2),
+      bytes: integer(0, 2 ** 32, 'Payload'),
+      preview: nullable(
+        text({ help: 'The first characters of the payload; null if it is no text' }),
+      ),
+      at: nullable(number('When it was published, ms since 1970 by the clock of the cluster')),
+    }),
+  ),
+  variants: array(
+    object({
+      nodes: array(text(), 4096, 'That hold the same values of the topic and below it'),
+      values: integer(0, 2 ** 53),
+      fingerprint: integer(0, 2 ** 53, 'Of all their versions; 0 for none'),
+      version: nullable(text({ help: 'Of the value of the topic itself' })),
+    }),
+    4096,
+    'One if all nodes hold the same',
+  ),
+});
+
+export const timelineSchema = array(
+  object({
+    node: text(),
+    at: number('ms since 1970 by the clock of that node'),
+    level: oneOf(['debug', 'info', 'warn', 'error']),
+    event: text(),
+    fields: any('What the line of the log says, by name'),
+  }),
+  65_535,
+  'The latest last',
+);
+
+export type TopicView = Static<typeof topicSchema>;
 export type ClientView = Static<typeof clientSchema>;
 export type ClientDetail = Static<typeof clientDetailSchema>;
 export type SubscriptionView = Static<typeof subscriptionSchema>;
@@ -168,9 +208,19 @@ export const historySchema = object({
     120,
     'The latest last',
   ),
+  marks: array(
+    object({
+      at: number('ms since 1970'),
+      kind: oneOf(['gone', 'back', 'left', 'wave', 'config']),
+      text: text(),
+    }),
+    60,
+    'What happened to the site in that time, the latest last',
+  ),
 });
 
-type HistoryView = Static<typeof historySchema>;
+export type HistoryView = Static<typeof historySchema>;
+export type HistoryMark = HistoryView['marks'][number];
 export type HistorySample = HistoryView['samples'][number];
 
 export interface OptionView {
@@ -303,6 +353,20 @@ export interface BanTargetView {
   readonly client?: string | undefined;
 }
 
+/** What only one node can see; it goes out as an event of a stream. */
+export interface Observations {
+  readonly node: string;
+  readonly verdict: VerdictView;
+  /** To the other nodes that are online. */
+  readonly links: readonly Pick<NodeView, 'name' | 'loss' | 'blocked'>[];
+  /** On the sync port, by the name of the other node. */
+  readonly rttSeconds: Readonly<Record<string, number | null>>;
+  /** Those that end last. */
+  readonly bans: readonly BanView[];
+  /** The one with the most bytes first. */
+  readonly slowSubscribers: readonly SlowSubscriberView[];
+}
+
 export interface GuardsApi {
   bans(): readonly BanView[];
   /** @throws InputError for an address that is none */
@@ -335,6 +399,8 @@ export interface NodeApi {
   /** @param filter a valid Topic Filter */
   retained(filter: string, page: Page): Promise<Listed<RetainedView>>;
   /** @returns whether a subscriber of this node matched, and whether it could not be retained */
+  /** @param prefix of the topics below which names are listed; empty, or with a slash at its end */
+  topics(prefix: string, page: Page): Promise<Listed<TopicView>>;
   publish(message: Outgoing): { readonly isMatched: boolean; readonly isNotRetained: boolean };
   /** Asks another node. Never rejects: a fault is a reply with a status of its own. */
   ask(node: string, request: NodeRequest): Promise<NodeReply>;

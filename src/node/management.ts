@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { AuditLog } from '../http/audit-log.ts';
+import { ClientTimeline } from '../http/client-timeline.ts';
 import { ControlSocketError, openControlSocket } from '../http/control-socket.ts';
 import type { EventLog } from '../http/event-log.ts';
 import { controlGate, type Gate, TcpGate } from '../http/gate.ts';
@@ -46,10 +47,13 @@ export async function openManagement(
   const counters = { requests: 0, failed: 0 };
   const streams = { open: 0, dropped: 0 };
   const tokens = await TokenStore.open(tokenPath(config));
+  const timeline = new ClientTimeline();
+  events.listen((event) => timeline.take(event));
   const router = new Router(routeTable, node, {
     routes: routeTable,
     tokens,
     events,
+    timeline,
     streams,
     audit: new AuditLog(log),
   });

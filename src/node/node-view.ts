@@ -26,6 +26,7 @@ import type {
   RetainedView,
   StreamFollower,
   SubscriptionView,
+  TopicView,
   TracedPacket,
   TraceOptions,
   VerdictView,
@@ -44,6 +45,7 @@ import { LocalGuards } from './local-guards.ts';
 import type { NodeDoctor } from './node-doctor.ts';
 import { PacketTrace } from './packet-trace.ts';
 import type { SiteStatus } from './site-status.ts';
+import { TopicLevel } from './topic-level.ts';
 import type { LinkFacts } from './verdict.ts';
 import { wallTime } from './wall-time.ts';
 
@@ -53,6 +55,9 @@ const ITEMS_PER_TURN = 2000;
 const ANSWER_MS = 100;
 const SUBSCRIPTIONS_SHOWN = 1000;
 const PAYLOAD_SHOWN_BYTES = 4096;
+const PREVIEW_BYTES = 100;
+/** A time before this is that of a clock that has not been set. */
+const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
 const NO_PROPERTIES = Buffer.alloc(0);
 const BY_HAND = 'ended by an administrator';
 const NOT_CLUSTERED: NodeReply = { status: 502, body: { error: 'this node is in no cluster' } };
@@ -211,6 +216,16 @@ export class LocalNodeApi implements NodeApi {
     return { items: items.map((one) => this.#retainedView(one)), total };
   }
 
+  async topics(prefix: string, page: Page): Promise<Listed<TopicView>> {
+    const { administration } = this.#parts.broker;
+    const level = new TopicLevel<RetainedFacts & { version: string | undefined }>(prefix);
+    await this.#walk(administration.retained(`${prefix}#`, performance.now()), (one) => {
+      if (one === undefined) return;
+      level.add({ ...one, version: this.#parts.cluster?.retainedVersion(one.topic) });
+    });
+    return level.list(page, this.name, topicValueOf);
+  }
+
   #retainedView({ payload, ...facts }: RetainedFacts): RetainedView {
     const isShown = payload.length <= PAYLOAD_SHOWN_BYTES;
     const isText = isShown && isUtf8(payload);
@@ -298,7 +313,8 @@ export class LocalNodeApi implements NodeApi {
   }
 
   history() {
-    return { samples: this.#parts.history.samples };
+    const { samples, marks } = this.#parts.history;
+    return { samples, marks };
   }
 
   config(): readonly OptionView[] {
@@ -321,6 +337,25 @@ export class LocalNodeApi implements NodeApi {
       count,
     });
   }
+}
+
+/** A version begins with the time of its write; before 2024 a clock was not set. */
+function topicValueOf({
+  qos,
+  bytes,
+  payload,
+  version,
+}: RetainedFacts & { version: string | undefined }): TopicView['value'] {
+  const time = Number.parseInt(version ?? '', 10);
+  const part = payload.subarray(0, PREVIEW_BYTES);
+  // The cut may go through a character.
+  const isText = isUtf8(part) || (bytes > PREVIEW_BYTES && isUtf8(part.subarray(0, -3)));
+  return {
+    qos,
+    bytes,
+    preview: isText ? part.toString('utf8').replace(/\ufffd+$/, '') : null,
+    at: time > CLOCK_SET_AFTER ? time : null,
+  };
 }
 
 /** A node that listens on all addresses, and that no other has seen yet, does not know which one is its own. */

@@ -121,7 +121,7 @@ export async function runNode(
   const site = openSiteStatus(config, { broker, bridges, cluster, journal });
   let active = config;
   const stopRequest = newStopRequest();
-  const history = new History(broker, () => cluster?.status);
+  const history = new History(broker, log, () => cluster?.status);
   const api = new LocalNodeApi({
     name: config.nodeName,
     log,
@@ -215,8 +215,9 @@ interface StartedParts {
 /** @returns how many files or listeners are wrong */
 async function reload(
   next: Config,
-  { broker, listeners, access, cluster }: StartedParts,
+  { broker, listeners, access, cluster, history }: StartedParts,
 ): Promise<number> {
+  history.configurationRead();
   broker.reconfigure(reloadableBrokerOptions(next));
   let wrongFiles = 0;
   // Permissions come first: no client connects by a listener whose own are not loaded yet.

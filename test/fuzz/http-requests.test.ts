@@ -6,6 +6,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import { AuditLog } from '../../src/http/audit-log.ts';
+import { ClientTimeline } from '../../src/http/client-timeline.ts';
 import { EventLog } from '../../src/http/event-log.ts';
 import { controlGate } from '../../src/http/gate.ts';
 import { HttpServer } from '../../src/http/http-server.ts';
@@ -75,6 +76,7 @@ async function makeRouter(node: FakeNodeApi): Promise<Router> {
     tokens: await TokenStore.open(undefined),
     audit: new AuditLog(silentLogger),
     events: new EventLog(silentLogger),
+    timeline: new ClientTimeline(),
     streams: { open: 0, dropped: 0 },
   });
 }

@@ -62,6 +62,10 @@ export class FakeNodeApi implements NodeApi {
     return { items: [], total: 0 };
   }
 
+  async topics() {
+    return { items: [], total: 0 };
+  }
+
   publish(message: Outgoing) {
     this.published.push(message);
     return { isMatched: false, isNotRetained: false };
@@ -92,7 +96,7 @@ export class FakeNodeApi implements NodeApi {
   }
 
   history() {
-    return { samples: [] };
+    return { samples: [], marks: [] };
   }
 
   config() {

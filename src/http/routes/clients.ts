@@ -6,6 +6,7 @@ import {
   clientSchema,
   type SubscriptionView,
   subscriptionSchema,
+  timelineSchema,
 } from '../node-api.ts';
 import { mergePages, pageOf, pageQuery, pageView } from '../page.ts';
 import { HttpProblem } from '../problem.ts';
@@ -17,12 +18,16 @@ const node = pageQuery.node;
 
 /** A page of items; `missing` names nodes that did not answer. */
 export function pageSchema<T>(items: Schema<T>) {
-  return object({
+  return object(pageFields(items));
+}
+
+export function pageFields<T>(items: Schema<T>) {
+  return {
     items: array(items),
     total: integer(0, 2 ** 53, 'All that match, on this page or not'),
     next: optional(text({ help: 'Value of `after` for the next page; left out on the last one' })),
     missing: optional(array(object({ node: text(), problem: text() }))),
-  });
+  };
 }
 
 const clientKey = (client: ClientView): string => client.id;
@@ -74,6 +79,23 @@ export const clientRoutes = [
     },
     // A client that has moved may have left a session behind: the connected one counts.
     merge: (answers) => answers.find(({ client }) => client.isConnected) ?? answers[0]!,
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/clients/:id/timeline',
+    access: 'read',
+    scope: 'merged',
+    summary:
+      'what the nodes have logged of one client since their start, its last 40 lines on each',
+    params: id,
+    query: { node },
+    response: object({ events: timelineSchema }),
+    handler: ({ node: api, params, services }) => ({
+      events: services.timeline.of(params.id).map((event) => ({ node: api.name, ...event })),
+    }),
+    merge: (answers) => ({
+      events: answers.flatMap(({ events }) => events).sort((a, b) => a.at - b.at),
+    }),
   }),
   route({
     method: 'POST',

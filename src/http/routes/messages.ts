@@ -1,15 +1,21 @@
 // Routes about messages: publishing one, and the retained ones.
 
 import { isReservedTopic, isTopicFilter, isTopicName } from '../../mqtt/topic.ts';
-import { type RetainedView, retainedSchema } from '../node-api.ts';
+import { type RetainedView, retainedSchema, topicSchema } from '../node-api.ts';
 import { LIMIT_MAX, pageOf, pageQuery, pageView } from '../page.ts';
 import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
-import { flag, integer, object, oneOf, optional, text } from '../schema.ts';
-import { pageSchema } from './clients.ts';
+import { array, flag, integer, object, oneOf, optional, text } from '../schema.ts';
+import { mergeTopicPages } from '../topic-merge.ts';
+import { pageFields, pageSchema } from './clients.ts';
 
 const TOPIC_BYTES_MAX = 65_535;
 const PAYLOAD_CHARACTERS_MAX = 700_000;
+
+const topicPage = object({
+  ...pageFields(topicSchema),
+  nodes: array(text(), 4096, 'That answered'),
+});
 
 const retainedKey = ({ topic }: RetainedView): string => topic;
 
@@ -75,6 +81,27 @@ export const messageRoutes = [
       checkFilter(filter);
       return pageView(await node.retained(filter, pageOf(query)), query, retainedKey);
     },
+  }),
+  route({
+    method: 'GET',
+    path: '/api/v1/topics',
+    access: 'content',
+    scope: 'merged',
+    summary: 'one level of the tree of retained topics, and which nodes hold which values',
+    query: {
+      ...pageQuery,
+      below: optional(text({ help: 'The levels above, with a slash at the end; all without' })),
+    },
+    response: topicPage,
+    handler: async ({ node, query }) => {
+      const { below = '' } = query;
+      if (below !== '' && !(below.endsWith('/') && isTopicName(below))) {
+        throw new HttpProblem(400, "`below` is not valid: as 'home/kitchen/'.");
+      }
+      const listed = await node.topics(below, pageOf(query));
+      return { ...pageView(listed, query, ({ name }) => name), nodes: [node.name] };
+    },
+    merge: (answers, query) => mergeTopicPages(answers, query),
   }),
   route({
     method: 'DELETE',

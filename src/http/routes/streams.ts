@@ -2,12 +2,18 @@
 
 import { isUtf8 } from 'node:buffer';
 import { isTopicFilter } from '../../mqtt/topic.ts';
+import type { HistoryView, NodeApi, Observations } from '../node-api.ts';
 import { pageQuery } from '../page.ts';
 import { HttpProblem } from '../problem.ts';
 import { streamRoute } from '../route.ts';
 import { integer, optional, text } from '../schema.ts';
 
 const SITE_EVERY_MS = 1000;
+const OBSERVED_EVERY_MS = 2000;
+const BANS_SHOWN = 20;
+const ONLINE: ReadonlySet<string> = new Set(['alive', 'suspect']);
+/** Times that only pass are no change. */
+const DURATIONS = /\d+ (?:s|min|h|d)\b/g;
 const TRACE_SECONDS = 60;
 const TRACE_SECONDS_MAX = 300;
 const PAYLOAD_BYTES = 1024;
@@ -17,19 +23,70 @@ function notAFilter(): HttpProblem {
   return new HttpProblem(400, 'The filter is not valid.');
 }
 
+function newerThan({ samples, marks }: HistoryView, time: number): HistoryView {
+  return {
+    samples: samples.filter(({ at }) => at > time),
+    marks: marks.filter(({ at }) => at > time),
+  };
+}
+
+function observationsOf(node: NodeApi): Observations {
+  const others = node.nodes().filter(({ isSelf, state }) => !isSelf && ONLINE.has(state));
+  const links = others.map(({ name, loss, blocked }) => ({ name, loss, blocked }));
+  const rttSeconds: Record<string, number | null> = {};
+  for (const other of others) rttSeconds[other.name] = other.rttSeconds;
+  return {
+    node: node.name,
+    verdict: node.verdict(),
+    links,
+    rttSeconds,
+    bans: [...node.guards.bans()].sort((a, b) => b.until - a.until).slice(0, BANS_SHOWN),
+    slowSubscribers: node.guards.slowSubscribers(),
+  };
+}
+
 export const streamRoutes = [
   streamRoute({
     path: '/api/v1/site',
     access: 'read',
     isOfOneNode: true,
-    summary: 'what /api/v1/nodes answers, now and each second: events `site`',
+    summary:
+      'what /api/v1/nodes answers, now and each second: events `site`; what /api/v1/history answers, and then what is new in it: events `history`',
     query: { node: pageQuery.node },
     handler: ({ node }) => {
       return (sink) => {
-        const send = (): void =>
+        let sentUntil = 0;
+        const send = (): void => {
           sink.send('site', { verdict: node.verdict(), nodes: node.nodes() });
+          const { samples, marks } = newerThan(node.history(), sentUntil);
+          if (samples.length + marks.length === 0) return;
+          sentUntil = Math.max(...[...samples, ...marks].map(({ at }) => at));
+          sink.send('history', { samples, marks });
+        };
         send();
         const timer = setInterval(send, SITE_EVERY_MS);
+        return () => clearInterval(timer);
+      };
+    },
+  }),
+  streamRoute({
+    path: '/api/v1/observations',
+    access: 'read',
+    summary:
+      'what only a node itself can see: its verdict, its links to the others, bans, slow subscribers; events `observed`, now and when it changes',
+    query: { node: pageQuery.node },
+    handler: ({ node }) => {
+      return (sink) => {
+        let last = '';
+        const send = (): void => {
+          const observed = observationsOf(node);
+          const text = JSON.stringify({ ...observed, rttSeconds: {} }).replace(DURATIONS, '');
+          if (text === last) return;
+          last = text;
+          sink.send('observed', observed);
+        };
+        send();
+        const timer = setInterval(send, OBSERVED_EVERY_MS);
         return () => clearInterval(timer);
       };
     },

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { AuditLog } from '../../../src/http/audit-log.ts';
+import { ClientTimeline } from '../../../src/http/client-timeline.ts';
 import { EventLog } from '../../../src/http/event-log.ts';
 import { controlGate } from '../../../src/http/gate.ts';
 import { HttpServer } from '../../../src/http/http-server.ts';
@@ -23,6 +24,7 @@ async function open(t: TestContext, node = new FakeNodeApi()) {
     tokens: await TokenStore.open(undefined),
     audit: new AuditLog(silentLogger),
     events: new EventLog(silentLogger),
+    timeline: new ClientTimeline(),
     streams,
   });
   const counters = { requests: 0, failed: 0 };

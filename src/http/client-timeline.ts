@@ -1,0 +1,51 @@
+// What happened to each client on this node: its lines of the log, kept apart from the log, where many
+// clients would push out the lines of one. Invariant: bounded, for each client and in total; the client
+// that has been quiet for longest makes room.
+
+import type { LogEvent } from './event-log.ts';
+
+const EVENTS_PER_CLIENT_MAX = 40;
+const CHARACTERS_MAX = 4_000_000;
+/** What an event takes beside the texts of its fields. */
+const EVENT_CHARACTERS = 200;
+
+export class ClientTimeline {
+  /** By Client Identifier; the one with the latest event is the last. */
+  readonly #events = new Map<string, LogEvent[]>();
+  #characters = 0;
+
+  /** Keeps a line that names a client. */
+  take(event: LogEvent): void {
+    const { client } = event.fields;
+    if (typeof client !== 'string') return;
+    const events = this.#events.get(client) ?? [];
+    this.#events.delete(client);
+    this.#events.set(client, events);
+    events.push(event);
+    this.#characters += charactersOf(event);
+    if (events.length > EVENTS_PER_CLIENT_MAX) this.#forget(events.splice(0, 1));
+    while (this.#characters > CHARACTERS_MAX) {
+      const [quietest] = this.#events;
+      if (quietest === undefined) return;
+      this.#events.delete(quietest[0]);
+      this.#forget(quietest[1]);
+    }
+  }
+
+  /** The latest last; empty for a client that was never here. */
+  of(client: string): readonly LogEvent[] {
+    return this.#events.get(client) ?? [];
+  }
+
+  #forget(events: readonly LogEvent[]): void {
+    for (const event of events) this.#characters -= charactersOf(event);
+  }
+}
+
+function charactersOf({ fields }: LogEvent): number {
+  let characters = EVENT_CHARACTERS;
+  for (const value of Object.values(fields)) {
+    if (typeof value === 'string') characters += value.length;
+  }
+  return characters;
+}
