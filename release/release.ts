@@ -8,6 +8,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeBundle } from './bundle.ts';
+import { makeDeb } from './deb.ts';
 import { git, type ReleaseContext, runProgram, sourceDateOf } from './release-context.ts';
 import { releaseNotes } from './release-notes.ts';
 
@@ -25,7 +26,10 @@ const USAGE = `usage: npm run release -- --out DIR [--draft] [--only STEP,STEP]
   --draft      a build to try: no tag, and the changes under "Unreleased" of CHANGELOG.md
   --only       these steps, after the bundle`;
 
-const steps: readonly Step[] = [{ name: 'npm', make: makeNpmPackage }];
+const steps: readonly Step[] = [
+  { name: 'npm', make: makeNpmPackage },
+  { name: 'deb', make: makeDeb, needs: ['dpkg-deb'] },
+];
 
 const root = resolve(import.meta.dirname, '..');
 

@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
+import { missingPrograms } from './support/network.ts';
 
+const hasDpkg = missingPrograms('dpkg-deb') === false;
 const RELEASE = ['--import', 'tsx', 'release/release.ts'];
 /** Made from the sources and the tools of the lock file alone. */
 const REPRODUCIBLE = ['shoal.js', 'shoal.js.map', 'LICENSES.txt', 'shoal.cdx.json', 'CHANGES.md'];
@@ -18,7 +20,7 @@ after(() => rmSync(folder, { recursive: true }));
 async function release(name: string): Promise<string> {
   const out = join(folder, name);
   const env = { ...process.env, SOURCE_DATE_EPOCH: '1700000000' };
-  const flags = ['--out', out, '--draft', '--only', 'npm'];
+  const flags = ['--out', out, '--draft', '--only', hasDpkg ? 'npm,deb' : 'npm'];
   await promisify(execFile)(process.execPath, [...RELEASE, ...flags], { env });
   return out;
 }
@@ -27,7 +29,9 @@ const releases = Promise.all([release('one'), release('two')]);
 
 test('two releases of the same sources have the same bytes and right checksums', async () => {
   const [one, two] = await releases;
-  for (const file of REPRODUCIBLE) {
+  const packages = readdirSync(one).filter((file) => /\.(deb|tgz)$/.test(file));
+  assert.equal(packages.length, hasDpkg ? 2 : 1);
+  for (const file of [...REPRODUCIBLE, ...packages]) {
     assert.ok(readFileSync(join(one, file)).equals(readFileSync(join(two, file))), file);
   }
   const sums = readFileSync(join(one, 'SHA256SUMS'), 'utf8').trim().split('\n');
