@@ -1,5 +1,6 @@
 // Builds dist/shoal.js, the one file that is the product, with its source map and the licences of
-// the packages in it. The file runs in any folder, as CommonJS and as an ES module.
+// the packages in it. The file runs in any folder, as CommonJS and as an ES module. Builds the library of
+// the npm package beside it: dist/index.cjs, its ES module, and its types.
 // Invariants: a library goes in as it is; what the broker does not need of one is replaced as a whole
 // module, by a part of Node or by a typed file of src/shims. The files are complete at every moment: a
 // node that starts during a build reads the old file or the new one.
@@ -74,20 +75,14 @@ function packed(type, contents) {
 }
 
 const { pages, inputs: pageInputs } = await packPages();
-const { metafile, outputFiles } = await build({
+const common = {
   absWorkingDir: root,
-  entryPoints: ['bin/shoal.ts'],
-  outfile: outputFile,
   bundle: true,
   platform: 'node',
   format: 'cjs',
   target: 'node20',
-  banner: { js: opening },
-  footer: { js: closing },
   minify: true,
   lineLimit: LINE_LENGTH_MAX,
-  sourcemap: 'linked',
-  sourcesContent: false,
   legalComments: 'none',
   metafile: true,
   write: false,
@@ -104,16 +99,35 @@ const { metafile, outputFiles } = await build({
     'process.env.WS_NO_UTF_8_VALIDATE': '"1"',
   },
   logLevel: 'warning',
+};
+const { metafile, outputFiles } = await build({
+  ...common,
+  entryPoints: ['bin/shoal.ts'],
+  outfile: outputFile,
+  banner: { js: opening },
+  footer: { js: closing },
+  sourcemap: 'linked',
+  sourcesContent: false,
+});
+const library = await build({
+  ...common,
+  entryPoints: ['src/embed/index.ts'],
+  outfile: join(outputFolder, 'index.cjs'),
 });
 
 const [, output] = Object.entries(metafile.outputs).find(([name]) => name.endsWith('shoal.js'));
-checkImports(output.imports);
+checkImports('shoal.js', output.imports);
+for (const { imports } of Object.values(library.metafile.outputs))
+  checkImports('index.cjs', imports);
 if (output.bytes > BYTES_MAX) {
   throw new Error(`dist/shoal.js has ${output.bytes} bytes; the budget is ${BYTES_MAX}`);
 }
 mkdirSync(outputFolder, { recursive: true });
-for (const { path, contents } of outputFiles) replaceFile(path, contents);
-const packages = bundledPackages({ ...metafile.inputs, ...pageInputs });
+for (const { path, contents } of [...outputFiles, ...library.outputFiles, ...libraryFaces()]) {
+  replaceFile(path, contents);
+}
+const inputs = { ...metafile.inputs, ...library.metafile.inputs, ...pageInputs };
+const packages = bundledPackages(inputs);
 replaceFile(join(outputFolder, 'LICENSES.txt'), licenceTexts(packages));
 const listFlag = process.argv.find((word) => word.startsWith(PACKAGE_LIST_FLAG));
 if (listFlag !== undefined) {
@@ -132,11 +146,34 @@ function replaceFile(path, contents) {
   }
 }
 
+/**
+ * The ES module of the library, and its types. The module takes everything from the CommonJS file, so
+ * that a program that uses both has one ShoalError.
+ */
+function libraryFaces() {
+  const api = readFileSync(join(root, 'src/embed/api.ts'), 'utf8');
+  const values = [...api.matchAll(/^export declare (?:const|function|class) (\w+)/gm)];
+  const names = values.map(([, name]) => name).join(', ');
+  const module = `import shoal from './index.cjs';\nexport const { ${names} } = shoal;\n`;
+  const options = readFileSync(join(root, 'src/embed/api-options.ts'), 'utf8');
+  const types = `${withoutHead(api).replace(/^import .*api-options.*\n/m, '')}\n${withoutHead(options)}`;
+  return [
+    ['index.mjs', module],
+    ['index.d.mts', types],
+    ['index.d.cts', types],
+  ].map(([name, contents]) => ({ path: join(outputFolder, name), contents }));
+}
+
+/** Without the comment that speaks of the sources. */
+function withoutHead(text) {
+  return text.replace(/^(\/\/.*\n)+\n?/, '');
+}
+
 /** What is not in the file has to be in Node. */
-function checkImports(imports) {
+function checkImports(file, imports) {
   const names = imports.map(({ path }) => path.replace(/^node:/, ''));
   const missing = names.filter((name) => !builtinModules.includes(name));
-  if (missing.length > 0) throw new Error(`dist/shoal.js imports ${missing.join(', ')}`);
+  if (missing.length > 0) throw new Error(`dist/${file} imports ${missing.join(', ')}`);
 }
 
 /** @returns their folders, relative to this one */
@@ -160,7 +197,7 @@ function licenceTexts(folders) {
   });
   const own = 'Shoal is under the Apache License 2.0.\n';
   const rule = `\n${'-'.repeat(78)}\n\n`;
-  return [`${own}shoal.js contains these packages:\n`, ...parts].join(rule);
+  return [`${own}shoal.js and index.cjs contain these packages:\n`, ...parts].join(rule);
 }
 
 /** Prints what takes the space: each folder of src, and each package. */

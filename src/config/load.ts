@@ -62,18 +62,26 @@ interface RawValue extends RawText {
   readonly origin: Origin;
 }
 
+type Settings = Pick<TomlFile, 'settings' | 'tables'>;
+
+const NO_TABLES: TomlFile['tables'] = { listener: [], bridge: [] };
 const keys = Object.keys(optionTable) as ConfigKey[];
 const keysOfTables = { listener: listenerKeys, bridge: bridgeKeys };
 const rowOf = (key: ConfigKey): AnyOption => optionTable[key];
 
 /**
  * @param flags values by flag name, as the user wrote them
+ * @param tables those that are in no file
  * @throws ConfigError
  */
-export function loadConfig(flags: Readonly<Record<string, string>>, host: Host): LoadedConfig {
+export function loadConfig(
+  flags: Readonly<Record<string, string>>,
+  host: Host,
+  tables: TomlFile['tables'] = NO_TABLES,
+): LoadedConfig {
   const problems: string[] = [];
   const warnings = unknownVariables(host.environment);
-  const file = readSettings(flags, host, problems);
+  const file = joinTables(readSettings(flags, host, problems), tables);
 
   const values: Partial<Record<ConfigKey, unknown>> = {};
   const origins: Partial<Record<ConfigKey, Origin>> = {};
@@ -108,15 +116,22 @@ export function loadConfig(flags: Readonly<Record<string, string>>, host: Host):
   };
 }
 
+function joinTables(file: Settings, { listener, bridge }: TomlFile['tables']): Settings {
+  const joined = {
+    listener: [...file.tables.listener, ...listener],
+    bridge: [...file.tables.bridge, ...bridge],
+  };
+  return { settings: file.settings, tables: joined };
+}
+
 function readSettings(
   flags: Readonly<Record<string, string>>,
   host: Host,
   problems: string[],
-): Pick<TomlFile, 'settings' | 'tables'> {
+): Settings {
   const row = optionTable.configFile;
   const raw = pickRaw(row.flag, flags, host.environment, new Map());
-  if (raw === undefined || raw.text === '')
-    return { settings: new Map(), tables: { listener: [], bridge: [] } };
+  if (raw === undefined || raw.text === '') return { settings: new Map(), tables: NO_TABLES };
   const known = keys.map((key) => rowOf(key).flag).filter((flag) => flag !== row.flag);
   const file = readTomlFile(raw.text, known, keysOfTables, host.readFile);
   problems.push(...file.problems);

@@ -7,10 +7,8 @@ import { getHeapStatistics } from 'node:v8';
 import { AccessControl } from '../auth/access-control.ts';
 import { accessSummaryOf } from '../auth/access-summary.ts';
 import { Broker } from '../broker/broker.ts';
-import type { BrokerOptions } from '../broker/options.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
-import { mqttOptions } from '../config/options-mqtt.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
 import { EventLog } from '../http/event-log.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
@@ -21,9 +19,9 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
-import { version } from '../shared/version.ts';
 import type { Journal } from '../storage/journal.ts';
 import { Bridges } from './bridges.ts';
+import { brokerOptions } from './broker-options.ts';
 import { Cluster } from './cluster.ts';
 import { History } from './history.ts';
 import { openManagement } from './management.ts';
@@ -62,6 +60,11 @@ export interface RunningNode {
   stop(): Promise<void>;
 }
 
+/** With the parts that a program needs that embeds the node. */
+export interface EmbeddableNode extends RunningNode {
+  readonly broker: Broker;
+}
+
 /** Not by process.memoryUsage(): that opens a file, and throws when no file descriptor is left. */
 function heapWatcher(): () => ValuesOf<'process'> {
   let heapBytesMax = 0;
@@ -86,13 +89,9 @@ export async function runNode(
   cancel?: AbortSignal,
   origins?: LoadedConfig['origins'],
   warnings: ReadWarnings = () => ({ configuration: [], exposure: [] }),
-): Promise<RunningNode> {
+): Promise<EmbeddableNode> {
   const log = new EventLog(sink);
-  const access = await AccessControl.open(config, {
-    log,
-    now: () => performance.now(),
-    wallClock: Date.now,
-  });
+  const access = await openAccess(config, log);
   const opened = await openJournal(config, log).catch(stopAndThrow(async () => access.close()));
   let cluster: Cluster | undefined;
   const broker = openBroker(config, log, access, opened?.journal);
@@ -141,6 +140,7 @@ export async function runNode(
   const management = await opening.catch(stopAndThrow(stop));
   broker.sys.addSource('http', () => management.metrics());
   return {
+    broker,
     listeners: listeners.all,
     ...(cluster?.gossip && {
       gossip: cluster.gossip,
@@ -178,6 +178,10 @@ function openBroker(
   broker.sys.addSource('access', () => access.metrics());
   broker.sys.addSource('process', heapWatcher());
   return broker;
+}
+
+function openAccess(config: Config, log: Logger): Promise<AccessControl> {
+  return AccessControl.open(config, { log, now: () => performance.now(), wallClock: Date.now });
 }
 
 function newStopRequest() {
@@ -273,10 +277,4 @@ function openSiteStatus(
   });
   broker.sys.addSource('site', () => site.metrics());
   return site;
-}
-
-/** Only the broker's own options, so that it never sees a token or a file name. */
-function brokerOptions(config: Config): Partial<BrokerOptions> {
-  const keys = Object.keys(mqttOptions) as (keyof typeof mqttOptions)[];
-  return { ...Object.fromEntries(keys.map((key) => [key, config[key]])), version };
 }

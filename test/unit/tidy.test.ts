@@ -17,6 +17,8 @@ import {
 } from '../support/source-files.ts';
 
 const LINES_MAX = 500;
+/** Made from the option table, one member for each option. */
+const GENERATED = 'src/embed/api-options.ts';
 
 interface LayerRule {
   /** Layers that it may import besides itself. */
@@ -77,6 +79,11 @@ const rules: Readonly<Record<string, LayerRule>> = {
     ],
     packages: ['node:*'],
   },
+  // The library of the npm package, beside the command line: neither knows the other.
+  embed: {
+    layers: ['shared', 'mqtt', 'broker', 'net', 'storage', 'auth', 'config', 'node'],
+    packages: ['node:*'],
+  },
   cli: {
     layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage', 'http', 'doctor'],
     packages: ['node:*', 'commander', 'chalk', 'ws', 'lean-qr/nano'],
@@ -84,7 +91,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
 };
 
 const PICTURE = `
-  command line  src/cli
+  entries       src/cli  src/embed                     command line, library
   node          src/node                               alone knows all parts
   options       src/config
   adapters      src/net  src/storage  src/auth  src/http  sockets, files, timers
@@ -136,6 +143,7 @@ const programs = [
   ...filesUnder('bin', '.ts'),
   ...filesUnder('release', '.ts'),
   'src/dashboard/main.tsx',
+  'src/embed/index.ts',
 ];
 /** Files that replace a package in the bundle. */
 const shims = [...read('build.mjs').matchAll(/'\.\/(src\/shims\/[^']+)'/g)].map(
@@ -246,7 +254,8 @@ test('every file begins with its purpose and stays small', () => {
     const isTest = file.endsWith('.test.ts');
     if (!isTest && !/^\/[/*]/.test(text)) wrong.push(`${file}: no comment at its head`);
     const lines = text.split('\n').length - 1;
-    if (lines > LINES_MAX) wrong.push(`${file}: ${lines} lines, of ${LINES_MAX} allowed`);
+    if (lines > LINES_MAX && file !== GENERATED)
+      wrong.push(`${file}: ${lines} lines, of ${LINES_MAX} allowed`);
   }
   assertNone(wrong, 'Biome limits functions to 70 lines (biome.json).');
 });

@@ -24,7 +24,7 @@ const STOP_MS_MAX = 10_000;
 export async function run(
   load: () => LoadedConfig,
   context: CliContext,
-  start: typeof runNode = runNode,
+  start: (...parts: Parameters<typeof runNode>) => Promise<RunningNode> = runNode,
   takenPorts: typeof findTakenPorts = findTakenPorts,
 ): Promise<ExitCode> {
   const loaded = load();

@@ -1,0 +1,27 @@
+// The log of an embedded node: passes each line to the program's callback, from the level on that the
+// program has asked for. A callback that throws loses its line, never the event that it was about.
+
+import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
+import type * as api from './api.ts';
+
+const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
+
+export function callbackLog(callback: api.LogCallback | undefined, level: LogLevel): Logger {
+  const least = LEVELS.indexOf(level);
+  const write =
+    (at: LogLevel) =>
+    (event: string, fields: LogFields = {}) => {
+      if (callback === undefined || LEVELS.indexOf(at) < least) return;
+      try {
+        callback({ time: new Date(), level: at, event, fields: withoutUndefined(fields) });
+      } catch {
+        // The program's own fault; there is no other place to report it.
+      }
+    };
+  return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+}
+
+function withoutUndefined(fields: LogFields): api.LogLine['fields'] {
+  const defined = Object.entries(fields).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(defined) as api.LogLine['fields'];
+}
