@@ -131,7 +131,7 @@ export async function runNode(
     history,
     stop: stopRequest.ask,
     config: () => ({ config: active, origins }),
-    doctor: new NodeDoctor({ config, cluster, site, warnings }),
+    doctor: new NodeDoctor({ config, cluster, bridges, site, warnings }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
   const parts = { site, history, bridges, listeners, broker, cluster, clock, access, journal };
