@@ -120,6 +120,11 @@ export class Broker {
     return this.context.sessions.size;
   }
 
+  /** Retained messages of clients. */
+  get retainedCount(): number {
+    return this.context.retained.publishedCount;
+  }
+
   /** What the sessions of this node subscribe to. */
   get subscribedFilters(): SubscribedFilters {
     return this.context.tree;
@@ -147,6 +152,11 @@ export class Broker {
   /** Called when the core deferred work: call runDeferred() in the next turn of the event loop. */
   set onDeferred(callback: () => void) {
     this.context.budget.onDeferred = callback;
+  }
+
+  /** Called with the topic of a retained message that has expired. */
+  set onRetainedExpired(callback: (topic: string) => void) {
+    this.context.retained.onExpired = callback;
   }
 
   /** Replaces options while the node runs; connected clients keep what CONNACK announced. */

@@ -6,7 +6,7 @@ import { basename, extname, relative } from 'node:path';
 import { accessSummaryOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import type { OpenListener, RunningNode } from '../node/node.ts';
-import { type Endpoint, formatEndpoint, isLoopback } from '../shared/endpoint.ts';
+import { type Endpoint, formatEndpoint, isLoopback, isUnspecified } from '../shared/endpoint.ts';
 import type { ListenerConfig } from '../shared/listener-config.ts';
 import { version } from '../shared/version.ts';
 
@@ -152,8 +152,4 @@ function reachable({ advertise }: Config, gossip: Endpoint, hostAddress: string)
   }
   const address = isUnspecified(gossip.address) ? hostAddress : gossip.address;
   return { address, port: gossip.port };
-}
-
-function isUnspecified(address: string): boolean {
-  return address === '::' || address === '0.0.0.0';
 }

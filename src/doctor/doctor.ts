@@ -2,7 +2,6 @@
 // them. Invariant: a check that fails is a finding; runDoctor() never rejects.
 
 import { accessChecks } from './access-checks.ts';
-import { bridgeChecks } from './bridge-checks.ts';
 import { clusterChecks } from './cluster-checks.ts';
 import type { Check, DoctorContext } from './context.ts';
 import { type DoctorReport, type Finding, ok, warn } from './finding.ts';
@@ -11,7 +10,7 @@ import { portChecks } from './port-checks.ts';
 
 const GROUPS: readonly (readonly Check[])[] = [
   portChecks,
-  [...machineChecks, ...accessChecks, ...bridgeChecks],
+  [...machineChecks, ...accessChecks],
   clusterChecks,
 ];
 

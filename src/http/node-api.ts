@@ -44,7 +44,9 @@ export const nodeSchema = object({
   isSelf: flag('Whether this is the node that answers'),
   state: oneOf(['alive', 'suspect', 'offline', 'left']),
   since: number('Start of this state, ms since 1970 by the clock of the node that answers'),
-  address: nullable(text({ help: 'Where its gossip is reached; null without a cluster' })),
+  address: nullable(
+    text({ help: 'Where its gossip is, or most probably is, reached; null without a cluster' }),
+  ),
   version: nullable(text()),
   clients: nullable(integer(0, 2 ** 53, 'Connected clients')),
   sessions: nullable(integer(0, 2 ** 53)),
@@ -59,9 +61,23 @@ export const nodeSchema = object({
     64,
     'Options that must be the same on every node, as -flag=theirs',
   ),
+  retainedDifferSince: nullable(
+    number(
+      'Up to then its retained messages were those of this node, ms since 1970; null: they are',
+    ),
+  ),
+});
+
+export const summarySchema = object({
+  retained: object({
+    count: integer(0, 2 ** 53, 'Retained messages of this node'),
+    isReplicated: flag('Whether every node is to hold the same (-retained-sync)'),
+  }),
+  clientUrls: array(text(), 256, 'Where clients reach this node, as mqtt://192.168.1.100:1883'),
 });
 
 export type FaultView = Static<typeof faultSchema>;
+export type SummaryView = Static<typeof summarySchema>;
 export type NodeView = Static<typeof nodeSchema>;
 export type VerdictView = Static<typeof verdictSchema>;
 
@@ -386,6 +402,7 @@ export interface NodeApi {
   verdict(): VerdictView;
   /** This node first; bounded. */
   nodes(): readonly NodeView[];
+  summary(): SummaryView;
   /** What keeps the node from being ready, as sentences; empty if it is ready. */
   obstacles(): readonly string[];
   clients(filter: ClientFilter): Promise<Listed<ClientView>>;

@@ -184,7 +184,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
 
   metrics(): ValuesOf<'clients'> {
     const { map, differing } = this.replica;
-    return { ...this.counters, known: map.size - map.tombstones, differing };
+    return { ...this.counters, known: map.size - map.tombstones, differing: differing.length };
   }
 
   close(): void {

@@ -3,13 +3,14 @@
 // events as they happen. Reads counters and member records; changes nothing.
 // Invariant: the number of members that are published is bounded.
 
+import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { Gossip } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
-import { formatEndpoint } from '../shared/endpoint.ts';
+import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
 import type { MemberEvent } from '../swim/membership.ts';
 import { newPeerCounters, type PeerCounters } from '../sync/counters.ts';
 import type { LinkEvent } from '../sync/link-log.ts';
@@ -32,18 +33,31 @@ export interface MemberStatus {
   readonly own: NodeStatus | undefined;
   /** Options of it that have to be the same on every node and are not, as `-flag=theirs`. */
   readonly differingOptions: readonly string[];
+  /** Up to then its retained messages were the same, as `since`; undefined while they are. */
+  readonly retainedDifferSince: number | undefined;
 }
+
+/** Members whose retained messages are not those of this node, and since when, by a clock that never goes back. */
+type DifferingMembers = readonly { readonly member: bigint; readonly agreedAt: number }[];
 
 export class ClusterStatus {
   readonly #gossip: Gossip;
   readonly #sync: SyncChannel;
   readonly #nodes: NodeStatuses;
+  readonly #differing: () => DifferingMembers;
   readonly #wallClock: () => number;
   readonly #startedAt: number;
   /** Start of the present state, by name. */
   #since = new Map<string, number>();
 
-  constructor(gossip: Gossip, sync: SyncChannel, nodes: NodeStatuses, wallClock: () => number) {
+  constructor(
+    gossip: Gossip,
+    sync: SyncChannel,
+    nodes: NodeStatuses,
+    differing: () => DifferingMembers,
+    wallClock: () => number,
+  ) {
+    this.#differing = differing;
     this.#gossip = gossip;
     this.#sync = sync;
     this.#nodes = nodes;
@@ -51,10 +65,19 @@ export class ClusterStatus {
     this.#startedAt = wallClock();
   }
 
+  /** Where the other nodes see this one; an unspecified address while none does. */
+  get seenAt(): Endpoint | undefined {
+    return this.#gossip.members().find(({ isSelf }) => isSelf)?.endpoint;
+  }
+
   /** This node first; at most MEMBERS_MAX. */
   members(): MemberStatus[] {
     const peers = new Map<string, PeerStatus>();
     for (const peer of this.#sync.peers()) peers.set(peer.name, peer);
+    const startedAt = this.#wallClock() - performance.now();
+    const differing = new Map(
+      this.#differing().map(({ member, agreedAt }) => [member, Math.round(startedAt + agreedAt)]),
+    );
     const since = new Map<string, number>();
     const members = this.#gossip.members().slice(0, MEMBERS_MAX);
     const all = members.map((member) => {
@@ -63,7 +86,9 @@ export class ClusterStatus {
       const { name } = member;
       const own = this.#nodes.of(name);
       const differingOptions = own === undefined ? [] : this.#nodes.differingOptions(own);
-      return { member, since: start, peer: peers.get(name), own, differingOptions };
+      const retainedDifferSince = differing.get(member.bootId);
+      const peer = peers.get(name);
+      return { member, since: start, peer, own, differingOptions, retainedDifferSince };
     });
     this.#since = since;
     return all;

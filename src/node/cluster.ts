@@ -180,12 +180,17 @@ export class Cluster {
     return this.#openedSync.local;
   }
 
-  /** The members and their traffic; undefined before join(). */
+  /** Whether all nodes hold the same retained messages (-retained-sync). */
+  get replicatesRetained(): boolean {
+    return this.#parts.replication.retained !== undefined;
+  }
+
   /** Which node runs each bridge. */
   get bridges(): BridgePlaces {
     return this.#parts.replication.bridges;
   }
 
+  /** The members and their traffic; undefined before join(). */
   get status(): ClusterStatus | undefined {
     return this.#status;
   }
@@ -241,7 +246,8 @@ export class Cluster {
       },
     });
     this.#gossip = gossip;
-    this.#status = new ClusterStatus(gossip, sync, replication.nodes, Date.now);
+    const differing = () => replication.retained?.replica.differing ?? [];
+    this.#status = new ClusterStatus(gossip, sync, replication.nodes, differing, Date.now);
     this.#status.addMetrics(broker, config.nodeName);
     const refusal = await join(gossip, config.members.length > 0, log, cancel);
     if (refusal !== undefined) throw refusal;

@@ -110,7 +110,7 @@ export class ClusterFilters implements Interest, ReplicatedMap {
       filters: this.#announced?.length ?? 0,
       announcements: this.#lists,
       knownNodes: this.#sets.size,
-      differing: this.replica.differing,
+      differing: this.replica.differing.length,
     };
   }
 

@@ -26,6 +26,7 @@ import type {
   RetainedView,
   StreamFollower,
   SubscriptionView,
+  SummaryView,
   TopicView,
   TracedPacket,
   TraceOptions,
@@ -33,7 +34,7 @@ import type {
 } from '../http/node-api.ts';
 import { PageCollector } from '../http/page.ts';
 import type { Metric, MetricValue } from '../metrics/metric.ts';
-import { formatEndpoint } from '../shared/endpoint.ts';
+import { formatEndpoint, isUnspecified } from '../shared/endpoint.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
@@ -43,6 +44,7 @@ import type { MemberStatus } from './cluster-status.ts';
 import type { History } from './history.ts';
 import { LocalGuards } from './local-guards.ts';
 import type { NodeDoctor } from './node-doctor.ts';
+import type { OwnAddresses } from './own-addresses.ts';
 import { PacketTrace } from './packet-trace.ts';
 import type { SiteStatus } from './site-status.ts';
 import { TopicLevel } from './topic-level.ts';
@@ -81,6 +83,7 @@ export interface NodeViewParts {
     readonly origins: LoadedConfig['origins'] | undefined;
   };
   readonly doctor: NodeDoctor;
+  readonly addresses: OwnAddresses;
 }
 
 export class LocalNodeApi implements NodeApi {
@@ -127,7 +130,7 @@ export class LocalNodeApi implements NodeApi {
         isSelf,
         state,
         since,
-        address: addressOf(status),
+        address: this.#addressOf(status),
         version: version ?? null,
         clients: clients ?? null,
         sessions: own?.sessions ?? null,
@@ -135,10 +138,30 @@ export class LocalNodeApi implements NodeApi {
         sentPerSecond: own?.sentPerSecond ?? null,
         load: loadPercent ?? null,
         rttSeconds: rttMs === undefined ? null : Number((rttMs / 1000).toPrecision(3)),
+        retainedDifferSince: facts.retainedDifferSince ?? null,
         ...linksOf(name, links),
         differingOptions: facts.differingOptions,
       };
     });
+  }
+
+  summary(): SummaryView {
+    const { broker, cluster, addresses } = this.#parts;
+    return {
+      retained: {
+        count: broker.retainedCount,
+        isReplicated: cluster?.replicatesRetained ?? false,
+      },
+      clientUrls: addresses.clientUrls,
+    };
+  }
+
+  /** A node that no other has seen yet does not know which of its addresses others use. */
+  #addressOf(status: MemberStatus | undefined): string | null {
+    if (status === undefined) return null;
+    const { endpoint, isSelf } = status.member;
+    if (isSelf) return formatEndpoint(this.#parts.addresses.reachable(endpoint));
+    return isUnspecified(endpoint.address) ? null : formatEndpoint(endpoint);
   }
 
   obstacles(): readonly string[] {
@@ -356,13 +379,6 @@ function topicValueOf({
     preview: isText ? part.toString('utf8').replace(/\ufffd+$/, '') : null,
     at: time > CLOCK_SET_AFTER ? time : null,
   };
-}
-
-/** A node that listens on all addresses, and that no other has seen yet, does not know which one is its own. */
-function addressOf(status: MemberStatus | undefined): string | null {
-  if (status === undefined) return null;
-  const { endpoint } = status.member;
-  return ['::', '0.0.0.0'].includes(endpoint.address) ? null : formatEndpoint(endpoint);
 }
 
 function isFound({ id, user, address }: SessionFacts, wanted: string): boolean {

@@ -27,6 +27,7 @@ import { History } from './history.ts';
 import { openManagement } from './management.ts';
 import { NodeDoctor, type ReadWarnings } from './node-doctor.ts';
 import { LocalNodeApi } from './node-view.ts';
+import { OwnAddresses } from './own-addresses.ts';
 import { SiteStatus } from './site-status.ts';
 import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
@@ -121,6 +122,7 @@ export async function runNode(
   let active = config;
   const stopRequest = newStopRequest();
   const history = new History(broker, log, () => cluster?.status);
+  const addresses = new OwnAddresses(listeners.all, () => cluster?.status?.seenAt);
   const api = new LocalNodeApi({
     name: config.nodeName,
     log,
@@ -129,12 +131,14 @@ export async function runNode(
     cluster,
     bridges,
     history,
+    addresses,
     stop: stopRequest.ask,
     config: () => ({ config: active, origins }),
-    doctor: new NodeDoctor({ config, cluster, bridges, site, warnings }),
+    doctor: new NodeDoctor({ config, cluster, site, warnings }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
-  const parts = { site, history, bridges, listeners, broker, cluster, clock, access, journal };
+  const seen = { site, history, addresses };
+  const parts = { ...seen, bridges, listeners, broker, cluster, clock, access, journal };
   const stop = stopper(parts);
   const opening = openManagement(config, api, cluster?.queries, log);
   const management = await opening.catch(stopAndThrow(stop));
@@ -206,6 +210,7 @@ function isOpenToAll(config: Config): boolean {
 
 interface StartedParts {
   readonly history: History;
+  readonly addresses: OwnAddresses;
   readonly site: SiteStatus;
   readonly bridges: Bridges;
   readonly listeners: Listeners;
@@ -237,10 +242,9 @@ async function reload(
 
 /** @returns a function that takes leave of clients and of the cluster, and closes everything */
 function stopper(parts: StartedParts): () => Promise<void> {
-  const { site, history, bridges, listeners, broker, cluster, clock, access, journal } = parts;
+  const { bridges, listeners, broker, cluster, clock, access, journal } = parts;
   return async () => {
-    site.close();
-    history.close();
+    for (const watcher of [parts.site, parts.history, parts.addresses]) watcher.close();
     bridges.stop();
     const clientsLeft = listeners.close();
     broker.shutdown(performance.now());

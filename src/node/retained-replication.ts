@@ -99,6 +99,7 @@ export class RetainedReplication
     const forgotten = (topic: string): void => store?.removeRegister(topic);
     const replicaOptions = { writer, registersMax, tombstoneMs, forgotten };
     this.replica = new Replica(replicaOptions, options.clock, this, options.now());
+    options.broker.onRetainedExpired = (topic) => this.#expired(topic);
   }
 
   /** Call it before the first message. */
@@ -200,6 +201,14 @@ export class RetainedReplication
     return true;
   }
 
+  /** The value is gone on every node at the same time, so that late joiners do not make them differ. */
+  #expired(topic: string): void {
+    const register = this.replica.map.get(topic);
+    if (register === undefined) return;
+    this.replica.map.dropValue(register);
+    this.#record(register);
+  }
+
   #record(register: Register | undefined): void {
     const { store } = this.#options;
     if (register === undefined || store === undefined) return;
@@ -208,13 +217,15 @@ export class RetainedReplication
   }
 
   metrics(): Omit<ValuesOf<'retained'>, 'malformed'> {
-    const { map, differing, agreedAt, counters } = this.replica;
+    const { map, differing, counters } = this.replica;
+    const now = this.#options.now();
+    const agreedAt = Math.min(now, ...differing.map((member) => member.agreedAt));
     return {
       ...this.counters,
       versions: map.size,
       cleared: map.tombstones,
-      differing,
-      agreedSeconds: Math.round((this.#options.now() - agreedAt) / 1000),
+      differing: differing.length,
+      agreedSeconds: Math.round((now - agreedAt) / 1000),
       requests: counters.requestsSent,
       requestsTimedOut: counters.requestsTimedOut,
     };

@@ -48,7 +48,13 @@ export class SharedGroups implements GroupSharing {
   metrics(): ValuesOf<'groups'> {
     const { leftToOthers, replica } = this.table;
     const { groups: known, members } = this.table.count();
-    return { known, members, differing: replica.differing, leftToOthers, refused: this.#refused };
+    return {
+      known,
+      members,
+      differing: replica.differing.length,
+      leftToOthers,
+      refused: this.#refused,
+    };
   }
 
   close(): void {

@@ -127,10 +127,12 @@ export class SiteStatus {
       messagesPerSecond: receivedPerSecond,
       loadPercent,
       differingOptions: [],
+      retainedDifferSince: undefined,
     };
   }
 
-  #factsOf({ member, since, own, differingOptions }: MemberStatus): NodeFacts {
+  #factsOf(status: MemberStatus): NodeFacts {
+    const { member, since, own, differingOptions, retainedDifferSince } = status;
     if (member.isSelf) return this.#ownFacts();
     return {
       name: member.name,
@@ -142,6 +144,7 @@ export class SiteStatus {
       messagesPerSecond: own?.receivedPerSecond,
       loadPercent: own?.loadPercent,
       differingOptions,
+      retainedDifferSince,
     };
   }
 

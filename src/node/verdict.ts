@@ -26,6 +26,8 @@ export interface NodeFacts {
   readonly loadPercent: number | undefined;
   /** Options that have to be the same on every node and are not, as `-flag=theirs`. */
   readonly differingOptions: readonly string[];
+  /** Up to then it had the same retained messages as this node, ms since 1970; undefined while it has. */
+  readonly retainedDifferSince: number | undefined;
 }
 
 /** One direction between two nodes on one UDP port. */
@@ -77,6 +79,7 @@ export type FaultCode =
   | 'options'
   | 'loss'
   | 'suspect'
+  | 'retained'
   | 'bridge'
   | 'dropped'
   | 'load'
@@ -107,6 +110,9 @@ const LOSS_WARNING = 0.001;
 const LOSS_FAULT = 0.01;
 /** A bridge that has been lost for less is about to reconnect. */
 const BRIDGE_LOST_MS = 30_000;
+/** Retained messages that differ for less are on their way, or wait for the next ping of the node. */
+const RETAINED_DIFFER_MS = 30_000;
+const RETAINED_DIFFER_MS_PER_NODE = 2_000;
 const LOAD_WARNING_PERCENT = 90;
 /** A clock before this has not been set since the box was switched on. */
 const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
@@ -118,6 +124,7 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   optionFaults,
   lossFaults,
   suspectFaults,
+  retainedFaults,
   bridgeFaults,
   droppedFault,
   loadFaults,
@@ -255,6 +262,21 @@ function suspectFaults({ nodes, now }: SiteFacts): SiteFault[] {
       since,
       cure: 'wait some seconds: it answers, or is declared offline',
     }));
+}
+
+/** Nodes that are blocked, or run with other options, are named for that already. */
+function retainedFaults({ nodes, links, now }: SiteFacts): SiteFault[] {
+  const patienceMs = RETAINED_DIFFER_MS + RETAINED_DIFFER_MS_PER_NODE * nodes.length;
+  return nodes.flatMap(({ name, state, retainedDifferSince: since, differingOptions }) => {
+    const isExplained =
+      differingOptions.length > 0 ||
+      links.some(({ from, to, isBlocked }) => isBlocked && [from, to].includes(name));
+    if (state !== 'alive' || since === undefined || now - since < patienceMs || isExplained)
+      return [];
+    const text = `${name} has had other retained messages than this box for ${formatDuration(now - since)}`;
+    const cure = `wait while they are sent again; if it stays: shoal ping ${name}, and its log (limits, disk)`;
+    return [{ code: 'retained', severity: 'warning', text, since, cure }];
+  });
 }
 
 function droppedFault({ droppedMessages }: SiteFacts): SiteFault[] {

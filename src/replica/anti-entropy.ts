@@ -4,6 +4,7 @@
 // that a late joiner is not sent everything by everybody.
 // Source: Scuttlebutt reconciliation (van Renesse et al. 2008), paged and paced.
 
+import { Agreement } from './agreement.ts';
 import { Coverage } from './coverage.ts';
 import {
   BUSY_MS,
@@ -16,7 +17,7 @@ import {
   REQUEST_TIMEOUT_MS_MIN,
   REQUEST_TRIES_MAX,
 } from './limits.ts';
-import { coverageOf, PeerKnowledge } from './peer-knowledge.ts';
+import { coverageOf, digestCovers, PeerKnowledge } from './peer-knowledge.ts';
 import type { DigestEntry, RegisterMap } from './register-map.ts';
 import type { LogRange, RepairPort } from './repair-port.ts';
 
@@ -42,6 +43,13 @@ interface PeerState {
   digestAt: number;
   digestDelayMs: number;
   isDifferent: boolean;
+  readonly agreement: Agreement;
+}
+
+export interface DifferingMember {
+  readonly member: bigint;
+  /** Up to then it held the same, ms of the monotonic clock. */
+  readonly agreedAt: number;
 }
 
 export interface RepairCounters {
@@ -71,10 +79,10 @@ export class AntiEntropy {
   }
 
   /** Members whose state was another than ours when they last said. */
-  get differing(): number {
-    let count = 0;
-    for (const { isDifferent } of this.#peers.values()) count += isDifferent ? 1 : 0;
-    return count;
+  get differing(): readonly DifferingMember[] {
+    return [...this.#peers.values()]
+      .filter(({ isDifferent }) => isDifferent)
+      .map(({ member, agreement }) => ({ member, agreedAt: agreement.agreedAt }));
   }
 
   /** The members that are online now, by boot id; replaces the list. New ones are sent our digest. */
@@ -111,8 +119,10 @@ export class AntiEntropy {
     const peer = this.#peers.get(member);
     if (peer === undefined) return;
     peer.isDifferent = !isEqual;
-    if (isEqual) peer.digestDelayMs = DIGEST_FIRST_MS;
-    else this.#sendDigest(peer, now);
+    if (isEqual) {
+      peer.digestDelayMs = DIGEST_FIRST_MS;
+      peer.agreement.equal(now);
+    } else this.#sendDigest(peer, now);
   }
 
   /**
@@ -122,7 +132,9 @@ export class AntiEntropy {
   handleDigest(member: bigint, entries: readonly DigestEntry[], now: number): void {
     const peer = this.#peers.get(member);
     if (peer === undefined) return;
-    if (this.#lacksOurs(entries)) this.#sendDigest(peer, now);
+    const ours = [...this.#map.digest()];
+    peer.agreement.compare(ours, entries, now);
+    if (!digestCovers(entries, ours)) this.#sendDigest(peer, now);
     const { knowledge } = peer;
     knowledge.handleDigest(entries, this.#map.writer);
     this.#dropSatisfied(knowledge);
@@ -234,15 +246,6 @@ export class AntiEntropy {
     this.#port.sendDigest(peer.member, [...this.#map.digest()]);
   }
 
-  #lacksOurs(entries: readonly DigestEntry[]): boolean {
-    const theirs = new Map(entries.map((entry) => [entry.writer, entry.known]));
-    for (const { writer, known } of this.#map.digest()) {
-      const coverage = coverageOf(theirs.get(writer) ?? []);
-      if (coverage.lacking(coverageOf(known), 1).length > 0) return true;
-    }
-    return false;
-  }
-
   /** Blocks were lost, or the member is gone: after some tries its claims have to be heard anew. */
   #giveUp(peer: PeerState): void {
     this.counters.requestsTimedOut += 1;
@@ -277,5 +280,6 @@ function newPeer(member: bigint, now: number): PeerState {
     digestAt: now,
     digestDelayMs: DIGEST_FIRST_MS,
     isDifferent: false,
+    agreement: new Agreement(now),
   };
 }

@@ -78,3 +78,21 @@ export function coverageOf(ranges: readonly Range[]): Coverage {
   for (const { from, to } of ranges) coverage.cover(from, to);
   return coverage;
 }
+
+/**
+ * Whether a digest has all that is wanted.
+ * @param current writers that are not in it are not wanted any more: newer writes took the place of theirs
+ */
+export function digestCovers(
+  digest: readonly DigestEntry[],
+  wanted: readonly DigestEntry[],
+  current: readonly DigestEntry[] = wanted,
+): boolean {
+  const known = new Map(digest.map((entry) => [entry.writer, entry.known]));
+  const writers = new Set(current.map(({ writer }) => writer));
+  return wanted.every(({ writer, known: ranges }) => {
+    if (!writers.has(writer)) return true;
+    const coverage = coverageOf(known.get(writer) ?? []);
+    return coverage.lacking(coverageOf(ranges), 1).length === 0;
+  });
+}

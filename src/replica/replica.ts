@@ -4,7 +4,7 @@
 // Invariant: when messages get through again, all members hold the same registers, whatever was lost.
 
 import type { Stamp } from '../shared/stamp.ts';
-import { AntiEntropy, type RepairCounters } from './anti-entropy.ts';
+import { AntiEntropy, type DifferingMember, type RepairCounters } from './anti-entropy.ts';
 import { BlockSender } from './block-sender.ts';
 import type { ClusterClock } from './cluster-clock.ts';
 import { EXPIRE_INTERVAL_MS, EXPIRE_STEPS } from './limits.ts';
@@ -34,7 +34,6 @@ export class Replica {
   readonly #sender: BlockSender;
   #expiry: Iterator<string | undefined, void> | undefined;
   #expireAt: number;
-  #agreedAt: number;
 
   constructor(options: ReplicaOptions, clock: ClusterClock, port: RepairPort, now: number) {
     this.map = new RegisterMap(options.writer, options);
@@ -43,21 +42,15 @@ export class Replica {
     this.#repair = new AntiEntropy(this.map, port);
     this.#sender = new BlockSender(this.map, port);
     this.#expireAt = now + EXPIRE_INTERVAL_MS;
-    this.#agreedAt = now;
   }
 
   get counters(): Readonly<RepairCounters> {
     return this.#repair.counters;
   }
 
-  /** Members whose state is not ours. */
-  get differing(): number {
+  /** Members whose state is not ours, each with the time up to which it was. */
+  get differing(): readonly DifferingMember[] {
     return this.#repair.differing;
-  }
-
-  /** When all members were last known to agree with us, ms of the monotonic clock. */
-  get agreedAt(): number {
-    return this.#agreedAt;
   }
 
   /** Goes into pings. Equal on nodes that hold the same and lack the same. An integer below 2^53. */
@@ -87,7 +80,6 @@ export class Replica {
   /** A ping of the member carried its hash. */
   compare(member: bigint, hash: number, now: number): void {
     this.#repair.compare(member, hash === this.hash, now);
-    if (this.#repair.differing === 0) this.#agreedAt = now;
   }
 
   /** @param entries the whole digest */

@@ -31,6 +31,11 @@ export function isLoopback(address: string): boolean {
   return address.startsWith('127.') || address === '::1';
 }
 
+/** True for the two addresses that mean all of a machine. */
+export function isUnspecified(address: string): boolean {
+  return address === '::' || address === '0.0.0.0';
+}
+
 /** Writes `::ffff:a.b.c.d`, as dual-stack sockets report IPv4 senders, as plain IPv4. */
 export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;

@@ -71,14 +71,15 @@ export class MessageSender {
 
   /**
    * Pings a member. A member in doubt is sent the accusation (Lifeguard's buddy system), and has to
-   * introduce itself again, because another process may be there by now.
+   * introduce itself again, because another process may be there by now. A node that does not know its own
+   * address introduces itself too: the answer has the address at which the member sees it.
    */
   pingMember(now: number, member: Member, sequence: number): void {
     const isDoubtful = member.state !== 'alive' || member.strikes > 0;
     this.#transmit(now, 'ping', endpointOf(member), {
       receiverName: member.name,
       sequence,
-      introduce: isDoubtful || member.link === undefined,
+      introduce: isDoubtful || member.link === undefined || this.#self.address === undefined,
       records: member.state === 'alive' ? [] : [recordOf(member, now, true)],
     });
   }

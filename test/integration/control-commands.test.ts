@@ -1,8 +1,9 @@
 // The commands that ask a running node over its control socket: the bundle, with three real nodes.
 
 import assert from 'node:assert/strict';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe } from 'node:test';
+import { freePorts } from '../support/free-ports.ts';
 import { runCommand, startCommand } from '../support/run-command.ts';
 import { allSeeEachOther, type Node, type Scenario, scenario } from './support/scenario.ts';
 
@@ -52,6 +53,31 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
     assert.match(waited.err, /^shoal: \d of 3 boxes (is|are) online after 300ms\n$/);
     const two = await runCommand(['status', control, '-wait=2', '-timeout=10s']);
     assert.equal(two.code, 0);
+  });
+
+  scenario('dashboard prints an address that a phone reaches, also as a QR code', async (scene) => {
+    const { control } = await cluster(scene, 1);
+    const off = await runCommand(['dashboard', '-qr', control]);
+    assert.equal(off.code, 2);
+    assert.equal(
+      off.err,
+      'shoal: this node runs with -http=off; start it with -http=127.0.0.1:8080\n',
+    );
+    const socket = join(scene.folder, 'phone.sock');
+    const [port] = await freePorts(1);
+    const phone = await scene.startLocal('phone', `-http=0.0.0.0:${port}`, `-control=${socket}`);
+    const { out, err, code } = await runCommand(['dashboard', '-qr', `-control=${socket}`]);
+    assert.equal(code, 0, err);
+    const [url = '', ...lines] = out.trimEnd().split('\n');
+    assert.ok(lines.length > 15 && lines.every((line) => /^[ ▀▄█]+$/.test(line)), out);
+    const [address = '', token = ''] = url.split('#token=');
+    assert.notEqual(new URL(address).hostname, '0.0.0.0');
+    const headers = { authorization: `Bearer ${token}` };
+    const nodes = await fetch(`${address}api/v1/nodes`, { headers });
+    assert.equal(nodes.status, 200);
+    await phone.process.kill();
+    const closed = await runCommand(['dashboard', `-control=${socket}`]);
+    assert.equal(closed.code, 2);
   });
 
   scenario('health speaks to Nagios, Prometheus and Docker', async (scene) => {

@@ -91,3 +91,17 @@ test('nodes that all get new addresses at once find each other by host names', (
     assert.ok(took !== undefined, `seed ${seed}`);
   }
 });
+
+test('every node learns its own address, the first one too, which is the seed of the others', () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const sim = new Simulator(seed);
+    const nodes = [1, 2, 3].map((index) => {
+      const seeds = index === 1 ? [] : [endpointFor(1)];
+      const endpoint = endpointFor(index);
+      return sim.start({ name: `n${index}`, endpoint, seeds, knowsAddress: false });
+    });
+    const isLearnt = (): boolean =>
+      nodes.every(({ swim, endpoint }) => swim.self.address === endpoint.address);
+    assert.ok(sim.runUntil(isLearnt, 10_000) !== undefined, `seed ${seed}`);
+  }
+});

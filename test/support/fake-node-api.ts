@@ -34,6 +34,10 @@ export class FakeNodeApi implements NodeApi {
     return [];
   }
 
+  summary() {
+    return { retained: { count: 0, isReplicated: false }, clientUrls: [] };
+  }
+
   obstacles() {
     return [];
   }

@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly name: string;
   readonly endpoint: Endpoint;
   readonly seeds: readonly Endpoint[];
+  /** False: it listens on all addresses and has to learn which one the others see. */
+  readonly knowsAddress?: boolean;
   readonly timing?: Timing;
   readonly envelope?: (bootId: bigint) => SimEnvelope;
 }
@@ -80,7 +82,7 @@ export class SimNode {
         self: {
           name,
           bootId,
-          address: endpoint.address,
+          address: options.knowsAddress === false ? undefined : endpoint.address,
           port: endpoint.port,
           isAdvertised: false,
           metadata: encodeMetadata({ syncPort: 7947, mqttPort: 1883, version: '0.1.0' }),

@@ -3,6 +3,7 @@
 // Invariants: number and memory of the messages stay within the limits, and an expired message leaves at
 // its deadline, and before another one is refused for lack of room.
 
+import { isReservedTopic } from '../../mqtt/topic.ts';
 import { type Accounts, isOverShare, NAMELESS_SHARE, type UserAccount } from '../accounts.ts';
 import type { DeadlineQueue } from '../deadline-queue.ts';
 import {
@@ -32,7 +33,11 @@ export class RetainedStore {
   readonly #accounts: Accounts;
   readonly #deadlines: DeadlineQueue;
   readonly #tree = new RetainedTree();
+  /** Called after the message of this topic has expired. */
+  onExpired: (topic: string) => void = () => undefined;
   #count = 0;
+  /** Of them, those of the broker itself, whose topics begin with $. */
+  #reservedCount = 0;
   #bytes = 0;
 
   constructor({ options, accounts, deadlines }: RetainedContext) {
@@ -43,6 +48,11 @@ export class RetainedStore {
 
   get count(): number {
     return this.#count;
+  }
+
+  /** Without those whose topics begin with $, which no client has published. */
+  get publishedCount(): number {
+    return this.#count - this.#reservedCount;
   }
 
   /** Memory of all of them, with their topics. */
@@ -85,6 +95,7 @@ export class RetainedStore {
     node.payer = payer;
     node.bytes = bytes;
     this.#charge(payer, 1, bytes);
+    if (isReservedTopic(message.topic.name)) this.#reservedCount += 1;
     this.#scheduleExpiry(node, message.expiresAt);
   }
 
@@ -134,6 +145,7 @@ export class RetainedStore {
   #take(node: RetainedNode): void {
     if (node.message === undefined) return;
     this.#charge(node.payer, -1, -node.bytes);
+    if (isReservedTopic(node.message.topic.name)) this.#reservedCount -= 1;
     node.message = undefined;
     node.payer = undefined;
   }
@@ -162,8 +174,10 @@ export class RetainedStore {
       node.expiry = undefined;
       const { message } = node;
       if (message === undefined) return;
-      if (isExpired(message, now)) this.#remove(node);
-      else this.#scheduleExpiry(node, message.expiresAt);
+      if (isExpired(message, now)) {
+        this.#remove(node);
+        this.onExpired(message.topic.name);
+      } else this.#scheduleExpiry(node, message.expiresAt);
     });
   }
 

@@ -3,12 +3,14 @@
 
 import type { Command } from 'commander';
 import { findHostAddress } from '../../net/host-address.ts';
-import { formatHostPort, isLoopback } from '../../shared/endpoint.ts';
+import { formatHostPort, isLoopback, isUnspecified } from '../../shared/endpoint.ts';
 import type { CliContext } from '../context.ts';
 import { UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { printResult } from '../terminal/output.ts';
 import { qrCodeLines } from '../terminal/qr-code.ts';
+
+const TOKENS = '/api/v1/tokens';
 
 interface DashboardFlags extends NodeFlags {
   readonly qr?: boolean;
@@ -22,15 +24,13 @@ interface Health {
   readonly node: string;
 }
 
-/** The default port may have been taken when the node started. @throws UsageError */
-async function checkThatItAnswers(place: string, own: Health): Promise<void> {
-  const answer = await fetch(`http://${place}/healthz`)
+/** The default port may have been taken when the node started: then another program answers, or none. */
+async function answersAt(place: string, token: string, own: Health): Promise<boolean> {
+  const headers = { authorization: `Bearer ${token}` };
+  const answer = await fetch(`http://${place}/healthz`, { headers })
     .then((response) => response.json() as Promise<Health>)
     .catch(() => undefined);
-  if (answer?.node === own.node) return;
-  throw new UsageError(
-    `${own.node} does not answer on http://${place}/: its log says why; choose another -http`,
-  );
+  return answer?.node === own.node;
 }
 
 /**
@@ -40,8 +40,7 @@ async function checkThatItAnswers(place: string, own: Health): Promise<void> {
 async function browserPlace(place: string, isForPhone: boolean): Promise<string> {
   const [, bracketed, plain = '', port = ''] = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(place) ?? [];
   const listens = bracketed ?? plain;
-  const isForAll = ['', '0.0.0.0', '::'].includes(listens);
-  const host = isForAll ? await findHostAddress() : listens;
+  const host = isUnspecified(listens) ? await findHostAddress() : listens;
   if (isForPhone && (isLoopback(host) || host === 'localhost')) {
     throw new UsageError(
       `only this machine reaches -http=${place}; for a phone start the node with -http=0.0.0.0:${port}`,
@@ -62,9 +61,16 @@ export function addDashboard(program: Command, context: CliContext): void {
     if (place === 'off') {
       throw new UsageError('this node runs with -http=off; start it with -http=127.0.0.1:8080');
     }
-    await checkThatItAnswers(place, await node.ask<Health>('/healthz'));
     const shown = await browserPlace(place, flags.qr === true);
-    const { token } = await node.ask<{ token: string }>('/api/v1/tokens', { method: 'POST' });
+    const { token } = await node.ask<{ token: string }>(TOKENS, { method: 'POST' });
+    const own = await node.ask<Health>('/healthz');
+    if (!(await answersAt(shown, token, own))) {
+      // Another program may have seen it.
+      await node.ask(TOKENS, { method: 'DELETE', query: { id: token.split('.')[0] } });
+      throw new UsageError(
+        `${own.node} does not answer on http://${shown}/: its log says why; choose another -http`,
+      );
+    }
     const url = `http://${shown}/#token=${token}`;
     const code = flags.qr === true ? qrCodeLines(url, context) : [];
     printResult(flags.json, context, { url }, () => [url, ...code]);

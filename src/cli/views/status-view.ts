@@ -1,7 +1,14 @@
 // What `shoal status` prints: the verdict, what is wrong with its cure, and a table of the nodes. Pure.
 
-import type { FaultView, NodeView, VerdictView } from '../../http/node-api.ts';
-import { formatCount, formatDuration, formatLatency, formatRate } from '../../shared/units.ts';
+import type { FaultView, NodeView, SummaryView, VerdictView } from '../../http/node-api.ts';
+import {
+  formatCount,
+  formatDuration,
+  formatLatency,
+  formatNumber,
+  formatRate,
+  listOfWords,
+} from '../../shared/units.ts';
 import type { Paint, Style } from '../terminal/paint.ts';
 import { type Cell, type Column, formatTable } from '../terminal/table.ts';
 import { printable } from '../terminal/text-width.ts';
@@ -9,6 +16,8 @@ import { printable } from '../terminal/text-width.ts';
 export interface SiteView {
   readonly verdict: VerdictView;
   readonly nodes: readonly NodeView[];
+  /** Undefined from a node that is older than this command. */
+  readonly summary?: SummaryView;
 }
 
 const COLUMNS: readonly Column[] = [
@@ -36,6 +45,9 @@ const STATES: Readonly<Record<NodeView['state'], Cell>> = {
   left: { text: 'left', style: 'dim' },
 };
 const NONE = '-';
+/** Retained messages that differ for less are the latest ones, on their way. */
+const ON_THEIR_WAY_MS = 10_000;
+const LABEL_WIDTH = 10;
 
 /** @param now ms since 1970. @param columns width of the terminal */
 export function statusLines(site: SiteView, now: number, paint: Paint, columns: number): string[] {
@@ -47,7 +59,39 @@ export function statusLines(site: SiteView, now: number, paint: Paint, columns: 
     ...faultLines(verdict.faults, paint),
     ...formatTable(COLUMNS, rows, paint, columns),
     ...(nodes.length > 1 ? [paint.dim('* this box')] : []),
+    ...summaryLines(site, now),
   ];
+}
+
+function summaryLines({ summary, nodes }: SiteView, now: number): string[] {
+  if (summary === undefined) return [];
+  const { retained, clientUrls } = summary;
+  const rows = [
+    ['retained', retainedText(retained, nodes, now)],
+    ['devices', `connect to ${clientUrls.join(' or ')}`],
+  ] as const;
+  return ['', ...rows.map(([label, text]) => label.padEnd(LABEL_WIDTH) + printable(text))];
+}
+
+function retainedText(
+  { count, isReplicated }: SummaryView['retained'],
+  nodes: readonly NodeView[],
+  now: number,
+): string {
+  const messages = formatNumber(count, 'message');
+  const others = nodes.filter(({ isSelf, state }) => !isSelf && state === 'alive');
+  if (others.length === 0) return messages;
+  if (!isReplicated) return `${messages} on this box (-retained-sync is off)`;
+  const differing = others.flatMap(({ name, retainedDifferSince }) =>
+    retainedDifferSince === null ? [] : [{ name, ms: now - retainedDifferSince }],
+  );
+  const longest = Math.max(0, ...differing.map(({ ms }) => ms));
+  if (differing.length === 0) return `${messages}, equal on all boxes`;
+  if (longest < ON_THEIR_WAY_MS) {
+    return `${messages}, equal on all boxes up to ${formatDuration(longest)} ago`;
+  }
+  const names = differing.map(({ name, ms }) => `${name} for ${formatDuration(ms)}`);
+  return `${messages} on this box; others on ${listOfWords(names)}`;
 }
 
 /** Each fault with the line that mends it, and an empty line behind them. */

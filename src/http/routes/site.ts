@@ -1,7 +1,7 @@
 // Routes about the nodes of the site: their state, and whether this one is healthy and ready.
 
 import { isIP } from 'node:net';
-import { nodeSchema, verdictSchema } from '../node-api.ts';
+import { nodeSchema, summarySchema, verdictSchema } from '../node-api.ts';
 import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
 import { array, integer, object, oneOf, optional, text } from '../schema.ts';
@@ -40,9 +40,18 @@ export const siteRoutes = [
     path: '/api/v1/nodes',
     access: 'read',
     scope: 'cluster',
-    summary: 'the verdict on the site, and every node with its state and figures',
-    response: object({ verdict: verdictSchema, nodes: array(nodeSchema, 256) }),
-    handler: ({ node }) => ({ verdict: node.verdict(), nodes: node.nodes() }),
+    summary:
+      'the verdict on the site, every node with its state and figures, and where clients connect',
+    response: object({
+      verdict: verdictSchema,
+      nodes: array(nodeSchema, 256),
+      summary: summarySchema,
+    }),
+    handler: ({ node }) => ({
+      verdict: node.verdict(),
+      nodes: node.nodes(),
+      summary: node.summary(),
+    }),
   }),
   route({
     method: 'DELETE',

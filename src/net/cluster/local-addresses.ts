@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { getSystemErrorName } from 'node:util';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
+import { isUnspecified } from '../../shared/endpoint.ts';
 import { normalAddress } from '../../shared/ip-address.ts';
 import { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -78,5 +79,5 @@ function systemList(): string[] {
 
 /** @returns undefined for `0.0.0.0` and `::`, which are no address of a particular machine */
 export function specificAddress(bind: string | undefined): string | undefined {
-  return bind === '0.0.0.0' || bind === '::' ? undefined : bind;
+  return bind === undefined || isUnspecified(bind) ? undefined : bind;
 }

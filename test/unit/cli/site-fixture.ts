@@ -5,6 +5,10 @@ import type { NodeView } from '../../../src/http/node-api.ts';
 
 export const NOW = Date.UTC(2026, 10, 20, 14, 50);
 const DAY_MS = 86_400_000;
+const SUMMARY = {
+  retained: { count: 412, isReplicated: true },
+  clientUrls: ['mqtt://192.168.1.100:1883', 'ws://192.168.1.100:9001/mqtt'],
+};
 
 export function box(number: number, given: Partial<NodeView> = {}): NodeView {
   return {
@@ -23,6 +27,7 @@ export function box(number: number, given: Partial<NodeView> = {}): NodeView {
     loss: number === 1 ? { in: null, out: null } : { in: 0, out: 0 },
     blocked: [],
     differingOptions: [],
+    retainedDifferSince: null,
     ...given,
   };
 }
@@ -35,6 +40,7 @@ export function wellSite(): SiteView {
       faults: [],
     },
     nodes: [box(1), box(2), box(3)],
+    summary: SUMMARY,
   };
 }
 
@@ -61,5 +67,6 @@ export function faultySite(): SiteView {
         rttSeconds: null,
       }),
     ],
+    summary: SUMMARY,
   };
 }

@@ -19,7 +19,10 @@ NODE    ADDRESS        STATE   SINCE      RTT  LOSS out/in  DEVICES  MSG/S  LOAD
 box1 *  192.168.1.100  online  12 d         -            -       17     80   3 %  0.4.0
 box2    192.168.1.101  online  12 d   0.40 ms    0.00/0.00       18     80   3 %  0.4.0
 box3    192.168.1.102  online  12 d   0.40 ms    0.00/0.00       19     80   3 %  0.4.0
-* this box`,
+* this box
+
+retained  412 messages, equal on all boxes
+devices   connect to mqtt://192.168.1.100:1883 or ws://192.168.1.100:9001/mqtt`,
   );
 });
 
@@ -37,7 +40,10 @@ NODE    ADDRESS        STATE    SINCE      RTT  LOSS out/in  DEVICES  MSG/S  LOA
 box1 *  192.168.1.100  online   12 d         -            -       17     80   3 %  0.4.0
 box2    192.168.1.101  online   12 d   0.40 ms    0.00/0.20       18     80   3 %  0.4.0
 box3    192.168.1.102  suspect  2 s          -    0.00/0.00       19     80     -  0.3.2
-* this box`,
+* this box
+
+retained  412 messages, equal on all boxes
+devices   connect to mqtt://192.168.1.100:1883 or ws://192.168.1.100:9001/mqtt`,
   );
 });
 
@@ -51,16 +57,33 @@ test('nodes that share an address are shown with their ports, and an offline one
   assert.match(second ?? '', /^box2 +127\.0\.0\.1:7956 +offline +4 min 12 s( +-){5} +0\.4\.0$/);
 });
 
-test('a single node has an address of - and no mark', () => {
+test('a single node has no mark, and no other node to be equal with', () => {
   const lines = screen({ ...wellSite(), nodes: [box(1, { address: null })] }).split('\n');
-  assert.match(lines.at(-1) ?? '', /^box1 \* {2}- +online/);
+  assert.match(lines[3] ?? '', /^box1 \* {2}- +online/);
+  assert.equal(lines[5], 'retained  412 messages');
+});
+
+test('retained messages: where they differ, and for how long', () => {
+  const retained = (since: number | null, isReplicated = true): string => {
+    const nodes = [box(1), box(2), box(3, { retainedDifferSince: since })];
+    const summary = { retained: { count: 1, isReplicated }, clientUrls: [] };
+    return /^retained +(.*)$/m.exec(screen({ ...wellSite(), nodes, summary }))?.[1] ?? '';
+  };
+  assert.equal(retained(NOW - 4000), '1 message, equal on all boxes up to 4 s ago');
+  assert.equal(retained(NOW - 42_000), '1 message on this box; others on box3 for 42 s');
+  assert.equal(retained(null, false), '1 message on this box (-retained-sync is off)');
+});
+
+test('a node that is older than this command has no such lines', () => {
+  const { verdict, nodes } = wellSite();
+  assert.match(screen({ verdict, nodes }), /this box$/);
 });
 
 test('a narrow terminal cuts names and wraps no line', () => {
   const nodes = [box(1, { name: 'a-box-with-a-very-long-name-in-the-cellar' }), box(2)];
   for (const line of screen({ ...wellSite(), nodes }, 90)
     .split('\n')
-    .slice(2)) {
+    .slice(2, -3)) {
     assert.ok(line.length <= 90, line);
   }
 });

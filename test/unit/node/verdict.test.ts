@@ -21,6 +21,7 @@ function node(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
     messagesPerSecond: 70,
     loadPercent: 3,
     differingOptions: [],
+    retainedDifferSince: undefined,
     ...given,
   };
 }
@@ -162,6 +163,13 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     /wait/,
   ],
   [
+    'other retained messages on a node',
+    withBox('box3', { retainedDifferSince: NOW - 42_000 }),
+    'warning',
+    'box3 has had other retained messages than this box for 42 s.',
+    /shoal ping box3/,
+  ],
+  [
     'dropped messages',
     site({ droppedMessages: 1 }),
     'warning',
@@ -212,6 +220,16 @@ test('the worst fault comes first, and the others are counted', () => {
     ['fault disk', 'fault loss', 'warning loss', 'warning suspect'],
   );
   assert.match(verdict.sentence, /^The disk takes no changes .*\. 3 more faults\.$/);
+});
+
+test('retained messages that differ for a short time, or behind a blocked port, are no fault of their own', () => {
+  assert.equal(judge(withBox('box3', { retainedDifferSince: NOW - 20_000 })).level, 'well');
+  const cut = withBox('box3', { retainedDifferSince: NOW - 90_000 });
+  const { faults } = judge({ ...cut, links: [link('box1', 'box3', { isBlocked: true })] });
+  assert.deepEqual(
+    faults.map(({ code }) => code),
+    ['blocked'],
+  );
 });
 
 test('a name of a node keeps its letters at the beginning of the sentence', () => {
