@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { makeBundle } from './bundle.ts';
 import { makeDeb } from './deb.ts';
+import { executableNeeds, makeExecutables } from './executable.ts';
 import { git, type ReleaseContext, runProgram, sourceDateOf } from './release-context.ts';
 import { releaseNotes } from './release-notes.ts';
 
@@ -29,6 +30,7 @@ const USAGE = `usage: npm run release -- --out DIR [--draft] [--only STEP,STEP]
 const steps: readonly Step[] = [
   { name: 'npm', make: makeNpmPackage },
   { name: 'deb', make: makeDeb, needs: ['dpkg-deb'] },
+  { name: 'executable', make: makeExecutables, needs: executableNeeds },
 ];
 
 const root = resolve(import.meta.dirname, '..');

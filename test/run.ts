@@ -1,4 +1,5 @@
-// Runs the tests: `tsx test/run.ts [file or folder ...]`; without arguments, every *.test.ts under test/.
+// Runs the tests: `tsx test/run.ts [file or folder ...]`; without arguments, every *.test.ts under test/
+// except test/release, which downloads Node and builds images for minutes.
 // SHOAL_TEST_MINUTES limits the time of the run. With SHOAL_NO_SKIPS=1 a skipped test fails the run: CI
 // installs everything that tests need, so there each skip is a fault.
 
@@ -27,7 +28,7 @@ if (!(minutesMax > 0)) {
   process.exit(2);
 }
 const places = process.argv.slice(2);
-const files = (places.length > 0 ? places : ['test']).flatMap(testFilesIn).sort();
+const files = (places.length > 0 ? places.flatMap(testFilesIn) : usualFiles()).sort();
 if (files.length === 0) {
   console.error(`no tests in ${places.join(' ')}`);
   process.exit(2);
@@ -90,6 +91,10 @@ runner.on('close', (code) => {
   }
   process.exit(code ?? 1);
 });
+
+function usualFiles(): string[] {
+  return testFilesIn('test').filter((file) => !file.startsWith(join('test', 'release')));
+}
 
 function testFilesIn(place: string): string[] {
   if (statSync(place).isFile()) return [place];

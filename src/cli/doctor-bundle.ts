@@ -31,8 +31,10 @@ export async function bundleOf(parts: BundleParts, machine: Machine): Promise<Bu
     'metrics.txt': metrics,
     'log.txt': await machine.run('journalctl', ...unit),
   };
-  const present = Object.entries(files).filter(([, text]) => text !== undefined);
-  return tarGz(Object.fromEntries(present) as Record<string, string>, machine.now());
+  const entries = Object.entries(files).flatMap(([name, content]) =>
+    content === undefined ? [] : [{ name, content }],
+  );
+  return tarGz(entries, machine.now());
 }
 
 function versionLines({ version }: DoctorReport): string[] {

@@ -1,4 +1,5 @@
-// A .tgz of a few small texts, for `shoal doctor -bundle`. Source: POSIX.1-1988, the ustar header.
+// A .tgz of a few files in memory: for `shoal doctor -bundle`, and for the archives of a release. Source:
+// POSIX.1-1988, the ustar header.
 
 import { gzipSync } from 'node:zlib';
 
@@ -7,20 +8,27 @@ const BLOCK_BYTES = 512;
 const CHECKSUM_AT = 148;
 const CHECKSUM_BYTES = 8;
 
-/** @param files text by name; names are ASCII of at most 100 characters */
-export function tarGz(files: Readonly<Record<string, string>>, nowMs: number): Buffer {
-  const blocks = Object.entries(files).flatMap(([name, text]) => {
-    const content = Buffer.from(text, 'utf8');
+export interface TarEntry {
+  /** ASCII, at most 100 characters. */
+  readonly name: string;
+  readonly content: string | Buffer;
+  /** Rights as of chmod; 0o600 by default. */
+  readonly mode?: number;
+}
+
+export function tarGz(entries: readonly TarEntry[], nowMs: number): Buffer {
+  const blocks = entries.flatMap((entry) => {
+    const content = Buffer.from(entry.content);
     const padding = Buffer.alloc((BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES);
-    return [header(name, content.length, nowMs), content, padding];
+    return [header(entry, content.length, nowMs), content, padding];
   });
   return gzipSync(Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK_BYTES)]));
 }
 
-function header(name: string, bytes: number, nowMs: number): Buffer {
+function header({ name, mode = 0o600 }: TarEntry, bytes: number, nowMs: number): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
   block.write(name, 0, 100, 'ascii');
-  writeOctal(block, 0o600, 100, 8);
+  writeOctal(block, mode, 100, 8);
   writeOctal(block, 0, 108, 8);
   writeOctal(block, 0, 116, 8);
   writeOctal(block, bytes, 124, 12);

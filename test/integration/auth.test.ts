@@ -11,8 +11,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
+import { missingPrograms } from '../support/programs.ts';
 import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
-import { missingPrograms } from './support/network.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-auth-'));
 after(() => rmSync(folder, { recursive: true, force: true }));

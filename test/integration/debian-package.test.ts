@@ -8,8 +8,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { optionTable } from '../../src/config/config.ts';
+import { CleanRoot, missingForCleanRoot, NODE_INSIDE, SHARED } from '../support/clean-root.ts';
 import type { WatchedProcess } from '../support/watched-process.ts';
-import { CleanRoot, missingForCleanRoot, NODE_INSIDE, SHARED } from './support/clean-root.ts';
 
 const RELEASE = ['--import', 'tsx', 'release/release.ts', '--draft', '--only', 'deb'];
 const CONFIGURATION = '/etc/shoal/shoal.toml';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { missingPrograms } from './support/network.ts';
+import { missingPrograms } from '../support/programs.ts';
 import { scenario } from './support/scenario.ts';
 
 const skip = missingPrograms('prometheus', 'promtool');

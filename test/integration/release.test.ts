@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { missingPrograms } from './support/network.ts';
+import { missingPrograms } from '../support/programs.ts';
 
 const hasDpkg = missingPrograms('dpkg-deb') === false;
 const RELEASE = ['--import', 'tsx', 'release/release.ts'];

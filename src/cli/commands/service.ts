@@ -30,6 +30,8 @@ interface InstallFlags extends NameFlags {
 }
 
 const SYSTEMD = '/run/systemd/system';
+/** This program is the single executable of a release. Releases of Node before 20.16 make none. */
+const containsNode = process.getBuiltinModule?.('node:sea')?.isSea() === true;
 
 export function addService(program: Command, context: CliContext): void {
   const service = program
@@ -67,7 +69,7 @@ function named(command: Command): Command {
 
 function installService(command: Command, context: CliContext): void {
   const { name, user, memoryMax, print, root } = command.opts<InstallFlags>();
-  const node = process.execPath;
+  const node = containsNode ? undefined : process.execPath;
   const folder = process.cwd();
   const plan = planOf(configOf(command, context), { name, user, memoryMax, node, folder });
   if (print === true) {
@@ -112,14 +114,14 @@ function uninstallService({ name, root }: NameFlags, context: CliContext): void 
 
 /** The program is copied, so that the service does not depend on where it was downloaded to. */
 function writePlan({ unitFile, unit, program }: Plan, root: string): void {
-  const source = resolve(process.argv[1] ?? '');
+  const source = containsNode ? process.execPath : resolve(process.argv[1] ?? '');
   const target = underRoot(root, program);
   for (const path of [target, underRoot(root, unitFile)]) {
     mkdirSync(dirname(path), { recursive: true });
   }
   if (source !== target) {
     copyFileSync(source, `${target}.new`);
-    chmodSync(`${target}.new`, 0o644);
+    chmodSync(`${target}.new`, containsNode ? 0o755 : 0o644);
     renameSync(`${target}.new`, target);
   }
   writeFileSync(underRoot(root, unitFile), unit, { mode: 0o644 });

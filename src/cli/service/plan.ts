@@ -20,8 +20,8 @@ export interface PlanOptions {
   readonly name: string;
   readonly user: string;
   readonly memoryMax: string;
-  /** Absolute path of Node. */
-  readonly node: string;
+  /** Absolute path of Node; undefined if the program contains it. */
+  readonly node: string | undefined;
   /** Folder that relative paths count from. */
   readonly folder: string;
 }
@@ -58,11 +58,12 @@ export function planOf({ config, origins }: LoadedConfig, options: PlanOptions):
   const data = config.dataFolder === undefined ? state : resolve(folder, config.dataFolder);
   const files = configuredFiles(config).map(({ path }) => resolve(folder, path));
   if (config.configFile !== undefined) files.unshift(resolve(folder, config.configFile));
-  refuseHidden([node, data, ...files]);
-  const program = `/opt/${name}/shoal.js`;
+  const nodeFiles = node === undefined ? [] : [node];
+  refuseHidden([...nodeFiles, data, ...files]);
+  const program = `/opt/${name}/${node === undefined ? 'shoal' : 'shoal.js'}`;
   const flags = flagsOf(config, origins, folder);
   if (config.dataFolder === undefined) flags.push(`-data=${state}`);
-  refuseControls([node, data, ...flags]);
+  refuseControls([...nodeFiles, data, ...flags]);
   const unit = unitText({
     ...{ name, user, node, program, flags, memoryMax },
     ownFolder: data === state || data.startsWith(`${state}/`) ? undefined : data,

@@ -6,8 +6,9 @@ export interface UnitOptions {
   /** Of the service, its state folder and its entries in the journal. */
   readonly name: string;
   readonly user: string;
-  /** Absolute path of Node and of the program. */
-  readonly node: string;
+  /** Absolute path of Node; undefined if the program contains it. */
+  readonly node: string | undefined;
+  /** Absolute path. */
   readonly program: string;
   /** Flags of the node, as `-port=1883`. */
   readonly flags: readonly string[];
@@ -23,7 +24,9 @@ export interface UnitOptions {
 
 export function unitText(options: UnitOptions): string {
   const { name, user, node, program, flags, ownFolder, descriptors, memoryMax } = options;
-  const command = (...words: readonly string[]): string => words.map(quoted).join(' ');
+  const start = node === undefined ? [program] : [node, program];
+  const command = (...words: readonly string[]): string =>
+    [...start, ...words].map(quoted).join(' ');
   const capability = options.hasLowPort ? 'CAP_NET_BIND_SERVICE' : '';
   const lines = [
     '[Unit]',
@@ -36,8 +39,8 @@ export function unitText(options: UnitOptions): string {
     'NotifyAccess=all',
     `User=${user}`,
     `Group=${user}`,
-    `ExecStart=${command(node, program, ...flags)}`,
-    `ExecReload=${command(node, program, 'check', ...flags)}`,
+    `ExecStart=${command(...flags)}`,
+    `ExecReload=${command('check', ...flags)}`,
     'ExecReload=/bin/kill -HUP $MAINPID',
     'Restart=on-failure',
     'RestartSec=2',

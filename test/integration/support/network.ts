@@ -25,12 +25,6 @@ export function missingPrivilege(...commands: readonly string[]): string | false
   return false;
 }
 
-/** @returns why a test can't run: a program is not installed */
-export function missingPrograms(...names: readonly string[]): string | false {
-  const missing = names.filter((name) => !succeeds('sh', ['-c', `command -v ${name}`]));
-  return missing.length > 0 && `needs ${missing.join(', ')}`;
-}
-
 export class Network {
   readonly #tag: string;
   readonly #hosts: Record<string, readonly string[]>;

@@ -6,8 +6,8 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { WatchedProcess } from '../../support/watched-process.ts';
-import { missingPrograms } from './network.ts';
+import { missingPrograms } from './programs.ts';
+import { WatchedProcess } from './watched-process.ts';
 
 /** The folder of the test, inside. */
 export const SHARED = '/mnt/shared';
