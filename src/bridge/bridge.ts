@@ -240,6 +240,11 @@ export class Bridge {
 
   /** Bytes of the far side. The core keeps views into `chunk`. */
   farReceived(chunk: Buffer, now: number): void {
+    // Another program may answer with what looks like the begin of a long packet.
+    if (this.#state === 'greeting' && !this.#framer.isHolding && chunk[0] !== FirstByte.connack) {
+      this.#fail('it does not speak MQTT on that port', now);
+      return;
+    }
     this.#hasReceived = true;
     this.#framer.push(chunk);
     try {

@@ -280,6 +280,17 @@ export interface BridgeConfig {
   readonly loweredTopics: readonly string[];
 }
 
+/** Those that this node has a session for. */
+export function bridgesOf({
+  bridges,
+  nodeName,
+}: {
+  readonly bridges: readonly BridgeConfig[];
+  readonly nodeName: string;
+}): readonly BridgeConfig[] {
+  return bridges.filter(({ runOn }) => ['one', 'each', nodeName].includes(runOn));
+}
+
 type NodeValues = Pick<OptionValues, 'nodeName' | 'dataFolder' | 'tokens'>;
 
 /** @param problems receives a line for each mistake */

@@ -2,6 +2,7 @@
 // checks serve both.
 
 import type { Config } from '../config/config.ts';
+import type { ConnackPacket } from '../mqtt/client-packets.ts';
 import type { Prober, Target } from '../net/cluster/prober.ts';
 import type { StrangerReport } from '../net/cluster/strangers.ts';
 import type { Finding } from './finding.ts';
@@ -27,6 +28,13 @@ export interface ClusterView {
   strangers(): Promise<readonly StrangerReport[]>;
 }
 
+export interface BridgeFacts {
+  /** By the far side; undefined while the bridge is not connected. */
+  readonly granted: ConnackPacket | undefined;
+  /** Why this node, which runs the bridge, does not reach the far side; undefined if it does, or does not try. */
+  readonly lostReason: string | undefined;
+}
+
 export interface DoctorContext {
   readonly config: Config;
   readonly version: string;
@@ -40,6 +48,8 @@ export interface DoctorContext {
   };
   /** Opened at the first call. Undefined without -csk, or where a port of the cluster can't be opened. */
   cluster(): Promise<ClusterView | undefined>;
+  /** What this node knows of its bridges, by their names. Empty without a node. */
+  readonly bridges: ReadonlyMap<string, BridgeFacts>;
   /** 1 = all; of messages between nodes in the last minute. Empty without a node. */
   readonly losses: readonly {
     readonly from: string;

@@ -2,6 +2,7 @@
 // them. Invariant: a check that fails is a finding; runDoctor() never rejects.
 
 import { accessChecks } from './access-checks.ts';
+import { bridgeChecks } from './bridge-checks.ts';
 import { clusterChecks } from './cluster-checks.ts';
 import type { Check, DoctorContext } from './context.ts';
 import { type DoctorReport, type Finding, ok, warn } from './finding.ts';
@@ -10,7 +11,7 @@ import { portChecks } from './port-checks.ts';
 
 const GROUPS: readonly (readonly Check[])[] = [
   portChecks,
-  [...machineChecks, ...accessChecks],
+  [...machineChecks, ...accessChecks, ...bridgeChecks],
   clusterChecks,
 ];
 

@@ -75,6 +75,24 @@ export const faults = {
     means: 'Messages between two nodes were lost in the last minute.',
     cure: 'the receive buffer of the receiving node, then the network',
   },
+  'bridge-unreachable': {
+    means: 'The far side of a bridge is not reached, or does not speak MQTT there.',
+    cure: '`address` and `protocol` of the `[[bridge]]`; then its host and the firewalls on the way',
+  },
+  'bridge-tls': {
+    means:
+      'The TLS handshake with the far side of a bridge fails; the line says which check does not pass.',
+    cure: '`ca`, `cert`, `key`, `alpn` of the `[[bridge]]`, or the certificate of the far side',
+  },
+  'bridge-refused': {
+    means:
+      'The far side of a bridge refuses its CONNECT. The doctor connects with `.doctor` behind the client identifier: a far side that knows only the identifier itself refuses that too.',
+    cure: '`username`, `password` and `client-id` of the `[[bridge]]`, or the permissions there',
+  },
+  'bridge-limits': {
+    means: 'The far side of a bridge takes less than the bridge may have to send.',
+    cure: 'the line says which option keeps within it',
+  },
   'port-taken': {
     means: 'Another program has a port of this node; the line names it.',
     cure: 'stop that program, or choose another port',

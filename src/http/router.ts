@@ -173,8 +173,10 @@ export class Router {
     const answers: unknown[] = [];
     const missing: { node: string; problem: string }[] = [];
     let refusal: HttpProblem | undefined;
+    let status = 200;
     for (const [node, reply] of await this.#node.askAll(request)) {
       if (reply.status < 400) {
+        status = reply.status;
         answers.push(reply.body);
         continue;
       }
@@ -186,7 +188,7 @@ export class Router {
     }
     if (answers.length === 0 && refusal !== undefined) throw refusal;
     const json = merge?.(answers, query as never);
-    return { status: 200, json: missing.length === 0 ? json : { ...json, missing } };
+    return { status, json: missing.length === 0 ? json : { ...json, missing } };
   }
 }
 

@@ -3,8 +3,9 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
-import type { BridgeConfig } from '../config/bridges.ts';
+import { type BridgeConfig, bridgesOf } from '../config/bridges.ts';
 import type { Config } from '../config/config.ts';
+import type { BridgeFacts } from '../doctor/context.ts';
 import type { BridgesApi, BridgeView } from '../http/node-api.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
@@ -31,10 +32,9 @@ export class Bridges implements BridgesApi {
 
   /** Opens the sessions; the bridges themselves begin with start(). */
   constructor(config: Pick<Config, 'bridges' | 'nodeName'>, broker: Broker, log: Logger) {
-    const { nodeName } = config;
-    this.#nodeName = nodeName;
+    this.#nodeName = config.nodeName;
     this.#log = log;
-    const ours = config.bridges.filter(({ runOn }) => ['one', 'each', nodeName].includes(runOn));
+    const ours = bridgesOf(config);
     this.#all = ours.map((one) => new LocalBridge(one, broker, log));
     broker.endLocalSessions(new Set(ours.map(clientIdOf)), performance.now());
     if (ours.length === 0) return;
@@ -66,6 +66,13 @@ export class Bridges implements BridgesApi {
 
   list(): readonly BridgeView[] {
     return this.#all.map((bridge) => bridge.view(this.#nodeName));
+  }
+
+  /** By the name of the bridge. */
+  facts(): ReadonlyMap<string, BridgeFacts> {
+    return new Map(
+      this.#all.map(({ name, granted, lost }) => [name, { granted, lostReason: lost?.reason }]),
+    );
   }
 
   reconnect(name: string): boolean {

@@ -170,6 +170,11 @@ export class LocalBridge {
     return this.#runner.bridge.status.state;
   }
 
+  /** What the far side has granted, while it is connected. */
+  get granted(): ConnackPacket | undefined {
+    return this.#runner.bridge.status.granted;
+  }
+
   /** Messages that have waited for too long. */
   get expired(): number {
     return this.#expired;

@@ -9,6 +9,7 @@ import { findFirewall } from '../doctor/firewall.ts';
 import { thisMachine } from '../doctor/machine.ts';
 import type { PingReport } from '../net/cluster/ping.ts';
 import { version } from '../shared/version.ts';
+import type { Bridges } from './bridges.ts';
 import type { Cluster } from './cluster.ts';
 import type { SiteStatus } from './site-status.ts';
 
@@ -18,6 +19,7 @@ export type ReadWarnings = () => DoctorContext['warnings'];
 export interface NodeDoctorOptions {
   readonly config: Config;
   readonly cluster: Cluster | undefined;
+  readonly bridges: Bridges;
   readonly site: SiteStatus;
   readonly warnings: ReadWarnings;
 }
@@ -43,7 +45,7 @@ export class NodeDoctor {
   }
 
   async #run(): Promise<DoctorReport> {
-    const { config, cluster, site, warnings } = this.#options;
+    const { config, cluster, bridges, site, warnings } = this.#options;
     const view: ClusterView | undefined = cluster?.probing.view(config.tokens ?? []);
     return runDoctor({
       config,
@@ -53,6 +55,7 @@ export class NodeDoctor {
       firewall: await findFirewall(thisMachine),
       warnings: warnings(),
       cluster: () => Promise.resolve(view),
+      bridges: bridges.facts(),
       losses: site
         .facts()
         .links.flatMap(({ from, to, lossShare: share }) =>

@@ -134,7 +134,7 @@ export async function runNode(
     addresses,
     stop: stopRequest.ask,
     config: () => ({ config: active, origins }),
-    doctor: new NodeDoctor({ config, cluster, site, warnings }),
+    doctor: new NodeDoctor({ config, cluster, bridges, site, warnings }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
   const seen = { site, history, addresses };

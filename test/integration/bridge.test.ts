@@ -80,7 +80,7 @@ async function publishAll(
 async function runner(nodes: readonly Node[]): Promise<Node> {
   return Promise.race(
     nodes.map(async (node) => {
-      await node.process.waitFor(/bridge connected/, 20_000);
+      await node.process.waitFor(/bridge connected/, 60_000);
       return node;
     }),
   );
@@ -103,7 +103,7 @@ programScenario(
     active.process.signal('SIGKILL');
     const after = await publishAll(sources, 'after', 300);
     const wanted = [...before, ...after];
-    await watcher.until(() => hasAll(watcher, wanted), 'every message', 30_000);
+    await watcher.until(() => hasAll(watcher, wanted), 'every message', 60_000);
     const twice = watcher.arrivals.length - wanted.length;
     assert.ok(twice <= before.length, `${twice} messages came twice`);
     await watcher.end();
@@ -138,7 +138,7 @@ scenario('kill -9 of either side loses nothing and repeats nothing', async (scen
     await source.end();
   }
   const reader = await openAt(port, WATCHER);
-  await reader.until(() => hasAll(reader, acknowledged), 'every message', 30_000);
+  await reader.until(() => hasAll(reader, acknowledged), 'every message', 60_000);
   const texts = reader.texts('up/t');
   assert.equal(new Set(texts).size, texts.length, 'no message comes twice');
   for (let round = 0; round < 8; round++) {
@@ -158,7 +158,7 @@ scenario('kill -9 of either side loses nothing and repeats nothing', async (scen
 async function crossBothWays(scene: Scenario, port: number, restart: () => Promise<void>) {
   const keys = ['protocol = "3.1.1"', 'topics = ["up/# out 1", "down/# in 1"]', 'run-on = "each"'];
   const near = await scene.startLocal('near', `-config=${bridgeFile(scene, port, ...keys)}`);
-  await near.process.waitFor(/bridge connected/, 20_000);
+  await near.process.waitFor(/bridge connected/, 60_000);
   const device = await scene.client(near);
   await device.subscribe('down/#', 1);
   let office = await openAt(port, { protocolVersion: 4, clientId: 'office' });
@@ -175,9 +175,9 @@ async function crossBothWays(scene: Scenario, port: number, restart: () => Promi
   office = await openAt(port, { protocolVersion: 4, clientId: 'office' });
   await office.subscribe('up/#', 1);
   await device.publish('up/t', 'four', { qos: 1 });
-  await office.arrival('up/t', ({ text }) => text === 'four', 20_000);
+  await office.arrival('up/t', ({ text }) => text === 'four', 60_000);
   await office.publish('down/t', 'five', { qos: 1 });
-  await device.arrival('down/t', ({ text }) => text === 'five', 20_000);
+  await device.arrival('down/t', ({ text }) => text === 'five', 60_000);
   await office.end();
 }
 
@@ -238,7 +238,7 @@ scenario('the bridges of all nodes are listed, and one connects anew on demand',
   const seed = `-mbs=${await first.process.gossipAddress()}`;
   const second = await scene.startLocal('n2', `-config=${file}`, control[1]!, seed);
   await allSeeEachOther([first, second]);
-  await first.process.waitFor(/bridge connected/, 20_000);
+  await first.process.waitFor(/bridge connected/, 60_000);
   const list = async (): Promise<BridgeView[]> => {
     const { out } = await runCommand(['bridges', '-json', control[1]!]);
     return JSON.parse(out) as BridgeView[];

@@ -81,7 +81,7 @@ test('zsh completes commands, flags and values', { skip: missing('zsh') }, async
       zpty -w terminal "$LINE"$'\\t'; zpty -m -r terminal text '*GOT\\[*\\]*'
       print -r -- "$text"; zpty -d terminal`;
     const env = { PATH: process.env.PATH, TERM: 'dumb', SETUP: setup, LINE: line };
-    const settings = { encoding: 'utf8', cwd: folder, timeout: 20_000, env } as const;
+    const settings = { encoding: 'utf8', cwd: folder, timeout: 60_000, env } as const;
     const out = execFileSync('zsh', ['-f', '-c', code], settings);
     return /GOT\[(.*?)\]/.exec(out)?.[1] ?? out;
   };

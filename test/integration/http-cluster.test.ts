@@ -81,6 +81,38 @@ describe('the HTTP API of a cluster', { concurrency: 2 }, () => {
     },
   );
 
+  scenario('a ban by hand holds on every node, and so does its end', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2, '-http=0');
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    await scene.ask(n1, 'POST', '/api/v1/bans', { client: 'thermo7', seconds: 3600 });
+    await assert.rejects(scene.client(n2, { clientId: 'thermo7' }), /Banned|banned|138/);
+    const { body } = await get(n2, '/api/v1/bans');
+    const { bans } = body as { bans: { client: string; reason: string }[] };
+    assert.deepEqual(
+      bans.map(({ client, reason }) => [client, reason]),
+      [['thermo7', 'by hand']],
+    );
+    await scene.ask(n2, 'DELETE', '/api/v1/bans?client=thermo7');
+    await scene.client(n1, { clientId: 'thermo7' });
+  });
+
+  scenario('the timeline of a client has its lines from every node', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2, '-http=0');
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    await scene.client(n1, { clientId: 'roamer' });
+    await n1.process.waitFor(/client connected.*roamer/);
+    await scene.client(n2, { clientId: 'roamer' });
+    await n1.process.waitFor(/client disconnected.*roamer/);
+    const { body } = await get(n1, '/api/v1/clients/roamer/timeline');
+    const { events } = body as { events: { node: string; event: string }[] };
+    const lines = events.map(({ node, event }) => `${node}: ${event}`);
+    assert.deepEqual(lines.sort(), [
+      'n1: client connected',
+      'n1: client disconnected',
+      'n2: client connected',
+    ]);
+  });
+
   scenario('an offline node is forgotten on all nodes', async (scene) => {
     const [n1, n2, n3] = await scene.localCluster(3, '-http=0', '-profile=local');
     assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);

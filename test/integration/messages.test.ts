@@ -41,7 +41,7 @@ const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = 
       publisher.mqtt.publish('burst/a', `${number}`, { qos: 0 });
     }
     await publisher.publish('burst/end', 'x', { qos: 1 });
-    await near.arrival('burst/end', undefined, 20_000);
+    await near.arrival('burst/end', undefined, 60_000);
     const expected = Array.from({ length: count }, (_, number) => number);
     assert.deepEqual(near.texts('burst/a').map(Number), expected);
     await far.arrival('burst/end');

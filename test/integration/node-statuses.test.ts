@@ -12,8 +12,8 @@ describe('what nodes say of themselves', { concurrency: 2 }, () => {
     const watcher = await scene.client(n1);
     const of = (node: string): string => `$SYS/broker/cluster/members/${node}`;
     await watcher.subscribe([`${of('n1')}/#`, `${of('n2')}/#`]);
-    await watcher.arrival(`${of('n2')}/clients`, ({ text }) => text === '3', 20_000);
-    await watcher.arrival(`${of('n1')}/clients`, ({ text }) => text === '1', 20_000);
+    await watcher.arrival(`${of('n2')}/clients`, ({ text }) => text === '3', 60_000);
+    await watcher.arrival(`${of('n1')}/clients`, ({ text }) => text === '1', 60_000);
     await watcher.arrival(`${of('n2')}/load`, ({ text }) => Number(text) <= 1);
   });
 

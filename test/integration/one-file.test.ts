@@ -106,5 +106,5 @@ function copyTo(folder: string, name: string): string {
 
 function run(args: readonly string[]) {
   const { NODE_OPTIONS: _, ...env } = process.env;
-  return spawnSync(NODE, args, { encoding: 'utf8', env, timeout: 20_000 });
+  return spawnSync(NODE, args, { encoding: 'utf8', env, timeout: 60_000 });
 }

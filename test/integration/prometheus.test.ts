@@ -53,7 +53,7 @@ describe('metrics for Prometheus', { skip }, () => {
       '--web.listen-address=127.0.0.1:0',
       '--log.level=info',
     ]);
-    const [, port] = await prometheus.waitFor(/Listening on.*address=127\.0\.0\.1:(\d+)/, 20_000);
+    const [, port] = await prometheus.waitFor(/Listening on.*address=127\.0\.0\.1:(\d+)/, 60_000);
     const query = async (text: string): Promise<{ value: [number, string] }[]> => {
       const url = `http://127.0.0.1:${port}/api/v1/query?query=${encodeURIComponent(text)}`;
       const response = await fetch(url);

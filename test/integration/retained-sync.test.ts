@@ -93,7 +93,7 @@ describe('retained values', { concurrency: 3 }, () => {
     await client.subscribe('many/#', 1);
     const isWhole = (): boolean =>
       new Set(client.arrivals.map(({ topic }) => topic)).size === Object.keys(values).length;
-    await client.until(isWhole, 'a QoS 1 subscriber to have all 5000 values', 20_000);
+    await client.until(isWhole, 'a QoS 1 subscriber to have all 5000 values', 60_000);
   });
 
   scenario('a node that restarts without data gets its own values back', async (scene) => {

@@ -83,7 +83,7 @@ describe('clients of a cluster', { concurrency: 3 }, () => {
       for (const watcher of watchers) await watcher.arrival(STATE);
       await n1.process.kill();
       for (const watcher of watchers) {
-        await watcher.arrival(STATE, ({ text }) => text === 'offline', 20_000);
+        await watcher.arrival(STATE, ({ text }) => text === 'offline', 60_000);
       }
       // The other node would have said it in the same second.
       await n2.process.waitFor(/cluster offline n1/);
@@ -110,7 +110,7 @@ describe('clients of a cluster', { concurrency: 3 }, () => {
     await n1.process.kill();
     await arrive(scene, n2);
     // The client that did not come back is declared dead; the device is not.
-    await watcher.arrival('other/state', ({ text }) => text === 'offline', 20_000);
+    await watcher.arrival('other/state', ({ text }) => text === 'offline', 60_000);
     assert.deepEqual(watcher.texts(STATE), ['online', 'online']);
   });
 

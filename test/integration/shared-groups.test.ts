@@ -80,7 +80,7 @@ describe('shared groups of a cluster', { concurrency: 2 }, () => {
     }
     const [a, b, c] = nodes as [Node, Node, Node];
     await c.process.kill();
-    await Promise.all([a, b].map((node) => node.sees('offline', c, { msMax: 20_000 })));
+    await Promise.all([a, b].map((node) => node.sees('offline', c, { msMax: 60_000 })));
     const left = sources.slice(0, 2);
     const later = await publish(left, 'later', 2000);
     await settle(workers.slice(0, 4), left, 'later');

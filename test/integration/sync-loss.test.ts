@@ -123,7 +123,7 @@ describe('the sync channel on a bad link', { concurrency: 3 }, () => {
       const again = setInterval(() => void publisher.publish('large/after', 'x'.repeat(3000)), 100);
       try {
         const smaller = /datagrams of 1200 bytes do not reach a peer" peer=n2.*bytes=576/;
-        await one.process.waitFor(smaller, 20_000);
+        await one.process.waitFor(smaller, 60_000);
         await reader.arrival('large/after');
       } finally {
         clearInterval(again);

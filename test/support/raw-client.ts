@@ -4,7 +4,7 @@
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 60_000;
 
 export class RawClient {
   readonly stream: Duplex;

@@ -4,7 +4,7 @@
 import { spawn } from 'node:child_process';
 import { BUNDLE, NODE } from './shoal-process.ts';
 
-const COMMAND_MS_MAX = 30_000;
+const COMMAND_MS_MAX = 90_000;
 
 export interface CommandResult {
   readonly code: number | null;

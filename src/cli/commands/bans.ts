@@ -1,5 +1,5 @@
-// `shoal bans`, `ban` and `unban`: who may not connect to the node on this machine, and why; bans a client
-// or an address by hand, and lifts a ban.
+// `shoal bans`, `ban` and `unban`: who may not connect to the nodes, and why; bans a client or an address by
+// hand on all nodes, and lifts a ban.
 
 import type { Command } from 'commander';
 import { seconds } from '../../config/value-types.ts';

@@ -101,6 +101,7 @@ async function diagnoseAlone(loaded: LoadedConfig): Promise<DoctorReport> {
     firewall: await findFirewall(thisMachine),
     warnings: { configuration: loaded.warnings, exposure: exposureWarnings(loaded) },
     cluster,
+    bridges: new Map(),
     losses: [],
   });
   await (await opened)?.close();

@@ -1,11 +1,14 @@
 // Routes about the guards: bans of clients and addresses, and the subscribers whose queues are longest.
 
-import { type BanTargetView, banSchema, slowSubscriberSchema } from '../node-api.ts';
+import { type BanTargetView, type BanView, banSchema, slowSubscriberSchema } from '../node-api.ts';
+import { pageQuery } from '../page.ts';
 import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
 import { array, InputError, integer, object, optional, text } from '../schema.ts';
 
 const BAN_SECONDS_MAX = 604_800;
+
+const nodeQuery = pageQuery.node;
 
 const target = {
   address: optional(text({ help: 'An IP address; IPv6 counts as its /64', minLength: 1 })),
@@ -17,17 +20,20 @@ export const guardRoutes = [
     method: 'GET',
     path: '/api/v1/bans',
     access: 'read',
-    scope: 'node',
-    summary: 'the clients and addresses that are banned',
+    scope: 'merged',
+    summary: 'the clients and addresses that are banned, on any node',
+    query: { node: nodeQuery },
     response: object({ bans: array(banSchema) }),
     handler: ({ node }) => ({ bans: node.guards.bans() }),
+    merge: (answers) => ({ bans: longestOfEach(answers.flatMap(({ bans }) => bans)) }),
   }),
   route({
     method: 'POST',
     path: '/api/v1/bans',
     access: 'change',
-    scope: 'node',
-    summary: 'ban a client, an address, or a client at one address',
+    scope: 'merged',
+    summary: 'ban a client, an address, or a client at one address, on all nodes',
+    query: { node: nodeQuery },
     body: object({ ...target, seconds: integer(1, BAN_SECONDS_MAX, 'How long') }),
     response: banSchema,
     status: () => 201,
@@ -35,20 +41,22 @@ export const guardRoutes = [
       checkTarget(whom);
       return node.guards.ban(whom, seconds);
     },
+    merge: (answers) => answers[0]!,
   }),
   route({
     method: 'DELETE',
     path: '/api/v1/bans',
     access: 'change',
-    scope: 'node',
-    summary: 'lift a ban',
-    query: target,
+    scope: 'merged',
+    summary: 'lift a ban, on all nodes',
+    query: { ...target, node: nodeQuery },
     response: object({ lifted: target.address, client: target.client }),
     handler: ({ node, query }) => {
       checkTarget(query);
       if (!node.guards.liftBan(query)) throw new HttpProblem(404, 'There is no such ban.');
       return { lifted: query.address, client: query.client };
     },
+    merge: (answers) => answers[0]!,
   }),
   route({
     method: 'GET',
@@ -60,6 +68,17 @@ export const guardRoutes = [
     handler: ({ node }) => ({ subscribers: node.guards.slowSubscribers() }),
   }),
 ];
+
+/** A ban by hand is on every node; one of a guard where its cause was seen. */
+function longestOfEach(bans: readonly BanView[]): BanView[] {
+  const longest = new Map<string, BanView>();
+  for (const ban of bans) {
+    const key = JSON.stringify([ban.address, ban.client]);
+    const known = longest.get(key);
+    if (known === undefined || known.until < ban.until) longest.set(key, ban);
+  }
+  return [...longest.values()];
+}
 
 function checkTarget({ address, client }: BanTargetView): void {
   if (address === undefined && client === undefined) {

@@ -7,13 +7,13 @@ import type { BridgeAddress } from '../../bridge/options.ts';
 import type { FarOutbox } from '../../bridge/ports.ts';
 import type { Transport } from '../clients/transport.ts';
 import { WriteBuffer } from '../clients/write-buffer.ts';
+import { describeFarFault, ENDED_BY_FAR_SIDE } from './far-faults.ts';
 import { type FarTls, type OpeningTransport, openTransport } from './far-transport.ts';
 
 /** Beyond this many untaken bytes the session holds its messages back. */
 const FAR_CONGESTED_BYTES = 524_288;
 /** A connection that is ended has this long to take its last bytes. */
 const FAR_LINGER_MS = 2_000;
-const ENDED = 'the far side ended the connection';
 
 export class FarConnection implements FarOutbox {
   congested = false;
@@ -28,7 +28,7 @@ export class FarConnection implements FarOutbox {
     this.#bridge = bridge;
     this.#opening = openTransport(address, tls);
     this.#opening.onOpen = (transport) => this.#opened(transport);
-    this.#opening.onFailure = (reason) => this.#ended(reason);
+    this.#opening.onFailure = ({ reason }) => this.#ended(reason);
   }
 
   #opened(transport: Transport): void {
@@ -37,8 +37,11 @@ export class FarConnection implements FarOutbox {
       if (!this.#isClosed) this.#bridge.farReceived(chunk, performance.now());
     });
     transport.on('drain', () => this.#drained());
-    transport.on('error', () => undefined);
-    transport.on('close', () => this.#ended(ENDED));
+    let reason = ENDED_BY_FAR_SIDE;
+    transport.on('error', (error?: unknown) => {
+      if (error !== undefined) reason = describeFarFault(error).reason;
+    });
+    transport.on('close', () => this.#ended(reason));
     this.#bridge.farOpened(performance.now());
   }
 

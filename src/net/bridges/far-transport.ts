@@ -10,6 +10,12 @@ import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { formatHostPort } from '../../shared/endpoint.ts';
 import type { Transport } from '../clients/transport.ts';
 import { WebSocketTransport } from '../clients/websocket.ts';
+import { describeFarFault, ENDED_BY_FAR_SIDE, type FarFault } from './far-faults.ts';
+
+const ENDED_IN_HANDSHAKE: FarFault = {
+  step: 'tls',
+  reason: 'it ended the connection in the TLS handshake',
+};
 
 /** How the far side is verified, and how this node proves itself. Paths of PEM files. */
 export interface FarTls {
@@ -25,7 +31,7 @@ export interface FarTls {
 export interface OpeningTransport {
   /** Called at most once, and never after cancel(). */
   onOpen: (transport: Transport) => void;
-  onFailure: (reason: string) => void;
+  onFailure: (fault: FarFault) => void;
   cancel(): void;
 }
 
@@ -42,10 +48,10 @@ export function openTransport(address: BridgeAddress, tls: FarTls): OpeningTrans
       abandon?.();
     },
   };
-  const fail = (error: unknown): void => {
+  const fail: Fail = (fault) => {
     if (isOver) return;
     isOver = true;
-    opening.onFailure(describeFault(error));
+    opening.onFailure(fault);
   };
   const open = (transport: Transport): void => {
     if (isOver) return;
@@ -57,16 +63,20 @@ export function openTransport(address: BridgeAddress, tls: FarTls): OpeningTrans
       abandon = stop;
       if (isCancelled) stop();
     })
-    .catch(fail);
+    // A certificate or key that can't be read, or is none.
+    .catch((error: unknown) => fail({ step: 'files', reason: (error as Error).message }));
   return opening;
 }
+
+type Open = (transport: Transport) => void;
+type Fail = (fault: FarFault) => void;
 
 /** @returns what ends the attempt */
 async function begin(
   address: BridgeAddress,
   tls: FarTls,
-  open: (transport: Transport) => void,
-  fail: (error: unknown) => void,
+  open: Open,
+  fail: Fail,
 ): Promise<() => void> {
   const { protocol, host, port, path } = address;
   const usesTls = protocol === 'mqtts' || protocol === 'wss';
@@ -83,8 +93,14 @@ async function begin(
     ? connectTls({ ...options, host, port })
     : connectTcp({ host, port });
   socket.setNoDelay(true);
-  socket.on('error', fail);
-  socket.on('close', () => fail(new Error('the far side ended the connection')));
+  let isReached = false;
+  socket.once('connect', () => {
+    isReached = true;
+  });
+  const end = (fault: FarFault): void =>
+    fail(isReached && fault.step === 'reach' ? ENDED_IN_HANDSHAKE : fault);
+  socket.on('error', (error) => end(describeFarFault(error)));
+  socket.on('close', () => end({ step: 'reach', reason: ENDED_BY_FAR_SIDE }));
   socket.once(usesTls ? 'secureConnect' : 'connect', () => open(socket));
   return () => socket.destroy();
 }
@@ -92,16 +108,16 @@ async function begin(
 function openWebSocket(
   url: string,
   options: ConnectionOptions,
-  open: (transport: Transport) => void,
-  fail: (error: unknown) => void,
+  open: Open,
+  fail: Fail,
 ): () => void {
   const webSocket = new WebSocket(url, ['mqtt'], { ...options, perMessageDeflate: false });
   let socket: Socket | undefined;
   webSocket.on('upgrade', (response) => {
     socket = response.socket;
   });
-  webSocket.on('error', fail);
-  webSocket.on('close', () => fail(new Error('the far side ended the connection')));
+  webSocket.on('error', (error) => fail(describeFarFault(error)));
+  webSocket.on('close', () => fail({ step: 'websocket', reason: ENDED_BY_FAR_SIDE }));
   webSocket.on('open', () => {
     if (socket !== undefined) open(new WebSocketTransport(webSocket, socket));
   });
@@ -125,22 +141,4 @@ async function tlsOptions(host: string, tls: FarTls): Promise<ConnectionOptions>
     rejectUnauthorized: !tls.insecure,
     minVersion: 'TLSv1.2',
   };
-}
-
-/** By Node's code for a certificate that is not accepted. */
-const CERTIFICATE_FAULTS: Readonly<Record<string, string>> = {
-  CERT_HAS_EXPIRED: 'its certificate has expired',
-  CERT_NOT_YET_VALID: "its certificate is not valid yet (or this node's clock is wrong)",
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate signed itself: set ca to that certificate',
-  SELF_SIGNED_CERT_IN_CHAIN: 'the authority of its certificate is not known: set ca',
-  UNABLE_TO_GET_ISSUER_CERT: 'the authority of its certificate is not known: set ca',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'the authority of its certificate is not known: set ca',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'the authority of its certificate is not known: set ca',
-  ERR_TLS_CERT_ALTNAME_INVALID: 'its certificate is for another host name',
-  ERR_SSL_WRONG_VERSION_NUMBER: 'it does not speak TLS on that port',
-};
-
-function describeFault(error: unknown): string {
-  const { code = '' } = error as NodeJS.ErrnoException;
-  return CERTIFICATE_FAULTS[code] ?? describeSystemError(error, 'network');
 }

@@ -15,7 +15,7 @@ import { WatchedProcess } from '../../support/watched-process.ts';
 import { missingPrivilege, Network } from './network.ts';
 import { TestClient } from './test-client.ts';
 
-const SCENARIO_MS_MAX = 45_000;
+const SCENARIO_MS_MAX = 240_000;
 const RELAY = resolve(import.meta.dirname, 'relay.ts');
 /** The host for clients in a network. */
 export const CLIENT_HOST = 'clients';

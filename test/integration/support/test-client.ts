@@ -4,7 +4,7 @@
 import type { Duplex } from 'node:stream';
 import mqtt, { type IClientOptions, type IClientPublishOptions, type IPublishPacket } from 'mqtt';
 
-const WAIT_MS_MAX = 10_000;
+const WAIT_MS_MAX = 60_000;
 
 export interface Arrival {
   readonly topic: string;

@@ -54,6 +54,7 @@ async function findingsOf(flags: Flags, model: Model = {}): Promise<readonly Fin
     firewall: { kind: 'none', chains: { in: [], out: [] } },
     warnings: { configuration: warnings, exposure: model.exposure ?? [] },
     cluster: () => Promise.resolve(undefined),
+    bridges: new Map(),
     losses: model.losses ?? [],
   });
   return report.findings;

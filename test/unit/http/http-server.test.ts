@@ -15,7 +15,7 @@ import { TokenStore } from '../../../src/http/token-store.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';
 
-const LIMIT = { timeout: 10_000 };
+const LIMIT = { timeout: 60_000 };
 
 async function open(t: TestContext, node = new FakeNodeApi()) {
   const streams = { open: 0, dropped: 0 };

@@ -276,7 +276,7 @@ test('the bytes that wait for a full disk are bounded, and a snapshot replaces t
   assert.ok(found.every(({ payload }) => Number(payload.slice(0, 3)) >= 250));
 });
 
-test('a stop does not wait for a snapshot that waits for room', { timeout: 5000 }, async () => {
+test('a stop does not wait for a snapshot that waits for room', { timeout: 60_000 }, async () => {
   const stored = await StoredBroker.start();
   const { disk, journal, world } = stored;
   (await subscriber(stored, 'sub', 1)).lose();
