@@ -12,7 +12,7 @@ import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { clientIdOf, LocalBridge } from './local-bridge.ts';
-import type { LostBridge } from './verdict.ts';
+import type { LostBridge } from './node-troubles.ts';
 
 /** How often rates are measured, and messages looked for that have waited too long. */
 const TICK_MS = 1000;

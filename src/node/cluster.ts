@@ -23,6 +23,7 @@ import type { BridgePlaces } from './bridge-places.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
+import type { NodeTroubles } from './node-troubles.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ClusterReplication } from './replication.ts';
 import { RoamingSessions } from './roaming-sessions.ts';
@@ -178,6 +179,11 @@ export class Cluster {
   /** Where the sync channel listens. */
   get sync(): Endpoint {
     return this.#openedSync.local;
+  }
+
+  /** Lets the other nodes know what is wrong on this one. */
+  reportTroubles(troubles: () => NodeTroubles): void {
+    this.#parts.replication.nodes.ownTroubles = troubles;
   }
 
   /** Whether all nodes hold the same retained messages (-retained-sync). */

@@ -17,8 +17,8 @@ import { BridgeRunner, type LocalPort } from '../net/bridges/bridge-runner.ts';
 import type { Logger } from '../shared/logger.ts';
 import { RecentIncrease } from '../shared/recent-increase.ts';
 import type { PlacedBridge } from './bridge-places.ts';
+import type { LostBridge } from './node-troubles.ts';
 import { QueueAges } from './queue-ages.ts';
-import type { LostBridge } from './verdict.ts';
 import { wallTime } from './wall-time.ts';
 
 /** Rates are those of the last seconds. */

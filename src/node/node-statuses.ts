@@ -13,10 +13,19 @@ import type { ReplicatedMap } from '../replica/replication.ts';
 import { OngoingFaults } from '../shared/ongoing-faults.ts';
 import { version } from '../shared/version.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
+import {
+  encodeTroubles,
+  NO_TROUBLES,
+  type NodeTroubles,
+  readTroubles,
+  troublesKey,
+} from './node-troubles.ts';
 
 const INTERVAL_MS = 5000;
 /** A figure that changes by less than this share is not worth a message. */
 const NOTICEABLE = 0.1;
+/** Ages and counts of troubles are renewed this often, ms. */
+const TROUBLES_MS = 30_000;
 const NODES_MAX = 4096;
 const TOMBSTONE_MS = 600_000;
 
@@ -26,6 +35,7 @@ export type SharedOptions = Readonly<Record<string, string | number | boolean>>;
 export interface NodeStatus extends NodeFigures {
   readonly version: string;
   readonly options: SharedOptions;
+  readonly troubles: NodeTroubles;
 }
 
 export interface NodeStatusesOptions {
@@ -44,7 +54,12 @@ export class NodeStatuses implements ReplicatedMap {
   readonly #faults = new OngoingFaults();
   readonly #timer: NodeJS.Timeout;
   readonly #gauge: NodeGauge;
+  /** When the other nodes' statuses came, ms, by name. */
+  readonly #receivedAt = new Map<string, number>();
   #written: NodeStatus | undefined;
+  #writtenAt = 0;
+  /** What is wrong on this node; a new trouble is sent with the next figures. */
+  ownTroubles: () => NodeTroubles = () => NO_TROUBLES;
 
   constructor(options: NodeStatusesOptions) {
     this.#options = options;
@@ -72,7 +87,7 @@ export class NodeStatuses implements ReplicatedMap {
   of(nodeName: string): NodeStatus | undefined {
     if (nodeName === this.#options.nodeName) return this.#written;
     const value = this.#map.get(nodeName);
-    return value && readStatus(value);
+    return value && readStatus(value, this.#receivedAt.get(nodeName) ?? performance.now());
   }
 
   handleBlock(member: bigint, block: BlockMessage, now: number): void {
@@ -89,19 +104,35 @@ export class NodeStatuses implements ReplicatedMap {
 
   #update(): void {
     const figures = this.#gauge.measure();
-    const status = { version, ...figures, options: this.#options.sharedOptions };
-    if (this.#written !== undefined && !isNoticeable(this.#written, status)) return;
+    const { sharedOptions, nodeName } = this.#options;
+    const troubles = this.ownTroubles();
+    const status = { version, ...figures, options: sharedOptions, troubles };
+    const now = performance.now();
+    if (this.#written !== undefined && !this.#isNews(this.#written, status, now)) return;
     this.#written = status;
-    const value = Buffer.from(JSON.stringify(status));
-    this.#map.write(this.#options.nodeName, value, performance.now());
+    this.#writtenAt = now;
+    const encoded = { ...status, troubles: encodeTroubles(troubles, Date.now()) };
+    const write = (value: object): boolean =>
+      this.#map.write(nodeName, Buffer.from(JSON.stringify(value)), now);
+    // Long filters in -topics leave little room in a datagram: figures and options go first.
+    if (!write(encoded)) write({ ...encoded, troubles: {} });
     this.#map.flush();
+  }
+
+  #isNews(before: NodeStatus, after: NodeStatus, now: number): boolean {
+    if (isNoticeable(before, after)) return true;
+    const key = troublesKey(after.troubles);
+    if (key !== troublesKey(before.troubles)) return true;
+    return key !== troublesKey(NO_TROUBLES) && now - this.#writtenAt >= TROUBLES_MS;
   }
 
   /** Options that differ make nodes work against each other: both sides say so. */
   #changed(node: string, value: Buffer | undefined): void {
     const { log } = this.#options.broker;
-    const status = value && readStatus(value);
     const now = performance.now();
+    if (value === undefined) this.#receivedAt.delete(node);
+    else this.#receivedAt.set(node, now);
+    const status = value && readStatus(value, now);
     const differing = status === undefined ? [] : this.differingOptions(status);
     if (differing.length > 0) {
       if (!this.#faults.report(node, now)) return;
@@ -139,7 +170,7 @@ function isNoticeable(before: NodeStatus, after: NodeStatus): boolean {
 }
 
 /** @returns undefined for what is no status: a node of another version may write what it likes */
-function readStatus(value: Buffer): NodeStatus | undefined {
+function readStatus(value: Buffer, receivedAt: number): NodeStatus | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(value.toString('utf8'));
@@ -152,7 +183,7 @@ function readStatus(value: Buffer): NodeStatus | undefined {
     const field = fields[name];
     return typeof field === 'number' && Number.isFinite(field) ? field : 0;
   };
-  const { version: text, options } = fields;
+  const { version: text, options, troubles } = fields;
   return {
     version: typeof text === 'string' ? text.slice(0, 32) : '',
     clients: number('clients'),
@@ -161,6 +192,7 @@ function readStatus(value: Buffer): NodeStatus | undefined {
     sentPerSecond: number('sentPerSecond'),
     loadPercent: number('loadPercent'),
     options: readOptions(options),
+    troubles: readTroubles(troubles, receivedAt),
   };
 }
 

@@ -279,6 +279,7 @@ function openSiteStatus(
         ? undefined
         : { folder, isAccepting: () => journal.accepting },
   });
+  cluster?.reportTroubles(() => site.ownTroubles);
   broker.sys.addSource('site', () => site.metrics());
   return site;
 }

@@ -8,16 +8,13 @@ import { RecentIncrease } from '../shared/recent-increase.ts';
 import { version } from '../shared/version.ts';
 import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
-import {
-  judge,
-  type LinkFacts,
-  type LostBridge,
-  type NodeFacts,
-  type SiteFacts,
-  type Verdict,
-} from './verdict.ts';
+import { type LostBridge, NO_TROUBLES, type NodeTroubles } from './node-troubles.ts';
+import { judge, type LinkFacts, type NodeFacts, type SiteFacts, type Verdict } from './verdict.ts';
+import { wallTime } from './wall-time.ts';
 
 const SAMPLE_MS = 5000;
+/** A clock before this has not been set since the box was switched on. */
+const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
 
 export interface SiteStatusOptions {
   readonly broker: Broker;
@@ -44,10 +41,11 @@ interface PeerTraffic {
 export class SiteStatus {
   readonly #options: SiteStatusOptions;
   readonly #gauge: NodeGauge;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   readonly #dropped = new RecentIncrease();
   #traffic = new Map<string, PeerTraffic>();
   #figures: NodeFigures;
+  /** ms of performance.now(); undefined while the disk takes changes. */
   #refusingSince: number | undefined;
   readonly #timer: NodeJS.Timeout;
 
@@ -70,7 +68,7 @@ export class SiteStatus {
   }
 
   facts(): SiteFacts {
-    const { cluster, disk, expectsOthers } = this.#options;
+    const { cluster, expectsOthers } = this.#options;
     const members = cluster?.members() ?? [];
     return {
       now: Date.now(),
@@ -78,9 +76,22 @@ export class SiteStatus {
       links: members.flatMap((member) => this.#linksOf(member)),
       isClustered: cluster !== undefined,
       expectsOthers,
-      disk: disk && { folder: disk.folder, refusingSince: this.#refusingSince },
-      lostBridges: this.#options.lostBridges(),
+    };
+  }
+
+  /** What is wrong on this node alone. */
+  get ownTroubles(): NodeTroubles {
+    const { disk, lostBridges } = this.#options;
+    const refusing = this.#refusingSince;
+    const now = Date.now();
+    return {
+      disk:
+        disk === undefined || refusing === undefined
+          ? undefined
+          : { folder: disk.folder, refusingSince: wallTime(refusing) },
+      lostBridges: lostBridges(),
       droppedMessages: this.#dropped.value,
+      unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
     };
   }
 
@@ -99,7 +110,7 @@ export class SiteStatus {
     this.#figures = this.#gauge.measure();
     this.#dropped.sample(broker.stats.publishDropped, now);
     if (disk?.isAccepting() !== false) this.#refusingSince = undefined;
-    else this.#refusingSince ??= Date.now();
+    else this.#refusingSince ??= now;
     const before = this.#traffic;
     // Peers that are gone from the list leave no samples behind.
     this.#traffic = new Map();
@@ -121,13 +132,14 @@ export class SiteStatus {
       name: this.#options.nodeName,
       isSelf: true,
       state: 'alive',
-      since: this.#startedAt,
+      since: wallTime(this.#startedAt),
       version,
       clients,
       messagesPerSecond: receivedPerSecond,
       loadPercent,
       differingOptions: [],
       retainedDifferSince: undefined,
+      troubles: this.ownTroubles,
     };
   }
 
@@ -145,6 +157,7 @@ export class SiteStatus {
       loadPercent: own?.loadPercent,
       differingOptions,
       retainedDifferSince,
+      troubles: own?.troubles ?? NO_TROUBLES,
     };
   }
 

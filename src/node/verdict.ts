@@ -11,6 +11,7 @@ import {
   formatShare,
   listOfWords,
 } from '../shared/units.ts';
+import type { NodeTroubles } from './node-troubles.ts';
 
 /** One node, as this node knows it. Figures that it has not given are undefined. */
 export interface NodeFacts {
@@ -28,6 +29,7 @@ export interface NodeFacts {
   readonly differingOptions: readonly string[];
   /** Up to then it had the same retained messages as this node, ms since 1970; undefined while it has. */
   readonly retainedDifferSince: number | undefined;
+  readonly troubles: NodeTroubles;
 }
 
 /** One direction between two nodes on one UDP port. */
@@ -41,16 +43,6 @@ export interface LinkFacts {
   readonly lossShare: number | undefined;
 }
 
-export interface LostBridge {
-  readonly name: string;
-  readonly address: string;
-  /** Begin of the outage, ms since 1970. */
-  readonly since: number;
-  readonly reason: string;
-  /** Messages that wait for the far side. */
-  readonly waiting: number;
-}
-
 export interface SiteFacts {
   /** Wall clock of this node, ms since 1970. */
   readonly now: number;
@@ -61,14 +53,6 @@ export interface SiteFacts {
   readonly isClustered: boolean;
   /** Whether -mbs names other nodes. */
   readonly expectsOthers: boolean;
-  /** Undefined without -data. `refusingSince` is undefined while the disk takes changes. */
-  readonly disk:
-    | { readonly folder: string; readonly refusingSince: number | undefined }
-    | undefined;
-  /** Bridges of this node that do not reach their far side. */
-  readonly lostBridges: readonly LostBridge[];
-  /** Messages that full queues of this node dropped in the last minute. */
-  readonly droppedMessages: number;
 }
 
 export type FaultCode =
@@ -114,11 +98,9 @@ const BRIDGE_LOST_MS = 30_000;
 const RETAINED_DIFFER_MS = 30_000;
 const RETAINED_DIFFER_MS_PER_NODE = 2_000;
 const LOAD_WARNING_PERCENT = 90;
-/** A clock before this has not been set since the box was switched on. */
-const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
 
 const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
-  diskFault,
+  diskFaults,
   offlineFaults,
   blockedFaults,
   optionFaults,
@@ -126,9 +108,9 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   suspectFaults,
   retainedFaults,
   bridgeFaults,
-  droppedFault,
+  droppedFaults,
   loadFaults,
-  clockFault,
+  clockFaults,
   versionFaults,
 ];
 
@@ -162,31 +144,40 @@ function wellText(facts: SiteFacts): string {
   return `All well: ${boxes}${alone}, ${devices}, ${rate} messages/s${losses}`;
 }
 
-function diskFault({ disk, now }: SiteFacts): SiteFault[] {
-  if (disk?.refusingSince === undefined) return [];
-  const { folder, refusingSince: since } = disk;
-  const text = `the disk takes no changes since ${formatDuration(now - since)}: publishers are refused or wait`;
-  return [
-    {
-      code: 'disk',
-      severity: 'fault',
-      text,
-      since,
-      cure: `df -h ${folder}; free some space there`,
-    },
-  ];
+/** The troubles of each node that is online, with its name where it is another one. */
+function troublesOf({ nodes }: SiteFacts): { troubles: NodeTroubles; on: string; where: string }[] {
+  return nodes
+    .filter(({ isSelf, state }) => isSelf || state === 'alive')
+    .map(({ name, isSelf, troubles }) => ({
+      troubles,
+      on: isSelf ? '' : ` on ${name}`,
+      where: isSelf ? '' : `on ${name}: `,
+    }));
 }
 
-function bridgeFaults({ lostBridges, now }: SiteFacts): SiteFault[] {
-  return lostBridges
-    .filter(({ since }) => now - since >= BRIDGE_LOST_MS)
-    .map(({ name, address, since, reason, waiting }) => ({
-      code: 'bridge',
-      severity: 'fault',
-      text: `the bridge ${name} has not reached ${address} for ${formatDuration(now - since)} (${reason}); ${formatNumber(waiting, 'message')} waiting`,
-      since,
-      cure: `mend the way to ${address}, or its [[bridge]] in the file of -config`,
-    }));
+function diskFaults(facts: SiteFacts): SiteFault[] {
+  return troublesOf(facts).flatMap(({ troubles: { disk }, on, where }): SiteFault[] => {
+    if (disk === undefined) return [];
+    const { folder, refusingSince: since } = disk;
+    const text = `the disk${on} takes no changes since ${formatDuration(facts.now - since)}: publishers are refused or wait`;
+    const cure = `${where}df -h ${folder}; free some space there`;
+    return [{ code: 'disk', severity: 'fault', text, since, cure }];
+  });
+}
+
+function bridgeFaults(facts: SiteFacts): SiteFault[] {
+  const { now } = facts;
+  return troublesOf(facts).flatMap(({ troubles, on, where }) =>
+    troubles.lostBridges
+      .filter(({ since }) => now - since >= BRIDGE_LOST_MS)
+      .map(({ name, address, since, reason, waiting }) => ({
+        code: 'bridge',
+        severity: 'fault',
+        text: `the bridge ${name}${on} has not reached ${address} for ${formatDuration(now - since)} (${reason}); ${formatNumber(waiting, 'message')} waiting`,
+        since,
+        cure: `${where}mend the way to ${address}, or its [[bridge]] in the file of -config`,
+      })),
+  );
 }
 
 /** Also the case that every other node is gone: then this one may be the one that is cut off. */
@@ -279,10 +270,13 @@ function retainedFaults({ nodes, links, now }: SiteFacts): SiteFault[] {
   });
 }
 
-function droppedFault({ droppedMessages }: SiteFacts): SiteFault[] {
-  if (droppedMessages === 0) return [];
-  const text = `full queues dropped ${formatNumber(droppedMessages, 'message')} in the last minute`;
-  return [{ code: 'dropped', severity: 'warning', text, cure: 'shoal top names slow subscribers' }];
+function droppedFaults(facts: SiteFacts): SiteFault[] {
+  return troublesOf(facts).flatMap(({ troubles: { droppedMessages }, on }): SiteFault[] => {
+    if (droppedMessages === 0) return [];
+    const text = `full queues${on} dropped ${formatNumber(droppedMessages, 'message')} in the last minute`;
+    const cure = 'shoal top names slow subscribers';
+    return [{ code: 'dropped', severity: 'warning', text, cure }];
+  });
 }
 
 function loadFaults({ nodes }: SiteFacts): SiteFault[] {
@@ -298,10 +292,13 @@ function loadFaults({ nodes }: SiteFacts): SiteFault[] {
     }));
 }
 
-function clockFault({ now }: SiteFacts): SiteFault[] {
-  if (now >= CLOCK_SET_AFTER) return [];
-  const text = `the clock of this box says ${new Date(now).toISOString().slice(0, 10)}`;
-  return [{ code: 'clock', severity: 'warning', text, cure: 'timedatectl set-ntp true' }];
+function clockFaults(facts: SiteFacts): SiteFault[] {
+  return troublesOf(facts).flatMap(({ troubles: { unsetClock }, on, where }): SiteFault[] => {
+    if (unsetClock === undefined) return [];
+    const day = new Date(unsetClock).toISOString().slice(0, 10);
+    const text = `the clock ${on === '' ? 'of this box' : on.slice(1)} says ${day}`;
+    return [{ code: 'clock', severity: 'warning', text, cure: `${where}timedatectl set-ntp true` }];
+  });
 }
 
 /** Names the nodes that run an older version than the newest. */

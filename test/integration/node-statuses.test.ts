@@ -17,6 +17,26 @@ describe('what nodes say of themselves', { concurrency: 2 }, () => {
     await watcher.arrival(`${of('n2')}/load`, ({ text }) => Number(text) <= 1);
   });
 
+  scenario('what is wrong on one node every other node says too', async (scene) => {
+    const [n1, n2] = await scene.localCluster(2, '-sys-interval=1s', '-max-queued-messages=1');
+    assert.ok(n1 !== undefined && n2 !== undefined);
+    const away = await scene.client(n2, {
+      clientId: 'away',
+      clean: false,
+      properties: { sessionExpiryInterval: 600 },
+    });
+    await away.subscribe('x', 1);
+    await away.end();
+    const publisher = await scene.client(n2);
+    for (let count = 0; count < 5; count++) await publisher.publish('x', 'x', { qos: 1 });
+    const watcher = await scene.client(n1);
+    const verdict = '$SYS/broker/site/verdict';
+    await watcher.subscribe(verdict);
+    await watcher.arrival(verdict, ({ text }) =>
+      /^Full queues on n2 dropped 4 messages/.test(text),
+    );
+  });
+
   scenario('a node with other options is named by the others', async (scene) => {
     const [n1] = await scene.localCluster(2);
     assert.ok(n1 !== undefined);

@@ -4,6 +4,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { milliseconds } from '../../config/value-types.ts';
+import type { BridgeView } from '../../http/node-api.ts';
 import type { CliContext } from '../context.ts';
 import { NoNodeError } from '../control-client.ts';
 import { type ExitCode, exitCodes, UsageError } from '../exit-codes.ts';
@@ -46,7 +47,12 @@ export function addStatus(program: Command, context: CliContext): void {
 
 async function siteOf(command: Command, context: CliContext): Promise<SiteView> {
   const node = await NodeConnection.open(command, context);
-  return node.ask<SiteView>('/api/v1/nodes');
+  const [site, { bridges }] = await Promise.all([
+    node.ask<SiteView>('/api/v1/nodes'),
+    // A node that is older than this command has no such list.
+    node.ask<{ bridges: readonly BridgeView[] }>('/api/v1/bridges').catch(() => ({ bridges: [] })),
+  ]);
+  return { ...site, bridges };
 }
 
 function linesOf(site: SiteView, context: CliContext): string[] {

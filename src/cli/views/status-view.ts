@@ -1,6 +1,12 @@
 // What `shoal status` prints: the verdict, what is wrong with its cure, and a table of the nodes. Pure.
 
-import type { FaultView, NodeView, SummaryView, VerdictView } from '../../http/node-api.ts';
+import type {
+  BridgeView,
+  FaultView,
+  NodeView,
+  SummaryView,
+  VerdictView,
+} from '../../http/node-api.ts';
 import {
   formatCount,
   formatDuration,
@@ -18,6 +24,8 @@ export interface SiteView {
   readonly nodes: readonly NodeView[];
   /** Undefined from a node that is older than this command. */
   readonly summary?: SummaryView;
+  /** Of all nodes. */
+  readonly bridges?: readonly BridgeView[];
 }
 
 const COLUMNS: readonly Column[] = [
@@ -63,14 +71,35 @@ export function statusLines(site: SiteView, now: number, paint: Paint, columns: 
   ];
 }
 
-function summaryLines({ summary, nodes }: SiteView, now: number): string[] {
+function summaryLines({ summary, nodes, bridges = [] }: SiteView, now: number): string[] {
   if (summary === undefined) return [];
   const { retained, clientUrls } = summary;
   const rows = [
     ['retained', retainedText(retained, nodes, now)],
     ['devices', `connect to ${clientUrls.join(' or ')}`],
+    ...bridgeTexts(bridges, now).map((text) => ['bridge', text] as const),
   ] as const;
   return ['', ...rows.map(([label, text]) => label.padEnd(LABEL_WIDTH) + printable(text))];
+}
+
+/** Each bridge once: as the node has it that runs it. */
+function bridgeTexts(bridges: readonly BridgeView[], now: number): string[] {
+  const running = bridges.filter(({ state }) => state !== 'standby');
+  const idle = bridges.filter(
+    ({ name }, index) =>
+      running.every((one) => one.name !== name) &&
+      bridges.findIndex((one) => one.name === name) === index,
+  );
+  return [
+    ...running.map((bridge) => {
+      const { name, node, address, state, since, queued, inflight } = bridge;
+      const where =
+        state === 'connected' ? `connected to ${address}` : `not connected to ${address}`;
+      const waiting = `${formatNumber(queued + inflight, 'message')} waiting`;
+      return `${name} on ${node} ${where} for ${formatDuration(now - (bridge.lostSince ?? since))}, ${waiting}`;
+    }),
+    ...idle.map(({ name }) => `${name} is run by no box`),
+  ];
 }
 
 function retainedText(

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { paintFor } from '../../../src/cli/terminal/paint.ts';
 import { statusLines } from '../../../src/cli/views/status-view.ts';
+import type { BridgeView } from '../../../src/http/node-api.ts';
 import { box, faultySite, NOW, wellSite } from './site-fixture.ts';
 
 const plain = paintFor({ environment: {}, outputIsTerminal: false });
@@ -72,6 +73,35 @@ test('retained messages: where they differ, and for how long', () => {
   assert.equal(retained(NOW - 4000), '1 message, equal on all boxes up to 4 s ago');
   assert.equal(retained(NOW - 42_000), '1 message on this box; others on box3 for 42 s');
   assert.equal(retained(null, false), '1 message on this box (-retained-sync is off)');
+});
+
+test('each bridge has a line, as the node has it that runs it', () => {
+  const bridge = (node: string, given: Partial<BridgeView>): BridgeView =>
+    ({
+      name: 'hq',
+      node,
+      state: 'standby',
+      since: NOW - 60_000,
+      address: 'mqtts://hq.example:8883',
+      lostSince: null,
+      queued: 0,
+      inflight: 0,
+      ...given,
+    }) as BridgeView;
+  const lines = (...bridges: BridgeView[]): string[] =>
+    screen({ ...wellSite(), bridges })
+      .split('\n')
+      .filter((line) => line.startsWith('bridge'));
+  assert.deepEqual(lines(bridge('box1', {}), bridge('box2', { state: 'connected' })), [
+    'bridge    hq on box2 connected to mqtts://hq.example:8883 for 1 min, 0 messages waiting',
+  ]);
+  const lost = { state: 'waiting', lostSince: NOW - 300_000, queued: 1200, inflight: 34 } as const;
+  assert.deepEqual(lines(bridge('box1', lost), bridge('box2', {})), [
+    'bridge    hq on box1 not connected to mqtts://hq.example:8883 for 5 min, 1,234 messages waiting',
+  ]);
+  assert.deepEqual(lines(bridge('box1', {}), bridge('box2', {})), [
+    'bridge    hq is run by no box',
+  ]);
 });
 
 test('a node that is older than this command has no such lines', () => {

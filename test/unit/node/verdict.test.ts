@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { NO_TROUBLES, type NodeTroubles } from '../../../src/node/node-troubles.ts';
 import {
   judge,
   type LinkFacts,
@@ -22,6 +23,7 @@ function node(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
     loadPercent: 3,
     differingOptions: [],
     retainedDifferSince: undefined,
+    troubles: NO_TROUBLES,
     ...given,
   };
 }
@@ -37,9 +39,6 @@ function site(given: Partial<SiteFacts> = {}): SiteFacts {
     links: [link('box1', 'box2'), link('box2', 'box1')],
     isClustered: true,
     expectsOthers: true,
-    disk: { folder: '/data', refusingSince: undefined },
-    lostBridges: [],
-    droppedMessages: 0,
     ...given,
   };
 }
@@ -50,6 +49,29 @@ function withBox(name: string, change: Partial<NodeFacts>): SiteFacts {
     nodes: site().nodes.map((one) => (one.name === name ? { ...one, ...change } : one)),
   });
 }
+
+test('what is wrong on another box is said with its name, and mended there', () => {
+  const disk = { folder: '/data', refusingSince: NOW - 61_000 };
+  const bridge = { name: 'hq', address: 'mqtt://hq:1883', reason: 'refused', waiting: 1 };
+  const lostBridges = [{ ...bridge, since: NOW - 60_000 }];
+  const troubles = { disk, lostBridges, droppedMessages: 7, unsetClock: 0 };
+  const { faults } = judge(withBox('box2', { troubles }));
+  assert.deepEqual(
+    faults.map(({ text, cure }) => `${text} | ${cure}`),
+    [
+      'the disk on box2 takes no changes since 1 min 1 s: publishers are refused or wait | on box2: df -h /data; free some space there',
+      'the bridge hq on box2 has not reached mqtt://hq:1883 for 1 min (refused); 1 message waiting | on box2: mend the way to mqtt://hq:1883, or its [[bridge]] in the file of -config',
+      'full queues on box2 dropped 7 messages in the last minute | shoal top names slow subscribers',
+      'the clock on box2 says 1970-01-01 | on box2: timedatectl set-ntp true',
+    ],
+  );
+  // A box that is gone is missed, whatever it said before.
+  const gone = judge(withBox('box2', { troubles, state: 'offline' }));
+  assert.deepEqual(
+    gone.faults.map(({ code }) => code),
+    ['offline'],
+  );
+});
 
 test('a site that is well is one sentence with its figures', () => {
   const verdict = judge(site());
@@ -82,11 +104,16 @@ test('a node that left on purpose is not missed', () => {
   );
 });
 
+/** The three boxes, with something wrong on one of them. */
+function troubled(name: string, troubles: Partial<NodeTroubles>): SiteFacts {
+  return withBox(name, { troubles: { ...NO_TROUBLES, ...troubles } });
+}
+
 /** Each fault alone, from the worst; the sentence, the level and a part of the cure. */
 const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string, RegExp])[] = [
   [
     'a disk that takes nothing',
-    site({ disk: { folder: '/data', refusingSince: NOW - 61_000 } }),
+    troubled('box1', { disk: { folder: '/data', refusingSince: NOW - 61_000 } }),
     'fault',
     'The disk takes no changes since 1 min 1 s: publishers are refused or wait.',
     /^df -h \/data/,
@@ -171,7 +198,7 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
   ],
   [
     'dropped messages',
-    site({ droppedMessages: 1 }),
+    troubled('box1', { droppedMessages: 1 }),
     'warning',
     'Full queues dropped 1 message in the last minute.',
     /shoal top/,
@@ -185,7 +212,7 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
   ],
   [
     'a clock that was never set',
-    { ...site({ nodes: [node('box1')], expectsOthers: false }), now: Date.UTC(1970, 0, 1) },
+    troubled('box1', { unsetClock: 0 }),
     'warning',
     'the clock of this box says 1970-01-01.',
     /^timedatectl/,
@@ -210,10 +237,16 @@ for (const [name, facts, level, sentence, cure] of FAULTS) {
 }
 
 test('the worst fault comes first, and the others are counted', () => {
+  const disk = { folder: '/data', refusingSince: NOW - 1000 };
   const verdict = judge({
-    ...withBox('box3', { state: 'suspect', version: '0.3.2', since: NOW - 1000 }),
+    ...site({
+      nodes: [
+        node('box1', { troubles: { ...NO_TROUBLES, disk } }),
+        node('box2'),
+        node('box3', { state: 'suspect', version: '0.3.2', since: NOW - 1000 }),
+      ],
+    }),
     links: [link('box1', 'box2', { lossShare: 0.5 }), link('box2', 'box1', { lossShare: 0.002 })],
-    disk: { folder: '/data', refusingSince: NOW - 1000 },
   });
   assert.deepEqual(
     verdict.faults.map(({ code, severity }) => `${severity} ${code}`),
@@ -252,9 +285,11 @@ test('a bridge that does not reach its far side is a fault after half a minute',
     reason: 'nothing listens on that port',
     waiting: 1234,
   };
-  const soon = judge(site({ lostBridges: [{ ...lost, since: NOW - 20_000 }] }));
+  const soon = judge(troubled('box1', { lostBridges: [{ ...lost, since: NOW - 20_000 }] }));
   assert.equal(soon.level, 'well');
-  const { sentence, faults } = judge(site({ lostBridges: [{ ...lost, since: NOW - 300_000 }] }));
+  const { sentence, faults } = judge(
+    troubled('box1', { lostBridges: [{ ...lost, since: NOW - 300_000 }] }),
+  );
   assert.equal(
     sentence,
     'The bridge hq has not reached mqtts://hq.example:8883 for 5 min (nothing listens on that port); 1,234 messages waiting.',

@@ -1,0 +1,108 @@
+// What is wrong on one node as it knows itself, in the form in which the nodes let each other know. Clocks
+// of boxes differ, so a trouble travels with its age and gets its start from the clock of the reader.
+// Invariant: the encoded form is bounded, since it shares one datagram with the node's figures.
+
+import { wallTime } from './wall-time.ts';
+
+export interface LostBridge {
+  readonly name: string;
+  readonly address: string;
+  /** Begin of the outage, ms since 1970. */
+  readonly since: number;
+  readonly reason: string;
+  /** Messages that wait for the far side. */
+  readonly waiting: number;
+}
+
+export interface NodeTroubles {
+  /** Undefined while the disk takes changes, or there is none. */
+  readonly disk: { readonly folder: string; readonly refusingSince: number } | undefined;
+  /** Bridges that do not reach their far side. */
+  readonly lostBridges: readonly LostBridge[];
+  /** Messages that full queues dropped in the last minute. */
+  readonly droppedMessages: number;
+  /** What its clock says, ms since 1970, if it was never set. */
+  readonly unsetClock: number | undefined;
+}
+
+export const NO_TROUBLES: NodeTroubles = {
+  disk: undefined,
+  lostBridges: [],
+  droppedMessages: 0,
+  unsetClock: undefined,
+};
+
+const BRIDGES_MAX = 4;
+const TEXT_MAX = 80;
+
+/** Fields with short names and ages in seconds; empty if nothing is wrong. */
+export type EncodedTroubles = Readonly<Record<string, unknown>>;
+
+/** @param now ms since 1970 */
+export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTroubles {
+  const { disk, lostBridges, droppedMessages, unsetClock } = troubles;
+  const age = (since: number): number => Math.round((now - since) / 1000);
+  const bridges = lostBridges.slice(0, BRIDGES_MAX).map((bridge) => ({
+    name: cut(bridge.name),
+    address: cut(bridge.address),
+    reason: cut(bridge.reason),
+    waiting: bridge.waiting,
+    age: age(bridge.since),
+  }));
+  return {
+    ...(disk && { disk: { folder: cut(disk.folder), age: age(disk.refusingSince) } }),
+    ...(bridges.length > 0 && { bridges }),
+    ...(droppedMessages > 0 && { dropped: droppedMessages }),
+    ...(unsetClock !== undefined && { clock: unsetClock }),
+  };
+}
+
+/**
+ * Never throws: a node of another version may write what it likes.
+ * @param receivedAt ms of performance.now()
+ */
+export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
+  const { disk, bridges, dropped, clock } = fieldsOf(value);
+  const since = (age: unknown): number => wallTime(receivedAt - 1000 * numberOf(age));
+  const { folder, age } = fieldsOf(disk);
+  const list = Array.isArray(bridges) ? bridges.slice(0, BRIDGES_MAX) : [];
+  return {
+    disk: disk === undefined ? undefined : { folder: textOf(folder), refusingSince: since(age) },
+    lostBridges: list.map(fieldsOf).map((bridge) => ({
+      name: textOf(bridge.name),
+      address: textOf(bridge.address),
+      reason: textOf(bridge.reason),
+      waiting: numberOf(bridge.waiting),
+      since: since(bridge.age),
+    })),
+    droppedMessages: numberOf(dropped),
+    unsetClock: clock === undefined ? undefined : numberOf(clock),
+  };
+}
+
+/** Equal for troubles that are the same but for ages and counts. */
+export function troublesKey({
+  disk,
+  lostBridges,
+  droppedMessages,
+  unsetClock,
+}: NodeTroubles): string {
+  const bridges = lostBridges.map(({ name, address, reason }) => [name, address, reason]);
+  return JSON.stringify([disk?.folder, bridges, droppedMessages > 0, unsetClock !== undefined]);
+}
+
+function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
+}
+
+function numberOf(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : 0;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? cut(value) : '';
+}
+
+function cut(text: string): string {
+  return text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX - 1)}…`;
+}

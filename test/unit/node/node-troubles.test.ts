@@ -1,0 +1,45 @@
+import assert from 'node:assert/strict';
+import { performance } from 'node:perf_hooks';
+import { test } from 'node:test';
+import {
+  encodeTroubles,
+  NO_TROUBLES,
+  readTroubles,
+  troublesKey,
+} from '../../../src/node/node-troubles.ts';
+
+const NOW = Date.UTC(1980, 0, 1);
+const bridge = { name: 'hq', address: 'mqtt://hq:1883', reason: 'x'.repeat(500), waiting: 3 };
+const troubles = {
+  disk: { folder: '/data', refusingSince: NOW - 60_000 },
+  lostBridges: Array.from({ length: 9 }, () => ({ ...bridge, since: NOW - 120_000 })),
+  droppedMessages: 5,
+  unsetClock: NOW,
+};
+
+test('troubles of a box whose clock is wrong begin at the right time by the clock of the reader', () => {
+  const sent = JSON.parse(JSON.stringify(encodeTroubles(troubles, NOW)));
+  const read = readTroubles(sent, performance.now());
+  assert.ok(Math.abs((read.disk?.refusingSince ?? 0) - (Date.now() - 60_000)) < 1500);
+  const [first] = read.lostBridges;
+  assert.ok(Math.abs((first?.since ?? 0) - (Date.now() - 120_000)) < 1500);
+  assert.deepEqual([first?.name, first?.waiting, read.droppedMessages], ['hq', 3, 5]);
+});
+
+test('troubles fit a datagram beside the figures, however many and long they are', () => {
+  assert.ok(JSON.stringify(encodeTroubles(troubles, NOW)).length < 800);
+  assert.deepEqual(encodeTroubles(NO_TROUBLES, NOW), {});
+});
+
+test('what another version writes is read as far as it is understood', () => {
+  for (const value of [undefined, 7, 'x', [], { disk: 3, bridges: 'x', dropped: -1, clock: {} }]) {
+    const { lostBridges, droppedMessages } = readTroubles(value, 0);
+    assert.deepEqual([lostBridges, droppedMessages], [[], 0]);
+  }
+});
+
+test('an age or a count that grows is no new trouble', () => {
+  const later = { ...troubles, droppedMessages: 6 };
+  assert.equal(troublesKey(later), troublesKey(troubles));
+  assert.notEqual(troublesKey({ ...troubles, disk: undefined }), troublesKey(troubles));
+});
