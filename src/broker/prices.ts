@@ -24,7 +24,7 @@ export const Price = {
   newTopic: 250,
   topicCharacter: 2,
   /** One subscription that a route lists for itself instead of sharing the tree's list. */
-  ownTarget: 100,
+  ownTarget: 20,
   /** Adding, finding or removing a Topic Filter, and each of its characters: a level may be empty. */
   filter: 200,
   filterCharacter: 20,

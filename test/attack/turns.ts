@@ -5,7 +5,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { setPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,6 +17,7 @@ import { Innocents, type Latencies } from './innocents.ts';
 const CALM_MS = 3000;
 const ATTACK_MS = 8000;
 const HOST = '127.0.0.1';
+const METER = new URL('./turn-meter.mjs', import.meta.url).href;
 const [option = ''] = process.argv.slice(2).filter((word) => word.startsWith('--bundle='));
 const bundle = option.slice('--bundle='.length) || BUNDLE;
 const words = process.argv.slice(2).filter((word) => word !== option);
@@ -30,6 +31,8 @@ function startNode({ flags = [], listener, isStored }: Attack, folder: string): 
   if (isStored) all.push(`-data=${join(folder, 'data')}`);
   return new ShoalProcess(loopbackFlags('attacked', ...all), {
     bundle,
+    nodeFlags: [`--import=${METER}`],
+    env: { TURN_METER: join(folder, 'turns') },
     via: ['taskset', '-c', '0', 'nice', '-n', '-20'],
   });
 }
@@ -42,10 +45,19 @@ async function attackWith({ name }: Attack, port: number): Promise<ChildProcess>
   return child;
 }
 
-function show(what: string, { p50, p99, max, missing }: Latencies): void {
+/** The longest turn of each second so far, milliseconds of processor time. */
+function longestTurns(folder: string): number[] {
+  const path = join(folder, 'turns');
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8').split('\n').slice(0, -1).map(Number);
+}
+
+function show(what: string, { p50, p99, max, missing }: Latencies, turns: number[]): void {
   const figures = [p50, p99, max].map((ms) => ms.toFixed(1).padStart(8));
   const lost = missing > 0 ? `, ${missing} missing` : '';
-  const line = `p50 ${figures[0]} ms, p99 ${figures[1]}, max ${figures[2]}${lost}`;
+  const [median, longest] = [turns[Math.floor(turns.length / 2)], turns.at(-1)];
+  const turn = `longest turn of a second ${median} ms, of all ${longest}`;
+  const line = `p50 ${figures[0]} ms, p99 ${figures[1]}, max ${figures[2]}; ${turn}${lost}`;
   process.stdout.write(`${what.padEnd(62)} ${line}\n`);
 }
 
@@ -59,10 +71,20 @@ async function run(attack: Attack): Promise<void> {
     attacker = await attackWith(attack, attacked);
     const pair = await Innocents.connect({ host: HOST, port });
     await pair.measure(500);
-    show(`${attack.name}: before`, await pair.measure(CALM_MS));
+    const measure = async (what: string, ms: number): Promise<void> => {
+      const before = longestTurns(folder).length;
+      const latencies = await pair.measure(ms);
+      const turns = longestTurns(folder).slice(before);
+      show(
+        what,
+        latencies,
+        turns.toSorted((a, b) => a - b),
+      );
+    };
+    await measure(`${attack.name}: before`, CALM_MS);
     attacker.send('begin');
     await pair.measure(1000);
-    show(attack.name, await pair.measure(ATTACK_MS));
+    await measure(attack.name, ATTACK_MS);
     pair.close();
   } finally {
     attacker?.kill('SIGKILL');

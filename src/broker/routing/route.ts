@@ -20,6 +20,7 @@ import type { RoutedTopic } from './topic-table.ts';
  */
 const CACHED_TARGETS_MAX = 250_000;
 const NO_LISTS: Route['lists'] = [];
+const NO_IDENTIFIERS: readonly number[] = [];
 
 /** Several matching subscriptions of one subscriber, served by one copy. */
 interface MergedSubscription extends Subscription {
@@ -50,8 +51,9 @@ export class Router {
   readonly #authorizer: Authorizer;
   readonly #stats: BrokerStats;
   readonly #budget: WorkBudget;
-  /** Routes with lists, and the number of entries in the lists made since #cached was empty. */
-  #cached: Route[] = [];
+  /** Routes with lists, and the entries of those that no other route shares. */
+  readonly #cached = new Map<Route, number>();
+  /** Both together, and the entries of all shared lists made since #cached was empty. */
   #cachedTargets = 0;
   #epoch = 0;
 
@@ -126,6 +128,7 @@ export class Router {
     // Both only rise, so the sum changes whenever either does.
     const version = this.#tree.version + this.#epoch;
     if (topic.route !== undefined && topic.routeVersion === version) return topic.route;
+    if (topic.route !== undefined) this.#forget(topic.route);
     const route = this.#findRoute(topic.name);
     topic.route = route;
     topic.routeVersion = this.#tree.version + this.#epoch;
@@ -150,7 +153,7 @@ export class Router {
     const route: Route = { lists: isMerged ? [mergeLists(lists)] : lists, groups, denied };
     if (isMerged || !this.#authorizer.permissive) this.#budget.spend(Price.ownTarget * found);
     const own = isMerged || denied > 0 ? lists.reduce((sum, list) => sum + list.length, 0) : 0;
-    if (lists.length > 0) this.#cache(route, own + listed);
+    if (lists.length > 0) this.#cache(route, own, listed);
     return route;
   }
 
@@ -158,14 +161,22 @@ export class Router {
    * Drops old lists instead of only outdating them: their topics may never be used again. Also those
    * that routes share: after each change of the tree there are new ones.
    */
-  #cache(route: Route, targets: number): void {
-    this.#cachedTargets += 1 + targets;
-    this.#cached.push(route);
+  #cache(route: Route, own: number, shared: number): void {
+    this.#cachedTargets += 1 + own + shared;
+    this.#cached.set(route, own);
     if (this.#cachedTargets <= CACHED_TARGETS_MAX) return;
-    for (const old of this.#cached) if (old !== route) old.lists = NO_LISTS;
-    this.#cached = [];
+    for (const old of this.#cached.keys()) if (old !== route) old.lists = NO_LISTS;
+    this.#cached.clear();
     this.#cachedTargets = 0;
     this.#epoch += 1;
+  }
+
+  /** Another route takes the place of this one: its own lists need not stay, those that it shares may. */
+  #forget(route: Route): void {
+    const own = this.#cached.get(route);
+    if (own === undefined) return;
+    this.#cached.delete(route);
+    this.#cachedTargets -= 1 + own;
   }
 
   #permitted(
@@ -186,33 +197,52 @@ export class Router {
 
 /**
  * One target for each subscriber: the highest QoS and all identifiers [MQTT5-3.3.4-2, 3.3.4-3,
- * 3.3.4-4]. RETAIN is kept as published if any of the subscriptions asks for it.
+ * 3.3.4-4]. RETAIN is kept as published if any of the subscriptions asks for it. The lists may have
+ * hundreds of thousands of entries: only a subscriber with several gets objects of its own.
  */
 function mergeLists(lists: readonly (readonly Subscription[])[]): MergedSubscription[] {
-  const bySubscriber = new Map<Subscriber, Subscription[]>();
+  const places = new Map<Subscriber, number>();
+  const targets: MergedSubscription[] = [];
+  const overlapping = new Map<number, Subscription[]>();
   for (const list of lists) {
     for (const subscription of list) {
-      const found = bySubscriber.get(subscription.subscriber);
-      if (found === undefined) bySubscriber.set(subscription.subscriber, [subscription]);
-      else found.push(subscription);
+      const place = places.get(subscription.subscriber);
+      if (place === undefined) {
+        places.set(subscription.subscriber, targets.length);
+        targets.push(subscription);
+      } else {
+        const found = overlapping.get(place);
+        // Two are the rule: pushing to a list of one would make room for many.
+        if (found === undefined) overlapping.set(place, [targets[place]!, subscription]);
+        else found.push(subscription);
+      }
     }
   }
-  return Array.from(bySubscriber.values(), (found) => {
-    if (found.length === 1) return found[0]!;
-    const local = found.filter((subscription) => !subscription.noLocal);
-    const mixed = local.length > 0 && local.length < found.length;
-    return { ...merge(found), local: mixed ? merge(local) : undefined };
-  });
+  for (const [place, found] of overlapping) targets[place] = mergeAll(found);
+  return targets;
+}
+
+function mergeAll(found: readonly Subscription[]): MergedSubscription {
+  const merged = merge(found);
+  if (merged.noLocal || !found.some(({ noLocal }) => noLocal)) return merged;
+  return { ...merged, local: merge(found.filter(({ noLocal }) => !noLocal)) };
 }
 
 function merge(found: readonly Subscription[]): Subscription {
-  const first = found[0]!;
-  return {
-    subscriber: first.subscriber,
-    filter: first.filter,
-    qos: found.reduce((highest: number, { qos }) => Math.max(highest, qos), 0) as QoS,
-    noLocal: found.every((subscription) => subscription.noLocal),
-    retainAsPublished: found.some((subscription) => subscription.retainAsPublished),
-    identifiers: found.flatMap((subscription) => subscription.identifiers),
-  };
+  const { subscriber, filter } = found[0]!;
+  let qos: QoS = 0;
+  let noLocal = true;
+  let retainAsPublished = false;
+  let identifiers: number[] | undefined;
+  for (const one of found) {
+    if (one.qos > qos) qos = one.qos;
+    if (!one.noLocal) noLocal = false;
+    if (one.retainAsPublished) retainAsPublished = true;
+    for (const identifier of one.identifiers) {
+      identifiers ??= [];
+      identifiers.push(identifier);
+    }
+  }
+  const own = identifiers ?? NO_IDENTIFIERS;
+  return { subscriber, filter, qos, noLocal, retainAsPublished, identifiers: own };
 }

@@ -10,6 +10,7 @@ import type { Broker } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client/client.ts';
 import { originOf } from '../../broker/log-fields.ts';
 import type { ByteTap, ConnectionInfo, Outbox } from '../../broker/ports.ts';
+import { closeQueue } from './close-queue.ts';
 import { flushQueue } from './flush-queue.ts';
 import type { PreConnectLimit } from './pre-connect-limit.ts';
 import type { Transport } from './transport.ts';
@@ -65,6 +66,7 @@ export class Connection implements Outbox {
       flushQueue.endGroup(begin);
     });
     transport.on('drain', () => this.#drained());
+    transport.on('end', () => closeQueue.add({ close: () => this.#endAfterPeer() }));
     // 'close' follows every error and does all there is to do.
     transport.on('error', () => undefined);
     transport.on('close', () => {
@@ -145,6 +147,13 @@ export class Connection implements Outbox {
   #setUntaken(bytes: number): void {
     backlogBytes += bytes - this.#untakenBytes;
     this.#untakenBytes = bytes;
+  }
+
+  /** Most clients are gone then; one that has only shut down its side still gets what was written. */
+  #endAfterPeer(): void {
+    if (this.#isClosed) return;
+    if (this.#pending !== undefined || this.#transport.writableLength > 0) this.close();
+    else this.#transport.destroy();
   }
 
   close(): void {

@@ -260,6 +260,8 @@ export class Listener {
     };
     const layers = this.#layers;
     if (!layers.hasProxyHeader && layers.tls === undefined && layers.webSocket === undefined) {
+      // Node would end our side in the turn in which the client ends its own: the connection does so later.
+      socket.allowHalfOpen = true;
       this.#connect({ transport: socket, stream: socket, info, proof: {} });
       return;
     }

@@ -18,5 +18,6 @@ export interface Transport {
   /** Ends at once. */
   destroy(): unknown;
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
-  on(event: 'drain' | 'error' | 'close', listener: () => void): unknown;
+  /** 'end': the client sends nothing more. Only where our side does not end by itself then. */
+  on(event: 'drain' | 'end' | 'error' | 'close', listener: () => void): unknown;
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAuthorizer } from '../../../src/broker/ports.ts';
+import { WORK_PER_TURN } from '../../../src/broker/work-budget.ts';
 import { FILTERS_MAX } from '../../../src/mqtt/frame-check.ts';
 import { World } from '../../support/mqtt-world.ts';
 import * as wire from '../../support/wire.ts';
@@ -60,6 +61,19 @@ for (const [what, last, isTaken] of [
     assert.equal(again, 1, 'a cached route costs nothing');
   });
 }
+
+test('the route of a topic that thousands of overlapping subscriptions match fits into a turn', () => {
+  const world = new World();
+  for (let i = 0; i < 2000; i++) {
+    const subscriber = world.connect(`s${i}`);
+    subscriber.send(wire.subscribe(5, 1, ['t/#', 't/+']));
+  }
+  const publisher = world.connect('p');
+  const { budget } = world.broker.context;
+  world.beginTurn();
+  publisher.publish('t/a', '');
+  assert.ok(budget.spentInTurn < WORK_PER_TURN, `${budget.spentInTurn} units`);
+});
 
 /** A world with retained messages at r/0, r/1, ... */
 function worldWithRetained(count: number, denied = false): World {

@@ -60,6 +60,26 @@ test('all packets of a turn leave in one write', async () => {
   assert.deepEqual(transport.writes, ['20020000d000d000']);
 });
 
+test('a client that ends its side gets what was written, and the connection ends', async () => {
+  const transport = open();
+  transport.emit('data', connect({ version: 4, clientId: 'c1' }));
+  transport.writableLength = 4;
+  transport.emit('end');
+  await turn();
+  await turn();
+  assert.deepEqual(transport.writes, ['20020000']);
+  assert.equal(transport.isDestroyed, false, 'its bytes are still on their way');
+  assert.equal(transport.isEnded, true);
+  transport.emit('close');
+
+  const idle = open();
+  idle.emit('data', connect({ version: 4, clientId: 'c2' }));
+  await turn();
+  idle.emit('end');
+  await turn();
+  assert.equal(idle.isDestroyed, true);
+});
+
 test('a client that does not read is not read until it does', async () => {
   const transport = open();
   transport.emit('data', connect({ version: 4, clientId: 'c1' }));
