@@ -30,7 +30,7 @@ import type { QoS } from '../mqtt/publish-view.ts';
 import { isFailure, ReasonCode } from '../mqtt/reason-code.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
-import { type BridgeCounters, makeCounters } from './counters.ts';
+import type { BridgeCounters } from './counters.ts';
 import { DropLog } from './drop-log.ts';
 import { ALIASES_MAX } from './incoming.ts';
 import { Junction } from './junction.ts';
@@ -74,6 +74,8 @@ export interface BridgeParts {
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly now: number;
+  /** Counted in; they go on from a bridge that this one replaces. */
+  readonly counters: BridgeCounters;
 }
 
 export class Bridge {
@@ -84,7 +86,7 @@ export class Bridge {
   readonly #reconnect: Reconnect;
   readonly #outgoing: TopicMapper;
   readonly #incoming: TopicMapper;
-  readonly #counters = makeCounters();
+  readonly #counters: BridgeCounters;
   readonly #drops: DropLog;
   #state: BridgeState = 'off';
   #since: number;
@@ -103,7 +105,8 @@ export class Bridge {
   #pingMs = Number.POSITIVE_INFINITY;
   #hasReceived = false;
 
-  constructor({ options, port, log, random, now }: BridgeParts) {
+  constructor({ options, port, log, random, now, counters }: BridgeParts) {
+    this.#counters = counters;
     this.#options = options;
     this.#port = port;
     this.#log = log;

@@ -48,6 +48,7 @@ import { exportState } from './session/export-state.ts';
 import { importState } from './session/import-state.ts';
 import {
   dropDeliveries,
+  type EndedSession,
   endLocalSessions,
   type LocalSessionSpec,
   type LocalSessionState,
@@ -194,9 +195,9 @@ export class Broker {
   }
 
   /** Ends all local sessions but these. @param kept Client Identifiers */
-  endLocalSessions(kept: ReadonlySet<string>, now: number): void {
+  endLocalSessions(kept: ReadonlySet<string>, now: number): readonly EndedSession[] {
     this.context.budget.enter(now);
-    endLocalSessions(this.context, kept);
+    return endLocalSessions(this.context, kept);
   }
 
   /** What waits in a local session. */

@@ -64,7 +64,7 @@ interface Entry {
 export class BridgePlaces implements ReplicatedMap {
   readonly #options: BridgePlacesOptions;
   readonly #map: GossipMap;
-  readonly #entries: Entry[] = [];
+  readonly #entries = new Map<string, Entry>();
   #members: readonly bigint[] = [];
   /** Until then the registers of nodes that are online already may still be on their way. */
   #readyAt = Number.POSITIVE_INFINITY;
@@ -90,7 +90,7 @@ export class BridgePlaces implements ReplicatedMap {
 
   /** Messages of the bridge that this node had collected and another one has sent. */
   sentElsewhere(name: string): number {
-    return this.#entries.find(({ bridge }) => bridge.name === name)?.trimmed ?? 0;
+    return this.#entries.get(name)?.trimmed ?? 0;
   }
 
   handleBlock(member: bigint, block: BlockMessage, now: number): void {
@@ -103,21 +103,35 @@ export class BridgePlaces implements ReplicatedMap {
     this.#choose();
   }
 
-  /** From now on one of the nodes that have these bridges runs each of them. */
-  add(bridges: readonly PlacedBridge[]): void {
-    const since = this.#now;
-    for (const bridge of bridges) {
-      const ages = new QueueAges();
-      const trimFromId = bridge.lastId;
-      ages.note(since, trimFromId);
-      const rest = { previousSince: undefined, written: -1, trimmed: 0 };
-      this.#entries.push({ bridge, ages, since, isHere: false, trimFromId, ...rest });
+  /**
+   * From now on one of the nodes that have this bridge runs it. Where it is known already, it goes on as
+   * it is: `run` says whether this node does.
+   */
+  add(bridge: PlacedBridge): void {
+    const known = this.#entries.get(bridge.name);
+    if (known !== undefined) {
+      if (known.isHere) bridge.run(true);
+      return;
     }
-    if (this.#entries.length === 0) return;
-    this.#readyAt = performance.now() + (this.#members.length > 0 ? SETTLE_MS : 0);
-    this.#timer = setInterval(() => this.#tick(), TICK_MS);
-    this.#timer.unref();
+    const since = this.#now;
+    const ages = new QueueAges();
+    const trimFromId = bridge.lastId;
+    ages.note(since, trimFromId);
+    const rest = { previousSince: undefined, written: -1, trimmed: 0 };
+    this.#entries.set(bridge.name, { bridge, ages, since, isHere: false, trimFromId, ...rest });
+    if (this.#timer === undefined) {
+      this.#readyAt = performance.now() + (this.#members.length > 0 ? SETTLE_MS : 0);
+      this.#timer = setInterval(() => this.#tick(), TICK_MS);
+      this.#timer.unref();
+    }
     this.#tick();
+  }
+
+  /** This node has the bridge no more, or runs it whatever the others do. */
+  remove(name: string): void {
+    if (!this.#entries.delete(name)) return;
+    this.#map.write(this.#keyOf(name), undefined, performance.now());
+    this.#map.flush();
   }
 
   close(): void {
@@ -133,7 +147,7 @@ export class BridgePlaces implements ReplicatedMap {
   }
 
   #tick(): void {
-    for (const entry of this.#entries) {
+    for (const entry of this.#entries.values()) {
       const { bridge, ages } = entry;
       ages.note(this.#now, bridge.lastId);
       if (performance.now() >= this.#readyAt) this.#write(entry);
@@ -184,7 +198,7 @@ export class BridgePlaces implements ReplicatedMap {
 
   #choose(): void {
     if (performance.now() < this.#readyAt) return;
-    for (const entry of this.#entries) {
+    for (const entry of this.#entries.values()) {
       const [place] = this.#placesOf(entry.bridge.name);
       const isHere = place?.bootId === this.#options.bootId;
       if (isHere === entry.isHere) continue;

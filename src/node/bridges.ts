@@ -2,7 +2,9 @@
 // from then on, and what all of them have in common: their clock, their metrics, their place in a cluster.
 
 import { performance } from 'node:perf_hooks';
+import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../broker/broker.ts';
+import { LOCAL_PREFIX } from '../broker/session/local-session.ts';
 import { type BridgeConfig, bridgesOf } from '../config/bridges.ts';
 import type { Config } from '../config/config.ts';
 import type { BridgeFacts } from '../doctor/context.ts';
@@ -17,41 +19,89 @@ import type { LostBridge } from './node-troubles.ts';
 /** How often rates are measured, and messages looked for that have waited too long. */
 const TICK_MS = 1000;
 
+type BridgesConfig = Pick<Config, 'bridges' | 'nodeName'>;
+
 /** In a cluster one node runs it, and another one when that dies. */
 function isForOneNode({ runOn }: BridgeConfig): boolean {
   return runOn === 'one';
 }
 
+/** Whatever line of the file it is at. */
+function isSame(one: BridgeConfig, other: BridgeConfig): boolean {
+  return isDeepStrictEqual({ ...one, place: '' }, { ...other, place: '' });
+}
+
 export class Bridges implements BridgesApi {
   readonly #nodeName: string;
+  readonly #broker: Broker;
   readonly #log: Logger;
-  readonly #all: readonly LocalBridge[];
   readonly #limiter = new LogLimiter();
-  readonly #timer: NodeJS.Timeout | undefined;
+  /** In the order of the file. */
+  #all: readonly LocalBridge[] = [];
+  #timer: NodeJS.Timeout | undefined;
   #places: BridgePlaces | undefined;
+  #hasMetrics = false;
 
   /** Opens the sessions; the bridges themselves begin with start(). */
-  constructor(config: Pick<Config, 'bridges' | 'nodeName'>, broker: Broker, log: Logger) {
+  constructor(config: BridgesConfig, broker: Broker, log: Logger) {
     this.#nodeName = config.nodeName;
+    this.#broker = broker;
     this.#log = log;
-    const ours = bridgesOf(config);
-    this.#all = ours.map((one) => new LocalBridge(one, broker, log));
-    broker.endLocalSessions(new Set(ours.map(clientIdOf)), performance.now());
-    if (ours.length === 0) return;
-    broker.sys.addSource('bridges', () => this.#metrics());
-    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
-    this.#timer.unref();
+    this.#all = bridgesOf(config).map((one) => new LocalBridge(one, broker, log));
+    this.#changed();
   }
 
   /** @param places decides which node of the cluster runs those that only one may run */
   start(places: BridgePlaces | undefined): void {
-    for (const bridge of this.#all) {
-      if (places === undefined || !isForOneNode(bridge.config)) bridge.start();
-    }
-    if (places === undefined) return;
     this.#places = places;
-    const placed = this.#all.filter(({ config }) => isForOneNode(config));
-    places.add(placed.map((bridge) => bridge.placed));
+    for (const bridge of this.#all) this.#begin(bridge);
+  }
+
+  #begin(bridge: LocalBridge): void {
+    const places = isForOneNode(bridge.config) ? this.#places : undefined;
+    if (places === undefined) bridge.start();
+    else places.add(bridge.placed);
+  }
+
+  /**
+   * Takes over another configuration. A bridge that has not changed is not touched, and one that has
+   * changed keeps what waits.
+   */
+  reload(config: BridgesConfig): void {
+    const before = new Map(this.#all.map((bridge) => [bridge.name, bridge]));
+    const wanted = bridgesOf(config);
+    for (const bridge of this.#all) {
+      const next = wanted.find(({ options }) => options.name === bridge.name);
+      if (next === undefined) bridge.remove();
+      if (next === undefined || !isForOneNode(next)) this.#places?.remove(bridge.name);
+    }
+    this.#all = wanted.map((one) => this.#renew(before.get(one.options.name), one));
+    this.#changed();
+  }
+
+  #renew(known: LocalBridge | undefined, config: BridgeConfig): LocalBridge {
+    if (known !== undefined && isSame(known.config, config)) return known;
+    const bridge = known ?? new LocalBridge(config, this.#broker, this.#log);
+    if (known !== undefined) known.reconfigure(config);
+    const event = known === undefined ? 'bridge added' : 'bridge changed';
+    this.#log.info(event, { bridge: bridge.name });
+    this.#begin(bridge);
+    return bridge;
+  }
+
+  /** Ends the sessions of bridges that are gone; from the first bridge on there are figures. */
+  #changed(): void {
+    const kept = new Set(this.#all.map(({ config }) => clientIdOf(config)));
+    for (const { clientId, waiting } of this.#broker.endLocalSessions(kept, performance.now())) {
+      const bridge = clientId.slice(LOCAL_PREFIX.length);
+      if (waiting === 0) this.#log.info('bridge removed', { bridge });
+      else this.#log.warn('bridge removed; what waited is dropped', { bridge, waiting });
+    }
+    if (this.#all.length === 0 || this.#hasMetrics) return;
+    this.#hasMetrics = true;
+    this.#broker.sys.addSource('bridges', () => this.#metrics());
+    this.#timer = setInterval(() => this.#tick(performance.now()), TICK_MS);
+    this.#timer.unref();
   }
 
   stop(): void {

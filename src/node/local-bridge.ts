@@ -4,7 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import { AccessControl } from '../auth/access-control.ts';
 import type { BridgeState } from '../bridge/bridge.ts';
-import type { BridgeCounters } from '../bridge/counters.ts';
+import { makeCounters } from '../bridge/counters.ts';
 import { type BridgeOptions, formatAddress } from '../bridge/options.ts';
 import { TopicMapper } from '../bridge/topic-mapper.ts';
 import type { Broker } from '../broker/broker.ts';
@@ -41,11 +41,12 @@ const STATES: Readonly<Record<BridgeState, BridgeView['state']>> = {
 };
 
 export class LocalBridge {
-  readonly config: BridgeConfig;
+  readonly counters = makeCounters();
   readonly #broker: Broker;
   readonly #clientId: string;
-  readonly #runner: BridgeRunner;
   readonly #log: Logger;
+  #config: BridgeConfig;
+  #runner: BridgeRunner;
   readonly #ages = new QueueAges();
   readonly #sent = new RecentIncrease(RATE_MS);
   readonly #received = new RecentIncrease(RATE_MS);
@@ -54,18 +55,36 @@ export class LocalBridge {
 
   /** Opens the session; the bridge itself begins with start(). */
   constructor(config: BridgeConfig, broker: Broker, log: Logger) {
-    const { options, tls } = config;
-    this.config = config;
+    this.#config = config;
     this.#broker = broker;
     this.#log = log;
     this.#clientId = clientIdOf(config);
-    const isSessionKnown = this.#openSession();
-    this.#publishState(false);
-    this.#runner = new BridgeRunner(options, tls, this.#port(isSessionKnown), log);
+    this.#runner = this.#open();
+  }
+
+  get config(): BridgeConfig {
+    return this.#config;
+  }
+
+  /**
+   * Takes over another configuration of the same name: what waits stays, if its topics do not exclude it.
+   * The bridge is off afterwards.
+   */
+  reconfigure(config: BridgeConfig): void {
+    this.stop();
+    this.#config = config;
+    this.#runner = this.#open();
+  }
+
+  #open(): BridgeRunner {
+    const { options, tls } = this.#config;
+    const local = this.#port(this.#openSession());
+    this.#publishState('0');
+    return new BridgeRunner({ options, tls, local, log: this.#log, counters: this.counters });
   }
 
   get name(): string {
-    return this.config.options.name;
+    return this.#config.options.name;
   }
 
   start(): void {
@@ -76,6 +95,12 @@ export class LocalBridge {
     this.#runner.stop();
   }
 
+  /** The configuration has it no more. Its session is left to the caller. */
+  remove(): void {
+    this.stop();
+    this.#publishState('');
+  }
+
   /** @returns false while another node runs the bridge */
   reconnect(): boolean {
     return this.#runner.bridge.reconnect(performance.now());
@@ -83,7 +108,7 @@ export class LocalBridge {
 
   /** @returns true if it existed */
   #openSession(): boolean {
-    const { options, qosMin, retain, runOn } = this.config;
+    const { options, qosMin, retain, runOn } = this.#config;
     return this.#broker.openLocalSession(
       {
         identity: {
@@ -92,7 +117,7 @@ export class LocalBridge {
           grant: AccessControl.trusted,
         },
         subscriptions: TopicMapper.outgoing(options.topics).subscriptions,
-        limits: this.config,
+        limits: this.#config,
         rules: { qosMin, retain, onlyOfThisNode: runOn === 'each' },
       },
       performance.now(),
@@ -113,13 +138,13 @@ export class LocalBridge {
       },
       forgetReceived: () => broker.forgetReceived(this.#clientId),
       sendRetained: (client, now) => broker.sendRetained(client as Client, now),
-      stateChanged: (isConnected) => this.#publishState(isConnected),
+      stateChanged: (isConnected) => this.#publishState(isConnected ? '1' : '0'),
     };
   }
 
-  #publishState(isConnected: boolean): void {
+  #publishState(state: '0' | '1' | ''): void {
     const topic = `connection/${this.name}/state`;
-    this.#broker.publishState(topic, isConnected ? '1' : '0', performance.now());
+    this.#broker.publishState(topic, state, performance.now());
   }
 
   /** The bridge as the nodes of a cluster agree on the one that runs it. */
@@ -147,7 +172,7 @@ export class LocalBridge {
 
   /** Call once a second: measures rates, and drops messages that have waited for too long. */
   tick(now: number): void {
-    const { ageMaxSeconds } = this.config;
+    const { ageMaxSeconds } = this.#config;
     const { sent, received } = this.counters;
     this.#ages.note(now, this.session.lastId);
     const upToId = this.#ages.lastIdAt(now - ageMaxSeconds * 1000);
@@ -160,10 +185,6 @@ export class LocalBridge {
 
   get session(): LocalSessionState {
     return this.#broker.localSessionState(this.#clientId) ?? EMPTY;
-  }
-
-  get counters(): Readonly<BridgeCounters> {
-    return this.#runner.bridge.status.counters;
   }
 
   get state(): BridgeState {
@@ -206,7 +227,7 @@ export class LocalBridge {
       this.#runner.bridge.status;
     const { queued, queuedBytes, inflight, oldestId } = this.session;
     const { sent, received } = this.counters;
-    const { version } = this.config.options;
+    const { version } = this.#config.options;
     const oldestAt = oldestId === 0 ? -1 : this.#ages.timeBefore(oldestId);
     return {
       name: this.name,
@@ -228,7 +249,7 @@ export class LocalBridge {
       sentPerSecond: rateOf(this.#sent),
       receivedPerSecond: rateOf(this.#received),
       droppedPerSecond: rateOf(this.#dropped),
-      farSide: granted === undefined ? null : farSideOf(granted, this.config.options),
+      farSide: granted === undefined ? null : farSideOf(granted, this.#config.options),
     };
   }
 }

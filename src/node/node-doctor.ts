@@ -17,7 +17,8 @@ import type { SiteStatus } from './site-status.ts';
 export type ReadWarnings = () => DoctorContext['warnings'];
 
 export interface NodeDoctorOptions {
-  readonly config: Config;
+  /** In force. */
+  readonly config: () => Config;
   readonly cluster: Cluster | undefined;
   readonly bridges: Bridges;
   readonly site: SiteStatus;
@@ -45,7 +46,8 @@ export class NodeDoctor {
   }
 
   async #run(): Promise<DoctorReport> {
-    const { config, cluster, bridges, site, warnings } = this.#options;
+    const { cluster, bridges, site, warnings } = this.#options;
+    const config = this.#options.config();
     const view: ClusterView | undefined = cluster?.probing.view(config.tokens ?? []);
     return runDoctor({
       config,

@@ -134,7 +134,7 @@ export async function runNode(
     addresses,
     stop: stopRequest.ask,
     config: () => ({ config: active, origins }),
-    doctor: new NodeDoctor({ config, cluster, bridges, site, warnings }),
+    doctor: new NodeDoctor({ config: () => active, cluster, bridges, site, warnings }),
     isOpen: () => access.permissive && isOpenToAll(active),
   });
   const seen = { site, history, addresses };
@@ -224,7 +224,7 @@ interface StartedParts {
 /** @returns how many files or listeners are wrong */
 async function reload(
   next: Config,
-  { broker, listeners, access, cluster, history }: StartedParts,
+  { broker, bridges, listeners, access, cluster, history }: StartedParts,
 ): Promise<number> {
   history.configurationRead();
   broker.reconfigure(reloadableBrokerOptions(next));
@@ -236,6 +236,7 @@ async function reload(
     wrongFiles = faults;
     return kept;
   });
+  bridges.reload(next);
   if (isClustered(next)) await cluster?.rekey(next.tokens);
   return wrongListeners + wrongFiles;
 }

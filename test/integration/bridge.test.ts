@@ -269,6 +269,41 @@ scenario('the bridges of all nodes are listed, and one connects anew on demand',
   assert.match(unknown.err, /No bridge named other runs here/);
 });
 
+scenario('SIGHUP adds, changes and removes bridges, and leaves others alone', async (scene) => {
+  const [port, later] = [await freePort(), await freePort()];
+  await scene.startLocal('far', `-port=${port}`);
+  const bridge = (name: string, to: number, topic: string): string =>
+    `[[bridge]]\nname = "${name}"\naddress = "mqtt://127.0.0.1:${to}"\ntopics = ["${topic} out 1"]\n` +
+    'run-on = "each"\nreconnect-min = "100ms"\nreconnect-max = "100ms"\n';
+  const stays = bridge('stays', port, 'stays');
+  const waits = bridge('waits', later, 'waits');
+  const path = scene.file('bridges.toml', `${stays}${waits}${bridge('goes', later, 'goes')}`);
+  const near = await scene.startLocal('near', `-config=${path}`);
+  await near.process.waitFor(/bridge connected.*bridge=stays/);
+  const device = await scene.client(near);
+  for (const topic of ['waits', 'goes']) await device.publish(topic, 'early', { qos: 1 });
+  await device.subscribe('$SYS/broker/connection/+/state', 1);
+  await device.arrival('$SYS/broker/connection/goes/state', ({ text }) => text === '0');
+
+  const watcher = await openAt(port);
+  await watcher.subscribe('#', 1);
+  const before = near.process.output;
+  const changed = bridge('waits', port, 'waits');
+  writeFileSync(path, `${bridge('comes', port, 'comes')}${changed}# moved\n${stays}`);
+  near.process.signal('SIGHUP');
+  await near.process.waitFor(/bridge removed; what waited is dropped.*bridge=goes waiting=1/);
+  await near.process.waitFor(/bridge connected.*bridge=comes/);
+  await near.process.waitFor(/bridge changed.*bridge=waits/);
+  await near.process.waitFor(/configuration reloaded/);
+  await device.arrival('$SYS/broker/connection/goes/state', ({ text }) => text === '');
+  await watcher.arrival('waits', ({ text }) => text === 'early');
+  await device.publish('comes', 'x', { qos: 1 });
+  await watcher.arrival('comes');
+  const since = near.process.output.slice(before.length);
+  assert.doesNotMatch(since, /bridge=stays/, 'what has not changed keeps its connection');
+  await watcher.end();
+});
+
 /** Starts slowly and leaves a daemon behind that must be ended: only on demand. */
 if (process.env.SHOAL_RABBITMQ !== undefined) {
   scenario('a bridge to RabbitMQ with the MQTT plugin', async (scene) => {

@@ -4,6 +4,7 @@
 
 import assert from 'node:assert/strict';
 import { Bridge } from '../../src/bridge/bridge.ts';
+import { makeCounters } from '../../src/bridge/counters.ts';
 import {
   type BridgeOptions,
   defaultBridgeOptions,
@@ -171,7 +172,8 @@ export class BridgeWorld {
     };
     const log: Logger = { debug: note, info: note, warn: note, error: note };
     const port = this.#port(parts.isSessionKnown ?? isSessionKnown);
-    this.bridge = new Bridge({ options, port, log, random: () => 0.5, now: near.now });
+    const counters = makeCounters();
+    this.bridge = new Bridge({ options, port, log, random: () => 0.5, now: near.now, counters });
   }
 
   #port(isSessionKnown: boolean): BridgePort {

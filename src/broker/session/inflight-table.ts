@@ -52,6 +52,17 @@ export class InflightTable {
   }
 
   /** In the order in which they are repeated (see Delivery.order). */
+  /** The first one sent of those that are held. */
+  oldest(): Delivery | undefined {
+    let oldest: Delivery | undefined;
+    for (const delivery of this.#slots) {
+      if (delivery !== undefined && delivery.order < (oldest?.order ?? Number.POSITIVE_INFINITY)) {
+        oldest = delivery;
+      }
+    }
+    return oldest;
+  }
+
   inOrder(): Delivery[] {
     const found = this.#slots.filter((delivery) => delivery !== undefined);
     return found.sort((a, b) => a.order - b.order);

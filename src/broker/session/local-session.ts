@@ -57,11 +57,25 @@ export function openLocalSession(context: BrokerContext, spec: LocalSessionSpec)
   return present;
 }
 
-/** Ends the local sessions that the configuration no longer has. */
-export function endLocalSessions({ sessions }: BrokerContext, kept: ReadonlySet<string>): void {
+export interface EndedSession {
+  readonly clientId: string;
+  /** Messages that are dropped with it. */
+  readonly waiting: number;
+}
+
+/** Ends the local sessions that the configuration no longer has. None of them may be connected. */
+export function endLocalSessions(
+  { sessions }: BrokerContext,
+  kept: ReadonlySet<string>,
+): EndedSession[] {
   const isOver = ({ clientId }: Session): boolean =>
     clientId.startsWith(LOCAL_PREFIX) && !kept.has(clientId);
-  for (const session of [...sessions.all()].filter(isOver)) sessions.endLocal(session);
+  const ended = [...sessions.all()].filter(isOver).map((session) => {
+    const { clientId, outbound } = session;
+    return { session, clientId, waiting: outbound.queued + outbound.inflight };
+  });
+  for (const { session } of ended) sessions.endLocal(session);
+  return ended;
 }
 
 export function localSessionState({ outbound }: Session): LocalSessionState {

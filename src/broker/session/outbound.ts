@@ -75,7 +75,7 @@ export class Outbound implements Subscriber, QueueOwner {
 
   /** Of the oldest message that the client has not acknowledged; 0: none. */
   get oldestDeliveryId(): number {
-    return this.#inflight?.inOrder()[0]?.id ?? this.#queue?.peek()?.id ?? 0;
+    return this.#inflight?.oldest()?.id ?? this.#queue?.peek()?.id ?? 0;
   }
 
   get inflight(): number {

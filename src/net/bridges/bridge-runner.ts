@@ -2,6 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { Bridge } from '../../bridge/bridge.ts';
+import type { BridgeCounters } from '../../bridge/counters.ts';
 import type { BridgeOptions } from '../../bridge/options.ts';
 import type { BridgePort } from '../../bridge/ports.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -12,11 +13,19 @@ import type { FarTls } from './far-transport.ts';
 /** What the node supplies: its own side of the bridge. */
 export type LocalPort = Omit<BridgePort, 'connect' | 'defer' | 'deadlineChanged'>;
 
+export interface RunnerParts {
+  readonly options: BridgeOptions;
+  readonly tls: FarTls;
+  readonly local: LocalPort;
+  readonly log: Logger;
+  readonly counters: BridgeCounters;
+}
+
 export class BridgeRunner {
   readonly bridge: Bridge;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(options: BridgeOptions, tls: FarTls, local: LocalPort, log: Logger) {
+  constructor({ options, tls, local, log, counters }: RunnerParts) {
     const port: BridgePort = {
       get now() {
         return local.now;
@@ -32,7 +41,8 @@ export class BridgeRunner {
       defer: () => setImmediate(() => this.bridge.runDeferred(performance.now())),
       deadlineChanged: () => this.#arm(),
     };
-    this.bridge = new Bridge({ options, port, log, random: secureRandom, now: performance.now() });
+    const now = performance.now();
+    this.bridge = new Bridge({ options, port, log, random: secureRandom, now, counters });
   }
 
   start(): void {

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Bridge } from '../../../src/bridge/bridge.ts';
+import { makeCounters } from '../../../src/bridge/counters.ts';
 import type { BridgeOptions } from '../../../src/bridge/options.ts';
 import type { BridgePort } from '../../../src/bridge/ports.ts';
 import { TopicMapper } from '../../../src/bridge/topic-mapper.ts';
@@ -65,7 +66,14 @@ class Script {
       },
       deadlineChanged: () => undefined,
     };
-    this.bridge = new Bridge({ options, port, log, random: () => 0.5, now: near.now });
+    this.bridge = new Bridge({
+      options,
+      port,
+      log,
+      random: () => 0.5,
+      now: near.now,
+      counters: makeCounters(),
+    });
     this.bridge.start(near.now);
     this.open();
   }
