@@ -142,6 +142,17 @@ export function count(min: number, max: number): ValueType<number> {
   };
 }
 
+/** `auto` is the value 0. */
+export function countOrAuto(min: number, max: number): ValueType<number> {
+  const number = count(min, max);
+  return {
+    placeholder: 'n|auto',
+    expected: `${number.expected}, or auto`,
+    parse: (value) => (value === 'auto' ? 0 : number.parse(value)),
+    format: (value) => (value === 0 ? 'auto' : number.format(value)),
+  };
+}
+
 /** Like `count`, but 0 switches the limit off: the value is then Infinity. */
 export function limit(max: number): ValueType<number> {
   return unlimitedAtZero(count(0, max));

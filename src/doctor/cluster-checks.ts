@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { type Config, isClustered } from '../config/config.ts';
 import { isSilent, testPaths } from '../net/cluster/path-test.ts';
 import { normalAddress } from '../shared/ip-address.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../sync/limits.ts';
 import type { Check, ClusterView, DoctorContext, DoctorTarget } from './context.ts';
 import { bad, type Finding, here, ok, warn } from './finding.ts';
 import { reachHost } from './host-reach.ts';
@@ -104,7 +105,8 @@ async function testOne(
   { prober }: ClusterView,
   target: DoctorTarget,
 ): Promise<Tested> {
-  const { nodeName, syncDatagramBytes: datagramBytes } = config;
+  const { nodeName, syncDatagramBytes } = config;
+  const datagramBytes = syncDatagramBytes || DATAGRAM_BYTES_DEFAULT;
   const report = await testPaths(prober, target.target, { nodeName, datagramBytes });
   const failing = (['gossip', 'sync'] as const).find(
     (channel) => report.ways[channel].out !== 'ok',

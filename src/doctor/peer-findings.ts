@@ -5,6 +5,7 @@ import { isSilent, type PathReport, type WayState } from '../net/cluster/path-te
 import type { StrangerReport } from '../net/cluster/strangers.ts';
 import { compareVersions } from '../shared/compare-versions.ts';
 import type { Channel } from '../shared/key-ring.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../sync/limits.ts';
 import type { DoctorContext, DoctorTarget } from './context.ts';
 import { bad, type Finding, here, ok, warn } from './finding.ts';
 import { networkOf, openingLines } from './firewall.ts';
@@ -197,7 +198,7 @@ function versionFindings({ version }: DoctorContext, evidence: Evidence): Findin
 
 function sizeFindings({ config }: DoctorContext, evidence: Evidence): Finding[] {
   const { largestBytes } = evidence.report;
-  const wanted = config.syncDatagramBytes;
+  const wanted = config.syncDatagramBytes || DATAGRAM_BYTES_DEFAULT;
   if (largestBytes === undefined || largestBytes >= wanted) return [];
   const text = `${nameOf(evidence)}  datagrams of ${wanted} bytes do not pass, those of ${largestBytes} do`;
   const cure = {

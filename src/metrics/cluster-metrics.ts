@@ -242,6 +242,11 @@ export const peersMetrics = {
   lostOutDatagrams: counter('peers_lost_out_datagrams', 'datagrams in which these were sent', {
     sys: 'cluster/peers/lostOutDatagrams',
   }),
+  unpaced: counter(
+    'peers_unpaced',
+    'times that messages left without waiting for a peer that was silent or slow',
+    { sys: 'cluster/peers/unpaced' },
+  ),
   sentHeartbeats: counter('peers_sent_heartbeats', 'heartbeats sent on the sync port', {
     sys: 'cluster/peers/sentHeartbeats',
   }),

@@ -10,6 +10,7 @@ import type { Config } from '../config/config.ts';
 import { BulkChannel } from '../net/cluster/bulk-channel.ts';
 import { APPLICATION_BYTES_MAX, Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
+import { datagramBytesTo } from '../net/cluster/interface-mtu.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { isQuery } from '../query/codec.ts';
@@ -19,6 +20,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import { type ChannelKey, deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
+import { DATAGRAM_BYTES_MAX } from '../sync/limits.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { NodeProber } from './node-prober.ts';
@@ -364,7 +366,8 @@ export class Cluster {
       bind: config.bindAddress,
       port: config.syncPort,
       topics: config.forwardedTopics,
-      datagramBytes: config.syncDatagramBytes,
+      datagramBytes: config.syncDatagramBytes || DATAGRAM_BYTES_MAX,
+      ...(config.syncDatagramBytes === 0 && { datagramBytesTo }),
       queueLength: config.syncQueueLength,
       queuePolicy: config.syncQueuePolicy,
       expectsPeers: config.members.length > 0,

@@ -17,6 +17,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import type { EnvelopeFault } from '../shared/envelope.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import { version } from '../shared/version.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../sync/limits.ts';
 
 export interface NodeProberOptions {
   readonly nodeName: string;
@@ -66,7 +67,8 @@ export class NodeProber {
 
   /** Pings a member that is online. @returns undefined if there is none of this name */
   async ping(name: string): Promise<PingReport | undefined> {
-    const { nodeName, syncDatagramBytes: datagramBytes } = this.#options;
+    const { nodeName, syncDatagramBytes } = this.#options;
+    const datagramBytes = syncDatagramBytes || DATAGRAM_BYTES_DEFAULT;
     const members = this.#options.gossip()?.members() ?? [];
     const member = members.find((one) => one.name === name && !one.isSelf);
     if (member === undefined) return undefined;

@@ -1,12 +1,13 @@
 // The bodies inside the envelope on the sync channel: a segment of the sender's stream of packets
 // (data), and the two by which a receiver learns where a peer's stream begins for it (hello,
-// welcome). The others are in heartbeat-codec.ts and repair-codec.ts. Big endian. docs/protocol.md has
+// welcome). The others are in heartbeat-codec.ts, repair-codec.ts and ack-codec.ts. Big endian. docs/protocol.md has
 // the same layouts with test vectors.
 // Invariant: reading never throws; bodyKind() returns undefined for unknown kinds and wrong sizes.
 //
 //   data      offset  size  field
 //                  0     1  kind, 1
-//                  1     1  reserved: 0 when sent, ignored when received
+//                  1     1  bit 0: the sender asks for an ack; the others are reserved: 0 when
+//                           sent, ignored when received
 //                  2     2  first start: offset within the segment of the first packet that begins
 //                           in it; the size of the segment if none does
 //                  4     6  sequence of this datagram, from 1, +1 for each data datagram
@@ -29,6 +30,7 @@
 //                 18     6  number of the first packet that begins at or after that datagram
 
 import type { Stamp } from '../shared/stamp.ts';
+import { ACK_BYTES, KIND_ACK } from './ack-codec.ts';
 import { HEARTBEAT_BYTES, KIND_HEARTBEAT } from './heartbeat-codec.ts';
 import { KIND_REPAIR, REPAIR_HEADER_BYTES } from './repair-codec.ts';
 
@@ -40,10 +42,12 @@ const KIND_DATA = 1;
 const KIND_HELLO = 2;
 const KIND_WELCOME = 3;
 
+const ASKS_FOR_ACK = 1;
+
 /** Sequences and numbers have 48 bits, which last nine years at a million a second. */
 const COUNTER_BYTES = 6;
 
-export type BodyKind = 'data' | 'hello' | 'welcome' | 'heartbeat' | 'repair';
+export type BodyKind = 'data' | 'hello' | 'welcome' | 'heartbeat' | 'repair' | 'ack';
 
 /** A position in a sender's stream. */
 export interface StreamPosition {
@@ -69,6 +73,8 @@ export function bodyKind(body: Buffer): BodyKind | undefined {
       return body.length >= HEARTBEAT_BYTES ? 'heartbeat' : undefined;
     case KIND_REPAIR:
       return body.length >= REPAIR_HEADER_BYTES ? 'repair' : undefined;
+    case KIND_ACK:
+      return body.length === ACK_BYTES ? 'ack' : undefined;
     default:
       return undefined;
   }
@@ -102,6 +108,15 @@ export function writeDataHeader(
 
 export function writeSequence(buffer: Buffer, at: number, sequence: number): void {
   buffer.writeUIntBE(sequence, at + 4, COUNTER_BYTES);
+}
+
+/** Makes a data datagram ask for an ack, or not. */
+export function writeAsksForAck(buffer: Buffer, at: number, asks: boolean): void {
+  buffer[at + 1] = asks ? ASKS_FOR_ACK : 0;
+}
+
+export function asksForAck(body: Buffer): boolean {
+  return (body[1]! & ASKS_FOR_ACK) !== 0;
 }
 
 /** Writes the number of the first packet into a data header. */

@@ -2,6 +2,7 @@
 // numbers in plain objects, so that counting costs an addition.
 
 import type { EnvelopeFault } from '../shared/envelope.ts';
+import { PEER_NAMES_MAX } from './limits.ts';
 
 /** Counters of a peer name; a restart of the peer does not reset them. */
 export interface PeerCounters {
@@ -23,6 +24,8 @@ export interface PeerCounters {
   lostOutMessages: number;
   /** Data datagrams of this node that the peer has reported as lost. */
   lostOutDatagrams: number;
+  /** Times that messages left without waiting for the peer, because it was silent or slow. */
+  unpaced: number;
   sentHeartbeats: number;
   receivedHeartbeats: number;
   /** Heartbeats of this node that the peer has not acknowledged. */
@@ -39,6 +42,30 @@ export interface PeerCounters {
   earlyDropped: number;
   /** Datagrams dropped because -encrypt differs between this node and the peer. */
   wrongMode: number;
+}
+
+/** The counters of every peer since the start of the process; the names that came first are forgotten first. */
+export class CountersByName {
+  readonly #counters = new Map<string, PeerCounters>();
+
+  of(name: string): PeerCounters {
+    let counters = this.#counters.get(name);
+    if (counters === undefined) {
+      if (this.#counters.size >= PEER_NAMES_MAX) deleteOldest(this.#counters);
+      counters = newPeerCounters();
+      this.#counters.set(name, counters);
+    }
+    return counters;
+  }
+
+  [Symbol.iterator](): Iterator<[string, PeerCounters]> {
+    return this.#counters[Symbol.iterator]();
+  }
+}
+
+export function deleteOldest<K>(map: Map<K, unknown>): void {
+  const oldest = map.keys().next();
+  if (!oldest.done) map.delete(oldest.value);
 }
 
 /** Why a datagram was dropped before it could be assigned to a peer. Nothing answers it. */
@@ -74,6 +101,7 @@ export function newPeerCounters(): PeerCounters {
     lostDatagrams: 0,
     lostOutMessages: 0,
     lostOutDatagrams: 0,
+    unpaced: 0,
     sentHeartbeats: 0,
     receivedHeartbeats: 0,
     lostOutHeartbeats: 0,

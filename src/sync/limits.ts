@@ -81,13 +81,35 @@ export const STALL_MS = 3000;
 export const SENT_HEARTBEATS_MAX = 32;
 
 /** Sizes of datagrams to fall back to if larger ones do not reach a peer, bytes. */
-export const FALLBACK_DATAGRAM_BYTES: readonly number[] = [1400, 1200, 576];
+export const FALLBACK_DATAGRAM_BYTES: readonly number[] = [4200, DATAGRAM_BYTES_DEFAULT, 1200, 576];
 /** A datagram size fails when this many probes are lost while small heartbeats pass. */
 export const PROBES_LOST_MAX = 3;
 /** After a probe that passed, loss starts another one no earlier than this. */
 export const PROBE_INTERVAL_MS = 10_000;
 /** How often a larger datagram size is tried again (RFC 8899: PMTU_RAISE_TIMER). */
 export const RAISE_INTERVAL_MS = 600_000;
+
+/** What may be under way to a peer before its first ack says more, in bytes of kernel memory. */
+export const WINDOW_BYTES_DEFAULT = 32 * 1024;
+/** A data datagram asks for an ack at least this often. */
+export const ACK_INTERVAL_MS = 250;
+/** Asks that had no answer for this time: large datagrams may have stopped arriving. */
+export const ACKS_MISSING_MS = 400;
+/** Datagrams under way to a peer at most ... */
+export const WINDOW_DATAGRAMS_MAX = 512;
+/** ... and, however many are lost, at least, if the peer's socket has room for them. */
+export const WINDOW_DATAGRAMS_MIN = 16;
+/** Part of the receive buffer that the peers together are granted. */
+export const GRANTED_SHARE = 1 / 2;
+/** A peer that has sent data within this time has a share of the receive buffer. */
+export const SENDING_MS = 1000;
+/** A peer that has not acknowledged a full window for this time is not waited for until it does. */
+export const SILENT_WINDOW_MS = 100;
+/** Messages wait this long for one peer while others could take them, judged at this interval; ... */
+export const SLOW_DELAY_MS = 200;
+export const SLOW_CHECK_MS = 50;
+/** ... then the peer is not waited for, for this time. */
+export const SLOW_PEER_MS = 1000;
 
 /** Messages wait this long for the first peer: after the start, or since the last peer went offline. */
 export const JOIN_WAIT_MS = 10_000;

@@ -12,7 +12,7 @@ export type Direction = 'in' | 'out';
 
 /** A change that users may want to follow, beside the log. */
 export interface LinkEvent {
-  readonly kind: 'failed' | 'restored' | 'losing' | 'loss-over' | 'size';
+  readonly kind: 'failed' | 'restored' | 'losing' | 'loss-over' | 'slow' | 'slow-over' | 'size';
   readonly direction: Direction;
   readonly peerName: string;
   readonly text: string;
@@ -41,6 +41,9 @@ const LOSS_OVER: Readonly<Record<Direction, string>> = {
   in: 'no more messages from a peer are lost',
   out: 'no more messages to a peer are lost',
 };
+const SLOW = 'a peer takes messages more slowly than the others, and may lose some';
+const SLOW_OVER = 'a peer takes messages as fast as the others again';
+const SLOW_HINT = 'is the processor of that node busy, or its network slow?';
 
 export class LinkLog {
   readonly #options: LinkLogOptions;
@@ -76,6 +79,17 @@ export class LinkLog {
     this.#info('loss-over', LOSS_OVER[direction], direction, peer, { ...fields, lastedMs });
   }
 
+  /** The other peers do not wait for this one any longer. */
+  slow(peer: Peer, fields: LogFields, now: number): void {
+    if (!this.#faults.report(`slow ${peer.name}`, now)) return;
+    this.#warn('slow', SLOW, 'out', peer, { ...fields, hint: SLOW_HINT });
+  }
+
+  slowOver(peer: Peer, now: number): void {
+    const lastedMs = this.#faults.resolve(`slow ${peer.name}`, now);
+    if (lastedMs !== undefined) this.#info('slow-over', SLOW_OVER, 'out', peer, { lastedMs });
+  }
+
   /** The largest datagram that reaches the peer has changed. */
   sizeChanged(peer: Peer, before: number, bytes: number): void {
     if (bytes > before) {
@@ -94,6 +108,7 @@ export class LinkLog {
       this.#faults.forget(`failed ${direction} ${peerName}`);
       this.#faults.forget(`losing ${direction} ${peerName}`);
     }
+    this.#faults.forget(`slow ${peerName}`);
   }
 
   #blockedHint(direction: Direction, peer: Peer): string {

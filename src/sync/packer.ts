@@ -9,6 +9,7 @@ import type { PublishView } from '../mqtt/publish-view.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES } from '../shared/envelope.ts';
 import { writeDataHeader } from './body-codec.ts';
 import {
+  DATAGRAM_BYTES_DEFAULT,
   SEGMENT_START,
   SPLIT_ROOM_BYTES_MIN,
   STRADDLE_ROOM_BYTES_MIN,
@@ -47,7 +48,7 @@ export interface PackerPort {
 export interface PackerOptions {
   /** Largest datagram to make, bytes; resize() may choose a smaller one later. */
   readonly datagramBytes: number;
-  /** Datagrams that may wait. */
+  /** Datagrams of DATAGRAM_BYTES_DEFAULT that may wait; fewer larger ones, as many smaller ones. */
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
 }
@@ -99,6 +100,7 @@ export class Packer {
     this.#datagramBytes = datagramBytes;
     this.#segmentEnd = datagramBytes - ENVELOPE_TAG_BYTES;
     this.#segmentBytes = this.#segmentEnd - SEGMENT_START;
+    if (this.#open.buffer.length < datagramBytes) this.#reopen(undefined);
   }
 
   /** Number of the last packet that append() took, which receivers know it by. */
@@ -178,6 +180,12 @@ export class Packer {
     return packets;
   }
 
+  /** Large datagrams take no more memory than as many of the default size. */
+  get #queueLength(): number {
+    const scale = Math.min(1, DATAGRAM_BYTES_DEFAULT / this.#datagramBytes);
+    return Math.max(1, Math.floor(this.#options.queueLength * scale));
+  }
+
   #put(writer: PublishWriter, view: PublishView, topic: Buffer): void {
     this.#beginPacket();
     writer.write(view, topic, this.#open.buffer, this.#open.end);
@@ -231,7 +239,8 @@ export class Packer {
   /** Makes room for `datagrams` more in the queue if the policy allows it. */
   #makeRoomFor(datagrams: number): boolean {
     if (this.queued === 0 && this.#port.isReady()) return true;
-    const { queueLength, queuePolicy } = this.#options;
+    const { queuePolicy } = this.#options;
+    const queueLength = this.#queueLength;
     while (this.queued + datagrams > queueLength) {
       if (queuePolicy === 'discard-newest' || this.queued === 0) return false;
       this.#discardOldest();
@@ -249,7 +258,7 @@ export class Packer {
   }
 
   #newBuffer(): Buffer {
-    return Buffer.allocUnsafeSlow(this.#options.datagramBytes);
+    return Buffer.allocUnsafeSlow(this.#datagramBytes);
   }
 
   #shift(): void {

@@ -5,6 +5,7 @@
 // Invariant: `bytes` is one of the sizes between the configured one and the smallest fallback.
 
 import {
+  DATAGRAM_BYTES_DEFAULT,
   FALLBACK_DATAGRAM_BYTES,
   HELLO_SMALLER_FROM,
   PROBE_INTERVAL_MS,
@@ -41,9 +42,14 @@ export class PathSize {
     return this.#probing !== 'none';
   }
 
-  /** @param count how many hellos have been sent before. @returns sizes to send now */
+  /**
+   * The first hellos have the largest size and those down to the default; later ones the others as well.
+   * @param count how many hellos have been sent before
+   * @returns sizes to send now
+   */
   helloSizes(count: number): readonly number[] {
-    return count < HELLO_SMALLER_FROM ? this.#sizes.slice(0, 1) : this.#sizes;
+    const least = Math.min(DATAGRAM_BYTES_DEFAULT, this.#sizes[0]!);
+    return count < HELLO_SMALLER_FROM ? this.#sizes.filter((size) => size >= least) : this.#sizes;
   }
 
   /** A hello of this size has been answered. */
@@ -52,6 +58,12 @@ export class PathSize {
     if (index < 0 || (this.#isProven && index >= this.#index)) return;
     this.#isProven = true;
     this.#use(index, now);
+  }
+
+  /** The next hello that is answered decides the size anew. */
+  reprove(): void {
+    this.#isProven = false;
+    this.#probing = 'none';
   }
 
   /** The peer has reported lost datagrams. The size may be the reason. */

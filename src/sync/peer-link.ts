@@ -6,11 +6,13 @@
 
 import { bootSeed } from '../shared/boot-seed.ts';
 import type { Peer } from '../shared/peer.ts';
+import type { Ack } from './ack-codec.ts';
 import type { StreamPosition } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
 import type { Heartbeat } from './heartbeat-codec.ts';
 import { HeartbeatTracker } from './heartbeat-tracker.ts';
 import {
+  DATAGRAM_BYTES_DEFAULT,
   HEARTBEAT_FAST_MS,
   HEARTBEAT_MS,
   HELLO_FIRST_MS,
@@ -21,6 +23,7 @@ import {
   OUTGOING_DOUBT_MS,
   OUTGOING_FAILED_HEARTBEATS,
   OUTGOING_FAILED_MS,
+  PROBE_INTERVAL_MS,
   RESTORED_HEARTBEATS,
   UNCONFIRMED_MS,
 } from './limits.ts';
@@ -28,6 +31,7 @@ import type { Direction, LinkLog } from './link-log.ts';
 import { PathSize } from './path-size.ts';
 import { PeerStream, type RetiredStream, type StreamOptions } from './peer-stream.ts';
 import { RepairAssembler } from './repair-codec.ts';
+import { SendWindow } from './send-window.ts';
 
 /** 'unknown': not yet, or not while the other direction fails. */
 export type DirectionState = 'unknown' | 'ok' | 'failed';
@@ -43,6 +47,8 @@ export interface LinkPort {
   isSuspect(peerName: string): boolean;
   /** The largest datagram that reaches the peer has changed. */
   sizeChanged(): void;
+  /** @returns NONCE_BYTES unpredictable bytes */
+  randomNonce(): Buffer;
 }
 
 /** Retained of an offline peer, in case it returns under the same boot id. */
@@ -71,6 +77,7 @@ export class PeerLink {
   readonly stream: PeerStream;
   readonly path: PathSize;
   readonly repair = new RepairAssembler();
+  readonly window = new SendWindow();
   incoming: DirectionState = 'unknown';
   outgoing: DirectionState = 'unknown';
   /** Messages a second over the last heartbeat interval. */
@@ -105,6 +112,7 @@ export class PeerLink {
   #expectedNumber = 0;
   readonly #lossIn: LossWatch;
   readonly #lossOut: LossWatch;
+  #checkPathAfter = Number.NEGATIVE_INFINITY;
   #rateAt: number;
   #rateSent: number;
   #rateReceived: number;
@@ -139,7 +147,7 @@ export class PeerLink {
 
   /** When advance() is due, ms. */
   get deadline(): number {
-    return Math.min(this.stream.deadline, this.#wakeAt);
+    return Math.min(this.stream.deadline, this.#wakeAt, this.window.deadline);
   }
 
   /** Smoothed round-trip time; undefined before the first acknowledgement. */
@@ -162,6 +170,7 @@ export class PeerLink {
 
   advance(now: number): void {
     this.stream.advance(now);
+    if (this.window.advance(now)) this.#windowSilent(now);
     if (now < this.#wakeAt) return;
     const interval = this.#isDoubtful(now) ? HEARTBEAT_FAST_MS : HEARTBEAT_MS;
     if (now >= this.#heartbeatAt + interval) this.#beat(now);
@@ -182,6 +191,34 @@ export class PeerLink {
     this.counters.sentDatagrams += 1;
     this.counters.sentBytes += bytes;
     this.counters.sentMessages += packets;
+  }
+
+  /** The peer has not acknowledged a full window: the size of the datagrams may be the reason. */
+  #windowSilent(now: number): void {
+    this.counters.unpaced += 1;
+    this.path.lossReported(now);
+    this.expediteHeartbeat(now);
+  }
+
+  /** Other peers wait for this one, so it is not waited for any longer. */
+  release(now: number): void {
+    this.window.release(now);
+    this.counters.unpaced += 1;
+    this.#port.log.slow(this.peer, {}, now);
+  }
+
+  /** If large datagrams may have stopped arriving, hellos ask which sizes still do. */
+  checkPath(now: number): void {
+    if (this.path.bytes <= DATAGRAM_BYTES_DEFAULT || now < this.#checkPathAfter) return;
+    if (!this.window.lacksAcks(now)) return;
+    this.#checkPathAfter = now + PROBE_INTERVAL_MS;
+    this.path.reprove();
+    this.stream.askAgain(this.#port.randomNonce(), now);
+  }
+
+  handleAck(ack: Ack, now: number): void {
+    this.window.handleAck(ack, now);
+    if (this.window.state === 'paced') this.#port.log.slowOver(this.peer, now);
   }
 
   /** Begins the peer's counters anew, with this one. */

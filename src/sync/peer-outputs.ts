@@ -30,7 +30,7 @@ export interface OutputPort {
    * @returns true if its buffer may be reused at once
    */
   send(link: PeerLink, datagram: OutgoingDatagram, sequence: number): boolean;
-  isReady(): boolean;
+  isReady(link: PeerLink): boolean;
   discarded(packets: number): void;
 }
 
@@ -190,7 +190,7 @@ export class PeerOutputs {
         writeSequence(datagram.buffer, ENVELOPE_HEADER_BYTES, output.sequence);
         return this.#port.send(output.link, datagram, output.sequence);
       },
-      isReady: () => this.#port.isReady(),
+      isReady: () => this.#port.isReady(output.link),
       discarded: (packets: number) => this.#port.discarded(packets),
     };
     const packer = new Packer(this.#packerOptions, port, common.nextNumber + output.numberOffset);

@@ -17,13 +17,20 @@ import {
 import type { ChannelKeys } from '../shared/key-ring.ts';
 import type { Peer } from '../shared/peer.ts';
 import type { Stamp } from '../shared/stamp.ts';
-import { bodyKind, type StreamPosition, writeSequence } from './body-codec.ts';
+import { AckExchange } from './ack-exchange.ts';
+import {
+  asksForAck,
+  bodyKind,
+  type StreamPosition,
+  sequenceOf,
+  writeSequence,
+} from './body-codec.ts';
 import { ChannelLog } from './channel-log.ts';
 import {
   type ChannelCounters,
+  CountersByName,
+  deleteOldest,
   newChannelCounters,
-  newPeerCounters,
-  type PeerCounters,
 } from './counters.ts';
 import { ForwardFilter } from './forward-filter.ts';
 import {
@@ -35,13 +42,14 @@ import {
 import { HelloExchange } from './hello-exchange.ts';
 import { JoinWait } from './join-wait.ts';
 import {
+  DATAGRAM_BYTES_DEFAULT,
   JOIN_WAIT_MS,
-  PEER_NAMES_MAX,
   PUBLISH_BYTES_MAX,
   RETIRED_STREAMS_MAX,
   STALL_MS,
 } from './limits.ts';
 import { LinkLog } from './link-log.ts';
+import { Pacer } from './pacer.ts';
 import { type OutgoingDatagram, Packer } from './packer.ts';
 import { PeerLink, type RetiredLink } from './peer-link.ts';
 import { PeerOutputs } from './peer-outputs.ts';
@@ -66,6 +74,8 @@ export class SyncNode {
   readonly #packer: Packer;
   /** The streams of the single peers; undefined if all share one. */
   readonly #outputs: PeerOutputs | undefined;
+  readonly #acks: AckExchange;
+  readonly #pacer = new Pacer();
   readonly #joinWait: JoinWait;
   readonly #log: ChannelLog;
   readonly #linkLog: LinkLog;
@@ -74,8 +84,10 @@ export class SyncNode {
   #links = new Map<bigint, PeerLink>();
   #targets: readonly PeerLink[] = [];
   readonly #retired = new Map<bigint, RetiredLink>();
-  readonly #peerCounters = new Map<string, PeerCounters>();
+  readonly #peerCounters = new CountersByName();
   #sequence = 0;
+  /** Time of the last flush, ms. */
+  #clock: number;
   #deadline: number;
   #advancedAt: number;
   #expectsPeers: boolean;
@@ -90,6 +102,7 @@ export class SyncNode {
     this.#joinWait = new JoinWait(options.joinWaitMs ?? JOIN_WAIT_MS, options.now);
     this.#log = new ChannelLog(options.log, this.counters);
     this.#linkLog = new LinkLog(options);
+    this.#acks = new AckExchange({ ...options, sealer: this.#sealer });
     this.#hellos = new HelloExchange({
       sealer: this.#sealer,
       outbox: options.outbox,
@@ -98,16 +111,19 @@ export class SyncNode {
     });
     this.#deadline = this.#joinWait.deadline;
     this.#advancedAt = options.now;
+    this.#clock = options.now;
     this.#expectsPeers = options.expectsPeers;
     this.#packer = new Packer(options, {
       send: (datagram) => this.#sendToAll(datagram),
-      isReady: () => this.#joinWait.maySend && options.outbox.isReady(),
+      isReady: () =>
+        this.#joinWait.maySend && options.outbox.isReady() && this.#pacer.isOpen(this.#targets),
       discarded: this.#countDiscarded,
     });
+    this.#fitDatagrams();
     if (options.interest === undefined) return;
     this.#outputs = new PeerOutputs(options, options.interest, {
       send: (link, datagram, sequence) => this.#sendOutput(link, datagram, sequence),
-      isReady: () => options.outbox.isReady(),
+      isReady: ({ window }) => window.isOpen && options.outbox.isReady(),
       discarded: this.#countDiscarded,
     });
   }
@@ -229,8 +245,14 @@ export class SyncNode {
 
   /** Sends what was packed. Call it at the end of a turn and when the outbox is ready again. */
   flush(now: number): void {
+    this.#clock = now;
     this.#packer.flush();
     this.#outputs?.flush();
+    const waiting = this.#outputs === undefined ? this.#packer.queued : 0;
+    if (this.#pacer.turnEnded(this.#targets, this.#sequence, waiting, now)) this.#packer.flush();
+    for (const { deadline } of this.#targets) {
+      if (deadline < this.#deadline) this.#deadline = deadline;
+    }
     this.counters.queuedDatagrams = this.#queued;
     this.#log.write(now);
   }
@@ -262,6 +284,12 @@ export class SyncNode {
     switch (bodyKind(opened.body)) {
       case 'data':
         link.stream.receive(opened.body, now);
+        if (asksForAck(opened.body)) {
+          this.#acks.acknowledge(link, sequenceOf(opened.body), this.#targets, now);
+        }
+        break;
+      case 'ack':
+        if (this.#acks.handleAck(link, opened.body, now)) this.flush(now);
         break;
       case 'heartbeat':
         this.#handleHeartbeat(link, opened, silentMs, now);
@@ -297,7 +325,7 @@ export class SyncNode {
     }
     const { deadline, state } = this.#joinWait;
     if (deadline <= now || state === 'waiting') this.#updateJoinWait(now);
-    this.#log.write(now);
+    this.flush(now);
     this.#deadline = this.#joinWait.deadline;
     for (const { deadline } of this.#targets) {
       if (deadline < this.#deadline) this.#deadline = deadline;
@@ -340,11 +368,11 @@ export class SyncNode {
     this.#retired.delete(peer.bootId);
     const start = this.#outputs?.startOf(retired?.outgoing) ?? this.#nextPosition();
     const options = {
-      counters: this.#countersOf(peer.name),
+      counters: this.#peerCounters.of(peer.name),
       nonce: this.#options.randomNonce(),
       outgoingStart: start,
       handler: this.#options.handler,
-      datagramBytes: this.#options.datagramBytes,
+      datagramBytes: this.#datagramBytesTo(peer),
       now,
     };
     const link = new PeerLink(peer, options, retired, {
@@ -353,6 +381,7 @@ export class SyncNode {
       nextPosition: (to) => this.#positionOf(to),
       isSuspect: (name) => this.#options.isSuspect(name),
       sizeChanged: () => this.#fitDatagrams(),
+      randomNonce: () => this.#options.randomNonce(),
     });
     this.#outputs?.add(link, start, this.#packer);
     return link;
@@ -374,19 +403,15 @@ export class SyncNode {
     this.#log.forget(link.peer.name);
   }
 
-  #countersOf(name: string): PeerCounters {
-    let counters = this.#peerCounters.get(name);
-    if (counters === undefined) {
-      if (this.#peerCounters.size >= PEER_NAMES_MAX) deleteOldest(this.#peerCounters);
-      counters = newPeerCounters();
-      this.#peerCounters.set(name, counters);
-    }
-    return counters;
+  #datagramBytesTo({ endpoint }: Peer): number {
+    const { datagramBytes, datagramBytesTo } = this.#options;
+    return Math.min(datagramBytes, datagramBytesTo?.(endpoint.address) ?? datagramBytes);
   }
 
   /** Peers that get the same datagrams get the size of the smallest path. */
   #fitDatagrams(): void {
     let bytes = this.#options.datagramBytes;
+    if (this.#targets.length === 0) bytes = Math.min(bytes, DATAGRAM_BYTES_DEFAULT);
     for (const { path } of this.#targets) bytes = Math.min(bytes, path.bytes);
     if (bytes !== this.#packer.datagramBytes) this.#packer.resize(bytes);
     this.#outputs?.fitDatagrams();
@@ -417,6 +442,7 @@ export class SyncNode {
     }
     this.#sequence += 1;
     writeSequence(outgoing.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
+    this.#acks.record(this.#targets, this.#sequence, outgoing, this.#clock);
     const datagram = this.#sealer.seal(outgoing.buffer, outgoing.end);
     let isFree = true;
     let isHeld = false;
@@ -433,11 +459,9 @@ export class SyncNode {
     return this.#options.outbox.send(datagram, link.peer.endpoint);
   }
 
-  #sendOutput(
-    link: PeerLink,
-    { buffer, end, packets }: OutgoingDatagram,
-    sequence: number,
-  ): boolean {
+  #sendOutput(link: PeerLink, outgoing: OutgoingDatagram, sequence: number): boolean {
+    this.#acks.record([link], sequence, outgoing, this.#clock);
+    const { buffer, end, packets } = outgoing;
     const datagram = this.#sealer.seal(buffer, end);
     if (link.isAnswering) return this.#sendTo(link, datagram, packets);
     this.#hellos.hold(this.#advancedAt, sequence, packets, datagram, link);
@@ -463,9 +487,4 @@ export class SyncNode {
     link.isModeWrong = true;
     this.#log.modeDiffers(link.peer.name, this.#options.encrypt, now);
   }
-}
-
-function deleteOldest<K>(map: Map<K, unknown>): void {
-  const oldest = map.keys().next();
-  if (!oldest.done) map.delete(oldest.value);
 }

@@ -67,6 +67,7 @@ class Node {
       encrypt: false,
       topics: ['#'],
       datagramBytes: DATAGRAM_BYTES_DEFAULT,
+      receiveBufferBytes: 4_000_000,
       queueLength: 1024,
       queuePolicy: 'discard-newest',
       expectsPeers: false,

@@ -46,6 +46,7 @@ async function node(
     encrypt,
     topics: ['#'],
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
+    receiveBufferBytes: 4_000_000,
     queueLength: 1024,
     queuePolicy: 'discard-newest',
     expectsPeers: false,

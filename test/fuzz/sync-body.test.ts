@@ -54,6 +54,7 @@ function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number 
     encrypt: false,
     topics: ['#'],
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
+    receiveBufferBytes: 4_000_000,
     queueLength: 10,
     queuePolicy: 'discard-newest',
     expectsPeers: false,

@@ -73,7 +73,8 @@ for (const loss of [0, 0.05, 0.2]) {
         network.flush();
         network.run(1 + network.random() * 3);
       }
-      network.run(3000);
+      // Several heartbeats, since some are lost.
+      network.run(12_000);
       for (const peer of [b, c]) {
         const { name } = peer.peer;
         const { skippedMessages, sentMessages } = a.statusOf(name).counters;

@@ -116,8 +116,8 @@ test('a gap is skipped at once when 64 datagrams have arrived behind it', () => 
   for (let i = 0; i < 64; i++) {
     a.publish('t', 'behind');
     network.flush();
+    network.run(0);
   }
-  network.run(0);
   assert.equal(b.inbox.length, 64);
 });
 

@@ -19,16 +19,16 @@ interface Scene {
 }
 
 /** Three stations; the way from a to b takes datagrams of at most `bytesMax`. */
-function scene(bytesMax: number): Scene {
+function scene(bytesMax: number, datagramBytes = 1400): Scene {
   const network = new LossyNetwork({ seed: 1 });
   const logged: string[] = [];
   const note = (event: string): void => {
     logged.push(event);
   };
   const log = { ...silentLogger, warn: note, info: note };
-  const a = network.add({ name: 'a', keys, log });
-  const b = network.add({ name: 'b', keys });
-  const c = network.add({ name: 'c', keys });
+  const a = network.add({ name: 'a', keys, datagramBytes, log });
+  const b = network.add({ name: 'b', keys, datagramBytes });
+  const c = network.add({ name: 'c', keys, datagramBytes });
   narrow({ network, a, b, c, logged }, bytesMax);
   network.mesh();
   return { network, a, b, c, logged };
@@ -101,4 +101,42 @@ test('random loss is not taken for a small path', () => {
   narrowed.network.options.loss = 0.1;
   exchange(narrowed, 3000);
   assert.equal(narrowed.a.statusOf('b').datagramBytes, 1400);
+});
+
+for (const [bytesMax, expected] of [
+  [9000, 8952],
+  [4352, 4200],
+  [1500, 1400],
+] as const) {
+  test(`large datagrams are tried first: a path for ${bytesMax} bytes gets ${expected} at once`, () => {
+    const jumbo = scene(bytesMax, 8952);
+    jumbo.network.run(20);
+    assert.equal(jumbo.a.statusOf('b').datagramBytes, expected);
+    assert.equal(exchange(jumbo, 10), 10);
+  });
+}
+
+for (const pauseMs of [1, 100]) {
+  test(`large datagrams that stop arriving are given up within a second, with a message each ${pauseMs} ms`, () => {
+    const jumbo = scene(9000, 8952);
+    exchange(jumbo, 10);
+    assert.equal(jumbo.a.statusOf('b').datagramBytes, 8952);
+    narrow(jumbo, 1500);
+    for (let ms = 0; ms < 1000; ms += pauseMs) {
+      jumbo.a.publish('t', 'x'.repeat(3000));
+      jumbo.network.flush();
+      jumbo.network.run(pauseMs);
+    }
+    assert.equal(jumbo.a.statusOf('b').datagramBytes, 1400);
+    assert.equal(exchange(jumbo, 10), 10);
+    assert.ok(jumbo.logged.includes('datagrams of 8952 bytes do not reach a peer'));
+  });
+}
+
+test('a peer that dies is not taken for a small path', () => {
+  const jumbo = scene(9000, 8952);
+  exchange(jumbo, 10);
+  narrow(jumbo, 0);
+  exchange(jumbo, 10);
+  assert.equal(jumbo.a.statusOf('b').datagramBytes, 8952);
 });

@@ -5,12 +5,14 @@ import type { ChannelKeys } from '../../src/shared/key-ring.ts';
 import { type Logger, silentLogger } from '../../src/shared/logger.ts';
 import type { Peer } from '../../src/shared/peer.ts';
 import type { Stamp } from '../../src/shared/stamp.ts';
+import { kernelBytes } from '../../src/sync/ack-codec.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
 import type { Interest } from '../../src/sync/peer-outputs.ts';
 import type { PeerStatus } from '../../src/sync/peer-status.ts';
 import type { RepairHandler } from '../../src/sync/repair.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
+import { EventHeap } from './event-heap.ts';
 import { seededRandom } from './random.ts';
 import { payloadOf, publishPacket, topicOf, viewOf } from './sync-fixtures.ts';
 
@@ -32,6 +34,10 @@ export interface StationOptions {
   readonly bootId?: bigint;
   readonly encrypt?: boolean;
   readonly topics?: readonly string[];
+  readonly receiveBufferBytes?: number;
+  /** What the process needs for each datagram; meanwhile others wait in the receive buffer. */
+  readonly msPerDatagram?: number;
+  readonly datagramBytes?: number;
   readonly queueLength?: number;
   readonly queuePolicy?: QueuePolicy;
   readonly expectsPeers?: boolean;
@@ -43,9 +49,10 @@ export interface StationOptions {
 
 interface Flight {
   readonly at: number;
-  readonly order: number;
   readonly port: number;
   readonly datagram: Buffer;
+  /** It waits in the receive buffer. */
+  readonly isBuffered?: boolean;
 }
 
 export interface ReceivedMessage {
@@ -70,11 +77,18 @@ export class Station {
   readonly inbox: ReceivedMessage[] = [];
   /** Set to false to simulate a full send buffer of the socket. */
   isReady = true;
-
+  /** Datagrams that the receive buffer had no room for. */
+  overflowed = 0;
+  readonly #msPerDatagram: number;
+  readonly #receiveBufferBytes: number;
+  #bufferedBytes = 0;
+  #busyUntil = 0;
   readonly #network: LossyNetwork;
 
   constructor(options: StationOptions, port: number, network: LossyNetwork) {
     this.#network = network;
+    this.#msPerDatagram = options.msPerDatagram ?? 0;
+    this.#receiveBufferBytes = options.receiveBufferBytes ?? 4_000_000;
     const bootId = options.bootId ?? BigInt(port);
     this.peer = { name: options.name, bootId, endpoint: { address: '10.0.0.1', port } };
     this.node = new SyncNode({
@@ -82,7 +96,8 @@ export class Station {
       keys: options.keys,
       encrypt: options.encrypt ?? false,
       topics: options.topics ?? ['#'],
-      datagramBytes: DATAGRAM_BYTES_DEFAULT,
+      datagramBytes: options.datagramBytes ?? DATAGRAM_BYTES_DEFAULT,
+      receiveBufferBytes: this.#receiveBufferBytes,
       queueLength: options.queueLength ?? 1024,
       queuePolicy: options.queuePolicy ?? 'discard-newest',
       expectsPeers: options.expectsPeers ?? false,
@@ -125,6 +140,23 @@ export class Station {
     this.node.forward(view, topicOf(view), 'client', stamp);
   }
 
+  /** Puts a datagram into the receive buffer. @returns when the process has read it; undefined if it is lost */
+  buffer(datagram: Buffer, now: number): number | undefined {
+    const bytes = kernelBytes(datagram.length);
+    if (this.#bufferedBytes + bytes > this.#receiveBufferBytes) {
+      this.overflowed += 1;
+      return undefined;
+    }
+    this.#bufferedBytes += bytes;
+    this.#busyUntil = Math.max(this.#busyUntil, now) + this.#msPerDatagram;
+    return this.#busyUntil;
+  }
+
+  read(datagram: Buffer, now: number): void {
+    this.#bufferedBytes -= kernelBytes(datagram.length);
+    this.node.receive(datagram, now);
+  }
+
   statusOf(name: string): PeerStatus {
     for (const status of this.node.peers(this.#network.now))
       if (status.name === name) return status;
@@ -141,8 +173,7 @@ export class LossyNetwork {
   isRecording = false;
   droppedDatagrams = 0;
   readonly #stations = new Map<number, Station>();
-  #flights: Flight[] = [];
-  #order = 0;
+  readonly #flights = new EventHeap();
   #nextPort = 1;
   readonly #pausedUntil = new Map<number, number>();
 
@@ -203,16 +234,13 @@ export class LossyNetwork {
   run(ms: number): void {
     const end = this.now + ms;
     for (;;) {
-      const flight = this.#flights[0];
+      const arrivalAt = this.#flights.peekTime() ?? Number.POSITIVE_INFINITY;
       const deadline = this.#nextDeadline();
-      const at = Math.min(flight?.at ?? Number.POSITIVE_INFINITY, deadline);
+      const at = Math.min(arrivalAt, deadline);
       if (at > end) break;
       this.now = Math.max(this.now, at);
-      if (flight !== undefined && flight.at <= deadline) {
-        this.#flights.shift();
-        const until = this.#pausedUntil.get(flight.port) ?? 0;
-        if (until > this.now) this.#schedule({ ...flight, at: until });
-        else this.#stations.get(flight.port)?.node.receive(flight.datagram, this.now);
+      if (arrivalAt <= deadline) {
+        this.#flights.pop()?.();
       } else {
         for (const { node } of this.#running()) node.advance(this.now);
       }
@@ -230,11 +258,21 @@ export class LossyNetwork {
     return buffer;
   }
 
+  #arrive(flight: Flight): void {
+    const station = this.#stations.get(flight.port);
+    const pausedUntil = this.#pausedUntil.get(flight.port) ?? 0;
+    if (pausedUntil > this.now) this.#schedule({ ...flight, at: pausedUntil });
+    else if (flight.isBuffered) station?.read(flight.datagram, this.now);
+    else {
+      const at = station?.buffer(flight.datagram, this.now);
+      if (at !== undefined) this.#schedule({ ...flight, at, isBuffered: true });
+    }
+  }
+
   #launch(port: number, datagram: Buffer): void {
     const [least, most] = this.options.delayMs ?? [0.1, 0.1];
     const flight: Flight = {
       at: this.now + least + this.random() * (most - least),
-      order: this.#order++,
       port,
       datagram,
     };
@@ -242,9 +280,7 @@ export class LossyNetwork {
   }
 
   #schedule(flight: Flight): void {
-    let index = this.#flights.length;
-    while (index > 0 && (this.#flights[index - 1]?.at ?? 0) > flight.at) index -= 1;
-    this.#flights.splice(index, 0, flight);
+    this.#flights.push(flight.at, () => this.#arrive(flight));
   }
 
   *#running(): Generator<Station> {

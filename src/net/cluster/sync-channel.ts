@@ -26,7 +26,10 @@ import {
 import { type UdpCounters, UdpSocket } from './udp.ts';
 
 export interface SyncChannelOptions
-  extends Omit<SyncNodeOptions, 'outbox' | 'randomNonce' | 'now' | 'localPort'> {
+  extends Omit<
+    SyncNodeOptions,
+    'outbox' | 'randomNonce' | 'now' | 'localPort' | 'receiveBufferBytes'
+  > {
   /** IP literal; undefined: every address of the machine. */
   readonly bind?: string | undefined;
   /** 0: any free port. */
@@ -68,6 +71,7 @@ export class SyncChannel {
       ...options,
       now: performance.now(),
       localPort: socket.local.port,
+      receiveBufferBytes: socket.receiveBufferBytes,
       outbox: {
         send: (datagram, to) => socket.send(datagram, to),
         isReady: () => !socket.isFull,
@@ -174,7 +178,9 @@ export class SyncChannel {
   }
 
   private flush(): void {
-    if (this.#isOpen) this.#node.flush(performance.now());
+    if (!this.#isOpen) return;
+    this.#node.flush(performance.now());
+    this.#schedule();
   }
 
   readonly #onTurnEnd = (): void => {

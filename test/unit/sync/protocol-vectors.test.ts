@@ -12,7 +12,14 @@ import {
 } from '../../../src/shared/envelope.ts';
 import { deriveKeyRing } from '../../../src/shared/key-ring.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
-import { WELCOME_BYTES, writeWelcome } from '../../../src/sync/body-codec.ts';
+import {
+  DATA_HEADER_BYTES,
+  WELCOME_BYTES,
+  writeAsksForAck,
+  writeDataHeader,
+  writeSequence,
+  writeWelcome,
+} from '../../../src/sync/body-codec.ts';
 import { HEARTBEAT_BYTES, writeHeartbeat } from '../../../src/sync/heartbeat-codec.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../../../src/sync/limits.ts';
 import { SyncNode } from '../../../src/sync/sync-node.ts';
@@ -40,7 +47,7 @@ function zeros(_: string, count: string): string {
   return '00'.repeat(Number(count));
 }
 
-/** A hello, a data datagram with two messages, and a heartbeat. */
+/** A hello, a data datagram with two messages, a heartbeat and an ack. */
 function datagrams(encrypt: boolean): Buffer[] {
   const sent: Buffer[] = [];
   const node = new SyncNode({
@@ -49,6 +56,7 @@ function datagrams(encrypt: boolean): Buffer[] {
     encrypt,
     topics: ['#'],
     datagramBytes: DATAGRAM_BYTES_DEFAULT,
+    receiveBufferBytes: 4_000_000,
     queueLength: 1,
     queuePolicy: 'discard-newest',
     expectsPeers: false,
@@ -85,7 +93,17 @@ function datagrams(encrypt: boolean): Buffer[] {
   node.flush(0);
   for (const body of [welcomeBody(), heartbeatBody()]) node.receive(seal(body, encrypt), 2);
   node.advance(100);
+  node.receive(seal(askingBody(), encrypt), 100);
   return sent;
+}
+
+/** A data datagram of the peer, without a packet, that asks for an ack. */
+function askingBody(): Buffer {
+  const body = Buffer.alloc(DATA_HEADER_BYTES);
+  writeDataHeader(body, 0, 0, 22);
+  writeSequence(body, 0, 12);
+  writeAsksForAck(body, 0, true);
+  return body;
 }
 
 /** The peer's stream begins for the node at sequence 11 with packet 21. */
@@ -142,6 +160,7 @@ for (const [title, encrypt, index] of [
   ['Data, signed', false, 1],
   ['Data, encrypted', true, 1],
   ['Heartbeat, signed', false, 2],
+  ['Ack, signed', false, 3],
 ] as const) {
   test(`a node sends and accepts the vector "${title}"`, () => {
     const datagram = datagrams(encrypt)[index];

@@ -37,6 +37,7 @@ class Probe {
       encrypt: false,
       topics: ['#'],
       datagramBytes: 1400,
+      receiveBufferBytes: 4_000_000,
       queueLength: 10,
       queuePolicy: 'discard-newest',
       expectsPeers: false,
