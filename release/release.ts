@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { makeBundle } from './bundle.ts';
 import { makeDeb } from './deb.ts';
 import { executableNeeds, makeExecutables } from './executable.ts';
+import { imageNeeds, makeImages } from './image.ts';
 import { git, type ReleaseContext, runProgram, sourceDateOf } from './release-context.ts';
 import { releaseNotes } from './release-notes.ts';
 
@@ -31,6 +32,7 @@ const steps: readonly Step[] = [
   { name: 'npm', make: makeNpmPackage },
   { name: 'deb', make: makeDeb, needs: ['dpkg-deb'] },
   { name: 'executable', make: makeExecutables, needs: executableNeeds },
+  { name: 'image', make: makeImages, needs: imageNeeds },
 ];
 
 const root = resolve(import.meta.dirname, '..');
