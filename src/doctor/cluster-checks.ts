@@ -5,6 +5,7 @@ import { type Config, isClustered } from '../config/config.ts';
 import { isSilent, testPaths } from '../net/cluster/path-test.ts';
 import { normalAddress } from '../shared/ip-address.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../sync/limits.ts';
+import { bulkFindings } from './bulk-checks.ts';
 import type { Check, ClusterView, DoctorContext, DoctorTarget } from './context.ts';
 import { bad, type Finding, here, ok, warn } from './finding.ts';
 import { reachHost } from './host-reach.ts';
@@ -64,7 +65,13 @@ const peers: Check = {
       });
     });
     const addresses = tested.map(({ target }) => target.target.gossip.address);
-    return [...findings, ...(await strangersAlone(cluster, addresses))];
+    const reached = tested.filter(({ report }) => !isSilent(report.ways));
+    const bulk = await bulkFindings(
+      context,
+      cluster,
+      reached.map(({ target, report }) => ({ ...target, name: target.name ?? report.facts?.name })),
+    );
+    return [...findings, ...bulk, ...(await strangersAlone(cluster, addresses))];
   },
 };
 

@@ -5,6 +5,7 @@ import type { Config } from '../config/config.ts';
 import type { ConnackPacket } from '../mqtt/client-packets.ts';
 import type { Prober, Target } from '../net/cluster/prober.ts';
 import type { StrangerReport } from '../net/cluster/strangers.ts';
+import type { BulkStatus } from '../sync/bulk-node.ts';
 import type { Finding } from './finding.ts';
 import type { Firewall } from './firewall.ts';
 import type { Machine } from './machine.ts';
@@ -26,6 +27,8 @@ export interface ClusterView {
   /** Whether authentic datagrams of membership have come from this address lately. */
   isHeard(address: string): boolean;
   strangers(): Promise<readonly StrangerReport[]>;
+  /** The connections of -large and -roaming; empty without a node. */
+  bulk(): readonly BulkStatus[];
 }
 
 export interface BridgeFacts {

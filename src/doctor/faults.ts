@@ -18,7 +18,7 @@ export const faults = {
   },
   blocked: {
     means:
-      'A firewall blocks a direction of a port. The line says which direction of 7946 or 7947, and on which box.',
+      'A firewall blocks a direction of a port. The line says which direction of UDP 7946 or 7947, or of TCP 7947 with `-large` or `-roaming`, and on which box.',
     cure: 'the line for the firewall of that box: ufw, firewalld, nft, iptables or Windows',
   },
   'send-refused': {

@@ -56,7 +56,7 @@ export function droppingChains(ruleset: string): Record<'in' | 'out', string[]> 
 }
 
 /**
- * The lines that let UDP datagrams to these ports pass.
+ * The lines that let datagrams, or connections, to these ports pass.
  * @param network from which they may come, as `192.168.1.0/24`; undefined for any
  */
 export function openingLines(
@@ -64,6 +64,7 @@ export function openingLines(
   direction: 'in' | 'out',
   ports: readonly number[],
   network: string | undefined,
+  protocol: 'udp' | 'tcp' = 'udp',
 ): string[] {
   const [range, list] = [portRange(ports, ':'), ports.join(', ')];
   const isIn = direction === 'in';
@@ -71,30 +72,30 @@ export function openingLines(
   switch (kind) {
     case 'ufw':
       return isIn
-        ? [`ufw allow from ${network ?? 'any'} to any port ${range} proto udp`]
-        : [`ufw allow out ${range}/udp`];
+        ? [`ufw allow from ${network ?? 'any'} to any port ${range} proto ${protocol}`]
+        : [`ufw allow out ${range}/${protocol}`];
     case 'firewalld':
       return [
-        `firewall-cmd --permanent --add-port=${portRange(ports, '-')}/udp`,
+        `firewall-cmd --permanent --add-port=${portRange(ports, '-')}/${protocol}`,
         'firewall-cmd --reload',
       ];
     case 'nft': {
       const own = chains[direction];
       const names = own.length > 0 ? own : [`inet filter ${isIn ? 'input' : 'output'}`];
-      return names.map((chain) => `nft insert rule ${chain} udp dport { ${list} } accept`);
+      return names.map((chain) => `nft insert rule ${chain} ${protocol} dport { ${list} } accept`);
     }
     case 'windows': {
       const way = isIn ? 'dir=in' : 'dir=out';
       const which = isIn ? 'localport' : 'remoteport';
       return [
-        `netsh advfirewall firewall add rule name=Shoal ${way} action=allow protocol=UDP ${which}=${portRange(ports, '-')}`,
+        `netsh advfirewall firewall add rule name=Shoal ${way} action=allow protocol=${protocol.toUpperCase()} ${which}=${portRange(ports, '-')}`,
       ];
     }
     default: {
       const program = isIpv6 ? 'ip6tables' : 'iptables';
       const from = isIn && network !== undefined ? ` -s ${network}` : '';
       return [
-        `${program} -I ${isIn ? 'INPUT' : 'OUTPUT'}${from} -p udp --dport ${range} -j ACCEPT`,
+        `${program} -I ${isIn ? 'INPUT' : 'OUTPUT'}${from} -p ${protocol} --dport ${range} -j ACCEPT`,
       ];
     }
   }

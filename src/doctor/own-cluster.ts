@@ -71,6 +71,7 @@ export async function openOwnCluster(
   return {
     prober,
     members: () => [],
+    bulk: () => [],
     isHeard: (address) => heard.has(address),
     strangers: () => strangers.report(performance.now(), tokens, clusterName),
     close,

@@ -20,6 +20,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import { type ChannelKey, deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
+import type { BulkStatus } from '../sync/bulk-node.ts';
 import { DATAGRAM_BYTES_MAX } from '../sync/limits.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
@@ -133,6 +134,7 @@ export class Cluster {
       keys,
       gossip: () => cluster.#gossip,
       sync: () => cluster.#sync,
+      bulk: () => cluster.bulk,
     });
     broker.sys.addSource('queries', () => queries.metrics());
     broker.sys.addSource('probes', () => probing.metrics());
@@ -181,6 +183,11 @@ export class Cluster {
   /** Where the sync channel listens. */
   get sync(): Endpoint {
     return this.#openedSync.local;
+  }
+
+  /** The connections of -large and -roaming; empty without these options. */
+  get bulk(): readonly BulkStatus[] {
+    return this.#bulk?.node.status ?? [];
   }
 
   /** Lets the other nodes know what is wrong on this one. */

@@ -17,6 +17,7 @@ import type { Endpoint } from '../shared/endpoint.ts';
 import type { EnvelopeFault } from '../shared/envelope.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
 import { version } from '../shared/version.ts';
+import type { BulkStatus } from '../sync/bulk-node.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../sync/limits.ts';
 
 export interface NodeProberOptions {
@@ -28,6 +29,7 @@ export interface NodeProberOptions {
   readonly syncDatagramBytes: number;
   gossip(): Gossip | undefined;
   sync(): SyncChannel | undefined;
+  bulk(): readonly BulkStatus[];
 }
 
 export class NodeProber {
@@ -60,6 +62,7 @@ export class NodeProber {
     return {
       prober: this.prober,
       members: () => this.#targets(),
+      bulk: () => this.#options.bulk(),
       isHeard: (address) => this.#isHeard(address),
       strangers: () => this.#strangers.report(performance.now(), tokens, this.#options.clusterName),
     };

@@ -389,10 +389,10 @@ function isFound({ id, user, address }: SessionFacts, wanted: string): boolean {
 function linksOf(name: string, links: readonly LinkFacts[]): Pick<NodeView, 'loss' | 'blocked'> {
   const loss: { in: number | null; out: number | null } = { in: null, out: null };
   const blocked: string[] = [];
-  for (const { from, to, port, isBlocked, lossShare } of links) {
+  for (const { from, to, protocol, port, isBlocked, lossShare } of links) {
     const direction = from === name ? 'in' : to === name ? 'out' : undefined;
     if (direction === undefined) continue;
-    if (isBlocked) blocked.push(`${direction} on UDP ${port}`);
+    if (isBlocked) blocked.push(`${direction} on ${protocol} ${port}`);
     if (lossShare !== undefined) loss[direction] = Number((lossShare * 100).toPrecision(3));
   }
   return { loss, blocked };

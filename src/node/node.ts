@@ -275,6 +275,7 @@ function openSiteStatus(
     gossipPort: cluster?.gossip?.port ?? gossipPort,
     syncPort: cluster?.sync.port ?? syncPort,
     lostBridges: () => bridges.lost(),
+    bulk: () => cluster?.bulk ?? [],
     disk:
       folder === undefined || journal === undefined
         ? undefined

@@ -6,6 +6,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { RecentIncrease } from '../shared/recent-increase.ts';
 import { version } from '../shared/version.ts';
+import type { BulkStatus } from '../sync/bulk-node.ts';
 import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
 import { type LostBridge, NO_TROUBLES, type NodeTroubles } from './node-troubles.ts';
@@ -13,6 +14,8 @@ import { judge, type LinkFacts, type NodeFacts, type SiteFacts, type Verdict } f
 import { wallTime } from './wall-time.ts';
 
 const SAMPLE_MS = 5000;
+/** A connection that failed for less is about to be opened again. */
+const BULK_FAILURE_MS = 10_000;
 /** A clock before this has not been set since the box was switched on. */
 const CLOCK_SET_AFTER = Date.UTC(2024, 0, 1);
 
@@ -28,6 +31,8 @@ export interface SiteStatusOptions {
   /** Undefined without -data. */
   readonly disk: { readonly folder: string; readonly isAccepting: () => boolean } | undefined;
   readonly lostBridges: () => readonly LostBridge[];
+  /** The connections of -large and -roaming. */
+  readonly bulk: () => readonly BulkStatus[];
 }
 
 /** Messages to and from one peer that arrived, and that were lost. */
@@ -73,7 +78,7 @@ export class SiteStatus {
     return {
       now: Date.now(),
       nodes: cluster === undefined ? [this.#ownFacts()] : members.map((one) => this.#factsOf(one)),
-      links: members.flatMap((member) => this.#linksOf(member)),
+      links: [...members.flatMap((member) => this.#linksOf(member)), ...this.#bulkLinks()],
       isClustered: cluster !== undefined,
       expectsOthers,
     };
@@ -161,13 +166,37 @@ export class SiteStatus {
     };
   }
 
+  /** A direction that fails for a while, and one of which nothing comes though the other one works. */
+  #bulkLinks(): LinkFacts[] {
+    const { nodeName, syncPort, bulk } = this.#options;
+    const isLong = (since: number | undefined): boolean =>
+      since !== undefined && performance.now() - since >= BULK_FAILURE_MS;
+    const members = this.#options.cluster?.members() ?? [];
+    // Another setting of -large or -roaming is a fault of its own.
+    const isOther = (name: string): boolean =>
+      members.some(
+        ({ member, differingOptions }) =>
+          member.name === name && differingOptions.some((one) => /^-(large|roaming)=/.test(one)),
+      );
+    return bulk().flatMap(({ peer, failure, incomingSince, outgoingSince }): LinkFacts[] => {
+      if (isOther(peer.name)) return [];
+      const link = { protocol: 'TCP', lossShare: undefined } as const;
+      const out = { ...link, from: nodeName, to: peer.name, port: peer.endpoint.port };
+      const isSilent = incomingSince === undefined && isLong(failure?.since ?? outgoingSince);
+      return [
+        { ...out, isBlocked: isLong(failure?.since) },
+        { ...link, from: peer.name, to: nodeName, port: syncPort, isBlocked: isSilent },
+      ];
+    });
+  }
+
   /** Both directions on both ports; none of a member that is not online. */
   #linksOf({ member, peer }: MemberStatus): LinkFacts[] {
     const { nodeName, gossipPort, syncPort } = this.#options;
     const { name, isSelf, state, endpoint, reachability, metadata } = member;
     if (isSelf || state !== 'alive') return [];
-    const incoming = { from: name, to: nodeName };
-    const outgoing = { from: nodeName, to: name };
+    const incoming = { from: name, to: nodeName, protocol: 'UDP' } as const;
+    const outgoing = { from: nodeName, to: name, protocol: 'UDP' } as const;
     const traffic = this.#traffic.get(name);
     const theirSyncPort = peer?.endpoint?.port ?? metadata.syncPort;
     return [
@@ -190,7 +219,7 @@ export class SiteStatus {
 }
 
 function gossipLink(
-  direction: Pick<LinkFacts, 'from' | 'to'>,
+  direction: Pick<LinkFacts, 'from' | 'to' | 'protocol'>,
   port: number,
   state: string | undefined,
 ): LinkFacts {

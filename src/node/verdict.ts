@@ -32,11 +32,13 @@ export interface NodeFacts {
   readonly troubles: NodeTroubles;
 }
 
-/** One direction between two nodes on one UDP port. */
+/** One direction between two nodes on one port. */
 export interface LinkFacts {
   readonly from: string;
   readonly to: string;
-  /** UDP port of the receiver. */
+  /** TCP: of the connections that -large and -roaming need. */
+  readonly protocol: 'UDP' | 'TCP';
+  /** Port of the receiver. */
   readonly port: number;
   readonly isBlocked: boolean;
   /** Share of the messages of the last minute that were lost, 0 to 1; undefined if there were none. */
@@ -206,19 +208,34 @@ function offlineFaults({ nodes, now, expectsOthers }: SiteFacts): SiteFault[] {
 /** Both directions of a port between two nodes make one fault. */
 function blockedFaults({ links }: SiteFacts): SiteFault[] {
   const blocked = links.filter(({ isBlocked }) => isBlocked);
-  const back = ({ from, to, port }: LinkFacts): boolean =>
-    blocked.some((other) => other.from === to && other.to === from && other.port === port);
+  const back = ({ from, to, port, protocol }: LinkFacts): boolean =>
+    blocked.some(
+      (other) =>
+        other.from === to &&
+        other.to === from &&
+        other.port === port &&
+        other.protocol === protocol,
+    );
   return blocked.flatMap((link): SiteFault[] => {
-    const { from, to, port } = link;
+    const { from, to, port, protocol } = link;
     const isBoth = back(link);
     if (isBoth && from > to) return [];
-    const text = isBoth
-      ? `${from} and ${to} do not hear each other on UDP ${port}`
-      : `${to} does not hear ${from}, which hears ${to}: UDP ${port} is blocked on ${to}`;
     const where = isBoth ? `${from} and ${to}` : to;
-    const cure = `on ${where}: ufw allow ${port}/udp (shoal doctor has the line for other firewalls)`;
-    return [{ code: 'blocked', severity: 'fault', text, cure }];
+    const cure = `on ${where}: ufw allow ${port}/${protocol.toLowerCase()} (shoal doctor has the line for other firewalls)`;
+    return [{ code: 'blocked', severity: 'fault', text: blockedText(link, isBoth), cure }];
   });
+}
+
+function blockedText({ from, to, port, protocol }: LinkFacts, isBoth: boolean): string {
+  const place = `${protocol} ${port}`;
+  if (protocol === 'TCP') {
+    return isBoth
+      ? `${from} and ${to} do not connect to each other on ${place}, which -large and -roaming need`
+      : `${from} does not connect to ${to} on ${place}, which -large and -roaming need`;
+  }
+  return isBoth
+    ? `${from} and ${to} do not hear each other on ${place}`
+    : `${to} does not hear ${from}, which hears ${to}: ${place} is blocked on ${to}`;
 }
 
 function optionFaults({ nodes }: SiteFacts): SiteFault[] {

@@ -31,6 +31,12 @@ export interface BulkEvents {
   closed(reason: string, now: number): void;
 }
 
+export interface BulkFailure {
+  /** ms of the monotonic clock. */
+  readonly since: number;
+  readonly reason: string;
+}
+
 export interface BulkLinkPort {
   dial(peer: Peer, events: BulkEvents): BulkStream;
   opened(link: BulkLink, now: number): void;
@@ -49,11 +55,21 @@ export class BulkLink implements BulkEvents {
   #stream: BulkStream | undefined;
   #queue: Buffer[] = [];
   #isBlocked = false;
-  /** The last connection failed, and the next one has not opened yet. */
-  #hasFailed = false;
+  /** Since when the peer is not reached, and why; undefined while it is, or was not tried yet. */
+  #failure: BulkFailure | undefined;
+  /** Since when the connection is open. */
+  #openSince = 0;
   #pauseMs = DIAL_PAUSE_MS_MIN;
   /** When the next connection is opened, or the one that is blocked fails. */
   #deadline: number;
+
+  get failure(): BulkFailure | undefined {
+    return this.#failure;
+  }
+
+  get openSince(): number | undefined {
+    return this.isOpen ? this.#openSince : undefined;
+  }
 
   /** @param bootId of this node */
   constructor(peer: Peer, bootId: bigint, port: BulkLinkPort, now: number) {
@@ -74,13 +90,21 @@ export class BulkLink implements BulkEvents {
     }
   }
 
+  /** The peer reaches us: it is worth trying now, and not after the pause. */
+  hurry(now: number): void {
+    if (this.#stream !== undefined) return;
+    this.#deadline = now;
+    this.advance(now);
+  }
+
   /**
    * A frame waits while the first connection is being opened.
    * @param frame must not change afterwards
    * @returns false if there is no room, or the peer is not reached
    */
   send(frame: Buffer, now: number): boolean {
-    if (this.#hasFailed || this.queuedBytes + frame.length > BULK_QUEUE_BYTES_MAX) return false;
+    if (this.#failure !== undefined || this.queuedBytes + frame.length > BULK_QUEUE_BYTES_MAX)
+      return false;
     this.#queue.push(frame);
     this.queuedBytes += frame.length;
     this.#flush(now);
@@ -96,7 +120,8 @@ export class BulkLink implements BulkEvents {
 
   opened(now: number): void {
     this.isOpen = true;
-    this.#hasFailed = false;
+    this.#openSince = now;
+    this.#failure = undefined;
     this.#pauseMs = DIAL_PAUSE_MS_MIN;
     this.#stream?.write(encodeHello({ from: this.#bootId, to: this.peer.bootId }));
     this.#port.opened(this, now);
@@ -116,7 +141,7 @@ export class BulkLink implements BulkEvents {
     const lost = this.#queue.length;
     this.#stream = undefined;
     this.isOpen = false;
-    this.#hasFailed = true;
+    this.#failure = { since: this.#failure?.since ?? now, reason };
     this.#isBlocked = false;
     this.#queue = [];
     this.queuedBytes = 0;

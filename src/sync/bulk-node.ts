@@ -18,7 +18,7 @@ import {
   encodeRepairFrame,
   FrameReader,
 } from './bulk-codec.ts';
-import { type BulkEvents, BulkLink, type BulkStream } from './bulk-link.ts';
+import { type BulkEvents, type BulkFailure, BulkLink, type BulkStream } from './bulk-link.ts';
 import { BulkLog } from './bulk-log.ts';
 import { STAMP_BYTES } from './limits.ts';
 import { type PeerPublishHandler, readPublish, type Sender } from './packet-reader.ts';
@@ -74,6 +74,17 @@ interface Incoming {
   readonly helloBy: number;
   readonly reader: FrameReader;
   peer: Peer | undefined;
+  /** When its hello came. */
+  since: number;
+}
+
+/** The connections with one peer, one in each direction. */
+export interface BulkStatus {
+  readonly peer: Peer;
+  /** Open since then, ms of the monotonic clock; undefined while the peer has opened none. */
+  readonly incomingSince: number | undefined;
+  readonly outgoingSince: number | undefined;
+  readonly failure: BulkFailure | undefined;
 }
 
 export class BulkNode {
@@ -112,6 +123,17 @@ export class BulkNode {
     let count = 0;
     for (const { isOpen } of this.#links.values()) if (isOpen) count += 1;
     return count;
+  }
+
+  /** Of each peer that is online. */
+  get status(): BulkStatus[] {
+    const incoming = new Map([...this.#incoming].map((one) => [one.peer?.bootId, one.since]));
+    return [...this.#links.values()].map(({ peer, failure, openSince }) => ({
+      peer,
+      failure,
+      outgoingSince: openSince,
+      incomingSince: incoming.get(peer.bootId),
+    }));
   }
 
   /** Bytes that wait for peers. */
@@ -184,7 +206,13 @@ export class BulkNode {
   accept(stream: BulkStream, now: number): BulkEvents {
     this.#now = now;
     const reader = new FrameReader();
-    const incoming: Incoming = { stream, reader, helloBy: now + HELLO_MS, peer: undefined };
+    const incoming: Incoming = {
+      stream,
+      reader,
+      helloBy: now + HELLO_MS,
+      peer: undefined,
+      since: now,
+    };
     this.#incoming.add(incoming);
     return {
       opened: () => undefined,
@@ -263,6 +291,8 @@ export class BulkNode {
       if (older.peer?.bootId === link.peer.bootId) this.#drop(older);
     }
     incoming.peer = link.peer;
+    incoming.since = this.#now;
+    link.hurry(this.#now);
     incoming.reader.bytesMax = Math.max(
       this.#options.publishBytesMax + FRAME_HEAD_BYTES,
       1 + BULK_FRAME_BYTES_MAX,

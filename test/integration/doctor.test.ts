@@ -2,78 +2,47 @@
 // mends it, mended by the very line that the doctor prints.
 
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
-import type { DoctorReport, Finding } from '../../src/doctor/finding.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { SiteView } from '../../src/cli/views/status-view.ts';
 import type { PingReport } from '../../src/net/cluster/ping.ts';
 import { BUNDLE, NODE } from '../support/shoal-process.ts';
-import type { Network } from './support/network.ts';
-import { allSeeEachOther, networkScenario, type Scenario } from './support/scenario.ts';
+import {
+  askOn,
+  doctorOn,
+  findingOf,
+  flagsOf,
+  foundAbout,
+  mend,
+  ONE,
+  oneNode,
+  THREE,
+  TOKEN,
+  TWO,
+  twoNodes,
+} from './support/doctor.ts';
+import { networkScenario } from './support/scenario.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
-const TOKEN = '-csk=f2b7e6b0c1d24f7f9a5d3c8e1b6a4f20';
-const ONE = '192.168.1.100';
-const TWO = '192.168.1.101';
-const THREE = '192.168.1.102';
-
-/** Namespaces share their files: without a path of its own a test would ask the node of another test. */
-const NO_SOCKET = '-control=/nonexistent/shoal.sock';
-
-/** Runs a command on a host. @returns what it prints as JSON */
-function askOn<T>(network: Network, host: string, ...line: string[]): Promise<T> {
-  const [program = '', ...words] = [...network.via(host), NODE, BUNDLE, ...line, '-json'];
-  return new Promise((done, fail) => {
-    execFile(program, words, (_error, output, errors) => {
-      try {
-        done(JSON.parse(output) as T);
-      } catch {
-        fail(new Error(`${line.join(' ')} printed no JSON: ${output}${errors}`));
-      }
-    });
-  });
-}
-
-/** Runs the doctor without a node on a host. */
-function doctorOn(network: Network, host: string, ...flags: string[]): Promise<DoctorReport> {
-  return askOn(network, host, 'doctor', NO_SOCKET, ...flags);
-}
-
-/** Faults and warnings about an address, `level fault`. */
-function foundAbout(report: DoctorReport, address: string): string[] {
-  const about = report.findings.filter(({ text }) => text.startsWith(address));
-  return about.map(({ level, fault }) => (fault === undefined ? level : `${level} ${fault}`));
-}
-
-function findingOf(report: DoctorReport, fault: string): Finding {
-  const found = report.findings.find((finding) => finding.fault === fault);
-  assert.ok(found, `${fault} is not among ${JSON.stringify(report.findings, undefined, 1)}`);
-  return found;
-}
-
-/** Types the lines that the doctor prints. */
-async function mend(network: Network, host: string, { mend: cure }: Finding): Promise<void> {
-  assert.equal(cure?.where, 'on this box');
-  for (const line of cure.lines) {
-    const [program = '', ...words] = [...network.via(host), 'sh', '-c', line];
-    await new Promise<void>((done, fail) => {
-      execFile(program, words, (error) => (error === null ? done() : fail(error)));
-    });
-  }
-}
-
-const flagsOf = (name: string, ...more: string[]) => [`-nid=${name}`, TOKEN, ...more];
-
-/** A node on box1, which knows box2; no node on box2. */
-async function oneNode(scene: Scenario, ...flags: string[]): Promise<Network> {
-  const network = await scene.network({ box1: [ONE], box2: [TWO], box3: [THREE] });
-  const node = scene.startOn('box1', 'box1', flagsOf('box1', `-mbs=${TWO}`, ...flags));
-  await node.process.mqttPort();
-  return network;
-}
-
 describe('doctor without a node', { concurrency: 2 }, () => {
+  networkScenario(
+    'tcp 7947 of -roaming, and a node that has not the option',
+    ['nft'],
+    async (scene) => {
+      const network = await oneNode(scene, '-roaming');
+      const flags = flagsOf('box2', `-mbs=${ONE}`, '-roaming');
+      assert.deepEqual(foundAbout(await doctorOn(network, 'box2', ...flags), ONE), ['ok', 'ok']);
+      network.blockPort('box1', 'in', 7947, 'tcp');
+      const blocked = findingOf(await doctorOn(network, 'box2', ...flags), 'blocked');
+      assert.match(blocked.text, /we do not reach it on tcp 7947 \(no answer\): blocked there/);
+      const without = flagsOf('box3', `-mbs=${ONE}`);
+      assert.deepEqual(foundAbout(await doctorOn(network, 'box3', ...without), ONE), ['ok']);
+    },
+  );
+
   networkScenario(
     'a box that is well, one without a node, and one that is not there',
     ['nft'],
@@ -220,24 +189,36 @@ function junkTo(address: string, port: number): string {
     console.log('sending');`;
 }
 
-/** Nodes on box1 and box2 that see each other. @returns what asks the doctor of box2 over its socket */
-async function twoNodes(scene: Scenario) {
-  const network = await scene.network({ box1: [ONE], box2: [TWO] });
-  const controlOf = (name: string) => `-control=${join(scene.folder, `${name}.sock`)}`;
-  const [control1, control2] = [controlOf('box1'), controlOf('box2')];
-  const one = scene.startOn('box1', 'box1', flagsOf('box1', `-mbs=${TWO}`, control1));
-  const two = scene.startOn('box2', 'box2', flagsOf('box2', `-mbs=${ONE}`, control2));
-  await allSeeEachOther([one, two]);
-  const ask = () => askOn<DoctorReport>(network, 'box2', 'doctor', control2);
-  return { network, one, two, ask, control: control2 };
-}
-
 describe('doctor with a node', { concurrency: 2 }, () => {
+  networkScenario('tcp 7947 of -large blocked, here and there', ['nft'], async (scene) => {
+    const network = await scene.network({ box1: [ONE], box2: [TWO] });
+    network.blockPort('box2', 'in', 7947, 'tcp');
+    const { ask, control } = await twoNodes(scene, network, '-large=1M');
+    const here = findingOf(await ask(), 'blocked');
+    assert.match(here.text, /box1.*it opens no connection to us on tcp 7947: blocked here/);
+    const status = () => askOn<SiteView>(network, 'box2', 'status', control);
+    while ((await status()).verdict.level === 'well') await delay(500);
+    const [fault] = (await status()).verdict.faults;
+    assert.match(fault?.text ?? '', /^box1 does not connect to box2 on TCP 7947/);
+    await mend(network, 'box2', here);
+    while ((await status()).verdict.level !== 'well') await delay(500);
+    assert.deepEqual(foundAbout(await ask(), ONE), ['ok', 'ok']);
+    network.heal('box2');
+    network.blockPort('box1', 'in', 7947, 'tcp');
+    const there = findingOf(await ask(), 'blocked');
+    assert.match(there.text, /we do not reach it on tcp 7947 \(no answer\): blocked there/);
+    assert.match(
+      there.mend?.lines[0] ?? '',
+      /^ufw allow from 192.168.1.0\/24 to any port 7947 proto tcp/,
+    );
+  });
+
   networkScenario(
     '-bundle writes what a bug report needs, without the token',
     [],
     async (scene) => {
-      const { network, control } = await twoNodes(scene);
+      const network = await scene.network({ box1: [ONE], box2: [TWO] });
+      const { control } = await twoNodes(scene, network);
       const [ip = '', ...via] = network.via('box2');
       const options = { cwd: scene.folder, encoding: 'utf8', stdio: 'pipe' } as const;
       execFileSync(ip, [...via, NODE, BUNDLE, 'doctor', '-bundle', control], options);
@@ -262,7 +243,8 @@ describe('doctor with a node', { concurrency: 2 }, () => {
     'the node itself finds a blocked port, and its line mends it',
     ['nft'],
     async (scene) => {
-      const { network, ask } = await twoNodes(scene);
+      const network = await scene.network({ box1: [ONE], box2: [TWO] });
+      const { ask } = await twoNodes(scene, network);
       const well = await ask();
       assert.equal(well.isUp, true);
       assert.deepEqual(foundAbout(well, `${ONE} (box1)`), ['ok']);
@@ -282,7 +264,8 @@ describe('doctor with a node', { concurrency: 2 }, () => {
     'ping shows both ports, sizes and a blocked direction',
     ['nft'],
     async (scene) => {
-      const { network, control } = await twoNodes(scene);
+      const network = await scene.network({ box1: [ONE], box2: [TWO] });
+      const { control } = await twoNodes(scene, network);
       const ping = () => askOn<PingReport>(network, 'box2', 'ping', 'box1', control);
       const well = await ping();
       assert.equal(well.ports.gossip.answered, 5);

@@ -108,6 +108,24 @@ test('a peer that can not be reached is tried again, and then gets what is sent 
   assert.deepEqual([a.logged(NOT_REACHED), a.logged(REACHED_AGAIN)], [1, 1]);
 });
 
+test('a peer that was not reached is dialled at once when it connects by itself', () => {
+  const network = new BulkNetwork(1);
+  const [a, b] = [network.add('a'), network.add('b')];
+  b.isReachable = false;
+  a.node.setPeers([b.peer], network.now);
+  network.run(60_000);
+  const [before] = a.node.status;
+  assert.equal(before?.failure?.reason, 'refused');
+  assert.equal(before?.incomingSince, undefined);
+  b.isReachable = true;
+  b.node.setPeers([a.peer], network.now);
+  b.node.advance(network.now);
+  network.run(10);
+  const [after] = a.node.status;
+  assert.ok(after?.outgoingSince !== undefined && after.incomingSince !== undefined);
+  assert.equal(after.failure, undefined);
+});
+
 test('a node that is no peer, and one that says nothing, are refused', () => {
   const network = new BulkNetwork(1);
   const [a, b] = [network.add('a'), network.add('b')];

@@ -104,11 +104,16 @@ export class Network {
     ]);
   }
 
-  /** Makes a firewall on the host drop UDP datagrams to this port, incoming or outgoing. */
-  blockPort(host: string, direction: 'in' | 'out', port: number): void {
+  /** Makes a firewall on the host drop what goes to this port, incoming or outgoing. */
+  blockPort(
+    host: string,
+    direction: 'in' | 'out',
+    port: number,
+    protocol: 'udp' | 'tcp' = 'udp',
+  ): void {
     const hook = direction === 'in' ? 'input' : 'output';
     this.#filter(host, [
-      `chain block { type filter hook ${hook} priority 0; udp dport ${port} drop; }`,
+      `chain block { type filter hook ${hook} priority 0; ${protocol} dport ${port} drop; }`,
     ]);
   }
 

@@ -29,7 +29,8 @@ function node(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
 }
 
 function link(from: string, to: string, given: Partial<LinkFacts> = {}): LinkFacts {
-  return { from, to, port: 7947, isBlocked: false, lossShare: 0, ...given };
+  const udp = { protocol: 'UDP', port: 7947, isBlocked: false, lossShare: 0 } as const;
+  return { from, to, ...udp, ...given };
 }
 
 function site(given: Partial<SiteFacts> = {}): SiteFacts {
@@ -160,6 +161,25 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'fault',
     'box1 and box3 do not hear each other on UDP 7947.',
     /^on box1 and box3: ufw/,
+  ],
+  [
+    'connections blocked in one direction',
+    site({ links: [link('box1', 'box3', { protocol: 'TCP', isBlocked: true })] }),
+    'fault',
+    'box1 does not connect to box3 on TCP 7947, which -large and -roaming need.',
+    /^on box3: ufw allow 7947\/tcp/,
+  ],
+  [
+    'connections blocked in both directions',
+    site({
+      links: [
+        link('box1', 'box3', { protocol: 'TCP', isBlocked: true }),
+        link('box3', 'box1', { protocol: 'TCP', isBlocked: true }),
+      ],
+    }),
+    'fault',
+    'box1 and box3 do not connect to each other on TCP 7947, which -large and -roaming need.',
+    /^on box1 and box3: ufw allow 7947\/tcp/,
   ],
   [
     'other options',
