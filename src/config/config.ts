@@ -1,6 +1,7 @@
 // The whole option table and the Config that it produces. The rows are in options-*.ts, one file a
 // subject; this file joins them. Must not know where a value comes from (load.ts does).
 
+import { isLoopback } from '../shared/endpoint.ts';
 import type { ListenerConfig } from '../shared/listener-config.ts';
 import type { BridgeConfig } from './bridges.ts';
 import type { ValueOf } from './option.ts';
@@ -37,4 +38,10 @@ export interface Config extends OptionValues {
 /** A token alone forms a cluster: the first node has no members to name. */
 export function isClustered(config: Config): config is Config & { tokens: readonly string[] } {
   return config.tokens !== undefined;
+}
+
+/** Whether the node looks for others by beacons. On loopback there are none. */
+export function usesBeacon({ beacon, members, bindAddress }: Config): boolean {
+  if (bindAddress !== undefined && isLoopback(bindAddress)) return false;
+  return beacon === 'on' || (beacon === 'auto' && members.length === 0);
 }

@@ -28,7 +28,7 @@ import {
 } from './value-types.ts';
 
 /** Default of -crp, and of a member of -mbs that is written without a port. */
-const GOSSIP_PORT = 7946;
+export const GOSSIP_PORT = 7946;
 
 function presetTimes(key: keyof Timing): string {
   return Object.entries(TIMING_PRESETS)
@@ -60,6 +60,13 @@ export const clusterOptions = {
     fallback: [],
     fallbackText: 'none',
     help: `other nodes, of which one reachable node is enough; their port is ${GOSSIP_PORT} unless given`,
+  }),
+  beacon: option({
+    flag: 'beacon',
+    group: 'Cluster',
+    type: choice(['auto', 'on', 'off']),
+    fallback: 'auto',
+    help: 'find the other nodes on the same network by multicast and broadcast; auto: with -csk and without -mbs',
   }),
   gossipPort: option({
     flag: 'crp',

@@ -85,8 +85,11 @@ function weakClusterTokens({ tokens = [] }: Config): string[] {
   });
 }
 
-function unreachableMembers({ bindAddress: bind, members }: Config): string[] {
+function unreachableMembers({ bindAddress: bind, members, beacon }: Config): string[] {
   if (bind === undefined || !isLoopback(bind)) return [];
+  if (beacon === 'on') {
+    return [`-bind=${bind} is reachable from this machine only: -beacon=on has no effect`];
+  }
   const outside = members.filter(({ host }) => !isLoopback(host) && host !== 'localhost');
   if (outside.length === 0) return [];
   const names = outside.map(formatHostPort).join(', ');
@@ -96,8 +99,9 @@ function unreachableMembers({ bindAddress: bind, members }: Config): string[] {
 /** Options that change what crosses between nodes; without a cluster nothing crosses. */
 function unusedClusterOptions(config: Config): string[] {
   if (isClustered(config)) return [];
-  const { encrypt, forward, largeBytes, roaming, sharedGroups } = config;
+  const { beacon, encrypt, forward, largeBytes, roaming, sharedGroups } = config;
   return withoutEffect('this node is in no cluster (-csk=TOKEN)', {
+    '-beacon=on': beacon === 'on',
     '-encrypt': encrypt,
     '-forward=interest': forward === 'interest',
     '-large': largeBytes > 0,

@@ -445,3 +445,31 @@ export const probeMetrics = {
     { sys: 'cluster/probes/dropped' },
   ),
 };
+
+/** With `-beacon`: how nodes on one network find each other. */
+export const beaconMetrics = {
+  links: gauge('beacon_networks', 'networks on which this node calls others', {
+    sys: 'cluster/beacon/networks',
+  }),
+  calls: counter('beacon_calls', 'calls sent', { sys: 'cluster/beacon/calls' }),
+  answers: counter('beacon_answers', 'calls of other nodes that this one has answered', {
+    sys: 'cluster/beacon/answers',
+  }),
+  receivedCalls: counter('beacon_received_calls', 'calls received from nodes with the token', {
+    sys: 'cluster/beacon/received/calls',
+  }),
+  receivedAnswers: counter('beacon_received_answers', 'answers to calls of this node', {
+    sys: 'cluster/beacon/received/answers',
+  }),
+  found: counter('beacon_found', 'answers by which this node has found another one', {
+    sys: 'cluster/beacon/found',
+  }),
+  dropped: counter(
+    'beacon_dropped',
+    'beacons dropped by reason: stranger (another token or `-cluster`), malformed (damaged, or another version), replayed (sent before), misplaced (from an address that it does not name, or on no network of this machine), limited (not answered because of their rate), overRate (not read because of their rate)',
+    { sys: 'cluster/beacon/dropped/{reason}', labels: ['reason'] },
+  ),
+  sendErrors: counter('beacon_send_errors', 'calls that left by no way', {
+    sys: 'cluster/beacon/sendErrors',
+  }),
+};

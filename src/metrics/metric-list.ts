@@ -6,6 +6,7 @@
 import { bridgeMetrics } from './bridge-metrics.ts';
 import { bulkMetrics, roamingMetrics } from './bulk-metrics.ts';
 import {
+  beaconMetrics,
   clientDirectoryMetrics,
   clusterMetrics,
   gossipMetrics,
@@ -322,6 +323,7 @@ export const metricGroups = {
   queries: queryMetrics,
   interest: interestMetrics,
   bulk: bulkMetrics,
+  beacon: beaconMetrics,
   roaming: roamingMetrics,
   probes: probeMetrics,
   storage: storageMetrics,

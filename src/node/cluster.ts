@@ -6,7 +6,9 @@
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
-import type { Config } from '../config/config.ts';
+import { type Config, usesBeacon } from '../config/config.ts';
+import { GOSSIP_PORT } from '../config/options-cluster.ts';
+import { BeaconChannel, type BeaconView } from '../net/cluster/beacon-channel.ts';
 import { BulkChannel } from '../net/cluster/bulk-channel.ts';
 import { APPLICATION_BYTES_MAX, Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
@@ -33,6 +35,8 @@ import { RoamingSessions } from './roaming-sessions.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */
 const JOIN_MS_MAX = 3000;
+/** For answers to the first beacons; boxes that are switched on together differ by more. */
+const BEACON_MS = 400;
 /** Of a port that is free for UDP and TCP, with -csp=0. */
 const FREE_PORT_ATTEMPTS = 10;
 /** A wait that lasts longer has a line in the log. */
@@ -69,6 +73,8 @@ export class Cluster {
   #roaming: RoamingSessions | undefined;
   #gossip: Gossip | undefined;
   #status: ClusterStatus | undefined;
+  /** Undefined without -beacon, and before join(). */
+  #beacon: BeaconChannel | undefined;
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -205,6 +211,11 @@ export class Cluster {
     return this.#parts.replication.bridges;
   }
 
+  /** On which networks this node calls others, and who else is there; undefined without -beacon. */
+  get beacon(): BeaconView | undefined {
+    return this.#beacon?.view();
+  }
+
   /** The members and their traffic; undefined before join(). */
   get status(): ClusterStatus | undefined {
     return this.#status;
@@ -236,6 +247,7 @@ export class Cluster {
       port: config.gossipPort,
       advertise: advertise && { address: advertise.address, port: advertise.gossipPort },
       seeds: config.members,
+      joinAloneMs: usesBeacon(config) ? BEACON_MS : 0,
       clusterName: config.clusterName,
       metadata: { syncPort: advertise?.syncPort ?? sync.local.port, mqttPort, version },
       periodMs: config.periodMs,
@@ -251,8 +263,10 @@ export class Cluster {
         this.#roaming?.setPeers(peers);
         replication.setMembers(peers.map((peer) => peer.bootId));
         queries.setOnline(peers);
+        this.#beacon?.setOnline(peers);
       },
       onProbe: (datagram, from) => probing.prober.receive('gossip', datagram, from),
+      onBeacon: (datagram, from) => this.#beacon?.receive(datagram, from),
       onStranger: (fault, datagram, from) => probing.noteStranger(fault, datagram, from),
       applicationState: () => replication.state(),
       onApplication: (member, bytes, isMessage) => {
@@ -261,11 +275,21 @@ export class Cluster {
       },
     });
     this.#gossip = gossip;
+    if (usesBeacon(config)) this.#openBeacon(gossip);
     const differing = () => replication.retained?.replica.differing ?? [];
     this.#status = new ClusterStatus(gossip, sync, replication.nodes, differing, Date.now);
     this.#status.addMetrics(broker, config.nodeName);
-    const refusal = await join(gossip, config.members.length > 0, log, cancel);
+    const refusal = await join(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
+  }
+
+  #openBeacon(gossip: Gossip): void {
+    const { config, bootId, broker, log } = this.#parts;
+    const { bindAddress: bind } = config;
+    const keys = this.#keys.beacon;
+    const beacon = new BeaconChannel({ bootId, keys, gossip, bind, defaultPort: GOSSIP_PORT, log });
+    broker.sys.addSource('beacon', () => beacon.metrics());
+    this.#beacon = beacon;
   }
 
   /** Signs with the first of these tokens from now on, and accepts all of them. */
@@ -278,6 +302,7 @@ export class Cluster {
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
     this.#bulk?.rekey(ring.bulk);
+    this.#beacon?.rekey(ring.beacon);
   }
 
   /** Announces the departure to the other nodes and closes both ports. */
@@ -286,6 +311,7 @@ export class Cluster {
     this.#parts.replication.close();
     this.#parts.queries.close();
     this.#parts.probing.close();
+    this.#beacon?.close();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close(), this.#bulk?.close()]);
   }
@@ -414,7 +440,7 @@ function aborted(signal: AbortSignal | undefined): Promise<undefined> {
 /** @returns the refusal if another node holds the name */
 async function join(
   gossip: Gossip,
-  hasMembers: boolean,
+  config: Config,
   log: Logger,
   cancel: AbortSignal | undefined,
 ): Promise<NameInUseError | undefined> {
@@ -429,9 +455,10 @@ async function join(
   const msMax = Math.max(1, JOIN_MS_MAX - elapsedMs());
   const nodes = isWaiting ? await Promise.race([gossip.joined(msMax), cancelled]) : 0;
   clearTimeout(notice);
-  if (refusal !== undefined || nodes === undefined || !isWaiting || !hasMembers) return refusal;
+  if (refusal !== undefined || nodes === undefined || !isWaiting) return refusal;
   if (nodes > 0) log.info('cluster joined', { nodes: nodes + 1, ms: elapsedMs() });
-  else log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
+  else if (config.members.length > 0)
+    log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
   return undefined;
 }
 

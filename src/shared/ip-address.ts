@@ -37,6 +37,16 @@ export function sourceOf(address: string, ipv4Bits = 32): string {
   return `${bytesToAddress(Buffer.concat([bytes.subarray(0, 8), Buffer.alloc(8)]))}/64`;
 }
 
+/** Whether two addresses of one family agree in their first bits. False for what is no address. */
+export function isSameNetwork(one: string, other: string, prefixBits: number): boolean {
+  const [a, b] = [addressToBytes(one), addressToBytes(other)];
+  if (a === undefined || b === undefined || a.length !== b.length) return false;
+  return a.every((byte, index) => {
+    const bits = Math.min(8, Math.max(0, prefixBits - 8 * index));
+    return (byte ^ b[index]!) >> (8 - bits) === 0;
+  });
+}
+
 function ipv4Network(address: Buffer, bits: number): string {
   const mask = bits === 0 ? 0 : (0xffffffff << (32 - bits)) >>> 0;
   const network = Buffer.alloc(4);

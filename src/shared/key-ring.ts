@@ -33,10 +33,18 @@ export interface PresharedKeys {
   readonly accepted: ReadonlyMap<string, Buffer>;
 }
 
+/** Keys of the beacon, which shows nothing of them: a receiver tries all. */
+export interface BeaconKeys {
+  /** 32 bytes, of the first token. */
+  readonly own: Buffer;
+  readonly accepted: readonly Buffer[];
+}
+
 export interface KeyRing {
   readonly gossip: ChannelKeys;
   readonly sync: ChannelKeys;
   readonly bulk: PresharedKeys;
+  readonly beacon: BeaconKeys;
 }
 
 const KEY_BYTES = 32;
@@ -58,6 +66,7 @@ export async function deriveKeyRing(
     gossip: channelKeys(roots, 'gossip'),
     sync: channelKeys(roots, 'sync'),
     bulk: presharedKeys(roots),
+    beacon: beaconKeys(roots),
   };
 }
 
@@ -84,6 +93,11 @@ function presharedKeys(roots: readonly Buffer[]): PresharedKeys {
     key: expand(root, 'bulk/psk', KEY_BYTES),
   }));
   return { own: keys[0]!, accepted: new Map(keys.map(({ identity, key }) => [identity, key])) };
+}
+
+function beaconKeys(roots: readonly Buffer[]): BeaconKeys {
+  const accepted = roots.map((root) => expand(root, 'beacon/key', KEY_BYTES));
+  return { own: accepted[0]!, accepted };
 }
 
 function channelKey(root: Buffer, channel: Channel): ChannelKey {

@@ -291,6 +291,8 @@ export class Membership {
       member.address = address;
       member.isAdvertised = news.detail.isAdvertised;
       member.metadata = news.detail.metadata;
+      // It may have moved while this node did not hear it: it is where a node hears it that does.
+      if (member.link !== undefined && !isOnline(before)) member.link.endpoint = address;
     }
     if (before !== 'alive') member.stateSince = now;
     this.#table.update(member, { incarnation: news.incarnation, state: 'alive' });

@@ -11,8 +11,8 @@ export interface SwimOptions {
   readonly timing: Timing;
   /** Unpredictable, in [0, 1). */
   readonly random: () => number;
-  /** Without seeds the node joins at once, because no other node can have its name. */
-  readonly hasSeeds: boolean;
+  /** The node joins alone when no other one has answered for this time; 0 where none can be found. */
+  readonly joinMs: number;
   /** Size of the largest body: that of the largest datagram without its envelope. */
   readonly bodyBytesMax: number;
 }

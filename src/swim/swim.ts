@@ -32,8 +32,8 @@ const SEEDS_MS = 5000;
 /** Each interval between contacts of the seeds varies by this share. */
 const SEEDS_JITTER = 0.25;
 const SEEDS_PER_TURN_MAX = 64;
-/** A node joins alone when no seed has answered for this time. */
-const JOIN_MS = 3000;
+/** A node joins alone when it has contacted others and none has answered for this time. */
+export const JOIN_MS = 3000;
 /** For this time after joining, a difference of the tables leads to a pull at once. */
 const NEWCOMER_MS = 10_000;
 /** Two boots with the same name are made known to each other at most this often. */
@@ -67,6 +67,7 @@ export class Swim {
   #gossipAt = 0;
   #seedsAt: number;
   #housekeepingAt: number;
+  readonly #startedAt: number;
   #joinUntil: number;
   #leave: Leave | undefined;
   #reportedVersion = 0;
@@ -115,7 +116,8 @@ export class Swim {
     this.#stateSync = new StateSync(sender, timing.periodMs);
     this.#nameConflict = new NameConflict(self, sender, (one) => this.#isLocalEndpoint(one));
     this.#seedsAt = now;
-    this.#joinUntil = options.hasSeeds ? now + JOIN_MS : now;
+    this.#startedAt = now;
+    this.#joinUntil = now + options.joinMs;
     this.#housekeepingAt = now + HOUSEKEEPING_MS;
   }
 
@@ -214,13 +216,15 @@ export class Swim {
   /**
    * Pings the addresses, except our own and, once this node has joined, those of online members. Before,
    * an online member need not have accepted our name yet. See SwimPort.resolveSeeds.
+   * @param bootId of the node that has said, with the token and to this node, that it is there
    */
-  contactSeeds(now: number, endpoints: readonly Endpoint[]): void {
+  contactSeeds(now: number, endpoints: readonly Endpoint[], bootId?: bigint): void {
     if (this.#phase !== 'joining' && this.#phase !== 'joined') return;
     for (const endpoint of endpoints.slice(0, SEEDS_PER_TURN_MAX)) {
       if (this.#isLocalEndpoint(endpoint)) continue;
       if (this.#phase === 'joined' && this.#table.isOnlineAt(endpoint)) continue;
-      this.#addressValidation.contacted(endpoint);
+      this.#joinUntil = Math.max(this.#joinUntil, this.#startedAt + JOIN_MS);
+      this.#addressValidation.contacted(endpoint, bootId);
       this.#sender.pingEndpoint(now, endpoint);
     }
   }

@@ -89,7 +89,7 @@ export class SimNode {
         },
         timing: options.timing ?? TIMING_PRESETS.lan,
         random: sim.random,
-        hasSeeds: seeds.length > 0,
+        joinMs: seeds.length > 0 ? 3000 : 0,
         bodyBytesMax: 1200 - ENVELOPE_BYTES,
       },
       {

@@ -40,7 +40,7 @@ export function core(
       },
       timing: TIMING_PRESETS.lan,
       random: seededRandom(now + 1),
-      hasSeeds: false,
+      joinMs: 0,
       bodyBytesMax: 1160,
     },
     {

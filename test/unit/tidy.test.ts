@@ -27,7 +27,7 @@ interface LayerRule {
   readonly packages: readonly string[];
 }
 
-const CORE_LAYERS = ['broker', 'swim', 'sync', 'replica', 'query', 'bridge'];
+const CORE_LAYERS = ['broker', 'swim', 'sync', 'replica', 'query', 'bridge', 'discovery'];
 const PURE_LAYERS = ['mqtt', ...CORE_LAYERS];
 const adapter: LayerRule = {
   layers: ['shared', 'metrics', 'mqtt', ...CORE_LAYERS],
@@ -47,6 +47,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   replica: { layers: ['shared', 'mqtt'], packages: [] },
   bridge: { layers: ['shared', 'mqtt'], packages: [] },
   query: { layers: ['shared'], packages: [] },
+  discovery: { layers: ['shared'], packages: [] },
   net: { ...adapter, packages: ['node:*', 'ws'] },
   storage: adapter,
   auth: { ...adapter, packages: ['node:*', 'jose'] },
@@ -95,7 +96,8 @@ const PICTURE = `
   node          src/node                               alone knows all parts
   options       src/config
   adapters      src/net  src/storage  src/auth  src/http  sockets, files, timers
-  cores         src/broker  src/swim  src/sync  src/replica  src/query  src/bridge  no I/O; never import each other
+  cores         src/broker  src/swim  src/sync  src/replica  src/query  src/bridge  src/discovery
+                                                       no I/O; never import each other
   wire          src/mqtt  src/metrics
   leaf          src/shared
 In the broker, each folder above those behind it: client, session, retained, routing, message.

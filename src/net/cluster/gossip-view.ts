@@ -2,7 +2,8 @@
 
 import type { Endpoint } from '../../shared/endpoint.ts';
 import type { EnvelopeFault } from '../../shared/envelope.ts';
-import type { Metadata } from '../../swim/metadata.ts';
+import { endpointOf, type Member } from '../../swim/member-table.ts';
+import { decodeMetadata, type Metadata } from '../../swim/metadata.ts';
 import type { Reachability } from '../../swim/reachability.ts';
 import type { MemberState } from '../../swim/record.ts';
 import type { SwimCounters } from '../../swim/swim-port.ts';
@@ -41,4 +42,26 @@ export interface GossipCounters extends UdpCounters, SwimCounters, Record<Envelo
   addressFailures: number;
   /** Directions to or from other nodes that fail at present. */
   linkFaults: number;
+}
+
+/** @param now monotonic, ms */
+export function memberView(
+  now: number,
+  member: Member,
+  reachability: Reachability | undefined,
+): MemberView {
+  const { name, state, stateSince, bootId, incarnation, lastAckAt, rttMs, metadata } = member;
+  return {
+    name,
+    isSelf: false,
+    state,
+    stateAgeMs: Math.round(now - stateSince),
+    endpoint: endpointOf(member),
+    bootId,
+    incarnation,
+    metadata: decodeMetadata(metadata),
+    sinceAnswerMs: lastAckAt === undefined ? undefined : Math.round(now - lastAckAt),
+    rttMs,
+    reachability,
+  };
 }

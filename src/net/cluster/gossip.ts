@@ -4,6 +4,7 @@
 // handler throws, whatever the system refuses.
 
 import { performance } from 'node:perf_hooks';
+import type { BeaconMember } from '../../discovery/beacon.ts';
 import { type Endpoint, formatEndpoint, type HostPort } from '../../shared/endpoint.ts';
 import {
   claimOf,
@@ -22,13 +23,14 @@ import type { Logger } from '../../shared/logger.ts';
 import type { Peer } from '../../shared/peer.ts';
 import { secureRandom } from '../../shared/random.ts';
 import { MESSAGE_OVERHEAD_BYTES } from '../../swim/codec.ts';
-import { endpointOf, type Member } from '../../swim/member-table.ts';
+import { endpointOf } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../../swim/metadata.ts';
-import { Swim } from '../../swim/swim.ts';
+import { JOIN_MS, Swim } from '../../swim/swim.ts';
 import type { SwimOptions, SwimPort } from '../../swim/swim-port.ts';
+import { isBeacon } from './beacon-seal.ts';
 import { GossipLog } from './gossip-log.ts';
-import type { GossipCounters, MemberView } from './gossip-view.ts';
+import { type GossipCounters, type MemberView, memberView } from './gossip-view.ts';
 import { LocalAddresses, specificAddress } from './local-addresses.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import { UdpSocket } from './udp.ts';
@@ -47,6 +49,8 @@ export interface GossipOptions {
   readonly advertise?: { readonly address: string; readonly port?: number | undefined } | undefined;
   /** Other nodes, from -mbs. */
   readonly seeds: readonly HostPort[];
+  /** Without seeds, how long to wait for a node that contact() names. */
+  readonly joinAloneMs?: number;
   readonly metadata: Metadata;
   readonly clusterName?: string;
   readonly periodMs: number;
@@ -61,6 +65,8 @@ export interface GossipOptions {
   applicationState?(): Buffer | undefined;
   /** A probe, which no check has passed yet; it is no business of membership. */
   onProbe?(datagram: Buffer, from: Endpoint): void;
+  /** A beacon, of which nothing is checked; it is no business of membership. */
+  onBeacon?(datagram: Buffer, from: Endpoint): void;
   /** A datagram that fails the check of its envelope; valid during the call only. */
   onStranger?(fault: EnvelopeFault, datagram: Buffer, from: Endpoint): void;
   /** Bytes of the application from a validated member, valid during the call only. */
@@ -217,7 +223,10 @@ export class Gossip {
       rttMs: undefined,
       reachability: undefined,
     };
-    return [own, ...[...this.#swim.table.all()].map((member) => this.#view(now, member))];
+    const others = [...this.#swim.table.all()].map((member) =>
+      memberView(now, member, this.#swim.reachability(now, member)),
+    );
+    return [own, ...others];
   }
 
   /** Nodes that speak to this one and do not hear it. */
@@ -228,6 +237,21 @@ export class Gossip {
   /** Sends bytes of the application to a validated member, without any guarantee. */
   sendApplication(bootId: bigint, bytes: Buffer): void {
     if (!this.#isClosed) this.#swim.sendApplication(bootId, bytes);
+  }
+
+  /** See UdpSocket.joinGroup(). */
+  joinGroup(group: string, through: string): string | undefined {
+    return this.#openSocket.joinGroup(group, through);
+  }
+
+  /** @returns undefined for a boot that is no member */
+  memberOf(bootId: bigint): BeaconMember | undefined {
+    const member = this.#swim.table.byBoot(bootId);
+    if (member === undefined) return undefined;
+    const { state } = member;
+    const isAlive = state === 'alive';
+    const { address } = endpointOf(member);
+    return { isOnline: isAlive || state === 'suspect', isAlive, address };
   }
 
   /** Sends a datagram as it is. */
@@ -248,9 +272,12 @@ export class Gossip {
     return isKnown;
   }
 
-  /** Contacts a node as one of -mbs is contacted, once. */
-  contact(endpoint: Endpoint): void {
-    this.#contactSeeds([endpoint]);
+  /**
+   * Contacts a node as one of -mbs is contacted, once.
+   * @param bootId of the node that has proved to be there; undefined if nothing is known of it
+   */
+  contact(endpoint: Endpoint, bootId?: bigint): void {
+    this.#contactSeeds([endpoint], bootId);
   }
 
   /** Announces the departure, which takes less than half a second; close() comes next. */
@@ -289,6 +316,7 @@ export class Gossip {
       log,
       onDatagram: (datagram, from) => {
         if (isProbe(datagram)) this.#options.onProbe?.(datagram, from);
+        else if (isBeacon(datagram)) this.#options.onBeacon?.(datagram, from);
         else this.#receive(datagram, from);
       },
     });
@@ -302,7 +330,7 @@ export class Gossip {
 
   #swimOptions(): SwimOptions {
     const { name, bootId, bind, port, advertise, metadata, seeds, clusterName } = this.#options;
-    const { periodMs, pingTimeoutMs } = this.#options;
+    const { periodMs, pingTimeoutMs, joinAloneMs = 0 } = this.#options;
     return {
       self: {
         name,
@@ -315,7 +343,7 @@ export class Gossip {
       },
       timing: { periodMs, pingTimeoutMs },
       random: secureRandom,
-      hasSeeds: seeds.length > 0,
+      joinMs: seeds.length > 0 ? JOIN_MS : joinAloneMs,
       bodyBytesMax: DATAGRAM_BYTES_MAX - ENVELOPE_BYTES,
     };
   }
@@ -434,9 +462,9 @@ export class Gossip {
     }
   }
 
-  #contactSeeds(endpoints: readonly Endpoint[]): void {
+  #contactSeeds(endpoints: readonly Endpoint[], bootId?: bigint): void {
     if (this.#isClosed) return;
-    this.#swim.contactSeeds(performance.now(), endpoints);
+    this.#swim.contactSeeds(performance.now(), endpoints, bootId);
     this.#arm();
   }
 
@@ -455,22 +483,5 @@ export class Gossip {
       peers.push({ name, bootId, endpoint: { address, port: syncPort } });
     }
     return peers;
-  }
-
-  #view(now: number, member: Member): MemberView {
-    const { name, state, stateSince, bootId, incarnation, lastAckAt, rttMs } = member;
-    return {
-      name,
-      isSelf: false,
-      state,
-      stateAgeMs: Math.round(now - stateSince),
-      endpoint: endpointOf(member),
-      bootId,
-      incarnation,
-      metadata: decodeMetadata(member.metadata),
-      sinceAnswerMs: lastAckAt === undefined ? undefined : Math.round(now - lastAckAt),
-      rttMs,
-      reachability: this.#swim.reachability(now, member),
-    };
   }
 }

@@ -116,6 +116,21 @@ export class UdpSocket {
     return !this.#isFull;
   }
 
+  /**
+   * Receives what is sent to a multicast group, too.
+   * @param through the interface: its IPv4 address, or `::%eth0`
+   * @returns why the system refuses; undefined if it does not, or if the group was joined before
+   */
+  joinGroup(group: string, through: string): string | undefined {
+    if (!this.#isOpen) return undefined;
+    try {
+      this.#socket.addMembership(group, through);
+    } catch (error) {
+      if (codeOf(error) !== 'EADDRINUSE') return describeSystemError(error, 'network');
+    }
+    return undefined;
+  }
+
   /** True while datagrams wait in this process because the kernel takes no more. */
   get isFull(): boolean {
     return this.#isFull;

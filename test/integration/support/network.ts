@@ -87,6 +87,20 @@ export class Network {
     this.#hosts[host] = [address];
   }
 
+  /** The host's interface sends and receives no multicast. */
+  withoutMulticast(host: string): void {
+    configure(this.#namespace(host), ['link set dev eth0 multicast off']);
+    this.#filter(host, [
+      'chain in { type filter hook input priority 0; pkttype multicast drop; ip daddr 224.0.0.0/4 drop; }',
+      'chain out { type filter hook output priority 0; ip daddr 224.0.0.0/4 drop; }',
+    ]);
+  }
+
+  /** Unplugs the host, or plugs it in again. */
+  setLink(host: string, state: 'up' | 'down'): void {
+    configure(this.#namespace('hub'), [`link set dev ${host} ${state}`]);
+  }
+
   /** Cuts the host off from the named others, in both directions. */
   cut(host: string, others: readonly string[]): void {
     const far = others.map((other) => this.address(other)).join(', ');
