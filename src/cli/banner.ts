@@ -4,7 +4,7 @@
 
 import { basename, extname, relative } from 'node:path';
 import { accessSummaryOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
-import { type Config, isClustered } from '../config/config.ts';
+import { type Config, isClustered, usesBeacon } from '../config/config.ts';
 import type { OpenListener, RunningNode } from '../node/node.ts';
 import { type Endpoint, formatEndpoint, isLoopback, isUnspecified } from '../shared/endpoint.ts';
 import type { ListenerConfig } from '../shared/listener-config.ts';
@@ -123,6 +123,7 @@ function clusterRows(
   const seed = reachable(config, running.gossip, hostAddress);
   const token = config.tokenFile === undefined ? '-csk=TOKEN' : '-csk-file=TOKEN-FILE';
   const join = `${command} -nid=NAME ${token} -mbs=${formatEndpoint(seed)}`;
+  const isFound = usesBeacon(config) && !isLoopback(seed.address);
   const [where, more] = isLoopback(seed.address)
     ? [
         'no other box can reach it; another node on this box joins',
@@ -132,6 +133,7 @@ function clusterRows(
   return [
     ['cluster', `node ${config.nodeName}; ${where} with the same token:`],
     ['', join + more],
+    ...(isFound ? [['', 'on this network it needs no -mbs']] : []),
   ];
 }
 

@@ -75,7 +75,27 @@ const peers: Check = {
   },
 };
 
-export const clusterChecks: readonly Check[] = [seeds, peers];
+const beacon: Check = {
+  id: 'beacon',
+  run: async (context) => {
+    const calls = (await context.cluster())?.beacon?.();
+    if (calls === undefined) return [];
+    const { addresses, sendFaults } = calls;
+    const faults = sendFaults.map(({ address, reason }) =>
+      warn(
+        'no-beacon',
+        `this node can not call others from ${address}: ${reason}`,
+        here('ip addr'),
+      ),
+    );
+    if (addresses.length > 0)
+      return [ok(`calls other boxes from ${addresses.join(', ')}`), ...faults];
+    const text = 'this box has no network on which it could call others';
+    return [warn('no-beacon', text, here('ip addr'))];
+  },
+};
+
+export const clusterChecks: readonly Check[] = [seeds, beacon, peers];
 
 type Tested = Omit<Evidence, 'strangers' | 'isHeard'>;
 
@@ -175,6 +195,11 @@ async function strangersAlone(cluster: ClusterView, known: readonly string[]): P
       case 'damaged': {
         const text = `${count} datagrams of ${address} have a wrong proof: damaged or forged`;
         return [warn('damaged-datagrams', text, here(`tcpdump -ni any host ${address} and udp`))];
+      }
+      case 'beacon': {
+        if (isKnown) return [];
+        const text = `a box at ${address} calls with another token or cluster name`;
+        return [warn('wrong-token', text, cure)];
       }
       case 'token':
         if (isKnown) return [];

@@ -3,6 +3,7 @@
 
 import type { Config } from '../config/config.ts';
 import type { ConnackPacket } from '../mqtt/client-packets.ts';
+import type { BeaconView } from '../net/cluster/beacon-channel.ts';
 import type { Prober, Target } from '../net/cluster/prober.ts';
 import type { StrangerReport } from '../net/cluster/strangers.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
@@ -29,6 +30,8 @@ export interface ClusterView {
   strangers(): Promise<readonly StrangerReport[]>;
   /** The connections of -large and -roaming; empty without a node. */
   bulk(): readonly BulkStatus[];
+  /** How the node calls others on its networks; undefined without a node, and without -beacon. */
+  beacon?(): BeaconView | undefined;
 }
 
 export interface BridgeFacts {

@@ -66,6 +66,10 @@ export const faults = {
     means: 'A host name in `-mbs` has no address.',
     cure: 'correct the name, or write the address',
   },
+  'no-beacon': {
+    means: 'The node has no `-mbs` and can not call other boxes on this network.',
+    cure: 'an address on a network (`ip addr`), or `-mbs`',
+  },
   'receive-buffer': {
     means:
       'The system grants a small receive buffer: bursts of messages from other nodes get lost.',

@@ -76,6 +76,12 @@ export const summarySchema = object({
   clientUrls: array(text(), 256, 'Where clients reach this node, as mqtt://192.168.1.100:1883'),
 });
 
+export const strangerSchema = object({
+  address: text({ help: 'Of a box on the same network with another token or cluster name' }),
+  since: number('Its first beacon, ms since 1970'),
+});
+
+export type StrangerView = Static<typeof strangerSchema>;
 export type FaultView = Static<typeof faultSchema>;
 export type SummaryView = Static<typeof summarySchema>;
 export type NodeView = Static<typeof nodeSchema>;
@@ -403,6 +409,8 @@ export interface NodeApi {
   /** This node first; bounded. */
   nodes(): readonly NodeView[];
   summary(): SummaryView;
+  /** Boxes on the same network with another token or cluster name; bounded. */
+  strangers(): readonly StrangerView[];
   /** What keeps the node from being ready, as sentences; empty if it is ready. */
   obstacles(): readonly string[];
   clients(filter: ClientFilter): Promise<Listed<ClientView>>;

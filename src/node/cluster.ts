@@ -139,6 +139,7 @@ export class Cluster {
       ...config,
       keys,
       gossip: () => cluster.#gossip,
+      beacon: () => cluster.beacon,
       sync: () => cluster.#sync,
       bulk: () => cluster.bulk,
     });

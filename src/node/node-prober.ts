@@ -5,13 +5,14 @@ import { performance } from 'node:perf_hooks';
 import type { ClusterView, DoctorTarget } from '../doctor/context.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { openApartSocket } from '../net/cluster/apart-socket.ts';
+import type { BeaconView } from '../net/cluster/beacon-channel.ts';
 import type { Gossip } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
 import type { PeerFacts } from '../net/cluster/peer-facts.ts';
 import { factsFor } from '../net/cluster/peer-facts.ts';
 import { type PingReport, ping } from '../net/cluster/ping.ts';
 import { Prober, type Target } from '../net/cluster/prober.ts';
-import { Strangers } from '../net/cluster/strangers.ts';
+import { type StrangerReport, Strangers } from '../net/cluster/strangers.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { EnvelopeFault } from '../shared/envelope.ts';
@@ -28,6 +29,7 @@ export interface NodeProberOptions {
   readonly bindAddress: string | undefined;
   readonly syncDatagramBytes: number;
   gossip(): Gossip | undefined;
+  beacon(): BeaconView | undefined;
   sync(): SyncChannel | undefined;
   bulk(): readonly BulkStatus[];
 }
@@ -64,8 +66,26 @@ export class NodeProber {
       members: () => this.#targets(),
       bulk: () => this.#options.bulk(),
       isHeard: (address) => this.#isHeard(address),
-      strangers: () => this.#strangers.report(performance.now(), tokens, this.#options.clusterName),
+      strangers: () => this.#reportStrangers(tokens),
+      beacon: () => this.#options.beacon(),
     };
+  }
+
+  /** Of an address that both ports of call know, the gossip says more. */
+  async #reportStrangers(tokens: readonly string[]): Promise<StrangerReport[]> {
+    const { clusterName } = this.#options;
+    const reports = await this.#strangers.report(performance.now(), tokens, clusterName);
+    const known = new Set(reports.map(({ address }) => address));
+    const calling = this.#options.beacon()?.strangers ?? [];
+    return [
+      ...reports,
+      ...calling
+        .filter(({ address }) => !known.has(address))
+        .map(
+          ({ address }) =>
+            ({ address, reason: 'beacon', count: 1, clusterName: undefined }) as const,
+        ),
+    ];
   }
 
   /** Pings a member that is online. @returns undefined if there is none of this name */

@@ -24,6 +24,7 @@ import type {
   Outgoing,
   Page,
   RetainedView,
+  StrangerView,
   StreamFollower,
   SubscriptionView,
   SummaryView,
@@ -104,6 +105,15 @@ export class LocalNodeApi implements NodeApi {
 
   verdict(): VerdictView {
     return this.#parts.site.verdict();
+  }
+
+  strangers(): readonly StrangerView[] {
+    const clockAhead = Date.now() - performance.now();
+    const strangers = this.#parts.cluster?.beacon?.strangers ?? [];
+    return strangers.map(({ address, since }) => ({
+      address,
+      since: Math.round(since + clockAhead),
+    }));
   }
 
   diagnose(): Promise<DiagnosisView> {

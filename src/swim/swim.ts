@@ -19,21 +19,15 @@ import { holderEndpoint, NameConflict } from './name-conflict.ts';
 import { Nonces } from './nonces.ts';
 import { type Reachability, reachabilityOf } from './reachability.ts';
 import { isNewerIncarnation, isOnline, type MemberRecord } from './record.ts';
+import { SeedSchedule } from './seed-schedule.ts';
 import { StateSync } from './state-sync.ts';
 import { newSwimCounters, type SwimFigures, type SwimOptions, type SwimPort } from './swim-port.ts';
+import { JOIN_MS } from './timing.ts';
 import { UpdateQueue } from './update-queue.ts';
 
 const GOSSIP_TICK_MS = 200;
 const GOSSIP_TARGETS = 3;
-/** Nodes that are switched on together are up within a second or two of each other. */
-const SEEDS_JOINING_MS = 200;
-const SEEDS_ALONE_MS = 1000;
-const SEEDS_MS = 5000;
-/** Each interval between contacts of the seeds varies by this share. */
-const SEEDS_JITTER = 0.25;
 const SEEDS_PER_TURN_MAX = 64;
-/** A node joins alone when it has contacted others and none has answered for this time. */
-export const JOIN_MS = 3000;
 /** For this time after joining, a difference of the tables leads to a pull at once. */
 const NEWCOMER_MS = 10_000;
 /** Two boots with the same name are made known to each other at most this often. */
@@ -49,7 +43,6 @@ type Phase = 'joining' | 'joined' | 'leaving' | 'over';
 export class Swim {
   readonly counters = newSwimCounters();
   readonly #port: SwimPort;
-  readonly #random: () => number;
   readonly #periodMs: number;
   readonly #self: LocalNode;
   readonly #table: MemberTable;
@@ -65,7 +58,7 @@ export class Swim {
   readonly #localHealth = new LocalHealth();
   #phase: Phase = 'joining';
   #gossipAt = 0;
-  #seedsAt: number;
+  readonly #seeds: SeedSchedule;
   #housekeepingAt: number;
   readonly #startedAt: number;
   #joinUntil: number;
@@ -82,7 +75,6 @@ export class Swim {
   constructor(options: SwimOptions, port: SwimPort, now: number) {
     const { random, timing } = options;
     this.#port = port;
-    this.#random = random;
     this.#periodMs = timing.periodMs;
     const self = new LocalNode(options.self);
     const table = new MemberTable(random);
@@ -115,7 +107,7 @@ export class Swim {
     this.#indirectProbes = new IndirectProbes(table, sender, timing.pingTimeoutMs);
     this.#stateSync = new StateSync(sender, timing.periodMs);
     this.#nameConflict = new NameConflict(self, sender, (one) => this.#isLocalEndpoint(one));
-    this.#seedsAt = now;
+    this.#seeds = new SeedSchedule(random, now);
     this.#startedAt = now;
     this.#joinUntil = now + options.joinMs;
     this.#housekeepingAt = now + HOUSEKEEPING_MS;
@@ -132,8 +124,11 @@ export class Swim {
 
   get figures(): SwimFigures {
     const { voidRounds } = this.#failureDetector;
-    const { tableFull } = this.membership;
-    return { healthScore: this.#localHealth.score, voidRounds, tableFull };
+    return {
+      healthScore: this.#localHealth.score,
+      voidRounds,
+      tableFull: this.membership.tableFull,
+    };
   }
 
   get openWork(): { readonly updates: number; readonly indirectProbes: number } {
@@ -181,7 +176,7 @@ export class Swim {
       this.#failureDetector.deadline,
       this.#indirectProbes.deadline,
       this.#stateSync.deadline,
-      this.#seedsAt,
+      this.#seeds.deadline,
       this.#housekeepingAt,
       this.#phase === 'joining' ? this.#joinUntil : Number.POSITIVE_INFINITY,
       this.membership.nextSuspicionDeadline(),
@@ -202,9 +197,7 @@ export class Swim {
     this.membership.expireSuspicions(now);
     this.#indirectProbes.advance(now);
     this.#stateSync.advance(now);
-    if (this.#table.onlineCount === 0)
-      this.#seedsAt = Math.min(this.#seedsAt, now + SEEDS_ALONE_MS);
-    if (now >= this.#seedsAt) this.#requestSeeds(now);
+    this.#advanceSeeds(now);
     if (now >= this.#housekeepingAt) {
       this.#housekeepingAt = now + HOUSEKEEPING_MS;
       this.#table.removeExpired(now);
@@ -464,11 +457,9 @@ export class Swim {
     this.#port.joined();
   }
 
-  #requestSeeds(now: number): void {
+  #advanceSeeds(now: number): void {
     const isAlone = this.#table.onlineCount === 0;
-    const jitter = 1 + (this.#random() * 2 - 1) * SEEDS_JITTER;
-    const aloneMs = this.#phase === 'joining' ? SEEDS_JOINING_MS : SEEDS_ALONE_MS;
-    this.#seedsAt = now + (isAlone ? aloneMs : SEEDS_MS * jitter);
+    if (!this.#seeds.isDue(now, isAlone, this.#phase === 'joining')) return;
     const offline = this.#table.randomOffline();
     if (offline !== undefined) this.#sender.pingMember(now, offline, 0);
     this.#port.resolveSeeds();

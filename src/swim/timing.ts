@@ -9,6 +9,9 @@ export interface Timing {
 }
 
 /** `lan` is the default; `wan` is for round trips of up to 1 s; `local` for nodes on one machine. */
+/** A node joins alone when it has contacted others and none has answered for this time. */
+export const JOIN_MS = 3000;
+
 export const TIMING_PRESETS = {
   lan: { periodMs: 1000, pingTimeoutMs: 300 },
   wan: { periodMs: 5000, pingTimeoutMs: 2000 },

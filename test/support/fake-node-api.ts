@@ -38,6 +38,10 @@ export class FakeNodeApi implements NodeApi {
     return { retained: { count: 0, isReplicated: false }, clientUrls: [] };
   }
 
+  strangers() {
+    return [];
+  }
+
   obstacles() {
     return [];
   }

@@ -10,7 +10,7 @@ import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
 import { encodeMetadata } from '../../src/swim/metadata.ts';
 import { isNewerIncarnation } from '../../src/swim/record.ts';
 import { Swim } from '../../src/swim/swim.ts';
-import { TIMING_PRESETS, type Timing } from '../../src/swim/timing.ts';
+import { JOIN_MS, TIMING_PRESETS, type Timing } from '../../src/swim/timing.ts';
 import { EventHeap } from './event-heap.ts';
 import { seededRandom } from './random.ts';
 
@@ -89,7 +89,7 @@ export class SimNode {
         },
         timing: options.timing ?? TIMING_PRESETS.lan,
         random: sim.random,
-        joinMs: seeds.length > 0 ? 3000 : 0,
+        joinMs: seeds.length > 0 ? JOIN_MS : 0,
         bodyBytesMax: 1200 - ENVELOPE_BYTES,
       },
       {

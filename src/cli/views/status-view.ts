@@ -4,6 +4,7 @@ import type {
   BridgeView,
   FaultView,
   NodeView,
+  StrangerView,
   SummaryView,
   VerdictView,
 } from '../../http/node-api.ts';
@@ -26,6 +27,8 @@ export interface SiteView {
   readonly summary?: SummaryView;
   /** Of all nodes. */
   readonly bridges?: readonly BridgeView[];
+  /** A node of an older version says nothing of them. */
+  readonly strangers?: readonly StrangerView[];
 }
 
 const COLUMNS: readonly Column[] = [
@@ -59,7 +62,7 @@ const LABEL_WIDTH = 10;
 
 /** @param now ms since 1970. @param columns width of the terminal */
 export function statusLines(site: SiteView, now: number, paint: Paint, columns: number): string[] {
-  const { verdict, nodes } = site;
+  const { verdict, nodes, strangers = [] } = site;
   const rows = nodes.map((node) => rowOf(node, nodes, now));
   return [
     paint[LEVEL_STYLES[verdict.level]](printable(verdict.sentence)),
@@ -68,6 +71,9 @@ export function statusLines(site: SiteView, now: number, paint: Paint, columns: 
     ...formatTable(COLUMNS, rows, paint, columns),
     ...(nodes.length > 1 ? [paint.dim('* this box')] : []),
     ...summaryLines(site, now),
+    ...strangers.map(({ address }) =>
+      paint.warning(`a box at ${printable(address)} uses another token or cluster name`),
+    ),
   ];
 }
 

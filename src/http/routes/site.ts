@@ -1,7 +1,7 @@
 // Routes about the nodes of the site: their state, and whether this one is healthy and ready.
 
 import { isIP } from 'node:net';
-import { nodeSchema, summarySchema, verdictSchema } from '../node-api.ts';
+import { nodeSchema, strangerSchema, summarySchema, verdictSchema } from '../node-api.ts';
 import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
 import { array, integer, object, oneOf, optional, text } from '../schema.ts';
@@ -46,11 +46,13 @@ export const siteRoutes = [
       verdict: verdictSchema,
       nodes: array(nodeSchema, 256),
       summary: summarySchema,
+      strangers: array(strangerSchema, 64, 'As the beacons on the networks of this node show'),
     }),
     handler: ({ node }) => ({
       verdict: node.verdict(),
       nodes: node.nodes(),
       summary: node.summary(),
+      strangers: node.strangers(),
     }),
   }),
   route({

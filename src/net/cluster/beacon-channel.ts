@@ -39,6 +39,8 @@ export interface BeaconView {
   /** Addresses of this machine on whose networks it calls. */
   readonly addresses: readonly string[];
   readonly strangers: readonly BeaconStranger[];
+  /** Of these addresses, on which nothing leaves at present. */
+  readonly sendFaults: readonly { readonly address: string; readonly reason: string }[];
 }
 
 /** From one look at the interfaces to the next. */
@@ -54,6 +56,7 @@ export class BeaconChannel {
   readonly #limit = new BeaconLimit();
   readonly #strangers: BeaconStrangers;
   readonly #faults = new OngoingFaults();
+  readonly #sendFaults = new Map<string, string>();
   readonly #senders = new Map<string, BeaconSender>();
   readonly #receivers = new Map<string, BeaconReceiver>();
   #keys: BeaconKeys;
@@ -129,7 +132,8 @@ export class BeaconChannel {
 
   view(): BeaconView {
     const addresses = this.#beacon.links.map(({ address }) => address);
-    return { addresses, strangers: this.#strangers.all };
+    const sendFaults = [...this.#sendFaults].map(([address, reason]) => ({ address, reason }));
+    return { addresses, strangers: this.#strangers.all, sendFaults };
   }
 
   metrics(): ValuesOf<'beacon'> {
@@ -175,7 +179,9 @@ export class BeaconChannel {
       this.#receivers.get(address)?.close();
       this.#senders.delete(address);
       this.#receivers.delete(address);
-      if (!present.has(address)) this.#faults.forget(address);
+      if (present.has(address)) continue;
+      this.#faults.forget(address);
+      this.#sendFaults.delete(address);
     }
     for (const link of links) {
       const isNew = !this.#senders.has(link.address);
@@ -212,11 +218,13 @@ export class BeaconChannel {
   #sent(address: string, reason: string | undefined): void {
     const now = performance.now();
     if (reason === undefined) {
+      this.#sendFaults.delete(address);
       if (this.#faults.resolve(address, now) === undefined) return;
       this.#options.log.info('beacons are sent again', { address });
       return;
     }
     this.#sendErrors += 1;
+    this.#sendFaults.set(address, reason);
     // Another socket is tried: an interface that was made anew does not know this one.
     this.#senders.get(address)?.close();
     this.#warn(address, 'beacons are not sent', { address, reason });

@@ -9,7 +9,7 @@
 //       16    48  body (src/discovery/beacon-codec.ts), encrypted with AES-256-GCM
 //       64    16  tag; bytes 0..16 are the additional data
 //
-// No key id: it would be the same on all boxes of a cluster, and so tell a stranger which belong together.
+// No key id: it would be the same on all boxes of a cluster, and show a stranger which belong together.
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { BEACON_BODY_BYTES } from '../../discovery/beacon-codec.ts';

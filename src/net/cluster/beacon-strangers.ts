@@ -1,6 +1,6 @@
 // Boxes on the network whose beacons this node can't open: they have another token or another cluster
 // name. Each is reported when it appears, once an hour while it stays, and when it is over. Nothing answers
-// them. Invariant: bounded, in memory and in lines, whoever's addresses a flood forges.
+// them. Invariant: bounded, in memory and in lines, also in a flood of forged addresses.
 
 import type { Logger } from '../../shared/logger.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
@@ -12,14 +12,14 @@ export interface BeaconStranger {
   readonly lastAt: number;
 }
 
-const STRANGERS_MAX = 16;
+const CALLING_STRANGERS_MAX = 16;
 const REPEAT_MS = 3_600_000;
 /** A box calls every few seconds at least. */
 const GONE_MS = 60_000;
 
 export class BeaconStrangers {
   readonly #log: Logger;
-  readonly #faults = new OngoingFaults(REPEAT_MS, STRANGERS_MAX);
+  readonly #faults = new OngoingFaults(REPEAT_MS, CALLING_STRANGERS_MAX);
   readonly #strangers = new Map<string, BeaconStranger>();
 
   constructor(log: Logger) {
@@ -28,7 +28,7 @@ export class BeaconStrangers {
 
   note(now: number, address: string): void {
     const since = this.#strangers.get(address)?.since ?? now;
-    if (since === now && this.#strangers.size >= STRANGERS_MAX) return;
+    if (since === now && this.#strangers.size >= CALLING_STRANGERS_MAX) return;
     this.#strangers.set(address, { address, since, lastAt: now });
     if (!this.#faults.report(address, now)) return;
     this.#log.warn('a box on this network uses another token or cluster name', { address });

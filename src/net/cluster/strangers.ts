@@ -30,7 +30,7 @@ interface Stranger {
 /** Why datagrams of an address are refused. */
 export interface StrangerReport {
   readonly address: string;
-  readonly reason: 'token' | 'cluster' | 'encrypt' | 'program' | 'damaged';
+  readonly reason: 'token' | 'cluster' | 'encrypt' | 'program' | 'damaged' | 'beacon';
   readonly count: number;
   /** Name of its cluster, where it says one. */
   readonly clusterName: string | undefined;

@@ -109,6 +109,12 @@ test('a node that is older than this command has no such lines', () => {
   assert.match(screen({ verdict, nodes }), /this box$/);
 });
 
+test('a box with another token has a line', () => {
+  const site = { ...wellSite(), strangers: [{ address: '192.168.1.66', since: NOW }] };
+  const line = 'a box at 192.168.1.66 uses another token or cluster name';
+  assert.equal(screen(site).split('\n').at(-1), line);
+});
+
 test('a narrow terminal cuts names and wraps no line', () => {
   const nodes = [box(1, { name: 'a-box-with-a-very-long-name-in-the-cellar' }), box(2)];
   for (const line of screen({ ...wellSite(), nodes }, 90)

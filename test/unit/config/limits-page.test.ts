@@ -9,6 +9,7 @@ import { optionTable } from '../../../src/config/config.ts';
 import type { AnyOption } from '../../../src/config/option.ts';
 import { COSTS, COSTS_HEAD } from '../../support/memory-cost-rows.ts';
 import { OVERLOAD } from '../../support/overload-figures.ts';
+import { discoveryLimits } from './limits-of-discovery.ts';
 import { httpLimits } from './limits-of-http.ts';
 
 const PAGE = 'docs/limits.md';
@@ -426,6 +427,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['node name, cluster name', '{bytes swim NAME_BYTES_MAX}', 'refused at the start'],
   ],
+  'Finding each other': discoveryLimits,
   'HTTP API': httpLimits,
   Log: [
     [

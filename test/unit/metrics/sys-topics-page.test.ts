@@ -39,6 +39,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster (with `-csk`): members', 'cluster'],
   ['Cluster: each member, seen from this node', 'members'],
   ['Cluster: gossip', 'gossip'],
+  ['Cluster: beacons (`-beacon`)', 'beacon'],
   ['Cluster: sync channel', 'sync'],
   ['Cluster: all peers together', 'peers'],
   ['Cluster: retained messages on all nodes', 'retained'],

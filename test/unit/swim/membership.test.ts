@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MemberTable } from '../../../src/swim/member-table.ts';
+import { endpointOf, MemberTable } from '../../../src/swim/member-table.ts';
 import { Membership, type Source } from '../../../src/swim/membership.ts';
 import type { MemberRecord, MemberState } from '../../../src/swim/record.ts';
 import { UpdateQueue } from '../../../src/swim/update-queue.ts';
@@ -84,4 +84,23 @@ test('a loopback address in a record from another machine means that machine', (
   const local: Source = { ...source, from: { address: '127.0.0.1', port: 7946 } };
   membership.apply(0, onLoopback('e', false), local);
   assert.equal(table.get('e')?.address.address, '127.0.0.1');
+});
+
+test('a member that moved while it was offline is where another node hears it', () => {
+  const { table, membership } = setUp();
+  membership.apply(0, record('b', 'alive'), source);
+  const member = table.get('b');
+  assert.ok(member !== undefined);
+  membership.validated(10, member, 1, { address: '10.0.0.1', port: 7946 });
+  const moved = { ...record('b', 'alive'), incarnation: 1 };
+  const detail = { ...moved.detail!, address: '10.0.0.99' };
+  membership.apply(20, { ...moved, detail }, source);
+  assert.equal(
+    endpointOf(member).address,
+    '10.0.0.1',
+    'a member that is heard is where it is heard',
+  );
+  membership.apply(5000, { ...moved, state: 'offline' }, source);
+  membership.apply(6000, { ...moved, detail, incarnation: 2 }, source);
+  assert.equal(endpointOf(member).address, '10.0.0.99');
 });

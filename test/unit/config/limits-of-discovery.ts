@@ -1,0 +1,25 @@
+// The bounds of what finds other nodes and is found, for docs/limits.md: what, the bound, what happens there.
+
+export const discoveryLimits: readonly (readonly [string, string, string])[] = [
+  [
+    'beacons that are read in a second: of one source; of all',
+    '{count discovery SOURCE_PER_SECOND}; {count discovery TOTAL_PER_SECOND}',
+    'dropped unread, counted (`beacon/dropped/overRate`)',
+  ],
+  [
+    'answers to beacons in a second; to one node',
+    '{count discovery ANSWERS_PER_SECOND}; one in {ms discovery ANSWER_INTERVAL_MS}',
+    'not answered, counted (`beacon/dropped/limited`)',
+  ],
+  [
+    'boots whose calls are distinguished from recordings',
+    '{count discovery CALLERS_MAX}',
+    'the oldest is forgotten: a recording of it has one answer more',
+  ],
+  ['networks on which a node calls', '{count net LINKS_MAX}', 'the others are not called'],
+  [
+    'boxes with another token that are remembered',
+    '{count net CALLING_STRANGERS_MAX}',
+    'further ones are counted only (`beacon/dropped/stranger`)',
+  ],
+];
