@@ -4,8 +4,9 @@
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/config.ts';
 import { openApartSocket } from '../net/cluster/apart-socket.ts';
+import { isBeacon, openBeacon } from '../net/cluster/beacon-seal.ts';
 import { Prober } from '../net/cluster/prober.ts';
-import { Strangers } from '../net/cluster/strangers.ts';
+import { Strangers, withCallers } from '../net/cluster/strangers.ts';
 import { BindError, UdpSocket } from '../net/cluster/udp.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { isProbe, Opener } from '../shared/envelope.ts';
@@ -30,6 +31,8 @@ export async function openOwnCluster(
   const opener = new Opener(keys.gossip, encrypt);
   const strangers = new Strangers();
   const heard = new Set<string>();
+  /** Whose beacons can't be opened. */
+  const callers = new Set<string>();
   const ports = { gossip: gossipPort, sync: syncPort };
   const sockets = new Map<string, UdpSocket>();
   const prober: Prober = new Prober({
@@ -42,7 +45,10 @@ export async function openOwnCluster(
   });
   const receive = (datagram: Buffer, from: Endpoint): void => {
     if (isProbe(datagram)) prober.receive('gossip', datagram, from);
-    else {
+    else if (isBeacon(datagram)) {
+      const isStrange = openBeacon(keys.beacon, datagram) === 'unknownKey';
+      if (isStrange && callers.size < HEARD_MAX) callers.add(from.address);
+    } else {
       const opened = opener.open(datagram);
       if (typeof opened === 'string') strangers.note(opened, datagram, from, performance.now());
       else if (heard.size < HEARD_MAX) heard.add(from.address);
@@ -73,7 +79,8 @@ export async function openOwnCluster(
     members: () => [],
     bulk: () => [],
     isHeard: (address) => heard.has(address),
-    strangers: () => strangers.report(performance.now(), tokens, clusterName),
+    strangers: async () =>
+      withCallers(await strangers.report(performance.now(), tokens, clusterName), callers),
     close,
   };
 }

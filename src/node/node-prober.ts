@@ -12,7 +12,7 @@ import type { PeerFacts } from '../net/cluster/peer-facts.ts';
 import { factsFor } from '../net/cluster/peer-facts.ts';
 import { type PingReport, ping } from '../net/cluster/ping.ts';
 import { Prober, type Target } from '../net/cluster/prober.ts';
-import { type StrangerReport, Strangers } from '../net/cluster/strangers.ts';
+import { type StrangerReport, Strangers, withCallers } from '../net/cluster/strangers.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { EnvelopeFault } from '../shared/envelope.ts';
@@ -71,21 +71,14 @@ export class NodeProber {
     };
   }
 
-  /** Of an address that both ports of call know, the gossip says more. */
   async #reportStrangers(tokens: readonly string[]): Promise<StrangerReport[]> {
     const { clusterName } = this.#options;
     const reports = await this.#strangers.report(performance.now(), tokens, clusterName);
-    const known = new Set(reports.map(({ address }) => address));
-    const calling = this.#options.beacon()?.strangers ?? [];
-    return [
-      ...reports,
-      ...calling
-        .filter(({ address }) => !known.has(address))
-        .map(
-          ({ address }) =>
-            ({ address, reason: 'beacon', count: 1, clusterName: undefined }) as const,
-        ),
-    ];
+    const callers = this.#options.beacon()?.strangers ?? [];
+    return withCallers(
+      reports,
+      callers.map(({ address }) => address),
+    );
   }
 
   /** Pings a member that is online. @returns undefined if there is none of this name */

@@ -64,6 +64,17 @@ export class Strangers {
   }
 }
 
+/** Adds the boxes whose beacons can't be opened; of an address that speaks gossip too, that says more. */
+export function withCallers(
+  reports: readonly StrangerReport[],
+  callers: Iterable<string>,
+): StrangerReport[] {
+  const known = new Set(reports.map(({ address }) => address));
+  const added = [...callers].filter((address) => !known.has(address));
+  const beacon = { reason: 'beacon', count: 1, clusterName: undefined } as const;
+  return [...reports, ...added.map((address) => ({ address, ...beacon }))];
+}
+
 async function reportOf(
   { fault, datagram, from, count }: Stranger,
   tokens: readonly string[],
