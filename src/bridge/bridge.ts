@@ -23,7 +23,6 @@ import {
   encodeSubscribe,
   PINGREQ,
 } from '../mqtt/client-packets.ts';
-import { Framer } from '../mqtt/framer.ts';
 import { FirstByte, PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
 import { ProtocolError, protocolFault } from '../mqtt/protocol-fault.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
@@ -32,6 +31,7 @@ import { LogLimiter } from '../shared/log-limiter.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
 import type { BridgeCounters } from './counters.ts';
 import { DropLog } from './drop-log.ts';
+import { FarFramer } from './far-framer.ts';
 import { ALIASES_MAX } from './incoming.ts';
 import { Junction } from './junction.ts';
 import { type BridgeAddress, type BridgeOptions, formatAddress, stateTopic } from './options.ts';
@@ -97,7 +97,7 @@ export class Bridge {
   /** The far side has ended what it had of a session before this one. */
   #hasBegunAnew = false;
   #far: FarOutbox | undefined;
-  #framer = new Framer(0);
+  #framer: FarFramer;
   #granted: ConnackPacket | undefined;
   #junction: Junction | undefined;
   /** End of the pause, of the wait for an answer, or the next PINGREQ; by the state. */
@@ -115,6 +115,7 @@ export class Bridge {
     this.#outgoing = TopicMapper.outgoing(options.topics);
     this.#incoming = TopicMapper.incoming(options.topics);
     this.#usesBridgeBit = options.version === 4 && options.tryPrivate;
+    this.#framer = new FarFramer(options.version, options.packetBytesMax);
     this.#drops = new DropLog(this.#counters, (event, fields) =>
       this.#warn(event, `${event} ${fields.reason}`, fields, port.now),
     );
@@ -187,16 +188,8 @@ export class Bridge {
 
   #connect(now: number): void {
     this.#moveTo('connecting', now + ANSWER_MS_MAX, now);
-    this.#framer = new Framer(this.#packetBytesMax);
+    this.#framer = new FarFramer(this.#options.version, this.#options.packetBytesMax);
     this.#far = this.#port.connect(this.#reconnect.address);
-  }
-
-  /**
-   * With MQTT 5 the far side knows what fits [MQTT5-3.1.2-24]: a larger packet would only fill the memory. Before
-   * that, a message that is too large is acknowledged and dropped, or it would come again for ever.
-   */
-  get #packetBytesMax(): number {
-    return this.#options.version === 5 ? this.#options.packetBytesMax : Number.POSITIVE_INFINITY;
   }
 
   /** The transport is open. */
@@ -263,7 +256,11 @@ export class Bridge {
     while (this.#far !== undefined && framer === this.#framer) {
       const found = framer.next();
       if (found === false) return;
-      if (found !== true) throw new ProtocolError(found);
+      if (found !== true) {
+        if (!('topic' in found)) throw new ProtocolError(found);
+        this.#junction?.incoming.skipped(found);
+        continue;
+      }
       const { buffer, start, bodyStart, end } = framer;
       if (this.#junction === undefined) this.#handleConnack(buffer, start, end, now);
       else this.#handlePacket(this.#junction, buffer, start, bodyStart, end, now);

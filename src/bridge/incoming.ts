@@ -9,12 +9,13 @@ import { PropertyId, walkProperties } from '../mqtt/properties.ts';
 import { malformed, ProtocolError, protocolFault } from '../mqtt/protocol-fault.ts';
 import { decodePublish } from '../mqtt/publish-decoder.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../mqtt/publish-encoder.ts';
-import { PublishView } from '../mqtt/publish-view.ts';
+import { PublishView, type QoS } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
 import { PacketSlab } from '../shared/packet-slab.ts';
 import type { BridgeCounters } from './counters.ts';
 import type { DropLog } from './drop-log.ts';
+import type { SkippedPublish } from './far-framer.ts';
 import type { BridgeVersion } from './options.ts';
 import { ackOf } from './outgoing.ts';
 import type { OwnMessages } from './own-messages.ts';
@@ -33,7 +34,6 @@ export interface IncomingParts {
   readonly mapper: TopicMapper;
   readonly counters: BridgeCounters;
   readonly version: BridgeVersion;
-  readonly packetBytesMax: number;
   readonly far: FarOutbox;
   readonly ownMessages: OwnMessages | undefined;
   /** Hands a packet to the session. @returns false if this node refuses it and can't say so in MQTT */
@@ -69,7 +69,7 @@ export class Incoming {
 
   /** A PUBLISH of the far side. @throws ProtocolError for a fault that ends the connection */
   publish(buffer: Buffer, start: number, bodyStart: number, end: number, now: number): void {
-    const { counters, version, packetBytesMax } = this.#parts;
+    const { counters, version } = this.#parts;
     const view = this.#view;
     const fault = decodePublish(view, buffer, start, bodyStart, end, version);
     if (fault !== undefined) throw new ProtocolError(fault);
@@ -77,9 +77,15 @@ export class Incoming {
     const properties = version === 5 ? this.#readProperties(view) : NO_BYTES;
     const topic = this.#topicOf(view);
     if (topic === undefined || topic === null) this.#refuse(view, 'no rule for its topic');
-    else if (end - start > packetBytesMax) this.#refuse(view, 'larger than max-packet-size');
     else if (this.#isOwn(view, now)) this.#skip(view);
     else this.#forward(view, topic, properties, now);
+  }
+
+  /** A PUBLISH of the far side of which only the head has been read. */
+  skipped({ qos, packetId, topic }: SkippedPublish): void {
+    this.#parts.counters.received += 1;
+    this.#parts.drops.refusedHere('larger than max-packet-size', topic);
+    this.#acknowledge(qos, packetId);
   }
 
   #forward(view: PublishView, topic: MappedTopic, properties: Buffer, now: number): void {
@@ -108,7 +114,7 @@ export class Incoming {
 
   #skip(view: PublishView): void {
     this.#parts.counters.looped += 1;
-    this.#acknowledge(view);
+    this.#acknowledge(view.qos, view.packetId);
   }
 
   #refuse(view: PublishView, reason: string): void {
@@ -116,11 +122,11 @@ export class Incoming {
       reason,
       view.buffer.toString('utf8', view.topicStart, view.topicEnd),
     );
-    this.#acknowledge(view);
+    this.#acknowledge(view.qos, view.packetId);
   }
 
   /** In the name of this node. A QoS 2 exchange goes on with PUBREL, which the broker answers. */
-  #acknowledge({ qos, packetId }: PublishView): void {
+  #acknowledge(qos: QoS, packetId: number): void {
     if (qos === 0) return;
     const packet = ackOf(qos === 1 ? FirstByte.puback : FirstByte.pubrec, packetId, false);
     this.#parts.far.write(packet, 0, packet.length);

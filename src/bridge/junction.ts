@@ -67,7 +67,6 @@ export class Junction implements LocalOutbox {
       mapper: incoming,
       counters,
       version: limits.version,
-      packetBytesMax: options.packetBytesMax,
       far,
       ownMessages,
       deliver: (packet, at) => this.#deliver(packet, at),

@@ -37,7 +37,7 @@ export class BridgeRunner {
       forgetReceived: () => local.forgetReceived(),
       sendRetained: (client, now) => local.sendRetained(client, now),
       stateChanged: (isConnected) => local.stateChanged(isConnected),
-      connect: (address) => new FarConnection(this.bridge, address, tls),
+      connect: (address) => new FarConnection(this.bridge, address, tls, options.packetBytesMax),
       defer: () => setImmediate(() => this.bridge.runDeferred(performance.now())),
       deadlineChanged: () => this.#arm(),
     };

@@ -24,9 +24,9 @@ export class FarConnection implements FarOutbox {
   #isDirty = false;
   #isClosed = false;
 
-  constructor(bridge: Bridge, address: BridgeAddress, tls: FarTls) {
+  constructor(bridge: Bridge, address: BridgeAddress, tls: FarTls, packetBytesMax: number) {
     this.#bridge = bridge;
-    this.#opening = openTransport(address, tls);
+    this.#opening = openTransport(address, tls, packetBytesMax);
     this.#opening.onOpen = (transport) => this.#opened(transport);
     this.#opening.onFailure = ({ reason }) => this.#ended(reason);
   }

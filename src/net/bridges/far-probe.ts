@@ -36,7 +36,7 @@ export function probeFarSide(
   tls: FarTls,
 ): Promise<FarAnswer> {
   return new Promise((resolve) => {
-    const opening = openTransport(address, tls);
+    const opening = openTransport(address, tls, CONNACK_BYTES_MAX);
     let end = (): void => opening.cancel();
     const done = (answer: FarAnswer): void => {
       clearTimeout(timer);

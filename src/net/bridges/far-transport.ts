@@ -9,9 +9,11 @@ import type { BridgeAddress } from '../../bridge/options.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { formatHostPort } from '../../shared/endpoint.ts';
 import type { Transport } from '../clients/transport.ts';
-import { WebSocketTransport } from '../clients/websocket.ts';
+import { WebSocketTransport, webSocketOptions } from '../clients/websocket.ts';
 import { describeFarFault, ENDED_BY_FAR_SIDE, type FarFault } from './far-faults.ts';
 
+/** A far side may put several small packets into one message. */
+const MESSAGE_ROOM_BYTES = 1_048_576;
 const ENDED_IN_HANDSHAKE: FarFault = {
   step: 'tls',
   reason: 'it ended the connection in the TLS handshake',
@@ -35,8 +37,15 @@ export interface OpeningTransport {
   cancel(): void;
 }
 
-/** Begins to connect. Set both callbacks before this turn of the event loop ends. */
-export function openTransport(address: BridgeAddress, tls: FarTls): OpeningTransport {
+/**
+ * Begins to connect. Set both callbacks before this turn of the event loop ends.
+ * @param packetBytesMax of what the far side may send: it bounds the messages of a WebSocket
+ */
+export function openTransport(
+  address: BridgeAddress,
+  tls: FarTls,
+  packetBytesMax: number,
+): OpeningTransport {
   let isOver = false;
   let isCancelled = false;
   let abandon: (() => void) | undefined;
@@ -58,7 +67,7 @@ export function openTransport(address: BridgeAddress, tls: FarTls): OpeningTrans
     isOver = true;
     opening.onOpen(transport);
   };
-  begin(address, tls, open, fail)
+  begin(address, tls, packetBytesMax, open, fail)
     .then((stop) => {
       abandon = stop;
       if (isCancelled) stop();
@@ -75,6 +84,7 @@ type Fail = (fault: FarFault) => void;
 async function begin(
   address: BridgeAddress,
   tls: FarTls,
+  packetBytesMax: number,
   open: Open,
   fail: Fail,
 ): Promise<() => void> {
@@ -85,6 +95,7 @@ async function begin(
     return openWebSocket(
       `${protocol}://${formatHostPort({ host, port })}${path}`,
       options,
+      packetBytesMax,
       open,
       fail,
     );
@@ -107,11 +118,13 @@ async function begin(
 
 function openWebSocket(
   url: string,
-  options: ConnectionOptions,
+  tls: ConnectionOptions,
+  packetBytesMax: number,
   open: Open,
   fail: Fail,
 ): () => void {
-  const webSocket = new WebSocket(url, ['mqtt'], { ...options, perMessageDeflate: false });
+  const options = { ...tls, ...webSocketOptions(packetBytesMax + MESSAGE_ROOM_BYTES) };
+  const webSocket = new WebSocket(url, ['mqtt'], options);
   let socket: Socket | undefined;
   webSocket.on('upgrade', (response) => {
     socket = response.socket;

@@ -86,6 +86,19 @@ export interface WebSocketHandlers {
   refused(refusal: Refusal): void;
 }
 
+/** Of either side: what a WebSocketTransport relies on. @param messageBytesMax of one message */
+export function webSocketOptions(messageBytesMax: number) {
+  return {
+    perMessageDeflate: false,
+    autoPong: false,
+    skipUTF8Validation: true,
+    maxPayload: messageBytesMax,
+    maxFragments: FRAGMENTS_MAX,
+    maxBufferedChunks: CHUNKS_MAX,
+    closeTimeout: CLOSE_MS,
+  };
+}
+
 /** Takes streams whose next bytes are an HTTP request. Sets no time limit: that is the caller's. */
 export class WebSocketAcceptor {
   readonly #rules: WebSocketRules;
@@ -98,13 +111,7 @@ export class WebSocketAcceptor {
     const options = {
       noServer: true,
       clientTracking: false,
-      perMessageDeflate: false,
-      autoPong: false,
-      skipUTF8Validation: true,
-      maxPayload: rules.messageBytesMax,
-      maxFragments: FRAGMENTS_MAX,
-      maxBufferedChunks: CHUNKS_MAX,
-      closeTimeout: CLOSE_MS,
+      ...webSocketOptions(rules.messageBytesMax),
       handleProtocols: (offered: Set<string>) =>
         SUBPROTOCOLS.find((name) => offered.has(name)) ?? (false as const),
     };

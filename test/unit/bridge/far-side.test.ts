@@ -198,6 +198,51 @@ test('a packet beyond the announced maximum ends the connection before its bytes
   assert.match(script.lines.join(), /larger than the Maximum Packet Size/);
 });
 
+test('with MQTT 3.1.1 a packet that is too large is skipped as it arrives, acknowledged and counted', () => {
+  const publish = (qos: number, id: number, topic: string, payload: string): Buffer => {
+    const identifier = qos === 0 ? [] : [id >> 8, id & 0xff];
+    const head = [topic.length >> 8, topic.length & 0xff, ...Buffer.from(topic), ...identifier];
+    const body = Buffer.concat([Buffer.from(head), Buffer.from(payload)]);
+    const length = [(body.length & 0x7f) | 0x80, (body.length >> 7) & 0x7f];
+    return Buffer.concat([Buffer.from([0x30 | (qos << 1), ...length]), body]);
+  };
+  const large = 'x'.repeat(3000);
+  const stream = Buffer.concat([
+    publish(1, 7, 'up/large', large),
+    publish(1, 8, 'up/small', 'a'),
+    publish(2, 9, 'up/large', large),
+    publish(0, 0, 'up/large', large),
+    publish(1, 10, 'up/small', 'b'),
+  ]);
+  for (const piece of [1, 2, 3, 5, 100, 1500, stream.length]) {
+    const script = new Script(['up/# in 2'], { version: 4, packetBytesMax: 200 });
+    script.receive(0x20, 2, 0, 0);
+    script.take();
+    for (let at = 0; at < stream.length; at += piece) {
+      script.receive(...stream.subarray(at, at + piece));
+    }
+    assert.deepEqual(script.take(), ['40020007', '40020008', '50020009', '4002000a']);
+    const { received, refusedHere } = script.bridge.status.counters;
+    assert.deepEqual([received, refusedHere], [5, 3], `in pieces of ${piece}`);
+    assert.match(script.lines.join(), /larger than max-packet-size","topic":"up\/large/);
+  }
+});
+
+test('a head that can be of no PUBLISH ends the connection, however large its packet is', () => {
+  const heads = [
+    [0x36, 0xff, 0x7f, 0, 1, 0x74, 0, 1],
+    [0x32, 0xff, 0x7f, 0, 1, 0x74, 0, 0],
+    [0x32, 0xff, 0x01, 0xff, 0xff, 0x74],
+    [0x40, 0xff, 0x7f, 0, 1],
+  ];
+  for (const bytes of heads) {
+    const script = new Script(['# in 2'], { version: 4, packetBytesMax: 128 });
+    script.receive(0x20, 2, 0, 0);
+    script.receive(...bytes);
+    assert.equal(script.bridge.status.state, 'waiting', Buffer.from(bytes).toString('hex'));
+  }
+});
+
 test('a refused subscription has a line, and the rest of the bridge works', () => {
   const script = new Script(['a in 1', '# out 1']);
   script.receive(...CONNACK_5);
