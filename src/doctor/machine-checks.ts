@@ -46,7 +46,7 @@ const data: Check = {
     const findings: Finding[] = [];
     if (space !== undefined && isNearlyFull(space)) {
       const text = `the disk of ${folder} has ${mebibytes(space.free)} of ${mebibytes(space.total)} free`;
-      findings.push(bad('disk-full', text, here(`df -h ${folder}; free some space there`)));
+      findings.push(bad('disk-full', text, here(`df -h ${folder}   # free some space there`)));
     }
     const syncMs = await slowestSync(folder);
     const free = space === undefined ? '' : `, ${mebibytes(space.free)} free`;
@@ -54,7 +54,7 @@ const data: Check = {
     const figure = `fsync p99 ${syncMs.toFixed(syncMs < 10 ? 1 : 0)} ms`;
     if (syncMs >= SLOW_SYNC_MS) {
       const text = `the disk of ${folder} is slow: ${figure}`;
-      findings.push(warn('disk-slow', text, here('iotop -ao shows what else writes to it')));
+      findings.push(warn('disk-slow', text, here('iotop -ao   # shows what else writes to it')));
     } else if (findings.length === 0) {
       findings.push(ok(`data folder ${folder}${free}, ${figure}`));
     }
@@ -128,7 +128,7 @@ const ipv6: Check = {
     const text = `this machine has no IPv6, but the configuration has ${wanted.join(', ')}`;
     const line =
       machine.platform === 'linux'
-        ? 'sysctl -w net.ipv6.conf.all.disable_ipv6=0, or use IPv4 addresses'
+        ? 'sysctl -w net.ipv6.conf.all.disable_ipv6=0   # or use IPv4 addresses'
         : 'use IPv4 addresses';
     return [bad('ipv6', text, here(line))];
   },

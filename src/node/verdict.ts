@@ -162,7 +162,7 @@ function diskFaults(facts: SiteFacts): SiteFault[] {
     if (disk === undefined) return [];
     const { folder, refusingSince: since } = disk;
     const text = `the disk${on} takes no changes since ${formatDuration(facts.now - since)}: publishers are refused or wait`;
-    const cure = `${where}df -h ${folder}; free some space there`;
+    const cure = `${where}df -h ${folder}   # free some space there`;
     return [{ code: 'disk', severity: 'fault', text, since, cure }];
   });
 }

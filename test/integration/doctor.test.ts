@@ -2,8 +2,8 @@
 // mends it, mended by the very line that the doctor prints.
 
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -17,6 +17,7 @@ import {
   flagsOf,
   foundAbout,
   mend,
+  NO_SOCKET,
   ONE,
   oneNode,
   THREE,
@@ -218,10 +219,34 @@ describe('doctor with a node', { concurrency: 2 }, () => {
     [],
     async (scene) => {
       const network = await scene.network({ box1: [ONE], box2: [TWO] });
-      const { control } = await twoNodes(scene, network);
+      // Every place that can hold a secret: the token, a bridge, a URL, a key.
+      const secrets = [TOKEN.slice('-csk='.length), 'BridgePass', 'UrlKey', 'JwtSecret'];
+      const config = scene.file(
+        'shoal.toml',
+        `auth-http = "http://127.0.0.1:9/check?key=UrlKey"
+auth-jwt-key = "${scene.file('jwt.key', 'JwtSecret'.repeat(5))}"
+[[bridge]]
+name = "hq"
+address = "mqtt://127.0.0.1:9"
+client-id = "site7"
+username = "site7"
+password = "BridgePass"
+topics = ["up/# out 1"]
+`,
+      );
+      const { control } = await twoNodes(scene, network, `-config=${config}`);
       const [ip = '', ...via] = network.via('box2');
       const options = { cwd: scene.folder, encoding: 'utf8', stdio: 'pipe' } as const;
-      execFileSync(ip, [...via, NODE, BUNDLE, 'doctor', '-bundle', control], options);
+      const bundle = (...flags: string[]): string => {
+        rmSync(join(scene.folder, 'shoal-doctor.tgz'), { force: true });
+        // Faults make its exit code 1.
+        spawnSync(ip, [...via, NODE, BUNDLE, 'doctor', '-bundle', ...flags], options);
+        return execFileSync('tar', ['xzOf', 'shoal-doctor.tgz'], options);
+      };
+      const down = bundle(NO_SOCKET, TOKEN, '-nid=box3', `-config=${config}`);
+      assert.match(down, /bridge/);
+      for (const secret of secrets) assert.ok(!down.includes(secret), `${secret} is in the bundle`);
+      const texts = bundle(control);
       const names = execFileSync('tar', ['tzf', 'shoal-doctor.tgz'], options).trim().split('\n');
       for (const name of [
         'doctor.txt',
@@ -232,10 +257,11 @@ describe('doctor with a node', { concurrency: 2 }, () => {
       ]) {
         assert.ok(names.includes(name), `${name} is not among ${names}`);
       }
-      const texts = execFileSync('tar', ['xzOf', 'shoal-doctor.tgz'], options);
       assert.match(texts, /shoal_/);
       assert.match(texts, /192\.168\.1\.100 \(box1\)/);
-      assert.ok(!texts.includes(TOKEN.slice('-csk='.length)), 'the token is in the bundle');
+      assert.match(texts, /http:\/\/127\.0\.0\.1:9\/check/);
+      for (const secret of secrets)
+        assert.ok(!texts.includes(secret), `${secret} is in the bundle`);
     },
   );
 

@@ -72,6 +72,15 @@ export class TestAuthority {
     return { cert: join(folder, `${file}.pem`), key: join(folder, `${file}.key`) };
   }
 
+  /** One that was valid in 2020. */
+  issueEnded(file: string, subject: string): CertificateFiles {
+    const key = newKey(`${file}.key`);
+    this.#openssl('req', '-new', ...key, '-out', `${file}.csr`, '-subj', subject);
+    const in2020 = ['-startdate', '20200101000000Z', '-enddate', '20210101000000Z'];
+    this.#sign(`${file}.csr`, `${file}.pem`, in2020);
+    return { cert: join(this.folder, `${file}.pem`), key: join(this.folder, `${file}.key`) };
+  }
+
   revoke({ cert }: Pick<CertificateFiles, 'cert'>): void {
     this.#openssl('ca', '-config', 'ca.conf', '-revoke', cert);
     this.writeCrl();
@@ -81,9 +90,9 @@ export class TestAuthority {
     this.#openssl('ca', '-config', 'ca.conf', '-gencrl', '-out', 'crl.pem');
   }
 
-  #sign(request: string, certificate: string): void {
+  #sign(request: string, certificate: string, validity: readonly string[] = []): void {
     const files = ['-notext', '-in', request, '-out', certificate];
-    this.#openssl('ca', '-batch', '-config', 'ca.conf', ...files);
+    this.#openssl('ca', '-batch', '-config', 'ca.conf', ...validity, ...files);
   }
 
   #openssl(...args: string[]): void {

@@ -14,7 +14,7 @@ export const TWO = '192.168.1.101';
 export const THREE = '192.168.1.102';
 
 /** Namespaces share their files: without a path of its own a test would ask the node of another test. */
-const NO_SOCKET = '-control=/nonexistent/shoal.sock';
+export const NO_SOCKET = '-control=/nonexistent/shoal.sock';
 
 /** Runs a command on a host. @returns what it prints as JSON */
 export function askOn<T>(network: Network, host: string, ...line: string[]): Promise<T> {
