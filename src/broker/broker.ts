@@ -12,7 +12,8 @@ import { Administration } from './administration.ts';
 import { BanList } from './ban-list.ts';
 import { BoundLog } from './bound-log.ts';
 import { Client } from './client/client.ts';
-import { PublishHandler } from './client/publish.ts';
+import { PacketDispatcher } from './client/dispatch.ts';
+import { type InProcessSpec, InProcessSubscriber } from './client/in-process-subscriber.ts';
 import type { BrokerContext } from './context.ts';
 import { DeadlineQueue } from './deadline-queue.ts';
 import { Distributor } from './distributor.ts';
@@ -25,6 +26,7 @@ import { type BrokerOptions, defaultBrokerOptions } from './options.ts';
 import {
   type Authorizer,
   type ClientDirectory,
+  type ClientEvents,
   type ConnectionInfo,
   type GroupSharing,
   memoryStore,
@@ -75,6 +77,7 @@ export interface BrokerParts {
   readonly authorizer?: Authorizer;
   readonly store?: SessionStore;
   readonly forwarder?: PeerForwarder;
+  readonly events?: ClientEvents | undefined;
 }
 
 export class Broker {
@@ -85,17 +88,18 @@ export class Broker {
   /** For the parts of this core and for tests; adapters use the methods below. */
   readonly context: BrokerContext;
   readonly #options: BrokerOptions;
-  readonly #publishHandler: PublishHandler;
+  readonly #dispatcher: PacketDispatcher;
   readonly #clients = new Set<Client>();
 
   constructor(parts: BrokerParts) {
     this.#options = { ...defaultBrokerOptions, ...parts.options };
     this.context = makeContext(parts, this.#options);
-    this.#publishHandler = new PublishHandler(this.context);
+    this.#dispatcher = new PacketDispatcher(this.context);
     this.sys = new SysTopics(this.context);
     this.moving = new MovingSessions(this.context);
     this.administration = new Administration(this.context);
     this.forwarder = parts.forwarder;
+    this.context.distributor.onPublished = parts.events?.published;
   }
 
   get log(): Logger {
@@ -180,7 +184,7 @@ export class Broker {
   accept(outbox: Outbox, info: ConnectionInfo, now: number): Client {
     this.context.budget.enter(now);
     this.context.stats.socketConnections += 1;
-    const client = new Client(this.context, this.#publishHandler, outbox, info, this.#forget);
+    const client = new Client(this.context, this.#dispatcher, outbox, info, this.#forget);
     this.#clients.add(client);
     return client;
   }
@@ -215,10 +219,19 @@ export class Broker {
     budget.enter(now);
     const listener = { name: clientId, packetBytesMax: Number.POSITIVE_INFINITY };
     const info = { remoteAddress: clientId, listener };
-    const client = new Client(this.context, this.#publishHandler, outbox, info, this.#forget);
+    const client = new Client(this.context, this.#dispatcher, outbox, info, this.#forget);
     this.#clients.add(client);
     client.connectLocally(sessions.find(clientId)!, sendWindow);
     return client;
+  }
+
+  /**
+   * Subscribes the program that embeds the node.
+   * @returns the bound that the subscription would exceed, or a Reason Code, if it is refused
+   */
+  subscribeInProcess(spec: InProcessSpec, now: number): InProcessSubscriber | string | number {
+    this.context.budget.enter(now);
+    return InProcessSubscriber.open(this.context, spec);
   }
 
   /** The other side of a local session has lost its own: forgets the QoS 2 messages that it owes. */
@@ -280,13 +293,13 @@ export class Broker {
     number: number | undefined,
   ): void {
     this.context.budget.enter(now);
-    this.#publishHandler.handlePeerPublish(view, sender.seed, number);
+    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);
   }
 
   /** A retained PUBLISH of a peer that was lost on its way here, and comes late. */
   repairFromPeer(view: PublishView, now: number): void {
     this.context.budget.enter(now);
-    this.#publishHandler.handlePeerPublish(view, 0, undefined);
+    this.#dispatcher.publishHandler.handlePeerPublish(view, 0, undefined);
   }
 
   /** From now on all nodes serve shared groups together. */
@@ -417,7 +430,7 @@ export class Broker {
 }
 
 function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext {
-  const { random, now, log, authorizer = openAuthorizer, store = memoryStore } = parts;
+  const { random, now, log, authorizer = openAuthorizer, store = memoryStore, events } = parts;
   const stats = new BrokerStats();
   const limiter = new LogLimiter();
   const budget = new WorkBudget(now);
@@ -474,5 +487,6 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     slowSubscribers: new SlowSubscribers({ sessions, queueMemory, log }),
     bans,
     loginGuard,
+    events,
   };
 }

@@ -3,6 +3,7 @@
 
 import type { BanList } from './ban-list.ts';
 import type { LoginGuard } from './login-guard.ts';
+import type { ClientEvents } from './ports.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { SessionsContext } from './session/session-context.ts';
 import type { SessionRegistry } from './session/session-registry.ts';
@@ -20,4 +21,6 @@ export interface BrokerContext extends SessionsContext {
   readonly slowSubscribers: SlowSubscribers;
   readonly bans: BanList;
   readonly loginGuard: LoginGuard;
+  /** Undefined where no one wants to know. */
+  readonly events: ClientEvents | undefined;
 }

@@ -10,7 +10,7 @@ import { encodeMessageAsView } from './message/encode-for-peers.ts';
 import type { Hops } from './message/hops.ts';
 import { clearingMessage, type Message } from './message/message.ts';
 import { Publication } from './message/publication.ts';
-import type { ForwardResult, PeerForwarder, SessionStore } from './ports.ts';
+import type { ClientEvents, ForwardResult, PeerForwarder, SessionStore } from './ports.ts';
 import { bytesPrice, Price } from './prices.ts';
 import type { RetainedStore } from './retained/retained-store.ts';
 import type { Router } from './routing/route.ts';
@@ -66,6 +66,8 @@ export class Distributor {
   };
   /** Set while the node is in a cluster. */
   forwarder: PeerForwarder | undefined;
+  /** Learns of every message. */
+  onPublished: ClientEvents['published'];
   readonly #context: DistributorContext;
 
   constructor(context: DistributorContext) {
@@ -132,6 +134,9 @@ export class Distributor {
     last.isMatched = matched > 0;
     last.isPartlyRefused = refused > 0;
     last.isRefused = refused > 0 && refused >= matched;
+    if (this.onPublished !== undefined) {
+      this.onPublished(publication.message(), publisher?.identity);
+    }
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; subscribers still get the message itself. */

@@ -5,7 +5,7 @@
 // continues at the time of an earlier event.
 
 import type { WillPacket } from '../mqtt/control-decoder.ts';
-import type { PublishView, QoS } from '../mqtt/publish-view.ts';
+import type { ProtocolVersion, PublishView, QoS } from '../mqtt/publish-view.ts';
 import type { Identity } from './identity.ts';
 import type { Message } from './message/message.ts';
 import type { ListenerRates } from './rate-limits.ts';
@@ -41,8 +41,11 @@ export interface Outbox {
 export interface ConnectRequest extends Identity {
   readonly password: Buffer | undefined;
   readonly remoteAddress: string;
+  readonly remotePort?: number | undefined;
+  readonly version?: ProtocolVersion;
   /** The listener's own rules: certificate names, its own users. */
   readonly listener: ListenerRules;
+  readonly will?: WillPacket | undefined;
 }
 
 /** What is known of a connection before its CONNECT. */
@@ -83,7 +86,44 @@ export interface AuthDecision {
   readonly expiresInMs?: number | undefined;
 }
 
+/** A message that a client wants to publish. */
+export interface RequestedMessage {
+  readonly topic: string;
+  /** A view of the packet: valid during the call only. */
+  readonly payload: Buffer;
+  /** MQTT 5 property bytes that travel with the message. */
+  readonly properties: Buffer;
+  readonly qos: QoS;
+  readonly retain: boolean;
+}
+
+/**
+ * Decides on packets before they are handled, and may need time for that. `mayPublish` and
+ * `subscriptionRefusal`, which are asked when the packet is handled, then answer as decided.
+ */
+export interface PacketJudge {
+  /** @returns true if it has decided; otherwise `done` is called once, within a bounded time */
+  judgePublish(identity: Identity, message: RequestedMessage, done: (now: number) => void): boolean;
+  judgeSubscribe(
+    identity: Identity,
+    requests: readonly { readonly filter: string; readonly qos: QoS }[],
+    done: (now: number) => void,
+  ): boolean;
+}
+
+/** Learns what happens to clients. The core calls it within an event: it must only take notes. */
+export interface ClientEvents {
+  connected(identity: Identity): void;
+  disconnected(identity: Identity, reason: string): void;
+  subscribed(identity: Identity, filter: string, qos: QoS): void;
+  unsubscribed(identity: Identity, filter: string): void;
+  /** Undefined where every message of the node would be made for nothing. */
+  readonly published?: ((message: Message, publisher: Identity | undefined) => void) | undefined;
+}
+
 export interface Authorizer {
+  /** Undefined where every decision is made at once and needs no more than a topic. */
+  readonly judge?: PacketJudge | undefined;
   /**
    * Checks the client's credentials. Must never throw and must bound its own time.
    * @param done takes a decision that needs longer, with the time of the broker's clock; called a

@@ -24,16 +24,21 @@ export declare function createBroker(options?: BrokerOptions): Promise<Broker>;
  */
 export declare function createNode(options?: NodeOptions): Promise<ShoalNode>;
 
-/** Options of {@link createBroker}. */
-export interface BrokerOptions extends BrokerSettings {
+/** What a program may give a broker besides settings. */
+export interface ProgramOptions {
+  /** Decide on access, and learn what happens. */
+  hooks?: Hooks;
+  /** Longest time that a hook may take to answer, milliseconds, 1 to 600000. Default: 5000. */
+  hookTimeout?: number;
   /** Receives each line of the log; without it nothing is written. */
   log?: LogCallback;
 }
 
+/** Options of {@link createBroker}. */
+export interface BrokerOptions extends BrokerSettings, ProgramOptions {}
+
 /** Options of {@link createNode}. */
-export interface NodeOptions extends NodeSettings {
-  /** Receives each line of the log; without it nothing is written. */
-  log?: LogCallback;
+export interface NodeOptions extends NodeSettings, ProgramOptions {
   /** Ends the start, which waits for other nodes. createNode() then rejects, and nothing is left open. */
   signal?: AbortSignal;
 }
@@ -54,6 +59,34 @@ export interface Broker {
    * @throws ShoalError `INVALID_ARGUMENT`, `CLOSED`, or `NOT_STORED` if the disk takes no changes
    */
   publish(message: PublishMessage): Promise<PublishResult>;
+  /**
+   * Subscribes the program. The callback gets one message after the other, never within another call
+   * of this package. A callback that returns a promise gets the next message when that has settled; a
+   * message counts as handled even if the callback fails, which the log and the statistics show.
+   * Messages wait in a queue with the bounds of a client's (`maxQueuedMessages`,
+   * `maxQueuedBytes`): one that finds it full is dropped and counted. No hook and no ACL is asked.
+   * @param filter Topic Filter, or `$share/{name}/{filter}` for a shared subscription
+   * @throws ShoalError `INVALID_ARGUMENT`, `CLOSED`, or `LIMIT_REACHED` if a bound of the broker is reached
+   */
+  subscribe(
+    filter: string,
+    callback: MessageCallback,
+    options?: SubscribeOptions,
+  ): Promise<Subscription>;
+  /** The clients that are connected, in no order. A snapshot. */
+  clients(): ClientInfo[];
+  /**
+   * Ends the connection of a client; MQTT 5 clients get the reason.
+   * @returns false if no client with this Client Identifier is connected
+   */
+  kick(clientId: string, reason?: string): Promise<boolean>;
+  /**
+   * Has `authorizeReceive` asked anew for all subscriptions: its answers are kept for each topic. With
+   * the access options of a node, checks all clients again as well.
+   */
+  reauthorize(): Promise<void>;
+  /** Figures of now. */
+  stats(): BrokerStats;
   /** Disconnects all clients and closes everything. Calls after the first one wait for the same end. */
   close(): Promise<void>;
 }
@@ -90,6 +123,168 @@ export interface PublishMessage {
   qos?: QoS;
   /** Whether the broker keeps it for later subscribers; with an empty payload it clears the topic. */
   retain?: boolean;
+  /** Message Expiry Interval, seconds; without it the message never expires. */
+  expirySeconds?: number;
+  properties?: MessageProperties;
+}
+
+/** A message as hooks and subscriptions get it. */
+export interface Message {
+  readonly topic: string;
+  /** Shared by all who get the message: must not be changed. */
+  readonly payload: Buffer;
+  /** For a subscription the lower of its QoS and the message's. */
+  readonly qos: QoS;
+  /** For a subscription: it was retained before the subscription was made. Else: it asks to be retained. */
+  readonly retain: boolean;
+  /** Of MQTT 5; empty for most messages. */
+  readonly properties: MessageProperties;
+}
+
+/** The properties of MQTT 5 that travel with a message. */
+export interface MessageProperties {
+  /** The payload is UTF-8 text (Payload Format Indicator). */
+  readonly payloadIsText?: boolean;
+  readonly contentType?: string;
+  readonly responseTopic?: string;
+  readonly correlationData?: Buffer;
+  /** Name and value of each, in their order. */
+  readonly userProperties?: readonly (readonly [string, string])[];
+}
+
+/** Receives the messages of a subscription. */
+export type MessageCallback = (message: Message) => unknown;
+
+export interface SubscribeOptions {
+  /** Highest QoS of the messages. Default: 2. */
+  qos?: QoS;
+  /** Whether retained messages come first. Default: true. */
+  retained?: boolean;
+  /** Calls whose promise may be open at a time, 1 to 10000. With more than 1 they end in any order. Default: 1. */
+  concurrency?: number;
+}
+
+/** A subscription of the program. */
+export interface Subscription {
+  readonly filter: string;
+  /** Messages that wait for the callback. */
+  readonly queued: number;
+  /** Messages that found the queue full. */
+  readonly dropped: number;
+  /** Ends it; the callback is not called again. */
+  unsubscribe(): Promise<void>;
+}
+
+/** A client that is connected. */
+export interface ClientInfo {
+  readonly id: string;
+  readonly username: string | undefined;
+  /** Address and port. */
+  readonly address: string;
+  readonly listener: string;
+  readonly version: '3.1' | '3.1.1' | '5.0';
+  readonly connectedAt: Date;
+  readonly subscriptions: number;
+  /** Messages that wait for it. */
+  readonly queued: number;
+  /** Messages that it has not acknowledged. */
+  readonly inflight: number;
+}
+
+/** Figures of a broker; those that count begin with 0 at its start. */
+export interface BrokerStats {
+  readonly clients: number;
+  readonly sessions: number;
+  readonly subscriptions: number;
+  readonly retained: number;
+  /** Messages that wait for clients; one that waits for several counts for each. */
+  readonly queued: number;
+  readonly messagesReceived: number;
+  readonly messagesSent: number;
+  /** Messages that found a queue full. */
+  readonly messagesDropped: number;
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  /** Publishes, subscriptions and deliveries that were refused. */
+  readonly denied: number;
+  /** Times that a hook threw, rejected, answered too late or with a wrong value. */
+  readonly hookFaults: number;
+  /** Times that the callback of a subscription failed. */
+  readonly callbackFaults: number;
+}
+
+/**
+ * Functions of the program that the broker calls. Those that decide come behind the access options of a
+ * node: both have to allow. A hook that throws, rejects, takes longer than `hookTimeout` or answers with
+ * anything else has refused. Messages of the program itself and of bridges are not asked about.
+ */
+export interface Hooks {
+  /**
+   * Whether a client may connect: `true`, `false` (bad user name or password) or details. The client
+   * waits for the answer. Without it every client may.
+   */
+  authenticate?(client: Client, login: Login): Answer<boolean | Authentication>;
+  /**
+   * Whether a client may publish this message. The client waits for the answer, and so do its later
+   * packets. Also asked about a will, when the client connects.
+   */
+  authorizePublish?(client: Client, message: Message): Answer<boolean>;
+  /** Whether a client may subscribe; asked for each filter. The client waits for the answer. */
+  authorizeSubscribe?(client: Client, request: SubscribeRequest): Answer<boolean>;
+  /**
+   * Whether a client may get messages of a topic. Has to answer at once. Asked when the topic gets its
+   * first message after a change of subscriptions, not for each message: {@link Broker.reauthorize}
+   * has it asked again.
+   */
+  authorizeReceive?(client: Client, topic: string): boolean;
+  /** A client has connected. */
+  connected?(client: Client): void;
+  /** The connection of a client has ended. @param reason in words */
+  disconnected?(client: Client, reason: string): void;
+  subscribed?(client: Client, request: SubscribeRequest): void;
+  unsubscribed?(client: Client, filter: string): void;
+  /**
+   * A message was published: by a client, by the program or another node (then without client). Not
+   * called for topics that begin with `$`.
+   */
+  published?(message: Message, client: Client | undefined): void;
+}
+
+/** What a hook returns: the answer, or a promise of it. */
+export type Answer<T> = T | PromiseLike<T>;
+
+/** A client, for hooks: the same object in all hooks of one connection. */
+export interface Client {
+  readonly id: string;
+  readonly username: string | undefined;
+  /** Empty if it is not known. */
+  readonly address: string;
+  readonly port: number | undefined;
+  readonly listener: string;
+  readonly version: '3.1' | '3.1.1' | '5.0';
+}
+
+/** What a client proves itself with; its user name is in {@link Client}. */
+export interface Login {
+  readonly password: Buffer | undefined;
+}
+
+/** Details of an answer of `authenticate`. Without `reasonCode` the client is accepted. */
+export interface Authentication {
+  /** Refuses the client: a Reason Code of CONNACK from 0x80 on. */
+  readonly reasonCode?: number;
+  /** Why, for the log. */
+  readonly reason?: string;
+  /** The user name that the client gets. */
+  readonly username?: string;
+  /** The connection ends after this time. */
+  readonly expiresSeconds?: number;
+}
+
+export interface SubscribeRequest {
+  /** Topic Filter, as the client has sent it. */
+  readonly filter: string;
+  readonly qos: QoS;
 }
 
 /** Quality of Service. */
@@ -129,6 +324,8 @@ export type ShoalErrorCode =
   | 'STORAGE'
   /** Another node of the cluster has the name. */
   | 'NAME_IN_USE'
+  /** A bound of the broker is reached. */
+  | 'LIMIT_REACHED'
   /** The disk takes no changes now. */
   | 'NOT_STORED'
   /** The broker is closed. */

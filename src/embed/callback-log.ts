@@ -3,17 +3,23 @@
 
 import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
 import type * as api from './api.ts';
+import type { CallGuard } from './call-guard.ts';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
-export function callbackLog(callback: api.LogCallback | undefined, level: LogLevel): Logger {
+export function callbackLog(
+  callback: api.LogCallback | undefined,
+  level: LogLevel,
+  guard: CallGuard,
+): Logger {
   const least = LEVELS.indexOf(level);
   const write =
     (at: LogLevel) =>
     (event: string, fields: LogFields = {}) => {
       if (callback === undefined || LEVELS.indexOf(at) < least) return;
+      const line = { time: new Date(), level: at, event, fields: withoutUndefined(fields) };
       try {
-        callback({ time: new Date(), level: at, event, fields: withoutUndefined(fields) });
+        guard.within(() => callback(line));
       } catch {
         // The program's own fault; there is no other place to report it.
       }

@@ -3,6 +3,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { Broker } from '../broker/broker.ts';
+import { openAuthorizer } from '../broker/ports.ts';
 import type { ConfigKey } from '../config/config.ts';
 import { mqttOptions } from '../config/options-mqtt.ts';
 import { BrokerClock } from '../net/clients/broker-clock.ts';
@@ -10,9 +11,9 @@ import { brokerOptions } from '../node/broker-options.ts';
 import { attachJournal, openJournal } from '../node/storage.ts';
 import { secureRandom } from '../shared/random.ts';
 import type * as api from './api.ts';
-import { callbackLog } from './callback-log.ts';
 import { EmbeddedBroker } from './embedded-broker.ts';
-import { ShoalError, shoalErrorOf } from './errors.ts';
+import { shoalErrorOf } from './errors.ts';
+import { PROGRAM_OPTIONS, programParts } from './program-options.ts';
 import { readOptions } from './read-options.ts';
 
 export const brokerKeys: readonly ConfigKey[] = [
@@ -33,16 +34,18 @@ export async function createBroker(options: api.BrokerOptions = {}): Promise<api
 }
 
 async function openBroker(options: api.BrokerOptions): Promise<api.Broker> {
-  const rules = { keys: brokerKeys, withTables: false, others: ['log'], fixed: {} };
+  const rules = { keys: brokerKeys, withTables: false, others: PROGRAM_OPTIONS };
   const { config, warnings } = readOptions(options, rules);
-  checkCallback('log', options.log);
-  const log = callbackLog(options.log, config.logLevel);
+  const program = programParts(options, config.logLevel);
+  const { log, authorizer, events } = program;
   const opened = await openJournal(config, log);
   const broker = new Broker({
     options: brokerOptions(config),
     random: secureRandom,
     now: performance.now(),
     log,
+    authorizer: authorizer?.(openAuthorizer) ?? openAuthorizer,
+    events,
     ...(opened && { store: opened.journal }),
   });
   const journal = opened && attachJournal(opened, broker, () => undefined);
@@ -50,15 +53,11 @@ async function openBroker(options: api.BrokerOptions): Promise<api.Broker> {
   for (const warning of warnings) log.warn(warning);
   return new EmbeddedBroker({
     broker,
+    program,
     findListener: (name = DEFAULT_LISTENER) => ({ name }),
     close: async () => {
       clock.stop();
       await journal?.close();
     },
   });
-}
-
-export function checkCallback(name: string, value: unknown): void {
-  if (value === undefined || typeof value === 'function') return;
-  throw new ShoalError('INVALID_OPTIONS', `bad value for ${name}: expected a function`);
 }

@@ -3,14 +3,13 @@
 
 import { runNode } from '../node/node.ts';
 import type * as api from './api.ts';
-import { callbackLog } from './callback-log.ts';
-import { checkCallback } from './create-broker.ts';
 import { EmbeddedBroker } from './embedded-broker.ts';
 import { shoalErrorOf } from './errors.ts';
 import { nodeKeys } from './option-names.ts';
+import { PROGRAM_OPTIONS, programParts } from './program-options.ts';
 import { readOptions } from './read-options.ts';
 
-const RULES = { keys: nodeKeys, withTables: true, others: ['log', 'signal'], fixed: {} };
+const RULES = { keys: nodeKeys, withTables: true, others: [...PROGRAM_OPTIONS, 'signal'] };
 
 export async function createNode(options: api.NodeOptions = {}): Promise<api.ShoalNode> {
   try {
@@ -22,13 +21,19 @@ export async function createNode(options: api.NodeOptions = {}): Promise<api.Sho
 
 async function openNode(options: api.NodeOptions): Promise<api.ShoalNode> {
   const { config, origins, warnings } = readOptions(options, RULES);
-  checkCallback('log', options.log);
-  const log = callbackLog(options.log, config.logLevel);
+  const program = programParts(options, config.logLevel);
+  const { log, authorizer, events } = program;
   for (const warning of warnings) log.warn(warning);
-  const doctorWarnings = () => ({ configuration: warnings, exposure: [] });
-  const running = await runNode(config, log, options.signal, origins, doctorWarnings);
+  const running = await runNode(config, log, {
+    cancel: options.signal,
+    origins,
+    warnings: () => ({ configuration: warnings, exposure: [] }),
+    authorizer,
+    events,
+  });
   const embedded = new EmbeddedBroker({
     broker: running.broker,
+    program,
     findListener: (name = config.listeners[0]?.id) => {
       const found = config.listeners.find(({ id }) => id === name);
       if (found === undefined) return undefined;

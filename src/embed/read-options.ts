@@ -26,8 +26,6 @@ export interface OptionRules {
   readonly withTables: boolean;
   /** Options that are no rows of the table: the caller reads them itself. */
   readonly others: readonly string[];
-  /** Settings of the caller, by flag; they can't be given. */
-  readonly fixed: Readonly<Record<string, string>>;
 }
 
 /** @throws ConfigError, with the problems of all options */
@@ -36,7 +34,7 @@ export function readOptions(given: unknown, rules: OptionRules): LoadedConfig {
   if (given === null || typeof given !== 'object' || Array.isArray(given)) {
     throw new ConfigError(['the options must be an object']);
   }
-  const flags: Record<string, string> = { ...rules.fixed };
+  const flags: Record<string, string> = {};
   const tables: Tables = { listener: [], bridge: [] };
   const flagOf = namesOf(rules.keys.map((key) => optionTable[key].flag));
   for (const [name, value] of Object.entries(given)) {

@@ -303,6 +303,28 @@ const storageMetrics = {
   }),
 };
 
+const programMetrics = {
+  subscriptions: gauge(
+    'program_subscriptions',
+    'subscriptions of the program that embeds the node',
+    {
+      sys: 'program/subscriptions',
+    },
+  ),
+  callbackFaults: counter(
+    'program_callback_faults',
+    'times that a callback of a subscription failed',
+    {
+      sys: 'program/callback faults',
+    },
+  ),
+  hookFaults: counter(
+    'program_hook_faults',
+    'times that a hook threw, rejected, answered too late or with a wrong value',
+    { sys: 'program/hook faults' },
+  ),
+};
+
 /** By group: each has one source. A part that the configuration leaves out supplies none. */
 export const metricGroups = {
   broker: brokerMetrics,
@@ -329,6 +351,7 @@ export const metricGroups = {
   storage: storageMetrics,
   http: httpMetrics,
   times: timeMetrics,
+  program: programMetrics,
 } as const;
 
 export type MetricGroupId = keyof typeof metricGroups;

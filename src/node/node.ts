@@ -7,6 +7,7 @@ import { getHeapStatistics } from 'node:v8';
 import { AccessControl } from '../auth/access-control.ts';
 import { accessSummaryOf } from '../auth/access-summary.ts';
 import { Broker } from '../broker/broker.ts';
+import type { Authorizer, ClientEvents } from '../broker/ports.ts';
 import { type Config, isClustered } from '../config/config.ts';
 import type { LoadedConfig } from '../config/load.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
@@ -33,6 +34,8 @@ import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
+
+const NO_WARNINGS: ReadWarnings = () => ({ configuration: [], exposure: [] });
 
 export interface OpenListener {
   readonly protocol: ListenerProtocol;
@@ -77,25 +80,34 @@ function heapWatcher(): () => ValuesOf<'process'> {
   };
 }
 
+/** What a node may be given besides its configuration. */
+export interface NodeSurroundings {
+  /** Ends the wait for other nodes; runNode() then rejects, and nothing is left open. */
+  readonly cancel?: AbortSignal | undefined;
+  /** Where each option comes from, for those who look at the configuration. */
+  readonly origins?: LoadedConfig['origins'];
+  /** For the doctor. */
+  readonly warnings?: ReadWarnings;
+  /** A program that decides on access as well: makes its authorizer of the node's own. */
+  readonly authorizer?: ((own: Authorizer) => Authorizer) | undefined;
+  readonly events?: ClientEvents | undefined;
+}
+
 /**
  * Starts a node: data folder, cluster, and last the listeners, so that a client that connects reaches
  * the subscribers of all nodes. Rejects if a port can't be opened or the name is in use.
- * @param cancel ends the wait for other nodes; runNode() then rejects, and nothing is left open
- * @param origins where each option comes from, for those who look at the configuration
- * @param warnings for the doctor
  */
 export async function runNode(
   config: Config,
   sink: Logger,
-  cancel?: AbortSignal,
-  origins?: LoadedConfig['origins'],
-  warnings: ReadWarnings = () => ({ configuration: [], exposure: [] }),
+  surroundings: NodeSurroundings = {},
 ): Promise<EmbeddableNode> {
+  const { cancel, origins, warnings = NO_WARNINGS } = surroundings;
   const log = new EventLog(sink);
   const access = await openAccess(config, log);
   const opened = await openJournal(config, log).catch(stopAndThrow(async () => access.close()));
   let cluster: Cluster | undefined;
-  const broker = openBroker(config, log, access, opened?.journal);
+  const broker = openBroker(config, log, access, opened?.journal, surroundings);
   const journal = opened && attachJournal(opened, broker, () => cluster);
   const clock = new BrokerClock(broker);
   const bridges = new Bridges(config, broker, log);
@@ -170,13 +182,15 @@ function openBroker(
   log: Logger,
   access: AccessControl,
   store: Journal | undefined,
+  { authorizer, events }: NodeSurroundings,
 ): Broker {
   const broker = new Broker({
     options: brokerOptions(config),
     random: secureRandom,
     now: performance.now(),
     log,
-    authorizer: access,
+    authorizer: authorizer?.(access) ?? access,
+    events,
     ...(store && { store }),
   });
   broker.sys.addSource('access', () => access.metrics());

@@ -126,6 +126,7 @@ const TURN_OWNERS = [
   'administration.ts',
   'moving-sessions.ts',
   'client/client.ts',
+  'client/in-process-subscriber.ts',
 ].map((name) => `src/broker/${name}`);
 const CHANGES_TURN =
   /\.(enter|beginTurn)\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;

@@ -4,7 +4,6 @@
 // Invariant: nothing that a client sends throws out of receive(); at most it ends this connection.
 // Its states are in connection-state.ts.
 
-import { encodeConnack, encodeDisconnect } from '../../mqtt/control-encoder.ts';
 import { Framer } from '../../mqtt/framer.ts';
 import {
   FirstByte,
@@ -29,11 +28,11 @@ import { handleConnect, NOT_CONNECT, readConnect } from './connect.ts';
 import { ConnectionMemory, chargeUnhandled } from './connection-memory.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
 import { type Continuation, runOf } from './continuation.ts';
-import { dispatchControl } from './dispatch.ts';
+import type { PacketDispatcher } from './dispatch.ts';
+import { disconnectPacket, refusalPacket } from './final-packets.ts';
 import { HeldChunks } from './held-chunks.ts';
 import { oversizeFields } from './oversize.ts';
 import { PacketSender } from './packet-sender.ts';
-import type { PublishHandler } from './publish.ts';
 import { ReceivedMessages } from './received-messages.ts';
 import { mayServeRetained } from './retained-access.ts';
 import { mustWait } from './store-backpressure.ts';
@@ -64,7 +63,7 @@ export class Client implements SessionConnection {
   connectedAt = 0;
   inboundAliases: InboundAliases | undefined;
   readonly #context: BrokerContext;
-  readonly #publishHandler: PublishHandler;
+  readonly #dispatcher: PacketDispatcher;
   readonly #outbox: Outbox;
   readonly #onEnd: (client: Client) => void;
   readonly #framer: Framer;
@@ -80,13 +79,13 @@ export class Client implements SessionConnection {
   /** @param onEnd called once, when either side has ended the connection */
   constructor(
     context: BrokerContext,
-    publishHandler: PublishHandler,
+    dispatcher: PacketDispatcher,
     outbox: Outbox,
     info: ConnectionInfo,
     onEnd: (client: Client) => void,
   ) {
     this.#context = context;
-    this.#publishHandler = publishHandler;
+    this.#dispatcher = dispatcher;
     this.#outbox = outbox;
     this.#onEnd = onEnd;
     this.info = info;
@@ -248,7 +247,7 @@ export class Client implements SessionConnection {
     if (context.store.durable && mustWait(first, context, this)) {
       this.#suspendPacket(buffer, start, bodyStart, end);
     } else {
-      this.#dispatch(buffer, start, bodyStart, end);
+      this.#dispatcher.dispatch(this, buffer, start, bodyStart, end);
     }
   }
 
@@ -257,17 +256,8 @@ export class Client implements SessionConnection {
     this.#suspend(() => {
       // Thousands may have waited with this one, and the first of them filled the store again.
       if (this.#context.store.congested) this.#suspendPacket(buffer, start, bodyStart, end);
-      else this.#dispatch(buffer, start, bodyStart, end);
+      else this.#dispatcher.dispatch(this, buffer, start, bodyStart, end);
     });
-  }
-
-  #dispatch(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    if (packetTypeOf(buffer[start]!) === PacketType.publish) {
-      const fault = this.#publishHandler.handlePublish(this, buffer, start, bodyStart, end);
-      if (fault !== undefined) throw new ProtocolError(fault);
-      return;
-    }
-    dispatchControl(this.#context, this, buffer, start, bodyStart, end);
   }
 
   #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
@@ -289,7 +279,7 @@ export class Client implements SessionConnection {
     session: Session,
     limits: { keepAliveSeconds: number; topicAliasMaximum: number },
   ): void {
-    const { budget, stats, log, sessions } = this.#context;
+    const { budget, stats, log, sessions, events } = this.#context;
     this.session = session;
     this.memory.begin(session.outbound.account);
     this.#moveTo('connected');
@@ -307,6 +297,7 @@ export class Client implements SessionConnection {
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
     log.info('client connected', { ...this.#logFields, mqtt: formatVersion(this.version) });
+    if (!this.isLocal) events?.connected(session.identity);
     sessions.persist(session);
   }
 
@@ -336,18 +327,24 @@ export class Client implements SessionConnection {
 
   /** Delays this packet and all later ones until the store has made earlier changes durable. */
   #suspend(handle: () => void): void {
+    this.suspend();
+    const continuation: Continuation = { run: (now) => this.resume(handle, now) };
+    this.continuation = continuation;
+    const { store } = this.#context;
+    if (store.whenDurable(runOf(continuation)) === 'durable') this.#continue(handle);
+  }
+
+  /** The packet at hand waits, and all later ones with it, until resume(). */
+  suspend(): void {
     this.#moveTo('suspended');
     // The broker reads until more bytes arrive: it answers PINGREQ and notices the end of the client.
     if (!this.#framer.isDrained || this.#held?.length) this.#pauseReading();
-    const { store, budget } = this.#context;
-    const continuation: Continuation = {
-      run: (now) => {
-        budget.resume(now);
-        this.#continue(handle);
-      },
-    };
-    this.continuation = continuation;
-    if (store.whenDurable(runOf(continuation)) === 'durable') this.#continue(handle);
+  }
+
+  /** @param handle handles the packet that has waited; not called if the connection has ended */
+  resume(handle: () => void, now: number): void {
+    this.#context.budget.resume(now);
+    this.#continue(handle);
   }
 
   #pauseReading(): void {
@@ -451,14 +448,8 @@ export class Client implements SessionConnection {
   /** Sends CONNACK with an error and ends the connection. */
   refuse(reasonCode: number): void {
     this.#context.stats.connectionsRefused += 1;
-    // A CONNECT of an unknown version gets no answer in the form of MQTT 5.
-    // And before MQTT 5 there is none for a topic: no CONNACK then [MQTT3-3.2.2-6].
-    const answerable =
-      this.version === 5 ||
-      (this.#state === 'authenticating' && reasonCode !== ReasonCode.topicNameInvalid) ||
-      reasonCode === ReasonCode.unsupportedProtocolVersion;
-    const packet = encodeConnack(this.version, reasonCode, false, {});
-    if (answerable && packet.length <= this.link.packetBytesMax) this.link.send(packet);
+    const packet = refusalPacket(this.version, this.#state, reasonCode);
+    if (packet !== undefined && packet.length <= this.link.packetBytesMax) this.link.send(packet);
     this.end(false, 'refused');
   }
 
@@ -466,9 +457,7 @@ export class Client implements SessionConnection {
     if (this.#state === 'closed') return;
     if (this.version === 5) {
       const text = this.requestProblemInformation ? reason : undefined;
-      const packet = encodeDisconnect(reasonCode, text);
-      const fits = packet.length <= this.link.packetBytesMax;
-      this.link.send(fits ? packet : encodeDisconnect(reasonCode, undefined));
+      this.link.send(disconnectPacket(reasonCode, text, this.link.packetBytesMax));
     }
     this.end(withWill, reason);
   }
@@ -485,10 +474,11 @@ export class Client implements SessionConnection {
     this.#onEnd(this);
     const { session } = this;
     if (session?.connection !== this) return;
-    const { stats, budget, log, sessions } = this.#context;
+    const { stats, budget, log, sessions, events } = this.#context;
     stats.clientsConnected -= 1;
     budget.spend(Price.disconnect);
     log.info('client disconnected', { ...this.#logFields, reason });
+    if (!this.isLocal) events?.disconnected(session.identity, reason);
     sessions.release(session, withWill);
   }
 

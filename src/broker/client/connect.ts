@@ -18,7 +18,7 @@ import type { LoginGuard } from '../login-guard.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
 import { FOREIGN_BRIDGE } from '../session/bridge-rules.ts';
-import { LOCAL_PREFIX } from '../session/local-session.ts';
+import { isReservedClientId } from '../session/local-session.ts';
 import { discardWill, setWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
 import { type Continuation, runOf } from './continuation.ts';
@@ -36,7 +36,8 @@ const REFUSALS: Readonly<Record<number, string>> = {
 
 const NO_ID = 'no client identifier';
 const OTHER_PREFIX = 'the client identifier has none of the prefixes of -clientid-prefixes';
-const LOCAL_ID = `client identifiers that begin with ${LOCAL_PREFIX} belong to the node's own bridges`;
+const LOCAL_ID =
+  'client identifiers that begin with $bridge/ or $program/ belong to the node itself';
 const OTHER_OWNER = 'the client identifier belongs to the session of another user';
 const WILL_TOPIC = 'the topic of the will is not valid, or exceeds -topic-levels or -topic-length';
 const NO_USERNAME = '-use-username-as-clientid needs a user name';
@@ -89,9 +90,11 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   const username = packet.username || undefined;
   const password = username === undefined ? withoutBlank(packet.password) : packet.password;
   const candidate = { packet, clientId, username, assigned };
-  const { remoteAddress } = client.info;
+  const { remoteAddress, remotePort } = client.info;
   const { listener } = client;
-  const request = { clientId, username, password, remoteAddress, listener };
+  const { version, will } = packet;
+  const login = { clientId, username, password, remoteAddress, remotePort };
+  const request = { ...login, version, listener, will };
   const decision = context.authorizer.authenticate(request, (later, now) => {
     if (client.closed) return;
     context.budget.resume(now);
@@ -220,7 +223,7 @@ function refusalOfIdentity(
   if (useUsernameAsClientId && username === undefined) {
     return { reasonCode: ReasonCode.notAuthorized, reason: NO_USERNAME };
   }
-  if (clientId.startsWith(LOCAL_PREFIX)) {
+  if (isReservedClientId(clientId)) {
     return { reasonCode: ReasonCode.clientIdentifierNotValid, reason: LOCAL_ID };
   }
   const owner = context.sessions.identityOf(clientId);

@@ -1,5 +1,5 @@
-// Decodes each packet of a connected client except PUBLISH and hands it to its handler. PUBLISH goes
-// a shorter way, straight from client.ts to publish.ts.
+// Hands each packet of a connected client to its handler. PUBLISH goes a short way to publish.ts, which
+// decodes it; the others are decoded here. Where a program decides on packets, they wait for its decision.
 // Throws ProtocolError, nothing else; the client turns it into the end of the connection.
 
 import {
@@ -8,12 +8,14 @@ import {
   decodeSubscribe,
   decodeUnsubscribe,
 } from '../../mqtt/control-decoder.ts';
-import { FirstByte, isServerPacket } from '../../mqtt/packet-type.ts';
+import { FirstByte, isServerPacket, PacketType, packetTypeOf } from '../../mqtt/packet-type.ts';
 import { malformed, ProtocolError, protocolFault } from '../../mqtt/protocol-fault.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { BrokerContext } from '../context.ts';
 import { handleAck } from './acknowledge.ts';
 import type { Client } from './client.ts';
+import { PacketReview } from './packet-review.ts';
+import { PublishHandler } from './publish.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
 
 const SECOND_CONNECT = protocolFault('a second CONNECT');
@@ -23,7 +25,51 @@ const PINGREQ_BODY = malformed('PINGREQ with a body');
 const LATE_EXPIRY = protocolFault('Session Expiry Interval set where it was zero');
 const AUTH_WITHOUT_METHOD = protocolFault('AUTH without an authentication method');
 
-export function dispatchControl(
+/** One for all clients. */
+export class PacketDispatcher {
+  readonly publishHandler: PublishHandler;
+  readonly #context: BrokerContext;
+  /** Undefined where no packet waits for a decision. */
+  readonly #review: PacketReview | undefined;
+
+  constructor(context: BrokerContext) {
+    const { authorizer, topics } = context;
+    this.#context = context;
+    this.publishHandler = new PublishHandler(context);
+    this.#review = authorizer.judge && new PacketReview(authorizer.judge, topics);
+  }
+
+  dispatch(client: Client, buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    if (this.#review === undefined) this.#handle(client, buffer, start, bodyStart, end);
+    else this.#handleOnceDecided(this.#review, client, buffer, start, bodyStart, end);
+  }
+
+  /** Apart from dispatch(), which must not allocate a closure's scope for every packet. */
+  #handleOnceDecided(
+    review: PacketReview,
+    client: Client,
+    buffer: Buffer,
+    start: number,
+    bodyStart: number,
+    end: number,
+  ): void {
+    const handle = (): void => this.#handle(client, buffer, start, bodyStart, end);
+    const decided = (now: number): void => client.resume(handle, now);
+    if (review.isDecided(client, buffer, start, bodyStart, end, decided)) handle();
+    else client.suspend();
+  }
+
+  #handle(client: Client, buffer: Buffer, start: number, bodyStart: number, end: number): void {
+    if (packetTypeOf(buffer[start]!) === PacketType.publish) {
+      const fault = this.publishHandler.handlePublish(client, buffer, start, bodyStart, end);
+      if (fault !== undefined) throw new ProtocolError(fault);
+    } else {
+      dispatchControl(this.#context, client, buffer, start, bodyStart, end);
+    }
+  }
+}
+
+function dispatchControl(
   context: BrokerContext,
   client: Client,
   buffer: Buffer,

@@ -34,7 +34,7 @@ const NO_LOCAL_SHARED = protocolFault('No Local on a Shared Subscription');
 /** The only failure that SUBACK has before MQTT 5. */
 const FAILURE_BEFORE_5 = 0x80;
 
-interface Parsed {
+export interface ParsedFilter {
   /** Without `$share/{ShareName}/`. */
   readonly filter: string;
   readonly group: string | undefined;
@@ -128,6 +128,7 @@ function subscribe(
     }
     sessions.addSubscription(session, { subscription, ...parsed });
   }
+  context.events?.subscribed(session.identity, request.filter, qos);
   const wanted = request.retainHandling === 0 || (request.retainHandling === 1 && !existing);
   if (wanted && parsed.group === undefined && options.retainAvailable) feeds.push(subscription);
   return qos;
@@ -172,12 +173,13 @@ function refuseForStore(
   return ReasonCode.quotaExceeded;
 }
 
-function parseFilter(
+/** @returns the Reason Code of the refusal for a filter that the options do not allow */
+export function parseFilter(
   options: BrokerContext['options'],
-  request: SubscriptionRequest,
-): Parsed | number {
+  request: Pick<SubscriptionRequest, 'filter' | 'noLocal'>,
+): ParsedFilter | number {
   const text = request.filter;
-  let parsed: Parsed = { filter: text, group: undefined };
+  let parsed: ParsedFilter = { filter: text, group: undefined };
   if (isSharedFilter(text)) {
     if (!options.sharedAvailable) return ReasonCode.sharedSubscriptionsNotSupported;
     if (request.noLocal) throw new ProtocolError(NO_LOCAL_SHARED);
@@ -213,13 +215,14 @@ export function handleUnsubscribe(
   );
 }
 
-function unsubscribe({ sessions }: BrokerContext, client: Client, filter: string): number {
+function unsubscribe({ sessions, events }: BrokerContext, client: Client, filter: string): number {
   const session = client.session!;
   const held: HeldSubscription | undefined = session.subscriptions.get(filter);
   if (held === undefined) return ReasonCode.noSubscriptionExisted;
   sessions.removeSubscription(session, held);
   session.changes += 1;
   client.feeds.remove(filter);
+  events?.unsubscribed(session.identity, filter);
   return ReasonCode.success;
 }
 

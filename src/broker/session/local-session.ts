@@ -10,6 +10,13 @@ import type { BridgeRules, QueueLimits } from './bridge-rules.ts';
 import type { Session } from './session.ts';
 
 export const LOCAL_PREFIX = '$bridge/';
+/** Of the subscriptions of a program that embeds the node (../client/in-process-subscriber.ts). */
+export const PROGRAM_PREFIX = '$program/';
+
+/** True for a Client Identifier that no client may have. */
+export function isReservedClientId(clientId: string): boolean {
+  return clientId.startsWith(LOCAL_PREFIX) || clientId.startsWith(PROGRAM_PREFIX);
+}
 
 export interface LocalSubscription {
   readonly filter: string;

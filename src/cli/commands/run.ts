@@ -39,10 +39,11 @@ export async function run(
   const stopAsked = watchSignals(log, context, stop);
   let running: RunningNode;
   try {
-    running = await start(config, log, stop.signal, loaded.origins, () => ({
-      configuration: warnings,
-      exposure: exposureWarnings(loaded),
-    }));
+    running = await start(config, log, {
+      cancel: stop.signal,
+      origins: loaded.origins,
+      warnings: () => ({ configuration: warnings, exposure: exposureWarnings(loaded) }),
+    });
   } catch (error) {
     if (stop.signal.aborted) {
       log.info('stopped');

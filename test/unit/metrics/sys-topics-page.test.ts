@@ -33,6 +33,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Bridges', 'bridges'],
   ['Memory', 'process'],
   ['HTTP API', 'http'],
+  ['Program that embeds the node', 'program'],
 
   ['Access', 'access'],
   ['Listeners', 'listeners'],
