@@ -1,5 +1,5 @@
 // The options of createBroker() and createNode() as types, made from the option table by
-// test/unit/embed/api-options.test.ts: each is the flag of the command line in camelCase. Not edited by
+// test/unit/config/api-options.test.ts: each is the flag of the command line in camelCase. Not edited by
 // hand. Part of the public API, as api.ts.
 
 /** What a broker without sockets can be set to. */
@@ -301,6 +301,11 @@ export interface NodeSettings {
    */
   mbs?: string | readonly string[];
   /**
+   * Find the other nodes on the same network by multicast and broadcast; auto: with csk and without
+   * mbs. Expects one of auto, on, off. Default: auto.
+   */
+  beacon?: 'auto' | 'on' | 'off';
+  /**
    * UDP port of the gossip: which nodes are there. Expects a port number from 0 to 65535. Default:
    * 7946.
    */
@@ -374,13 +379,13 @@ export interface NodeSettings {
    */
   exitWithoutPeers?: number;
   /**
-   * Largest datagram of messages, in bytes; up to 8952 where every link has jumbo frames. Expects a
-   * whole number from 576 to 8952. Default: 1400.
+   * Largest datagram of messages, in bytes; auto: what the interface on the way to each node sends
+   * whole, and what arrives. Expects a whole number from 576 to 8952, or auto. Default: auto.
    */
-  datagram?: number;
+  datagram?: string;
   /**
-   * Datagrams, each full of messages, that may wait for the network to take them. Expects a whole
-   * number from 1 to 1000000. Default: 1024.
+   * Datagrams of 1400 bytes, full of messages, that may wait for the network and the other nodes to
+   * take them. Expects a whole number from 1 to 1000000. Default: 8192.
    */
   queueLength?: number;
   /**

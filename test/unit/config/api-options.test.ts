@@ -1,5 +1,5 @@
 // Compares src/embed/api-options.ts with the option table. To write the file after a change of the table:
-// UPDATE_DOCS=1 npx tsx test/run.ts test/unit/embed
+// UPDATE_DOCS=1 npx tsx test/run.ts test/unit/config
 
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ const FILE = 'src/embed/api-options.ts';
 const LINE_LENGTH_MAX = 100;
 
 const HEAD = `// The options of createBroker() and createNode() as types, made from the option table by
-// test/unit/embed/api-options.test.ts: each is the flag of the command line in camelCase. Not edited by
+// test/unit/config/api-options.test.ts: each is the flag of the command line in camelCase. Not edited by
 // hand. Part of the public API, as api.ts.
 `;
 
