@@ -3,7 +3,7 @@
 
 import { type Command, Option } from 'commander';
 import { optionTable } from '../config/config.ts';
-import { type LoadedConfig, loadConfig } from '../config/load.ts';
+import { type ConfigChanges, type LoadedConfig, loadConfig } from '../config/load.ts';
 import { type AnyOption, groups } from '../config/option.ts';
 import type { CliContext } from './context.ts';
 
@@ -23,8 +23,12 @@ export function addConfigOptions(command: Command, shown?: readonly string[]): C
 }
 
 /** Loads the configuration from the command's flags and the other sources. @throws ConfigError */
-export function configOf(command: Command, context: CliContext): LoadedConfig {
-  return loadConfig(flagsOf(command), context);
+export function configOf(
+  command: Command,
+  context: CliContext,
+  changes?: ConfigChanges,
+): LoadedConfig {
+  return loadConfig(flagsOf(command), context, changes);
 }
 
 /** Flags may stand before or after the name of a subcommand; those after it win. */

@@ -114,7 +114,7 @@ export function buildProgram(context: CliContext): Command {
   addConfigOptions(program).action(async () => {
     const [operand] = program.args;
     if (operand !== undefined) throw unknownOperand(program, operand);
-    context.exitCode = await run(() => configOf(program, context), context);
+    context.exitCode = await run((changes) => configOf(program, context, changes), context);
   });
   for (const add of subcommands) add(program, context);
   program

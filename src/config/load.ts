@@ -30,9 +30,19 @@ export interface Host {
   readFile(path: string): string;
 }
 
+/** What differs from the sources as they are. */
+export interface ConfigChanges {
+  /** Values by flag that come before every other source: set while the node runs. */
+  readonly set?: Readonly<Record<string, string>>;
+  /** The text that a file is about to have, by its path. */
+  readonly texts?: ReadonlyMap<string, string>;
+  /** Tables that are in no file. */
+  readonly tables?: TomlFile['tables'];
+}
+
 export interface Origin {
-  readonly source: 'flag' | 'environment' | 'file' | 'default';
-  /** `-nid`, `SHOAL_NID`, `/etc/shoal.toml:3`; empty for a default. */
+  readonly source: 'set' | 'flag' | 'environment' | 'file' | 'default';
+  /** `-nid`, `SHOAL_NID`, `/etc/shoal.toml:3`; empty for a default, and for what was set. */
   readonly place: string;
 }
 
@@ -71,14 +81,16 @@ const rowOf = (key: ConfigKey): AnyOption => optionTable[key];
 
 /**
  * @param flags values by flag name, as the user wrote them
- * @param tables those that are in no file
  * @throws ConfigError
  */
 export function loadConfig(
   flags: Readonly<Record<string, string>>,
-  host: Host,
-  tables: TomlFile['tables'] = NO_TABLES,
+  machine: Host,
+  { set = {}, texts = new Map(), tables = NO_TABLES }: ConfigChanges = {},
 ): LoadedConfig {
+  const { environment, hostName, memoryBytes = Number.POSITIVE_INFINITY } = machine;
+  const readFile = (path: string): string => texts.get(path) ?? machine.readFile(path);
+  const host: Host = { environment, hostName, memoryBytes, readFile };
   const problems: string[] = [];
   const warnings = unknownVariables(host.environment);
   const file = joinTables(readSettings(flags, host, problems), tables);
@@ -86,14 +98,14 @@ export function loadConfig(
   const values: Partial<Record<ConfigKey, unknown>> = {};
   const origins: Partial<Record<ConfigKey, Origin>> = {};
   for (const key of keys) {
-    const raw = pickRaw(rowOf(key).flag, flags, host.environment, file.settings);
+    const { flag } = rowOf(key);
+    const raw = setValue(set[flag]) ?? pickRaw(flag, flags, environment, file.settings);
     if (raw === undefined) continue;
     origins[key] = raw.origin;
     values[key] = parseValue(rowOf(key), raw, problems);
   }
   checkTokenList(values.tokens, origins.tokens, problems);
   readTokenFile(values, origins, host, problems);
-  const { hostName, memoryBytes = Number.POSITIVE_INFINITY } = host;
   const hasListenerTables = file.tables.listener.length > 0;
   fillDefaults(values, origins, { hostName, memoryBytes, hasListenerTables });
 
@@ -136,6 +148,10 @@ function readSettings(
   const file = readTomlFile(raw.text, known, keysOfTables, host.readFile);
   problems.push(...file.problems);
   return file;
+}
+
+function setValue(text: string | undefined): RawValue | undefined {
+  return text === undefined ? undefined : { text, origin: { source: 'set', place: '' } };
 }
 
 function pickRaw(

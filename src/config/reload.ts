@@ -26,3 +26,11 @@ export function flagsNeedingRestart(before: Config, after: Config): string[] {
   else if (isClustered(after) && changed.includes('bindAddress')) flags.push('-bind');
   return flags;
 }
+
+/** @returns what counts until a restart: `next`, but without what waits for the restart */
+export function configInForce(before: Config, next: Config): Config {
+  const kept = (Object.keys(optionTable) as ConfigKey[]).filter(
+    (key) => (optionTable[key] as AnyOption).reload !== true,
+  );
+  return { ...next, ...Object.fromEntries(kept.map((key) => [key, before[key]])) };
+}

@@ -1,6 +1,7 @@
 // createNode(): a whole node, as the command line starts it, without what belongs to a process: signals,
 // output, the exit code and the environment.
 
+import { fixedSource } from '../node/config-source.ts';
 import { runNode } from '../node/node.ts';
 import type * as api from './api.ts';
 import { EmbeddedBroker } from './embedded-broker.ts';
@@ -20,14 +21,14 @@ export async function createNode(options: api.NodeOptions = {}): Promise<api.Sho
 }
 
 async function openNode(options: api.NodeOptions): Promise<api.ShoalNode> {
-  const { config, origins, warnings } = readOptions(options, RULES);
+  const loaded = readOptions(options, RULES);
+  const { config, warnings } = loaded;
   const program = programParts(options, config.logLevel);
   const { log, authorizer, events } = program;
   for (const warning of warnings) log.warn(warning);
   const running = await runNode(config, log, {
     cancel: options.signal,
-    origins,
-    warnings: () => ({ configuration: warnings, exposure: [] }),
+    source: fixedSource(loaded),
     authorizer,
     events,
   });

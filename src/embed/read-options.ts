@@ -51,7 +51,7 @@ export function readOptions(given: unknown, rules: OptionRules): LoadedConfig {
   }
   const host = { environment: {}, hostName: hostname(), readFile };
   try {
-    const loaded = loadConfig(flags, host, tables);
+    const loaded = loadConfig(flags, host, { tables });
     if (problems.length > 0) throw new ConfigError(problems);
     return loaded;
   } catch (error) {

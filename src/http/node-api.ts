@@ -3,6 +3,7 @@
 
 import type { Metric, MetricValue } from '../metrics/metric.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import type { ClusterTokenApi } from './cluster-token-view.ts';
 import type { DiagnosisView, PingView } from './diagnosis-view.ts';
 import {
   any,
@@ -250,10 +251,23 @@ export interface OptionView {
   /** As a user writes it; secrets are stars, and `-` is no value. */
   readonly value: string;
   readonly source: string;
-  /** `-nid`, `SHOAL_NID`, `/etc/shoal.toml:3`; empty for a default. */
+  /** `-nid`, `SHOAL_NID`, `/etc/shoal.toml:3`; empty for a default, and for what was set. */
   readonly place: string;
   readonly help: string;
 }
+
+export const optionSetSchema = object({
+  node: text(),
+  option: text(),
+  from: text({ help: 'Secrets are stars, and - is no value' }),
+  to: text(),
+  isInForce: flag('False: the value waits for a restart'),
+  file: nullable(text({ help: 'That keeps the value; null: the node forgets it at its end' })),
+  backup: nullable(text({ help: 'A copy of the file as it was before' })),
+  notes: array(text(), 8, 'What else is to be done'),
+});
+
+export type OptionSet = Omit<Static<typeof optionSetSchema>, 'node'>;
 
 export interface Observed {
   readonly topic: string;
@@ -402,6 +416,7 @@ export interface GuardsApi {
 export interface NodeApi {
   readonly guards: GuardsApi;
   readonly bridges: BridgesApi;
+  readonly clusterToken: ClusterTokenApi;
   readonly name: string;
   /** Names of all nodes that are online, this one first. */
   readonly online: readonly string[];
@@ -457,6 +472,8 @@ export interface NodeApi {
   history(): HistoryView;
   /** Every option, in the order of the list. */
   config(): readonly OptionView[];
+  /** @param option without its dash. Rejects with HttpProblem, and then nothing has changed. */
+  setOption(option: string, value: string): Promise<OptionSet>;
   /** Runs the doctor; takes some seconds. */
   diagnose(): Promise<DiagnosisView>;
   /** @returns undefined if no other node of this name is known */

@@ -5,6 +5,7 @@ import type { Route } from './route.ts';
 import { accessRoutes } from './routes/access.ts';
 import { bridgeRoutes } from './routes/bridges.ts';
 import { clientRoutes } from './routes/clients.ts';
+import { clusterTokenRoutes } from './routes/cluster-token.ts';
 import { comqttRoutes } from './routes/comqtt.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
 import { guardRoutes } from './routes/guards.ts';
@@ -22,6 +23,7 @@ export const routeTable: readonly Route[] = [
   ...metricRoutes,
   ...comqttRoutes,
   ...accessRoutes,
+  ...clusterTokenRoutes,
   ...streamRoutes,
   ...diagnosisRoutes,
 ];

@@ -19,7 +19,7 @@ import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import { bootSeed } from '../shared/boot-seed.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
-import { type ChannelKey, deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
+import { deriveKeyRing, type KeyRing, tokenIds } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
@@ -67,6 +67,7 @@ export class Cluster {
   #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
   #keys: KeyRing;
+  #rekeying: Promise<void> = Promise.resolve();
   #sync: SyncChannel | undefined;
   /** Undefined without -large and -roaming. */
   #bulk: BulkChannel | undefined;
@@ -293,8 +294,17 @@ export class Cluster {
     this.#beacon = beacon;
   }
 
-  /** Signs with the first of these tokens from now on, and accepts all of them. */
-  async rekey(tokens: readonly string[]): Promise<void> {
+  get keys(): KeyRing {
+    return this.#keys;
+  }
+
+  /** Signs with the first of these tokens from now on, and accepts all of them. The last call decides. */
+  rekey(tokens: readonly string[]): Promise<void> {
+    this.#rekeying = this.#rekeying.catch(() => undefined).then(() => this.#rekey(tokens));
+    return this.#rekeying;
+  }
+
+  async #rekey(tokens: readonly string[]): Promise<void> {
     const { config, log } = this.#parts;
     const ring = await deriveKeyRing(tokens, config.clusterName);
     logNewTokens(this.#keys, ring, log);
@@ -463,21 +473,13 @@ async function join(
   return undefined;
 }
 
-/** Names tokens by the id of their gossip key, which every datagram carries in the clear. */
-function tokenId(key: ChannelKey): string {
-  return key.id.toString(16).padStart(8, '0');
-}
-
-function logNewTokens({ gossip: before }: KeyRing, { gossip: now }: KeyRing, log: Logger): void {
-  const isSame =
-    before.signing.id === now.signing.id &&
-    before.accepted.size === now.accepted.size &&
-    [...now.accepted.keys()].every((id) => before.accepted.has(id));
-  if (isSame) return;
+function logNewTokens(before: KeyRing, now: KeyRing, log: Logger): void {
+  const [old, ids] = [tokenIds(before), tokenIds(now)];
+  if (old.join() === ids.join()) return;
   log.info('cluster tokens changed: the first signs, all are accepted', {
-    signs: tokenId(now.signing),
-    signedBefore: tokenId(before.signing),
-    tokens: now.accepted.size,
+    signs: ids[0],
+    signedBefore: old[0],
+    tokens: ids.length,
   });
 }
 

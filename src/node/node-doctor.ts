@@ -2,7 +2,7 @@
 // what it has heard. One diagnosis runs at a time; who asks meanwhile gets the same one.
 
 import type { Config } from '../config/config.ts';
-import type { ClusterView, DoctorContext } from '../doctor/context.ts';
+import type { ClusterView } from '../doctor/context.ts';
 import { runDoctor } from '../doctor/doctor.ts';
 import type { DoctorReport } from '../doctor/finding.ts';
 import { findFirewall } from '../doctor/firewall.ts';
@@ -11,18 +11,16 @@ import type { PingReport } from '../net/cluster/ping.ts';
 import { version } from '../shared/version.ts';
 import type { Bridges } from './bridges.ts';
 import type { Cluster } from './cluster.ts';
+import type { ConfigSource } from './config-source.ts';
 import type { SiteStatus } from './site-status.ts';
 
-/** What the configuration and the modes of its files gave reason to warn of; read anew each time. */
-export type ReadWarnings = () => DoctorContext['warnings'];
-
 export interface NodeDoctorOptions {
-  /** In force. */
+  /** The options in force. */
   readonly config: () => Config;
   readonly cluster: Cluster | undefined;
   readonly bridges: Bridges;
   readonly site: SiteStatus;
-  readonly warnings: ReadWarnings;
+  readonly source: ConfigSource;
 }
 
 export class NodeDoctor {
@@ -46,7 +44,7 @@ export class NodeDoctor {
   }
 
   async #run(): Promise<DoctorReport> {
-    const { cluster, bridges, site, warnings } = this.#options;
+    const { cluster, bridges, site, source } = this.#options;
     const config = this.#options.config();
     const view: ClusterView | undefined = cluster?.probing.view(config.tokens ?? []);
     return runDoctor({
@@ -55,7 +53,7 @@ export class NodeDoctor {
       isUp: true,
       machine: thisMachine,
       firewall: await findFirewall(thisMachine),
-      warnings: warnings(),
+      warnings: source.warnings(),
       cluster: () => Promise.resolve(view),
       bridges: bridges.facts(),
       losses: site

@@ -3,11 +3,10 @@
 
 import { isUtf8 } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import type { RetainedFacts, SessionFacts } from '../broker/administration.ts';
 import type { Broker } from '../broker/broker.ts';
 import { type Config, type ConfigKey, optionTable } from '../config/config.ts';
-import type { LoadedConfig } from '../config/load.ts';
 import type { AnyOption } from '../config/option.ts';
 import type { DiagnosisView, PingView } from '../http/diagnosis-view.ts';
 import type {
@@ -20,6 +19,7 @@ import type {
   NodeApi,
   NodeView,
   Observed,
+  OptionSet,
   OptionView,
   Outgoing,
   Page,
@@ -42,6 +42,8 @@ import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import { version } from '../shared/version.ts';
 import type { Cluster } from './cluster.ts';
 import type { MemberStatus } from './cluster-status.ts';
+import { asProblem, ClusterTokens } from './cluster-tokens.ts';
+import type { ConfigSource } from './config-source.ts';
 import type { History } from './history.ts';
 import { LocalGuards } from './local-guards.ts';
 import type { NodeDoctor } from './node-doctor.ts';
@@ -78,11 +80,10 @@ export interface NodeViewParts {
   readonly history: History;
   /** Asks the program to end the node. */
   readonly stop: () => void;
-  /** The options in force, and where they come from if that is known. */
-  readonly config: () => {
-    readonly config: Config;
-    readonly origins: LoadedConfig['origins'] | undefined;
-  };
+  /** The options in force. */
+  readonly config: () => Config;
+  /** Where they come from, and how they change. */
+  readonly source: ConfigSource;
   readonly doctor: NodeDoctor;
   readonly addresses: OwnAddresses;
 }
@@ -90,6 +91,7 @@ export interface NodeViewParts {
 export class LocalNodeApi implements NodeApi {
   readonly guards: GuardsApi;
   readonly bridges: BridgesApi;
+  readonly clusterToken: ClusterTokens;
   readonly #parts: NodeViewParts;
   readonly #limiter = new LogLimiter();
 
@@ -97,6 +99,11 @@ export class LocalNodeApi implements NodeApi {
     this.#parts = parts;
     this.guards = new LocalGuards(parts.broker);
     this.bridges = parts.bridges;
+    this.clusterToken = new ClusterTokens({
+      ...parts,
+      nodeName: parts.name,
+      wait: (ms) => delay(ms, undefined, { ref: false }),
+    });
   }
 
   get name(): string {
@@ -176,7 +183,7 @@ export class LocalNodeApi implements NodeApi {
 
   obstacles(): readonly string[] {
     const { cluster, config } = this.#parts;
-    const expectsOthers = config().config.members.length > 0;
+    const expectsOthers = config().members.length > 0;
     const others = cluster?.status
       ?.members()
       .filter(({ member }) => !member.isSelf && member.state === 'alive');
@@ -351,14 +358,19 @@ export class LocalNodeApi implements NodeApi {
   }
 
   config(): readonly OptionView[] {
-    const { config, origins } = this.#parts.config();
+    const config = this.#parts.config();
+    const origins = this.#parts.source.origins();
     return (Object.keys(optionTable) as ConfigKey[]).map((key) => {
       const { flag, type, help }: AnyOption = optionTable[key];
       const value: unknown = config[key];
       const shown = value === undefined ? '' : type.format(value);
-      const { source, place } = origins?.[key] ?? { source: 'unknown', place: '' };
+      const { source, place } = origins[key];
       return { flag, value: shown === '' ? '-' : shown, source, place, help };
     });
+  }
+
+  async setOption(option: string, value: string): Promise<OptionSet> {
+    return this.#parts.source.set(option, value).catch(asProblem);
   }
 
   reportFault(error: unknown): void {

@@ -9,7 +9,6 @@ import { accessSummaryOf } from '../auth/access-summary.ts';
 import { Broker } from '../broker/broker.ts';
 import type { Authorizer, ClientEvents } from '../broker/ports.ts';
 import { type Config, isClustered } from '../config/config.ts';
-import type { LoadedConfig } from '../config/load.ts';
 import { reloadableBrokerOptions } from '../config/reload.ts';
 import { EventLog } from '../http/event-log.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
@@ -24,9 +23,10 @@ import type { Journal } from '../storage/journal.ts';
 import { Bridges } from './bridges.ts';
 import { brokerOptions } from './broker-options.ts';
 import { Cluster } from './cluster.ts';
+import type { ConfigSource } from './config-source.ts';
 import { History } from './history.ts';
 import { openManagement } from './management.ts';
-import { NodeDoctor, type ReadWarnings } from './node-doctor.ts';
+import { NodeDoctor } from './node-doctor.ts';
 import { LocalNodeApi } from './node-view.ts';
 import { OwnAddresses } from './own-addresses.ts';
 import { SiteStatus } from './site-status.ts';
@@ -34,8 +34,6 @@ import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
-
-const NO_WARNINGS: ReadWarnings = () => ({ configuration: [], exposure: [] });
 
 export interface OpenListener {
   readonly protocol: ListenerProtocol;
@@ -61,6 +59,8 @@ export interface RunningNode {
    *   the log names each
    */
   reload(config: Config): Promise<number>;
+  /** Signs with the first of these cluster tokens from now on, and accepts all of them. */
+  rekey(tokens: readonly string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -84,10 +84,8 @@ function heapWatcher(): () => ValuesOf<'process'> {
 export interface NodeSurroundings {
   /** Ends the wait for other nodes; runNode() then rejects, and nothing is left open. */
   readonly cancel?: AbortSignal | undefined;
-  /** Where each option comes from, for those who look at the configuration. */
-  readonly origins?: LoadedConfig['origins'];
-  /** For the doctor. */
-  readonly warnings?: ReadWarnings;
+  /** Of the configuration, for those who look at it or change it. */
+  readonly source: ConfigSource;
   /** A program that decides on access as well: makes its authorizer of the node's own. */
   readonly authorizer?: ((own: Authorizer) => Authorizer) | undefined;
   readonly events?: ClientEvents | undefined;
@@ -100,9 +98,9 @@ export interface NodeSurroundings {
 export async function runNode(
   config: Config,
   sink: Logger,
-  surroundings: NodeSurroundings = {},
+  surroundings: NodeSurroundings,
 ): Promise<EmbeddableNode> {
-  const { cancel, origins, warnings = NO_WARNINGS } = surroundings;
+  const { cancel, source } = surroundings;
   const log = new EventLog(sink);
   const access = await openAccess(config, log);
   const opened = await openJournal(config, log).catch(stopAndThrow(async () => access.close()));
@@ -131,7 +129,7 @@ export async function runNode(
     throw error;
   }
   const site = openSiteStatus(config, { broker, bridges, cluster, journal });
-  let active = config;
+  const active = { config };
   const stopRequest = newStopRequest();
   const history = new History(broker, log, () => cluster?.status);
   const addresses = new OwnAddresses(listeners.all, () => cluster?.status?.seenAt);
@@ -145,9 +143,10 @@ export async function runNode(
     history,
     addresses,
     stop: stopRequest.ask,
-    config: () => ({ config: active, origins }),
-    doctor: new NodeDoctor({ config: () => active, cluster, bridges, site, warnings }),
-    isOpen: () => access.permissive && isOpenToAll(active),
+    config: () => active.config,
+    source,
+    doctor: new NodeDoctor({ config: () => active.config, cluster, bridges, site, source }),
+    isOpen: () => access.permissive && isOpenToAll(active.config),
   });
   const seen = { site, history, addresses };
   const parts = { ...seen, bridges, listeners, broker, cluster, clock, access, journal };
@@ -166,10 +165,7 @@ export async function runNode(
     ...(management.http && { http: management.http }),
     stopAsked: stopRequest.asked,
     sentence: () => site.verdict().sentence,
-    reload: (next) => {
-      active = next;
-      return reload(next, parts);
-    },
+    ...changesTo(active, parts),
     stop: async () => {
       await management.close();
       await stop();
@@ -233,6 +229,23 @@ interface StartedParts {
   readonly clock: BrokerClock;
   readonly access: AccessControl;
   readonly journal: Journal | undefined;
+}
+
+/** @param active the options in force */
+function changesTo(
+  active: { config: Config },
+  parts: StartedParts,
+): Pick<RunningNode, 'reload' | 'rekey'> {
+  return {
+    reload: (next) => {
+      active.config = next;
+      return reload(next, parts);
+    },
+    rekey: async (tokens) => {
+      active.config = { ...active.config, tokens };
+      await parts.cluster?.rekey(tokens);
+    },
+  };
 }
 
 /** @returns how many files or listeners are wrong */

@@ -25,9 +25,9 @@ export interface ChannelKeys {
   readonly accepted: ReadonlyMap<number, ChannelKey>;
 }
 
-/** Keys of the TLS connections between nodes. */
+/** Keys of one purpose, by identities that are no secrets. */
 export interface PresharedKeys {
-  /** Of the first token: the node uses it for the connections that it opens. */
+  /** Of the first token: the node uses it for what it begins itself. */
   readonly own: { readonly identity: string; readonly key: Buffer };
   /** Of all tokens, by identity: each is accepted. */
   readonly accepted: ReadonlyMap<string, Buffer>;
@@ -43,8 +43,11 @@ export interface BeaconKeys {
 export interface KeyRing {
   readonly gossip: ChannelKeys;
   readonly sync: ChannelKeys;
+  /** Of the TLS connections between nodes. */
   readonly bulk: PresharedKeys;
   readonly beacon: BeaconKeys;
+  /** Under which a node hands new tokens to another one (token-seal.ts). */
+  readonly handover: PresharedKeys;
 }
 
 const KEY_BYTES = 32;
@@ -65,9 +68,15 @@ export async function deriveKeyRing(
   return {
     gossip: channelKeys(roots, 'gossip'),
     sync: channelKeys(roots, 'sync'),
-    bulk: presharedKeys(roots),
     beacon: beaconKeys(roots),
+    bulk: presharedKeys(roots, 'bulk', 'psk'),
+    handover: presharedKeys(roots, 'handover', 'cipher'),
   };
+}
+
+/** The names of the tokens, in their order: the ids that their datagrams carry in the clear. */
+export function tokenIds({ gossip }: KeyRing): string[] {
+  return [...gossip.accepted.keys()].map((id) => id.toString(16).padStart(8, '0'));
 }
 
 function stretch(token: string, clusterName: string): Promise<Buffer> {
@@ -87,10 +96,10 @@ function channelKeys(roots: readonly Buffer[], channel: Channel): ChannelKeys {
   return { channel, signing: keys[0]!, accepted: new Map(keys.map((key) => [key.id, key])) };
 }
 
-function presharedKeys(roots: readonly Buffer[]): PresharedKeys {
+function presharedKeys(roots: readonly Buffer[], purpose: string, use: string): PresharedKeys {
   const keys = roots.map((root) => ({
-    identity: expand(root, 'bulk/id', 4).toString('hex'),
-    key: expand(root, 'bulk/psk', KEY_BYTES),
+    identity: expand(root, `${purpose}/id`, 4).toString('hex'),
+    key: expand(root, `${purpose}/${use}`, KEY_BYTES),
   }));
   return { own: keys[0]!, accepted: new Map(keys.map(({ identity, key }) => [identity, key])) };
 }

@@ -11,6 +11,14 @@ export class FakeNodeApi implements NodeApi {
   readonly isOpen = true;
   readonly published: Outgoing[] = [];
   readonly faults: unknown[] = [];
+  readonly clusterToken: NodeApi['clusterToken'] = {
+    view: unavailable,
+    take: unavailable,
+    rotate: unavailable,
+    get rotation(): never {
+      throw new Error('no cluster');
+    },
+  };
   readonly guards = {
     bans: () => [],
     ban: ({ address, client }: BanTargetView) =>
@@ -25,6 +33,8 @@ export class FakeNodeApi implements NodeApi {
     slowSubscribers: () => [],
   };
   readonly bridges = { list: () => [], reconnect: () => false };
+
+  readonly setOption = unavailable;
 
   verdict() {
     return { level: 'well', sentence: 'All well.', faults: [] } as const;
@@ -132,4 +142,8 @@ export class FakeNodeApi implements NodeApi {
   reportFault(error: unknown): void {
     this.faults.push(error);
   }
+}
+
+function unavailable(): Promise<never> {
+  return Promise.reject(new Error('no cluster'));
 }

@@ -4,7 +4,6 @@
 import { constants } from 'node:os';
 import { accessWarnings } from '../../auth/access-summary.ts';
 import type { Config } from '../../config/config.ts';
-import type { LoadedConfig } from '../../config/load.ts';
 import { findHostAddress } from '../../net/host-address.ts';
 import { type RunningNode, runNode } from '../../node/node.ts';
 import { findTakenPorts } from '../../node/taken-ports.ts';
@@ -14,7 +13,7 @@ import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-code
 import { exposureWarnings } from '../file-exposure.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
-import { Reloader } from '../reloader.ts';
+import { type Load, Reloader } from '../reloader.ts';
 import { ServiceNotices } from '../service-manager.ts';
 import { wantsColour } from '../terminal/paint.ts';
 
@@ -23,7 +22,7 @@ const STOP_MS_MAX = 10_000;
 
 /** @param load reads all sources again each time it is called; throws ConfigError */
 export async function run(
-  load: () => LoadedConfig,
+  load: Load,
   context: CliContext,
   start: (...parts: Parameters<typeof runNode>) => Promise<RunningNode> = runNode,
   takenPorts: typeof findTakenPorts = findTakenPorts,
@@ -32,7 +31,12 @@ export async function run(
   refuseMissingFiles(loaded);
   const { config, warnings } = loaded;
   const log = openLog(config, context);
-  const reloader = new Reloader({ config, load, log });
+  const reloader = new Reloader({
+    loaded,
+    load,
+    log,
+    readFile: (path) => context.readFile(path),
+  });
   context.onSignal('SIGHUP', () => reloader.reload());
   setInterval(() => log.flushCounts(), REPEAT_WINDOW_MS).unref();
   for (const warning of [...warnings, ...exposureWarnings(loaded)]) log.warn(warning);
@@ -40,11 +44,7 @@ export async function run(
   const stopAsked = watchSignals(log, context, stop);
   let running: RunningNode;
   try {
-    running = await start(config, log, {
-      cancel: stop.signal,
-      origins: loaded.origins,
-      warnings: () => ({ configuration: warnings, exposure: exposureWarnings(loaded) }),
-    });
+    running = await start(config, log, { cancel: stop.signal, source: reloader });
   } catch (error) {
     if (stop.signal.aborted) {
       log.info('stopped');

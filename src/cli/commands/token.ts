@@ -1,5 +1,6 @@
 // `shoal token make`: a cluster token that cannot be guessed, on the screen or in a new file that only its
-// owner can read. `shoal token http`: a token for the HTTP API of the node on this machine.
+// owner can read. `shoal token http`: a token for the HTTP API of the node on this machine. `shoal token rotate`
+// is in a file of its own.
 
 import { randomBytes } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
@@ -9,13 +10,14 @@ import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { printResult } from '../terminal/output.ts';
+import { addTokenRotate } from './token-rotate.ts';
 
 const TOKEN_BYTES = 32;
 
 export function addToken(program: Command, context: CliContext): void {
   const token = program
     .command('token')
-    .description('make a token of the cluster, or one for the HTTP API');
+    .description('make or replace the token of the cluster, or make one for the HTTP API');
   token
     .command('make')
     .usage('[FILE]')
@@ -35,6 +37,7 @@ export function addToken(program: Command, context: CliContext): void {
     const made = await node.ask<{ token: string }>('/api/v1/tokens', { method: 'POST' });
     printResult(flags.json, context, made, () => [made.token]);
   });
+  addTokenRotate(token, context);
 }
 
 /** 256 bits, as hexadecimal digits. */

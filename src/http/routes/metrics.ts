@@ -1,7 +1,7 @@
 // Routes of figures: for Prometheus, as JSON, and the last ten minutes for a plot. And the options.
 
 import { PROMETHEUS_TYPE, prometheusText } from '../../metrics/prometheus.ts';
-import { historySchema } from '../node-api.ts';
+import { historySchema, optionSetSchema } from '../node-api.ts';
 import { pageQuery } from '../page.ts';
 import { route, textRoute } from '../route.ts';
 import { any, array, object, oneOf, record, text } from '../schema.ts';
@@ -69,5 +69,19 @@ export const metricRoutes = [
       ),
     }),
     handler: ({ node }) => ({ options: node.config() }),
+  }),
+  route({
+    method: 'PUT',
+    path: '/api/v1/config',
+    access: 'change',
+    scope: 'node',
+    summary: 'sets an option of a node, in its TOML file too if it has one',
+    query: { node: pageQuery.node },
+    body: object({ option: text({ maxLength: 64 }), value: text({ maxLength: 4096 }) }),
+    response: optionSetSchema,
+    handler: async ({ node, body: { option, value } }) => ({
+      node: node.name,
+      ...(await node.setOption(option, value)),
+    }),
   }),
 ];

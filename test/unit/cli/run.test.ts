@@ -19,6 +19,7 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     sync: { address: '192.168.1.100', port: 7947 },
     sentence: () => 'All well.',
     reload: async () => 0,
+    rekey: async () => undefined,
     stop: async () => undefined,
     ...given,
   };
@@ -174,6 +175,7 @@ test('a node without a token says that it is a single broker', async () => {
     listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
     sentence: () => 'All well.',
     reload: async () => 0,
+    rekey: async () => undefined,
     stop: async () => undefined,
   };
   const { context } = start({}, single);

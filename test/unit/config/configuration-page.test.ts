@@ -25,7 +25,7 @@ max-packet-size = "256k"
 \`\`\`
 
 Sizes take the units k, M and G (powers of 1024); times take ms, s, m, h and d. An unknown key is an
-error. SIGHUP applies an option marked *reload*, and the tables \`[[listener]]\` and \`[[bridge]]\`; a change of any other option
+error. SIGHUP and \`shoal config set\` apply an option marked *reload*, and the tables \`[[listener]]\` and \`[[bridge]]\`; a change of any other option
 needs a restart. The file may also have a \`[[listener]]\` for each port: [listeners.md](listeners.md).
 
 A relative path in the file counts from the folder of the file. A relative path in a flag or in the
