@@ -8,8 +8,8 @@ export const Price = {
   packet: 8,
   /** Routing one message, in addition to its deliveries. */
   message: 8,
-  /** One delivery of a known route to a connected QoS 0 subscriber. */
-  delivery: 1,
+  /** One delivery of a known route to a connected QoS 0 subscriber, with what its connection notes. */
+  delivery: 3,
   /** A message that is encoded for one client: with QoS 1 or 2, from a queue, or retained. */
   encodedMessage: 40,
   /** A message that goes into a client's queue or finds it full. */

@@ -104,6 +104,19 @@ export class WorkBudget {
     if (deferred.length > 0) this.onDeferred?.();
   }
 
+  /**
+   * Calls `step` in later turns, in each as often as its share allows, until it returns false. A step is an
+   * event of its own: it may enter the core.
+   */
+  repeat(step: () => boolean): void {
+    this.defer(() => {
+      const endsAt = this.#endsAt;
+      do if (!step()) return;
+      while (this.#turnLeft > endsAt);
+      this.repeat(step);
+    });
+  }
+
   /** Does a long piece of work in as many turns as it needs. Each step yields its price. */
   inTurns(steps: Iterator<number>): void {
     while (!this.isSpent) {

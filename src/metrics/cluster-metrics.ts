@@ -190,6 +190,16 @@ export const syncMetrics = {
     'messages dropped by `-queue-policy` because the send queue was full',
     { sys: 'cluster/sync/queueDroppedMessages' },
   ),
+  delayedMessages: counter(
+    'sync_delayed_messages',
+    'messages of other nodes that waited here for their turn, because of the work that they cause',
+    { sys: 'cluster/sync/delayedMessages' },
+  ),
+  overloadDroppedMessages: counter(
+    'sync_overload_dropped_messages',
+    'messages of other nodes that waited for too long or found no room to wait, and were dropped',
+    { sys: 'cluster/sync/overloadDroppedMessages' },
+  ),
   queuedDatagrams: gauge('sync_queued_datagrams', 'datagrams in the send queue', {
     sys: 'cluster/sync/queuedDatagrams',
   }),

@@ -16,6 +16,7 @@ import { newPeerCounters, type PeerCounters } from '../sync/counters.ts';
 import type { LinkEvent } from '../sync/link-log.ts';
 import type { PeerStatus } from '../sync/peer-status.ts';
 import type { NodeStatus, NodeStatuses } from './node-statuses.ts';
+import type { IntakeCounters } from './peer-intake.ts';
 
 /** Members with topics of their own under $SYS. */
 const MEMBERS_MAX = 256;
@@ -95,7 +96,7 @@ export class ClusterStatus {
   }
 
   /** Adds the metrics of the cluster to those of the broker. */
-  addMetrics(broker: Broker, nodeName: string): void {
+  addMetrics(broker: Broker, nodeName: string, intake: Readonly<IntakeCounters>): void {
     const { sys } = broker;
     const [gossip, sync] = [this.#gossip, this.#sync];
     sys.addSource('cluster', () => ({ node: nodeName, members: membersByState(gossip) }));
@@ -103,6 +104,8 @@ export class ClusterStatus {
     sys.addSource('gossip', () => gossipValues(gossip));
     sys.addSource('sync', () => ({
       ...sync.counters,
+      delayedMessages: intake.delayed,
+      overloadDroppedMessages: intake.dropped,
       droppedDatagrams: byReason(sync.counters.droppedDatagrams),
     }));
     sys.addSource('peers', () => sumOfPeers(sync));

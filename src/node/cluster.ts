@@ -29,6 +29,7 @@ import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-s
 import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
 import type { NodeTroubles } from './node-troubles.ts';
+import { PeerIntake } from './peer-intake.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ClusterReplication } from './replication.ts';
 import { RoamingSessions } from './roaming-sessions.ts';
@@ -56,6 +57,7 @@ interface ClusterParts {
   readonly keys: KeyRing;
   readonly bootId: bigint;
   readonly replication: ClusterReplication;
+  readonly intake: PeerIntake;
   readonly queries: NodeQueries;
   readonly probing: NodeProber;
 }
@@ -146,7 +148,13 @@ export class Cluster {
     });
     broker.sys.addSource('queries', () => queries.metrics());
     broker.sys.addSource('probes', () => probing.metrics());
-    const parts = { config, broker, log, keys, bootId, replication, queries, probing };
+    const intake = new PeerIntake({
+      broker,
+      handler: replication.retained ?? broker,
+      repairHandler: replication.retained,
+      now: () => performance.now(),
+    });
+    const parts = { config, broker, log, keys, bootId, replication, intake, queries, probing };
     const cluster: Cluster = new Cluster(parts);
     await cluster.#openSync();
     return cluster;
@@ -280,7 +288,7 @@ export class Cluster {
     if (usesBeacon(config)) this.#openBeacon(gossip);
     const differing = () => replication.retained?.replica.differing ?? [];
     this.#status = new ClusterStatus(gossip, sync, replication.nodes, differing, Date.now);
-    this.#status.addMetrics(broker, config.nodeName);
+    this.#status.addMetrics(broker, config.nodeName, this.#parts.intake.counters);
     const refusal = await join(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
   }
@@ -388,21 +396,21 @@ export class Cluster {
   }
 
   #newBulk(): BulkChannel | undefined {
-    const { config, broker, log, keys, bootId, replication } = this.#parts;
+    const { config, log, keys, bootId, replication, intake } = this.#parts;
     if (config.largeBytes === 0 && !config.roaming) return undefined;
     return new BulkChannel({
       bootId,
       keys: keys.bulk,
       publishBytesMax: config.largeBytes,
       log,
-      handler: replication.retained ?? broker,
-      repairHandler: replication.retained,
+      handler: intake,
+      repairHandler: replication.retained && intake,
       interest: replication.filters,
     });
   }
 
   #openUdp(bulk: BulkChannel | undefined): Promise<SyncChannel> {
-    const { config, broker, log, keys, bootId, replication, probing } = this.#parts;
+    const { config, broker, log, keys, bootId, replication, intake, probing } = this.#parts;
     return SyncChannel.open({
       bootId,
       keys: keys.sync,
@@ -416,8 +424,8 @@ export class Cluster {
       queuePolicy: config.syncQueuePolicy,
       expectsPeers: config.members.length > 0,
       log,
-      handler: replication.retained ?? broker,
-      repairHandler: replication.retained,
+      handler: intake,
+      repairHandler: replication.retained && intake,
       interest: replication.filters,
       large: bulk?.node,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),

@@ -130,8 +130,7 @@ export class Connection implements Outbox {
     if (this.#untakenBytes > bounded(CONGESTED_BYTES)) {
       this.congested = true;
     } else if (this.congested) {
-      this.congested = false;
-      this.#client.drained(performance.now());
+      this.#sendHeld();
     }
   }
 
@@ -139,9 +138,15 @@ export class Connection implements Outbox {
     this.#setUntaken(0);
     if (this.#isClosing) return;
     this.#holdBack(false);
-    if (!this.congested) return;
+    if (this.congested) this.#sendHeld();
+  }
+
+  /** Thousands of clients may take their bytes in the same turn. */
+  #sendHeld(): void {
     this.congested = false;
+    const begin = flushQueue.size;
     this.#client.drained(performance.now());
+    flushQueue.postpone(begin);
   }
 
   #setUntaken(bytes: number): void {

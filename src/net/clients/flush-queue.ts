@@ -36,7 +36,11 @@ export class FlushQueue {
 
   /** An event has ended. @param begin size before it */
   endGroup(begin: number): void {
-    if (this.#small.length - begin <= SMALL_GROUP_MAX) return;
+    if (this.#small.length - begin > SMALL_GROUP_MAX) this.postpone(begin);
+  }
+
+  /** What was written since `begin` has waited for its reader already: it leaves with the large groups. */
+  postpone(begin: number): void {
     for (let i = begin; i < this.#small.length; i++) this.#large.push(this.#small[i]!);
     this.#small.length = begin;
   }

@@ -42,3 +42,16 @@ test('writes to very many connections take several turns, and those of later tur
   for (let i = 0; i < 200 && order.length < 201; i++) await turn();
   assert.equal(order.length, 201);
 });
+
+test('what waited for slow readers leaves after what other events write', async () => {
+  const queue = new FlushQueue();
+  const order: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    const begin = queue.size;
+    queue.add(connection('slow', order));
+    queue.postpone(begin);
+  }
+  queue.add(connection('other', order));
+  await turn();
+  assert.deepEqual(order, ['other', 'slow', 'slow', 'slow']);
+});

@@ -1,0 +1,212 @@
+// Takes the messages of other nodes, each in a turn of the event loop that has work left for it: one datagram may
+// hold hundreds of messages, each for thousands of subscribers here. What a turn has no room for waits, and
+// nodes take turns. Is between the sync channel and what handles its messages; knows no sockets.
+// Invariant: the messages of one node keep their order. What waits is bounded in time and bytes, and a node loses
+// messages only while it has more than its share of the bytes.
+
+import type { Broker } from '../broker/broker.ts';
+import { PublishView } from '../mqtt/publish-view.ts';
+import { flushQueue } from '../net/clients/flush-queue.ts';
+import type { Stamp } from '../shared/stamp.ts';
+import type { PeerPublishHandler, Sender } from '../sync/packet-reader.ts';
+import type { RepairHandler } from '../sync/repair.ts';
+import type { RepairHead } from '../sync/repair-codec.ts';
+
+/** A message that has waited for longer is lost, as if the network had lost it, ms. */
+const INTAKE_MS_MAX = 2000;
+/** Of all nodes together, which share it equally; repaired values have as much again. */
+export const INTAKE_BYTES_MAX = 8_388_608;
+/** Of a message that waits, besides its packet. */
+const ITEM_BYTES = 400;
+const SLAB_BYTES = 65_536;
+/** Repaired values of all nodes: they come on request, and may be older than live messages. */
+const REPAIRS = 'repairs';
+
+type Handle = (now: number) => void;
+
+interface Item {
+  readonly bytes: number;
+  readonly handle: Handle;
+}
+
+interface Lane {
+  readonly items: Item[];
+  /** The first item that waits. */
+  next: number;
+  bytes: number;
+}
+
+export interface PeerIntakeParts {
+  readonly broker: { readonly context: Pick<Broker['context'], 'bounds' | 'budget' | 'log'> };
+  readonly handler: PeerPublishHandler;
+  readonly repairHandler: RepairHandler | undefined;
+  /** Milliseconds of a clock that never goes back. */
+  now(): number;
+}
+
+export interface IntakeCounters {
+  /** Messages that had to wait for a later turn. */
+  delayed: number;
+  /** Messages that found no room to wait, or waited for too long. */
+  dropped: number;
+}
+
+export class PeerIntake implements PeerPublishHandler, RepairHandler {
+  readonly counters: IntakeCounters = { delayed: 0, dropped: 0 };
+  readonly #parts: PeerIntakeParts;
+  /** By boot id, in the order of their turns; none is empty. */
+  readonly #lanes = new Map<bigint | typeof REPAIRS, Lane>();
+  readonly #slabs = new Slabs();
+  /** The rest of a block of repaired values is dropped with it, so that it is asked for again. */
+  #isDroppingBlock = false;
+
+  constructor(parts: PeerIntakeParts) {
+    this.#parts = parts;
+  }
+
+  publishFromPeer(
+    view: PublishView,
+    now: number,
+    sender: Sender,
+    number: number | undefined,
+    stamp?: Stamp,
+  ): void {
+    const { handler, broker } = this.#parts;
+    const { budget } = broker.context;
+    if (this.#lanes.size === 0 && !budget.isTurnSpent) {
+      const begin = flushQueue.size;
+      handler.publishFromPeer(view, now, sender, number, stamp);
+      flushQueue.endGroup(begin);
+      return;
+    }
+    const bytes = view.end - view.start + ITEM_BYTES;
+    const lane = this.#lanes.get(sender.bootId);
+    if (lane !== undefined && lane.bytes + bytes > INTAKE_BYTES_MAX / this.#lanes.size) {
+      this.#drop(sender.name, now);
+      return;
+    }
+    const own = this.#slabs.copyOf(view);
+    this.#wait(sender.bootId, bytes, (at) => {
+      if (at - now > INTAKE_MS_MAX) this.#drop(sender.name, at);
+      else handler.publishFromPeer(own, at, sender, number, stamp);
+    });
+  }
+
+  repairFromPeer(view: PublishView, stamp: Stamp, now: number): void {
+    const { repairHandler, broker } = this.#parts;
+    const { budget } = broker.context;
+    if (this.#lanes.size === 0 && !budget.isTurnSpent && !this.#isDroppingBlock) {
+      const begin = flushQueue.size;
+      repairHandler?.repairFromPeer(view, stamp, now);
+      flushQueue.endGroup(begin);
+      return;
+    }
+    const bytes = view.end - view.start + ITEM_BYTES;
+    const waiting = this.#lanes.get(REPAIRS)?.bytes ?? 0;
+    this.#isDroppingBlock ||= waiting + bytes > INTAKE_BYTES_MAX;
+    if (this.#isDroppingBlock) return;
+    const own = this.#slabs.copyOf(view);
+    this.#wait(REPAIRS, bytes, (at) => repairHandler?.repairFromPeer(own, stamp, at));
+  }
+
+  blockFromPeer(member: bigint, head: RepairHead, now: number): void {
+    const { repairHandler } = this.#parts;
+    if (this.#isDroppingBlock) this.#isDroppingBlock = false;
+    else if (!this.#lanes.has(REPAIRS)) repairHandler?.blockFromPeer(member, head, now);
+    else {
+      this.#wait(REPAIRS, ITEM_BYTES, (at) => repairHandler?.blockFromPeer(member, head, at));
+    }
+  }
+
+  #wait(key: bigint | typeof REPAIRS, bytes: number, handle: Handle): void {
+    if (this.#lanes.size === 0) this.#parts.broker.context.budget.repeat(() => this.#handleNext());
+    this.counters.delayed += 1;
+    const item = { bytes, handle };
+    const lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      this.#lanes.set(key, { items: [item], next: 0, bytes });
+      return;
+    }
+    lane.items.push(item);
+    lane.bytes += bytes;
+  }
+
+  /** Handles the next message of the node whose turn it is. @returns false when none waits */
+  #handleNext(): boolean {
+    const [turn] = this.#lanes;
+    if (turn === undefined) return false;
+    const [key, lane] = turn;
+    const item = lane.items[lane.next]!;
+    lane.next += 1;
+    lane.bytes -= item.bytes;
+    this.#lanes.delete(key);
+    if (lane.next < lane.items.length) this.#lanes.set(key, withoutHandled(lane));
+    const begin = flushQueue.size;
+    item.handle(this.#parts.now());
+    flushQueue.endGroup(begin);
+    if (this.#lanes.size > 0) return true;
+    this.#slabs.clear();
+    return false;
+  }
+
+  #drop(node: string, now: number): void {
+    this.counters.dropped += 1;
+    const { bounds, log } = this.#parts.broker.context;
+    const count = bounds.admit(`messages of ${node}`, 'the work of this node', now);
+    if (count === 0) return;
+    log.warn('messages of another node lost: this node has too many subscribers for them', {
+      node,
+      count,
+    });
+  }
+}
+
+/** Removes handled items in large steps, so that each is moved a bounded number of times. */
+function withoutHandled(lane: Lane): Lane {
+  if (lane.next * 2 < lane.items.length) return lane;
+  return { ...lane, items: lane.items.slice(lane.next), next: 0 };
+}
+
+/** Copies packets one behind the other: subscribers are sent adjacent ones as one range. */
+class Slabs {
+  #slab = Buffer.alloc(0);
+  #used = 0;
+
+  copyOf(view: PublishView): PublishView {
+    const bytes = view.end - view.start;
+    if (this.#used + bytes > this.#slab.length) {
+      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
+      this.#used = 0;
+    }
+    view.buffer.copy(this.#slab, this.#used, view.start, view.end);
+    const own = viewAt(view, this.#slab, this.#used);
+    this.#used += bytes;
+    return own;
+  }
+
+  /** Nothing waits any more: what was used need not stay. */
+  clear(): void {
+    this.#slab = Buffer.alloc(0);
+    this.#used = 0;
+  }
+}
+
+/** The same packet at another place. */
+function viewAt(view: PublishView, buffer: Buffer, start: number): PublishView {
+  const own = new PublishView();
+  const shift = start - view.start;
+  own.buffer = buffer;
+  own.start = start;
+  own.end = view.end + shift;
+  own.version = view.version;
+  own.qos = view.qos;
+  own.retain = view.retain;
+  own.dup = view.dup;
+  own.packetId = view.packetId;
+  own.topicStart = view.topicStart + shift;
+  own.topicEnd = view.topicEnd + shift;
+  own.propertiesStart = view.propertiesStart + shift;
+  own.propertiesEnd = view.propertiesEnd + shift;
+  own.payloadStart = view.payloadStart + shift;
+  return own;
+}
