@@ -4,7 +4,7 @@
 
 import type { ProtocolVersion } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
-import type { BrokerContext } from './context.ts';
+import type { BrokerContext, ConnectWatcher } from './context.ts';
 import type { OwnMessage } from './distributor.ts';
 import { formatVersion } from './log-fields.ts';
 import { expirySecondsLeft, type Message } from './message/message.ts';
@@ -124,6 +124,13 @@ export class Administration {
   will(clientId: string): Omit<DeliveryFacts, 'state' | 'packetId'> | undefined {
     const will = this.#context.sessions.find(clientId)?.will?.packet;
     return will && { topic: will.topic, qos: will.qos, bytes: will.payload.length };
+  }
+
+  /** Sees each CONNECT of a client, before the broker decides on it. @returns ends it */
+  watchConnects(watcher: ConnectWatcher): () => void {
+    const { connectWatchers } = this.#context;
+    connectWatchers.add(watcher);
+    return () => connectWatchers.delete(watcher);
   }
 
   /** Connections of one client, or of all without `clientId`. */

@@ -488,5 +488,6 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     bans,
     loginGuard,
     events,
+    connectWatchers: new Set(),
   };
 }

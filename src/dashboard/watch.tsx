@@ -80,6 +80,7 @@ function wordsOf(packet: Packet): string {
     retain === true && 'retained',
     payloadBytes !== undefined && formatBytes(payloadBytes),
     reason,
+    packet.detail,
   ];
   return parts.filter((part) => typeof part === 'string').join(' ');
 }

@@ -292,10 +292,12 @@ export interface TracedPacket {
   /** `in`: from the client. */
   readonly direction: 'in' | 'out';
   readonly type: string;
-  /** Of the whole packet. */
+  /** Of the whole packet; 0 of a CONNECT. */
   readonly bytes: number;
   readonly packetId?: number;
   readonly reason?: string;
+  /** Of a CONNECT: what the client asks for. */
+  readonly detail?: string;
   readonly topic?: string;
   readonly qos?: number;
   readonly dup?: boolean;

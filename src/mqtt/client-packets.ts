@@ -83,6 +83,11 @@ const REASON_OF_RETURN_CODE: Readonly<Record<number, number>> = {
   [ReturnCode.notAuthorized]: ReasonCode.notAuthorized,
 };
 
+/** @param code of a CONNACK before MQTT 5 */
+export function reasonOfReturnCode(code: number): number {
+  return REASON_OF_RETURN_CODE[code] ?? ReasonCode.unspecifiedError;
+}
+
 export function encodeConnect(fields: ConnectFields): Buffer {
   const { version, clientId, cleanStart, keepAliveSeconds, username, password, will } = fields;
   const { sessionExpirySeconds: sessionExpiryInterval, limits, isBridge, bridgeName } = fields;
@@ -133,7 +138,7 @@ export function decodeConnack(packet: Buffer, version: ProtocolVersion): Connack
   const isPlain = packet.length === PLAIN_CONNACK_BYTES;
   const found = parse(packet, isPlain ? 4 : version, 'connack');
   const { properties = {}, returnCode = 0 } = found;
-  const translated = REASON_OF_RETURN_CODE[returnCode] ?? ReasonCode.unspecifiedError;
+  const translated = reasonOfReturnCode(returnCode);
   return {
     sessionPresent: found.sessionPresent,
     reasonCode: isPlain ? translated : (found.reasonCode ?? 0),

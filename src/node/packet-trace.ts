@@ -1,12 +1,15 @@
 // The packets of one client, or of one topic, as they pass its connection: for a limited time, bounded in
 // what it may cost, and without any cost while nothing is traced. Reads a second time what the connection
-// reads and writes; changes nothing.
+// reads and writes; changes nothing. Several traces may see one connection.
 // Invariants: a trace ends by itself; it never throws into a connection.
 
 import { performance } from 'node:perf_hooks';
 import type { Administration, TracedConnection } from '../broker/administration.ts';
-import type { ByteTap } from '../broker/ports.ts';
+import { formatVersion } from '../broker/log-fields.ts';
+import type { ByteTap, Outbox } from '../broker/ports.ts';
 import type { TracedPacket, TraceOptions } from '../http/node-api.ts';
+import { reasonOfReturnCode } from '../mqtt/client-packets.ts';
+import type { ConnectPacket } from '../mqtt/control-decoder.ts';
 import { Framer } from '../mqtt/framer.ts';
 import { PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
 import { PublishProperties, readPublishProperties } from '../mqtt/properties.ts';
@@ -15,8 +18,10 @@ import { type ProtocolVersion, PublishView } from '../mqtt/publish-view.ts';
 import { describeReasonCode } from '../mqtt/reason-code.ts';
 import { topicMatches } from '../mqtt/topic.ts';
 
-/** Clients that connect while the trace runs are found within this time, ms. */
+/** How often the trace forgets connections that are closed, and looks whether its time is over, ms. */
 const LOOK_MS = 500;
+/** A client that has sent its CONNECT may be waiting for its login for as many looks. */
+const LOOKS_MISSED_MAX = 40;
 /** Packets that one second may bring; with more the trace ends, before it delays clients. */
 const PACKETS_PER_SECOND_MAX = 20_000;
 const PACKET_BYTES_MAX = 1_048_576;
@@ -49,7 +54,8 @@ export class PacketTrace {
   readonly #options: TraceOptions;
   readonly #take: (packet: TracedPacket) => void;
   readonly #ended: (reason: string) => void;
-  readonly #taps = new Map<TracedConnection['outbox'], ConnectionTap>();
+  readonly #taps = new Map<Outbox, ConnectionTap>();
+  readonly #unwatch: () => void;
   readonly #timer: NodeJS.Timeout;
   readonly #endsAt: number;
   #second = 0;
@@ -70,14 +76,35 @@ export class PacketTrace {
     this.#endsAt = performance.now() + options.seconds * 1000;
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
     this.#timer.unref();
+    this.#unwatch = administration.watchConnects((packet, outbox) =>
+      this.#connects(packet, outbox),
+    );
     this.#look();
   }
 
   end(): void {
     this.#isOver = true;
     clearInterval(this.#timer);
-    for (const [outbox, tap] of this.#taps) if (outbox.tap === tap) outbox.tap = undefined;
+    this.#unwatch();
+    for (const [outbox, tap] of this.#taps) removeTap(outbox, tap);
     this.#taps.clear();
+  }
+
+  /** Before the broker answers, so that its CONNACK is seen. */
+  #connects(packet: ConnectPacket, outbox: Outbox): void {
+    const { client: wanted, topic } = this.#options;
+    const { clientId: client, version } = packet;
+    if (wanted !== undefined && client !== wanted) return;
+    this.#tap({ client, version, outbox });
+    if (topic !== undefined) return;
+    this.#pass({ client, direction: 'in', type: 'CONNECT', bytes: 0, detail: detailOf(packet) });
+  }
+
+  #tap({ client, version, outbox }: TracedConnection): void {
+    if (this.#isOver || this.#taps.has(outbox)) return;
+    const tap = new ConnectionTap(client, version, this.#options, (packet) => this.#pass(packet));
+    addTap(outbox, tap);
+    this.#taps.set(outbox, tap);
   }
 
   /** Finds the connections that are to be traced, and forgets those that are closed. */
@@ -86,17 +113,17 @@ export class PacketTrace {
       this.#finish('the time is over');
       return;
     }
-    const open = new Set<TracedConnection['outbox']>();
+    const open = new Set<Outbox>();
     for (const connection of this.#administration.connections(this.#options.client)) {
-      const { outbox, client, version } = connection;
-      open.add(outbox);
-      // Another trace has it: both would pay twice for each packet.
-      if (outbox.tap !== undefined) continue;
-      const tap = new ConnectionTap(client, version, this.#options, (packet) => this.#pass(packet));
-      outbox.tap = tap;
-      this.#taps.set(outbox, tap);
+      open.add(connection.outbox);
+      this.#tap(connection);
     }
-    for (const outbox of this.#taps.keys()) if (!open.has(outbox)) this.#taps.delete(outbox);
+    for (const [outbox, tap] of this.#taps) {
+      tap.looksMissed = open.has(outbox) ? 0 : tap.looksMissed + 1;
+      if (tap.looksMissed < LOOKS_MISSED_MAX) continue;
+      removeTap(outbox, tap);
+      this.#taps.delete(outbox);
+    }
   }
 
   /** @param packet undefined: one that is not shown counts as well */
@@ -119,8 +146,55 @@ export class PacketTrace {
   }
 }
 
+/** More than one trace on a connection. */
+class SharedTap implements ByteTap {
+  readonly taps: ByteTap[];
+
+  constructor(taps: ByteTap[]) {
+    this.taps = taps;
+  }
+
+  received(chunk: Buffer): void {
+    for (const tap of [...this.taps]) tap.received(chunk);
+  }
+
+  sent(bytes: Buffer): void {
+    for (const tap of [...this.taps]) tap.sent(bytes);
+  }
+}
+
+function addTap(outbox: Outbox, tap: ByteTap): void {
+  const { tap: present } = outbox;
+  if (present === undefined) outbox.tap = tap;
+  else if (present instanceof SharedTap) present.taps.push(tap);
+  else outbox.tap = new SharedTap([present, tap]);
+}
+
+function removeTap(outbox: Outbox, tap: ByteTap): void {
+  const { tap: present } = outbox;
+  if (present === tap) outbox.tap = undefined;
+  if (!(present instanceof SharedTap)) return;
+  const others = present.taps.filter((one) => one !== tap);
+  outbox.tap = others.length > 1 ? new SharedTap(others) : others[0];
+}
+
+/** `MQTT 5.0 as ann, clean start, keep alive 60 s`. */
+function detailOf(packet: ConnectPacket): string {
+  const { version, username, cleanStart, keepAliveSeconds, will, sessionExpirySeconds } = packet;
+  const parts = [
+    `MQTT ${formatVersion(version)}${username === undefined ? '' : ` as ${username}`}`,
+    cleanStart ? 'clean start' : 'resumes its session',
+    ...(sessionExpirySeconds === undefined ? [] : [`session expiry ${sessionExpirySeconds} s`]),
+    keepAliveSeconds === 0 ? 'no keep alive' : `keep alive ${keepAliveSeconds} s`,
+    ...(will === undefined ? [] : [`will ${will.topic}`]),
+  ];
+  return parts.join(', ');
+}
+
 /** Decodes both directions of one connection. */
 class ConnectionTap implements ByteTap {
+  /** Times in a row that no session had the connection when the trace looked. */
+  looksMissed = 0;
   readonly #client: string;
   readonly #version: ProtocolVersion;
   readonly #options: TraceOptions;
@@ -177,7 +251,7 @@ class ConnectionTap implements ByteTap {
     if (wanted !== undefined) return undefined;
     const hasId = IDENTIFIED.has(type) && end >= bodyStart + 2;
     const packetId = hasId ? buffer.readUInt16BE(bodyStart) : undefined;
-    const code = REASONED.has(type) && end > bodyStart + 2 ? buffer[bodyStart + 2] : undefined;
+    const code = codeOf(type, buffer.subarray(bodyStart, end), this.#version);
     return {
       ...head,
       ...(packetId !== undefined && { packetId }),
@@ -210,6 +284,15 @@ class ConnectionTap implements ByteTap {
       ...(payloadBytes > 0 && { payload }),
     };
   }
+}
+
+/** The Reason Code of a packet that has one, of the forms before MQTT 5 too. */
+function codeOf(type: number, body: Buffer, version: ProtocolVersion): number | undefined {
+  if (REASONED.has(type)) return body[2];
+  if (type === PacketType.disconnect) return body[0];
+  if (type !== PacketType.connack) return undefined;
+  const code = body[1];
+  return version === 5 || code === undefined ? code : reasonOfReturnCode(code);
 }
 
 class Direction {

@@ -69,6 +69,40 @@ describe('streams of the API', { concurrency: 2 }, () => {
     ]);
   });
 
+  scenario('two traces of one client both show it from its CONNECT on', async (scene) => {
+    const node = await scene.startLocal('n1');
+    const path = '/api/v1/trace?client=thermo&seconds=60';
+    const traces = [1, 2].map(async () => {
+      const stream = await new ControlClient(node.control).open({ path });
+      const seen: string[] = [];
+      let begin = (): void => undefined;
+      const begun = new Promise<void>((resolve) => {
+        begin = resolve;
+      });
+      const done = eventOf(stream, ({ event, data }) => {
+        if (event === 'begin') begin();
+        const { type, direction, reason, detail } = data;
+        if (event === 'packet') seen.push(`${direction} ${type} ${detail ?? reason ?? ''}`.trim());
+        return type === 'PUBACK';
+      });
+      await begun;
+      return { done, seen };
+    });
+    const both = await Promise.all(traces);
+    const options = { clientId: 'thermo', username: 'ann', keepalive: 60 };
+    const client = await scene.client(node, options);
+    await client.publish('home/thermo', '21.4', { qos: 1 });
+    for (const { done, seen } of both) {
+      await done;
+      assert.deepEqual(seen, [
+        'in CONNECT MQTT 5.0 as ann, clean start, keep alive 60 s',
+        'out CONNACK success',
+        'in PUBLISH',
+        'out PUBACK',
+      ]);
+    }
+  });
+
   scenario(
     'a trace of a topic shows where it came in and where it went, and ends',
     async (scene) => {

@@ -80,6 +80,7 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   client.link.packetBytesMax = packet.maximumPacketBytes;
   client.bridge = packet.bridge;
   client.requestProblemInformation = packet.requestProblemInformation;
+  for (const watch of context.connectWatchers) watch(packet, client.link.outbox);
   const refusal = refusalOf(context, client, packet);
   if (refusal !== undefined) {
     refuse(context, client, packet, refusal);

@@ -69,7 +69,8 @@ export function addTrace(program: Command, context: CliContext): void {
     for await (const { event, data } of node.events('/api/v1/trace', query, over)) {
       if (flags.json === true) context.write(`${JSON.stringify(data)}\n`);
       else if (event === 'packet') context.write(`${traceLine(data as PacketEvent)}\n`);
-      else if (event !== 'begin' && event !== 'end') context.write(`${noticeLine(event, data)}\n`);
+      else if (event === 'end') context.write(endLine(data));
+      else if (event !== 'begin') context.write(`${noticeLine(event, data)}\n`);
     }
     context.exitCode = exitCodes.ok;
   });
@@ -100,6 +101,9 @@ function endOf(context: CliContext, afterMs?: number): AbortSignal {
   return end.signal;
 }
 
+/** As the nodes say it. */
+const TIME_IS_OVER = 'the time is over';
+
 function refuseSilentEnd(over: AbortSignal): void {
   if (!over.aborted) throw new Error('the node has ended');
 }
@@ -110,6 +114,12 @@ function noticeLine(event: string, data: unknown): string {
   if (event === 'dropped')
     return `(${count} events left out: they came faster than they could be shown)`;
   return `(no more events of ${node}: it has gone)`;
+}
+
+/** A trace that ends because its time is over needs no word. */
+function endLine(data: unknown): string {
+  const { node, reason } = data as { node: string; reason: string };
+  return reason === TIME_IS_OVER ? '' : `(the trace on ${node} has ended: ${reason})\n`;
 }
 
 function styled(paint: Paint, { level }: NodeEvent, line: string): string {

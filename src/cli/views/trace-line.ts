@@ -17,7 +17,7 @@ const ARROWS = { in: '<-', out: '->' } as const;
 
 /** `14:52:10.113  box2   <- thermo7    PUBLISH     q1 #12 home/t7 4 B "21.4"`. */
 export function traceLine(packet: PacketEvent): string {
-  const { node, at, client, direction, type, packetId, reason, topic } = packet;
+  const { node, at, client, direction, type, packetId, reason, detail, topic } = packet;
   const { qos, dup, retain, payloadBytes, payload } = packet;
   const parts = [
     qos === undefined ? '' : `q${qos}`,
@@ -25,6 +25,7 @@ export function traceLine(packet: PacketEvent): string {
     retain === true ? 'retained' : '',
     packetId === undefined ? '' : `#${packetId}`,
     reason ?? '',
+    detail === undefined ? '' : printable(detail),
     topic === undefined ? '' : printable(topic),
     payloadBytes === undefined ? '' : formatBytes(payloadBytes),
     payload === undefined ? '' : `"${printable(payload)}"`,
