@@ -23,6 +23,7 @@ export function findWarnings(config: Config): string[] {
     ...unusedTls(config),
     ...unusedOrigins(config),
     ...loweredTopics(config),
+    ...possibleCircles(config),
   ];
 }
 
@@ -150,6 +151,17 @@ function loweredTopics({ bridges, dataFolder }: Config): string[] {
         : 'exactly once needs one node: run-on = "each" or a name';
     return [
       `${place}: bridge ${options.name} sends ${topics.join(', ')} with QoS 1 instead of 2, so that a restart loses nothing: ${why}`,
+    ];
+  });
+}
+
+function possibleCircles({ bridges }: Config): string[] {
+  return bridges.flatMap(({ place, options: { name, version, topics } }) => {
+    const both = topics.filter(({ direction }) => direction === 'both');
+    if (version === 5 || both.length === 0) return [];
+    const patterns = both.map(({ pattern }) => pattern).join(', ');
+    return [
+      `${place}: bridge ${name} carries ${patterns} both ways with MQTT 3.1.1, which does not say where a message has been: if the far side bridges to this site too, messages go round in a circle; set protocol = "5" where the far side speaks it`,
     ];
   });
 }

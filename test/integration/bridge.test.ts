@@ -304,6 +304,58 @@ scenario('SIGHUP adds, changes and removes bridges, and leaves others alone', as
   await watcher.end();
 });
 
+/** Each node of three has a bridge to one mosquitto, in both directions. @returns copies by node, and there */
+async function copiesOfEach(scene: Scenario, protocol: string): Promise<number[][]> {
+  const port = await freePort();
+  await mosquitto(scene, port);
+  const keys = [`protocol = "${protocol}"`, 'topics = ["up/# both 1"]', 'run-on = "each"'];
+  const nodes = await scene.localCluster(3, `-config=${bridgeFile(scene, port, ...keys)}`);
+  await Promise.all(nodes.map((node) => node.process.waitFor(/bridge connected/, 20_000)));
+  const office = await openAt(port);
+  const clients = [...(await Promise.all(nodes.map((node) => scene.client(node)))), office];
+  await Promise.all(clients.map((client) => client.subscribe('up/#', 1)));
+  const wanted: string[] = [];
+  for (const [index, client] of clients.entries()) {
+    for (let n = 0; n < 10; n++) wanted.push(`${index}-${n}`);
+    for (const text of wanted.slice(-10)) await client.publish('up/t', text, { qos: 1 });
+  }
+  const last = wanted.map((_, index) => `end-${index}`).slice(0, clients.length);
+  for (const client of clients) {
+    await client.until(() => hasAll(client, wanted), 'every message', 30_000);
+  }
+  // What is still under way arrives before these.
+  for (const [index, client] of clients.entries()) {
+    await client.publish('up/t', last[index]!, { qos: 1 });
+  }
+  for (const client of clients) {
+    await client.until(() => hasAll(client, last), 'the last messages', 30_000);
+  }
+  const copies = clients.map((client) =>
+    wanted.map((text) => client.texts('up/t').filter((one) => one === text).length),
+  );
+  await office.end();
+  return copies;
+}
+
+programScenario(
+  'three nodes with a bridge each to one broker, both ways: every message once',
+  ['mosquitto'],
+  async (scene) => {
+    const copies = await copiesOfEach(scene, '5');
+    assert.deepEqual(new Set(copies.flat()), new Set([1]));
+  },
+);
+
+programScenario(
+  'three nodes with a bridge each of MQTT 3.1.1 close no circle, and messages come twice at most',
+  ['mosquitto'],
+  async (scene) => {
+    const copies = await copiesOfEach(scene, '3.1.1');
+    assert.ok(Math.max(...copies.flat()) <= 2, JSON.stringify(copies));
+    assert.deepEqual(new Set(copies.at(-1)), new Set([1]), 'once at the far side');
+  },
+);
+
 /** Starts slowly and leaves a daemon behind that must be ended: only on demand. */
 if (process.env.SHOAL_RABBITMQ !== undefined) {
   scenario('a bridge to RabbitMQ with the MQTT plugin', async (scene) => {

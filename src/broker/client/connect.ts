@@ -13,7 +13,7 @@ import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import { isWellFormed } from '../../mqtt/utf8.ts';
 import type { Ban } from '../ban-list.ts';
 import type { BrokerContext } from '../context.ts';
-import { originOf } from '../log-fields.ts';
+import { identityFields, originOf } from '../log-fields.ts';
 import type { LoginGuard } from '../login-guard.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
@@ -370,6 +370,7 @@ function admit(
   session.expirySeconds = expirySeconds;
   // Earlier versions have no properties for the hops.
   const hasHops = packet.bridge && packet.version === 5;
+  if (packet.bridge && !hasHops) warnOfCircle(context, session.identity);
   session.outbound.bridge = hasHops ? FOREIGN_BRIDGE : undefined;
   link.hops = hasHops ? context.hops : undefined;
   discardWill(context, session);
@@ -435,4 +436,14 @@ function makeClientId({ random }: BrokerContext): string {
     id += ID_ALPHABET[Math.floor(random() * ID_ALPHABET.length)];
   }
   return id;
+}
+
+/** Its messages do not say which brokers they have passed. */
+function warnOfCircle({ sessions, limiter, log, budget }: BrokerContext, identity: Identity): void {
+  if (!sessions.hasLocal) return;
+  const count = limiter.admit('plain bridge', budget.now);
+  if (count === 0) return;
+  const event =
+    'a bridge without MQTT 5 is connected: if a bridge of this node leads to its broker too, messages go round in a circle';
+  log.warn(event, { ...identityFields(identity), count });
 }

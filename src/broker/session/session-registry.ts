@@ -22,6 +22,7 @@ import { discardWill, publishWill, RETURN_SECONDS, releaseWill, willBytes } from
 export class SessionRegistry {
   readonly #context: SessionsContext;
   readonly #sessions = new Map<string, Session>();
+  #localCount = 0;
   /** Set while the node is in a cluster. */
   directory: ClientDirectory | undefined;
   /** Set while sessions follow their clients. */
@@ -114,11 +115,17 @@ export class SessionRegistry {
   }
 
   /** The session of a part of this node, with or without a connection. It never expires. */
+  /** Whether this node has a bridge. */
+  get hasLocal(): boolean {
+    return this.#localCount > 0;
+  }
+
   openLocal(identity: Identity): { session: Session; present: boolean } {
     const known = this.#sessions.get(identity.clientId);
     const session = known ?? this.#add(identity, identity.clientId);
     this.#context.deadlines.cancel(session.expiryDeadline);
     session.expiryDeadline = undefined;
+    if (!session.isLocal) this.#localCount += 1;
     session.isLocal = true;
     session.expirySeconds = Number.POSITIVE_INFINITY;
     session.outbound.identity = identity;
@@ -262,6 +269,7 @@ export class SessionRegistry {
     deadlines.cancel(session.expiryDeadline);
     publishWill(this.#context, session);
     this.#sessions.delete(session.clientId);
+    if (session.isLocal) this.#localCount -= 1;
     this.#setAbsent(session, false);
     accounts.countSession(session.outbound.account, -1);
     if (session.isInStore) store.removeSession(session.clientId);

@@ -65,6 +65,28 @@ test('three brokers in a circle', () => {
   checkOnce(join(bridgeOf('ab', a, b), bridgeOf('bc', b, c), bridgeOf('ca', c, a)), a, b, c);
 });
 
+test('a bridge without MQTT 5 that connects to a node with a bridge has a line in the log', () => {
+  const lines: string[] = [];
+  const note = (event: string): void => {
+    lines.push(event);
+  };
+  const log = { debug: note, info: note, warn: note, error: note };
+  const near = new World({}, { log });
+  const connectAsBridge = (version: 4 | 5): void => {
+    const far = bridgeOf(`to-${version}`, new World(), near, version);
+    join(far);
+  };
+  connectAsBridge(4);
+  const isWarned = (): boolean =>
+    lines.some((line) => line.includes('messages go round in a circle'));
+  assert.ok(!isWarned(), 'without a bridge of its own there is no circle');
+  bridgeOf('own', near, new World());
+  connectAsBridge(5);
+  assert.ok(!isWarned(), 'MQTT 5 ends circles');
+  connectAsBridge(4);
+  assert.ok(isWarned());
+});
+
 test('another broker between two of ours passes the hops on, and closes no circle', () => {
   const world = new World();
   world.broker.seed = 7;

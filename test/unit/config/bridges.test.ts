@@ -95,6 +95,14 @@ test('exactly once is lowered where a restart or another node would lose message
   assert.ok(!isLowered({ data: 'd', csk: 'a-token' }, 'run-on = "each"\n'));
 });
 
+test('a bridge of MQTT 3.1.1 that carries topics both ways has a warning of circles', () => {
+  const isWarned = (text: string): boolean =>
+    load(text).warnings.some((line) => /bridge hq carries # both ways .* in a circle/.test(line));
+  assert.ok(isWarned(`${BRIDGE}protocol = "3.1.1"\n`));
+  assert.ok(!isWarned(BRIDGE));
+  assert.ok(!isWarned(`${BRIDGE.replace('# both', '# out')}protocol = "3.1.1"\n`));
+});
+
 test('config show prints the keys of a bridge, and no password', async () => {
   const text = `${BRIDGE}username = "u"\npassword = "pw-secret"\n`;
   const context = { ...fakeContext(), readFile: () => text };
