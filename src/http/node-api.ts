@@ -428,6 +428,8 @@ export interface NodeApi {
   summary(): SummaryView;
   /** Boxes on the same network with another token or cluster name; bounded. */
   strangers(): readonly StrangerView[];
+  /** Changes with each write of a retained value in the cluster; 0 where values are not replicated. */
+  readonly retainedHash: number;
   /** What keeps the node from being ready, as sentences; empty if it is ready. */
   obstacles(): readonly string[];
   clients(filter: ClientFilter): Promise<Listed<ClientView>>;

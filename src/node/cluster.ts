@@ -196,6 +196,11 @@ export class Cluster {
     return register && `${register.time}.${register.writer.toString(16)}`;
   }
 
+  /** Changes with each write of a retained value; undefined where values are not replicated. */
+  get retainedHash(): number | undefined {
+    return this.#parts.replication.retained?.replica.hash;
+  }
+
   /** Where the sync channel listens. */
   get sync(): Endpoint {
     return this.#openedSync.local;

@@ -123,6 +123,10 @@ export class LocalNodeApi implements NodeApi {
     }));
   }
 
+  get retainedHash(): number {
+    return this.#parts.site.retainedHash;
+  }
+
   diagnose(): Promise<DiagnosisView> {
     return this.#parts.doctor.diagnose();
   }

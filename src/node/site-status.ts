@@ -33,6 +33,8 @@ export interface SiteStatusOptions {
   readonly lostBridges: () => readonly LostBridge[];
   /** The connections of -large and -roaming. */
   readonly bulk: () => readonly BulkStatus[];
+  /** Changes with each write of a retained value; undefined where values are not replicated. */
+  readonly retainedHash: () => number | undefined;
 }
 
 /** Messages to and from one peer that arrived, and that were lost. */
@@ -98,6 +100,11 @@ export class SiteStatus {
       droppedMessages: this.#dropped.value,
       unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
     };
+  }
+
+  /** Changes with each write of a retained value in the cluster; 0 where values are not replicated. */
+  get retainedHash(): number {
+    return this.#options.retainedHash() ?? 0;
   }
 
   metrics(): ValuesOf<'site'> {

@@ -4,6 +4,7 @@
 // Pure: facts in, words out. Each fault has a function below, and they are listed from the worst.
 
 import { compareVersions } from '../shared/compare-versions.ts';
+import { faultSentence } from '../shared/fault-sentence.ts';
 import {
   formatDuration,
   formatNumber,
@@ -122,9 +123,7 @@ export function judge(facts: SiteFacts): Verdict {
   const faults = [...found.filter(isGrave), ...found.filter((fault) => !isGrave(fault))];
   const [worst] = faults;
   if (worst === undefined) return { level: 'well', sentence: `${wellText(facts)}.`, faults };
-  const others = faults.length - 1;
-  const more = others === 0 ? '' : ` ${formatNumber(others, 'more fault')}.`;
-  return { level: worst.severity, sentence: `${capital(worst.text)}.${more}`, faults };
+  return { level: worst.severity, sentence: faultSentence(faults), faults };
 }
 
 /** True while the node is, or was just, part of the site: one that left on purpose is not missed. */
@@ -334,9 +333,4 @@ function versionFaults({ nodes }: SiteFacts): SiteFault[] {
 
 function isGrave({ severity }: SiteFault): boolean {
   return severity === 'fault';
-}
-
-/** Names of nodes stay as they are. */
-function capital(text: string): string {
-  return /^(no|the|full) /.test(text) ? text.charAt(0).toUpperCase() + text.slice(1) : text;
 }

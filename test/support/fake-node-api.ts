@@ -9,6 +9,7 @@ export class FakeNodeApi implements NodeApi {
   readonly online = ['box1'];
   readonly version = '0.0.0';
   readonly isOpen = true;
+  readonly retainedHash = 0;
   readonly published: Outgoing[] = [];
   readonly faults: unknown[] = [];
   readonly clusterToken: NodeApi['clusterToken'] = {

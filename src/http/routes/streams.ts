@@ -2,6 +2,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { isTopicFilter } from '../../mqtt/topic.ts';
+import type { LogEvent } from '../event-log.ts';
 import type { HistoryView, NodeApi, Observations } from '../node-api.ts';
 import { pageQuery } from '../page.ts';
 import { HttpProblem } from '../problem.ts';
@@ -51,13 +52,15 @@ export const streamRoutes = [
     access: 'read',
     isOfOneNode: true,
     summary:
-      'what /api/v1/nodes answers, now and each second: events `site`; what /api/v1/history answers, and then what is new in it: events `history`',
+      'what /api/v1/nodes answers, with the time of the node, now and each second: events `site`; what /api/v1/history answers, and then what is new in it: events `history`',
     query: { node: pageQuery.node },
     handler: ({ node }) => {
       return (sink) => {
         let sentUntil = 0;
         const send = (): void => {
-          sink.send('site', { verdict: node.verdict(), nodes: node.nodes() });
+          const { retainedHash } = node;
+          const site = { verdict: node.verdict(), nodes: node.nodes() };
+          sink.send('site', { now: Date.now(), ...site, retainedHash });
           const { samples, marks } = newerThan(node.history(), sentUntil);
           if (samples.length + marks.length === 0) return;
           sentUntil = Math.max(...[...samples, ...marks].map(({ at }) => at));
@@ -95,11 +98,18 @@ export const streamRoutes = [
     path: '/api/v1/events',
     access: 'read',
     summary: 'what the nodes log from now on, after the last `past` lines of each: events `log`',
-    query: { node: pageQuery.node, past: optional(integer(0, 200)) },
+    query: {
+      node: pageQuery.node,
+      past: optional(integer(0, 200)),
+      client: optional(text({ help: 'Only lines about this client', maxLength: 65_535 })),
+    },
     handler: ({ node, services, query }) => {
-      const { past = 0 } = query;
+      const { past = 0, client } = query;
       return (sink) => {
-        const send = (event: object): void => sink.send('log', { node: node.name, ...event });
+        const send = (event: LogEvent): void => {
+          if (client !== undefined && event.fields.client !== client) return;
+          sink.send('log', { node: node.name, ...event });
+        };
         if (past > 0) services.events.kept.slice(-past).forEach(send);
         return services.events.listen(send);
       };
