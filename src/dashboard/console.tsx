@@ -5,6 +5,12 @@ import type { NodeView } from '../http/node-api.ts';
 import { ApiError, call } from './api.ts';
 import { Messages } from './messages.tsx';
 
+/** A topic of the tree leads here: #console/TOPIC. */
+function topicOfAddress(): string {
+  const [, topic = ''] = location.hash.split('/', 2);
+  return decodeURIComponent(topic) || 'test/hello';
+}
+
 export function Console({ nodes }: { nodes: readonly NodeView[] }) {
   const online = nodes.filter(({ state }) => state === 'alive' || state === 'suspect');
   return (
@@ -58,7 +64,7 @@ function Subscribe({ nodes }: { nodes: readonly NodeView[] }) {
 }
 
 function Publish({ nodes }: { nodes: readonly NodeView[] }) {
-  const [topic, setTopic] = useState('test/hello');
+  const [topic, setTopic] = useState(topicOfAddress);
   const [payload, setPayload] = useState('world');
   const [qos, setQos] = useState(0);
   const [retain, setRetain] = useState(false);

@@ -4,19 +4,30 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ClientDetail, ClientView } from '../http/node-api.ts';
 import { formatBytes, formatCount, formatDuration } from '../shared/units.ts';
 import { ApiError, call } from './api.ts';
+import { DeviceTimeline } from './device-timeline.tsx';
 import { Messages } from './messages.tsx';
+import { nodeNow } from './site.ts';
 import { WatchButton } from './watch.tsx';
+
+/** Names of the times that a person may block a device for, in seconds. */
+const BLOCK_TIMES: readonly (readonly [name: string, seconds: number])[] = [
+  ['10 minutes', 600],
+  ['1 hour', 3600],
+  ['1 day', 86_400],
+];
 
 export function Device({ id }: { id: string }) {
   const [detail, setDetail] = useState<ClientDetail>();
   const [note, setNote] = useState('');
+  const [fault, setFault] = useState('');
   const path = `/api/v1/clients/${encodeURIComponent(id)}`;
   async function read(): Promise<void> {
     try {
       setDetail(await call<ClientDetail>('GET', path));
+      setFault('');
     } catch (error) {
       setDetail(undefined);
-      setNote(error instanceof ApiError ? error.message : String(error));
+      setFault(error instanceof ApiError ? error.message : String(error));
     }
   }
   useEffect(() => void read(), [path]);
@@ -24,6 +35,17 @@ export function Device({ id }: { id: string }) {
     try {
       await call(method, target);
       setNote(done);
+    } catch (error) {
+      setNote(error instanceof ApiError ? error.message : String(error));
+    }
+    await read();
+  }
+  /** A ban ends no connection, so the device is disconnected behind it. */
+  async function block(name: string, seconds: number): Promise<void> {
+    try {
+      await call('POST', '/api/v1/bans', { body: { client: id, seconds } });
+      setNote(`It may not connect to any box for ${name}.`);
+      if (detail?.client.isConnected === true) await call('POST', `${path}/disconnect`);
     } catch (error) {
       setNote(error instanceof ApiError ? error.message : String(error));
     }
@@ -46,15 +68,41 @@ export function Device({ id }: { id: string }) {
         >
           Disconnect
         </button>
+        <BlockButton block={(name, seconds) => void block(name, seconds)} />
         <ForgetButton
           isDisabled={detail === undefined}
           confirmed={() => void change('DELETE', path, 'Its session is forgotten.')}
         />
       </p>
       <p role="status">{note}</p>
+      {fault !== '' && <p class="empty">{fault}</p>}
       <WatchButton client={id} />
+      <DeviceTimeline path={path} client={id} />
       {detail !== undefined && <Detail detail={detail} />}
     </article>
+  );
+}
+
+function BlockButton({ block }: { block: (name: string, seconds: number) => void }) {
+  const [chosen, setChosen] = useState(1);
+  const [name, seconds] = BLOCK_TIMES[chosen] ?? ['1 hour', 3600];
+  return (
+    <span class="joined">
+      <button type="button" class="danger" onClick={() => block(name, seconds)}>
+        Block for
+      </button>
+      <select
+        aria-label="How long it is blocked"
+        value={chosen}
+        onChange={(event) => setChosen(Number(event.currentTarget.value))}
+      >
+        {BLOCK_TIMES.map(([label], index) => (
+          <option key={label} value={index}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </span>
   );
 }
 
@@ -134,7 +182,7 @@ function Detail({ detail: { client, subscriptions, deliveries, will } }: { detai
 
 function factsOf(client: ClientView): [string, string][] {
   const { node, isConnected, since, user, address, listener, mqtt, expirySeconds } = client;
-  const age = since === null ? '' : ` for ${formatDuration(Date.now() - since)}`;
+  const age = since === null ? '' : ` for ${formatDuration(nodeNow() - since)}`;
   return [
     ['Node', node],
     ['State', isConnected ? `connected${age}` : 'away'],

@@ -5,6 +5,7 @@ import type { ClientView, NodeView } from '../http/node-api.ts';
 import { formatCount, formatDuration, formatNumber } from '../shared/units.ts';
 import { Device } from './device.tsx';
 import { ListTools } from './list-tools.tsx';
+import { nodeNow } from './site.ts';
 import { usePages } from './use-pages.ts';
 import { VirtualList } from './virtual-list.tsx';
 
@@ -29,7 +30,9 @@ export function Devices({ nodes }: { nodes: readonly NodeView[] }) {
 function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
   const [search, setSearch] = useState('');
   const [node, setNode] = useState('');
-  const pages = usePages<ClientView>('/api/v1/clients', { search, node });
+  // Devices that come and go change the count, and the list is read again.
+  const connected = nodes.reduce((sum, { clients }) => sum + (clients ?? 0), 0);
+  const pages = usePages<ClientView>('/api/v1/clients', { search, node }, connected);
   return (
     <>
       <ListTools
@@ -44,7 +47,7 @@ function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
         reload={pages.reload}
       />
       <p class="count" role="status">
-        {pages.isLoading ? 'The nodes are asked ...' : formatNumber(pages.total, 'device')}
+        {pages.isRead ? formatNumber(pages.total, 'device') : 'The nodes are asked ...'}
         {pages.missing.length > 0 && <span class="warn"> without {pages.missing.join('; ')}</span>}
       </p>
       {pages.error !== undefined && <p class="bad">{pages.error.message}</p>}
@@ -62,7 +65,7 @@ function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
 
 function DeviceRow({ client }: { client: ClientView }) {
   const { id, node, user, address, isConnected, since, queued, inflight, isCongested } = client;
-  const age = since === null ? '' : ` for ${formatDuration(Date.now() - since)}`;
+  const age = since === null ? '' : ` for ${formatDuration(nodeNow() - since)}`;
   const waiting = queued + inflight;
   return (
     <a

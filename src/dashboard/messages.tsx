@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, formatNumber } from '../shared/units.ts';
 import { type ApiError, follow } from './api.ts';
+import { batch } from './batch.ts';
 
 const MESSAGES_MAX = 200;
 
@@ -24,20 +25,25 @@ export function Messages({ filter, node }: { filter: string; node: string }) {
   const [error, setError] = useState<ApiError>();
   useEffect(() => {
     setMessages([]);
-    return follow(
+    const gathered = batch<Message>((items) =>
+      setMessages((before) => [...[...items].reverse(), ...before].slice(0, MESSAGES_MAX)),
+    );
+    const end = follow(
       '/api/v1/subscribe',
       { filter, node },
       {
         event: (name, data) => {
           setError(undefined);
-          if (name === 'message') {
-            setMessages((before) => [data as Message, ...before].slice(0, MESSAGES_MAX));
-          }
+          if (name === 'message') gathered.add(data as Message);
           if (name === 'dropped') setMissed((count) => count + (data as { count: number }).count);
         },
         broken: setError,
       },
     );
+    return () => {
+      gathered.end();
+      end();
+    };
   }, [filter, node]);
   return (
     <section aria-label={`Messages of ${filter} at ${node}`}>

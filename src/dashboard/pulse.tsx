@@ -1,80 +1,70 @@
-// Ten minutes of messages in and out on the node that serves the page, as one plot.
+// Ten minutes of the node that serves the page: messages, delays of its event loop, queues, with marks for what
+// happened to the site.
 
-import { useEffect, useRef } from 'preact/hooks';
-import uPlot from 'uplot';
-import type { HistorySample } from '../http/node-api.ts';
-import { formatRate } from '../shared/units.ts';
-import { call } from './api.ts';
+import { useMemo, useState } from 'preact/hooks';
+import type { HistorySample, HistoryView } from '../http/node-api.ts';
+import { formatCount, formatRate } from '../shared/units.ts';
+import { clockOf, Plot, type Series } from './plot.tsx';
 
-const HEIGHT_PX = 130;
-/** The node takes a sample every five seconds. */
-const READ_EVERY_MS = 5_000;
+const MARKS_SHOWN = 4;
 
-export function Pulse() {
-  const box = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    const place = box.current;
-    if (place === null) return;
-    const plot = new uPlot(optionsOf(place), [[], [], []], place);
-    async function read(): Promise<void> {
-      // The sentence bar says when the node does not answer.
-      const answer = await call<{ samples: HistorySample[] }>('GET', '/api/v1/history').catch(
-        () => undefined,
-      );
-      if (answer !== undefined) plot.setData(columnsOf(answer.samples));
-    }
-    void read();
-    const timer = setInterval(() => void read(), READ_EVERY_MS);
-    const resized = new ResizeObserver(() =>
-      plot.setSize({ width: place.clientWidth, height: HEIGHT_PX }),
-    );
-    resized.observe(place);
-    return () => {
-      clearInterval(timer);
-      resized.disconnect();
-      plot.destroy();
-    };
-  }, []);
-  return (
-    <figure class="pulse">
-      <figcaption>Messages a second through this box, ten minutes</figcaption>
-      <div ref={box} />
-    </figure>
+export function Pulse({ history }: { history: HistoryView }) {
+  const { samples, marks } = history;
+  const [cursor, setCursor] = useState<number>();
+  const shared = { times: samples.map(({ at }) => at), marks, cursor, setCursor };
+  const column = (label: string, colour: string, read: (one: HistorySample) => number): Series => ({
+    label,
+    colour,
+    values: samples.map(read),
+  });
+  return useMemo(
+    () => (
+      <section class="pulse" aria-label="Ten minutes of this box">
+        <Plot
+          {...shared}
+          title="Messages/s through this box:"
+          format={formatRate}
+          series={[
+            column('in', 'line-a', ({ receivedPerSecond }) => receivedPerSecond),
+            column('out', 'line-b', ({ sentPerSecond }) => sentPerSecond),
+          ]}
+        />
+        <ol class="marks">
+          {marks
+            .slice(-MARKS_SHOWN)
+            .reverse()
+            .map(({ at, kind, text }) => (
+              <li key={`${at} ${text}`} class={`mark ${kind}`}>
+                <span class="dot" aria-hidden="true" /> <time>{clockOf(at)}</time> {text}
+              </li>
+            ))}
+        </ol>
+        <details>
+          <summary>More of this box</summary>
+          <Plot
+            {...shared}
+            title="Event loop, longest delay:"
+            format={(value) => `${formatCount(value)} ms`}
+            series={[column('delay', 'line-a', ({ loopDelayMs }) => loopDelayMs)]}
+          />
+          <Plot
+            {...shared}
+            title="Messages in queues:"
+            format={formatCount}
+            series={[
+              column('waiting', 'line-a', ({ queued }) => queued),
+              column('dropped', 'line-b', ({ dropped }) => dropped),
+            ]}
+          />
+          <Plot
+            {...shared}
+            title="Devices of this box:"
+            format={formatCount}
+            series={[column('connected', 'line-a', ({ clients }) => clients)]}
+          />
+        </details>
+      </section>
+    ),
+    [history, cursor],
   );
-}
-
-function columnsOf(samples: readonly HistorySample[]): uPlot.AlignedData {
-  return [
-    samples.map(({ at }) => at / 1000),
-    samples.map(({ receivedPerSecond }) => receivedPerSecond),
-    samples.map(({ sentPerSecond }) => sentPerSecond),
-  ];
-}
-
-function optionsOf(place: HTMLElement): uPlot.Options {
-  const colour = (name: string) => () => colourOf(place, name);
-  const axis = { stroke: colour('--soft'), grid: { stroke: colour('--line'), width: 1 } };
-  return {
-    width: place.clientWidth,
-    height: HEIGHT_PX,
-    series: [
-      {},
-      { label: 'in', stroke: colour('--accent'), width: 2, value: rateOf },
-      { label: 'out', stroke: colour('--warn'), width: 2, value: rateOf },
-    ],
-    axes: [axis, { ...axis, size: 44, values: (_plot, values) => values.map(formatRate) }],
-    scales: { y: { range: (_plot, _min, max) => [0, Math.max(1, max)] } },
-  };
-}
-
-/** A canvas does not know the variables of a style sheet: the browser computes the colour. */
-function colourOf(place: HTMLElement, name: string): string {
-  place.style.color = `var(${name})`;
-  const { color } = getComputedStyle(place);
-  place.style.color = '';
-  return color;
-}
-
-function rateOf(_plot: uPlot, value: number | null): string {
-  return value === null ? '-' : `${formatRate(value)}/s`;
 }

@@ -3,26 +3,32 @@
 import { useState } from 'preact/hooks';
 import type { FaultView } from '../http/node-api.ts';
 import type { ApiError } from './api.ts';
+import { type SiteFaults, withoutFigures } from './attention.ts';
 import { CopyButton } from './copy-button.tsx';
-import type { Site } from './site.ts';
 
 const SHOWN_MAX = 20;
 
-export function SentenceBar({
-  site,
-  error,
-}: {
-  site: Site | undefined;
-  error: ApiError | undefined;
-}) {
+interface SentenceBarProps {
+  /** Undefined until the node has answered. */
+  readonly faults: SiteFaults | undefined;
+  readonly error: ApiError | undefined;
+}
+
+export function SentenceBar({ faults: known, error }: SentenceBarProps) {
   const [isOpen, setOpen] = useState(false);
-  const { level, sentence, faults } = site?.verdict ?? { level: 'none', sentence: '', faults: [] };
-  const text = error?.message ?? (site === undefined ? 'The node is asked ...' : sentence);
+  const { level, sentence, faults } = known ?? {
+    level: 'none',
+    sentence: 'The node is asked ...',
+    faults: [],
+  };
+  const text = error?.message ?? sentence;
   return (
     <header class={`sentence ${error === undefined ? level : 'broken'}`}>
-      <div role="status">
-        <h1>{text}</h1>
-      </div>
+      <h1>{text}</h1>
+      {/* A screen reader hears what changes, and not each second that passes. */}
+      <p class="heard" role="status">
+        {withoutFigures(text)}
+      </p>
       {error === undefined && faults.length > 0 && (
         <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Close' : 'Mend it'}
@@ -36,15 +42,22 @@ export function SentenceBar({
 function Cures({ faults }: { faults: readonly FaultView[] }) {
   return (
     <ol class="cures">
-      {faults.slice(0, SHOWN_MAX).map(({ code, text, cure }) => (
-        <li key={`${code} ${text}`}>
-          <p>{text}.</p>
-          <p class="cure">
-            <code>{cure}</code>
-            <CopyButton text={cure} />
-          </p>
+      {faults.slice(0, SHOWN_MAX).map((fault) => (
+        <li key={`${fault.code} ${withoutFigures(fault.text)}`}>
+          <p>{fault.text}.</p>
+          <Cure text={fault.cure} />
         </li>
       ))}
     </ol>
+  );
+}
+
+/** What to type or do, with a button that copies it. */
+export function Cure({ text }: { text: string }) {
+  return (
+    <p class="cure">
+      <code>{text}</code>
+      <CopyButton text={text} />
+    </p>
   );
 }

@@ -1,40 +1,83 @@
-// The links of a large site as a table: one row for each node, with what crosses to it and from it.
+// The links of many nodes: a row sends, a column receives. A cell shows its direction by a sign and a colour,
+// and by words under the pointer. The table is drawn again only when a link changes.
 
+import { useMemo } from 'preact/hooks';
 import type { NodeView } from '../http/node-api.ts';
-import { formatLatency } from '../shared/units.ts';
-import { isBlockedIn, linkClass } from './link-class.ts';
+import { classOf, type LinkClass, type Links, wordsOf } from './links.ts';
+import { isOnline } from './node-state.ts';
 
-export function SiteMatrix({ nodes }: { nodes: readonly NodeView[] }) {
-  return (
-    <table class="matrix">
-      <caption>Links of this box</caption>
-      <thead>
-        <tr>
-          <th scope="col">Node</th>
-          <th scope="col">To it</th>
-          <th scope="col">From it</th>
-          <th scope="col">Round trip</th>
-        </tr>
-      </thead>
-      <tbody>
-        {nodes
-          .filter(({ isSelf }) => !isSelf)
-          .map((node) => (
-            <tr key={node.name} class={node.state}>
-              <th scope="row">{node.name}</th>
-              <LossCell node={node} direction="out" />
-              <LossCell node={node} direction="in" />
-              <td>{node.rttSeconds === null ? '-' : formatLatency(node.rttSeconds * 1000)}</td>
+const SIGNS: Readonly<Record<LinkClass, string>> = { unknown: '·', good: '•', poor: '▲', bad: '✕' };
+
+interface MatrixProps {
+  /** Sorted by name. */
+  readonly nodes: readonly NodeView[];
+  readonly links: Links;
+  readonly chosen: string | undefined;
+  readonly choose: (name: string) => void;
+}
+
+export function SiteMatrix({ nodes, links, chosen, choose }: MatrixProps) {
+  const online = nodes.filter(isOnline).map(({ name }) => name);
+  const classes = online
+    .flatMap((from) => online.map((to) => (from === to ? 'self' : classOf(links(from, to)))))
+    .join(' ');
+  const table = useMemo(
+    () => (
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">to</th>
+            {online.map((name) => (
+              <th key={name} scope="col">
+                <span>{name}</span>
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {online.map((from) => (
+            <tr key={from}>
+              <th scope="row">
+                <button type="button" aria-pressed={from === chosen} onClick={() => choose(from)}>
+                  {from}
+                </button>
+              </th>
+              {online.map((to) => (
+                <Cell key={to} from={from} to={to} links={links} />
+              ))}
             </tr>
           ))}
-      </tbody>
-    </table>
+        </tbody>
+      </table>
+    ),
+    [classes, chosen, online.join('\n')],
+  );
+  return (
+    <figure class="matrix">
+      <figcaption>
+        Links: a row sends, a column receives. <b class="link-good">•</b> good{' '}
+        <b class="link-poor">▲</b> loses some <b class="link-bad">✕</b> loses much, or is blocked{' '}
+        <b>·</b> no messages
+      </figcaption>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by the keyboard */}
+      <section aria-label="Links between the nodes" tabIndex={0}>
+        {table}
+      </section>
+    </figure>
   );
 }
 
-function LossCell({ node, direction }: { node: NodeView; direction: 'in' | 'out' }) {
-  const isBlocked = isBlockedIn(node.blocked, direction);
-  const loss = node.loss[direction];
-  const text = isBlocked ? 'blocked' : loss === null ? '-' : `${loss.toFixed(2)} % lost`;
-  return <td class={`link-${linkClass(loss, isBlocked)}`}>{text}</td>;
+function Cell({ from, to, links }: { from: string; to: string; links: Links }) {
+  if (from === to) return <td />;
+  const direction = links(from, to);
+  const quality = classOf(direction);
+  const title =
+    quality === 'good' || quality === 'unknown'
+      ? {}
+      : { title: `${from} to ${to}: ${wordsOf(direction)}` };
+  return (
+    <td class={`link-${quality}`} {...title}>
+      {SIGNS[quality]}
+    </td>
+  );
 }

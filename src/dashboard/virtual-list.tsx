@@ -5,6 +5,8 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 
 /** Rows above and below the view, so that scrolling shows no gap. */
 const SPARE_ROWS = 8;
+/** Further rows are read when this few are left below the view. */
+const ROWS_AHEAD = 80;
 
 interface VirtualListProps<T> {
   readonly items: readonly T[];
@@ -34,7 +36,7 @@ export function VirtualList<T>({
     setRange((before) =>
       before.first === first && before.count === count ? before : { first, count },
     );
-    if (first + count >= items.length) atEnd?.();
+    if (first + count + ROWS_AHEAD >= items.length) atEnd?.();
   }
   useEffect(measure, [items.length]);
   useEffect(() => {

@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { TracedPacket } from '../http/node-api.ts';
 import { formatBytes } from '../shared/units.ts';
 import { type ApiError, follow } from './api.ts';
+import { batch } from './batch.ts';
 
 const SECONDS = 300;
 const PACKETS_MAX = 300;
@@ -26,29 +27,32 @@ function Packets({ client }: { client: string }) {
   const [packets, setPackets] = useState<readonly Packet[]>([]);
   const [nodes, setNodes] = useState<readonly string[]>([]);
   const [note, setNote] = useState('');
-  useEffect(
-    () =>
-      follow(
-        '/api/v1/trace',
-        { client, seconds: SECONDS },
-        {
-          event: (name, data) => {
-            if (name === 'packet') {
-              setPackets((before) => [data as Packet, ...before].slice(0, PACKETS_MAX));
-            }
-            if (name === 'begin') {
-              setNodes((before) => [...before, (data as { node: string }).node].sort());
-            }
-            if (name === 'end') {
-              const { node, reason } = data as { node: string; reason: string };
-              setNote(`The watch ended on ${node}: ${reason}.`);
-            }
-          },
-          broken: (error: ApiError) => setNote(error.message),
+  useEffect(() => {
+    const gathered = batch<Packet>((items) =>
+      setPackets((before) => [...[...items].reverse(), ...before].slice(0, PACKETS_MAX)),
+    );
+    const end = follow(
+      '/api/v1/trace',
+      { client, seconds: SECONDS },
+      {
+        event: (name, data) => {
+          if (name === 'packet') gathered.add(data as Packet);
+          if (name === 'begin') {
+            setNodes((before) => [...before, (data as { node: string }).node].sort());
+          }
+          if (name === 'end') {
+            const { node, reason } = data as { node: string; reason: string };
+            setNote(`The watch ended on ${node}: ${reason}.`);
+          }
         },
-      ),
-    [client],
-  );
+        broken: (error: ApiError) => setNote(error.message),
+      },
+    );
+    return () => {
+      gathered.end();
+      end();
+    };
+  }, [client]);
   return (
     <section class="watch" aria-label={`Packets of ${client}`}>
       <p role="status">

@@ -17,6 +17,7 @@ import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
+import type { Replica } from '../replica/replica.ts';
 import { bootSeed } from '../shared/boot-seed.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import { deriveKeyRing, type KeyRing, tokenIds } from '../shared/key-ring.ts';
@@ -190,15 +191,9 @@ export class Cluster {
     this.#gossip?.contact(endpoint);
   }
 
-  /** The version of a retained value, the same on every node that holds it; undefined if it has none. */
-  retainedVersion(topic: string): string | undefined {
-    const register = this.#parts.replication.retained?.replica.map.get(topic);
-    return register && `${register.time}.${register.writer.toString(16)}`;
-  }
-
-  /** Changes with each write of a retained value; undefined where values are not replicated. */
-  get retainedHash(): number | undefined {
-    return this.#parts.replication.retained?.replica.hash;
+  /** Versions of the retained values; undefined where they are not replicated. */
+  get retained(): Replica | undefined {
+    return this.#parts.replication.retained?.replica;
   }
 
   /** Where the sync channel listens. */

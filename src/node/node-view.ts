@@ -260,14 +260,21 @@ export class LocalNodeApi implements NodeApi {
     return { items: items.map((one) => this.#retainedView(one)), total };
   }
 
-  async topics(prefix: string, page: Page): Promise<Listed<TopicView>> {
+  async topics(prefix: string, name: string | undefined, page: Page): Promise<Listed<TopicView>> {
     const { administration } = this.#parts.broker;
+    const filter = name === undefined ? `${prefix}#` : `${prefix}${name}/#`;
     const level = new TopicLevel<RetainedFacts & { version: string | undefined }>(prefix);
-    await this.#walk(administration.retained(`${prefix}#`, performance.now()), (one) => {
+    await this.#walk(administration.retained(filter, performance.now()), (one) => {
       if (one === undefined) return;
-      level.add({ ...one, version: this.#parts.cluster?.retainedVersion(one.topic) });
+      level.add({ ...one, version: this.#versionOf(one.topic) });
     });
     return level.list(page, this.name, topicValueOf);
+  }
+
+  /** Of a retained value, the same on every node that holds it; undefined if it has none. */
+  #versionOf(topic: string): string | undefined {
+    const register = this.#parts.cluster?.retained?.map.get(topic);
+    return register && `${register.time}.${register.writer.toString(16)}`;
   }
 
   #retainedView({ payload, ...facts }: RetainedFacts): RetainedView {
@@ -276,7 +283,7 @@ export class LocalNodeApi implements NodeApi {
     return {
       ...facts,
       node: this.name,
-      version: this.#parts.cluster?.retainedVersion(facts.topic) ?? null,
+      version: this.#versionOf(facts.topic) ?? null,
       text: isText ? payload.toString('utf8') : null,
       base64: isShown && !isText ? payload.toString('base64') : null,
     };

@@ -303,7 +303,7 @@ function openSiteStatus(
     syncPort: cluster?.sync.port ?? syncPort,
     lostBridges: () => bridges.lost(),
     bulk: () => cluster?.bulk ?? [],
-    retainedHash: () => cluster?.retainedHash,
+    retainedHash: () => cluster?.retained?.hash,
     disk:
       folder === undefined || journal === undefined
         ? undefined

@@ -2,8 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -96,6 +99,49 @@ test('a device on another node is found as one types', { skip: noChromium }, asy
   }
 });
 
+test('the timeline of a device says where it was, where it moved, and why it left', {
+  skip: noChromium,
+}, async () => {
+  const connect = async (node: number) => {
+    const port = await nodes[node]?.mqttPort();
+    return mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, { clientId: 'forklift' });
+  };
+  await (await connect(0)).endAsync();
+  await browser.evaluate("location.hash = 'devices/forklift'");
+  await browser.see(/disconnected from box1 after \d+ s/);
+  const moved = await connect(2);
+  await browser.see(/moved from box1 to box3 from 127\.0\.0\.1/);
+  await moved.endAsync();
+  await browser.see(/disconnected from box3/);
+});
+
+test('the topic tree shows each value once, the same on all nodes', {
+  skip: noChromium,
+}, async () => {
+  const port = await nodes[0]?.mqttPort();
+  const device = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`);
+  await browser.evaluate("location.hash = 'topics'");
+  await browser.see(/No retained values/);
+  await device.publishAsync('home/kitchen/lamp', 'on', { qos: 1, retain: true });
+  await device.publishAsync('home/kitchen/door', 'open', { qos: 1, retain: true });
+  await browser.see(/^home$/m);
+  // By keys alone: unfold two levels and choose a value.
+  await browser.find('[role=treeitem]');
+  await browser.evaluate("document.querySelector('[role=treeitem]').focus()");
+  await browser.press('ArrowRight');
+  await browser.see(/^kitchen$/m);
+  await browser.press('ArrowDown');
+  await browser.press('ArrowRight');
+  await browser.see(/^lamp$/m);
+  await browser.press('ArrowDown');
+  await browser.press('Enter');
+  await browser.see(/All 3 nodes hold this value/);
+  await browser.see(/^open$/m);
+  await device.publishAsync('home/kitchen/door', 'closed', { qos: 1, retain: true });
+  await browser.see(/^closed$/m);
+  await device.endAsync();
+});
+
 for (const [width, height, scheme] of [
   [360, 740, 'dark'],
   [1280, 900, 'light'],
@@ -137,6 +183,65 @@ test('the address that shoal dashboard prints may publish', { skip: noChromium }
   await browser.see(/Published through box1/);
 });
 
+test('a device is disconnected, and blocked for an hour on every node', {
+  skip: noChromium,
+}, async () => {
+  const port = await nodes[1]?.mqttPort();
+  const options = { clientId: 'noisy', reconnectPeriod: 0 };
+  const device = await mqtt.connectAsync(`mqtt://127.0.0.1:${port}`, options);
+  const closed = new Promise<void>((resolve) => device.once('close', () => resolve()));
+  await browser.evaluate("location.hash = 'devices/noisy'");
+  await browser.see(/connected to box2/);
+  await browser.click('Block for');
+  await browser.see(/may not connect to any box for 1 hour/);
+  await closed;
+  await browser.see(/disconnected from box2 after .*: ended by an administrator/);
+  const other = `mqtt://127.0.0.1:${await nodes[2]?.mqttPort()}`;
+  await assert.rejects(mqtt.connectAsync(other, options));
+  await browser.evaluate("location.hash = 'site'");
+  await browser.see(/Banned noisy may not connect for/);
+  await browser.click('Lift the ban');
+  await browser.see(/Nothing\. This is the normal state\./);
+  await (await mqtt.connectAsync(other, options)).endAsync();
+});
+
+test('a page of another site can read and change nothing', { skip: noChromium }, async () => {
+  const site = createServer((_request, response) => response.end('<title>another site</title>'));
+  site.listen(0, '127.0.0.1');
+  await once(site, 'listening');
+  const { port } = site.address() as AddressInfo;
+  const { port: nodePort } = new URL(url);
+  try {
+    await browser.goto(`http://localhost:${port}/`);
+    await browser.see(/^$/);
+    // Both names of this machine: the one of the page, and the one that the node has in its own address.
+    for (const host of ['127.0.0.1', 'localhost']) {
+      const results = await browser.evaluate<string[]>(`Promise.all([
+        ['GET', '/api/v1/nodes', {}],
+        ['GET', '/api/v1/site', {}],
+        ['POST', '/api/v1/stop', { body: '{}', headers: { 'content-type': 'text/plain' } }],
+      ].map(([method, path, rest]) =>
+        fetch('http://${host}:${nodePort}' + path, { method, ...rest })
+          .then(({ status }) => 'answered ' + status, () => 'refused')))`);
+      assert.deepEqual(results, ['refused', 'refused', 'refused'], host);
+    }
+    const framed = await browser.evaluate<string>(`new Promise((done) => {
+      const frame = document.createElement('iframe');
+      frame.onload = () => {
+        try { done(frame.contentDocument === null ? 'hidden' : 'open'); } catch { done('hidden'); }
+      };
+      frame.src = '${url}';
+      document.body.append(frame);
+    })`);
+    assert.equal(framed, 'hidden');
+  } finally {
+    site.close();
+    browser.faults.length = 0;
+    await browser.goto(url);
+    await browser.see(/^All well/m);
+  }
+});
+
 test('the page runs its own files alone', { skip: noChromium }, async () => {
   const refused = await browser.evaluate<boolean>(`new Promise((done) => {
     document.addEventListener('securitypolicyviolation', () => done(true), { once: true });
@@ -146,6 +251,7 @@ test('the page runs its own files alone', { skip: noChromium }, async () => {
     setTimeout(() => done(false), 2000);
   })`);
   assert.equal(refused, true);
+  browser.faults.length = 0;
   assert.equal(await browser.evaluate('document.title'), 'Shoal');
 });
 
@@ -155,4 +261,18 @@ test('a node that dies is named in the sentence, with its cure', { skip: noChrom
   await browser.see(/box3 has been gone/);
   await browser.click('Mend it');
   await browser.see(/shoal doctor/);
+  // The log, the list of what wants attention and the pulse say it too.
+  await browser.see(/Fault box3 has been gone/);
+  await browser.see(/\d box3 is offline/);
+});
+
+test('a node that returns is online again on the page', { skip: noChromium }, async () => {
+  nodes[2] = await start('box3', `-mbs=${await nodes[0]?.gossipAddress()}`);
+  await browser.see(/^All well: 3 boxes online/m);
+  await browser.see(/Nothing\. This is the normal state\./);
+  await browser.see(/\d box3 (is online|has restarted)\n(.*\n)?.*box3 is offline/);
+});
+
+test('nothing on the page was an error, and nothing was refused', { skip: noChromium }, () => {
+  assert.deepEqual(browser.faults, []);
 });

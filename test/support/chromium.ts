@@ -22,6 +22,8 @@ const FLAGS = [
   '--remote-debugging-port=0',
 ];
 const WAIT_MS_MAX = 30_000;
+/** A command of DevTools without an answer: the test fails with its name, and does not hang. */
+const COMMAND_MS_MAX = 90_000;
 const LOOK_EVERY_MS = 50;
 
 const program = NAMES.find((name) => spawnSync(name, ['--version']).status === 0);
@@ -153,9 +155,10 @@ export class Browser {
     await this.#send('Input.insertText', { text });
   }
 
-  /** @param key as KeyboardEvent.key of a letter or a sign */
+  /** @param key as KeyboardEvent.key */
   async press(key: string): Promise<void> {
-    await this.#send('Input.dispatchKeyEvent', { type: 'keyDown', key, text: key });
+    const typed = key.length === 1 ? { text: key } : {};
+    await this.#send('Input.dispatchKeyEvent', { type: 'keyDown', key, ...typed });
     await this.#send('Input.dispatchKeyEvent', { type: 'keyUp', key });
   }
 
@@ -180,7 +183,8 @@ export class Browser {
   /** Asks until it is so; the error begins with `fault` and ends with the text of the page. */
   async #until(fault: string, isSo: () => Promise<boolean>): Promise<void> {
     const endMs = performance.now() + WAIT_MS_MAX;
-    while (!(await isSo())) {
+    // A page that is about to give way to another one answers with an error.
+    while (!(await isSo().catch(() => false))) {
       if (performance.now() > endMs) throw new Error(`${fault}:\n${await this.text}`);
       await delay(LOOK_EVERY_MS);
     }
@@ -192,7 +196,12 @@ export class Browser {
     const sessionId = this.#session === '' ? undefined : this.#session;
     this.#socket.send(JSON.stringify({ id, method, params, sessionId }));
     return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`${method}: no answer: ${JSON.stringify(params).slice(0, 200)}`)),
+        COMMAND_MS_MAX,
+      );
       this.#waiting.set(id, ({ result = {}, error }) => {
+        clearTimeout(timer);
         if (error === undefined) resolve(result);
         else reject(new Error(`${method}: ${error.message}`));
       });

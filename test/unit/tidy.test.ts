@@ -54,7 +54,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   // Asks the node through a port of its own, and knows no core.
   http: { layers: ['shared', 'metrics', 'mqtt'], packages: ['node:*'] },
   // Runs in the browser: of the API it knows the types alone.
-  dashboard: { layers: ['shared', 'http'], packages: ['preact', 'preact/hooks', 'uplot'] },
+  dashboard: { layers: ['shared', 'http'], packages: ['preact', 'preact/hooks', 'lean-qr/nano'] },
   // The option table reads the defaults, presets and bounds of the cores.
   config: {
     layers: ['shared', 'mqtt', ...CORE_LAYERS],

@@ -90,16 +90,20 @@ export const messageRoutes = [
     summary: 'one level of the tree of retained topics, and which nodes hold which values',
     query: {
       ...pageQuery,
-      below: optional(text({ help: 'The levels above, with a slash at the end; all without' })),
+      below: optional(text({ help: 'The levels above, with a slash at the end; none without' })),
+      name: optional(text({ help: 'Only this name of the level' })),
     },
     response: topicPage,
     handler: async ({ node, query }) => {
-      const { below = '' } = query;
+      const { below = '', name } = query;
       if (below !== '' && !(below.endsWith('/') && isTopicName(below))) {
         throw new HttpProblem(400, "`below` is not valid: as 'home/kitchen/'.");
       }
-      const listed = await node.topics(below, pageOf(query));
-      return { ...pageView(listed, query, ({ name }) => name), nodes: [node.name] };
+      if (name !== undefined && (name.includes('/') || !isTopicName(`${below}${name}`))) {
+        throw new HttpProblem(400, '`name` is not one level of a topic.');
+      }
+      const listed = await node.topics(below, name, pageOf(query));
+      return { ...pageView(listed, query, (one) => one.name), nodes: [node.name] };
     },
     merge: (answers, query) => mergeTopicPages(answers, query),
   }),

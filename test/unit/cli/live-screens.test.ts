@@ -3,10 +3,11 @@ import { Readable } from 'node:stream';
 import { test } from 'node:test';
 import { sentEvents } from '../../../src/cli/event-source.ts';
 import { paintFor } from '../../../src/cli/terminal/paint.ts';
-import { eventLine, type NodeEvent, wordsOf } from '../../../src/cli/views/event-words.ts';
+import { eventLine, type NodeEvent } from '../../../src/cli/views/event-words.ts';
 import { topLines } from '../../../src/cli/views/top-view.ts';
 import { traceLine } from '../../../src/cli/views/trace-line.ts';
 import type { ClientView } from '../../../src/http/node-api.ts';
+import { wordsOfEvent } from '../../../src/shared/event-words.ts';
 import { box, NOW, wellSite } from './site-fixture.ts';
 
 const plain = paintFor({ environment: {}, outputIsTerminal: false });
@@ -54,7 +55,7 @@ test('events of nodes are sentences, and others are shown as the log has them', 
     ],
     [event('snapshot written', { bytes: 17, file: 'a b' }), 'snapshot written bytes=17 file="a b"'],
   ] as const) {
-    assert.equal(wordsOf(given), words);
+    assert.equal(wordsOfEvent(given), words);
   }
   assert.equal(eventLine(event('stopping\u001b[2J')), '14:52:10  box1    stopping\\u001b[2J');
 });

@@ -1,0 +1,34 @@
+// Log events of the nodes as sentences, for `shoal watch` and the dashboard. An event that has no sentence here is
+// shown as the log shows it: its name and its fields. Pure.
+
+export interface EventText {
+  readonly event: string;
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+const MEMBER = /^cluster (online|suspect|offline|left|updated) (\S+) (\S+)$/;
+
+export function wordsOfEvent({ event, fields }: EventText): string {
+  const [, state, name] = MEMBER.exec(event) ?? [];
+  if (state !== undefined) return `${name} is ${state}${reasonOf(fields.reason)}`;
+  const { client, user, from, mqtt } = fields;
+  if (event === 'client connected') {
+    const as = user === undefined ? '' : ` as ${user}`;
+    return `${client} connected${as} from ${from}, MQTT ${mqtt}`;
+  }
+  if (event === 'client disconnected') return `${client} disconnected${reasonOf(fields.reason)}`;
+  if (event === 'connection refused')
+    return `${client ?? from} was refused${reasonOf(fields.reason)}`;
+  const pairs = Object.entries(fields).flatMap(([key, value]) =>
+    value === undefined ? [] : [` ${key}=${quoted(String(value))}`],
+  );
+  return event + pairs.join('');
+}
+
+function reasonOf(reason: unknown): string {
+  return reason === undefined ? '' : `: ${reason}`;
+}
+
+function quoted(text: string): string {
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+}
