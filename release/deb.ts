@@ -1,5 +1,7 @@
-// The Debian package: program, unit, configuration, completion and man page, built by dpkg-deb. It needs
-// Node of the distribution. What the package does to a machine is in release/debian.
+// The Debian packages: program, unit, configuration, completion and man page, built by dpkg-deb. One needs
+// Node of the distribution; those of an architecture contain the single executable, for distributions whose
+// Node is too old. They have one name, so that each replaces the other. What they do to a machine is in
+// release/debian.
 // Invariant: the same sources and time make the same bytes. Source: deb(5), Debian Policy 4.6.
 
 import { createHash } from 'node:crypto';
@@ -27,38 +29,82 @@ const { DEBFULLNAME: name = 'The authors of Shoal', DEBEMAIL: email = 'shoal@loc
 const MAINTAINER = `${name} <${email}>`;
 const SCRIPTS = ['postinst', 'prerm', 'postrm'];
 const CONFIGURATION = 'etc/shoal/shoal.toml';
-const PROGRAM = 'usr/lib/shoal/shoal.js';
 const COMPLETIONS = {
   bash: 'usr/share/bash-completion/completions/shoal',
   zsh: 'usr/share/zsh/vendor-completions/_shoal',
   fish: 'usr/share/fish/vendor_completions.d/shoal.fish',
 } as const;
 
+interface Flavour {
+  readonly architecture: string;
+  readonly depends: string;
+  /** The command of the unit. */
+  readonly node: string | undefined;
+  readonly program: string;
+  /** Puts the program into the tree. */
+  readonly place: (tree: string) => void;
+  readonly nodeLicence?: Buffer;
+}
+
 /** @returns the names of the files that it has made in `out` */
 export async function makeDeb(context: ReleaseContext): Promise<string[]> {
-  const { out, version, sourceDate } = context;
-  const file = `shoal_${version}_all.deb`;
-  await withFolder((tree) => {
-    // The folder becomes the root of the package.
-    chmodSync(tree, 0o755);
-    writeProgram(context, tree);
-    writeDocuments(context, tree);
-    writeControl(context, tree);
-    runProgram('dpkg-deb', ['--root-owner-group', '-Zxz', '--build', tree, join(out, file)], {
-      env: { SOURCE_DATE_EPOCH: `${sourceDate}` },
-    });
+  const file = await build(context, {
+    architecture: 'all',
+    depends: 'nodejs (>= 20.12)',
+    node: '/usr/bin/node',
+    program: '/usr/lib/shoal/shoal.js',
+    place: (tree) => {
+      put(tree, 'usr/lib/shoal/shoal.js', readFileSync(join(context.out, 'shoal.js')), 0o755);
+      mkdirSync(join(tree, 'usr/bin'), { recursive: true });
+      symlinkSync('../lib/shoal/shoal.js', join(tree, 'usr/bin/shoal'));
+    },
   });
   return [file];
 }
 
-function writeProgram({ root, out }: ReleaseContext, tree: string): void {
+/** @param executable path of the single executable @returns the name of the file in `out` */
+export function makeExecutableDeb(
+  context: ReleaseContext,
+  architecture: string,
+  executable: string,
+  nodeLicence: Buffer,
+): Promise<string> {
+  return build(context, {
+    architecture,
+    depends: 'libc6 (>= 2.28), libstdc++6, libgcc-s1, libatomic1',
+    node: undefined,
+    program: '/usr/bin/shoal',
+    place: (tree) => put(tree, 'usr/bin/shoal', readFileSync(executable), 0o755),
+    nodeLicence,
+  });
+}
+
+async function build(context: ReleaseContext, flavour: Flavour): Promise<string> {
+  const { out, version, sourceDate } = context;
+  const file = `shoal_${version}_${flavour.architecture}.deb`;
+  await withFolder((tree) => {
+    // The folder becomes the root of the package.
+    chmodSync(tree, 0o755);
+    flavour.place(tree);
+    writeService(context, flavour, tree);
+    writeDocuments(context, flavour, tree);
+    writeControl(context, flavour, tree);
+    // The lower levels of xz pack a program of 118 MB in a quarter of the time.
+    runProgram(
+      'dpkg-deb',
+      ['--root-owner-group', '-Zxz', '-z2', '--build', tree, join(out, file)],
+      { env: { SOURCE_DATE_EPOCH: `${sourceDate}` } },
+    );
+  });
+  return file;
+}
+
+function writeService({ root, out }: ReleaseContext, flavour: Flavour, tree: string): void {
+  const { node, program } = flavour;
   const bundle = join(out, 'shoal.js');
-  put(tree, PROGRAM, readFileSync(bundle), 0o755);
-  mkdirSync(join(tree, 'usr/bin'), { recursive: true });
-  symlinkSync('../lib/shoal/shoal.js', join(tree, 'usr/bin/shoal'));
   put(tree, CONFIGURATION, readFileSync(join(root, 'release/debian/shoal.toml')));
   const unit = unitText({
-    ...{ name: 'shoal', user: 'shoal', node: '/usr/bin/node', program: `/${PROGRAM}` },
+    ...{ name: 'shoal', user: 'shoal', node, program },
     ...{ flags: [`-config=/${CONFIGURATION}`], ownFolder: undefined, memoryMax: '80%' },
     ...{ descriptors: 65_536, hasLowPort: false },
   });
@@ -72,7 +118,8 @@ function documented(unit: string): string {
   return unit.replace(/^Description=.*$/m, '$&\nDocumentation=man:shoal(1)');
 }
 
-function writeDocuments({ root, out, version, sourceDate }: ReleaseContext, tree: string): void {
+function writeDocuments(context: ReleaseContext, { nodeLicence }: Flavour, tree: string): void {
+  const { root, out, version, sourceDate } = context;
   // No command runs, so that no command asks the context for anything.
   const commands = commandTree(buildProgram({} as CliContext));
   put(tree, 'usr/share/man/man1/shoal.1.gz', packed(manPage(commands, version, sourceDate)));
@@ -81,6 +128,9 @@ function writeDocuments({ root, out, version, sourceDate }: ReleaseContext, tree
   put(tree, `${documents}/changelog.gz`, packed(debianChangelog(version, sourceDate)));
   for (const file of ['LICENSES.txt', 'CHANGES.md', 'shoal.cdx.json']) {
     put(tree, `${documents}/${file}.gz`, packed(readFileSync(join(out, file))));
+  }
+  if (nodeLicence !== undefined) {
+    put(tree, `${documents}/LICENSE-node.gz`, packed(nodeLicence));
   }
 }
 
@@ -91,7 +141,7 @@ function debianChangelog(version: string, sourceDate: number): string {
   return `shoal (${version}) unstable; urgency=medium\n\n  * Release ${version}: see CHANGES.md.gz.\n\n${signature}\n`;
 }
 
-function writeControl({ root, version }: ReleaseContext, tree: string): void {
+function writeControl({ root, version }: ReleaseContext, flavour: Flavour, tree: string): void {
   const files = filesIn(tree);
   const kilobytes = files.reduce(
     (sum, file) => sum + Math.ceil(statSync(join(tree, file)).size / 1024),
@@ -106,10 +156,10 @@ function writeControl({ root, version }: ReleaseContext, tree: string): void {
   const control = [
     'Package: shoal',
     `Version: ${version}`,
-    'Architecture: all',
+    `Architecture: ${flavour.architecture}`,
     `Maintainer: ${MAINTAINER}`,
     `Installed-Size: ${kilobytes}`,
-    'Depends: nodejs (>= 20.12), adduser, init-system-helpers (>= 1.54~)',
+    `Depends: ${flavour.depends}, adduser, init-system-helpers (>= 1.54~)`,
     'Section: net',
     'Priority: optional',
     'Description: MQTT broker that forms a cluster by itself',

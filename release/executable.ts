@@ -1,4 +1,5 @@
-// The single executable: Node with shoal.js inside, as an archive for each architecture. Node of this
+// The single executable: Node with shoal.js inside, as an archive and as a Debian package for each
+// architecture. Node of this
 // machine's architecture builds them all. They contain no code cache: a cache is valid on one
 // architecture only and differs from build to build (docs/decisions/0156). Source: Node's single executable
 // applications, `--build-sea`.
@@ -7,25 +8,35 @@ import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { tarGz } from '../src/cli/tar-file.ts';
-import { type Architecture, architectures, nodeBinary, stripProgram } from './node-binary.ts';
+import { makeExecutableDeb } from './deb.ts';
+import {
+  type Architecture,
+  architectures,
+  DEBIAN_NAMES,
+  nodeBinary,
+  stripProgram,
+} from './node-binary.ts';
 import { type ReleaseContext, runProgram, withFolder } from './release-context.ts';
 
-export const executableNeeds = ['npm', 'tar', ...architectures.map(stripProgram)];
+export const executableNeeds = ['npm', 'tar', 'dpkg-deb', ...architectures.map(stripProgram)];
 
 /** @returns the names of the files that it has made in `out` */
 export async function makeExecutables(context: ReleaseContext): Promise<string[]> {
-  return await withFolder((folder) => {
+  return await withFolder(async (folder) => {
     copyFileSync(join(context.out, 'shoal.js'), join(folder, 'shoal.js'));
     const binaries = new Map(architectures.map((each) => [each, nodeBinary(each, folder)]));
     const builder = binaries.get(arch() as Architecture);
     if (builder === undefined) throw new Error(`no Node for ${arch()} builds the executables`);
-    return [...binaries].map(([architecture, { program, licence }]) => {
+    const files: string[] = [];
+    for (const [architecture, { program, licence }] of binaries) {
       const output = join(folder, `shoal-${architecture}`);
       const settings = join(folder, `${architecture}.json`);
       writeFileSync(settings, settingsFor(program, output));
       runProgram(builder.program, ['--build-sea', settings], { cwd: folder });
-      return writeArchive(context, architecture, readFileSync(output), licence);
-    });
+      files.push(writeArchive(context, architecture, readFileSync(output), licence));
+      files.push(await makeExecutableDeb(context, DEBIAN_NAMES[architecture], output, licence));
+    }
+    return files;
   });
 }
 

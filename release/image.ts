@@ -14,7 +14,13 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { type Architecture, architectures, nodeBinary, stripProgram } from './node-binary.ts';
+import {
+  type Architecture,
+  architectures,
+  DEBIAN_NAMES,
+  nodeBinary,
+  stripProgram,
+} from './node-binary.ts';
 import { type ReleaseContext, runProgram, withFolder } from './release-context.ts';
 
 const SUITE = 'trixie';
@@ -28,7 +34,6 @@ const UNNEEDED = [
   './usr/share/gdb',
   './dev/*',
 ];
-const DEBIAN_NAMES: Readonly<Record<Architecture, string>> = { x64: 'amd64', arm64: 'arm64' };
 const ACCOUNTS = {
   'etc/passwd': 'root:x:0:0::/root:/sbin/nologin\nshoal:x:65532:65532::/data:/sbin/nologin\n',
   'etc/group': 'root:x:0:\nshoal:x:65532:\n',

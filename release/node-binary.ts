@@ -13,6 +13,12 @@ export const NODE_VERSION = '26.12.1';
 export type Architecture = 'x64' | 'arm64';
 export const architectures: readonly Architecture[] = ['x64', 'arm64'];
 
+/** As Debian and Docker call them. */
+export const DEBIAN_NAMES: Readonly<Record<Architecture, string>> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+};
+
 interface NodePackage {
   readonly integrity: string;
   /** Of binutils; it knows only its own architecture. */

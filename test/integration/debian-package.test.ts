@@ -9,12 +9,10 @@ import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import { optionTable } from '../../src/config/config.ts';
 import { CleanRoot, missingForCleanRoot, NODE_INSIDE, SHARED } from '../support/clean-root.ts';
-import type { WatchedProcess } from '../support/watched-process.ts';
+import { DPKG, startUnit, stopUnit } from '../support/debian-unit.ts';
 
 const RELEASE = ['--import', 'tsx', 'release/release.ts', '--draft', '--only', 'deb'];
 const CONFIGURATION = '/etc/shoal/shoal.toml';
-/** What triggers of other packages do, as rebuilding the index of all man pages, is not tested here. */
-const DPKG = 'dpkg --force-unsafe-io --no-triggers';
 const LATER = '9.9.9';
 
 const skip = missingForCleanRoot('dpkg-deb', 'adduser', 'mosquitto_pub', 'mosquitto_sub');
@@ -106,20 +104,4 @@ function makeLater(deb: string, folder: string): void {
   const text = readFileSync(control, 'utf8');
   writeFileSync(control, text.replace(/^Version: .*$/m, `Version: ${LATER}`));
   execFileSync('dpkg-deb', ['--root-owner-group', '-b', tree, join(folder, 'later.deb')]);
-}
-
-/** Runs the command of the unit as its user; no systemd runs in the root. */
-async function startUnit(root: CleanRoot): Promise<WatchedProcess> {
-  const unit = root.run('cat /usr/lib/systemd/system/shoal.service');
-  const [, command = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
-  assert.match(unit, /^User=shoal$/m);
-  root.run('install -d -o shoal -m 700 /run/shoal');
-  const node = root.start(`runuser -u shoal -- env RUNTIME_DIRECTORY=/run/shoal ${command}`);
-  await node.waitFor(/Shoal v\S+ tcp 127\.0\.0\.1:1883/, 60_000);
-  return node;
-}
-
-async function stopUnit(root: CleanRoot, node: WatchedProcess): Promise<void> {
-  root.run('shoal leave');
-  await node.exited;
 }

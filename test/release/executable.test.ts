@@ -3,11 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { arch, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { executableNeeds } from '../../release/executable.ts';
+import { type Architecture, architectures, DEBIAN_NAMES } from '../../release/node-binary.ts';
+import { CleanRoot, missingForCleanRoot, SHARED } from '../support/clean-root.ts';
+import { DPKG, startUnit, stopUnit } from '../support/debian-unit.ts';
 import { missingPrograms } from '../support/programs.ts';
 import { WatchedProcess } from '../support/watched-process.ts';
 
@@ -15,6 +18,7 @@ const RELEASE = ['--import', 'tsx', 'release/release.ts', '--draft', '--only', '
 const START_MS_MAX = 60_000;
 
 const skip = missingPrograms(...executableNeeds, 'mosquitto_pub', 'mosquitto_sub');
+const noRoot = missingForCleanRoot('adduser');
 const folder = mkdtempSync(join(tmpdir(), 'shoal-executable-'));
 after(() => rmSync(folder, { recursive: true }));
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -48,9 +52,23 @@ test('the executable runs without Node', { skip }, async (t) => {
   assert.ok(installed.equals(readFileSync(program)));
 });
 
+test('the Debian package of the executable needs no Node', { skip: skip || noRoot }, async (t) => {
+  const root = await CleanRoot.create();
+  t.after(() => root.close());
+  const deb = `shoal_${version}_${DEBIAN_NAMES[arch() as Architecture]}.deb`;
+  copyFileSync(join(folder, 'one', deb), join(root.folder, deb));
+  root.run(`${DPKG} -i ${SHARED}/${deb}`);
+  assert.match(root.run('dpkg -s shoal'), /^Status: install ok installed$/m);
+  const node = await startUnit(root);
+  root.run('mosquitto_pub -V 5 -q 1 -r -t home/door -m open');
+  assert.equal(root.run('mosquitto_sub -t home/# -C 1 -W 20').trim(), 'open');
+  assert.match(root.run('PATH=/usr/bin shoal status'), /^All well: /);
+  await stopUnit(root, node);
+});
+
 test('two builds of the executables have the same bytes', { skip }, () => {
   const again = release('two');
-  for (const architecture of ['x64', 'arm64']) {
+  for (const architecture of architectures) {
     const file = archiveOf(architecture);
     assert.ok(
       readFileSync(join(again, file)).equals(readFileSync(join(folder, 'one', file))),
