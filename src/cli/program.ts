@@ -19,6 +19,7 @@ import { addDoctor } from './commands/doctor.ts';
 import { addExplain } from './commands/explain.ts';
 import { addForget, addLeave } from './commands/forget.ts';
 import { addHealth } from './commands/health.ts';
+import { addInvite, addJoin } from './commands/invite.ts';
 import { addPasswd } from './commands/passwd.ts';
 import { addPing } from './commands/ping.ts';
 import { addPub } from './commands/pub.ts';
@@ -67,6 +68,8 @@ const subcommands = [
   addBackup,
   addRestore,
   addToken,
+  addInvite,
+  addJoin,
   addCompletion,
 ];
 
@@ -92,7 +95,6 @@ const COMMAND_HINTS: Readonly<Record<string, string>> = {
   stop: 'SIGTERM stops a node: kill PID, or systemctl stop shoal',
   restart: 'as a service: systemctl restart shoal',
   reload: 'SIGHUP reloads the configuration: kill -HUP PID, or systemctl reload shoal',
-  join: '-mbs=HOST:PORT names a node to join',
 };
 
 export function buildProgram(context: CliContext): Command {

@@ -5,6 +5,7 @@ import type { Metric, MetricValue } from '../metrics/metric.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import type { ClusterTokenApi } from './cluster-token-view.ts';
 import type { DiagnosisView, PingView } from './diagnosis-view.ts';
+import type { InvitationView, StrangerView } from './discovery-view.ts';
 import {
   any,
   array,
@@ -77,12 +78,6 @@ export const summarySchema = object({
   clientUrls: array(text(), 256, 'Where clients reach this node, as mqtt://192.168.1.100:1883'),
 });
 
-export const strangerSchema = object({
-  address: text({ help: 'Of a box on the same network with another token or cluster name' }),
-  since: number('Its first beacon, ms since 1970'),
-});
-
-export type StrangerView = Static<typeof strangerSchema>;
 export type FaultView = Static<typeof faultSchema>;
 export type SummaryView = Static<typeof summarySchema>;
 export type NodeView = Static<typeof nodeSchema>;
@@ -430,6 +425,8 @@ export interface NodeApi {
   strangers(): readonly StrangerView[];
   /** Changes with each write of a retained value in the cluster; 0 where values are not replicated. */
   readonly retainedHash: number;
+  /** Invites one box. @returns undefined without a cluster. Rejects if no port can be opened. */
+  invite(): Promise<InvitationView | undefined>;
   /** What keeps the node from being ready, as sentences; empty if it is ready. */
   obstacles(): readonly string[];
   clients(filter: ClientFilter): Promise<Listed<ClientView>>;

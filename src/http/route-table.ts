@@ -9,6 +9,7 @@ import { clusterTokenRoutes } from './routes/cluster-token.ts';
 import { comqttRoutes } from './routes/comqtt.ts';
 import { diagnosisRoutes } from './routes/diagnosis.ts';
 import { guardRoutes } from './routes/guards.ts';
+import { invitationRoutes } from './routes/invitations.ts';
 import { messageRoutes } from './routes/messages.ts';
 import { metricRoutes } from './routes/metrics.ts';
 import { siteRoutes } from './routes/site.ts';
@@ -19,6 +20,7 @@ export const routeTable: readonly Route[] = [
   ...clientRoutes,
   ...guardRoutes,
   ...bridgeRoutes,
+  ...invitationRoutes,
   ...messageRoutes,
   ...metricRoutes,
   ...comqttRoutes,

@@ -8,9 +8,10 @@ import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import { type Config, usesBeacon } from '../config/config.ts';
 import { GOSSIP_PORT } from '../config/options-cluster.ts';
+import type { InvitationView } from '../http/discovery-view.ts';
 import { BeaconChannel, type BeaconView } from '../net/cluster/beacon-channel.ts';
 import { BulkChannel } from '../net/cluster/bulk-channel.ts';
-import { APPLICATION_BYTES_MAX, Gossip, type NameInUseError } from '../net/cluster/gossip.ts';
+import { APPLICATION_BYTES_MAX, Gossip } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
 import { datagramBytesTo } from '../net/cluster/interface-mtu.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
@@ -20,13 +21,15 @@ import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/
 import type { Replica } from '../replica/replica.ts';
 import { bootSeed } from '../shared/boot-seed.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
-import { deriveKeyRing, type KeyRing, tokenIds } from '../shared/key-ring.ts';
+import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
 import { DATAGRAM_BYTES_MAX } from '../sync/limits.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
+import { Invitations } from './invitations.ts';
+import { joinCluster } from './join-cluster.ts';
 import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
 import type { NodeTroubles } from './node-troubles.ts';
@@ -34,15 +37,12 @@ import { PeerIntake } from './peer-intake.ts';
 import { PeerWatch } from './peer-watch.ts';
 import { ClusterReplication } from './replication.ts';
 import { RoamingSessions } from './roaming-sessions.ts';
+import { logNewTokens, logTokens } from './token-log.ts';
 
-/** For the first answers of other nodes; then the node serves its clients without them. */
-const JOIN_MS_MAX = 3000;
 /** For answers to the first beacons; boxes that are switched on together differ by more. */
 const BEACON_MS = 400;
 /** Of a port that is free for UDP and TCP, with -csp=0. */
 const FREE_PORT_ATTEMPTS = 10;
-/** A wait that lasts longer has a line in the log. */
-const NOTICEABLE_MS = 500;
 /** Room for versions: cleared topics keep theirs for a while. */
 const REGISTERS_PER_VALUE = 2;
 
@@ -77,12 +77,16 @@ export class Cluster {
   #roaming: RoamingSessions | undefined;
   #gossip: Gossip | undefined;
   #status: ClusterStatus | undefined;
+  #tokens: readonly string[];
+  /** Undefined before join(). */
+  #invitations: Invitations | undefined;
   /** Undefined without -beacon, and before join(). */
   #beacon: BeaconChannel | undefined;
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
     this.#keys = parts.keys;
+    this.#tokens = parts.config.tokens;
     this.refused = new Promise((resolve) => {
       this.#refuse = resolve;
     });
@@ -186,6 +190,11 @@ export class Cluster {
     return this.#gossip?.forget(name) ?? false;
   }
 
+  /** As Invitations.invite(). */
+  async invite(): Promise<InvitationView | undefined> {
+    return this.#invitations?.invite();
+  }
+
   /** Contacts another node, until this one restarts. */
   contact(endpoint: Endpoint): void {
     this.#gossip?.contact(endpoint);
@@ -285,11 +294,19 @@ export class Cluster {
       },
     });
     this.#gossip = gossip;
+    this.#invitations = new Invitations({
+      config,
+      log,
+      gossipPort: gossip.local.port,
+      syncPort: sync.local.port,
+      token: () => this.#tokens[0]!,
+      members: () => gossip.onlineEndpoints,
+    });
     if (usesBeacon(config)) this.#openBeacon(gossip);
     const differing = () => replication.retained?.replica.differing ?? [];
     this.#status = new ClusterStatus(gossip, sync, replication.nodes, differing, Date.now);
     this.#status.addMetrics(broker, config.nodeName, this.#parts.intake.counters);
-    const refusal = await join(gossip, config, log, cancel);
+    const refusal = await joinCluster(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
   }
 
@@ -317,6 +334,7 @@ export class Cluster {
     const ring = await deriveKeyRing(tokens, config.clusterName);
     logNewTokens(this.#keys, ring, log);
     this.#keys = ring;
+    this.#tokens = tokens;
     this.#parts.probing.prober.rekey(ring);
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
@@ -331,6 +349,7 @@ export class Cluster {
     this.#parts.queries.close();
     this.#parts.probing.close();
     this.#beacon?.close();
+    this.#invitations?.close();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close(), this.#bulk?.close()]);
   }
@@ -446,53 +465,4 @@ export class Cluster {
     const member = this.#gossip?.members().find((one) => one.name === name);
     return member?.state === 'suspect';
   }
-}
-
-/** Resolves when the signal is aborted. */
-function aborted(signal: AbortSignal | undefined): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal?.aborted) resolve(undefined);
-    signal?.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}
-
-/** @returns the refusal if another node holds the name */
-async function join(
-  gossip: Gossip,
-  config: Config,
-  log: Logger,
-  cancel: AbortSignal | undefined,
-): Promise<NameInUseError | undefined> {
-  const startedAt = performance.now();
-  const elapsedMs = (): number => Math.round(performance.now() - startedAt);
-  const notice = setTimeout(() => {
-    log.info('waiting for the other nodes before MQTT opens', { msMax: JOIN_MS_MAX });
-  }, NOTICEABLE_MS);
-  const cancelled = aborted(cancel);
-  const refusal = await Promise.race([gossip.join(), cancelled]);
-  const isWaiting = refusal === undefined && cancel?.aborted !== true;
-  const msMax = Math.max(1, JOIN_MS_MAX - elapsedMs());
-  const nodes = isWaiting ? await Promise.race([gossip.joined(msMax), cancelled]) : 0;
-  clearTimeout(notice);
-  if (refusal !== undefined || nodes === undefined || !isWaiting) return refusal;
-  if (nodes > 0) log.info('cluster joined', { nodes: nodes + 1, ms: elapsedMs() });
-  else if (config.members.length > 0)
-    log.warn('MQTT opens although no other node has answered', { ms: elapsedMs() });
-  return undefined;
-}
-
-function logNewTokens(before: KeyRing, now: KeyRing, log: Logger): void {
-  const [old, ids] = [tokenIds(before), tokenIds(now)];
-  if (old.join() === ids.join()) return;
-  log.info('cluster tokens changed: the first signs, all are accepted', {
-    signs: ids[0],
-    signedBefore: old[0],
-    tokens: ids.length,
-  });
-}
-
-/** A slip, such as a comma in a token, would show nowhere else. */
-function logTokens(tokens: readonly string[], log: Logger): void {
-  if (tokens.length < 2) return;
-  log.info('several cluster tokens: the first signs, all are accepted', { tokens: tokens.length });
 }

@@ -9,6 +9,7 @@ import type { Broker } from '../broker/broker.ts';
 import { type Config, type ConfigKey, optionTable } from '../config/config.ts';
 import type { AnyOption } from '../config/option.ts';
 import type { DiagnosisView, PingView } from '../http/diagnosis-view.ts';
+import type { InvitationView, StrangerView } from '../http/discovery-view.ts';
 import type {
   BridgesApi,
   ClientDetail,
@@ -24,7 +25,6 @@ import type {
   Outgoing,
   Page,
   RetainedView,
-  StrangerView,
   StreamFollower,
   SubscriptionView,
   SummaryView,
@@ -125,6 +125,10 @@ export class LocalNodeApi implements NodeApi {
 
   get retainedHash(): number {
     return this.#parts.site.retainedHash;
+  }
+
+  async invite(): Promise<InvitationView | undefined> {
+    return this.#parts.cluster?.invite();
   }
 
   diagnose(): Promise<DiagnosisView> {

@@ -53,6 +53,10 @@ export class FakeNodeApi implements NodeApi {
     return [];
   }
 
+  async invite() {
+    return undefined;
+  }
+
   obstacles() {
     return [];
   }

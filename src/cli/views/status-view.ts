@@ -1,10 +1,10 @@
 // What `shoal status` prints: the verdict, what is wrong with its cure, and a table of the nodes. Pure.
 
+import type { StrangerView } from '../../http/discovery-view.ts';
 import type {
   BridgeView,
   FaultView,
   NodeView,
-  StrangerView,
   SummaryView,
   VerdictView,
 } from '../../http/node-api.ts';

@@ -1,7 +1,8 @@
 // Routes about the nodes of the site: their state, and whether this one is healthy and ready.
 
 import { isIP } from 'node:net';
-import { nodeSchema, strangerSchema, summarySchema, verdictSchema } from '../node-api.ts';
+import { strangerSchema } from '../discovery-view.ts';
+import { nodeSchema, summarySchema, verdictSchema } from '../node-api.ts';
 import { HttpProblem } from '../problem.ts';
 import { route } from '../route.ts';
 import { array, integer, object, oneOf, optional, text } from '../schema.ts';

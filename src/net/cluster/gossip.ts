@@ -230,6 +230,11 @@ export class Gossip {
     return [own, ...others];
   }
 
+  /** Of the other nodes that are online. */
+  get onlineEndpoints(): readonly Endpoint[] {
+    return [...this.#swim.table.online].map(endpointOf);
+  }
+
   /** Nodes that speak to this one and do not hear it. */
   get unheard(): readonly Endpoint[] {
     return this.#swim.unheardBoots(performance.now()).map(({ endpoint }) => endpoint);

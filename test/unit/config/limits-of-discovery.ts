@@ -16,6 +16,16 @@ export const discoveryLimits: readonly (readonly [string, string, string])[] = [
     '{count discovery CALLERS_MAX}',
     'the oldest is forgotten: a recording of it has one answer more',
   ],
+  [
+    'invitations at a time; time of each',
+    '{count net INVITATIONS_MAX}; {ms net INVITATION_MS}',
+    'the oldest ends; the line is void',
+  ],
+  [
+    'connections of new boxes; their handshake',
+    '{count net INVITING_CONNECTIONS_MAX}; 5 s',
+    'closed, logged',
+  ],
   ['networks on which a node calls', '{count net LINKS_MAX}', 'the others are not called'],
   [
     'boxes with another token that are remembered',

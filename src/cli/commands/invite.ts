@@ -1,0 +1,120 @@
+// `shoal invite` on a box of the cluster prints a line; `shoal join LINE` on a new box gets the token with
+// it, and writes the token and a configuration. The line works once and for ten minutes.
+
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Command } from 'commander';
+import type { InvitationView } from '../../http/discovery-view.ts';
+import { parseInvitation, useInvitation, type Welcome } from '../../net/cluster/invitation-door.ts';
+import { describeSystemError } from '../../shared/describe-system-error.ts';
+import type { CliContext } from '../context.ts';
+import { exitCodes, UsageError } from '../exit-codes.ts';
+import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
+import { printResult } from '../terminal/output.ts';
+import { qrCodeLines } from '../terminal/qr-code.ts';
+
+const TOKEN_FILE = 'token';
+const CONFIG_FILE = 'shoal.toml';
+
+interface JoinFlags {
+  readonly folder: string;
+  readonly nid?: string;
+}
+
+export function addInvite(program: Command, context: CliContext): void {
+  const command = program
+    .command('invite')
+    .description('print a line, also as a QR code, with which one new box joins the cluster');
+  addNodeFlags(command).action(async (flags: NodeFlags) => {
+    const node = await NodeConnection.open(command, context);
+    const made = await node.ask<InvitationView>('/api/v1/invitations', { method: 'POST' });
+    printResult(flags.json, context, made, () => invitationLines(made, context));
+  });
+}
+
+export function addJoin(program: Command, context: CliContext): void {
+  program
+    .command('join')
+    .usage('LINE [-nid=NAME] [-folder=FOLDER]')
+    .argument('<line>', 'what shoal invite has printed on another box')
+    .description('get the token of a cluster, and write it and a configuration')
+    .option('--nid <name>', 'name of this box; without it the host name')
+    .option('--folder <folder>', 'where to write the files', '.')
+    .action(async (line: string, flags: JoinFlags) => {
+      const invitation = parseInvitation(line);
+      if (invitation === undefined) {
+        throw new UsageError('the line is not whole: copy all of what shoal invite has printed');
+      }
+      const files = newFiles(flags.folder);
+      const welcome = await useInvitation(invitation).catch((error: Error) => {
+        files.remove();
+        throw new UsageError(
+          `the invitation could not be used: ${error.message}; is TCP ${invitation.endpoints[0]?.port} open there? if the line was used or is older than ten minutes, make a new one`,
+        );
+      });
+      files.write(welcome, flags.nid);
+      const config = relative(process.cwd(), files.config) || files.config;
+      context.write(
+        `wrote ${files.token} (secret) and ${files.config}; start this box with:\n  ${context.command} -config=${config}\n`,
+      );
+      context.exitCode = exitCodes.ok;
+    });
+}
+
+function invitationLines({ line, port }: InvitationView, context: CliContext): string[] {
+  return [
+    'On the new box, within 10 minutes and once:',
+    '',
+    `  ${context.command} join ${line}`,
+    '',
+    `The line is a secret: who has it gets the token. The new box needs TCP ${port} of this one.`,
+    ...qrCodeLines(line, context),
+  ];
+}
+
+/** Made before the invitation is used up, so that a folder without rights costs no invitation. */
+function newFiles(folder: string) {
+  const [token, config] = [join(folder, TOKEN_FILE), join(folder, CONFIG_FILE)];
+  const writeNew = (file: string, text: string, flag: string): void => {
+    try {
+      writeFileSync(file, text, { flag, mode: 0o600 });
+    } catch (error) {
+      const isThere = (error as NodeJS.ErrnoException).code === 'EEXIST';
+      const reason = isThere
+        ? 'exists; name an empty folder with -folder'
+        : describeSystemError(error, 'write');
+      throw new UsageError(`${file}: ${reason}`);
+    }
+  };
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    throw new UsageError(`${folder}: ${describeSystemError(error, 'write')}`);
+  }
+  writeNew(config, '', 'wx');
+  writeNew(token, '', 'wx');
+  return {
+    token,
+    config,
+    remove: (): void => {
+      for (const file of [token, config]) rmSync(file, { force: true });
+    },
+    write: (welcome: Welcome, nid: string | undefined): void => {
+      writeNew(token, `${welcome.token}\n`, 'w');
+      writeNew(config, configText(welcome, nid), 'w');
+    },
+  };
+}
+
+/** JSON strings are TOML strings. */
+function configText({ cluster, encrypt, members }: Welcome, nid: string | undefined): string {
+  const rows = [
+    ...(nid === undefined ? [] : [`nid = ${JSON.stringify(nid)}`]),
+    `csk-file = "${TOKEN_FILE}"`,
+    `mbs = ${JSON.stringify(members)}`,
+    'beacon = "on"',
+    ...(cluster === 'shoal' ? [] : [`cluster = ${JSON.stringify(cluster)}`]),
+    ...(encrypt ? ['encrypt = true'] : []),
+  ];
+  return `# Written by shoal join.\n${rows.join('\n')}\n`;
+}

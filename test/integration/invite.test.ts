@@ -1,0 +1,62 @@
+// A new box joins with a line of `shoal invite`: the built file, and real nodes.
+
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe } from 'node:test';
+import { runCommand } from '../support/run-command.ts';
+import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
+import { scenario } from './support/scenario.ts';
+
+describe('invitations', { concurrency: 2 }, () => {
+  scenario('a new box joins with the line, which works once', async (scene) => {
+    const token = scene.file('own-token', 'a token, with a comma');
+    const one = await scene.startLocal('n1', `-csk-file=${token}`, '-cluster=home', '-encrypt');
+    const { code, out, err } = await runCommand(['invite', `-control=${one.control}`]);
+    assert.equal(code, 0, err);
+    const [, line = ''] = /shoal\.js join (SHOAL-[A-Z2-7]+)$/m.exec(out) ?? [];
+    assert.match(out, /[▄▀█]/, 'a QR code');
+    assert.ok(!out.includes('a token'), 'the line shows no token');
+
+    const folder = join(scene.folder, 'new box');
+    const joined = await runCommand(['join', line, '-nid=n2', `-folder=${folder}`]);
+    assert.equal(joined.code, 0, joined.err);
+    assert.equal(readFileSync(join(folder, 'token'), 'utf8'), 'a token, with a comma\n');
+    assert.equal(statSync(join(folder, 'token')).mode & 0o77, 0, 'only its owner reads the token');
+    assert.match(joined.out, /start this box with:\n .* -config=/);
+    const flags = loopbackFlags('n2', `-config=${join(folder, 'shoal.toml')}`);
+    const two = new ShoalProcess(flags);
+    try {
+      await two.waitFor(/cluster online n1\b/);
+      await one.sees('online', 'n2');
+    } finally {
+      await two.kill();
+    }
+
+    const again = await runCommand(['join', line, `-folder=${join(scene.folder, 'third')}`]);
+    assert.equal(again.code, 2);
+    assert.match(again.err, /the invitation could not be used: .* make a new one/);
+  });
+
+  scenario('files that exist are kept, and cost no invitation', async (scene) => {
+    const one = await scene.startLocal('n1');
+    const made = await runCommand(['invite', '-json', `-control=${one.control}`]);
+    const { line } = JSON.parse(made.out) as { line: string };
+    const existing = scene.file('token', 'of another cluster\n');
+    const refused = await runCommand(['join', line, `-folder=${scene.folder}`]);
+    assert.equal(refused.code, 2);
+    assert.match(refused.err, /token: exists; name an empty folder/);
+    assert.equal(readFileSync(existing, 'utf8'), 'of another cluster\n');
+    const other = join(scene.folder, 'empty');
+    assert.equal((await runCommand(['join', line, `-folder=${other}`])).code, 0);
+  });
+
+  scenario('a slip in the line is noticed before anything is sent', async (scene) => {
+    const one = await scene.startLocal('n1');
+    const made = await runCommand(['invite', '-json', `-control=${one.control}`]);
+    const { line } = JSON.parse(made.out) as { line: string };
+    const slip = await runCommand(['join', line.slice(0, -1), `-folder=${scene.folder}`]);
+    assert.equal(slip.code, 2);
+    assert.match(slip.err, /the line is not whole/);
+  });
+});
