@@ -19,7 +19,7 @@ export const COSTS: readonly (readonly [what: string, cost: string])[] = [
   ],
   [
     'a connection',
-    '{bytes broker CONNECTION_BYTES}, and packets that have begun or wait for their turn',
+    '{bytes broker CONNECTION_BYTES}, and packets and WebSocket messages that have begun, and packets that wait for their turn',
   ],
   ['a will', '{bytes broker WILL_BYTES}, topic, payload and properties'],
   ['a subscription', '{bytes broker SUBSCRIPTION_BYTES} and the Topic Filter'],

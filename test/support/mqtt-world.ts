@@ -165,6 +165,12 @@ export class TestClient {
     this.#connection.drained(this.#world.now);
   }
 
+  /** So many bytes of a message that is not complete have arrived, as of a WebSocket. */
+  beginMessage(bytes: number): void {
+    this.#world.beginTurn();
+    this.#connection.transportHolds(bytes, this.#world.now);
+  }
+
   /** The network fails, without DISCONNECT. @param isAlone false: in the same turn as what was before */
   lose(isAlone = true): void {
     this.#isLost = true;

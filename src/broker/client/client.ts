@@ -31,17 +31,13 @@ import { type Continuation, runOf } from './continuation.ts';
 import type { PacketDispatcher } from './dispatch.ts';
 import { disconnectPacket, refusalPacket } from './final-packets.ts';
 import { HeldChunks } from './held-chunks.ts';
-import { oversizeFields } from './oversize.ts';
+import { ANSWER_TOO_LARGE, oversizeFields, packetBytesTaken } from './oversize.ts';
 import { PacketSender } from './packet-sender.ts';
 import { ReceivedMessages } from './received-messages.ts';
 import { mayServeRetained } from './retained-access.ts';
 import { mustWait } from './store-backpressure.ts';
 import type { InboundAliases } from './topic-aliases.ts';
 
-const ANSWER_TOO_LARGE: ProtocolFault = {
-  reasonCode: ReasonCode.packetTooLarge,
-  text: 'the answer is larger than the Maximum Packet Size of the client',
-};
 /** Thousands of CONNECT packets may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
 
@@ -75,6 +71,8 @@ export class Client implements SessionConnection {
   /** Chunks that arrived while the connection was authenticating or suspended. */
   #held: HeldChunks | undefined;
   #isPaused = false;
+  /** What the transport keeps of a message that is not complete. */
+  #transportBytes = 0;
 
   /** @param onEnd called once, when either side has ended the connection */
   constructor(
@@ -95,7 +93,9 @@ export class Client implements SessionConnection {
     this.received = new ReceivedMessages(this, context);
     this.memory = new ConnectionMemory(context.accounts);
     this.feeds = new RetainedFeeds(context);
-    this.#framer = new Framer(Math.min(this.#packetBytesTaken, CONNECT_BYTES_MAX));
+    this.#framer = new Framer(
+      Math.min(packetBytesTaken(context, this.listener), CONNECT_BYTES_MAX),
+    );
     const { now } = context.budget;
     this.#deadlines = new ClientDeadlines(context.deadlines, now);
     const waitMs = context.options.connectTimeoutSeconds * 1000;
@@ -138,6 +138,18 @@ export class Client implements SessionConnection {
     this.#guard(() => this.#processFrames());
   }
 
+  /** The transport keeps so many bytes of what has begun: they count as those that the framer keeps. */
+  transportHolds(bytes: number, now: number): void {
+    this.#context.budget.enter(now);
+    this.#transportBytes = bytes;
+    if (this.#state !== 'closed') this.#chargeUnhandled();
+  }
+
+  #chargeUnhandled(): void {
+    const bytes = this.#framer.heldBytes + this.#transportBytes + (this.#held?.bytes ?? 0);
+    chargeUnhandled(this.#context, this, bytes);
+  }
+
   /** The client reads again: sends what waited for it. */
   drained(now: number): void {
     this.#context.budget.enter(now);
@@ -176,7 +188,7 @@ export class Client implements SessionConnection {
     this.#pauseReading();
     this.#held ??= new HeldChunks();
     this.#held.push(chunk);
-    chargeUnhandled(this.#context, this, this.#framer, this.#held);
+    this.#chargeUnhandled();
   }
 
   #guard(work: () => void): void {
@@ -186,7 +198,7 @@ export class Client implements SessionConnection {
       if (!(error instanceof ProtocolError)) throw error;
       this.fail(error.fault);
     }
-    chargeUnhandled(this.#context, this, this.#framer, this.#held);
+    this.#chargeUnhandled();
   }
 
   #processFrames(): void {
@@ -269,11 +281,6 @@ export class Client implements SessionConnection {
     if (this.#state === 'authenticating') this.#pauseReading();
   }
 
-  /** Largest packet that the client may send once it is connected, bytes. */
-  get #packetBytesTaken(): number {
-    return this.listener.packetBytesMax ?? this.#context.options.packetBytesMax;
-  }
-
   /** The client is accepted: attaches the session and begins the Keep Alive. */
   connected(
     session: Session,
@@ -283,7 +290,7 @@ export class Client implements SessionConnection {
     this.session = session;
     this.memory.begin(session.outbound.account);
     this.#moveTo('connected');
-    this.#framer.packetBytesMax = this.#packetBytesTaken;
+    this.#framer.packetBytesMax = packetBytesTaken(this.#context, this.listener);
     this.link.useAliases(limits.topicAliasMaximum, this.memory);
     this.#deadlines.lastReceivedAt = budget.now;
     this.connectedAt = budget.now;

@@ -2,7 +2,6 @@
 // topic aliases. Charged to the client's account, and given back when the connection ends.
 // Before CONNECT is answered there is no account: then the adapter bounds the bytes (pre-connect-limit.ts).
 
-import type { Framer } from '../../mqtt/framer.ts';
 import type { ProtocolFault } from '../../mqtt/protocol-fault.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import type { Accounts, ClientAccount } from '../accounts.ts';
@@ -10,7 +9,6 @@ import type { BrokerContext } from '../context.ts';
 import { identityFields } from '../log-fields.ts';
 import { CONNECTION_BYTES } from '../memory-costs.ts';
 import type { Client } from './client.ts';
-import type { HeldChunks } from './held-chunks.ts';
 
 const OUT_OF_MEMORY: ProtocolFault = {
   reasonCode: ReasonCode.quotaExceeded,
@@ -68,13 +66,8 @@ export class ConnectionMemory {
 }
 
 /** Charges what has arrived and waits, for the rest of a packet or for the packet's turn. */
-export function chargeUnhandled(
-  context: BrokerContext,
-  client: Client,
-  framer: Framer,
-  held: HeldChunks | undefined,
-): void {
-  const bound = client.memory.setUnhandled(framer.heldBytes + (held?.bytes ?? 0));
+export function chargeUnhandled(context: BrokerContext, client: Client, bytes: number): void {
+  const bound = client.memory.setUnhandled(bytes);
   if (bound !== undefined) client.fail(memoryFault(context, client, 'packet', bound));
 }
 

@@ -1,9 +1,18 @@
-// Log fields about a packet that the framer refused as too large: its size, the limit, the option
+// Packets that are too large. Log fields about one that the framer refused: its size, the limit, the option
 // behind it and, for a PUBLISH, the topic as far as it has arrived.
 
 import type { Framer } from '../../mqtt/framer.ts';
 import { PacketType, packetTypeOf } from '../../mqtt/packet-type.ts';
+import type { ProtocolFault } from '../../mqtt/protocol-fault.ts';
+import { ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
+import type { BrokerContext } from '../context.ts';
+import type { ListenerRules } from '../ports.ts';
+
+export const ANSWER_TOO_LARGE: ProtocolFault = {
+  reasonCode: ReasonCode.packetTooLarge,
+  text: 'the answer is larger than the Maximum Packet Size of the client',
+};
 
 export function oversizeFields({
   buffer,
@@ -31,4 +40,9 @@ function topicOf(buffer: Buffer, start: number, bodyStart: number): string | und
   }
   const topicEnd = topicStart + buffer.readUInt16BE(bodyStart);
   return topicEnd <= buffer.length ? buffer.toString('utf8', topicStart, topicEnd) : undefined;
+}
+
+/** Largest packet that a client of this listener may send once it is connected, bytes. */
+export function packetBytesTaken({ options }: BrokerContext, listener: ListenerRules): number {
+  return listener.packetBytesMax ?? options.packetBytesMax;
 }

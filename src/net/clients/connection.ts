@@ -65,6 +65,9 @@ export class Connection implements Outbox {
       this.#client.receive(chunk, performance.now());
       flushQueue.endGroup(begin);
     });
+    transport.on('unfinished', (bytes) => {
+      if (!this.#isClosing) this.#client.transportHolds(bytes, performance.now());
+    });
     transport.on('drain', () => this.#drained());
     transport.on('end', () => closeQueue.add({ close: () => this.#endAfterPeer() }));
     // 'close' follows every error and does all there is to do.
@@ -81,7 +84,7 @@ export class Connection implements Outbox {
 
   /** @param stream carries the transport's bytes: a WebSocket's are counted before they are a message */
   limitBeforeConnect(limit: PreConnectLimit, stream: EventEmitter): void {
-    this.#endPreConnect = limit.watch(stream, () => {
+    this.#endPreConnect = limit.watch(stream, this.#client.info.remoteAddress, () => {
       const { log, stats } = this.#broker;
       const origin = originOf(this.#client.info);
       log.warn('connection refused: too many bytes before its CONNECT was answered', origin);

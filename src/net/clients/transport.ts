@@ -18,6 +18,8 @@ export interface Transport {
   /** Ends at once. */
   destroy(): unknown;
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
+  /** Bytes of what has begun and is not handed on yet have changed. */
+  on(event: 'unfinished', listener: (bytes: number) => void): unknown;
   /** 'end': the client sends nothing more. Only where our side does not end by itself then. */
   on(event: 'drain' | 'end' | 'error' | 'close', listener: () => void): unknown;
 }

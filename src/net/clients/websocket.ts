@@ -12,6 +12,7 @@ import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FirstByte } from '../../mqtt/packet-type.ts';
 import type { Transport } from './transport.ts';
+import { UnfinishedMessage } from './unfinished-message.ts';
 
 /** Of MQTT 3.1.1 and 5 [MQTT5-6.0.0-3], and of MQTT 3.1 before it was standardised. */
 export const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
@@ -23,6 +24,8 @@ const FRAGMENTS_MAX = 1024;
 const CHUNKS_MAX = 16_384;
 /** Beyond this a client does not read, and its pings are not answered. */
 const PONG_BACKLOG_BYTES = 65_536;
+/** Less is within what a connection costs anyway; changes below this are not reported. */
+const UNFINISHED_BYTES_MIN = 1024;
 const CLOSE_MS = 5_000;
 const CLOSE_NORMAL = 1000;
 const CLOSE_UNSUPPORTED_DATA = 1003;
@@ -177,6 +180,9 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   #received: Buffer[] = [];
   /** The latest ping of this turn, which alone is answered (RFC 6455 5.5.3). */
   #ping: Buffer | undefined;
+  readonly #unfinished = new UnfinishedMessage(FRAGMENTS_MAX);
+  /** Bytes of it as reported last. */
+  #reportedBytes = 0;
 
   constructor(webSocket: WebSocket, socket: Socket) {
     super();
@@ -186,14 +192,27 @@ export class WebSocketTransport extends EventEmitter implements Transport {
     webSocket.on('ping', (data) => {
       if (this.#ping === undefined) setImmediate(() => this.#answerPing());
       this.#ping = data;
+      this.#unfinished.control(data.length);
     });
+    webSocket.on('pong', (data) => this.#unfinished.control(data.length));
+    // ws has listened before, so it has handled the bytes.
+    socket.on('data', (chunk: Buffer) => this.#counted(chunk));
     // ws ends the connection by itself, with the status code that RFC 6455 has for the fault.
     webSocket.on('error', () => undefined);
     webSocket.on('close', () => this.emit('close'));
     socket.on('drain', () => this.emit('drain'));
   }
 
+  #counted(chunk: Buffer): void {
+    this.#unfinished.arrived(chunk.length);
+    const { bytes } = this.#unfinished;
+    if (Math.abs(bytes - this.#reportedBytes) < UNFINISHED_BYTES_MIN) return;
+    this.#reportedBytes = bytes < UNFINISHED_BYTES_MIN ? 0 : bytes;
+    this.emit('unfinished', this.#reportedBytes);
+  }
+
   #receive(data: RawData, isBinary: boolean): void {
+    if (Buffer.isBuffer(data)) this.#unfinished.complete(data.length);
     if (!isBinary) {
       // [MQTT5-6.0.0-1] any other type of data frame ends the connection.
       this.#webSocket.close(CLOSE_UNSUPPORTED_DATA, 'binary frames only');

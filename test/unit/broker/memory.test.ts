@@ -134,6 +134,32 @@ test('topic aliases and unfinished packets count: DISCONNECT 0x97 for the client
   assert.equal(bob.closed, false);
 });
 
+test('what a transport keeps of an unfinished message counts, and is given back', () => {
+  const { world, named } = loggedWorld({ memoryBytesMax: 3_000_000 });
+  const { accounts } = world.broker.context;
+  const eve = world.connect('eve', { username: 'eve' });
+  const before = accounts.bytes;
+  eve.beginMessage(500_000);
+  assert.equal(accounts.bytes - before, 500_000);
+  eve.send(wire.PINGREQ);
+  assert.equal(accounts.bytes - before, 500_000, 'a packet that is complete changes nothing');
+  eve.beginMessage(0);
+  assert.equal(accounts.bytes, before);
+  const others = Array.from({ length: 20 }, (_, i) => world.connect(`e${i}`, { username: 'eve' }));
+  for (const other of others) {
+    other.beginMessage(400_000);
+    if (other.closed) other.expectEnded(0x97);
+  }
+  assert.ok(accounts.bytes < 3_000_000);
+  assert.deepEqual(
+    named('client disconnected: a bound is reached').map((line) => line.what),
+    ['packet'],
+  );
+  const bob = world.connect('bob', { username: 'bob' });
+  bob.beginMessage(50_000);
+  assert.equal(bob.closed, false, 'who holds little finds room');
+});
+
 test('one line says that a bound is reached, and one that it is over', () => {
   const { world, named, lines } = loggedWorld({ retainedMessagesMax: 2 });
   const client = world.connect('a', { username: 'ann' });

@@ -96,7 +96,7 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     [
       'bytes received before CONNECT is answered: of one client; of all clients beyond the first {bytes net FREE_BYTES} of each',
       '{bytes net CONNECTION_BYTES_MAX}; {bytes net TOTAL_BYTES_MAX}',
-      'closed, counted, logged',
+      'closed, counted, logged; an address with much before others: one alone has three quarters, as with users below',
     ],
     [
       'unacknowledged messages from a client',

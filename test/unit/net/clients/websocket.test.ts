@@ -240,3 +240,22 @@ test('of many pings in one turn only the last is answered', async () => {
     assert.ok(bytes.length < 20 * 3, `${bytes.length} bytes of pongs`);
   });
 });
+
+test('what has arrived of an unfinished message is reported, and nothing once it is complete', async () => {
+  await withPair(async (transport, client) => {
+    const reports: number[] = [];
+    transport.on('unfinished', (bytes) => reports.push(bytes));
+    const begun = Buffer.from([0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0x07, 0xa1, 0x20, ...MASK]);
+    client.write(begun);
+    client.write(Buffer.alloc(400_000));
+    while ((reports.at(-1) ?? 0) < 400_000) await once(transport, 'unfinished');
+    assert.ok(reports.at(-1)! < 700_000, `${reports.at(-1)}`);
+    const complete = once(transport, 'data');
+    client.write(Buffer.alloc(100_000));
+    await complete;
+    while (reports.at(-1) !== 0) await once(transport, 'unfinished');
+    for (let i = 0; i < 100; i++) client.write(frame(Opcode.binary, Buffer.alloc(100)));
+    await once(transport, 'data');
+    assert.equal(reports.at(-1), 0, 'whole messages are not counted');
+  });
+});
