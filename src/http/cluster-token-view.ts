@@ -13,7 +13,7 @@ export const nodeTokensSchema = object({
 
 export const sealedTokensSchema = object({
   key: text({ maxLength: 64 }),
-  sealed: text({ maxLength: 16_384 }),
+  sealed: text({ maxLength: 16_384, isSecret: true }),
   incoming: optional(text({ maxLength: 64 })),
 });
 

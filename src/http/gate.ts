@@ -16,6 +16,9 @@ import type { TokenStore } from './token-store.ts';
 const GUESSES_MAX = 10;
 const WAIT_MS = 60_000;
 const ADDRESSES_MAX = 1024;
+/** What proxies, tunnels and content networks add. */
+const PROXY_HEADER =
+  /^(forwarded|via|x-forwarded(-.+)?|(x-|true-|cf-|fastly-)?(real|client|connecting|cluster-client|original)-ip|x-original-.+)$/;
 
 export interface Visitor {
   readonly headers: IncomingHttpHeaders;
@@ -135,7 +138,7 @@ function isOfAnotherSite(headers: IncomingHttpHeaders): boolean {
  */
 function isPassedOn(headers: IncomingHttpHeaders, httpVersion: string): boolean {
   if (httpVersion === '1.0') return true;
-  return ['forwarded', 'x-forwarded-for', 'x-real-ip', 'via'].some((name) => name in headers);
+  return Object.keys(headers).some((name) => PROXY_HEADER.test(name));
 }
 
 /**

@@ -8,6 +8,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { ListenOptions } from 'node:net';
 import { plainAddress } from '../shared/endpoint.ts';
 import type { NodeRequest } from '../shared/node-request.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
 import { EventStream, type StreamCounters } from './event-stream.ts';
 import type { Gate } from './gate.ts';
 import type { NodeApi } from './node-api.ts';
@@ -18,7 +19,6 @@ import { problemResponse, type Router } from './router.ts';
 
 export const HEADER_BYTES_MAX = 16_384;
 export const BODY_BYTES_MAX = 1_048_576;
-export const CONNECTIONS_MAX = 128;
 export const STREAMS_MAX = 32;
 const HEADERS_MAX = 64;
 const HEADERS_MS_MAX = 10_000;
@@ -40,6 +40,7 @@ export interface HttpServerParts {
   readonly node: NodeApi;
   readonly streams: StreamCounters;
   readonly counters: HttpCounters;
+  readonly limit: ConnectionLimit;
   /** Whether it serves the dashboard as well. */
   readonly hasPages: boolean;
 }
@@ -68,7 +69,7 @@ export class HttpServer {
       (request, response) => void this.#handle(request, response),
     );
     this.#server.maxHeadersCount = HEADERS_MAX;
-    this.#server.maxConnections = CONNECTIONS_MAX;
+    this.#server.on('connection', (socket) => parts.limit.arrived(socket));
   }
 
   /** Rejects with the error of the system if the address can't be opened. */
@@ -116,7 +117,7 @@ export class HttpServer {
     );
     if (answer.status === 500) counters.failed += 1;
     try {
-      if ('stream' in answer) this.#stream(response, answer.stream);
+      if ('stream' in answer) this.#stream(message, response, answer.stream);
       else send(message, response, answer);
     } catch (error) {
       // Parts of an answer come from other nodes: no value of theirs may end this one.
@@ -126,11 +127,15 @@ export class HttpServer {
     }
   }
 
-  #stream(response: ServerResponse, start: StreamStart): void {
+  #stream(message: IncomingMessage, response: ServerResponse, start: StreamStart): void {
     const { streams } = this.#parts;
     if (response.destroyed) return;
     // The time limits of a request end with its head: a stream has limits of its own.
     response.writeHead(200, { ...SAFE_HEADERS, 'content-type': 'text/event-stream' });
+    if (message.method === 'HEAD') {
+      response.end();
+      return;
+    }
     const stop = start(new EventStream(response, streams));
     response.on('close', stop);
   }

@@ -3,6 +3,7 @@
 // affair of the listener. Invariant: respond() never throws and never rejects.
 
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import { changeOf } from './audit-log.ts';
 import { LimitedSink } from './limited-sink.ts';
 import type { NodeApi, StreamFollower } from './node-api.ts';
 import { HttpProblem, problemBody } from './problem.ts';
@@ -55,7 +56,8 @@ export class Router {
     // The part of this node in a request to all nodes is no change of its own.
     const isOwnPart = caller.kind === 'node' && caller.from === '';
     if (match.route.access === 'change' && method !== 'GET' && !isOwnPart) {
-      this.#services.audit.record(caller, method, path, response.status);
+      const change = changeOf(match.route, request);
+      this.#services.audit.record(caller, { method, path, change }, response.status);
     }
     return response;
   }
@@ -69,7 +71,7 @@ export class Router {
         return await this.#answer(match, request, caller);
       }
       if (!isPassedOn && wanted !== undefined && wanted !== this.#node.name) {
-        return await this.#askOne(wanted, request);
+        return await this.#askOne(match.route, wanted, request);
       }
       if (!isPassedOn && wanted === undefined && this.#isMerged(match.route)) {
         return await this.#askAll(match.route, request);
@@ -159,22 +161,27 @@ export class Router {
     return merge !== undefined && this.#node.online.length > 1;
   }
 
-  async #askOne(name: string, request: NodeRequest): Promise<ApiResponse> {
+  async #askOne({ response }: Route, name: string, request: NodeRequest): Promise<ApiResponse> {
     const { online } = this.#node;
     if (!online.includes(name)) throw noNode(name, online);
-    const reply = await this.#node.ask(name, request);
+    const reply = checkedReply(await this.#node.ask(name, request), response);
     if (reply.status >= 400) return problemResponse(problemOfReply(name, reply), this.#node);
     return { status: reply.status, json: reply.body };
   }
 
   /** A node that does not answer is named in the result, and the answers of the others count. */
-  async #askAll({ merge, query: fields }: Route, request: NodeRequest): Promise<ApiResponse> {
+  async #askAll(
+    { merge, response, query: fields }: Route,
+    request: NodeRequest,
+  ): Promise<ApiResponse> {
     const query = readFields(fields, request.query, 'query');
     const answers: unknown[] = [];
     const missing: { node: string; problem: string }[] = [];
     let refusal: HttpProblem | undefined;
     let status = 200;
-    for (const [node, reply] of await this.#node.askAll(request)) {
+    for (const [node, answered] of await this.#node.askAll(request)) {
+      const isOwn = node === this.#node.name;
+      const reply = isOwn ? answered : checkedReply(answered, response);
       if (reply.status < 400) {
         status = reply.status;
         answers.push(reply.body);
@@ -182,13 +189,24 @@ export class Router {
       }
       const problem = problemOfReply(node, reply);
       // Each node has refused the request itself: the caller needs the reason only once.
-      if (node === this.#node.name || refusal === undefined) refusal = problem;
+      if (isOwn || refusal === undefined) refusal = problem;
       // Where a client is not, it is not missing.
       if (problem.status !== 404) missing.push({ node, problem: problem.message });
     }
     if (answers.length === 0 && refusal !== undefined) throw refusal;
     const json = merge?.(answers, query as never);
     return { status, json: missing.length === 0 ? json : { ...json, missing } };
+  }
+}
+
+/** What another node answers, or a fault in place of an answer that its route can't give. */
+function checkedReply(reply: NodeReply, response: Schema<unknown> | undefined): NodeReply {
+  if (reply.status >= 400 || response === undefined) return reply;
+  try {
+    return { status: reply.status, body: response.read(reply.body, 'the answer', true) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return { status: 502, body: { error: `it is malformed: ${reason}` } };
   }
 }
 

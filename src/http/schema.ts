@@ -10,9 +10,10 @@ export interface Schema<T> {
   readonly isOptional: boolean;
   /**
    * @param at the name of the value, for the error
+   * @param isAnswer of another node, which may be newer: properties that this node does not know are left out
    * @throws InputError
    */
-  read(value: unknown, at: string): T;
+  read(value: unknown, at: string, isAnswer?: boolean): T;
 }
 
 /** The type of the values that a schema accepts. */
@@ -34,12 +35,19 @@ export class InputError extends Error {
 
 export interface TextLimits {
   readonly help?: string;
+  /** Never shown again, as in the audit log. */
+  readonly isSecret?: true;
   readonly maxLength?: number;
   readonly minLength?: number;
 }
 
-export function text({ help, maxLength = 65_535, minLength = 0 }: TextLimits = {}): Schema<string> {
-  const json = { type: 'string', description: help, minLength, maxLength };
+export function text({
+  help,
+  maxLength = 65_535,
+  minLength = 0,
+  isSecret,
+}: TextLimits = {}): Schema<string> {
+  const json = { type: 'string', description: help, minLength, maxLength, writeOnly: isSecret };
   return schema(json, (value, at) => {
     if (typeof value !== 'string') throw new InputError(`${at} must be a text`);
     if (value.length > maxLength) {
@@ -86,10 +94,10 @@ export function flag(help?: string): Schema<boolean> {
 
 export function array<T>(items: Schema<T>, maxItems = 65_535, help?: string): Schema<readonly T[]> {
   const json = { type: 'array', items: items.json, maxItems, description: help };
-  return schema(json, (value, at) => {
+  return schema(json, (value, at, isAnswer) => {
     if (!Array.isArray(value)) throw new InputError(`${at} must be a list`);
     if (value.length > maxItems) throw new InputError(`${at} has more than ${maxItems} items`);
-    return value.map((item, index) => items.read(item, `${at}[${index}]`));
+    return value.map((item, index) => items.read(item, `${at}[${index}]`, isAnswer));
   });
 }
 
@@ -103,23 +111,31 @@ export function object<P extends Properties>(properties: P, help?: string): Sche
     ...(required.length > 0 && { required }),
     additionalProperties: false,
   };
-  return schema(json, (value, at) => readObject(properties, value, at) as ObjectOf<P>);
+  return schema(
+    json,
+    (value, at, isAnswer) => readObject(properties, value, at, isAnswer) as ObjectOf<P>,
+  );
 }
 
-function readObject(properties: Properties, value: unknown, at: string): Record<string, unknown> {
+function readObject(
+  properties: Properties,
+  value: unknown,
+  at: string,
+  isAnswer = false,
+): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InputError(`${at} must be an object`);
   }
   const given = value as Record<string, unknown>;
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(properties, name));
-  if (unknown !== undefined) {
+  if (unknown !== undefined && !isAnswer) {
     const known = Object.keys(properties).join(', ') || 'nothing';
     throw new InputError(`${at} has no '${unknown.slice(0, 40)}'; it takes ${known}`);
   }
   const result: Record<string, unknown> = {};
   for (const [name, property] of Object.entries(properties)) {
     const one = Object.hasOwn(given, name) ? given[name] : undefined;
-    if (one !== undefined) result[name] = property.read(one, `'${name}'`);
+    if (one !== undefined) result[name] = property.read(one, `'${name}'`, isAnswer);
     else if (!property.isOptional) throw new InputError(`${at} needs '${name}'`);
   }
   return result;
@@ -128,7 +144,13 @@ function readObject(properties: Properties, value: unknown, at: string): Record<
 /** Of a response only: an object whose keys are data, such as names of labels. */
 export function record<T>(values: Schema<T>): Schema<Readonly<Record<string, T>>> {
   const json = { type: 'object', additionalProperties: values.json };
-  return schema(json, (value) => value as Record<string, T>);
+  return schema(json, (value, at, isAnswer) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      throw new InputError(`${at} must be an object`);
+    }
+    const entries = Object.entries(value);
+    return Object.fromEntries(entries.map(([key, one]) => [key, values.read(one, key, isAnswer)]));
+  });
 }
 
 /** Of a response only. */
@@ -137,14 +159,14 @@ export function any(help: string): Schema<unknown> {
 }
 
 export function optional<T>(inner: Schema<T>): Schema<T | undefined> {
-  return { json: inner.json, isOptional: true, read: (value, at) => inner.read(value, at) };
+  return { ...inner, isOptional: true } as Schema<T | undefined>;
 }
 
 /** Of a response only: the value, or null where there is none. */
 export function nullable<T>(inner: Schema<T>): Schema<T | null> {
   const type = [inner.json.type, 'null'];
-  return schema({ ...inner.json, type }, (value, at) =>
-    value === null ? null : inner.read(value, at),
+  return schema({ ...inner.json, type }, (value, at, isAnswer) =>
+    value === null ? null : inner.read(value, at, isAnswer),
   );
 }
 
@@ -157,7 +179,7 @@ export function queryValue({ json }: Schema<unknown>, value: string): unknown {
   return value;
 }
 
-function schema<T>(json: JsonSchema, read: (value: unknown, at: string) => T): Schema<T> {
+function schema<T>(json: JsonSchema, read: Schema<T>['read']): Schema<T> {
   const defined = Object.entries(json).filter(([, value]) => value !== undefined);
   return { json: Object.fromEntries(defined), isOptional: false, read };
 }

@@ -191,6 +191,11 @@ const httpMetrics = {
     'requests over TCP that were refused: no or a wrong token, too many guesses, another site, a wrong host name',
     { sys: 'http/refused/{reason}', labels: ['reason'] },
   ),
+  refusedConnections: counter(
+    'http_connections_refused',
+    'connections over HTTP that were closed because too many were open',
+    { sys: 'http/refused connections' },
+  ),
   failed: counter('http_requests_failed', 'requests that found a fault of this program', {
     sys: 'http/failed',
   }),

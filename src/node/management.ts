@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { AuditLog } from '../http/audit-log.ts';
 import { ClientTimeline } from '../http/client-timeline.ts';
+import { ConnectionLimit } from '../http/connection-limit.ts';
 import { ControlSocketError, openControlSocket } from '../http/control-socket.ts';
 import type { EventLog } from '../http/event-log.ts';
 import { controlGate, type Gate, TcpGate } from '../http/gate.ts';
@@ -59,9 +60,12 @@ export async function openManagement(
   });
   const tcpGate = new TcpGate(tokens, log, () => node.isOpen);
   if (queries !== undefined) serveNodes(queries, router);
+  const limits: ConnectionLimit[] = [];
   const parts = (gate: Gate) => {
     const hasPages = gate === tcpGate;
-    return { router, node, gate, streams, counters, hasPages };
+    const limit = new ConnectionLimit(log);
+    limits.push(limit);
+    return { router, node, gate, streams, counters, hasPages, limit };
   };
   const http = await openHttp(config, parts(tcpGate), log);
   let control: { server: HttpServer; path: string } | undefined;
@@ -77,6 +81,7 @@ export async function openManagement(
     controlPath: control?.path,
     metrics: () => ({
       ...counters,
+      refusedConnections: limits.reduce((sum, { refused }) => sum + refused, 0),
       refused: refusalsOf(tcpGate),
       streams: streams.open,
       droppedEvents: streams.dropped,

@@ -7,6 +7,7 @@ import { connect } from 'node:net';
 import { test } from 'node:test';
 import { AuditLog } from '../../src/http/audit-log.ts';
 import { ClientTimeline } from '../../src/http/client-timeline.ts';
+import { ConnectionLimit } from '../../src/http/connection-limit.ts';
 import { EventLog } from '../../src/http/event-log.ts';
 import { controlGate } from '../../src/http/gate.ts';
 import { HttpServer } from '../../src/http/http-server.ts';
@@ -130,6 +131,7 @@ test('random bytes on the port leave the server as it was', { timeout: 60_000 },
       streams: { open: 0, dropped: 0 },
       counters: { requests: 0, failed: 0 },
       hasPages: true,
+      limit: new ConnectionLimit(silentLogger),
     },
     { host: '127.0.0.1', port: 0 },
   );

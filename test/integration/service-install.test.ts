@@ -82,3 +82,14 @@ test('without systemd the command says so and changes nothing', { skip: hasSyste
     assert.match(err, /this machine does not run systemd/);
   }
 });
+
+test('a name that is none of a service is refused, so that it leads to no other file', (t) => {
+  const folder = folderOf(t);
+  for (const name of ['../../etc/passwd', '-a', 'a/b', '']) {
+    for (const command of ['install', 'uninstall', 'status']) {
+      const { code, err } = service(folder, command, `-root=${folder}`, `-name=${name}`);
+      assert.equal(code, 2);
+      assert.match(err, /bad value '.*' for -name/);
+    }
+  }
+});

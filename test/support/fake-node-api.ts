@@ -3,6 +3,7 @@
 
 import type { DiagnosisView } from '../../src/http/diagnosis-view.ts';
 import type { BanTargetView, NodeApi, Outgoing } from '../../src/http/node-api.ts';
+import { HttpProblem } from '../../src/http/problem.ts';
 
 export class FakeNodeApi implements NodeApi {
   readonly name = 'box1';
@@ -17,7 +18,7 @@ export class FakeNodeApi implements NodeApi {
     take: unavailable,
     rotate: unavailable,
     get rotation(): never {
-      throw new Error('no cluster');
+      throw new HttpProblem(409, 'No cluster.');
     },
   };
   readonly guards = {
@@ -150,5 +151,5 @@ export class FakeNodeApi implements NodeApi {
 }
 
 function unavailable(): Promise<never> {
-  return Promise.reject(new Error('no cluster'));
+  return Promise.reject(new HttpProblem(409, 'No cluster.'));
 }

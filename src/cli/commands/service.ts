@@ -16,7 +16,7 @@ import type { Command } from 'commander';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
-import { type Plan, planOf, underRoot } from '../service/plan.ts';
+import { checkName, type Plan, planOf, underRoot } from '../service/plan.ts';
 
 interface NameFlags {
   readonly name: string;
@@ -50,6 +50,7 @@ export function addService(program: Command, context: CliContext): void {
   uninstall.action((flags: NameFlags) => uninstallService(flags, context));
   const status = named(service.command('status')).description('show the service as systemd does');
   status.action(({ name }: NameFlags) => {
+    checkName('name', name);
     checkSystemd();
     const { status: code } = spawnSync('systemctl', ['status', '--no-pager', name], {
       stdio: 'inherit',
@@ -100,6 +101,7 @@ function installService(command: Command, context: CliContext): void {
 }
 
 function uninstallService({ name, root }: NameFlags, context: CliContext): void {
+  checkName('name', name);
   const unitFile = underRoot(root ?? '/', `/etc/systemd/system/${name}.service`);
   if (root === undefined) {
     checkSystemd();

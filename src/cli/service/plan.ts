@@ -35,17 +35,17 @@ export interface Plan {
   readonly files: readonly string[];
 }
 
+/** @throws UsageError for what is no name of a service or a user: it becomes part of paths and commands */
+export function checkName(flag: string, value: string): void {
+  if (NAME.test(value)) return;
+  throw new UsageError(`bad value '${value}' for -${flag}: expected small letters and digits`);
+}
+
 /** @throws UsageError */
 export function planOf({ config, origins }: LoadedConfig, options: PlanOptions): Plan {
   const { name, user, memoryMax, node, folder } = options;
-  for (const [flag, value] of [
-    ['name', name],
-    ['user', user],
-  ] as const) {
-    if (!NAME.test(value)) {
-      throw new UsageError(`bad value '${value}' for -${flag}: expected small letters and digits`);
-    }
-  }
+  checkName('name', name);
+  checkName('user', user);
   if (!/^\d+(%|[KMGT])?$/.test(memoryMax)) {
     throw new UsageError(`bad value '${memoryMax}' for -memory-max: expected 80% or 512M`);
   }

@@ -48,7 +48,7 @@ export const messageRoutes = [
     query: { node: pageQuery.node },
     body: object({
       topic: text({ minLength: 1 }),
-      payload: optional(text({ maxLength: PAYLOAD_CHARACTERS_MAX })),
+      payload: optional(text({ maxLength: PAYLOAD_CHARACTERS_MAX, isSecret: true })),
       encoding: optional(oneOf(['text', 'base64'], 'Of the payload')),
       qos: optional(integer(0, 2)),
       retain: optional(flag()),

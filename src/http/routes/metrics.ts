@@ -77,7 +77,10 @@ export const metricRoutes = [
     scope: 'node',
     summary: 'sets an option of a node, in its TOML file too if it has one',
     query: { node: pageQuery.node },
-    body: object({ option: text({ maxLength: 64 }), value: text({ maxLength: 4096 }) }),
+    body: object({
+      option: text({ maxLength: 64 }),
+      value: text({ maxLength: 4096, isSecret: true }),
+    }),
     response: optionSetSchema,
     handler: async ({ node, body: { option, value } }) => ({
       node: node.name,

@@ -10,6 +10,7 @@ import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { PresharedKeys } from '../../shared/key-ring.ts';
 import { LogLimiter } from '../../shared/log-limiter.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { mostCommon } from '../../shared/most-common.ts';
 import type { Peer } from '../../shared/peer.ts';
 import type { BulkEvents, BulkStream } from '../../sync/bulk-link.ts';
 import { BulkNode, type BulkOptions } from '../../sync/bulk-node.ts';
@@ -129,11 +130,9 @@ export class BulkChannel {
 
   /** A stranger that opens many connections closes its own ones, not those of nodes. */
   #makeRoom(): void {
-    const counts = new Map<string, number>();
-    for (const from of this.#handshakes.values()) counts.set(from, (counts.get(from) ?? 0) + 1);
-    const most = Math.max(...counts.values());
+    const busiest = mostCommon(this.#handshakes.values());
     for (const [socket, from] of this.#handshakes) {
-      if (counts.get(from) !== most) continue;
+      if (from !== busiest) continue;
       this.node.counters.refusedConnections += 1;
       this.#handshakes.delete(socket);
       socket.destroy();

@@ -4,7 +4,7 @@ export const httpLimits: readonly (readonly [string, string, string])[] = [
   [
     'connections over TCP; on the control socket',
     '{count http CONNECTIONS_MAX} each',
-    'closed at once',
+    'the address with the most of them loses its oldest one, or gets no further one; counted, in the log',
   ],
   [
     'headers; their number; time until they are whole',

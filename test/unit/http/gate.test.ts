@@ -40,8 +40,11 @@ test('what a proxy on this machine passes on needs a token, also without a heade
   const { gate } = await makeGate();
   assert.equal((await gate.admit(HERE)).kind, 'http');
   await assert.rejects(gate.admit({ ...HERE, httpVersion: '1.0' }), { status: 401 });
-  const headers = { ...HERE.headers, 'x-forwarded-for': '192.0.2.1' };
-  await assert.rejects(gate.admit({ ...HERE, headers }), { status: 401 });
+  const passedOn = ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'via', 'x-real-ip'];
+  for (const name of [...passedOn, 'cf-connecting-ip', 'true-client-ip', 'x-original-url']) {
+    const headers = { ...HERE.headers, [name]: '192.0.2.1' };
+    await assert.rejects(gate.admit({ ...HERE, headers }), { status: 401 }, name);
+  }
 });
 
 test('a link to the node may be followed, but no page of another site has it in a frame', async () => {

@@ -6,6 +6,7 @@ import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { AuditLog } from '../../../src/http/audit-log.ts';
 import { ClientTimeline } from '../../../src/http/client-timeline.ts';
+import { ConnectionLimit } from '../../../src/http/connection-limit.ts';
 import { EventLog } from '../../../src/http/event-log.ts';
 import { controlGate } from '../../../src/http/gate.ts';
 import { HttpServer } from '../../../src/http/http-server.ts';
@@ -28,8 +29,9 @@ async function open(t: TestContext, node = new FakeNodeApi()) {
     streams,
   });
   const counters = { requests: 0, failed: 0 };
+  const limit = new ConnectionLimit(silentLogger);
   const server = await HttpServer.open(
-    { node, router, gate: controlGate, streams, counters, hasPages: true },
+    { node, router, gate: controlGate, streams, counters, limit, hasPages: true },
     { host: '127.0.0.1', port: 0 },
   );
   t.after(() => server.close());
@@ -94,13 +96,23 @@ test(
     class Deep extends FakeNodeApi {
       override readonly online = ['box1', 'box2'];
       override async ask() {
-        return { status: 200, body: JSON.parse('['.repeat(50_000) + ']'.repeat(50_000)) };
+        const value = JSON.parse('['.repeat(50_000) + ']'.repeat(50_000));
+        const series = [{ labels: {}, value }];
+        const metric = { name: 'deep', kind: 'gauge', unit: 'none', help: '', series };
+        return { status: 200, body: { metrics: [metric] } };
       }
     }
     const node = new Deep();
     const { url } = await open(t, node);
-    await assert.rejects(fetch(`${url}/api/v1/config?node=box2`));
+    await assert.rejects(fetch(`${url}/api/v1/metrics?node=box2`));
     assert.equal(node.faults.length, 1);
     assert.equal((await fetch(`${url}/healthz`)).status, 200);
   },
 );
+
+test('HEAD on a stream has its head and opens none', LIMIT, async (t) => {
+  const { streams, url } = await open(t);
+  const response = await fetch(`${url}/api/v1/events`, { method: 'HEAD' });
+  assert.equal(response.headers.get('content-type'), 'text/event-stream');
+  assert.equal(streams.open, 0);
+});
