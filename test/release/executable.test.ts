@@ -79,6 +79,7 @@ test('two builds of the executables have the same bytes', { skip }, () => {
 
 function release(name: string): string {
   const out = join(folder, name);
-  execFileSync(process.execPath, [...RELEASE, '--out', out], { stdio: 'pipe' });
+  const env = { ...process.env, SOURCE_DATE_EPOCH: '1700000000' };
+  execFileSync(process.execPath, [...RELEASE, '--out', out], { stdio: 'pipe', env });
   return out;
 }

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -76,6 +76,20 @@ test('there is an image for each architecture, with the licences of what it cont
     }
     assert.match(readFileSync(join(root, 'usr/share/doc/libc6/copyright'), 'utf8'), /LGPL/);
   }
+});
+
+const noQemu = missingPrograms('qemu-aarch64-static');
+
+test('Node of the image for arm64 runs the program', { skip: skip || noQemu }, () => {
+  const image = load('arm64');
+  const root = buildah('mount', buildah('from', '--pull-never', '--arch=arm64', image));
+  const [emulator] = execFileSync('which', ['qemu-aarch64-static'], { encoding: 'utf8' }).split(
+    '\n',
+  );
+  copyFileSync(`${emulator}`, join(root, 'tmp/qemu'));
+  const words = ['--userspec=65532:65532', root, '/tmp/qemu', '/usr/local/bin/node'];
+  const printed = execFileSync('chroot', [...words, '/shoal.js', '-version'], { encoding: 'utf8' });
+  assert.equal(printed, `shoal ${version}\n`);
 });
 
 /** @returns the id of the image */
