@@ -20,7 +20,7 @@ const PYTHON = '/usr/bin/python3';
 /** As many entities subscribe as a large home has. */
 const FILTERS = 1200;
 const DISCOVERY = 'homeassistant/switch/lamp/config';
-const START_MS_MAX = 60_000;
+const WAIT_MS_MAX = 60_000;
 const TOKEN = 'of the Supervisor';
 
 interface Access {
@@ -38,7 +38,7 @@ test('the app serves Home Assistant and its users', {
   const supervisor = await startSupervisor(t);
   const folder = temporaryFolder(t);
   const app = startApp(t, folder, supervisor.url);
-  const [, port = ''] = await app.waitFor(/Shoal v\S+ tcp 127\.0\.0\.1:(\d+)/, START_MS_MAX);
+  const [, port = ''] = await app.waitFor(/Shoal v\S+ tcp 127\.0\.0\.1:(\d+)/, WAIT_MS_MAX);
   const { config } = (await supervisor.discovery) as { config: Access };
   assert.equal(config.protocol, '5');
   assert.equal(((await supervisor.service) as Access).username, 'addons');
@@ -53,14 +53,17 @@ test('the app serves Home Assistant and its users', {
   const login = [config.username, config.password];
   const client = new WatchedProcess([PYTHON, PAHO, '127.0.0.1', port, ...login, `${FILTERS}`]);
   t.after(() => client.kill());
-  await client.waitFor(/"connected", "code": 0, "session": 0/, START_MS_MAX);
+  await client.waitFor(/"connected", "code": 0, "session": 0/, WAIT_MS_MAX);
   await seen('homeassistant/status', 'online');
   for (const count of [2, 500, 500, 200]) {
-    await client.waitFor(new RegExp(`"subscribed", "count": ${count}, "refused": 0`));
+    await client.waitFor(new RegExp(`"subscribed", "count": ${count}, "refused": 0`), WAIT_MS_MAX);
   }
   const { length } = discoveryConfig();
-  await client.waitFor(new RegExp(`"topic": "${DISCOVERY}", "bytes": ${length}, "retain": 1`));
-  await client.waitFor(/"topic": "stat\/lamp\/POWER", "bytes": 3, "retain": 1/);
+  await client.waitFor(
+    new RegExp(`"topic": "${DISCOVERY}", "bytes": ${length}, "retain": 1`),
+    WAIT_MS_MAX,
+  );
+  await client.waitFor(/"topic": "stat\/lamp\/POWER", "bytes": 3, "retain": 1/, WAIT_MS_MAX);
   await seen('cmnd/lamp/POWER', 'ON');
   // Home Assistant stops without DISCONNECT, so that the broker publishes its will.
   await client.kill();
@@ -70,7 +73,7 @@ test('the app serves Home Assistant and its users', {
 test('users of Home Assistant log in, others do not', async (t) => {
   const supervisor = await startSupervisor(t);
   const app = startApp(t, temporaryFolder(t), supervisor.url);
-  const [, port = ''] = await app.waitFor(/Shoal v\S+ tcp 127\.0\.0\.1:(\d+)/, START_MS_MAX);
+  const [, port = ''] = await app.waitFor(/Shoal v\S+ tcp 127\.0\.0\.1:(\d+)/, WAIT_MS_MAX);
   await connect(t, port, 'ann', 'right');
   await assert.rejects(connect(t, port, 'ann', 'wrong'), /Not authorized|Bad username/i);
   await assert.rejects(connect(t, port, 'homeassistant', 'guessed'), /Not authorized|Bad user/i);

@@ -32,6 +32,7 @@ ip link set lo up
 echo ready
 exec sleep infinity`;
 
+const READY_MS_MAX = 60_000;
 const NAMESPACES = ['--mount', '--net', '--pid', '--uts', '--ipc'];
 
 export function missingForCleanRoot(...programs: readonly string[]): string | false {
@@ -59,7 +60,7 @@ export class CleanRoot {
 
   static async create(): Promise<CleanRoot> {
     const root = new CleanRoot();
-    await root.#holder.waitFor(/^ready$/);
+    await root.#holder.waitFor(/^ready$/, READY_MS_MAX);
     return root;
   }
 
