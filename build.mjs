@@ -71,25 +71,7 @@ function packed(type, contents) {
     [constants.BROTLI_PARAM_QUALITY]: constants.BROTLI_MAX_QUALITY,
     [constants.BROTLI_PARAM_SIZE_HINT]: contents.length,
   };
-  return { type, brotli: base85(brotliCompressSync(contents, { params })) };
-}
-
-/** The digits of Z85 (ZeroMQ RFC 32) behind the number of zeros at the end: 6 % smaller than base64. */
-function base85(bytes) {
-  const padded = Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
-  const alphabet =
-    '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
-  let text = String(padded.length - bytes.length);
-  for (let at = 0; at < padded.length; at += 4) {
-    let rest = padded.readUInt32BE(at);
-    let group = '';
-    for (let digit = 0; digit < 5; digit++) {
-      group = alphabet[rest % 85] + group;
-      rest = Math.floor(rest / 85);
-    }
-    text += group;
-  }
-  return text;
+  return { type, brotli: brotliCompressSync(contents, { params }).toString('base64') };
 }
 
 const { pages, inputs: pageInputs } = await packPages();

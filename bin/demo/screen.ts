@@ -2,7 +2,8 @@
 // line for each thing that happens. Knows the nodes and the traffic only to look at them.
 
 import { isDeepStrictEqual } from 'node:util';
-import { paintIf, wantsColour } from '../../src/cli/terminal/paint.ts';
+import { Chalk } from 'chalk';
+import { wantsColour } from '../../src/cli/log.ts';
 import type { DemoNode, PeerState } from './cluster.ts';
 import {
   type CrossingView,
@@ -46,7 +47,10 @@ export class Screen {
     this.#traffic = traffic;
     this.#out = out;
     this.#isPicture = out.isTTY === true && process.env.TERM !== 'dumb';
-    this.#paint = paintIf(wantsColour(process.env, out.isTTY === true));
+    const { bold, gray, green, yellow, red } = new Chalk({
+      level: wantsColour(process.env, out.isTTY === true) ? 1 : 0,
+    });
+    this.#paint = { plain: String, bold, dim: gray, good: green, warning: yellow, bad: red };
     if (!this.#isPicture) return;
     out.write('\u001b[?25l');
     out.on('resize', this.#redraw);

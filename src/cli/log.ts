@@ -3,9 +3,9 @@
 // counted instead of written, so that no client can fill a disk through the log.
 // Invariant: a record is one line and can't colour or move the terminal, whatever its fields contain.
 
+import { Chalk } from 'chalk';
 import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
 import { JOURNAL_PREFIX } from './service-manager.ts';
-import { paintIf } from './terminal/paint.ts';
 
 export type LogForm = 'text' | 'logfmt' | 'json';
 
@@ -150,18 +150,29 @@ function isOver(repeat: Repeat, nowMs: number): boolean {
   return Math.abs(nowMs - repeat.windowStart) >= REPEAT_WINDOW_MS;
 }
 
+/** NO_COLOR and FORCE_COLOR as on no-color.org and force-color.org. */
+export function wantsColour(
+  environment: Readonly<Record<string, string | undefined>>,
+  isTerminal: boolean,
+): boolean {
+  const { NO_COLOR, FORCE_COLOR, TERM } = environment;
+  if (NO_COLOR !== undefined && NO_COLOR !== '') return false;
+  if (FORCE_COLOR !== undefined && FORCE_COLOR !== '') return !/^(0|false)$/.test(FORCE_COLOR);
+  return isTerminal && TERM !== 'dumb';
+}
+
 function textFormatter(time: 'local' | 'iso', colour: boolean) {
-  const paint = paintIf(colour);
+  const chalk = new Chalk({ level: colour ? 1 : 0 });
   const labels: Readonly<Record<LogLevel, string>> = {
-    debug: `${paint.dim('debug')} `,
+    debug: `${chalk.gray('debug')} `,
     info: '',
-    warn: `${paint.warning('WARNING')} `,
-    error: `${paint.bad('ERROR')} `,
+    warn: `${chalk.yellow('WARNING')} `,
+    error: `${chalk.red('ERROR')} `,
   };
   return (level: LogLevel, event: string, fields: LogFields, at: Date): string => {
-    const stamp = paint.dim(time === 'iso' ? at.toISOString() : goTime(at));
+    const stamp = chalk.gray(time === 'iso' ? at.toISOString() : goTime(at));
     const pairs = definedFields(fields).map(
-      ([key, value]) => ` ${paint.dim(`${key}=`)}${quoted(String(value))}`,
+      ([key, value]) => ` ${chalk.gray(`${key}=`)}${quoted(String(value))}`,
     );
     return `${stamp} ${labels[level]}${plain(event)}${pairs.join('')}`;
   };

@@ -4,7 +4,7 @@
 
 import { brotliDecompressSync } from 'node:zlib';
 
-/** build.mjs replaces it by the files: name, type, and brotli in the digits of Z85. It is missing in the sources. */
+/** build.mjs replaces it by the files: name, type, and brotli in base64. It is missing in the sources. */
 declare const SHOAL_PAGES: Readonly<Record<string, PackedPage>> | undefined;
 
 interface PackedPage {
@@ -52,22 +52,8 @@ export function acceptsBrotli(acceptEncoding: string): boolean {
 function bodiesOf(name: string, page: PackedPage) {
   const known = bodies.get(name);
   if (known !== undefined) return known;
-  const brotli = fromBase85(page.brotli);
+  const brotli = Buffer.from(page.brotli, 'base64');
   const both = { brotli, plain: brotliDecompressSync(brotli) };
   bodies.set(name, both);
   return both;
-}
-
-/** @param text number of the zeros at the end, and groups of five digits. Source: ZeroMQ RFC 32 */
-export function fromBase85(text: string): Buffer {
-  const digits =
-    '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
-  const groups = text.slice(1).match(/.{5}/g) ?? [];
-  const bytes = Buffer.alloc(groups.length * 4);
-  for (const [index, group] of groups.entries()) {
-    let value = 0;
-    for (const digit of group) value = value * 85 + digits.indexOf(digit);
-    bytes.writeUInt32BE(value, index * 4);
-  }
-  return bytes.subarray(0, bytes.length - Number(text[0]));
 }

@@ -79,7 +79,7 @@ test('an uncaught error prints its message and ends the node with 1', () => {
 test('the file is below its budget and its licences name every package in it', () => {
   assert.ok(readFileSync(BUNDLE).length <= 1_000_000);
   const licences = readFileSync(join(BUNDLE, '../LICENSES.txt'), 'utf8');
-  for (const name of ['ws', 'mqtt-packet', 'commander', 'jose', 'smol-toml', 'bl']) {
+  for (const name of ['ws', 'mqtt-packet', 'commander', 'jose', 'smol-toml', 'chalk', 'bl']) {
     assert.match(licences, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'));
   }
 });

@@ -87,7 +87,7 @@ const rules: Readonly<Record<string, LayerRule>> = {
   },
   cli: {
     layers: ['shared', 'mqtt', 'config', 'node', 'auth', 'net', 'storage', 'http', 'doctor'],
-    packages: ['node:*', 'commander', 'ws', 'lean-qr/nano'],
+    packages: ['node:*', 'commander', 'chalk', 'ws', 'lean-qr/nano'],
   },
 };
 

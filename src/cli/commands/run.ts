@@ -11,11 +11,10 @@ import { banner, startLines } from '../banner.ts';
 import type { CliContext } from '../context.ts';
 import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-codes.ts';
 import { exposureWarnings } from '../file-exposure.ts';
-import { type LogForm, LogSink, REPEAT_WINDOW_MS } from '../log.ts';
+import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
 import { type Load, Reloader } from '../reloader.ts';
 import { ServiceNotices } from '../service-manager.ts';
-import { wantsColour } from '../terminal/paint.ts';
 
 /** A stop that hangs longer is aborted. Flushing clients and leaving the cluster take far less. */
 const STOP_MS_MAX = 10_000;

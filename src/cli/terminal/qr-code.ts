@@ -4,8 +4,8 @@
 
 import { correction, generate } from 'lean-qr/nano';
 import type { CliContext } from '../context.ts';
+import { wantsColour } from '../log.ts';
 import { columnsOf } from './output.ts';
-import { wantsColour } from './paint.ts';
 
 /** Light modules around the code. The standard has 4; phones need 2, and a terminal of 80x24 has no more. */
 const MARGIN = 2;

@@ -7,8 +7,8 @@ import {
   REPEAT_WINDOW_MS,
   REPEATS_MAX,
   REPEATS_PER_SOURCE_MAX,
+  wantsColour,
 } from '../../../src/cli/log.ts';
-import { wantsColour } from '../../../src/cli/terminal/paint.ts';
 
 function sink(settings: Partial<LogSettings> = {}) {
   const lines: string[] = [];
