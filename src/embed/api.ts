@@ -95,13 +95,34 @@ export interface Broker {
 export interface ShoalNode extends Broker {
   /** Where MQTT clients connect. */
   readonly listeners: readonly Listener[];
+  /** Where the HTTP API and the dashboard are; undefined with `http: 'off'`. */
+  readonly http: Endpoint | undefined;
+  /** Where other nodes reach this one, by UDP; undefined without `csk`. */
+  readonly gossip: Endpoint | undefined;
+  readonly sync: Endpoint | undefined;
+  /**
+   * Resolves when the node is closed: with an error if it had to close by itself, because another node
+   * has its name or, with `exitWithoutPeers`, because no other node is online; else with undefined.
+   */
+  readonly ended: Promise<ShoalError | undefined>;
+  /** Whether the site is well, in one sentence, as `shoal status` says it. */
+  status(): string;
+  /**
+   * Reads the files of the options again (`config`, users, ACLs, certificates, tokens), as SIGHUP does
+   * for the command line; with `watchFiles` the node does so itself when one changes.
+   * @throws ShoalError `INVALID_OPTIONS` if what they say is wrong: the last good version stays in force
+   */
+  reload(): Promise<void>;
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
 }
 
 /** An open listener of a node. */
-export interface Listener {
+export interface Listener extends Endpoint {
   readonly protocol: 'tcp' | 'tls' | 'ws' | 'wss';
-  readonly address: string;
-  readonly port: number;
 }
 
 /** What the broker knows of an attached stream; hooks, the log and the API show it. */

@@ -4,7 +4,7 @@
 import { fixedSource } from '../node/config-source.ts';
 import { runNode } from '../node/node.ts';
 import type * as api from './api.ts';
-import { EmbeddedBroker } from './embedded-broker.ts';
+import { EmbeddedNode } from './embedded-node.ts';
 import { shoalErrorOf } from './errors.ts';
 import { nodeKeys } from './option-names.ts';
 import { PROGRAM_OPTIONS, programParts } from './program-options.ts';
@@ -32,17 +32,6 @@ async function openNode(options: api.NodeOptions): Promise<api.ShoalNode> {
     authorizer,
     events,
   });
-  const embedded = new EmbeddedBroker({
-    broker: running.broker,
-    program,
-    findListener: (name = config.listeners[0]?.id) => {
-      const found = config.listeners.find(({ id }) => id === name);
-      if (found === undefined) return undefined;
-      const { id, packetBytesMax, maximumQos } = found;
-      return { name: id, packetBytesMax, maximumQos };
-    },
-    close: () => running.stop(),
-  });
-  const listeners = running.listeners.map(({ protocol, local }) => ({ protocol, ...local }));
-  return Object.assign(embedded, { listeners });
+  const read = () => readOptions(options, RULES).config;
+  return new EmbeddedNode({ running, program, config, read });
 }

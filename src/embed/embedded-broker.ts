@@ -157,7 +157,8 @@ export class EmbeddedBroker implements api.Broker {
   }
 
   async #close(): Promise<void> {
-    if (this.#isInsideCore) await this.#endOfEvent();
+    // What was published before reaches the callbacks and hooks of the program.
+    await new Promise((resolve) => setImmediate(resolve));
     for (const subscription of this.#subscriptions) subscription.close();
     this.#parts.broker.shutdown(performance.now());
     await this.#streams.close();

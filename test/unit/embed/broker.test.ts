@@ -221,7 +221,7 @@ test('a callback that publishes to its own topic leaves time for everything else
   let calls = 0;
   await broker.subscribe('loop', () => {
     calls += 1;
-    void broker.publish({ topic: 'loop' });
+    broker.publish({ topic: 'loop' }).catch(() => undefined);
   });
   await broker.publish({ topic: 'loop' });
   for (let turns = 0; turns < 20; turns++) await turn();
