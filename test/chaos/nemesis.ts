@@ -1,0 +1,126 @@
+// What breaks: one fault after the other, now and then two at once, each for some seconds, drawn from a
+// seeded generator so that a run can be had again. After each fault the site is left alone for a while, so
+// that both what happens during a fault and the way back are in the history.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import type { History } from './history.ts';
+import type { Site } from './site.ts';
+
+type Random = () => number;
+
+interface Fault {
+  /** Breaks something at the named boxes. @returns mends it */
+  begin(site: Site, boxes: readonly string[], random: Random): Promise<() => Promise<void>>;
+  /** How many boxes it takes; 0: all of them. */
+  readonly boxes: number;
+  /** It uses the packet filter of a box, which has room for one fault at a time. */
+  readonly isFilter: boolean;
+}
+
+export const FAULTS: Readonly<Record<string, Fault>> = {
+  'kill -9': {
+    boxes: 1,
+    isFilter: false,
+    async begin(site, [box = '']) {
+      await site.kill(box);
+      return async () => {
+        site.start(box);
+        await site.untilOpen(box);
+      };
+    },
+  },
+  'all boxes off': {
+    boxes: 0,
+    isFilter: false,
+    async begin(site, boxes) {
+      await Promise.all(boxes.map((box) => site.kill(box)));
+      return async () => {
+        for (const box of boxes) site.start(box);
+        await Promise.all(boxes.map((box) => site.untilOpen(box)));
+      };
+    },
+  },
+  SIGSTOP: {
+    boxes: 1,
+    isFilter: false,
+    async begin(site, [box = '']) {
+      site.signal(box, 'SIGSTOP');
+      return async () => site.signal(box, 'SIGCONT');
+    },
+  },
+  partition: filter((site, box) => site.network.cut(box, others(site, box))),
+  'one dead link': filter((site, box, random) =>
+    site.network.cut(box, [pick(others(site, box), random)]),
+  ),
+  'datagrams lost on arrival': filter((site, box, random) =>
+    site.network.lose(box, 10 + Math.floor(random() * 40)),
+  ),
+  'gossip blocked on arrival': filter((site, box) => site.network.blockPort(box, 'in', 7946)),
+  'sync blocked on arrival': filter((site, box) => site.network.blockPort(box, 'in', 7947)),
+  'sync blocked on the way out': filter((site, box) => site.network.blockPort(box, 'out', 7947)),
+  'small MTU': filter((site, box) => site.network.dropLarger(box, 700)),
+};
+
+function filter(apply: (site: Site, box: string, random: Random) => void): Fault {
+  return {
+    boxes: 1,
+    isFilter: true,
+    async begin(site, [box = ''], random) {
+      apply(site, box, random);
+      return async () => site.network.heal(box);
+    },
+  };
+}
+
+/** Breaks and mends until the time is over; when it returns, everything is mended. */
+export async function torment(
+  site: Site,
+  history: History,
+  { seconds, random, say }: { seconds: number; random: Random; say: (line: string) => void },
+): Promise<void> {
+  const endAt = performance.now() + seconds * 1000;
+  while (performance.now() < endAt) {
+    const count = random() < 0.25 ? 2 : 1;
+    const free = [...site.names];
+    const chosen = Array.from({ length: count }, () => pick(Object.keys(FAULTS), random));
+    const mends = [];
+    for (const what of chosen.includes('all boxes off') ? ['all boxes off'] : chosen) {
+      mends.push(await breakOne(site, history, what, free, random, say));
+    }
+    await delay(1000 + random() * 9000);
+    for (const mend of mends) await mend();
+    await delay(2000 + random() * 6000);
+  }
+}
+
+async function breakOne(
+  site: Site,
+  history: History,
+  what: string,
+  free: string[],
+  random: Random,
+  say: (line: string) => void,
+): Promise<() => Promise<void>> {
+  const fault = FAULTS[what]!;
+  const boxes = fault.boxes === 0 ? free.splice(0) : [takeOne(free, random)];
+  const target = boxes.join(', ');
+  say(`${what}: ${target}`);
+  history.add({ kind: 'fault', what, target, phase: 'begin' });
+  const mend = await fault.begin(site, boxes, random);
+  return async () => {
+    await mend();
+    history.add({ kind: 'fault', what, target, phase: 'end' });
+  };
+}
+
+function takeOne(from: string[], random: Random): string {
+  return from.splice(Math.floor(random() * from.length), 1)[0]!;
+}
+
+function pick<T>(from: readonly T[], random: Random): T {
+  return from[Math.floor(random() * from.length)]!;
+}
+
+function others(site: Site, box: string): string[] {
+  return site.names.filter((name) => name !== box);
+}

@@ -1,0 +1,68 @@
+// Asks every node at the end what it holds: members and clients over its control socket, retained values
+// by a subscription. Samples memory and descriptors on the way.
+
+import { setTimeout as delay } from 'node:timers/promises';
+import mqtt from 'mqtt';
+import type { History, MessageId } from './history.ts';
+import type { Site } from './site.ts';
+
+/** Retained values have come when nothing has arrived for this time. */
+const SILENCE_MS = 2000;
+
+interface Nodes {
+  readonly nodes: readonly { readonly name: string; readonly state: string }[];
+}
+
+interface Clients {
+  readonly items: readonly {
+    readonly id: string;
+    readonly node: string;
+    readonly isConnected: boolean;
+  }[];
+}
+
+export async function observe(site: Site, history: History): Promise<void> {
+  for (const node of site.names) {
+    const { nodes } = (await site.ask(node, '/api/v1/nodes')) as Nodes;
+    const online = nodes.filter(({ state }) => state === 'alive').map(({ name }) => name);
+    history.add({ kind: 'members', node, online });
+    const { items } = (await site.ask(node, `/api/v1/clients?node=${node}&limit=1000`)) as Clients;
+    const here = items.filter((one) => one.isConnected && one.node === node);
+    history.add({ kind: 'clients', node, connected: here.map(({ id }) => id) });
+    history.add({ kind: 'retained', node, values: await retainedOf(site, node) });
+  }
+}
+
+export function sampleAll(site: Site, history: History): void {
+  for (const node of site.names) {
+    try {
+      history.add({
+        kind: 'sample',
+        node,
+        pid: site.pidOf(node),
+        residentBytes: site.residentBytes(node),
+        descriptors: site.descriptors(node),
+      });
+    } catch {
+      // The node is down.
+    }
+  }
+}
+
+async function retainedOf(site: Site, node: string): Promise<MessageId[]> {
+  const client = new mqtt.MqttClient((() => site.dial(node)) as never, { reconnectPeriod: 300 });
+  client.on('error', () => undefined);
+  const values: MessageId[] = [];
+  let heardAt = performance.now();
+  client.on('message', (topic, payload, { retain }) => {
+    const [publisher = '', number = ''] = payload.toString().split(' ');
+    if (retain) values.push({ publisher, topic, number: Number(number) });
+    heardAt = performance.now();
+  });
+  await new Promise<void>((done) => client.once('connect', () => done()));
+  await client.subscribeAsync('state/#', { qos: 1 });
+  heardAt = performance.now();
+  while (performance.now() - heardAt < SILENCE_MS) await delay(100);
+  await client.endAsync(true);
+  return values;
+}
