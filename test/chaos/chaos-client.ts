@@ -22,16 +22,22 @@ export class ChaosClient {
   readonly id: string;
   node: string;
   readonly #options: ChaosClientOptions;
-  readonly #mqtt: mqtt.MqttClient;
+  #mqtt: mqtt.MqttClient;
+  /** Of earlier nodes, if their connections were left as they were. */
+  readonly #former: mqtt.MqttClient[] = [];
   readonly #numbers = new Map<string, number>();
   #connection = 0;
   #stream: Duplex | undefined;
 
   constructor(options: ChaosClientOptions) {
-    const { id, node, hasSession = false, hasWill = false } = options;
-    this.id = id;
-    this.node = node;
+    this.id = options.id;
+    this.node = options.node;
     this.#options = options;
+    this.#mqtt = this.#connect();
+  }
+
+  #connect(): mqtt.MqttClient {
+    const { id, hasSession = false, hasWill = false } = this.#options;
     const settings: IClientOptions = {
       clientId: id,
       protocolVersion: 5,
@@ -44,15 +50,16 @@ export class ChaosClient {
     };
     // The types require its own stream class; at run time any stream works.
     const build = (): Duplex => {
-      this.#stream = options.dial(this.node);
+      this.#stream = this.#options.dial(this.node);
       return this.#stream;
     };
-    this.#mqtt = new mqtt.MqttClient(build as never, settings);
-    this.#mqtt.on('error', () => undefined);
-    this.#mqtt.on('connect', () => {
+    const client = new mqtt.MqttClient(build as never, settings);
+    client.on('error', () => undefined);
+    client.on('connect', () => {
       this.#connection += 1;
     });
-    this.#mqtt.on('message', (topic, payload, packet) => this.#arrived(topic, payload, packet));
+    client.on('message', (topic, payload, packet) => this.#arrived(topic, payload, packet));
+    return client;
   }
 
   get isConnected(): boolean {
@@ -82,10 +89,19 @@ export class ChaosClient {
     });
   }
 
-  /** Connects to another node from now on. */
-  moveTo(node: string): void {
+  /**
+   * Connects to another node from now on.
+   * @param leavesConnection the old connection is left as it is, for the node to end
+   */
+  moveTo(node: string, leavesConnection: boolean): void {
     this.node = node;
-    this.cut();
+    if (!leavesConnection) {
+      this.cut();
+      return;
+    }
+    this.#mqtt.options.reconnectPeriod = 0;
+    this.#former.push(this.#mqtt);
+    this.#mqtt = this.#connect();
   }
 
   /** The connection breaks without a DISCONNECT. */
@@ -101,7 +117,8 @@ export class ChaosClient {
   }
 
   async end(): Promise<void> {
-    await this.#mqtt.endAsync(true).catch(() => undefined);
+    const all = [this.#mqtt, ...this.#former];
+    await Promise.all(all.map((one) => one.endAsync(true).catch(() => undefined)));
   }
 
   #arrived(topic: string, payload: Buffer, packet: mqtt.IPublishPacket): void {

@@ -99,7 +99,8 @@ export class Workload {
       if (roamer.isConnected) roamer.publish(`state/${roamer.id}/${state}`, 1, true);
       if ((tick + i * 17) % STAY_TICKS !== STAY_TICKS - 1) continue;
       const { names } = this.#site;
-      roamer.moveTo(names[Math.floor(this.#random() * names.length)]!);
+      const node = names[Math.floor(this.#random() * names.length)]!;
+      if (node !== roamer.node) roamer.moveTo(node, this.#random() < 0.5);
     }
   }
 

@@ -1,0 +1,152 @@
+// `npm run test:chaos:mutants -- [words] [--minutes 3]`: shows that the chaos test finds faults. Builds Shoal
+// with one fault at a time, torments it, and expects the rule that the fault breaks to be broken. A
+// mutant that survives is a hole in the checker or in the workload.
+
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+
+interface Mutant {
+  readonly name: string;
+  readonly file: string;
+  readonly from: string;
+  readonly to: string;
+  /** Beginning of a rule that it breaks. */
+  readonly rule: string;
+}
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    name: 'a message that is queued while ten others wait is dropped',
+    file: 'src/broker/session/delivery-queue.ts',
+    from: '    this.#items.push(delivery);\n    this.#expiry',
+    to: '    if (this.length > 10) return;\n    this.#items.push(delivery);\n    this.#expiry',
+    rule: 'no acknowledged message is lost',
+  },
+  {
+    name: 'every twentieth delivery is not recorded on disk',
+    file: 'src/storage/state-recorder.ts',
+    from: '    const mark = this.#numbering.mark(delivery.message);',
+    to: '    if (Math.random() < 0.05) return;\n    const mark = this.#numbering.mark(delivery.message);',
+    rule: 'no acknowledged message is lost',
+  },
+  {
+    name: 'Packet Identifiers of QoS 2 are not recorded on disk',
+    file: 'src/storage/state-recorder.ts',
+    from: '    if (number !== undefined) this.#builder.records.received(number, packetId);',
+    to: '    if (number === -1) this.#builder.records.received(number, packetId);',
+    rule: 'QoS 2 never comes twice',
+  },
+  {
+    name: 'a message of another node is published twice now and then',
+    file: 'src/broker/broker.ts',
+    from: '    this.#publishHandler.handlePeerPublish(view, sender.seed, number);',
+    to: `    this.#publishHandler.handlePeerPublish(view, sender.seed, number);
+    if (Math.random() < 0.01) this.#publishHandler.handlePeerPublish(view, sender.seed, number);`,
+    rule: 'a message crosses to another node once',
+  },
+  {
+    name: 'a message overtakes another one in a long queue',
+    file: 'src/broker/session/delivery-queue.ts',
+    from: '    this.#items.push(delivery);\n    this.#expiry',
+    to: `    if (this.length > 5) this.#items.splice(this.#items.length - 1, 0, delivery);
+    else this.#items.push(delivery);\n    this.#expiry`,
+    rule: 'messages of one publisher and topic',
+  },
+  {
+    name: 'a will is published twice',
+    file: 'src/broker/session/wills.ts',
+    from: '    context.distributor.publish(topic, content, session.outbound);'.trimStart(),
+    to: 'for (let i = 0; i < 2; i++) context.distributor.publish(topic, content, session.outbound);',
+    rule: 'a will is said once',
+  },
+  {
+    name: 'the older of two retained values wins',
+    file: 'src/replica/version.ts',
+    from: 'a.time > b.time',
+    to: 'a.time < b.time',
+    rule: 'retained values are equal',
+  },
+  {
+    name: 'a node that returns is not put online again',
+    file: 'src/swim/membership.ts',
+    from: "    if (before !== 'alive') member.stateSince = now;",
+    to: "    if (before === 'offline') return;\n    if (before !== 'alive') member.stateSince = now;",
+    rule: 'all nodes see all nodes',
+  },
+  {
+    name: 'a client that has moved stays connected at its old node',
+    file: 'src/broker/session/roaming.ts',
+    from: '  connection.disconnect(ReasonCode.sessionTakenOver,',
+    to: '  if (context === undefined) connection.disconnect(ReasonCode.sessionTakenOver,',
+    rule: 'a client identifier is connected at one node',
+  },
+  {
+    name: 'two nodes serve a job now and then',
+    file: 'src/replica/group-share.ts',
+    from: '    owner.leftToOthers += 1;\n    return false;',
+    to: '    owner.leftToOthers += 1;\n    return number % 50 === 0;',
+    rule: 'a job of a shared group is done once',
+  },
+  {
+    name: 'each message leaves 30 KB behind',
+    file: 'src/broker/broker.ts',
+    from: '    this.#publishHandler.handlePeerPublish(view, sender.seed, number);',
+    to: `    this.#publishHandler.handlePeerPublish(view, sender.seed, number);
+    const kept = globalThis as unknown as { kept?: Buffer[] };
+    (kept.kept ??= []).push(Buffer.alloc(30_000, 1));`,
+    rule: 'memory and descriptors',
+  },
+];
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const RUN = join(import.meta.dirname, 'run.ts');
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' } },
+});
+const chosen = MUTANTS.filter(({ name }) => positionals.every((word) => name.includes(word)));
+const survivors = chosen.filter((mutant) => !isFound(mutant));
+console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants found`);
+process.exitCode = survivors.length === 0 ? 0 : 1;
+
+function isFound(mutant: Mutant): boolean {
+  const folder = mkdtempSync(join(tmpdir(), 'shoal-mutant-'));
+  try {
+    const bundle = buildMutant(mutant, folder);
+    const flags = ['--minutes', values.minutes, '--seed', values.seed, '--bundle', bundle];
+    const run = spawnSync(process.execPath, ['--import', 'tsx', RUN, ...flags], {
+      cwd: ROOT,
+      encoding: 'utf8',
+    });
+    const found = run.stdout.includes(`BROKEN  ${mutant.rule}`);
+    console.log(`${found ? 'found   ' : 'SURVIVED'}  ${mutant.name}`);
+    if (!found) console.log(run.stdout + run.stderr);
+    return found;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+function buildMutant({ file, from, to }: Mutant, folder: string): string {
+  for (const part of ['src', 'bin', 'build.mjs', 'package.json', 'tsconfig.json']) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
+  const path = join(folder, file);
+  const text = readFileSync(path, 'utf8');
+  if (text.split(from).length !== 2) throw new Error(`${file} does not have once: ${from}`);
+  writeFileSync(
+    path,
+    text.replace(from, () => to),
+  );
+  const build = spawnSync(process.execPath, ['build.mjs', '--quiet'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  if (build.status !== 0) throw new Error(build.stderr);
+  return join(folder, 'dist/shoal.js');
+}

@@ -1,0 +1,140 @@
+// Each rule of the chaos checker finds a history that breaks it, and only that rule does.
+
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { check, RULES } from '../../chaos/checker.ts';
+import type { ChaosEvent, EventBody } from '../../chaos/history.ts';
+
+const NODES = ['n1', 'n2'];
+
+function history(...events: readonly EventBody[]): ChaosEvent[] {
+  return events.map((event, at) => ({ at, ...event }) as ChaosEvent);
+}
+
+function id(topic: string, number: number, publisher = 'p') {
+  return { publisher, topic, number };
+}
+
+function published(topic: string, number: number, retain = false): EventBody {
+  return { kind: 'publish', node: 'n1', qos: 1, retain, ...id(topic, number) };
+}
+
+function acknowledged(topic: string, number: number): EventBody {
+  return { kind: 'acknowledged', ...id(topic, number) };
+}
+
+function delivered(topic: string, number: number, client = 'c'): EventBody {
+  const common = { client, node: 'n1', connection: 1, dup: false, retain: false };
+  return { kind: 'delivery', ...common, ...id(topic, number) };
+}
+
+function members(node: string, online: readonly string[] = NODES): EventBody {
+  return { kind: 'members', node, online };
+}
+
+function sample(residentBytes: number, descriptors = 30): EventBody {
+  return { kind: 'sample', node: 'n1', pid: 1, residentBytes, descriptors };
+}
+
+function retained(node: string, ...numbers: readonly number[]): EventBody {
+  return { kind: 'retained', node, values: numbers.map((number) => id('state/a', number)) };
+}
+
+const quiet: EventBody = { kind: 'quiet' };
+const BOTH_SEE_BOTH = NODES.map((node) => members(node));
+
+const broken: Readonly<Record<keyof typeof RULES, readonly EventBody[]>> = {
+  'no acknowledged message is lost at its node': [
+    published('local/n1/1', 0),
+    acknowledged('local/n1/1', 0),
+  ],
+  'QoS 2 never comes twice': [delivered('local/n1/2', 0), delivered('local/n1/2', 0)],
+  'a message crosses to another node once at most': [
+    delivered('cross/n1', 4),
+    delivered('cross/n1', 4),
+  ],
+  'messages of one publisher and topic keep their order': [
+    delivered('cross/n1', 4),
+    delivered('cross/n1', 3),
+  ],
+  'a will is said once': [
+    quiet,
+    ...BOTH_SEE_BOTH,
+    { kind: 'died', client: 'r' },
+    { kind: 'will', client: 'w1', node: 'n1', of: 'r' },
+    { kind: 'will', client: 'w1', node: 'n1', of: 'r' },
+    { kind: 'will', client: 'w2', node: 'n2', of: 'r' },
+  ],
+  'retained values are equal on all nodes, and the newest': [
+    published('state/a', 0, true),
+    published('state/a', 1, true),
+    retained('n1', 1),
+    retained('n2', 0),
+  ],
+  'all nodes see all nodes': [members('n1'), members('n2', ['n2'])],
+  'a client identifier is connected at one node': [
+    { kind: 'clients', node: 'n1', connected: ['r', 'a'] },
+    { kind: 'clients', node: 'n2', connected: ['r'] },
+  ],
+  'a job of a shared group is done once': [
+    published('jobs/all', 0),
+    delivered('jobs/all', 0, 'worker-1'),
+    delivered('jobs/all', 0, 'worker-2'),
+  ],
+  'memory and descriptors stay bounded': [sample(60e6), sample(400e6)],
+};
+
+for (const [rule, events] of Object.entries(broken)) {
+  test(`a history that breaks "${rule}" is found`, () => {
+    const found = check(history(...events)).filter(({ violations }) => violations.length > 0);
+    assert.deepEqual(
+      found.map((verdict) => verdict.rule),
+      [rule],
+    );
+  });
+}
+
+test('every rule has a history that breaks it', () => {
+  assert.deepEqual(Object.keys(broken).sort(), Object.keys(RULES).sort());
+});
+
+test('an older retained value than the one that was acknowledged is no good, even if all hold it', () => {
+  const events = history(
+    published('state/a', 0, true),
+    published('state/a', 1, true),
+    acknowledged('state/a', 1),
+    retained('n1', 0),
+    retained('n2', 0),
+  );
+  assert.equal(check(events).filter(({ violations }) => violations.length > 0).length, 1);
+});
+
+test('a sound history breaks no rule, and each rule says how much it looked at', () => {
+  const events = history(
+    published('local/n1/2', 0),
+    delivered('local/n1/2', 0),
+    acknowledged('local/n1/2', 0),
+    // QoS 1 may come again, and in order all the same.
+    delivered('local/n1/1', 0),
+    delivered('local/n1/1', 1),
+    delivered('local/n1/1', 0),
+    delivered('cross/n1', 0),
+    published('state/a', 0, true),
+    acknowledged('state/a', 0),
+    sample(60e6),
+    quiet,
+    ...BOTH_SEE_BOTH,
+    retained('n1', 0),
+    retained('n2', 0),
+    { kind: 'clients', node: 'n1', connected: ['r'] },
+    { kind: 'died', client: 'r' },
+    { kind: 'will', client: 'w1', node: 'n1', of: 'r' },
+    { kind: 'will', client: 'w2', node: 'n2', of: 'r' },
+    published('jobs/all', 0),
+    delivered('jobs/all', 0, 'worker-1'),
+  );
+  for (const { rule, looked, violations } of check(events)) {
+    assert.deepEqual(violations, [], rule);
+    assert.ok(looked > 0, rule);
+  }
+});
