@@ -109,6 +109,15 @@ export class ChaosClient {
     this.#stream?.destroy();
   }
 
+  /** The connection breaks, and the client comes back after some time. */
+  rest(ms: number): void {
+    this.#mqtt.options.reconnectPeriod = ms;
+    this.#mqtt.once('connect', () => {
+      this.#mqtt.options.reconnectPeriod = RECONNECT_MS;
+    });
+    this.cut();
+  }
+
   /** The connection breaks, and the client does not come back. */
   die(): void {
     this.#mqtt.options.reconnectPeriod = 0;

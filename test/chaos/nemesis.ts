@@ -6,6 +6,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { History } from './history.ts';
 import type { Site } from './site.ts';
 
+/** Up to an hour, both ways. */
+const CLOCK_STEP_SECONDS_MAX = 3600;
+const DESCRIPTORS = 20_000;
+
 type Random = () => number;
 
 interface Fault {
@@ -46,6 +50,39 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     async begin(site, [box = '']) {
       site.signal(box, 'SIGSTOP');
       return async () => site.signal(box, 'SIGCONT');
+    },
+  },
+  'disk full': {
+    boxes: 1,
+    isFilter: false,
+    async begin(site, [box = '']) {
+      site.fillDisk(box);
+      return async () => site.freeDisk(box);
+    },
+  },
+  'clock steps': {
+    boxes: 1,
+    isFilter: false,
+    async begin(site, [box = ''], random) {
+      site.setClock(box, Math.round((random() - 0.5) * 2 * CLOCK_STEP_SECONDS_MAX));
+      return async () => site.setClock(box, 0);
+    },
+  },
+  'no descriptors left': {
+    boxes: 1,
+    isFilter: false,
+    async begin(site, [box = '']) {
+      site.limitDescriptors(box, site.descriptors(box) + 2);
+      return async () => site.limitDescriptors(box, DESCRIPTORS);
+    },
+  },
+  'new address': {
+    boxes: 1,
+    isFilter: false,
+    async begin(site, [box = '']) {
+      const before = site.network.address(box);
+      site.network.moveTo(box, before.replace('.10', '.15'));
+      return async () => site.network.moveTo(box, before);
     },
   },
   partition: filter((site, box) => site.network.cut(box, others(site, box))),

@@ -2,8 +2,17 @@
 // control socket. Starts, kills, stops and continues the processes.
 // Invariant: end() leaves no process, no namespace and no file behind, except the history.
 
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -15,6 +24,8 @@ import { WatchedProcess } from '../support/watched-process.ts';
 
 const RELAY = resolve(import.meta.dirname, '../integration/support/relay.ts');
 const CLIENTS = 'clients';
+const DISK = 'size=64m';
+const FILLER = 'filler';
 
 export interface SiteOptions {
   readonly nodes: number;
@@ -39,6 +50,11 @@ export class Site {
     this.network = new Network({ ...hosts, [CLIENTS]: ['192.168.1.200'] });
     const relay = [process.execPath, '--import=tsx', RELAY, this.#file('relay')];
     this.#relay = new WatchedProcess(relay, { via: this.network.via(CLIENTS) });
+    for (const name of this.names) {
+      mkdirSync(this.#dataOf(name));
+      execFileSync('mount', ['-t', 'tmpfs', '-o', DISK, 'tmpfs', this.#dataOf(name)]);
+      this.setClock(name, 0);
+    }
     writeFileSync(this.#file('token'), `${randomBytes(32).toString('hex')}\n`);
   }
 
@@ -50,13 +66,11 @@ export class Site {
 
   start(name: string): void {
     const others = this.names.filter((other) => other !== name);
-    const data = this.#file(`data-${name}`);
-    mkdirSync(data, { recursive: true });
     const flags = [
       `-nid=${name}`,
       `-csk-file=${this.#file('token')}`,
       `-mbs=${others.map((other) => this.network.address(other)).join(',')}`,
-      `-data=${data}`,
+      `-data=${this.#dataOf(name)}`,
       `-control=${this.#socketOf(name)}`,
       '-anonymous',
       ...this.#options.flags,
@@ -64,7 +78,13 @@ export class Site {
     const { bundle = BUNDLE } = this.#options;
     const via = this.network.via(name);
     const onLine = (line: string): number => this.#logs.push(`${name} ${line}`);
-    this.#processes.set(name, new ShoalProcess(flags, { bundle, via, onLine, cwd: this.#folder }));
+    this.#processes.set(
+      name,
+      new ShoalProcess(flags, {
+        ...{ bundle, via, onLine, cwd: this.#folder },
+        env: this.#clockOf(name),
+      }),
+    );
   }
 
   async untilOpen(name: string): Promise<void> {
@@ -77,6 +97,26 @@ export class Site {
 
   async kill(name: string): Promise<void> {
     await this.#processOf(name).kill();
+  }
+
+  /** Nothing more can be written to the data folder. */
+  fillDisk(name: string): void {
+    const { bavail, bsize } = statfsSync(this.#dataOf(name));
+    writeFileSync(join(this.#dataOf(name), FILLER), Buffer.alloc(bavail * bsize));
+  }
+
+  freeDisk(name: string): void {
+    rmSync(join(this.#dataOf(name), FILLER), { force: true });
+  }
+
+  /** Steps the wall clock of the box. @param seconds from the right time */
+  setClock(name: string, seconds: number): void {
+    const sign = seconds < 0 ? '' : '+';
+    writeFileSync(this.#file(`clock-${name}`), `${sign}${seconds}`);
+  }
+
+  limitDescriptors(name: string, count: number): void {
+    execFileSync('prlimit', ['--pid', String(this.pidOf(name)), `--nofile=${count}:`]);
   }
 
   pidOf(name: string): number {
@@ -113,6 +153,7 @@ export class Site {
     for (const one of all) one.signal('SIGCONT');
     await Promise.all(all.map((one) => one.kill().catch(() => undefined)));
     this.network.destroy();
+    for (const name of this.names) execFileSync('umount', [this.#dataOf(name)]);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
@@ -122,6 +163,22 @@ export class Site {
     return found;
   }
 
+  #dataOf(name: string): string {
+    return this.#file(`data-${name}`);
+  }
+
+  /** Environment of a process whose wall clock follows a file. */
+  #clockOf(name: string): Record<string, string> {
+    const library = fakeClockLibrary();
+    if (library === undefined) return {};
+    return {
+      LD_PRELOAD: library,
+      FAKETIME_TIMESTAMP_FILE: this.#file(`clock-${name}`),
+      FAKETIME_NO_CACHE: '1',
+      FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    };
+  }
+
   #socketOf(name: string): string {
     return this.#file(`${name}.sock`);
   }
@@ -129,4 +186,10 @@ export class Site {
   #file(name: string): string {
     return join(this.#folder, name);
   }
+}
+
+/** Of Debian's package libfaketime; without it clocks do not step. */
+function fakeClockLibrary(): string | undefined {
+  const folders = readdirSync('/usr/lib').map((one) => `/usr/lib/${one}/faketime/libfaketime.so.1`);
+  return folders.find((path) => existsSync(path));
 }

@@ -10,6 +10,9 @@ const STATES = 10;
 const ROAMERS = 3;
 /** A roaming device stays this many ticks at a node. */
 const STAY_TICKS = 50;
+/** Readers with a session are away for some seconds, one after the other, so that messages wait for them. */
+const REST_EVERY_TICKS = 80;
+const REST_MS = 3000;
 const JOBS = 200;
 
 export class Workload {
@@ -18,6 +21,7 @@ export class Workload {
   readonly #random: () => number;
   readonly #clients: ChaosClient[] = [];
   readonly #publishers: ChaosClient[] = [];
+  readonly #keepers: ChaosClient[] = [];
   readonly #roamers: ChaosClient[] = [];
   #isRunning = true;
   #loop: Promise<void> = Promise.resolve();
@@ -32,6 +36,7 @@ export class Workload {
     const { names } = this.#site;
     for (const node of names) {
       const keeper = this.#client(`keeper-${node}`, node, { hasSession: true });
+      this.#keepers.push(keeper);
       const reader = this.#client(`reader-${node}`, node);
       await keeper.subscribe(`local/${node}/#`, 2);
       for (const other of names) {
@@ -89,6 +94,10 @@ export class Workload {
         if (publisher.isConnected) publisher.publish(`cross/${publisher.node}`, 0);
       }
       this.#roam(tick);
+      if (tick % REST_EVERY_TICKS === 0) {
+        const keepers = this.#keepers;
+        keepers[(tick / REST_EVERY_TICKS) % keepers.length]?.rest(REST_MS);
+      }
       await delay(TICK_MS);
     }
   }
