@@ -11,7 +11,7 @@ const ROAMERS = 3;
 /** A roaming device stays this many ticks at a node. */
 const STAY_TICKS = 50;
 /** Readers with a session are away for some seconds, one after the other, so that messages wait for them. */
-const REST_EVERY_TICKS = 80;
+const REST_EVERY_TICKS = 30;
 const REST_MS = 3000;
 const JOBS = 200;
 
