@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { missingPrivilege } from '../integration/support/network.ts';
+import { missingPrivilege } from '../support/network.ts';
 import { seededRandom } from '../support/random.ts';
 import { check, type Verdict } from './checker.ts';
 import { History } from './history.ts';

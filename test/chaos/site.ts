@@ -18,11 +18,11 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { ControlClient } from '../../src/cli/control-client.ts';
-import { Network } from '../integration/support/network.ts';
+import { Network } from '../support/network.ts';
 import { BUNDLE, ShoalProcess } from '../support/shoal-process.ts';
 import { WatchedProcess } from '../support/watched-process.ts';
 
-const RELAY = resolve(import.meta.dirname, '../integration/support/relay.ts');
+const RELAY = resolve(import.meta.dirname, '../support/relay.ts');
 const CLIENTS = 'clients';
 const DISK = 'size=64m';
 const FILLER = 'filler';

@@ -5,8 +5,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Network } from '../support/network.ts';
 import { threeBoxes } from './support/boxes.ts';
-import type { Network } from './support/network.ts';
 import { networkScenario, type Scenario, scenario } from './support/scenario.ts';
 import type { TestClient } from './support/test-client.ts';
 

@@ -3,8 +3,8 @@
 //
 //   npm run build && node --import=tsx test/integration/measure-replication.ts [values]
 
+import type { Network } from '../support/network.ts';
 import { threeBoxes } from './support/boxes.ts';
-import type { Network } from './support/network.ts';
 import { type Node, Scenario } from './support/scenario.ts';
 import type { TestClient } from './support/test-client.ts';
 

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { resolve } from 'node:path';
 import { describe, type TestContext } from 'node:test';
 import type { QueuePolicy } from '../../src/sync/packer.ts';
-import type { Network } from './support/network.ts';
+import type { Network } from '../support/network.ts';
 import { type Node, networkScenario, type Scenario } from './support/scenario.ts';
 
 const PEER = resolve(import.meta.dirname, 'support/sync-peer.ts');

@@ -2,8 +2,8 @@
 // clients that people have: mosquitto's programs and MQTT.js.
 
 import assert from 'node:assert/strict';
+import type { Network } from '../support/network.ts';
 import { threeBoxes } from './support/boxes.ts';
-import type { Network } from './support/network.ts';
 import { CLIENT_HOST, networkScenario, type Scenario } from './support/scenario.ts';
 
 const PROGRAMS = ['mosquitto_sub', 'mosquitto_pub'];

@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe } from 'node:test';
 import type { NodeTokens, RotationView } from '../../src/http/cluster-token-view.ts';
+import { missingPrivilege } from '../support/network.ts';
 import { runCommand } from '../support/run-command.ts';
-import { missingPrivilege } from './support/network.ts';
 import { allSeeEachOther, type Node, type Scenario, scenario } from './support/scenario.ts';
 
 const OLD = '4f8d1b6c92e07a35d8b1c604fe937a20';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Network } from './network.ts';
+import type { Network } from '../../support/network.ts';
 import { allSeeEachOther, type Node, type Scenario } from './scenario.ts';
 
 const README = resolve(import.meta.dirname, '../../../README.md');

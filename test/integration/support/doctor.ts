@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import type { DoctorReport, Finding } from '../../../src/doctor/finding.ts';
+import type { Network } from '../../support/network.ts';
 import { BUNDLE, NODE } from '../../support/shoal-process.ts';
-import type { Network } from './network.ts';
 import { allSeeEachOther, type Scenario } from './scenario.ts';
 
 export const TOKEN = '-csk=f2b7e6b0c1d24f7f9a5d3c8e1b6a4f20';

@@ -10,13 +10,13 @@ import type { Duplex } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import type { IClientOptions } from 'mqtt';
 import { ControlClient } from '../../../src/cli/control-client.ts';
+import { missingPrivilege, Network } from '../../support/network.ts';
 import { loopbackFlags, ShoalProcess } from '../../support/shoal-process.ts';
 import { WatchedProcess } from '../../support/watched-process.ts';
-import { missingPrivilege, Network } from './network.ts';
 import { TestClient } from './test-client.ts';
 
 const SCENARIO_MS_MAX = 240_000;
-const RELAY = resolve(import.meta.dirname, 'relay.ts');
+const RELAY = resolve(import.meta.dirname, '../../support/relay.ts');
 /** The host for clients in a network. */
 export const CLIENT_HOST = 'clients';
 

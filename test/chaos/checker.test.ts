@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, RULES } from '../../chaos/checker.ts';
-import type { ChaosEvent, EventBody } from '../../chaos/history.ts';
+import { check, RULES } from './checker.ts';
+import type { ChaosEvent, EventBody } from './history.ts';
 
 const NODES = ['n1', 'n2'];
 
