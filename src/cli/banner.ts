@@ -23,7 +23,8 @@ export function startLines(config: Config, running: Running, hostAddress: string
     lines.push(`Shoal v${version} ${protocol} ${formatEndpoint(local)}`);
   }
   if (running.http !== undefined) {
-    lines.push(`management on http ${formatEndpoint(running.http)}`);
+    const protocol = config.httpCert === undefined ? 'http' : 'https';
+    lines.push(`management on ${protocol} ${formatEndpoint(running.http)}`);
   }
   return lines;
 }

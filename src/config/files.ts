@@ -26,6 +26,8 @@ export function configuredFiles(config: Config): ConfiguredFile[] {
     add('-ca', tls?.ca);
     add('-crl', tls?.crl);
   }
+  add('-http-cert', config.httpCert);
+  add('-http-key', config.httpKey);
   add('-csk-file', config.tokenFile);
   return files;
 }

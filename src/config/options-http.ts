@@ -19,6 +19,21 @@ export const httpOptions = {
     fallback: { host: '127.0.0.1', port: 8080, isDefault: true },
     help: 'address of the HTTP API, the metrics and the dashboard; off for none',
   }),
+  httpCert: option({
+    flag: 'http-cert',
+    group: 'Management',
+    type: path('file'),
+    fallback: undefined,
+    help: 'certificate with its chain, PEM: -http then speaks TLS only; a new one is taken over when the file changes',
+  }),
+  httpKey: option({
+    flag: 'http-key',
+    group: 'Management',
+    type: path('file'),
+    fallback: undefined,
+    fallbackText: 'the file of -http-cert',
+    help: 'private key of that certificate, PEM',
+  }),
   httpTokenFile: option({
     flag: 'http-token-file',
     group: 'Management',

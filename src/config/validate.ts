@@ -10,7 +10,18 @@ import { estimatedBits, weakTokens } from './token-strength.ts';
 
 /** Combinations that keep a node from starting. */
 export function findConflicts(config: Config): string[] {
-  return [...portConflicts(config), ...clusterConflicts(config), ...timingConflicts(config)];
+  return [
+    ...portConflicts(config),
+    ...clusterConflicts(config),
+    ...timingConflicts(config),
+    ...httpConflicts(config),
+  ];
+}
+
+function httpConflicts({ http, httpCert, httpKey }: Config): string[] {
+  if (http === 'off' && httpCert !== undefined) return ['-http-cert needs -http, which is off'];
+  if (httpKey !== undefined && httpCert === undefined) return ['-http-key needs -http-cert'];
+  return [];
 }
 
 /** Combinations that work but are probably a mistake. */

@@ -667,6 +667,15 @@ export interface NodeSettings {
    */
   http?: string | number;
   /**
+   * Certificate with its chain, PEM: http then speaks TLS only; a new one is taken over when the
+   * file changes. Expects a file. Default: none.
+   */
+  httpCert?: string;
+  /**
+   * Private key of that certificate, PEM. Expects a file. Default: the file of httpCert.
+   */
+  httpKey?: string;
+  /**
    * File that keeps hashes of the tokens of the HTTP API. Expects a file. Default: http-tokens.json
    * in the folder of data; without that, in memory.
    */

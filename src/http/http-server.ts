@@ -1,11 +1,20 @@
-// node:http with the bounds of the API: on TCP for -http, on a Unix socket or a named pipe for -control.
+// node:http with the bounds of the API: on TCP, or TLS, for -http, on a Unix socket or a named pipe for -control.
 // Reads a request into a value, asks the gate who it is, and writes the router's response.
 // Must not know any route. Invariants: a request never throws out of its handler; headers, body,
 // connections and time are bounded; a connection has one request at a time; a response is never cached nor
 // readable for another site.
 
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { ListenOptions } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
 import { plainAddress } from '../shared/endpoint.ts';
 import type { NodeRequest } from '../shared/node-request.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
@@ -28,6 +37,15 @@ const KEEP_ALIVE_MS = 10_000;
 const CHECK_MS = 2_000;
 const URL_CHARACTERS_MAX = 8_192;
 
+const SERVER_OPTIONS: ServerOptions = {
+  maxHeaderSize: HEADER_BYTES_MAX,
+  headersTimeout: HEADERS_MS_MAX,
+  requestTimeout: REQUEST_MS_MAX,
+  keepAliveTimeout: KEEP_ALIVE_MS,
+  connectionsCheckingInterval: CHECK_MS,
+  requireHostHeader: false,
+};
+
 const SAFE_HEADERS = {
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
@@ -41,6 +59,8 @@ export interface HttpServerParts {
   readonly streams: StreamCounters;
   readonly counters: HttpCounters;
   readonly limit: ConnectionLimit;
+  /** Certificate and key; undefined: without TLS. */
+  readonly tls?: SecureContextOptions | undefined;
   /** Whether it serves the dashboard as well. */
   readonly hasPages: boolean;
 }
@@ -53,21 +73,18 @@ export interface HttpCounters {
 
 export class HttpServer {
   readonly #server: Server;
+  /** The same, where it speaks TLS. */
+  readonly #tlsServer: TlsServer | undefined;
   readonly #parts: HttpServerParts;
 
   private constructor(parts: HttpServerParts) {
     this.#parts = parts;
-    this.#server = createServer(
-      {
-        maxHeaderSize: HEADER_BYTES_MAX,
-        headersTimeout: HEADERS_MS_MAX,
-        requestTimeout: REQUEST_MS_MAX,
-        keepAliveTimeout: KEEP_ALIVE_MS,
-        connectionsCheckingInterval: CHECK_MS,
-        requireHostHeader: false,
-      },
-      (request, response) => void this.#handle(request, response),
-    );
+    const serve: RequestListener = (request, response) => void this.#handle(request, response);
+    const { tls } = parts;
+    this.#tlsServer =
+      tls &&
+      createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout: HEADERS_MS_MAX }, serve);
+    this.#server = this.#tlsServer ?? createServer(SERVER_OPTIONS, serve);
     this.#server.maxHeadersCount = HEADERS_MAX;
     this.#server.on('connection', (socket) => parts.limit.arrived(socket));
   }
@@ -91,6 +108,11 @@ export class HttpServer {
   get port(): number {
     const address = this.#server.address();
     return typeof address === 'object' && address !== null ? address.port : 0;
+  }
+
+  /** Has this certificate for new connections; only of a server that was opened with one. */
+  renew(tls: SecureContextOptions): void {
+    this.#tlsServer?.setSecureContext(tls);
   }
 
   /** Ends every connection. */

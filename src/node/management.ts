@@ -19,6 +19,7 @@ import { TokenStore } from '../http/token-store.ts';
 import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { ListenError } from '../net/clients/listener.ts';
+import { loadTls, TlsFileError, type TlsMaterial } from '../net/clients/tls-files.ts';
 import { controlHost } from '../net/control-host.ts';
 import { controlFolder, controlPath } from '../shared/control-path.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
@@ -26,6 +27,14 @@ import type { Logger } from '../shared/logger.ts';
 import type { NodeQueries } from './node-queries.ts';
 
 const TOKEN_FILE = 'http-tokens.json';
+/** Tokens say who calls, not certificates. */
+const HTTP_TLS = {
+  ca: undefined,
+  crl: undefined,
+  clientCertificate: 'no',
+  identityAsUsername: false,
+  minVersion: 'TLSv1.2',
+} as const;
 
 export { ControlSocketError };
 
@@ -34,10 +43,12 @@ export interface Management {
   readonly http: Endpoint | undefined;
   readonly controlPath: string | undefined;
   metrics(): ValuesOf<'http'>;
+  /** Reads the certificate again. @returns false if it is wrong: then the last good one stays */
+  reload(): boolean;
   close(): Promise<void>;
 }
 
-/** Rejects with ListenError or ControlSocketError; then neither is open. */
+/** Rejects with ListenError, ControlSocketError or TlsFileError; then neither is open. */
 export async function openManagement(
   config: Config,
   node: NodeApi,
@@ -67,7 +78,8 @@ export async function openManagement(
     limits.push(limit);
     return { router, node, gate, streams, counters, hasPages, limit };
   };
-  const http = await openHttp(config, parts(tcpGate), log);
+  const certificate = httpTls(config);
+  const http = await openHttp(config, { ...parts(tcpGate), tls: certificate?.options }, log);
   let control: { server: HttpServer; path: string } | undefined;
   try {
     control = await openControl(config, parts(controlGate), log);
@@ -86,6 +98,19 @@ export async function openManagement(
       streams: streams.open,
       droppedEvents: streams.dropped,
     }),
+    reload: () => {
+      try {
+        const renewed = httpTls(config);
+        if (renewed !== undefined) http?.renew(renewed.options);
+        for (const warning of renewed?.warnings ?? []) log.warn(`-http-cert: ${warning}`);
+        return true;
+      } catch (error) {
+        if (!(error instanceof TlsFileError)) throw error;
+        const problem = error.message;
+        log.error('file not reloaded: its last valid version stays in force', { problem });
+        return false;
+      }
+    },
     close: async () => {
       await Promise.all([http?.close(), control?.server.close()]);
     },
@@ -115,6 +140,18 @@ function serveNodes(queries: NodeQueries, router: Router): void {
         return { status: 400, body: { detail: reason } };
       }
     });
+  }
+}
+
+/** @throws TlsFileError */
+function httpTls({ httpCert, httpKey = httpCert, http }: Config): TlsMaterial | undefined {
+  if (httpCert === undefined || httpKey === undefined || http === 'off') return undefined;
+  try {
+    return loadTls({ ...HTTP_TLS, cert: [httpCert], key: [httpKey] });
+  } catch (error) {
+    // The files of a listener have the flags -cert and -key.
+    if (!(error instanceof TlsFileError)) throw error;
+    throw new TlsFileError(error.message.replace(/^-(?=(cert|key)=)/, '-http-'));
   }
 }
 

@@ -25,7 +25,7 @@ import { brokerOptions } from './broker-options.ts';
 import { Cluster } from './cluster.ts';
 import type { ConfigSource } from './config-source.ts';
 import { History } from './history.ts';
-import { openManagement } from './management.ts';
+import { type Management, openManagement } from './management.ts';
 import { NodeDoctor } from './node-doctor.ts';
 import { LocalNodeApi } from './node-view.ts';
 import { OwnAddresses } from './own-addresses.ts';
@@ -165,7 +165,7 @@ export async function runNode(
     ...(management.http && { http: management.http }),
     stopAsked: stopRequest.asked,
     sentence: () => site.verdict().sentence,
-    ...changesTo(active, parts),
+    ...changesTo(active, parts, management),
     stop: async () => {
       await management.close();
       await stop();
@@ -235,11 +235,13 @@ interface StartedParts {
 function changesTo(
   active: { config: Config },
   parts: StartedParts,
+  management: Management,
 ): Pick<RunningNode, 'reload' | 'rekey'> {
   return {
-    reload: (next) => {
+    reload: async (next) => {
       active.config = next;
-      return reload(next, parts);
+      const isWrong = !management.reload();
+      return (await reload(next, parts)) + (isWrong ? 1 : 0);
     },
     rekey: async (tokens) => {
       active.config = { ...active.config, tokens };

@@ -1,6 +1,9 @@
 // `shoal dashboard`: the address of the dashboard of the node on this machine, with a new token behind a #,
 // which a browser sends to no server; with -qr also as a QR code for the camera of a phone.
 
+import { get as httpGet, type IncomingMessage } from 'node:http';
+import { get as httpsGet } from 'node:https';
+import { json } from 'node:stream/consumers';
 import type { Command } from 'commander';
 import { findHostAddress } from '../../net/host-address.ts';
 import { formatHostPort, isLoopback, isUnspecified } from '../../shared/endpoint.ts';
@@ -25,12 +28,21 @@ interface Health {
 }
 
 /** The default port may have been taken when the node started: then another program answers, or none. */
-async function answersAt(place: string, token: string, own: Health): Promise<boolean> {
+async function answersAt(origin: string, token: string, own: Health): Promise<boolean> {
   const headers = { authorization: `Bearer ${token}` };
-  const answer = await fetch(`http://${place}/healthz`, { headers })
-    .then((response) => response.json() as Promise<Health>)
-    .catch(() => undefined);
-  return answer?.node === own.node;
+  const url = `${origin}/healthz`;
+  try {
+    // The certificate may have another name than this address: only the browser has to accept it.
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const sent = origin.startsWith('https:')
+        ? httpsGet(url, { headers, rejectUnauthorized: false }, resolve)
+        : httpGet(url, { headers }, resolve);
+      sent.on('error', reject);
+    });
+    return ((await json(answer)) as Health).node === own.node;
+  } catch {
+    return false;
+  }
 }
 
 /**
@@ -57,21 +69,23 @@ export function addDashboard(program: Command, context: CliContext): void {
   addNodeFlags(dashboard).action(async (flags: DashboardFlags) => {
     const node = await NodeConnection.open(dashboard, context);
     const { options } = await node.ask<Options>('/api/v1/config');
-    const place = options.find(({ flag }) => flag === 'http')?.value ?? 'off';
-    if (place === 'off') {
+    const shownOf = (name: string) => options.find(({ flag }) => flag === name)?.value ?? '-';
+    const place = shownOf('http');
+    if (place === 'off' || place === '-') {
       throw new UsageError('this node runs with -http=off; start it with -http=127.0.0.1:8080');
     }
     const shown = await browserPlace(place, flags.qr === true);
     const { token } = await node.ask<{ token: string }>(TOKENS, { method: 'POST' });
     const own = await node.ask<Health>('/healthz');
-    if (!(await answersAt(shown, token, own))) {
+    const origin = `${shownOf('http-cert') === '-' ? 'http' : 'https'}://${shown}`;
+    if (!(await answersAt(origin, token, own))) {
       // Another program may have seen it.
       await node.ask(TOKENS, { method: 'DELETE', query: { id: token.split('.')[0] } });
       throw new UsageError(
-        `${own.node} does not answer on http://${shown}/: its log says why; choose another -http`,
+        `${own.node} does not answer on ${origin}/: its log says why; choose another -http`,
       );
     }
-    const url = `http://${shown}/#token=${token}`;
+    const url = `${origin}/#token=${token}`;
     const code = flags.qr === true ? qrCodeLines(url, context) : [];
     printResult(flags.json, context, { url }, () => [url, ...code]);
   });
