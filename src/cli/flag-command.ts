@@ -53,13 +53,32 @@ class FlagHelp extends Help {
   }
 }
 
-/** Joins commander's error and its suggestion, which are two lines, into one. */
-export function complaintOf(text: string): string {
+/**
+ * Commander's errors in the words of ours.
+ * @param command as `retained rm`
+ */
+export function complaintOf(text: string, command = 'shoal'): string {
   const line = text
     .trim()
     .replace(/^error: /, '')
     .replace(/\s*\(Did you mean (.*)\?\)$/, '; did you mean $1?')
-    .replace(/^option '(?:-\w, )?--(\S+) (<.*>)' argument missing$/, '-$1 needs a value: -$1=$2');
+    .replace(/^option '(?:-\w, )?--(\S+) (<.*>)' argument missing$/, '-$1 needs a value: -$1=$2')
+    .replace(
+      /^option '(?:-\w, )?--(\S+) <.*>' argument '(.*)' is invalid\. Allowed choices are (.*)\.$/,
+      "bad value '$2' for -$1: expected one of $3",
+    )
+    .replace(
+      /^missing required argument '(.*)'$/,
+      (_, argument: string) => `${command} needs ${argument.toUpperCase()}`,
+    )
+    .replace(
+      /^too many arguments for .* Expected (\d+) arguments? but got (\d+)\.$/,
+      (_, wanted: string, given: string) =>
+        wanted === '0'
+          ? `${command} takes no argument`
+          : `${command} takes ${wanted}, not ${given}: put an argument with blanks in quotes`,
+    )
+    .replace(/^unknown command '/, `${command} has no command '`);
   const letter = /^unknown option '-(\w)'/.exec(line)?.[1] ?? '';
   const hint = LETTER_HINTS[letter];
   return singleDash(hint === undefined ? line : `unknown option '-${letter}': ${hint}`);

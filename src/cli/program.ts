@@ -140,10 +140,25 @@ export function buildProgram(context: CliContext): Command {
   return program;
 }
 
+/** `retained rm`. */
+function pathOf(command: Command): string {
+  const { parent } = command;
+  const before = parent === null || parent.parent === null ? '' : `${pathOf(parent)} `;
+  return before + command.name();
+}
+
 /** commander passes settings only to commands that their parent created. */
 function inheritTo(parent: Command): void {
   for (const command of parent.commands) {
     command.copyInheritedSettings(parent).enablePositionalOptions().allowExcessArguments(false);
+    // A new object: the settings of the parent are shared with all its commands.
+    const output = { ...command.configureOutput() };
+    const path = pathOf(command);
+    command.configureOutput({
+      ...output,
+      outputError: (text, write) =>
+        write(`shoal: ${complaintOf(text, path)}\nshoal: see shoal ${path} -help\n`),
+    });
     // pub and sub take -h for the host, as mosquitto's do.
     if (command.options.some(({ short }) => short === '-h')) {
       command.helpOption('--help', 'print this help');

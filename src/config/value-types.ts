@@ -197,10 +197,17 @@ export function bytesLimit(max: number): ValueType<number> {
   return unlimitedAtZero(bytes(0, max));
 }
 
+/** The largest unit in which the time is a whole number, as a value may be written. */
+function timeText(ms: number): string {
+  const units = Object.entries(TIME_UNITS_MS).sort(([, a], [, b]) => b - a);
+  const [unit, size] = units.find(([, size]) => ms > 0 && ms % size === 0) ?? ['ms', 1];
+  return `${ms / size}${unit}`;
+}
+
 export function milliseconds(min: number, max: number): ValueType<number> {
   return {
     placeholder: 'time',
-    expected: `a time from ${min} ms to ${max} ms, as 1s or 300ms`,
+    expected: `a time from ${timeText(min)} to ${timeText(max)}, as 1s or 300ms`,
     parse: (value) => within(withUnit(value, TIME_UNITS_MS, 'ms'), min, max),
     format: (value) => `${value}ms`,
   };

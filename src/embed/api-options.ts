@@ -399,14 +399,14 @@ export interface NodeSettings {
    */
   profile?: 'lan' | 'wan' | 'local';
   /**
-   * Protocol period; a node is offline after three without an answer. Expects a time from 100 ms to
-   * 60000 ms, as 1s or 300ms. Default: 1000ms (lan), 5000ms (wan), 300ms (local).
+   * Protocol period; a node is offline after three without an answer. Expects a time from 100ms to
+   * 1m, as 1s or 300ms. Default: 1000ms (lan), 5000ms (wan), 300ms (local).
    */
   period?: number | string;
   /**
    * Time to wait for an answer before other nodes are asked to try; less than half of period.
-   * Expects a time from 20 ms to 20000 ms, as 1s or 300ms. Default: 300ms (lan), 2000ms (wan),
-   * 100ms (local).
+   * Expects a time from 20ms to 20s, as 1s or 300ms. Default: 300ms (lan), 2000ms (wan), 100ms
+   * (local).
    */
   pingTimeout?: number | string;
   /**
@@ -948,13 +948,13 @@ export interface BridgeSettings {
    */
   queueDrop?: 'oldest' | 'newest';
   /**
-   * First pause before a new connection; it doubles with each failure. Expects a time from 100 ms
-   * to 3600000 ms, as 1s or 300ms. Default: 1000ms.
+   * First pause before a new connection; it doubles with each failure. Expects a time from 100ms to
+   * 1h, as 1s or 300ms. Default: 1000ms.
    */
   reconnectMin?: number | string;
   /**
-   * Longest pause before a new connection. Expects a time from 100 ms to 3600000 ms, as 1s or
-   * 300ms. Default: 60000ms.
+   * Longest pause before a new connection. Expects a time from 100ms to 1h, as 1s or 300ms.
+   * Default: 60000ms.
    */
   reconnectMax?: number | string;
   /**

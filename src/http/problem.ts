@@ -44,3 +44,12 @@ export interface ProblemBody {
 export function problemBody({ status, message }: HttpProblem): ProblemBody {
   return { title: TITLES[status] ?? 'Error', status, detail: message };
 }
+
+/** @param nodes that are known */
+export function unknownNode(
+  nodes: readonly { readonly name: string }[],
+  name: string,
+): HttpProblem {
+  const names = nodes.map((one) => one.name).join(', ');
+  return new HttpProblem(404, `No node named ${name} is known here; there are ${names}.`);
+}

@@ -218,7 +218,10 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
       const [, n2, n3, n4] = nodes;
       assert.ok(n2 !== undefined && n3 !== undefined && n4 !== undefined);
       const online = await runCommand(['forget', 'n3', control]);
-      assert.deepEqual([online.code, online.err], [1, 'shoal: No node n3 is offline.\n']);
+      assert.deepEqual(
+        [online.code, online.err],
+        [1, 'shoal: n3 is online: end it there first (shoal leave); then it counts as left.\n'],
+      );
       await n3.process.kill();
       await nodes[0]?.sees('offline', n3);
       const forgotten = await runCommand(['forget', 'n3', control]);

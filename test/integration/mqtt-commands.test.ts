@@ -145,6 +145,18 @@ describe('the MQTT commands', { concurrency: 2 }, () => {
     assert.match(err, /the broker ended the connection: server shutting down/);
   });
 
+  scenario('bench calls messages that a rate holds back no lost ones', async (scene) => {
+    const node = await scene.startLocal('n1', '-client-message-rate=10');
+    const port = await node.process.mqttPort();
+    const load = ['-publishers', '1', '-subscribers', '1', '-rate', '1000', '-for', '60s'];
+    const bench = startCommand(['bench', '-p', `${port}`, ...load]);
+    await node.process.waitFor(/client slowed/);
+    bench.signal('SIGINT');
+    const { code, out } = await bench.done;
+    assert.match(out, /^received .* [\d,]+ still on their way, none lost$/m);
+    assert.equal(code, 0, out);
+  });
+
   scenario(
     'bench measures a cluster: publishers at one node, subscribers at another',
     async (scene) => {

@@ -25,10 +25,14 @@ export interface BenchPlan {
 export interface BenchResult {
   readonly clients: number;
   readonly connectMs: number;
+  /** Of sending, and until the last message arrived. */
   readonly seconds: number;
+  readonly receivingSeconds: number;
   readonly sent: number;
   readonly expected: number;
   readonly received: number;
+  /** They still arrived when the wait for them was over: what has not come is held back, and not lost. */
+  readonly isStillArriving: boolean;
   /** Refused by the broker, with a Reason Code. */
   readonly refused: number;
   readonly latency: LatencyHistogram;
@@ -43,8 +47,9 @@ const BURST_MAX = 64;
 const PACE_MS = 5;
 /** Messages on their way at full speed: more would only wait, or be dropped, in the broker's queues. */
 const ON_THE_WAY_MAX = 2000;
-/** For messages that are still on their way at the end. */
-const DRAIN_MS_MAX = 3000;
+/** For messages that are still on their way at the end: in all, and without one that arrives. */
+const DRAIN_MS_MAX = 20_000;
+const SILENCE_MS_MAX = 3000;
 const DRAIN_POLL_MS = 20;
 
 export class BenchRun {
@@ -57,6 +62,8 @@ export class BenchRun {
   sent = 0;
   received = 0;
   #refused = 0;
+  /** When the last message arrived. */
+  #arrivedAt = 0;
 
   constructor(plan: BenchPlan) {
     this.#plan = plan;
@@ -84,13 +91,15 @@ export class BenchRun {
         this.#publishers.map((client, index) => this.#publish(client, index, start)),
       );
       const seconds = (performance.now() - start) / 1000;
-      await this.#drain();
+      const isStillArriving = await this.#drain();
       clearInterval(report);
       if (this.#fault !== undefined) throw this.#fault;
       const { sent, received, expected } = this;
       const refused = this.#refused;
       const latency = this.#latency;
-      return { clients, connectMs, seconds, sent, expected, received, refused, latency };
+      const counts = { sent, expected, received, refused };
+      const receivingSeconds = Math.max(seconds, (this.#arrivedAt - start) / 1000);
+      return { clients, connectMs, seconds, receivingSeconds, ...counts, isStillArriving, latency };
     } finally {
       await Promise.all([...this.#publishers, ...this.#subscribers].map((client) => client.end()));
     }
@@ -193,14 +202,23 @@ export class BenchRun {
     // A stranger's message on the same topic may be shorter.
     if (end - payloadStart < STAMP_BYTES) return;
     this.received += 1;
-    this.#latency.add(performance.now() - buffer.readDoubleLE(payloadStart));
+    this.#arrivedAt = performance.now();
+    this.#latency.add(this.#arrivedAt - buffer.readDoubleLE(payloadStart));
   }
 
-  async #drain(): Promise<void> {
+  /** @returns whether messages still arrived when the time was over */
+  async #drain(): Promise<boolean> {
     const giveUpAt = performance.now() + DRAIN_MS_MAX;
-    while (this.received < this.expected && performance.now() < giveUpAt) {
-      if (this.#fault !== undefined) return;
+    let { received } = this;
+    let arrivedAt = performance.now();
+    while (this.received < this.expected && this.#fault === undefined) {
+      const now = performance.now();
+      if (this.received > received) arrivedAt = now;
+      received = this.received;
+      if (now - arrivedAt >= SILENCE_MS_MAX) return false;
+      if (now >= giveUpAt || this.#isStopped) return true;
       await delay(DRAIN_POLL_MS);
     }
+    return false;
   }
 }

@@ -93,16 +93,22 @@ export function addBench(program: Command, context: CliContext): void {
       .finally(() => progress.end());
     const lines = flags.json === true ? [JSON.stringify(jsonOf(result))] : linesOf(result, flags);
     for (const line of lines) context.write(`${line}\n`);
-    context.exitCode = result.received < result.expected ? exitCodes.failure : exitCodes.ok;
+    context.exitCode = lostOf(result) > 0 ? exitCodes.failure : exitCodes.ok;
   });
+}
+
+function lostOf({ expected, received, isStillArriving }: BenchResult): number {
+  return isStillArriving ? 0 : Math.max(0, expected - received);
 }
 
 function linesOf(result: BenchResult, { size }: BenchFlags): string[] {
   const { clients, connectMs, seconds, sent, expected, received, refused, latency } = result;
-  const rate = (count: number): string => `${formatRate(count / seconds)}/s`;
-  const lost = Math.max(0, expected - received);
+  const { isStillArriving, receivingSeconds } = result;
+  const rate = (count: number, during: number): string => `${formatRate(count / during)}/s`;
+  const lost = lostOf(result);
   const loss =
     lost === 0 ? 'none lost' : `${formatCount(lost)} lost (${formatShare(lost / expected)})`;
+  const held = isStillArriving ? `${formatCount(expected - received)} still on their way, ` : '';
   const refusals = refused === 0 ? '' : `, ${formatCount(refused)} refused`;
   const bytes = formatBytes(Math.round((Number(size) * sent) / seconds));
   const percentiles = PERCENTILES.map(
@@ -110,8 +116,11 @@ function linesOf(result: BenchResult, { size }: BenchFlags): string[] {
   );
   return [
     `connected ${formatCount(clients)} clients in ${formatLatency(connectMs)}`,
-    `sent      ${formatCount(sent)} messages, ${rate(sent)}, ${bytes}/s of payload${refusals}`,
-    `received  ${formatCount(received)} messages, ${rate(received)}, ${loss}`,
+    `sent      ${formatCount(sent)} messages, ${rate(sent, seconds)}, ${bytes}/s of payload${refusals}`,
+    `received  ${formatCount(received)} messages, ${rate(received, receivingSeconds)}, ${held}${loss}`,
+    ...(isStillArriving
+      ? ['          the broker takes fewer than were sent: a rate of its own, or its load']
+      : []),
     ...(latency.count === 0
       ? []
       : [`latency   ${percentiles.join('  ')}  max ${formatLatency(latency.maxMs)}`]),
@@ -120,6 +129,7 @@ function linesOf(result: BenchResult, { size }: BenchFlags): string[] {
 
 function jsonOf(result: BenchResult) {
   const { clients, connectMs, seconds, sent, expected, received, refused, latency } = result;
+  const { isStillArriving, receivingSeconds } = result;
   const latencyMs = Object.fromEntries(
     PERCENTILES.map((share) => [`p${100 * share}`, latency.percentile(share)]),
   );
@@ -127,10 +137,12 @@ function jsonOf(result: BenchResult) {
     clients,
     connectMs,
     seconds,
+    receivingSeconds,
     sent,
     expected,
     received,
     refused,
+    isStillArriving,
     latencyMs: { ...latencyMs, max: latency.maxMs },
   };
 }

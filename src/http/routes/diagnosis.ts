@@ -1,7 +1,7 @@
 // Routes that test this node and its ways to the others: the doctor, and the ping of one node.
 
 import { diagnosisSchema, pingSchema } from '../diagnosis-view.ts';
-import { HttpProblem } from '../problem.ts';
+import { HttpProblem, unknownNode } from '../problem.ts';
 import { route } from '../route.ts';
 import { text } from '../schema.ts';
 
@@ -28,7 +28,8 @@ export const diagnosisRoutes = [
     handler: async ({ node, params: { name } }) => {
       const report = await node.ping(name);
       if (report !== undefined) return report;
-      throw new HttpProblem(404, `No other node named ${name} is known here.`);
+      if (name !== node.name) throw unknownNode(node.nodes(), name);
+      throw new HttpProblem(409, `${name} is this node: ping another one.`);
     },
   }),
 ];

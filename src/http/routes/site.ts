@@ -2,8 +2,8 @@
 
 import { isIP } from 'node:net';
 import { strangerSchema } from '../discovery-view.ts';
-import { nodeSchema, summarySchema, verdictSchema } from '../node-api.ts';
-import { HttpProblem } from '../problem.ts';
+import { type NodeApi, nodeSchema, summarySchema, verdictSchema } from '../node-api.ts';
+import { HttpProblem, unknownNode } from '../problem.ts';
 import { route } from '../route.ts';
 import { array, integer, object, oneOf, optional, text } from '../schema.ts';
 
@@ -12,6 +12,21 @@ const GOSSIP_PORT = 7946;
 
 const named = { name: text({ maxLength: 64 }) };
 const accepted = object({ status: oneOf(['accepted']) });
+
+/** Only a node that is offline can be forgotten: what the one of this name is, and what to do. */
+function whyNotForgotten(node: NodeApi, name: string): HttpProblem {
+  const nodes = node.nodes();
+  const known = nodes.find((one) => one.name === name);
+  if (known === undefined) return unknownNode(nodes, name);
+  const why = {
+    alive: 'is online: end it there first (shoal leave); then it counts as left.',
+    suspect: 'is suspect and not offline yet: wait some seconds until it is, then repeat this.',
+    offline: 'has just gone offline: repeat this.',
+    left: 'has left already, and is no fault.',
+  };
+  const text = known.isSelf ? 'is this node: shoal leave ends it.' : why[known.state];
+  return new HttpProblem(409, `${name} ${text}`);
+}
 
 export const siteRoutes = [
   route({
@@ -66,7 +81,7 @@ export const siteRoutes = [
     response: accepted,
     handler: ({ node, params }) => {
       if (node.forgetNode(params.name)) return { status: 'accepted' } as const;
-      throw new HttpProblem(404, `No node ${params.name} is offline.`);
+      throw whyNotForgotten(node, params.name);
     },
   }),
   route({

@@ -94,7 +94,7 @@ test('a surplus argument is refused, not ignored', async () => {
   ]) {
     const { code, err } = await shoal(...tokens);
     assert.equal(code, 2);
-    assert.match(err, /^shoal: too many arguments/);
+    assert.match(err, /^shoal: (config show|check|convert) takes (no argument|1, not 2)/);
   }
 });
 
@@ -274,4 +274,25 @@ test('the process title is the command line without its secrets', () => {
   );
   const url = 'http://auth/check?key=s3cret';
   assert.equal(maskedTitle([`-auth-http=${url}`]), 'shoal -auth-http=http://auth/check?***');
+});
+
+test('a mistake in a command names the command, and where its help is', async () => {
+  for (const [tokens, complaint, help] of [
+    [['ping'], 'ping needs NODE', 'ping'],
+    [['ping', 'a', 'b'], 'ping takes 1, not 2: put an argument with blanks in quotes', 'ping'],
+    [['status', 'x'], 'status takes no argument', 'status'],
+    [['status', '-x'], "unknown option '-x'", 'status'],
+    [['retained', 'rm'], 'retained rm needs FILTER', 'retained rm'],
+    [['token', 'foo'], "token has no command 'foo'", 'token'],
+    [['status', '-timeout'], '-timeout needs a value: -timeout=<duration>', 'status'],
+    [
+      ['health', '-format=x'],
+      "bad value 'x' for -format: expected one of text, json, nagios, prometheus",
+      'health',
+    ],
+  ] as const) {
+    const context = fakeContext();
+    assert.equal(await main(tokens, context), 2);
+    assert.equal(context.err.join(''), `shoal: ${complaint}\nshoal: see shoal ${help} -help\n`);
+  }
 });
