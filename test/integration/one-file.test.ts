@@ -76,10 +76,19 @@ test('an uncaught error prints its message and ends the node with 1', () => {
   assert.ok(stderr.length < ERROR_LENGTH_MAX, `${stderr.length} characters`);
 });
 
-test('the file is below its budget and its licences name every package in it', () => {
-  assert.ok(readFileSync(BUNDLE).length <= 1_000_000);
+// The budget of the file is in build.mjs alone, which fails above it.
+test('the licences beside the file name the packages in it', () => {
   const licences = readFileSync(join(BUNDLE, '../LICENSES.txt'), 'utf8');
-  for (const name of ['ws', 'mqtt-packet', 'commander', 'jose', 'smol-toml', 'chalk', 'bl']) {
+  for (const name of [
+    'ws',
+    'mqtt-packet',
+    'commander',
+    'jose',
+    'smol-toml',
+    'chalk',
+    'bl',
+    'preact',
+  ]) {
     assert.match(licences, new RegExp(`^${name} \\d+\\.\\d+\\.\\d+ \\(`, 'm'));
   }
 });
