@@ -1,26 +1,83 @@
-// How another box joins: the lines to type there. The token of the cluster is on the boxes only, so the
-// page shows where it is read from and not its value.
+// How another box joins: a line that works once, as text and as a QR code, hidden until the reader asks for it;
+// or the lines for a box that has the file with the token of the cluster.
 
+import { useRef, useState } from 'preact/hooks';
+import type { InvitationView } from '../http/discovery-view.ts';
 import type { NodeView } from '../http/node-api.ts';
-import { CopyButton } from './copy-button.tsx';
+import { formatDuration } from '../shared/units.ts';
+import { ApiError, call } from './api.ts';
+import { QrCode } from './qr-code.tsx';
+import { Cure } from './sentence-bar.tsx';
+import { nodeNow } from './site.ts';
 
 export function AddBox({ nodes }: { readonly nodes: readonly NodeView[] }) {
-  const line = `node shoal.js -csk-file=token -mbs=${seedOf(nodes)}`;
+  const dialog = useRef<HTMLDialogElement>(null);
   return (
-    <details class="add-box">
-      <summary>Add a box</summary>
-      <ol>
-        <li>Copy shoal.js and the file with the cluster token to the new box.</li>
-        <li>
-          Open UDP 7946 and 7947 there: <code>ufw allow 7946:7947/udp</code>
-          <CopyButton text="ufw allow 7946:7947/udp" />
-        </li>
-        <li>
-          Start it: <code>{line}</code>
-          <CopyButton text={line} />
-        </li>
-      </ol>
-    </details>
+    <>
+      <button type="button" class="add-box" onClick={() => dialog.current?.showModal()}>
+        Add a box
+      </button>
+      <dialog ref={dialog} aria-labelledby="add-box-title">
+        <h2 id="add-box-title">Add a box</h2>
+        <p>Copy shoal.js to the new box, and open its firewall for the other boxes:</p>
+        <Cure text="ufw allow 7946:7947/udp" />
+        <h3>With an invitation</h3>
+        <Invite />
+        <h3>With the file that holds the cluster token</h3>
+        <p>Copy the file as well, and start there:</p>
+        <Cure text={`node shoal.js -csk-file=token -mbs=${seedOf(nodes)}`} />
+        <form method="dialog">
+          <button type="submit">Close</button>
+        </form>
+      </dialog>
+    </>
+  );
+}
+
+/** The invitation is a secret: it is made, and shown, only when the reader asks. */
+function Invite() {
+  const [invitation, setInvitation] = useState<InvitationView>();
+  const [isShown, setShown] = useState(false);
+  const [note, setNote] = useState('');
+  async function invite(): Promise<void> {
+    try {
+      setInvitation(await call<InvitationView>('POST', '/api/v1/invitations'));
+      setShown(false);
+      setNote('');
+    } catch (error) {
+      setNote(error instanceof ApiError ? error.message : String(error));
+    }
+  }
+  const leftMs = (invitation?.expires ?? 0) - nodeNow();
+  if (invitation === undefined || leftMs <= 0) {
+    return (
+      <>
+        <p>A line that works once, for ten minutes, with no file to copy.</p>
+        <button type="button" onClick={() => void invite()}>
+          Make an invitation
+        </button>
+        <p role="status">{note}</p>
+      </>
+    );
+  }
+  const line = `node shoal.js join ${invitation.line}`;
+  return (
+    <>
+      <p>
+        It works once, for {formatDuration(leftMs)} more. Who has it gets the token of the cluster.
+      </p>
+      {isShown ? (
+        <>
+          <Cure text={line} />
+          <QrCode text={line} label="The same line as a QR code" />
+        </>
+      ) : (
+        <Cure text="node shoal.js join ••••••••" isHidden />
+      )}
+      <button type="button" aria-pressed={isShown} onClick={() => setShown(!isShown)}>
+        {isShown ? 'Hide it' : 'Show the line and its QR code'}
+      </button>
+    </>
   );
 }
 

@@ -6,6 +6,7 @@ import { AddBox } from './add-box.tsx';
 import { hasToken } from './api.ts';
 import { siteFaults } from './attention.ts';
 import { Attention } from './attention-list.tsx';
+import { BridgeList } from './bridge-list.tsx';
 import { Console } from './console.tsx';
 import { Devices } from './devices.tsx';
 import { KeyHelp } from './key-help.tsx';
@@ -72,7 +73,13 @@ export function App() {
             </section>
           )}
           <main key={`${view} ${session}`} aria-label={TITLES[view]}>
-            {view === 'site' && <Attention faults={faults} observations={observations} />}
+            {view === 'site' && (
+              <Attention
+                faults={faults}
+                observations={observations}
+                strangers={site?.strangers ?? []}
+              />
+            )}
             {view === 'site' && <Log nodes={online} isShort />}
             {view === 'devices' && <Devices nodes={nodes} />}
             {view === 'topics' && <Topics nodes={nodes} retainedHash={site?.retainedHash ?? 0} />}
@@ -83,6 +90,7 @@ export function App() {
             <h2>Boxes</h2>
             <NodeList nodes={nodes} />
             <AddBox nodes={nodes} />
+            <BridgeList observations={observations} />
           </aside>
         </div>
       )}

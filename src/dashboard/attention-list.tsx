@@ -2,6 +2,7 @@
 // state, and says so.
 
 import { useState } from 'preact/hooks';
+import type { StrangerView } from '../http/discovery-view.ts';
 import type { BanView } from '../http/node-api.ts';
 import { ApiError, call } from './api.ts';
 import { type Notice, noticesOf, type SiteFaults, withoutFigures } from './attention.ts';
@@ -14,12 +15,13 @@ const SHOWN_MAX = 30;
 interface AttentionProps {
   readonly faults: SiteFaults | undefined;
   readonly observations: ObservationsByNode;
+  readonly strangers: readonly StrangerView[];
 }
 
-export function Attention({ faults, observations }: AttentionProps) {
+export function Attention({ faults, observations, strangers }: AttentionProps) {
   const found = faults?.faults ?? [];
   const notices = noticesOf(observations, nodeNow());
-  const isEmpty = found.length === 0 && notices.length === 0;
+  const isEmpty = found.length + notices.length + strangers.length === 0;
   return (
     <section class="attention" aria-label="Wants attention">
       <h2>Wants attention</h2>
@@ -31,6 +33,14 @@ export function Attention({ faults, observations }: AttentionProps) {
               <b>{severity === 'fault' ? 'Fault' : 'Warning'}</b> {text}.
             </p>
             <Cure text={cure} />
+          </li>
+        ))}
+        {strangers.slice(0, SHOWN_MAX).map(({ address }) => (
+          <li key={address} class="card note">
+            <p>
+              <b>New</b> A box at {address} has another token or cluster name. If it is yours, add
+              it: it needs an invitation.
+            </p>
           </li>
         ))}
         {notices.slice(0, SHOWN_MAX).map((notice) => (

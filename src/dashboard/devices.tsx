@@ -32,7 +32,7 @@ function DeviceList({ nodes }: { nodes: readonly NodeView[] }) {
   const [node, setNode] = useState('');
   // Devices that come and go change the count, and the list is read again.
   const connected = nodes.reduce((sum, { clients }) => sum + (clients ?? 0), 0);
-  const pages = usePages<ClientView>('/api/v1/clients', { search, node }, connected);
+  const pages = usePages<ClientView>('/api/v1/clients', { search, node }, String(connected));
   return (
     <>
       <ListTools

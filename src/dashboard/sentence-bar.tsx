@@ -1,6 +1,6 @@
 // The first line of the page: whether the site is well, and if not, what is wrong and what mends it.
 
-import { useState } from 'preact/hooks';
+import { useRef, useState } from 'preact/hooks';
 import type { FaultView } from '../http/node-api.ts';
 import type { ApiError } from './api.ts';
 import { type SiteFaults, withoutFigures } from './attention.ts';
@@ -22,12 +22,14 @@ export function SentenceBar({ faults: known, error }: SentenceBarProps) {
     faults: [],
   };
   const text = error?.message ?? sentence;
+  const heard = useRef('');
+  if (withoutFigures(heard.current) !== withoutFigures(text)) heard.current = text;
   return (
     <header class={`sentence ${error === undefined ? level : 'broken'}`}>
       <h1>{text}</h1>
       {/* A screen reader hears what changes, and not each second that passes. */}
       <p class="heard" role="status">
-        {withoutFigures(text)}
+        {heard.current}
       </p>
       {error === undefined && faults.length > 0 && (
         <button type="button" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
@@ -52,12 +54,12 @@ function Cures({ faults }: { faults: readonly FaultView[] }) {
   );
 }
 
-/** What to type or do, with a button that copies it. */
-export function Cure({ text }: { text: string }) {
+/** What to type or do, with a button that copies it unless it is hidden. */
+export function Cure({ text, isHidden = false }: { text: string; isHidden?: boolean }) {
   return (
     <p class="cure">
       <code>{text}</code>
-      <CopyButton text={text} />
+      {!isHidden && <CopyButton text={text} />}
     </p>
   );
 }

@@ -2,6 +2,7 @@
 // it, and what only each node itself can see.
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
+import type { StrangerView } from '../http/discovery-view.ts';
 import type { HistoryView, NodeView, Observations, VerdictView } from '../http/node-api.ts';
 import { type ApiError, follow } from './api.ts';
 import { batch } from './batch.ts';
@@ -16,6 +17,8 @@ export interface Site {
   readonly now: number;
   readonly verdict: VerdictView;
   readonly nodes: readonly NodeView[];
+  /** Boxes on the same network with another token or cluster name. */
+  readonly strangers: readonly StrangerView[];
   /** Changes with each write of a retained value; 0 where nodes do not replicate them. */
   readonly retainedHash: number;
 }

@@ -21,7 +21,7 @@ type Form = (typeof FORMS)[number];
 interface DetailProps {
   readonly topic: TopicView;
   /** Another value means that a retained message was written. */
-  readonly change: number;
+  readonly change: string;
   readonly close: () => void;
 }
 

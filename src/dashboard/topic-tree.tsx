@@ -10,7 +10,7 @@ import { type Pages, usePages } from './use-pages.ts';
 
 interface TreeProps {
   /** Another value means that a retained message was written. */
-  readonly change: number;
+  readonly change: string;
   readonly chosen: string | undefined;
   readonly choose: (topic: TopicView) => void;
 }
@@ -40,7 +40,7 @@ export function TopicTree(props: TreeProps) {
   );
 }
 
-function useLevel(below: string, change: number): Pages<TopicView> {
+function useLevel(below: string, change: string): Pages<TopicView> {
   return usePages<TopicView>('/api/v1/topics', { below }, change);
 }
 

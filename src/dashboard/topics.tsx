@@ -20,8 +20,10 @@ interface TopicsProps {
 export function Topics({ nodes, retainedHash }: TopicsProps) {
   const [filter, setFilter] = useState('');
   const [chosen, setChosen] = useState<TopicView>();
-  // Nodes that come back may hold other values.
-  const change = retainedHash + nodes.filter(({ state }) => state === 'alive').length;
+  // Nodes that come back may hold other values, and nodes that differ are repaired.
+  const alive = nodes.filter(({ state }) => state === 'alive').length;
+  const differing = nodes.filter(({ retainedDifferSince }) => retainedDifferSince !== null).length;
+  const change = `${retainedHash} ${alive} ${differing}`;
   const shared = { change, chosen: chosen?.topic, choose: setChosen };
   return (
     <>
@@ -52,7 +54,7 @@ export function Topics({ nodes, retainedHash }: TopicsProps) {
 
 interface MatchesProps {
   readonly filter: string;
-  readonly change: number;
+  readonly change: string;
   readonly choose: (topic: TopicView) => void;
 }
 

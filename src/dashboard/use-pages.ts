@@ -51,7 +51,7 @@ const NOTHING = {
  * @param query another one begins the list anew
  * @param change another value means that the list has changed
  */
-export function usePages<T>(path: string, query: Query, change = 0): Pages<T> {
+export function usePages<T>(path: string, query: Query, change = ''): Pages<T> {
   const [pages, setPages] = useState<PagesRead<T> & { readonly next: string | undefined }>(NOTHING);
   const isReading = useRef(false);
   const ending = useRef(new AbortController());

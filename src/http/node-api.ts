@@ -398,6 +398,7 @@ export interface Observations {
   readonly bans: readonly BanView[];
   /** The one with the most bytes first. */
   readonly slowSubscribers: readonly SlowSubscriberView[];
+  readonly bridges: readonly BridgeView[];
 }
 
 export interface GuardsApi {

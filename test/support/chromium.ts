@@ -162,9 +162,12 @@ export class Browser {
     await this.#send('Input.dispatchKeyEvent', { type: 'keyUp', key });
   }
 
-  /** @returns a PNG of what is in view */
-  async screenshot(): Promise<Buffer> {
-    const { data } = await this.#send('Page.captureScreenshot', { format: 'png' });
+  /** @returns an image of what is in view */
+  async screenshot(format: 'png' | 'webp' = 'png'): Promise<Buffer> {
+    const { data } = await this.#send('Page.captureScreenshot', {
+      format,
+      ...(format === 'webp' && { quality: 85 }),
+    });
     return Buffer.from(String(data), 'base64');
   }
 

@@ -43,6 +43,7 @@ function observationsOf(node: NodeApi): Observations {
     rttSeconds,
     bans: [...node.guards.bans()].sort((a, b) => b.until - a.until).slice(0, BANS_SHOWN),
     slowSubscribers: node.guards.slowSubscribers(),
+    bridges: node.bridges.list(),
   };
 }
 
@@ -60,7 +61,8 @@ export const streamRoutes = [
         const send = (): void => {
           const { retainedHash } = node;
           const site = { verdict: node.verdict(), nodes: node.nodes() };
-          sink.send('site', { now: Date.now(), ...site, retainedHash });
+          const strangers = node.strangers();
+          sink.send('site', { now: Date.now(), ...site, strangers, retainedHash });
           const { samples, marks } = newerThan(node.history(), sentUntil);
           if (samples.length + marks.length === 0) return;
           sentUntil = Math.max(...[...samples, ...marks].map(({ at }) => at));
@@ -76,7 +78,7 @@ export const streamRoutes = [
     path: '/api/v1/observations',
     access: 'read',
     summary:
-      'what only a node itself can see: its verdict, its links to the others, bans, slow subscribers; events `observed`, now and when it changes',
+      'what only a node itself can see: its verdict, its links to the others, bans, slow subscribers, bridges; events `observed`, now and when it changes',
     query: { node: pageQuery.node },
     handler: ({ node }) => {
       return (sink) => {

@@ -17,7 +17,7 @@ function verdictOf(...faults: FaultView[]): VerdictView {
 }
 
 function observed(node: string, given: Partial<Observations> = {}): [string, Observations] {
-  const rest = { links: [], rttSeconds: {}, bans: [], slowSubscribers: [] };
+  const rest = { links: [], rttSeconds: {}, bans: [], slowSubscribers: [], bridges: [] };
   return [node, { node, verdict: WELL, ...rest, ...given }];
 }
 

@@ -12,7 +12,7 @@ function link(name: string, given: Partial<Link> = {}): Link {
 }
 
 function linksBetween(links: Readonly<Record<string, readonly Link[]>>) {
-  const rest = { rttSeconds: {}, bans: [], slowSubscribers: [] };
+  const rest = { rttSeconds: {}, bans: [], slowSubscribers: [], bridges: [] };
   const verdict = { level: 'well', sentence: '', faults: [] } as const;
   const observations = Object.entries(links).map(
     ([node, own]) => [node, { node, verdict, links: own, ...rest }] as const,
