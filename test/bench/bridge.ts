@@ -1,10 +1,11 @@
 // Messages a second over a bridge, beside a pair of mosquittos in the same run: a publisher at one broker,
 // a subscriber at the other, and a window between them so that nothing is lost. The brokers of a pair run
-// on one core, the load on the other.
+// on one core, the load on the other. Where a far side is the limit, its core is busy: so each bridge also
+// runs to a sink (bridge-sink.c, needs cc) that only reads, acknowledges and counts, on the core of the load.
 // `npm run build && node --import tsx test/bench/bridge.ts [seconds] [rounds]`
 
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,6 +20,10 @@ const folder = mkdtempSync(join(tmpdir(), 'shoal-bench-'));
 const children: ChildProcess[] = [];
 
 type Kind = 'mosquitto' | 'shoal';
+type FarKind = Kind | 'sink';
+
+const sink = join(folder, 'sink');
+execFileSync('cc', ['-O2', '-o', sink, 'test/bench/bridge-sink.c']);
 
 async function freePort(): Promise<number> {
   const server = createServer();
@@ -31,7 +36,7 @@ async function freePort(): Promise<number> {
 function start(kind: Kind, port: number, bridge: string, qos: number): void {
   const file = join(folder, `${port}.conf`);
   if (kind === 'mosquitto') {
-    const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nmax_queued_messages 0\nmax_inflight_messages 1000\n`;
+    const text = `listener ${port} 127.0.0.1\nallow_anonymous true\nset_tcp_nodelay true\nmax_queued_messages 0\nmax_inflight_messages 1000\n`;
     const part = `connection b\naddress 127.0.0.1:${bridge}\ntopic # out ${qos}\nbridge_protocol_version mqttv311\nnotifications false\n`;
     writeFileSync(file, text + (bridge === '' ? '' : part));
     spawnPinned('mosquitto', ['-c', file]);
@@ -46,6 +51,54 @@ function start(kind: Kind, port: number, bridge: string, qos: number): void {
 function spawnPinned(command: string, flags: readonly string[]): void {
   const env = { ...process.env, SHOAL_HTTP: 'off', SHOAL_CONTROL: 'off' };
   children.push(spawn('taskset', ['-c', '0', command, ...flags], { stdio: 'ignore', env }));
+}
+
+/** Counts what arrives at the far side of a bridge. */
+interface Far {
+  arrived: number;
+  onArrival: () => void;
+  close(): void;
+}
+
+function openSink(port: number): Far {
+  const child = spawn('taskset', ['-c', '1', sink, `${port}`], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  children.push(child);
+  const far: Far = { arrived: 0, onArrival: () => undefined, close: () => undefined };
+  child.stdout.on('data', (chunk: Buffer) => {
+    far.arrived = Number(chunk.toString().trimEnd().split('\n').at(-1));
+    far.onArrival();
+  });
+  return far;
+}
+
+/** A broker with a subscriber. @param bytes of a packet that arrives there */
+async function openBroker(kind: Kind, port: number, bytes: number): Promise<Far> {
+  start(kind, port, '', 0);
+  const subscriber = await open(port, 'sub');
+  subscriber.write(wire.subscribe(4, 1, [{ filter: '#', qos: 0 }]));
+  await new Promise((done) => subscriber.once('data', done));
+  const far: Far = {
+    arrived: 0,
+    onArrival: () => undefined,
+    close: () => subscriber.destroy(),
+  };
+  let received = 0;
+  subscriber.on('data', (chunk) => {
+    received += chunk.length;
+    far.arrived = Math.floor(received / bytes);
+    far.onArrival();
+  });
+  return far;
+}
+
+/** CPU seconds of these processes so far, by Linux. */
+function cpuSeconds(processes: readonly ChildProcess[]): number[] {
+  return processes.map(({ pid }) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ')[1]!.split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  });
 }
 
 async function open(port: number, clientId: string): Promise<Socket> {
@@ -65,22 +118,31 @@ async function open(port: number, clientId: string): Promise<Socket> {
   }
 }
 
-/** @returns messages a second that arrive behind the bridge */
-async function measure(near: Kind, far: Kind, qos: 0 | 1): Promise<number> {
+interface Result {
+  readonly rate: number;
+  /** Of one core, of the near and the far side. */
+  readonly busy: readonly number[];
+}
+
+/** Messages a second that arrive behind the bridge. */
+async function measure(near: Kind, farKind: FarKind, qos: 0 | 1): Promise<Result> {
   const [nearPort, farPort] = [await freePort(), await freePort()];
-  start(far, farPort, '', qos);
-  const subscriber = await open(farPort, 'sub');
-  subscriber.write(wire.subscribe(4, 1, [{ filter: '#', qos: 0 }]));
-  await new Promise((done) => subscriber.once('data', done));
+  const packet = wire.publish(4, { topic: 'bench/t', payload: PAYLOAD, qos, id: 1 });
+  const out = wire.publish(4, { topic: 'bench/t', payload: PAYLOAD, qos: 0, id: 0 });
+  const far =
+    farKind === 'sink' ? openSink(farPort) : await openBroker(farKind, farPort, out.length);
   start(near, nearPort, `${farPort}`, qos);
   const publisher = await open(nearPort, 'pub');
   publisher.on('data', () => undefined);
-  await delay(2000);
-  const packet = wire.publish(4, { topic: 'bench/t', payload: PAYLOAD, qos, id: 1 });
-  const out = wire.publish(4, { topic: 'bench/t', payload: PAYLOAD, qos: 0, id: 0 });
-  let [sent, bytes, nextId] = [0, 0, 1];
-  const send = (): void => {
-    const room = WINDOW - (sent - Math.floor(bytes / out.length));
+  // The bridge connects in its own time, and QoS 0 does not wait for it.
+  while (far.arrived === 0) {
+    publisher.write(packet);
+    await delay(200);
+  }
+  await delay(1000);
+  let [sent, nextId] = [far.arrived, 1];
+  far.onArrival = () => {
+    const room = WINDOW - (sent - far.arrived);
     if (room < 100) return;
     const batch = Buffer.alloc(room * packet.length);
     for (let n = 0; n < room; n++) {
@@ -93,43 +155,52 @@ async function measure(near: Kind, far: Kind, qos: 0 | 1): Promise<number> {
     sent += room;
     publisher.write(batch);
   };
-  subscriber.on('data', (chunk) => {
-    bytes += chunk.length;
-    send();
-  });
-  send();
+  far.onArrival();
   await delay(1000);
-  const [startedAt, before] = [performance.now(), bytes];
+  const [startedAt, before] = [performance.now(), far.arrived];
+  const cpu = cpuSeconds(children);
   await delay(seconds * 1000);
-  const rate = (bytes - before) / out.length / ((performance.now() - startedAt) / 1000);
-  for (const socket of [subscriber, publisher]) socket.destroy();
+  const passed = (performance.now() - startedAt) / 1000;
+  const rate = (far.arrived - before) / passed;
+  const busy = cpuSeconds(children).map((after, index) => (after - cpu[index]!) / passed);
+  far.close();
+  publisher.destroy();
   for (const child of children.splice(0)) child.kill('SIGKILL');
-  return rate;
+  return { rate, busy: busy.reverse() };
 }
 
-const pairs: readonly (readonly [Kind, Kind])[] = [
+const pairs: readonly (readonly [Kind, FarKind])[] = [
   ['mosquitto', 'mosquitto'],
   ['shoal', 'mosquitto'],
   ['shoal', 'shoal'],
+  ['mosquitto', 'sink'],
+  ['shoal', 'sink'],
 ];
 process.once('exit', () => {
   for (const child of children) child.kill('SIGKILL');
   rmSync(folder, { recursive: true, force: true });
 });
+
+function middle(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[values.length >> 1]!;
+}
+
 for (const qos of [0, 1] as const) {
-  const rates = new Map<string, number[]>();
+  const results = new Map<string, Result[]>();
   for (let round = 0; round < rounds; round++) {
     for (const [near, far] of pairs) {
       const name = `${near} to ${far}`;
-      rates.set(name, [...(rates.get(name) ?? []), await measure(near, far, qos)]);
+      results.set(name, [...(results.get(name) ?? []), await measure(near, far, qos)]);
     }
   }
-  const median = (name: string): number => rates.get(name)!.toSorted((a, b) => a - b)[rounds >> 1]!;
-  const base = median('mosquitto to mosquitto');
-  for (const name of rates.keys()) {
-    const rate = median(name);
+  const rateOf = (name: string): number => middle(results.get(name)!.map(({ rate }) => rate));
+  for (const [name, measured] of results) {
+    const rate = rateOf(name);
+    const base = rateOf(name.endsWith('sink') ? 'mosquitto to sink' : 'mosquitto to mosquitto');
+    const busy = [0, 1].map((side) => middle(measured.map((one) => one.busy[side]!)));
+    const shown = busy.map((share) => `${Math.round(100 * share)} %`).join(', ');
     console.log(
-      `QoS ${qos} ${name.padEnd(24)} ${Math.round(rate)} messages/s, ${(rate / base).toFixed(1)}`,
+      `QoS ${qos} ${name.padEnd(24)} ${Math.round(rate)} messages/s, ${(rate / base).toFixed(1)}; busy near, far: ${shown}`,
     );
   }
 }
