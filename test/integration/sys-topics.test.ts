@@ -11,7 +11,9 @@ const PREFIX = '$SYS/broker/';
 
 /** Every topic of the list below PREFIX, a label or an averaging time as one level of any name. */
 function listedTopics(): RegExp[] {
-  const metrics: Metric[] = Object.values(metricGroups).flatMap((group) => Object.values(group));
+  // These nodes are on loopback, where no node calls others.
+  const { beacon: _beacon, ...groups } = metricGroups;
+  const metrics: Metric[] = Object.values(groups).flatMap((group) => Object.values(group));
   return metrics
     .flatMap(({ sysTopics, load }) => [...sysTopics, ...(load ? [`load/${load}/{minutes}`] : [])])
     .map((topic) => new RegExp(`^${topic.replace(/\{\w+\}/g, '[^/]+')}$`));

@@ -20,7 +20,9 @@ export const NO_SOCKET = '-control=/nonexistent/shoal.sock';
 export function askOn<T>(network: Network, host: string, ...line: string[]): Promise<T> {
   const [program = '', ...words] = [...network.via(host), NODE, BUNDLE, ...line, '-json'];
   return new Promise((done, fail) => {
-    execFile(program, words, (_error, output, errors) => {
+    // The settings of the test run are none of the node's.
+    const env = { PATH: process.env.PATH };
+    execFile(program, words, { env }, (_error, output, errors) => {
       try {
         done(JSON.parse(output) as T);
       } catch {
