@@ -5,7 +5,13 @@
 // Invariant: permissive only while no part of the configuration could restrict a client.
 
 import { availableParallelism } from 'node:os';
-import type { AuthDecision, Authorizer, ConnectRequest, Identity } from '../broker/ports.ts';
+import type {
+  AccessRule,
+  AuthDecision,
+  Authorizer,
+  ConnectRequest,
+  Identity,
+} from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import type { ListenerAccess } from '../shared/listener-config.ts';
@@ -309,6 +315,10 @@ export class AccessControl implements Authorizer {
 
   mayPublish(identity: Identity, topic: string): boolean {
     return this.#policies.mayPublish(identity, topic);
+  }
+
+  rulesOf(identity: Identity): readonly AccessRule[] | undefined {
+    return this.#policies.rulesOf(identity);
   }
 
   mayReceive(identity: Identity, topic: string): boolean {

@@ -2,7 +2,7 @@
 // answers what a client may do. Listeners that name the same file share it.
 // Invariant: a listener whose files have never been valid admits no client.
 
-import type { Identity } from '../broker/ports.ts';
+import type { AccessRule, Identity } from '../broker/ports.ts';
 import type { ListenerAccess } from '../shared/listener-config.ts';
 import { grantOf } from './grant.ts';
 import type { HttpCallback } from './http-callback.ts';
@@ -137,6 +137,13 @@ export class ListenerPolicies {
     return (
       caches.length > 0 && caches.every((cache) => cache.of(identity, undefined).mayPublish(topic))
     );
+  }
+
+  /** Of a restored session, those of the first ACL. */
+  rulesOf(identity: Identity): readonly AccessRule[] | undefined {
+    const grant = grantOf(identity);
+    const cache = grant === undefined ? this.#permissionCaches[0] : permissionCacheOf(grant.policy);
+    return cache?.rulesOf(identity, grant);
   }
 
   /** A restored session may receive what any ACL allows: it is judged again when its client reconnects. */

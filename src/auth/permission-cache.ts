@@ -1,7 +1,7 @@
 // The permissions of every client under one version of an ACL: computed on first use and kept with the
 // client. Clients with the same user name share theirs if no line depends on the Client Identifier.
 
-import type { Identity } from '../broker/ports.ts';
+import type { AccessRule, Identity } from '../broker/ports.ts';
 import type { Acl } from './acl-file.ts';
 import {
   isIndependentOfClientId,
@@ -13,7 +13,8 @@ import {
 
 const USERS_MAX = 10_000;
 
-export type ClientPermissions = Pick<Permissions, 'mayPublish' | 'allows' | 'subscriptionRefusal'>;
+export type ClientPermissions = Pick<Permissions, 'mayPublish' | 'allows' | 'subscriptionRefusal'> &
+  Partial<Pick<Permissions, 'list'>>;
 
 /** Keeps the computed permissions of an admitted client. */
 export interface PermissionHolder {
@@ -46,6 +47,14 @@ export class PermissionCache {
     this.#acl = acl;
     this.#onEviction = onEviction;
     this.#isSharedByUser = acl === undefined || isIndependentOfClientId(acl);
+  }
+
+  /** The rules of a client; undefined: every topic is free. */
+  rulesOf(
+    identity: Identity,
+    holder: PermissionHolder | undefined,
+  ): readonly AccessRule[] | undefined {
+    return this.of(identity, holder).list?.(this.#acl?.path ?? '');
   }
 
   /** @param holder undefined for a restored session, whose client has not reconnected */

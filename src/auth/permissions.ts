@@ -4,6 +4,7 @@
 // denied.
 // Invariant: a user name or client id that contains + # or / gives access to no further topic.
 
+import type { AccessRule } from '../broker/ports.ts';
 import { covers, intersect, type Levels, levelsOf } from '../mqtt/filter-algebra.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { isReservedTopic, levelsMatch } from '../mqtt/topic.ts';
@@ -74,6 +75,15 @@ export class Permissions {
     const at = this.#rules.findIndex(decides);
     evaluationCost.rules += at < 0 ? this.#rules.length : at + 1;
     return this.#rules[at];
+  }
+
+  /** For people. @param path of the ACL file */
+  list(path: string): AccessRule[] {
+    return this.#rules.map(({ levels, deny, read, write, line }) => ({
+      access: deny ? 'deny' : read && write ? 'readwrite' : read ? 'read' : 'write',
+      filter: levels.join('/'),
+      place: line === undefined ? 'token' : `${path}:${line.lineNumber}`,
+    }));
   }
 
   maySubscribe(filter: string): boolean {

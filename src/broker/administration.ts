@@ -9,7 +9,7 @@ import type { OwnMessage } from './distributor.ts';
 import { formatVersion } from './log-fields.ts';
 import { expirySecondsLeft, type Message } from './message/message.ts';
 import { type Observation, Observer } from './observer.ts';
-import type { ConnectionInfo, Outbox } from './ports.ts';
+import type { AccessRule, ConnectionInfo, Outbox } from './ports.ts';
 import { DeliveryState } from './session/delivery.ts';
 import type { Session } from './session/session.ts';
 
@@ -52,6 +52,19 @@ export interface DeliveryFacts {
   readonly bytes: number;
   readonly state: string;
   readonly packetId: number;
+}
+
+export interface SessionMeans {
+  /** What it holds of the memory of the node, and what all clients of its user hold. */
+  readonly memory: {
+    readonly bytes: number;
+    readonly queueBytes: number;
+    readonly userBytes: number;
+  };
+  /** Of the connection since it began; null where nothing counts it. */
+  readonly traffic: { readonly receivedBytes: number; readonly sentBytes: number } | null;
+  /** The first that matches decides; null: every topic is free. */
+  readonly rules: readonly AccessRule[] | null;
 }
 
 export interface RetainedFacts {
@@ -131,6 +144,27 @@ export class Administration {
     const { connectWatchers } = this.#context;
     connectWatchers.add(watcher);
     return () => connectWatchers.delete(watcher);
+  }
+
+  /** What a session costs and may do; undefined if there is none. */
+  means(clientId: string): SessionMeans | undefined {
+    const session = this.#context.sessions.find(clientId);
+    if (session === undefined) return undefined;
+    const { account } = session.outbound;
+    const connection = session.connection as Partial<ShownConnection> | undefined;
+    const { received, sent } = connection?.link?.outbox.traffic ?? {};
+    return {
+      memory: {
+        bytes: account.bytes,
+        queueBytes: account.queueBytes,
+        userBytes: account.user.bytes,
+      },
+      traffic:
+        received === undefined || sent === undefined
+          ? null
+          : { receivedBytes: received, sentBytes: sent },
+      rules: this.#context.authorizer.rulesOf?.(session.identity) ?? null,
+    };
   }
 
   /** Connections of one client, or of all without `clientId`. */

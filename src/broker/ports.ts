@@ -32,6 +32,8 @@ export interface Outbox {
   close(): void;
   /** True while the client reads more slowly than the core writes; Client.drained() ends it. */
   readonly congested: boolean;
+  /** Bytes of the connection so far, without those of TLS; undefined where the transport counts none. */
+  readonly traffic?: { readonly received: number; readonly sent: number } | undefined;
   /** Set while the connection is traced. */
   tap?: ByteTap | undefined;
   pauseReading(): void;
@@ -121,6 +123,14 @@ export interface ClientEvents {
   readonly published?: ((message: Message, publisher: Identity | undefined) => void) | undefined;
 }
 
+/** One rule on what a client may do, for people. */
+export interface AccessRule {
+  readonly access: 'deny' | 'read' | 'write' | 'readwrite';
+  readonly filter: string;
+  /** As `/etc/shoal/acl:12`; `token` for what a token or a login service has granted. */
+  readonly place: string;
+}
+
 export interface Authorizer {
   /** Undefined where every decision is made at once and needs no more than a topic. */
   readonly judge?: PacketJudge | undefined;
@@ -145,6 +155,8 @@ export interface Authorizer {
   subscriptionRefusal(identity: Identity, filter: string): number;
   /** Asked when a route is found, not for each message: Broker.applyRights() makes it ask anew. */
   mayReceive(identity: Identity, topic: string): boolean;
+  /** The rules of a client, in their order: the first that matches decides. Undefined: every topic is free. */
+  rulesOf?(identity: Identity): readonly AccessRule[] | undefined;
   /** False once the client's credential is no longer valid. Asked by Broker.applyRights(). */
   isStillAuthorized(identity: Identity): boolean;
 }

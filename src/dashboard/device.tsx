@@ -1,7 +1,8 @@
 // One client: where it is, what it subscribes to, what waits for it, and what a person can do about it.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { ClientDetail, ClientView } from '../http/node-api.ts';
+import type { ClientDetail } from '../http/client-detail-view.ts';
+import type { ClientView } from '../http/node-api.ts';
 import { formatBytes, formatCount, formatDuration } from '../shared/units.ts';
 import { ApiError, call } from './api.ts';
 import { DeviceTimeline } from './device-timeline.tsx';

@@ -6,6 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import { AccessControl } from '../auth/access-control.ts';
 import type {
+  AccessRule,
   AuthDecision,
   Authorizer,
   ConnectRequest,
@@ -215,6 +216,13 @@ export class HookedAuthorizer implements Authorizer {
     const client = isHooked ? grant.client : absentClient(identity);
     const call = () => hooks.authorizeReceive?.(client, topic);
     return isYes(this.#runner.callNow('authorizeReceive', call, readBoolean));
+  }
+
+  /** Those of the node: what a hook decides is in no list. */
+  rulesOf(identity: Identity): readonly AccessRule[] | undefined {
+    const { grant } = identity;
+    const own = grant instanceof HookGrant ? grant.ownIdentity(identity) : identity;
+    return this.#own.rulesOf?.(own);
   }
 
   isStillAuthorized(identity: Identity): boolean {

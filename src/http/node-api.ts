@@ -3,6 +3,7 @@
 
 import type { Metric, MetricValue } from '../metrics/metric.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
+import type { ClientDetail } from './client-detail-view.ts';
 import type { ClusterTokenApi } from './cluster-token-view.ts';
 import type { DiagnosisView, PingView } from './diagnosis-view.ts';
 import type { InvitationView, StrangerView } from './discovery-view.ts';
@@ -108,18 +109,11 @@ export const subscriptionSchema = object({
   retainAsPublished: flag(),
 });
 
-const messageHead = { topic: text(), qos: integer(0, 2), bytes: integer(0, 2 ** 32, 'Payload') };
-
-export const clientDetailSchema = object({
-  client: clientSchema,
-  subscriptions: array(subscriptionSchema, 1000, 'The first 1000'),
-  deliveries: array(
-    object({ ...messageHead, state: text(), packetId: integer(0, 65_535) }),
-    100,
-    'The first 100 messages of QoS 1 and 2 that wait, or are in flight',
-  ),
-  will: nullable(object(messageHead)),
-});
+export const messageHead = {
+  topic: text(),
+  qos: integer(0, 2),
+  bytes: integer(0, 2 ** 32, 'Payload'),
+};
 
 export const retainedSchema = object({
   ...messageHead,
@@ -176,7 +170,6 @@ export const timelineSchema = array(
 
 export type TopicView = Static<typeof topicSchema>;
 export type ClientView = Static<typeof clientSchema>;
-export type ClientDetail = Static<typeof clientDetailSchema>;
 export type SubscriptionView = Static<typeof subscriptionSchema>;
 export type RetainedView = Static<typeof retainedSchema>;
 

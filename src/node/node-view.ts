@@ -8,11 +8,11 @@ import type { RetainedFacts, SessionFacts } from '../broker/administration.ts';
 import type { Broker } from '../broker/broker.ts';
 import { type Config, type ConfigKey, optionTable } from '../config/config.ts';
 import type { AnyOption } from '../config/option.ts';
+import type { ClientDetail } from '../http/client-detail-view.ts';
 import type { DiagnosisView, PingView } from '../http/diagnosis-view.ts';
 import type { InvitationView, StrangerView } from '../http/discovery-view.ts';
 import type {
   BridgesApi,
-  ClientDetail,
   ClientFilter,
   ClientView,
   GuardsApi,
@@ -59,6 +59,7 @@ const ITEMS_PER_TURN = 2000;
 /** From a request to stop to the stop: its answer has left by then. */
 const ANSWER_MS = 100;
 const SUBSCRIPTIONS_SHOWN = 1000;
+const RULES_SHOWN = 1000;
 const PAYLOAD_SHOWN_BYTES = 4096;
 const PREVIEW_BYTES = 100;
 /** A time before this is that of a clock that has not been set. */
@@ -216,7 +217,9 @@ export class LocalNodeApi implements NodeApi {
   client(id: string): ClientDetail | undefined {
     const { administration } = this.#parts.broker;
     const facts = administration.session(id);
-    if (facts === undefined) return undefined;
+    const means = administration.means(id);
+    if (facts === undefined || means === undefined) return undefined;
+    const { memory, traffic, rules } = means;
     const subscriptions: SubscriptionView[] = [];
     for (const one of administration.subscriptions(id)) {
       if (subscriptions.length === SUBSCRIPTIONS_SHOWN) break;
@@ -227,6 +230,9 @@ export class LocalNodeApi implements NodeApi {
       subscriptions,
       deliveries: administration.deliveries(id),
       will: administration.will(id) ?? null,
+      memory,
+      traffic,
+      rules: rules?.slice(0, RULES_SHOWN) ?? null,
     };
   }
 

@@ -2,7 +2,8 @@
 // one of them.
 
 import type { Command } from 'commander';
-import type { ClientDetail, ClientView } from '../../http/node-api.ts';
+import type { ClientDetail } from '../../http/client-detail-view.ts';
+import type { ClientView } from '../../http/node-api.ts';
 import { listOfWords } from '../../shared/units.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';

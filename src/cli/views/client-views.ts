@@ -1,6 +1,7 @@
 // What `shoal clients`, `client`, and `retained ls` print. Pure.
 
-import type { ClientDetail, ClientView, RetainedView } from '../../http/node-api.ts';
+import type { ClientDetail } from '../../http/client-detail-view.ts';
+import type { ClientView, RetainedView } from '../../http/node-api.ts';
 import { formatBytes, formatCount, formatDuration, formatNumber } from '../../shared/units.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { type Cell, type Column, formatTable } from '../terminal/table.ts';
@@ -57,7 +58,7 @@ export function clientLines(
 
 /** One client with everything that the node knows of it. */
 export function clientDetailLines(
-  { client, subscriptions, deliveries, will }: ClientDetail,
+  { client, subscriptions, deliveries, will, memory, traffic, rules }: ClientDetail,
   now: number,
   paint: Paint,
   columns: number,
@@ -76,6 +77,9 @@ export function clientDetailLines(
     `  session        ${expirySeconds === 0 ? 'ends with the connection' : expiry}`,
     `  will           ${will === null ? NONE : `${printable(will.topic)}, QoS ${will.qos}, ${formatBytes(will.bytes)}`}`,
     `  queue          ${formatNumber(client.queued, 'message')} waiting, ${formatCount(client.inflight)} not acknowledged${client.isCongested ? '; it reads more slowly than messages come' : ''}`,
+    `  memory         ${formatBytes(memory.bytes)}, ${formatBytes(memory.queueBytes)} of it in its queue; all clients of its user hold ${formatBytes(memory.userBytes)}`,
+    ...trafficLines(traffic, now - (since ?? now)),
+    ...ruleLines(rules),
     `  subscriptions  ${formatCount(client.subscriptions)}`,
     ...subscriptions.map(
       ({ filter, qos, noLocal, retainAsPublished }) =>
@@ -84,6 +88,27 @@ export function clientDetailLines(
     ...(deliveries.length === 0
       ? []
       : ['', ...formatTable(DELIVERY_COLUMNS, deliveries.map(deliveryRow), paint, columns)]),
+  ];
+}
+
+/** @param lastedMs of the connection */
+function trafficLines(traffic: ClientDetail['traffic'], lastedMs: number): string[] {
+  if (traffic === null) return [];
+  const rate = (bytes: number): string =>
+    `${formatBytes(bytes)} (${formatBytes(Math.round((1000 * bytes) / Math.max(lastedMs, 1000)))}/s)`;
+  const { receivedBytes, sentBytes } = traffic;
+  return [`  traffic        ${rate(receivedBytes)} from it, ${rate(sentBytes)} to it`];
+}
+
+function ruleLines(rules: ClientDetail['rules']): string[] {
+  if (rules === null) return ['  access         every topic'];
+  if (rules.length === 0) return ['  access         no topic'];
+  return [
+    '  access         the first line that matches decides; without one, no access',
+    ...rules.map(
+      ({ access, filter, place }) =>
+        `    ${access.padEnd(9)}  ${printable(filter)}  (${printable(place)})`,
+    ),
   ];
 }
 

@@ -1,8 +1,8 @@
 // Routes about clients and their subscriptions, on all nodes: a node knows the sessions that it has.
 
+import { clientDetailSchema } from '../client-detail-view.ts';
 import {
   type ClientView,
-  clientDetailSchema,
   clientSchema,
   type SubscriptionView,
   subscriptionSchema,

@@ -94,6 +94,11 @@ export class Connection implements Outbox {
     });
   }
 
+  get traffic() {
+    const { bytesRead: received, bytesWritten: sent } = this.#transport;
+    return received === undefined || sent === undefined ? undefined : { received, sent };
+  }
+
   write(buffer: Buffer, start: number, end: number): void {
     if (this.#isClosing) return;
     if (this.#endPreConnect !== undefined) {

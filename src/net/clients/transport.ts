@@ -6,6 +6,9 @@ export interface Transport {
   readonly writable: boolean;
   /** Bytes that were written and that the system has not taken yet. */
   readonly writableLength: number;
+  /** Bytes so far; undefined where nothing counts them. */
+  readonly bytesRead?: number;
+  readonly bytesWritten?: number;
   /** The caller must not change the bytes afterwards. */
   write(bytes: Buffer): unknown;
   /** Writes between cork() and uncork() are gathered and leave together. */

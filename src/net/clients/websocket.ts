@@ -245,6 +245,14 @@ export class WebSocketTransport extends EventEmitter implements Transport {
     return this.#socket.writableLength;
   }
 
+  get bytesRead(): number {
+    return this.#socket.bytesRead;
+  }
+
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten;
+  }
+
   write(bytes: Buffer): void {
     this.#webSocket.send(bytes);
   }

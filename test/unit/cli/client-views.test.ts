@@ -61,6 +61,12 @@ test('one client with its session, queue and subscriptions', () => {
     ],
     deliveries: [{ topic: 'home/t7/set', qos: 1, bytes: 17, state: 'sent', packetId: 12 }],
     will: { topic: 'home/t7/state', qos: 1, bytes: 7 },
+    memory: { bytes: 20_480, queueBytes: 4_096, userBytes: 40_960 },
+    traffic: { receivedBytes: 252_000, sentBytes: 504 },
+    rules: [
+      { access: 'deny', filter: 'home/t7/secret', place: '/etc/acl:4' },
+      { access: 'readwrite', filter: 'home/#', place: '/etc/acl:3' },
+    ] as const,
   };
   assert.equal(
     clientDetailLines(detail, NOW, plain, 100).join('\n'),
@@ -69,6 +75,11 @@ test('one client with its session, queue and subscriptions', () => {
   session        expires 10 min after it leaves
   will           home/t7/state, QoS 1, 7 B
   queue          12 messages waiting, 1 not acknowledged; it reads more slowly than messages come
+  memory         20 KB, 4.1 KB of it in its queue; all clients of its user hold 41 KB
+  traffic        252 KB (1 KB/s) from it, 504 B (2 B/s) to it
+  access         the first line that matches decides; without one, no access
+    deny       home/t7/secret  (/etc/acl:4)
+    readwrite  home/#  (/etc/acl:3)
   subscriptions  2
     home/+/set  QoS 1, no local
     #  QoS 0, retain as published
