@@ -30,7 +30,7 @@ function NodeRow({ node }: { node: NodeView }) {
         {version !== null && `, version ${version}`}
       </p>
       {isOnline(node) && <p>{figures(node)}</p>}
-      {blocked.length > 0 && <p class="bad">Blocked: {blocked.join(', ')}</p>}
+      {!isSelf && blocked.length > 0 && <p class="bad">Blocked: {blocked.join(', ')}</p>}
       {differingOptions.length > 0 && (
         <p class="warn">Other options than here: {differingOptions.join(' ')}</p>
       )}
@@ -38,15 +38,17 @@ function NodeRow({ node }: { node: NodeView }) {
   );
 }
 
-function figures({ clients, receivedPerSecond, sentPerSecond, load, rttSeconds, loss }: NodeView) {
+/** A box has no link to itself. */
+function figures(node: NodeView) {
+  const { isSelf, clients, receivedPerSecond, sentPerSecond, load, rttSeconds, loss } = node;
   const parts = [
     clients !== null && formatNumber(clients, 'device'),
     receivedPerSecond !== null && `${formatRate(receivedPerSecond)} messages/s in`,
     sentPerSecond !== null && `${formatRate(sentPerSecond)} out`,
     load !== null && `load ${Math.round(load)} %`,
     rttSeconds !== null && `round trip ${formatLatency(rttSeconds * 1000)}`,
-    loss.in !== null && `loss ${loss.in.toFixed(2)} % in`,
-    loss.out !== null && `${loss.out.toFixed(2)} % out`,
+    !isSelf && loss.in !== null && `loss ${loss.in.toFixed(2)} % in`,
+    !isSelf && loss.out !== null && `${loss.out.toFixed(2)} % out`,
   ];
   return parts.filter((part) => part !== false).join(', ');
 }

@@ -1,5 +1,5 @@
 // The links of many nodes: a row sends, a column receives. A cell shows its direction by a sign and a colour,
-// and by words under the pointer. The table is drawn again only when a link changes.
+// and by words under the pointer. A row is drawn again only when one of its links changes.
 
 import { useMemo } from 'preact/hooks';
 import type { NodeView } from '../http/node-api.ts';
@@ -18,39 +18,21 @@ interface MatrixProps {
 
 export function SiteMatrix({ nodes, links, chosen, choose }: MatrixProps) {
   const online = nodes.filter(isOnline).map(({ name }) => name);
-  const classes = online
-    .flatMap((from) => online.map((to) => (from === to ? 'self' : classOf(links(from, to)))))
-    .join(' ');
-  const table = useMemo(
+  const all = online.join('\n');
+  const head = useMemo(
     () => (
-      <table>
-        <thead>
-          <tr>
-            <th scope="col">to</th>
-            {online.map((name) => (
-              <th key={name} scope="col">
-                <span>{name}</span>
-              </th>
-            ))}
-          </tr>
-        </thead>
-        <tbody>
-          {online.map((from) => (
-            <tr key={from}>
-              <th scope="row">
-                <button type="button" aria-pressed={from === chosen} onClick={() => choose(from)}>
-                  {from}
-                </button>
-              </th>
-              {online.map((to) => (
-                <Cell key={to} from={from} to={to} links={links} />
-              ))}
-            </tr>
+      <thead>
+        <tr>
+          <th scope="col">to</th>
+          {online.map((name) => (
+            <th key={name} scope="col">
+              <span>{name}</span>
+            </th>
           ))}
-        </tbody>
-      </table>
+        </tr>
+      </thead>
     ),
-    [classes, chosen, online.join('\n')],
+    [all],
   );
   return (
     <figure class="matrix">
@@ -61,9 +43,48 @@ export function SiteMatrix({ nodes, links, chosen, choose }: MatrixProps) {
       </figcaption>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a region that scrolls is reached by the keyboard */}
       <section aria-label="Links between the nodes" tabIndex={0}>
-        {table}
+        <table>
+          {head}
+          <tbody>
+            {online.map((from) => (
+              <Row
+                key={from}
+                from={from}
+                online={online}
+                links={links}
+                isChosen={from === chosen}
+                choose={choose}
+              />
+            ))}
+          </tbody>
+        </table>
       </section>
     </figure>
+  );
+}
+
+interface RowProps extends Pick<MatrixProps, 'links' | 'choose'> {
+  readonly from: string;
+  readonly online: readonly string[];
+  readonly isChosen: boolean;
+}
+
+function Row({ from, online, links, isChosen, choose }: RowProps) {
+  const words = online.map((to) => (from === to ? '' : wordsOf(links(from, to))));
+  return useMemo(
+    () => (
+      <tr>
+        <th scope="row">
+          <button type="button" aria-pressed={isChosen} onClick={() => choose(from)}>
+            {from}
+          </button>
+        </th>
+        {online.map((to) => (
+          <Cell key={to} from={from} to={to} links={links} />
+        ))}
+      </tr>
+    ),
+    [from, isChosen, words.join('\n'), online.join('\n')],
   );
 }
 

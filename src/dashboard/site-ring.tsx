@@ -3,13 +3,13 @@
 // links of its node.
 
 import type { NodeView } from '../http/node-api.ts';
-import { formatCount, formatDuration, formatRate } from '../shared/units.ts';
+import { formatDuration, formatNumber, formatRate } from '../shared/units.ts';
 import { classOf, type Direction, type Links, wordsOf } from './links.ts';
 import { isOnline, STATE_NAMES } from './node-state.ts';
 import { nodeNow } from './site.ts';
 
 const RADIUS = 128;
-const DISC = 38;
+const DISC = 42;
 const LOAD_RADIUS = DISC + 4;
 /** Between the two directions of a link. */
 const GAP = 5;
@@ -173,7 +173,7 @@ function linesOf(node: NodeView): string[] {
   const { clients, receivedPerSecond, load, state, since } = node;
   if (!isOnline(node)) return [STATE_NAMES[state], formatDuration(nodeNow() - since)];
   const figures = [
-    clients === null ? '' : `${formatCount(clients)} dev.`,
+    clients === null ? '' : formatNumber(clients, 'device'),
     receivedPerSecond === null ? '' : `${formatRate(receivedPerSecond)} msg/s`,
     load === null ? '' : `load ${Math.round(load)} %`,
   ];
