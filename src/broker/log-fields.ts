@@ -24,3 +24,14 @@ export function formatVersion(version: ProtocolVersion): string {
 export function identityFields({ clientId, username }: Identity): LogFields {
   return { client: clientId, user: username };
 }
+
+/** Of a client whose session is known, and of its connection. */
+export function connectionFields({
+  session,
+  info,
+}: {
+  readonly session: { readonly identity: Identity } | undefined;
+  readonly info: ConnectionInfo;
+}): LogFields {
+  return { ...(session && identityFields(session.identity)), ...originOf(info) };
+}

@@ -16,7 +16,7 @@ import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
 import type { BrokerContext } from '../context.ts';
-import { formatVersion, identityFields, originOf } from '../log-fields.ts';
+import { connectionFields, formatVersion, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
 import { ClientRates, type ListenerRates, noRates } from '../rate-limits.ts';
@@ -71,6 +71,8 @@ export class Client implements SessionConnection {
   /** Chunks that arrived while the connection was authenticating or suspended. */
   #held: HeldChunks | undefined;
   #isPaused = false;
+  /** Packets that have arrived wait for a later turn. */
+  #isYielding = false;
   /** What the transport keeps of a message that is not complete. */
   #transportBytes = 0;
 
@@ -158,16 +160,18 @@ export class Client implements SessionConnection {
 
   /** The transport ended without a DISCONNECT: the will is due [MQTT5-3.1.2-8]. */
   disconnected(now: number): void {
-    const { budget } = this.#context;
-    budget.enter(now);
-    if (this.#state === 'closed') return;
-    // Thousands may be lost at once, each with a will for very many subscribers.
-    if (budget.isTurnSpent) budget.defer(() => this.#lost());
-    else this.#lost();
+    this.#context.budget.enter(now);
+    this.#lost();
   }
 
   #lost(): void {
+    const { budget } = this.#context;
     if (this.#state === 'closed') return;
+    // Thousands may be lost at once; and packets that wait for their turn came before, perhaps a DISCONNECT.
+    if (budget.isTurnSpent || this.#isYielding) {
+      budget.defer(() => this.#lost());
+      return;
+    }
     if (this.session === undefined) {
       this.#context.log.debug('connection lost before CONNACK', originOf(this.info));
     }
@@ -237,7 +241,7 @@ export class Client implements SessionConnection {
   /** The client is over a rate: its packet waits, and nothing more is read from it. */
   #slow(waitMs: number, buffer: Buffer, start: number, bodyStart: number, end: number): void {
     const { budget, slowed } = this.#context;
-    slowed.report(this, () => this.#logFields, budget.now);
+    slowed.report(this, () => connectionFields(this), budget.now);
     this.#moveTo('suspended');
     this.#pauseReading();
     this.#deadlines.slow(budget.now + waitMs, () =>
@@ -303,7 +307,7 @@ export class Client implements SessionConnection {
     session.attach(this);
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
-    log.info('client connected', { ...this.#logFields, mqtt: formatVersion(this.version) });
+    log.info('client connected', { ...connectionFields(this), mqtt: formatVersion(this.version) });
     if (!this.isLocal) events?.connected(session.identity);
     sessions.persist(session);
   }
@@ -317,11 +321,6 @@ export class Client implements SessionConnection {
     this.link.hops = this.#context.hops;
     this.link.sendWindow = sendWindow;
     this.connected(session, { keepAliveSeconds: 0, topicAliasMaximum: 0 });
-  }
-
-  get #logFields() {
-    const { session, info } = this;
-    return { ...(session && identityFields(session.identity)), ...originOf(info) };
   }
 
   /** Disconnects the client after this time, in milliseconds (token expiry). */
@@ -363,7 +362,11 @@ export class Client implements SessionConnection {
   #yieldTurn(handle: () => void): void {
     this.#moveTo('suspended');
     this.#pauseReading();
-    this.#context.budget.defer(() => this.#continue(handle));
+    this.#isYielding = true;
+    this.#context.budget.defer(() => {
+      this.#isYielding = false;
+      this.#continue(handle);
+    });
   }
 
   #continue(handle: () => void): void {
@@ -484,7 +487,7 @@ export class Client implements SessionConnection {
     const { stats, budget, log, sessions, events } = this.#context;
     stats.clientsConnected -= 1;
     budget.spend(Price.disconnect);
-    log.info('client disconnected', { ...this.#logFields, reason });
+    log.info('client disconnected', { ...connectionFields(this), reason });
     if (!this.isLocal) events?.disconnected(session.identity, reason);
     sessions.release(session, withWill);
   }
