@@ -16,12 +16,8 @@ import { ProgramMessage } from './program-message.ts';
 const AHEAD_BYTES_MAX = 1_048_576;
 /** What a message takes besides its payload. */
 const MESSAGE_BYTES = 64;
-/** Callbacks run this long in one turn of the event loop. */
-const SLICE_MS = 2;
-/** Callbacks between two looks at the clock. */
-const CALLS_PER_LOOK = 16;
-/** After so many runs without a turn of the event loop the next one waits for a turn. */
-const RUNS_PER_TURN = 16;
+/** After this time of promises that settle at once, the next call waits for a turn of the event loop. */
+const TURN_MS = 5;
 
 interface Taken {
   readonly message: Message;
@@ -50,7 +46,7 @@ export class ProgramSubscription implements api.Subscription, InProcessSink {
   #aheadBytes = 0;
   #running = 0;
   #isScheduled = false;
-  #runsInTurn = 0;
+  #turnBeganAt = 0;
   #isDraining = false;
   #isEnded = false;
   #isFailing = false;
@@ -116,30 +112,32 @@ export class ProgramSubscription implements api.Subscription, InProcessSink {
   #schedule(isLater = this.#isDraining): void {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
-    if (isLater || this.#runsInTurn >= RUNS_PER_TURN) setImmediate(this.#runInNextTurn);
+    const isOver = performance.now() - this.#turnBeganAt > TURN_MS;
+    if (isLater || isOver) setImmediate(this.#runInNextTurn);
     else process.nextTick(this.#run);
   }
 
   readonly #runInNextTurn = (): void => {
-    this.#runsInTurn = 0;
+    this.#turnBeganAt = performance.now();
     this.#run();
   };
 
   readonly #run = (): void => {
-    this.#runsInTurn += 1;
     this.#isScheduled = false;
     this.#drain();
   };
 
+  /**
+   * Passes on all that is taken: a callback that takes long without a promise holds up the event loop, and so
+   * the publishers, in place of losing messages.
+   */
   #drain(): void {
-    const until = performance.now() + SLICE_MS;
     const { concurrency } = this.#parts;
     const end = this.#taken.length;
     this.#isDraining = true;
-    for (let calls = 1; this.#next < end && this.#running < concurrency; calls++) {
+    while (this.#next < end && this.#running < concurrency) {
       this.#call(this.#taken[this.#next++]!);
       if (this.#isEnded) return;
-      if (calls % CALLS_PER_LOOK === 0 && performance.now() > until) break;
     }
     this.#isDraining = false;
     if (this.#next >= this.#taken.length) {
