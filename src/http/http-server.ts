@@ -85,7 +85,8 @@ export class HttpServer {
       tls &&
       createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout: HEADERS_MS_MAX }, serve);
     this.#server = this.#tlsServer ?? createServer(SERVER_OPTIONS, serve);
-    this.#server.maxHeadersCount = HEADERS_MAX;
+    // By itself node:http would leave out those behind the bound, such as the one that names a proxy.
+    this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket) => parts.limit.arrived(socket));
   }
 
@@ -165,6 +166,7 @@ export class HttpServer {
   async #answer(message: IncomingMessage): Promise<ApiResponse> {
     const { router, gate } = this.#parts;
     const { method = 'GET', url = '/', headers, httpVersion, socket } = message;
+    checkHeaders(message);
     const target = readTarget(url);
     const match = router.match({ method, path: target.path });
     const from = plainAddress(socket.remoteAddress ?? '');
@@ -175,6 +177,16 @@ export class HttpServer {
     const body = await readBody(message);
     const request: NodeRequest = { method, ...target, body };
     return router.respond(match, request, caller);
+  }
+}
+
+/** @throws HttpProblem. Source: RFC 9112 3.2 for a second Host */
+function checkHeaders({ rawHeaders, headersDistinct }: IncomingMessage): void {
+  if (rawHeaders.length > 2 * HEADERS_MAX) {
+    throw new HttpProblem(431, `A request has ${HEADERS_MAX} headers at most.`);
+  }
+  if ((headersDistinct.host?.length ?? 0) > 1) {
+    throw new HttpProblem(400, 'A request has one Host header.');
   }
 }
 

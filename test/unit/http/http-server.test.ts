@@ -116,3 +116,21 @@ test('HEAD on a stream has its head and opens none', LIMIT, async (t) => {
   assert.equal(response.headers.get('content-type'), 'text/event-stream');
   assert.equal(streams.open, 0);
 });
+
+test('a request with too many headers, or with two hosts, is refused whole', LIMIT, async (t) => {
+  const { server } = await open(t);
+  const ask = async (head: string): Promise<string> => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: localhost\r\n${head}\r\n`);
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return answer.toString();
+  };
+  const many = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `X-${index}: 1\r\n`).join('');
+  assert.match(await ask(many(63)), /^HTTP\/1\.1 200/);
+  // The header of a proxy may be the last one: it must not be cut off.
+  assert.match(await ask(`${many(63)}X-Forwarded-For: 192.0.2.1\r\n`), /^HTTP\/1\.1 431/);
+  assert.match(await ask('Host: other\r\n'), /^HTTP\/1\.1 400/);
+});
