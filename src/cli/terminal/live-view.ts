@@ -2,6 +2,7 @@
 // printed below the one before. Invariant: close() leaves the terminal as it was, with the last picture.
 
 import type { CliContext } from '../context.ts';
+import { cutPainted } from './text-width.ts';
 
 const ESCAPE = '\u001b';
 const ALTERNATE_SCREEN = `${ESCAPE}[?1049h`;
@@ -24,7 +25,7 @@ export class LiveView {
   }
 
   show(lines: readonly string[]): void {
-    const { outputRows } = this.#context;
+    const { outputRows, outputColumns } = this.#context;
     if (!this.#isPicture) {
       const isFirst = this.#last.length === 0;
       if (lines.join() !== this.#last.join()) this.#print(isFirst ? lines : ['', ...lines]);
@@ -34,7 +35,10 @@ export class LiveView {
     this.#last = lines;
     const opening = this.#isOpen ? '' : ALTERNATE_SCREEN + HIDE_CURSOR;
     this.#isOpen = true;
-    const shown = lines.slice(0, outputRows - 1).map((line) => `${line}${ERASE_REST_OF_LINE}\r\n`);
+    // A line that wraps would move all lines below it.
+    const shown = lines
+      .slice(0, outputRows - 1)
+      .map((line) => `${cutPainted(line, outputColumns)}${ERASE_REST_OF_LINE}\r\n`);
     this.#context.write(`${opening}${HOME}${shown.join('')}${ERASE_BELOW}`);
   }
 

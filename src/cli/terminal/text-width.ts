@@ -18,6 +18,9 @@ const WIDE = [
   [0x20000, 0x3fffd],
 ] as const;
 const ELLIPSIS = '…';
+const ESCAPE = '\u001b';
+/** The sequences that paint.ts writes. */
+const COLOURS = new RegExp(`(${ESCAPE}\\[[\\d;]*m)`);
 
 /** @param text without control characters */
 export function textWidth(text: string): number {
@@ -42,6 +45,21 @@ export function cutText(text: string, width: number): string {
     cut += character;
   }
   return width < 1 ? '' : cut + ELLIPSIS;
+}
+
+/** Cuts a line with colours to a width; what the colours begin they still end. */
+export function cutPainted(line: string, width: number): string {
+  if (2 * line.length <= width) return line;
+  let left = width;
+  return line
+    .split(COLOURS)
+    .map((part, index) => {
+      if (index % 2 === 1) return part;
+      const shown = left < textWidth(part) ? cutText(part, left) : part;
+      left -= textWidth(shown);
+      return shown;
+    })
+    .join('');
 }
 
 export function padText(text: string, width: number, align: 'left' | 'right' = 'left'): string {

@@ -101,3 +101,13 @@ test('progress is for a person only', () => {
   silent.end();
   assert.deepEqual(piped.err, []);
 });
+
+test('a picture on a narrow terminal is cut, and no line wraps; its colours end', () => {
+  const context = fakeContext({ outputIsTerminal: true, outputColumns: 10 });
+  const view = new LiveView(context);
+  view.show(['\u001b[32mAll well: 10 boxes\u001b[39m', 'short', '温度計温度計']);
+  const shown = context.out.join('');
+  assert.ok(shown.includes('\u001b[32mAll well:…\u001b[39m\u001b[K'), JSON.stringify(shown));
+  assert.ok(shown.includes('short\u001b[K'));
+  assert.ok(shown.includes('温度計温…\u001b[K'), JSON.stringify(shown));
+});
