@@ -4,6 +4,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { formatBytes, formatNumber } from '../shared/units.ts';
 import { type ApiError, follow } from './api.ts';
 import { batch } from './batch.ts';
+import { clockOf } from './plot.tsx';
 
 const MESSAGES_MAX = 200;
 
@@ -58,7 +59,7 @@ export function Messages({ filter, node }: { filter: string; node: string }) {
       <ol class="messages">
         {messages.map(({ at, topic, qos, retain, bytes, payload, encoding }, index) => (
           <li key={messages.length - index}>
-            <time>{new Date(at).toLocaleTimeString()}</time> <code>{topic}</code>{' '}
+            <time>{clockOf(at)}</time> <code>{topic}</code>{' '}
             <small>
               QoS {qos}, {formatBytes(bytes)}
               {retain && ', retained'}

@@ -30,7 +30,9 @@ function NodeRow({ node }: { node: NodeView }) {
         {version !== null && `, version ${version}`}
       </p>
       {isOnline(node) && <p>{figures(node)}</p>}
-      {!isSelf && blocked.length > 0 && <p class="bad">Blocked: {blocked.join(', ')}</p>}
+      {!isSelf && blocked.length > 0 && (
+        <p class="bad">Blocked: {blocked.map(directionWords).join(', ')}</p>
+      )}
       {differingOptions.length > 0 && (
         <p class="warn">Other options than here: {differingOptions.join(' ')}</p>
       )}
@@ -51,4 +53,9 @@ function figures(node: NodeView) {
     !isSelf && loss.out !== null && `${loss.out.toFixed(2)} % out`,
   ];
   return parts.filter((part) => part !== false).join(', ');
+}
+
+/** `out on UDP 7947` of this box is the way to the other one. */
+function directionWords(blocked: string): string {
+  return blocked.replace(/^out /, 'to it ').replace(/^in /, 'from it ');
 }

@@ -33,7 +33,8 @@ export function SiteView({ nodes, observations }: SiteViewProps) {
           {nodes.length > 1 && (
             <figcaption>
               A line is one direction between two boxes: green loses nothing, red is blocked or
-              loses much. The arc around a box is its load. Choose a box to see its links.
+              loses much, grey carried no message in the last minute. The arc around a box is its
+              load. Choose a box to see its links.
             </figcaption>
           )}
         </figure>

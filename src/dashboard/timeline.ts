@@ -29,7 +29,11 @@ export function timelineOf(events: readonly ClientEvent[]): TimelineEntry[] {
     if (event === 'client connected') {
       const moved = last !== undefined && last !== node;
       const where = moved ? `moved from ${last} to ${node}` : `connected to ${node}`;
-      entries.push({ ...entry, kind: 'came', text: `${where}${wordOf(' from ', fields.from)}` });
+      entries.push({
+        ...entry,
+        kind: 'came',
+        text: `${where}${wordOf(', address ', fields.from)}`,
+      });
       cameAt.set(node, at);
       last = node;
     } else if (event === 'client disconnected') {

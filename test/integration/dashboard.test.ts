@@ -110,7 +110,7 @@ test('the timeline of a device says where it was, where it moved, and why it lef
   await browser.evaluate("location.hash = 'devices/forklift'");
   await browser.see(/disconnected from box1 after \d+ s/);
   const moved = await connect(2);
-  await browser.see(/moved from box1 to box3 from 127\.0\.0\.1/);
+  await browser.see(/moved from box1 to box3, address 127\.0\.0\.1/);
   await moved.endAsync();
   await browser.see(/disconnected from box3/);
 });

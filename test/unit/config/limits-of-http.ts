@@ -19,6 +19,11 @@ export const httpLimits: readonly (readonly [string, string, string])[] = [
   ['items of one page of a list', '{count http LIMIT_MAX}', '400; `next` leads on'],
   ['streams of events', '{count http STREAMS_MAX}', '503'],
   [
+    'lines of the log in the timeline of a client; of all clients',
+    '{count http EVENTS_PER_CLIENT_MAX}; {count http CHARACTERS_MAX} characters',
+    'the oldest line; the client that has been quiet for longest',
+  ],
+  [
     'events that wait for the reader of a stream: gathered; in its socket',
     '{bytes http PENDING_CHARACTERS_MAX}; {bytes http UNTAKEN_BYTES_MAX}',
     'dropped, counted (`http/dropped events`), and an event says how many; without any progress for {ms http STUCK_MS} closed',

@@ -20,7 +20,7 @@ test('a connection, and its end with the reason and its length', () => {
     ),
     [
       'disconnected from box1 after 1 min 5 s: keep alive timeout',
-      'connected to box1 from 10.0.0.7',
+      'connected to box1, address 10.0.0.7',
     ],
   );
 });
