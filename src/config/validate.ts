@@ -111,8 +111,9 @@ function unreachableMembers({ bindAddress: bind, members, beacon }: Config): str
 /** Options that change what crosses between nodes; without a cluster nothing crosses. */
 function unusedClusterOptions(config: Config): string[] {
   if (isClustered(config)) return [];
-  const { beacon, encrypt, forward, largeBytes, roaming, sharedGroups } = config;
+  const { beacon, clientAddress, encrypt, forward, largeBytes, roaming, sharedGroups } = config;
   return withoutEffect('this node is in no cluster (-csk=TOKEN)', {
+    '-address': clientAddress !== undefined,
     '-beacon=on': beacon === 'on',
     '-encrypt': encrypt,
     '-forward=interest': forward === 'interest',

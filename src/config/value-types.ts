@@ -86,6 +86,25 @@ export function list<T>({ inFolder, ...item }: ValueType<T>): ValueType<readonly
   };
 }
 
+export interface NetworkAddress {
+  readonly address: string;
+  readonly prefixBits: number;
+}
+
+/** An IPv4 address with the length of its network. */
+export const networkAddress: ValueType<NetworkAddress> = {
+  placeholder: 'address/bits',
+  expected: 'an IPv4 address with the length of its network, as 192.168.1.10/24',
+  parse: (value) => {
+    const [, address = '', bits = ''] = /^([\d.]+)\/(\d{1,2})$/.exec(value) ?? [];
+    const prefixBits = Number(bits);
+    return isIP(address) === 4 && prefixBits >= 8 && prefixBits <= 30
+      ? { address, prefixBits }
+      : undefined;
+  },
+  format: ({ address, prefixBits }) => `${address}/${prefixBits}`,
+};
+
 /** A name for datagrams and log lines: no spaces, no control characters. */
 export function name(bytesMax: number): ValueType<string> {
   return {

@@ -3,12 +3,15 @@
 import { performance } from 'node:perf_hooks';
 import { type Config, isClustered } from '../config/config.ts';
 import { isSilent, testPaths } from '../net/cluster/path-test.ts';
+import { isServiceName } from '../net/cluster/service-name.ts';
+import { type Endpoint, formatEndpoint, type HostPort } from '../shared/endpoint.ts';
 import { normalAddress } from '../shared/ip-address.ts';
 import { DATAGRAM_BYTES_DEFAULT } from '../sync/limits.ts';
 import { bulkFindings } from './bulk-checks.ts';
 import type { Check, ClusterView, DoctorContext, DoctorTarget } from './context.ts';
 import { bad, type Finding, here, ok, warn } from './finding.ts';
 import { reachHost } from './host-reach.ts';
+import type { Machine } from './machine.ts';
 import { type Evidence, peerFindings } from './peer-findings.ts';
 
 /** Nodes that are tested; a cluster is small. */
@@ -22,10 +25,14 @@ const seeds: Check = {
   run: async (context) => {
     if (!isClustered(context.config)) return [];
     const findings = await Promise.all(
-      context.config.members.map(async ({ host }): Promise<Finding[]> => {
+      context.config.members.map(async (seed): Promise<Finding[]> => {
+        const { host } = seed;
         if (normalAddress(host) !== undefined) return [];
-        const addresses = await context.machine.resolve(host);
-        if (addresses.length > 0) return [ok(`${host} of -mbs is ${addresses.join(', ')}`)];
+        const endpoints = await endpointsOf(context.machine, seed);
+        const places = endpoints.map((endpoint) =>
+          isServiceName(host) ? formatEndpoint(endpoint) : endpoint.address,
+        );
+        if (places.length > 0) return [ok(`${host} of -mbs is ${places.join(', ')}`)];
         const text = `the name ${host} of -mbs has no address`;
         return [
           bad(
@@ -148,10 +155,8 @@ async function targetsOf(context: DoctorContext, cluster: ClusterView): Promise<
   const own = new Set(machine.interfaces().map(({ address }) => address));
   const targets = new Map<string, DoctorTarget>();
   for (const member of cluster.members()) targets.set(keyOf(member), member);
-  for (const { host, port } of config.members) {
-    const literal = normalAddress(host);
-    const addresses = literal === undefined ? await machine.resolve(host) : [literal];
-    for (const address of addresses) {
+  for (const member of config.members) {
+    for (const { address, port } of await endpointsOf(machine, member)) {
       if (isOwnSeed(config, own, address, port)) continue;
       // Where it announces no other one, the sync port follows the gossip port as it does here.
       const sync = { address, port: port + config.syncPort - config.gossipPort };
@@ -164,6 +169,17 @@ async function targetsOf(context: DoctorContext, cluster: ClusterView): Promise<
     }
   }
   return [...targets.values()].slice(0, TARGETS_MAX);
+}
+
+/** Empty for a name that has no address. */
+async function endpointsOf(machine: Machine, { host, port }: HostPort): Promise<Endpoint[]> {
+  const literal = normalAddress(host);
+  if (literal !== undefined) return [{ address: literal, port }];
+  const hosts = isServiceName(host) ? await machine.resolveService(host) : [{ host, port }];
+  const found = hosts.map(async (one) =>
+    (await machine.resolve(one.host)).map((address) => ({ address, port: one.port })),
+  );
+  return (await Promise.all(found)).flat();
 }
 
 /** All boxes may have the same -mbs. */

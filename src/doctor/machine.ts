@@ -7,6 +7,8 @@ import { readFileSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { type DescriptorLimit, readDescriptorLimit } from '../net/clients/descriptors.ts';
+import { lookUpService } from '../net/cluster/service-name.ts';
+import type { HostPort } from '../shared/endpoint.ts';
 
 const PROGRAM_MS_MAX = 3000;
 const OUTPUT_BYTES_MAX = 4 * 1024 * 1024;
@@ -27,6 +29,8 @@ export interface Machine {
   run(program: string, ...words: readonly string[]): Promise<string | undefined>;
   /** @returns addresses; empty if the name has none */
   resolve(host: string): Promise<readonly string[]>;
+  /** @returns the hosts of a service (SRV); empty if the name has none */
+  resolveService(name: string): Promise<readonly HostPort[]>;
   /** @returns bytes of the file system that holds the folder */
   space(folder: string): Promise<{ readonly free: number; readonly total: number } | undefined>;
   descriptors(): DescriptorLimit;
@@ -54,6 +58,13 @@ export const thisMachine: Machine = {
   resolve: async (host) => {
     try {
       return (await lookup(host, { all: true })).map(({ address }) => address);
+    } catch {
+      return [];
+    }
+  },
+  resolveService: async (name) => {
+    try {
+      return await lookUpService(name);
     } catch {
       return [];
     }

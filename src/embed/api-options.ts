@@ -322,6 +322,17 @@ export interface NodeSettings {
    */
   advertise?: string;
   /**
+   * One more address for clients, which exactly one online node of those that have this option
+   * holds; needs Linux and CAP_NET_ADMIN. Expects an IPv4 address with the length of its network,
+   * as 192.168.1.10/24. Default: none.
+   */
+  address?: string;
+  /**
+   * Program that takes and releases this address, as PROGRAM take 192.168.1.10/24. Expects a file.
+   * Default: none: ip.
+   */
+  addressHook?: string;
+  /**
    * Cluster name; keeps clusters on the same network apart. Expects a name of 1 to 64 bytes without
    * spaces or control characters. Default: shoal.
    */

@@ -483,3 +483,13 @@ export const beaconMetrics = {
     sys: 'cluster/beacon/sendErrors',
   }),
 };
+
+/** With `-address`: the one address for all clients. */
+export const addressMetrics = {
+  held: gauge('address_held', '1 while this node holds the address of the clients', {
+    sys: 'cluster/address/held',
+  }),
+  failures: counter('address_failures', 'how often this node could not take it', {
+    sys: 'cluster/address/failures',
+  }),
+};

@@ -6,6 +6,7 @@
 import { bridgeMetrics } from './bridge-metrics.ts';
 import { bulkMetrics, roamingMetrics } from './bulk-metrics.ts';
 import {
+  addressMetrics,
   beaconMetrics,
   clientDirectoryMetrics,
   clusterMetrics,
@@ -350,6 +351,7 @@ export const metricGroups = {
   queries: queryMetrics,
   interest: interestMetrics,
   bulk: bulkMetrics,
+  address: addressMetrics,
   beacon: beaconMetrics,
   roaming: roamingMetrics,
   probes: probeMetrics,

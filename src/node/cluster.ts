@@ -27,6 +27,7 @@ import { version } from '../shared/version.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
 import { DATAGRAM_BYTES_MAX } from '../sync/limits.ts';
 import type { BridgePlaces } from './bridge-places.ts';
+import { ClientAddress } from './client-address.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { Invitations } from './invitations.ts';
 import { joinCluster } from './join-cluster.ts';
@@ -78,6 +79,7 @@ export class Cluster {
   #gossip: Gossip | undefined;
   #status: ClusterStatus | undefined;
   #tokens: readonly string[];
+  #address: ClientAddress | undefined;
   /** Undefined before join(). */
   #invitations: Invitations | undefined;
   /** Undefined without -beacon, and before join(). */
@@ -308,13 +310,32 @@ export class Cluster {
     this.#status.addMetrics(broker, config.nodeName, this.#parts.intake.counters);
     const refusal = await joinCluster(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
+    this.#holdAddress();
+  }
+
+  #holdAddress(): void {
+    const { config, broker, replication, log } = this.#parts;
+    const { clientAddress, addressHook } = config;
+    if (clientAddress === undefined) return;
+    const address = new ClientAddress(clientAddress, addressHook, replication.bridges, log);
+    broker.sys.addSource('address', () => address.metrics());
+    this.#address = address;
   }
 
   #openBeacon(gossip: Gossip): void {
     const { config, bootId, broker, log } = this.#parts;
     const { bindAddress: bind } = config;
+    const clientAddress = config.clientAddress?.address;
     const keys = this.#keys.beacon;
-    const beacon = new BeaconChannel({ bootId, keys, gossip, bind, defaultPort: GOSSIP_PORT, log });
+    const beacon = new BeaconChannel({
+      bootId,
+      keys,
+      gossip,
+      bind,
+      defaultPort: GOSSIP_PORT,
+      clientAddress,
+      log,
+    });
     broker.sys.addSource('beacon', () => beacon.metrics());
     this.#beacon = beacon;
   }
@@ -345,6 +366,7 @@ export class Cluster {
   /** Announces the departure to the other nodes and closes both ports. */
   async stop(): Promise<void> {
     this.#peerWatch.close();
+    await this.#address?.close();
     this.#parts.replication.close();
     this.#parts.queries.close();
     this.#parts.probing.close();

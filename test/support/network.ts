@@ -155,6 +155,16 @@ export class Network {
     ]);
   }
 
+  /** Whether the host has this address at present. */
+  holds(host: string, address: string): boolean {
+    const shown = execFileSync(
+      'ip',
+      ['-n', this.#namespace(host), '-brief', 'address', 'show', 'to', `${address}/32`],
+      { encoding: 'utf8' },
+    );
+    return shown.includes(address);
+  }
+
   /** Bytes that the host has sent so far, headers of the lower layers included. */
   sentBytes(host: string): number {
     const [command = '', ...flags] = this.via(host);

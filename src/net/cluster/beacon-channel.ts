@@ -31,6 +31,8 @@ export interface BeaconChannelOptions {
   /** Where a node listens that has the default ports. */
   readonly defaultPort: number;
   readonly log: Logger;
+  /** An address that comes and goes (-address): nothing is called from it. */
+  readonly clientAddress: string | undefined;
   /** In place of the system's list, for tests. */
   readonly listLinks?: (bind: string | undefined) => readonly HostLink[];
 }
@@ -171,7 +173,7 @@ export class BeaconChannel {
   /** Interfaces come and go: a cable, a Wi-Fi, a new address by DHCP. */
   #useLinks(now: number): void {
     const { listLinks: list = listLinks } = this.#options;
-    const links = list(this.#bind);
+    const links = list(this.#bind).filter(({ address }) => address !== this.#options.clientAddress);
     const present = new Set(links.map(({ address }) => address));
     for (const [address, sender] of this.#senders) {
       if (present.has(address) && sender.isOpen) continue;

@@ -26,6 +26,11 @@ export const discoveryLimits: readonly (readonly [string, string, string])[] = [
     '{count net INVITING_CONNECTIONS_MAX}; 5 s',
     'closed, logged',
   ],
+  [
+    'hosts of one service in `-mbs` (SRV)',
+    '{count net SERVICE_HOSTS_MAX}',
+    'the others are not contacted',
+  ],
   ['networks on which a node calls', '{count net LINKS_MAX}', 'the others are not called'],
   [
     'boxes with another token that are remembered',

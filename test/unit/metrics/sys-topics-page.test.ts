@@ -41,6 +41,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: each member, seen from this node', 'members'],
   ['Cluster: gossip', 'gossip'],
   ['Cluster: beacons (`-beacon`)', 'beacon'],
+  ['Cluster: the address of the clients (`-address`)', 'address'],
   ['Cluster: sync channel', 'sync'],
   ['Cluster: all peers together', 'peers'],
   ['Cluster: retained messages on all nodes', 'retained'],

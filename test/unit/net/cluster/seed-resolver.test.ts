@@ -84,3 +84,41 @@ test('a slow name server is asked once at a time, and nothing happens after clos
   await tick();
   assert.deepEqual(contacted, []);
 });
+
+test('of a service all hosts are contacted, each by its own port', async () => {
+  const contacted: Endpoint[] = [];
+  const resolver = new SeedResolver({
+    seeds: [{ host: '_shoal-gossip._udp.example', port: 7946 }],
+    log: silentLogger,
+    onAddresses: (endpoints) => contacted.push(...endpoints),
+    resolveService: async () => [
+      { host: 'box1.example', port: 7946 },
+      { host: 'box2.example', port: 8946 },
+      { host: 'gone.example', port: 7946 },
+    ],
+    resolve: async (host) => {
+      if (host === 'gone.example') throw Object.assign(new Error(), { code: 'ENOTFOUND' });
+      return host === 'box1.example' ? ['10.0.0.1', 'fd00::1'] : ['10.0.0.2'];
+    },
+  });
+  resolver.contactAll();
+  await tick();
+  const places = contacted.map(formatEndpoint).sort();
+  assert.deepEqual(places, ['10.0.0.1:7946', '10.0.0.2:8946', '[fd00::1]:7946']);
+  assert.equal(resolver.failures, 0);
+});
+
+test('a service without hosts that resolve is a failure like a name', async () => {
+  const contacted: Endpoint[] = [];
+  const resolver = new SeedResolver({
+    seeds: [{ host: '_shoal-gossip._udp.example', port: 7946 }],
+    log: silentLogger,
+    onAddresses: (endpoints) => contacted.push(...endpoints),
+    resolveService: async () => [{ host: 'gone.example', port: 7946 }],
+    resolve: () => Promise.reject(Object.assign(new Error(), { code: 'ENOTFOUND' })),
+  });
+  resolver.contactAll();
+  await tick();
+  assert.equal(resolver.failures, 1);
+  assert.deepEqual(contacted, []);
+});

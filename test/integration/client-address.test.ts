@@ -1,0 +1,143 @@
+// One address for all clients, which one box holds: boxes in namespaces, and clients that know only this
+// address.
+
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { describe } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Network } from './support/network.ts';
+import {
+  allSeeEachOther,
+  CLIENT_HOST,
+  type Node,
+  networkScenario,
+  type Scenario,
+} from './support/scenario.ts';
+
+const ADDRESS = '192.168.1.10';
+const BOXES = { box1: ['192.168.1.101'], box2: ['192.168.1.102'], box3: ['192.168.1.103'] };
+const TOKEN = `-csk=${randomBytes(24).toString('hex')}`;
+const POLL_MS = 50;
+const WAIT_MS_MAX = 30_000;
+
+function start(scene: Scenario, name: string, ...flags: string[]): Node {
+  const all = [`-nid=${name}`, TOKEN, `-address=${ADDRESS}/24`, '-anonymous=true', ...flags];
+  return scene.startOn(name, name, all);
+}
+
+function holders(network: Network): string[] {
+  return Object.keys(BOXES).filter((name) => network.holds(name, ADDRESS));
+}
+
+/** Resolves with the one box that holds the address, other than `former`. */
+async function holder(network: Network, former?: string): Promise<string> {
+  for (const end = Date.now() + WAIT_MS_MAX; Date.now() < end; await delay(POLL_MS)) {
+    const [first, ...others] = holders(network);
+    if (first !== undefined && others.length === 0 && first !== former) return first;
+  }
+  throw new Error(`the address is held by: ${holders(network).join(', ') || 'no box'}`);
+}
+
+/** Resolves when this box holds the address, and no other one. */
+async function settled(network: Network, name: string): Promise<void> {
+  for (const end = Date.now() + WAIT_MS_MAX; Date.now() < end; await delay(POLL_MS)) {
+    if (holders(network).join() === name) return;
+  }
+  throw new Error(`${name} does not hold it, but: ${holders(network).join(', ') || 'no box'}`);
+}
+
+/** The first box has been there for the longest, and holds the address. */
+async function startAll(scene: Scenario, network: Network): Promise<Node[]> {
+  const one = start(scene, 'box1');
+  assert.equal(await holder(network), 'box1');
+  const nodes = [one, start(scene, 'box2'), start(scene, 'box3')];
+  await allSeeEachOther(nodes);
+  return nodes;
+}
+
+describe('the address of the clients', { concurrency: 2 }, () => {
+  networkScenario(
+    'one box holds it, and another one takes it when the first is killed',
+    ['mosquitto_sub', 'mosquitto_pub'],
+    async (scene, context) => {
+      const network = await scene.network(BOXES);
+      const nodes = await startAll(scene, network);
+      const first = 'box1';
+      const via = network.via(CLIENT_HOST);
+      // It reconnects by itself, and has no other address.
+      const subscriber = scene.run(
+        ['mosquitto_sub', '-h', ADDRESS, '-k', '5', '-t', 't', '-F', 'got %p'],
+        via,
+      );
+      const published = async (text: string): Promise<void> => {
+        for (;;) {
+          const flags = ['-h', ADDRESS, '-t', 't', '-q', '1', '-m', text];
+          const attempt = scene.run(['timeout', '2', 'mosquitto_pub', ...flags], via);
+          await attempt.exited;
+          if (subscriber.output.includes(`got ${text}`)) return;
+          await delay(POLL_MS);
+        }
+      };
+      await published('before');
+      const killedAt = Date.now();
+      await nodes.find(({ name }) => name === first)?.process.kill();
+      const second = await holder(network, first);
+      const heldMs = Date.now() - killedAt;
+      await published('after');
+      assert.notEqual(second, first);
+      // For the reader of the log; a slow machine needs longer.
+      const servedMs = Date.now() - killedAt;
+      context.diagnostic(`address moved in ${heldMs} ms, subscriber served in ${servedMs} ms`);
+    },
+  );
+
+  networkScenario('it stays where it is when the first box returns', [], async (scene) => {
+    const network = await scene.network(BOXES);
+    const nodes = await startAll(scene, network);
+    const first = 'box1';
+    const leaving = nodes.find(({ name }) => name === first);
+    leaving?.process.signal('SIGTERM');
+    await leaving?.process.exited;
+    const second = await holder(network, first);
+    const third = Object.keys(BOXES).find((name) => name !== first && name !== second) ?? '';
+    const watching = nodes.find(({ name }) => name === third);
+    const mark = watching?.mark();
+    const returned = start(scene, first);
+    await returned.process.waitFor(/Shoal v/);
+    await watching?.sees('online', first, mark);
+    await settled(network, second);
+    // The box that has been there for longer comes next, not the one that has returned.
+    await nodes.find(({ name }) => name === second)?.process.kill();
+    await settled(network, third);
+  });
+
+  networkScenario(
+    'a partition has two holders, and one of them gives way',
+    ['nft'],
+    async (scene) => {
+      const network = await scene.network(BOXES);
+      await startAll(scene, network);
+      const first = 'box1';
+      const others = Object.keys(BOXES).filter((name) => name !== first);
+      network.cut(first, others);
+      for (
+        const end = Date.now() + WAIT_MS_MAX;
+        holders(network).length < 2;
+        await delay(POLL_MS)
+      ) {
+        assert.ok(Date.now() < end, 'the other side takes the address too');
+      }
+      network.heal(first);
+      // The one that has been there for longer keeps it.
+      await settled(network, first);
+      assert.doesNotMatch(scene.logs, /can not be taken/);
+    },
+  );
+
+  networkScenario('an address of the box itself is never touched', [], async (scene) => {
+    const network = await scene.network(BOXES);
+    const own = scene.startOn('box1', 'box1', ['-nid=box1', TOKEN, '-address=192.168.1.101/24']);
+    await own.process.waitFor(/can not be taken.*address of this box itself/);
+    assert.ok(network.holds('box1', '192.168.1.101'));
+  });
+});
