@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Network } from './support/network.ts';
+import type { Network } from '../support/network.ts';
 import {
   allSeeEachOther,
   CLIENT_HOST,

@@ -11,8 +11,8 @@ const PREFIX = '$SYS/broker/';
 
 /** Every topic of the list below PREFIX, a label or an averaging time as one level of any name. */
 function listedTopics(): RegExp[] {
-  // These nodes are on loopback, where no node calls others, and in no other program.
-  const { beacon: _beacon, program: _program, ...groups } = metricGroups;
+  // These nodes are on loopback, where no node calls others or takes an address, and in no other program.
+  const { address: _address, beacon: _beacon, program: _program, ...groups } = metricGroups;
   const metrics: Metric[] = Object.values(groups).flatMap((group) => Object.values(group));
   return metrics
     .flatMap(({ sysTopics, load }) => [...sysTopics, ...(load ? [`load/${load}/{minutes}`] : [])])
