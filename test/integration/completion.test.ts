@@ -27,7 +27,7 @@ async function script(shell: string): Promise<string> {
 const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['shoal compl', ['completion']],
   ['shoal completion ', ['bash', 'fish', 'zsh']],
-  ['shoal config ', ['show']],
+  ['shoal config ', ['set', 'show']],
   ['shoal -log-level ', ['debug', 'error', 'info', 'warn']],
   ['shoal -nid=x che', ['check']],
 ];

@@ -116,7 +116,7 @@ describe('the HTTP API of a cluster', { concurrency: 2 }, () => {
   scenario('an offline node is forgotten on all nodes', async (scene) => {
     const [n1, n2, n3] = await scene.localCluster(3, '-http=0', '-profile=local');
     assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
-    await assert.rejects(scene.ask(n1, 'DELETE', '/api/v1/nodes/n3'), { status: 404 });
+    await assert.rejects(scene.ask(n1, 'DELETE', '/api/v1/nodes/n3'), { status: 409 });
     await n3.process.kill();
     await Promise.all([n1.sees('offline', n3), n2.sees('offline', n3)]);
     await scene.ask(n1, 'DELETE', '/api/v1/nodes/n3');
