@@ -14,6 +14,8 @@ import type * as api from './api.ts';
 
 /** At close(), for clients to take their last bytes. */
 const CLIENTS_LEAVE_MS_MAX = 2_000;
+/** For the other end of a stream that is no socket, after our last byte. */
+const OTHER_END_MS_MAX = 100;
 
 export class AttachedStreams {
   readonly #broker: Broker;
@@ -69,10 +71,17 @@ export class AttachedStreams {
   }
 }
 
-/** A socket has to read on after its last byte, or the system resets it; other streams need not. */
+/**
+ * A socket has to read on after its last byte, or the system resets it; other streams need not. But the
+ * other end may answer with its own end, and is spared the error of a stream that is cut.
+ */
 function endOnceWritten(stream: Duplex): void {
-  if (stream.writableFinished) stream.destroy();
-  else stream.once('finish', () => stream.destroy());
+  const end = (): void => {
+    const timer = setTimeout(() => stream.destroy(), OTHER_END_MS_MAX);
+    stream.once('close', () => clearTimeout(timer));
+  };
+  if (stream.writableFinished) end();
+  else stream.once('finish', end);
 }
 
 /** Also a stream of another library, which is no instance of Node's class. */
