@@ -17,6 +17,11 @@ const BLOCK_TIMES: readonly (readonly [name: string, seconds: number])[] = [
   ['1 day', 86_400],
 ];
 
+/** The boxes on which a change was not made. */
+interface Answer {
+  readonly missing?: readonly { readonly node: string; readonly problem: string }[];
+}
+
 export function Device({ id }: { id: string }) {
   const [detail, setDetail] = useState<ClientDetail>();
   const [note, setNote] = useState('');
@@ -44,8 +49,10 @@ export function Device({ id }: { id: string }) {
   /** A ban ends no connection, so the device is disconnected behind it. */
   async function block(name: string, seconds: number): Promise<void> {
     try {
-      await call('POST', '/api/v1/bans', { body: { client: id, seconds } });
-      setNote(`It may not connect to any box for ${name}.`);
+      const body = { client: id, seconds };
+      const { missing = [] } = await call<Answer>('POST', '/api/v1/bans', { body });
+      const faults = missing.map(({ node, problem }) => `Not blocked on ${node}: ${problem}`);
+      setNote(faults.join(' ') || `It may not connect to any box for ${name}.`);
       if (detail?.client.isConnected === true) await call('POST', `${path}/disconnect`);
     } catch (error) {
       setNote(error instanceof ApiError ? error.message : String(error));

@@ -6,11 +6,11 @@ export const REQUEST_BYTES_MAX = 64 * 1024;
 export const REPLY_BYTES_MAX = 256 * 1024;
 
 /** Requests of this node that wait for a reply, to one member and to all. */
-export const ASKED_PER_MEMBER_MAX = 8;
-export const ASKED_MAX = 32;
+export const ASKED_PER_MEMBER_MAX = 24;
+export const ASKED_MAX = 256;
 /** Requests of other nodes that this node works on, of one member and of all. */
-export const SERVED_PER_MEMBER_MAX = 8;
-export const SERVED_MAX = 32;
+export const SERVED_PER_MEMBER_MAX = 24;
+export const SERVED_MAX = 256;
 
 /** Boots whose request numbers are remembered, so that no request is served twice. */
 export const BOOTS_MAX = 256;
