@@ -104,6 +104,11 @@ export class ChaosClient {
     this.#mqtt = this.#connect();
   }
 
+  /** The connection breaks, perhaps while the last messages are under way. */
+  cutAfter(ms: number): void {
+    setTimeout(() => this.cut(), ms);
+  }
+
   /** The connection breaks without a DISCONNECT. */
   cut(): void {
     this.#stream?.destroy();

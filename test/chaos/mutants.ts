@@ -33,18 +33,18 @@ const MUTANTS: readonly Mutant[] = [
     rule: 'no acknowledged message is lost',
   },
   {
-    name: 'Packet Identifiers of QoS 2 are not recorded on disk',
-    file: 'src/storage/state-recorder.ts',
-    from: '    if (number !== undefined) this.#builder.records.received(number, packetId);',
-    to: '    if (number === -1) this.#builder.records.received(number, packetId);',
+    name: 'a QoS 2 message that is sent again counts as a new one',
+    file: 'src/broker/client/publish.ts',
+    from: '    if (!isRefused && client.session!.receive(packetId) && reasonCode === 0) {',
+    to: '    client.session!.receive(packetId);\n    if (!isRefused && reasonCode === 0) {',
     rule: 'QoS 2 never comes twice',
   },
   {
     name: 'a message of another node is published twice now and then',
     file: 'src/broker/broker.ts',
-    from: '    this.#publishHandler.handlePeerPublish(view, sender.seed, number);',
-    to: `    this.#publishHandler.handlePeerPublish(view, sender.seed, number);
-    if (Math.random() < 0.01) this.#publishHandler.handlePeerPublish(view, sender.seed, number);`,
+    from: '    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);',
+    to: `    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);
+    if (Math.random() < 0.01) this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);`,
     rule: 'a message crosses to another node once',
   },
   {
@@ -93,8 +93,8 @@ const MUTANTS: readonly Mutant[] = [
   {
     name: 'each message leaves 30 KB behind',
     file: 'src/broker/broker.ts',
-    from: '    this.#publishHandler.handlePeerPublish(view, sender.seed, number);',
-    to: `    this.#publishHandler.handlePeerPublish(view, sender.seed, number);
+    from: '    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);',
+    to: `    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);
     const kept = globalThis as unknown as { kept?: Buffer[] };
     (kept.kept ??= []).push(Buffer.alloc(30_000, 1));`,
     rule: 'memory and descriptors',

@@ -13,6 +13,8 @@ const STAY_TICKS = 50;
 /** Readers with a session are away for some seconds, one after the other, so that messages wait for them. */
 const REST_EVERY_TICKS = 30;
 const REST_MS = 3000;
+/** At the same time the publisher there loses its connection, within this time after it has published. */
+const CUT_WITHIN_MS = 20;
 const JOBS = 200;
 
 export class Workload {
@@ -96,7 +98,9 @@ export class Workload {
       this.#roam(tick);
       if (tick % REST_EVERY_TICKS === 0) {
         const keepers = this.#keepers;
-        keepers[(tick / REST_EVERY_TICKS) % keepers.length]?.rest(REST_MS);
+        const place = (tick / REST_EVERY_TICKS) % keepers.length;
+        keepers[place]?.rest(REST_MS);
+        this.#publishers[place]?.cutAfter(this.#random() * CUT_WITHIN_MS);
       }
       await delay(TICK_MS);
     }
