@@ -9,6 +9,7 @@ import type { Site } from './site.ts';
 /** Up to an hour, both ways. */
 const CLOCK_STEP_SECONDS_MAX = 3600;
 const DESCRIPTORS = 20_000;
+const LAST_PARTITION_MS = 10_000;
 
 type Random = () => number;
 
@@ -128,6 +129,11 @@ export async function torment(
     for (const mend of mends) await mend();
     await delay(2000 + random() * 6000);
   }
+  // The last one is a partition in which the others take the box for offline, so that its end shows
+  // the way back of membership and of state: a restart later on would hide a fault in it.
+  const mend = await breakOne(site, history, 'partition', [...site.names], random, say);
+  await delay(LAST_PARTITION_MS);
+  await mend();
 }
 
 async function breakOne(
