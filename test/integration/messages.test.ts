@@ -10,8 +10,10 @@ type Nodes = readonly [Node, Node, Node];
 
 const BACKLOG_MESSAGES = 1500;
 
-/** By name; run side by side. */
-const tests: Record<string, (scene: Scenario, nodes: Nodes) => Promise<void>> = {
+type Body = (scene: Scenario, nodes: Nodes) => Promise<void>;
+
+/** By name; run side by side, but for the burst. */
+const tests: Record<string, Body> = {
   'each client of each node gets each message once, in order': async (scene, nodes) => {
     const perNode = 200;
     const clients = await onEach(scene, nodes, 'once/#', 1);
@@ -317,11 +319,13 @@ const persistent: Record<'v311' | 'v5', IClientOptions> = {
 scenario('messages between three nodes', async (scene, context) => {
   const [n1, n2, n3] = await scene.localCluster(3, '-sys-interval=1');
   assert.ok(n1 !== undefined && n2 !== undefined && n3 !== undefined);
-  await Promise.all(
-    Object.entries(tests).map(([name, body]) =>
-      context.test(name, () => body(scene, [n1, n2, n3])),
-    ),
-  );
+  const run = ([name, body]: [string, Body]): Promise<void> =>
+    context.test(name, () => body(scene, [n1, n2, n3]));
+  // The burst may lose messages between nodes, and those of the other tests with them.
+  const isBurst = ([name]: [string, Body]): boolean => name.startsWith('a burst');
+  const all = Object.entries(tests);
+  await Promise.all(all.filter((one) => !isBurst(one)).map(run));
+  await Promise.all(all.filter(isBurst).map(run));
   assert.doesNotMatch(scene.logs, /cluster (suspect|offline)/);
 });
 
