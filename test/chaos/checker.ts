@@ -125,7 +125,7 @@ function membershipConverged(events: readonly ChaosEvent[]): Omit<Verdict, 'rule
   const wrong = views.filter(({ online }) => [...online].sort().join() !== all.join());
   return {
     looked: views.length,
-    violations: wrong.map(({ node, online }) => `${node} sees ${online.join(', ') || 'nobody'}`),
+    violations: wrong.map(({ node, online }) => `${node} sees ${online.join(', ') || 'no node'}`),
   };
 }
 
