@@ -103,8 +103,10 @@ export const WINDOW_DATAGRAMS_MIN = 16;
 export const GRANTED_SHARE = 1 / 2;
 /** A peer that has sent data within this time has a share of the receive buffer. */
 export const SENDING_MS = 1000;
+/** While a full window waits for an ack, one more datagram leaves at this interval, and asks again. */
+export const ASK_AGAIN_MS = 25;
 /** A peer that has not acknowledged a full window for this time is not waited for until it does. */
-export const SILENT_WINDOW_MS = 100;
+export const SILENT_WINDOW_MS = 500;
 /** Messages wait this long for one peer while others could take them, judged at this interval; ... */
 export const SLOW_DELAY_MS = 200;
 export const SLOW_CHECK_MS = 50;

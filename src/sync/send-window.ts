@@ -9,6 +9,7 @@ import { type Ack, kernelBytes } from './ack-codec.ts';
 import {
   ACK_INTERVAL_MS,
   ACKS_MISSING_MS,
+  ASK_AGAIN_MS,
   SILENT_WINDOW_MS,
   SLOW_PEER_MS,
   WINDOW_BYTES_DEFAULT,
@@ -35,6 +36,7 @@ export class SendWindow {
   #count = 0;
   #underWayBytes = 0;
   #sinceRequestBytes = 0;
+  #sinceRequestDatagrams = 0;
   /** What the peer grants. */
   #grantedBytes = WINDOW_BYTES_DEFAULT;
   /** What the network has been found to carry. */
@@ -48,6 +50,10 @@ export class SendWindow {
   /** When the window was first seen full, with no ack since; Infinity while it is not. */
   #fullSince = Number.POSITIVE_INFINITY;
   #askedAt = Number.NEGATIVE_INFINITY;
+  /** The last datagram that asked for an ack. */
+  #askedSequence = 0;
+  /** A datagram may leave although the window is full, since the last ask or its ack may be lost. */
+  #mayAskAgain = false;
   /** The first of the asks that no ack has answered. */
   #unansweredSince = Number.POSITIVE_INFINITY;
   #unanswered = 0;
@@ -57,27 +63,31 @@ export class SendWindow {
     return this.#state;
   }
 
-  /** True while another datagram may leave. */
+  /** True while another datagram may leave. A full window lets one leave if no ack is awaited: it asks. */
   get isOpen(): boolean {
-    if (this.#state !== 'paced' || this.#count === 0) return true;
-    return this.#underWayBytes < this.#limitBytes && this.#count < WINDOW_DATAGRAMS_MAX;
+    if (this.#state !== 'paced' || this.#mayAskAgain || !this.#isFull) return true;
+    return this.#askedSequence <= this.#ackedSequence;
   }
 
   /** When advance() is due, ms; Infinity while nothing is. */
   get deadline(): number {
-    return this.#state === 'paced' ? this.#fullSince + SILENT_WINDOW_MS : Number.POSITIVE_INFINITY;
+    if (this.#state !== 'paced') return Number.POSITIVE_INFINITY;
+    const silentAt = this.#fullSince + SILENT_WINDOW_MS;
+    if (this.#mayAskAgain) return silentAt;
+    return Math.min(silentAt, Math.max(this.#fullSince, this.#askedAt) + ASK_AGAIN_MS);
   }
 
   /** Whether a data datagram of this size, which leaves next, should ask for an ack. */
   wantsAck(datagramBytes: number, now: number): boolean {
-    if (now - this.#askedAt >= ACK_INTERVAL_MS) return true;
+    if (now - this.#askedAt >= ACK_INTERVAL_MS || this.#isFull) return true;
+    if ((this.#sinceRequestDatagrams + 1) * ACKS_PER_WINDOW >= WINDOW_DATAGRAMS_MAX) return true;
     const bytes = this.#sinceRequestBytes + kernelBytes(datagramBytes);
     return bytes * ACKS_PER_WINDOW >= this.#limitBytes;
   }
 
   /** Records a data datagram that leaves. @param asks it asks for an ack */
   sent(sequence: number, datagramBytes: number, asks: boolean, now: number): void {
-    if (asks) this.#asked(now);
+    if (asks) this.#asked(sequence, now);
     if (this.#count === WINDOW_DATAGRAMS_MAX) this.#dropOldest();
     this.#sequences ??= new Float64Array(WINDOW_DATAGRAMS_MAX);
     this.#sizes ??= new Float64Array(WINDOW_DATAGRAMS_MAX);
@@ -88,6 +98,7 @@ export class SendWindow {
     this.#count += 1;
     this.#underWayBytes += bytes;
     this.#sinceRequestBytes = asks ? 0 : this.#sinceRequestBytes + bytes;
+    this.#sinceRequestDatagrams = asks ? 0 : this.#sinceRequestDatagrams + 1;
     this.#datagramBytes = bytes;
     this.#lastSequence = sequence;
   }
@@ -102,18 +113,22 @@ export class SendWindow {
     this.#grantedBytes = windowBytes;
     this.#adjust(sequence, lostDatagrams);
     if (this.#state === 'silent' || now >= this.#slowUntil) this.#state = 'paced';
-    this.#fullSince = this.isOpen ? Number.POSITIVE_INFINITY : now;
+    this.#fullSince = this.#isFull ? now : Number.POSITIVE_INFINITY;
   }
 
   /** The end of a turn: a window that is full now waits for an ack from now on. */
   turnEnded(now: number): void {
-    if (this.isOpen) this.#fullSince = Number.POSITIVE_INFINITY;
+    if (!this.#isFull) this.#fullSince = Number.POSITIVE_INFINITY;
     else if (this.#fullSince === Number.POSITIVE_INFINITY) this.#fullSince = now;
   }
 
   /** @returns true if the peer has been silent for too long, so that it is no longer waited for */
   advance(now: number): boolean {
     if (now < this.deadline) return false;
+    if (now < this.#fullSince + SILENT_WINDOW_MS) {
+      this.#mayAskAgain = true;
+      return false;
+    }
     this.#state = 'silent';
     return true;
   }
@@ -129,10 +144,17 @@ export class SendWindow {
     return this.#unanswered > 1 && now - this.#unansweredSince >= ACKS_MISSING_MS;
   }
 
-  #asked(now: number): void {
+  #asked(sequence: number, now: number): void {
     this.#askedAt = now;
+    this.#askedSequence = sequence;
+    this.#mayAskAgain = false;
     this.#unanswered += 1;
     if (this.#unanswered === 1) this.#unansweredSince = now;
+  }
+
+  get #isFull(): boolean {
+    if (this.#count === 0) return false;
+    return this.#underWayBytes >= this.#limitBytes || this.#count >= WINDOW_DATAGRAMS_MAX;
   }
 
   get #limitBytes(): number {

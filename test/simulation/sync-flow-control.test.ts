@@ -159,9 +159,9 @@ test('a peer that stops is not waited for, and is paced again when it returns', 
 
 test('a single peer that stops does not hold messages back for ever', () => {
   const halted = site([0.01]);
-  halted.network.pause(halted.receivers[0]!, 500);
+  halted.network.pause(halted.receivers[0]!, 1000);
   publish(halted, 300, 10);
-  halted.network.run(100);
+  halted.network.run(300);
   assert.equal(halted.sender.node.counters.queuedDatagrams, 0);
 });
 
@@ -169,7 +169,7 @@ for (const loss of [0.01, 0.05, 0.2]) {
   test(`${loss * 100} % loss slows the stream, but does not stop it`, () => {
     const lossy = site([0.02], { loss });
     publish(lossy, 2000, 10);
-    lossy.network.run(100);
+    lossy.network.run(1000);
     assert.equal(lossy.sender.node.counters.queuedDatagrams, 0);
     lossy.network.run(10_000);
     const { lostMessages } = lossy.receivers[0]!.statusOf('a').counters;
@@ -179,7 +179,7 @@ for (const loss of [0.01, 0.05, 0.2]) {
 
 test('a peer that never acknowledges is served as before acks existed', () => {
   const deaf = site([0], {
-    receiveBufferBytes: 4_000_000,
+    receiveBufferBytes: 40_000_000,
     passes: (_from, _to, bytes) => bytes !== ENVELOPE_BYTES + ACK_BYTES,
   });
   publish(deaf, 1000, 10);
