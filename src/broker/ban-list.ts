@@ -1,4 +1,4 @@
-// Clients and addresses that may not connect for a while: banned by the login guard, or by hand. A ban
+// Clients, users and addresses that may not connect for a while: banned by the login guard, or by hand. A ban
 // refuses new connections and ends none. Keeps its entries in memory, for this node alone.
 // Invariant: bounded; when it is full, the ban that ends first makes room.
 
@@ -10,11 +10,13 @@ const BANS_MAX = 10_000;
 
 export type BanReason = 'wrong passwords' | 'flapping' | 'by hand';
 
-/** Whom a ban is for: all of an address, a client from anywhere, or a client from one address. */
+/** Whom a ban is for: all of an address, or one client or one user, from anywhere or from one address. */
 export interface BanTarget {
   /** An IPv4 address, or an IPv6 /64 as sourceOf() writes it; undefined: any. */
   readonly source: string | undefined;
   readonly clientId: string | undefined;
+  /** Undefined if `clientId` is given. */
+  readonly username: string | undefined;
 }
 
 export interface Ban extends BanTarget {
@@ -45,27 +47,36 @@ export class BanList {
     return [...this.#bans.values()].filter(({ until }) => until > now);
   }
 
-  /** The ban that a CONNECT meets, the one of its address last; undefined: none. */
-  find(clientId: string, address: string, now: number): Ban | undefined {
+  /** The ban of an address; undefined: none. */
+  ofAddress(address: string, now: number): Ban | undefined {
+    if (this.#bans.size === 0) return undefined;
+    return this.#get({ source: sourceOf(address), clientId: undefined, username: undefined }, now);
+  }
+
+  /** The ban of a client or its user, there or everywhere; undefined: none. */
+  ofName(
+    clientId: string,
+    username: string | undefined,
+    address: string,
+    now: number,
+  ): Ban | undefined {
     if (this.#bans.size === 0) return undefined;
     const source = sourceOf(address);
-    const targets = [
-      { source, clientId },
-      { source: undefined, clientId },
-      { source, clientId: undefined },
-    ];
-    for (const target of targets) {
-      const ban = this.#bans.get(keyOf(target));
-      if (ban !== undefined && ban.until > now) return ban;
+    const names = [{ clientId, username: undefined }];
+    const users = username === undefined ? [] : [{ clientId: undefined, username }];
+    for (const name of [...names, ...users]) {
+      const ban =
+        this.#get({ source, ...name }, now) ?? this.#get({ source: undefined, ...name }, now);
+      if (ban !== undefined) return ban;
     }
     return undefined;
   }
 
   /** Replaces an earlier ban of the same target. */
   add(target: BanTarget, reason: BanReason, forMs: number, now: number): Ban {
-    const { source, clientId } = target;
+    const { source, clientId, username } = target;
     const key = keyOf(target);
-    const ban = { source, clientId, reason, since: now, until: now + forMs };
+    const ban = { source, clientId, username, reason, since: now, until: now + forMs };
     this.#bans.delete(key);
     if (this.#bans.size >= BANS_MAX) this.#makeRoom();
     this.#bans.set(key, ban);
@@ -77,11 +88,15 @@ export class BanList {
 
   /** @returns false if there is no such ban */
   lift(target: BanTarget, now: number): boolean {
-    const key = keyOf(target);
-    const ban = this.#bans.get(key);
-    if (ban === undefined || ban.until <= now) return false;
-    this.#end(key, ban, 'ban lifted');
+    const ban = this.#get(target, now);
+    if (ban === undefined) return false;
+    this.#end(keyOf(target), ban, 'ban lifted');
     return true;
+  }
+
+  #get(target: BanTarget, now: number): Ban | undefined {
+    const ban = this.#bans.get(keyOf(target));
+    return ban !== undefined && ban.until > now ? ban : undefined;
   }
 
   /** Not if another ban has replaced it. */
@@ -98,10 +113,12 @@ export class BanList {
   }
 }
 
-function keyOf({ source = '', clientId }: BanTarget): string {
-  return clientId === undefined ? source : `${source} ${clientId}`;
+/** A source has no space in it, so no name of a client can make the key of another target. */
+function keyOf({ source = '', clientId, username }: BanTarget): string {
+  if (clientId !== undefined) return `${source} client ${clientId}`;
+  return username === undefined ? source : `${source} user ${username}`;
 }
 
-function fieldsOf({ source, clientId }: Ban): LogFields {
-  return { from: source, client: clientId };
+function fieldsOf({ source, clientId, username }: Ban): LogFields {
+  return { from: source, client: clientId, user: username };
 }

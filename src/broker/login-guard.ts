@@ -8,6 +8,7 @@
 import { sourceOf } from '../shared/ip-address.ts';
 import type { Ban, BanList } from './ban-list.ts';
 import type { BrokerOptions } from './options.ts';
+import type { Identity } from './ports.ts';
 
 /** Failures and connections count within this time of the first one. */
 const WINDOW_MS = 60_000;
@@ -48,7 +49,8 @@ export class LoginGuard {
     address: string,
     now: number,
   ): Ban | undefined {
-    const ban = this.#bans.find(clientId, address, now);
+    const ban =
+      this.#bans.ofName(clientId, username, address, now) ?? this.#bans.ofAddress(address, now);
     if (ban === undefined) return undefined;
     const isKnown = username !== undefined && this.#known.has(pairOf(address, username));
     if (ban.reason === 'wrong passwords' && isKnown) return undefined;
@@ -61,9 +63,9 @@ export class LoginGuard {
     const { banFailures, banSeconds } = this.#options;
     if (banFailures === Number.POSITIVE_INFINITY) return;
     const source = sourceOf(address);
-    const target = { source, clientId: undefined };
+    const target = { source, clientId: undefined, username: undefined };
     // Who guesses the password of a user that the ban spares gets one guess.
-    const isBanned = this.#bans.find('', address, now) !== undefined;
+    const isBanned = this.#bans.ofAddress(address, now) !== undefined;
     if (isBanned && username !== undefined) this.#known.delete(pairOf(address, username));
     if (count(this.#failures, source, now) < banFailures) return;
     this.#failures.delete(source);
@@ -79,8 +81,16 @@ export class LoginGuard {
     forgetOldest(this.#known);
   }
 
-  /** An authenticated client is about to be connected. @returns its ban if it flaps */
-  connecting(clientId: string, address: string, now: number): Ban | undefined {
+  /**
+   * An authenticated client is about to be connected.
+   * @returns its ban if it flaps, or if its certificate or its token names a client or user that is banned
+   */
+  connecting({ clientId, username }: Identity, address: string, now: number): Ban | undefined {
+    const named = this.#bans.ofName(clientId, username, address, now);
+    if (named !== undefined) {
+      this.refused += 1;
+      return named;
+    }
     const { banConnects, banSeconds } = this.#options;
     if (banConnects === Number.POSITIVE_INFINITY) return undefined;
     if (clientId.length > NAME_CHARS_MAX) return undefined;
@@ -89,7 +99,12 @@ export class LoginGuard {
     if (count(this.#connects, pair, now) <= banConnects) return undefined;
     this.#connects.delete(pair);
     this.refused += 1;
-    return this.#bans.add({ source, clientId }, 'flapping', banSeconds * 1000, now);
+    return this.#bans.add(
+      { source, clientId, username: undefined },
+      'flapping',
+      banSeconds * 1000,
+      now,
+    );
   }
 }
 

@@ -13,9 +13,13 @@ export interface NodeList<T> {
   readonly total: number;
 }
 
-interface ListPage<T> extends NodeList<T> {
-  readonly next?: string;
+/** The nodes that did not answer, or refused what the others did. */
+export interface Incomplete {
   readonly missing?: readonly { readonly node: string; readonly problem: string }[];
+}
+
+interface ListPage<T> extends NodeList<T>, Incomplete {
+  readonly next?: string;
 }
 
 /** @throws UsageError */

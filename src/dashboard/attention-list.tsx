@@ -66,9 +66,13 @@ function NoticeRow({ notice: { kind, text, client, ban } }: { notice: Notice }) 
 function LiftButton({ ban }: { ban: BanView }) {
   const [note, setNote] = useState('');
   async function lift(): Promise<void> {
-    const { address, client } = ban;
+    const { address, client, user } = ban;
     try {
-      const query = { address: address ?? undefined, client: client ?? undefined };
+      const query = {
+        address: address ?? undefined,
+        client: client ?? undefined,
+        user: user ?? undefined,
+      };
       await call('DELETE', '/api/v1/bans', { query });
       setNote('The ban is lifted.');
     } catch (error) {

@@ -83,7 +83,8 @@ export function noticesOf(observations: ObservationsByNode, now: number): Notice
   return [...slow, ...bans.values()];
 }
 
-function nameOf({ client, address }: BanView): string {
-  if (client === null) return address ?? 'Everyone';
-  return address === null ? client : `${client} from ${address}`;
+function nameOf({ client, user, address }: BanView): string {
+  const name = client ?? (user == null ? undefined : `User ${user}`);
+  if (name === undefined) return address ?? 'Everyone';
+  return address === null ? name : `${name} from ${address}`;
 }

@@ -305,6 +305,7 @@ export interface StreamFollower {
 export const banSchema = object({
   address: nullable(text({ help: 'An IPv4 address or an IPv6 /64; null: any' })),
   client: nullable(text({ help: 'A client identifier; null: any' })),
+  user: optional(nullable(text({ help: 'A user name; null: any' }))),
   reason: oneOf(['wrong passwords', 'flapping', 'by hand']),
   since: number('ms since 1970'),
   until: number('ms since 1970'),
@@ -373,10 +374,11 @@ export interface BridgesApi {
   reconnect(name: string): boolean;
 }
 
-/** Whom a ban is for; at least one of them. */
+/** Whom a ban is for: an address, or a client or a user, or one of these at that address. */
 export interface BanTargetView {
   readonly address?: string | undefined;
   readonly client?: string | undefined;
+  readonly user?: string | undefined;
 }
 
 /** What only one node can see; it goes out as an event of a stream. */

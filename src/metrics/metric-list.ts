@@ -164,7 +164,7 @@ const guardMetrics = {
     'messages in the queue of a connected client, of the twenty with the most bytes',
     { sys: 'guards/slow subscribers/{client}', labels: ['client'] },
   ),
-  bans: gauge('bans', 'clients and addresses that are banned', { sys: 'guards/bans/count' }),
+  bans: gauge('bans', 'clients, users and addresses that are banned', { sys: 'guards/bans/count' }),
   bansAdded: counter('bans_added', 'bans since the start', { sys: 'guards/bans/added' }),
   connectionsBanned: counter('connections_banned', 'connections that a ban refused', {
     sys: 'guards/bans/refused',

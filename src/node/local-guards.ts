@@ -41,10 +41,11 @@ export class LocalGuards implements GuardsApi {
   }
 }
 
-function viewOf({ source, clientId, reason, since, until }: Ban): BanView {
+function viewOf({ source, clientId, username, reason, since, until }: Ban): BanView {
   return {
     address: source ?? null,
     client: clientId ?? null,
+    user: username ?? null,
     reason,
     since: wallTime(since),
     until: wallTime(until),
@@ -52,9 +53,10 @@ function viewOf({ source, clientId, reason, since, until }: Ban): BanView {
 }
 
 /** @throws InputError */
-function targetOf({ address, client }: BanTargetView): BanTarget {
-  if (address === undefined) return { source: undefined, clientId: client };
+function targetOf({ address, client, user }: BanTargetView): BanTarget {
+  const name = { clientId: client, username: user };
+  if (address === undefined) return { source: undefined, ...name };
   const normal = normalAddress(address.replace(/\/64$/, ''));
   if (normal === undefined) throw new InputError(`'${address}' is not an IP address`);
-  return { source: sourceOf(normal), clientId: client };
+  return { source: sourceOf(normal), ...name };
 }

@@ -88,9 +88,23 @@ test('a client is banned by hand, refused with the reason, listed and freed agai
   const made = await run(socket, 'ban', '-client=noisy', '-for=10m');
   assert.deepEqual(made, { code: 0, output: 'banned noisy for 10 min\n' });
   await assert.rejects(connect(), /Banned|138/);
-  assert.match((await run(socket, 'bans')).output, /^any +noisy +by hand +\d/m);
+  assert.match((await run(socket, 'bans')).output, /^any +noisy +any +by hand +\d/m);
   assert.equal((await run(socket, 'unban', '-client=noisy')).code, 0);
   assert.match((await run(socket, 'unban', '-client=noisy')).output, /There is no such ban/);
+  await (await connect()).endAsync();
+});
+
+test('a user is banned by hand, listed, and free again', async (t) => {
+  const { shoal, socket } = await startManaged(t);
+  const url = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
+  const connect = () =>
+    mqtt.connectAsync(url, { username: 'guest', protocolVersion: 5, reconnectPeriod: 0 });
+  const made = await run(socket, 'ban', '-user=guest');
+  assert.deepEqual(made, { code: 0, output: 'banned user guest for 1 h\n' });
+  await assert.rejects(connect(), /Banned|138/);
+  assert.match((await run(socket, 'bans')).output, /^any +any +guest +by hand +\d/m);
+  assert.match((await run(socket, 'ban', '-user=guest', '-client=x')).output, /exclude each other/);
+  assert.equal((await run(socket, 'unban', '-user=guest')).code, 0);
   await (await connect()).endAsync();
 });
 

@@ -23,10 +23,11 @@ export class FakeNodeApi implements NodeApi {
   };
   readonly guards = {
     bans: () => [],
-    ban: ({ address, client }: BanTargetView) =>
+    ban: ({ address, client, user }: BanTargetView) =>
       ({
         address: address ?? null,
         client: client ?? null,
+        user: user ?? null,
         reason: 'by hand',
         since: 0,
         until: 0,

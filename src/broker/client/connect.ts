@@ -234,7 +234,7 @@ function refusalOfIdentity(
   return (
     refusalOfBounds(context, identity, client, packet) ??
     refusalOfBan(context, (guard, now) =>
-      guard.connecting(clientId, client.info.remoteAddress, now),
+      guard.connecting(identity, client.info.remoteAddress, now),
     )
   );
 }

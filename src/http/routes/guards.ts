@@ -13,6 +13,7 @@ const nodeQuery = pageQuery.node;
 const target = {
   address: optional(text({ help: 'An IP address; IPv6 counts as its /64', minLength: 1 })),
   client: optional(text({ help: 'A client identifier', minLength: 1 })),
+  user: optional(text({ help: 'A user name', minLength: 1 })),
 };
 
 export const guardRoutes = [
@@ -21,7 +22,7 @@ export const guardRoutes = [
     path: '/api/v1/bans',
     access: 'read',
     scope: 'merged',
-    summary: 'the clients and addresses that are banned, on any node',
+    summary: 'the clients, users and addresses that are banned, on any node',
     query: { node: nodeQuery },
     response: object({ bans: array(banSchema) }),
     handler: ({ node }) => ({ bans: node.guards.bans() }),
@@ -32,7 +33,8 @@ export const guardRoutes = [
     path: '/api/v1/bans',
     access: 'change',
     scope: 'merged',
-    summary: 'ban a client, an address, or a client at one address, on all nodes',
+    summary:
+      'ban an address, or a client or user from everywhere or from one address, on all nodes',
     query: { node: nodeQuery },
     body: object({ ...target, seconds: integer(1, BAN_SECONDS_MAX, 'How long') }),
     response: banSchema,
@@ -50,11 +52,11 @@ export const guardRoutes = [
     scope: 'merged',
     summary: 'lift a ban, on all nodes',
     query: { ...target, node: nodeQuery },
-    response: object({ lifted: target.address, client: target.client }),
+    response: object({ lifted: target.address, client: target.client, user: target.user }),
     handler: ({ node, query }) => {
       checkTarget(query);
       if (!node.guards.liftBan(query)) throw new HttpProblem(404, 'There is no such ban.');
-      return { lifted: query.address, client: query.client };
+      return { lifted: query.address, client: query.client, user: query.user };
     },
     merge: (answers) => answers[0]!,
   }),
@@ -73,15 +75,18 @@ export const guardRoutes = [
 function longestOfEach(bans: readonly BanView[]): BanView[] {
   const longest = new Map<string, BanView>();
   for (const ban of bans) {
-    const key = JSON.stringify([ban.address, ban.client]);
+    const key = JSON.stringify([ban.address, ban.client, ban.user ?? null]);
     const known = longest.get(key);
     if (known === undefined || known.until < ban.until) longest.set(key, ban);
   }
   return [...longest.values()];
 }
 
-function checkTarget({ address, client }: BanTargetView): void {
-  if (address === undefined && client === undefined) {
-    throw new InputError('A ban needs an address, a client, or both');
+function checkTarget({ address, client, user }: BanTargetView): void {
+  if (address === undefined && client === undefined && user === undefined) {
+    throw new InputError('A ban needs an address, a client or a user');
+  }
+  if (client !== undefined && user !== undefined) {
+    throw new InputError('A ban is for a client or for a user, not for both');
   }
 }

@@ -105,7 +105,7 @@ test('strangers without the password ban no client', () => {
 test('a ban by hand holds for its client from everywhere, until it is lifted', () => {
   const { world, lines } = guardedWorld({});
   const { bans } = world.broker.context;
-  const target = { source: undefined, clientId: 'noisy' };
+  const target = { source: undefined, clientId: 'noisy', username: undefined };
   bans.add(target, 'by hand', BAN_MS, world.now);
   world.remoteAddress = '10.0.0.9';
   assert.equal(refusal(login(world, 'noisy', 'bob', 'right')), ReasonCode.banned);
@@ -113,6 +113,36 @@ test('a ban by hand holds for its client from everywhere, until it is lifted', (
   assert.ok(!bans.lift(target, world.now));
   assert.equal(refusal(login(world, 'noisy', 'bob', 'right')), ReasonCode.success);
   assert.deepEqual(lines, ['banned', 'ban lifted']);
+});
+
+test('a ban of a user holds for all its clients, from everywhere or from one address', () => {
+  const { world } = guardedWorld({});
+  const { bans } = world.broker.context;
+  const bob = { source: undefined, clientId: undefined, username: 'bob' };
+  bans.add(bob, 'by hand', BAN_MS, world.now);
+  bans.add({ ...bob, source: '10.0.0.9', username: 'eve' }, 'by hand', BAN_MS, world.now);
+  assert.equal(refusal(login(world, 'one', 'bob', 'right')), ReasonCode.banned);
+  assert.equal(refusal(login(world, 'bob', 'alice', 'right')), ReasonCode.success);
+  assert.equal(refusal(login(world, 'two', 'eve', 'right')), ReasonCode.success);
+  world.remoteAddress = '10.0.0.9';
+  assert.equal(refusal(login(world, 'three', 'bob', 'right')), ReasonCode.banned);
+  assert.equal(refusal(login(world, 'four', 'eve', 'right')), ReasonCode.banned);
+  assert.ok(bans.lift(bob, world.now));
+  assert.equal(refusal(login(world, 'one', 'bob', 'right')), ReasonCode.success);
+});
+
+test('a ban of a user holds for one that only its token or its certificate names', () => {
+  const authorizer = {
+    ...openAuthorizer,
+    authenticate: () => ({ reasonCode: ReasonCode.success, username: 'bob' }),
+  };
+  const world = new World({}, { authorizer });
+  const { bans, loginGuard } = world.broker.context;
+  const bob = { source: undefined, clientId: undefined, username: 'bob' };
+  assert.equal(refusal(login(world, 'one', 'token', 'eyJ')), ReasonCode.success);
+  bans.add(bob, 'by hand', BAN_MS, world.now);
+  assert.equal(refusal(login(world, 'one', 'token', 'eyJ')), ReasonCode.banned);
+  assert.equal(loginGuard.refused, 1);
 });
 
 test('without the options no one is banned', () => {
@@ -125,7 +155,8 @@ test('a full list forgets the ban that ends first', () => {
   const { world } = guardedWorld({});
   const { bans } = world.broker.context;
   for (let n = 0; n <= 10_000; n++) {
-    bans.add({ source: `s${n}`, clientId: undefined }, 'by hand', BAN_MS + n, world.now);
+    const target = { source: `s${n}`, clientId: undefined, username: undefined };
+    bans.add(target, 'by hand', BAN_MS + n, world.now);
   }
   assert.equal(bans.size, 10_000);
   assert.equal(bans.all(world.now)[0]?.source, 's1');
