@@ -18,7 +18,6 @@ const INTAKE_MS_MAX = 2000;
 export const INTAKE_BYTES_MAX = 8_388_608;
 /** Of a message that waits, besides its packet. */
 const ITEM_BYTES = 400;
-const SLAB_BYTES = 65_536;
 /** Repaired values of all nodes: they come on request, and may be older than live messages. */
 const REPAIRS = 'repairs';
 
@@ -56,7 +55,6 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
   readonly #parts: PeerIntakeParts;
   /** By boot id, in the order of their turns; none is empty. */
   readonly #lanes = new Map<bigint | typeof REPAIRS, Lane>();
-  readonly #slabs = new Slabs();
   /** The rest of a block of repaired values is dropped with it, so that it is asked for again. */
   #isDroppingBlock = false;
 
@@ -85,7 +83,7 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
       this.#drop(sender.name, now);
       return;
     }
-    const own = this.#slabs.copyOf(view);
+    const own = copyOf(view);
     this.#wait(sender.bootId, bytes, (at) => {
       if (at - now > INTAKE_MS_MAX) this.#drop(sender.name, at);
       else handler.publishFromPeer(own, at, sender, number, stamp);
@@ -105,7 +103,7 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
     const waiting = this.#lanes.get(REPAIRS)?.bytes ?? 0;
     this.#isDroppingBlock ||= waiting + bytes > INTAKE_BYTES_MAX;
     if (this.#isDroppingBlock) return;
-    const own = this.#slabs.copyOf(view);
+    const own = copyOf(view);
     this.#wait(REPAIRS, bytes, (at) => repairHandler?.repairFromPeer(own, stamp, at));
   }
 
@@ -139,14 +137,12 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
     const item = lane.items[lane.next]!;
     lane.next += 1;
     lane.bytes -= item.bytes;
-    this.#lanes.delete(key);
+    if (lane.next === lane.items.length || this.#lanes.size > 1) this.#lanes.delete(key);
     if (lane.next < lane.items.length) this.#lanes.set(key, withoutHandled(lane));
     const begin = flushQueue.size;
     item.handle(this.#parts.now());
     flushQueue.endGroup(begin);
-    if (this.#lanes.size > 0) return true;
-    this.#slabs.clear();
-    return false;
+    return this.#lanes.size > 0;
   }
 
   #drop(node: string, now: number): void {
@@ -167,46 +163,21 @@ function withoutHandled(lane: Lane): Lane {
   return { ...lane, items: lane.items.slice(lane.next), next: 0 };
 }
 
-/** Copies packets one behind the other: subscribers are sent adjacent ones as one range. */
-class Slabs {
-  #slab = Buffer.alloc(0);
-  #used = 0;
-
-  copyOf(view: PublishView): PublishView {
-    const bytes = view.end - view.start;
-    if (this.#used + bytes > this.#slab.length) {
-      this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, bytes));
-      this.#used = 0;
-    }
-    view.buffer.copy(this.#slab, this.#used, view.start, view.end);
-    const own = viewAt(view, this.#slab, this.#used);
-    this.#used += bytes;
-    return own;
-  }
-
-  /** Nothing waits any more: what was used need not stay. */
-  clear(): void {
-    this.#slab = Buffer.alloc(0);
-    this.#used = 0;
-  }
-}
-
-/** The same packet at another place. */
-function viewAt(view: PublishView, buffer: Buffer, start: number): PublishView {
-  const own = new PublishView();
-  const shift = start - view.start;
-  own.buffer = buffer;
-  own.start = start;
-  own.end = view.end + shift;
-  own.version = view.version;
-  own.qos = view.qos;
-  own.retain = view.retain;
-  own.dup = view.dup;
-  own.packetId = view.packetId;
-  own.topicStart = view.topicStart + shift;
-  own.topicEnd = view.topicEnd + shift;
-  own.propertiesStart = view.propertiesStart + shift;
-  own.propertiesEnd = view.propertiesEnd + shift;
-  own.payloadStart = view.payloadStart + shift;
-  return own;
+/** The caller uses its view for the next packet; the bytes stay as they are. */
+function copyOf(view: PublishView): PublishView {
+  const copy = new PublishView();
+  copy.buffer = view.buffer;
+  copy.start = view.start;
+  copy.end = view.end;
+  copy.version = view.version;
+  copy.qos = view.qos;
+  copy.retain = view.retain;
+  copy.dup = view.dup;
+  copy.packetId = view.packetId;
+  copy.topicStart = view.topicStart;
+  copy.topicEnd = view.topicEnd;
+  copy.propertiesStart = view.propertiesStart;
+  copy.propertiesEnd = view.propertiesEnd;
+  copy.payloadStart = view.payloadStart;
+  return copy;
 }

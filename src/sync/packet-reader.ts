@@ -15,7 +15,7 @@ import { decodeVarint, varintBytes } from '../mqtt/varint.ts';
 import type { Stamp } from '../shared/stamp.ts';
 import { DATA_HEADER_BYTES, firstNumberOf, firstStartOf, readStamp } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
-import { PUBLISH_BYTES_MAX, STAMP_BYTES, STREAM_PACKET_BYTES_MAX } from './limits.ts';
+import { PUBLISH_BYTES_MAX, STAMP_BYTES } from './limits.ts';
 
 const PLUS = 0x2b;
 const HASH = 0x23;
@@ -23,7 +23,7 @@ const HASH = 0x23;
 /** Takes the PUBLISH packets of peers. The broker implements it. */
 export interface PeerPublishHandler {
   /**
-   * @param view in MQTT 5 form; valid during the call only
+   * @param view in MQTT 5 form; valid during the call only, but no one writes to its bytes afterwards
    * @param now when the last byte of it arrived, ms
    * @param number of the packet in the sender's stream; undefined for one that came beside it
    * @param stamp version of a replicated retained value
@@ -51,12 +51,10 @@ export class PacketReader {
   readonly #sender: Sender;
   readonly #handler: PeerPublishHandler;
   #nextNumber: number;
-  /** Holds the first bytes of a split packet. Allocated when the first one comes. */
+  /** A split packet that is incomplete. */
   #partial: Buffer | undefined;
   /** Bytes of it that have arrived. */
   #partialBytes = 0;
-  /** Its whole size; 0 while no split packet is incomplete. */
-  #partialTotal = 0;
 
   /** @param firstNumber number of the first packet to expect */
   constructor(
@@ -78,13 +76,13 @@ export class PacketReader {
 
   /** True while a split packet is incomplete. */
   get hasPartial(): boolean {
-    return this.#partialTotal > 0;
+    return this.#partial !== undefined;
   }
 
   /** Discards the incomplete packet, because the rest of it will not arrive. */
   abandonPartial(): void {
-    if (this.#partialTotal === 0) return;
-    this.#partialTotal = 0;
+    if (this.#partial === undefined) return;
+    this.#partial = undefined;
     this.#counters.lostMessages += 1;
   }
 
@@ -99,7 +97,7 @@ export class PacketReader {
     this.#nextNumber = number;
   }
 
-  /** @param body the sender's next data body, checked by bodyKind(); valid during the call only */
+  /** @param body the sender's next data body, checked by bodyKind(); the reader's from now on */
   read(body: Buffer, now: number): void {
     const number = firstNumberOf(body);
     const firstStart = DATA_HEADER_BYTES + firstStartOf(body);
@@ -107,8 +105,8 @@ export class PacketReader {
       this.#counters.malformed += 1;
       return;
     }
-    if (this.#partialTotal > 0) {
-      if (number === this.#nextNumber) this.#continuePartial(body, firstStart, now);
+    if (this.#partial !== undefined) {
+      if (number === this.#nextNumber) this.#continuePartial(this.#partial, body, firstStart, now);
       else this.abandonPartial();
     }
     this.#counters.lostMessages += number - this.#nextNumber;
@@ -116,25 +114,19 @@ export class PacketReader {
     this.#readPackets(body, firstStart, now);
   }
 
-  #continuePartial(body: Buffer, end: number, now: number): void {
+  #continuePartial(partial: Buffer, body: Buffer, end: number, now: number): void {
     const bytes = end - DATA_HEADER_BYTES;
-    const missing = this.#partialTotal - this.#partialBytes;
+    const missing = partial.length - this.#partialBytes;
     const isRest = end < body.length || bytes === missing;
-    if (
-      this.#partial === undefined ||
-      bytes === 0 ||
-      bytes > missing ||
-      (isRest && bytes < missing)
-    ) {
+    if (bytes === 0 || bytes > missing || (isRest && bytes < missing)) {
       this.abandonPartial();
       return;
     }
-    body.copy(this.#partial, this.#partialBytes, DATA_HEADER_BYTES, end);
+    body.copy(partial, this.#partialBytes, DATA_HEADER_BYTES, end);
     this.#partialBytes += bytes;
     if (!isRest) return;
-    const total = this.#partialTotal;
-    this.#partialTotal = 0;
-    this.#takePacket(this.#partial, 0, total, now);
+    this.#partial = undefined;
+    this.#takePacket(partial, 0, partial.length, now);
   }
 
   #readPackets(body: Buffer, firstStart: number, now: number): void {
@@ -163,9 +155,8 @@ export class PacketReader {
   }
 
   #beginPartial(body: Buffer, start: number, total: number): void {
-    this.#partial ??= Buffer.allocUnsafeSlow(STREAM_PACKET_BYTES_MAX);
+    this.#partial = Buffer.allocUnsafeSlow(total);
     this.#partialBytes = body.copy(this.#partial, 0, start);
-    this.#partialTotal = total;
   }
 
   #takePacket(buffer: Buffer, start: number, end: number, now: number): void {
