@@ -36,6 +36,9 @@ export interface SessionFacts {
   readonly queued: number;
   readonly inflight: number;
   readonly isCongested: boolean;
+  /** PUBLISH packets of the connection so far, in both directions; null while there is none. */
+  readonly publishReceived: number | null;
+  readonly publishSent: number | null;
 }
 
 export interface SubscriptionFacts {
@@ -81,7 +84,12 @@ interface ShownConnection {
   readonly info: ConnectionInfo;
   readonly version: ProtocolVersion;
   readonly connectedAt: number;
-  readonly link: { readonly congested: boolean; readonly outbox: Outbox };
+  readonly publishReceived: number;
+  readonly link: {
+    readonly congested: boolean;
+    readonly publishSent: number;
+    readonly outbox: Outbox;
+  };
 }
 
 /** A connection whose bytes can be seen. */
@@ -258,6 +266,8 @@ function factsOf(session: Session): SessionFacts {
     queued: outbound.queued,
     inflight: outbound.inflight,
     isCongested: connection?.link?.congested ?? false,
+    publishReceived: connection?.publishReceived ?? null,
+    publishSent: connection?.link?.publishSent ?? null,
   };
 }
 

@@ -1,15 +1,18 @@
 // One client: where it is, what it subscribes to, what waits for it, and what a person can do about it.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { ClientDetail } from '../http/client-detail-view.ts';
 import type { ClientView } from '../http/node-api.ts';
-import { formatBytes, formatCount, formatDuration } from '../shared/units.ts';
+import { MessageRateMeter, type MessageRates } from '../shared/message-rates.ts';
+import { formatBytes, formatCount, formatDuration, formatRate } from '../shared/units.ts';
 import { ApiError, call } from './api.ts';
 import { DeviceTimeline } from './device-timeline.tsx';
 import { Messages } from './messages.tsx';
 import { nodeNow } from './site.ts';
 import { WatchButton } from './watch.tsx';
 
+/** The page is read again this often while it is seen: the rates of the client need two looks. */
+const READ_AGAIN_MS = 2_000;
 /** Names of the times that a person may block a device for, in seconds. */
 const BLOCK_TIMES: readonly (readonly [name: string, seconds: number])[] = [
   ['10 minutes', 600],
@@ -26,17 +29,26 @@ export function Device({ id }: { id: string }) {
   const [detail, setDetail] = useState<ClientDetail>();
   const [note, setNote] = useState('');
   const [fault, setFault] = useState('');
+  const meter = useRef(new MessageRateMeter());
   const path = `/api/v1/clients/${encodeURIComponent(id)}`;
   async function read(): Promise<void> {
     try {
-      setDetail(await call<ClientDetail>('GET', path));
+      const found = await call<ClientDetail>('GET', path);
+      meter.current.look([found.client], performance.now());
+      setDetail(found);
       setFault('');
     } catch (error) {
       setDetail(undefined);
       setFault(error instanceof ApiError ? error.message : String(error));
     }
   }
-  useEffect(() => void read(), [path]);
+  useEffect(() => {
+    void read();
+    const timer = setInterval(() => {
+      if (!document.hidden) void read();
+    }, READ_AGAIN_MS);
+    return () => clearInterval(timer);
+  }, [path]);
   async function change(method: 'POST' | 'DELETE', target: string, done: string): Promise<void> {
     try {
       await call(method, target);
@@ -66,9 +78,6 @@ export function Device({ id }: { id: string }) {
       </p>
       <h2>{id}</h2>
       <p class="actions">
-        <button type="button" onClick={() => void read()}>
-          Read again
-        </button>
         <button
           type="button"
           disabled={detail?.client.isConnected !== true}
@@ -86,7 +95,7 @@ export function Device({ id }: { id: string }) {
       {fault !== '' && <p class="empty">{fault}</p>}
       <WatchButton client={id} />
       <DeviceTimeline path={path} client={id} />
-      {detail !== undefined && <Detail detail={detail} />}
+      {detail !== undefined && <Detail detail={detail} rates={meter.current.of(detail.client)} />}
     </article>
   );
 }
@@ -143,11 +152,17 @@ function ForgetButton({ isDisabled, confirmed }: { isDisabled: boolean; confirme
   );
 }
 
-function Detail({ detail: { client, subscriptions, deliveries, will } }: { detail: ClientDetail }) {
+function Detail({
+  detail: { client, subscriptions, deliveries, will },
+  rates,
+}: {
+  detail: ClientDetail;
+  rates: MessageRates | undefined;
+}) {
   return (
     <>
       <dl class="facts">
-        {factsOf(client).map(([name, value]) => (
+        {factsOf(client, rates).map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>
             <dd>{value}</dd>
@@ -188,7 +203,7 @@ function Detail({ detail: { client, subscriptions, deliveries, will } }: { detai
   );
 }
 
-function factsOf(client: ClientView): [string, string][] {
+function factsOf(client: ClientView, rates: MessageRates | undefined): [string, string][] {
   const { node, isConnected, since, user, address, listener, mqtt, expirySeconds } = client;
   const age = since === null ? '' : ` for ${formatDuration(nodeNow() - since)}`;
   return [
@@ -202,6 +217,11 @@ function factsOf(client: ClientView): [string, string][] {
       'Session ends',
       expirySeconds === null ? 'never' : `${formatCount(expirySeconds)} s after it leaves`,
     ],
+    ['Messages', rates === undefined ? '-' : wordsOfRates(rates)],
     ['Queue', `${formatCount(client.queued)} messages, ${formatCount(client.inflight)} in flight`],
   ];
+}
+
+function wordsOfRates({ receivedPerSecond, sentPerSecond }: MessageRates): string {
+  return `${formatRate(receivedPerSecond)}/s from it, ${formatRate(sentPerSecond)}/s to it`;
 }

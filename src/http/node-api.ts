@@ -98,6 +98,10 @@ export const clientSchema = object({
   queued: integer(0, 2 ** 53, 'Messages that wait for it'),
   inflight: integer(0, 2 ** 53, 'Messages of QoS 1 and 2 that it has not acknowledged'),
   isCongested: flag('Whether it reads more slowly than messages come'),
+  publishReceived: optional(
+    nullable(integer(0, 2 ** 53, 'PUBLISH packets from it since its connection began')),
+  ),
+  publishSent: optional(nullable(integer(0, 2 ** 53, 'PUBLISH packets to it'))),
 });
 
 export const subscriptionSchema = object({

@@ -22,18 +22,21 @@ describe('the view of one client', { concurrency: 2 }, () => {
     });
     await client.subscribe(['home/#'], 1);
     await client.publish('c1/out', 'x'.repeat(1000), { qos: 1 });
+    await client.publish('c1/out', 'y', { qos: 1 });
     const detail = (await scene.ask(node, 'GET', '/api/v1/clients/c1')) as ClientDetail;
     assert.deepEqual(detail.rules, [
       { access: 'deny', filter: 'home/safe', place: `${acl}:3` },
       { access: 'read', filter: 'home/#', place: `${acl}:2` },
       { access: 'write', filter: 'c1/out', place: `${acl}:4` },
     ]);
+    assert.deepEqual([detail.client.publishReceived, detail.client.publishSent], [2, 0]);
     assert.ok((detail.traffic?.receivedBytes ?? 0) > 1000);
     assert.ok((detail.traffic?.sentBytes ?? 0) > 0);
     assert.ok(detail.memory.bytes > 0);
     assert.ok(detail.memory.userBytes >= detail.memory.bytes);
     const { out } = await runCommand(['client', 'c1', `-control=${node.control}`]);
     assert.match(out, /^ {4}deny +home\/safe +\(.*acl:3\)$/m);
+    assert.match(out, /^ {2}messages +0\/s from it, 0\/s to it; 2 and 0 since it connected$/m);
     assert.match(out, /^ {2}traffic +1\.\d KB \(.*\/s\) from it, /m);
   });
 

@@ -94,6 +94,7 @@ test('a device on another node is found as one types', { skip: noChromium }, asy
     await browser.see(/its packets on box1, box2, box3/);
     await device.publishAsync('home/t7', '21.4', { qos: 1 });
     await browser.see(/box2\s+from it PUBLISH #\d+ home\/t7 QoS 1/);
+    await browser.see(/\d\/s from it, \d(\.\d)?\/s to it/);
   } finally {
     await device.endAsync();
   }

@@ -57,6 +57,7 @@ export class Client implements SessionConnection {
   requestProblemInformation = true;
   /** Time of the accepted CONNECT, milliseconds of the core's clock. */
   connectedAt = 0;
+  publishReceived = 0;
   inboundAliases: InboundAliases | undefined;
   readonly #context: BrokerContext;
   readonly #dispatcher: PacketDispatcher;
@@ -95,9 +96,8 @@ export class Client implements SessionConnection {
     this.received = new ReceivedMessages(this, context);
     this.memory = new ConnectionMemory(context.accounts);
     this.feeds = new RetainedFeeds(context);
-    this.#framer = new Framer(
-      Math.min(packetBytesTaken(context, this.listener), CONNECT_BYTES_MAX),
-    );
+    const packetBytesMax = Math.min(packetBytesTaken(context, this.listener), CONNECT_BYTES_MAX);
+    this.#framer = new Framer(packetBytesMax);
     const { now } = context.budget;
     this.#deadlines = new ClientDeadlines(context.deadlines, now);
     const waitMs = context.options.connectTimeoutSeconds * 1000;

@@ -28,6 +28,7 @@ export class PacketSender implements SessionLink {
   /** Called when the session has more to send than the budget of this turn allows. */
   onBacklog: (() => void) | undefined;
   sendWindow = 0;
+  publishSent = 0;
   /** Largest packet that the client takes, bytes. */
   packetBytesMax = Number.POSITIVE_INFINITY;
   /** Set where the client is a bridge that speaks MQTT 5: its messages carry their hops. */
@@ -100,6 +101,7 @@ export class PacketSender implements SessionLink {
     const stats = this.#stats;
     stats.packetsSent += 1;
     stats.publishSent += 1;
+    this.publishSent += 1;
     stats.publishSentBytes += bytes;
     this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
   }
@@ -134,6 +136,7 @@ export class PacketSender implements SessionLink {
     const stats = this.#stats;
     stats.packetsSent += 1;
     stats.publishSent += 1;
+    this.publishSent += 1;
     stats.publishSentBytes += bytes;
     this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
     return true;

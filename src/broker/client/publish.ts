@@ -83,6 +83,7 @@ export class PublishHandler {
     if (fault !== undefined) return fault;
     const { stats } = this.#context;
     stats.publishReceived += 1;
+    client.publishReceived += 1;
     stats.publishReceivedBytes += end - start;
     if (view.qos === 0) {
       if (this.#refusal(client, view) === 0) this.#publish(client, view);

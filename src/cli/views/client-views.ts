@@ -2,7 +2,14 @@
 
 import type { ClientDetail } from '../../http/client-detail-view.ts';
 import type { ClientView, RetainedView } from '../../http/node-api.ts';
-import { formatBytes, formatCount, formatDuration, formatNumber } from '../../shared/units.ts';
+import type { MessageRateMeter } from '../../shared/message-rates.ts';
+import {
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatNumber,
+  formatRate,
+} from '../../shared/units.ts';
 import type { Paint } from '../terminal/paint.ts';
 import { type Cell, type Column, formatTable } from '../terminal/table.ts';
 import { printable } from '../terminal/text-width.ts';
@@ -17,10 +24,12 @@ const CLIENT_COLUMNS: readonly Column[] = [
   { title: 'USER', shrinks: true },
   { title: 'ADDRESS' },
   { title: 'SINCE' },
-  { title: 'MQTT' },
-  { title: 'SUBS', align: 'right' },
+  { title: 'IN/S', align: 'right' },
+  { title: 'OUT/S', align: 'right' },
   { title: 'QUEUE', align: 'right' },
-  { title: 'UNACKED', align: 'right' },
+  { title: 'UNACKED', align: 'right', isOptional: true },
+  { title: 'SUBS', align: 'right', isOptional: true },
+  { title: 'MQTT', isOptional: true },
 ];
 const RETAINED_COLUMNS: readonly Column[] = [
   { title: 'TOPIC', shrinks: true },
@@ -30,10 +39,15 @@ const RETAINED_COLUMNS: readonly Column[] = [
   { title: 'PAYLOAD', shrinks: true },
 ];
 
-/** @param total all that match, shown or not. @param now ms since 1970 */
+/**
+ * @param total all that match, shown or not
+ * @param rates has seen the clients twice
+ * @param now ms since 1970
+ */
 export function clientLines(
   clients: readonly ClientView[],
   total: number,
+  rates: MessageRateMeter,
   now: number,
   paint: Paint,
   columns: number,
@@ -45,10 +59,11 @@ export function clientLines(
     client.user ?? NONE,
     stateOf(client),
     client.since === null ? NONE : formatDuration(now - client.since),
-    client.mqtt ?? NONE,
-    formatCount(client.subscriptions),
+    ...rateCells(client, rates),
     queueOf(client),
     formatCount(client.inflight),
+    formatCount(client.subscriptions),
+    client.mqtt ?? NONE,
   ]);
   return [
     ...formatTable(CLIENT_COLUMNS, rows, paint, columns),
@@ -59,6 +74,7 @@ export function clientLines(
 /** One client with everything that the node knows of it. */
 export function clientDetailLines(
   { client, subscriptions, deliveries, will, memory, traffic, rules }: ClientDetail,
+  rates: MessageRateMeter,
   now: number,
   paint: Paint,
   columns: number,
@@ -78,6 +94,7 @@ export function clientDetailLines(
     `  will           ${will === null ? NONE : `${printable(will.topic)}, QoS ${will.qos}, ${formatBytes(will.bytes)}`}`,
     `  queue          ${formatNumber(client.queued, 'message')} waiting, ${formatCount(client.inflight)} not acknowledged${client.isCongested ? '; it reads more slowly than messages come' : ''}`,
     `  memory         ${formatBytes(memory.bytes)}, ${formatBytes(memory.queueBytes)} of it in its queue; all clients of its user hold ${formatBytes(memory.userBytes)}`,
+    ...messageLines(client, rates),
     ...trafficLines(traffic, now - (since ?? now)),
     ...ruleLines(rules),
     `  subscriptions  ${formatCount(client.subscriptions)}`,
@@ -88,6 +105,22 @@ export function clientDetailLines(
     ...(deliveries.length === 0
       ? []
       : ['', ...formatTable(DELIVERY_COLUMNS, deliveries.map(deliveryRow), paint, columns)]),
+  ];
+}
+
+/** Messages a second from the client and to it. */
+export function rateCells(client: ClientView, rates: MessageRateMeter): [string, string] {
+  const rate = rates.of(client);
+  if (rate === undefined) return [NONE, NONE];
+  return [formatRate(rate.receivedPerSecond), formatRate(rate.sentPerSecond)];
+}
+
+function messageLines(client: ClientView, rates: MessageRateMeter): string[] {
+  const { publishReceived, publishSent } = client;
+  if (publishReceived == null || publishSent == null) return [];
+  const [received, sent] = rateCells(client, rates);
+  return [
+    `  messages       ${received}/s from it, ${sent}/s to it; ${formatCount(publishReceived)} and ${formatCount(publishSent)} since it connected`,
   ];
 }
 

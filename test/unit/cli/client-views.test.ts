@@ -7,6 +7,7 @@ import {
   retainedLines,
 } from '../../../src/cli/views/client-views.ts';
 import type { ClientView, RetainedView } from '../../../src/http/node-api.ts';
+import { MessageRateMeter } from '../../../src/shared/message-rates.ts';
 import { NOW } from './site-fixture.ts';
 
 const plain = paintFor({ environment: {}, outputIsTerminal: false });
@@ -25,6 +26,8 @@ const thermo: ClientView = {
   queued: 12,
   inflight: 1,
   isCongested: true,
+  publishReceived: 4_240,
+  publishSent: 17,
 };
 const away: ClientView = {
   ...thermo,
@@ -38,17 +41,45 @@ const away: ClientView = {
   queued: 0,
   inflight: 0,
   isCongested: false,
+  publishReceived: null,
+  publishSent: null,
 };
+
+/** It has seen the clients two seconds before, and now. */
+function metered(): MessageRateMeter {
+  const rates = new MessageRateMeter();
+  rates.look([{ ...thermo, publishReceived: 4_000, publishSent: 16 }, away], 5_000);
+  rates.look([thermo, away], 7_000);
+  return rates;
+}
 
 test('the list of clients', () => {
   assert.equal(
-    clientLines([thermo, away], 5, NOW, plain, 120).join('\n'),
-    `CLIENT          NODE  USER  ADDRESS             SINCE       MQTT  SUBS  QUEUE  UNACKED
-thermo7         box2  ann   192.168.1.70:50123  4 min 12 s  5.0      2     12        1
-phone\\u001b[2J  box2  -     not connected       -           -        2      0        0
+    clientLines([thermo, away], 5, metered(), NOW, plain, 120).join('\n'),
+    `CLIENT          NODE  USER  ADDRESS             SINCE       IN/S  OUT/S  QUEUE  UNACKED  SUBS  MQTT
+thermo7         box2  ann   192.168.1.70:50123  4 min 12 s   120    0.5     12        1     2  5.0
+phone\\u001b[2J  box2  -     not connected       -              -      -      0        0     2  -
 3 more; -limit shows them`,
   );
-  assert.deepEqual(clientLines([], 0, NOW, plain, 80), ['no client matches']);
+  assert.deepEqual(clientLines([], 0, metered(), NOW, plain, 80), ['no client matches']);
+});
+
+test('the list of clients fits 80 columns without those that matter least', () => {
+  const client = { ...thermo, id: 'thermometer-in-the-barn-7' };
+  assert.equal(
+    clientLines([client], 1, new MessageRateMeter(), NOW, plain, 80).join('\n'),
+    `CLIENT            NODE  USER  ADDRESS             SINCE       IN/S  OUT/S  QUEUE
+thermometer-in-…  box2  ann   192.168.1.70:50123  4 min 12 s     -      -     12`,
+  );
+});
+
+test('a client that has connected anew since the first look has no rate yet', () => {
+  const rates = metered();
+  rates.look(
+    [{ ...thermo, address: '192.168.1.70:50999', publishReceived: 3, publishSent: 0 }],
+    9_000,
+  );
+  assert.equal(rates.of(thermo), undefined);
 });
 
 test('one client with its session, queue and subscriptions', () => {
@@ -69,13 +100,14 @@ test('one client with its session, queue and subscriptions', () => {
     ] as const,
   };
   assert.equal(
-    clientDetailLines(detail, NOW, plain, 100).join('\n'),
+    clientDetailLines(detail, metered(), NOW, plain, 100).join('\n'),
     `thermo7  connected to box2 for 4 min 12 s, from 192.168.1.70:50123 by listener [::]:1883, MQTT 5.0
   user           ann
   session        expires 10 min after it leaves
   will           home/t7/state, QoS 1, 7 B
   queue          12 messages waiting, 1 not acknowledged; it reads more slowly than messages come
   memory         20 KB, 4.1 KB of it in its queue; all clients of its user hold 41 KB
+  messages       120/s from it, 0.5/s to it; 4,240 and 17 since it connected
   traffic        252 KB (1 KB/s) from it, 504 B (2 B/s) to it
   access         the first line that matches decides; without one, no access
     deny       home/t7/secret  (/etc/acl:4)

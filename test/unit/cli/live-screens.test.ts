@@ -8,6 +8,7 @@ import { topLines } from '../../../src/cli/views/top-view.ts';
 import { traceLine } from '../../../src/cli/views/trace-line.ts';
 import type { ClientView } from '../../../src/http/node-api.ts';
 import { wordsOfEvent } from '../../../src/shared/event-words.ts';
+import { MessageRateMeter } from '../../../src/shared/message-rates.ts';
 import { box, NOW, wellSite } from './site-fixture.ts';
 
 const plain = paintFor({ environment: {}, outputIsTerminal: false });
@@ -17,7 +18,7 @@ function event(name: string, fields: NodeEvent['fields'] = {}): NodeEvent {
   return { node: 'box1', at: LOCAL, level: 'info', event: name, fields };
 }
 
-function waiting(id: string, queued: number): ClientView {
+function clientWith(id: string, queued: number, sent = 0): ClientView {
   return {
     id,
     node: 'box2',
@@ -30,8 +31,10 @@ function waiting(id: string, queued: number): ClientView {
     expirySeconds: 0,
     subscriptions: 1,
     queued,
-    inflight: 20,
+    inflight: 0,
     isCongested: false,
+    publishReceived: 0,
+    publishSent: sent,
   };
 }
 
@@ -83,14 +86,27 @@ test('a traced packet is one line', () => {
   );
 });
 
-test('top shows ten boxes by a figure, and the clients with most messages waiting', () => {
+/** Clients, the last of which has been sent so many messages. */
+function busy(sent: number): ClientView[] {
+  return [
+    clientWith('idle', 0),
+    clientWith('slow', 12),
+    clientWith('slower', 1000),
+    clientWith('wall', 0, sent),
+  ];
+}
+
+test('top shows ten boxes by a figure, and the clients that wait and those that are busiest', () => {
   const nodes = Array.from({ length: 10 }, (_, index) =>
     box(index + 1, { receivedPerSecond: 100 * ((index * 7) % 10), load: index }),
   );
-  const view = { ...wellSite(), nodes, clients: [waiting('slow', 12), waiting('slower', 1000)] };
+  const view = { ...wellSite(), nodes, clients: busy(100), clientsTotal: 2_000 };
+  const rates = new MessageRateMeter();
+  rates.look(busy(0), 0);
+  rates.look(busy(100), 2_000);
   const size = { rows: 24, columns: 100 };
   assert.equal(
-    topLines(view, 'i', NOW, plain, size).join('\n'),
+    topLines(view, rates, 'i', NOW, plain, size).join('\n'),
     `All well: 3 boxes online, 54 devices, 240 messages/s, loss 0.00 %.
 sorted by in;  keys: n name, d devices, i in, o out, l load, r round trip, q quit
 
@@ -106,22 +122,25 @@ box7    online       23        20   200    160   6 %    0.40      0.00/0.00  0.4
 box4    online       20        20   100    160   3 %    0.40      0.00/0.00  0.4.0
 box1 *  online       17        20     0    160   0 %       -              -  0.4.0
 
-WAITING CLIENT  NODE  QUEUE  UNACKED  SINCE
-slower          box2  1,000       20  4 min 12 s
-slow            box2     12       20  4 min 12 s`,
+CLIENT  NODE  IN/S  OUT/S  QUEUE  UNACKED  SINCE
+slower  box2     0      0  1,000        0  4 min 12 s
+slow    box2     0      0     12        0  4 min 12 s
+wall    box2     0     50      0        0  4 min 12 s
+of the first 4 of 2,000 clients`,
   );
   const names = (order: 'n' | 'l'): string[] =>
-    topLines(view, order, NOW, plain, size).flatMap((line) => /^(box\d+)/.exec(line)?.[1] ?? []);
+    topLines(view, rates, order, NOW, plain, size).flatMap(
+      (line) => /^(box\d+)/.exec(line)?.[1] ?? [],
+    );
   assert.deepEqual(names('n').slice(0, 3), ['box1', 'box2', 'box3']);
   assert.deepEqual(names('l').slice(0, 3), ['box10', 'box9', 'box8']);
 });
 
 test('top leaves boxes out rather than scroll, and says how many', () => {
   const nodes = Array.from({ length: 40 }, (_, index) => box(index + 1));
-  const lines = topLines({ ...wellSite(), nodes, clients: [] }, 'n', NOW, plain, {
-    rows: 20,
-    columns: 100,
-  });
+  const view = { ...wellSite(), nodes, clients: [], clientsTotal: 0 };
+  const size = { rows: 20, columns: 80 };
+  const lines = topLines(view, new MessageRateMeter(), 'n', NOW, plain, size);
   assert.ok(lines.length < 20);
   const shown = lines.filter((line) => /^box/.test(line)).length;
   assert.ok(lines.includes(`${40 - shown} more boxes`), lines.join('\n'));
