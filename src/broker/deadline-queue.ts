@@ -4,7 +4,7 @@
 export interface Deadline {
   /** Milliseconds of the core's clock. */
   at: number;
-  readonly run: (now: number) => void;
+  run: (now: number) => void;
   cancelled: boolean;
 }
 
@@ -29,6 +29,8 @@ export class DeadlineQueue {
   cancel(deadline: Deadline | undefined): void {
     if (deadline === undefined || deadline.cancelled) return;
     deadline.cancelled = true;
+    // It may stay in the heap for long, and must not keep its connection alive.
+    deadline.run = nothing;
     this.#cancelled += 1;
     // The deadlines of short-lived connections must not fill memory until they come due.
     if (this.#cancelled > 64 && this.#cancelled > this.#heap.length / 2) this.#sweep();
@@ -91,3 +93,5 @@ export class DeadlineQueue {
     heap[index] = last;
   }
 }
+
+function nothing(): void {}

@@ -33,5 +33,11 @@ export function connectionFields({
   readonly session: { readonly identity: Identity } | undefined;
   readonly info: ConnectionInfo;
 }): LogFields {
-  return { ...(session && identityFields(session.identity)), ...originOf(info) };
+  return {
+    client: session?.identity.clientId,
+    user: session?.identity.username,
+    from: info.remoteAddress,
+    fromPort: info.remotePort,
+    listener: info.listenerAddress,
+  };
 }

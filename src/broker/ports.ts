@@ -28,8 +28,11 @@ export interface Outbox {
    * one write.
    */
   write(buffer: Buffer, start: number, end: number): void;
-  /** Sends the queued bytes, then ends the connection. Nothing may be written afterwards. */
-  close(): void;
+  /**
+   * Sends the queued bytes, then ends the connection. Nothing may be written afterwards.
+   * @param clientHasLeft the client has sent its last packet
+   */
+  close(clientHasLeft: boolean): void;
   /** True while the client reads more slowly than the core writes; Client.drained() ends it. */
   readonly congested: boolean;
   /** Bytes of the connection so far, without those of TLS; undefined where the transport counts none. */

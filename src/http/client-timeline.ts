@@ -44,7 +44,8 @@ export class ClientTimeline {
 
 function charactersOf({ fields }: LogEvent): number {
   let characters = EVENT_CHARACTERS;
-  for (const value of Object.values(fields)) {
+  for (const name in fields) {
+    const value = fields[name];
     if (typeof value === 'string') characters += value.length;
   }
   return characters;

@@ -82,20 +82,44 @@ export interface DisconnectPacket {
   readonly sessionExpirySeconds: number | undefined;
 }
 
+/** Without a body, as every version may send it (MQTT 5.0 3.14.2.1). */
+const NORMAL_DISCONNECT: DisconnectPacket = { reasonCode: 0, sessionExpirySeconds: undefined };
+
+/** mqtt-packet's parser for one version, and what it found in the present frame. */
+interface FrameParser {
+  readonly parser: mqttPacket.Parser;
+  packet: mqttPacket.Packet | undefined;
+  error: Error | undefined;
+}
+
+/** By version. A parser is a stream with a list of its own: making one costs as much as decoding. */
+const frameParsers: (FrameParser | undefined)[] = [];
+
+function frameParserFor(version: ProtocolVersion): FrameParser {
+  const known = frameParsers[version];
+  if (known !== undefined) return known;
+  const parser = mqttPacket.parser({ protocolVersion: version });
+  const made: FrameParser = { parser, packet: undefined, error: undefined };
+  parser.on('packet', (packet) => {
+    made.packet = packet;
+  });
+  parser.on('error', (error) => {
+    made.error = error;
+  });
+  frameParsers[version] = made;
+  return made;
+}
+
 /** Decodes one whole frame with mqtt-packet. */
 function parse(frame: Buffer, version: ProtocolVersion): mqttPacket.Packet {
-  let packet: mqttPacket.Packet | undefined;
-  let error: unknown;
-  const parser = mqttPacket.parser({ protocolVersion: version });
-  parser.on('packet', (found) => {
-    packet = found;
-  });
-  parser.on('error', (raised) => {
-    error = raised;
-  });
-  parser.parse(frame);
+  const frameParser = frameParserFor(version);
+  frameParser.parser.parse(frame);
+  const { packet, error } = frameParser;
+  frameParser.packet = frameParser.error = undefined;
   if (packet === undefined || error !== undefined) {
-    throw new ProtocolError(malformed(error instanceof Error ? error.message : 'not a packet'));
+    // It may hold a part of this frame: the next one gets a new parser.
+    frameParsers[version] = undefined;
+    throw new ProtocolError(malformed(error?.message ?? 'not a packet'));
   }
   return packet;
 }
@@ -212,6 +236,7 @@ export function decodeDisconnect(
   version: ProtocolVersion,
 ): DisconnectPacket {
   checkReasonPacket(buffer, bodyStart, end, version, 'disconnect');
+  if (bodyStart === end) return NORMAL_DISCONNECT;
   const packet = parseAs(buffer.subarray(start, end), version, 'disconnect');
   return {
     reasonCode: packet.reasonCode ?? 0,

@@ -1,4 +1,5 @@
-// Encoders of the packets off the hot path: CONNACK, SUBACK, UNSUBACK, DISCONNECT, by mqtt-packet.
+// Encoders of the packets off the hot path: CONNACK, SUBACK, UNSUBACK, DISCONNECT, by mqtt-packet,
+// except for CONNACK before MQTT 5.
 // Each returns a new buffer.
 
 import mqttPacket from 'mqtt-packet';
@@ -23,12 +24,8 @@ export function encodeConnack(
   }
   // MQTT 3.1 has no Session Present bit; the byte is reserved there.
   const present = version === 4 && sessionPresent;
-  const packet = {
-    cmd: 'connack',
-    returnCode: returnCodeFor(reasonCode),
-    sessionPresent: present,
-  } as const;
-  return generate(packet, version);
+  // Always these four bytes: mqtt-packet would take a hundredth of the time of a whole connection.
+  return Buffer.from([FirstByte.connack, 2, present ? 1 : 0, returnCodeFor(reasonCode)]);
 }
 
 /** @param granted a Reason Code for each Topic Filter, in order */

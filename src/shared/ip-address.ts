@@ -22,12 +22,25 @@ export function normalAddress(text: string): string | undefined {
   return bytes === undefined ? undefined : bytesToAddress(bytes);
 }
 
+/** The last question of sourceOf() and its answer: one CONNECT asks it up to five times. */
+let lastAddress = '';
+let lastSource = '';
+
 /**
  * The source that an address belongs to. One host may use every address of an IPv6 /64, so these count
  * as one source.
  * @param ipv4Bits IPv4 addresses that agree in these bits count as one source, too
  */
 export function sourceOf(address: string, ipv4Bits = 32): string {
+  if (ipv4Bits < 32) return computeSource(address, ipv4Bits);
+  if (address !== lastAddress) {
+    lastSource = computeSource(address, ipv4Bits);
+    lastAddress = address;
+  }
+  return lastSource;
+}
+
+function computeSource(address: string, ipv4Bits: number): string {
   const bytes = addressToBytes(address);
   if (bytes === undefined) return address;
   const normal = bytesToAddress(bytes);

@@ -75,6 +75,8 @@ export const scenarios: readonly Scenario[] = [
   { name: 'qos0 fan-in 1000:1, window 1', load: { ...baseLoad, publishers: 1000, window: 1 } },
   { name: 'qos0 pairs 50:50, window 1', load: { ...baseLoad, ...pairs, window: 1 } },
   { name: 'latency at 20000/s', load: { ...baseLoad, kind: 'latency' } },
-  { name: 'connects, 20 lanes', load: { ...baseLoad, kind: 'churn', publishers: 20 } },
+  // From CONNECT until the broker has closed the connection.
+  { name: 'connects, 50 at a time', load: { ...baseLoad, kind: 'churn', publishers: 50 } },
+  { name: 'reconnects, 50 at a time', load: { ...baseLoad, kind: 'reconnect', publishers: 50 } },
   { name: 'idle connections, 10000', load: { ...baseLoad, kind: 'idle', publishers: 10_000 } },
 ];

@@ -472,15 +472,15 @@ export class Client implements SessionConnection {
     this.end(withWill, reason);
   }
 
-  /** Ends the connection without a further packet. @param reason for the log */
-  end(withWill: boolean, reason: string): void {
+  /** Ends the connection without a further packet. @param reason for the log @param clientHasLeft by DISCONNECT */
+  end(withWill: boolean, reason: string, clientHasLeft = false): void {
     this.#moveTo('closed');
     this.#deadlines.stop();
     this.#held = undefined;
     this.memory.end();
     this.feeds.clear();
     if (this.continuation !== undefined) this.continuation.run = undefined;
-    this.#outbox.close();
+    this.#outbox.close(clientHasLeft);
     this.#onEnd(this);
     const { session } = this;
     if (session?.connection !== this) return;

@@ -94,8 +94,16 @@ export function handleConnect(context: BrokerContext, client: Client, packet: Co
   const { remoteAddress, remotePort } = client.info;
   const { listener } = client;
   const { version, will } = packet;
-  const login = { clientId, username, password, remoteAddress, remotePort };
-  const request = { ...login, version, listener, will };
+  const request = {
+    clientId,
+    username,
+    password,
+    remoteAddress,
+    remotePort,
+    version,
+    listener,
+    will,
+  };
   const decision = context.authorizer.authenticate(request, (later, now) => {
     if (client.closed) return;
     context.budget.resume(now);

@@ -130,5 +130,5 @@ function handleDisconnect(
   // Only a normal DISCONNECT discards the will [MQTT5-3.14.4-3].
   const isNormal = packet.reasonCode === ReasonCode.normalDisconnection;
   const reason = isNormal ? 'DISCONNECT' : `DISCONNECT ${formatReasonCode(packet.reasonCode)}`;
-  client.end(!isNormal, reason);
+  client.end(!isNormal, reason, true);
 }

@@ -20,6 +20,7 @@ export function* handOver(
   ending: boolean,
 ): Generator<number> {
   const { outbound } = session;
+  if (outbound.queued === 0 && outbound.inflight === 0) return;
   const known = new Map<SharedGroup, boolean>();
   const hasOther = (group: SharedGroup): boolean => {
     const found = known.get(group) ?? (ending ? group.size > 0 : group.hasOnline(outbound));

@@ -38,11 +38,13 @@ export class Connection implements Outbox {
   congested = false;
   tap: ByteTap | undefined;
   readonly #transport: Transport;
+  readonly #isPlainTcp: boolean;
   readonly #broker: Broker;
   readonly #client: Client;
   #pending: WriteBuffer | undefined;
   #isDirty = false;
   #isClosing = false;
+  #clientHasLeft = false;
   #isClosed = false;
   #lingerTimer: NodeJS.Timeout | undefined;
   /** Bytes that the transport held when it was last asked. */
@@ -54,8 +56,10 @@ export class Connection implements Outbox {
   /** Ends the count of bytes before the first answer. */
   #endPreConnect: (() => void) | undefined;
 
-  constructor(transport: Transport, broker: Broker, info: ConnectionInfo) {
+  /** @param isPlainTcp the transport has no closing exchange of its own, as TLS and WebSocket have */
+  constructor(transport: Transport, broker: Broker, info: ConnectionInfo, isPlainTcp = false) {
     this.#transport = transport;
+    this.#isPlainTcp = isPlainTcp;
     this.#broker = broker;
     this.#client = broker.accept(this, info, performance.now());
     transport.on('data', (chunk: Buffer) => {
@@ -165,18 +169,24 @@ export class Connection implements Outbox {
   /** Most clients are gone then; one that has only shut down its side still gets what was written. */
   #endAfterPeer(): void {
     if (this.#isClosed) return;
-    if (this.#pending !== undefined || this.#transport.writableLength > 0) this.close();
+    if (this.#pending !== undefined || this.#transport.writableLength > 0) this.close(false);
     else this.#transport.destroy();
   }
 
-  close(): void {
+  close(clientHasLeft: boolean): void {
     if (this.#isClosing) return;
     this.#isClosing = true;
+    this.#clientHasLeft = clientHasLeft;
     this.#markDirty();
   }
 
   #finish(): void {
     const transport = this.#transport;
+    if (this.#clientHasLeft && this.#isPlainTcp && this.#untakenBytes === 0) {
+      // Nothing can arrive any more that the system would answer with a reset.
+      transport.destroy();
+      return;
+    }
     // What the client still sends is read and discarded; otherwise the system answers it with a
     // reset, which overtakes our last packet.
     transport.resume();

@@ -27,8 +27,8 @@ export interface Established {
   readonly stream: Duplex;
   /** Address of the client, as a PROXY header gives it. */
   readonly info: ConnectionInfo;
-  /** What the client has proven with a certificate. */
-  readonly proof: Pick<ListenerRules, 'isCertified' | 'certificateName'>;
+  /** What the client has proven with a certificate; undefined without TLS. */
+  readonly proof: Pick<ListenerRules, 'isCertified' | 'certificateName'> | undefined;
 }
 
 export interface HandshakeOptions {
@@ -44,7 +44,7 @@ export class Handshake {
   readonly #options: HandshakeOptions;
   readonly #timer: NodeJS.Timeout;
   #info: ConnectionInfo;
-  #proof: Established['proof'] = {};
+  #proof: Established['proof'];
   #isOver = false;
 
   constructor(socket: Socket, info: ConnectionInfo, options: HandshakeOptions) {

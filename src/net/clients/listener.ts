@@ -84,6 +84,8 @@ export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
   #layers: Layers = { hasProxyHeader: false, tls: undefined, webSocket: undefined };
+  /** Of all its clients, without what one has proven. */
+  #rules: ListenerRules = { name: '' };
   readonly #handshakes = new Set<Handshake>();
   readonly #sockets: ListenerSockets = { served: 0, max: () => this.#config.connectionsMax };
   readonly #faults = new OngoingFaults();
@@ -141,6 +143,12 @@ export class Listener {
     return () => {
       this.#config = next;
       this.#layers = layers;
+      this.#rules = {
+        name: next.id,
+        packetBytesMax,
+        maximumQos: next.maximumQos,
+        rates: this.#rates,
+      };
       this.#rates.configure(next.rates);
       this.#acceptQueue.rate = {
         perSecond: next.connectRate,
@@ -262,7 +270,7 @@ export class Listener {
     if (!layers.hasProxyHeader && layers.tls === undefined && layers.webSocket === undefined) {
       // Node would end our side in the turn in which the client ends its own: the connection does so later.
       socket.allowHalfOpen = true;
-      this.#connect({ transport: socket, stream: socket, info, proof: {} });
+      this.#connect({ transport: socket, stream: socket, info, proof: undefined });
       return;
     }
     const handshake = new Handshake(socket, info, {
@@ -282,10 +290,10 @@ export class Listener {
   }
 
   #connect({ transport, stream, info, proof }: Established): void {
-    const { id, packetBytesMax, maximumQos } = this.#config;
-    const rates = this.#rates;
-    const listener: ListenerRules = { name: id, packetBytesMax, maximumQos, rates, ...proof };
-    const connection = new Connection(transport, this.#parts.broker, { ...info, listener });
+    const listener = proof === undefined ? this.#rules : { ...this.#rules, ...proof };
+    const isPlainTcp = transport === stream && proof === undefined;
+    const { broker } = this.#parts;
+    const connection = new Connection(transport, broker, { ...info, listener }, isPlainTcp);
     connection.limitBeforeConnect(this.#parts.preConnectLimit, stream);
   }
 }

@@ -16,12 +16,14 @@ export interface ListenerSockets {
   max(): number;
 }
 
-interface Waiting {
+/** A socket until it closes; it may have to wait for the decision. */
+interface Admission {
   readonly socket: Socket;
   readonly sockets: ListenerSockets;
   readonly serve: () => void;
   readonly drop: (limit: LimitReached) => void;
   turnsLeft: number;
+  isServed: boolean;
 }
 
 /** Which limit keeps a socket out. */
@@ -36,7 +38,7 @@ export class SocketLimit {
   readonly max: number;
   /** Sockets that may wait beyond `max`. */
   readonly #waitingBeyondMax: number;
-  #waiting: Waiting[] = [];
+  #waiting: Admission[] = [];
 
   /** @param waitingBeyondMax a part of the reserve of descriptors */
   constructor(max: number, waitingBeyondMax: number) {
@@ -55,17 +57,23 @@ export class SocketLimit {
     drop: (limit: LimitReached) => void,
   ): void {
     this.#open += 1;
-    socket.once('close', () => {
-      this.#open -= 1;
-    });
+    const one = { socket, sockets, serve, drop, turnsLeft: WAIT_TURNS, isServed: false };
+    socket.on('close', () => this.#closed(one));
     if (this.#waiting.length === 0 && this.#limitFor(sockets) === undefined) {
-      this.#serve(socket, sockets, serve);
+      this.#serve(one);
     } else if (this.#open > this.max + this.#waitingBeyondMax) {
       drop('descriptors');
     } else {
       if (this.#waiting.length === 0) setImmediate(() => this.#decide());
-      this.#waiting.push({ socket, sockets, serve, drop, turnsLeft: WAIT_TURNS });
+      this.#waiting.push(one);
     }
+  }
+
+  #closed({ sockets, isServed }: Admission): void {
+    this.#open -= 1;
+    if (!isServed) return;
+    sockets.served -= 1;
+    this.served -= 1;
   }
 
   #limitFor(sockets: ListenerSockets): LimitReached | undefined {
@@ -73,27 +81,24 @@ export class SocketLimit {
     return this.served >= this.max ? 'descriptors' : undefined;
   }
 
-  #serve(socket: Socket, sockets: ListenerSockets, serve: () => void): void {
-    sockets.served += 1;
+  #serve(one: Admission): void {
+    one.isServed = true;
+    one.sockets.served += 1;
     this.served += 1;
-    socket.once('close', () => {
-      sockets.served -= 1;
-      this.served -= 1;
-    });
-    serve();
+    one.serve();
   }
 
   /** In the order of arrival, so that the first come is the first served. */
   #decide(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const stillWaiting: Waiting[] = [];
+    const stillWaiting: Admission[] = [];
     for (const one of waiting) {
-      const { socket, sockets, serve, drop } = one;
+      const { socket, sockets, drop } = one;
       if (socket.destroyed) continue;
       one.turnsLeft -= 1;
       const limit = this.#limitFor(sockets);
-      if (limit === undefined) this.#serve(socket, sockets, serve);
+      if (limit === undefined) this.#serve(one);
       else if (one.turnsLeft > 0) stillWaiting.push(one);
       else drop(limit);
     }

@@ -7,6 +7,8 @@ import { RawClient } from './raw-client.ts';
 import type { Load, LoadResult } from './types.ts';
 
 const LANES = 50;
+/** Clients that reconnect in turn. */
+const FLEET = 5_000;
 
 /** Runs `work` for 0 to `count` - 1. */
 async function forEach(count: number, work: (index: number) => Promise<void>): Promise<void> {
@@ -22,14 +24,39 @@ function leave(client: RawClient): void {
   client.connection.close();
 }
 
-/** Repeats CONNECT, CONNACK, DISCONNECT on `publishers` lanes. */
-export async function churn(load: Load): Promise<LoadResult> {
+/** Sends DISCONNECT and waits until the broker has closed the connection, so that all of its work is counted. */
+function disconnected(client: RawClient): Promise<void> {
+  return new Promise((resolve) => {
+    client.connection.onEnd = resolve;
+    client.connection.write(DISCONNECT);
+  });
+}
+
+/** Repeats CONNECT, CONNACK, DISCONNECT and the broker's close on `publishers` lanes. */
+export function churn(load: Load): Promise<LoadResult> {
+  let next = 0;
+  return repeat(load, async () => {
+    await disconnected(await RawClient.open(load.publishAt, `bench-c${next++}`));
+  });
+}
+
+/** A fleet whose connections are cut: its clients resume their sessions, each with a subscription. */
+export async function reconnect(load: Load): Promise<LoadResult> {
+  await sessions({ ...load, publishers: FLEET });
+  let next = 0;
+  return repeat(load, async () => {
+    const name = `bench-session-${next++ % FLEET}`;
+    (await RawClient.open(load.publishAt, name, true)).connection.close();
+  });
+}
+
+/** Repeats `connect` on `publishers` lanes. */
+async function repeat(load: Load, connect: () => Promise<void>): Promise<LoadResult> {
   let connected = 0;
   let running = true;
-  let next = 0;
   const lane = async (): Promise<void> => {
     while (running) {
-      leave(await RawClient.open(load.publishAt, `bench-c${next++}`));
+      await connect();
       connected += 1;
     }
   };

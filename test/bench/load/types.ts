@@ -3,7 +3,7 @@
 import type { Target } from './handle.ts';
 
 export interface Load {
-  readonly kind: 'throughput' | 'latency' | 'pauses' | 'churn' | 'idle' | 'sessions';
+  readonly kind: 'throughput' | 'latency' | 'pauses' | 'churn' | 'reconnect' | 'idle' | 'sessions';
   readonly publishAt: Target;
   readonly subscribeAt: Target;
   /** Process whose processor time is read at both ends of the measured interval. */

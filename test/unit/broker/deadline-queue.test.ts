@@ -37,6 +37,15 @@ test('a deadline that is scheduled during advance() and is due runs too', () => 
   assert.deepEqual(ran, ['first', 'second']);
 });
 
+test('a cancelled deadline does not hold what it would have run', () => {
+  const queue = new DeadlineQueue();
+  const run = (): void => assert.fail('it was cancelled');
+  const deadline = queue.schedule(10, run);
+  queue.cancel(deadline);
+  assert.notEqual(deadline.run, run);
+  queue.advance(20);
+});
+
 test('onEarlier is called for a deadline earlier than all others, and for no other', () => {
   const queue = new DeadlineQueue();
   const told: number[] = [];

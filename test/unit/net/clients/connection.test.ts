@@ -5,7 +5,7 @@ import { Broker } from '../../../../src/broker/broker.ts';
 import { Connection } from '../../../../src/net/clients/connection.ts';
 import type { Transport } from '../../../../src/net/clients/transport.ts';
 import { type LogFields, type Logger, silentLogger } from '../../../../src/shared/logger.ts';
-import { connect, PINGREQ } from '../../../support/wire.ts';
+import { connect, disconnect, PINGREQ } from '../../../support/wire.ts';
 
 const LINGER_MS = 5_000;
 
@@ -37,7 +37,7 @@ class FakeTransport extends EventEmitter implements Transport {
   }
 }
 
-function open(log: Logger = silentLogger): FakeTransport {
+function open(log: Logger = silentLogger, isPlainTcp = false): FakeTransport {
   const transport = new FakeTransport();
   const broker = new Broker({
     options: { sysIntervalSeconds: 0 },
@@ -45,7 +45,7 @@ function open(log: Logger = silentLogger): FakeTransport {
     now: performance.now(),
     log,
   });
-  new Connection(transport, broker, { remoteAddress: '192.0.2.1' });
+  new Connection(transport, broker, { remoteAddress: '192.0.2.1' }, isPlainTcp);
   return transport;
 }
 
@@ -58,6 +58,31 @@ test('all packets of a turn leave in one write', async () => {
   assert.deepEqual(transport.writes, []);
   await turn();
   assert.deepEqual(transport.writes, ['20020000d000d000']);
+});
+
+test('a TCP connection is closed at once after DISCONNECT, unless bytes are on their way', async () => {
+  const left = open(silentLogger, true);
+  left.emit('data', Buffer.concat([connect({ version: 4, clientId: 'c1' }), disconnect()]));
+  await turn();
+  assert.deepEqual(left.writes, ['20020000'], 'what was queued leaves first');
+  assert.equal(left.isDestroyed, true);
+  assert.equal(left.isEnded, false);
+
+  const slow = open(silentLogger, true);
+  slow.emit('data', connect({ version: 4, clientId: 'c2' }));
+  slow.writableLength = 4;
+  slow.emit('data', disconnect());
+  await turn();
+  assert.equal(slow.isDestroyed, false);
+  assert.equal(slow.isEnded, true);
+  slow.emit('close');
+
+  const secured = open();
+  secured.emit('data', Buffer.concat([connect({ version: 4, clientId: 'c3' }), disconnect()]));
+  await turn();
+  assert.equal(secured.isEnded, true, 'TLS and WebSocket say goodbye');
+  assert.equal(secured.isDestroyed, false);
+  secured.emit('close');
 });
 
 test('a client that ends its side gets what was written, and the connection ends', async () => {
