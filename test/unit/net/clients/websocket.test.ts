@@ -90,7 +90,7 @@ test('a paused transport delivers nothing, and everything in order when it resum
     const pong = readBytes(client, 3);
     transport.resume();
     assert.equal((await pong).toString('hex'), '8a013f');
-    assert.equal(seen.join(' '), 'one two');
+    assert.equal(seen.join(''), 'onetwo');
   });
 });
 
