@@ -166,7 +166,8 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     } else if (broker.isConnected(clientId)) {
       // The others thought this node dead. It is not: the client is here.
       this.connected(clientId, broker.publishableWill(clientId));
-      this.mistaken.cleared(clientId, stamp, now);
+      const announcedAt = this.replica.map.get(clientId)?.time ?? stamp.time;
+      this.mistaken.cleared(clientId, stamp.time, announcedAt, now);
     } else {
       broker.willPublishedElsewhere(clientId, now);
     }

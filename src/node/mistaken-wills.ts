@@ -11,15 +11,13 @@ import type { Stamp } from '../shared/stamp.ts';
 /** A node publishes the will and clears the register within this time, ms of the cluster clock. */
 const SAME_MOMENT_MS = 1000;
 
-type Write = Pick<Stamp, 'writer' | 'time'>;
-
 interface Client {
   readonly clientId: string;
   readonly topic: string;
-  /** When another node cleared the register. */
-  clearing: Write | undefined;
+  /** From when to when other nodes took the client for gone, ms of the cluster clock. */
+  clearing: { readonly from: number; readonly to: number } | undefined;
   /** When another node replaced the value of the topic, and what it was. */
-  replacement: (Write & { readonly before: Message }) | undefined;
+  replacement: { readonly time: number; readonly before: Message } | undefined;
 }
 
 export class MistakenWills {
@@ -53,16 +51,21 @@ export class MistakenWills {
     if (this.#byTopic.get(client.topic) === client) this.#byTopic.delete(client.topic);
   }
 
-  /** Another node has cleared the register of a client that is connected here. */
-  cleared(clientId: string, { writer, time }: Stamp, now: number): void {
+  /**
+   * Another node has cleared the register of a client that is connected here, and this node has announced it
+   * anew. Each side of a partition takes the client for gone at a time of its own; what one has cleared
+   * before the announcement is never seen here, only its will.
+   * @param from when the register was cleared @param to when it was announced, ms of the cluster clock
+   */
+  cleared(clientId: string, from: number, to: number, now: number): void {
     const client = this.#clients.get(clientId);
     if (client === undefined) return;
-    client.clearing = { writer, time };
+    client.clearing = { from: from - SAME_MOMENT_MS, to: to + SAME_MOMENT_MS };
     this.#mend(client, now);
   }
 
   /** A value of another node is about to replace the one that is retained here. */
-  replacing(topic: string, { writer, time }: Stamp): void {
+  replacing(topic: string, { time }: Stamp): void {
     const client = this.#byTopic.get(topic);
     if (client === undefined) return;
     const before = this.#broker.retainedMessage(topic);
@@ -70,7 +73,7 @@ export class MistakenWills {
     // A second node may have published the will as well.
     const isWill = before !== undefined && will?.payload.equals(before.payload) === true;
     const value = isWill ? client.replacement?.before : before;
-    client.replacement = value && { writer, time, before: value };
+    client.replacement = value && { time, before: value };
   }
 
   /** The broker has got the value that replacing() announced. */
@@ -82,8 +85,7 @@ export class MistakenWills {
   #mend(client: Client, now: number): void {
     const { clientId, topic, clearing, replacement } = client;
     if (clearing === undefined || replacement === undefined) return;
-    if (clearing.writer !== replacement.writer) return;
-    if (Math.abs(clearing.time - replacement.time) > SAME_MOMENT_MS) return;
+    if (replacement.time < clearing.from || replacement.time > clearing.to) return;
     const current = this.#broker.retainedMessage(topic);
     const will = this.#broker.publishableWill(clientId);
     if (current === undefined || will?.payload.equals(current.payload) !== true) return;

@@ -2,6 +2,8 @@
 // about the same boot counts. Knows nothing of time or of the wire. Invariant: the incarnation
 // decides first, so a record that was superseded never comes back. Source: SWIM paper 4.2.
 
+import type { Endpoint } from '../shared/endpoint.ts';
+
 export type MemberState = 'alive' | 'suspect' | 'offline' | 'left';
 
 /** Part of a record that is left out when the receiver knows the member already. */
@@ -38,6 +40,15 @@ const RANK: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, offl
 
 export function isOnline(state: MemberState): boolean {
   return state === 'alive' || state === 'suspect';
+}
+
+/** Where members that are online are, as far as the records say. */
+export function onlineEndpoints(records: readonly MemberRecord[]): Endpoint[] {
+  return records.flatMap(({ state, detail }) =>
+    isOnline(state) && detail?.address !== undefined
+      ? [{ address: detail.address, port: detail.port }]
+      : [],
+  );
 }
 
 /**

@@ -18,7 +18,7 @@ import { type MessageFields, MessageSender } from './message-sender.ts';
 import { holderEndpoint, NameConflict } from './name-conflict.ts';
 import { Nonces } from './nonces.ts';
 import { type Reachability, reachabilityOf } from './reachability.ts';
-import { isNewerIncarnation, isOnline, type MemberRecord } from './record.ts';
+import { isNewerIncarnation, isOnline, type MemberRecord, onlineEndpoints } from './record.ts';
 import { SeedSchedule } from './seed-schedule.ts';
 import { StateSync } from './state-sync.ts';
 import { newSwimCounters, type SwimFigures, type SwimOptions, type SwimPort } from './swim-port.ts';
@@ -346,7 +346,8 @@ export class Swim {
         break;
       case 'ack':
         this.#failureDetector.handleAck(now, sequence, sender.bootId, message.isIndirect);
-        if (!message.isIndirect) this.#indirectProbes.handleAck(now, sequence, sender.bootId);
+        if (message.isIndirect) this.contactSeeds(now, onlineEndpoints(message.records));
+        else this.#indirectProbes.handleAck(now, sequence, sender.bootId);
         if (this.#phase === 'joining' && !this.#hasNameConflict) this.#join(now);
         break;
       case 'nack':

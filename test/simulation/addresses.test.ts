@@ -75,6 +75,19 @@ test('the others follow a running node to its new address before they declare it
   }
 });
 
+test('two nodes that move at once find each other through a third one', () => {
+  for (let seed = 0; seed < 20; seed++) {
+    const sim = new Simulator(seed);
+    const nodes = settledCluster(sim, 4);
+    sim.move(nodes[2]!, endpointFor(98));
+    sim.move(nodes[3]!, endpointFor(99));
+    const took = sim.runUntil(() => isFollowedByAll(sim) && sim.isConverged(), 30_000);
+    assert.ok(took !== undefined, `seed ${seed}`);
+    sim.runFor(5000);
+    assert.ok(isFollowedByAll(sim) && sim.isConverged());
+  }
+});
+
 test('nodes that all get new addresses at once find each other by host names', () => {
   for (let seed = 0; seed < 20; seed++) {
     const sim = new Simulator(seed);

@@ -1,24 +1,47 @@
-// Many random schedules: `tsx test/simulation/long.ts [seeds] [first seed]`, or one seed with its
-// transcript: `tsx test/simulation/long.ts --show <seed>`.
+// Very many schedules: `tsx test/simulation/long.ts [seeds] [first seed]`. Each seed runs the membership alone
+// under random faults (random-schedule.ts) and then a whole site with options of its own (swarm.ts). One seed with
+// the transcript of its membership: `tsx test/simulation/long.ts --show <seed>`.
 
+import { setImmediate as turn } from 'node:timers/promises';
+import { syncKeys } from '../support/sync-fixtures.ts';
 import { runRandomSchedule, transcriptOf } from './random-schedule.ts';
+import { runSwarm, swarmTranscriptOf } from './swarm.ts';
+
+const REPORT_EVERY = 100;
+const MINUTE_MS = 60_000;
 
 const [first, second] = process.argv.slice(2);
+const keys = await syncKeys('swarm');
 if (first === '--show') {
-  console.log(transcriptOf(Number(second)).join('\n'));
+  for (const line of transcriptOf(Number(second))) console.log(line);
+  for (const line of swarmTranscriptOf(Number(second), keys)) console.log(line);
 } else {
-  const seeds = Number(first ?? 1000);
-  const start = Number(second ?? Math.floor(Math.random() * 1e9));
-  console.log(`${seeds} random schedules from seed ${start}`);
+  process.exitCode = (await runAll(Number(first ?? 1000), startOf(second))) > 0 ? 1 : 0;
+}
+
+function startOf(text: string | undefined): number {
+  return Number(text ?? Math.floor(Math.random() * 1e9));
+}
+
+/** @returns how many failed */
+async function runAll(seeds: number, start: number): Promise<number> {
+  console.log(`${seeds} schedules of each kind from seed ${start}`);
+  const began = performance.now();
   let failures = 0;
-  for (let seed = start; seed < start + seeds; seed++) {
-    try {
-      runRandomSchedule(seed);
-    } catch (error) {
-      failures += 1;
-      console.log(error instanceof Error ? error.message : error);
+  for (let done = 1; done <= seeds; done++) {
+    const seed = start + done - 1;
+    for (const run of [() => runRandomSchedule(seed), () => runSwarm(seed, keys)]) {
+      try {
+        run();
+      } catch (error) {
+        failures += 1;
+        console.log(error instanceof Error ? error.message : error);
+      }
+      await turn();
     }
+    if (done % REPORT_EVERY > 0 && done < seeds) continue;
+    const minutes = (performance.now() - began) / MINUTE_MS;
+    console.log(`${done} seeds in ${minutes.toFixed(1)} minutes, ${failures} failures`);
   }
-  console.log(`${seeds - failures} passed, ${failures} failed`);
-  process.exitCode = failures > 0 ? 1 : 0;
+  return failures;
 }

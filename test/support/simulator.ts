@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type Endpoint, formatEndpoint, sameEndpoint } from '../../src/shared/endpoint.ts';
 import { ENVELOPE_BYTES } from '../../src/shared/envelope.ts';
 import { decodeMessage } from '../../src/swim/codec.ts';
-import { MEMBERS_MAX } from '../../src/swim/member-table.ts';
+import { endpointOf, MEMBERS_MAX } from '../../src/swim/member-table.ts';
 import { encodeMetadata } from '../../src/swim/metadata.ts';
 import { isNewerIncarnation } from '../../src/swim/record.ts';
 import { Swim } from '../../src/swim/swim.ts';
@@ -31,6 +31,16 @@ export interface SimEnvelope {
   open(datagram: Buffer): { bootId: bigint; counter: number; body: Buffer } | string;
 }
 
+/** What runs on a node besides membership. */
+export interface SimApplication {
+  peersChanged(): void;
+  /** What pings and acks carry. */
+  state(): Buffer | undefined;
+  received(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
+  /** The process runs again after a stall, and membership has read its datagrams. */
+  resumed(): void;
+}
+
 export interface NodeOptions {
   readonly name: string;
   readonly endpoint: Endpoint;
@@ -39,6 +49,8 @@ export interface NodeOptions {
   readonly knowsAddress?: boolean;
   readonly timing?: Timing;
   readonly envelope?: (bootId: bigint) => SimEnvelope;
+  /** Called at each start of the node. */
+  readonly application?: (node: SimNode) => SimApplication;
 }
 
 interface Datagram {
@@ -56,6 +68,7 @@ export class SimNode {
   readonly bootId: bigint;
   readonly swim: Swim;
   readonly envelope: SimEnvelope | undefined;
+  readonly application: SimApplication | undefined;
   /** Its present address. */
   endpoint: Endpoint;
   isRunning = true;
@@ -101,7 +114,10 @@ export class SimNode {
           sim.note(this, `${kind} ${event.name} ${formatEndpoint(event.endpoint)} (${reason})`);
           sim.onEvent?.(this, event.kind, event.name);
         },
-        peersChanged: () => undefined,
+        peersChanged: () => this.application?.peersChanged(),
+        applicationState: () => this.application?.state(),
+        applicationReceived: (from, bytes, isMessage) =>
+          this.application?.received(from, bytes, isMessage),
         joined: () => {
           this.joinedAt = sim.now;
         },
@@ -113,6 +129,7 @@ export class SimNode {
       },
       sim.now,
     );
+    this.application = options.application?.(this);
   }
 
   get name(): string {
@@ -196,6 +213,7 @@ export class Simulator {
     this.note(node, 'resumed');
     for (const datagram of node.inbox.splice(0)) this.#deliver(node, datagram);
     this.#step(node, () => node.swim.advance(this.now));
+    node.application?.resumed();
   }
 
   at(time: number, run: () => void): void {
@@ -226,18 +244,30 @@ export class Simulator {
     return this.now - begin;
   }
 
-  /** Each running node has exactly the other running nodes online, under their present boots. */
+  /** Each running node has exactly the other running nodes online, with their present boots and addresses. */
   isConverged(): boolean {
     const running = this.running();
+    if (new Set(running.map(({ name }) => name)).size < running.length) return false;
     return running.every((node) => {
       const { table } = node.swim;
       if (table.onlineCount !== running.length - 1) return false;
       return running.every((other) => {
         if (other === node) return true;
         const member = table.get(other.name);
-        return member?.state === 'alive' && member.bootId === other.bootId;
+        if (member?.state !== 'alive' || member.bootId !== other.bootId) return false;
+        return sameEndpoint(endpointOf(member), other.endpoint);
       });
     });
+  }
+
+  /** Which members each node sees online, for a message. */
+  describeMembership(): string {
+    return this.running()
+      .map(
+        (node) =>
+          `${node.name}/${node.bootId} at ${node.endpoint.address} sees ${describeOnline(node)}`,
+      )
+      .join('; ');
   }
 
   transmit(sender: SimNode, to: Endpoint, body: Buffer): void {
@@ -325,6 +355,13 @@ export class Simulator {
   }
 }
 
+function describeOnline({ swim }: SimNode): string {
+  const online = [...swim.table.online].map(
+    (member) => `${member.name} ${endpointOf(member).address}`,
+  );
+  return online.sort().join(', ') || 'no member';
+}
+
 /** `-> 10.0.0.2 ping #3 inc 0 nonce [n1@0 alive]` */
 function describe(to: Endpoint, body: Buffer): string {
   const message = decodeMessage(body);
@@ -348,11 +385,17 @@ export function endpointFor(index: number): Endpoint {
 }
 
 /** Nodes n1..nN; the first `seeds` of them are the seeds of all. */
-export function startCluster(sim: Simulator, size: number, seeds = 1): SimNode[] {
+export function startCluster(
+  sim: Simulator,
+  size: number,
+  seeds = 1,
+  parts: Pick<NodeOptions, 'envelope' | 'application'> = {},
+): SimNode[] {
   const seedList = Array.from({ length: seeds }, (_, index) => endpointFor(index + 1));
-  return Array.from({ length: size }, (_, index) =>
-    sim.start({ name: `n${index + 1}`, endpoint: endpointFor(index + 1), seeds: seedList }),
-  );
+  return Array.from({ length: size }, (_, index) => {
+    const endpoint = endpointFor(index + 1);
+    return sim.start({ name: `n${index + 1}`, endpoint, seeds: seedList, ...parts });
+  });
 }
 
 /** A cluster that has run for a while: all first exchanges are over. */

@@ -1,0 +1,28 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { syncKeys } from '../support/sync-fixtures.ts';
+import { runSwarm, swarmTranscriptOf } from './swarm.ts';
+
+/** Seeds that once found a fault. */
+const REMEMBERED = [
+  { seed: 73, why: 'two sides of a partition published the will of a client that was alive' },
+  { seed: 98, why: 'two nodes that moved at once never found each other' },
+];
+const SEEDS = 5;
+
+for (const { seed, why } of REMEMBERED) {
+  test(`all nodes agree after random faults with seed ${seed} (${why})`, async () => {
+    runSwarm(seed, await syncKeys('swarm'));
+  });
+}
+
+const first = Number(process.env.SHOAL_SIM_SEED ?? 1);
+test(`all nodes agree after random faults, whatever their options (from seed ${first})`, async () => {
+  const keys = await syncKeys('swarm');
+  for (let seed = first; seed < first + SEEDS; seed++) runSwarm(seed, keys);
+});
+
+test('the same seed gives the same run of a whole site', async () => {
+  const keys = await syncKeys('swarm');
+  assert.deepEqual(swarmTranscriptOf(7, keys), swarmTranscriptOf(7, keys));
+});

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { MistakenWills } from '../../../src/node/mistaken-wills.ts';
+import { World } from '../../support/mqtt-world.ts';
+import { publishPacket, viewOf } from '../../support/sync-fixtures.ts';
+
+const STATE = 'device/state';
+const WRITER = 7n;
+
+/** A device that is connected and `online`; one node cleared its register at 1000, and it was announced anew at 3000. */
+function scene(): { world: World; wills: MistakenWills; retained: () => string | undefined } {
+  const world = new World();
+  const wills = new MistakenWills(world.broker, () => undefined);
+  const will = { topic: STATE, payload: 'offline', qos: 1, retain: true } as const;
+  const device = world.connect('device', { will });
+  device.publish(STATE, 'online', { retain: true });
+  wills.connected('device', world.broker.publishableWill('device'));
+  wills.cleared('device', 1000, 3000, world.now);
+  return { world, wills, retained: () => world.broker.retainedMessage(STATE)?.payload.toString() };
+}
+
+/** A value of another node arrives, written at this time of the cluster clock. */
+function arrive({ world, wills }: ReturnType<typeof scene>, payload: string, time: number): void {
+  const packet = publishPacket({ topic: STATE, payload, retain: true });
+  wills.replacing(STATE, { writer: WRITER, time, sequence: 1 });
+  world.broker.publishFromPeer(viewOf(packet), world.now, { seed: 1 }, 1);
+  wills.replaced(STATE, world.now);
+}
+
+test('a will of a second side of the partition, which took the client for gone later, is taken back', () => {
+  const device = scene();
+  arrive(device, 'offline', 2500);
+  assert.equal(device.retained(), 'online');
+});
+
+test('a value that is no will, or was written before or after the client was taken for gone, is kept', () => {
+  for (const [payload, time] of [
+    ['in repair', 2500],
+    ['offline', -100],
+    ['offline', 4100],
+  ] as const) {
+    const device = scene();
+    arrive(device, payload, time);
+    assert.equal(device.retained(), payload);
+  }
+});
