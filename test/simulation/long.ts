@@ -2,13 +2,15 @@
 // under random faults (random-schedule.ts) and then a whole site with options of its own (swarm.ts). One seed with
 // the transcript of its membership: `tsx test/simulation/long.ts --show <seed>`.
 
-import { setImmediate as turn } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { syncKeys } from '../support/sync-fixtures.ts';
 import { runRandomSchedule, transcriptOf } from './random-schedule.ts';
 import { runSwarm, swarmTranscriptOf } from './swarm.ts';
 
 const REPORT_EVERY = 100;
 const MINUTE_MS = 60_000;
+/** Lets the timers of the cores under test expire. */
+const endTurn = promisify(setImmediate);
 
 const [first, second] = process.argv.slice(2);
 const keys = await syncKeys('swarm');
@@ -37,7 +39,7 @@ async function runAll(seeds: number, start: number): Promise<number> {
         failures += 1;
         console.log(error instanceof Error ? error.message : error);
       }
-      await turn();
+      await endTurn();
     }
     if (done % REPORT_EVERY > 0 && done < seeds) continue;
     const minutes = (performance.now() - began) / MINUTE_MS;
