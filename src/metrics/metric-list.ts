@@ -14,13 +14,12 @@ import {
   groupMetrics,
   interestMetrics,
   memberMetrics,
-  peersMetrics,
   probeMetrics,
   queryMetrics,
   retainedMetrics,
-  syncMetrics,
 } from './cluster-metrics.ts';
 import { counter, gauge, histogram, info, type MetricValues } from './metric.ts';
+import { peersMetrics, syncMetrics } from './sync-metrics.ts';
 
 const brokerMetrics = {
   version: info('version', 'version of this program', 'version'),

@@ -178,6 +178,7 @@ function memberValues(members: readonly MemberStatus[]): ValuesOf<'members'> {
       ({ peer }) => peer?.incoming,
       ({ peer }) => peer?.outgoing,
     ),
+    delivery: of(({ peer }) => (peer?.isOnline ? peer.delivery : undefined)),
     rttSeconds: ofPeer(({ rttMs }) => rttMs && Number((rttMs / 1000).toPrecision(3))),
     sentMessages: ofPeer(({ counters }) => counters.sentMessages),
     skippedMessages: ofPeer(({ counters }) => counters.skippedMessages),

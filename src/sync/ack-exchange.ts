@@ -38,13 +38,14 @@ export class AckExchange {
    * Makes a datagram that is about to leave ask for an ack if a window of these peers wants one, and
    * records it in their windows. Call it before the datagram is sealed.
    * @param now of the last turn
+   * @returns true if it asks
    */
   record(
     links: readonly PeerLink[],
     sequence: number,
     { buffer, end }: OutgoingDatagram,
     now: number,
-  ): void {
+  ): boolean {
     const bytes = end + ENVELOPE_TAG_BYTES;
     let asks = false;
     for (const { isAnswering, window } of links) {
@@ -56,6 +57,7 @@ export class AckExchange {
       link.window.sent(sequence, bytes, asks, now);
       if (asks) link.checkPath(now);
     }
+    return asks;
   }
 
   /** Answers a data datagram that asks. @param links of all peers that are online */

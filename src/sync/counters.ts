@@ -26,6 +26,8 @@ export interface PeerCounters {
   lostOutDatagrams: number;
   /** Times that messages left without waiting for the peer, because it was silent or slow. */
   unpaced: number;
+  /** Times that the peer got unicast because the multicast group no longer seemed to reach it. */
+  multicastFallbacks: number;
   sentHeartbeats: number;
   receivedHeartbeats: number;
   /** Heartbeats of this node that the peer has not acknowledged. */
@@ -83,6 +85,8 @@ export interface ChannelCounters {
   filteredMessages: number;
   /** Messages discarded by -queue-policy because the network did not keep up. */
   queueDroppedMessages: number;
+  /** Data datagrams sent through the multicast group, once for all peers on a network. */
+  multicastDatagrams: number;
   /** Datagrams in the send queue now. */
   queuedDatagrams: number;
   readonly droppedDatagrams: Record<DropReason, number>;
@@ -102,6 +106,7 @@ export function newPeerCounters(): PeerCounters {
     lostOutMessages: 0,
     lostOutDatagrams: 0,
     unpaced: 0,
+    multicastFallbacks: 0,
     sentHeartbeats: 0,
     receivedHeartbeats: 0,
     lostOutHeartbeats: 0,
@@ -122,6 +127,7 @@ export function newChannelCounters(): ChannelCounters {
     noPeerMessages: 0,
     filteredMessages: 0,
     queueDroppedMessages: 0,
+    multicastDatagrams: 0,
     queuedDatagrams: 0,
     droppedDatagrams: {
       short: 0,

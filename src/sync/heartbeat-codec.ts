@@ -19,6 +19,8 @@
 //                  58     6  messages of the peer that are lost up to there
 //                  64     n  padding: makes the heartbeat a probe of the path for that size
 
+import { ENVELOPE_BYTES, ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES } from '../shared/envelope.ts';
+
 export const HEARTBEAT_BYTES = 64;
 export const KIND_HEARTBEAT = 4;
 
@@ -47,6 +49,14 @@ export interface Heartbeat {
   expectedNumber: number;
   /** Messages lost before that one. */
   lostMessages: number;
+}
+
+/** @param probeBytes size of the datagram; 0 for a small one. @returns it, complete except for the envelope */
+export function encodeHeartbeat(heartbeat: Readonly<Heartbeat>, probeBytes: number): Buffer {
+  const datagram = Buffer.alloc(Math.max(probeBytes, ENVELOPE_BYTES + HEARTBEAT_BYTES));
+  const end = datagram.length - ENVELOPE_TAG_BYTES;
+  writeHeartbeat(datagram, ENVELOPE_HEADER_BYTES, end, heartbeat);
+  return datagram;
 }
 
 /** Writes a heartbeat into `buffer` from `at` to `end`; what follows HEARTBEAT_BYTES is padding. */

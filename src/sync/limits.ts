@@ -113,6 +113,19 @@ export const SLOW_CHECK_MS = 50;
 /** ... then the peer is not waited for, for this time. */
 export const SLOW_PEER_MS = 1000;
 
+/** An answer through the multicast group, or an ack of what came by it, that takes longer is overdue. */
+export const GROUP_DOUBT_MS = 250;
+/** A peer that answers no hello through the group for this time, but is heard, has a log line. */
+export const GROUP_FAULT_MS = 1000;
+/** From one hello through the group to the next at most. */
+export const GROUP_HELLO_MS = 10_000;
+/** Datagrams of the group that a peer may lose, of those sent in this time. */
+export const GROUP_LOSS_SHARE_MAX = 0.02;
+export const GROUP_LOSS_PERIOD_MS = 1000;
+/** A peer that loses more gets unicast for this time, doubled each time up to the longest. */
+export const GROUP_REST_FIRST_MS = 10_000;
+export const GROUP_REST_LONGEST_MS = 600_000;
+
 /** Messages wait this long for the first peer: after the start, or since the last peer went offline. */
 export const JOIN_WAIT_MS = 10_000;
 /** From the first peer that accepts messages to the release of those that wait ... */

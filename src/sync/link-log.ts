@@ -12,7 +12,16 @@ export type Direction = 'in' | 'out';
 
 /** A change that users may want to follow, beside the log. */
 export interface LinkEvent {
-  readonly kind: 'failed' | 'restored' | 'losing' | 'loss-over' | 'slow' | 'slow-over' | 'size';
+  readonly kind:
+    | 'failed'
+    | 'restored'
+    | 'losing'
+    | 'loss-over'
+    | 'slow'
+    | 'slow-over'
+    | 'size'
+    | 'multicast'
+    | 'unicast';
   readonly direction: Direction;
   readonly peerName: string;
   readonly text: string;
@@ -43,6 +52,16 @@ const LOSS_OVER: Readonly<Record<Direction, string>> = {
 };
 const SLOW = 'a peer takes messages more slowly than the others, and may lose some';
 const SLOW_OVER = 'a peer takes messages as fast as the others again';
+const GROUP_MISSES = {
+  unanswered: 'multicast does not reach a peer, which gets messages by unicast',
+  loses: 'a peer loses messages by multicast, and gets them by unicast',
+} as const;
+const GROUP_HINTS = {
+  unanswered:
+    'does that node have -sync=multicast? does a firewall or a switch on the way drop multicast (IGMP snooping without a querier)?',
+  loses: 'Wi-Fi and overloaded switches lose multicast datagrams first',
+} as const;
+const GROUP_UNUSABLE = 'a peer gets messages by unicast: it is behind a router, or on this machine';
 const SLOW_HINT = 'is the processor of that node busy, or its network slow?';
 
 export class LinkLog {
@@ -90,6 +109,25 @@ export class LinkLog {
     if (lastedMs !== undefined) this.#info('slow-over', SLOW_OVER, 'out', peer, { lastedMs });
   }
 
+  /** The multicast group reaches the peer. @param isFirst for the first time */
+  groupReaches(peer: Peer, isFirst: boolean, now: number): void {
+    const lastedMs = this.#faults.resolve(`multicast ${peer.name}`, now);
+    if (lastedMs !== undefined) {
+      this.#info('multicast', 'multicast reaches a peer again', 'out', peer, { lastedMs });
+    } else if (isFirst) this.#info('multicast', 'multicast reaches a peer', 'out', peer, {});
+  }
+
+  /** The multicast group does not reach the peer, or not well. May be called as often as is convenient. */
+  groupMisses(peer: Peer, why: keyof typeof GROUP_MISSES, now: number): void {
+    if (!this.#faults.report(`multicast ${peer.name}`, now)) return;
+    this.#warn('unicast', GROUP_MISSES[why], 'out', peer, { hint: GROUP_HINTS[why] });
+  }
+
+  /** The peer is on no network that the group may reach. */
+  groupUnusable(peer: Peer): void {
+    this.#info('unicast', GROUP_UNUSABLE, 'out', peer, {});
+  }
+
   /** The largest datagram that reaches the peer has changed. */
   sizeChanged(peer: Peer, before: number, bytes: number): void {
     if (bytes > before) {
@@ -109,6 +147,7 @@ export class LinkLog {
       this.#faults.forget(`losing ${direction} ${peerName}`);
     }
     this.#faults.forget(`slow ${peerName}`);
+    this.#faults.forget(`multicast ${peerName}`);
   }
 
   #blockedHint(direction: Direction, peer: Peer): string {

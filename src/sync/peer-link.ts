@@ -9,6 +9,7 @@ import type { Peer } from '../shared/peer.ts';
 import type { Ack } from './ack-codec.ts';
 import type { StreamPosition } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
+import { GroupReach } from './group-reach.ts';
 import type { Heartbeat } from './heartbeat-codec.ts';
 import { HeartbeatTracker } from './heartbeat-tracker.ts';
 import {
@@ -78,6 +79,7 @@ export class PeerLink {
   readonly path: PathSize;
   readonly repair = new RepairAssembler();
   readonly window = new SendWindow();
+  readonly reach = new GroupReach();
   incoming: DirectionState = 'unknown';
   outgoing: DirectionState = 'unknown';
   /** Messages a second over the last heartbeat interval. */

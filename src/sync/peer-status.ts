@@ -20,6 +20,8 @@ export interface PeerStatus {
   readonly receivedPerSecond: number;
   /** Messages that are not confirmed though a confirmation is due; lost if the fault lasts. */
   readonly unconfirmed: number;
+  /** How messages reach the peer. */
+  readonly delivery: 'multicast' | 'unicast';
   /** Largest datagram that reaches the peer. */
   readonly datagramBytes: number;
 }
@@ -47,6 +49,7 @@ export function peerStatus(
     sentPerSecond: link?.sentPerSecond ?? 0,
     receivedPerSecond: link?.receivedPerSecond ?? 0,
     unconfirmed: link?.unconfirmed(now) ?? 0,
+    delivery: link?.reach.isUsed ? 'multicast' : 'unicast',
     datagramBytes: link?.path.bytes ?? datagramBytes,
   };
 }

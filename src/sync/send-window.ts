@@ -63,6 +63,21 @@ export class SendWindow {
     return this.#state;
   }
 
+  /** When the first of the asks was sent that no ack has answered; Infinity if none is awaited. */
+  get unansweredSince(): number {
+    return this.#unansweredSince;
+  }
+
+  /** Sequence that the peer has acknowledged last. */
+  get ackedSequence(): number {
+    return this.#ackedSequence;
+  }
+
+  /** As the last ack said. */
+  get lostDatagrams(): number {
+    return this.#lostDatagrams;
+  }
+
   /** True while another datagram may leave. A full window lets one leave if no ack is awaited: it asks. */
   get isOpen(): boolean {
     if (this.#state !== 'paced' || this.#mayAskAgain || !this.#isFull) return true;

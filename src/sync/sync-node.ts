@@ -7,7 +7,6 @@
 
 import type { PublishView } from '../mqtt/publish-view.ts';
 import {
-  ENVELOPE_BYTES,
   ENVELOPE_HEADER_BYTES,
   ENVELOPE_TAG_BYTES,
   type Opened,
@@ -33,12 +32,7 @@ import {
   newChannelCounters,
 } from './counters.ts';
 import { ForwardFilter } from './forward-filter.ts';
-import {
-  HEARTBEAT_BYTES,
-  type Heartbeat,
-  readHeartbeat,
-  writeHeartbeat,
-} from './heartbeat-codec.ts';
+import { encodeHeartbeat, type Heartbeat, readHeartbeat } from './heartbeat-codec.ts';
 import { HelloExchange } from './hello-exchange.ts';
 import { JoinWait } from './join-wait.ts';
 import {
@@ -49,6 +43,7 @@ import {
   STALL_MS,
 } from './limits.ts';
 import { LinkLog } from './link-log.ts';
+import { Multicast } from './multicast.ts';
 import { Pacer } from './pacer.ts';
 import { type OutgoingDatagram, Packer } from './packer.ts';
 import { PeerLink, type RetiredLink } from './peer-link.ts';
@@ -75,6 +70,8 @@ export class SyncNode {
   /** The streams of the single peers; undefined if all share one. */
   readonly #outputs: PeerOutputs | undefined;
   readonly #acks: AckExchange;
+  /** Undefined: all peers get unicast. */
+  readonly #multicast: Multicast | undefined;
   readonly #pacer = new Pacer();
   readonly #joinWait: JoinWait;
   readonly #log: ChannelLog;
@@ -120,7 +117,14 @@ export class SyncNode {
       discarded: this.#countDiscarded,
     });
     this.#fitDatagrams();
-    if (options.interest === undefined) return;
+    const { group } = options;
+    if (options.interest === undefined) {
+      const { counters } = this;
+      const shared = { ...options, sealer: this.#sealer, log: this.#linkLog, counters };
+      const datagramBytes = () => this.#packer.datagramBytes;
+      if (group !== undefined) this.#multicast = new Multicast({ ...shared, group, datagramBytes });
+      return;
+    }
     this.#outputs = new PeerOutputs(options, options.interest, {
       send: (link, datagram, sequence) => this.#sendOutput(link, datagram, sequence),
       isReady: ({ window }) => window.isOpen && options.outbox.isReady(),
@@ -149,6 +153,7 @@ export class SyncNode {
     this.#links = links;
     this.#targets = [...links.values()];
     if (this.#targets.length > 0) this.#expectsPeers = true;
+    this.#multicast?.setPeers(this.#targets, now);
     this.#fitDatagrams();
     this.#updateJoinWait(now);
     if (this.#joinWait.state === 'open') this.#outputs?.open(this.#packer);
@@ -289,7 +294,9 @@ export class SyncNode {
         }
         break;
       case 'ack':
-        if (this.#acks.handleAck(link, opened.body, now)) this.flush(now);
+        if (!this.#acks.handleAck(link, opened.body, now)) break;
+        this.#multicast?.ackHandled(link, now);
+        this.flush(now);
         break;
       case 'heartbeat':
         this.#handleHeartbeat(link, opened, silentMs, now);
@@ -303,6 +310,7 @@ export class SyncNode {
         break;
       case 'welcome':
         this.#hellos.handleWelcome(link, opened.body, now);
+        this.#multicast?.handleWelcome(link, opened.body, now);
         break;
       default:
         counters.malformed += 1;
@@ -312,7 +320,7 @@ export class SyncNode {
 
   /** When advance() is due, ms. */
   nextDeadline(): number {
-    return this.#deadline;
+    return Math.min(this.#deadline, this.#multicast?.deadline ?? Number.POSITIVE_INFINITY);
   }
 
   advance(now: number): void {
@@ -323,6 +331,7 @@ export class SyncNode {
       link.advance(now);
       this.#hellos.sendHellos(link, now);
     }
+    this.#multicast?.advance(now);
     const { deadline, state } = this.#joinWait;
     if (deadline <= now || state === 'waiting') this.#updateJoinWait(now);
     this.flush(now);
@@ -442,12 +451,13 @@ export class SyncNode {
     }
     this.#sequence += 1;
     writeSequence(outgoing.buffer, ENVELOPE_HEADER_BYTES, this.#sequence);
-    this.#acks.record(this.#targets, this.#sequence, outgoing, this.#clock);
+    const asks = this.#acks.record(this.#targets, this.#sequence, outgoing, this.#clock);
     const datagram = this.#sealer.seal(outgoing.buffer, outgoing.end);
-    let isFree = true;
+    let isFree = this.#multicast?.send(datagram, asks, this.#clock) ?? true;
     let isHeld = false;
     for (const link of this.#targets) {
       if (!link.isAnswering) isHeld = true;
+      else if (link.reach.isUsed) link.countSent(outgoing.packets, datagram.length);
       else if (!this.#sendTo(link, datagram, outgoing.packets)) isFree = false;
     }
     if (isHeld) this.#hellos.hold(this.#advancedAt, this.#sequence, outgoing.packets, datagram);
@@ -473,9 +483,8 @@ export class SyncNode {
   };
 
   #sendHeartbeat(link: PeerLink, heartbeat: Readonly<Heartbeat>, probeBytes: number): void {
-    const datagram = Buffer.alloc(Math.max(probeBytes, ENVELOPE_BYTES + HEARTBEAT_BYTES));
+    const datagram = encodeHeartbeat(heartbeat, probeBytes);
     const end = datagram.length - ENVELOPE_TAG_BYTES;
-    writeHeartbeat(datagram, ENVELOPE_HEADER_BYTES, end, heartbeat);
     this.#options.outbox.send(this.#sealer.seal(datagram, end), link.peer.endpoint);
   }
 

@@ -2,7 +2,7 @@
 
 import type { ChannelKeys } from '../shared/key-ring.ts';
 import type { LinkLogOptions } from './link-log.ts';
-import type { SyncOutbox } from './outbox.ts';
+import type { GroupOutbox, SyncOutbox } from './outbox.ts';
 import type { QueuePolicy } from './packer.ts';
 import type { PeerPublishHandler } from './packet-reader.ts';
 import type { Interest } from './peer-outputs.ts';
@@ -32,6 +32,8 @@ export interface SyncNodeOptions extends LinkLogOptions {
   /** Time of a monotonic clock, ms. */
   readonly now: number;
   readonly outbox: SyncOutbox;
+  /** Undefined: all peers get unicast. Without effect with `interest`: then each peer gets other bytes. */
+  readonly group?: GroupOutbox | undefined;
   readonly handler: PeerPublishHandler;
   /** What other nodes subscribe to; undefined: every message goes to all of them. */
   readonly interest?: Interest | undefined;

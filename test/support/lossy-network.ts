@@ -1,6 +1,7 @@
 // Sync nodes on a virtual clock, joined by a network that loses, delays, repeats and records
 // datagrams as a test wants. The same seed gives the same run.
 
+import { ENVELOPE_HEADER_BYTES } from '../../src/shared/envelope.ts';
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
 import { type Logger, silentLogger } from '../../src/shared/logger.ts';
 import type { Peer } from '../../src/shared/peer.ts';
@@ -22,6 +23,10 @@ export interface NetworkOptions {
   loss?: number;
   /** Drops the datagrams for which it returns false, as a firewall or a small link does. */
   passes?: (fromPort: number, toPort: number, bytes: number) => boolean;
+  /** As `passes`, for datagrams to the multicast group. */
+  groupPasses?: (fromPort: number, toPort: number, bytes: number) => boolean;
+  /** Name of the network on which the group reaches a peer; 'lan' by default, undefined for none. */
+  networkOf?: (fromPort: number, toPort: number) => string | undefined;
   /** Share that come twice. */
   duplication?: number;
   /** Each datagram takes between these, so they overtake each other. */
@@ -45,7 +50,11 @@ export interface StationOptions {
   readonly log?: Logger;
   readonly repairHandler?: RepairHandler;
   readonly interest?: Interest;
+  /** Sends to the multicast group and receives it. */
+  readonly isMulticast?: boolean;
 }
+
+const KIND_DATA = 1;
 
 interface Flight {
   readonly at: number;
@@ -79,6 +88,9 @@ export class Station {
   isReady = true;
   /** Datagrams that the receive buffer had no room for. */
   overflowed = 0;
+  readonly isMulticast: boolean;
+  /** Data datagrams that it sent by unicast. */
+  sentByUnicast = 0;
   readonly #msPerDatagram: number;
   readonly #receiveBufferBytes: number;
   #bufferedBytes = 0;
@@ -87,6 +99,7 @@ export class Station {
 
   constructor(options: StationOptions, port: number, network: LossyNetwork) {
     this.#network = network;
+    this.isMulticast = options.isMulticast ?? false;
     this.#msPerDatagram = options.msPerDatagram ?? 0;
     this.#receiveBufferBytes = options.receiveBufferBytes ?? 4_000_000;
     const bootId = options.bootId ?? BigInt(port);
@@ -110,11 +123,21 @@ export class Station {
       interest: options.interest,
       outbox: {
         send: (datagram, to) => {
+          if (datagram[ENVELOPE_HEADER_BYTES] === KIND_DATA) this.sentByUnicast += 1;
           network.carry(port, to.port, datagram);
           return true;
         },
         isReady: () => this.isReady,
       },
+      group: !this.isMulticast
+        ? undefined
+        : {
+            networkOf: ({ port: peerPort }) => network.networkOf(port, peerPort),
+            send: (datagram, name) => {
+              network.carryToGroup(port, name, datagram);
+              return true;
+            },
+          },
       randomNonce: () => network.randomBytes(8),
       handler: {
         publishFromPeer: (view, _now, { name: from }, _number, stamp) => {
@@ -218,6 +241,23 @@ export class LossyNetwork {
     if (this.random() < loss) this.droppedDatagrams += 1;
     else this.#launch(toPort, copy);
     if (duplication > 0 && this.random() < duplication) this.#launch(toPort, copy);
+  }
+
+  networkOf(fromPort: number, toPort: number): string | undefined {
+    const { networkOf } = this.options;
+    return networkOf === undefined ? 'lan' : networkOf(fromPort, toPort);
+  }
+
+  /** Carries a datagram to all other members of the group on that network. */
+  carryToGroup(fromPort: number, name: string, datagram: Buffer): void {
+    const { groupPasses, loss = 0 } = this.options;
+    const copy = Buffer.from(datagram);
+    for (const [port, { isMulticast }] of this.#stations) {
+      const isMember = isMulticast && port !== fromPort && this.networkOf(fromPort, port) === name;
+      if (!isMember || groupPasses?.(fromPort, port, datagram.length) === false) continue;
+      if (this.random() < loss) this.droppedDatagrams += 1;
+      else this.#launch(port, copy);
+    }
   }
 
   /** Injects a datagram as an attacker would. */

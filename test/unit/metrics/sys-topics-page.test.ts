@@ -22,7 +22,8 @@ DIRECTION is \`in\`, from the member to this node, or \`out\`.
 
 Changes of the cluster are published on \`cluster/event\` as they happen, as JSON and not retained: \`event\` is
 \`online\`, \`suspect\`, \`offline\`, \`left\` or \`updated\` (with \`node\`, \`address\`, \`reason\`), or \`sync failed\`, \`sync
-restored\`, \`sync losing\`, \`sync loss-over\` or \`sync size\` (with \`node\`, \`direction\`, \`text\`).
+restored\`, \`sync losing\`, \`sync loss-over\`, \`sync slow\`, \`sync slow-over\`, \`sync size\`, \`sync multicast\` or
+\`sync unicast\` (with \`node\`, \`direction\`, \`text\`).
 `;
 
 /** In the order of the page. */
