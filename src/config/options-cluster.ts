@@ -142,6 +142,13 @@ export const clusterOptions = {
     fallback: 'all',
     help: 'send a message to all other nodes, or only to those that may have a subscriber for it; interest works between nodes that both have it',
   }),
+  syncDelivery: option({
+    flag: 'sync',
+    group: 'Cluster',
+    type: choice(['unicast', 'multicast']),
+    fallback: 'unicast',
+    help: 'how messages go to the other nodes: a datagram to each, or one for all on a network of this machine, which pays from three nodes on; nodes that multicast does not reach get unicast',
+  }),
   largeBytes: option({
     flag: 'large',
     group: 'Cluster',

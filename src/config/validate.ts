@@ -120,6 +120,7 @@ function unusedClusterOptions(config: Config): string[] {
     '-large': largeBytes > 0,
     '-roaming': roaming,
     '-shared=cluster': sharedGroups === 'cluster',
+    '-sync=multicast': config.syncDelivery === 'multicast',
   });
 }
 
@@ -200,6 +201,11 @@ function clusterConflicts(config: Config): string[] {
   if (config.forward === 'interest' && config.sharedGroups === 'cluster') {
     problems.push(
       "-forward=interest and -shared=cluster exclude each other: all nodes choose a group's node by the number of a message, and with -forward=interest it has another number for each node; drop one of them",
+    );
+  }
+  if (config.forward === 'interest' && config.syncDelivery === 'multicast') {
+    problems.push(
+      '-forward=interest and -sync=multicast exclude each other: with interest each node gets datagrams of its own, and multicast sends the same to all; drop one of them',
     );
   }
   if (config.roaming && !config.clientTakeover) {

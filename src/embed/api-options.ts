@@ -356,6 +356,12 @@ export interface NodeSettings {
    */
   forward?: 'all' | 'interest';
   /**
+   * How messages go to the other nodes: a datagram to each, or one for all on a network of this
+   * machine, which pays from three nodes on; nodes that multicast does not reach get unicast.
+   * Expects one of unicast, multicast. Default: unicast.
+   */
+  sync?: 'unicast' | 'multicast';
+  /**
    * Forward messages of 4096 bytes and more as well, up to this size, over TLS on the TCP port with
    * the number of csp; the same on every node. Expects a size from 4k to 16M, as 65536, 64k or 1M,
    * or off. Default: off.

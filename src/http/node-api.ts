@@ -57,6 +57,9 @@ export const nodeSchema = object({
   sentPerSecond: nullable(number('PUBLISH packets a second to its clients')),
   load: percent('Share of the time in which its event loop is busy'),
   rttSeconds: nullable(number('Round trip on the sync port')),
+  delivery: optional(
+    oneOf(['multicast', 'unicast'], 'How messages go to it; only with -sync=multicast'),
+  ),
   loss: lossSchema,
   blocked: array(text(), 8, 'Directions that do not work, as: in on UDP 7946'),
   differingOptions: array(

@@ -458,6 +458,7 @@ export class Cluster {
       encrypt: config.encrypt,
       bind: config.bindAddress,
       port: config.syncPort,
+      isMulticast: config.syncDelivery === 'multicast',
       topics: config.forwardedTopics,
       datagramBytes: config.syncDatagramBytes || DATAGRAM_BYTES_MAX,
       ...(config.syncDatagramBytes === 0 && { datagramBytesTo }),

@@ -142,6 +142,7 @@ export class LocalNodeApi implements NodeApi {
 
   nodes(): readonly NodeView[] {
     const { nodes, links } = this.#parts.site.facts();
+    const isMulticast = this.#parts.config().syncDelivery === 'multicast';
     const members = new Map<string, MemberStatus>();
     for (const status of this.#parts.cluster?.status?.members() ?? [])
       members.set(status.member.name, status);
@@ -150,7 +151,7 @@ export class LocalNodeApi implements NodeApi {
         facts;
       const status = members.get(name);
       const own = isSelf ? this.#parts.site.figures : status?.own;
-      const { rttMs } = status?.peer ?? {};
+      const { rttMs, delivery, isOnline = false } = status?.peer ?? {};
       return {
         name,
         isSelf,
@@ -164,6 +165,7 @@ export class LocalNodeApi implements NodeApi {
         sentPerSecond: own?.sentPerSecond ?? null,
         load: loadPercent ?? null,
         rttSeconds: rttMs === undefined ? null : Number((rttMs / 1000).toPrecision(3)),
+        ...(isMulticast && isOnline && { delivery }),
         retainedDifferSince: facts.retainedDifferSince ?? null,
         ...linksOf(name, links),
         differingOptions: facts.differingOptions,

@@ -83,9 +83,19 @@ function summaryLines({ summary, nodes, bridges = [] }: SiteView, now: number): 
   const rows = [
     ['retained', retainedText(retained, nodes, now)],
     ['devices', `connect to ${clientUrls.join(' or ')}`],
+    ...deliveryTexts(nodes).map((text) => ['messages', text] as const),
     ...bridgeTexts(bridges, now).map((text) => ['bridge', text] as const),
   ] as const;
   return ['', ...rows.map(([label, text]) => label.padEnd(LABEL_WIDTH) + printable(text))];
+}
+
+/** Only of a node with -sync=multicast. */
+function deliveryTexts(nodes: readonly NodeView[]): string[] {
+  const texts = (['multicast', 'unicast'] as const).flatMap((delivery) => {
+    const names = nodes.filter((node) => node.delivery === delivery).map(({ name }) => name);
+    return names.length === 0 ? [] : [`by ${delivery} to ${listOfWords(names)}`];
+  });
+  return texts.length === 0 ? [] : [`go ${texts.join(', ')}`];
 }
 
 /** Each bridge once: as the node has it that runs it. */

@@ -18,6 +18,7 @@ import type { PeerStatus } from '../../sync/peer-status.ts';
 import type { RepairHead, RepairPacket } from '../../sync/repair-codec.ts';
 import { SyncNode } from '../../sync/sync-node.ts';
 import type { ForwardResult, SyncNodeOptions } from '../../sync/sync-options.ts';
+import { MulticastGroup } from './multicast-group.ts';
 import {
   RECEIVE_BUFFER_BYTES,
   receiveBufferRemedy,
@@ -28,12 +29,14 @@ import { type UdpCounters, UdpSocket } from './udp.ts';
 export interface SyncChannelOptions
   extends Omit<
     SyncNodeOptions,
-    'outbox' | 'randomNonce' | 'now' | 'localPort' | 'receiveBufferBytes'
+    'outbox' | 'group' | 'randomNonce' | 'now' | 'localPort' | 'receiveBufferBytes'
   > {
   /** IP literal; undefined: every address of the machine. */
   readonly bind?: string | undefined;
   /** 0: any free port. */
   readonly port: number;
+  /** Of -sync: peers on one network get one datagram together. */
+  readonly isMulticast?: boolean;
   /** A probe, which no check has passed yet; it is no business of the channel. */
   onProbe?(datagram: Buffer, from: Endpoint): void;
 }
@@ -41,6 +44,8 @@ export interface SyncChannelOptions
 export class SyncChannel {
   readonly #socket: UdpSocket;
   readonly #node: SyncNode;
+  /** Undefined: all peers get unicast. */
+  readonly #group: MulticastGroup | undefined;
   readonly #onProbe: (datagram: Buffer, from: Endpoint) => void;
   #isFlushDue = false;
   #isOpen = true;
@@ -48,8 +53,14 @@ export class SyncChannel {
   /** When #timer fires; Infinity without a timer. */
   #timerAt = Number.POSITIVE_INFINITY;
 
-  private constructor(socket: UdpSocket, node: SyncNode, options: SyncChannelOptions) {
+  private constructor(
+    socket: UdpSocket,
+    group: MulticastGroup | undefined,
+    node: SyncNode,
+    options: SyncChannelOptions,
+  ) {
     this.#socket = socket;
+    this.#group = group;
     this.#node = node;
     this.#onProbe = (datagram, from) => options.onProbe?.(datagram, from);
   }
@@ -67,6 +78,16 @@ export class SyncChannel {
       onDrain: () => channel?.flush(),
     });
     if (socket.receiveBufferBytes < RECEIVE_BUFFER_BYTES) logSmallBuffer(socket, options.log);
+    const group = !options.isMulticast
+      ? undefined
+      : new MulticastGroup({
+          ...options,
+          bind: options.bind,
+          port: socket.local.port,
+          join: (group, through) => socket.joinGroup(group, through),
+          onDatagram: (datagram, from) => channel?.receive(datagram, from),
+          onDrain: () => channel?.flush(),
+        });
     const node = new SyncNode({
       ...options,
       now: performance.now(),
@@ -74,11 +95,12 @@ export class SyncChannel {
       receiveBufferBytes: socket.receiveBufferBytes,
       outbox: {
         send: (datagram, to) => socket.send(datagram, to),
-        isReady: () => !socket.isFull,
+        isReady: () => !socket.isFull && group?.isFull !== true,
       },
+      group,
       randomNonce: () => randomBytes(NONCE_BYTES),
     });
-    channel = new SyncChannel(socket, node, options);
+    channel = new SyncChannel(socket, group, node, options);
     channel.#schedule();
     return channel;
   }
@@ -109,6 +131,7 @@ export class SyncChannel {
   /** Signs with the first of these keys from now on, and accepts all of them. */
   rekey(keys: ChannelKeys): void {
     this.#node.rekey(keys);
+    this.#group?.rekey(keys);
   }
 
   /** Sends a PUBLISH to all online peers at the end of this turn; see SyncNode.forward(). */
@@ -161,10 +184,10 @@ export class SyncChannel {
     if (this.#isOpen) this.#socket.send(datagram, to);
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     this.#isOpen = false;
     clearTimeout(this.#timer);
-    return this.#socket.close();
+    await Promise.all([this.#socket.close(), this.#group?.close()]);
   }
 
   private receive(datagram: Buffer, from: Endpoint): void {

@@ -18,6 +18,8 @@ export interface UdpOptions {
   readonly port: number;
   /** The flag that changes the port, such as `-crp`, for the message that the port is in use. */
   readonly flag: string;
+  /** Other processes may bind the same multicast group and port. */
+  readonly isShared?: boolean;
   /** Requested size; the system may grant less. */
   readonly receiveBufferBytes: number;
   /** `datagram` belongs to the handler. Must not throw. */
@@ -131,6 +133,23 @@ export class UdpSocket {
     return undefined;
   }
 
+  /**
+   * Sends to multicast groups through one interface, and no further than to the next router.
+   * @param through as for joinGroup()
+   * @param isLooped this machine receives them, too
+   * @returns why the system refuses; undefined if it does not
+   */
+  sendThrough(through: string, isLooped: boolean): string | undefined {
+    try {
+      this.#socket.setMulticastInterface(through);
+      this.#socket.setMulticastTTL(1);
+      this.#socket.setMulticastLoopback(isLooped);
+      return undefined;
+    } catch (error) {
+      return describeSystemError(error, 'network');
+    }
+  }
+
   /** True while datagrams wait in this process because the kernel takes no more. */
   get isFull(): boolean {
     return this.#isFull;
@@ -173,7 +192,8 @@ async function bindSocket(options: UdpOptions): Promise<Socket> {
   const { bind, port } = options;
   if (bind !== undefined) {
     if (isIP(bind) === 0) throw new BindError(`${bind} is not an IP address to bind to`);
-    return tryBind(isIP(bind) === 6 ? 'udp6' : 'udp4', bind, port).catch((error) => {
+    const type = isIP(bind) === 6 ? 'udp6' : 'udp4';
+    return tryBind(type, bind, port, options.isShared).catch((error) => {
       throw explain(error, bind, options);
     });
   }
@@ -190,9 +210,14 @@ async function bindSocket(options: UdpOptions): Promise<Socket> {
   });
 }
 
-function tryBind(type: 'udp4' | 'udp6', address: string, port: number): Promise<Socket> {
+function tryBind(
+  type: 'udp4' | 'udp6',
+  address: string,
+  port: number,
+  reuseAddr = false,
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = dgram.createSocket({ type, lookup: takeLiteral });
+    const socket = dgram.createSocket({ type, reuseAddr, lookup: takeLiteral });
     const fail = (error: Error): void => {
       socket.close();
       reject(error);

@@ -48,6 +48,17 @@ devices   connect to mqtt://192.168.1.100:1883 or ws://192.168.1.100:9001/mqtt`,
   );
 });
 
+test('a site with -sync=multicast says which boxes multicast reaches', () => {
+  const nodes = [
+    box(1),
+    box(2, { delivery: 'multicast' }),
+    box(3, { delivery: 'unicast' }),
+    box(4, { delivery: 'multicast' }),
+  ];
+  const lines = screen({ ...wellSite(), nodes }).split('\n');
+  assert.ok(lines.includes('messages  go by multicast to box2 and box4, by unicast to box3'));
+});
+
 test('nodes that share an address are shown with their ports, and an offline one without figures', () => {
   const nodes = [
     box(1, { address: '127.0.0.1:7946' }),

@@ -124,6 +124,11 @@ export const clusterLimits: readonly Row[] = [
     '{count sync HELD_DATAGRAMS_MAX}, for {ms sync JOIN_WAIT_MS}',
     'such a peer is not sent the older ones, and counts their messages as lost',
   ],
+  [
+    'networks of this machine, with `-sync=multicast`',
+    '{count net LINKS_MAX}',
+    'nodes on further ones get unicast',
+  ],
   ['time that an offline member is remembered', '{ms swim RETENTION_MS}', 'it is removed'],
   [
     'gossip datagram, sent; received',

@@ -331,12 +331,17 @@ test('cluster options that exclude each other are refused, with what to change',
   const [interest = '', ...more] = refusalOf({ forward: 'interest', shared: 'cluster' });
   assert.match(interest, /^-forward=interest and -shared=cluster exclude each other: .*drop one/);
   assert.deepEqual(more, []);
+  const [multicast = ''] = refusalOf({ forward: 'interest', sync: 'multicast' });
+  assert.match(multicast, /^-forward=interest and -sync=multicast exclude each other: .*drop one/);
 });
 
 test('options of a cluster cause a warning without one', () => {
   const flags = { large: '1M', roaming: 'true', forward: 'interest', shared: 'node' };
   assert.deepEqual(load({ flags }).warnings, [
     'this node is in no cluster (-csk=TOKEN): -forward=interest, -large, -roaming has no effect',
+  ]);
+  assert.deepEqual(load({ flags: { sync: 'multicast' } }).warnings, [
+    'this node is in no cluster (-csk=TOKEN): -sync=multicast has no effect',
   ]);
   assert.deepEqual(load({ flags: { ...flags, csk: STRONG } }).warnings, []);
 });
