@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, RULES } from './checker.ts';
+import { check, RULES, type RuleName } from './checker.ts';
 import type { ChaosEvent, EventBody } from './history.ts';
 
 const NODES = ['n1', 'n2'];
@@ -24,7 +24,7 @@ function acknowledged(topic: string, number: number): EventBody {
 }
 
 function delivered(topic: string, number: number, client = 'c'): EventBody {
-  const common = { client, node: 'n1', connection: 1, dup: false, retain: false };
+  const common = { client, node: 'n1', dup: false, retain: false };
   return { kind: 'delivery', ...common, ...id(topic, number) };
 }
 
@@ -40,11 +40,22 @@ function retained(node: string, ...numbers: readonly number[]): EventBody {
   return { kind: 'retained', node, values: numbers.map((number) => id('state/a', number)) };
 }
 
+function subscribed(client = 'c'): EventBody {
+  return { kind: 'subscribed', client, node: 'n1', filter: 'local/n1/#' };
+}
+
+function fault(target: string, phase: 'begin' | 'end'): EventBody {
+  return { kind: 'fault', what: 'SIGSTOP', target, phase };
+}
+
 const quiet: EventBody = { kind: 'quiet' };
 const BOTH_SEE_BOTH = NODES.map((node) => members(node));
 
-const broken: Readonly<Record<keyof typeof RULES, readonly EventBody[]>> = {
+const broken: Readonly<Record<RuleName, readonly EventBody[]>> = {
   'no acknowledged message is lost at its node': [
+    subscribed('c'),
+    subscribed('d'),
+    delivered('local/n1/1', 0, 'd'),
     published('local/n1/1', 0),
     acknowledged('local/n1/1', 0),
   ],
@@ -57,7 +68,7 @@ const broken: Readonly<Record<keyof typeof RULES, readonly EventBody[]>> = {
     delivered('cross/n1', 4),
     delivered('cross/n1', 3),
   ],
-  'a will is said once': [
+  'a will is published once': [
     quiet,
     ...BOTH_SEE_BOTH,
     { kind: 'died', client: 'r' },
@@ -81,7 +92,13 @@ const broken: Readonly<Record<keyof typeof RULES, readonly EventBody[]>> = {
     delivered('jobs/all', 0, 'worker-1'),
     delivered('jobs/all', 0, 'worker-2'),
   ],
-  'memory and descriptors stay bounded': [sample(60e6), sample(400e6)],
+  'a fault at one node does not disturb the clients of others': [
+    fault('n2', 'begin'),
+    { kind: 'ping lost', node: 'n2' },
+    { kind: 'ping lost', node: 'n1' },
+  ],
+  'memory stays bounded': [sample(60e6), sample(400e6)],
+  'descriptors stay bounded': [sample(60e6), sample(60e6, 100)],
 };
 
 for (const [rule, events] of Object.entries(broken)) {
@@ -109,8 +126,46 @@ test('an older retained value than the one that was acknowledged is no good, eve
   assert.equal(check(events).filter(({ violations }) => violations.length > 0).length, 1);
 });
 
+const INNOCENTS: RuleName[] = ['a fault at one node does not disturb the clients of others'];
+
+test('a client that waits is innocent where no fault is at its node, nor was until 5 s before', () => {
+  const events = (node: string, endAt: number): ChaosEvent[] => [
+    { at: 1000, ...fault('n1', 'begin') } as ChaosEvent,
+    { at: endAt, ...fault('n1', 'end') } as ChaosEvent,
+    { at: 20_000, kind: 'ping', node, ms: 4000 },
+  ];
+  const count = (...of: [string, number]): number =>
+    check(events(...of), INNOCENTS)[0]!.violations.length;
+  assert.equal(count('n1', 15_000), 0);
+  assert.equal(count('n2', 15_000), 2, 'the wait, and one in a hundred');
+  assert.equal(count('n1', 5000), 2);
+});
+
+test("a wait for a processor of the machine is not the broker's", () => {
+  const starved = (process: string): ChaosEvent[] => [
+    { at: 15_000, kind: 'starved', process, ms: 3950, since: 14_000 },
+    { at: 20_000, kind: 'ping', node: 'n1', ms: 6000 },
+  ];
+  const longest = (process: string) => check(starved(process), INNOCENTS)[0]!.measured;
+  assert.equal(longest('n1'), 'p99 2050 ms, longest 2050 ms');
+  assert.equal(longest('n2'), 'p99 6000 ms, longest 6000 ms');
+});
+
+test('a message that never comes back is a wait until the end', () => {
+  const events: ChaosEvent[] = [
+    { at: 1000, kind: 'ping', node: 'n1', ms: 3 },
+    { at: 9000, ...quiet } as ChaosEvent,
+  ];
+  assert.match(check(events, INNOCENTS)[0]!.violations[0]!.text, /n1 waited 8000 ms/);
+});
+
 test('a sound history breaks no rule, and each rule says how much it looked at', () => {
   const events = history(
+    { kind: 'ping', node: 'n1', ms: 3 },
+    // From before its subscription.
+    published('local/n1/1', 9),
+    acknowledged('local/n1/1', 9),
+    subscribed(),
     published('local/n1/2', 0),
     delivered('local/n1/2', 0),
     acknowledged('local/n1/2', 0),

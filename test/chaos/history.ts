@@ -23,11 +23,16 @@ export type ChaosEvent = { readonly at: number } & (
       readonly kind: 'delivery';
       readonly client: string;
       readonly node: string;
-      /** Of the connection of this client: subscribers without a session begin anew with each. */
-      readonly connection: number;
       readonly dup: boolean;
       readonly retain: boolean;
     } & MessageId)
+  /** From now on the client reads what matches; where it has a session, without a gap. */
+  | {
+      readonly kind: 'subscribed';
+      readonly client: string;
+      readonly node: string;
+      readonly filter: string;
+    }
   | { readonly kind: 'will'; readonly client: string; readonly node: string; readonly of: string }
   /** A client with a will has lost its connection on purpose, while nothing else was wrong. */
   | { readonly kind: 'died'; readonly client: string }
@@ -50,8 +55,17 @@ export type ChaosEvent = { readonly at: number } & (
       readonly residentBytes: number;
       readonly descriptors: number;
     }
-  /** Round trip of a message of an innocent pair at one node. */
-  | { readonly kind: 'latency'; readonly node: string; readonly ms: number }
+  /** A client that only measures has got back what it sent, now. */
+  | { readonly kind: 'ping'; readonly node: string; readonly ms: number }
+  /** The connection of that client has ended. */
+  | { readonly kind: 'ping lost'; readonly node: string }
+  /** The machine has let a process wait for a processor, of the time since then. */
+  | {
+      readonly kind: 'starved';
+      readonly process: string;
+      readonly ms: number;
+      readonly since: number;
+    }
 );
 
 export type EventOf<Kind extends ChaosEvent['kind']> = Extract<ChaosEvent, { kind: Kind }>;
@@ -64,11 +78,25 @@ export type EventBody = ChaosEvent extends infer One
 
 export class History {
   readonly events: ChaosEvent[] = [];
-  readonly #startedAt = performance.now();
+  readonly #startedAt: number;
+
+  /** @param now milliseconds since the start of the run, if that was earlier */
+  constructor(now = 0) {
+    this.#startedAt = performance.now() - now;
+  }
+
+  /** Milliseconds since the start of the run. */
+  get now(): number {
+    return Math.round((performance.now() - this.#startedAt) * 10) / 10;
+  }
 
   add(event: EventBody): void {
-    const at = Math.round((performance.now() - this.#startedAt) * 10) / 10;
-    this.events.push({ at, ...event } as ChaosEvent);
+    this.events.push({ at: this.now, ...event } as ChaosEvent);
+  }
+
+  /** Appends events of a history of the same run. */
+  append(later: History): void {
+    this.events.push(...later.events);
   }
 
   toString(): string {

@@ -5,16 +5,18 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { buildIn, ROOT, SOURCES } from './bundles.ts';
+import type { RuleName } from './checker.ts';
 
 interface Mutant {
   readonly name: string;
   readonly file: string;
   readonly from: string;
   readonly to: string;
-  /** Beginning of a rule that it breaks. */
-  readonly rule: string;
+  /** The rule that it breaks. */
+  readonly rule: RuleName;
 }
 
 const MUTANTS: readonly Mutant[] = [
@@ -23,14 +25,14 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/broker/session/delivery-queue.ts',
     from: '    this.#items.push(delivery);\n    this.#expiry',
     to: '    if (this.length > 10) return;\n    this.#items.push(delivery);\n    this.#expiry',
-    rule: 'no acknowledged message is lost',
+    rule: 'no acknowledged message is lost at its node',
   },
   {
     name: 'every fifth delivery is not recorded on disk',
     file: 'src/storage/state-recorder.ts',
     from: '    const mark = this.#numbering.mark(delivery.message);',
     to: '    if (Math.random() < 0.2) return;\n    const mark = this.#numbering.mark(delivery.message);',
-    rule: 'no acknowledged message is lost',
+    rule: 'no acknowledged message is lost at its node',
   },
   {
     name: 'a QoS 2 message that is sent again counts as a new one',
@@ -45,7 +47,7 @@ const MUTANTS: readonly Mutant[] = [
     from: '    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);',
     to: `    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);
     if (Math.random() < 0.01) this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);`,
-    rule: 'a message crosses to another node once',
+    rule: 'a message crosses to another node once at most',
   },
   {
     name: 'a message overtakes another one in a long queue',
@@ -53,21 +55,21 @@ const MUTANTS: readonly Mutant[] = [
     from: '    this.#items.push(delivery);\n    this.#expiry',
     to: `    if (this.length > 5) this.#items.splice(this.#items.length - 1, 0, delivery);
     else this.#items.push(delivery);\n    this.#expiry`,
-    rule: 'messages of one publisher and topic',
+    rule: 'messages of one publisher and topic keep their order',
   },
   {
     name: 'a will is published twice',
     file: 'src/broker/session/wills.ts',
     from: '    context.distributor.publish(topic, content, session.outbound);'.trimStart(),
     to: 'for (let i = 0; i < 2; i++) context.distributor.publish(topic, content, session.outbound);',
-    rule: 'a will is said once',
+    rule: 'a will is published once',
   },
   {
     name: 'the older of two retained values wins',
     file: 'src/replica/version.ts',
     from: 'a.time > b.time',
     to: 'a.time < b.time',
-    rule: 'retained values are equal',
+    rule: 'retained values are equal on all nodes, and the newest',
   },
   {
     name: 'a node that returns is not put online again',
@@ -97,11 +99,10 @@ const MUTANTS: readonly Mutant[] = [
     to: `    this.#dispatcher.publishHandler.handlePeerPublish(view, sender.seed, number);
     const kept = globalThis as unknown as { kept?: Buffer[] };
     (kept.kept ??= []).push(Buffer.alloc(200_000, 1));`,
-    rule: 'memory and descriptors',
+    rule: 'memory stays bounded',
   },
 ];
 
-const ROOT = resolve(import.meta.dirname, '../..');
 const RUN = join(import.meta.dirname, 'run.ts');
 
 const { values, positionals } = parseArgs({
@@ -117,7 +118,16 @@ function isFound(mutant: Mutant): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-mutant-'));
   try {
     const bundle = buildMutant(mutant, folder);
-    const flags = ['--minutes', values.minutes, '--seed', values.seed, '--bundle', bundle];
+    const flags = [
+      '--minutes',
+      values.minutes,
+      '--seed',
+      values.seed,
+      '--bundle',
+      bundle,
+      '--before',
+      'none',
+    ];
     const run = spawnSync(process.execPath, ['--import', 'tsx', RUN, ...flags], {
       cwd: ROOT,
       encoding: 'utf8',
@@ -132,9 +142,7 @@ function isFound(mutant: Mutant): boolean {
 }
 
 function buildMutant({ file, from, to }: Mutant, folder: string): string {
-  for (const part of ['src', 'bin', 'build.mjs', 'package.json', 'tsconfig.json']) {
-    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
-  }
+  for (const part of SOURCES) cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'));
   const path = join(folder, file);
   const text = readFileSync(path, 'utf8');
@@ -143,10 +151,5 @@ function buildMutant({ file, from, to }: Mutant, folder: string): string {
     path,
     text.replace(from, () => to),
   );
-  const build = spawnSync(process.execPath, ['build.mjs', '--quiet'], {
-    cwd: folder,
-    encoding: 'utf8',
-  });
-  if (build.status !== 0) throw new Error(build.stderr);
-  return join(folder, 'dist/shoal.js');
+  return buildIn(folder);
 }

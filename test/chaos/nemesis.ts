@@ -18,14 +18,11 @@ interface Fault {
   begin(site: Site, boxes: readonly string[], random: Random): Promise<() => Promise<void>>;
   /** How many boxes it takes; 0: all of them. */
   readonly boxes: number;
-  /** It uses the packet filter of a box, which has room for one fault at a time. */
-  readonly isFilter: boolean;
 }
 
 export const FAULTS: Readonly<Record<string, Fault>> = {
   'kill -9': {
     boxes: 1,
-    isFilter: false,
     async begin(site, [box = '']) {
       await site.kill(box);
       return async () => {
@@ -36,7 +33,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'all boxes off': {
     boxes: 0,
-    isFilter: false,
     async begin(site, boxes) {
       await Promise.all(boxes.map((box) => site.kill(box)));
       return async () => {
@@ -47,7 +43,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   SIGSTOP: {
     boxes: 1,
-    isFilter: false,
     async begin(site, [box = '']) {
       site.signal(box, 'SIGSTOP');
       return async () => site.signal(box, 'SIGCONT');
@@ -55,15 +50,17 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'disk full': {
     boxes: 1,
-    isFilter: false,
     async begin(site, [box = '']) {
       site.fillDisk(box);
       return async () => site.freeDisk(box);
     },
   },
+  'slow disk': {
+    boxes: 1,
+    begin: (site, [box = '']) => site.slowDisk(box),
+  },
   'clock steps': {
     boxes: 1,
-    isFilter: false,
     async begin(site, [box = ''], random) {
       site.setClock(box, Math.round((random() - 0.5) * 2 * CLOCK_STEP_SECONDS_MAX));
       return async () => site.setClock(box, 0);
@@ -71,7 +68,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'no descriptors left': {
     boxes: 1,
-    isFilter: false,
     async begin(site, [box = '']) {
       site.limitDescriptors(box, site.descriptors(box) + 2);
       return async () => site.limitDescriptors(box, DESCRIPTORS);
@@ -79,7 +75,6 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
   },
   'new address': {
     boxes: 1,
-    isFilter: false,
     async begin(site, [box = '']) {
       const before = site.network.address(box);
       site.network.moveTo(box, before.replace('.10', '.15'));
@@ -94,6 +89,7 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     site.network.lose(box, 10 + Math.floor(random() * 40)),
   ),
   'gossip blocked on arrival': filter((site, box) => site.network.blockPort(box, 'in', 7946)),
+  'gossip blocked on the way out': filter((site, box) => site.network.blockPort(box, 'out', 7946)),
   'sync blocked on arrival': filter((site, box) => site.network.blockPort(box, 'in', 7947)),
   'sync blocked on the way out': filter((site, box) => site.network.blockPort(box, 'out', 7947)),
   'small MTU': filter((site, box) => site.network.dropLarger(box, 700)),
@@ -102,12 +98,27 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
 function filter(apply: (site: Site, box: string, random: Random) => void): Fault {
   return {
     boxes: 1,
-    isFilter: true,
     async begin(site, [box = ''], random) {
       apply(site, box, random);
       return async () => site.network.heal(box);
     },
   };
+}
+
+/** Replaces the program of one node after the other, under load, as an operator does with a new release. */
+export async function upgrade(
+  site: Site,
+  history: History,
+  { bundle, random, say }: { bundle: string; random: Random; say: (line: string) => void },
+): Promise<void> {
+  for (const box of site.names) {
+    // Nodes of both releases work together for a while.
+    await delay(2000 + random() * 3000);
+    say(`upgrade: ${box}`);
+    history.add({ kind: 'fault', what: 'upgrade', target: box, phase: 'begin' });
+    await site.replace(box, bundle);
+    history.add({ kind: 'fault', what: 'upgrade', target: box, phase: 'end' });
+  }
 }
 
 /** Breaks and mends until the time is over; when it returns, everything is mended. */

@@ -1,13 +1,13 @@
-// Asks every node at the end what it holds: members and clients over its control socket, retained values
-// by a subscription. Samples memory and descriptors on the way.
+// Looks at the nodes from outside: members, clients and members of shared groups over their control sockets,
+// retained values by a subscription, memory and descriptors in /proc.
 
 import { setTimeout as delay } from 'node:timers/promises';
 import mqtt from 'mqtt';
-import type { History, MessageId } from './history.ts';
+import { History, type MessageId } from './history.ts';
 import type { Site } from './site.ts';
 
 /** Retained values have come when nothing has arrived for this time. */
-const SILENCE_MS = 2000;
+const SILENCE_MS = 1000;
 
 interface Nodes {
   readonly nodes: readonly { readonly name: string; readonly state: string }[];
@@ -21,16 +21,38 @@ interface Clients {
   }[];
 }
 
-export async function observe(site: Site, history: History): Promise<void> {
+interface Metrics {
+  readonly metrics: readonly {
+    readonly name: string;
+    readonly series: readonly { readonly value: unknown }[];
+  }[];
+}
+
+/** @returns what each node holds now, as events of their own */
+export async function observe(site: Site, now: number): Promise<History> {
+  const seen = new History(now);
   for (const node of site.names) {
     const { nodes } = (await site.ask(node, '/api/v1/nodes')) as Nodes;
     const online = nodes.filter(({ state }) => state === 'alive').map(({ name }) => name);
-    history.add({ kind: 'members', node, online });
+    seen.add({ kind: 'members', node, online });
     const { items } = (await site.ask(node, `/api/v1/clients?node=${node}&limit=1000`)) as Clients;
     const here = items.filter((one) => one.isConnected && one.node === node);
-    history.add({ kind: 'clients', node, connected: here.map(({ id }) => id) });
-    history.add({ kind: 'retained', node, values: await retainedOf(site, node) });
+    seen.add({ kind: 'clients', node, connected: here.map(({ id }) => id) });
+    seen.add({ kind: 'retained', node, values: await retainedOf(site, node) });
   }
+  return seen;
+}
+
+/** Whether all nodes know this many members of shared groups. */
+export async function knowMembers(site: Site, count: number): Promise<boolean> {
+  for (const node of site.names) {
+    const { metrics } = (await site.ask(node, '/api/v1/metrics')) as Metrics;
+    const value = (name: string): unknown =>
+      metrics.find((one) => one.name.endsWith(name))?.series[0]?.value;
+    if (value('cluster_groups_members') !== count) return false;
+    if (value('cluster_groups_differing_nodes') !== 0) return false;
+  }
+  return true;
 }
 
 export function sampleAll(site: Site, history: History): void {

@@ -37,7 +37,7 @@ function row({ rule, looked, violations }: Verdict): string {
       : `<span class="broken">broken ${violations.length} times</span>`;
   const list = violations
     .slice(0, 20)
-    .map((one) => `<br>${escaped(one)}`)
+    .map((one) => `<br>${escaped(one.text)}`)
     .join('');
   return `<tr><td>${verdict}</td><td>${escaped(rule)}${list}</td><td>${looked}</td></tr>`;
 }

@@ -1,6 +1,6 @@
 // The boxes of a run: each a network namespace with a node on its default ports, with a data folder and a
-// control socket. Starts, kills, stops and continues the processes.
-// Invariant: end() leaves no process, no namespace and no file behind, except the history.
+// control socket. Starts, kills, stops and continues the processes, and replaces the program of a node.
+// Runs clients on a host of their own. Invariant: end() leaves no process, no namespace and no file behind.
 
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -19,8 +19,11 @@ import { join, resolve } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { ControlClient } from '../../src/cli/control-client.ts';
 import { Network } from '../support/network.ts';
-import { BUNDLE, ShoalProcess } from '../support/shoal-process.ts';
+import { ShoalProcess } from '../support/shoal-process.ts';
 import { WatchedProcess } from '../support/watched-process.ts';
+
+/** As long as a slow memory card takes to write in bad moments. */
+const SLOW_WRITE_MS = 300;
 
 const RELAY = resolve(import.meta.dirname, '../support/relay.ts');
 const CLIENTS = 'clients';
@@ -29,7 +32,8 @@ const FILLER = 'filler';
 
 export interface SiteOptions {
   readonly nodes: number;
-  readonly bundle?: string;
+  /** What the nodes run at first; see replace(). */
+  readonly bundle: string;
   /** For each node, beside those that make the cluster. */
   readonly flags: readonly string[];
 }
@@ -41,6 +45,8 @@ export class Site {
   readonly #folder = mkdtempSync(join(tmpdir(), 'shoal-chaos-'));
   readonly #relay: WatchedProcess;
   readonly #processes = new Map<string, ShoalProcess>();
+  readonly #clients = new Set<WatchedProcess>();
+  readonly #bundles = new Map<string, string>();
   readonly #logs: string[] = [];
 
   constructor(options: SiteOptions) {
@@ -75,7 +81,7 @@ export class Site {
       '-anonymous',
       ...this.#options.flags,
     ];
-    const { bundle = BUNDLE } = this.#options;
+    const bundle = this.#bundles.get(name) ?? this.#options.bundle;
     const via = this.network.via(name);
     const onLine = (line: string): number => this.#logs.push(`${name} ${line}`);
     this.#processes.set(
@@ -99,10 +105,47 @@ export class Site {
     await this.#processOf(name).kill();
   }
 
+  /** Ends the node as an operator does, and starts another bundle in its place. */
+  async replace(name: string, bundle: string): Promise<void> {
+    await this.#processOf(name).stop();
+    this.#bundles.set(name, bundle);
+    this.start(name);
+    await this.untilOpen(name);
+  }
+
+  /**
+   * Each write to the disk takes longer.
+   * @returns ends that
+   */
+  async slowDisk(name: string): Promise<() => Promise<void>> {
+    const delay = `--inject=fdatasync,fsync:delay_enter=${SLOW_WRITE_MS * 1000}`;
+    const flags = ['-f', '-o', '/dev/null', '--trace=fdatasync,fsync', delay];
+    const strace = new WatchedProcess(['strace', ...flags, '-p', String(this.pidOf(name))]);
+    await strace.waitFor(/attached/);
+    return async () => {
+      strace.signal('SIGINT');
+      await strace.exited;
+    };
+  }
+
+  /** Runs a program on the host of the clients until end(). */
+  runClient(command: readonly string[], onLine: (line: string) => void): WatchedProcess {
+    const via = this.network.via(CLIENTS);
+    const client = new WatchedProcess(command, { via, stdin: 'pipe', onLine });
+    this.#clients.add(client);
+    void client.exited.finally(() => this.#clients.delete(client));
+    return client;
+  }
+
   /** Nothing more can be written to the data folder. */
   fillDisk(name: string): void {
     const { bavail, bsize } = statfsSync(this.#dataOf(name));
-    writeFileSync(join(this.#dataOf(name), FILLER), Buffer.alloc(bavail * bsize));
+    try {
+      writeFileSync(join(this.#dataOf(name), FILLER), Buffer.alloc(bavail * bsize));
+    } catch (error) {
+      // The node has written meanwhile.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    }
   }
 
   freeDisk(name: string): void {
@@ -143,13 +186,18 @@ export class Site {
     return new ControlClient(this.#socketOf(name)).ask({ path });
   }
 
-  /** What all nodes have logged, each line with the name of its node. */
+  /** Keeps what a client prints beside its events. */
+  note(who: string, line: string): void {
+    this.#logs.push(`${who} ${line}`);
+  }
+
+  /** What all nodes have logged, and some clients, each line with the name of its origin. */
   get log(): string {
     return this.#logs.map((line) => `${line}\n`).join('');
   }
 
   async end(): Promise<void> {
-    const all = [...this.#processes.values(), this.#relay];
+    const all = [...this.#processes.values(), ...this.#clients, this.#relay];
     for (const one of all) one.signal('SIGCONT');
     await Promise.all(all.map((one) => one.kill().catch(() => undefined)));
     this.network.destroy();

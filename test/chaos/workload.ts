@@ -1,11 +1,17 @@
-// The clients of a run, by what the checker proves with them: see checker.ts for the topics.
+// The clients of a run, by what the checker proves with them: see checker.ts for the topics. At each node the
+// same streams go through three libraries: MQTT.js, Eclipse Paho and the clients of mosquitto.
 
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { ChaosClient } from './chaos-client.ts';
+import { MosquittoPublisher, MosquittoReader } from './clients/mosquitto-clients.ts';
+import { MqttJsClient } from './clients/mqttjs-client.ts';
+import { PahoClient } from './clients/paho-client.ts';
 import type { History } from './history.ts';
 import type { Site } from './site.ts';
 
 const TICK_MS = 100;
+/** A program for each message is dear. */
+const MOSQUITTO_TICKS = 5;
 const STATES = 10;
 const ROAMERS = 3;
 /** A roaming device stays this many ticks at a node. */
@@ -16,15 +22,19 @@ const REST_MS = 3000;
 /** At the same time the publisher there loses its connection, within this time after it has published. */
 const CUT_WITHIN_MS = 20;
 const JOBS = 200;
+const PINGER = join(import.meta.dirname, 'clients/pinger.ts');
 
 export class Workload {
   readonly #site: Site;
   readonly #history: History;
   readonly #random: () => number;
-  readonly #clients: ChaosClient[] = [];
-  readonly #publishers: ChaosClient[] = [];
-  readonly #keepers: ChaosClient[] = [];
-  readonly #roamers: ChaosClient[] = [];
+  readonly #clients: MqttJsClient[] = [];
+  readonly #publishers: MqttJsClient[] = [];
+  readonly #keepers: MqttJsClient[] = [];
+  readonly #roamers: MqttJsClient[] = [];
+  readonly #pahos = new Map<string, PahoClient>();
+  readonly #mosquittos = new Map<string, MosquittoPublisher>();
+  #pingerPid = 0;
   #isRunning = true;
   #loop: Promise<void> = Promise.resolve();
 
@@ -36,22 +46,13 @@ export class Workload {
 
   async begin(): Promise<void> {
     const { names } = this.#site;
-    for (const node of names) {
-      const keeper = this.#client(`keeper-${node}`, node, { hasSession: true });
-      this.#keepers.push(keeper);
-      const reader = this.#client(`reader-${node}`, node);
-      await keeper.subscribe(`local/${node}/#`, 2);
-      for (const other of names) {
-        if (other !== node) await reader.subscribe(`cross/${other}`, 0);
-      }
-      await reader.subscribe('will/#', 0);
-      this.#publishers.push(this.#client(`publisher-${node}`, node, { hasSession: true }));
-    }
+    await Promise.all(names.map((node) => this.#beginAt(node)));
     for (let i = 0; i < ROAMERS; i++) {
       const node = names[i % names.length]!;
       this.#roamers.push(this.#client(`roamer-${i}`, node, { hasWill: true }));
     }
     await Promise.all([...this.#publishers, ...this.#roamers].map((one) => one.untilConnected()));
+    this.#ping();
     this.#loop = this.#run();
   }
 
@@ -61,31 +62,77 @@ export class Workload {
     await this.#loop;
   }
 
-  /** In quiet times: a shared group over all nodes works off jobs. */
-  async workOffJobs(): Promise<void> {
-    const { names } = this.#site;
-    for (const node of names) {
-      await this.#client(`worker-${node}`, node).subscribe('$share/crew/jobs/#', 1);
+  get pingerPid(): number {
+    return this.#pingerPid;
+  }
+
+  /**
+   * In quiet times: members of a shared group connect at all nodes.
+   * @returns how many
+   */
+  async beginCrew(): Promise<number> {
+    const [first = '', ...others] = this.#site.names;
+    const filter = '$share/crew/jobs/#';
+    for (const node of others) {
+      await this.#client(`worker-${node}`, node).subscribe(filter, 1);
     }
-    // Membership of the group is known on all nodes after a round of gossip.
-    await delay(3000);
-    const boss = this.#client('boss', names[0]!);
+    const worker = { id: `worker-${first}`, node: first, filter, hasSession: false };
+    await new MosquittoReader(this.#site, this.#history, worker).untilSubscribed();
+    return this.#site.names.length;
+  }
+
+  /** In quiet times, when all nodes know the members of the group: it works off jobs. */
+  async publishJobs(): Promise<void> {
+    const boss = this.#client('boss', this.#site.names[0]!);
     await boss.untilConnected();
     for (let i = 0; i < JOBS; i++) {
       boss.publish('jobs/all', 1);
       if (i % 20 === 19) await delay(TICK_MS);
     }
-    await delay(3000);
   }
 
   /** In quiet times: each roaming device dies, so that its will is said. */
   async loseRoamers(): Promise<void> {
+    await Promise.all(this.#roamers.map((one) => one.untilConnected()));
     for (const roamer of this.#roamers) roamer.die();
-    await delay(5000);
   }
 
   async end(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.end()));
+  }
+
+  async #beginAt(node: string): Promise<void> {
+    const site = this.#site;
+    const history = this.#history;
+    const local = `local/${node}/#`;
+    const keeper = this.#client(`keeper-${node}`, node, { hasSession: true });
+    this.#keepers.push(keeper);
+    await keeper.subscribe(local, 2);
+    const reader = this.#client(`reader-${node}`, node);
+    for (const other of site.names) {
+      if (other !== node) await reader.subscribe(`cross/${other}`, 0);
+    }
+    await reader.subscribe('will/#', 0);
+    this.#publishers.push(this.#client(`publisher-${node}`, node, { hasSession: true }));
+    const paho = new PahoClient(site, history, `paho-${node}`, node, local);
+    const options = { id: `mosquitto-sub-${node}`, node, filter: local, hasSession: true };
+    const mosquitto = new MosquittoReader(site, history, options);
+    await Promise.all([paho.untilSubscribed(), mosquitto.untilSubscribed()]);
+    this.#pahos.set(node, paho);
+    const publisher = new MosquittoPublisher(site, history, `mosquitto-pub-${node}`, node);
+    this.#mosquittos.set(node, publisher);
+  }
+
+  #ping(): void {
+    const { names, network } = this.#site;
+    const places = names.map((node) => `${node}=${network.address(node)}`);
+    const command = [process.execPath, '--import=tsx', PINGER, ...places];
+    const pinger = this.#site.runClient(command, (line) => {
+      const [node = '', answer = ''] = line.split(' ');
+      if (answer === 'lost') this.#history.add({ kind: 'ping lost', node });
+      else this.#history.add({ kind: 'ping', node, ms: Number(answer) });
+    });
+    this.#pingerPid = pinger.pid;
   }
 
   async #run(): Promise<void> {
@@ -95,15 +142,24 @@ export class Workload {
         publisher.publish(`local/${publisher.node}/2`, 2);
         if (publisher.isConnected) publisher.publish(`cross/${publisher.node}`, 0);
       }
-      this.#roam(tick);
-      if (tick % REST_EVERY_TICKS === 0) {
-        const keepers = this.#keepers;
-        const place = (tick / REST_EVERY_TICKS) % keepers.length;
-        keepers[place]?.rest(REST_MS);
-        this.#publishers[place]?.cutAfter(this.#random() * CUT_WITHIN_MS);
+      for (const [node, paho] of this.#pahos) {
+        paho.publish(`local/${node}/1`, 1);
+        paho.publish(`local/${node}/2`, 2);
       }
+      if (tick % MOSQUITTO_TICKS === 0) {
+        const qos = tick % 2 === 0 ? 1 : 2;
+        for (const [node, one] of this.#mosquittos) one.publish(`local/${node}/${qos}`, qos);
+      }
+      this.#roam(tick);
+      if (tick % REST_EVERY_TICKS === 0) this.#rest(tick / REST_EVERY_TICKS);
       await delay(TICK_MS);
     }
+  }
+
+  #rest(count: number): void {
+    const place = count % this.#keepers.length;
+    this.#keepers[place]?.rest(REST_MS);
+    this.#publishers[place]?.cutAfter(this.#random() * CUT_WITHIN_MS);
   }
 
   #roam(tick: number): void {
@@ -121,9 +177,9 @@ export class Workload {
     id: string,
     node: string,
     more: { hasSession?: boolean; hasWill?: boolean } = {},
-  ): ChaosClient {
+  ): MqttJsClient {
     const dial = (name: string) => this.#site.dial(name);
-    const client = new ChaosClient({ id, node, history: this.#history, dial, ...more });
+    const client = new MqttJsClient({ id, node, history: this.#history, dial, ...more });
     this.#clients.push(client);
     return client;
   }

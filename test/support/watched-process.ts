@@ -107,6 +107,11 @@ export class WatchedProcess {
     if (this.running) this.#child.kill(name);
   }
 
+  /** To its standard input; needs `stdin: 'pipe'`. */
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
   async stop(): Promise<Exit> {
     this.signal('SIGTERM');
     return this.exited;

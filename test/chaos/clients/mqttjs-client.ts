@@ -1,11 +1,12 @@
-// An MQTT.js client of a run. It connects again by itself, publishes numbered messages, and writes what
-// it sends, what is acknowledged and what arrives into the history.
+// A client of a run by MQTT.js. It connects again by itself, may move to another node, and loses its connection
+// when the run wants it to.
 
 import type { Duplex } from 'node:stream';
 import mqtt, { type IClientOptions } from 'mqtt';
-import type { History, MessageId } from './history.ts';
+import type { History } from '../history.ts';
+import { ClientRecord, payloadOf } from './client-record.ts';
 
-export interface ChaosClientOptions {
+export interface MqttJsOptions {
   readonly id: string;
   readonly history: History;
   readonly dial: (node: string) => Duplex;
@@ -18,21 +19,21 @@ export interface ChaosClientOptions {
 const RECONNECT_MS = 300;
 const SESSION_SECONDS = 3600;
 
-export class ChaosClient {
+export class MqttJsClient {
   readonly id: string;
   node: string;
-  readonly #options: ChaosClientOptions;
+  readonly #options: MqttJsOptions;
   #mqtt: mqtt.MqttClient;
   /** Of earlier nodes, if their connections were left as they were. */
   readonly #former: mqtt.MqttClient[] = [];
-  readonly #numbers = new Map<string, number>();
-  #connection = 0;
+  readonly #record: ClientRecord;
   #stream: Duplex | undefined;
 
-  constructor(options: ChaosClientOptions) {
+  constructor(options: MqttJsOptions) {
     this.id = options.id;
     this.node = options.node;
     this.#options = options;
+    this.#record = new ClientRecord(options.id, options.history);
     this.#mqtt = this.#connect();
   }
 
@@ -55,10 +56,9 @@ export class ChaosClient {
     };
     const client = new mqtt.MqttClient(build as never, settings);
     client.on('error', () => undefined);
-    client.on('connect', () => {
-      this.#connection += 1;
+    client.on('message', (topic, payload, packet) => {
+      this.#record.arrived(this.node, topic, payload.toString(), packet);
     });
-    client.on('message', (topic, payload, packet) => this.#arrived(topic, payload, packet));
     return client;
   }
 
@@ -69,7 +69,9 @@ export class ChaosClient {
   /** Resolves with the first SUBACK, however often the connection is lost before. */
   async subscribe(filter: string, qos: 0 | 1 | 2): Promise<void> {
     await this.untilConnected();
-    await this.#mqtt.subscribeAsync(filter, { qos }).catch(() => this.subscribe(filter, qos));
+    const granted = await this.#mqtt.subscribeAsync(filter, { qos }).catch(() => undefined);
+    if (granted === undefined) await this.subscribe(filter, qos);
+    else this.#record.subscribed(this.node, filter);
   }
 
   async untilConnected(): Promise<void> {
@@ -79,13 +81,9 @@ export class ChaosClient {
 
   /** Publishes the next message of this topic. MQTT.js sends it again until it is acknowledged. */
   publish(topic: string, qos: 0 | 1 | 2, retain = false): void {
-    const number = (this.#numbers.get(topic) ?? -1) + 1;
-    this.#numbers.set(topic, number);
-    const id: MessageId = { publisher: this.id, topic, number };
-    const { history } = this.#options;
-    history.add({ kind: 'publish', node: this.node, qos, retain, ...id });
-    this.#mqtt.publish(topic, `${this.id} ${number}`, { qos, retain }, (error) => {
-      if (!error && qos > 0) history.add({ kind: 'acknowledged', ...id });
+    const id = this.#record.published(this.node, topic, qos, retain);
+    this.#mqtt.publish(topic, payloadOf(id), { qos, retain }, (error) => {
+      if (!error && qos > 0) this.#record.acknowledged(id);
     });
   }
 
@@ -133,25 +131,5 @@ export class ChaosClient {
   async end(): Promise<void> {
     const all = [this.#mqtt, ...this.#former];
     await Promise.all(all.map((one) => one.endAsync(true).catch(() => undefined)));
-  }
-
-  #arrived(topic: string, payload: Buffer, packet: mqtt.IPublishPacket): void {
-    const { history } = this.#options;
-    const [publisher = '', number = ''] = payload.toString().split(' ');
-    if (topic.startsWith('will/')) {
-      history.add({ kind: 'will', client: this.id, node: this.node, of: publisher });
-      return;
-    }
-    history.add({
-      kind: 'delivery',
-      client: this.id,
-      node: this.node,
-      connection: this.#connection,
-      publisher,
-      topic,
-      number: Number(number),
-      dup: packet.dup,
-      retain: packet.retain,
-    });
   }
 }
