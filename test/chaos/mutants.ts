@@ -1,4 +1,4 @@
-// `npm run test:chaos:mutants -- [words] [--minutes 3]`: shows that the chaos test finds faults. Builds Shoal
+// `npm run test:chaos:mutants -- [words] [--minutes 1]`: shows that the chaos test finds faults. Builds Shoal
 // with one fault at a time, torments it, and expects the rule that the fault breaks to be broken. A
 // mutant that survives is a hole in the checker or in the workload.
 
@@ -101,13 +101,29 @@ const MUTANTS: readonly Mutant[] = [
     (kept.kept ??= []).push(Buffer.alloc(200_000, 1));`,
     rule: 'memory stays bounded',
   },
+  {
+    name: 'each connection leaves a descriptor behind',
+    file: 'src/net/clients/connection.ts',
+    from: '    this.#client = broker.accept(this, info, performance.now());',
+    to: `    this.#client = broker.accept(this, info, performance.now());
+    for (let i = 0; i < 5; i++) process.getBuiltinModule('node:fs').openSync('/dev/null');`,
+    rule: 'descriptors stay bounded',
+  },
+  {
+    name: 'a node stops for five seconds when another one goes offline',
+    file: 'src/swim/membership.ts',
+    from: '      member.offlineSince = now;',
+    to: `      member.offlineSince = now;
+      for (const end = Date.now() + 5000; Date.now() < end; );`,
+    rule: 'a fault at one node does not disturb the clients of others',
+  },
 ];
 
 const RUN = join(import.meta.dirname, 'run.ts');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '3' }, seed: { type: 'string', default: '1' } },
+  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' } },
 });
 const chosen = MUTANTS.filter(({ name }) => positionals.every((word) => name.includes(word)));
 const survivors = chosen.filter((mutant) => !isFound(mutant));

@@ -14,13 +14,12 @@ import { check, isHeld, type RuleName, type Verdict } from './checker.ts';
 import { History } from './history.ts';
 import { torment, upgrade } from './nemesis.ts';
 import { knowMembers, observe, sampleAll } from './observer.ts';
-import { page } from './report.ts';
+import { page } from './report/page.ts';
+import type { LogLine } from './report/story.ts';
 import { Site } from './site.ts';
 import { StarvationMeter } from './starvation.ts';
 import { Workload } from './workload.ts';
 
-/** What a promise of "in the end" is given. Well nodes need some seconds; a slow machine needs more. */
-const CONVERGE_MS_MAX = 120_000;
 const LOOK_EVERY_MS = 1000;
 /** What comes once too often comes within this time. */
 const ONCE_MORE_MS = 2000;
@@ -35,6 +34,8 @@ const { values } = parseArgs({
     out: { type: 'string' },
     bundle: { type: 'string', default: BUNDLE },
     before: { type: 'string', default: COMMIT_BEFORE },
+    // What a promise of "in the end" is given. Nodes need some seconds; those of a slow machine need more.
+    patience: { type: 'string', default: '120' },
   },
 });
 
@@ -45,6 +46,7 @@ if (missing) {
 }
 const seed = Number(values.seed);
 const history = new History();
+const log: LogLine[] = [];
 const bundleBefore = values.before === 'none' ? values.bundle : bundleOfCommit(values.before);
 if (bundleBefore === undefined)
   say(`no ${values.before} in this clone: the nodes begin as they end`);
@@ -52,6 +54,7 @@ const site = new Site({
   nodes: Number(values.nodes),
   flags: ['-shared=cluster', '-roaming'],
   bundle: bundleBefore ?? values.bundle,
+  onLine: (origin, line) => log.push({ at: history.now, origin, line }),
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void site.end().finally(() => process.exit(130)));
@@ -121,7 +124,7 @@ async function settle(workload: Workload): Promise<void> {
 async function until(what: string, isSo: () => boolean | Promise<boolean>): Promise<void> {
   const begunAt = performance.now();
   let isReached = await isSo();
-  while (!isReached && performance.now() - begunAt < CONVERGE_MS_MAX) {
+  while (!isReached && performance.now() - begunAt < Number(values.patience) * 1000) {
     await delay(LOOK_EVERY_MS);
     isReached = await isSo();
   }
@@ -151,8 +154,9 @@ function sayVerdict({ rule, looked, violations, measured }: Verdict): void {
 function save(folder: string, found: readonly Verdict[]): void {
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, 'history.jsonl'), history.toString());
-  writeFileSync(join(folder, 'nodes.log'), site.log);
-  writeFileSync(join(folder, 'report.html'), page(history.events, found, `seed ${seed}`));
+  const lines = log.map(({ at, origin, line }) => `${(at / 1000).toFixed(1)} ${origin} ${line}\n`);
+  writeFileSync(join(folder, 'nodes.log'), lines.join(''));
+  writeFileSync(join(folder, 'report.html'), page(history.events, found, log, `seed ${seed}`));
   say(`history, log and page are in ${folder}`);
 }
 

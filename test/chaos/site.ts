@@ -34,6 +34,8 @@ export interface SiteOptions {
   readonly nodes: number;
   /** What the nodes run at first; see replace(). */
   readonly bundle: string;
+  /** Called with what nodes and clients print. */
+  readonly onLine: (origin: string, line: string) => void;
   /** For each node, beside those that make the cluster. */
   readonly flags: readonly string[];
 }
@@ -47,7 +49,6 @@ export class Site {
   readonly #processes = new Map<string, ShoalProcess>();
   readonly #clients = new Set<WatchedProcess>();
   readonly #bundles = new Map<string, string>();
-  readonly #logs: string[] = [];
 
   constructor(options: SiteOptions) {
     this.#options = options;
@@ -83,7 +84,7 @@ export class Site {
     ];
     const bundle = this.#bundles.get(name) ?? this.#options.bundle;
     const via = this.network.via(name);
-    const onLine = (line: string): number => this.#logs.push(`${name} ${line}`);
+    const onLine = (line: string): void => this.#options.onLine(name, line);
     this.#processes.set(
       name,
       new ShoalProcess(flags, {
@@ -187,13 +188,8 @@ export class Site {
   }
 
   /** Keeps what a client prints beside its events. */
-  note(who: string, line: string): void {
-    this.#logs.push(`${who} ${line}`);
-  }
-
-  /** What all nodes have logged, and some clients, each line with the name of its origin. */
-  get log(): string {
-    return this.#logs.map((line) => `${line}\n`).join('');
+  note(client: string, line: string): void {
+    this.#options.onLine(client, line);
   }
 
   async end(): Promise<void> {
