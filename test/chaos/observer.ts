@@ -58,13 +58,10 @@ export async function knowMembers(site: Site, count: number): Promise<boolean> {
 export function sampleAll(site: Site, history: History): void {
   for (const node of site.names) {
     try {
-      history.add({
-        kind: 'sample',
-        node,
-        pid: site.pidOf(node),
-        residentBytes: site.residentBytes(node),
-        descriptors: site.descriptors(node),
-      });
+      const pid = site.pidOf(node);
+      const residentBytes = site.residentBytes(node);
+      const descriptors = site.descriptors(node);
+      if (residentBytes > 0) history.add({ kind: 'sample', node, pid, residentBytes, descriptors });
     } catch {
       // The node is down.
     }

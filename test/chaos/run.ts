@@ -16,7 +16,7 @@ import { torment, upgrade } from './nemesis.ts';
 import { knowMembers, observe, sampleAll } from './observer.ts';
 import { page } from './report/page.ts';
 import type { LogLine } from './report/story.ts';
-import { Site } from './site.ts';
+import { fakeClockLibrary, Site } from './site.ts';
 import { StarvationMeter } from './starvation.ts';
 import { Workload } from './workload.ts';
 
@@ -50,6 +50,7 @@ const log: LogLine[] = [];
 const bundleBefore = values.before === 'none' ? values.bundle : bundleOfCommit(values.before);
 if (bundleBefore === undefined)
   say(`no ${values.before} in this clone: the nodes begin as they end`);
+if (fakeClockLibrary() === undefined) say('no libfaketime on this machine: clocks do not step');
 const site = new Site({
   nodes: Number(values.nodes),
   flags: ['-shared=cluster', '-roaming'],

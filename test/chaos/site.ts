@@ -233,7 +233,7 @@ export class Site {
 }
 
 /** Of Debian's package libfaketime; without it clocks do not step. */
-function fakeClockLibrary(): string | undefined {
+export function fakeClockLibrary(): string | undefined {
   const folders = readdirSync('/usr/lib').map((one) => `/usr/lib/${one}/faketime/libfaketime.so.1`);
   return folders.find((path) => existsSync(path));
 }

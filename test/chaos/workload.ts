@@ -142,10 +142,7 @@ export class Workload {
         publisher.publish(`local/${publisher.node}/2`, 2);
         if (publisher.isConnected) publisher.publish(`cross/${publisher.node}`, 0);
       }
-      for (const [node, paho] of this.#pahos) {
-        paho.publish(`local/${node}/1`, 1);
-        paho.publish(`local/${node}/2`, 2);
-      }
+      for (const [node, paho] of this.#pahos) paho.publish(`local/${node}/1`);
       if (tick % MOSQUITTO_TICKS === 0) {
         const qos = tick % 2 === 0 ? 1 : 2;
         for (const [node, one] of this.#mosquittos) one.publish(`local/${node}/${qos}`, qos);

@@ -34,7 +34,7 @@ export class ShoalProcess extends WatchedProcess {
     return Number(port);
   }
 
-  /** Memory that the process occupies; Linux only. */
+  /** Memory that the process occupies; Linux only. NaN: it is ending. */
   residentBytes(): number {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(status) ?? [];

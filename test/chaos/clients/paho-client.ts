@@ -1,6 +1,7 @@
-// A client of a run by Eclipse Paho (paho-client.py, in a process of its own on the host of the clients). Publishes one
-// message at a time on each topic: Paho itself puts messages of one topic in another order when it
-// connects again.
+// A client of a run by Eclipse Paho (paho-client.py, in a process of its own on the host of the clients). It reads
+// with QoS 2, and publishes with QoS 1, one message at a time: when Paho 1.6 connects again it may put messages in
+// another order, and after two attempts it begins a QoS 2 exchange anew whose PUBREC it has (reconnect() makes
+// wait_for_pubcomp resend_pubrel, and that publish), so that no broker could keep it from being a second message.
 
 import { join } from 'node:path';
 import type { History, MessageId } from '../history.ts';
@@ -11,7 +12,7 @@ const SCRIPT = join(import.meta.dirname, 'paho-client.py');
 
 type Seen =
   | { readonly kind: 'subscribed' }
-  | { readonly kind: 'acknowledged'; readonly topic: string }
+  | { readonly kind: 'acknowledged' }
   | {
       readonly kind: 'message';
       readonly topic: string;
@@ -25,8 +26,7 @@ export class PahoClient {
   readonly #record: ClientRecord;
   readonly #filter: string;
   readonly #process;
-  /** Not acknowledged yet, by topic. */
-  readonly #pending = new Map<string, MessageId>();
+  #pending: MessageId | undefined;
 
   constructor(site: Site, history: History, id: string, node: string, filter: string) {
     this.#node = node;
@@ -44,23 +44,21 @@ export class PahoClient {
   }
 
   /** Publishes the next message of the topic, unless the last one still waits for its acknowledgement. */
-  publish(topic: string, qos: 1 | 2): void {
-    if (this.#pending.has(topic)) return;
-    const id = this.#record.published(this.#node, topic, qos);
-    this.#pending.set(topic, id);
-    this.#process.write(`${JSON.stringify({ topic, qos, payload: payloadOf(id) })}\n`);
+  publish(topic: string): void {
+    if (this.#pending !== undefined) return;
+    this.#pending = this.#record.published(this.#node, topic, 1);
+    const payload = payloadOf(this.#pending);
+    this.#process.write(`${JSON.stringify({ topic, payload, qos: 1 })}\n`);
   }
 
   #saw(seen: Seen): void {
     if (seen.kind === 'message') this.#record.arrived(this.#node, seen.topic, seen.payload, seen);
     else if (seen.kind === 'subscribed') this.#record.subscribed(this.#node, this.#filter);
-    else this.#acknowledged(seen.topic);
+    else this.#acknowledged();
   }
 
-  #acknowledged(topic: string): void {
-    const id = this.#pending.get(topic);
-    if (id === undefined) return;
-    this.#pending.delete(topic);
-    this.#record.acknowledged(id);
+  #acknowledged(): void {
+    if (this.#pending !== undefined) this.#record.acknowledged(this.#pending);
+    this.#pending = undefined;
   }
 }
