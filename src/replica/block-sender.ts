@@ -12,8 +12,6 @@ interface Job {
   readonly id: number;
   readonly ranges: LogRange[];
   blocksLeft: number;
-  /** Where the log goes on, so that it need not be searched again. */
-  after: Register | undefined;
 }
 
 export class BlockSender {
@@ -40,13 +38,7 @@ export class BlockSender {
       this.refusedRequests += 1;
       return;
     }
-    this.#jobs.push({
-      to: from,
-      id,
-      ranges: [...ranges],
-      blocksLeft: REQUEST_BLOCKS_MAX,
-      after: undefined,
-    });
+    this.#jobs.push({ to: from, id, ranges: [...ranges], blocksLeft: REQUEST_BLOCKS_MAX });
     this.#deadline = Math.min(this.#deadline, now);
   }
 
@@ -69,7 +61,7 @@ export class BlockSender {
     const range = this.#nextRange(job);
     job.blocksLeft -= 1;
     if (range === undefined) return true;
-    const block = this.#fill(range, job);
+    const block = this.#fill(range);
     job.ranges[0] = { ...job.ranges[0]!, from: block.to + 1 };
     const isLast = job.blocksLeft === 0 || this.#nextRange(job) === undefined;
     this.#port.sendBlock(job.to, {
@@ -91,20 +83,16 @@ export class BlockSender {
     return undefined;
   }
 
-  #fill(range: LogRange, job: Job): { readonly registers: Register[]; readonly to: number } {
+  #fill(range: LogRange): { readonly registers: Register[]; readonly to: number } {
     const log = this.#map.log(range.writer);
     const registers: Register[] = [];
     let room = this.#port.blockBytes;
-    for (const register of log?.from(range.from, job.after) ?? []) {
+    for (const register of log?.from(range.from) ?? []) {
       if (register.sequence > range.to) break;
       room -= this.#port.measure(register);
-      if (room < 0 && registers.length > 0) {
-        job.after = registers.at(-1);
-        return { registers, to: register.sequence - 1 };
-      }
+      if (room < 0 && registers.length > 0) return { registers, to: register.sequence - 1 };
       registers.push(register);
     }
-    job.after = registers.at(-1);
     return { registers, to: range.to };
   }
 }

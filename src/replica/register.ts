@@ -1,5 +1,5 @@
-// One key of a replicated map as this node knows it: its version, whether it has a value, and its place
-// in the log of its writer. The owner of the map keeps the value itself.
+// One key of a replicated map as this node knows it: its version, whether it has a value, and the log of
+// its writer. The owner of the map keeps the value itself.
 
 import type { Stamp } from '../shared/stamp.ts';
 import type { WriterLog } from './writer-log.ts';
@@ -11,10 +11,6 @@ export class Register implements Stamp {
   readonly log: WriterLog;
   /** False: the key was cleared; kept for a while so that no older value comes back (a tombstone). */
   hasValue: boolean;
-  /** False from the moment that a newer write took its place. */
-  isCurrent = false;
-  previous: Register | undefined;
-  next: Register | undefined;
 
   constructor(key: string, log: WriterLog, time: number, sequence: number, hasValue: boolean) {
     this.key = key;

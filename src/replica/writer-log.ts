@@ -1,8 +1,15 @@
 // The log of one writer: its registers that are current, in the order of their sequence numbers, and
 // how far this node has everything. A write whose key was written again is no longer in the log.
+// Invariant: each step takes logarithmic time, in whatever order the registers come: a node that joins gets
+// the newest ones live and all the older ones by repair.
 
 import { Coverage, type Range } from './coverage.ts';
 import type { Register } from './register.ts';
+
+/** Registers that are kept, and moved, together. */
+const CHUNK_MAX = 512;
+
+type Place = Pick<Register, 'sequence' | 'key'>;
 
 export class WriterLog {
   /** Boot id. */
@@ -11,8 +18,8 @@ export class WriterLog {
   #count = 0;
   /** From here on something is missing for want of room. */
   #refusedFrom = Number.POSITIVE_INFINITY;
-  #first: Register | undefined;
-  #last: Register | undefined;
+  /** Each ascending, none empty; all of one before all of the next. */
+  readonly #chunks: Register[][] = [];
 
   constructor(writer: bigint) {
     this.writer = writer;
@@ -45,38 +52,76 @@ export class WriterLog {
 
   /** Puts the register at the place of its sequence number: in most cases at the end. */
   insert(register: Register): void {
-    let before = this.#last;
-    while (before !== undefined && before.sequence > register.sequence) before = before.previous;
-    const after = before === undefined ? this.#first : before.next;
-    register.previous = before;
-    register.next = after;
-    if (before === undefined) this.#first = register;
-    else before.next = register;
-    if (after === undefined) this.#last = register;
-    else after.previous = register;
-    register.isCurrent = true;
     this.#count += 1;
+    const index = this.#chunkOf(register);
+    const chunk = this.#chunks[index];
+    if (chunk === undefined) {
+      this.#append(register);
+      return;
+    }
+    chunk.splice(placeIn(chunk, register), 0, register);
+    if (chunk.length <= CHUNK_MAX) return;
+    this.#chunks.splice(index + 1, 0, chunk.splice(CHUNK_MAX / 2));
   }
 
   remove(register: Register): void {
-    const { previous, next } = register;
-    if (previous === undefined) this.#first = next;
-    else previous.next = next;
-    if (next === undefined) this.#last = previous;
-    else next.previous = previous;
-    register.previous = undefined;
-    register.next = undefined;
-    register.isCurrent = false;
     this.#count -= 1;
+    const chunks = this.#chunks;
+    const index = this.#chunkOf(register);
+    const chunk = chunks[index]!;
+    chunk.splice(placeIn(chunk, register), 1);
+    const next = chunks[index + 1];
+    if (chunk.length === 0) chunks.splice(index, 1);
+    else if (next !== undefined && chunk.length + next.length <= CHUNK_MAX / 2) {
+      chunk.push(...next);
+      chunks.splice(index + 1, 1);
+    }
   }
 
-  /**
-   * The current registers from this sequence number on, ascending. The log must not change meanwhile.
-   * @param after a register of this log below `sequence`, so that the search need not begin anew
-   */
-  *from(sequence: number, after?: Register): Generator<Register> {
-    let register = after?.isCurrent && after.log === this ? after.next : this.#first;
-    while (register !== undefined && register.sequence < sequence) register = register.next;
-    for (; register !== undefined; register = register.next) yield register;
+  /** The current registers from this sequence number on, ascending. The log must not change meanwhile. */
+  *from(sequence: number): Generator<Register> {
+    const first = { sequence, key: '' };
+    for (let index = this.#chunkOf(first); index < this.#chunks.length; index++) {
+      const chunk = this.#chunks[index]!;
+      for (let at = placeIn(chunk, first); at < chunk.length; at++) yield chunk[at]!;
+    }
   }
+
+  #append(register: Register): void {
+    const last = this.#chunks.at(-1);
+    if (last !== undefined && last.length < CHUNK_MAX) last.push(register);
+    else this.#chunks.push([register]);
+  }
+
+  /** The first chunk with a register that is not before this place; behind the last one if there is none. */
+  #chunkOf(place: Place): number {
+    const chunks = this.#chunks;
+    if (isBefore(chunks.at(-1)?.at(-1), place)) return chunks.length;
+    let low = 0;
+    let high = chunks.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (isBefore(chunks[middle]!.at(-1), place)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Index of the first register of the chunk that is not before this place. */
+function placeIn(chunk: readonly Register[], place: Place): number {
+  let low = 0;
+  let high = chunk.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (isBefore(chunk[middle], place)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A faulty writer may give two keys one number: their order is that of the keys. No register is before all. */
+function isBefore(register: Register | undefined, { sequence, key }: Place): boolean {
+  if (register === undefined) return true;
+  return register.sequence < sequence || (register.sequence === sequence && register.key < key);
 }
