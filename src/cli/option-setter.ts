@@ -11,6 +11,7 @@ import type { AnyOption } from '../config/option.ts';
 import { flagsNeedingRestart } from '../config/reload.ts';
 import { nearest } from '../config/suggest.ts';
 import { withSetting } from '../config/toml-edit.ts';
+import { shownValue } from '../config/value-types.ts';
 import type { OptionSet } from '../http/node-api.ts';
 import { SettingError } from '../node/config-source.ts';
 import { describeSystemError } from '../shared/describe-system-error.ts';
@@ -52,7 +53,7 @@ export async function prepareSetting(
 ): Promise<Setting> {
   const { row, key } = rowOf(flag);
   if (row.type.parse(value) === undefined) {
-    const shown = row.type.secret ? '' : ` '${value}'`;
+    const shown = shownValue(row.type, value);
     throw new SettingError(`bad value${shown} for -${flag}: expected ${row.type.expected}`);
   }
   const { [flag]: _, ...others } = set;

@@ -22,6 +22,7 @@ import {
   seconds,
   secondsLimit,
   secret,
+  shownValue,
   text,
 } from './value-types.ts';
 
@@ -317,7 +318,7 @@ function valuesOf(table: TomlTable, problems: string[]): BridgeValues {
     if (setting === undefined) return [key, row.fallback];
     const value: unknown = readValue(row, setting);
     if (value === undefined) {
-      const shown = row.type.secret ? '' : ` '${setting.text}'`;
+      const shown = shownValue(row.type, setting.text);
       problems.push(
         `${setting.place}: bad value${shown} for '${row.flag}': expected ${row.type.expected}`,
       );

@@ -11,7 +11,7 @@ import { guardOptions } from './options-guards.ts';
 import { listenerOptions as shared } from './options-listeners.ts';
 import { mqttOptions } from './options-mqtt.ts';
 import type { TomlTable } from './toml-file.ts';
-import { choice, onOff, port } from './value-types.ts';
+import { choice, onOff, port, shownValue } from './value-types.ts';
 
 /** The keys that a [[listener]] may have. */
 export const listenerTable = {
@@ -140,7 +140,7 @@ function parseTable(table: TomlTable, problems: string[]): Partial<Record<TableK
       problems.push(
         text === ''
           ? `${place}: '${row.flag}' needs a value: ${row.type.expected}`
-          : `${place}: bad value '${text}' for '${row.flag}': expected ${row.type.expected}`,
+          : `${place}: bad value${shownValue(row.type, text)} for '${row.flag}': expected ${row.type.expected}`,
       );
     }
     if (parsed !== undefined) own[key] = parsed;

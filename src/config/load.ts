@@ -19,6 +19,7 @@ import { nearest } from './suggest.ts';
 import { weakTokens } from './token-strength.ts';
 import { readTomlFile, type TomlFile, type TomlTable } from './toml-file.ts';
 import { findConflicts, findWarnings } from './validate.ts';
+import { shownValue } from './value-types.ts';
 
 /** The machine that the configuration is read on. */
 export interface Host {
@@ -176,12 +177,11 @@ function pickRaw(
 function parseValue(row: AnyOption, raw: RawValue, problems: string[]): unknown {
   const value: unknown = readValue(row, raw);
   if (value === undefined) {
-    const shown = row.type.secret ? '' : ` '${raw.text}'`;
     const place = raw.origin.source === 'flag' ? '' : `${raw.origin.place}: `;
     problems.push(
       raw.text === ''
         ? `${place}-${row.flag} needs a value: ${row.type.expected}`
-        : `${place}bad value${shown} for -${row.flag}: expected ${row.type.expected}`,
+        : `${place}bad value${shownValue(row.type, raw.text)} for -${row.flag}: expected ${row.type.expected}`,
     );
   }
   return value;

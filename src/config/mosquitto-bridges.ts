@@ -3,6 +3,7 @@
 // "Configuring Bridges".
 
 import { isAbsolute } from 'node:path';
+import { maskedUrl } from '../shared/masked-url.ts';
 import { bridgeTable } from './bridges.ts';
 import type { Directive } from './mosquitto-lines.ts';
 import type { Options } from './mosquitto-rules.ts';
@@ -120,7 +121,7 @@ export class BridgeDraft {
       const { type } = rows.get(key)!;
       const parsed: unknown = type.parse(value);
       if (parsed === undefined) {
-        const shown = type.secret ? 'the value' : `'${value}'`;
+        const shown = type.secret ? 'the value' : `'${maskedUrl(value)}'`;
         this.#note(
           'unsupported',
           directive,

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { isReservedTopic, isTopicFilter } from '../mqtt/topic.ts';
 import { formatHostPort, type HostPort } from '../shared/endpoint.ts';
+import { maskedUrl } from '../shared/masked-url.ts';
 
 export interface ValueType<T> {
   /** Follows the flag in the help, as in `-nid <name>`; a switch has none. */
@@ -116,6 +117,11 @@ export function name(bytesMax: number): ValueType<string> {
         : undefined,
     format: (value) => value,
   };
+}
+
+/** What was given, in quotes behind a space, for the error that refuses it; nothing of a secret. */
+export function shownValue({ secret: isSecret }: ValueType<unknown>, given: string): string {
+  return isSecret === true ? '' : ` '${maskedUrl(given)}'`;
 }
 
 /** One secret, shown as stars. */
@@ -337,8 +343,7 @@ export const httpUrl: ValueType<string> = {
     const isHttp = url?.protocol === 'http:' || url?.protocol === 'https:';
     return isHttp && url.username === '' && url.password === '' ? value : undefined;
   },
-  /** Without its query, which may hold a key. */
-  format: (value) => value.replace(/\?.*$/s, '?***'),
+  format: maskedUrl,
 };
 
 /** An origin exactly as browsers send it: another spelling would match none of them. */

@@ -9,6 +9,7 @@ import { STRING_BYTES_MAX } from '../../mqtt/limits.ts';
 import type { ProtocolVersion, QoS } from '../../mqtt/publish-view.ts';
 import { isTopicName } from '../../mqtt/topic.ts';
 import type { ListenerProtocol } from '../../shared/listener-config.ts';
+import { maskedUrl } from '../../shared/masked-url.ts';
 import { UsageError } from '../exit-codes.ts';
 import type { ClientSettings } from './mqtt-client.ts';
 import type { BrokerAddress } from './transport.ts';
@@ -67,7 +68,7 @@ export function addConnectionFlags(command: Command): Command {
     .option('-L, --url <url>', 'mqtt, mqtts, ws or wss://user:password@host:port/topic')
     .option('-i, --id <id>', 'client identifier (default a random one)')
     .option('-u, --username <name>', 'user name')
-    .option('-P, --pw <password>', 'password; other users of the machine see it')
+    .option('-P, --pw <password>', 'password; other users of the machine see it for an instant')
     .option('-k, --keepalive <seconds>', 'Keep Alive', '60')
     .option('-V, --protocol-version <version>', '5, 311 or 31', '5')
     .option('--ws', 'MQTT over WebSocket')
@@ -191,7 +192,7 @@ function parseUrl(text: string): ParsedUrl {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   const protocol = PROTOCOLS[url?.protocol.replace(/:$/, '') ?? ''];
   if (url === undefined || protocol === undefined || url.hostname === '') {
-    throw new UsageError(`bad value '${text}' for -L: expected mqtt://host:port/topic`);
+    throw new UsageError(`bad value '${maskedUrl(text)}' for -L: expected mqtt://host:port/topic`);
   }
   const isWebSocket = protocol === 'ws' || protocol === 'wss';
   const path = url.pathname === '/' || url.pathname === '' ? undefined : url.pathname;

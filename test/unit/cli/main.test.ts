@@ -274,6 +274,17 @@ test('the process title is the command line without its secrets', () => {
   );
   const url = 'http://auth/check?key=s3cret';
   assert.equal(maskedTitle([`-auth-http=${url}`]), 'shoal -auth-http=http://auth/check?***');
+  for (const [line, title] of [
+    ['sub -t a -P s3cret -u ann', 'sub -t a -P=*** -u ann'],
+    ['sub --pw=s3cret -t a', 'sub -pw=*** -t a'],
+    ['rr -L mqtt://ann:s3cret@host/a', 'rr -L=mqtt://***@host/a'],
+    ['bench -sub-url=mqtt://ann:s3/cr@et@host', 'bench -sub-url=mqtt://***@host'],
+    ['join SHOAL-S3CRET -nid=a', 'join'],
+    ['config set csk s3cret -all', 'config set csk ***'],
+    ['api /x -body {"token":"s3cret"}', 'api /x -body=***'],
+  ] as const) {
+    assert.equal(maskedTitle(line.split(' ')), `shoal ${title}`);
+  }
 });
 
 test('a mistake in a command names the command, and where its help is', async () => {
