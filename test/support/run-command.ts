@@ -23,13 +23,15 @@ export interface RunningCommand {
 interface CommandSettings {
   readonly input?: string | Buffer;
   readonly env?: Readonly<Record<string, string>>;
+  readonly cwd?: string;
 }
 
 export function startCommand(
   args: readonly string[],
-  { input = '', env = {} }: CommandSettings = {},
+  { input = '', env = {}, cwd }: CommandSettings = {},
 ): RunningCommand {
   const child = spawn(NODE, [BUNDLE, ...args], {
+    cwd,
     env: { PATH: process.env.PATH, HOME: '/nonexistent', ...env },
     timeout: COMMAND_MS_MAX,
     killSignal: 'SIGKILL',
