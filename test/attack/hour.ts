@@ -24,6 +24,7 @@ import { setUser } from '../../src/auth/password-file.ts';
 import { hashPassword } from '../../src/auth/password-hash.ts';
 import { BUNDLE } from '../support/shoal-process.ts';
 import { HourInnocents } from './hour-innocents.ts';
+import { descriptorsOf, quantile, residentBytes, secondHalf, trendOf } from './trend.ts';
 
 const NODES = ['n1', 'n2', 'n3'];
 /** In no cluster and under no attack. */
@@ -42,7 +43,6 @@ const BOUNDS = [
 ];
 
 interface Sample {
-  readonly minutes: number;
   readonly residentBytes: number;
   readonly descriptors: number;
 }
@@ -135,29 +135,21 @@ function isRunning(node: ChildProcess): boolean {
 }
 
 function sample({ pid }: ChildProcess): Sample {
-  const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
-  const descriptors = readdirSync(`/proc/${pid}/fd`).length;
-  return { minutes: now(), residentBytes: Number(kilobytes) * 1024, descriptors };
+  if (pid === undefined) throw new Error('the node did not start');
+  return { residentBytes: residentBytes(pid), descriptors: descriptorsOf(pid) };
 }
 
 /** Growth over the second half, by linear regression, as a share of the mean. */
 function growth(samples: readonly Sample[], value: (sample: Sample) => number): number {
-  const half = samples.slice(Math.floor(samples.length / 2));
-  const xs = half.map((one) => one.minutes);
-  const ys = half.map(value);
-  const mean = (list: number[]): number => list.reduce((sum, one) => sum + one, 0) / list.length;
-  const [x, y] = [mean(xs), mean(ys)];
-  const slope =
-    xs.reduce((sum, one, i) => sum + (one - x) * (ys[i]! - y), 0) /
-    xs.reduce((sum, one) => sum + (one - x) ** 2, 0);
-  return (slope * (xs.at(-1)! - xs[0]!)) / y;
+  const values = secondHalf(samples).map(value);
+  const everyMinutes = SAMPLE_MS / 60_000;
+  const { anHour, mean } = trendOf(values, everyMinutes);
+  return (anHour * values.length * everyMinutes) / 60 / mean;
 }
 
 function quantiles(values: readonly number[]): string {
-  const sorted = values.toSorted((a, b) => a - b);
-  const of = (share: number): string =>
-    (sorted[Math.floor(sorted.length * share)] ?? Number.NaN).toFixed(1);
-  return `p50 ${of(0.5)} ms, p99 ${of(0.99)}, max ${(sorted.at(-1) ?? Number.NaN).toFixed(1)}`;
+  const of = (share: number): string => quantile(values, share).toFixed(1);
+  return `p50 ${of(0.5)} ms, p99 ${of(0.99)}, max ${of(1)}`;
 }
 
 function say(line: string): void {
