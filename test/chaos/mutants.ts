@@ -1,4 +1,4 @@
-// `npm run test:chaos:mutants -- [words] [--minutes 1]`: shows that the chaos test finds faults. Builds Shoal
+// `npm run test:chaos:mutants -- [words] [--minutes 1] [--out FOLDER]`: shows that the chaos test finds faults. Builds Shoal
 // with one fault at a time, torments it, and expects the rule that the fault breaks to be broken. A
 // mutant that survives is a hole in the checker or in the workload.
 
@@ -123,7 +123,12 @@ const RUN = join(import.meta.dirname, 'run.ts');
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { minutes: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' } },
+  options: {
+    minutes: { type: 'string', default: '1' },
+    seed: { type: 'string', default: '1' },
+    /** For the history and the page of each, in a folder with its name. */
+    out: { type: 'string' },
+  },
 });
 const chosen = MUTANTS.filter(({ name }) => positionals.every((word) => name.includes(word)));
 const survivors = chosen.filter((mutant) => !isFound(mutant));
@@ -144,6 +149,7 @@ function isFound(mutant: Mutant): boolean {
       '--before',
       'none',
     ];
+    if (values.out !== undefined) flags.push('--out', join(values.out, mutant.name));
     const run = spawnSync(process.execPath, ['--import', 'tsx', RUN, ...flags], {
       cwd: ROOT,
       encoding: 'utf8',

@@ -1,5 +1,5 @@
-// `npm run test:chaos -- [--minutes 5] [--nodes 3] [--seed N] [--out FOLDER] [--bundle FILE] [--before COMMIT]`:
-// torments a cluster of real nodes and clients, checks the history, and prints each rule with what it looked
+// `npm run test:chaos -- [--minutes 5] [--nodes 3] [--seed N] [--out FOLDER] [--bundle FILE] [--before COMMIT]
+// [--flag=-sync=multicast ...]`: torments a cluster of real nodes and clients, checks the history, and prints each rule with what it looked
 // at. Exits with 1 if a rule is broken. Needs root, iproute2, nft, strace, mosquitto's clients and Paho.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
@@ -33,8 +33,11 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     out: { type: 'string' },
     bundle: { type: 'string', default: BUNDLE },
+    /** Commit of the bundle with which the nodes begin; `none`: without an upgrade. */
     before: { type: 'string', default: COMMIT_BEFORE },
-    // What a promise of "in the end" is given. Nodes need some seconds; those of a slow machine need more.
+    /** One more flag for every node. */
+    flag: { type: 'string', multiple: true, default: [] },
+    /** Seconds for a promise of "in the end". Nodes need some; those of a slow machine need more. */
     patience: { type: 'string', default: '120' },
   },
 });
@@ -53,7 +56,7 @@ if (bundleBefore === undefined)
 if (fakeClockLibrary() === undefined) say('no libfaketime on this machine: clocks do not step');
 const site = new Site({
   nodes: Number(values.nodes),
-  flags: ['-shared=cluster', '-roaming'],
+  flags: ['-shared=cluster', '-roaming', ...values.flag],
   bundle: bundleBefore ?? values.bundle,
   onLine: (origin, line) => log.push({ at: history.now, origin, line }),
 });

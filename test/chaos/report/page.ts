@@ -22,7 +22,7 @@ td.figure { text-align: right; font-variant-numeric: tabular-nums; }
 .legend span { margin-right: 1.2rem; white-space: nowrap; } .legend i { display: inline-block; width: 0.8rem; height: 0.8rem; margin-right: 0.3rem; border-radius: 2px; vertical-align: -1px; }
 i.got { background: #d6d3d1; } i.wait { background: #1c1917; }
 .scroll { overflow-x: auto; } svg text { font-size: 11px; } svg .node { font-size: 14px; font-weight: 600; }
-svg .label { fill: #fff; } svg .grid { stroke: #e7e5e4; } svg path.got { fill: #d6d3d1; } svg .wait { fill: #1c1917; }
+svg .label { fill: #fff; } svg .grid { stroke: #e7e5e4; } svg .quiet { stroke: #78716c; stroke-dasharray: 3 3; } svg path.got { fill: #d6d3d1; } svg .wait { fill: #1c1917; }
 summary { cursor: pointer; padding: 0.2rem 0; } .story { font: 12px/1.5 ui-monospace, monospace; margin: 0.3rem 0 1rem; } .story td { padding: 0 1rem 0 0; border: 0; overflow-wrap: anywhere; }
 .story td:first-child { white-space: nowrap; width: 5rem; } .story .fault { color: #c2410c; font-weight: 600; } .story .message { background: #fef9c3; } .story .log { color: #57534e; }
 `;

@@ -5,6 +5,10 @@ import type { ChaosEvent } from '../history.ts';
 import { type Violation, windowsOf } from '../rules/verdict.ts';
 import { escaped, seconds } from './markup.ts';
 
+/** The clients that connect for each message; their connections say nothing of others. */
+const NOISE = /client=mosquitto-pub/;
+const TROUBLE = /level=(warn|error)/;
+
 /** One line of a node or client. */
 export interface LogLine {
   readonly at: number;
@@ -12,7 +16,7 @@ export interface LogLine {
   readonly line: string;
 }
 
-const BEFORE_MS = 3000;
+const BEFORE_MS = 2000;
 const AFTER_MS = 3000;
 const LOG_LINES_MAX = 60;
 const EVENTS_MAX = 30;
@@ -26,7 +30,7 @@ export function story(
   const from = (ofMessage[0]?.at ?? violation.at) - BEFORE_MS;
   const to = violation.at + AFTER_MS;
   const faults = windowsOf(events).filter((one) => one.from < to && one.to > from);
-  const lines = log.filter(({ at }) => at >= from && at <= to);
+  const lines = worthReading(log, ofMessage).filter(({ at }) => at >= from && at <= to);
   const rows = [
     ...faults.map(({ what, boxes, from: begun, to: ended }) => ({
       at: begun,
@@ -42,6 +46,15 @@ export function story(
   const more = left > 0 ? `<p class="faint">${left} more lines are in nodes.log.</p>` : '';
   return `<details><summary>${escaped(violation.text)}, at ${seconds(violation.at)}</summary>
 <table class="story">${rows.map(row).join('\n')}</table>${more}</details>`;
+}
+
+/** What the nodes of the message have logged, and the trouble of all. */
+function worthReading(log: readonly LogLine[], ofMessage: readonly ChaosEvent[]): LogLine[] {
+  const nodes = new Set(ofMessage.flatMap((event) => ('node' in event ? [event.node] : [])));
+  return log.filter(
+    ({ origin, line }) =>
+      !NOISE.test(line) && (nodes.size === 0 || nodes.has(origin) || TROUBLE.test(line)),
+  );
 }
 
 function row({ at, kind, text }: { at: number; kind: string; text: string }): string {

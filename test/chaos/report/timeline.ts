@@ -7,7 +7,7 @@ import { endOf, type Window, windowsOf } from '../rules/verdict.ts';
 import { escaped, seconds } from './markup.ts';
 
 const LEFT = 150;
-const WIDTH_MIN = 1100;
+const WIDTH_MIN = 1210;
 /** Wide enough for the name of a fault of some seconds. */
 const PX_PER_SECOND_MIN = 6;
 const RULE_HEIGHT = 20;
@@ -41,11 +41,12 @@ export function timeline(events: readonly ChaosEvent[], verdicts: readonly Verdi
   const broken = verdicts.filter(({ violations }) => violations.length > 0);
   const windows = windowsOf(events);
   const nodes = [...new Set(eventsOf(events, 'sample').map(({ node }) => node))].sort();
-  const top = 8 + broken.length * RULE_HEIGHT;
+  const top = 18 + broken.length * RULE_HEIGHT;
   const height = top + nodes.length * NODE_HEIGHT + 24;
   const parts = [
     ...grid(end, x, height),
-    ...broken.map((verdict, i) => ruleRow(verdict, 4 + i * RULE_HEIGHT, x)),
+    ...eventsOf(events, 'quiet').map(({ at }) => quietLine(x(at), height)),
+    ...broken.map((verdict, i) => ruleRow(verdict, 14 + i * RULE_HEIGHT, x)),
     ...nodes.map((node, i) => {
       const y = top + i * NODE_HEIGHT;
       return nodeRow(events, windows, node, { x, y, end });
@@ -69,6 +70,11 @@ function grid(end: number, x: Scale, height: number): string[] {
   return lines;
 }
 
+function quietLine(place: number, height: number): string {
+  return `<line class="quiet" x1="${place}" x2="${place}" y1="0" y2="${height - 18}"/>
+<text class="faint" x="${place + 4}" y="11">quiet</text>`;
+}
+
 function ruleRow({ rule, violations }: Verdict, y: number, x: Scale): string {
   const marks = new Map<number, string>();
   for (const [i, { at, text }] of violations.entries()) {
@@ -89,9 +95,8 @@ function nodeRow(
   node: string,
   { x, y, end }: { x: Scale; y: number; end: number },
 ): string {
-  const bars = windows
-    .filter(({ boxes }) => boxes.includes(node))
-    .map((one) => bar(one, node, x, y));
+  const here = windows.filter(({ boxes }) => boxes.includes(node));
+  const bars = here.map((one, i) => bar(one, node, { x, y, next: here[i + 1]?.from ?? end }));
   const bottom = y + FAULT_HEIGHT + PLOT_HEIGHT + 4;
   const got = perSecond(
     eventsOf(events, 'delivery').filter((one) => one.node === node),
@@ -117,17 +122,30 @@ function nodeRow(
 <path class="got" d="${area}"/>${ticks.join('')}${bars.join('')}`;
 }
 
-function bar({ what, from, to }: Window, node: string, x: Scale, y: number): string {
+/** @param place `next`: begin of the next fault at the node; up to there is room for the name */
+function bar(
+  { what, from, to }: Window,
+  node: string,
+  { x, y, next }: { x: Scale; y: number; next: number },
+): string {
   const width = Math.max(3, x(to) - x(from));
   const [, color] = KINDS.find(([, , faults]) => faults.test(what)) ?? ['', '#57534e'];
   const until = Number.isFinite(to) ? seconds(to) : 'the end';
   const title = `${what} at ${node}, from ${seconds(from)} to ${until}`;
-  const fits = Math.floor((width - 6) / CHAR_PX);
-  const label = what.length <= fits ? what : fits > 3 ? `${what.slice(0, fits - 1)}…` : '';
+  const needs = what.length * CHAR_PX + 6;
+  const label =
+    needs <= width || x(from) + width + needs > x(next)
+      ? `<text class="label" x="${x(from) + 3}" y="${y + 13}">${escaped(shortened(what, width))}</text>`
+      : `<text fill="${color}" x="${x(from) + width + 3}" y="${y + 13}">${escaped(what)}</text>`;
   const shade = `<rect x="${x(from)}" y="${y}" width="${width}" height="${NODE_HEIGHT - 10}" fill="${color}" opacity="0.12"/>`;
   const head = `<rect x="${x(from)}" y="${y}" width="${width}" height="${FAULT_HEIGHT - 2}" rx="2" fill="${color}"/>`;
-  const text = `<text class="label" x="${x(from) + 3}" y="${y + 13}">${escaped(label)}</text>`;
-  return `<g><title>${escaped(title)}</title>${shade}${head}${text}</g>`;
+  return `<g><title>${escaped(title)}</title>${shade}${head}${label}</g>`;
+}
+
+function shortened(what: string, width: number): string {
+  const fits = Math.floor((width - 6) / CHAR_PX);
+  if (what.length <= fits) return what;
+  return fits > 3 ? `${what.slice(0, fits - 1)}…` : '';
 }
 
 function at(bottom: number, share: number): number {
