@@ -17,6 +17,7 @@ import {
   countOrAuto,
   hostPorts,
   limit,
+  list,
   milliseconds,
   name,
   networkAddress,
@@ -91,13 +92,13 @@ export const clusterOptions = {
     fallbackText: 'what peers see',
     help: 'address and UDP ports that other nodes use for this one, behind NAT or in a container',
   }),
-  clientAddress: option({
+  clientAddresses: option({
     flag: 'address',
     group: 'Cluster',
-    type: networkAddress,
-    fallback: undefined,
+    type: list(networkAddress),
+    fallback: [],
     fallbackText: 'none',
-    help: 'one more address for clients, which exactly one online node of those that have this option holds; needs Linux and CAP_NET_ADMIN',
+    help: 'addresses for clients, each of which exactly one online node of those that have this option holds; needs Linux and CAP_NET_ADMIN',
   }),
   addressHook: option({
     flag: 'address-hook',
@@ -105,7 +106,7 @@ export const clusterOptions = {
     type: path('file'),
     fallback: undefined,
     fallbackText: 'none: ip',
-    help: 'program that takes and releases this address, as PROGRAM take 192.168.1.10/24',
+    help: 'program that takes and releases these addresses, as PROGRAM take 192.168.1.10/24',
   }),
   clusterName: option({
     flag: 'cluster',

@@ -111,9 +111,9 @@ function unreachableMembers({ bindAddress: bind, members, beacon }: Config): str
 /** Options that change what crosses between nodes; without a cluster nothing crosses. */
 function unusedClusterOptions(config: Config): string[] {
   if (isClustered(config)) return [];
-  const { beacon, clientAddress, encrypt, forward, largeBytes, roaming, sharedGroups } = config;
+  const { beacon, clientAddresses, encrypt, forward, largeBytes, roaming, sharedGroups } = config;
   return withoutEffect('this node is in no cluster (-csk=TOKEN)', {
-    '-address': clientAddress !== undefined,
+    '-address': clientAddresses.length > 0,
     '-beacon=on': beacon === 'on',
     '-encrypt': encrypt,
     '-forward=interest': forward === 'interest',

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { isReservedTopic, isTopicFilter } from '../mqtt/topic.ts';
 import { formatHostPort, type HostPort } from '../shared/endpoint.ts';
+import { normalAddress } from '../shared/ip-address.ts';
 import { maskedUrl } from '../shared/masked-url.ts';
 
 export interface ValueType<T> {
@@ -92,16 +93,24 @@ export interface NetworkAddress {
   readonly prefixBits: number;
 }
 
-/** An IPv4 address with the length of its network. */
+/** Of a network with at least two hosts. */
+const PREFIX_BITS_MAX = { 4: 30, 6: 126 };
+const PREFIX_BITS_MIN = 8;
+
+/** An IP address with the length of its network. */
 export const networkAddress: ValueType<NetworkAddress> = {
   placeholder: 'address/bits',
-  expected: 'an IPv4 address with the length of its network, as 192.168.1.10/24',
+  expected:
+    'an IPv4 or IPv6 address with the length of its network, as 192.168.1.10/24 or fd00::10/64',
   parse: (value) => {
-    const [, address = '', bits = ''] = /^([\d.]+)\/(\d{1,2})$/.exec(value) ?? [];
+    const [, text = '', bits = ''] = /^([\d.a-f:]+)\/(\d{1,3})$/i.exec(value) ?? [];
+    const address = normalAddress(text);
+    const isLinkLocal = address?.startsWith('fe80:') ?? false;
+    if (address === undefined || isLinkLocal) return undefined;
     const prefixBits = Number(bits);
-    return isIP(address) === 4 && prefixBits >= 8 && prefixBits <= 30
-      ? { address, prefixBits }
-      : undefined;
+    const bitsMax = PREFIX_BITS_MAX[address.includes(':') ? 6 : 4];
+    const isRight = prefixBits >= PREFIX_BITS_MIN && prefixBits <= bitsMax;
+    return isRight ? { address, prefixBits } : undefined;
   },
   format: ({ address, prefixBits }) => `${address}/${prefixBits}`,
 };

@@ -322,14 +322,14 @@ export interface NodeSettings {
    */
   advertise?: string;
   /**
-   * One more address for clients, which exactly one online node of those that have this option
-   * holds; needs Linux and CAP_NET_ADMIN. Expects an IPv4 address with the length of its network,
-   * as 192.168.1.10/24. Default: none.
+   * Addresses for clients, each of which exactly one online node of those that have this option
+   * holds; needs Linux and CAP_NET_ADMIN. Expects an IPv4 or IPv6 address with the length of its
+   * network, as 192.168.1.10/24 or fd00::10/64; several separated by commas. Default: none.
    */
-  address?: string;
+  address?: string | readonly string[];
   /**
-   * Program that takes and releases this address, as PROGRAM take 192.168.1.10/24. Expects a file.
-   * Default: none: ip.
+   * Program that takes and releases these addresses, as PROGRAM take 192.168.1.10/24. Expects a
+   * file. Default: none: ip.
    */
   addressHook?: string;
   /**

@@ -358,12 +358,12 @@ export const beaconMetrics = {
   }),
 };
 
-/** With `-address`: the one address for all clients. */
+/** With `-address`: the addresses that move from node to node. */
 export const addressMetrics = {
-  held: gauge('address_held', '1 while this node holds the address of the clients', {
+  held: gauge('address_held', 'addresses of the clients that this node holds', {
     sys: 'cluster/address/held',
   }),
-  failures: counter('address_failures', 'how often this node could not take it', {
+  failures: counter('address_failures', 'how often this node could not take one', {
     sys: 'cluster/address/failures',
   }),
 };

@@ -32,6 +32,10 @@ export interface PlacedBridge {
   dropSent(afterId: number, upToId: number): number;
   /** This node is to run the bridge, or to leave it to another one. */
   run(isHere: boolean): void;
+  /** Whether this node does without that one, although it is online. */
+  takesFrom?(nodeName: string): boolean;
+  /** Another node has run the bridge as well, for a while. */
+  ranElsewhere?(): void;
 }
 
 export interface BridgePlacesOptions {
@@ -43,6 +47,7 @@ export interface BridgePlacesOptions {
 }
 
 interface Place {
+  readonly nodeName: string;
   readonly bootId: bigint;
   readonly since: number;
   readonly acknowledged: number;
@@ -53,6 +58,8 @@ interface Entry {
   readonly ages: QueueAges;
   readonly since: number;
   isHere: boolean;
+  /** The latest time that another node has acknowledged, as known when this node was chosen, or since. */
+  elsewhere: number;
   /** What was collected before stays: no other node is known to have it. */
   trimFromId: number;
   /** Since when the run of this node before this one had collected; undefined: there was none. */
@@ -80,7 +87,7 @@ export class BridgePlaces implements ReplicatedMap {
       registersMax: REGISTERS_MAX,
       tombstoneMs: TOMBSTONE_MS,
     };
-    const changed = (): void => this.#choose();
+    const changed = (): void => this.choose();
     this.#map = new GossipMap(mapOptions, clock, { send, changed }, performance.now());
   }
 
@@ -100,7 +107,7 @@ export class BridgePlaces implements ReplicatedMap {
   setMembers(members: readonly bigint[], now: number): void {
     this.#members = members;
     this.#map.setMembers(members, now);
-    this.#choose();
+    this.choose();
   }
 
   /**
@@ -117,7 +124,7 @@ export class BridgePlaces implements ReplicatedMap {
     const ages = new QueueAges();
     const trimFromId = bridge.lastId;
     ages.note(since, trimFromId);
-    const rest = { previousSince: undefined, written: -1, trimmed: 0 };
+    const rest = { previousSince: undefined, elsewhere: 0, written: -1, trimmed: 0 };
     this.#entries.set(bridge.name, { bridge, ages, since, isHere: false, trimFromId, ...rest });
     if (this.#timer === undefined) {
       this.#readyAt = performance.now() + (this.#members.length > 0 ? SETTLE_MS : 0);
@@ -132,6 +139,13 @@ export class BridgePlaces implements ReplicatedMap {
     if (!this.#entries.delete(name)) return;
     this.#map.write(this.#keyOf(name), undefined, performance.now());
     this.#map.flush();
+  }
+
+  /** The online nodes that come before this one; none where this node does not have the bridge. */
+  nodesBefore(name: string): string[] {
+    const places = this.#placesOf(name);
+    const own = places.findIndex(({ bootId }) => bootId === this.#options.bootId);
+    return places.slice(0, Math.max(0, own)).map(({ nodeName }) => nodeName);
   }
 
   close(): void {
@@ -154,7 +168,7 @@ export class BridgePlaces implements ReplicatedMap {
       if (!entry.isHere) this.#trim(entry);
     }
     this.#map.flush();
-    this.#choose();
+    this.choose();
   }
 
   #write(entry: Entry): void {
@@ -167,7 +181,7 @@ export class BridgePlaces implements ReplicatedMap {
     if (entry.written === -1) {
       // Other nodes still have the register of the run before.
       const before = this.#map.get(this.#keyOf(bridge.name));
-      entry.previousSince = before && readPlace(before)?.since;
+      entry.previousSince = before && readPlace(before, this.#options.nodeName)?.since;
     }
     entry.written = acknowledged;
     const place = {
@@ -196,15 +210,25 @@ export class BridgePlaces implements ReplicatedMap {
     if (upTo > from) entry.trimmed += entry.bridge.dropSent(from, upTo);
   }
 
-  #choose(): void {
+  /** To be called where the answer of a bridge's takesFrom() has changed. */
+  choose(): void {
     if (performance.now() < this.#readyAt) return;
     for (const entry of this.#entries.values()) {
-      const [place] = this.#placesOf(entry.bridge.name);
+      const { bridge } = entry;
+      const places = this.#placesOf(bridge.name);
+      const place = places.find(({ nodeName }) => bridge.takesFrom?.(nodeName) !== true);
       const isHere = place?.bootId === this.#options.bootId;
-      if (isHere === entry.isHere) continue;
+      const others = places.filter((one) => one !== place);
+      const elsewhere = Math.max(0, ...others.map(({ acknowledged }) => acknowledged));
+      const isNews = elsewhere > entry.elsewhere;
+      entry.elsewhere = elsewhere;
+      if (isHere === entry.isHere) {
+        if (isHere && isNews && place === places[0]) bridge.ranElsewhere?.();
+        continue;
+      }
       entry.isHere = isHere;
-      if (!isHere) entry.trimFromId = entry.bridge.lastId;
-      entry.bridge.run(isHere);
+      if (!isHere) entry.trimFromId = bridge.lastId;
+      bridge.run(isHere);
     }
   }
 
@@ -213,7 +237,7 @@ export class BridgePlaces implements ReplicatedMap {
     const places: Place[] = [];
     for (const [key, value] of this.#map.entries()) {
       if (!key.startsWith(`${name}\n`)) continue;
-      const place = readPlace(value);
+      const place = readPlace(value, key.slice(name.length + 1));
       const { bootId } = this.#options;
       const isOnline = place?.bootId === bootId || this.#members.includes(place?.bootId ?? 0n);
       if (place !== undefined && isOnline) places.push(place);
@@ -223,14 +247,14 @@ export class BridgePlaces implements ReplicatedMap {
 }
 
 /** @returns undefined for what is no place: a node of another version may write what it likes */
-function readPlace(value: Buffer): Place | undefined {
+function readPlace(value: Buffer, nodeName: string): Place | undefined {
   try {
     const { boot, since, acknowledged } = JSON.parse(value.toString('utf8')) as Record<
       string,
       unknown
     >;
     if (typeof since !== 'number' || typeof acknowledged !== 'number') return undefined;
-    return { bootId: BigInt(String(boot)), since, acknowledged };
+    return { nodeName, bootId: BigInt(String(boot)), since, acknowledged };
   } catch {
     return undefined;
   }

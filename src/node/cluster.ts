@@ -27,7 +27,7 @@ import { version } from '../shared/version.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
 import { DATAGRAM_BYTES_MAX } from '../sync/limits.ts';
 import type { BridgePlaces } from './bridge-places.ts';
-import { ClientAddress } from './client-address.ts';
+import { ClientAddresses } from './client-addresses.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { Invitations } from './invitations.ts';
 import { joinCluster } from './join-cluster.ts';
@@ -79,7 +79,8 @@ export class Cluster {
   #gossip: Gossip | undefined;
   #status: ClusterStatus | undefined;
   #tokens: readonly string[];
-  #address: ClientAddress | undefined;
+  /** Undefined without -address, and before join(). */
+  #addresses: ClientAddresses | undefined;
   /** Undefined before join(). */
   #invitations: Invitations | undefined;
   /** Undefined without -beacon, and before join(). */
@@ -275,7 +276,10 @@ export class Cluster {
       pingTimeoutMs: config.pingTimeoutMs,
       log,
       onRefused: (error) => this.#refuse(error),
-      onMember: (event) => publishMemberEvent(broker, event, performance.now()),
+      onMember: (event) => {
+        publishMemberEvent(broker, event, performance.now());
+        this.#addresses?.review();
+      },
       onPeers: (peers) => {
         this.#peerWatch.peers = peers.length;
         sync.setPeers(peers);
@@ -310,22 +314,22 @@ export class Cluster {
     this.#status.addMetrics(broker, config.nodeName, this.#parts.intake.counters);
     const refusal = await joinCluster(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
-    this.#holdAddress();
+    this.#holdAddresses();
   }
 
-  #holdAddress(): void {
+  #holdAddresses(): void {
     const { config, broker, replication, log } = this.#parts;
-    const { clientAddress, addressHook } = config;
-    if (clientAddress === undefined) return;
-    const address = new ClientAddress(clientAddress, addressHook, replication.bridges, log);
-    broker.sys.addSource('address', () => address.metrics());
-    this.#address = address;
+    if (config.clientAddresses.length === 0) return;
+    const isAlive = (name: string): boolean => this.#stateOf(name) === 'alive';
+    const addresses = new ClientAddresses(config, replication.bridges, log, isAlive);
+    broker.sys.addSource('address', () => addresses.metrics());
+    this.#addresses = addresses;
   }
 
   #openBeacon(gossip: Gossip): void {
     const { config, bootId, broker, log } = this.#parts;
     const { bindAddress: bind } = config;
-    const clientAddress = config.clientAddress?.address;
+    const clientAddresses = config.clientAddresses.map(({ address }) => address);
     const keys = this.#keys.beacon;
     const beacon = new BeaconChannel({
       bootId,
@@ -333,7 +337,7 @@ export class Cluster {
       gossip,
       bind,
       defaultPort: GOSSIP_PORT,
-      clientAddress,
+      clientAddresses,
       log,
     });
     broker.sys.addSource('beacon', () => beacon.metrics());
@@ -366,7 +370,7 @@ export class Cluster {
   /** Announces the departure to the other nodes and closes both ports. */
   async stop(): Promise<void> {
     this.#peerWatch.close();
-    await this.#address?.close();
+    await this.#addresses?.close();
     this.#parts.replication.close();
     this.#parts.queries.close();
     this.#parts.probing.close();
@@ -472,7 +476,7 @@ export class Cluster {
       large: bulk?.node,
       onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
       onProbe: (datagram, from) => probing.prober.receive('sync', datagram, from),
-      isSuspect: (name) => this.#isSuspect(name),
+      isSuspect: (name) => this.#stateOf(name) === 'suspect',
     });
   }
 
@@ -484,8 +488,7 @@ export class Cluster {
     return this.#memberOf(bootId)?.name ?? 'another node';
   }
 
-  #isSuspect(name: string): boolean {
-    const member = this.#gossip?.members().find((one) => one.name === name);
-    return member?.state === 'suspect';
+  #stateOf(name: string): MemberView['state'] | undefined {
+    return this.#gossip?.members().find((one) => one.name === name)?.state;
   }
 }

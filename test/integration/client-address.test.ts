@@ -15,7 +15,13 @@ import {
 } from './support/scenario.ts';
 
 const ADDRESS = '192.168.1.10';
+const ADDRESS_IPV6 = 'fd00::10';
 const BOXES = { box1: ['192.168.1.101'], box2: ['192.168.1.102'], box3: ['192.168.1.103'] };
+const DUAL_BOXES = {
+  box1: ['192.168.1.101', 'fd00::101'],
+  box2: ['192.168.1.102', 'fd00::102'],
+  box3: ['192.168.1.103', 'fd00::103'],
+};
 const TOKEN = `-csk=${randomBytes(24).toString('hex')}`;
 const POLL_MS = 50;
 const WAIT_MS_MAX = 30_000;
@@ -25,8 +31,8 @@ function start(scene: Scenario, name: string, ...flags: string[]): Node {
   return scene.startOn(name, name, all);
 }
 
-function holders(network: Network): string[] {
-  return Object.keys(BOXES).filter((name) => network.holds(name, ADDRESS));
+function holders(network: Network, address = ADDRESS): string[] {
+  return Object.keys(BOXES).filter((name) => network.holds(name, address));
 }
 
 /** Resolves with the one box that holds the address, other than `former`. */
@@ -36,6 +42,12 @@ async function holder(network: Network, former?: string): Promise<string> {
     if (first !== undefined && others.length === 0 && first !== former) return first;
   }
   throw new Error(`the address is held by: ${holders(network).join(', ') || 'no box'}`);
+}
+
+async function until(isReached: () => boolean, what: string): Promise<void> {
+  for (const end = Date.now() + WAIT_MS_MAX; !isReached(); await delay(POLL_MS)) {
+    assert.ok(Date.now() < end, what);
+  }
 }
 
 /** Resolves when this box holds the address, and no other one. */
@@ -120,17 +132,46 @@ describe('the address of the clients', { concurrency: 2 }, () => {
       const first = 'box1';
       const others = Object.keys(BOXES).filter((name) => name !== first);
       network.cut(first, others);
-      for (
-        const end = Date.now() + WAIT_MS_MAX;
-        holders(network).length < 2;
-        await delay(POLL_MS)
-      ) {
-        assert.ok(Date.now() < end, 'the other side takes the address too');
-      }
+      const isTwice = (): boolean => holders(network).length === 2;
+      await until(isTwice, 'the other side takes the address too');
       network.heal(first);
       // The one that has been there for longer keeps it.
       await settled(network, first);
       assert.doesNotMatch(scene.logs, /can not be taken/);
+    },
+  );
+
+  networkScenario(
+    'the clients learn at once on which box an IPv4 and an IPv6 address are now',
+    ['mosquitto_pub'],
+    async (scene) => {
+      const network = await scene.network(DUAL_BOXES, ['192.168.1.200', 'fd00::200']);
+      const both = [ADDRESS, ADDRESS_IPV6];
+      const flag = `-address=${ADDRESS}/24,${ADDRESS_IPV6}/64`;
+      const one = start(scene, 'box1', flag);
+      const isOn = (address: string, name: string): boolean =>
+        holders(network, address).join() === name;
+      for (const address of both) {
+        await until(() => isOn(address, 'box1'), `box1 takes ${address}`);
+        const words = ['mosquitto_pub', '-h', address, '-t', 't', '-q', '1', '-m', 'm'];
+        const published = await scene.run(words, network.via(CLIENT_HOST)).exited;
+        assert.equal(published.code, 0);
+      }
+      const two = start(scene, 'box2', flag);
+      await allSeeEachOther([one, two]);
+      await one.process.kill();
+      for (const address of both) {
+        await until(() => isOn(address, 'box2'), `box2 takes ${address}`);
+        // The client sends nothing that would make its box ask.
+        await until(
+          () => network.neighbour(CLIENT_HOST, address) === network.hardwareAddress('box2'),
+          `the client knows where ${address} is`,
+        );
+      }
+      await two.process.waitFor(/holds the address of the clients" address=fd00::10/);
+      two.process.signal('SIGTERM');
+      await two.process.exited;
+      for (const address of both) assert.deepEqual(holders(network, address), []);
     },
   );
 

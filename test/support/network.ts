@@ -157,12 +157,24 @@ export class Network {
 
   /** Whether the host has this address at present. */
   holds(host: string, address: string): boolean {
+    const bits = address.includes(':') ? 128 : 32;
     const shown = execFileSync(
       'ip',
-      ['-n', this.#namespace(host), '-brief', 'address', 'show', 'to', `${address}/32`],
+      ['-n', this.#namespace(host), '-brief', 'address', 'show', 'to', `${address}/${bits}`],
       { encoding: 'utf8' },
     );
     return shown.includes(address);
+  }
+
+  /** The hardware address behind an address, as the host has it in its cache; undefined if it has none. */
+  neighbour(host: string, address: string): string | undefined {
+    const words = ['-n', this.#namespace(host), 'neigh', 'show', address, 'dev', 'eth0'];
+    return /lladdr (\S+)/.exec(execFileSync('ip', words, { encoding: 'utf8' }))?.[1];
+  }
+
+  hardwareAddress(host: string): string {
+    const words = ['-n', this.#namespace(host), '-brief', 'link', 'show', 'dev', 'eth0'];
+    return execFileSync('ip', words, { encoding: 'utf8' }).trim().split(/\s+/)[2] ?? '';
   }
 
   /** Bytes that the host has sent so far, headers of the lower layers included. */

@@ -32,7 +32,7 @@ export interface BeaconChannelOptions {
   readonly defaultPort: number;
   readonly log: Logger;
   /** An address that comes and goes (-address): nothing is called from it. */
-  readonly clientAddress: string | undefined;
+  readonly clientAddresses: readonly string[];
   /** In place of the system's list, for tests. */
   readonly listLinks?: (bind: string | undefined) => readonly HostLink[];
 }
@@ -173,7 +173,8 @@ export class BeaconChannel {
   /** Interfaces come and go: a cable, a Wi-Fi, a new address by DHCP. */
   #useLinks(now: number): void {
     const { listLinks: list = listLinks } = this.#options;
-    const links = list(this.#bind).filter(({ address }) => address !== this.#options.clientAddress);
+    const { clientAddresses } = this.#options;
+    const links = list(this.#bind).filter(({ address }) => !clientAddresses.includes(address));
     const present = new Set(links.map(({ address }) => address));
     for (const [address, sender] of this.#senders) {
       if (present.has(address) && sender.isOpen) continue;
