@@ -138,7 +138,7 @@ const RIDDLES =
   /\b(told|tells?|whoever|nobody|anybody|somebody)\b|\bstands\b(?! for)|what becomes of/i;
 
 /** Tests in these folders move a clock, or wait for something that comes. */
-const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'simulation', 'fuzz'];
+const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'model', 'simulation', 'fuzz'];
 const SLEEPS = /timers\/promises|=>\s*setTimeout\(/;
 
 const sources = ['.ts', '.tsx', '.cts'].flatMap((ending) => filesUnder('src', ending));
