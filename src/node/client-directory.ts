@@ -167,7 +167,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
       // The others thought this node dead. It is not: the client is here.
       this.connected(clientId, broker.publishableWill(clientId));
       const announcedAt = this.replica.map.get(clientId)?.time ?? stamp.time;
-      this.mistaken.cleared(clientId, stamp.time, announcedAt, now);
+      this.mistaken.cleared(clientId, announcedAt, now);
     } else {
       broker.willPublishedElsewhere(clientId, now);
     }

@@ -8,14 +8,14 @@ import type { Message } from '../broker/message/message.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
 import type { Stamp } from '../shared/stamp.ts';
 
-/** A node publishes the will and clears the register within this time, ms of the cluster clock. */
-const SAME_MOMENT_MS = 1000;
+/** Times of nodes that have just met differ by less than this, ms of the cluster clock. */
+const CLOCK_ERROR_MS = 1000;
 
 interface Client {
   readonly clientId: string;
   readonly topic: string;
-  /** From when to when other nodes took the client for gone, ms of the cluster clock. */
-  clearing: { readonly from: number; readonly to: number } | undefined;
+  /** Until when other nodes took the client for gone, ms of the cluster clock. */
+  goneUntil: number | undefined;
   /** When another node replaced the value of the topic, and what it was. */
   replacement: { readonly time: number; readonly before: Message } | undefined;
 }
@@ -39,7 +39,7 @@ export class MistakenWills {
     this.disconnected(clientId);
     if (will?.retain !== true) return;
     const { topic } = will;
-    const client = { clientId, topic, clearing: undefined, replacement: undefined };
+    const client = { clientId, topic, goneUntil: undefined, replacement: undefined };
     this.#clients.set(clientId, client);
     this.#byTopic.set(topic, client);
   }
@@ -53,14 +53,14 @@ export class MistakenWills {
 
   /**
    * Another node has cleared the register of a client that is connected here, and this node has announced it
-   * anew. Each side of a partition takes the client for gone at a time of its own; what one has cleared
-   * before the announcement is never seen here, only its will.
-   * @param from when the register was cleared @param to when it was announced, ms of the cluster clock
+   * anew. Each side of a partition takes the client for gone at a time of its own: of the others only
+   * the wills are seen here, of any time before the announcement.
+   * @param announcedAt ms of the cluster clock
    */
-  cleared(clientId: string, from: number, to: number, now: number): void {
+  cleared(clientId: string, announcedAt: number, now: number): void {
     const client = this.#clients.get(clientId);
     if (client === undefined) return;
-    client.clearing = { from: from - SAME_MOMENT_MS, to: to + SAME_MOMENT_MS };
+    client.goneUntil = announcedAt + CLOCK_ERROR_MS;
     this.#mend(client, now);
   }
 
@@ -83,13 +83,13 @@ export class MistakenWills {
   }
 
   #mend(client: Client, now: number): void {
-    const { clientId, topic, clearing, replacement } = client;
-    if (clearing === undefined || replacement === undefined) return;
-    if (replacement.time < clearing.from || replacement.time > clearing.to) return;
+    const { clientId, topic, goneUntil, replacement } = client;
+    if (goneUntil === undefined || replacement === undefined) return;
+    if (replacement.time > goneUntil) return;
     const current = this.#broker.retainedMessage(topic);
     const will = this.#broker.publishableWill(clientId);
     if (current === undefined || will?.payload.equals(current.payload) !== true) return;
-    client.clearing = undefined;
+    client.goneUntil = undefined;
     client.replacement = undefined;
     this.#broker.retainAgain(replacement.before, now);
     this.#mended(clientId);

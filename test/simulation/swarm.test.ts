@@ -6,6 +6,7 @@ import { runSwarm, swarmTranscriptOf } from './swarm.ts';
 /** Seeds that once found a fault. */
 const REMEMBERED = [
   { seed: 73, why: 'two sides of a partition published the will of a client that was alive' },
+  { seed: 1034, why: 'a will of one side was older than the clearing of the other' },
   { seed: 98, why: 'two nodes that moved at once never found each other' },
 ];
 const SEEDS = 5;
