@@ -115,7 +115,8 @@ export class Workload {
     await reader.subscribe('will/#', 0);
     this.#publishers.push(this.#client(`publisher-${node}`, node, { hasSession: true }));
     const paho = new PahoClient(site, history, `paho-${node}`, node, local);
-    const options = { id: `mosquitto-sub-${node}`, node, filter: local, hasSession: true };
+    const filter = `local/${node}/1`;
+    const options = { id: `mosquitto-sub-${node}`, node, filter, hasSession: true };
     const mosquitto = new MosquittoReader(site, history, options);
     await Promise.all([paho.untilSubscribed(), mosquitto.untilSubscribed()]);
     this.#pahos.set(node, paho);
