@@ -72,6 +72,7 @@ export const nodeSchema = object({
       'Up to then its retained messages were those of this node, ms since 1970; null: they are',
     ),
   ),
+  clientAddresses: optional(array(text(), 64, 'Those of -address that it holds')),
 });
 
 export const summarySchema = object({
@@ -80,6 +81,7 @@ export const summarySchema = object({
     isReplicated: flag('Whether every node is to hold the same (-retained-sync)'),
   }),
   clientUrls: array(text(), 256, 'Where clients reach this node, as mqtt://192.168.1.100:1883'),
+  clientAddresses: optional(array(text(), 64, 'Of -address; one of the nodes holds each')),
 });
 
 export type FaultView = Static<typeof faultSchema>;

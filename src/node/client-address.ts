@@ -48,6 +48,11 @@ export class ClientAddress {
     this.#offerIn(START_MS);
   }
 
+  /** Undefined while another node holds it. */
+  get held(): string | undefined {
+    return this.#address.isHeld ? this.#options.address : undefined;
+  }
+
   metrics(): ValuesOf<'address'> {
     return { held: this.#address.isHeld ? 1 : 0, failures: this.#failures };
   }

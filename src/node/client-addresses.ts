@@ -25,6 +25,11 @@ export class ClientAddresses {
     );
   }
 
+  /** Those that this node holds. */
+  get held(): readonly string[] {
+    return this.#all.flatMap((one) => one.held ?? []);
+  }
+
   metrics(): ValuesOf<'address'> {
     const all = this.#all.map((one) => one.metrics());
     return {

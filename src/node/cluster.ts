@@ -323,6 +323,7 @@ export class Cluster {
     const isAlive = (name: string): boolean => this.#stateOf(name) === 'alive';
     const addresses = new ClientAddresses(config, replication.bridges, log, isAlive);
     broker.sys.addSource('address', () => addresses.metrics());
+    replication.nodes.heldAddresses = () => addresses.held;
     this.#addresses = addresses;
   }
 

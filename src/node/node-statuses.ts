@@ -1,7 +1,7 @@
 // What the nodes say of themselves, known to all of them alike: version, clients, rates, load, and the
 // options that must be the same on every node. Any node can answer for all.
-// A node writes its register when a figure has changed noticeably, and no more often than every few
-// seconds, so that a quiet cluster sends nothing.
+// A node writes its register within five seconds when a figure has changed noticeably, and within half a
+// minute when it has changed at all; so a quiet cluster sends nothing, and no figure is older than that.
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
@@ -24,8 +24,10 @@ import {
 const INTERVAL_MS = 5000;
 /** A figure that changes by less than this share is not worth a message. */
 const NOTICEABLE = 0.1;
-/** Ages and counts of troubles are renewed this often, ms. */
-const TROUBLES_MS = 30_000;
+/** Figures that have changed by less, ages and counts of troubles are renewed this often, ms. */
+const RENEW_MS = 30_000;
+const ADDRESSES_MAX = 16;
+const ADDRESS_CHARS_MAX = 64;
 const NODES_MAX = 4096;
 const TOMBSTONE_MS = 600_000;
 
@@ -36,6 +38,8 @@ export interface NodeStatus extends NodeFigures {
   readonly version: string;
   readonly options: SharedOptions;
   readonly troubles: NodeTroubles;
+  /** Of the addresses of the clients (-address), those that it holds. */
+  readonly clientAddresses: readonly string[];
 }
 
 export interface NodeStatusesOptions {
@@ -60,6 +64,8 @@ export class NodeStatuses implements ReplicatedMap {
   #writtenAt = 0;
   /** What is wrong on this node; a new trouble is sent with the next figures. */
   ownTroubles: () => NodeTroubles = () => NO_TROUBLES;
+  /** The addresses of the clients that this node holds. */
+  heldAddresses: () => readonly string[] = () => [];
 
   constructor(options: NodeStatusesOptions) {
     this.#options = options;
@@ -106,9 +112,11 @@ export class NodeStatuses implements ReplicatedMap {
     const figures = this.#gauge.measure();
     const { sharedOptions, nodeName } = this.#options;
     const troubles = this.ownTroubles();
-    const status = { version, ...figures, options: sharedOptions, troubles };
+    const clientAddresses = this.heldAddresses();
+    const status = { version, ...figures, options: sharedOptions, troubles, clientAddresses };
     const now = performance.now();
-    if (this.#written !== undefined && !this.#isNews(this.#written, status, now)) return;
+    if (this.#written !== undefined && !isNews(this.#written, status, now - this.#writtenAt))
+      return;
     this.#written = status;
     this.#writtenAt = now;
     const encoded = { ...status, troubles: encodeTroubles(troubles, Date.now()) };
@@ -117,13 +125,6 @@ export class NodeStatuses implements ReplicatedMap {
     // Long filters in -topics leave little room in a datagram: figures and options go first.
     if (!write(encoded)) write({ ...encoded, troubles: {} });
     this.#map.flush();
-  }
-
-  #isNews(before: NodeStatus, after: NodeStatus, now: number): boolean {
-    if (isNoticeable(before, after)) return true;
-    const key = troublesKey(after.troubles);
-    if (key !== troublesKey(before.troubles)) return true;
-    return key !== troublesKey(NO_TROUBLES) && now - this.#writtenAt >= TROUBLES_MS;
   }
 
   /** Options that differ make nodes work against each other: both sides say so. */
@@ -155,7 +156,18 @@ export class NodeStatuses implements ReplicatedMap {
   }
 }
 
-function isNoticeable(before: NodeStatus, after: NodeStatus): boolean {
+/** @param ageMs of what the other nodes have */
+export function isNews(before: NodeStatus, after: NodeStatus, ageMs: number): boolean {
+  if (differs(before, after, NOTICEABLE)) return true;
+  if (after.clientAddresses.join() !== before.clientAddresses.join()) return true;
+  const key = troublesKey(after.troubles);
+  if (key !== troublesKey(before.troubles)) return true;
+  if (ageMs < RENEW_MS) return false;
+  return key !== troublesKey(NO_TROUBLES) || differs(before, after, 0);
+}
+
+/** @param share by more than which a figure has to change; above 0, a change by one is not enough either */
+function differs(before: NodeFigures, after: NodeFigures, share: number): boolean {
   const figures = [
     'clients',
     'sessions',
@@ -165,7 +177,7 @@ function isNoticeable(before: NodeStatus, after: NodeStatus): boolean {
   ] as const;
   return figures.some((figure) => {
     const difference = Math.abs(after[figure] - before[figure]);
-    return difference > Math.max(1, before[figure] * NOTICEABLE);
+    return difference > (share === 0 ? 0 : Math.max(1, before[figure] * share));
   });
 }
 
@@ -183,7 +195,7 @@ function readStatus(value: Buffer, receivedAt: number): NodeStatus | undefined {
     const field = fields[name];
     return typeof field === 'number' && Number.isFinite(field) ? field : 0;
   };
-  const { version: text, options, troubles } = fields;
+  const { version: text, options, troubles, clientAddresses } = fields;
   return {
     version: typeof text === 'string' ? text.slice(0, 32) : '',
     clients: number('clients'),
@@ -193,7 +205,13 @@ function readStatus(value: Buffer, receivedAt: number): NodeStatus | undefined {
     loadPercent: number('loadPercent'),
     options: readOptions(options),
     troubles: readTroubles(troubles, receivedAt),
+    clientAddresses: readAddresses(clientAddresses),
   };
+}
+
+function readAddresses(value: unknown): string[] {
+  const addresses = Array.isArray(value) ? value.slice(0, ADDRESSES_MAX) : [];
+  return addresses.filter((one) => typeof one === 'string' && one.length <= ADDRESS_CHARS_MAX);
 }
 
 function readOptions(value: unknown): SharedOptions {

@@ -169,18 +169,20 @@ export class LocalNodeApi implements NodeApi {
         retainedDifferSince: facts.retainedDifferSince ?? null,
         ...linksOf(name, links),
         differingOptions: facts.differingOptions,
+        clientAddresses: (state === 'alive' && status?.own?.clientAddresses) || [],
       };
     });
   }
 
   summary(): SummaryView {
-    const { broker, cluster, addresses } = this.#parts;
+    const { broker, cluster, addresses, config } = this.#parts;
     return {
       retained: {
         count: broker.retainedCount,
         isReplicated: cluster?.replicatesRetained ?? false,
       },
       clientUrls: addresses.clientUrls,
+      clientAddresses: config().clientAddresses.map(({ address }) => address),
     };
   }
 

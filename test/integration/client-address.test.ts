@@ -3,8 +3,11 @@
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { ControlClient } from '../../src/cli/control-client.ts';
+import type { NodeView } from '../../src/http/node-api.ts';
 import type { Network } from '../support/network.ts';
 import {
   allSeeEachOther,
@@ -26,8 +29,13 @@ const TOKEN = `-csk=${randomBytes(24).toString('hex')}`;
 const POLL_MS = 50;
 const WAIT_MS_MAX = 30_000;
 
+function controlOf({ folder }: Scenario, name: string): string {
+  return join(folder, `${name}.sock`);
+}
+
 function start(scene: Scenario, name: string, ...flags: string[]): Node {
-  const all = [`-nid=${name}`, TOKEN, `-address=${ADDRESS}/24`, '-anonymous=true', ...flags];
+  const own = [`-nid=${name}`, `-control=${controlOf(scene, name)}`];
+  const all = [...own, TOKEN, `-address=${ADDRESS}/24`, '-anonymous=true', ...flags];
   return scene.startOn(name, name, all);
 }
 
@@ -56,6 +64,18 @@ async function settled(network: Network, name: string): Promise<void> {
     if (holders(network).join() === name) return;
   }
   throw new Error(`${name} does not hold it, but: ${holders(network).join(', ') || 'no box'}`);
+}
+
+/** Resolves when the status of one box names the box that holds it. */
+async function showsHolder(scene: Scenario, at: string, holding: string): Promise<void> {
+  const control = new ControlClient(controlOf(scene, at));
+  for (const end = Date.now() + WAIT_MS_MAX; ; await delay(POLL_MS)) {
+    const answer = await control.ask({ path: '/api/v1/nodes' });
+    const { nodes } = answer as { nodes: readonly NodeView[] };
+    const named = nodes.filter(({ clientAddresses }) => clientAddresses?.includes(ADDRESS));
+    if (named.map(({ name }) => name).join() === holding) return;
+    assert.ok(Date.now() < end, `${at} says that it is held by ${JSON.stringify(named)}`);
+  }
 }
 
 /** The first box has been there for the longest, and holds the address. */
@@ -118,6 +138,7 @@ describe('the address of the clients', { concurrency: 2 }, () => {
     await returned.process.waitFor(/Shoal v/);
     await watching?.sees('online', first, mark);
     await settled(network, second);
+    for (const name of [second, third]) await showsHolder(scene, name, second);
     // The box that has been there for longer comes next, not the one that has returned.
     await nodes.find(({ name }) => name === second)?.process.kill();
     await settled(network, third);

@@ -82,6 +82,7 @@ function summaryLines({ summary, nodes, bridges = [] }: SiteView, now: number): 
   const { retained, clientUrls } = summary;
   const rows = [
     ['retained', retainedText(retained, nodes, now)],
+    ...addressTexts(summary, nodes).map((text) => ['address', text] as const),
     ['devices', `connect to ${clientUrls.join(' or ')}`],
     ...deliveryTexts(nodes).map((text) => ['messages', text] as const),
     ...bridgeTexts(bridges, now).map((text) => ['bridge', text] as const),
@@ -96,6 +97,16 @@ function deliveryTexts(nodes: readonly NodeView[]): string[] {
     return names.length === 0 ? [] : [`by ${delivery} to ${listOfWords(names)}`];
   });
   return texts.length === 0 ? [] : [`go ${texts.join(', ')}`];
+}
+
+/** The addresses of -address on this node, and those that other nodes hold. */
+function addressTexts({ clientAddresses = [] }: SummaryView, nodes: readonly NodeView[]): string[] {
+  const held = nodes.flatMap((node) => node.clientAddresses ?? []);
+  return [...new Set([...clientAddresses, ...held])].map((address) => {
+    const holders = nodes.filter((node) => node.clientAddresses?.includes(address) === true);
+    const names = holders.map(({ name }) => name);
+    return `${address} for all devices, held by ${names.length === 0 ? 'no box' : listOfWords(names)}`;
+  });
 }
 
 /** Each bridge once: as the node has it that runs it. */

@@ -86,6 +86,25 @@ test('retained messages: where they differ, and for how long', () => {
   assert.equal(retained(null, false), '1 message on this box (-retained-sync is off)');
 });
 
+test('the address of all devices has a line that names the box that holds it', () => {
+  const place = '192.168.1.10';
+  const address = (isOwn: boolean, ...holds: boolean[]): string[] => {
+    const clientAddresses = (isHere: boolean) => (isHere ? [place] : []);
+    const nodes = holds.map((isHeld, index) =>
+      box(index + 1, { clientAddresses: clientAddresses(isHeld) }),
+    );
+    const summary = { ...wellSite().summary!, clientAddresses: clientAddresses(isOwn) };
+    const lines = screen({ ...wellSite(), nodes, summary }).split('\n');
+    return lines.filter((line) => line.startsWith('address'));
+  };
+  const held = `address   ${place} for all devices, held by`;
+  assert.deepEqual(address(true, false, true), [`${held} box2`]);
+  assert.deepEqual(address(false, false, true), [`${held} box2`]);
+  assert.deepEqual(address(true, false, false), [`${held} no box`]);
+  assert.deepEqual(address(true, true, true), [`${held} box1 and box2`]);
+  assert.deepEqual(address(false, false, false), []);
+});
+
 test('each bridge has a line, as the node has it that runs it', () => {
   const bridge = (node: string, given: Partial<BridgeView>): BridgeView =>
     ({
