@@ -8,6 +8,7 @@ import { hostname } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { secretAsker } from '../src/cli/ask-secret.ts';
 import { commandOf } from '../src/cli/banner.ts';
+import { tuneCollector } from '../src/cli/collector.ts';
 import { exitCodes } from '../src/cli/exit-codes.ts';
 import { main } from '../src/cli/main.ts';
 import { nodeVersionFault } from '../src/cli/node-version.ts';
@@ -20,6 +21,7 @@ import { usableMemory } from '../src/cli/usable-memory.ts';
 const tokens = process.argv.slice(2);
 hideSecrets(tokens);
 
+tuneCollector();
 const fault = nodeVersionFault(process.versions.node);
 if (fault !== undefined) {
   process.stderr.write(`shoal: ${fault}\n`);

@@ -4,6 +4,7 @@
 // its bytes a bounded number of times, however many pieces it arrives in.
 // Source: MQTT 5.0 2.1, MQTT 3.1.1 2.2.3.
 
+import { copyBytes } from '../shared/copy-bytes.ts';
 import { malformed, type ProtocolFault } from './protocol-fault.ts';
 import { ReasonCode } from './reason-code.ts';
 import { decodeVarint, encodeVarint, VARINT_INCOMPLETE, varintBytes } from './varint.ts';
@@ -34,6 +35,9 @@ export class Framer {
   #heldBytes = 0;
   /** Bytes that the held packet needs before it makes sense to look at it again. */
   #neededBytes = 0;
+  /** The chunk that completed the held packet, with further packets from `#restStart` on. */
+  #rest: Buffer | undefined;
+  #restStart = 0;
 
   constructor(packetBytesMax: number) {
     this.packetBytesMax = packetBytesMax;
@@ -46,33 +50,41 @@ export class Framer {
 
   /** Memory of what is not handled yet, bytes: a packet that has begun, and the packets after the last one found. */
   get heldBytes(): number {
-    return (this.#held?.length ?? 0) + this.buffer.length;
+    return (this.#held?.length ?? 0) + this.buffer.length + (this.#rest?.length ?? 0);
   }
 
   /** True if the packet found last was the end of the bytes received so far. */
   get isDrained(): boolean {
-    return this.end === this.buffer.length;
+    return this.end === this.buffer.length && this.#rest === undefined;
   }
 
   /** Adds bytes from the network. Packets found later are views into them: the caller must not reuse them. */
   push(chunk: Buffer): void {
-    this.buffer = this.#held === undefined ? chunk : this.#append(this.#held, chunk);
-    this.start = this.bodyStart = this.end = 0;
+    if (this.#held === undefined) this.#show(chunk, 0);
+    else this.#append(this.#held, chunk, 0);
   }
 
-  /** @returns all bytes held once they are enough, until then none */
-  #append(held: Buffer, chunk: Buffer): Buffer {
-    const bytes = this.#heldBytes + chunk.length;
-    const isEnough = bytes >= this.#neededBytes;
+  #show(buffer: Buffer, at: number): void {
+    this.buffer = buffer;
+    this.start = this.bodyStart = this.end = at;
+  }
+
+  /** Adds to the held packet what it needs of the chunk; the rest of the chunk stays where it is. */
+  #append(held: Buffer, chunk: Buffer, from: number): void {
+    const bytes = Math.min(this.#neededBytes, this.#heldBytes + chunk.length - from);
+    const to = from + bytes - this.#heldBytes;
+    const isEnough = bytes === this.#neededBytes;
     let target = held;
     if (bytes > held.length) {
       target = Buffer.allocUnsafe(isEnough ? bytes : capacityFor(bytes, this.#neededBytes));
-      held.copy(target, 0, 0, this.#heldBytes);
+      copyBytes(target, 0, held, 0, this.#heldBytes);
     }
-    chunk.copy(target, this.#heldBytes);
+    copyBytes(target, this.#heldBytes, chunk, from, to);
     this.#held = isEnough ? undefined : target;
     this.#heldBytes = isEnough ? 0 : bytes;
-    return isEnough ? target.subarray(0, bytes) : EMPTY;
+    this.#rest = to < chunk.length ? chunk : undefined;
+    this.#restStart = to;
+    this.#show(isEnough ? target.subarray(0, bytes) : EMPTY, 0);
   }
 
   /** @returns true if a packet was found, false if more bytes are needed, or the client's fault */
@@ -80,13 +92,13 @@ export class Framer {
     const { buffer } = this;
     const start = this.end;
     const available = buffer.length - start;
-    if (available < HEADER_BYTES_MIN) return this.#hold(start, HEADER_BYTES_MIN);
+    if (available < HEADER_BYTES_MIN) return this.#holdOrGoOn(start, HEADER_BYTES_MIN);
     let bodyStart = start + HEADER_BYTES_MIN;
     let length = buffer[start + 1]!;
     let padding = 0;
     if (length >= 0x80) {
       length = decodeVarint(buffer, start + 1, buffer.length, true);
-      if (length === VARINT_INCOMPLETE) return this.#hold(start, available + 1);
+      if (length === VARINT_INCOMPLETE) return this.#holdOrGoOn(start, available + 1);
       if (length < 0) return BAD_LENGTH;
       while (buffer[bodyStart - 1]! >= 0x80) bodyStart += 1;
       padding = bodyStart - start - 1 - varintBytes(length);
@@ -96,7 +108,7 @@ export class Framer {
       this.#place(start, bodyStart, end);
       return TOO_LARGE;
     }
-    if (end > buffer.length) return this.#hold(start, end - start);
+    if (end > buffer.length) return this.#holdOrGoOn(start, end - start);
     this.#place(start, bodyStart, end);
     return padding === 0 ? true : this.#removePadding(padding);
   }
@@ -119,18 +131,28 @@ export class Framer {
     return true;
   }
 
-  #hold(start: number, neededBytes: number): false {
+  /** The buffer has no whole packet any more; the chunk behind it may have some. */
+  #holdOrGoOn(start: number, neededBytes: number): boolean | ProtocolFault {
+    const rest = this.#rest;
+    const restStart = this.#restStart;
+    this.#rest = undefined;
+    this.#hold(start, neededBytes);
+    if (rest === undefined) return false;
+    if (this.#held === undefined) this.#show(rest, restStart);
+    else this.#append(this.#held, rest, restStart);
+    return this.next();
+  }
+
+  #hold(start: number, neededBytes: number): void {
     const { buffer } = this;
     if (start < buffer.length) {
       // A copy, so that a few bytes of a slow client don't keep a whole read buffer alive.
-      const rest = Buffer.from(buffer.subarray(start));
-      this.#held = rest;
-      this.#heldBytes = rest.length;
+      const held = Buffer.from(buffer.subarray(start));
+      this.#held = held;
+      this.#heldBytes = held.length;
       this.#neededBytes = neededBytes;
     }
-    this.buffer = EMPTY;
-    this.start = this.bodyStart = this.end = 0;
-    return false;
+    this.#show(EMPTY, 0);
   }
 }
 

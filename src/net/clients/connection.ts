@@ -24,6 +24,8 @@ const PAUSE_BYTES = 2_097_152;
 const BACKLOG_BYTES = 268_435_456;
 /** Above the high water mark of Node's sockets, which have a 'drain' event only then. */
 const BACKLOG_SHARE_BYTES = 131_072;
+/** So many are not kept until the end of the turn. */
+const EARLY_BYTES = 131_072;
 /** A client whose connection is ended has this long to take its last bytes. */
 const LINGER_MS = 5_000;
 
@@ -111,7 +113,7 @@ export class Connection implements Outbox {
     }
     this.#pending ??= WriteBuffer.take();
     this.#pending.add(buffer, start, end);
-    if (this.#pending.bytes > bounded(CONGESTED_BYTES)) this.congested = true;
+    if (this.#pending.bytes > EARLY_BYTES) this.#writeEarly();
     this.#markDirty();
   }
 
@@ -121,9 +123,13 @@ export class Connection implements Outbox {
     flushQueue.add(this);
   }
 
-  /** Writes what was gathered, and ends the connection if the core asked for that. */
-  flush(): void {
-    this.#isDirty = false;
+  /** The client reads meanwhile; and only what the system does not take makes it a slow one. */
+  #writeEarly(): void {
+    this.#writePending();
+    if (this.#untakenBytes > bounded(CONGESTED_BYTES)) this.congested = true;
+  }
+
+  #writePending(): void {
     const transport = this.#transport;
     const pending = this.#pending;
     if (pending !== undefined) {
@@ -134,6 +140,12 @@ export class Connection implements Outbox {
       pending.release();
     }
     this.#setUntaken(this.#isClosed ? 0 : transport.writableLength);
+  }
+
+  /** Writes what was gathered, and ends the connection if the core asked for that. */
+  flush(): void {
+    this.#isDirty = false;
+    this.#writePending();
     if (this.#isClosing) {
       this.#finish();
       return;

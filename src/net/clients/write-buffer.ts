@@ -5,8 +5,10 @@ import type { ByteTap } from '../../broker/ports.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import type { Transport } from './transport.ts';
 
-/** Ranges up to this total are copied into one buffer; larger ones go to the system as they are. */
-const COPY_BYTES_MAX = 65_536;
+/** Ranges up to this total are copied into one buffer; in a larger write, only small ones are. */
+const COPY_BYTES_MAX = 16_384;
+/** Small ranges are joined to buffers of up to this size. */
+const JOINED_BYTES_MAX = 65_536;
 /** In a larger write ranges up to this are joined: each part of a gathered write costs a microsecond. */
 const SMALL_BYTES_MAX = 4096;
 const POOL_MAX = 256;
@@ -81,7 +83,7 @@ export class WriteBuffer {
     for (; to < this.#buffers.length; to++) {
       const range = this.#ends[to]! - this.#starts[to]!;
       bytes += range;
-      if (range > SMALL_BYTES_MAX || bytes > COPY_BYTES_MAX) break;
+      if (range > SMALL_BYTES_MAX || bytes > JOINED_BYTES_MAX) break;
     }
     return to;
   }

@@ -35,6 +35,26 @@ test('packets come out whole wherever the stream is cut', () => {
   }
 });
 
+test('only the packet that is cut is copied: those behind it stay in their chunk', () => {
+  const [cut, second, third] = [1, 2, 3].map((byte) => packet(0x30, Buffer.alloc(1000, byte)));
+  const framer = new Framer(100_000);
+  framer.push(cut!.subarray(0, 400));
+  assert.equal(framer.next(), false);
+  const chunk = Buffer.concat([cut!.subarray(400), second!, third!, cut!.subarray(0, 1)]);
+  framer.push(chunk);
+  assert.equal(framer.next(), true);
+  assert.notEqual(framer.buffer, chunk);
+  assert.deepEqual(framer.buffer, cut);
+  assert.equal(framer.isDrained, false, 'the chunk has more');
+  assert.ok(framer.heldBytes >= chunk.length, 'the chunk counts while it is needed');
+  for (let i = 0; i < 2; i++) {
+    assert.equal(framer.next(), true);
+    assert.equal(framer.buffer, chunk);
+  }
+  assert.equal(framer.next(), false);
+  assert.equal(framer.isHolding, true);
+});
+
 function memoryBytes(): number {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;

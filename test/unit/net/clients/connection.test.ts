@@ -10,12 +10,18 @@ import { connect, disconnect, PINGREQ } from '../../../support/wire.ts';
 const LINGER_MS = 5_000;
 
 class FakeTransport extends EventEmitter implements Transport {
+  readonly broker: Broker;
   readonly writes: string[] = [];
   writable = true;
   writableLength = 0;
   isPaused = false;
   isEnded = false;
   isDestroyed = false;
+
+  constructor(broker: Broker) {
+    super();
+    this.broker = broker;
+  }
 
   write(bytes: Buffer): void {
     this.writes.push(bytes.toString('hex'));
@@ -38,13 +44,13 @@ class FakeTransport extends EventEmitter implements Transport {
 }
 
 function open(log: Logger = silentLogger, isPlainTcp = false): FakeTransport {
-  const transport = new FakeTransport();
   const broker = new Broker({
     options: { sysIntervalSeconds: 0 },
     random: () => 0,
     now: performance.now(),
     log,
   });
+  const transport = new FakeTransport(broker);
   new Connection(transport, broker, { remoteAddress: '192.0.2.1' }, isPlainTcp);
   return transport;
 }
@@ -103,6 +109,25 @@ test('a client that ends its side gets what was written, and the connection ends
   idle.emit('end');
   await turn();
   assert.equal(idle.isDestroyed, true);
+});
+
+test('much for one client does not wait for the end of the turn, nor count as untaken while it is taken', async () => {
+  const transport = open();
+  const bytes = Buffer.alloc(100_000);
+  const connection = new Connection(transport, transport.broker, { remoteAddress: '192.0.2.2' });
+  connection.write(bytes, 0, bytes.length);
+  assert.equal(transport.writes.length, 0);
+  for (let i = 0; i < 9; i++) connection.write(bytes, 0, bytes.length);
+  assert.equal(transport.writes.length, 10, 'pairs of ranges, as they are');
+  assert.equal(connection.congested, false);
+  transport.writableLength = 600_000;
+  for (let i = 0; i < 2; i++) connection.write(bytes, 0, bytes.length);
+  assert.equal(connection.congested, true);
+  transport.writableLength = 0;
+  transport.emit('drain');
+  assert.equal(connection.congested, false);
+  transport.emit('close');
+  await turn();
 });
 
 test('a client that does not read is not read until it does', async () => {
