@@ -2,7 +2,7 @@
 // and a remedy. A rule over one option alone is part of its value type.
 
 import { isIP } from 'node:net';
-import { formatHostPort, isLoopback } from '../shared/endpoint.ts';
+import { formatHostPort, isLoopback, isUnspecified } from '../shared/endpoint.ts';
 import { normalAddress } from '../shared/ip-address.ts';
 import { timingFault } from '../swim/timing.ts';
 import { type Config, isClustered } from './config.ts';
@@ -29,6 +29,7 @@ export function findWarnings(config: Config): string[] {
   return [
     ...weakClusterTokens(config),
     ...unreachableMembers(config),
+    ...unicastByBind(config),
     ...unusedClusterOptions(config),
     ...unadvertisedSyncPort(config),
     ...unusedTls(config),
@@ -106,6 +107,16 @@ function unreachableMembers({ bindAddress: bind, members, beacon }: Config): str
   if (outside.length === 0) return [];
   const names = outside.map(formatHostPort).join(', ');
   return [`-bind=${bind} is reachable from this machine only: the node can't join ${names}`];
+}
+
+/** The system gives a socket that is bound to one address no multicast. */
+function unicastByBind(config: Config): string[] {
+  const { bindAddress: bind, syncDelivery } = config;
+  if (syncDelivery === 'unicast' || !isClustered(config)) return [];
+  if (bind === undefined || isUnspecified(bind)) return [];
+  return [
+    `-bind=${bind} receives no multicast: with -sync=multicast this node sends by multicast, and the other nodes send to it by unicast`,
+  ];
 }
 
 /** Options that change what crosses between nodes; without a cluster nothing crosses. */

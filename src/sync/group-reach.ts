@@ -6,12 +6,22 @@
 
 import {
   GROUP_DOUBT_MS,
+  GROUP_FAULT_MS,
   GROUP_LOSS_PERIOD_MS,
   GROUP_LOSS_SHARE_MAX,
   GROUP_REST_FIRST_MS,
   GROUP_REST_LONGEST_MS,
 } from './limits.ts';
 import type { SendWindow } from './send-window.ts';
+
+/** A hello through the group that the peer has answered. */
+export interface AnsweredHello {
+  /** Size of its datagram. */
+  readonly bytes: number;
+  readonly sentAt: number;
+  /** When the hello after it left; Infinity if there was none. */
+  readonly nextAt: number;
+}
 
 export class GroupReach {
   /** Data goes to the peer through the group, and not by unicast. Set by Multicast. */
@@ -21,8 +31,12 @@ export class GroupReach {
   #provenBytes = 0;
   #hasAnswered = false;
   #usedSince = 0;
-  /** The first hello through the group since the last answer; Infinity if all were answered. */
+  /** When the first hello through the group left that has no answer; Infinity if all have one. */
   #askedAt = Number.POSITIVE_INFINITY;
+  /** Sequence of the last data datagram before it. */
+  #askedSequence = 0;
+  /** An answer to an earlier hello proves nothing. */
+  #doubtedAt = Number.NEGATIVE_INFINITY;
   /** After losses the group is not used before this time. */
   #restUntil = Number.NEGATIVE_INFINITY;
   #restMs = GROUP_REST_FIRST_MS;
@@ -44,27 +58,36 @@ export class GroupReach {
     return true;
   }
 
-  /** Since when hellos through the group have had no answer; Infinity if none is awaited. */
-  get askedAt(): number {
-    return this.#askedAt;
-  }
-
   /** Whether datagrams of this size have been found to arrive. */
   isProven(bytes: number, now: number): boolean {
     return this.#provenBytes >= bytes && now >= this.#restUntil;
   }
 
-  helloSent(now: number): void {
-    if (this.#askedAt === Number.POSITIVE_INFINITY) this.#askedAt = now;
+  helloSent({ lastSequence }: SendWindow, now: number): void {
+    if (this.#askedAt < Number.POSITIVE_INFINITY) return;
+    this.#askedAt = now;
+    this.#askedSequence = lastSequence;
   }
 
-  /** @param bytes size of the hello's datagram. @returns true for the first answer */
-  answered(bytes: number): boolean {
+  /** A late answer proves nothing, but shows that the peer is only busy. @returns true for the first in time */
+  answered({ bytes, sentAt, nextAt }: AnsweredHello, window: SendWindow, now: number): boolean {
+    this.#askedAt = nextAt;
+    this.#askedSequence = window.lastSequence;
+    if (sentAt < this.#doubtedAt || now - sentAt >= GROUP_DOUBT_MS) return false;
     const isFirst = !this.#hasAnswered;
     this.#hasAnswered = true;
     this.#provenBytes = bytes;
-    this.#askedAt = Number.POSITIVE_INFINITY;
     return isFirst;
+  }
+
+  /**
+   * Whether the peer is well, but misses hellos: it has handled what left after the first of them. One that
+   * is silent or behind is another fault.
+   */
+  missesHellos({ ackedSequence, lastSequence }: SendWindow, heardAt: number, now: number): boolean {
+    if (now - this.#askedAt < GROUP_FAULT_MS) return false;
+    if (ackedSequence < lastSequence) return ackedSequence > this.#askedSequence;
+    return heardAt - this.#askedAt >= GROUP_FAULT_MS;
   }
 
   /** When an answer becomes overdue; Infinity if none is awaited or nothing is proven. */
@@ -76,7 +99,8 @@ export class GroupReach {
   }
 
   /** An answer is overdue: the next hello that is answered proves the group anew. */
-  doubted(): void {
+  doubted(now: number): void {
+    this.#doubtedAt = now;
     this.#provenBytes = 0;
     this.isUsed = false;
   }

@@ -114,7 +114,7 @@ export const SLOW_CHECK_MS = 50;
 export const SLOW_PEER_MS = 1000;
 
 /** An answer through the multicast group, or an ack of what came by it, that takes longer is overdue. */
-export const GROUP_DOUBT_MS = 250;
+export const GROUP_DOUBT_MS = 400;
 /** A peer that answers no hello through the group for this time, but is heard, has a log line. */
 export const GROUP_FAULT_MS = 1000;
 /** From one hello through the group to the next at most. */

@@ -58,7 +58,7 @@ const GROUP_MISSES = {
 } as const;
 const GROUP_HINTS = {
   unanswered:
-    'does that node have -sync=multicast? does a firewall or a switch on the way drop multicast (IGMP snooping without a querier)?',
+    'does that node have -sync=multicast and no -bind? does a firewall or a switch on the way drop multicast (IGMP snooping without a querier)?',
   loses: 'Wi-Fi and overloaded switches lose multicast datagrams first',
 } as const;
 const GROUP_UNUSABLE = 'a peer gets messages by unicast: it is behind a router, or on this machine';

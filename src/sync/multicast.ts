@@ -1,13 +1,13 @@
 // One send for all peers on a network: data through the multicast group of the cluster (-sync=multicast).
 // Each network with two peers or more is asked by hellos through the group; a peer whose welcome echoes the
-// nonce of the last one is reached, and gets data through the group while another peer there does, too. All
+// nonce of a recent one is reached, and gets data through the group while another peer there does, too. All
 // others get the same bytes by unicast. A receiver sees no difference. docs/protocol.md, "Multicast".
 // Invariant: nothing but hellos and data goes through the group, so only senders decide who listens to it.
 
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, type Sealer } from '../shared/envelope.ts';
 import { helloBytesOf, nonceOf, writeHello } from './body-codec.ts';
 import type { ChannelCounters } from './counters.ts';
-import { GROUP_DOUBT_MS, GROUP_FAULT_MS, GROUP_HELLO_MS, HELLO_FIRST_MS } from './limits.ts';
+import { GROUP_DOUBT_MS, GROUP_HELLO_MS, HELLO_FIRST_MS } from './limits.ts';
 import type { LinkLog } from './link-log.ts';
 import type { GroupOutbox } from './outbox.ts';
 import type { PeerLink } from './peer-link.ts';
@@ -23,18 +23,26 @@ export interface MulticastPort {
   randomNonce(): Buffer;
 }
 
+interface SentHello {
+  readonly nonce: Buffer;
+  readonly at: number;
+}
+
 /** A network of this machine, and the peers that the group may reach there. */
 interface Network {
   readonly name: string;
   links: PeerLink[];
-  /** Of the last hello. */
-  nonce: Buffer | undefined;
+  /** The last ones, oldest first. */
+  readonly hellos: SentHello[];
+  /** When the next one leaves. */
   helloAt: number;
   helloDelayMs: number;
 }
 
 /** For a single peer, unicast costs the same and is more reliable on Wi-Fi. */
 const PEERS_MIN = 2;
+/** Hellos whose answers count: a busy peer answers late. */
+const HELLOS_MAX = 8;
 
 export class Multicast {
   readonly #port: MulticastPort;
@@ -99,12 +107,17 @@ export class Multicast {
     return isFree;
   }
 
-  /** Handles a welcome if it answers the last hello through the group. */
+  /** Handles a welcome if it answers a hello through the group. */
   handleWelcome(link: PeerLink, welcome: Buffer, now: number): void {
     const network = this.#networks.get(link.reach.network ?? '');
-    if (network?.nonce === undefined || !nonceOf(welcome).equals(network.nonce)) return;
-    const { reach } = link;
-    const isFirst = reach.answered(helloBytesOf(welcome));
+    if (network === undefined) return;
+    const { hellos } = network;
+    const index = hellos.findIndex(({ nonce }) => nonce.equals(nonceOf(welcome)));
+    if (index < 0) return;
+    const { reach, window } = link;
+    const nextAt = hellos[index + 1]?.at ?? Number.POSITIVE_INFINITY;
+    const hello = { bytes: helloBytesOf(welcome), sentAt: hellos[index]!.at, nextAt };
+    const isFirst = reach.answered(hello, window, now);
     if (reach.isUsed || !reach.isProven(this.#port.datagramBytes(), now)) return;
     this.#port.log.groupReaches(link.peer, isFirst, now);
     this.#choose(now);
@@ -134,23 +147,21 @@ export class Multicast {
   #networkOf(name: string, now: number): Network {
     const known = this.#networks.get(name);
     if (known !== undefined) known.links = [];
-    return (
-      known ?? { name, links: [], nonce: undefined, helloAt: now, helloDelayMs: HELLO_FIRST_MS }
-    );
+    return known ?? { name, links: [], hellos: [], helloAt: now, helloDelayMs: HELLO_FIRST_MS };
   }
 
   #sendHello(network: Network, now: number): void {
     const { group, sealer, log } = this.#port;
     network.helloAt = now + network.helloDelayMs;
     network.helloDelayMs = Math.min(network.helloDelayMs * 2, GROUP_HELLO_MS);
-    network.nonce = this.#port.randomNonce();
+    const nonce = this.#port.randomNonce();
+    if (network.hellos.push({ nonce, at: now }) > HELLOS_MAX) network.hellos.shift();
     const hello = Buffer.alloc(this.#port.datagramBytes());
     const end = hello.length - ENVELOPE_TAG_BYTES;
-    writeHello(hello, ENVELOPE_HEADER_BYTES, end, network.nonce);
-    for (const { reach, peer, heardAt } of network.links) {
-      // A peer that is silent altogether is another fault, which its own line reports.
-      if (heardAt - reach.askedAt >= GROUP_FAULT_MS) log.groupMisses(peer, 'unanswered', now);
-      reach.helloSent(now);
+    writeHello(hello, ENVELOPE_HEADER_BYTES, end, nonce);
+    for (const { reach, peer, heardAt, window } of network.links) {
+      if (reach.missesHellos(window, heardAt, now)) log.groupMisses(peer, 'unanswered', now);
+      reach.helloSent(window, now);
     }
     group.send(sealer.seal(hello, end), network.name);
     this.#doubtAt = Math.min(this.#doubtAt, now + GROUP_DOUBT_MS);
@@ -168,7 +179,7 @@ export class Multicast {
           continue;
         }
         if (reach.isUsed) counters.multicastFallbacks += 1;
-        reach.doubted();
+        reach.doubted(now);
         hurry(network, now);
         isFound = true;
       }

@@ -149,10 +149,6 @@ export class PeerStream {
       this.#begin({ sequence: sequenceOf(body), number: firstNumberOf(body) });
     this.#insert(this.#order, body, now);
     this.#watchPartial(now);
-    if (this.#announced === undefined) return;
-    // The heartbeat has overtaken data that waits in another socket (-sync=multicast with -bind).
-    if (this.#order.next >= this.#announced.sequence) this.#settleAnnounced(now);
-    else this.#announcedDeadline = now + HOLD_MS;
   }
 
   /** Handles the peer's answer to this node's hello: its stream begins at `start`. */

@@ -68,6 +68,11 @@ export class SendWindow {
     return this.#unansweredSince;
   }
 
+  /** Sequence of the datagram that was sent last. */
+  get lastSequence(): number {
+    return this.#lastSequence;
+  }
+
   /** Sequence that the peer has acknowledged last. */
   get ackedSequence(): number {
     return this.#ackedSequence;

@@ -4,15 +4,25 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe } from 'node:test';
+import { groupAddress } from '../../src/net/cluster/multicast-group.ts';
+import { deriveKeyRing } from '../../src/shared/key-ring.ts';
 import type { Network } from '../support/network.ts';
-import { allSeeEachOther, type Node, networkScenario, type Scenario } from './support/scenario.ts';
+import {
+  allSeeEachOther,
+  CLIENT_HOST,
+  type Node,
+  networkScenario,
+  type Scenario,
+} from './support/scenario.ts';
 import type { TestClient } from './support/test-client.ts';
 
 const BOXES = ['box1', 'box2', 'box3', 'box4'] as const;
 const MESSAGES = 200;
+const TOKEN = randomBytes(16).toString('hex');
 const SYS = '$SYS/broker/cluster';
 
 const addressOf = (index: number) => `192.168.1.${101 + index}`;
+const addressOfIpv6 = (index: number) => `fd00::${101 + index}`;
 
 interface Site {
   readonly network: Network;
@@ -28,14 +38,15 @@ async function site(
   scene: Scenario,
   spoil: (network: Network) => void,
   flags: (index: number) => string[] = () => [],
+  address: (index: number) => string = addressOf,
 ): Promise<Site> {
-  const hosts = Object.fromEntries(BOXES.map((box, index) => [box, [addressOf(index)]]));
-  const network = await scene.network(hosts);
+  const hosts = Object.fromEntries(BOXES.map((box, index) => [box, [address(index)]]));
+  const network = await scene.network(hosts, [address(99)]);
   spoil(network);
-  const token = `-csk=${randomBytes(16).toString('hex')}`;
+  const seed = address(0).includes(':') ? `[${address(0)}]` : address(0);
   const nodes = BOXES.map((box, index) =>
     scene.startOn(box, box, [
-      ...[`-nid=${box}`, token, `-mbs=${addressOf(0)}`, '-sync=multicast', '-sys-interval=1'],
+      ...[`-nid=${box}`, `-csk=${TOKEN}`, `-mbs=${seed}`, '-sync=multicast', '-sys-interval=1'],
       ...flags(index),
     ]),
   );
@@ -96,14 +107,36 @@ describe('-sync=multicast', { concurrency: 2 }, () => {
     assert.doesNotMatch(third.process.output, /not received by multicast/);
   });
 
-  networkScenario('a box with -bind sends and receives multicast', [], async (scene) => {
+  networkScenario('a box with -bind sends multicast and gets unicast', [], async (scene) => {
     const four = await site(
       scene,
       () => undefined,
       (index) => (index < 2 ? [`-bind=${addressOf(index)}`] : []),
     );
-    await delivered(four, 'multicast', 'box2', 'box3', 'box4');
+    await delivered(four, 'multicast', 'box3', 'box4');
+    await delivered(four, 'unicast', 'box2');
     await allGetAll(four, 't/bind');
+    await figure(four, 'sync/multicastDatagrams', (count) => count >= MESSAGES);
+  });
+
+  networkScenario('what strangers send to the group is dropped, by IPv6 too', [], async (scene) => {
+    const four = await site(
+      scene,
+      () => undefined,
+      () => [],
+      addressOfIpv6,
+    );
+    await delivered(four, 'multicast', 'box2', 'box3', 'box4');
+    const { signing } = (await deriveKeyRing([TOKEN], 'shoal')).sync;
+    const group = groupAddress(signing.id, true);
+    const send = `const s = require('node:dgram').createSocket('udp6');
+      s.bind(0, () => {
+        s.setMulticastInterface('::%eth0');
+        s.send(Buffer.alloc(100, 0x53), 7947, '${group}', () => s.close());
+      });`;
+    scene.run([process.execPath, '-e', send], four.network.via(CLIENT_HOST));
+    await figure(four, 'sync/droppedDatagrams/foreign', (count) => count === 1);
+    await allGetAll(four, 't/ipv6');
     await figure(four, 'sync/multicastDatagrams', (count) => count >= MESSAGES);
   });
 });

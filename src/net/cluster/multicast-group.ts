@@ -8,7 +8,6 @@
 import { performance } from 'node:perf_hooks';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { Endpoint } from '../../shared/endpoint.ts';
-import { claimOf, ENVELOPE_BYTES } from '../../shared/envelope.ts';
 import { isSameNetwork } from '../../shared/ip-address.ts';
 import type { ChannelKeys } from '../../shared/key-ring.ts';
 import type { Logger } from '../../shared/logger.ts';
@@ -16,21 +15,15 @@ import { OngoingFaults } from '../../shared/ongoing-faults.ts';
 import type { GroupOutbox } from '../../sync/outbox.ts';
 import { type HostLink, listLinks } from './links.ts';
 import { specificAddress } from './local-addresses.ts';
-import { RECEIVE_BUFFER_BYTES } from './receive-buffer.ts';
 import { UdpSocket } from './udp.ts';
 
 export interface MulticastGroupOptions {
-  readonly bootId: bigint;
   readonly keys: ChannelKeys;
   /** Of -bind. */
   readonly bind: string | undefined;
-  /** Of the socket of the channel. */
-  readonly port: number;
   readonly log: Logger;
   /** Joins on the socket of the channel; see UdpSocket.joinGroup(). */
   join(group: string, through: string): string | undefined;
-  /** A datagram that came by a socket of the group. */
-  onDatagram(datagram: Buffer, from: Endpoint): void;
   /** A socket of the group takes datagrams again. */
   onDrain(): void;
   /** In place of the system's list, for tests. */
@@ -58,14 +51,6 @@ const FAULTS_OVER = {
   send: 'messages are sent by multicast again',
   receive: 'messages are received by multicast again',
 } as const;
-const LOOPBACK: HostLink = {
-  interfaceName: 'lo',
-  zone: 'lo',
-  address: '127.0.0.1',
-  prefixBits: 8,
-  isIpv6: false,
-  broadcast: undefined,
-};
 
 /** @param keyId of the sync channel */
 export function groupAddress(keyId: number, isIpv6: boolean): string {
@@ -82,8 +67,6 @@ export class MulticastGroup implements GroupOutbox {
   readonly #faults = new OngoingFaults();
   #keys: ChannelKeys;
   readonly #ways = new Map<string, Way>();
-  /** With -bind, by group: the channel's own socket then gets no multicast. */
-  readonly #receivers = new Map<string, UdpSocket>();
   #links: readonly HostLink[] = [];
   #linksUntil = Number.NEGATIVE_INFINITY;
   readonly #timer: NodeJS.Timeout;
@@ -102,8 +85,8 @@ export class MulticastGroup implements GroupOutbox {
     if (!this.#isOpen) return undefined;
     this.#listLinks();
     const link = this.#links.find((one) => isSameNetwork(one.address, address, one.prefixBits));
-    // A datagram to the group does not come back to this machine, except on loopback.
-    if (link === undefined || (link.address === address && link !== LOOPBACK)) return undefined;
+    // A datagram to the group does not come back to this machine.
+    if (link === undefined || link.address === address) return undefined;
     const name = `${link.address} ${port}`;
     if (!this.#ways.has(name)) {
       const to = this.#groupOn(link, port);
@@ -138,7 +121,7 @@ export class MulticastGroup implements GroupOutbox {
     this.#isOpen = false;
     clearInterval(this.#timer);
     const sockets = [...this.#ways.values()].map(({ socket }) => socket);
-    await Promise.all([...sockets, ...this.#receivers.values()].map((socket) => socket?.close()));
+    await Promise.all(sockets.map((socket) => socket?.close()));
   }
 
   /** The smallest network that an address is in comes first. */
@@ -147,8 +130,7 @@ export class MulticastGroup implements GroupOutbox {
     if (now < this.#linksUntil) return;
     this.#linksUntil = now + LINKS_MS;
     const { listLinks: list = listLinks } = this.#options;
-    const isOnLoopback = this.#bind === undefined || this.#bind.startsWith('127.');
-    const links = [...list(this.#bind), ...(isOnLoopback ? [LOOPBACK] : [])];
+    const links = [...list(this.#bind)];
     this.#links = links.sort((one, other) => other.prefixBits - one.prefixBits);
   }
 
@@ -171,7 +153,7 @@ export class MulticastGroup implements GroupOutbox {
         onDatagram: () => undefined,
         onDrain: () => this.#options.onDrain(),
       });
-      const fault = socket.sendThrough(throughOf(link), link === LOOPBACK);
+      const fault = socket.sendThrough(throughOf(link));
       this.#note('send', address, fault);
       if (this.#isOpen && this.#ways.get(name) === way) way.socket = socket;
       else await socket.close();
@@ -196,45 +178,13 @@ export class MulticastGroup implements GroupOutbox {
     }
   }
 
+  /** With -bind the channel's socket gets no multicast, whatever it joins. */
   #join(link: HostLink): void {
+    if (this.#bind !== undefined) return;
     for (const keyId of this.#keys.accepted.keys()) {
-      void this.#joinGroup(groupAddress(keyId, link.isIpv6), link);
+      const group = groupAddress(keyId, link.isIpv6);
+      this.#note('receive', link.address, this.#options.join(group, throughOf(link)));
     }
-  }
-
-  async #joinGroup(group: string, link: HostLink): Promise<void> {
-    const through = throughOf(link);
-    try {
-      const fault =
-        this.#bind === undefined
-          ? this.#options.join(group, through)
-          : (await this.#receiverOf(group))?.joinGroup(group, through);
-      this.#note('receive', link.address, fault);
-    } catch (error) {
-      this.#note('receive', link.address, describeSystemError(error, 'network'));
-    }
-  }
-
-  /** @returns undefined once the group is closed, or while another call opens the socket */
-  async #receiverOf(group: string): Promise<UdpSocket | undefined> {
-    const known = this.#receivers.get(group);
-    if (known !== undefined) return known;
-    const { port, log, bootId } = this.#options;
-    const socket = await UdpSocket.open({
-      bind: group,
-      port,
-      flag: '-csp',
-      isShared: true,
-      receiveBufferBytes: RECEIVE_BUFFER_BYTES,
-      log,
-      onDatagram: (datagram, from) => {
-        const isOwn = datagram.length >= ENVELOPE_BYTES && claimOf(datagram).bootId === bootId;
-        if (!isOwn) this.#options.onDatagram(datagram, from);
-      },
-    });
-    if (this.#isOpen && !this.#receivers.has(group)) this.#receivers.set(group, socket);
-    else await socket.close();
-    return this.#receivers.get(group);
   }
 
   /** @param fault undefined if all is well on the network of that address */

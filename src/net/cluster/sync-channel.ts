@@ -83,9 +83,7 @@ export class SyncChannel {
       : new MulticastGroup({
           ...options,
           bind: options.bind,
-          port: socket.local.port,
           join: (group, through) => socket.joinGroup(group, through),
-          onDatagram: (datagram, from) => channel?.receive(datagram, from),
           onDrain: () => channel?.flush(),
         });
     const node = new SyncNode({

@@ -18,8 +18,6 @@ export interface UdpOptions {
   readonly port: number;
   /** The flag that changes the port, such as `-crp`, for the message that the port is in use. */
   readonly flag: string;
-  /** Other processes may bind the same multicast group and port. */
-  readonly isShared?: boolean;
   /** Requested size; the system may grant less. */
   readonly receiveBufferBytes: number;
   /** `datagram` belongs to the handler. Must not throw. */
@@ -134,16 +132,15 @@ export class UdpSocket {
   }
 
   /**
-   * Sends to multicast groups through one interface, and no further than to the next router.
+   * Sends to multicast groups through one interface, to other machines, and no further than to the next router.
    * @param through as for joinGroup()
-   * @param isLooped this machine receives them, too
    * @returns why the system refuses; undefined if it does not
    */
-  sendThrough(through: string, isLooped: boolean): string | undefined {
+  sendThrough(through: string): string | undefined {
     try {
       this.#socket.setMulticastInterface(through);
       this.#socket.setMulticastTTL(1);
-      this.#socket.setMulticastLoopback(isLooped);
+      this.#socket.setMulticastLoopback(false);
       return undefined;
     } catch (error) {
       return describeSystemError(error, 'network');
@@ -192,8 +189,7 @@ async function bindSocket(options: UdpOptions): Promise<Socket> {
   const { bind, port } = options;
   if (bind !== undefined) {
     if (isIP(bind) === 0) throw new BindError(`${bind} is not an IP address to bind to`);
-    const type = isIP(bind) === 6 ? 'udp6' : 'udp4';
-    return tryBind(type, bind, port, options.isShared).catch((error) => {
+    return tryBind(isIP(bind) === 6 ? 'udp6' : 'udp4', bind, port).catch((error) => {
       throw explain(error, bind, options);
     });
   }
@@ -210,14 +206,9 @@ async function bindSocket(options: UdpOptions): Promise<Socket> {
   });
 }
 
-function tryBind(
-  type: 'udp4' | 'udp6',
-  address: string,
-  port: number,
-  reuseAddr = false,
-): Promise<Socket> {
+function tryBind(type: 'udp4' | 'udp6', address: string, port: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = dgram.createSocket({ type, reuseAddr, lookup: takeLiteral });
+    const socket = dgram.createSocket({ type, lookup: takeLiteral });
     const fail = (error: Error): void => {
       socket.close();
       reject(error);

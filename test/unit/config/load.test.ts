@@ -322,6 +322,13 @@ test("a node bound to loopback warns of members that it can't reach", () => {
   assert.deepEqual(warningsOf('192.168.1.100', '192.168.1.101'), []);
 });
 
+test('a node with -bind gets unicast, which a warning says', () => {
+  const warningsOf = (bind: string) =>
+    load({ flags: { csk: STRONG, sync: 'multicast', bind } }).warnings;
+  assert.match(warningsOf('192.168.1.100').join(), /^-bind=192.168.1.100 receives no multicast/);
+  assert.deepEqual(warningsOf('0.0.0.0'), []);
+});
+
 test('cluster options that exclude each other are refused, with what to change', () => {
   const refusalOf = (flags: Record<string, string>) =>
     problemsOf({ flags: { csk: STRONG, ...flags } });
