@@ -3,7 +3,7 @@
 // Publishers and subscribers share this process, which run-load.ts starts, and so share one clock.
 
 import net from 'node:net';
-import type { LoadMessage, LoadPlan, LoadResult } from './plan.ts';
+import type { LoadMessage, LoadPlan, LoadResult, Place } from './plan.ts';
 import { connectPacket, publishTemplate, Scanner, subscribePacket, type Template } from './wire.ts';
 
 /** A window that received nothing for this long is reopened. */
@@ -87,8 +87,8 @@ class Load {
     const { publishers, subscribers, payloadBytes, qos, version, copies } = this.#plan;
     await Promise.all(subscribers.map((subscriber, index) => this.#subscribe(subscriber, index)));
     await Promise.all(
-      publishers.map(async ({ port, topic }, index) => {
-        const socket = await this.#open(port, `pub-${index}`);
+      publishers.map(async ({ topic, ...place }, index) => {
+        const socket = await this.#open(place, `pub-${index}`);
         const template = publishTemplate(topic, payloadBytes, qos, version);
         this.#publishers[index] = new Publisher(index, socket, template, copies);
       }),
@@ -164,14 +164,14 @@ class Load {
     };
   }
 
-  async #subscribe(subscriber: { port: number; filter: string }, index: number): Promise<void> {
+  async #subscribe(subscriber: Place & { filter: string }, index: number): Promise<void> {
     const { qos, version } = this.#plan;
     let acks: number[] = [];
     let ready = (): void => undefined;
     const isReady = new Promise<void>((resolve) => {
       ready = resolve;
     });
-    const socket = await this.#open(subscriber.port, `sub-${index}`, {
+    const socket = await this.#open(subscriber, `sub-${index}`, {
       onSuback: () => ready(),
       onPublish: (buffer, payloadAt, packetIdAt) => {
         if (packetIdAt > 0) acks.push(buffer.readUInt16BE(packetIdAt));
@@ -189,9 +189,10 @@ class Load {
     await isReady;
   }
 
-  #open(port: number, clientId: string, handlers?: ChunkHandlers): Promise<net.Socket> {
+  #open(place: Place, clientId: string, handlers?: ChunkHandlers): Promise<net.Socket> {
+    const { host = '127.0.0.1', port } = place;
     return new Promise((resolve, reject) => {
-      const socket = net.connect({ port, host: '127.0.0.1', noDelay: true });
+      const socket = net.connect({ port, host, noDelay: true });
       this.#sockets.push(socket);
       const scanner = new Scanner(this.#plan.version, {
         onConnack: () => resolve(socket),

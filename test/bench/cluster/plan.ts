@@ -1,13 +1,20 @@
 // The request to a load generator and its answer: plain data on the IPC channel between the benchmark
 // and the generator's process.
 
+/** Where a client connects. */
+export interface Place {
+  /** 127.0.0.1 by default. */
+  readonly host?: string;
+  readonly port: number;
+}
+
 export interface LoadPlan {
   readonly version: 4 | 5;
   readonly qos: 0 | 1;
   /** At least 14: index of the publisher (2), sequence (4), time of sending (8). */
   readonly payloadBytes: number;
-  readonly publishers: readonly { readonly port: number; readonly topic: string }[];
-  readonly subscribers: readonly { readonly port: number; readonly filter: string }[];
+  readonly publishers: readonly (Place & { readonly topic: string })[];
+  readonly subscribers: readonly (Place & { readonly filter: string })[];
   /** Deliveries of each message, over all subscribers. */
   readonly copies: number;
   /**

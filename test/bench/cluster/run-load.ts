@@ -17,13 +17,16 @@ export interface Measured extends LoadResult {
   readonly cpuSeconds: readonly number[];
 }
 
-export function runLoad(plan: LoadPlan, watchedPids: readonly number[] = []): Promise<Measured> {
+/** @param via command prefix that runs the generator elsewhere */
+export function runLoad(
+  plan: LoadPlan,
+  watchedPids: readonly number[] = [],
+  via: readonly string[] = [],
+): Promise<Measured> {
   const file = fileURLToPath(new URL('./generator.ts', import.meta.url));
-  const child = spawn(
-    'taskset',
-    ['-c', String(LOAD_CORE), process.execPath, '--import', 'tsx', file],
-    { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
-  );
+  const pinned = ['taskset', '-c', String(LOAD_CORE), process.execPath, '--import', 'tsx', file];
+  const [command = '', ...args] = [...via, ...pinned];
+  const child = spawn(command, args, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   child.send(plan);
   return new Promise((resolve, reject) => {
     let before: number[] = [];

@@ -6,6 +6,7 @@ import { connectionsTable } from './connections.ts';
 import { coreTable } from './core.ts';
 import { floodTable } from './flood.ts';
 import { nodeTable } from './node.ts';
+import { nodesTable } from './nodes.ts';
 import { pausesTable } from './pauses.ts';
 
 export const TABLES: readonly Table[] = [
@@ -15,4 +16,5 @@ export const TABLES: readonly Table[] = [
   pausesTable,
   coreTable,
   clusterTable,
+  nodesTable,
 ];
