@@ -16,9 +16,9 @@ const STATES = 10;
 const ROAMERS = 3;
 /** A roaming device stays this many ticks at a node. */
 const STAY_TICKS = 50;
-/** Readers with a session are away for some seconds, one after the other, so that messages wait for them. */
-const REST_EVERY_TICKS = 30;
-const REST_MS = 3000;
+/** Readers with a session are away most of the time, so that messages wait when something breaks. */
+const REST_EVERY_TICKS = 60;
+const REST_MS = 4000;
 /** At the same time the publisher there loses its connection, within this time after it has published. */
 const CUT_WITHIN_MS = 20;
 const JOBS = 200;
@@ -149,15 +149,18 @@ export class Workload {
         for (const [node, one] of this.#mosquittos) one.publish(`local/${node}/${qos}`, qos);
       }
       this.#roam(tick);
-      if (tick % REST_EVERY_TICKS === 0) this.#rest(tick / REST_EVERY_TICKS);
+      this.#rest(tick);
       await delay(TICK_MS);
     }
   }
 
-  #rest(count: number): void {
-    const place = count % this.#keepers.length;
-    this.#keepers[place]?.rest(REST_MS);
-    this.#publishers[place]?.cutAfter(this.#random() * CUT_WITHIN_MS);
+  #rest(tick: number): void {
+    for (const [i, keeper] of this.#keepers.entries()) {
+      const phase = Math.floor((i / this.#keepers.length) * REST_EVERY_TICKS);
+      if (tick % REST_EVERY_TICKS !== phase) continue;
+      keeper.rest(REST_MS);
+      this.#publishers[i]?.cutAfter(this.#random() * CUT_WITHIN_MS);
+    }
   }
 
   #roam(tick: number): void {
