@@ -377,6 +377,7 @@ export class Cluster {
     this.#parts.probing.close();
     this.#beacon?.close();
     this.#invitations?.close();
+    this.#bulk?.node.leave();
     await this.#gossip?.leave();
     await Promise.all([this.#gossip?.close(), this.#sync?.close(), this.#bulk?.close()]);
   }

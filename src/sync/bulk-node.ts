@@ -106,6 +106,7 @@ export class BulkNode {
   readonly #incoming = new Set<Incoming>();
   /** When a block was last sent: peer, writer and range. */
   readonly #repairs = new Map<string, number>();
+  #isLeaving = false;
   #now: number;
 
   constructor(options: BulkOptions) {
@@ -240,6 +241,11 @@ export class BulkNode {
     }
   }
 
+  /** From now on the other nodes end their connections, because this one leaves: no fault is logged. */
+  leave(): void {
+    this.#isLeaving = true;
+  }
+
   close(): void {
     for (const link of this.#links.values()) link.close();
     for (const incoming of [...this.#incoming]) this.#drop(incoming);
@@ -255,7 +261,7 @@ export class BulkNode {
       },
       failed: (link: BulkLink, reason: string, lost: number, at: number) => {
         this.#now = at;
-        this.#log.failed(link.peer, reason, at);
+        if (!this.#isLeaving) this.#log.failed(link.peer, reason, at);
         if (lost > 0) this.#lose(link, lost);
       },
       idle: (link: BulkLink, at: number) => this.#log.keepsUp(link.peer, at),

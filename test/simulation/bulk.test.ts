@@ -219,3 +219,15 @@ test('random bytes of a peer change nothing and throw nothing', () => {
   }
   assert.ok(a.node.counters.malformed > 100);
 });
+
+test('a node that leaves logs no fault when the others end their connections', () => {
+  const network = new BulkNetwork(1);
+  const [leaving, staying] = [network.add('a'), network.add('b')];
+  network.mesh();
+  network.run(100);
+  leaving.node.leave();
+  for (const pipe of [...network.pipes]) pipe.break('the connection has ended');
+  network.run(1000);
+  assert.equal(leaving.logged(NOT_REACHED), 0);
+  assert.equal(staying.logged(NOT_REACHED), 1);
+});
