@@ -127,8 +127,13 @@ export async function torment(
   history: History,
   { seconds, random, say }: { seconds: number; random: Random; say: (line: string) => void },
 ): Promise<void> {
-  const endAt = performance.now() + seconds * 1000;
-  while (performance.now() < endAt) {
+  // Counts the pauses alone, so that a slow machine gets the same faults.
+  let pausedMs = 0;
+  const pause = async (ms: number): Promise<void> => {
+    pausedMs += ms;
+    await delay(ms);
+  };
+  while (pausedMs < seconds * 1000) {
     const count = random() < 0.25 ? 2 : 1;
     const free = [...site.names];
     const chosen = Array.from({ length: count }, () => pick(Object.keys(FAULTS), random));
@@ -136,9 +141,9 @@ export async function torment(
     for (const what of chosen.includes('all boxes off') ? ['all boxes off'] : chosen) {
       mends.push(await breakOne(site, history, what, free, random, say));
     }
-    await delay(1000 + random() * 9000);
+    await pause(1000 + random() * 9000);
     for (const mend of mends) await mend();
-    await delay(2000 + random() * 6000);
+    await pause(2000 + random() * 6000);
   }
   // The last one is a partition in which the others take the box for offline, so that its end shows
   // the way back of membership and of state: a restart later on would hide a fault in it.

@@ -76,10 +76,10 @@ process.exit(verdicts.length > 0 && isSound ? 0 : 1);
 async function run(): Promise<Verdict[]> {
   say(`seed ${seed}: ${values.nodes} nodes, ${values.minutes} minutes`);
   await site.begin();
+  // Each has a generator of its own, so that the faults do not depend on the speed of the machine.
   const workload = new Workload(site, history, seededRandom(seed + 1));
   await workload.begin();
   const sampling = startSampling(workload);
-  // Of its own, so that the faults do not depend on the speed of the machine.
   const random = seededRandom(seed);
   if (values.before !== 'none')
     await upgrade(site, history, { bundle: values.bundle, random, say });
