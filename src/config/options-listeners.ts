@@ -22,6 +22,14 @@ const portOrOff: ValueType<number | 'off'> = {
   format: String,
 };
 
+/** The label of a host name, with room for what is appended to it. */
+const hostLabelOrOff: ValueType<string> = {
+  placeholder: 'name',
+  expected: 'a host name of 1 to 40 lower-case letters, digits and hyphens without .local, or off',
+  parse: (value) => (/^[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?$/.test(value) ? value : undefined),
+  format: (value) => value,
+};
+
 export const listenerOptions = {
   port: option({
     flag: 'port',
@@ -64,6 +72,13 @@ export const listenerOptions = {
     fallbackText: 'all',
     help: 'address to listen on, for MQTT and for the cluster',
     reload: true,
+  }),
+  mdns: option({
+    flag: 'mdns',
+    group: 'Listeners',
+    type: hostLabelOrOff,
+    fallback: 'shoal',
+    help: 'announce the listeners on the local network by mDNS, and lead NAME.local to a live node; off for neither',
   }),
   cert: option({
     flag: 'cert',

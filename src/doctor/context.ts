@@ -6,6 +6,7 @@ import type { ConnackPacket } from '../mqtt/client-packets.ts';
 import type { BeaconView } from '../net/cluster/beacon-channel.ts';
 import type { Prober, Target } from '../net/cluster/prober.ts';
 import type { StrangerReport } from '../net/cluster/strangers.ts';
+import type { MdnsLinkView } from '../net/mdns/mdns-link.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
 import type { Finding } from './finding.ts';
 import type { Firewall } from './firewall.ts';
@@ -56,6 +57,8 @@ export interface DoctorContext {
   cluster(): Promise<ClusterView | undefined>;
   /** What this node knows of its bridges, by their names. Empty without a node. */
   readonly bridges: ReadonlyMap<string, BridgeFacts>;
+  /** Of each interface; undefined without a node, and with -mdns=off. */
+  readonly mdns: readonly MdnsLinkView[] | undefined;
   /** 1 = all; of messages between nodes in the last minute. Empty without a node. */
   readonly losses: readonly {
     readonly from: string;

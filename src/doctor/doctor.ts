@@ -7,11 +7,12 @@ import { clusterChecks } from './cluster-checks.ts';
 import type { Check, DoctorContext } from './context.ts';
 import { type DoctorReport, type Finding, ok, warn } from './finding.ts';
 import { machineChecks, messageOf } from './machine-checks.ts';
+import { mdnsCheck } from './mdns-check.ts';
 import { portChecks } from './port-checks.ts';
 
 const GROUPS: readonly (readonly Check[])[] = [
   portChecks,
-  [...machineChecks, ...accessChecks, ...bridgeChecks],
+  [...machineChecks, ...accessChecks, ...bridgeChecks, mdnsCheck],
   clusterChecks,
 ];
 

@@ -70,6 +70,10 @@ export const faults = {
     means: 'The node has no `-mbs` and can not call other boxes on this network.',
     cure: 'an address on a network (`ip addr`), or `-mbs`',
   },
+  'no-mdns': {
+    means: 'Clients on this network do not find the node by mDNS (`-mdns`).',
+    cure: 'an interface with multicast, and a firewall that lets UDP 5353 through',
+  },
   'receive-buffer': {
     means:
       'The system grants a small receive buffer: bursts of messages from other nodes get lost.',

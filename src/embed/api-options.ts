@@ -239,6 +239,12 @@ export interface NodeSettings {
    */
   bind?: string;
   /**
+   * Announce the listeners on the local network by mDNS, and lead NAME.local to a live node; off
+   * for neither. Expects a host name of 1 to 40 lower-case letters, digits and hyphens without
+   * .local, or off. Default: shoal.
+   */
+  mdns?: string;
+  /**
    * Certificate with its chain, PEM; of several, the server name that the client asks for (SNI)
    * selects one. Expects a file; several separated by commas. Default: none.
    */

@@ -82,6 +82,7 @@ export const summarySchema = object({
   }),
   clientUrls: array(text(), 256, 'Where clients reach this node, as mqtt://192.168.1.100:1883'),
   clientAddresses: optional(array(text(), 64, 'Of -address; one of the nodes holds each')),
+  siteNames: optional(array(text(), 64, 'Names that lead to a live node by mDNS, as shoal.local')),
 });
 
 export type FaultView = Static<typeof faultSchema>;

@@ -6,8 +6,6 @@
 import { bridgeMetrics } from './bridge-metrics.ts';
 import { bulkMetrics, roamingMetrics } from './bulk-metrics.ts';
 import {
-  addressMetrics,
-  beaconMetrics,
   clientDirectoryMetrics,
   clusterMetrics,
   gossipMetrics,
@@ -18,6 +16,7 @@ import {
   queryMetrics,
   retainedMetrics,
 } from './cluster-metrics.ts';
+import { addressMetrics, beaconMetrics, mdnsMetrics } from './discovery-metrics.ts';
 import { counter, gauge, histogram, info, type MetricValues } from './metric.ts';
 import { peersMetrics, syncMetrics } from './sync-metrics.ts';
 
@@ -352,6 +351,7 @@ export const metricGroups = {
   bulk: bulkMetrics,
   address: addressMetrics,
   beacon: beaconMetrics,
+  mdns: mdnsMetrics,
   roaming: roamingMetrics,
   probes: probeMetrics,
   storage: storageMetrics,

@@ -67,6 +67,8 @@ interface ClusterParts {
 export class Cluster {
   /** Resolves if another node turns out to hold the name shortly after join(). */
   readonly refused: Promise<Error>;
+  /** Called with the names of the other online nodes whenever they change. */
+  onOnline: (names: ReadonlySet<string>) => void = () => undefined;
   readonly #peerWatch: PeerWatch;
   #refuse: (error: Error) => void = () => undefined;
   readonly #parts: ClusterParts;
@@ -289,6 +291,7 @@ export class Cluster {
         replication.setMembers(peers.map((peer) => peer.bootId));
         queries.setOnline(peers);
         this.#beacon?.setOnline(peers);
+        this.onOnline(new Set(peers.map(({ name }) => name)));
       },
       onProbe: (datagram, from) => probing.prober.receive('gossip', datagram, from),
       onBeacon: (datagram, from) => this.#beacon?.receive(datagram, from),

@@ -9,6 +9,7 @@ import { findFirewall } from '../doctor/firewall.ts';
 import { thisMachine } from '../doctor/machine.ts';
 import type { PingReport } from '../net/cluster/ping.ts';
 import { version } from '../shared/version.ts';
+import type { Announcer } from './announcer.ts';
 import type { Bridges } from './bridges.ts';
 import type { Cluster } from './cluster.ts';
 import type { ConfigSource } from './config-source.ts';
@@ -19,6 +20,7 @@ export interface NodeDoctorOptions {
   readonly config: () => Config;
   readonly cluster: Cluster | undefined;
   readonly bridges: Bridges;
+  readonly announcer: Announcer;
   readonly site: SiteStatus;
   readonly source: ConfigSource;
 }
@@ -44,7 +46,7 @@ export class NodeDoctor {
   }
 
   async #run(): Promise<DoctorReport> {
-    const { cluster, bridges, site, source } = this.#options;
+    const { cluster, bridges, announcer, site, source } = this.#options;
     const config = this.#options.config();
     const view: ClusterView | undefined = cluster?.probing.view(config.tokens ?? []);
     return runDoctor({
@@ -56,6 +58,7 @@ export class NodeDoctor {
       warnings: source.warnings(),
       cluster: () => Promise.resolve(view),
       bridges: bridges.facts(),
+      mdns: announcer.links,
       losses: site
         .facts()
         .links.flatMap(({ from, to, lossShare: share }) =>

@@ -40,6 +40,7 @@ import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import { version } from '../shared/version.ts';
+import type { Announcer } from './announcer.ts';
 import type { Cluster } from './cluster.ts';
 import type { MemberStatus } from './cluster-status.ts';
 import { asProblem, ClusterTokens } from './cluster-tokens.ts';
@@ -87,6 +88,7 @@ export interface NodeViewParts {
   readonly source: ConfigSource;
   readonly doctor: NodeDoctor;
   readonly addresses: OwnAddresses;
+  readonly announcer: Announcer;
 }
 
 export class LocalNodeApi implements NodeApi {
@@ -175,7 +177,7 @@ export class LocalNodeApi implements NodeApi {
   }
 
   summary(): SummaryView {
-    const { broker, cluster, addresses, config } = this.#parts;
+    const { broker, cluster, addresses, announcer, config } = this.#parts;
     return {
       retained: {
         count: broker.retainedCount,
@@ -183,6 +185,7 @@ export class LocalNodeApi implements NodeApi {
       },
       clientUrls: addresses.clientUrls,
       clientAddresses: config().clientAddresses.map(({ address }) => address),
+      siteNames: announcer.siteNames,
     };
   }
 

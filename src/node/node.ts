@@ -20,6 +20,7 @@ import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
 import type { Journal } from '../storage/journal.ts';
+import { Announcer } from './announcer.ts';
 import { Bridges } from './bridges.ts';
 import { brokerOptions } from './broker-options.ts';
 import { Cluster } from './cluster.ts';
@@ -109,11 +110,13 @@ export async function runNode(
   const journal = opened && attachJournal(opened, broker, () => cluster);
   const clock = new BrokerClock(broker);
   const bridges = new Bridges(config, broker, log);
+  const announcer = new Announcer(config, log);
   let listeners: Listeners | undefined;
   try {
     if (isClustered(config)) {
       await checkFreePorts(config.listeners);
       cluster = await Cluster.open(config, broker, log, opened && clusterJournal(opened));
+      cluster.onOnline = (names) => announcer.setOnline(names);
       await cluster.join(cancel);
       cancel?.throwIfAborted();
     }
@@ -121,7 +124,10 @@ export async function runNode(
     listeners = listening;
     broker.sys.addSource('listeners', () => listening.metrics());
     bridges.start(cluster?.bridges);
+    announcer.announce(listening.all);
+    if (announcer.metrics !== undefined) broker.sys.addSource('mdns', announcer.metrics);
   } catch (error) {
+    announcer.close();
     await cluster?.stop();
     clock.stop();
     access.close();
@@ -133,23 +139,20 @@ export async function runNode(
   const stopRequest = newStopRequest();
   const history = new History(broker, log, () => cluster?.status);
   const addresses = new OwnAddresses(listeners.all, () => cluster?.status?.seenAt);
+  const examined = { cluster, bridges, announcer, site, source, config: () => active.config };
   const api = new LocalNodeApi({
+    ...examined,
     name: config.nodeName,
     log,
-    site,
     broker,
-    cluster,
-    bridges,
     history,
     addresses,
     stop: stopRequest.ask,
-    config: () => active.config,
-    source,
-    doctor: new NodeDoctor({ config: () => active.config, cluster, bridges, site, source }),
+    doctor: new NodeDoctor(examined),
     isOpen: () => access.permissive && isOpenToAll(active.config),
   });
   const seen = { site, history, addresses };
-  const parts = { ...seen, bridges, listeners, broker, cluster, clock, access, journal };
+  const parts = { ...seen, announcer, bridges, listeners, broker, cluster, clock, access, journal };
   const stop = stopper(parts);
   const opening = openManagement(config, api, cluster?.queries, log);
   const management = await opening.catch(stopAndThrow(stop));
@@ -222,6 +225,7 @@ interface StartedParts {
   readonly history: History;
   readonly addresses: OwnAddresses;
   readonly site: SiteStatus;
+  readonly announcer: Announcer;
   readonly bridges: Bridges;
   readonly listeners: Listeners;
   readonly broker: Broker;
@@ -253,7 +257,7 @@ function changesTo(
 /** @returns how many files or listeners are wrong */
 async function reload(
   next: Config,
-  { broker, bridges, listeners, access, cluster, history }: StartedParts,
+  { announcer, broker, bridges, listeners, access, cluster, history }: StartedParts,
 ): Promise<number> {
   history.configurationRead();
   broker.reconfigure(reloadableBrokerOptions(next));
@@ -265,6 +269,7 @@ async function reload(
     wrongFiles = faults;
     return kept;
   });
+  announcer.announce(listeners.all);
   bridges.reload(next);
   if (isClustered(next)) await cluster?.rekey(next.tokens);
   return wrongListeners + wrongFiles;
@@ -272,8 +277,9 @@ async function reload(
 
 /** @returns a function that takes leave of clients and of the cluster, and closes everything */
 function stopper(parts: StartedParts): () => Promise<void> {
-  const { bridges, listeners, broker, cluster, clock, access, journal } = parts;
+  const { announcer, bridges, listeners, broker, cluster, clock, access, journal } = parts;
   return async () => {
+    announcer.close();
     for (const watcher of [parts.site, parts.history, parts.addresses]) watcher.close();
     bridges.stop();
     const clientsLeft = listeners.close();

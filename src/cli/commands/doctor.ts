@@ -102,6 +102,7 @@ async function diagnoseAlone(loaded: LoadedConfig): Promise<DoctorReport> {
     warnings: { configuration: loaded.warnings, exposure: exposureWarnings(loaded) },
     cluster,
     bridges: new Map(),
+    mdns: undefined,
     losses: [],
   });
   await (await opened)?.close();

@@ -79,11 +79,11 @@ export function statusLines(site: SiteView, now: number, paint: Paint, columns: 
 
 function summaryLines({ summary, nodes, bridges = [] }: SiteView, now: number): string[] {
   if (summary === undefined) return [];
-  const { retained, clientUrls } = summary;
+  const { retained, clientUrls, siteNames = [] } = summary;
   const rows = [
     ['retained', retainedText(retained, nodes, now)],
     ...addressTexts(summary, nodes).map((text) => ['address', text] as const),
-    ['devices', `connect to ${clientUrls.join(' or ')}`],
+    ['devices', `connect to ${[...clientUrls, ...siteNames].join(' or ')}`],
     ...deliveryTexts(nodes).map((text) => ['messages', text] as const),
     ...bridgeTexts(bridges, now).map((text) => ['bridge', text] as const),
   ] as const;

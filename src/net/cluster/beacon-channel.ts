@@ -6,7 +6,7 @@
 import { performance } from 'node:perf_hooks';
 import { Beacon } from '../../discovery/beacon.ts';
 import { decodeBeacon, encodeBeacon } from '../../discovery/beacon-codec.ts';
-import { BeaconLimit } from '../../discovery/beacon-limit.ts';
+import { DatagramLimit } from '../../discovery/datagram-limit.ts';
 import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { type Endpoint, plainAddress } from '../../shared/endpoint.ts';
 import type { BeaconKeys } from '../../shared/key-ring.ts';
@@ -45,6 +45,8 @@ export interface BeaconView {
   readonly sendFaults: readonly { readonly address: string; readonly reason: string }[];
 }
 
+/** Opening a beacon costs some microseconds of decryption. */
+const BEACON_RATES = { total: 500, ofSource: 40 };
 /** From one look at the interfaces to the next. */
 const LINKS_MS = 1000;
 /** An interface that was made anew is in no group, although its address is the same. */
@@ -55,7 +57,7 @@ export class BeaconChannel {
   readonly #beacon: Beacon;
   readonly #bind: string | undefined;
   readonly #ports: readonly number[];
-  readonly #limit = new BeaconLimit();
+  readonly #limit = new DatagramLimit(BEACON_RATES);
   readonly #strangers: BeaconStrangers;
   readonly #faults = new OngoingFaults();
   readonly #sendFaults = new Map<string, string>();

@@ -105,6 +105,14 @@ test('the address of all devices has a line that names the box that holds it', (
   assert.deepEqual(address(false, false, false), []);
 });
 
+test('clients connect to the node, or to the name that leads to a live one', () => {
+  const clientUrls = ['mqtt://192.168.1.100:1883'];
+  const retained = { count: 1, isReplicated: true };
+  const summary = { retained, clientUrls, siteNames: ['shoal.local'] };
+  const text = screen({ ...wellSite(), summary });
+  assert.match(text, /^devices +connect to mqtt:\/\/192\.168\.1\.100:1883 or shoal\.local$/m);
+});
+
 test('each bridge has a line, as the node has it that runs it', () => {
   const bridge = (node: string, given: Partial<BridgeView>): BridgeView =>
     ({

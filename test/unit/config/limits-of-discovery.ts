@@ -3,7 +3,7 @@
 export const discoveryLimits: readonly (readonly [string, string, string])[] = [
   [
     'beacons that are read in a second: of one source; of all',
-    '{count discovery SOURCE_PER_SECOND}; {count discovery TOTAL_PER_SECOND}',
+    '{count net BEACON_RATES.ofSource}; {count net BEACON_RATES.total}',
     'dropped unread, counted (`beacon/dropped/overRate`)',
   ],
   [
@@ -36,5 +36,20 @@ export const discoveryLimits: readonly (readonly [string, string, string])[] = [
     'boxes with another token that are remembered',
     '{count net CALLING_STRANGERS_MAX}',
     'further ones are counted only (`beacon/dropped/stranger`)',
+  ],
+  [
+    'messages of mDNS that are read in a second on each interface: of one source; of all',
+    '{count net MDNS_RATES.ofSource}; {count net MDNS_RATES.total}',
+    'dropped unread, counted (`mdns/dropped/overRate`)',
+  ],
+  [
+    'answers of mDNS to single hosts in a second on each interface',
+    '{count discovery UNICASTS_PER_SECOND}',
+    'not answered, counted (`mdns/dropped/limited`)',
+  ],
+  [
+    'labels of all names of a message of mDNS',
+    '{count discovery LABELS_MAX}',
+    'dropped, counted (`mdns/dropped/malformed`)',
   ],
 ];

@@ -28,6 +28,7 @@ interface Model {
   readonly machine?: Partial<Machine>;
   readonly exposure?: readonly string[];
   readonly losses?: DoctorContext['losses'];
+  readonly mdns?: DoctorContext['mdns'];
   readonly isUp?: boolean;
 }
 
@@ -55,6 +56,7 @@ async function findingsOf(flags: Flags, model: Model = {}): Promise<readonly Fin
     warnings: { configuration: warnings, exposure: model.exposure ?? [] },
     cluster: () => Promise.resolve(undefined),
     bridges: new Map(),
+    mdns: model.mdns,
     losses: model.losses ?? [],
   });
   return report.findings;
