@@ -14,7 +14,7 @@ import { build } from 'esbuild';
 
 const BYTES_MAX = 1_100_000;
 /** An error at load time prints the line that it happened on. */
-const LINE_LENGTH_MAX = 160;
+const LINE_LENGTH_MAX = 1000;
 /** Writes the folders of all bundled packages, as a JSON array, to this file: for the SBOM of a release. */
 const PACKAGE_LIST_FLAG = '--package-list=';
 
@@ -74,6 +74,22 @@ function packed(type, contents) {
   return { type, brotli: brotliCompressSync(contents, { params }).toString('base64') };
 }
 
+/** Modules of ws that Shoal does not use, replaced as `alias` replaces packages. */
+const unusedModules = [
+  [/^\.\/(lib\/)?permessage-deflate(\.js)?$/, './src/shims/permessage-deflate.cts'],
+  [/^\.\/lib\/stream\.js$/, './src/shims/websocket-stream.cts'],
+];
+const withoutUnusedModules = {
+  name: 'without unused modules',
+  setup({ onResolve }) {
+    for (const [filter, shim] of unusedModules) {
+      onResolve({ filter }, ({ importer }) =>
+        /[\\/]node_modules[\\/]ws[\\/]/.test(importer) ? { path: join(root, shim) } : undefined,
+      );
+    }
+  },
+};
+
 const { pages, inputs: pageInputs } = await packPages();
 const common = {
   absWorkingDir: root,
@@ -91,6 +107,7 @@ const common = {
     'readable-stream': 'node:stream',
     debug: './src/shims/debug.cts',
   },
+  plugins: [withoutUnusedModules],
   define: {
     SHOAL_VERSION: JSON.stringify(version),
     SHOAL_PAGES: JSON.stringify(pages),
