@@ -22,12 +22,17 @@ const bundle = join(import.meta.dirname, '../../dist/shoal.js');
 const splice = join(import.meta.dirname, 'load/splice.ts');
 const aedesServer = join(import.meta.dirname, 'aedes-server.ts');
 
-export type BrokerName = 'shoal' | 'mosquitto' | 'aedes';
+export type BrokerName = 'shoal' | 'mosquitto' | 'flashmq' | 'aedes';
+
+/** The program of FlashMQ (flashmq.org), which no distribution has. */
+const flashmq = process.env.FLASHMQ;
 
 /** The brokers that are installed on this machine. */
 export function availableBrokers(): BrokerName[] {
-  const hasMosquitto = spawnSync('mosquitto', ['-h']).error === undefined;
-  return hasMosquitto ? ['shoal', 'mosquitto', 'aedes'] : ['shoal', 'aedes'];
+  const brokers: BrokerName[] = ['shoal'];
+  if (spawnSync('mosquitto', ['-h']).error === undefined) brokers.push('mosquitto');
+  if (flashmq !== undefined) brokers.push('flashmq');
+  return [...brokers, 'aedes'];
 }
 
 interface StartOptions {
@@ -111,6 +116,12 @@ function commandOf(
     }
     case 'aedes':
       return [process.execPath, '--import', 'tsx', aedesServer, String(port)];
+    case 'flashmq': {
+      if (flashmq === undefined) throw new Error('FLASHMQ has to name the program of FlashMQ');
+      const file = join(folder, 'flashmq.conf');
+      writeFileSync(file, flashmqConfig(port, folder));
+      return [flashmq, '--config-file', file];
+    }
     case 'mosquitto': {
       const file = join(folder, 'mosquitto.conf');
       const lines = [
@@ -125,6 +136,25 @@ function commandOf(
       return ['mosquitto', '-c', file];
     }
   }
+}
+
+/** One thread, as the other brokers have, and room for every window of the scenarios. */
+function flashmqConfig(port: number, folder: string): string {
+  const lines = [
+    'thread_count 1',
+    'allow_anonymous true',
+    'max_qos_msg_pending_per_client 65535',
+    'max_qos_bytes_pending_per_client 100000000',
+    `log_file ${join(folder, 'flashmq.log')}`,
+    `storage_dir ${folder}`,
+    'listen {',
+    'protocol mqtt',
+    'inet_protocol ip4',
+    'inet4_bind_address 127.0.0.1',
+    `port ${port}`,
+    '}',
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
 export function freePort(): Promise<number> {

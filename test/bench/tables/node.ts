@@ -116,6 +116,7 @@ function throughputTable(figures: Figures): string {
     'mosquitto CPU to Shoal CPU',
     'own core busy: Shoal, mosquitto',
     'generator busy: with Shoal, mosquitto',
+    'FlashMQ CPU to Shoal CPU',
     'aedes, times mosquitto',
   ];
   const rows = Object.entries(figures)
@@ -128,6 +129,7 @@ function throughputTable(figures: Figures): string {
       amount(figure(row, `${REFERENCE}.brokerUs`) / figure(row, 'shoal.brokerUs')),
       `${core(row, 'shoal')}, ${core(row, REFERENCE)}`,
       `${percent(figure(row, 'shoal.generatorBusy'))}, ${percent(figure(row, `${REFERENCE}.generatorBusy`))}`,
+      amount(figure(row, 'flashmq.brokerUs') / figure(row, 'shoal.brokerUs')),
       ratio(row, 'aedes', 'rate'),
     ]);
   return markdownTable(head, rows);
