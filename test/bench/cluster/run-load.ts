@@ -2,15 +2,12 @@
 // processes used meanwhile.
 
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { LoadMessage, LoadPlan, LoadResult } from './plan.ts';
 
 export const BROKER_CORE = 0;
 export const LOAD_CORE = 1;
-
-/** Linux counts processor time in hundredths of a second. */
-const TICKS_PER_SECOND = 100;
 
 export interface Measured extends LoadResult {
   /** Processor seconds of each watched process in the measured interval. */
@@ -44,9 +41,14 @@ export function runLoad(
   });
 }
 
-/** @returns user and system time that the process has used */
+/**
+ * User and system time that the threads of the process have used. /proc/PID/stat counts hundredths of a
+ * second, which is too coarse for a process that is mostly idle.
+ */
 export function cpuSecondsOf(pid: number): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  const folder = `/proc/${pid}/task`;
+  const nanoseconds = readdirSync(folder).map((thread) =>
+    Number(readFileSync(`${folder}/${thread}/schedstat`, 'utf8').split(' ')[0]),
+  );
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1e9;
 }
