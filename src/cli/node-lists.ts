@@ -1,7 +1,7 @@
 // Reads lists of the API page by page, up to what the user wants to see.
 
 import type { CliContext } from './context.ts';
-import { UsageError } from './exit-codes.ts';
+import { exitCodes, UsageError } from './exit-codes.ts';
 import type { NodeConnection } from './node-connection.ts';
 
 const PAGE_ITEMS_MAX = 1000;
@@ -20,6 +20,18 @@ export interface Incomplete {
 
 interface ListPage<T> extends NodeList<T>, Incomplete {
   readonly next?: string;
+}
+
+/** Names the nodes on standard error. @returns the exit code: what one node lacks is a failure */
+export function reportMissing(
+  { missing = [] }: Incomplete,
+  what: string,
+  context: CliContext,
+): number {
+  for (const { node, problem } of missing) {
+    context.writeError(`shoal: ${what} ${node}: ${problem}\n`);
+  }
+  return missing.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
 /** @throws UsageError */

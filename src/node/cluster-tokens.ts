@@ -25,6 +25,8 @@ import { type Surveyed, type Token, TokenRotation } from './token-rotation.ts';
 const TOKEN_BYTES = 32;
 /** The old one and the new one. */
 const CLUSTER_TOKENS_MAX = 2;
+/** Of a node that is online and does not answer in time. */
+const SILENT = 504;
 const PATH = '/api/v1/cluster-token';
 const ANSWER = object({ nodes: array(nodeTokensSchema, 1) });
 const NOTHING_CHANGED = 'Nothing has changed: ';
@@ -125,13 +127,16 @@ export class ClusterTokens implements ClusterTokenApi {
   }
 
   #surveyed(node: string, reply: NodeReply): Surveyed {
+    const found = this.#cluster.status?.members().find(({ member }) => member.name === node);
+    const version = found?.member.metadata.version || 'an older version';
     if (reply.status === 404) {
-      const found = this.#cluster.status?.members().find(({ member }) => member.name === node);
-      const version = found?.member.metadata.version || 'an older version';
-      return {
-        node,
-        problem: `${node} runs ${version}, which can't rotate tokens: update it first`,
-      };
+      const problem = `${node} runs ${version}, which can't rotate tokens: update it first`;
+      return { node, problem };
+    }
+    // The first versions neither answer questions nor say anything of themselves.
+    if (reply.status === SILENT && found?.own === undefined) {
+      const problem = `${node} (${version}) is online and does not answer: it has just started, or is too old to rotate tokens; update it first`;
+      return { node, problem };
     }
     if (reply.status >= 400) return { node, problem: `${node}: ${reasonOf(reply)}` };
     try {

@@ -8,9 +8,17 @@ export interface EventText {
 
 const MEMBER = /^cluster (online|suspect|offline|left|updated) (\S+) (\S+)$/;
 
+/** The member that an event is about, and its state; undefined for other events. */
+export function memberOfEvent(event: string): { name: string; state: string } | undefined {
+  const [, logged, name] = MEMBER.exec(event) ?? [];
+  if (logged === undefined || name === undefined) return undefined;
+  // A member that has restarted, or has another address, before it was missed: it is online.
+  return { name, state: logged === 'updated' ? 'online' : logged };
+}
+
 export function wordsOfEvent({ event, fields }: EventText): string {
-  const [, state, name] = MEMBER.exec(event) ?? [];
-  if (state !== undefined) return `${name} is ${state}${reasonOf(fields.reason)}`;
+  const member = memberOfEvent(event);
+  if (member !== undefined) return `${member.name} is ${member.state}${reasonOf(fields.reason)}`;
   const { client, user, from, mqtt } = fields;
   if (event === 'client connected') {
     const as = user === undefined ? '' : ` as ${user}`;

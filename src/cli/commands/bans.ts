@@ -6,9 +6,9 @@ import { seconds } from '../../config/value-types.ts';
 import type { BanView } from '../../http/node-api.ts';
 import { formatDuration } from '../../shared/units.ts';
 import type { CliContext } from '../context.ts';
-import { exitCodes, UsageError } from '../exit-codes.ts';
+import { UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
-import type { Incomplete } from '../node-lists.ts';
+import { type Incomplete, reportMissing } from '../node-lists.ts';
 import { printResult } from '../terminal/output.ts';
 import { paintFor } from '../terminal/paint.ts';
 import { type Column, formatTable } from '../terminal/table.ts';
@@ -94,14 +94,6 @@ function targetOf({ client, user, address }: TargetFlags): Readonly<Record<strin
   }
   const given = Object.entries({ client, user, address });
   return Object.fromEntries(given.filter((one): one is [string, string] => one[1] !== undefined));
-}
-
-/** A ban that one node does not have is a way in. @returns the exit code */
-function reportMissing({ missing = [] }: Incomplete, what: string, context: CliContext): number {
-  for (const { node, problem } of missing) {
-    context.writeError(`shoal: ${what} ${node}: ${problem}\n`);
-  }
-  return missing.length === 0 ? exitCodes.ok : exitCodes.failure;
 }
 
 function linesOf(bans: readonly BanView[], columns: number, context: CliContext): string[] {

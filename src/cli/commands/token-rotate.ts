@@ -7,6 +7,7 @@ import { listOfWords } from '../../shared/units.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
+import { type Incomplete, reportMissing } from '../node-lists.ts';
 import { printResult } from '../terminal/output.ts';
 import { paintFor } from '../terminal/paint.ts';
 import { Progress } from '../terminal/progress.ts';
@@ -125,7 +126,8 @@ async function printStatus(
   { json }: RotateFlags,
   context: CliContext,
 ): Promise<void> {
-  const { nodes } = await node.ask<{ nodes: readonly NodeTokens[] }>(TOKENS);
+  const answer = await node.ask<{ nodes: readonly NodeTokens[] } & Incomplete>(TOKENS);
+  const { nodes } = answer;
   const rows = nodes.map(({ node: name, signs, accepts, obstacle }) => [
     name,
     signs,
@@ -135,7 +137,7 @@ async function printStatus(
   printResult(json, context, nodes, (columns) =>
     formatTable(COLUMNS, rows, paintFor(context), columns),
   );
-  context.exitCode = exitCodes.ok;
+  context.exitCode = reportMissing(answer, 'not in this list:', context);
 }
 
 function namesOf(nodes: readonly NodeTokens[]): string[] {

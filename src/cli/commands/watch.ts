@@ -9,6 +9,7 @@ import { exitCodes, UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { type Paint, paintFor } from '../terminal/paint.ts';
 import { eventLine, type NodeEvent } from '../views/event-words.ts';
+import { MemberEchoes } from '../views/member-echoes.ts';
 import { type PacketEvent, traceLine } from '../views/trace-line.ts';
 
 interface WatchFlags extends NodeFlags {
@@ -41,7 +42,10 @@ export function addWatch(program: Command, context: CliContext): void {
     const over = endOf(context);
     const paint = paintFor(context);
     const query = { node: flags.node, past };
+    const echoes = new MemberEchoes();
+    const isWhole = flags.json === true || flags.node !== undefined;
     for await (const { event, data } of node.events('/api/v1/events', query, over)) {
+      if (!isWhole && event === 'log' && echoes.isEcho(data as NodeEvent)) continue;
       const line = event === 'log' ? eventLine(data as NodeEvent) : noticeLine(event, data);
       if (flags.like !== undefined && !line.includes(flags.like)) continue;
       const shown =
@@ -113,7 +117,7 @@ function noticeLine(event: string, data: unknown): string {
   const { count, node } = data as { count?: number; node?: string };
   if (event === 'dropped')
     return `(${count} events left out: they came faster than they could be shown)`;
-  return `(no more events of ${node}: it has gone)`;
+  return `(no more events of ${node}: it has gone; a new watch shows them once it is back)`;
 }
 
 /** A trace that ends because its time is over needs no word. */

@@ -33,7 +33,7 @@ export interface SiteView {
 
 const COLUMNS: readonly Column[] = [
   { title: 'NODE', shrinks: true },
-  { title: 'ADDRESS', shrinks: true },
+  { title: 'ADDRESS', shrinks: true, isOptional: true },
   { title: 'STATE' },
   { title: 'SINCE' },
   { title: 'RTT', align: 'right' },
@@ -41,7 +41,7 @@ const COLUMNS: readonly Column[] = [
   { title: 'DEVICES', align: 'right' },
   { title: 'MSG/S', align: 'right' },
   { title: 'LOAD', align: 'right' },
-  { title: 'VERSION' },
+  { title: 'VERSION', isOptional: true },
 ];
 
 const LEVEL_STYLES: Readonly<Record<VerdictView['level'], Style>> = {
@@ -63,7 +63,8 @@ const LABEL_WIDTH = 10;
 /** @param now ms since 1970. @param columns width of the terminal */
 export function statusLines(site: SiteView, now: number, paint: Paint, columns: number): string[] {
   const { verdict, nodes, strangers = [] } = site;
-  const rows = nodes.map((node) => rowOf(node, nodes, now));
+  const sorted = nodes.toSorted((a, b) => a.name.localeCompare(b.name, 'en', { numeric: true }));
+  const rows = sorted.map((node) => rowOf(node, nodes, now));
   return [
     paint[LEVEL_STYLES[verdict.level]](printable(verdict.sentence)),
     '',

@@ -17,7 +17,7 @@ const ORDERS = {
   i: { title: 'in', value: ({ receivedPerSecond }: NodeView) => receivedPerSecond },
   o: { title: 'out', value: ({ sentPerSecond }: NodeView) => sentPerSecond },
   l: { title: 'load', value: ({ load }: NodeView) => load },
-  r: { title: 'round trip', value: ({ rttSeconds }: NodeView) => rttSeconds },
+  r: { title: 'RTT', value: ({ rttSeconds }: NodeView) => rttSeconds },
 } as const;
 
 export type TopOrder = keyof typeof ORDERS;

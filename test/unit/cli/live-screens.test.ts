@@ -108,7 +108,7 @@ test('top shows ten boxes by a figure, and the clients that wait and those that 
   assert.equal(
     topLines(view, rates, 'i', NOW, plain, size).join('\n'),
     `All well: 3 boxes online, 54 devices, 240 messages/s, loss 0.00 %.
-sorted by in;  keys: n name, d devices, i in, o out, l load, r round trip, q quit
+sorted by in;  keys: n name, d devices, i in, o out, l load, r RTT, q quit
 
 NODE    STATE   DEVICES  SESSIONS  IN/S  OUT/S  LOAD  RTT ms  LOSS out/in %  VERSION
 box8    online       24        20   900    160   7 %    0.40      0.00/0.00  0.4.0

@@ -153,6 +153,17 @@ test('a box with another token has a line', () => {
   assert.equal(screen(site).split('\n').at(-1), line);
 });
 
+test('80 columns show each box whole, in the order of the names, without the version', () => {
+  const nodes = [box(10), box(2), box(1)];
+  const lines = screen({ ...wellSite(), nodes }, 80).split('\n');
+  assert.deepEqual(lines.slice(2, 6), [
+    'NODE    ADDRESS        STATE   SINCE      RTT  LOSS out/in  DEVICES  MSG/S  LOAD',
+    'box1 *  192.168.1.100  online  12 d         -            -       17     80   3 %',
+    'box2    192.168.1.101  online  12 d   0.40 ms    0.00/0.00       18     80   3 %',
+    'box10   192.168.1.109  online  12 d   0.40 ms    0.00/0.00       26     80   3 %',
+  ]);
+});
+
 test('a narrow terminal cuts names and wraps no line', () => {
   const nodes = [box(1, { name: 'a-box-with-a-very-long-name-in-the-cellar' }), box(2)];
   for (const line of screen({ ...wellSite(), nodes }, 90)
