@@ -101,8 +101,8 @@ export class MdnsChannel {
   }
 
   #schedule(): void {
-    if (this.#isClosed) return;
     clearTimeout(this.#timer);
+    if (this.#isClosed || (this.#services.length === 0 && this.#links.size === 0)) return;
     const deadlines = [...this.#links.values()].map(({ deadline }) => deadline);
     const delayMs = Math.min(this.#lookAt, ...deadlines) - performance.now();
     this.#timer = setTimeout(() => this.#advance(), Math.max(0, Math.ceil(delayMs)));

@@ -188,8 +188,7 @@ export class MdnsLink {
   }
 
   #sent(family: string, fault: string | undefined): void {
-    const { log, now, counters } = this.#options;
-    const { interfaceName } = this.#options;
+    const { log, now, counters, interfaceName } = this.#options;
     if (fault === undefined) {
       this.#failingSince.delete(family);
       if (this.#failingSince.size === 0) this.#fault = undefined;
