@@ -157,6 +157,9 @@ export class BridgeDraft {
     if (settings.has('cert') !== settings.has('key')) {
       this.refusal ??= 'TLS needs both bridge_certfile and bridge_keyfile';
     }
+    if (settings.has('password') && !settings.has('username') && settings.get('protocol') !== '5') {
+      this.refusal ??= 'MQTT 3.1.1 has no password without a user name: remote_username is missing';
+    }
     settings.set('address', address);
     settings.set('topics', topics);
     if (this.refusal !== undefined) {

@@ -3,86 +3,12 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isStrictUtf8 } from '../../src/mqtt/utf8.ts';
-import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/shared/envelope.ts';
-import { silentLogger } from '../../src/shared/logger.ts';
-import { writeDataHeader, writeSequence, writeWelcome } from '../../src/sync/body-codec.ts';
-import { DATAGRAM_BYTES_DEFAULT, PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
-import { SyncNode } from '../../src/sync/sync-node.ts';
+import { victimOf } from '../support/hostile-peer.ts';
 import { seededRandom } from '../support/random.ts';
 import { publishPacket, syncKeys } from '../support/sync-fixtures.ts';
 
 const ROUNDS = Number(process.env.SHOAL_FUZZ_ROUNDS ?? 20_000);
 const keys = await syncKeys('token');
-const SEGMENT_START = ENVELOPE_HEADER_BYTES + 16;
-
-class HostilePeer {
-  readonly #sealer = new Sealer(keys, 2n, false);
-  readonly #buffer = Buffer.alloc(8192);
-  sequence = 1;
-  number = 1;
-
-  data(segment: Buffer, firstStart = 0): Buffer {
-    writeDataHeader(this.#buffer, ENVELOPE_HEADER_BYTES, firstStart & 0xffff, this.number);
-    writeSequence(this.#buffer, ENVELOPE_HEADER_BYTES, this.sequence);
-    segment.copy(this.#buffer, SEGMENT_START);
-    return this.#seal(SEGMENT_START + segment.length);
-  }
-
-  welcome(): Buffer {
-    const start = { sequence: 1, number: 1 };
-    return this.#seal(
-      writeWelcome(this.#buffer, ENVELOPE_HEADER_BYTES, Buffer.alloc(8, 9), 1400, start),
-    );
-  }
-
-  raw(body: Buffer): Buffer {
-    body.copy(this.#buffer, ENVELOPE_HEADER_BYTES);
-    return this.#seal(ENVELOPE_HEADER_BYTES + body.length);
-  }
-
-  #seal(end: number): Buffer {
-    return Buffer.from(this.#sealer.seal(this.#buffer.subarray(0, end + ENVELOPE_TAG_BYTES), end));
-  }
-}
-
-function victim(): { node: SyncNode; peer: HostilePeer; delivered: () => number } {
-  let delivered = 0;
-  const node = new SyncNode({
-    bootId: 1n,
-    keys,
-    encrypt: false,
-    topics: ['#'],
-    datagramBytes: DATAGRAM_BYTES_DEFAULT,
-    receiveBufferBytes: 4_000_000,
-    queueLength: 10,
-    queuePolicy: 'discard-newest',
-    expectsPeers: false,
-    joinWaitMs: 0,
-    localPort: 7947,
-    isSuspect: () => false,
-    now: 0,
-    log: silentLogger,
-    outbox: { send: () => true, isReady: () => true },
-    randomNonce: () => Buffer.alloc(8, 9),
-    handler: {
-      publishFromPeer: (view) => {
-        delivered += 1;
-        const { buffer, topicStart, topicEnd } = view;
-        const topic = buffer.toString('utf8', topicStart, topicEnd);
-        assert.ok(topic.length > 0 && !/^\$|[+#\0]/.test(topic), JSON.stringify(topic));
-        assert.ok(isStrictUtf8(buffer, topicStart, topicEnd));
-        assert.ok(view.end - view.start <= PUBLISH_BYTES_MAX);
-        assert.ok(view.start < view.topicStart && view.payloadStart <= view.end);
-        assert.ok(view.end <= buffer.length);
-      },
-    },
-  });
-  node.setPeers([{ name: 'x', bootId: 2n, endpoint: { address: '10.0.0.2', port: 1 } }], 0);
-  const peer = new HostilePeer();
-  node.receive(peer.welcome(), 0);
-  return { node, peer, delivered: () => delivered };
-}
 
 const BAD_PACKETS: Readonly<Record<string, Buffer>> = {
   'a topic with a wildcard': publishPacket({ topic: 'a' }, 5).fill('+', 4, 5),
@@ -103,7 +29,7 @@ const BAD_PACKETS: Readonly<Record<string, Buffer>> = {
 
 for (const [name, packet] of Object.entries(BAD_PACKETS)) {
   test(`a packet with ${name} is counted, and its neighbours are delivered`, () => {
-    const { node, peer, delivered } = victim();
+    const { node, peer, delivered } = victimOf(keys);
     const good = publishPacket({ topic: 'good', payload: 'x' });
     node.receive(peer.data(Buffer.concat([good, packet, good])), 1);
     assert.equal(delivered(), 2);
@@ -113,7 +39,7 @@ for (const [name, packet] of Object.entries(BAD_PACKETS)) {
 }
 
 test('a packet of 4096 bytes is not accepted from a peer', () => {
-  const { node, peer, delivered } = victim();
+  const { node, peer, delivered } = victimOf(keys);
   const packet = publishPacket({ topic: 't', payload: Buffer.alloc(4096 - 7) });
   assert.equal(packet.length, 4096);
   node.receive(peer.data(packet.subarray(0, 3000)), 1);
@@ -125,7 +51,7 @@ test('a packet of 4096 bytes is not accepted from a peer', () => {
 
 test(`${ROUNDS} authentic datagrams with hostile bodies break nothing`, () => {
   const random = seededRandom(7);
-  const { node, peer, delivered } = victim();
+  const { node, peer, delivered } = victimOf(keys);
   const good = [10, 300, 1200, 3900].map((size) =>
     publishPacket({ topic: 'good', payload: Buffer.alloc(size, 1) }),
   );

@@ -78,7 +78,8 @@ function report(notes: readonly Note[]): string[] {
   return names.length > 0 ? [...lines, `not needed here: ${names.join(', ')}`] : lines;
 }
 
-function renderToml({ settings, listeners, bridges }: Translation): string {
+/** The configuration as `shoal check` accepts it. */
+export function renderToml({ settings, listeners, bridges }: Translation): string {
   return [
     renderSettings(settings),
     ...listeners.map((draft) => renderTable('listener', draft)),

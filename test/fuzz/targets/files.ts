@@ -1,0 +1,242 @@
+// Fuzz targets: files that people write, files of the data folder, and requests of the HTTP API.
+
+import assert from 'node:assert/strict';
+import { parseAcl } from '../../../src/auth/acl-file.ts';
+import { parsePasswordFile, removeUser, setUser } from '../../../src/auth/password-file.ts';
+import { Permissions, rulesOf } from '../../../src/auth/permissions.ts';
+import { renderToml } from '../../../src/cli/commands/convert.ts';
+import { ConfigError, loadConfig } from '../../../src/config/load.ts';
+import { translateDirectives } from '../../../src/config/mosquitto-conf.ts';
+import { type Directive, readDirectives } from '../../../src/config/mosquitto-lines.ts';
+import { withSetting } from '../../../src/config/toml-edit.ts';
+import { AuditLog } from '../../../src/http/audit-log.ts';
+import { ClientTimeline } from '../../../src/http/client-timeline.ts';
+import { EventLog } from '../../../src/http/event-log.ts';
+import { routeTable } from '../../../src/http/route-table.ts';
+import { Router } from '../../../src/http/router.ts';
+import { TokenStore } from '../../../src/http/token-store.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+import {
+  BLOCK_HEAD_BYTES,
+  encodeHeader,
+  HEADER_BYTES,
+  sealBlock,
+} from '../../../src/storage/file-format.ts';
+import { loadFolder } from '../../../src/storage/loader.ts';
+import { FakeNodeApi } from '../../support/fake-node-api.ts';
+import { MemoryDisk } from '../../support/memory-disk.ts';
+import { type FuzzTarget, sources } from '../engine/target.ts';
+
+const TEXT_BYTES_MAX = 400;
+const GENERATION = 1;
+
+/** @throws what is no refusal */
+function configOf(toml: string): boolean {
+  const host = { environment: {}, hostName: 'box7', readFile: () => toml };
+  try {
+    loadConfig({ config: 'shoal.toml' }, host);
+    return true;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return false;
+  }
+}
+
+const config: FuzzTarget = {
+  name: 'config',
+  what: 'configuration files; one that is accepted still is after `config set`',
+  bytesMax: TEXT_BYTES_MAX,
+  words: [
+    '[[listener]]',
+    '[[bridge]]',
+    ' = ',
+    '"',
+    "'",
+    '"""',
+    '\n',
+    'port',
+    'mbs',
+    'topics',
+    '[',
+    ']',
+    '{',
+    '#',
+    '1e9',
+    'true',
+  ],
+  covers: sources('/config/'),
+  run: (input) => {
+    const text = input.toString('utf8');
+    if (!configOf(text)) return;
+    const changed = withSetting(text, 'log-level', 'debug');
+    if (changed !== undefined) assert.ok(configOf(changed), changed);
+  },
+};
+
+const convert: FuzzTarget = {
+  name: 'convert',
+  what: 'mosquitto.conf: what `shoal convert` writes is accepted by `shoal check`',
+  bytesMax: TEXT_BYTES_MAX,
+  words: [
+    'listener ',
+    'connection x\n',
+    'topic # both 1 ',
+    'address ',
+    'include_dir ',
+    ' true\n',
+    ' 1883\n',
+    'bridge_',
+    'cafile ',
+    'acl_file ',
+    'user ',
+    'max_',
+    'persistence ',
+    'protocol websockets\n',
+    'bind_address ',
+    '\n',
+    '"',
+  ],
+  covers: sources('/config/mosquitto', '/config/bridges', '/config/listeners'),
+  run: (input) => {
+    const files = { readFile: () => '', listFolder: () => [] };
+    let directives: Directive[];
+    try {
+      directives = readDirectives('mosquitto.conf', input.toString('utf8'), files);
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      return;
+    }
+    const toml = renderToml(translateDirectives(directives));
+    assert.ok(configOf(toml), toml);
+  },
+};
+
+const acl: FuzzTarget = {
+  name: 'acl',
+  what: 'ACL files; one that is accepted decides on any topic',
+  bytesMax: TEXT_BYTES_MAX,
+  words: [
+    'topic ',
+    'pattern ',
+    'user ',
+    'read ',
+    'write ',
+    'readwrite ',
+    'deny ',
+    '%c',
+    '%u',
+    '#',
+    '+',
+    '/',
+    '\n',
+    '$SYS',
+  ],
+  covers: sources('/auth/acl', '/auth/permission'),
+  run: (input) => {
+    const { acl: parsed, problems } = parseAcl('acl', input.toString('utf8'));
+    for (const problem of problems) assert.match(problem, /^acl:\d+: /);
+    if (problems.length > 0) return;
+    for (const name of ['a', '+', '#', '$SYS', '']) {
+      const permissions = new Permissions(rulesOf(parsed, name, name));
+      for (const topic of ['a', 'a/b', '$SYS/x']) {
+        const mayRead = permissions.allows('read', topic);
+        if (mayRead) assert.ok(permissions.maySubscribe(topic));
+      }
+    }
+  },
+};
+
+const passwords: FuzzTarget = {
+  name: 'passwords',
+  what: 'password files; users are added and removed one at a time',
+  bytesMax: TEXT_BYTES_MAX,
+  words: [':', '$', '$6$', '$7$101$', '$argon2id$v=19$', '$pbkdf2', '\n', '#', 'AAAAAAAAAAAAAAAA'],
+  covers: sources('/auth/password'),
+  run: (input) => {
+    const source = input.toString('utf8');
+    const { users, problems } = parsePasswordFile('pw', source);
+    for (const problem of problems) assert.match(problem, /^pw:\d+: /);
+    if (problems.length > 0) return;
+    const hash = `$7$101$AAAAAAAAAAAAAAAA$${Buffer.alloc(64).toString('base64')}`;
+    const more = parsePasswordFile('pw', setUser(source, 'new', hash));
+    assert.deepEqual(more.problems, []);
+    assert.equal(more.users.size, users.has('new') ? users.size : users.size + 1);
+    for (const name of users.keys()) {
+      const fewer = parsePasswordFile('pw', removeUser(source, name) ?? '');
+      assert.equal(fewer.users.size, users.size - 1);
+    }
+  },
+};
+
+const journal: FuzzTarget = {
+  name: 'journal',
+  what: 'logs and snapshots of the data folder; every second one with right checksums',
+  bytesMax: 700,
+  words: ['a/b', 'client'],
+  covers: sources('/storage/'),
+  run: (input) => {
+    const [first = 0] = input;
+    const kind = first & 2 ? 'snapshot' : 'log';
+    const header = encodeHeader({ kind, needsSnapshot: false, generation: GENERATION, run: 7n });
+    const body = input.subarray(1);
+    const blocks = first % 2 === 0 ? sealed(body) : body;
+    const name = `shoal-0000000${GENERATION}.${kind === 'log' ? 'log' : 'snap'}`;
+    const disk = new MemoryDisk(new Map([[name, Buffer.concat([header, blocks])]]));
+    const { state } = loadFolder(disk, silentLogger, { wall: 1e12, mono: 0 });
+    assert.ok([...state.sessions].length <= body.length, 'a session needs bytes');
+  },
+};
+
+/** A block with this payload, directly behind the header. */
+function sealed(payload: Buffer): Buffer {
+  const block = Buffer.concat([Buffer.alloc(BLOCK_HEAD_BYTES), payload]);
+  sealBlock(block, GENERATION, HEADER_BYTES, { wall: 1e12, mono: 0 });
+  return block;
+}
+
+const node = new FakeNodeApi();
+const router = new Router(routeTable, node, {
+  routes: routeTable,
+  tokens: await TokenStore.open(undefined),
+  audit: new AuditLog(silentLogger),
+  events: new EventLog(silentLogger),
+  timeline: new ClientTimeline(),
+  streams: { open: 0, dropped: 0 },
+});
+
+/** The lines are method, path, query and body; the control socket has the same routes. */
+const http: FuzzTarget = {
+  name: 'http',
+  what: 'requests to the HTTP API and the control socket: method, path, query, body',
+  bytesMax: TEXT_BYTES_MAX,
+  words: [
+    ...routeTable.map(({ path }) => path),
+    'GET\n',
+    'POST\n',
+    'DELETE\n',
+    '{"topic":"a"}',
+    'node=',
+    'limit=',
+    '&',
+    '%00',
+    '..',
+    '__proto__',
+  ],
+  covers: sources('/http/'),
+  run: async (input) => {
+    const [method = '', path = '', query = '', ...body] = input.toString('utf8').split('\n');
+    // Tokens cost a hash each, and the doctor needs a node.
+    if (/tokens|doctor|ping/.test(path)) return;
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(body.join('\n'));
+    } catch {
+      parsed = body.length > 0 ? body.join('\n') : undefined;
+    }
+    const fields = Object.fromEntries(new URLSearchParams(query));
+    await router.answer({ method, path, query: fields, body: parsed }, 'box2');
+    assert.deepEqual(node.faults, []);
+  },
+};
+
+export const fileTargets: readonly FuzzTarget[] = [config, convert, acl, passwords, journal, http];
