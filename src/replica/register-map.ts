@@ -26,6 +26,14 @@ export interface RegisterMapLimits {
   readonly registersMax: number;
 }
 
+/** All in ms. */
+export interface ExpiryTimes {
+  readonly clusterTime: number;
+  /** Of a clock that never goes back and never jumps. */
+  readonly now: number;
+  readonly tombstoneMs: number;
+}
+
 export class RegisterMap {
   readonly #limits: RegisterMapLimits;
   readonly #own: WriterLog;
@@ -34,6 +42,8 @@ export class RegisterMap {
   /** Over keys and versions of the registers that have a value. */
   readonly #values = new StateHash();
   #tombstones = 0;
+  /** When a pass of expire() first found each tombstone, ms of the monotonic clock. */
+  #foundAt = new Map<Register, number>();
 
   /** @param writer boot id of this node */
   constructor(writer: bigint, limits: RegisterMapLimits) {
@@ -110,20 +120,27 @@ export class RegisterMap {
   }
 
   /**
-   * Forgets registers that were cleared before this cluster time, and writers of which nothing is left.
+   * One pass over the map: forgets registers that are cleared for so long, by the cluster's clock and by that of this
+   * node, and writers of which nothing is left. The cluster's clock alone makes a tombstone old at once when it
+   * catches up, before the other nodes have heard of it.
    * Yields after each, so that the caller can pause; the map may change meanwhile.
    * @param isOnline writers whose position is kept
    * @returns the keys that were forgotten, undefined for a step that forgot none
    */
   *expire(
-    before: number,
+    { clusterTime, now, tombstoneMs }: ExpiryTimes,
     isOnline: (writer: bigint) => boolean,
   ): Generator<string | undefined, void> {
+    const foundAt = new Map<Register, number>();
     for (const register of this.#registers.values()) {
-      const isForgotten = !register.hasValue && register.time < before;
+      const since = register.hasValue ? undefined : (this.#foundAt.get(register) ?? now);
+      const isOld = since !== undefined && now - since >= tombstoneMs;
+      const isForgotten = isOld && register.time < clusterTime - tombstoneMs;
       if (isForgotten) this.#remove(register);
+      else if (since !== undefined) foundAt.set(register, since);
       yield isForgotten ? register.key : undefined;
     }
+    this.#foundAt = foundAt;
     for (const [writer, log] of this.#logs) {
       if (log.count === 0 && log !== this.#own && !isOnline(writer)) this.#logs.delete(writer);
       yield undefined;

@@ -112,9 +112,9 @@ export class Replica {
 
   /** In turns, as there may be very many registers. */
   #expire(now: number): void {
-    this.#expiry ??= this.map.expire(this.#clock.at(now) - this.#options.tombstoneMs, (writer) =>
-      this.#repair.isMember(writer),
-    );
+    const { tombstoneMs } = this.#options;
+    const times = { clusterTime: this.#clock.at(now), now, tombstoneMs };
+    this.#expiry ??= this.map.expire(times, (writer) => this.#repair.isMember(writer));
     for (let step = 0; step < EXPIRE_STEPS; step++) {
       const { done, value } = this.#expiry.next();
       if (done) {

@@ -7,6 +7,7 @@ import { runSwarm, swarmTranscriptOf } from './swarm.ts';
 const REMEMBERED = [
   { seed: 73, why: 'two sides of a partition published the will of a client that was alive' },
   { seed: 1034, why: 'a will of one side was older than the clearing of the other' },
+  { seed: 1231, why: 'a tombstone was forgotten when the clock caught up' },
   { seed: 98, why: 'two nodes that moved at once never found each other' },
 ];
 const SEEDS = 5;
