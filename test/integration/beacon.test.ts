@@ -111,27 +111,6 @@ describe('beacons', { concurrency: 3 }, () => {
     await allSeeEachOther(nodes);
   });
 
-  networkScenario('all boxes get other addresses at once', [], async (scene) => {
-    const network = await scene.network(IPV4);
-    const nodes = await startAll(scene);
-    const marks = nodes.map((node) => node.process.lineCount);
-    for (const [index, name] of Object.keys(IPV4).entries()) {
-      network.moveTo(name, `192.168.1.${151 + index}`);
-    }
-    const waits = nodes.flatMap(({ process, name }, index) =>
-      Object.keys(IPV4)
-        .filter((other) => other !== name)
-        .map((other) =>
-          process.waitFor(
-            new RegExp(`cluster (online|updated) ${other} 192\\.168\\.1\\.15`),
-            20_000,
-            marks[index],
-          ),
-        ),
-    );
-    await Promise.all(waits);
-  });
-
   networkScenario(
     'the second box with a name is refused and names the first',
     [],
