@@ -4,8 +4,8 @@
 import { setFlagsFromString } from 'node:v8';
 
 /**
- * Frees the memory of buffers on the main thread. Node reads into new buffers of 64 KiB; freed by a helper
- * thread, their memory comes back cold, and locks of the allocator pass between the threads.
+ * Frees the memory of buffers on the main thread, which takes a third less processor time for messages of 1 KB
+ * than a helper thread does (decision 0193).
  */
 export function tuneCollector(): void {
   setFlagsFromString('--no-concurrent-array-buffer-sweeping');
