@@ -17,8 +17,8 @@ const ROAMERS = 3;
 /** A roaming device stays this many ticks at a node. */
 const STAY_TICKS = 50;
 /** Readers with a session are away most of the time, so that messages wait when something breaks. */
-const REST_EVERY_TICKS = 60;
-const REST_MS = 4000;
+const REST_EVERY_TICKS = 100;
+const REST_MS = 8000;
 /** At the same time the publisher there loses its connection, within this time after it has published. */
 const CUT_WITHIN_MS = 20;
 const JOBS = 200;
