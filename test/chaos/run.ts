@@ -54,9 +54,11 @@ const bundleBefore = values.before === 'none' ? values.bundle : bundleOfCommit(v
 if (bundleBefore === undefined)
   say(`no ${values.before} in this clone: the nodes begin as they end`);
 if (fakeClockLibrary() === undefined) say('no libfaketime on this machine: clocks do not step');
+// What waits for an absent reader is never too much, so that each message that is missing is lost.
+const ROOM_TO_WAIT = '-max-queued-messages=10000';
 const site = new Site({
   nodes: Number(values.nodes),
-  flags: ['-shared=cluster', '-roaming', ...values.flag],
+  flags: ['-shared=cluster', '-roaming', ROOM_TO_WAIT, ...values.flag],
   bundle: bundleBefore ?? values.bundle,
   onLine: (origin, line) => log.push({ at: history.now, origin, line }),
 });
