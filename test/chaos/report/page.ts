@@ -55,6 +55,11 @@ ${broken.map((verdict) => violationsOf(verdict, events, log)).join('\n')}
 }
 
 function banner(verdicts: readonly Verdict[], broken: readonly Verdict[]): string {
+  const unproven = verdicts.filter(({ looked }) => looked === 0).length;
+  if (broken.length === 0 && unproven > 0) {
+    const what = `${unproven} of ${verdicts.length} rules have looked at nothing`;
+    return `<p class="banner broken"><b>${what}: the run proves too little.</b></p>`;
+  }
   if (broken.length === 0) {
     return `<p class="banner good"><b>All ${verdicts.length} rules hold.</b></p>`;
   }
