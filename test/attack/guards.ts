@@ -1,6 +1,6 @@
 // What each guard (docs/guards.md) does for innocent clients under the attack that it is for: how long
 // their messages and their logins take without an attack, under it, and under it with the guard.
-//   npm run build && node --import tsx test/attack/guards.ts
+//   npm run build && node --import tsx test/attack/guards.ts [part of the name of an attack]
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -206,7 +206,7 @@ async function runAttack(name: string, port: number, tlsPort: number): Promise<v
   process.send?.('begun');
 }
 
-async function report(): Promise<void> {
+async function report(wanted: string): Promise<void> {
   const print = (...cells: string[]): boolean => process.stdout.write(`| ${cells.join(' | ')} |\n`);
   print(
     'attack',
@@ -219,7 +219,7 @@ async function report(): Promise<void> {
   print(...Array(6).fill('---'));
   const quiet = await measure([], undefined);
   print('none', '', quiet.messages, '', quiet.logins, '');
-  for (const one of cases) {
+  for (const one of cases.filter(({ name }) => name.includes(wanted))) {
     const off = await measure([], one);
     const on = await measure([one.guard], one);
     print(one.name, `\`${one.guard}\``, off.messages, on.messages, off.logins, on.logins);
@@ -227,5 +227,6 @@ async function report(): Promise<void> {
 }
 
 const [name, port, tlsPort] = process.argv.slice(2);
-await (name === undefined ? report() : runAttack(name, Number(port), Number(tlsPort)));
-if (name === undefined) process.exit();
+const isAttacker = name !== undefined && port !== undefined;
+await (isAttacker ? runAttack(name, Number(port), Number(tlsPort)) : report(name ?? ''));
+if (!isAttacker) process.exit();
