@@ -16,6 +16,7 @@ import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/
 import type { Block, RepairPort, Request } from '../replica/repair-port.ts';
 import { Replica } from '../replica/replica.ts';
 import type { ReplicatedMap } from '../replica/replication.ts';
+import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Stamp } from '../shared/stamp.ts';
 import { ForwardFilter } from '../sync/forward-filter.ts';
 import type { PeerPublishHandler, Sender } from '../sync/packet-reader.ts';
@@ -54,6 +55,8 @@ export interface RetainedReplicationOptions {
   readonly topics: readonly string[];
   /** Topics with a version, cleared ones included. */
   readonly registersMax: number;
+  /** Memory of the versions of cleared topics. Default: no bound. */
+  readonly clearedBytesMax?: number;
   /** How long a cleared topic keeps its version, ms. */
   readonly tombstoneMs: number;
   readonly clock: ClusterClock;
@@ -86,6 +89,7 @@ export class RetainedReplication
   readonly counters: RetainedCounters = { outdated: 0, repaired: 0, refused: 0 };
   readonly #options: RetainedReplicationOptions;
   readonly #filter: ForwardFilter;
+  readonly #limiter = new LogLimiter();
   #sync: RetainedChannel | undefined;
   readonly #pacer = new RepairPacer();
   #digests = 0;
@@ -95,9 +99,10 @@ export class RetainedReplication
   constructor(options: RetainedReplicationOptions) {
     this.#options = options;
     this.#filter = new ForwardFilter(options.topics);
-    const { bootId: writer, registersMax, tombstoneMs, store } = options;
+    const { bootId: writer, registersMax, clearedBytesMax, tombstoneMs, store } = options;
     const forgotten = (topic: string): void => store?.removeRegister(topic);
-    const replicaOptions = { writer, registersMax, tombstoneMs, forgotten };
+    const bounds = { registersMax, tombstoneMs, ...(clearedBytesMax && { clearedBytesMax }) };
+    const replicaOptions = { writer, ...bounds, forgotten };
     this.replica = new Replica(replicaOptions, options.clock, this, options.now());
     options.broker.onRetainedExpired = (topic) => this.#expired(topic);
   }
@@ -142,7 +147,7 @@ export class RetainedReplication
     if (!this.#filter.allows(topic)) return undefined;
     const hasValue = view.end > view.payloadStart;
     const register = this.replica.write(topic.toString('utf8'), hasValue, this.#options.now());
-    if (register === undefined) this.counters.refused += 1;
+    if (register === undefined) this.#refused();
     else this.#record(register);
     return register;
   }
@@ -194,11 +199,24 @@ export class RetainedReplication
   #accept(view: PublishView, stamp: Stamp, now: number): boolean {
     const topic = topicOf(view);
     const result = this.replica.apply(topic, stamp, view.end > view.payloadStart, now);
-    if (result === 'full') this.counters.refused += 1;
+    if (result === 'full') this.#refused();
     if (result !== 'newer') return result === 'full';
     this.#record(this.replica.map.get(topic));
     this.#options.watcher?.replacing(topic, stamp);
     return true;
+  }
+
+  #refused(): void {
+    const { broker, now } = this.#options;
+    const { size, tombstones } = this.replica.map;
+    this.counters.refused += 1;
+    const count = this.#limiter.admit('version', now());
+    if (count === 0) return;
+    broker.log.warn('retained topic without a version: nodes may keep different values', {
+      topics: size,
+      cleared: tombstones,
+      count,
+    });
   }
 
   /** The value is gone on every node at the same time, so that late joiners do not make them differ. */

@@ -24,6 +24,8 @@ export type ApplyResult = 'newer' | 'same' | 'older' | 'full';
 export interface RegisterMapLimits {
   /** Cleared registers included. */
   readonly registersMax: number;
+  /** Memory of cleared registers; with more there is no room for another key. Default: no bound. */
+  readonly clearedBytesMax?: number;
 }
 
 /** All in ms. */
@@ -33,6 +35,9 @@ export interface ExpiryTimes {
   readonly now: number;
   readonly tombstoneMs: number;
 }
+
+/** What a cleared register takes besides its key. test/attack/memory.ts measures it. */
+const CLEARED_BYTES = 400;
 
 export class RegisterMap {
   readonly #limits: RegisterMapLimits;
@@ -44,6 +49,8 @@ export class RegisterMap {
   #tombstones = 0;
   /** When a pass of expire() first found each tombstone, ms of the monotonic clock. */
   #foundAt = new Map<Register, number>();
+  /** Memory of the tombstones. */
+  #clearedBytes = 0;
 
   /** @param writer boot id of this node */
   constructor(writer: bigint, limits: RegisterMapLimits) {
@@ -116,7 +123,7 @@ export class RegisterMap {
     if (!register.hasValue) return;
     this.#values.toggle(register.key, register.time, register.writer);
     register.hasValue = false;
-    this.#tombstones += 1;
+    this.#countCleared(register, 1);
   }
 
   /**
@@ -173,7 +180,13 @@ export class RegisterMap {
   }
 
   get #isFull(): boolean {
-    return this.#registers.size >= this.#limits.registersMax;
+    const { registersMax, clearedBytesMax = Number.POSITIVE_INFINITY } = this.#limits;
+    return this.#registers.size >= registersMax || this.#clearedBytes >= clearedBytesMax;
+  }
+
+  #countCleared({ key }: Register, change: 1 | -1): void {
+    this.#tombstones += change;
+    this.#clearedBytes += change * (CLEARED_BYTES + 2 * key.length);
   }
 
   #logOf(writer: bigint): WriterLog {
@@ -190,7 +203,7 @@ export class RegisterMap {
     this.#registers.set(register.key, register);
     register.log.insert(register);
     if (register.hasValue) this.#values.toggle(register.key, register.time, register.writer);
-    else this.#tombstones += 1;
+    else this.#countCleared(register, 1);
   }
 
   #remove(register: Register): void {
@@ -201,6 +214,6 @@ export class RegisterMap {
   #unlink(register: Register): void {
     register.log.remove(register);
     if (register.hasValue) this.#values.toggle(register.key, register.time, register.writer);
-    else this.#tombstones -= 1;
+    else this.#countCleared(register, -1);
   }
 }

@@ -95,6 +95,17 @@ function shortName(bucket: number): string {
   }
 }
 
+/** Each topic has a value for a moment only; in a cluster its version stays. */
+async function retainAndClear(target: Target, count: number, name: string): Promise<void> {
+  const client = await open(target);
+  const make = (i: number): Buffer => {
+    const topic = `${i}/${name}`;
+    const value = wire.publish(5, { topic, payload: '1', retain: true });
+    return Buffer.concat([value, wire.publish(5, { topic, payload: '', retain: true })]);
+  };
+  await sendAll(client, packets(count, make));
+}
+
 async function retainDeep(target: Target, count: number): Promise<void> {
   const levels = '/x'.repeat(127);
   const client = await open(target);
@@ -112,6 +123,11 @@ export const memoryAttacks: readonly MemoryAttack[] = [
     name: '60,000 retained topics of 128 levels, three nodes',
     nodes: 3,
     run: (target) => retainDeep(target, 60_000),
+  },
+  {
+    name: '5,000 retained topics of 60 KB, each cleared at once, two nodes',
+    nodes: 2,
+    run: (target) => retainAndClear(target, 5000, LONG),
   },
   {
     name: '60 wills of 60,001 levels',

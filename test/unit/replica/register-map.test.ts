@@ -75,3 +75,21 @@ test('a cleared key is forgotten after its time, a value never', () => {
   assert.equal(expire(1e6, 1050), 1);
   assert.equal(map.tombstones, 0);
 });
+
+test('cleared keys make room for no further key beyond their share of the memory', () => {
+  const map = new RegisterMap(OURS, { registersMax: 1000, clearedBytesMax: 10_000 });
+  const long = 'x'.repeat(2000);
+  const clear = (n: number): boolean => {
+    const isKept = map.write(`${long}${n}`, true, 100) !== undefined;
+    if (isKept) map.write(`${long}${n}`, false, 101);
+    return isKept;
+  };
+  assert.deepEqual([1, 2, 3, 4].map(clear), [true, true, true, false]);
+  assert.equal(map.apply('b', { time: 100, writer: THEIRS, sequence: 1 }, true), 'full');
+  assert.ok(map.write(`${long}1`, true, 200), 'a known key keeps its place');
+  for (const now of [1000, 1050]) {
+    for (const _ of map.expire({ clusterTime: 300, now, tombstoneMs: 50 }, () => true));
+  }
+  assert.equal(map.tombstones, 0);
+  assert.ok(map.write('b', true, 200), 'there is room again once they are forgotten');
+});
