@@ -23,6 +23,7 @@ import type { Gate } from './gate.ts';
 import type { NodeApi } from './node-api.ts';
 import { findPage } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
+import { RequestPace } from './request-pace.ts';
 import type { ApiResponse, StreamStart } from './route.ts';
 import { problemResponse, type Router } from './router.ts';
 
@@ -76,6 +77,7 @@ export class HttpServer {
   /** The same, where it speaks TLS. */
   readonly #tlsServer: TlsServer | undefined;
   readonly #parts: HttpServerParts;
+  readonly #pace = new RequestPace();
 
   private constructor(parts: HttpServerParts) {
     this.#parts = parts;
@@ -135,6 +137,7 @@ export class HttpServer {
       return;
     }
     if (hasPages && sendPage(message, response)) return;
+    await this.#pace.turn();
     const answer = await this.#answer(message).catch((error: unknown) =>
       problemResponse(error, node),
     );

@@ -3,7 +3,7 @@
 
 import { isUtf8 } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { RetainedFacts, SessionFacts } from '../broker/administration.ts';
 import type { Broker } from '../broker/broker.ts';
 import { type Config, type ConfigKey, optionTable } from '../config/config.ts';
@@ -46,6 +46,7 @@ import type { MemberStatus } from './cluster-status.ts';
 import { asProblem, ClusterTokens } from './cluster-tokens.ts';
 import type { ConfigSource } from './config-source.ts';
 import type { History } from './history.ts';
+import { ListWalker } from './list-walker.ts';
 import { LocalGuards } from './local-guards.ts';
 import type { NodeDoctor } from './node-doctor.ts';
 import type { OwnAddresses } from './own-addresses.ts';
@@ -55,8 +56,6 @@ import { TopicLevel } from './topic-level.ts';
 import type { LinkFacts } from './verdict.ts';
 import { wallTime } from './wall-time.ts';
 
-/** Items of a list that one turn of the event loop looks at. */
-const ITEMS_PER_TURN = 2000;
 /** From a request to stop to the stop: its answer has left by then. */
 const ANSWER_MS = 100;
 const SUBSCRIPTIONS_SHOWN = 1000;
@@ -97,6 +96,7 @@ export class LocalNodeApi implements NodeApi {
   readonly clusterToken: ClusterTokens;
   readonly #parts: NodeViewParts;
   readonly #limiter = new LogLimiter();
+  readonly #walker = new ListWalker();
 
   constructor(parts: NodeViewParts) {
     this.#parts = parts;
@@ -214,7 +214,7 @@ export class LocalNodeApi implements NodeApi {
   async clients({ search, isConnected, ...page }: ClientFilter): Promise<Listed<ClientView>> {
     const wanted = search.toLowerCase();
     const collector = new PageCollector<ClientView>(page, ({ id }) => id);
-    await this.#walk(this.#parts.broker.administration.sessions(), (facts) => {
+    await this.#walker.walk(this.#parts.broker.administration.sessions(), (facts) => {
       if (isConnected !== undefined && facts.isConnected !== isConnected) return;
       if (wanted === '' || isFound(facts, wanted)) collector.add(this.#clientView(facts));
     });
@@ -261,7 +261,7 @@ export class LocalNodeApi implements NodeApi {
       page,
       ({ filter, client }) => `${filter}\n${client}`,
     );
-    await this.#walk(this.#parts.broker.administration.subscriptions(), (one) => {
+    await this.#walker.walk(this.#parts.broker.administration.subscriptions(), (one) => {
       if (one.filter.includes(search)) collector.add({ ...one, node: this.name });
     });
     return collector.listed;
@@ -270,7 +270,7 @@ export class LocalNodeApi implements NodeApi {
   async retained(filter: string, page: Page): Promise<Listed<RetainedView>> {
     const { administration } = this.#parts.broker;
     const collector = new PageCollector<RetainedFacts>(page, ({ topic }) => topic);
-    await this.#walk(administration.retained(filter, performance.now()), (one) => {
+    await this.#walker.walk(administration.retained(filter, performance.now()), (one) => {
       if (one !== undefined) collector.add(one);
     });
     const { items, total } = collector.listed;
@@ -281,7 +281,7 @@ export class LocalNodeApi implements NodeApi {
     const { administration } = this.#parts.broker;
     const filter = name === undefined ? `${prefix}#` : `${prefix}${name}/#`;
     const level = new TopicLevel<RetainedFacts & { version: string | undefined }>(prefix);
-    await this.#walk(administration.retained(filter, performance.now()), (one) => {
+    await this.#walker.walk(administration.retained(filter, performance.now()), (one) => {
       if (one === undefined) return;
       level.add({ ...one, version: this.#versionOf(one.topic) });
     });
@@ -329,7 +329,7 @@ export class LocalNodeApi implements NodeApi {
     const end = administration.observe(filter, take);
     let isEnded = false;
     const retained = administration.retained(filter, performance.now());
-    void this.#walk(retained, (one) => {
+    void this.#walker.walk(retained, (one) => {
       if (one !== undefined && !isEnded) take({ ...one, retain: true });
     });
     return () => {
@@ -349,16 +349,6 @@ export class LocalNodeApi implements NodeApi {
 
   follow(node: string, request: NodeRequest, follower: StreamFollower): () => void {
     return this.#parts.cluster?.queries.follow(node, request, follower) ?? (() => undefined);
-  }
-
-  /** Lets clients have their turn while a long list is walked. */
-  async #walk<T>(items: Iterable<T>, visit: (item: T) => void): Promise<void> {
-    let visited = 0;
-    for (const item of items) {
-      visit(item);
-      visited += 1;
-      if (visited % ITEMS_PER_TURN === 0) await nextTurn();
-    }
   }
 
   forgetNode(name: string): boolean {
