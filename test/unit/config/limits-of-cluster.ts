@@ -13,6 +13,11 @@ export const clusterLimits: readonly Row[] = [
     '{count node REGISTERS_PER_VALUE} for each of `-retained-messages`',
     'a further retained message crosses without a version; counted (`retained/refused`)',
   ],
+  [
+    'memory of the versions of cleared topics, which are kept for `-tombstone-time`',
+    'a quarter of `-memory-limit`',
+    'a message on a further topic crosses without a version; counted (`retained/refused`), logged',
+  ],
   ['nodes whose status is known', '{count node NODES_MAX}', 'a further one is not shown'],
   [
     'Topic Filters that a node announces with `-forward=interest`',
