@@ -197,7 +197,8 @@ function checkHeaders({ rawHeaders, headersDistinct }: IncomingMessage): void {
 function readTarget(url: string): Pick<NodeRequest, 'path' | 'query'> {
   if (url.length > URL_CHARACTERS_MAX) throw new HttpProblem(413, 'The address is too long.');
   const [path = '/', search = ''] = splitOnce(url, '?');
-  const query: Record<string, string> = {};
+  // Without a prototype, so that `__proto__` is a name like any other.
+  const query: Record<string, string> = Object.create(null);
   for (const [name, value] of new URLSearchParams(search)) {
     if (Object.hasOwn(query, name)) {
       throw new HttpProblem(400, `The query has '${name.slice(0, 40)}' twice.`);
