@@ -46,8 +46,6 @@ const BEACON_MS = 400;
 const FREE_PORT_ATTEMPTS = 10;
 /** Room for versions: cleared topics keep theirs for a while. */
 const REGISTERS_PER_VALUE = 2;
-/** Of -memory-limit, for the versions of cleared topics: nothing else counts them. */
-const CLEARED_SHARE = 0.25;
 
 type ClusterConfig = Config & { tokens: readonly string[] };
 
@@ -124,7 +122,7 @@ export class Cluster {
       bootId,
       topics: config.forwardedTopics,
       registersMax: REGISTERS_PER_VALUE * config.retainedMessagesMax,
-      clearedBytesMax: CLEARED_SHARE * config.memoryBytesMax,
+      memoryBytesMax: config.memoryBytesMax,
       tombstoneMs: config.tombstoneSeconds * 1000,
       broker,
       journal,

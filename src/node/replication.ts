@@ -29,8 +29,8 @@ export interface ReplicationOptions {
   readonly bootId: bigint;
   readonly topics: readonly string[];
   readonly registersMax: number;
-  /** Memory of the versions of cleared retained topics. */
-  readonly clearedBytesMax: number;
+  /** -memory-limit. */
+  readonly memoryBytesMax: number;
   readonly tombstoneMs: number;
   readonly broker: Broker;
   /** What -data keeps, and what it has kept. */

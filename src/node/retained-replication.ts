@@ -48,6 +48,9 @@ export interface RetainedWatcher {
   replaced(topic: string, now: number): void;
 }
 
+/** Nothing else counts the versions of cleared topics. */
+const CLEARED_SHARE = 0.25;
+
 export interface RetainedReplicationOptions {
   /** Boot id of this node. */
   readonly bootId: bigint;
@@ -55,8 +58,8 @@ export interface RetainedReplicationOptions {
   readonly topics: readonly string[];
   /** Topics with a version, cleared ones included. */
   readonly registersMax: number;
-  /** Memory of the versions of cleared topics. Default: no bound. */
-  readonly clearedBytesMax?: number;
+  /** -memory-limit, of which the versions of cleared topics have a share. Default: no bound. */
+  readonly memoryBytesMax?: number;
   /** How long a cleared topic keeps its version, ms. */
   readonly tombstoneMs: number;
   readonly clock: ClusterClock;
@@ -99,9 +102,11 @@ export class RetainedReplication
   constructor(options: RetainedReplicationOptions) {
     this.#options = options;
     this.#filter = new ForwardFilter(options.topics);
-    const { bootId: writer, registersMax, clearedBytesMax, tombstoneMs, store } = options;
+    const { bootId: writer, registersMax, tombstoneMs, store } = options;
+    const { memoryBytesMax = Number.POSITIVE_INFINITY } = options;
     const forgotten = (topic: string): void => store?.removeRegister(topic);
-    const bounds = { registersMax, tombstoneMs, ...(clearedBytesMax && { clearedBytesMax }) };
+    const clearedBytesMax = CLEARED_SHARE * memoryBytesMax;
+    const bounds = { registersMax, clearedBytesMax, tombstoneMs };
     const replicaOptions = { writer, ...bounds, forgotten };
     this.replica = new Replica(replicaOptions, options.clock, this, options.now());
     options.broker.onRetainedExpired = (topic) => this.#expired(topic);
