@@ -140,17 +140,10 @@ function isFound(mutant: Mutant): boolean {
   const folder = mkdtempSync(join(tmpdir(), 'shoal-mutant-'));
   try {
     const bundle = buildMutant(mutant, folder);
-    const flags = [
-      '--minutes',
-      values.minutes,
-      '--seed',
-      values.seed,
-      '--bundle',
-      bundle,
-      '--before',
-      'none',
-    ];
-    if (values.out !== undefined) flags.push('--out', join(values.out, mutant.name));
+    const { minutes, seed, out } = values;
+    const flags = ['--minutes', minutes, '--seed', seed, '--bundle', bundle];
+    flags.push('--before', 'none', '--patience', '20');
+    if (out !== undefined) flags.push('--out', join(out, mutant.name));
     const run = spawnSync(process.execPath, ['--import', 'tsx', RUN, ...flags], {
       cwd: ROOT,
       encoding: 'utf8',
