@@ -41,7 +41,12 @@ export function isClustered(config: Config): config is Config & { tokens: readon
 }
 
 /** Whether the node looks for others by beacons. On loopback there are none. */
-export function usesBeacon({ beacon, members, bindAddress }: Config): boolean {
-  if (bindAddress !== undefined && isLoopback(bindAddress)) return false;
-  return beacon === 'on' || (beacon === 'auto' && members.length === 0);
+export function usesBeacon(config: Config): boolean {
+  const { beacon, members } = config;
+  return mayUseBeacon(config) && (beacon === 'on' || members.length === 0);
+}
+
+/** Whether a node that finds no other one may call on its networks. */
+export function mayUseBeacon({ beacon, bindAddress }: Config): boolean {
+  return beacon !== 'off' && !(bindAddress !== undefined && isLoopback(bindAddress));
 }

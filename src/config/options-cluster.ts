@@ -68,7 +68,7 @@ export const clusterOptions = {
     group: 'Cluster',
     type: choice(['auto', 'on', 'off']),
     fallback: 'auto',
-    help: 'find the other nodes on the same network by multicast and broadcast; auto: with -csk and without -mbs',
+    help: 'find the other nodes on the same network by multicast and broadcast; auto: with -csk, and with -mbs once a node is missing',
   }),
   gossipPort: option({
     flag: 'crp',

@@ -307,8 +307,8 @@ export interface NodeSettings {
    */
   mbs?: string | readonly string[];
   /**
-   * Find the other nodes on the same network by multicast and broadcast; auto: with csk and without
-   * mbs. Expects one of auto, on, off. Default: auto.
+   * Find the other nodes on the same network by multicast and broadcast; auto: with csk, and with
+   * mbs once a node is missing. Expects one of auto, on, off. Default: auto.
    */
   beacon?: 'auto' | 'on' | 'off';
   /**

@@ -7,9 +7,8 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import { type Config, usesBeacon } from '../config/config.ts';
-import { GOSSIP_PORT } from '../config/options-cluster.ts';
 import type { InvitationView } from '../http/discovery-view.ts';
-import { BeaconChannel, type BeaconView } from '../net/cluster/beacon-channel.ts';
+import type { BeaconView } from '../net/cluster/beacon-channel.ts';
 import { BulkChannel } from '../net/cluster/bulk-channel.ts';
 import { APPLICATION_BYTES_MAX, Gossip } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
@@ -31,6 +30,7 @@ import { ClientAddresses } from './client-addresses.ts';
 import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
 import { Invitations } from './invitations.ts';
 import { joinCluster } from './join-cluster.ts';
+import { NodeBeacon } from './node-beacon.ts';
 import { NodeProber } from './node-prober.ts';
 import { NodeQueries } from './node-queries.ts';
 import type { NodeTroubles } from './node-troubles.ts';
@@ -85,8 +85,8 @@ export class Cluster {
   #addresses: ClientAddresses | undefined;
   /** Undefined before join(). */
   #invitations: Invitations | undefined;
-  /** Undefined without -beacon, and before join(). */
-  #beacon: BeaconChannel | undefined;
+  /** Undefined before join(). */
+  #beacon: NodeBeacon | undefined;
 
   private constructor(parts: ClusterParts) {
     this.#parts = parts;
@@ -236,7 +236,7 @@ export class Cluster {
     return this.#parts.replication.bridges;
   }
 
-  /** On which networks this node calls others, and who else is there; undefined without -beacon. */
+  /** As NodeBeacon.view(). */
   get beacon(): BeaconView | undefined {
     return this.#beacon?.view();
   }
@@ -282,6 +282,7 @@ export class Cluster {
       onMember: (event) => {
         publishMemberEvent(broker, event, performance.now());
         this.#addresses?.review();
+        if (event.kind === 'offline') this.#beacon?.memberOffline();
       },
       onPeers: (peers) => {
         this.#peerWatch.peers = peers.length;
@@ -312,12 +313,14 @@ export class Cluster {
       token: () => this.#tokens[0]!,
       members: () => gossip.onlineEndpoints,
     });
-    if (usesBeacon(config)) this.#openBeacon(gossip);
+    const beacon = new NodeBeacon({ config, bootId, broker, gossip, log, keys: () => this.#keys });
+    this.#beacon = beacon;
     const differing = () => replication.retained?.replica.differing ?? [];
     this.#status = new ClusterStatus(gossip, sync, replication.nodes, differing, Date.now);
     this.#status.addMetrics(broker, config.nodeName, this.#parts.intake.counters);
     const refusal = await joinCluster(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
+    beacon.joined();
     this.#holdAddresses();
   }
 
@@ -329,24 +332,6 @@ export class Cluster {
     broker.sys.addSource('address', () => addresses.metrics());
     replication.nodes.heldAddresses = () => addresses.held;
     this.#addresses = addresses;
-  }
-
-  #openBeacon(gossip: Gossip): void {
-    const { config, bootId, broker, log } = this.#parts;
-    const { bindAddress: bind } = config;
-    const clientAddresses = config.clientAddresses.map(({ address }) => address);
-    const keys = this.#keys.beacon;
-    const beacon = new BeaconChannel({
-      bootId,
-      keys,
-      gossip,
-      bind,
-      defaultPort: GOSSIP_PORT,
-      clientAddresses,
-      log,
-    });
-    broker.sys.addSource('beacon', () => beacon.metrics());
-    this.#beacon = beacon;
   }
 
   get keys(): KeyRing {
@@ -369,7 +354,7 @@ export class Cluster {
     this.#gossip?.rekey(ring.gossip);
     this.#sync?.rekey(ring.sync);
     this.#bulk?.rekey(ring.bulk);
-    this.#beacon?.rekey(ring.beacon);
+    this.#beacon?.rekey(ring);
   }
 
   /** Announces the departure to the other nodes and closes both ports. */
