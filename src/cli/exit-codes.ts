@@ -5,7 +5,7 @@ import { AccessError } from '../auth/access-error.ts';
 import { ConfigError } from '../config/load.ts';
 import { ListenError } from '../net/clients/listener.ts';
 import { TlsFileError } from '../net/clients/tls-files.ts';
-import { NameInUseError } from '../net/cluster/gossip.ts';
+import { NameInUseError } from '../net/cluster/name-rival.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { ControlSocketError } from '../node/management.ts';
 import { IsolatedError } from '../node/peer-watch.ts';
@@ -58,6 +58,6 @@ export function exitCodeOf(error: unknown): ExitCode {
 /** @returns lines for the user, without line ends */
 export function explainError(error: unknown): readonly string[] {
   if (error instanceof ConfigError || error instanceof AccessError) return error.problems;
-  if (error instanceof NameInUseError) return [`${error.message}; choose another name with -nid`];
+  if (error instanceof NameInUseError) return [`${error.message}; ${error.cure}`];
   return [error instanceof Error ? error.message : String(error)];
 }

@@ -2,6 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { type Config, isClustered } from '../config/config.ts';
+import { COPY_CURE } from '../net/cluster/name-rival.ts';
 import { isSilent, testPaths } from '../net/cluster/path-test.ts';
 import { isServiceName } from '../net/cluster/service-name.ts';
 import { type Endpoint, formatEndpoint, type HostPort } from '../shared/endpoint.ts';
@@ -102,7 +103,26 @@ const beacon: Check = {
   },
 };
 
-export const clusterChecks: readonly Check[] = [seeds, beacon, peers];
+const name: Check = {
+  id: 'name',
+  run: async ({ config, cluster }) => {
+    const rival = (await cluster())?.nameRival?.();
+    if (rival === undefined) return [];
+    const { kind, isHolder } = rival;
+    const { nodeName } = config;
+    const place = formatEndpoint(rival.endpoint);
+    const where = isHolder ? 'here' : `on ${rival.endpoint.address}`;
+    const outcome = isHolder ? 'this node is not in the cluster' : 'that node can not join';
+    const text = `the node at ${place} has the name ${nodeName} too: ${outcome}`;
+    if (kind !== 'copy') {
+      return [bad('name-in-use', text, { where, lines: ['choose another name: -nid=NAME'] })];
+    }
+    const copied = `${text}; one disk is a copy of the other`;
+    return [bad('copied-disk', copied, { where, lines: [COPY_CURE] })];
+  },
+};
+
+export const clusterChecks: readonly Check[] = [seeds, beacon, name, peers];
 
 type Tested = Omit<Evidence, 'strangers' | 'isHeard'>;
 

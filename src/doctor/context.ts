@@ -4,6 +4,7 @@
 import type { Config } from '../config/config.ts';
 import type { ConnackPacket } from '../mqtt/client-packets.ts';
 import type { BeaconView } from '../net/cluster/beacon-channel.ts';
+import type { NameRival } from '../net/cluster/name-rival.ts';
 import type { Prober, Target } from '../net/cluster/prober.ts';
 import type { StrangerReport } from '../net/cluster/strangers.ts';
 import type { MdnsLinkView } from '../net/mdns/mdns-link.ts';
@@ -31,6 +32,8 @@ export interface ClusterView {
   strangers(): Promise<readonly StrangerReport[]>;
   /** The connections of -large and -roaming; empty without a node. */
   bulk(): readonly BulkStatus[];
+  /** Another node that claims the name of this one, or has it; undefined without a node. */
+  nameRival?(): NameRival | undefined;
   /** How the node calls others on its networks; undefined without a node, and without -beacon. */
   beacon?(): BeaconView | undefined;
 }

@@ -50,6 +50,11 @@ export const faults = {
     means: 'Another node that is online has the name of this one.',
     cure: 'another `-nid`',
   },
+  'copied-disk': {
+    means:
+      'Another running node has the name of this one, and the same machine id: the disk of one box is a copy of the disk of the other.',
+    cure: 'another `-nid`, an empty data folder, `rm /etc/machine-id && systemd-machine-id-setup`',
+  },
   'wrong-advertise': {
     means: 'Other nodes see this one at another address than `-advertise` says.',
     cure: '`-advertise` with the address that they see, or none',

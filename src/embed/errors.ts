@@ -5,7 +5,7 @@ import { AccessError } from '../auth/access-error.ts';
 import { ConfigError } from '../config/load.ts';
 import { ListenError } from '../net/clients/listener.ts';
 import { TlsFileError } from '../net/clients/tls-files.ts';
-import { NameInUseError } from '../net/cluster/gossip.ts';
+import { NameInUseError } from '../net/cluster/name-rival.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { ControlSocketError } from '../node/management.ts';
 import { StorageError } from '../storage/storage-error.ts';

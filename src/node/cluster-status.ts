@@ -9,6 +9,7 @@ import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { Gossip } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
+import type { NameRival } from '../net/cluster/name-rival.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { type Endpoint, formatEndpoint } from '../shared/endpoint.ts';
 import type { MemberEvent } from '../swim/membership.ts';
@@ -93,6 +94,11 @@ export class ClusterStatus {
     });
     this.#since = since;
     return all;
+  }
+
+  /** As Gossip.nameRival. */
+  get nameRival(): NameRival | undefined {
+    return this.#gossip.nameRival;
   }
 
   /** Adds the metrics of the cluster to those of the broker. */

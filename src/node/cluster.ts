@@ -15,6 +15,7 @@ import type { MemberView } from '../net/cluster/gossip-view.ts';
 import { datagramBytesTo } from '../net/cluster/interface-mtu.ts';
 import { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { BindError } from '../net/cluster/udp.ts';
+import { readMachineMark } from '../net/machine-mark.ts';
 import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
 import type { Replica } from '../replica/replica.ts';
@@ -263,6 +264,7 @@ export class Cluster {
     const { advertise } = config;
     const mqttPort = config.listeners[0]?.port || undefined;
     const sync = this.#openedSync;
+    const syncPort = advertise?.syncPort ?? sync.local.port;
     const gossip = await Gossip.open({
       name: config.nodeName,
       bootId,
@@ -274,7 +276,7 @@ export class Cluster {
       seeds: config.members,
       joinAloneMs: usesBeacon(config) ? BEACON_MS : 0,
       clusterName: config.clusterName,
-      metadata: { syncPort: advertise?.syncPort ?? sync.local.port, mqttPort, version },
+      metadata: { syncPort, mqttPort, version, machine: readMachineMark() },
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,
       log,

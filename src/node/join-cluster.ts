@@ -3,7 +3,8 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/config.ts';
-import type { Gossip, NameInUseError } from '../net/cluster/gossip.ts';
+import type { Gossip } from '../net/cluster/gossip.ts';
+import type { NameInUseError } from '../net/cluster/name-rival.ts';
 import type { Logger } from '../shared/logger.ts';
 
 /** For the first answers of other nodes; then the node serves its clients without them. */

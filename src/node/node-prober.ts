@@ -14,6 +14,7 @@ import { type PingReport, ping } from '../net/cluster/ping.ts';
 import { Prober, type Target } from '../net/cluster/prober.ts';
 import { type StrangerReport, Strangers, withCallers } from '../net/cluster/strangers.ts';
 import type { SyncChannel } from '../net/cluster/sync-channel.ts';
+import { readMachineMark } from '../net/machine-mark.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { EnvelopeFault } from '../shared/envelope.ts';
 import type { KeyRing } from '../shared/key-ring.ts';
@@ -67,6 +68,7 @@ export class NodeProber {
       bulk: () => this.#options.bulk(),
       isHeard: (address) => this.#isHeard(address),
       strangers: () => this.#reportStrangers(tokens),
+      nameRival: () => this.#options.gossip()?.nameRival,
       beacon: () => this.#options.beacon(),
     };
   }
@@ -121,7 +123,8 @@ export class NodeProber {
   #facts(question: unknown): PeerFacts {
     const { nodeName } = this.#options;
     const members = this.#options.gossip()?.members() ?? [];
-    return factsFor(question, { nodeName, version, clock: Date.now(), members });
+    const machine = readMachineMark();
+    return factsFor(question, { nodeName, version, clock: Date.now(), machine, members });
   }
 }
 

@@ -2,6 +2,7 @@
 // of boxes differ, so a trouble travels with its age and gets its start from the clock of the reader.
 // Invariant: the encoded form is bounded, since it shares one datagram with the node's figures.
 
+import type { RivalKind } from '../net/cluster/name-rival.ts';
 import { wallTime } from './wall-time.ts';
 
 export interface LostBridge {
@@ -14,6 +15,16 @@ export interface LostBridge {
   readonly waiting: number;
 }
 
+/** Another box with the name of this one. */
+export interface NameTrouble {
+  readonly address: string;
+  readonly kind: RivalKind;
+  /** It has the name in the cluster, and this node serves its clients alone. */
+  readonly isHolder: boolean;
+  /** Since when it is known, ms since 1970. */
+  readonly since: number;
+}
+
 export interface NodeTroubles {
   /** Undefined while the disk takes changes, or there is none. */
   readonly disk: { readonly folder: string; readonly refusingSince: number } | undefined;
@@ -21,6 +32,8 @@ export interface NodeTroubles {
   readonly lostBridges: readonly LostBridge[];
   /** Messages that full queues dropped in the last minute. */
   readonly droppedMessages: number;
+  /** Another box that claims its name, or has it; undefined if there is none. */
+  readonly nameRival: NameTrouble | undefined;
   /** What its clock says, ms since 1970, if it was never set. */
   readonly unsetClock: number | undefined;
 }
@@ -29,6 +42,7 @@ export const NO_TROUBLES: NodeTroubles = {
   disk: undefined,
   lostBridges: [],
   droppedMessages: 0,
+  nameRival: undefined,
   unsetClock: undefined,
 };
 
@@ -40,7 +54,7 @@ export type EncodedTroubles = Readonly<Record<string, unknown>>;
 
 /** @param now ms since 1970 */
 export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTroubles {
-  const { disk, lostBridges, droppedMessages, unsetClock } = troubles;
+  const { disk, lostBridges, droppedMessages, nameRival, unsetClock } = troubles;
   const age = (since: number): number => Math.round((now - since) / 1000);
   const bridges = lostBridges.slice(0, BRIDGES_MAX).map((bridge) => ({
     name: cut(bridge.name),
@@ -53,6 +67,9 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
     ...(disk && { disk: { folder: cut(disk.folder), age: age(disk.refusingSince) } }),
     ...(bridges.length > 0 && { bridges }),
     ...(droppedMessages > 0 && { dropped: droppedMessages }),
+    ...(nameRival && {
+      rival: { address: nameRival.address, kind: nameRival.kind, age: age(nameRival.since) },
+    }),
     ...(unsetClock !== undefined && { clock: unsetClock }),
   };
 }
@@ -62,7 +79,7 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
  * @param receivedAt ms of performance.now()
  */
 export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
-  const { disk, bridges, dropped, clock } = fieldsOf(value);
+  const { disk, bridges, dropped, rival, clock } = fieldsOf(value);
   const since = (age: unknown): number => wallTime(receivedAt - 1000 * numberOf(age));
   const { folder, age } = fieldsOf(disk);
   const list = Array.isArray(bridges) ? bridges.slice(0, BRIDGES_MAX) : [];
@@ -76,6 +93,7 @@ export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
       since: since(bridge.age),
     })),
     droppedMessages: numberOf(dropped),
+    nameRival: rival === undefined ? undefined : readRival(fieldsOf(rival), since),
     unsetClock: clock === undefined ? undefined : numberOf(clock),
   };
 }
@@ -85,10 +103,22 @@ export function troublesKey({
   disk,
   lostBridges,
   droppedMessages,
+  nameRival,
   unsetClock,
 }: NodeTroubles): string {
   const bridges = lostBridges.map(({ name, address, reason }) => [name, address, reason]);
-  return JSON.stringify([disk?.folder, bridges, droppedMessages > 0, unsetClock !== undefined]);
+  const { address, kind } = nameRival ?? {};
+  const flags = [droppedMessages > 0, unsetClock !== undefined];
+  return JSON.stringify([disk?.folder, bridges, address, kind, ...flags]);
+}
+
+/** Only a node that keeps its name has peers that read this. */
+function readRival(
+  { address, kind, age }: Readonly<Record<string, unknown>>,
+  since: (age: unknown) => number,
+): NameTrouble {
+  const known = kind === 'copy' || kind === 'process' ? kind : 'other';
+  return { address: textOf(address), kind: known, isHolder: false, since: since(age) };
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -9,7 +9,12 @@ import { version } from '../shared/version.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
 import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
-import { type LostBridge, NO_TROUBLES, type NodeTroubles } from './node-troubles.ts';
+import {
+  type LostBridge,
+  type NameTrouble,
+  NO_TROUBLES,
+  type NodeTroubles,
+} from './node-troubles.ts';
 import { judge, type LinkFacts, type NodeFacts, type SiteFacts, type Verdict } from './verdict.ts';
 import { wallTime } from './wall-time.ts';
 
@@ -98,8 +103,16 @@ export class SiteStatus {
           : { folder: disk.folder, refusingSince: wallTime(refusing) },
       lostBridges: lostBridges(),
       droppedMessages: this.#dropped.value,
+      nameRival: this.#nameRival,
       unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
     };
+  }
+
+  get #nameRival(): NameTrouble | undefined {
+    const rival = this.#options.cluster?.nameRival;
+    if (rival === undefined) return undefined;
+    const { endpoint, kind, isHolder, since } = rival;
+    return { address: endpoint.address, kind, isHolder, since: wallTime(since) };
   }
 
   /** Changes with each write of a retained value in the cluster; 0 where values are not replicated. */

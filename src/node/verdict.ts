@@ -3,6 +3,7 @@
 // check, the API, $SYS and the dashboard all show what judge() returns.
 // Pure: facts in, words out. Each fault has a function below, and they are listed from the worst.
 
+import { COPY_CURE } from '../net/cluster/name-rival.ts';
 import { compareVersions } from '../shared/compare-versions.ts';
 import { faultSentence } from '../shared/fault-sentence.ts';
 import {
@@ -60,6 +61,7 @@ export interface SiteFacts {
 
 export type FaultCode =
   | 'disk'
+  | 'name'
   | 'alone'
   | 'offline'
   | 'blocked'
@@ -104,6 +106,7 @@ const LOAD_WARNING_PERCENT = 90;
 
 const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   diskFaults,
+  nameFaults,
   offlineFaults,
   blockedFaults,
   optionFaults,
@@ -163,6 +166,26 @@ function diskFaults(facts: SiteFacts): SiteFault[] {
     const text = `the disk${on} takes no changes since ${formatDuration(facts.now - since)}: publishers are refused or wait`;
     const cure = `${where}df -h ${folder}   # free some space there`;
     return [{ code: 'disk', severity: 'fault', text, since, cure }];
+  });
+}
+
+/** Two running nodes of one name: one of them is in the cluster, the other one is not. */
+function nameFaults({ now, nodes }: SiteFacts): SiteFault[] {
+  return nodes.flatMap(({ name, isSelf, state, troubles: { nameRival } }): SiteFault[] => {
+    if (nameRival === undefined || (!isSelf && state !== 'alive')) return [];
+    const { address, kind, isHolder, since } = nameRival;
+    const time = formatDuration(now - since);
+    const fault = { code: 'name', severity: 'fault', since } as const;
+    const cure = kind === 'copy' ? COPY_CURE : 'choose another name with -nid';
+    if (isHolder) {
+      const copy = kind === 'copy' ? ', of whose disk this one is a copy' : '';
+      const text = `this box has not been in the cluster for ${time}: its name ${name} is in use by the box at ${address}${copy}`;
+      return [{ ...fault, text, cure }];
+    }
+    const copy =
+      kind === 'copy' ? `: its disk is a copy of the one of ${isSelf ? 'this box' : name}` : '';
+    const text = `the box at ${address} has had the name ${name} too for ${time} and can not join${copy}`;
+    return [{ ...fault, text, cure: `on ${address}: ${cure}` }];
   });
 }
 

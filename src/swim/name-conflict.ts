@@ -8,6 +8,7 @@ import type { LocalNode } from './local-node.ts';
 import type { Source } from './membership.ts';
 import type { MessageSender } from './message-sender.ts';
 import { isNewerIncarnation, isOnline, type MemberRecord } from './record.ts';
+import type { NameClaim } from './swim-port.ts';
 
 /** An alleged holder of the name is probed at most this often. */
 const PROBE_INTERVAL_MS = 250;
@@ -72,8 +73,14 @@ export class NameConflict {
   }
 }
 
+/** The node that claims the name, as its record has it. */
+export function claimOf(record: MemberRecord, source: Source): NameClaim {
+  const endpoint = holderEndpoint(record, source) ?? source.from;
+  return { endpoint, metadata: record.detail?.metadata };
+}
+
 /** Where the holder of the name is; undefined if neither the record nor its source says so. */
-export function holderEndpoint(record: MemberRecord, source: Source): Endpoint | undefined {
+function holderEndpoint(record: MemberRecord, source: Source): Endpoint | undefined {
   if (record.detail === undefined) return undefined;
   const { address, port } = record.detail;
   if (address !== undefined) return { address, port };

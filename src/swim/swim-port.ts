@@ -17,6 +17,13 @@ export interface SwimOptions {
   readonly bodyBytesMax: number;
 }
 
+/** Another node that claims our name. */
+export interface NameClaim {
+  readonly endpoint: Endpoint;
+  /** Undefined where only hearsay is known of it. */
+  readonly metadata: Buffer | undefined;
+}
+
 export interface SwimPort {
   /** Takes over `body`. */
   send(to: Endpoint, body: Buffer): void;
@@ -30,9 +37,9 @@ export interface SwimPort {
   /** Once: another node has accepted our name, or no node answered for JOIN_MS. */
   joined(): void;
   /** Once: another node holds the name; this node takes no part in the cluster any more. */
-  nameRefused(holder: Endpoint): void;
+  nameRefused(holder: NameClaim): void;
   /** Another node claims our name and will be refused. Called again each time that it tries. */
-  nameDefended(claimant: Endpoint): void;
+  nameDefended(claimant: NameClaim): void;
   /**
    * What pings and acks carry for the application, at most 64 bytes;
    * undefined for nothing. Left out where a message has no room for it.

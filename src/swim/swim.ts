@@ -15,7 +15,7 @@ import { LocalNode } from './local-node.ts';
 import { endpointOf, type Member, MemberTable, recordOf } from './member-table.ts';
 import { Membership, type Source } from './membership.ts';
 import { type MessageFields, MessageSender } from './message-sender.ts';
-import { holderEndpoint, NameConflict } from './name-conflict.ts';
+import { claimOf, NameConflict } from './name-conflict.ts';
 import { Nonces } from './nonces.ts';
 import { type Reachability, reachabilityOf } from './reachability.ts';
 import { isNewerIncarnation, isOnline, type MemberRecord, onlineEndpoints } from './record.ts';
@@ -422,9 +422,9 @@ export class Swim {
     if (verdict === 'yield') {
       this.#phase = 'over';
       this.membership.clear(now);
-      this.#port.nameRefused(holderEndpoint(record, source) ?? source.from);
+      this.#port.nameRefused(claimOf(record, source));
     } else if (source.kind === 'direct' && isOnline(record.state)) {
-      this.#port.nameDefended(holderEndpoint(record, source) ?? source.from);
+      this.#port.nameDefended(claimOf(record, source));
     }
   }
 

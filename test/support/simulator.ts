@@ -121,7 +121,7 @@ export class SimNode {
         joined: () => {
           this.joinedAt = sim.now;
         },
-        nameRefused: (holder) => {
+        nameRefused: ({ endpoint: holder }) => {
           this.refusedBy = holder;
           sim.note(this, `refused: name held by ${formatEndpoint(holder)}`);
         },

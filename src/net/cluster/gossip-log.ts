@@ -15,6 +15,7 @@ import { endpointOf, type Member } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { isOnline } from '../../swim/record.ts';
 import type { Swim } from '../../swim/swim.ts';
+import { type NameInUseError, type NameRival, type RivalKind, rivalHint } from './name-rival.ts';
 
 /** Warnings about datagrams of other nodes; each is over when no such datagram came for QUIET_MS. */
 const STRANGERS = {
@@ -50,6 +51,7 @@ export class GossipLog {
   readonly #faults = new OngoingFaults();
   /** Faults of links that lasted at the last review: key to the line at the end. */
   readonly #links = new Map<string, { member: string | undefined; event: string }>();
+  #rival: NameRival | undefined;
   /** When the last datagram of that kind came. */
   readonly #strangersAt = new Map<Stranger, number>();
 
@@ -81,9 +83,31 @@ export class GossipLog {
     this.#stranger(now, fault, { address: formatEndpoint(from), total });
   }
 
-  nameClaimed(now: number, name: string, claimant: Endpoint): void {
+  /** This node keeps its name, and refuses another one that claims it. */
+  nameClaimed(now: number, name: string, claimant: Endpoint, kind: RivalKind): void {
     const address = formatEndpoint(claimant);
-    this.#stranger(now, 'nameClaimed', { name, address, hint: 'give it another -nid' });
+    const since = this.#rival?.since ?? now;
+    this.#rival = { endpoint: claimant, kind, isHolder: false, since };
+    this.#stranger(now, 'nameClaimed', { name, address, hint: rivalHint(kind) });
+  }
+
+  /** This node has left the cluster, and goes on serving its clients; called for each attempt to return. */
+  nameLost(now: number, { holder, kind, message, cure }: NameInUseError): void {
+    const since = this.#rival?.since ?? now;
+    this.#rival = { endpoint: holder, kind, isHolder: true, since };
+    const isDue = this.#faults.report('name lost', now);
+    if (isDue) this.#log.error('cluster name lost', { reason: message, hint: cure });
+  }
+
+  nameRegained(now: number): void {
+    const lastedMs = this.#faults.resolve('name lost', now);
+    if (lastedMs === undefined) return;
+    this.#rival = undefined;
+    this.#log.info('cluster name regained', { lastedMs });
+  }
+
+  get nameRival(): NameRival | undefined {
+    return this.#rival;
   }
 
   /** To be called about once a protocol period. */
@@ -102,6 +126,7 @@ export class GossipLog {
     for (const [kind, at] of this.#strangersAt) {
       if (now - at < QUIET_MS) continue;
       this.#strangersAt.delete(kind);
+      if (kind === 'nameClaimed') this.#rival = undefined;
       if (this.#faults.resolve(kind, now) !== undefined) this.#log.info(STRANGERS[kind].over);
     }
   }

@@ -5,7 +5,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { BeaconMember } from '../../discovery/beacon.ts';
-import { type Endpoint, formatEndpoint, type HostPort } from '../../shared/endpoint.ts';
+import type { Endpoint, HostPort } from '../../shared/endpoint.ts';
 import {
   claimOf,
   ENVELOPE_BYTES,
@@ -27,12 +27,13 @@ import { endpointOf } from '../../swim/member-table.ts';
 import type { MemberEvent } from '../../swim/membership.ts';
 import { decodeMetadata, encodeMetadata, type Metadata } from '../../swim/metadata.ts';
 import { Swim } from '../../swim/swim.ts';
-import type { SwimOptions, SwimPort } from '../../swim/swim-port.ts';
+import type { NameClaim, SwimOptions, SwimPort } from '../../swim/swim-port.ts';
 import { JOIN_MS } from '../../swim/timing.ts';
 import { isBeacon } from './beacon-seal.ts';
 import { GossipLog } from './gossip-log.ts';
 import { type GossipCounters, type MemberView, memberView } from './gossip-view.ts';
 import { LocalAddresses, specificAddress } from './local-addresses.ts';
+import { NameInUseError, type NameRival, type RivalKind, rivalKind } from './name-rival.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import { UdpSocket } from './udp.ts';
 
@@ -72,17 +73,6 @@ export interface GossipOptions {
   onStranger?(fault: EnvelopeFault, datagram: Buffer, from: Endpoint): void;
   /** Bytes of the application from a validated member, valid during the call only. */
   onApplication?(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
-}
-
-/** Another running node has this name. */
-export class NameInUseError extends Error {
-  override readonly name = 'NameInUseError';
-  readonly holder: Endpoint;
-
-  constructor(nodeName: string, holder: Endpoint) {
-    super(`the node name ${nodeName} is in use by the node at ${formatEndpoint(holder)}`);
-    this.holder = holder;
-  }
 }
 
 const DATAGRAM_BYTES_MAX = 1200;
@@ -235,6 +225,11 @@ export class Gossip {
     return [...this.#swim.table.online].map(endpointOf);
   }
 
+  /** Another node that claims the name of this one, or has it; undefined if there is none. */
+  get nameRival(): NameRival | undefined {
+    return this.#log.nameRival;
+  }
+
   /** Nodes that speak to this one and do not hear it. */
   get unheard(): readonly Endpoint[] {
     return this.#swim.unheardBoots(performance.now()).map(({ endpoint }) => endpoint);
@@ -369,13 +364,25 @@ export class Gossip {
       applicationReceived: (bootId, bytes, isMessage) =>
         this.#options.onApplication?.(bootId, bytes, isMessage),
       joined: () => this.#nameAccepted(),
-      nameRefused: (holder) => this.#nameRefused(new NameInUseError(name, holder)),
-      nameDefended: (claimant) => this.#log.nameClaimed(performance.now(), name, claimant),
+      nameRefused: (holder) => {
+        const kind = this.#rivalKind(holder);
+        this.#nameRefused(new NameInUseError(name, holder.endpoint, kind));
+      },
+      nameDefended: (claimant) => {
+        const kind = this.#rivalKind(claimant);
+        this.#log.nameClaimed(performance.now(), name, claimant.endpoint, kind);
+      },
     };
   }
 
+  #rivalKind({ endpoint, metadata }: NameClaim): RivalKind {
+    const { machine } = this.#options.metadata;
+    const theirs = metadata && decodeMetadata(metadata).machine;
+    return rivalKind(machine, theirs, this.#localAddresses.has(endpoint.address));
+  }
+
   #nameAccepted(): void {
-    if (this.#isNameLost) this.#options.log.info('cluster name regained');
+    this.#log.nameRegained(performance.now());
     this.#isNameLost = false;
     this.#onAccepted(undefined);
   }
@@ -394,9 +401,8 @@ export class Gossip {
       return;
     }
     this.#retryTimer = setTimeout(() => this.#rejoin(), NAME_RETRY_MS);
-    if (this.#isNameLost) return;
     this.#isNameLost = true;
-    this.#options.log.error('cluster name lost', { reason: error.message });
+    this.#log.nameLost(performance.now(), error);
   }
 
   #rejoin(): void {

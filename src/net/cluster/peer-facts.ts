@@ -18,6 +18,8 @@ export interface PeerFacts {
   readonly version: string;
   /** Wall clock, ms since 1970. */
   readonly clock: number;
+  /** As in Metadata. */
+  readonly machine?: string | undefined;
   /** The online node with the name that the question has; undefined if there is none. */
   readonly holder: Endpoint | undefined;
   /** Members that are online, without the node itself. */
@@ -31,14 +33,15 @@ export function factsFor(
     readonly nodeName: string;
     readonly version: string;
     readonly clock: number;
+    readonly machine?: string | undefined;
     readonly members: readonly MemberView[];
   },
 ): PeerFacts {
   const asked = recordOf(question).name;
   const online = own.members.filter(({ state }) => state === 'alive' || state === 'suspect');
   const holder = online.find(({ name }) => name === asked)?.endpoint;
-  const { nodeName: name, version, clock } = own;
-  const facts = { name, version, clock, holder };
+  const { nodeName: name, version, clock, machine } = own;
+  const facts = { name, version, clock, machine, holder };
   const members: KnownMember[] = [];
   for (const { name: other, isSelf, endpoint: gossip, metadata } of online) {
     if (isSelf) continue;
@@ -53,13 +56,14 @@ export function factsFor(
 
 /** @returns undefined for what is no facts */
 export function readPeerFacts(value: unknown): PeerFacts | undefined {
-  const { name, version, clock, holder, members } = recordOf(value);
+  const { name, version, clock, machine, holder, members } = recordOf(value);
   if (typeof name !== 'string' || typeof version !== 'string') return undefined;
   if (typeof clock !== 'number' || !Array.isArray(members)) return undefined;
   return {
     name,
     version,
     clock,
+    machine: typeof machine === 'string' ? machine : undefined,
     holder: readEndpoint(holder),
     members: members.flatMap(readMember),
   };

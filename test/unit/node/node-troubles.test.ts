@@ -4,16 +4,18 @@ import { test } from 'node:test';
 import {
   encodeTroubles,
   NO_TROUBLES,
+  type NodeTroubles,
   readTroubles,
   troublesKey,
 } from '../../../src/node/node-troubles.ts';
 
 const NOW = Date.UTC(1980, 0, 1);
 const bridge = { name: 'hq', address: 'mqtt://hq:1883', reason: 'x'.repeat(500), waiting: 3 };
-const troubles = {
+const troubles: NodeTroubles = {
   disk: { folder: '/data', refusingSince: NOW - 60_000 },
   lostBridges: Array.from({ length: 9 }, () => ({ ...bridge, since: NOW - 120_000 })),
   droppedMessages: 5,
+  nameRival: { address: '192.168.1.101', kind: 'copy', isHolder: false, since: NOW - 30_000 },
   unsetClock: NOW,
 };
 
@@ -24,6 +26,8 @@ test('troubles of a box whose clock is wrong begin at the right time by the cloc
   const [first] = read.lostBridges;
   assert.ok(Math.abs((first?.since ?? 0) - (Date.now() - 120_000)) < 1500);
   assert.deepEqual([first?.name, first?.waiting, read.droppedMessages], ['hq', 3, 5]);
+  const { address, kind } = read.nameRival ?? {};
+  assert.deepEqual([address, kind], ['192.168.1.101', 'copy']);
 });
 
 test('troubles fit a datagram beside the figures, however many and long they are', () => {

@@ -55,7 +55,7 @@ test('what is wrong on another box is said with its name, and mended there', () 
   const disk = { folder: '/data', refusingSince: NOW - 61_000 };
   const bridge = { name: 'hq', address: 'mqtt://hq:1883', reason: 'refused', waiting: 1 };
   const lostBridges = [{ ...bridge, since: NOW - 60_000 }];
-  const troubles = { disk, lostBridges, droppedMessages: 7, unsetClock: 0 };
+  const troubles = { disk, lostBridges, droppedMessages: 7, nameRival: undefined, unsetClock: 0 };
   const { faults } = judge(withBox('box2', { troubles }));
   assert.deepEqual(
     faults.map(({ text, cure }) => `${text} | ${cure}`),
@@ -111,6 +111,13 @@ function troubled(name: string, troubles: Partial<NodeTroubles>): SiteFacts {
 }
 
 /** Each fault alone, from the worst; the sentence, the level and a part of the cure. */
+const RIVAL = {
+  address: '192.168.1.109',
+  kind: 'copy',
+  isHolder: false,
+  since: NOW - 30_000,
+} as const;
+
 const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string, RegExp])[] = [
   [
     'a disk that takes nothing',
@@ -229,6 +236,27 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'warning',
     'box2 is busy for 97 % of its time.',
     /shoal top/,
+  ],
+  [
+    'a box whose disk is a copy of this one',
+    troubled('box1', { nameRival: RIVAL }),
+    'fault',
+    'the box at 192.168.1.109 has had the name box1 too for 30 s and can not join: its disk is a copy of the one of this box.',
+    /^on 192\.168\.1\.109: set another -nid, empty the folder of -data, and run: rm \/etc\/machine-id/,
+  ],
+  [
+    'a box that has lost its name to the box of which it is a copy',
+    troubled('box1', { nameRival: { ...RIVAL, isHolder: true } }),
+    'fault',
+    'this box has not been in the cluster for 30 s: its name box1 is in use by the box at 192.168.1.109, of whose disk this one is a copy.',
+    /^set another -nid/,
+  ],
+  [
+    'a name that two boxes have by mistake',
+    troubled('box1', { nameRival: { ...RIVAL, kind: 'other' } }),
+    'fault',
+    'the box at 192.168.1.109 has had the name box1 too for 30 s and can not join.',
+    /^on 192\.168\.1\.109: choose another name with -nid/,
   ],
   [
     'a clock that was never set',

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { GossipLog } from '../../../../src/net/cluster/gossip-log.ts';
+import { NameInUseError } from '../../../../src/net/cluster/name-rival.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
 import { type SimNode, Simulator, settledCluster } from '../../../support/simulator.ts';
 
@@ -14,7 +15,7 @@ interface Line {
 function logOf(seeds = [{ host: '10.0.0.1', port: 7946 }]): { log: GossipLog; lines: Line[] } {
   const lines: Line[] = [];
   const add = (event: string, fields = {}): number => lines.push({ event, fields });
-  const log = new GossipLog({ ...silentLogger, info: add, warn: add }, seeds);
+  const log = new GossipLog({ ...silentLogger, info: add, warn: add, error: add }, seeds);
   log.port = 7946;
   return { log, lines };
 }
@@ -117,4 +118,30 @@ test('datagrams with another token have a line, and one when none came for two m
   );
   runFor(sim, 125, [[node, log]]);
   assert.match(lines.at(-1)!.event, /^no more datagrams with another cluster token/);
+});
+
+test('a lost name has a line each minute with its cure, and one when it is regained', () => {
+  const { log, lines } = logOf();
+  const error = new NameInUseError('n1', { address: '10.0.0.9', port: 7946 }, 'copy');
+  for (let now = 0; now < 120_000; now += 30_000) log.nameLost(now, error);
+  assert.deepEqual(events(lines), ['cluster name lost', 'cluster name lost']);
+  assert.equal(lines[0]!.fields.hint, error.cure);
+  assert.equal(log.nameRival?.isHolder, true);
+  log.nameRegained(130_000);
+  log.nameRegained(131_000);
+  assert.deepEqual(events(lines).slice(2), ['cluster name regained']);
+  assert.equal(log.nameRival, undefined);
+});
+
+test('a copy that is refused is known until it has been quiet for two minutes', () => {
+  const sim = new Simulator(1);
+  const [node] = settledCluster(sim, 2, 2);
+  const { log, lines } = logOf();
+  log.nameClaimed(sim.now, 'n1', { address: '10.0.0.9', port: 7946 }, 'copy');
+  assert.match(String(lines[0]!.fields.hint), /^its disk is a copy .*machine-id/);
+  runFor(sim, 100, [[node!, log]]);
+  assert.equal(log.nameRival?.kind, 'copy');
+  runFor(sim, 30, [[node!, log]]);
+  assert.equal(log.nameRival, undefined);
+  assert.equal(events(lines).at(-1), 'no other node claims our name any more');
 });

@@ -3,7 +3,8 @@ import dgram from 'node:dgram';
 import { once } from 'node:events';
 import { networkInterfaces } from 'node:os';
 import { after, test } from 'node:test';
-import { Gossip, type GossipOptions, NameInUseError } from '../../../../src/net/cluster/gossip.ts';
+import { Gossip, type GossipOptions } from '../../../../src/net/cluster/gossip.ts';
+import { NameInUseError } from '../../../../src/net/cluster/name-rival.ts';
 import { formatHostPort, type HostPort } from '../../../../src/shared/endpoint.ts';
 import {
   ENVELOPE_HEADER_BYTES,
@@ -143,7 +144,11 @@ test('the holder of a name logs once that another node claims it, with the addre
   }
   assert.deepEqual(w2.warnings, ['another node with our name was refused']);
   assert.deepEqual(w2.fields, [
-    { name: 'n2', address: `127.0.0.1:${port}`, hint: 'give it another -nid' },
+    {
+      name: 'n2',
+      address: `127.0.0.1:${port}`,
+      hint: 'it runs on this box, too: stop it, or give it another -nid',
+    },
   ]);
   assert.deepEqual(w1.warnings, []);
   for (const one of [n1, n2]) await stop(one);
@@ -175,6 +180,32 @@ test('a node with another token finds no member, gets no answer, and is counted'
   assert.equal(n1.counters.sent, 0);
   assert.equal(stranger.members().length, 1);
   for (const one of [n1, stranger]) await stop(one);
+});
+
+test('a box whose disk is a copy of another one is refused as a copy, and both sides know', async () => {
+  const metadata = { syncPort: 7947, version: '0.1.0', machine: '0011223344556677' };
+  const watch = new Watch();
+  // One address of loopback that is on no interface: to a node it is another machine.
+  const bind = '127.0.0.2';
+  const holder = await start('n1', watch, [], { metadata, bind });
+  const seeds = [{ host: bind, port: holder.local.port }];
+  const copy = { metadata, bind: '127.0.0.3' };
+  await assert.rejects(
+    start('n1', new Watch(), seeds, copy),
+    (error) => error instanceof NameInUseError && error.kind === 'copy',
+  );
+  assert.match(
+    String((watch.fields[0] as { hint?: string }).hint),
+    /^its disk is a copy of the one of this box; there set/,
+  );
+  const { endpoint, kind, isHolder } = holder.nameRival ?? {};
+  assert.deepEqual([endpoint?.address, kind, isHolder], ['127.0.0.3', 'copy', false]);
+  const other = { metadata: { ...metadata, machine: '8899aabbccddeeff' }, bind: '127.0.0.4' };
+  await assert.rejects(
+    start('n1', new Watch(), seeds, other),
+    (error) => error instanceof NameInUseError && error.kind === 'other',
+  );
+  await stop(holder);
 });
 
 test('a seed may be a host name, and one that does not resolve does no harm', async () => {
