@@ -63,11 +63,17 @@ test('a nonce is accepted for 30 to 60 seconds', () => {
 });
 
 test('metadata are decoded as they were encoded; broken and unknown fields are ignored', () => {
-  const metadata = { syncPort: 7947, mqttPort: 1883, version: '0.1.0' };
+  const metadata = {
+    syncPort: 7947,
+    mqttPort: 1883,
+    version: '0.1.0',
+    machine: '0123456789abcdef',
+  };
   const bytes = encodeMetadata(metadata);
   assert.deepEqual(decodeMetadata(bytes), metadata);
   assert.deepEqual(decodeMetadata(Buffer.concat([Buffer.from([99, 1, 7]), bytes])), metadata);
   assert.equal(decodeMetadata(Buffer.from([1, 2, 7])).syncPort, 0);
+  assert.equal(decodeMetadata(Buffer.from([4, 2, 7, 7])).machine, undefined);
   assert.equal(decodeMetadata(Buffer.from([3, 2, 27, 91])).version, '?[');
 });
 
