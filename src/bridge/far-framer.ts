@@ -70,7 +70,9 @@ export class FarFramer {
   next(): boolean | ProtocolFault | SkippedPublish {
     const found = this.#framer.next();
     const isTooLarge = typeof found === 'object' && found.reasonCode === ReasonCode.packetTooLarge;
-    return isTooLarge && this.#skips ? this.#skip(found) : found;
+    if (!isTooLarge || !this.#skips) return found;
+    this.#framer.joinRest();
+    return this.#skip(found);
   }
 
   #skip(fault: ProtocolFault): false | ProtocolFault | SkippedPublish {

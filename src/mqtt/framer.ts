@@ -120,6 +120,15 @@ export class Framer {
     this.end = end;
   }
 
+  /** Joins the packet found last, which was refused as too large, with all bytes that arrived behind it. */
+  joinRest(): void {
+    const { buffer, start, bodyStart, end } = this;
+    if (this.#rest === undefined) return;
+    this.buffer = Buffer.concat([buffer.subarray(start), this.#rest.subarray(this.#restStart)]);
+    this.#rest = undefined;
+    this.#place(0, bodyStart - start, end - start);
+  }
+
   /** In place, so that the packet can go on to other clients as it is. */
   #removePadding(padding: number): true | ProtocolFault {
     if (!this.allowsPadding) return BAD_LENGTH;

@@ -14,13 +14,9 @@ export const ANSWER_TOO_LARGE: ProtocolFault = {
   text: 'the answer is larger than the Maximum Packet Size of the client',
 };
 
-export function oversizeFields({
-  buffer,
-  start,
-  bodyStart,
-  end,
-  packetBytesMax,
-}: Framer): LogFields {
+export function oversizeFields(framer: Framer): LogFields {
+  framer.joinRest();
+  const { buffer, start, bodyStart, end, packetBytesMax } = framer;
   const bytes = end - start;
   if (bytes <= packetBytesMax) return {};
   const isConnect = packetTypeOf(buffer[start]!) === PacketType.connect;
