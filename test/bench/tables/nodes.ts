@@ -94,8 +94,8 @@ class Site {
   async ready(): Promise<void> {
     const [sender] = this.#nodes as [ShoalProcess];
     const isMulticast = this.#mode === 'multicast' && this.#peers > 1;
+    for (const node of this.#nodes) await node.mqttPort();
     for (let index = 1; index <= this.#peers; index++) {
-      await this.#nodes[index]!.mqttPort();
       await sender.waitFor(new RegExp(`cluster online box${index}\\b`), READY_MS_MAX);
       if (!isMulticast) continue;
       await sender.waitFor(
