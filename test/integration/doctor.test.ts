@@ -9,6 +9,7 @@ import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SiteView } from '../../src/cli/views/status-view.ts';
 import type { PingReport } from '../../src/net/cluster/ping.ts';
+import { readMachineMark } from '../../src/net/machine-mark.ts';
 import { BUNDLE, NODE } from '../support/shoal-process.ts';
 import {
   askOn,
@@ -108,22 +109,33 @@ describe('doctor without a node', { concurrency: 2 }, () => {
     assert.match(there.text, /we hear it, it does not hear us: udp 7946 and 7947 blocked there/);
   });
 
-  networkScenario('another token, cluster name, -encrypt, and a name in use', [], async (scene) => {
-    const network = await oneNode(scene);
-    const seed = `-mbs=${ONE}`;
-    const report = (...flags: string[]) => doctorOn(network, 'box2', ...flags, seed);
-    const [token, cluster, encrypt, name] = [
-      await report('-nid=box2', '-csk=0b1c9d7e6f5a4b3c2d1e0f9a8b7c6d5e'),
-      await report(...flagsOf('box2', '-cluster=plant')),
-      await report(...flagsOf('box2', '-encrypt')),
-      await report(...flagsOf('box1')),
-    ];
-    assert.deepEqual(foundAbout(token, ONE), ['bad wrong-token']);
-    assert.deepEqual(foundAbout(cluster, ONE), ['bad other-cluster']);
-    assert.match(findingOf(cluster, 'other-cluster').text, /it belongs to the cluster shoal/);
-    assert.deepEqual(foundAbout(encrypt, ONE), ['bad other-encrypt']);
-    assert.deepEqual(foundAbout(name, ONE), ['bad name-in-use']);
-  });
+  networkScenario(
+    'another token, cluster name, -encrypt, a copied disk, and a name in use',
+    [],
+    async (scene) => {
+      const network = await oneNode(scene);
+      const seed = `-mbs=${ONE}`;
+      const report = (...flags: string[]) => doctorOn(network, 'box2', ...flags, seed);
+      const [token, cluster, encrypt, copy] = [
+        await report('-nid=box2', '-csk=0b1c9d7e6f5a4b3c2d1e0f9a8b7c6d5e'),
+        await report(...flagsOf('box2', '-cluster=plant')),
+        await report(...flagsOf('box2', '-encrypt')),
+        await report(...flagsOf('box1')),
+      ];
+      network.setMachineId('box2', 'c'.repeat(32));
+      const name = await report(...flagsOf('box1'));
+      assert.deepEqual(foundAbout(token, ONE), ['bad wrong-token']);
+      assert.deepEqual(foundAbout(cluster, ONE), ['bad other-cluster']);
+      assert.match(findingOf(cluster, 'other-cluster').text, /it belongs to the cluster shoal/);
+      assert.deepEqual(foundAbout(encrypt, ONE), ['bad other-encrypt']);
+      // The namespaces share the machine id, as a disk and its copy do.
+      const hasMachineId = readMachineMark() !== undefined;
+      assert.deepEqual(foundAbout(copy, ONE), [
+        `bad ${hasMachineId ? 'copied-disk' : 'name-in-use'}`,
+      ]);
+      assert.deepEqual(foundAbout(name, ONE), ['bad name-in-use']);
+    },
+  );
 
   networkScenario('a wrong -advertise and a small MTU', ['nft'], async (scene) => {
     const network = await oneNode(scene);

@@ -70,12 +70,22 @@ export class Network {
 
   /** Host names for processes started from now on, instead of the machine's. */
   writeHostsFile(host: string, names: Readonly<Record<string, string>>): void {
+    const lines = Object.entries({ localhost: '127.0.0.1', ...names });
+    const text = lines.map(([name, address]) => `${address} ${name}\n`).join('');
+    this.#writeFile(host, 'hosts', text);
+  }
+
+  /** The machine id that processes started from now on find, where the machine has one. */
+  setMachineId(host: string, id: string): void {
+    this.#writeFile(host, 'machine-id', `${id}\n`);
+  }
+
+  /** Puts a file into /etc, as processes of the host see it. */
+  #writeFile(host: string, name: string, text: string): void {
     const folder = join(NAMESPACE_FILES, this.#namespace(host));
     mkdirSync(folder, { recursive: true });
     this.#filed.add(folder);
-    const lines = Object.entries({ localhost: '127.0.0.1', ...names });
-    const text = lines.map(([name, address]) => `${address} ${name}\n`).join('');
-    writeFileSync(join(folder, 'hosts'), text);
+    writeFileSync(join(folder, name), text);
   }
 
   /** Replaces the host's IPv4 address. */
