@@ -37,7 +37,7 @@ async function startNode(
     ...[SHOAL, `-nid=${name}`, `-csk=${TOKEN}`, `-mbs=${seeds}`, `-port=${port}`],
     ...[`-crp=${ports.gossip}`, `-csp=${ports.sync}`, '-bind=127.0.0.1', '-log-level=error'],
   ];
-  return startBroker(process.execPath, args, port, core);
+  return startBroker(process.execPath, args, { port, core });
 }
 
 function forgeries(header: Buffer, bytes: number): Buffer {
@@ -89,7 +89,7 @@ const victim = await startNode(
 const folder = mkdtempSync(join(tmpdir(), 'flood-'));
 const sink = dgram.createSocket('udp4');
 try {
-  await untilJoined(forged.port, victim.port);
+  await untilJoined(forged, victim);
   sink.bind({ port: 0, address: '127.0.0.1' });
   await once(sink, 'listening');
   const keys = (await deriveKeyRing([TOKEN], 'shoal')).sync;
@@ -102,10 +102,12 @@ try {
         qos: 0,
         payloadBytes: 64,
         publishers: Array.from({ length: 10 }, (_, i) => ({
+          host: victim.host,
           port: victim.port,
           topic: `bench/${i}`,
         })),
         subscribers: Array.from({ length: 10 }, (_, i) => ({
+          host: victim.host,
           port: victim.port,
           filter: `bench/${i}`,
         })),

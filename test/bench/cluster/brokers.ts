@@ -7,12 +7,14 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ON_LOOPBACK, type Site } from './sites.ts';
 import { connectPacket, publishTemplate, Scanner, subscribePacket } from './wire.ts';
 
 const SHOAL = fileURLToPath(new URL('../../../dist/shoal.js', import.meta.url));
 
 export interface RunningBroker {
   readonly pid: number;
+  readonly host: string;
   readonly port: number;
   stop(): Promise<void>;
 }
@@ -26,21 +28,29 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** @param core the processor core that the broker may use; undefined: all */
+/** Where a broker runs. */
+export interface Place {
+  readonly port: number;
+  /** The processor core that it may use; undefined: all. */
+  readonly core: number | undefined;
+  readonly site?: Site | undefined;
+}
+
 export async function startBroker(
   command: string,
   args: readonly string[],
-  port: number,
-  core: number | undefined,
+  { port, core, site = ON_LOOPBACK[0]! }: Place,
 ): Promise<RunningBroker> {
-  const [program, ...rest] =
-    core === undefined ? [command, ...args] : ['taskset', '-c', String(core), command, ...args];
+  const pinned = core === undefined ? [] : ['taskset', '-c', String(core)];
+  const [program, ...rest] = [...site.via, ...pinned, command, ...args];
+  const host = site.clientAddress;
   const child = spawn(program ?? command, rest, { stdio: ['ignore', 'ignore', 'inherit'] });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${command} did not start`);
-  await untilListening(port, child);
+  await untilListening({ host, port }, child);
   return {
     pid,
+    host,
     port,
     stop: async () => {
       const ended = once(child, 'exit');
@@ -50,10 +60,13 @@ export async function startBroker(
   };
 }
 
-async function untilListening(port: number, child: ChildProcess): Promise<void> {
+/** Where a broker listens for clients. */
+type ClientAddress = Pick<RunningBroker, 'host' | 'port'>;
+
+async function untilListening(at: ClientAddress, child: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 100; attempt++) {
     if (child.exitCode !== null) break;
-    const socket = net.connect({ port, host: '127.0.0.1' });
+    const socket = net.connect(at);
     const isUp = await new Promise((resolve) => {
       socket.once('connect', () => resolve(true));
       socket.once('error', () => resolve(false));
@@ -62,58 +75,66 @@ async function untilListening(port: number, child: ChildProcess): Promise<void> 
     if (isUp) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`nothing listens on port ${port}`);
+  throw new Error(`nothing listens on ${at.host}:${at.port}`);
 }
 
-/** Starts Shoal nodes on 127.0.0.1 that form one cluster. */
+/** Starts Shoal nodes that form one cluster, one at each site. */
 export async function startShoal(
-  nodes: number,
+  sites: readonly Site[],
   core: number | undefined,
   flags: readonly string[] = [],
 ): Promise<RunningBroker[]> {
-  const gossipPorts = await Promise.all(Array.from({ length: nodes }, freePort));
-  const members = gossipPorts.map((port) => `127.0.0.1:${port}`).join(',');
+  const gossipPorts = await Promise.all(sites.map(freePort));
+  const members = sites.map(({ clusterAddress }, i) => `${clusterAddress}:${gossipPorts[i]}`);
   const brokers: RunningBroker[] = [];
-  for (const [index, gossipPort] of gossipPorts.entries()) {
+  for (const [index, site] of sites.entries()) {
     const port = await freePort();
     const args = [
       SHOAL,
       `-nid=bench${index}`,
       '-csk=benchmark',
-      `-mbs=${members}`,
-      `-crp=${gossipPort}`,
+      `-mbs=${members.join(',')}`,
+      `-crp=${gossipPorts[index]}`,
       `-csp=${await freePort()}`,
       `-port=${port}`,
-      '-bind=127.0.0.1',
+      `-bind=${site.bind}`,
+      `-advertise=${site.clusterAddress}`,
+      '-http=off',
       '-log-level=warn',
       ...flags,
     ];
-    brokers.push(await startBroker(process.execPath, args, port, core));
+    brokers.push(await startBroker(process.execPath, args, { port, core, site }));
   }
   return brokers;
 }
 
 /** Starts two mosquittos; the first bridges `bench/#` to the second at the QoS of each message. */
-export async function startMosquittoBridge(core: number | undefined): Promise<RunningBroker[]> {
+export async function startMosquittoBridge(
+  sites: readonly Site[],
+  core: number | undefined,
+): Promise<RunningBroker[]> {
+  const [fromSite, toSite] = sites as [Site, Site];
   const folder = mkdtempSync(join(tmpdir(), 'bridge-'));
   const [from, to] = [await freePort(), await freePort()];
   const common = 'allow_anonymous true\npersistence false\nlog_type error\n';
-  writeFileSync(join(folder, 'to.conf'), `listener ${to} 127.0.0.1\n${common}`);
+  writeFileSync(join(folder, 'to.conf'), `listener ${to} ${toSite.bind}\n${common}`);
   writeFileSync(
     join(folder, 'from.conf'),
-    `listener ${from} 127.0.0.1\n${common}connection bench\naddress 127.0.0.1:${to}\ntopic bench/# out 1\n`,
+    `listener ${from} ${fromSite.bind}\n${common}connection bench\naddress ${toSite.clusterAddress}:${to}\ntopic bench/# out 1\n`,
   );
-  const second = await startBroker('mosquitto', ['-c', join(folder, 'to.conf')], to, core);
-  const first = await startBroker('mosquitto', ['-c', join(folder, 'from.conf')], from, core);
+  const start = (name: string, port: number, site: Site): Promise<RunningBroker> =>
+    startBroker('mosquitto', ['-c', join(folder, `${name}.conf`)], { port, core, site });
+  const second = await start('to', to, toSite);
+  const first = await start('from', from, fromSite);
   rmSync(folder, { recursive: true });
   return [first, second];
 }
 
 /** Waits until a message published on one broker arrives on the other. */
-export async function untilJoined(fromPort: number, toPort: number): Promise<void> {
+export async function untilJoined(from: ClientAddress, to: ClientAddress): Promise<void> {
   const arrived = withResolvers();
-  const subscriber = net.connect({ port: toPort, host: '127.0.0.1' });
-  const publisher = net.connect({ port: fromPort, host: '127.0.0.1' });
+  const subscriber = net.connect({ host: to.host, port: to.port });
+  const publisher = net.connect({ host: from.host, port: from.port });
   const ignore = (): void => undefined;
   const scanner = new Scanner(4, {
     onConnack: ignore,

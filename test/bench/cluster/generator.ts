@@ -207,7 +207,7 @@ class Load {
       });
       socket.on('error', reject);
       socket.on('close', () => {
-        if (this.#isRunning) throw new Error(`the broker on port ${port} closed ${clientId}`);
+        if (this.#isRunning) throw new Error(`the broker at ${host}:${port} closed ${clientId}`);
       });
       socket.write(connectPacket(`load-${process.pid}-${clientId}`, this.#plan.version));
     });

@@ -1,7 +1,7 @@
 // Every table of docs/performance.md, in its order.
 
 import type { Table } from '../table.ts';
-import { clusterTable } from './cluster.ts';
+import { clusterTable, hostsTable } from './cluster.ts';
 import { connectionsTable } from './connections.ts';
 import { coreTable } from './core.ts';
 import { floodTable } from './flood.ts';
@@ -16,5 +16,6 @@ export const TABLES: readonly Table[] = [
   pausesTable,
   coreTable,
   clusterTable,
+  hostsTable,
   nodesTable,
 ];

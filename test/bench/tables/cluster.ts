@@ -1,5 +1,5 @@
-// Messages from one node to another: two Shoal nodes and two bridged mosquittos, alternately. All nodes
-// share one core; the generator has the other core alone.
+// Messages from one node to another: two Shoal nodes and two bridged mosquittos, alternately, on loopback and
+// on two hosts. All nodes share one core; the generator has the other core alone.
 
 import {
   type RunningBroker,
@@ -9,6 +9,7 @@ import {
 } from '../cluster/brokers.ts';
 import type { LoadPlan } from '../cluster/plan.ts';
 import { BROKER_CORE, type Measured, runLoad } from '../cluster/run-load.ts';
+import { ON_LOOPBACK, type Site, TwoHosts } from '../cluster/sites.ts';
 import {
   amount,
   type Figures,
@@ -26,9 +27,25 @@ const SECONDS = 2;
 
 export const clusterTable: Table = {
   name: 'cluster',
-  title: 'Between two nodes',
-  minutes: { eachRun: 1.3, once: 0.2 },
-  measure,
+  title: 'Between two nodes on one host',
+  minutes: { eachRun: 0.9, once: 0.2 },
+  measure: (run) => measure(run, ON_LOOPBACK),
+  markdown,
+};
+
+/** Needs root. */
+export const hostsTable: Table = {
+  name: 'hosts',
+  title: 'Between two hosts, MTU 1500',
+  minutes: { eachRun: 0.9, once: 0.2 },
+  measure: async (run) => {
+    const hosts = new TwoHosts();
+    try {
+      return await measure(run, hosts.sites);
+    } finally {
+      hosts.remove();
+    }
+  },
   markdown,
 };
 
@@ -50,21 +67,25 @@ const SCENARIOS: readonly Scenario[] = [
 ];
 
 const BRIDGE = 'bridge';
-const SYSTEMS: Record<string, () => Promise<RunningBroker[]>> = {
-  shoal: () => startShoal(2, BROKER_CORE),
-  jumbo: () => startShoal(2, BROKER_CORE, ['-datagram=8952']),
-  [BRIDGE]: () => startMosquittoBridge(BROKER_CORE),
+const SYSTEMS: Record<string, (sites: readonly Site[]) => Promise<RunningBroker[]>> = {
+  shoal: (sites) => startShoal(sites, BROKER_CORE),
+  [BRIDGE]: (sites) => startMosquittoBridge(sites, BROKER_CORE),
 };
 
-async function measure({ runs, brokers, words, say }: Run): Promise<Figures> {
+async function measure(
+  { runs, brokers, words, say }: Run,
+  sites: readonly Site[],
+): Promise<Figures> {
   const running = new Map<string, RunningBroker[]>();
   const figures: Figures = {};
   try {
     for (const [name, start] of Object.entries(SYSTEMS)) {
       if (name === BRIDGE && !brokers.includes('mosquitto')) continue;
-      const nodes = await start();
+      const nodes = await start(sites);
       running.set(name, nodes);
-      await untilJoined(nodes[0]?.port ?? 0, nodes[1]?.port ?? 0);
+      const [from, to] = nodes;
+      if (from === undefined || to === undefined) throw new Error('two nodes are needed');
+      await untilJoined(from, to);
     }
     for (const scenario of SCENARIOS) {
       if (!words.every((word) => scenario.name.includes(word))) continue;
@@ -97,8 +118,8 @@ async function across(
     version: 4,
     qos: scenario.qos,
     payloadBytes: scenario.payloadBytes,
-    publishers: ends.map((topic) => ({ port: from.port, topic })),
-    subscribers: ends.map((filter) => ({ port: to.port, filter })),
+    publishers: ends.map((topic) => ({ host: from.host, port: from.port, topic })),
+    subscribers: ends.map((filter) => ({ host: to.host, port: to.port, filter })),
     copies: 1,
     pace: scenario.pace,
     warmupSeconds: 1,
@@ -126,7 +147,6 @@ function markdown(figures: Figures): string {
     '50 pairs between two nodes',
     'Shoal, messages/s',
     'times the bridge',
-    'with `-datagram=8952`',
     'CPU a message, us: Shoal, bridge',
     'core busy: Shoal, bridge',
     'p50, p99, us: Shoal',
@@ -139,7 +159,6 @@ function markdown(figures: Figures): string {
       name,
       of('shoal.rate'),
       amount(figure(row, 'shoal.rate') / figure(row, 'bridge.rate')),
-      of('jumbo.rate'),
       `${of('shoal.cpuUs')}, ${of('bridge.cpuUs')}`,
       `${percent(figure(row, 'shoal.busy'))}, ${percent(figure(row, 'bridge.busy'))}`,
       `${of('shoal.p50')}, ${of('shoal.p99')}`,
