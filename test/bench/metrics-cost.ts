@@ -51,7 +51,7 @@ async function variants(): Promise<Variant[]> {
 
 function start({ flags }: Variant, port: number): Promise<RunningBroker> {
   const args = [SHOAL, `-port=${port}`, '-bind=127.0.0.1', '-log-level=error'];
-  return startBroker(process.execPath, [...args, ...flags], port, BROKER_CORE);
+  return startBroker(process.execPath, [...args, ...flags], { port, core: BROKER_CORE });
 }
 
 /** @returns ends it, with the number of scrapes */
