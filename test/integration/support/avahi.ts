@@ -50,7 +50,8 @@ export class Avahi {
   }
 
   async browse(type: string): Promise<Found[]> {
-    const lines = await this.#output(['avahi-browse', '-rtp', type]);
+    // Where a service goes while it is resolved, avahi-browse waits for ever.
+    const lines = await this.#output(['timeout', '10', 'avahi-browse', '-rtp', type]);
     return lines.flatMap((line) => {
       const [event, , , name = '', service = '', , host = '', address = '', port, text = ''] =
         line.split(';');
