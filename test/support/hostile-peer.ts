@@ -5,10 +5,10 @@ import assert from 'node:assert/strict';
 import { isStrictUtf8 } from '../../src/mqtt/utf8.ts';
 import { ENVELOPE_HEADER_BYTES, ENVELOPE_TAG_BYTES, Sealer } from '../../src/shared/envelope.ts';
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
-import { silentLogger } from '../../src/shared/logger.ts';
 import { writeDataHeader, writeSequence, writeWelcome } from '../../src/sync/body-codec.ts';
-import { DATAGRAM_BYTES_DEFAULT, PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
+import { PUBLISH_BYTES_MAX } from '../../src/sync/limits.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
+import { syncNodeOptions } from './sync-fixtures.ts';
 
 const SEGMENT_START = ENVELOPE_HEADER_BYTES + 16;
 
@@ -54,20 +54,7 @@ export function victimOf(keys: ChannelKeys): {
 } {
   let delivered = 0;
   const node = new SyncNode({
-    bootId: 1n,
-    keys,
-    encrypt: false,
-    topics: ['#'],
-    datagramBytes: DATAGRAM_BYTES_DEFAULT,
-    receiveBufferBytes: 4_000_000,
-    queueLength: 10,
-    queuePolicy: 'discard-newest',
-    expectsPeers: false,
-    joinWaitMs: 0,
-    localPort: 7947,
-    isSuspect: () => false,
-    now: 0,
-    log: silentLogger,
+    ...syncNodeOptions(keys),
     outbox: { send: () => true, isReady: () => true },
     randomNonce: () => Buffer.alloc(8, 9),
     handler: {

@@ -5,6 +5,9 @@ import { decodePublish } from '../../src/mqtt/publish-decoder.ts';
 import { type ProtocolVersion, PublishView } from '../../src/mqtt/publish-view.ts';
 import { decodeVarint, varintBytes } from '../../src/mqtt/varint.ts';
 import { type ChannelKeys, deriveKeyRing } from '../../src/shared/key-ring.ts';
+import { silentLogger } from '../../src/shared/logger.ts';
+import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
+import type { SyncNodeOptions } from '../../src/sync/sync-options.ts';
 
 const rings = new Map<string, ReturnType<typeof deriveKeyRing>>();
 
@@ -14,6 +17,28 @@ export async function syncKeys(...tokens: string[]): Promise<ChannelKeys> {
   const ring = rings.get(name) ?? deriveKeyRing(tokens, 'shoal');
   rings.set(name, ring);
   return (await ring).sync;
+}
+
+/** Of a node that waits for nobody and filters nothing; its ports are the test's own. */
+export function syncNodeOptions(
+  keys: ChannelKeys,
+): Omit<SyncNodeOptions, 'outbox' | 'randomNonce' | 'handler'> {
+  return {
+    bootId: 1n,
+    keys,
+    encrypt: false,
+    topics: ['#'],
+    datagramBytes: DATAGRAM_BYTES_DEFAULT,
+    receiveBufferBytes: 4_000_000,
+    queueLength: 10,
+    queuePolicy: 'discard-newest',
+    expectsPeers: false,
+    joinWaitMs: 0,
+    localPort: 7947,
+    isSuspect: () => false,
+    now: 0,
+    log: silentLogger,
+  };
 }
 
 export type PublishInput = Partial<Omit<IPublishPacket, 'cmd'>> & { topic: string };

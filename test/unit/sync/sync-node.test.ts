@@ -10,7 +10,13 @@ import type { Peer } from '../../../src/shared/peer.ts';
 import { NONCE_BYTES, WELCOME_BYTES, writeWelcome } from '../../../src/sync/body-codec.ts';
 import { SyncNode } from '../../../src/sync/sync-node.ts';
 import type { SyncNodeOptions } from '../../../src/sync/sync-options.ts';
-import { publishPacket, syncKeys, topicOf, viewOf } from '../../support/sync-fixtures.ts';
+import {
+  publishPacket,
+  syncKeys,
+  syncNodeOptions,
+  topicOf,
+  viewOf,
+} from '../../support/sync-fixtures.ts';
 
 const keys = await syncKeys('token');
 const KIND_AT = 24;
@@ -32,20 +38,7 @@ class Probe {
 
   constructor(options: Partial<SyncNodeOptions> = {}) {
     this.node = new SyncNode({
-      bootId: 1n,
-      keys,
-      encrypt: false,
-      topics: ['#'],
-      datagramBytes: 1400,
-      receiveBufferBytes: 4_000_000,
-      queueLength: 10,
-      queuePolicy: 'discard-newest',
-      expectsPeers: false,
-      joinWaitMs: 0,
-      localPort: 7947,
-      isSuspect: () => false,
-      now: 0,
-      log: silentLogger,
+      ...syncNodeOptions(keys),
       outbox: {
         send: (datagram, to) => {
           this.sent.push({ datagram: Buffer.from(datagram), memory: datagram.buffer, to });
