@@ -18,7 +18,10 @@ import { QueueAges } from './queue-ages.ts';
 
 const TICK_MS = 1000;
 const MARGIN_MS = 3000;
+/** For the registers of nodes that are online already. */
 const SETTLE_MS = 3000;
+/** For the register of a node that came just before this one: its next tick, and the way here. */
+const WRITTEN_MS = 2 * TICK_MS;
 const REGISTERS_MAX = 4096;
 const TOMBSTONE_MS = 600_000;
 
@@ -30,7 +33,7 @@ export interface PlacedBridge {
   readonly oldestId: number;
   /** Drops deliveries that another node has sent. @returns how many */
   dropSent(afterId: number, upToId: number): number;
-  /** This node is to run the bridge, or to leave it to another one. */
+  /** Called at the first choice, and when it changes: whether this node is to run the bridge. */
   run(isHere: boolean): void;
   /** Whether this node does without that one, although it is online. */
   takesFrom?(nodeName: string): boolean;
@@ -57,7 +60,8 @@ interface Entry {
   readonly bridge: PlacedBridge;
   readonly ages: QueueAges;
   readonly since: number;
-  isHere: boolean;
+  /** Undefined until the first choice. */
+  isHere: boolean | undefined;
   /** The latest time that another node has acknowledged, as known when this node was chosen, or since. */
   elsewhere: number;
   /** What was collected before stays: no other node is known to have it. */
@@ -73,8 +77,10 @@ export class BridgePlaces implements ReplicatedMap {
   readonly #map: GossipMap;
   readonly #entries = new Map<string, Entry>();
   #members: readonly bigint[] = [];
-  /** Until then the registers of nodes that are online already may still be on their way. */
-  #readyAt = Number.POSITIVE_INFINITY;
+  /** Before that this node does not know what its run before has written. */
+  #writesAt = Number.POSITIVE_INFINITY;
+  /** Before that a node that comes before this one may be unknown. */
+  #choosesAt = Number.POSITIVE_INFINITY;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: BridgePlacesOptions) {
@@ -125,9 +131,11 @@ export class BridgePlaces implements ReplicatedMap {
     const trimFromId = bridge.lastId;
     ages.note(since, trimFromId);
     const rest = { previousSince: undefined, elsewhere: 0, written: -1, trimmed: 0 };
-    this.#entries.set(bridge.name, { bridge, ages, since, isHere: false, trimFromId, ...rest });
+    this.#entries.set(bridge.name, { bridge, ages, since, isHere: undefined, trimFromId, ...rest });
     if (this.#timer === undefined) {
-      this.#readyAt = performance.now() + (this.#members.length > 0 ? SETTLE_MS : 0);
+      const isAlone = this.#members.length === 0;
+      this.#writesAt = performance.now() + (isAlone ? 0 : SETTLE_MS);
+      this.#choosesAt = this.#writesAt + (isAlone ? 0 : WRITTEN_MS);
       this.#timer = setInterval(() => this.#tick(), TICK_MS);
       this.#timer.unref();
     }
@@ -164,7 +172,7 @@ export class BridgePlaces implements ReplicatedMap {
     for (const entry of this.#entries.values()) {
       const { bridge, ages } = entry;
       ages.note(this.#now, bridge.lastId);
-      if (performance.now() >= this.#readyAt) this.#write(entry);
+      if (performance.now() >= this.#writesAt) this.#write(entry);
       if (!entry.isHere) this.#trim(entry);
     }
     this.#map.flush();
@@ -212,7 +220,7 @@ export class BridgePlaces implements ReplicatedMap {
 
   /** To be called where the answer of a bridge's takesFrom() has changed. */
   choose(): void {
-    if (performance.now() < this.#readyAt) return;
+    if (performance.now() < this.#choosesAt) return;
     for (const entry of this.#entries.values()) {
       const { bridge } = entry;
       const places = this.#placesOf(bridge.name);
@@ -222,12 +230,13 @@ export class BridgePlaces implements ReplicatedMap {
       const elsewhere = Math.max(0, ...others.map(({ acknowledged }) => acknowledged));
       const isNews = elsewhere > entry.elsewhere;
       entry.elsewhere = elsewhere;
-      if (isHere === entry.isHere) {
+      const wasHere = entry.isHere;
+      if (isHere === wasHere) {
         if (isHere && isNews && place === places[0]) bridge.ranElsewhere?.();
         continue;
       }
       entry.isHere = isHere;
-      if (!isHere) entry.trimFromId = bridge.lastId;
+      if (wasHere && !isHere) entry.trimFromId = bridge.lastId;
       bridge.run(isHere);
     }
   }

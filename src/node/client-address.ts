@@ -74,6 +74,13 @@ export class ClientAddress {
     await this.#address.close();
   }
 
+  #placed(isHere: boolean): void {
+    const { address, places, log } = this.#options;
+    const [holder] = places.nodesBefore(this.#name);
+    if (!isHere) log.info('another node holds the address of the clients', { address, holder });
+    this.#choose(isHere);
+  }
+
   #choose(isHere: boolean): void {
     this.#watch.choose(isHere, performance.now());
     this.#settle();
@@ -112,7 +119,7 @@ export class ClientAddress {
       lastId: 0,
       oldestId: 0,
       dropSent: () => 0,
-      run: (isHere) => this.#choose(isHere),
+      run: (isHere) => this.#placed(isHere),
       takesFrom: (nodeName) => this.#watch.isLost && !this.#options.isAlive(nodeName),
       ranElsewhere: () => this.#address.announce(),
     });

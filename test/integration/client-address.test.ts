@@ -78,11 +78,13 @@ async function showsHolder(scene: Scenario, at: string, holding: string): Promis
   }
 }
 
-/** The first box has been there for the longest, and holds the address. */
+/** The first box has been there for the longest, and holds the address; the others are in line. */
 async function startAll(scene: Scenario, network: Network): Promise<Node[]> {
   const one = start(scene, 'box1');
   assert.equal(await holder(network), 'box1');
-  const nodes = [one, start(scene, 'box2'), start(scene, 'box3')];
+  const others = [start(scene, 'box2'), start(scene, 'box3')];
+  for (const { process } of others) await process.waitFor(/another node holds the address/);
+  const nodes = [one, ...others];
   await allSeeEachOther(nodes);
   return nodes;
 }
