@@ -31,6 +31,8 @@ export interface Member {
   state: MemberState;
   /** From its record. */
   address: Endpoint;
+  /** The address in the last event about it. */
+  reported: Endpoint;
   isAdvertised: boolean;
   metadata: Buffer;
   /** undefined until its boot is validated. */
@@ -154,19 +156,16 @@ export class MemberTable {
     return false;
   }
 
-  /**
-   * Adds a member, in a full table in place of another one.
-   * @param isProven its boot has just echoed our nonce: then it may replace an online member that has
-   *   never proved itself
-   * @returns false if there is none to replace
-   */
-  add(member: Member, isProven = false): boolean {
-    if (this.#byName.size >= MEMBERS_MAX && !this.#evict(isProven)) return false;
+  get isFull(): boolean {
+    return this.#byName.size >= MEMBERS_MAX;
+  }
+
+  /** To be called while the table has room. */
+  add(member: Member): void {
     this.#byName.set(member.name, member);
     this.#byBoot.set(member.bootId, member);
     this.#sortedNames = undefined;
     this.#index(member);
-    return true;
   }
 
   /** Changes boot, incarnation or state, and keeps the indexes and the hash in step. */
@@ -183,6 +182,22 @@ export class MemberTable {
     if (this.#byBoot.get(member.bootId) === member) this.#byBoot.delete(member.bootId);
     this.#sortedNames = undefined;
     this.#unindex(member);
+  }
+
+  /**
+   * Removes the member of least worth: one that never proved itself goes before one that did, then one
+   * that is offline, then the one that has been in its state for longest.
+   * @param mayBeOnline whether an online member may go, if it has never proved itself
+   * @returns the member; undefined if none may go
+   */
+  evict(mayBeOnline: boolean): Member | undefined {
+    let least: Member | undefined;
+    for (const member of this.#byName.values()) {
+      if (isOnline(member.state) && (!mayBeOnline || hasAnswered(member))) continue;
+      if (least === undefined || isWorthLess(member, least)) least = member;
+    }
+    if (least !== undefined) this.remove(least);
+    return least;
   }
 
   removeExpired(now: number): void {
@@ -258,20 +273,6 @@ export class MemberTable {
     if (!this.#online.delete(member)) return;
     this.#suspects.delete(member);
     this.#hash ^= member.hash;
-  }
-
-  /**
-   * Removes the member of least worth: one that never proved itself goes before one that did, then one
-   * that is offline, then the one that has been in its state for longest.
-   */
-  #evict(mayBeOnline: boolean): boolean {
-    let least: Member | undefined;
-    for (const member of this.#byName.values()) {
-      if (isOnline(member.state) && (!mayBeOnline || hasAnswered(member))) continue;
-      if (least === undefined || isWorthLess(member, least)) least = member;
-    }
-    if (least !== undefined) this.remove(least);
-    return least !== undefined;
   }
 
   #below(limit: number): number {

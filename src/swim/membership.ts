@@ -1,6 +1,7 @@
 // Merges member records and probe results into the member table, and reports each change. Knows
 // nothing of messages or periods. Invariants: the incarnation held for a name never falls; the name of
-// an online member passes to another boot only at a higher incarnation.
+// an online member passes to another boot only at a higher incarnation; the last event of an online
+// member names its present address.
 // Sources: SWIM paper 4.2, memberlist's mergeState.
 
 import { type Endpoint, isLoopback, sameEndpoint } from '../shared/endpoint.ts';
@@ -80,6 +81,7 @@ export class Membership {
     if (held === undefined) this.#adopt(now, record, source);
     else if (held.bootId === record.bootId) this.#merge(now, held, record, source);
     else this.#mergeOtherBoot(now, held, record, source);
+    if (held !== undefined) this.#reportMove(now, held);
   }
 
   /** A person says that an offline member will not return. @returns false if there is none */
@@ -114,9 +116,8 @@ export class Membership {
   validated(now: number, member: Member, counter: number, endpoint: Endpoint): void {
     const window = new ReplayWindow();
     window.accept(counter);
-    const before = endpointOf(member);
     member.link = { window, floor: counter, endpoint, heardAt: now };
-    if (!sameEndpoint(before, endpointOf(member))) this.#listChanged(now);
+    this.#reportMove(now, member);
   }
 
   /** Empties the table: this node takes no part in the cluster any more. */
@@ -135,12 +136,8 @@ export class Membership {
       member.heardSinceOffline += 1;
     }
     if (sameEndpoint(member.link.endpoint, endpoint)) return;
-    const before = endpointOf(member);
     member.link.endpoint = endpoint;
-    if (isOnline(member.state) && !sameEndpoint(before, endpointOf(member))) {
-      this.#listChanged(now);
-      this.#emit(now, 'updated', member, 'address changed');
-    }
+    this.#reportMove(now, member);
   }
 
   /** Declares suspects offline that did not refute in time. */
@@ -178,6 +175,7 @@ export class Membership {
       incarnation: record.incarnation,
       state: record.state === 'suspect' ? 'alive' : record.state,
       address,
+      reported: address,
       isAdvertised: detail.isAdvertised,
       metadata: detail.metadata,
       link: undefined,
@@ -196,16 +194,30 @@ export class Membership {
       conflictReportedAt: Number.NEGATIVE_INFINITY,
       hash: 0n,
     };
-    if (!this.#table.add(member, source.kind === 'direct' && isOnline(record.state))) {
+    // A boot that has just echoed our nonce may take the room of an online member that never did.
+    if (!this.#makeRoom(now, source.kind === 'direct' && isOnline(record.state))) {
       this.#tableFull += 1;
       return;
     }
+    this.#table.add(member);
     if (!isOnline(record.state)) return;
     this.#listChanged(now);
     // A page brings many members at once: other nodes know them, or find them by the table hash.
     if (source.kind !== 'page' || this.#updates.size < CROWD) this.queue(member.name);
     this.#emit(now, 'online', member, reasonText('joined', source));
     if (record.state === 'suspect') this.#merge(now, member, record, source);
+  }
+
+  /** @returns false if the table is full of members that must stay */
+  #makeRoom(now: number, mayEvictOnline: boolean): boolean {
+    if (!this.#table.isFull) return true;
+    const evicted = this.#table.evict(mayEvictOnline);
+    if (evicted === undefined) return false;
+    if (isOnline(evicted.state)) {
+      this.#listChanged(now);
+      this.#emit(now, 'offline', evicted, 'the member table is full');
+    }
+    return true;
   }
 
   #merge(now: number, held: Member, news: MemberRecord, source: Source): void {
@@ -348,10 +360,19 @@ export class Membership {
     this.#lastChangeAt = now;
   }
 
+  /** Follows every change that may have moved a member. */
+  #reportMove(now: number, member: Member): void {
+    if (!isOnline(member.state) || sameEndpoint(member.reported, endpointOf(member))) return;
+    this.#listChanged(now);
+    this.#emit(now, 'updated', member, 'address changed');
+  }
+
   #emit(now: number, kind: MemberEvent['kind'], member: Member, reason: string): void {
     const { name, lastAckAt } = member;
+    const endpoint = endpointOf(member);
+    member.reported = endpoint;
     const sinceAnswerMs = lastAckAt === undefined ? undefined : now - lastAckAt;
-    this.#hooks.memberChanged({ kind, name, endpoint: endpointOf(member), reason, sinceAnswerMs });
+    this.#hooks.memberChanged({ kind, name, endpoint, reason, sinceAnswerMs });
   }
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { endpointOf, MemberTable } from '../../../src/swim/member-table.ts';
+import { endpointOf, MEMBERS_MAX, MemberTable } from '../../../src/swim/member-table.ts';
 import { Membership, type Source } from '../../../src/swim/membership.ts';
 import type { MemberRecord, MemberState } from '../../../src/swim/record.ts';
 import { UpdateQueue } from '../../../src/swim/update-queue.ts';
@@ -18,11 +18,16 @@ function setUp() {
   const table = new MemberTable(() => 0);
   const updates = new UpdateQueue('a');
   const events: string[] = [];
+  /** Where the events place each member. */
+  const places = new Map<string, string>();
   const membership = new Membership(table, updates, PERIOD_MS, {
     nameClaimed: () => undefined,
-    memberChanged: ({ kind, name }) => events.push(`${kind} ${name}`),
+    memberChanged: ({ kind, name, endpoint }) => {
+      events.push(`${kind} ${name}`);
+      places.set(name, endpoint.address);
+    },
   });
-  return { table, updates, events, membership };
+  return { table, updates, events, places, membership };
 }
 
 function record(name: string, state: MemberState): MemberRecord {
@@ -103,4 +108,45 @@ test('a member that moved while it was offline is where another node hears it', 
   membership.apply(5000, { ...moved, state: 'offline' }, source);
   membership.apply(6000, { ...moved, detail, incarnation: 2 }, source);
   assert.equal(endpointOf(member).address, '10.0.0.99');
+});
+
+test('the last event of an online member names its present address, whatever changed it', () => {
+  const { table, events, places, membership } = setUp();
+  const at = (address: string) => ({ address, port: 7946 });
+  membership.apply(0, record('b', 'alive'), source);
+  assert.equal(places.get('b'), '10.0.0.1');
+  const member = table.get('b');
+  assert.ok(member !== undefined);
+  const { version } = membership;
+
+  const moved = { ...record('b', 'alive'), incarnation: 1 };
+  const detail = { ...moved.detail!, address: '10.0.0.50' };
+  membership.apply(10, { ...moved, detail }, source);
+  assert.equal(places.get('b'), '10.0.0.50', 'a record of a higher incarnation');
+  membership.validated(20, member, 1, at('10.0.0.60'));
+  assert.equal(places.get('b'), '10.0.0.60', 'an echo of our nonce');
+  membership.heardFrom(30, member, at('10.0.0.70'));
+  assert.equal(places.get('b'), '10.0.0.70', 'a datagram from a validated address');
+  const advertised = { ...detail, address: '10.0.0.80', isAdvertised: true };
+  membership.apply(40, { ...moved, detail: advertised, incarnation: 2 }, source);
+  assert.equal(places.get('b'), '10.0.0.80', 'an advertised address');
+  assert.deepEqual(events, ['online b', 'updated b', 'updated b', 'updated b', 'updated b']);
+  assert.ok(membership.version > version, 'the sync channel follows');
+
+  membership.heardFrom(50, member, at('10.0.0.70'));
+  membership.validated(60, member, 2, at('10.0.0.70'));
+  assert.equal(events.length, 5, 'datagrams still go to the advertised address');
+});
+
+test('an online member that a full table evicts is reported as offline', () => {
+  const { table, events, membership } = setUp();
+  const unproven = record('b', 'alive');
+  for (let index = 0; index < MEMBERS_MAX; index++) {
+    membership.apply(0, { ...unproven, name: `n${index}`, bootId: BigInt(index) }, source);
+  }
+  events.length = 0;
+  const proven = { ...unproven, name: 'new', bootId: BigInt(MEMBERS_MAX) };
+  membership.apply(1, proven, { ...source, kind: 'direct' });
+  assert.deepEqual(events, ['offline n0', 'online new']);
+  assert.equal(table.size, MEMBERS_MAX);
 });
