@@ -43,6 +43,11 @@ export const syncMetrics = {
     'messages of other nodes that waited for too long or found no room to wait, and were dropped',
     { sys: 'cluster/sync/overloadDroppedMessages' },
   ),
+  starvedDroppedMessages: counter(
+    'sync_starved_dropped_messages',
+    'of these, the ones that waited while this node got less than half of a processor: the box is busy with other programs',
+    { sys: 'cluster/sync/starvedDroppedMessages' },
+  ),
   multicastDatagrams: counter(
     'sync_multicast_datagrams',
     'datagrams sent by multicast, each once for all nodes on a network',

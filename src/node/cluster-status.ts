@@ -48,6 +48,7 @@ export class ClusterStatus {
   readonly #nodes: NodeStatuses;
   readonly #differing: () => DifferingMembers;
   readonly #wallClock: () => number;
+  readonly #intake: Readonly<IntakeCounters>;
   readonly #startedAt: number;
   /** Start of the present state, by name. */
   #since = new Map<string, number>();
@@ -57,8 +58,10 @@ export class ClusterStatus {
     sync: SyncChannel,
     nodes: NodeStatuses,
     differing: () => DifferingMembers,
+    intake: Readonly<IntakeCounters>,
     wallClock: () => number,
   ) {
+    this.#intake = intake;
     this.#differing = differing;
     this.#gossip = gossip;
     this.#sync = sync;
@@ -101,10 +104,15 @@ export class ClusterStatus {
     return this.#gossip.nameRival;
   }
 
+  /** Messages of other nodes that waited here, and those that were lost so. */
+  get intake(): Readonly<IntakeCounters> {
+    return this.#intake;
+  }
+
   /** Adds the metrics of the cluster to those of the broker. */
-  addMetrics(broker: Broker, nodeName: string, intake: Readonly<IntakeCounters>): void {
+  addMetrics(broker: Broker, nodeName: string): void {
     const { sys } = broker;
-    const [gossip, sync] = [this.#gossip, this.#sync];
+    const [gossip, sync, intake] = [this.#gossip, this.#sync, this.#intake];
     sys.addSource('cluster', () => ({ node: nodeName, members: membersByState(gossip) }));
     sys.addSource('members', () => memberValues(this.members()));
     sys.addSource('gossip', () => gossipValues(gossip));
@@ -112,6 +120,7 @@ export class ClusterStatus {
       ...sync.counters,
       delayedMessages: intake.delayed,
       overloadDroppedMessages: intake.dropped,
+      starvedDroppedMessages: intake.starved,
       droppedDatagrams: byReason(sync.counters.droppedDatagrams),
     }));
     sys.addSource('peers', () => sumOfPeers(sync));

@@ -37,6 +37,7 @@ import { NodeQueries } from './node-queries.ts';
 import type { NodeTroubles } from './node-troubles.ts';
 import { PeerIntake } from './peer-intake.ts';
 import { PeerWatch } from './peer-watch.ts';
+import { processorMs } from './processor-share.ts';
 import { ClusterReplication } from './replication.ts';
 import { RoamingSessions } from './roaming-sessions.ts';
 import { logNewTokens, logTokens } from './token-log.ts';
@@ -165,6 +166,7 @@ export class Cluster {
       handler: replication.retained ?? broker,
       repairHandler: replication.retained,
       now: () => performance.now(),
+      processorMs,
     });
     const parts = { config, broker, log, keys, bootId, replication, intake, queries, probing };
     const cluster: Cluster = new Cluster(parts);
@@ -318,8 +320,16 @@ export class Cluster {
     const beacon = new NodeBeacon({ config, bootId, broker, gossip, log, keys: () => this.#keys });
     this.#beacon = beacon;
     const differing = () => replication.retained?.replica.differing ?? [];
-    this.#status = new ClusterStatus(gossip, sync, replication.nodes, differing, Date.now);
-    this.#status.addMetrics(broker, config.nodeName, this.#parts.intake.counters);
+    const { counters } = this.#parts.intake;
+    this.#status = new ClusterStatus(
+      gossip,
+      sync,
+      replication.nodes,
+      differing,
+      counters,
+      Date.now,
+    );
+    this.#status.addMetrics(broker, config.nodeName);
     const refusal = await joinCluster(gossip, config, log, cancel);
     if (refusal !== undefined) throw refusal;
     beacon.joined();

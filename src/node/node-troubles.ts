@@ -15,6 +15,12 @@ export interface LostBridge {
   readonly waiting: number;
 }
 
+export interface LostToLoad {
+  readonly dropped: number;
+  /** Of these, the ones for which the node got too little of the processor. */
+  readonly starved: number;
+}
+
 /** Another box with the name of this one. */
 export interface NameTrouble {
   readonly address: string;
@@ -32,6 +38,8 @@ export interface NodeTroubles {
   readonly lostBridges: readonly LostBridge[];
   /** Messages that full queues dropped in the last minute. */
   readonly droppedMessages: number;
+  /** Messages of other nodes for which this one had no time in the last minute. */
+  readonly overload: LostToLoad;
   /** Another box that claims its name, or has it; undefined if there is none. */
   readonly nameRival: NameTrouble | undefined;
   /** What its clock says, ms since 1970, if it was never set. */
@@ -42,6 +50,7 @@ export const NO_TROUBLES: NodeTroubles = {
   disk: undefined,
   lostBridges: [],
   droppedMessages: 0,
+  overload: { dropped: 0, starved: 0 },
   nameRival: undefined,
   unsetClock: undefined,
 };
@@ -54,7 +63,7 @@ export type EncodedTroubles = Readonly<Record<string, unknown>>;
 
 /** @param now ms since 1970 */
 export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTroubles {
-  const { disk, lostBridges, droppedMessages, nameRival, unsetClock } = troubles;
+  const { disk, lostBridges, droppedMessages, overload, nameRival, unsetClock } = troubles;
   const age = (since: number): number => Math.round((now - since) / 1000);
   const bridges = lostBridges.slice(0, BRIDGES_MAX).map((bridge) => ({
     name: cut(bridge.name),
@@ -67,6 +76,7 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
     ...(disk && { disk: { folder: cut(disk.folder), age: age(disk.refusingSince) } }),
     ...(bridges.length > 0 && { bridges }),
     ...(droppedMessages > 0 && { dropped: droppedMessages }),
+    ...(overload.dropped > 0 && { overload }),
     ...(nameRival && {
       rival: { address: nameRival.address, kind: nameRival.kind, age: age(nameRival.since) },
     }),
@@ -79,9 +89,10 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
  * @param receivedAt ms of performance.now()
  */
 export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
-  const { disk, bridges, dropped, rival, clock } = fieldsOf(value);
+  const { disk, bridges, dropped, overload, rival, clock } = fieldsOf(value);
   const since = (age: unknown): number => wallTime(receivedAt - 1000 * numberOf(age));
   const { folder, age } = fieldsOf(disk);
+  const lost = fieldsOf(overload);
   const list = Array.isArray(bridges) ? bridges.slice(0, BRIDGES_MAX) : [];
   return {
     disk: disk === undefined ? undefined : { folder: textOf(folder), refusingSince: since(age) },
@@ -93,6 +104,7 @@ export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
       since: since(bridge.age),
     })),
     droppedMessages: numberOf(dropped),
+    overload: { dropped: numberOf(lost.dropped), starved: numberOf(lost.starved) },
     nameRival: rival === undefined ? undefined : readRival(fieldsOf(rival), since),
     unsetClock: clock === undefined ? undefined : numberOf(clock),
   };
@@ -103,12 +115,13 @@ export function troublesKey({
   disk,
   lostBridges,
   droppedMessages,
+  overload,
   nameRival,
   unsetClock,
 }: NodeTroubles): string {
   const bridges = lostBridges.map(({ name, address, reason }) => [name, address, reason]);
   const { address, kind } = nameRival ?? {};
-  const flags = [droppedMessages > 0, unsetClock !== undefined];
+  const flags = [droppedMessages > 0, overload.dropped > 0, unsetClock !== undefined];
   return JSON.stringify([disk?.folder, bridges, address, kind, ...flags]);
 }
 

@@ -7,10 +7,12 @@
 import type { Broker } from '../broker/broker.ts';
 import { PublishView } from '../mqtt/publish-view.ts';
 import { flushQueue } from '../net/clients/flush-queue.ts';
+import type { LogFields } from '../shared/logger.ts';
 import type { Stamp } from '../shared/stamp.ts';
 import type { PeerPublishHandler, Sender } from '../sync/packet-reader.ts';
 import type { RepairHandler } from '../sync/repair.ts';
 import type { RepairHead } from '../sync/repair-codec.ts';
+import { isStarved, ProcessorShare } from './processor-share.ts';
 
 /** A message that has waited for longer is lost, as if the network had lost it, ms. */
 const INTAKE_MS_MAX = 2000;
@@ -20,6 +22,18 @@ export const INTAKE_BYTES_MAX = 8_388_608;
 const ITEM_BYTES = 400;
 /** Repaired values of all nodes: they come on request, and may be older than live messages. */
 const REPAIRS = 'repairs';
+
+/** Why messages are lost: the machine is busy with other programs, or this node with its own work. */
+const STARVED = {
+  event: 'messages of another node lost: this node gets too little of the processor',
+  bound: 'the processor time of this node',
+  hint: 'top shows the programs that use it; in a container, its limit may be too low',
+};
+const BUSY = {
+  event: 'messages of another node lost: this node has more work than time',
+  bound: 'the work of this node',
+  hint: 'are there many subscribers here for their topics, or busy clients? shoal top shows them',
+};
 
 type Handle = (now: number) => void;
 
@@ -41,6 +55,8 @@ export interface PeerIntakeParts {
   readonly repairHandler: RepairHandler | undefined;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
+  /** Processor time of this process so far, ms. */
+  processorMs(): number;
 }
 
 export interface IntakeCounters {
@@ -48,11 +64,15 @@ export interface IntakeCounters {
   delayed: number;
   /** Messages that found no room to wait, or waited for too long. */
   dropped: number;
+  /** Of the dropped ones, those that waited because other programs used the processor. */
+  starved: number;
 }
 
 export class PeerIntake implements PeerPublishHandler, RepairHandler {
-  readonly counters: IntakeCounters = { delayed: 0, dropped: 0 };
+  readonly counters: IntakeCounters = { delayed: 0, dropped: 0, starved: 0 };
   readonly #parts: PeerIntakeParts;
+  /** Since messages began to wait. */
+  readonly #processor: ProcessorShare;
   /** By boot id, in the order of their turns; none is empty. */
   readonly #lanes = new Map<bigint | typeof REPAIRS, Lane>();
   /** The rest of a block of repaired values is dropped with it, so that it is asked for again. */
@@ -60,6 +80,7 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
 
   constructor(parts: PeerIntakeParts) {
     this.#parts = parts;
+    this.#processor = new ProcessorShare(parts.processorMs);
   }
 
   publishFromPeer(
@@ -80,12 +101,13 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
     const bytes = view.end - view.start + ITEM_BYTES;
     const lane = this.#lanes.get(sender.bootId);
     if (lane !== undefined && lane.bytes + bytes > INTAKE_BYTES_MAX / this.#lanes.size) {
-      this.#drop(sender.name, now);
+      this.#drop(sender.name, now, { waitingBytes: lane.bytes });
       return;
     }
     const own = copyOf(view);
     this.#wait(sender.bootId, bytes, (at) => {
-      if (at - now > INTAKE_MS_MAX) this.#drop(sender.name, at);
+      const waitedMs = Math.round(at - now);
+      if (waitedMs > INTAKE_MS_MAX) this.#drop(sender.name, at, { waitedMs });
       else handler.publishFromPeer(own, at, sender, number, stamp);
     });
   }
@@ -117,7 +139,10 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
   }
 
   #wait(key: bigint | typeof REPAIRS, bytes: number, handle: Handle): void {
-    if (this.#lanes.size === 0) this.#parts.broker.context.budget.repeat(() => this.#handleNext());
+    if (this.#lanes.size === 0) {
+      this.#processor.begin(this.#parts.now());
+      this.#parts.broker.context.budget.repeat(() => this.#handleNext());
+    }
     this.counters.delayed += 1;
     const item = { bytes, handle };
     const lane = this.#lanes.get(key);
@@ -145,15 +170,17 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
     return this.#lanes.size > 0;
   }
 
-  #drop(node: string, now: number): void {
+  #drop(node: string, now: number, bound: LogFields): void {
+    const share = this.#processor.at(now);
+    const cause = isStarved(share) ? STARVED : BUSY;
     this.counters.dropped += 1;
+    if (cause === STARVED) this.counters.starved += 1;
     const { bounds, log } = this.#parts.broker.context;
-    const count = bounds.admit(`messages of ${node}`, 'the work of this node', now);
+    const count = bounds.admit(`messages of ${node}`, cause.bound, now);
     if (count === 0) return;
-    log.warn('messages of another node lost: this node has too many subscribers for them', {
-      node,
-      count,
-    });
+    const processorPercent = share === undefined ? undefined : Math.round(share * 100);
+    const { event, hint } = cause;
+    log.warn(event, { node, count, ...bound, processorPercent, hint });
   }
 }
 

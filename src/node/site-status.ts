@@ -55,6 +55,7 @@ export class SiteStatus {
   readonly #gauge: NodeGauge;
   readonly #startedAt = performance.now();
   readonly #dropped = new RecentIncrease();
+  readonly #overload = { dropped: new RecentIncrease(), starved: new RecentIncrease() };
   #traffic = new Map<string, PeerTraffic>();
   #figures: NodeFigures;
   /** ms of performance.now(); undefined while the disk takes changes. */
@@ -103,6 +104,7 @@ export class SiteStatus {
           : { folder: disk.folder, refusingSince: wallTime(refusing) },
       lostBridges: lostBridges(),
       droppedMessages: this.#dropped.value,
+      overload: { dropped: this.#overload.dropped.value, starved: this.#overload.starved.value },
       nameRival: this.#nameRival,
       unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
     };
@@ -134,6 +136,8 @@ export class SiteStatus {
     const now = performance.now();
     this.#figures = this.#gauge.measure();
     this.#dropped.sample(broker.stats.publishDropped, now);
+    this.#overload.dropped.sample(cluster?.intake.dropped ?? 0, now);
+    this.#overload.starved.sample(cluster?.intake.starved ?? 0, now);
     if (disk?.isAccepting() !== false) this.#refusingSince = undefined;
     else this.#refusingSince ??= now;
     const before = this.#traffic;

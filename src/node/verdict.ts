@@ -71,6 +71,7 @@ export type FaultCode =
   | 'retained'
   | 'bridge'
   | 'dropped'
+  | 'overload'
   | 'load'
   | 'clock'
   | 'version';
@@ -115,6 +116,7 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   retainedFaults,
   bridgeFaults,
   droppedFaults,
+  overloadFaults,
   loadFaults,
   clockFaults,
   versionFaults,
@@ -315,6 +317,23 @@ function droppedFaults(facts: SiteFacts): SiteFault[] {
     const text = `full queues${on} dropped ${formatNumber(droppedMessages, 'message')} in the last minute`;
     const cure = 'shoal top names slow subscribers';
     return [{ code: 'dropped', severity: 'warning', text, cure }];
+  });
+}
+
+/** A node that other programs starve has no client that causes it. */
+function overloadFaults(facts: SiteFacts): SiteFault[] {
+  return troublesOf(facts).flatMap(({ troubles: { overload }, on, where }): SiteFault[] => {
+    const { dropped, starved } = overload;
+    if (dropped === 0) return [];
+    const isStarved = starved > dropped / 2;
+    const why = isStarved
+      ? 'other programs use the processor'
+      : 'they are more work than the node has time for';
+    const text = `${formatNumber(dropped, 'message')} of other boxes were lost${on || ' here'} in the last minute: ${why}`;
+    const cure = isStarved
+      ? `${where}top   # which programs use the processor? in a container, is its limit too low?`
+      : 'shoal top names the busiest clients; fewer subscribers or a faster box';
+    return [{ code: 'overload', severity: 'warning', text, cure }];
   });
 }
 

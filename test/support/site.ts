@@ -163,6 +163,7 @@ export class SiteNode implements SimApplication, PipeEnd {
       handler: this.retained ?? this.world.broker,
       repairHandler: this.retained,
       now: () => site.now,
+      processorMs: () => site.now,
     });
     const repairHandler = this.retained && intake;
     if (options.largeBytes > 0 || options.roaming) {

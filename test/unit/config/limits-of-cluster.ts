@@ -205,6 +205,6 @@ export const clusterLimits: readonly Row[] = [
   [
     'messages of other nodes that wait for a turn of the event loop that has work left for them; of repaired values as much again',
     '{bytes node INTAKE_BYTES_MAX}, in equal shares for each node; {ms node INTAKE_MS_MAX}',
-    'dropped, counted (`cluster/sync/overloadDroppedMessages`), logged; a block of repaired values is asked for again',
+    'dropped, counted (`cluster/sync/overloadDroppedMessages`; `starvedDroppedMessages` where other programs use the processor), logged; a block of repaired values is asked for again',
   ],
 ];

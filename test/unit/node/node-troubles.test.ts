@@ -15,6 +15,7 @@ const troubles: NodeTroubles = {
   disk: { folder: '/data', refusingSince: NOW - 60_000 },
   lostBridges: Array.from({ length: 9 }, () => ({ ...bridge, since: NOW - 120_000 })),
   droppedMessages: 5,
+  overload: { dropped: 9, starved: 4 },
   nameRival: { address: '192.168.1.101', kind: 'copy', isHolder: false, since: NOW - 30_000 },
   unsetClock: NOW,
 };
@@ -26,6 +27,7 @@ test('troubles of a box whose clock is wrong begin at the right time by the cloc
   const [first] = read.lostBridges;
   assert.ok(Math.abs((first?.since ?? 0) - (Date.now() - 120_000)) < 1500);
   assert.deepEqual([first?.name, first?.waiting, read.droppedMessages], ['hq', 3, 5]);
+  assert.deepEqual(read.overload, { dropped: 9, starved: 4 });
   const { address, kind } = read.nameRival ?? {};
   assert.deepEqual([address, kind], ['192.168.1.101', 'copy']);
 });

@@ -12,6 +12,7 @@ const HEAD: RepairHead = { requestId: 1, isLast: true, writer: 1n, from: 1, to: 
 /** An intake whose broker has no work left in any turn but those of `turn()`. */
 class Site {
   now = 0;
+  processorMs = 0;
   readonly handled: string[] = [];
   readonly logged: string[] = [];
   readonly intake: PeerIntake;
@@ -34,6 +35,7 @@ class Site {
         blockFromPeer: () => this.handled.push('block'),
       },
       now: () => this.now,
+      processorMs: () => this.processorMs,
     });
   }
 
@@ -89,6 +91,23 @@ test('a message that has waited for more than two seconds is dropped, counted an
   assert.deepEqual(site.handled, ['new']);
   assert.equal(site.intake.counters.dropped, 1);
   assert.match(site.logged.join(), /messages of another node lost/);
+});
+
+test('a message that is lost because other programs use the processor is counted and logged as such', () => {
+  const site = new Site();
+  site.publish('a', 'work of this node');
+  site.now = 2500;
+  site.processorMs = 2500;
+  site.turn();
+  assert.equal(site.intake.counters.starved, 0);
+  assert.match(site.logged.join(), /this node has more work than time/);
+
+  site.publish('a', 'work of others');
+  site.now += 2500;
+  site.processorMs += 500;
+  site.turn();
+  assert.deepEqual([site.intake.counters.dropped, site.intake.counters.starved], [2, 1]);
+  assert.match(site.logged.join(), /this node gets too little of the processor/);
 });
 
 test('what waits is bounded, and the node with the most loses its messages', () => {

@@ -55,7 +55,9 @@ test('what is wrong on another box is said with its name, and mended there', () 
   const disk = { folder: '/data', refusingSince: NOW - 61_000 };
   const bridge = { name: 'hq', address: 'mqtt://hq:1883', reason: 'refused', waiting: 1 };
   const lostBridges = [{ ...bridge, since: NOW - 60_000 }];
-  const troubles = { disk, lostBridges, droppedMessages: 7, nameRival: undefined, unsetClock: 0 };
+  const overload = { dropped: 20, starved: 20 };
+  const lost = { lostBridges, droppedMessages: 7, overload };
+  const troubles = { disk, ...lost, nameRival: undefined, unsetClock: 0 };
   const { faults } = judge(withBox('box2', { troubles }));
   assert.deepEqual(
     faults.map(({ text, cure }) => `${text} | ${cure}`),
@@ -63,6 +65,7 @@ test('what is wrong on another box is said with its name, and mended there', () 
       'the disk on box2 takes no changes since 1 min 1 s: publishers are refused or wait | on box2: df -h /data   # free some space there',
       'the bridge hq on box2 has not reached mqtt://hq:1883 for 1 min (refused); 1 message waiting | on box2: mend the way to mqtt://hq:1883, or its [[bridge]] in the file of -config',
       'full queues on box2 dropped 7 messages in the last minute | shoal top names slow subscribers',
+      '20 messages of other boxes were lost on box2 in the last minute: other programs use the processor | on box2: top   # which programs use the processor? in a container, is its limit too low?',
       'the clock on box2 says 1970-01-01 | on box2: timedatectl set-ntp true',
     ],
   );
@@ -228,6 +231,13 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     troubled('box1', { droppedMessages: 1 }),
     'warning',
     'Full queues dropped 1 message in the last minute.',
+    /shoal top/,
+  ],
+  [
+    'messages of other boxes that are too much work',
+    troubled('box1', { overload: { dropped: 20, starved: 3 } }),
+    'warning',
+    '20 messages of other boxes were lost here in the last minute: they are more work than the node has time for.',
     /shoal top/,
   ],
   [
