@@ -2,11 +2,12 @@
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { CertificateFiles } from '../support/certificates.ts';
 import { BROKER_CORE } from './load/clock.ts';
 import { withDescriptors } from './load/descriptors.ts';
 
@@ -35,7 +36,12 @@ export function availableBrokers(): BrokerName[] {
   return [...brokers, 'aedes'];
 }
 
-interface StartOptions {
+export type Transport = 'tcp' | 'tls' | 'websocket';
+
+export interface StartOptions {
+  /** What the port is for; TLS needs a certificate. */
+  readonly transport?: Transport;
+  readonly certificate?: CertificateFiles | undefined;
   /** For Shoal: adds `-data` with a new folder. */
   readonly hasData?: boolean;
   /** Uses every core, so that the helper threads need not displace the main thread. */
@@ -106,11 +112,18 @@ function commandOf(
   name: BrokerName,
   port: number,
   folder: string,
-  { hasData = false, nodeFlags = [] }: StartOptions,
+  options: StartOptions,
 ): string[] {
+  const { hasData = false, nodeFlags = [], transport = 'tcp' } = options;
+  const { cert = '', key = '' } = options.certificate ?? {};
   switch (name) {
     case 'shoal': {
-      const flags = [`-port=${port}`, '-bind=127.0.0.1', '-nid=bench'];
+      const listener = {
+        tcp: [`-port=${port}`],
+        tls: ['-port=off', `-tls=${port}`, `-cert=${cert}`, `-key=${key}`],
+        websocket: ['-port=off', `-ws=${port}`],
+      };
+      const flags = [...listener[transport], '-bind=127.0.0.1', '-nid=bench'];
       if (hasData) flags.push(`-data=${join(folder, 'data')}`);
       return [process.execPath, ...nodeFlags, bundle, ...flags];
     }
@@ -119,13 +132,27 @@ function commandOf(
     case 'flashmq': {
       if (flashmq === undefined) throw new Error('FLASHMQ has to name the program of FlashMQ');
       const file = join(folder, 'flashmq.conf');
-      writeFileSync(file, flashmqConfig(port, folder));
+      const listener = {
+        tcp: ['protocol mqtt'],
+        tls: ['protocol mqtt', `fullchain ${cert}`, `privkey ${key}`],
+        websocket: ['protocol websockets'],
+      };
+      writeFileSync(file, flashmqConfig(port, folder, listener[transport]));
       return [flashmq, '--config-file', file];
     }
     case 'mosquitto': {
+      // Started by root, it makes its socket as another user.
+      chmodSync(folder, 0o777);
       const file = join(folder, 'mosquitto.conf');
+      const listener = {
+        tcp: [],
+        tls: [`certfile ${cert}`, `keyfile ${key}`],
+        // mosquitto 2.0.11 ends where its only listener is one for WebSocket.
+        websocket: ['protocol websockets', `listener 0 ${join(folder, 'socket')}`],
+      };
       const lines = [
         `listener ${port} 127.0.0.1`,
+        ...listener[transport],
         'allow_anonymous true',
         'max_queued_messages 0',
         'max_inflight_messages 100',
@@ -139,7 +166,7 @@ function commandOf(
 }
 
 /** One thread, as the other brokers have, and room for every window of the scenarios. */
-function flashmqConfig(port: number, folder: string): string {
+function flashmqConfig(port: number, folder: string, listener: readonly string[]): string {
   const lines = [
     'thread_count 1',
     'allow_anonymous true',
@@ -148,7 +175,7 @@ function flashmqConfig(port: number, folder: string): string {
     `log_file ${join(folder, 'flashmq.log')}`,
     `storage_dir ${folder}`,
     'listen {',
-    'protocol mqtt',
+    ...listener,
     'inet_protocol ip4',
     'inet4_bind_address 127.0.0.1',
     `port ${port}`,

@@ -42,12 +42,32 @@ async function measureAll(tables: readonly Table[]): Promise<void> {
   const total = tables.reduce((sum, table) => sum + minutesOf(table), 0);
   const list = tables.map((table) => `${table.name} ${minutesOf(table).toFixed(1)}`).join(', ');
   if (words.length === 0) console.error(`about ${Math.ceil(total)} minutes: ${list}`);
-  for (const table of tables) {
-    const startedAt = performance.now();
-    const say = (text: string): void => console.error(`${table.name}: ${text}`);
-    const figures = await table.measure({ runs, brokers, words, say });
-    say(`${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
-    if (isSaved) saveResult(table, runs, figures);
-    console.log(`\n${table.title}\n\n${table.markdown(figures)}\n`);
+  for (const [index, table] of tables.entries()) {
+    const say = (text: string): void =>
+      console.error(`${clock()} ${index + 1}/${tables.length} ${table.name}: ${text}`);
+    const missing = table.missing?.() ?? false;
+    if (missing !== false) {
+      say(`not measured: ${missing}`);
+      continue;
+    }
+    try {
+      await measureOne(table, say);
+    } catch (error) {
+      // The others are still worth their minutes.
+      say(`failed: ${error instanceof Error ? error.stack : error}`);
+      process.exitCode = 1;
+    }
   }
+}
+
+async function measureOne(table: Table, say: (text: string) => void): Promise<void> {
+  const startedAt = performance.now();
+  const figures = await table.measure({ runs, brokers, words, say });
+  say(`${((performance.now() - startedAt) / 60_000).toFixed(1)} minutes`);
+  if (isSaved) saveResult(table, runs, figures);
+  console.log(`\n${table.title}\n\n${table.markdown(figures)}\n`);
+}
+
+function clock(): string {
+  return new Date().toTimeString().slice(0, 8);
 }

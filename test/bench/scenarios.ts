@@ -1,10 +1,13 @@
 // The scenarios of the benchmark, as loads. Their names are the row names of the printed table.
 
 import type { RunningBroker } from './brokers.ts';
+import { atLeast, atMost, type Goal } from './goals.ts';
 import type { Load, LoadShape } from './load/types.ts';
 
 export interface Scenario {
   readonly name: string;
+  /** In times of mosquitto's rate; kilobytes for idle connections. */
+  readonly goal?: Goal;
   readonly load: LoadShape;
 }
 
@@ -28,7 +31,7 @@ export const baseLoad: LoadShape = {
   payloadBytes: 64,
   ratePerSecond: 20_000,
   warmupMs: 700,
-  measureMs: 2_000,
+  measureMs: 1_500,
 };
 
 const pairs = { publishers: 50, subscribers: 50, filters: ['bench/{s}'] } as const;
@@ -46,37 +49,61 @@ const wildcards = {
 } as const;
 
 export const scenarios: readonly Scenario[] = [
-  { name: 'qos0 fan-in 10:1, window 100', load: { ...baseLoad, publishers: 10 } },
-  { name: 'qos0 pairs 50:50, window 100', load: { ...baseLoad, ...pairs } },
+  {
+    name: 'qos0 fan-in 10:1, window 100',
+    goal: atLeast(30),
+    load: { ...baseLoad, publishers: 10 },
+  },
+  { name: 'qos0 pairs 50:50, window 100', goal: atLeast(30), load: { ...baseLoad, ...pairs } },
   {
     name: 'qos0 pairs 50:50, 1 KB, window 100',
     load: { ...baseLoad, ...pairs, payloadBytes: 1024 },
   },
   {
     name: 'qos0 fan-out 1:100, window 50',
+    goal: atLeast(25),
     load: { ...baseLoad, subscribers: 100, copies: 100, window: 50 },
   },
   {
     name: 'qos0 fan-out 1:1000, window 20',
+    goal: atLeast(20),
     load: { ...baseLoad, subscribers: 1000, copies: 1000, window: 20 },
   },
   {
     name: 'qos0 wildcards 1:100, window 50',
+    goal: atLeast(30),
     load: { ...baseLoad, ...wildcards, subscribers: 100, copies: 100, window: 50 },
   },
   {
     name: 'qos1 pairs 50:50, window 20',
+    goal: atLeast(12),
     load: { ...baseLoad, ...pairs, publishQos: 1, subscribeQos: 1, window: 20 },
   },
   {
     name: 'qos2 pairs 50:50, window 20',
     load: { ...baseLoad, ...pairs, publishQos: 2, subscribeQos: 2, window: 20 },
   },
-  { name: 'qos0 fan-in 1000:1, window 1', load: { ...baseLoad, publishers: 1000, window: 1 } },
-  { name: 'qos0 pairs 50:50, window 1', load: { ...baseLoad, ...pairs, window: 1 } },
+  {
+    name: 'qos0 fan-in 1000:1, window 1',
+    goal: atLeast(2),
+    load: { ...baseLoad, publishers: 1000, window: 1 },
+  },
+  {
+    name: 'qos0 pairs 50:50, window 1',
+    goal: atLeast(1),
+    load: { ...baseLoad, ...pairs, window: 1 },
+  },
   { name: 'latency at 20000/s', load: { ...baseLoad, kind: 'latency' } },
   // From CONNECT until the broker has closed the connection.
-  { name: 'connects, 50 at a time', load: { ...baseLoad, kind: 'churn', publishers: 50 } },
+  {
+    name: 'connects, 50 at a time',
+    goal: atLeast(0.5),
+    load: { ...baseLoad, kind: 'churn', publishers: 50 },
+  },
   { name: 'reconnects, 50 at a time', load: { ...baseLoad, kind: 'reconnect', publishers: 50 } },
-  { name: 'idle connections, 10000', load: { ...baseLoad, kind: 'idle', publishers: 10_000 } },
+  {
+    name: 'idle connections, 10000',
+    goal: atMost(8),
+    load: { ...baseLoad, kind: 'idle', publishers: 10_000 },
+  },
 ];

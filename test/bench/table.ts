@@ -25,8 +25,29 @@ export interface Table {
   readonly title: string;
   /** Minutes for each run, and for what happens once however many runs there are. */
   readonly minutes: { readonly eachRun: number; readonly once: number };
+  /** The reason why it cannot be measured on this machine; false if it can. */
+  missing?(): string | false;
   measure(run: Run): Promise<Figures>;
   markdown(figures: Figures): string;
+}
+
+/** Measures the rows whose names have all words. One that fails is left out, and the benchmark ends with an error. */
+export async function measureRows(
+  rows: readonly (readonly [name: string, measure: () => Promise<Row>])[],
+  { words, say }: Run,
+): Promise<Figures> {
+  const figures: Figures = {};
+  for (const [name, measure] of rows) {
+    if (!words.every((word) => name.includes(word))) continue;
+    say(name);
+    try {
+      figures[name] = await measure();
+    } catch (error) {
+      say(`failed: ${name}: ${error}`);
+      process.exitCode = 1;
+    }
+  }
+  return figures;
 }
 
 interface Saved {
@@ -57,9 +78,16 @@ function mosquittoVersion(): string {
   return version === undefined ? '' : `, mosquitto ${version}`;
 }
 
+function flashmqVersion(): string {
+  const program = process.env.FLASHMQ;
+  if (program === undefined) return '';
+  const said = spawnSync(program, ['--version'], { encoding: 'utf8' }).stdout ?? '';
+  return `, FlashMQ ${/(\d+\.\d+\.\d+)/.exec(said)?.[1] ?? ''}`;
+}
+
 export function saveResult({ name, minutes }: Table, runs: number, figures: Figures): void {
   const times = minutes.eachRun > 0 && runs > 1 ? `medians of ${runs} runs` : 'one run';
-  const versions = `Node ${process.version.slice(1)}${mosquittoVersion()}`;
+  const versions = `Node ${process.version.slice(1)}${mosquittoVersion()}${flashmqVersion()}`;
   const on = `${times}, ${versions}, ${cpus().length} cores (${cpus()[0]?.model ?? 'unknown'})`;
   const saved: Saved = { bundle: bundleHash(), on, figures };
   const rounded = (_key: string, value: unknown): unknown =>
@@ -115,6 +143,18 @@ export function medians(rows: readonly Row[]): Row {
       return [key, numbers.length > 0 ? median(numbers) : (values[0] ?? '')];
     }),
   );
+}
+
+/** @returns the row with the name of a broker before each key, as `shoal.rate` */
+export const prefixed = (name: string, row: Row): Row =>
+  Object.fromEntries(Object.entries(row).map(([key, value]) => [`${name}.${key}`, value]));
+
+/** @returns one figure of each broker that the row has, in this order: Shoal, mosquitto, FlashMQ */
+export function ofEach(row: Row, key: string, show: (value: number) => string): string {
+  return ['shoal', 'mosquitto', 'flashmq']
+    .filter((name) => `${name}.rate` in row)
+    .map((name) => show(figure(row, `${name}.${key}`)))
+    .join(', ');
 }
 
 export const figure = (row: Row | undefined, key: string): number =>

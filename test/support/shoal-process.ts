@@ -16,16 +16,18 @@ const UNMANAGED = { SHOAL_HTTP: 'off', SHOAL_CONTROL: 'off' };
 
 export interface ShoalSettings extends SpawnSettings {
   readonly bundle?: string;
+  /** The program of Node. */
+  readonly node?: string;
   /** Flags of Node itself, before the bundle. */
   readonly nodeFlags?: readonly string[];
 }
 
 export class ShoalProcess extends WatchedProcess {
   constructor(flags: readonly string[], settings: ShoalSettings = {}) {
-    const { bundle = BUNDLE, nodeFlags = [], ...spawnSettings } = settings;
+    const { bundle = BUNDLE, node = NODE, nodeFlags = [], ...spawnSettings } = settings;
     if (!existsSync(bundle)) throw new Error(`${bundle} is missing: npm run build`);
     const env = { ...UNMANAGED, ...spawnSettings.env };
-    super([NODE, ...RUNTIME_FLAGS, ...nodeFlags, bundle, ...flags], { ...spawnSettings, env });
+    super([node, ...RUNTIME_FLAGS, ...nodeFlags, bundle, ...flags], { ...spawnSettings, env });
   }
 
   /** The port of the MQTT listener, once it listens; of the first where there are several. */

@@ -2,13 +2,15 @@
 
 import { performance } from 'node:perf_hooks';
 import { perMessage, sleep, startInterval } from './clock.ts';
-import { DISCONNECT } from './packets.ts';
+import { DISCONNECT, publishPacket } from './packets.ts';
 import { RawClient } from './raw-client.ts';
 import type { Load, LoadResult } from './types.ts';
 
 const LANES = 50;
 /** Clients that reconnect in turn. */
 const FLEET = 5_000;
+/** Bit of the first byte of a PUBLISH. */
+const RETAIN = 1;
 
 /** Runs `work` for 0 to `count` - 1. */
 async function forEach(count: number, work: (index: number) => Promise<void>): Promise<void> {
@@ -89,4 +91,32 @@ export async function sessions(load: Load): Promise<LoadResult> {
     leave(client);
   });
   return { rate: load.publishers / ((performance.now() - startedAt) / 1000) };
+}
+
+/** Retained messages under way at once. */
+const RETAINED_WINDOW = 50;
+
+/** Sets a retained message on each of `publishers` topics, over one connection. */
+export async function retained(load: Load): Promise<LoadResult> {
+  const client = await RawClient.open(load.publishAt, 'bench-retained');
+  const payload = Buffer.alloc(load.payloadBytes, 0x61);
+  let sent = 0;
+  let acknowledged = 0;
+  const send = (): void => {
+    const bytes = publishPacket(`retained/${String(sent).padStart(7, '0')}`, 1, payload);
+    bytes[0]! |= RETAIN;
+    bytes.writeUInt16BE((sent % 65_535) + 1, bytes.length - payload.length - 2);
+    sent += 1;
+    client.connection.write(bytes);
+  };
+  await new Promise<void>((resolve) => {
+    client.onPacket(() => {
+      acknowledged += 1;
+      if (acknowledged === load.publishers) resolve();
+      else if (sent < load.publishers) send();
+    });
+    while (sent < Math.min(RETAINED_WINDOW, load.publishers)) send();
+  });
+  leave(client);
+  return { rate: load.publishers };
 }

@@ -3,7 +3,15 @@
 import type { Target } from './handle.ts';
 
 export interface Load {
-  readonly kind: 'throughput' | 'latency' | 'pauses' | 'churn' | 'reconnect' | 'idle' | 'sessions';
+  readonly kind:
+    | 'throughput'
+    | 'latency'
+    | 'pauses'
+    | 'churn'
+    | 'reconnect'
+    | 'idle'
+    | 'sessions'
+    | 'retained';
   readonly publishAt: Target;
   readonly subscribeAt: Target;
   /** Process whose processor time is read at both ends of the measured interval. */

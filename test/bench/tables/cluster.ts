@@ -1,6 +1,7 @@
 // Messages from one node to another: two Shoal nodes and two bridged mosquittos, alternately, on loopback and
 // on two hosts. All nodes share one core; the generator has the other core alone.
 
+import { missingPrivilege } from '../../support/network.ts';
 import {
   type RunningBroker,
   startMosquittoBridge,
@@ -10,6 +11,7 @@ import {
 import type { LoadPlan } from '../cluster/plan.ts';
 import { BROKER_CORE, type Measured, runLoad } from '../cluster/run-load.ts';
 import { ON_LOOPBACK, type Site, TwoHosts } from '../cluster/sites.ts';
+import { atLeast, type Goal, judged } from '../goals.ts';
 import {
   amount,
   type Figures,
@@ -17,27 +19,28 @@ import {
   markdownTable,
   medians,
   percent,
+  prefixed,
   type Row,
   type Run,
   type Table,
 } from '../table.ts';
 
 const PAIRS = 50;
-const SECONDS = 2;
+const SECONDS = 1.5;
 
 export const clusterTable: Table = {
   name: 'cluster',
   title: 'Between two nodes on one host',
-  minutes: { eachRun: 0.9, once: 0.2 },
+  minutes: { eachRun: 1, once: 0.2 },
   measure: (run) => measure(run, ON_LOOPBACK),
-  markdown,
+  markdown: (figures) => markdown(figures, true),
 };
 
-/** Needs root. */
 export const hostsTable: Table = {
   name: 'hosts',
   title: 'Between two hosts, MTU 1500',
-  minutes: { eachRun: 0.9, once: 0.2 },
+  missing: missingPrivilege,
+  minutes: { eachRun: 1, once: 0.2 },
   measure: async (run) => {
     const hosts = new TwoHosts();
     try {
@@ -46,73 +49,89 @@ export const hostsTable: Table = {
       hosts.remove();
     }
   },
-  markdown,
+  markdown: (figures) => markdown(figures, false),
 };
 
 interface Scenario {
   readonly name: string;
+  /** On loopback, in times of the bridge's rate. */
+  readonly goal?: Goal;
   readonly qos: 0 | 1;
   readonly payloadBytes: number;
   readonly pace: LoadPlan['pace'];
 }
 
+/** Rows that have a goal, also for the generator in C. */
+export const BETWEEN_NODES = [
+  { name: 'QoS 0, 64 B, window 100', bytes: 64, window: 100, goal: 30 },
+  { name: 'QoS 0, 64 B, window 1', bytes: 64, window: 1, goal: 2 },
+  { name: 'QoS 0, 1 KB, window 100', bytes: 1024, window: 100, goal: 6 },
+  { name: 'QoS 0, 1 KB, window 1', bytes: 1024, window: 1, goal: 1.9 },
+  { name: 'QoS 0, 3.9 KB, window 20', bytes: 3900, window: 20, goal: 1.8 },
+  { name: 'QoS 0, 3.9 KB, window 1', bytes: 3900, window: 1, goal: 1.3 },
+] as const;
+
 const SCENARIOS: readonly Scenario[] = [
-  { name: 'QoS 0, 64 B, window 100', qos: 0, payloadBytes: 64, pace: { window: 100 } },
-  { name: 'QoS 0, 64 B, window 1', qos: 0, payloadBytes: 64, pace: { window: 1 } },
-  { name: 'QoS 0, 1 KB, window 100', qos: 0, payloadBytes: 1024, pace: { window: 100 } },
-  { name: 'QoS 0, 3.9 KB, window 20', qos: 0, payloadBytes: 3900, pace: { window: 20 } },
+  ...BETWEEN_NODES.map(({ name, bytes, window, goal }) => ({
+    ...({ name, qos: 0, payloadBytes: bytes, pace: { window }, goal: atLeast(goal) } as const),
+  })),
   { name: 'QoS 1, 64 B, window 20', qos: 1, payloadBytes: 64, pace: { window: 20 } },
   { name: 'QoS 0, 64 B, 20,000/s', qos: 0, payloadBytes: 64, pace: { rate: 20_000 } },
   { name: 'QoS 0, 64 B, 2,000/s', qos: 0, payloadBytes: 64, pace: { rate: 2000 } },
 ];
 
 const BRIDGE = 'bridge';
-const SYSTEMS: Record<string, (sites: readonly Site[]) => Promise<RunningBroker[]>> = {
-  shoal: (sites) => startShoal(sites, BROKER_CORE),
-  [BRIDGE]: (sites) => startMosquittoBridge(sites, BROKER_CORE),
-};
 
-async function measure(
-  { runs, brokers, words, say }: Run,
+/** Two nodes: the first has the publishers, the second the subscribers. */
+export interface Pair {
+  readonly name: string;
+  readonly from: RunningBroker;
+  readonly to: RunningBroker;
+}
+
+/** Calls `work` with two Shoal nodes and, if it is wanted, with two bridged mosquittos; ends them then. */
+export async function withPairs(
   sites: readonly Site[],
+  brokers: Run['brokers'],
+  work: (pairs: readonly Pair[]) => Promise<Figures>,
 ): Promise<Figures> {
-  const running = new Map<string, RunningBroker[]>();
-  const figures: Figures = {};
+  const pairs: Pair[] = [];
+  const start = async (name: string, starting: Promise<RunningBroker[]>): Promise<void> => {
+    const [from, to] = (await starting) as [RunningBroker, RunningBroker];
+    pairs.push({ name, from, to });
+    await untilJoined(from, to);
+  };
   try {
-    for (const [name, start] of Object.entries(SYSTEMS)) {
-      if (name === BRIDGE && !brokers.includes('mosquitto')) continue;
-      const nodes = await start(sites);
-      running.set(name, nodes);
-      const [from, to] = nodes;
-      if (from === undefined || to === undefined) throw new Error('two nodes are needed');
-      await untilJoined(from, to);
+    await start('shoal', startShoal(sites, BROKER_CORE));
+    if (brokers.includes('mosquitto')) {
+      await start(BRIDGE, startMosquittoBridge(sites, BROKER_CORE));
     }
+    return await work(pairs);
+  } finally {
+    for (const { from, to } of pairs) await Promise.all([from.stop(), to.stop()]);
+  }
+}
+
+function measure({ runs, brokers, words, say }: Run, sites: readonly Site[]): Promise<Figures> {
+  return withPairs(sites, brokers, async (pairs) => {
+    const figures: Figures = {};
     for (const scenario of SCENARIOS) {
       if (!words.every((word) => scenario.name.includes(word))) continue;
       say(scenario.name);
       const rows: Row[] = [];
       for (let run = 0; run < runs; run++) {
         let row: Row = {};
-        for (const [name, nodes] of running)
-          row = { ...row, ...(await across(name, scenario, nodes)) };
+        for (const pair of pairs) row = { ...row, ...(await across(pair, scenario)) };
         rows.push(row);
       }
       figures[scenario.name] = medians(rows);
     }
-  } finally {
-    for (const node of [...running.values()].flat()) await node.stop();
-  }
-  return figures;
+    return figures;
+  });
 }
 
 /** Connects the publisher of each pair to the first node and its subscriber to the second. */
-async function across(
-  name: string,
-  scenario: Scenario,
-  nodes: readonly RunningBroker[],
-): Promise<Row> {
-  const [from, to] = nodes;
-  if (from === undefined || to === undefined) throw new Error('two nodes are needed');
+async function across({ name, from, to }: Pair, scenario: Scenario): Promise<Row> {
   const ends = Array.from({ length: PAIRS }, (_, i) => `bench/${i}`);
   const plan: LoadPlan = {
     version: 4,
@@ -122,16 +141,10 @@ async function across(
     subscribers: ends.map((filter) => ({ host: to.host, port: to.port, filter })),
     copies: 1,
     pace: scenario.pace,
-    warmupSeconds: 1,
+    warmupSeconds: 0.7,
     seconds: SECONDS,
   };
-  const measured = await runLoad(
-    plan,
-    nodes.map(({ pid }) => pid),
-  );
-  return Object.fromEntries(
-    Object.entries(figuresOf(measured)).map(([key, value]) => [`${name}.${key}`, value]),
-  );
+  return prefixed(name, figuresOf(await runLoad(plan, [from.pid, to.pid])));
 }
 
 function figuresOf({ received, seconds, cpuSeconds, latencyUs, lost, disordered }: Measured): Row {
@@ -142,11 +155,13 @@ function figuresOf({ received, seconds, cpuSeconds, latencyUs, lost, disordered 
   };
 }
 
-function markdown(figures: Figures): string {
+/** @param hasGoals whether the goals hold on this network */
+function markdown(figures: Figures, hasGoals: boolean): string {
   const head = [
     '50 pairs between two nodes',
     'Shoal, messages/s',
     'times the bridge',
+    ...(hasGoals ? ['goal'] : []),
     'CPU a message, us: Shoal, bridge',
     'core busy: Shoal, bridge',
     'p50, p99, us: Shoal',
@@ -155,10 +170,13 @@ function markdown(figures: Figures): string {
   ];
   const rows = Object.entries(figures).map(([name, row]) => {
     const of = (key: string): string => amount(figure(row, key));
+    const ratio = figure(row, 'shoal.rate') / figure(row, 'bridge.rate');
+    const { goal } = SCENARIOS.find((scenario) => scenario.name === name) ?? {};
     return [
       name,
       of('shoal.rate'),
-      amount(figure(row, 'shoal.rate') / figure(row, 'bridge.rate')),
+      amount(ratio),
+      ...(hasGoals ? [judged(goal, ratio)] : []),
       `${of('shoal.cpuUs')}, ${of('bridge.cpuUs')}`,
       `${percent(figure(row, 'shoal.busy'))}, ${percent(figure(row, 'bridge.busy'))}`,
       `${of('shoal.p50')}, ${of('shoal.p99')}`,
