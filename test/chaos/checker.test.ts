@@ -48,7 +48,21 @@ function fault(target: string, phase: 'begin' | 'end'): EventBody {
   return { kind: 'fault', what: 'SIGSTOP', target, phase };
 }
 
+function started(node: string, hasData = true): EventBody {
+  return { kind: 'start', node, hasData, flags: [] };
+}
+
+function ended(by: 'kill' | 'stop' | 'itself', code: number | null): EventBody {
+  return { kind: 'ended', node: 'n1', code, signal: code === null ? 'SIGKILL' : null, by };
+}
+
+function heard(node: string, number: number): EventBody {
+  const common = { client: `caller-${node}`, node, dup: false, retain: false };
+  return { kind: 'delivery', ...common, ...id('call/n1', number) };
+}
+
 const quiet: EventBody = { kind: 'quiet' };
+const BOTH_START = NODES.map((node) => started(node));
 const BOTH_SEE_BOTH = NODES.map((node) => members(node));
 
 const broken: Readonly<Record<RuleName, readonly EventBody[]>> = {
@@ -63,6 +77,15 @@ const broken: Readonly<Record<RuleName, readonly EventBody[]>> = {
   'a message crosses to another node once at most': [
     delivered('cross/n1', 4),
     delivered('cross/n1', 4),
+  ],
+  'a message reaches every node of a quiet cluster, once': [
+    ...BOTH_START,
+    quiet,
+    published('call/n1', 0),
+    heard('n1', 0),
+    published('call/n1', 1),
+    heard('n1', 1),
+    heard('n2', 1),
   ],
   'messages of one publisher and topic keep their order': [
     delivered('cross/n1', 4),
@@ -97,6 +120,11 @@ const broken: Readonly<Record<RuleName, readonly EventBody[]>> = {
     { kind: 'ping lost', node: 'n2' },
     { kind: 'ping lost', node: 'n1' },
   ],
+  'no node ends by itself': [...BOTH_START, ended('itself', 1)],
+  'no node logs an error that no fault explains': [
+    ...BOTH_START,
+    { kind: 'error', node: 'n1', text: 'event="changes cannot be written"' },
+  ],
   'memory stays bounded': [sample(60e6), sample(400e6)],
   'descriptors stay bounded': [sample(60e6), sample(60e6, 100)],
 };
@@ -124,6 +152,109 @@ test('an older retained value than the one that was acknowledged is no good, eve
     retained('n2', 0),
   );
   assert.equal(check(events).filter(({ violations }) => violations.length > 0).length, 1);
+});
+
+function violationsOf(rule: RuleName, ...events: readonly EventBody[]): string[] {
+  return check(history(...events), [rule])[0]!.violations.map(({ text }) => text);
+}
+
+test('a node without a data folder may forget what it had at its end, and only that', () => {
+  const rule = 'no acknowledged message is lost at its node';
+  const run = (hasData: boolean, ...more: EventBody[]) =>
+    violationsOf(
+      rule,
+      started('n1', hasData),
+      subscribed(),
+      published('local/n1/1', 0),
+      acknowledged('local/n1/1', 0),
+      ended('kill', null),
+      started('n1', hasData),
+      ...more,
+    );
+  assert.equal(run(true).length, 1);
+  assert.deepEqual(run(false), []);
+  const later = [published('local/n1/1', 1), acknowledged('local/n1/1', 1)];
+  assert.deepEqual(run(false, ...later), [], 'before it subscribes again');
+  assert.equal(run(false, subscribed(), ...later).length, 1);
+});
+
+test('a node without a data folder may send a QoS 2 message again after its end', () => {
+  const run = (hasData: boolean) =>
+    violationsOf(
+      'QoS 2 never comes twice',
+      started('n1', hasData),
+      published('local/n1/2', 0),
+      delivered('local/n1/2', 0),
+      ended('kill', null),
+      delivered('local/n1/2', 0),
+    );
+  assert.equal(run(true).length, 1);
+  assert.deepEqual(run(false), []);
+});
+
+test('a retained value of a node without a data folder may be lost with the node, the same everywhere', () => {
+  const run = (hasData: boolean, ...seen: EventBody[]) =>
+    violationsOf(
+      'retained values are equal on all nodes, and the newest',
+      started('n1', hasData),
+      started('n2'),
+      published('state/a', 0, true),
+      published('state/a', 1, true),
+      acknowledged('state/a', 1),
+      ended('kill', null),
+      ...seen,
+    );
+  assert.equal(run(true, retained('n1', 0), retained('n2', 0)).length, 1);
+  assert.deepEqual(run(false, retained('n1', 0), retained('n2', 0)), []);
+  assert.equal(run(false, retained('n1', 1), retained('n2', 0)).length, 1);
+});
+
+test('each quiet time counts by itself', () => {
+  const round: EventBody = { kind: 'round', shared: 'cluster' };
+  const will: EventBody = { kind: 'will', client: 'w1', node: 'n1', of: 'r' };
+  const first: EventBody[] = [members('n1', ['n1']), quiet, { kind: 'died', client: 'r' }];
+  assert.deepEqual(violationsOf('a will is published once', ...first, will, round, quiet), []);
+  assert.equal(violationsOf('a will is published once', ...first, round, quiet, will).length, 1);
+  const place = (node: string): EventBody => ({ kind: 'clients', node, connected: ['r'] });
+  const rule = 'a client identifier is connected at one node';
+  assert.deepEqual(violationsOf(rule, place('n1'), quiet, round, place('n2'), quiet), []);
+});
+
+test('with -shared=node each node does a job once', () => {
+  const run = (...done: string[]) =>
+    violationsOf(
+      'a job of a shared group is done once',
+      ...BOTH_START,
+      { kind: 'round', shared: 'node' },
+      published('jobs/all', 0),
+      ...done.map(
+        (node): EventBody => ({
+          ...{ kind: 'delivery', client: `worker-${node}`, node, dup: false, retain: false },
+          ...id('jobs/all', 0),
+        }),
+      ),
+    );
+  assert.deepEqual(run('n1', 'n2'), []);
+  assert.equal(run('n1').length, 1);
+  assert.equal(run('n1', 'n1').length, 1);
+});
+
+test('a node that is stopped ends with 0', () => {
+  const rule = 'no node ends by itself';
+  assert.deepEqual(violationsOf(rule, ended('stop', 0), ended('kill', null)), []);
+  assert.deepEqual(violationsOf(rule, ended('stop', 1)), [
+    'n1 was stopped and ended with exit code 1',
+  ]);
+});
+
+test('an error on a full disk is explained, and one of something else is not', () => {
+  const full = (phase: 'begin' | 'end'): EventBody =>
+    ({ ...fault('n1', phase), what: 'disk full' }) as EventBody;
+  const error = (text: string): EventBody => ({ kind: 'error', node: 'n1', text });
+  const rule = 'no node logs an error that no fault explains';
+  const run = (text: string) => violationsOf(rule, full('begin'), error(text), full('end'));
+  assert.deepEqual(run('changes cannot be written'), []);
+  assert.equal(run('cluster name lost').length, 1);
 });
 
 const INNOCENTS: RuleName[] = ['a fault at one node does not disturb the clients of others'];
@@ -161,6 +292,7 @@ test('a message that never comes back is a wait until the end', () => {
 
 test('a sound history breaks no rule, and each rule says how much it looked at', () => {
   const events = history(
+    ...BOTH_START,
     { kind: 'ping', node: 'n1', ms: 3 },
     // From before its subscription.
     published('local/n1/1', 9),
@@ -187,6 +319,9 @@ test('a sound history breaks no rule, and each rule says how much it looked at',
     { kind: 'will', client: 'w2', node: 'n2', of: 'r' },
     published('jobs/all', 0),
     delivered('jobs/all', 0, 'worker-1'),
+    published('call/n1', 0),
+    heard('n1', 0),
+    heard('n2', 0),
   );
   for (const { rule, looked, violations } of check(events)) {
     assert.deepEqual(violations, [], rule);

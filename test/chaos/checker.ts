@@ -2,7 +2,7 @@
 // message and the time. Pure: no clock, no network.
 // The topics say what holds for them: `local/` is published and read at one node, under sessions that
 // outlive connections and restarts; `cross/` is read at other nodes without a session; `state/` is
-// retained; `jobs/` is served by a shared group after the end of all faults.
+// retained; `jobs/` is served by a shared group, and `call/` read at all nodes, when nothing breaks.
 
 import type { ChaosEvent } from './history.ts';
 import { descriptorsBounded, innocentsServed, memoryBounded } from './rules/bounds.ts';
@@ -18,13 +18,16 @@ import {
   forwardedOnce,
   inOrder,
   nothingAcknowledgedIsLost,
+  reachesAll,
 } from './rules/messages.ts';
+import { noneEnds, noUnexplainedError } from './rules/processes.ts';
 import type { Judgement, Rule } from './rules/verdict.ts';
 
 export const RULES = {
   'no acknowledged message is lost at its node': nothingAcknowledgedIsLost,
   'QoS 2 never comes twice': exactlyOnce,
   'a message crosses to another node once at most': forwardedOnce,
+  'a message reaches every node of a quiet cluster, once': reachesAll,
   'messages of one publisher and topic keep their order': inOrder,
   'a will is published once': willsOnce,
   'retained values are equal on all nodes, and the newest': retainedConverged,
@@ -32,6 +35,8 @@ export const RULES = {
   'a client identifier is connected at one node': oneConnection,
   'a job of a shared group is done once': jobsOnce,
   'a fault at one node does not disturb the clients of others': innocentsServed,
+  'no node ends by itself': noneEnds,
+  'no node logs an error that no fault explains': noUnexplainedError,
   'memory stays bounded': memoryBounded,
   'descriptors stay bounded': descriptorsBounded,
 } as const satisfies Record<string, Rule>;

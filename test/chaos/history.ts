@@ -3,6 +3,9 @@
 // again, and by others.
 // Invariant: events are in the order of `at`, milliseconds since the start of the run.
 
+import { writeSync } from 'node:fs';
+import type { Shared } from './options.ts';
+
 /** Names one message: its publisher's client identifier, topic and number. Numbers rise by one for each topic. */
 export interface MessageId {
   readonly publisher: string;
@@ -42,6 +45,26 @@ export type ChaosEvent = { readonly at: number } & (
       readonly target: string;
       readonly phase: 'begin' | 'end';
     }
+  /** A node starts with these options. */
+  | {
+      readonly kind: 'start';
+      readonly node: string;
+      readonly hasData: boolean;
+      readonly flags: readonly string[];
+    }
+  /** The process of a node has ended. */
+  | {
+      readonly kind: 'ended';
+      readonly node: string;
+      readonly code: number | null;
+      readonly signal: string | null;
+      /** By whom: the test kills it, or stops it as an operator does; or it ends by itself. */
+      readonly by: 'kill' | 'stop' | 'itself';
+    }
+  /** A node logs a line of level `error`. */
+  | { readonly kind: 'error'; readonly node: string; readonly text: string }
+  /** From now on things break, until the next `quiet`. */
+  | { readonly kind: 'round'; readonly shared: Shared }
   /** From now on nothing breaks any more, and the cluster has had time to converge. */
   | { readonly kind: 'quiet' }
   /** What a node says at the end. */
@@ -67,6 +90,8 @@ export type ChaosEvent = { readonly at: number } & (
       readonly since: number;
     }
 );
+
+const EVENTS_AT_ONCE = 10_000;
 
 export type EventOf<Kind extends ChaosEvent['kind']> = Extract<ChaosEvent, { kind: Kind }>;
 
@@ -96,11 +121,15 @@ export class History {
 
   /** Appends events of a history of the same run. */
   append(later: History): void {
-    this.events.push(...later.events);
+    for (const event of later.events) this.events.push(event);
   }
 
-  toString(): string {
-    return this.events.map((event) => `${JSON.stringify(event)}\n`).join('');
+  /** The history of an hour is longer than a string may be. */
+  writeTo(file: number): void {
+    for (let i = 0; i < this.events.length; i += EVENTS_AT_ONCE) {
+      const some = this.events.slice(i, i + EVENTS_AT_ONCE);
+      writeSync(file, some.map((event) => `${JSON.stringify(event)}\n`).join(''));
+    }
   }
 }
 

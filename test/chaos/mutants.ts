@@ -117,6 +117,29 @@ const MUTANTS: readonly Mutant[] = [
       for (const end = Date.now() + 5000; Date.now() < end; );`,
     rule: 'a fault at one node does not disturb the clients of others',
   },
+  {
+    name: 'one message in a hundred does not go to the other nodes',
+    file: 'src/broker/distributor.ts',
+    from: '    const result = forwarder.forward(view, publication.topic.bytes, clientId);',
+    to: `    if (Math.random() < 0.01) return undefined;
+    const result = forwarder.forward(view, publication.topic.bytes, clientId);`,
+    rule: 'a message reaches every node of a quiet cluster, once',
+  },
+  {
+    name: 'a node throws when another one goes offline',
+    file: 'src/swim/membership.ts',
+    from: '      member.offlineSince = now;',
+    to: `      member.offlineSince = now;
+      if (now > 0) throw new Error('a mutant');`,
+    rule: 'no node ends by itself',
+  },
+  {
+    name: 'a node logs an error when another one is offline',
+    file: 'src/net/cluster/gossip-log.ts',
+    from: "kind === 'suspect' || kind === 'offline' ? 'warn' : 'info'",
+    to: "kind === 'suspect' ? 'warn' : kind === 'offline' ? 'error' : 'info'",
+    rule: 'no node logs an error that no fault explains',
+  },
 ];
 
 const RUN = join(import.meta.dirname, 'run.ts');
@@ -142,7 +165,7 @@ function isFound(mutant: Mutant): boolean {
     const bundle = buildMutant(mutant, folder);
     const { minutes, seed, out } = values;
     const flags = ['--minutes', minutes, '--seed', seed, '--bundle', bundle];
-    flags.push('--before', 'none', '--patience', '20');
+    flags.push('--before', 'none', '--options', 'fixed', '--patience', '20');
     if (out !== undefined) flags.push('--out', join(out, mutant.name));
     const run = spawnSync(process.execPath, ['--import', 'tsx', RUN, ...flags], {
       cwd: ROOT,

@@ -4,7 +4,7 @@
 
 import { setTimeout as delay } from 'node:timers/promises';
 import type { History } from './history.ts';
-import type { Site } from './site.ts';
+import type { Program, Site } from './site.ts';
 
 /** Up to an hour, both ways. */
 const CLOCK_STEP_SECONDS_MAX = 3600;
@@ -77,7 +77,10 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     boxes: 1,
     async begin(site, [box = '']) {
       const before = site.network.address(box);
-      site.network.moveTo(box, before.replace('.10', '.15'));
+      site.network.moveTo(
+        box,
+        before.replace(/\d+$/, (last) => String(Number(last) + 50)),
+      );
       return async () => site.network.moveTo(box, before);
     },
   },
@@ -105,19 +108,31 @@ function filter(apply: (site: Site, box: string, random: Random) => void): Fault
   };
 }
 
-/** Replaces the program of one node after the other, under load, as an operator does with a new release. */
-export async function upgrade(
+/**
+ * Restarts one node after the other, under load, as an operator does with a new release or with other options.
+ * @param what its name in the history
+ */
+export async function restartAll(
   site: Site,
   history: History,
-  { bundle, random, say }: { bundle: string; random: Random; say: (line: string) => void },
+  what: 'upgrade' | 'new options',
+  {
+    programs,
+    random,
+    say,
+  }: {
+    programs: ReadonlyMap<string, Program>;
+    random: Random;
+    say: (line: string) => void;
+  },
 ): Promise<void> {
-  for (const box of site.names) {
-    // Nodes of both releases work together for a while.
+  for (const [box, program] of programs) {
+    // Nodes of both kinds work together for a while.
     await delay(2000 + random() * 3000);
-    say(`upgrade: ${box}`);
-    history.add({ kind: 'fault', what: 'upgrade', target: box, phase: 'begin' });
-    await site.replace(box, bundle);
-    history.add({ kind: 'fault', what: 'upgrade', target: box, phase: 'end' });
+    say(`${what}: ${box}`);
+    history.add({ kind: 'fault', what, target: box, phase: 'begin' });
+    await site.replace(box, program);
+    history.add({ kind: 'fault', what, target: box, phase: 'end' });
   }
 }
 

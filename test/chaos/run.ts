@@ -1,8 +1,10 @@
-// `npm run test:chaos -- [--minutes 5] [--nodes 3] [--seed N] [--out FOLDER] [--bundle FILE] [--before COMMIT]
-// [--flag=-sync=multicast ...]`: torments a cluster of real nodes and clients, checks the history, and prints each rule with what it looked
-// at. Exits with 1 if a rule is broken. Needs root, iproute2, nft, strace, mosquitto's clients and Paho.
+// `npm run test:chaos -- [--minutes 5] [--round 5] [--nodes 3] [--seed N] [--out FOLDER] [--options drawn|fixed] [--data all|none|n1,n2]
+// [--bundle FILE] [--before COMMIT] [--flag=-encrypt ...]`: torments a cluster of real nodes and clients, checks the
+// history, and prints each rule with what it looked at. A long run consists of rounds: each ends with a
+// quiet time, and the next one begins with other options. Round K of seed N draws what the first round of seed N + K draws.
+// Exits with 1 if a rule is broken. Needs root, iproute2, nft, strace, mosquitto's clients and Paho.
 
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
@@ -11,12 +13,13 @@ import { seededRandom } from '../support/random.ts';
 import { BUNDLE } from '../support/shoal-process.ts';
 import { bundleOfCommit, COMMIT_BEFORE } from './bundles.ts';
 import { check, isHeld, type RuleName, type Verdict } from './checker.ts';
-import { History } from './history.ts';
-import { torment, upgrade } from './nemesis.ts';
+import { type ChaosEvent, History } from './history.ts';
+import { restartAll, torment } from './nemesis.ts';
 import { knowMembers, observe, sampleAll } from './observer.ts';
+import { drawData, drawFlags, fixedFlags, type SiteFlags } from './options.ts';
 import { page } from './report/page.ts';
 import type { LogLine } from './report/story.ts';
-import { fakeClockLibrary, Site } from './site.ts';
+import { fakeClockLibrary, type Program, Site } from './site.ts';
 import { StarvationMeter } from './starvation.ts';
 import { Workload } from './workload.ts';
 
@@ -25,16 +28,25 @@ const LOOK_EVERY_MS = 1000;
 const ONCE_MORE_MS = 2000;
 const LOAD_AFTER_FAULTS_MS = 5000;
 const SAMPLE_EVERY_MS = 1000;
+const MINUTE_MS = 60_000;
+/** A service manager waits as long before it starts again what has ended. */
+const RESTART_MS = 1000;
 
 const { values } = parseArgs({
   options: {
     minutes: { type: 'string', default: '5' },
+    /** Minutes of a round at most. */
+    round: { type: 'string', default: '5' },
     nodes: { type: 'string', default: '3' },
     seed: { type: 'string', default: String(Date.now() % 100_000) },
     out: { type: 'string' },
     bundle: { type: 'string', default: BUNDLE },
     /** Commit of the bundle with which the nodes begin; `none`: without an upgrade. */
     before: { type: 'string', default: COMMIT_BEFORE },
+    /** `fixed`: -shared=cluster and -roaming on all nodes, all with a data folder. */
+    options: { type: 'string', default: 'drawn' },
+    /** The nodes with a data folder, instead of those that the seed draws. */
+    data: { type: 'string' },
     /** One more flag for every node. */
     flag: { type: 'string', multiple: true, default: [] },
     /** Seconds for a promise of "in the end". Nodes need some; those of a slow machine need more. */
@@ -50,45 +62,76 @@ if (missing) {
 const seed = Number(values.seed);
 const history = new History();
 const log: LogLine[] = [];
-const bundleBefore = values.before === 'none' ? values.bundle : bundleOfCommit(values.before);
-if (bundleBefore === undefined)
+const names = Array.from({ length: Number(values.nodes) }, (_, i) => `n${i + 1}`);
+const bundleBefore = values.before === 'none' ? undefined : bundleOfCommit(values.before);
+if (bundleBefore === undefined && values.before !== 'none')
   say(`no ${values.before} in this clone: the nodes begin as they end`);
 if (fakeClockLibrary() === undefined) say('no libfaketime on this machine: clocks do not step');
-// What waits for an absent reader is never too much, so that each message that is missing is lost.
-const ROOM_TO_WAIT = '-max-queued-messages=10000';
+const isFixed = values.options === 'fixed';
+let isEnding = false;
 const site = new Site({
-  nodes: Number(values.nodes),
-  flags: ['-shared=cluster', '-roaming', ROOM_TO_WAIT, ...values.flag],
-  bundle: bundleBefore ?? values.bundle,
-  onLine: (origin, line) => log.push({ at: history.now, origin, line }),
+  names,
+  withData: nodesWithData(),
+  // Before the upgrade: what both releases know.
+  programs: programs(bundleBefore ?? values.bundle, fixedFlags(names)),
+  onLine: (origin, line) => {
+    log.push({ at: history.now, origin, line });
+    const [, text] = /level=error event=(.*)/.exec(line) ?? [];
+    if (text !== undefined) history.add({ kind: 'error', node: origin, text });
+  },
+  onStart: (node, hasData, flags) => history.add({ kind: 'start', node, hasData, flags }),
+  onEnd: (node, { code, signal }, by) => {
+    history.add({ kind: 'ended', node, code, signal, by });
+    if (by === 'itself') say(`ENDED BY ITSELF: ${node}, ${signal ?? code}`);
+    if (by === 'itself') setTimeout(() => isEnding || site.start(node), RESTART_MS);
+  },
 });
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void site.end().finally(() => process.exit(130)));
+  process.once(signal, () => void end().finally(() => process.exit(130)));
 }
 
 let verdicts: Verdict[] = [];
 try {
   verdicts = await run();
 } finally {
-  await site.end();
+  await end();
 }
 const isSound = verdicts.every(({ looked, violations }) => looked > 0 && violations.length === 0);
 process.exit(verdicts.length > 0 && isSound ? 0 : 1);
 
+async function end(): Promise<void> {
+  isEnding = true;
+  await site.end();
+}
+
+function nodesWithData(): readonly string[] {
+  if (values.data === 'none') return [];
+  if (values.data === 'all' || (isFixed && values.data === undefined)) return names;
+  if (values.data !== undefined) return values.data.split(',');
+  return drawData(names, seededRandom(seed + 3));
+}
+
+function programs(bundle: string, { flags }: SiteFlags): Map<string, Program> {
+  return new Map(
+    names.map((name) => [name, { bundle, flags: [...flags.get(name)!, ...values.flag] }]),
+  );
+}
+
 async function run(): Promise<Verdict[]> {
-  say(`seed ${seed}: ${values.nodes} nodes, ${values.minutes} minutes`);
+  const data = names.filter((name) => site.hasData(name)).join(',') || 'none';
+  say(`seed ${seed}: ${names.length} nodes, ${values.minutes} minutes, --data ${data}`);
   await site.begin();
   // Each has a generator of its own, so that the faults do not depend on the speed of the machine.
   const workload = new Workload(site, history, seededRandom(seed + 1));
   await workload.begin();
   const sampling = startSampling(workload);
-  const random = seededRandom(seed);
-  if (values.before !== 'none')
-    await upgrade(site, history, { bundle: values.bundle, random, say });
-  await torment(site, history, { seconds: Number(values.minutes) * 60, random, say });
-  await delay(LOAD_AFTER_FAULTS_MS);
-  await workload.stop();
-  await settle(workload);
+  const minutes = Number(values.minutes);
+  const roundMinutes = Number(values.round);
+  for (let round = 0, left = minutes; round === 0 || left > 0; round++) {
+    await runRound(workload, round, Math.min(roundMinutes, left));
+    // All the time counts in a run of several rounds.
+    left = minutes <= roundMinutes ? 0 : minutes - history.now / MINUTE_MS;
+  }
   clearInterval(sampling);
   await workload.end();
   const found = check(history.events);
@@ -97,8 +140,30 @@ async function run(): Promise<Verdict[]> {
   return found;
 }
 
+async function runRound(workload: Workload, round: number, minutes: number): Promise<void> {
+  const random = seededRandom(seed + round);
+  const drawn = isFixed ? fixedFlags(names) : drawFlags(names, seededRandom(seed + round + 2));
+  say(`round ${round}: ${describe(drawn)}`);
+  history.add({ kind: 'round', shared: drawn.shared });
+  await workload.resume(round, drawn.isLarge);
+  const next = { programs: programs(values.bundle, drawn), random, say };
+  if (bundleBefore !== undefined && round === 0) await restartAll(site, history, 'upgrade', next);
+  else if (!isFixed) await restartAll(site, history, 'new options', next);
+  await torment(site, history, { seconds: minutes * 60, random, say });
+  await delay(LOAD_AFTER_FAULTS_MS);
+  await workload.stop();
+  await settle(workload, drawn.shared);
+  await workload.endRound();
+}
+
+function describe({ flags }: SiteFlags): string {
+  const texts = names.map((name) => flags.get(name)!.join(' '));
+  if (new Set(texts).size === 1) return texts[0]!;
+  return names.map((name, i) => `${name}: ${texts[i]}`).join('; ');
+}
+
 /** Nothing breaks any more: waits for what is promised then, and for what must not follow. */
-async function settle(workload: Workload): Promise<void> {
+async function settle(workload: Workload, shared: SiteFlags['shared']): Promise<void> {
   await until('every acknowledged message has come', () =>
     isHeld(history.events, 'no acknowledged message is lost at its node'),
   );
@@ -111,19 +176,32 @@ async function settle(workload: Workload): Promise<void> {
       'retained values are equal on all nodes, and the newest',
       'a client identifier is connected at one node',
     ];
-    return isHeld([...history.events, ...seen.events], ...agreed);
+    return isHeld([...withoutViews(), ...seen.events], ...agreed);
   });
   history.append(seen);
   history.add({ kind: 'quiet' });
   await workload.loseRoamers();
   await until('the wills have come', () => isHeld(history.events, 'a will is published once'));
   const members = await workload.beginCrew();
-  await until('all nodes know the workers', () => knowMembers(site, members));
+  if (shared === 'cluster') {
+    await until('all nodes know the workers', () => knowMembers(site, members));
+  }
+  await workload.callAll((isSo) => until('all nodes hear all nodes', isSo));
   await workload.publishJobs();
-  await until('the jobs are done', () =>
-    isHeld(history.events, 'a job of a shared group is done once'),
+  await until('the messages have come and the jobs are done', () =>
+    isHeld(
+      history.events,
+      'a message reaches every node of a quiet cluster, once',
+      'a job of a shared group is done once',
+    ),
   );
   await delay(ONCE_MORE_MS);
+}
+
+/** The history without what was seen at the end of earlier rounds. */
+function withoutViews(): ChaosEvent[] {
+  const views = ['members', 'retained', 'clients'];
+  return history.events.filter(({ kind }) => !views.includes(kind));
 }
 
 /** What has not come in time is for the checker to find. */
@@ -159,7 +237,9 @@ function sayVerdict({ rule, looked, violations, measured }: Verdict): void {
 
 function save(folder: string, found: readonly Verdict[]): void {
   mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'history.jsonl'), history.toString());
+  const file = openSync(join(folder, 'history.jsonl'), 'w');
+  history.writeTo(file);
+  closeSync(file);
   const lines = log.map(({ at, origin, line }) => `${(at / 1000).toFixed(1)} ${origin} ${line}\n`);
   writeFileSync(join(folder, 'nodes.log'), lines.join(''));
   writeFileSync(join(folder, 'report.html'), page(history.events, found, log, `seed ${seed}`));

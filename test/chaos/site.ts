@@ -20,7 +20,7 @@ import type { Duplex } from 'node:stream';
 import { ControlClient } from '../../src/cli/control-client.ts';
 import { Network } from '../support/network.ts';
 import { ShoalProcess } from '../support/shoal-process.ts';
-import { WatchedProcess } from '../support/watched-process.ts';
+import { type Exit, WatchedProcess } from '../support/watched-process.ts';
 
 /** As long as a slow memory card takes to write in bad moments. */
 const SLOW_WRITE_MS = 300;
@@ -30,14 +30,26 @@ const CLIENTS = 'clients';
 const DISK = 'size=64m';
 const FILLER = 'filler';
 
-export interface SiteOptions {
-  readonly nodes: number;
-  /** What the nodes run at first; see replace(). */
+/** Who ends a process: the test, at once or as an operator does, or the process itself. */
+export type EndedBy = 'kill' | 'stop' | 'itself';
+
+/** What a node runs; see replace(). */
+export interface Program {
   readonly bundle: string;
+  /** Beside those that make the cluster. */
+  readonly flags: readonly string[];
+}
+
+export interface SiteOptions {
+  readonly names: readonly string[];
+  /** The nodes with a data folder; the others keep everything in memory. */
+  readonly withData: readonly string[];
+  /** What the nodes run at first. */
+  readonly programs: ReadonlyMap<string, Program>;
   /** Called with what nodes and clients print. */
   readonly onLine: (origin: string, line: string) => void;
-  /** For each node, beside those that make the cluster. */
-  readonly flags: readonly string[];
+  readonly onStart: (node: string, hasData: boolean, flags: readonly string[]) => void;
+  readonly onEnd: (node: string, exit: Exit, by: EndedBy) => void;
 }
 
 export class Site {
@@ -48,11 +60,13 @@ export class Site {
   readonly #relay: WatchedProcess;
   readonly #processes = new Map<string, ShoalProcess>();
   readonly #clients = new Set<WatchedProcess>();
-  readonly #bundles = new Map<string, string>();
+  readonly #programs: Map<string, Program>;
+  readonly #endedBy = new WeakMap<ShoalProcess, EndedBy>();
 
   constructor(options: SiteOptions) {
     this.#options = options;
-    this.names = Array.from({ length: options.nodes }, (_, i) => `n${i + 1}`);
+    this.names = options.names;
+    this.#programs = new Map(options.programs);
     const hosts = Object.fromEntries(this.names.map((name, i) => [name, [`192.168.1.${101 + i}`]]));
     this.network = new Network({ ...hosts, [CLIENTS]: ['192.168.1.200'] });
     const relay = [process.execPath, '--import=tsx', RELAY, this.#file('relay')];
@@ -73,25 +87,30 @@ export class Site {
 
   start(name: string): void {
     const others = this.names.filter((other) => other !== name);
+    const { bundle, flags: more } = this.#programs.get(name)!;
+    const hasData = this.hasData(name);
     const flags = [
       `-nid=${name}`,
       `-csk-file=${this.#file('token')}`,
       `-mbs=${others.map((other) => this.network.address(other)).join(',')}`,
-      `-data=${this.#dataOf(name)}`,
+      ...(hasData ? [`-data=${this.#dataOf(name)}`] : []),
       `-control=${this.#socketOf(name)}`,
       '-anonymous',
-      ...this.#options.flags,
+      ...more,
     ];
-    const bundle = this.#bundles.get(name) ?? this.#options.bundle;
     const via = this.network.via(name);
     const onLine = (line: string): void => this.#options.onLine(name, line);
-    this.#processes.set(
-      name,
-      new ShoalProcess(flags, {
-        ...{ bundle, via, onLine, cwd: this.#folder },
-        env: this.#clockOf(name),
-      }),
-    );
+    const settings = { bundle, via, onLine, cwd: this.#folder, env: this.#clockOf(name) };
+    const process = new ShoalProcess(flags, settings);
+    this.#processes.set(name, process);
+    this.#options.onStart(name, hasData, more);
+    void process.exited.then((exit) => {
+      this.#options.onEnd(name, exit, this.#endedBy.get(process) ?? 'itself');
+    });
+  }
+
+  hasData(name: string): boolean {
+    return this.#options.withData.includes(name);
   }
 
   async untilOpen(name: string): Promise<void> {
@@ -103,13 +122,17 @@ export class Site {
   }
 
   async kill(name: string): Promise<void> {
-    await this.#processOf(name).kill();
+    const process = this.#processOf(name);
+    this.#endedBy.set(process, 'kill');
+    await process.kill();
   }
 
-  /** Ends the node as an operator does, and starts another bundle in its place. */
-  async replace(name: string, bundle: string): Promise<void> {
-    await this.#processOf(name).stop();
-    this.#bundles.set(name, bundle);
+  /** Ends the node as an operator does, and starts another program, or the same with other options, in its place. */
+  async replace(name: string, program: Program): Promise<void> {
+    const process = this.#processOf(name);
+    this.#endedBy.set(process, 'stop');
+    await process.stop();
+    this.#programs.set(name, program);
     this.start(name);
     await this.untilOpen(name);
   }
@@ -193,6 +216,7 @@ export class Site {
   }
 
   async end(): Promise<void> {
+    for (const process of this.#processes.values()) this.#endedBy.set(process, 'kill');
     const all = [...this.#processes.values(), ...this.#clients, this.#relay];
     for (const one of all) one.signal('SIGCONT');
     await Promise.all(all.map((one) => one.kill().catch(() => undefined)));

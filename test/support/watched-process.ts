@@ -45,6 +45,8 @@ export class WatchedProcess {
         this.#wake();
       });
     });
+    // What is written to a program that has ended is lost; `exited` says that it has.
+    this.#child.stdin?.on('error', () => undefined);
     for (const stream of [this.#child.stdout, this.#child.stderr]) {
       let rest = '';
       stream?.setEncoding('utf8').on('data', (chunk: string) => {

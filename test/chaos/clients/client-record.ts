@@ -48,6 +48,7 @@ export class ClientRecord {
   }
 }
 
-export function payloadOf({ publisher, number }: MessageId): string {
-  return `${publisher} ${number}`;
+/** @param bytes at least so long */
+export function payloadOf({ publisher, number }: MessageId, bytes = 0): string {
+  return `${publisher} ${number} `.padEnd(bytes, '.').trimEnd();
 }

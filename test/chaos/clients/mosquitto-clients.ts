@@ -33,6 +33,10 @@ export class MosquittoReader {
   async untilSubscribed(): Promise<void> {
     await this.#process.waitFor(/^Subscribed /);
   }
+
+  async end(): Promise<void> {
+    await this.#process.stop();
+  }
 }
 
 interface ReaderOptions {

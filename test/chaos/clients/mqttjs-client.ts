@@ -28,6 +28,9 @@ export class MqttJsClient {
   readonly #former: mqtt.MqttClient[] = [];
   readonly #record: ClientRecord;
   #stream: Duplex | undefined;
+  readonly #filters = new Map<string, 0 | 1 | 2>();
+  /** Called with the topic of each message. */
+  onArrival: (topic: string) => void = () => undefined;
 
   constructor(options: MqttJsOptions) {
     this.id = options.id;
@@ -58,6 +61,13 @@ export class MqttJsClient {
     client.on('error', () => undefined);
     client.on('message', (topic, payload, packet) => {
       this.#record.arrived(this.node, topic, payload.toString(), packet);
+      this.onArrival(topic);
+    });
+    let isFirst = true;
+    client.on('connect', ({ sessionPresent }) => {
+      // Its node has forgotten the session: it keeps nothing on disk.
+      if (hasSession && !isFirst && !sessionPresent) void this.#subscribeAgain();
+      isFirst = false;
     });
     return client;
   }
@@ -68,10 +78,15 @@ export class MqttJsClient {
 
   /** Resolves with the first SUBACK, however often the connection is lost before. */
   async subscribe(filter: string, qos: 0 | 1 | 2): Promise<void> {
+    this.#filters.set(filter, qos);
     await this.untilConnected();
     const granted = await this.#mqtt.subscribeAsync(filter, { qos }).catch(() => undefined);
     if (granted === undefined) await this.subscribe(filter, qos);
     else this.#record.subscribed(this.node, filter);
+  }
+
+  async #subscribeAgain(): Promise<void> {
+    for (const [filter, qos] of this.#filters) await this.subscribe(filter, qos);
   }
 
   async untilConnected(): Promise<void> {
@@ -80,9 +95,9 @@ export class MqttJsClient {
   }
 
   /** Publishes the next message of this topic. MQTT.js sends it again until it is acknowledged. */
-  publish(topic: string, qos: 0 | 1 | 2, retain = false): void {
+  publish(topic: string, qos: 0 | 1 | 2, { retain = false, bytes = 0 } = {}): void {
     const id = this.#record.published(this.node, topic, qos, retain);
-    this.#mqtt.publish(topic, payloadOf(id), { qos, retain }, (error) => {
+    this.#mqtt.publish(topic, payloadOf(id, bytes), { qos, retain }, (error) => {
       if (!error && qos > 0) this.#record.acknowledged(id);
     });
   }

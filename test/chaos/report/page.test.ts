@@ -19,6 +19,9 @@ const EVENTS: ChaosEvent[] = [
   { at: 4000, kind: 'fault', what: 'kill -9', target: 'n1', phase: 'end' },
   { at: 5000, kind: 'delivery', ...DELIVERY },
 ];
+const STARTS: ChaosEvent[] = ['-roaming', '-roaming', '-large=1M'].map((flag, i) => ({
+  ...{ at: 100 * i, kind: 'start', node: 'n1', hasData: i > 0, flags: [flag] },
+}));
 const LOG: LogLine[] = [
   { at: 1050, origin: 'n1', line: 'time=2026-11-29T10:00:00.000Z level=info event="<started>"' },
   { at: 1060, origin: 'n2', line: 'level=info event="of another node"' },
@@ -28,7 +31,7 @@ const LOG: LogLine[] = [
 
 test('a broken rule is in the banner, on the timeline, and has the story of its message', () => {
   const html = page(EVENTS, check(EVENTS), LOG, 'seed 1');
-  assert.match(html, /1 of 12 rules broken/);
+  assert.match(html, /1 of 15 rules broken/);
   assert.match(
     html,
     /QoS 2 never comes twice<\/a>: 1 time, first at 5.0 s: c got p local\/n1\/2 7/,
@@ -49,9 +52,16 @@ test('a broken rule is in the banner, on the timeline, and has the story of its 
   );
 });
 
+test('the options of a node are on the page, where they change', () => {
+  const html = page(STARTS, check(STARTS), [], 'seed 1');
+  const table = /<h2>Options.*?<\/table>/s.exec(html)?.[0] ?? '';
+  const rows = [...table.matchAll(/<td>n1<\/td><td>(.*?)<\/td>/g)].map(([, options]) => options);
+  assert.deepEqual(rows, ['-roaming no -data', '-roaming -data', '-large=1M -data']);
+});
+
 test('a rule that has looked at nothing is not proven', () => {
   const html = page([], check([]), [], 'seed 1');
-  assert.match(html, /12 of 12 rules have looked at nothing/);
+  assert.match(html, /15 of 15 rules have looked at nothing/);
   assert.match(html, /<b>not proven<\/b>/);
 });
 

@@ -49,6 +49,8 @@ ${legend()}
 ${broken.map((verdict) => violationsOf(verdict, events, log)).join('\n')}
 <h2>Rules</h2>
 <table>${verdicts.map(row).join('\n')}</table>
+<h2>Options</h2>
+<table>${optionChanges(events).join('\n')}</table>
 <h2>Faults</h2>
 <table>${faults.map(({ what, boxes, from, to }) => `<tr><td class="figure">${seconds(from)}</td><td>${escaped(what)}</td><td>${escaped(boxes.join(', '))}</td><td class="figure">${Number.isFinite(to) ? seconds(to - from) : 'not ended'}</td></tr>`).join('\n')}</table>
 `;
@@ -82,6 +84,17 @@ function violationsOf(
   const more = left > 0 ? `<p class="faint">and ${left} more</p>` : '';
   return `<h2 id="${anchorOf(rule)}" class="bad">${escaped(rule)}</h2>
 ${first.replace('<details>', '<details open>')}${others.join('\n')}${more}`;
+}
+
+/** Each start of a node with other options than before. */
+function optionChanges(events: readonly ChaosEvent[]): string[] {
+  const before = new Map<string, string>();
+  return eventsOf(events, 'start').flatMap(({ at, node, hasData, flags }) => {
+    const options = [...flags, hasData ? '-data' : 'no -data'].join(' ');
+    if (before.get(node) === options) return [];
+    before.set(node, options);
+    return `<tr><td class="figure">${seconds(at)}</td><td>${escaped(node)}</td><td>${escaped(options)}</td></tr>`;
+  });
 }
 
 function row({ rule, looked, violations, measured = '' }: Verdict): string {

@@ -23,7 +23,7 @@ const KINDS: readonly (readonly [name: string, color: string, faults: RegExp])[]
   ['network', '#1d4ed8', /partition|link|lost|blocked|MTU|address/],
   ['disk', '#7e22ce', /disk/],
   ['clock', '#a16207', /clock/],
-  ['upgrade', '#15803d', /upgrade/],
+  ['upgrade or new options', '#15803d', /upgrade|options/],
 ];
 
 export function legend(): string {

@@ -1,7 +1,7 @@
 // The rules with a bound: memory, descriptors, and what a client waits that no fault concerns. Pure.
 
 import { type ChaosEvent, type EventOf, eventsOf } from '../history.ts';
-import { endOf, type Judgement, type Violation, windowsOf } from './verdict.ts';
+import { endOf, type Judgement, RECOVERY_MS, type Violation, windowsOf } from './verdict.ts';
 
 /** A process may not grow by more than this after its first sample: queues of absent clients, and V8's slack. */
 export const GROWTH_BYTES_MAX = 120 * 1024 * 1024;
@@ -10,8 +10,6 @@ export const DESCRIPTORS_GROWTH_MAX = 60;
 export const WAIT_MS_MAX = 1000;
 /** A slow peer may hold back the messages to others for 200 ms (docs/cluster.md), so no client of one node waits longer. */
 export const WAIT_MS_P99_MAX = 200;
-/** So long after a fault at its own node a client still counts as concerned. */
-const RECOVERY_MS = 5000;
 
 export function memoryBounded(events: readonly ChaosEvent[]): Judgement {
   const unit = (bytes: number): string => `${Math.round(bytes / 1e6)} MB`;
@@ -55,10 +53,10 @@ export function innocentsServed(events: readonly ChaosEvent[]): Judgement {
     windows.some((one) => one.boxes.includes(node) && from < one.to + RECOVERY_MS && to > one.from);
   const waits: number[] = [];
   const violations: Violation[] = [];
-  const starved = eventsOf(events, 'starved');
+  const starved = starvation(events);
   for (const { node, ms, at } of [...eventsOf(events, 'ping'), ...unanswered(events)]) {
     if (isConcerned(node, at - ms, at)) continue;
-    const wait = Math.max(0, ms - starvation(starved, node, at - ms, at));
+    const wait = Math.max(0, ms - starved(node, at - ms, at));
     waits.push(wait);
     if (wait > WAIT_MS_MAX) {
       violations.push({ text: `a client of ${node} waited ${Math.round(wait)} ms`, at });
@@ -86,16 +84,36 @@ function unanswered(events: readonly ChaosEvent[]): { node: string; ms: number; 
   return [...last].map(([node, at]) => ({ node, ms: end - at, at: end }));
 }
 
+/** @returns what the machine has let the node and the measuring client wait between two times */
 function starvation(
-  all: readonly EventOf<'starved'>[],
-  node: string,
-  from: number,
-  to: number,
-): number {
-  let ms = 0;
-  for (const one of all) {
-    const isInvolved = one.process === node || one.process === 'pinger';
-    if (isInvolved && one.since < to && one.at > from) ms += one.ms;
+  events: readonly ChaosEvent[],
+): (node: string, from: number, to: number) => number {
+  const byProcess = new Map<string, EventOf<'starved'>[]>();
+  for (const one of eventsOf(events, 'starved')) {
+    const all = byProcess.get(one.process) ?? [];
+    byProcess.set(one.process, all);
+    all.push(one);
   }
-  return ms;
+  return (node, from, to) => {
+    let ms = 0;
+    for (const process of [node, 'pinger']) {
+      const all = byProcess.get(process) ?? [];
+      for (let i = firstAfter(all, from); i < all.length && all[i]!.since < to; i++) {
+        ms += all[i]!.ms;
+      }
+    }
+    return ms;
+  };
+}
+
+/** @returns index of the first event after that time */
+function firstAfter(events: readonly ChaosEvent[], time: number): number {
+  let low = 0;
+  let high = events.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (events[middle]!.at > time) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }

@@ -1,57 +1,96 @@
 // The rules on what the nodes agree on when nothing breaks any more. Pure.
 
-import { type ChaosEvent, eventsOf, keyOf } from '../history.ts';
-import { deliveriesOf, endOf, type Judgement, quietSince, type Violation } from './verdict.ts';
+import { type ChaosEvent, type EventOf, eventsOf, keyOf } from '../history.ts';
+import type { Shared } from '../options.ts';
+import {
+  deliveriesOf,
+  endOf,
+  forgetting,
+  haltsOf,
+  type Judgement,
+  quietTimes,
+  type Violation,
+} from './verdict.ts';
 
 /** Each node publishes the will of a dead client to its subscriber exactly once. */
 export function willsOnce(events: readonly ChaosEvent[]): Judgement {
-  const quietAt = quietSince(events);
-  const died = eventsOf(events, 'died').filter(({ at }) => at >= quietAt);
-  const wills = eventsOf(events, 'will').filter(({ at }) => at >= quietAt);
+  const times = quietTimes(events);
   const watchers = new Set(eventsOf(events, 'members').map(({ node }) => node));
+  const wills = eventsOf(events, 'will');
   const violations: Violation[] = [];
-  for (const { client, at } of died) {
+  let looked = 0;
+  for (const { client, at } of eventsOf(events, 'died')) {
+    const quiet = times.find(({ from, to }) => at >= from && at < to);
+    if (quiet === undefined) continue;
+    const said = wills.filter((will) => will.of === client && will.at >= at && will.at < quiet.to);
     for (const node of watchers) {
-      const count = wills.filter((will) => will.of === client && will.node === node).length;
+      looked += 1;
+      const count = said.filter((will) => will.node === node).length;
       if (count === 1) continue;
       violations.push({ text: `${node} published the will of ${client} ${count} times`, at });
     }
   }
-  return { looked: died.length * watchers.size, violations };
+  return { looked, violations };
 }
 
+/**
+ * Whenever the nodes were looked at, they had the same value of each topic, and none that was older than what one of
+ * them had acknowledged. A node without a data folder may forget a value that it has acknowledged.
+ */
 export function retainedConverged(events: readonly ChaosEvent[]): Judgement {
-  const nodes = eventsOf(events, 'retained');
+  const { isForgotten } = forgetting(events);
   const acknowledged = new Map<string, number>();
   const written = new Map<string, number>();
-  for (const { topic, number } of eventsOf(events, 'acknowledged')) {
-    raise(acknowledged, topic, number);
-  }
-  for (const { topic, number, retain } of eventsOf(events, 'publish')) {
-    if (retain) raise(written, topic, number);
-  }
+  const placeOf = new Map<string, string>();
   const violations: Violation[] = [];
-  const at = endOf(nodes);
-  for (const [topic, last] of nodes.length === 0 ? [] : written) {
-    const values = nodes.map(({ node, values }) => ({
-      node,
-      number: values.find((value) => value.topic === topic)?.number,
-    }));
-    const text = values.map(({ node, number }) => `${node}: ${number ?? 'nothing'}`).join(', ');
-    const least = acknowledged.get(topic) ?? -1;
-    if (new Set(values.map(({ number }) => number)).size > 1) {
-      violations.push({ text: `${topic} differs: ${text}`, at });
-    } else if (values.some(({ number = -1 }) => number < least || number > last)) {
-      const more = `${least} was acknowledged`;
-      violations.push({ text: `${topic} is not the newest: ${text}; ${more}`, at });
+  let looked = 0;
+  let views: EventOf<'retained'>[] = [];
+  const compare = (): void => {
+    for (const [topic, last] of views.length === 0 ? [] : written) {
+      const text = differenceOf(topic, views, acknowledged.get(topic) ?? -1, last);
+      looked += views.length;
+      if (text !== undefined) violations.push({ text, at: views.at(-1)!.at });
+    }
+    views = [];
+  };
+  for (const event of events) {
+    if (event.kind === 'retained') views.push(event);
+    else compare();
+    if (event.kind === 'publish' && event.retain) {
+      raise(written, event.topic, event.number);
+      placeOf.set(keyOf(event), event.node);
+    } else if (event.kind === 'acknowledged') {
+      const node = placeOf.get(keyOf(event));
+      if (node === undefined || isForgotten(node, event.at)) continue;
+      raise(acknowledged, event.topic, event.number);
+    } else if (event.kind === 'fault' && event.what === 'all boxes off') {
+      if (!eventsOf(events, 'start').some(({ hasData }) => hasData)) acknowledged.clear();
     }
   }
-  return { looked: written.size * nodes.length, violations };
+  compare();
+  return { looked, violations };
+}
+
+/** @returns undefined: the nodes have the same value of the topic, and it is not too old */
+function differenceOf(
+  topic: string,
+  views: readonly EventOf<'retained'>[],
+  least: number,
+  last: number,
+): string | undefined {
+  const values = views.map(({ node, values }) => ({
+    node,
+    number: values.find((value) => value.topic === topic)?.number,
+  }));
+  const text = values.map(({ node, number }) => `${node}: ${number ?? 'nothing'}`).join(', ');
+  if (new Set(values.map(({ number }) => number)).size > 1) return `${topic} differs: ${text}`;
+  if (values.every(({ number = -1 }) => number >= least && number <= last)) return undefined;
+  return `${topic} is not the newest: ${text}; ${least} was acknowledged`;
 }
 
 export function membershipConverged(events: readonly ChaosEvent[]): Judgement {
   const views = eventsOf(events, 'members');
-  const all = views.map(({ node }) => node).sort();
+  const all = [...new Set(views.map(({ node }) => node))].sort();
   const wrong = views.filter(({ online }) => [...online].sort().join() !== all.join());
   return {
     looked: views.length,
@@ -63,36 +102,50 @@ export function membershipConverged(events: readonly ChaosEvent[]): Judgement {
 }
 
 export function oneConnection(events: readonly ChaosEvent[]): Judgement {
-  const places = new Map<string, string[]>();
-  const views = eventsOf(events, 'clients');
-  for (const { node, connected } of views) {
-    for (const client of connected) places.set(client, [...(places.get(client) ?? []), node]);
-  }
-  const twice = [...places].filter(([, nodes]) => nodes.length > 1);
-  return {
-    looked: places.size,
-    violations: twice.map(([client, nodes]) => ({
-      text: `${client} is at ${nodes.join(' and ')}`,
-      at: endOf(views),
-    })),
+  const violations: Violation[] = [];
+  let looked = 0;
+  let places = new Map<string, string[]>();
+  const compare = (at: number): void => {
+    looked += places.size;
+    for (const [client, nodes] of places) {
+      if (nodes.length > 1) violations.push({ text: `${client} is at ${nodes.join(' and ')}`, at });
+    }
+    places = new Map();
   };
+  for (const event of events) {
+    // Each time that the nodes are looked at ends with this.
+    if (event.kind === 'quiet') compare(event.at);
+    if (event.kind !== 'clients') continue;
+    for (const client of event.connected) {
+      places.set(client, [...(places.get(client) ?? []), event.node]);
+    }
+  }
+  compare(endOf(events));
+  return { looked, violations };
 }
 
+/** Once in the whole site, or with `-shared=node` once at each node. */
 export function jobsOnce(events: readonly ChaosEvent[]): Judgement {
-  const jobs = eventsOf(events, 'publish').filter(({ topic }) => topic.startsWith('jobs/'));
-  const done = new Map<string, number>();
+  const done = new Map<string, string[]>();
   for (const one of deliveriesOf(events, 'jobs/')) {
-    done.set(keyOf(one), (done.get(keyOf(one)) ?? 0) + 1);
+    done.set(keyOf(one), [...(done.get(keyOf(one)) ?? []), one.node]);
   }
-  const wrong = jobs.filter((job) => done.get(keyOf(job)) !== 1);
-  return {
-    looked: jobs.length,
-    violations: wrong.map((job) => ({
-      text: `${keyOf(job)} was done ${done.get(keyOf(job)) ?? 0} times`,
-      at: job.at,
-      message: job,
-    })),
-  };
+  const nodes = new Set(eventsOf(events, 'start').map(({ node }) => node)).size;
+  const halted = haltsOf(events);
+  const violations: Violation[] = [];
+  let shared: Shared = 'cluster';
+  let looked = 0;
+  for (const event of events) {
+    if (event.kind === 'round') shared = event.shared;
+    if (event.kind !== 'publish' || !event.topic.startsWith('jobs/') || halted(event.at)) continue;
+    looked += 1;
+    const places = done.get(keyOf(event)) ?? [];
+    const expected = shared === 'cluster' ? 1 : nodes;
+    if (places.length === expected && new Set(places).size === expected) continue;
+    const text = `${keyOf(event)} was done ${places.length} times`;
+    violations.push({ text, at: event.at, message: event });
+  }
+  return { looked, violations };
 }
 
 function raise(numbers: Map<string, number>, topic: string, number: number): void {

@@ -1,36 +1,85 @@
 // The rules on what happens to messages, under all faults. Pure.
 
 import { type ChaosEvent, type EventOf, eventsOf, keyOf } from '../history.ts';
-import { deliveriesOf, type Judgement, type Violation } from './verdict.ts';
+import {
+  deliveriesOf,
+  forgetting,
+  haltsOf,
+  type Judgement,
+  quietTimes,
+  type Violation,
+} from './verdict.ts';
 
-/** Each session that waits at the node must get it, from the time of its subscription. */
+/**
+ * Each session that waits at the node must get it, from the time of its subscription. Where the node has no data folder
+ * the end of its process ends sessions.
+ */
 export function nothingAcknowledgedIsLost(events: readonly ChaosEvent[]): Judgement {
   const got = new Set(deliveriesOf(events, 'local/').map((one) => `${one.client} ${keyOf(one)}`));
-  const publishedAt = new Map(eventsOf(events, 'publish').map((one) => [keyOf(one), one.at]));
-  const sessions = firstSubscriptions(events);
+  const publishedAt = publishTimes(events);
+  const sessions = sessionsByNode(events);
+  const { isForgotten, endsOf } = forgetting(events);
   const violations: Violation[] = [];
   let looked = 0;
   for (const message of eventsOf(events, 'acknowledged')) {
-    for (const { client, filter, at } of sessions) {
-      if (!message.topic.startsWith(filter.replace('#', ''))) continue;
-      if ((publishedAt.get(keyOf(message)) ?? 0) < at) continue;
+    if (!message.topic.startsWith('local/')) continue;
+    const key = keyOf(message);
+    const from = publishedAt.get(key) ?? 0;
+    const [, node = ''] = message.topic.split('/');
+    if (isForgotten(node, from, message.at)) continue;
+    for (const { client, prefix, times } of sessions.get(node) ?? []) {
+      const restartedAt = endsOf(node).findLast((at) => at < from) ?? Number.NEGATIVE_INFINITY;
+      if (!times.some((at) => at > restartedAt && at <= from)) continue;
+      if (!message.topic.startsWith(prefix)) continue;
       looked += 1;
-      if (got.has(`${client} ${keyOf(message)}`)) continue;
-      const text = `${client} never got ${keyOf(message)}`;
-      violations.push({ text, at: message.at, message });
+      if (got.has(`${client} ${key}`)) continue;
+      violations.push({ text: `${client} never got ${key}`, at: message.at, message });
     }
   }
   return { looked, violations };
 }
 
+/** A node without a data folder may forget at its end that it has a message. */
 export function exactlyOnce(events: readonly ChaosEvent[]): Judgement {
-  const all = deliveriesOf(events, 'local/').filter(({ topic }) => topic.endsWith('/2'));
+  const publishedAt = publishTimes(events);
+  const { isForgotten } = forgetting(events);
+  const all = deliveriesOf(events, 'local/').filter(
+    (one) =>
+      one.topic.endsWith('/2') && !isForgotten(one.node, publishedAt.get(keyOf(one)) ?? 0, one.at),
+  );
   return { looked: all.length, violations: repeated(all) };
 }
 
 export function forwardedOnce(events: readonly ChaosEvent[]): Judgement {
   const all = deliveriesOf(events, 'cross/');
   return { looked: all.length, violations: repeated(all) };
+}
+
+/** When nothing breaks, what a client publishes reaches the readers at all nodes, once. */
+export function reachesAll(events: readonly ChaosEvent[]): Judgement {
+  const times = quietTimes(events);
+  const nodes = [...new Set(eventsOf(events, 'start').map(({ node }) => node))];
+  const counts = new Map<string, number>();
+  for (const one of deliveriesOf(events, 'call/')) {
+    const key = `${one.node} ${keyOf(one)}`;
+    counts.set(key, (counts.get(key) ?? 0) + 1);
+  }
+  const all = eventsOf(events, 'publish').filter(({ topic }) => topic.startsWith('call/'));
+  const halted = haltsOf(events);
+  const violations: Violation[] = [];
+  let looked = 0;
+  for (const message of all) {
+    const isQuiet = times.some(({ from, to }) => message.at >= from && message.at < to);
+    if (!isQuiet || halted(message.at)) continue;
+    for (const node of nodes) {
+      looked += 1;
+      const count = counts.get(`${node} ${keyOf(message)}`) ?? 0;
+      if (count === 1) continue;
+      const text = `${keyOf(message)} came ${count} times to the reader at ${node}`;
+      violations.push({ text, at: message.at, message });
+    }
+  }
+  return { looked, violations };
 }
 
 /** A message that comes again later is in order if it came in order first. */
@@ -66,10 +115,26 @@ function repeated(all: readonly EventOf<'delivery'>[]): Violation[] {
   return violations;
 }
 
-function firstSubscriptions(events: readonly ChaosEvent[]): EventOf<'subscribed'>[] {
-  const first = new Map<string, EventOf<'subscribed'>>();
-  for (const one of eventsOf(events, 'subscribed')) {
-    if (one.filter.startsWith('local/') && !first.has(one.client)) first.set(one.client, one);
+function publishTimes(events: readonly ChaosEvent[]): ReadonlyMap<string, number> {
+  return new Map(eventsOf(events, 'publish').map((one) => [keyOf(one), one.at]));
+}
+
+interface Session {
+  readonly client: string;
+  readonly prefix: string;
+  /** When it was subscribed, again and again where its node had forgotten it. */
+  readonly times: number[];
+}
+
+function sessionsByNode(events: readonly ChaosEvent[]): ReadonlyMap<string, readonly Session[]> {
+  const nodes = new Map<string, Map<string, Session>>();
+  for (const { client, node, filter, at } of eventsOf(events, 'subscribed')) {
+    if (!filter.startsWith('local/')) continue;
+    const sessions = nodes.get(node) ?? new Map<string, Session>();
+    nodes.set(node, sessions);
+    const session = sessions.get(client) ?? { client, prefix: filter.replace('#', ''), times: [] };
+    sessions.set(client, session);
+    session.times.push(at);
   }
-  return [...first.values()];
+  return new Map([...nodes].map(([node, sessions]) => [node, [...sessions.values()]]));
 }
