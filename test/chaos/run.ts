@@ -90,14 +90,19 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void end().finally(() => process.exit(130)));
 }
 
-let verdicts: Verdict[] = [];
+let isComplete = true;
 try {
-  verdicts = await run();
+  await run();
+} catch (error) {
+  // What has happened until now is worth a verdict all the same.
+  isComplete = false;
+  console.error(error);
 } finally {
   await end();
 }
+const verdicts = judge();
 const isSound = verdicts.every(({ looked, violations }) => looked > 0 && violations.length === 0);
-process.exit(verdicts.length > 0 && isSound ? 0 : 1);
+process.exit(isComplete && isSound ? 0 : 1);
 
 async function end(): Promise<void> {
   isEnding = true;
@@ -117,7 +122,7 @@ function programs(bundle: string, { flags }: SiteFlags): Map<string, Program> {
   );
 }
 
-async function run(): Promise<Verdict[]> {
+async function run(): Promise<void> {
   const data = names.filter((name) => site.hasData(name)).join(',') || 'none';
   say(`seed ${seed}: ${names.length} nodes, ${values.minutes} minutes, --data ${data}`);
   await site.begin();
@@ -134,6 +139,9 @@ async function run(): Promise<Verdict[]> {
   }
   clearInterval(sampling);
   await workload.end();
+}
+
+function judge(): Verdict[] {
   const found = check(history.events);
   for (const verdict of found) sayVerdict(verdict);
   if (values.out !== undefined) save(values.out, found);
