@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
 import { FaultSchedule } from '../support/fault-schedule.ts';
 import type { TestClient } from '../support/mqtt-world.ts';
+import { seededRandom } from '../support/random.ts';
 import { Simulator, startCluster } from '../support/simulator.ts';
 import { Site, type SiteNode, type SiteOptions } from '../support/site.ts';
 import * as wire from '../support/wire.ts';
@@ -41,7 +42,7 @@ function draw(sim: Simulator, keys: ChannelKeys): Configuration {
   const oneOf = <const T>(...values: T[]): T => values[below(values.length)]!;
   const size = 2 + below(9);
   const clientTakeover = below(4) > 0;
-  return {
+  const drawn = {
     keys,
     size,
     seeds: 1 + below(Math.min(size, 3)),
@@ -62,6 +63,10 @@ function draw(sim: Simulator, keys: ChannelKeys): Configuration {
     queueLength: oneOf(16, 1024),
     queuePolicy: oneOf('discard-newest', 'discard-oldest'),
   };
+  // By another generator, so that the seeds that once found a fault draw what they drew.
+  const ways = ['all', 'none', 'none', 'some', 'none'] as const;
+  const multicast = ways[Math.floor(seededRandom(sim.seed * 7)() * ways.length)]!;
+  return { ...drawn, multicast: drawn.forward === 'interest' ? 'none' : multicast };
 }
 
 interface Device {
@@ -96,18 +101,20 @@ export class Swarm {
 
   run(): void {
     const { sim } = this;
-    const { size, seeds } = this.configuration;
+    const { size, seeds, multicast } = this.configuration;
     startCluster(sim, size, seeds, { application: this.#site.application });
     for (let phase = 0; phase < PHASES; phase++) {
       const end = sim.now + FAULTS_MS;
       while (sim.now < end) {
         this.#faults.fault();
+        if (multicast !== 'none') this.#site.groupLoss = this.#below(3) / 2;
         for (let acts = this.#below(12); acts > 0; acts--) {
           this.#act();
           sim.runFor(this.#below(600));
         }
       }
       this.#faults.end();
+      this.#site.groupLoss = 0;
       this.#checkAgreement();
       this.#checkDelivery();
     }

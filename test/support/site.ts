@@ -51,12 +51,16 @@ export interface SiteOptions {
   readonly datagramBytes: number;
   readonly queueLength: number;
   readonly queuePolicy: QueuePolicy;
+  /** The nodes that send to the multicast group and receive it. */
+  readonly multicast: 'none' | 'some' | 'all';
 }
 
 export class Site {
   readonly sim: Simulator;
   readonly options: SiteOptions;
   readonly nodes: SiteNode[] = [];
+  /** Share of the datagrams to the group that the network loses, beside those that it loses anyway. */
+  groupLoss = 0;
 
   constructor(sim: Simulator, options: SiteOptions) {
     this.sim = sim;
@@ -108,6 +112,15 @@ export class Site {
     }
   }
 
+  /** One datagram to all others in the multicast group. */
+  carryToGroup(from: SiteNode, datagram: Buffer): void {
+    for (const node of this.nodes) {
+      if (node === from || !node.isUp || !node.isInGroup) continue;
+      if (this.groupLoss > 0 && this.sim.random() < this.groupLoss) continue;
+      this.carry(from, node.sim.endpoint, datagram);
+    }
+  }
+
   /** The state that every node should hold, by its name: on how many nodes which hash was found. */
   hashes(): Map<string, Set<number>> {
     const found = new Map<string, Set<number>>();
@@ -127,6 +140,7 @@ export class Site {
 
 export class SiteNode implements SimApplication, PipeEnd {
   readonly sim: SimNode;
+  readonly isInGroup: boolean;
   readonly world: World;
   readonly sync: SyncNode;
   readonly bulk: BulkNode | undefined;
@@ -148,6 +162,8 @@ export class SiteNode implements SimApplication, PipeEnd {
   constructor(site: Site, sim: SimNode) {
     this.#site = site;
     this.sim = sim;
+    const { multicast } = site.options;
+    this.isInGroup = multicast === 'all' || (multicast === 'some' && site.nodes.length % 3 > 0);
     const { now, random } = site.sim;
     this.world = new World({}, { now });
     this.world.now = now;
@@ -358,6 +374,15 @@ export class SiteNode implements SimApplication, PipeEnd {
         },
         isReady: () => true,
       },
+      group: this.isInGroup
+        ? {
+            networkOf: () => 'lan',
+            send: (datagram) => {
+              site.carryToGroup(this, datagram);
+              return true;
+            },
+          }
+        : undefined,
       randomNonce: () => Buffer.from(Array.from({ length: 8 }, () => site.sim.random() * 256)),
       isSuspect: (name) => this.sim.swim.table.get(name)?.state === 'suspect',
     });
