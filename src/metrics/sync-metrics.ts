@@ -97,6 +97,11 @@ export const peersMetrics = {
   lostDatagrams: counter('peers_lost_datagrams', 'datagrams in which these were sent', {
     sys: 'cluster/peers/lostDatagrams',
   }),
+  missedMessages: counter(
+    'peers_missed_messages',
+    'messages that left before a peer that had just come online answered on the sync port, and found no room to wait; one for each peer',
+    { sys: 'cluster/peers/missedMessages' },
+  ),
   lostOutMessages: counter(
     'peers_lost_out_messages',
     'messages of this node that never arrived at a peer, as the peer reports; one for each peer',

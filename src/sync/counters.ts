@@ -20,6 +20,8 @@ export interface PeerCounters {
   lostMessages: number;
   /** Data datagrams of the peer that did not arrive in time. */
   lostDatagrams: number;
+  /** Messages that left before the peer had answered a hello, and for which there was no room to wait. */
+  missedMessages: number;
   /** Messages of this node that the peer has reported as lost. */
   lostOutMessages: number;
   /** Data datagrams of this node that the peer has reported as lost. */
@@ -103,6 +105,7 @@ export function newPeerCounters(): PeerCounters {
     receivedMessages: 0,
     lostMessages: 0,
     lostDatagrams: 0,
+    missedMessages: 0,
     lostOutMessages: 0,
     lostOutDatagrams: 0,
     unpaced: 0,

@@ -21,34 +21,24 @@ import {
   writeHello,
   writeWelcome,
 } from './body-codec.ts';
+import type { HeldDatagrams } from './held-datagrams.ts';
 import {
-  HELD_DATAGRAMS_MAX,
   HELLO_FIRST_MS,
   HELLO_LONGEST_MS,
   HELLOS_FIRST,
   HELLOS_FIRST_PER_SECOND,
   HELLOS_LATER_PER_SECOND,
   INCOMING_DOUBT_MS,
-  JOIN_WAIT_MS,
 } from './limits.ts';
 import type { SyncOutbox } from './outbox.ts';
 import type { PeerLink } from './peer-link.ts';
 
 const SECOND_MS = 1000;
 
-/** A data datagram that left while a peer had not answered yet. */
-interface HeldDatagram {
-  readonly at: number;
-  readonly sequence: number;
-  readonly packets: number;
-  readonly datagram: Buffer;
-  /** The only peer that it is for; undefined for all. */
-  readonly link: PeerLink | undefined;
-}
-
 export interface HelloPort {
   readonly sealer: Sealer;
   readonly outbox: SyncOutbox;
+  readonly held: HeldDatagrams;
   /** @returns NONCE_BYTES unpredictable bytes */
   randomNonce(): Buffer;
   /** Position of the next data datagram to the peer. */
@@ -61,7 +51,6 @@ export class HelloExchange {
   /** Hellos in this second to peers that have never answered: their first ones, and later ones. */
   #first = 0;
   #later = 0;
-  readonly #held: HeldDatagram[] = [];
 
   constructor(port: HelloPort) {
     this.#port = port;
@@ -72,7 +61,7 @@ export class HelloExchange {
     const { address, port } = link.peer.endpoint;
     link.peer = peer;
     if (peer.endpoint.address === address && peer.endpoint.port === port) return;
-    if (link.isAnswering) link.heldFrom = this.#port.nextPosition(link).sequence;
+    if (link.isAnswering) link.heldFrom = this.#port.nextPosition(link);
     link.isAnswering = false;
     link.stream.askAgain(this.#port.randomNonce(), now);
   }
@@ -129,25 +118,15 @@ export class HelloExchange {
     return false;
   }
 
-  /**
-   * Holds a data datagram for peers that have not answered yet: the last HELD_DATAGRAMS_MAX follow as
-   * soon as one answers, so that a new peer misses nothing during the first exchange.
-   * @param datagram copied
-   * @param link the only peer that it is for; undefined for all
-   */
-  hold(at: number, sequence: number, packets: number, datagram: Buffer, link?: PeerLink): void {
-    if (this.#held.length >= HELD_DATAGRAMS_MAX) this.#held.shift();
-    this.#held.push({ at, sequence, packets, datagram: Buffer.from(datagram), link });
-  }
-
   #release(link: PeerLink, now: number): void {
-    link.isAnswering = true;
-    for (const { at, sequence, packets, datagram, link: only } of this.#held) {
-      if (only !== undefined && only !== link) continue;
-      if (sequence < link.heldFrom || now - at > JOIN_WAIT_MS) continue;
+    const { outbox, held, nextPosition } = this.#port;
+    let missed = nextPosition(link).number - link.heldFrom.number;
+    for (const { packets, datagram } of held.of(link, now)) {
+      missed -= packets;
       link.countSent(packets, datagram.length);
-      this.#port.outbox.send(datagram, link.peer.endpoint);
+      outbox.send(datagram, link.peer.endpoint);
     }
+    link.answered(missed, now);
   }
 
   #takeShare(hellosSent: number, now: number): boolean {

@@ -3,9 +3,11 @@
 // is over. Each line names the peer, its address, the direction, and what to look at.
 
 import { formatEndpoint } from '../shared/endpoint.ts';
+import { LogLimiter } from '../shared/log-limiter.ts';
 import type { LogFields, Logger } from '../shared/logger.ts';
 import { OngoingFaults } from '../shared/ongoing-faults.ts';
 import type { Peer } from '../shared/peer.ts';
+import { LOG_INTERVAL_MS } from './limits.ts';
 
 /** Seen from this node: 'in' is from the peer to this node. */
 export type Direction = 'in' | 'out';
@@ -17,6 +19,7 @@ export interface LinkEvent {
     | 'restored'
     | 'losing'
     | 'loss-over'
+    | 'missed'
     | 'slow'
     | 'slow-over'
     | 'size'
@@ -62,11 +65,14 @@ const GROUP_HINTS = {
   loses: 'Wi-Fi and overloaded switches lose multicast datagrams first',
 } as const;
 const GROUP_UNUSABLE = 'a peer gets messages by unicast: it is behind a router, or on this machine';
+const MISSED = 'a peer missed messages: it was online before it answered on the sync port';
+const MISSED_HINT = 'the other nodes learn a little later than this one that a node is back';
 const SLOW_HINT = 'is the processor of that node busy, or its network slow?';
 
 export class LinkLog {
   readonly #options: LinkLogOptions;
   readonly #faults = new OngoingFaults();
+  readonly #limiter = new LogLimiter(LOG_INTERVAL_MS);
 
   constructor(options: LinkLogOptions) {
     this.#options = options;
@@ -96,6 +102,12 @@ export class LinkLog {
     const lastedMs = this.#faults.resolve(`losing ${direction} ${peer.name}`, now);
     if (lastedMs === undefined) return;
     this.#info('loss-over', LOSS_OVER[direction], direction, peer, { ...fields, lastedMs });
+  }
+
+  /** Messages for a peer that has just come online were lost, since it did not answer soon enough. */
+  missed(peer: Peer, fields: LogFields, now: number): void {
+    if (this.#limiter.admit(`missed ${peer.name}`, now) === 0) return;
+    this.#warn('missed', MISSED, 'out', peer, { ...fields, hint: MISSED_HINT });
   }
 
   /** The other peers do not wait for this one any longer. */

@@ -89,8 +89,8 @@ export class PeerLink {
   heardAt: number;
   /** The peer has echoed a nonce that was sent to its present address, so it gets data. */
   isAnswering = false;
-  /** Sequence of the first data datagram that it was not sent for lack of an answer. */
-  heldFrom: number;
+  /** Position of the first data datagram that it was not sent for lack of an answer. */
+  heldFrom: StreamPosition;
   /** A new nonce is asked for because all counters of the peer look old. */
   isRecovering = false;
   /** When a hello with an old counter was last answered. */
@@ -134,7 +134,7 @@ export class PeerLink {
     this.path = new PathSize(options.datagramBytes);
     this.#heartbeats = new HeartbeatTracker(this.path);
     this.#port = port;
-    this.heldFrom = options.outgoingStart.sequence;
+    this.heldFrom = options.outgoingStart;
     this.heardAt = now;
     this.#wakeAt = now + HELLO_FIRST_MS;
     this.#acceptsAt = now + JOIN_GRACE_LONGEST_MS;
@@ -186,6 +186,17 @@ export class PeerLink {
   expediteHeartbeat(now: number): void {
     this.#heartbeatAt = Number.NEGATIVE_INFINITY;
     this.#wakeAt = now;
+  }
+
+  /**
+   * The peer has answered a hello to its present address, so it gets data from now on.
+   * @param missed messages that left before and were not held for it
+   */
+  answered(missed: number, now: number): void {
+    this.isAnswering = true;
+    if (missed <= 0) return;
+    this.counters.missedMessages += missed;
+    this.#port.log.missed(this.peer, { missed }, now);
   }
 
   /** Counts a data datagram that leaves for the peer. */
@@ -304,7 +315,9 @@ export class PeerLink {
   }
 
   #send(probeBytes: number, now: number): void {
-    const { sequence, number: sentNumber } = this.#port.nextPosition(this);
+    // What is held is announced once it has left.
+    const next = this.isAnswering ? this.#port.nextPosition(this) : this.heldFrom;
+    const { sequence, number: sentNumber } = next;
     const heartbeat: Heartbeat = {
       receiverBootId: this.peer.bootId,
       number: this.#heartbeats.send(now, probeBytes, sentNumber),

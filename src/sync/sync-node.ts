@@ -33,6 +33,7 @@ import {
 } from './counters.ts';
 import { ForwardFilter } from './forward-filter.ts';
 import { encodeHeartbeat, type Heartbeat, readHeartbeat } from './heartbeat-codec.ts';
+import { HeldDatagrams } from './held-datagrams.ts';
 import { HelloExchange } from './hello-exchange.ts';
 import { JoinWait } from './join-wait.ts';
 import {
@@ -77,6 +78,7 @@ export class SyncNode {
   readonly #log: ChannelLog;
   readonly #linkLog: LinkLog;
   readonly #hellos: HelloExchange;
+  readonly #held = new HeldDatagrams();
   /** By boot id. */
   #links = new Map<bigint, PeerLink>();
   #targets: readonly PeerLink[] = [];
@@ -103,6 +105,7 @@ export class SyncNode {
     this.#hellos = new HelloExchange({
       sealer: this.#sealer,
       outbox: options.outbox,
+      held: this.#held,
       randomNonce: () => options.randomNonce(),
       nextPosition: (link) => this.#positionOf(link),
     });
@@ -460,7 +463,7 @@ export class SyncNode {
       else if (link.reach.isUsed) link.countSent(outgoing.packets, datagram.length);
       else if (!this.#sendTo(link, datagram, outgoing.packets)) isFree = false;
     }
-    if (isHeld) this.#hellos.hold(this.#advancedAt, this.#sequence, outgoing.packets, datagram);
+    if (isHeld) this.#held.hold(this.#advancedAt, this.#sequence, outgoing.packets, datagram);
     return isFree;
   }
 
@@ -474,7 +477,7 @@ export class SyncNode {
     const { buffer, end, packets } = outgoing;
     const datagram = this.#sealer.seal(buffer, end);
     if (link.isAnswering) return this.#sendTo(link, datagram, packets);
-    this.#hellos.hold(this.#advancedAt, sequence, packets, datagram, link);
+    this.#held.hold(this.#advancedAt, sequence, packets, datagram, link);
     return true;
   }
 

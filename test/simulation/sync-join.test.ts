@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { JOIN_WAIT_MS } from '../../src/sync/limits.ts';
+import { HELD_DATAGRAMS_MAX, JOIN_WAIT_MS } from '../../src/sync/limits.ts';
 import { LossyNetwork, type Station } from '../support/lossy-network.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
 
@@ -33,6 +33,14 @@ function scene(): Scene {
 function publish({ network, a }: Scene, count: number, from = 0): void {
   for (let i = 0; i < count; i++) a.publish('t', `${from + i}`);
   network.flush();
+}
+
+/** One message each millisecond, each in a datagram of its own. */
+function trickle(scenery: Scene, count: number): void {
+  for (const number of upTo(count)) {
+    publish(scenery, 1, number);
+    scenery.network.run(1);
+  }
 }
 
 function numbers(station: Station): number[] {
@@ -105,6 +113,44 @@ test('messages from while a node was alone for a moment reach the peer that retu
   network.mesh();
   network.run(2000);
   assert.deepEqual(numbers(b), upTo(200));
+});
+
+test('messages for a peer that returns arrive although its first hello is lost', () => {
+  const scenery = scene();
+  const { network, a, b } = scenery;
+  const c = network.add({ name: 'c', keys });
+  network.mesh();
+  network.run(1000);
+  a.node.setPeers([c.peer], network.now);
+  b.node.setPeers([], network.now);
+  network.run(5000);
+  // a hears of b first, so that its hello comes too early; b's own hello is answered.
+  a.node.setPeers([b.peer, c.peer], network.now);
+  network.run(2);
+  b.node.setPeers([a.peer, c.peer], network.now);
+  trickle(scenery, 30);
+  network.run(2000);
+  assert.deepEqual(numbers(b), upTo(30));
+  assert.equal(b.statusOf('a').counters.lostMessages, 0);
+});
+
+test('messages that a peer missed because it answered late are counted and logged', () => {
+  const scenery = scene();
+  const { network, a, b, logged } = scenery;
+  const c = network.add({ name: 'c', keys });
+  a.node.setPeers([c.peer], network.now);
+  c.node.setPeers([a.peer], network.now);
+  network.run(5000);
+  a.node.setPeers([b.peer, c.peer], network.now);
+  const count = HELD_DATAGRAMS_MAX + 10;
+  trickle(scenery, count);
+  network.run(500);
+  b.node.setPeers([a.peer], network.now);
+  network.run(2000);
+  assert.deepEqual(numbers(b), upTo(count).slice(10), 'the last ones were held');
+  assert.equal(a.statusOf('b').counters.missedMessages, 10);
+  const [, fields] = logged.find(([event]) => /a peer missed messages/.test(event)) ?? [];
+  assert.equal((fields as { missed: number }).missed, 10);
 });
 
 test('a node that finds no peer counts and logs what stays on it, and logs when that is over', () => {

@@ -127,7 +127,7 @@ export const clusterLimits: readonly Row[] = [
   [
     'datagrams held for peers that have not answered yet',
     '{count sync HELD_DATAGRAMS_MAX}, for {ms sync JOIN_WAIT_MS}',
-    'such a peer is not sent the older ones, and counts their messages as lost',
+    'such a peer is not sent the older ones: counted by both (`cluster/peers/missedMessages`), logged',
   ],
   [
     'networks of this machine, with `-sync=multicast`',
