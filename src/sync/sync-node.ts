@@ -25,31 +25,21 @@ import {
   writeSequence,
 } from './body-codec.ts';
 import { ChannelLog } from './channel-log.ts';
-import {
-  type ChannelCounters,
-  CountersByName,
-  deleteOldest,
-  newChannelCounters,
-} from './counters.ts';
+import { type ChannelCounters, newChannelCounters } from './counters.ts';
 import { ForwardFilter } from './forward-filter.ts';
 import { encodeHeartbeat, type Heartbeat, readHeartbeat } from './heartbeat-codec.ts';
 import { HeldDatagrams } from './held-datagrams.ts';
 import { HelloExchange } from './hello-exchange.ts';
 import { JoinWait } from './join-wait.ts';
-import {
-  DATAGRAM_BYTES_DEFAULT,
-  JOIN_WAIT_MS,
-  PUBLISH_BYTES_MAX,
-  RETIRED_STREAMS_MAX,
-  STALL_MS,
-} from './limits.ts';
+import { DATAGRAM_BYTES_DEFAULT, JOIN_WAIT_MS, PUBLISH_BYTES_MAX, STALL_MS } from './limits.ts';
 import { LinkLog } from './link-log.ts';
+import { LinkTable } from './link-table.ts';
 import { Multicast } from './multicast.ts';
 import { Pacer } from './pacer.ts';
 import { type OutgoingDatagram, Packer } from './packer.ts';
-import { PeerLink, type RetiredLink } from './peer-link.ts';
+import type { PeerLink } from './peer-link.ts';
 import { PeerOutputs } from './peer-outputs.ts';
-import { type PeerStatus, peerStatus } from './peer-status.ts';
+import type { PeerStatus } from './peer-status.ts';
 import { PublishWriter } from './publish-writer.ts';
 import { encodeRepair, handleRepair, repairBytes, repairEnd, repairRoom } from './repair.ts';
 import type { RepairHead, RepairPacket } from './repair-codec.ts';
@@ -79,11 +69,9 @@ export class SyncNode {
   readonly #linkLog: LinkLog;
   readonly #hellos: HelloExchange;
   readonly #held = new HeldDatagrams();
-  /** By boot id. */
-  #links = new Map<bigint, PeerLink>();
+  readonly #links: LinkTable;
+  /** The links of the peers that are online. */
   #targets: readonly PeerLink[] = [];
-  readonly #retired = new Map<bigint, RetiredLink>();
-  readonly #peerCounters = new CountersByName();
   #sequence = 0;
   /** Time of the last flush, ms. */
   #clock: number;
@@ -109,6 +97,7 @@ export class SyncNode {
       randomNonce: () => options.randomNonce(),
       nextPosition: (link) => this.#positionOf(link),
     });
+    this.#links = this.#newLinkTable();
     this.#deadline = this.#joinWait.deadline;
     this.#advancedAt = options.now;
     this.#clock = options.now;
@@ -143,18 +132,8 @@ export class SyncNode {
 
   /** Replaces the list of peers that are online. */
   setPeers(peers: readonly Peer[], now: number): void {
-    const links = new Map<bigint, PeerLink>();
-    for (const peer of peers) {
-      if (peer.bootId === this.#options.bootId) continue;
-      const known = this.#links.get(peer.bootId);
-      if (known !== undefined) this.#hellos.moved(known, peer, now);
-      links.set(peer.bootId, known ?? this.#newLink(peer, now));
-    }
-    for (const [bootId, link] of this.#links) {
-      if (!links.has(bootId)) this.#retire(bootId, link, now);
-    }
-    this.#links = links;
-    this.#targets = [...links.values()];
+    this.#links.setPeers(peers, now);
+    this.#targets = this.#links.online;
     if (this.#targets.length > 0) this.#expectsPeers = true;
     this.#multicast?.setPeers(this.#targets, now);
     this.#fitDatagrams();
@@ -345,12 +324,8 @@ export class SyncNode {
   }
 
   /** Every peer since the start of the process, online or not. */
-  *peers(now: number): Generator<PeerStatus> {
-    const online = new Map(this.#targets.map((link) => [link.peer.name, link]));
-    const { datagramBytes } = this.#options;
-    for (const [name, counters] of this.#peerCounters) {
-      yield peerStatus(name, counters, online.get(name), datagramBytes, now);
-    }
+  peers(now: number): Iterable<PeerStatus> {
+    return this.#links.statuses(now);
   }
 
   /**
@@ -375,28 +350,26 @@ export class SyncNode {
     this.#updateJoinWait(now);
   }
 
-  #newLink(peer: Peer, now: number): PeerLink {
-    const retired = this.#retired.get(peer.bootId);
-    this.#retired.delete(peer.bootId);
-    const start = this.#outputs?.startOf(retired?.outgoing) ?? this.#nextPosition();
-    const options = {
-      counters: this.#peerCounters.of(peer.name),
-      nonce: this.#options.randomNonce(),
-      outgoingStart: start,
-      handler: this.#options.handler,
-      datagramBytes: this.#datagramBytesTo(peer),
-      now,
-    };
-    const link = new PeerLink(peer, options, retired, {
+  #newLinkTable(): LinkTable {
+    const options = this.#options;
+    const port = {
       log: this.#linkLog,
-      sendHeartbeat: (link, heartbeat, bytes) => this.#sendHeartbeat(link, heartbeat, bytes),
-      nextPosition: (to) => this.#positionOf(to),
-      isSuspect: (name) => this.#options.isSuspect(name),
+      sendHeartbeat: (link: PeerLink, heartbeat: Readonly<Heartbeat>, bytes: number) =>
+        this.#sendHeartbeat(link, heartbeat, bytes),
+      nextPosition: (link: PeerLink) => this.#positionOf(link),
+      isSuspect: (name: string) => options.isSuspect(name),
       sizeChanged: () => this.#fitDatagrams(),
-      randomNonce: () => this.#options.randomNonce(),
+      randomNonce: () => options.randomNonce(),
+    };
+    return new LinkTable(options, port, {
+      startOf: (outgoing) => this.#outputs?.startOf(outgoing) ?? this.#nextPosition(),
+      added: (link, start) => this.#outputs?.add(link, start, this.#packer),
+      changed: (link, peer, now) => this.#hellos.moved(link, peer, now),
+      removed: (link) => {
+        this.#log.forget(link.peer.name);
+        return this.#outputs?.remove(link, this.#packer);
+      },
     });
-    this.#outputs?.add(link, start, this.#packer);
-    return link;
   }
 
   #positionOf(link: PeerLink): StreamPosition {
@@ -405,19 +378,6 @@ export class SyncNode {
 
   #nextPosition(): StreamPosition {
     return { sequence: this.#sequence + 1, number: this.#packer.nextNumber };
-  }
-
-  #retire(bootId: bigint, link: PeerLink, now: number): void {
-    if (this.#retired.size >= RETIRED_STREAMS_MAX) deleteOldest(this.#retired);
-    const retired = link.retire(now);
-    if (this.#outputs !== undefined) retired.outgoing = this.#outputs.remove(link, this.#packer);
-    this.#retired.set(bootId, retired);
-    this.#log.forget(link.peer.name);
-  }
-
-  #datagramBytesTo({ endpoint }: Peer): number {
-    const { datagramBytes, datagramBytesTo } = this.#options;
-    return Math.min(datagramBytes, datagramBytesTo?.(endpoint.address) ?? datagramBytes);
   }
 
   /** Peers that get the same datagrams get the size of the smallest path. */
