@@ -5,7 +5,7 @@
 // Source: Scuttlebutt reconciliation (van Renesse et al. 2008), paged and paced.
 
 import { Agreement } from './agreement.ts';
-import { Coverage } from './coverage.ts';
+import type { Coverage } from './coverage.ts';
 import {
   BUSY_MS,
   DIGEST_FIRST_MS,
@@ -33,6 +33,8 @@ interface PeerState {
   readonly member: bigint;
   readonly knowledge: PeerKnowledge;
   request: OpenRequest | undefined;
+  /** Of the request before this one: the network may bring its last block before others. */
+  closedId: number | undefined;
   /** What its digest claims is asked for from then on, ms; Infinity while nothing is claimed. */
   dueAt: number;
   /** How long a request is given until the next block comes, ms: four times its usual first answer. */
@@ -155,10 +157,13 @@ export class AntiEntropy {
     now: number,
   ): void {
     const peer = this.#peers.get(member);
-    const request = peer?.request;
-    if (peer === undefined || request === undefined || request.id !== block.requestId) return;
+    if (peer === undefined) return;
+    const { request, closedId } = peer;
+    const isCurrent = request !== undefined && request.id === block.requestId;
+    if (!isCurrent && block.requestId !== closedId) return;
     this.counters.blocksReceived += 1;
     peer.knowledge.addFetched(block.range.writer, block.range);
+    if (!isCurrent) return;
     if (!request.hasAnswer) learnPatience(peer, now - request.sentAt);
     request.hasAnswer = true;
     request.deadline = now + peer.patienceMs;
@@ -233,7 +238,7 @@ export class AntiEntropy {
   /** What is known here of a log, with what was fetched and is not settled yet. */
   #held(writer: bigint): Coverage {
     const held = this.#map.log(writer)?.coverage;
-    const coverage = held === undefined ? new Coverage() : coverageOf([...held.ranges()]);
+    const coverage = coverageOf(held?.ranges() ?? []);
     for (const { knowledge } of this.#peers.values()) knowledge.addFetchedTo(coverage, writer);
     return coverage;
   }
@@ -259,7 +264,10 @@ export class AntiEntropy {
   }
 
   #close(peer: PeerState): void {
-    for (const writer of peer.request?.writers ?? []) this.#asked.delete(writer);
+    const { request } = peer;
+    if (request === undefined) return;
+    for (const writer of request.writers) this.#asked.delete(writer);
+    peer.closedId = request.id;
     peer.request = undefined;
   }
 }
@@ -274,6 +282,7 @@ function newPeer(member: bigint, now: number): PeerState {
     member,
     knowledge: new PeerKnowledge(),
     request: undefined,
+    closedId: undefined,
     dueAt: Number.POSITIVE_INFINITY,
     patienceMs: REQUEST_TIMEOUT_MS,
     unanswered: 0,

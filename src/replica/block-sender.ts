@@ -62,7 +62,9 @@ export class BlockSender {
     job.blocksLeft -= 1;
     if (range === undefined) return true;
     const block = this.#fill(range);
-    job.ranges[0] = { ...job.ranges[0]!, from: block.to + 1 };
+    const wanted = job.ranges[0]!;
+    if (block.to < wanted.to) job.ranges[0] = { ...wanted, from: block.to + 1 };
+    else job.ranges.shift();
     const isLast = job.blocksLeft === 0 || this.#nextRange(job) === undefined;
     this.#port.sendBlock(job.to, {
       requestId: job.id,

@@ -9,12 +9,18 @@ export interface Range {
   readonly to: number;
 }
 
-/** Beyond this many ranges the highest one is forgotten; it is fetched again later. */
+/** Of what is kept for long. Beyond this many ranges the highest one is forgotten; it is fetched again later. */
 const RANGES_MAX = 1024;
 
 export class Coverage {
   #position = 0;
   #beyond: Range[] = [];
+  readonly #rangesMax: number;
+
+  /** @param rangesMax ranges beyond the position that are kept */
+  constructor(rangesMax = RANGES_MAX) {
+    this.#rangesMax = rangesMax;
+  }
 
   /** Everything up to here is covered. */
   get position(): number {
@@ -96,6 +102,6 @@ export class Coverage {
       last += 1;
     }
     beyond.splice(first, last - first, { from: start, to: end });
-    if (beyond.length > RANGES_MAX) beyond.pop();
+    if (beyond.length > this.#rangesMax) beyond.pop();
   }
 }

@@ -73,8 +73,9 @@ export class PeerKnowledge {
   }
 }
 
-export function coverageOf(ranges: readonly Range[]): Coverage {
-  const coverage = new Coverage();
+/** All of these ranges, for the length of one comparison: what is added to them may not push others out. */
+export function coverageOf(ranges: Iterable<Range>): Coverage {
+  const coverage = new Coverage(Number.POSITIVE_INFINITY);
   for (const { from, to } of ranges) coverage.cover(from, to);
   return coverage;
 }
