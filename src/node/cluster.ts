@@ -9,12 +9,10 @@ import type { Broker } from '../broker/broker.ts';
 import { type Config, usesBeacon } from '../config/config.ts';
 import type { InvitationView } from '../http/discovery-view.ts';
 import type { BeaconView } from '../net/cluster/beacon-channel.ts';
-import { BulkChannel } from '../net/cluster/bulk-channel.ts';
+import type { BulkChannel } from '../net/cluster/bulk-channel.ts';
 import { APPLICATION_BYTES_MAX, Gossip } from '../net/cluster/gossip.ts';
 import type { MemberView } from '../net/cluster/gossip-view.ts';
-import { datagramBytesTo } from '../net/cluster/interface-mtu.ts';
-import { SyncChannel } from '../net/cluster/sync-channel.ts';
-import { BindError } from '../net/cluster/udp.ts';
+import type { SyncChannel } from '../net/cluster/sync-channel.ts';
 import { readMachineMark } from '../net/machine-mark.ts';
 import { isQuery } from '../query/codec.ts';
 import type { RegisterStore, RegisterWriter, StoredRegisters } from '../replica/register-store.ts';
@@ -25,10 +23,9 @@ import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { Logger } from '../shared/logger.ts';
 import { version } from '../shared/version.ts';
 import type { BulkStatus } from '../sync/bulk-node.ts';
-import { DATAGRAM_BYTES_MAX } from '../sync/limits.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { ClientAddresses } from './client-addresses.ts';
-import { ClusterStatus, publishLinkEvent, publishMemberEvent } from './cluster-status.ts';
+import { ClusterStatus, publishMemberEvent } from './cluster-status.ts';
 import { Invitations } from './invitations.ts';
 import { joinCluster } from './join-cluster.ts';
 import { NodeBeacon } from './node-beacon.ts';
@@ -40,12 +37,11 @@ import { PeerWatch } from './peer-watch.ts';
 import { processorMs } from './processor-share.ts';
 import { ClusterReplication } from './replication.ts';
 import { RoamingSessions } from './roaming-sessions.ts';
+import { openSyncPorts } from './sync-ports.ts';
 import { logNewTokens, logTokens } from './token-log.ts';
 
 /** For answers to the first beacons; boxes that are switched on together differ by more. */
 const BEACON_MS = 400;
-/** Of a port that is free for UDP and TCP, with -csp=0. */
-const FREE_PORT_ATTEMPTS = 10;
 /** Room for versions: cleared topics keep theirs for a while. */
 const REGISTERS_PER_VALUE = 2;
 
@@ -390,8 +386,11 @@ export class Cluster {
 
   async #openSync(): Promise<void> {
     const { broker, replication } = this.#parts;
-    const bulk = this.#newBulk();
-    const sync = await this.#openPorts(bulk);
+    const { sync, bulk } = await openSyncPorts({
+      ...this.#parts,
+      isSuspect: (name) => this.#stateOf(name) === 'suspect',
+      now: () => performance.now(),
+    });
     this.#sync = sync;
     this.#bulk = bulk;
     replication.use(sync);
@@ -425,62 +424,6 @@ export class Cluster {
     broker.sessionRoaming = roaming;
     broker.sys.addSource('roaming', () => roaming.metrics());
     this.#roaming = roaming;
-  }
-
-  /** Both channels have the same port number, so a free one has to be free for both. */
-  async #openPorts(bulk: BulkChannel | undefined): Promise<SyncChannel> {
-    const { config } = this.#parts;
-    for (let attempt = 1; ; attempt++) {
-      const sync = await this.#openUdp(bulk);
-      try {
-        await bulk?.listen(sync.local.port, config.bindAddress);
-        return sync;
-      } catch (error) {
-        await sync.close();
-        const mayRetry = config.syncPort === 0 && attempt < FREE_PORT_ATTEMPTS;
-        if (!mayRetry || !(error instanceof BindError)) throw error;
-      }
-    }
-  }
-
-  #newBulk(): BulkChannel | undefined {
-    const { config, log, keys, bootId, replication, intake } = this.#parts;
-    if (config.largeBytes === 0 && !config.roaming) return undefined;
-    return new BulkChannel({
-      bootId,
-      keys: keys.bulk,
-      publishBytesMax: config.largeBytes,
-      log,
-      handler: intake,
-      repairHandler: replication.retained && intake,
-      interest: replication.filters,
-    });
-  }
-
-  #openUdp(bulk: BulkChannel | undefined): Promise<SyncChannel> {
-    const { config, broker, log, keys, bootId, replication, intake, probing } = this.#parts;
-    return SyncChannel.open({
-      bootId,
-      keys: keys.sync,
-      encrypt: config.encrypt,
-      bind: config.bindAddress,
-      port: config.syncPort,
-      isMulticast: config.syncDelivery === 'multicast',
-      topics: config.forwardedTopics,
-      datagramBytes: config.syncDatagramBytes || DATAGRAM_BYTES_MAX,
-      ...(config.syncDatagramBytes === 0 && { datagramBytesTo }),
-      queueLength: config.syncQueueLength,
-      queuePolicy: config.syncQueuePolicy,
-      expectsPeers: config.members.length > 0,
-      log,
-      handler: intake,
-      repairHandler: replication.retained && intake,
-      interest: replication.filters,
-      large: bulk?.node,
-      onLinkEvent: (event) => publishLinkEvent(broker, event, performance.now()),
-      onProbe: (datagram, from) => probing.prober.receive('sync', datagram, from),
-      isSuspect: (name) => this.#stateOf(name) === 'suspect',
-    });
   }
 
   #memberOf(bootId: bigint): MemberView | undefined {
