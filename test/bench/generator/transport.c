@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,7 @@ static void load_openssl(void) {
 void transport_begin(enum transport chosen, int fd) {
   transport = chosen;
   pollFd = fd;
+  signal(SIGPIPE, SIG_IGN);  // a closed connection shows when it is read
   if (chosen == TLS) load_openssl();
 }
 

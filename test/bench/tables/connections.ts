@@ -1,6 +1,7 @@
 // Throughput and memory with a growing number of idle connections beside the load.
 
 import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
+import { atMost, judged } from '../goals.ts';
 import { connectionsMax } from '../load/descriptors.ts';
 import { startLoad } from '../load/run-generator.ts';
 import { baseLoad, loadAt } from '../scenarios.ts';
@@ -17,6 +18,9 @@ import {
 
 const COUNTS = [1, 100, 1_000, 10_000, 20_000];
 const PAIRS = 50;
+/** With fewer connections, the memory that all of them share would count. */
+const GOAL_FROM = 10_000;
+const KILOBYTES_GOAL = atMost(8);
 
 export const connectionsTable: Table = {
   name: 'connections',
@@ -76,6 +80,7 @@ function markdown(figures: Figures): string {
       amount(figure(row, 'shoal.brokerUs')),
       percent(figure(row, 'shoal.busy')),
       kilobytes('shoal'),
+      count < GOAL_FROM ? '-' : judged(KILOBYTES_GOAL, figure(row, 'shoal.kilobytes') / count),
       amount(figure(row, 'mosquitto.rate')),
       amount(figure(row, 'mosquitto.brokerUs')),
       kilobytes('mosquitto'),
@@ -87,6 +92,7 @@ function markdown(figures: Figures): string {
     'CPU a message, us',
     'own core busy',
     'memory',
+    'goal, KB each',
     'mosquitto, messages/s',
     'CPU a message, us',
     'memory',

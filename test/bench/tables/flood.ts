@@ -1,6 +1,7 @@
 // Fair reading: the latency of one client's messages, alone and while ten pairs publish at full speed.
 
 import { type BrokerName, startBroker } from '../brokers.ts';
+import { atMost, judged } from '../goals.ts';
 import { startLoad } from '../load/run-generator.ts';
 import type { LoadShape } from '../load/types.ts';
 import { baseLoad, loadAt } from '../scenarios.ts';
@@ -21,6 +22,8 @@ export const floodTable: Table = {
   measure,
   markdown,
 };
+
+const P50_MS_GOAL = atMost(0.3);
 
 const probe: Partial<LoadShape> = {
   ...{ kind: 'latency', topic: 'probe/{p}', filters: ['probe/+'] },
@@ -59,6 +62,7 @@ function markdown(figures: Figures): string {
     '',
     'alone: p50, p99',
     'during the flood: p50, p99, longest',
+    'goal for p50, ms',
     'the flood, messages/s',
   ];
   const rows = Object.entries(figures).map(([name, row]) => {
@@ -67,6 +71,7 @@ function markdown(figures: Figures): string {
       name === 'shoal' ? 'Shoal' : name,
       `${ms('aloneP50')}, ${ms('aloneP99')}`,
       `${ms('p50')}, ${ms('p99')}, ${ms('max')}`,
+      judged(name === 'shoal' ? P50_MS_GOAL : undefined, figure(row, 'p50') / 1000),
       amount(figure(row, 'flood')),
     ];
   });

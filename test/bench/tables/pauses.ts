@@ -6,6 +6,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { type BrokerName, residentBytes, startBroker } from '../brokers.ts';
+import { atMost, judged } from '../goals.ts';
 import { BROKER_CORE, GENERATOR_CORE, wallMs } from '../load/clock.ts';
 import { startLoad } from '../load/run-generator.ts';
 import type { Stretch } from '../load/types.ts';
@@ -24,8 +25,10 @@ const SESSIONS = 100_000;
 const RATE = 10_000;
 const WARMUP_MS = 2_000;
 const MEASURE_MS = 15_000;
-/** The goal: the broker itself causes no longer pause. */
-const PAUSE_MS_MAX = 10;
+/** The broker itself causes no longer pause. */
+const PAUSE_MS_GOAL = atMost(5);
+/** Longer pauses of the broker are counted. */
+const LONG_MS = 10;
 const WORST_TOLD = 5;
 
 export const pausesTable: Table = {
@@ -162,7 +165,7 @@ async function pausesOf({ broker: name, sessions, hasData, isFree }: Case): Prom
       ...{ p50: result.p50 ?? Number.NaN, p99: result.p99 ?? Number.NaN },
       ...{ p999: result.p999 ?? Number.NaN, max: result.max ?? Number.NaN },
       ownMs: own[0]?.ms ?? 0,
-      ownOver: own.filter(({ ms }) => ms > PAUSE_MS_MAX).length,
+      ownOver: own.filter(({ ms }) => ms > LONG_MS).length,
       worst: judged
         .slice(0, WORST_TOLD)
         .map(({ ms, cause }) => `${amount(ms)} (${cause})`)
@@ -204,7 +207,8 @@ function markdown(figures: Figures): string {
     'p50, p99, p99.9, us',
     'longest, ms',
     'longest of the broker, ms',
-    `broker pauses over ${PAUSE_MS_MAX} ms`,
+    'goal, ms',
+    `broker pauses over ${LONG_MS} ms`,
     'longest collection, ms',
     "machine, ms: broker's core, generator's",
     'KB a session',
@@ -214,6 +218,7 @@ function markdown(figures: Figures): string {
     ['p50', 'p99', 'p999'].map((key) => amount(figure(row, key))).join(', '),
     amount(figure(row, 'max') / 1000),
     figure(row, 'ownMs') === 0 ? 'under 1' : amount(figure(row, 'ownMs')),
+    judged(name.startsWith('Shoal') ? PAUSE_MS_GOAL : undefined, figure(row, 'ownMs')),
     String(figure(row, 'ownOver')),
     row.gcKind === '' ? '-' : `${amount(figure(row, 'gcMs'))} (${row.gcKind})`,
     `${amount(figure(row, 'noiseBroker'))}, ${amount(figure(row, 'noiseGenerator'))}`,
