@@ -46,6 +46,15 @@ export class NodeConnection {
   }
 
   /**
+   * The only node that runs on this machine, whatever its name is.
+   * @param path of its control socket, if it is not in the usual folder
+   * Rejects with NoNodeError.
+   */
+  static async ofMachine(path: string | undefined): Promise<NodeConnection> {
+    return new NodeConnection(await findNode({ nodeName: undefined, controlPath: path }));
+  }
+
+  /**
    * @param route with its parameters in place, as `/api/v1/clients/thermo7`
    * @returns the JSON of the response
    * Rejects with RefusedError or NoNodeError.

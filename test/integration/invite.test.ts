@@ -51,6 +51,28 @@ describe('invitations', { concurrency: 2 }, () => {
     assert.equal((await runCommand(['join', line, `-folder=${other}`])).code, 0);
   });
 
+  scenario('a node that runs here already is named, with what to change where', async (scene) => {
+    const one = await scene.startLocal('n1');
+    const file = scene.file('shoal.toml', 'max-connections = 100\n');
+    const alone = await scene.startLocal('n8', `-config=${file}`);
+    const flagsAlone = await scene.startLocal('n9');
+    for (const [node, folder, text] of [
+      [alone, 'by-file', new RegExp(`^n8 runs here already.*\\n.*\\n?into ${file},`, 'm')],
+      [
+        flagsAlone,
+        'by-flags',
+        /^n9 runs here already.*\n.*its other flags and -config=.*shoal\.toml,$/m,
+      ],
+    ] as const) {
+      const { out } = await runCommand(['invite', '-json', `-control=${one.control}`]);
+      const { line } = JSON.parse(out) as { line: string };
+      const into = `-folder=${join(scene.folder, folder)}`;
+      const joined = await runCommand(['join', line, into, `-control=${node.control}`]);
+      assert.equal(joined.code, 0, joined.err);
+      assert.match(joined.out, text);
+    }
+  });
+
   scenario('a slip in the line is noticed before anything is sent', async (scene) => {
     const one = await scene.startLocal('n1');
     const made = await runCommand(['invite', '-json', `-control=${one.control}`]);

@@ -2,9 +2,10 @@
 // it, and writes the token and a configuration. The line works once and for ten minutes.
 
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { InvitationView } from '../../http/discovery-view.ts';
+import type { OptionView } from '../../http/node-api.ts';
 import { parseInvitation, useInvitation, type Welcome } from '../../net/cluster/invitation-door.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { CliContext } from '../context.ts';
@@ -19,6 +20,7 @@ const CONFIG_FILE = 'shoal.toml';
 interface JoinFlags {
   readonly folder: string;
   readonly nid?: string;
+  readonly control?: string;
 }
 
 export function addInvite(program: Command, context: CliContext): void {
@@ -35,11 +37,12 @@ export function addInvite(program: Command, context: CliContext): void {
 export function addJoin(program: Command, context: CliContext): void {
   program
     .command('join')
-    .usage('LINE [-nid=NAME] [-folder=FOLDER]')
+    .usage('LINE [-nid=NAME] [-folder=FOLDER] [-control=PATH]')
     .argument('<line>', 'what shoal invite has printed on another box')
     .description('get the token of a cluster, and write it and a configuration')
     .option('--nid <name>', 'name of this box; without it the host name')
     .option('--folder <folder>', 'where to write the files', '.')
+    .option('--control <path>', 'control socket of a node that runs here already')
     .action(async (line: string, flags: JoinFlags) => {
       const invitation = parseInvitation(line);
       if (invitation === undefined) {
@@ -54,11 +57,42 @@ export function addJoin(program: Command, context: CliContext): void {
       });
       files.write(welcome, flags.nid);
       const config = relative(process.cwd(), files.config) || files.config;
-      context.write(
-        `wrote ${files.token} (secret) and ${files.config}; start this box with:\n  ${context.command} -config=${config}\n`,
-      );
+      const running = await runningNode(flags.control);
+      const next =
+        running === undefined
+          ? `; start this box with:\n  ${context.command} -config=${config}`
+          : `.\n${restartText(running, files)}`;
+      context.write(`wrote ${files.token} (secret) and ${files.config}${next}\n`);
       context.exitCode = exitCodes.ok;
     });
+}
+
+/** A node that runs on this box already. */
+interface RunningNode {
+  readonly name: string;
+  /** Of -config; undefined without one. */
+  readonly file: string | undefined;
+}
+
+async function runningNode(control: string | undefined): Promise<RunningNode | undefined> {
+  try {
+    const node = await NodeConnection.ofMachine(control);
+    const { options } = await node.ask<{ options: readonly OptionView[] }>('/api/v1/config');
+    const of = (flag: string) => options.find((one) => one.flag === flag && one.value !== '-');
+    return { name: of('nid')?.value ?? 'a node', file: of('config')?.value };
+  } catch {
+    // None runs here, or none that this user may ask.
+    return undefined;
+  }
+}
+
+function restartText({ name, file }: RunningNode, files: { token: string; config: string }) {
+  const [token, config] = [resolve(files.token), resolve(files.config)];
+  const how =
+    file === undefined
+      ? `Stop it, and start it with its other flags and -config=${config},\nwithout -csk, -csk-file, -mbs and -cluster.`
+      : `Copy the lines of ${config}\ninto ${file}, the file of its -config, in place of its csk, csk-file, mbs, cluster and encrypt,\nwith csk-file = ${JSON.stringify(token)}, and restart it.`;
+  return `${name} runs here already. A node takes its token and its cluster at its start.\n${how}`;
 }
 
 function invitationLines({ line, port }: InvitationView, context: CliContext): string[] {
