@@ -1,6 +1,6 @@
 // The far side of a bridge that does nothing but read, acknowledge and count: no bridge waits for it.
 // Takes one client at a time. Prints the number of PUBLISH packets so far, one line for each read.
-// cc -O2 -o sink bridge-sink.c && ./sink PORT
+// The table "bridge" of the benchmark compiles and runs it: `./sink PORT`
 
 #include <arpa/inet.h>
 #include <netinet/tcp.h>

@@ -2,6 +2,7 @@
 
 import type { Table } from '../table.ts';
 import { betweenNodesTable } from './between-nodes.ts';
+import { bridgeTable } from './bridge.ts';
 import { clusterTable, hostsTable } from './cluster.ts';
 import { connectionsTable } from './connections.ts';
 import { coreTable } from './core.ts';
@@ -26,4 +27,5 @@ export const TABLES: readonly Table[] = [
   betweenNodesTable,
   hostsTable,
   nodesTable,
+  bridgeTable,
 ];
