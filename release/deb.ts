@@ -20,6 +20,7 @@ import { commandTree } from '../src/cli/completion/command-tree.ts';
 import type { CliContext } from '../src/cli/context.ts';
 import { buildProgram } from '../src/cli/program.ts';
 import { unitText } from '../src/cli/service/unit.ts';
+import { subcommands } from '../src/cli/subcommands.ts';
 import { manPage } from './man-page.ts';
 import { type ReleaseContext, runProgram, withFolder } from './release-context.ts';
 
@@ -121,7 +122,7 @@ function documented(unit: string): string {
 function writeDocuments(context: ReleaseContext, { nodeLicence }: Flavour, tree: string): void {
   const { root, out, version, sourceDate } = context;
   // No command runs, so that no command asks the context for anything.
-  const commands = commandTree(buildProgram({} as CliContext));
+  const commands = commandTree(buildProgram({} as CliContext, subcommands));
   put(tree, 'usr/share/man/man1/shoal.1.gz', packed(manPage(commands, version, sourceDate)));
   const documents = 'usr/share/doc/shoal';
   put(tree, `${documents}/copyright`, readFileSync(join(root, 'release/debian/copyright')));

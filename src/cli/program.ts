@@ -1,77 +1,14 @@
 // The whole command line: `shoal [flags]` runs a node, and each subcommand is a file in commands/,
-// registered in the list below.
+// registered by subcommands.ts.
 
 import type { Command } from 'commander';
 import { nearest } from '../config/suggest.ts';
 import { version } from '../shared/version.ts';
-import { addApi } from './commands/api.ts';
-import { addBackup, addRestore } from './commands/backup.ts';
-import { addBans } from './commands/bans.ts';
-import { addBench } from './commands/bench.ts';
-import { addBridges } from './commands/bridges.ts';
-import { addCheck } from './commands/check.ts';
-import { addClient, addClients, addKick } from './commands/clients.ts';
-import { addCompletion } from './commands/completion.ts';
-import { addConfigShow } from './commands/config-show.ts';
-import { addConvert } from './commands/convert.ts';
-import { addDashboard } from './commands/dashboard.ts';
-import { addDoctor } from './commands/doctor.ts';
-import { addExplain } from './commands/explain.ts';
-import { addForget, addLeave } from './commands/forget.ts';
-import { addHealth } from './commands/health.ts';
-import { addInvite, addJoin } from './commands/invite.ts';
-import { addPasswd } from './commands/passwd.ts';
-import { addPing } from './commands/ping.ts';
-import { addPub } from './commands/pub.ts';
-import { addRetained } from './commands/retained.ts';
-import { addRr } from './commands/rr.ts';
 import { run } from './commands/run.ts';
-import { addService } from './commands/service.ts';
-import { addStatus } from './commands/status.ts';
-import { addSub } from './commands/sub.ts';
-import { addToken } from './commands/token.ts';
-import { addTop } from './commands/top.ts';
-import { addTrace, addWatch } from './commands/watch.ts';
 import { addConfigOptions, configOf } from './config-options.ts';
 import type { CliContext } from './context.ts';
 import { UsageError } from './exit-codes.ts';
 import { complaintOf, FlagCommand } from './flag-command.ts';
-
-const subcommands = [
-  addApi,
-  addCheck,
-  addDashboard,
-  addDoctor,
-  addPing,
-  addConfigShow,
-  addPasswd,
-  addExplain,
-  addConvert,
-  addPub,
-  addSub,
-  addRr,
-  addBench,
-  addStatus,
-  addBans,
-  addBridges,
-  addService,
-  addHealth,
-  addTop,
-  addWatch,
-  addTrace,
-  addClients,
-  addClient,
-  addKick,
-  addForget,
-  addLeave,
-  addRetained,
-  addBackup,
-  addRestore,
-  addToken,
-  addInvite,
-  addJoin,
-  addCompletion,
-];
 
 const SUMMARY = `MQTT broker that forms a cluster by itself: start it on each box.
 
@@ -97,7 +34,11 @@ const COMMAND_HINTS: Readonly<Record<string, string>> = {
   reload: 'SIGHUP reloads the configuration: kill -HUP PID, or systemctl reload shoal',
 };
 
-export function buildProgram(context: CliContext): Command {
+/** Adds one command to the program. */
+export type AddCommand = (program: Command, context: CliContext) => unknown;
+
+/** @param subcommands empty for a program that only runs a node */
+export function buildProgram(context: CliContext, subcommands: readonly AddCommand[]): Command {
   const program = new FlagCommand('shoal')
     .usage('[flags] [command]')
     .description(SUMMARY)

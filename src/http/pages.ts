@@ -4,8 +4,8 @@
 
 import { brotliDecompressSync } from 'node:zlib';
 
-/** build.mjs replaces it by the files: name, type, and brotli in base64. It is missing in the sources. */
-declare const SHOAL_PAGES: Readonly<Record<string, PackedPage>> | undefined;
+/** build.mjs replaces it by the files as JSON: name, type, and brotli in base64. It is missing in the sources. */
+declare const SHOAL_PAGES: string | undefined;
 
 interface PackedPage {
   readonly type: string;
@@ -28,7 +28,8 @@ const PAGE_HEADERS = {
 /** Decompressed once for each page, not for each request. */
 const bodies = new Map<string, { readonly brotli: Buffer; readonly plain: Buffer }>();
 
-const packed = typeof SHOAL_PAGES === 'undefined' ? {} : SHOAL_PAGES;
+const packed: Readonly<Record<string, PackedPage>> =
+  typeof SHOAL_PAGES === 'undefined' ? {} : JSON.parse(SHOAL_PAGES);
 
 /** @returns undefined if no page has this path */
 export function findPage(path: string, acceptEncoding = ''): Page | undefined {

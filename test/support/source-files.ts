@@ -10,6 +10,8 @@ export interface Import {
   readonly isRelative: boolean;
   /** `import type`: erased before the program runs. */
   readonly isType: boolean;
+  /** `import()`: runs when the call is reached. */
+  readonly isLate: boolean;
 }
 
 /** Paths from the project's root; empty if there is no such folder. */
@@ -33,7 +35,7 @@ export function importsOf(file: string): Import[] {
     const name = from ?? bare ?? dynamic ?? '';
     const isRelative = name.startsWith('.');
     const target = isRelative ? normalize(join(dirname(file), name)) : name;
-    return { target, isRelative, isType: type !== undefined };
+    return { target, isRelative, isType: type !== undefined, isLate: dynamic !== undefined };
   });
 }
 
@@ -45,14 +47,19 @@ export function withoutCommentsAndTexts(code: string): string {
   );
 }
 
-/** What can be reached from `starts` by imports of any kind, `starts` included. */
-export function reachableFrom(starts: readonly string[]): Set<string> {
+/** What can be reached from `starts` by imports that `counts` accepts, `starts` included. */
+export function reachableFrom(
+  starts: readonly string[],
+  counts: (found: Import) => boolean = () => true,
+): Set<string> {
   const reached = new Set<string>();
   const waiting = [...starts];
   for (let file = waiting.pop(); file !== undefined; file = waiting.pop()) {
     if (reached.has(file)) continue;
     reached.add(file);
-    for (const { target, isRelative } of importsOf(file)) if (isRelative) waiting.push(target);
+    for (const found of importsOf(file)) {
+      if (found.isRelative && counts(found)) waiting.push(found.target);
+    }
   }
   return reached;
 }

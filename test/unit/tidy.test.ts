@@ -230,6 +230,14 @@ test('every source file is reached from a program', () => {
   );
 });
 
+test('a node that starts loads no code of the other commands', () => {
+  const loaded = reachableFrom(['bin/shoal.ts'], ({ isType, isLate }) => !isType && !isLate);
+  assertNone(
+    [...loaded].filter((file) => /^src\/cli\/(commands\/(?!run\.)|views\/)/.test(file)),
+    'List the command in src/cli/subcommands.ts only: its code would take memory in every node.',
+  );
+});
+
 test('a test imports from its own folder, test/support and the sources only', () => {
   const wrong: string[] = [];
   for (const file of tests) {

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { allCommands, commandTree } from '../../../src/cli/completion/command-tree.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
+import { subcommands } from '../../../src/cli/subcommands.ts';
 import { fakeContext } from '../../support/fake-context.ts';
 
-const root = commandTree(buildProgram(fakeContext()));
+const root = commandTree(buildProgram(fakeContext(), subcommands));
 const at = (path: string) => allCommands(root).find((command) => command.path === path);
 const flag = (path: string, name: string) => at(path)?.flags.find((one) => one.name === name);
 

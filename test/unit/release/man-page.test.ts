@@ -5,11 +5,12 @@ import { manPage } from '../../../release/man-page.ts';
 import { allCommands, commandTree } from '../../../src/cli/completion/command-tree.ts';
 import { exitCodes } from '../../../src/cli/exit-codes.ts';
 import { buildProgram } from '../../../src/cli/program.ts';
+import { subcommands } from '../../../src/cli/subcommands.ts';
 import { optionTable } from '../../../src/config/config.ts';
 import { fakeContext } from '../../support/fake-context.ts';
 import { missingPrograms } from '../../support/programs.ts';
 
-const commands = commandTree(buildProgram(fakeContext()));
+const commands = commandTree(buildProgram(fakeContext(), subcommands));
 const page = manPage(commands, '1.2.0', 1_700_000_000);
 
 /** The titles of its entries, as a reader sees them. */
