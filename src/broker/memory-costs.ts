@@ -19,7 +19,7 @@ export const SHAPE_BYTES = 600;
 /** A shared group, with its shape. */
 export const GROUP_BYTES = 1_800;
 /** A retained message with its topic, and its part of the tree; more if it has to leave at a deadline. */
-export const RETAINED_BYTES = 1_150;
+export const RETAINED_BYTES = 320;
 export const RETAINED_EXPIRY_BYTES = 250;
 /** A message that waits or is in flight. */
 export const MESSAGE_BYTES = 430;

@@ -15,6 +15,8 @@ import * as wire from '../support/wire.ts';
 /** Measurements vary by this much, of each object and of all together. */
 const TOLERANCE = 1.03;
 const NOISE_BYTES = 400_000;
+/** A generation of the table of topics. Cases with many topics have as many, so that the table is as full after them. */
+const TOPICS = 65_536;
 const KEPT = { sessionExpiryInterval: 3600 };
 const words = process.argv.slice(2);
 const execArgv = ['--expose-gc', ...process.execArgv];
@@ -164,7 +166,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'retained message of 20 bytes, three levels',
-    count: 50_000,
+    count: TOPICS,
     make: (broker) => {
       const client = open(broker, 'c');
       return (i) =>
@@ -173,7 +175,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'retained message of 20 bytes that expires',
-    count: 50_000,
+    count: TOPICS,
     make: (broker) => {
       const client = open(broker, 'c');
       const properties = { messageExpiryInterval: 3600 };
@@ -186,7 +188,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'retained message of 1 byte, 128 levels',
-    count: 20_000,
+    count: TOPICS,
     make: (broker) => {
       const client = open(broker, 'c');
       return (i) => publish(client, `${number(i)}${'/x'.repeat(127)}`, '1', { retain: true });
@@ -194,7 +196,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'retained message of 1 byte, each a branch of the one before',
-    count: 10_000,
+    count: TOPICS,
     make: (broker) => {
       const client = open(broker, 'c');
       return (i) => {
@@ -205,7 +207,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'retained message of 1 byte, with 4,000 passing bytes between',
-    count: 10_000,
+    count: TOPICS,
     make: (broker) => {
       const client = open(broker, 'c');
       return (i) => {
@@ -228,7 +230,7 @@ const CASES: readonly Case[] = [
   },
   {
     what: 'queued message of 20 bytes, each of a topic of its own',
-    count: 50_000,
+    count: TOPICS,
     make: (broker) => {
       const client = open(broker, 'away', { properties: KEPT });
       subscribe(client, '#');
@@ -338,10 +340,14 @@ async function measureApart(index: number): Promise<void> {
 }
 
 function measure({ count, make }: Case): void {
-  // Fills the table of topics, whose size is bounded by itself, so that it grows no more.
   const broker = newBroker();
   const { topics, accounts } = broker.context;
-  for (let i = 0; i < 200_000; i++) topics.intern(`fill/${i}`);
+  // Before and after the work, so that the table of topics, which is bounded by itself, takes the same.
+  let filled = 0;
+  const fillTopics = (): void => {
+    for (let i = 0; i < 3 * TOPICS; i++) topics.intern(`fill/${number(filled++)}`);
+  };
+  fillTopics();
   const work = make(broker);
   const charged = accounts.bytes;
   const used = usedBytes();
@@ -349,6 +355,7 @@ function measure({ count, make }: Case): void {
     work(i);
     broker.runDeferred(0);
   }
+  fillTopics();
   // What nothing refers to any more would be collected before it is measured.
   kept.push(broker, work);
   process.send?.([(usedBytes() - used) / count, (accounts.bytes - charged) / count]);

@@ -227,7 +227,7 @@ test('the retained store observes its limits, and a full store still replaces an
 });
 
 test('the retained store has a limit in bytes', () => {
-  const world = new World({ retainedBytesMax: 2000 });
+  const world = new World({ retainedBytesMax: 1500 });
   const publisher = world.connect('p');
   publisher.publish('a', 'x'.repeat(600), { retain: true });
   publisher.publish('b', 'x'.repeat(600), { retain: true });

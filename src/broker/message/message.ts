@@ -78,7 +78,8 @@ export function keepForLong(message: Message): void {
   message.properties = ownBuffer(message.properties);
 }
 
-function ownBuffer(bytes: Buffer): Buffer {
+/** The bytes, or a copy where they would keep much more memory than their own. */
+export function ownBuffer(bytes: Buffer): Buffer {
   if (bytes.length === 0 || bytes.buffer.byteLength <= bytes.length * 2) return bytes;
   const copy = Buffer.allocUnsafeSlow(bytes.length);
   bytes.copy(copy);

@@ -13,8 +13,9 @@ import {
   textBytes,
   topicBytes,
 } from '../memory-costs.ts';
-import { isExpired, keepForLong, type Message } from '../message/message.ts';
-import { type RetainedNode, RetainedTree } from './retained-tree.ts';
+import type { Message } from '../message/message.ts';
+import { KeptMessage } from './kept-message.ts';
+import { type RetainedNode, RetainedTree, topicOf } from './retained-tree.ts';
 
 export interface RetainedLimits {
   readonly retainedMessagesMax: number;
@@ -88,14 +89,12 @@ export class RetainedStore {
     known: RetainedNode | undefined,
     payer: UserAccount | undefined,
   ): void {
-    const node = known ?? this.#tree.reach(message.topic.name);
-    this.#take(node);
-    keepForLong(message);
-    node.message = message;
-    node.payer = payer;
-    node.bytes = bytes;
+    const { name } = message.topic;
+    const node = known ?? this.#tree.reach(name);
+    this.#take(node, name);
+    node.kept = new KeptMessage(message, payer, bytes);
     this.#charge(payer, 1, bytes);
-    if (isReservedTopic(message.topic.name)) this.#reservedCount += 1;
+    if (isReservedTopic(name)) this.#reservedCount += 1;
     this.#scheduleExpiry(node, message.expiresAt);
   }
 
@@ -105,8 +104,9 @@ export class RetainedStore {
     payer: UserAccount | undefined,
   ): string | undefined {
     const { retainedMessagesMax, retainedBytesMax } = this.#limits;
-    const isNew = known?.message === undefined;
-    const added = wantedBytes - (isNew ? 0 : known.bytes);
+    const before = known?.kept;
+    const isNew = before === undefined;
+    const added = wantedBytes - (isNew ? 0 : before.bytes);
     if (this.#bytes + added > retainedBytesMax) return '-retained-bytes';
     // An update that takes no more than the message before it needs no room.
     const bound = added > 0 ? this.#accounts.boundFor(payer, added) : undefined;
@@ -142,12 +142,12 @@ export class RetainedStore {
   }
 
   /** Takes the node's message, if it has one. */
-  #take(node: RetainedNode): void {
-    if (node.message === undefined) return;
-    this.#charge(node.payer, -1, -node.bytes);
-    if (isReservedTopic(node.message.topic.name)) this.#reservedCount -= 1;
-    node.message = undefined;
-    node.payer = undefined;
+  #take(node: RetainedNode, topic: string): void {
+    const { kept } = node;
+    if (kept === undefined) return;
+    this.#charge(kept.payer, -1, -kept.bytes);
+    if (isReservedTopic(topic)) this.#reservedCount -= 1;
+    node.kept = undefined;
   }
 
   #charge(payer: UserAccount | undefined, messages: 1 | -1, bytes: number): void {
@@ -172,29 +172,30 @@ export class RetainedStore {
     this.#deadlines.cancel(node.expiry);
     node.expiry = this.#deadlines.schedule(at, (now) => {
       node.expiry = undefined;
-      const { message } = node;
-      if (message === undefined) return;
-      if (isExpired(message, now)) {
-        this.#remove(node);
-        this.onExpired(message.topic.name);
-      } else this.#scheduleExpiry(node, message.expiresAt);
+      const { kept } = node;
+      if (kept === undefined) return;
+      if (kept.expiresAt <= now) {
+        const topic = topicOf(node);
+        this.#remove(node, topic);
+        this.onExpired(topic);
+      } else this.#scheduleExpiry(node, kept.expiresAt);
     });
   }
 
   get(topic: string): Message | undefined {
-    return this.#tree.find(topic)?.message;
+    return this.#tree.find(topic)?.kept?.toMessage(topic);
   }
 
   /** True if there was one. */
   remove(topic: string): boolean {
     const node = this.#tree.find(topic);
-    if (node?.message === undefined) return false;
-    this.#remove(node);
+    if (node?.kept === undefined) return false;
+    this.#remove(node, topic);
     return true;
   }
 
-  #remove(node: RetainedNode): void {
-    this.#take(node);
+  #remove(node: RetainedNode, topic: string): void {
+    this.#take(node, topic);
     this.#deadlines.cancel(node.expiry);
     node.expiry = undefined;
     this.#tree.prune(node);

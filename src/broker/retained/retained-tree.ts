@@ -6,10 +6,10 @@
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
 import { ownText } from '../../shared/own-text.ts';
-import type { UserAccount } from '../accounts.ts';
 import type { Deadline } from '../deadline-queue.ts';
-import { isExpired, type Message } from '../message/message.ts';
+import type { Message } from '../message/message.ts';
 import { LevelMap } from '../routing/level-map.ts';
+import type { KeptMessage } from './kept-message.ts';
 
 const SLASH = 0x2f;
 
@@ -24,13 +24,18 @@ export interface RetainedNode {
   depth: number;
   /** By the first level of their labels. */
   children: LevelMap<RetainedNode> | undefined;
-  message: Message | undefined;
-  /** The user that published the message; undefined for a peer, the broker or the store. */
-  payer: UserAccount | undefined;
-  /** Memory that the message is charged with. */
-  bytes: number;
+  kept: KeptMessage | undefined;
   /** At which the message may have expired. */
   expiry: Deadline | undefined;
+}
+
+/** The Topic Name of a node. */
+export function topicOf({ parent, label }: RetainedNode): string {
+  let topic = label;
+  for (let node = parent; node?.parent !== undefined; node = node.parent) {
+    topic = `${node.label}/${topic}`;
+  }
+  return topic;
 }
 
 /** Nodes of one parent that a walk still has to visit. */
@@ -69,7 +74,7 @@ export class RetainedTree {
 
   /** Removes what the tree does not need any more after the node has lost its message. */
   prune(node: RetainedNode): void {
-    if (node.message !== undefined || node.parent === undefined) return;
+    if (node.kept !== undefined || node.parent === undefined) return;
     const { parent } = node;
     const children = node.children?.size ?? 0;
     if (children > 1) return;
@@ -78,7 +83,7 @@ export class RetainedTree {
       return;
     }
     parent.children?.delete(firstLevel(node.label));
-    if (parent.children?.size === 1 && parent.message === undefined) mergeWithChild(parent);
+    if (parent.children?.size === 1 && parent.kept === undefined) mergeWithChild(parent);
   }
 
   /**
@@ -108,8 +113,10 @@ export class RetainedTree {
       compared += Math.max(0, depth - step.depth - 1);
       walk.push({ nodes: below(node, levels, depth), depth });
       const isMatch = depth === levels.length || levels[depth] === '#';
-      const { message } = node;
-      if (isMatch && message !== undefined && !isExpired(message, now)) yield message;
+      const { kept } = node;
+      if (isMatch && kept !== undefined && kept.expiresAt > now) {
+        yield kept.toMessage(topicOf(node));
+      }
     }
   }
 
@@ -124,22 +131,13 @@ export class RetainedTree {
         continue;
       }
       if (node.children !== undefined) walk.push(node.children.values());
-      if (node.message !== undefined) yield node.message;
+      if (node.kept !== undefined) yield node.kept.toMessage(topicOf(node));
     }
   }
 }
 
 function newNode(parent: RetainedNode | undefined, label: string, depth: number): RetainedNode {
-  return {
-    parent,
-    label,
-    depth,
-    children: undefined,
-    message: undefined,
-    payer: undefined,
-    bytes: 0,
-    expiry: undefined,
-  };
+  return { parent, label, depth, children: undefined, kept: undefined, expiry: undefined };
 }
 
 function addChild(parent: RetainedNode, label: string): RetainedNode {

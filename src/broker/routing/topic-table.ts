@@ -4,13 +4,17 @@
 
 import { isTopicName } from '../../mqtt/topic.ts';
 import { isStrictUtf8 } from '../../mqtt/utf8.ts';
+import { copyBytes } from '../../shared/copy-bytes.ts';
 import { fnv1a } from '../../shared/fnv1a.ts';
+import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { Topic } from '../message/message.ts';
 import type { Route } from './route.ts';
 
 const GENERATION_TOPICS_MAX = 65_536;
 const GENERATION_BYTES_MAX = 8_388_608;
 const BUCKETS = 65_536;
+/** Small, since a message that waits keeps the whole slab of its topic. */
+const SLAB_BYTES = 8_192;
 /** Only topics chosen by their hash make a longer chain; chance does not. */
 const CHAIN_MAX = 32;
 
@@ -31,6 +35,8 @@ interface Generation {
   /** By place: the next one of its chain. */
   readonly nexts: Int32Array;
   readonly topics: RoutedTopic[];
+  /** Of the bytes of the topics: shared with others they would keep that memory as well. */
+  readonly slab: PacketSlab;
   bytes: number;
 }
 
@@ -85,8 +91,7 @@ export class TopicTable {
     if (!isStrictUtf8(buffer, start, end)) return undefined;
     const name = buffer.toString('utf8', start, end);
     if (!isTopicName(name) || levelCount(name) > this.#limits.topicLevelsMax) return undefined;
-    const bytes = Buffer.from(buffer.subarray(start, end));
-    return this.#insert(newRoutedTopic(name, bytes, hash));
+    return this.#insert(newRoutedTopic(name, buffer.subarray(start, end), hash));
   }
 
   #promote(topic: RoutedTopic | undefined): RoutedTopic | undefined {
@@ -103,7 +108,8 @@ export class TopicTable {
       this.#old = this.#young;
       this.#young = newGeneration();
     }
-    const { heads, nexts, topics } = this.#young;
+    const { heads, nexts, topics, slab } = this.#young;
+    topic.bytes = copyInto(slab, topic.bytes);
     const bucket = topic.hash & (BUCKETS - 1);
     topics.push(topic);
     nexts[topics.length] = isLong(this.#young, bucket) ? 0 : heads[bucket]!;
@@ -122,8 +128,16 @@ function newGeneration(): Generation {
     heads: new Int32Array(BUCKETS),
     nexts: new Int32Array(GENERATION_TOPICS_MAX + 1),
     topics: [],
+    slab: new PacketSlab(SLAB_BYTES),
     bytes: 0,
   };
+}
+
+function copyInto(slab: PacketSlab, bytes: Buffer): Buffer {
+  const { length } = bytes;
+  const start = slab.reserve(length);
+  copyBytes(slab.buffer, start, bytes, 0, length);
+  return slab.buffer.subarray(start, start + length);
 }
 
 function isLong({ heads, nexts }: Generation, bucket: number): boolean {

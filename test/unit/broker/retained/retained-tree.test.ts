@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type Message, newTopic } from '../../../../src/broker/message/message.ts';
+import { KeptMessage } from '../../../../src/broker/retained/kept-message.ts';
 import { RetainedTree } from '../../../../src/broker/retained/retained-tree.ts';
 import { isTopicFilter, topicMatches } from '../../../../src/mqtt/topic.ts';
 import { seededRandom } from '../../../support/random.ts';
@@ -12,13 +13,13 @@ import { message } from '../../../support/stored-records.ts';
 const LEVELS = ['a', 'b', '', '$s', 'level-of-some-length', '+', '#'];
 
 function give(tree: RetainedTree, topic: string, payload = 'x'): void {
-  tree.reach(topic).message = message(topic, payload);
+  tree.reach(topic).kept = new KeptMessage(message(topic, payload), undefined, 0);
 }
 
 function take(tree: RetainedTree, topic: string): void {
   const node = tree.find(topic);
-  if (node?.message === undefined) return;
-  node.message = undefined;
+  if (node?.kept === undefined) return;
+  node.kept = undefined;
   tree.prune(node);
 }
 

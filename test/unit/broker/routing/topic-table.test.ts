@@ -28,6 +28,18 @@ test('a topic does not keep the buffer in memory in which it arrived', () => {
   assert.equal(find(table, 'abc'), topic);
 });
 
+test('a topic keeps no memory of what was allocated around it', () => {
+  const table = newTable();
+  const kept = new Set<ArrayBufferLike>();
+  for (let i = 0; i < 100; i++) {
+    kept.add(find(table, `topic/${i}`)!.bytes.buffer);
+    // Takes a part of the memory that small buffers share.
+    Buffer.from('y'.repeat(4000));
+  }
+  const bytes = [...kept].reduce((sum, buffer) => sum + buffer.byteLength, 0);
+  assert.ok(bytes <= 8192, `${bytes} bytes for 100 topics`);
+});
+
 test('names with a wildcard, U+0000, too many levels, too many bytes or no byte are refused', () => {
   const table = newTable();
   for (const bad of ['', 'a/+', '#', 'a\0', 'a/b/c/d/e', 'x'.repeat(21)]) {
