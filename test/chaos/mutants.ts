@@ -7,7 +7,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildIn, ROOT, SOURCES } from './bundles.ts';
+import { buildIn, ROOT, SOURCES } from '../support/bundles.ts';
 import type { RuleName } from './checker.ts';
 
 interface Mutant {

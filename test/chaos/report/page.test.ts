@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bundleOfCommit } from '../bundles.ts';
+import { bundleOfCommit } from '../../support/bundles.ts';
 import { check } from '../checker.ts';
 import type { ChaosEvent } from '../history.ts';
 import { page } from './page.ts';

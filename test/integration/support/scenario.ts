@@ -83,10 +83,15 @@ export class Scenario {
 
   /** Starts a node on loopback with ports that the system chooses; it may fail to start. */
   launch(name: string, ...flags: string[]): Node {
+    return this.launchOf(undefined, name, ...flags);
+  }
+
+  /** As launch(), of another bundle than that of this source. */
+  launchOf(bundle: string | undefined, name: string, ...flags: string[]): Node {
     const token = flags.some((flag) => flag.startsWith('-csk-file')) ? [] : ['-csk=secret'];
     const control = join(this.#folder, `${this.#nodes.length}.sock`);
     const all = loopbackFlags(name, ...token, `-control=${control}`, ...flags);
-    const shoal = new ShoalProcess(all, { cwd: this.#folder });
+    const shoal = new ShoalProcess(all, { cwd: this.#folder, ...(bundle && { bundle }) });
     const dial = (): Duplex => {
       const [, port] = /tcp 127\.0\.0\.1:(\d+)/.exec(shoal.output) ?? [];
       return connect({ host: '127.0.0.1', port: Number(port) });
@@ -211,6 +216,19 @@ export function scenario(name: string, body: Body): void {
 export function networkScenario(name: string, commands: readonly string[], body: Body): void {
   const skip = missingPrivilege(...commands);
   test(name, { concurrency: true, skip }, (context) => play(body, context));
+}
+
+/** Like scenario(), with another bundle. @param missing why it is skipped without one */
+export function bundleScenario(
+  name: string,
+  bundle: string | undefined,
+  missing: string,
+  body: (scene: Scenario, bundle: string) => Promise<void>,
+): void {
+  const skip = bundle === undefined && missing;
+  test(name, { concurrency: true, skip }, (context) =>
+    play((scene) => body(scene, bundle ?? ''), context),
+  );
 }
 
 /** Like scenario(), with other programs. @param commands that it needs; skipped where one is missing */

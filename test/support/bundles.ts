@@ -13,13 +13,20 @@ const CACHE = join(ROOT, 'node_modules/.cache');
 /** The last commit before nodes acknowledged datagrams on the sync channel: the nodes of a mixed cluster differ. */
 export const COMMIT_BEFORE = 'd5c2a80867418ea5be2fac0c5cca3e98aea309cc';
 
+/** @returns the bundle of a commit if bundleOfCommit() has built it */
+export function builtBundleOf(commit: string): string | undefined {
+  const cached = join(CACHE, `shoal-${commit}.js`);
+  return existsSync(cached) ? cached : undefined;
+}
+
 /**
  * Builds the bundle of a commit, once.
  * @returns undefined if this clone does not have the commit: it is shallow, or no clone at all
  */
 export function bundleOfCommit(commit: string): string | undefined {
+  const built = builtBundleOf(commit);
+  if (built !== undefined) return built;
   const cached = join(CACHE, `shoal-${commit}.js`);
-  if (existsSync(cached)) return cached;
   const git = spawnSync('git', ['cat-file', '-e', `${commit}^{commit}`], { cwd: ROOT });
   if (git.status !== 0) return undefined;
   const folder = mkdtempSync(join(tmpdir(), 'shoal-commit-'));
