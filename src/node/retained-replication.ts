@@ -205,8 +205,8 @@ export class RetainedReplication
     const topic = topicOf(view);
     const result = this.replica.apply(topic, stamp, view.end > view.payloadStart, now);
     if (result === 'full') this.#refused();
+    if (result === 'newer' || result === 'rewritten') this.#record(this.replica.map.get(topic));
     if (result !== 'newer') return result === 'full';
-    this.#record(this.replica.map.get(topic));
     this.#options.watcher?.replacing(topic, stamp);
     return true;
   }

@@ -18,8 +18,11 @@ export interface DigestEntry {
   readonly known: readonly Range[];
 }
 
-/** `newer`: kept. `same`: known already. `older`: a newer write of the key is known. `full`: no room. */
-export type ApplyResult = 'newer' | 'same' | 'older' | 'full';
+/**
+ * `newer`: kept. `same`: known already. `older`: a newer write of the key is known. `rewritten`: it was older than a
+ * write of this node, which has a new version now. `full`: no room.
+ */
+export type ApplyResult = 'newer' | 'same' | 'older' | 'rewritten' | 'full';
 
 export interface RegisterMapLimits {
   /** Cleared registers included. */
@@ -52,9 +55,19 @@ export class RegisterMap {
   /** Memory of the tombstones. */
   #clearedBytes = 0;
 
-  /** @param writer boot id of this node */
-  constructor(writer: bigint, limits: RegisterMapLimits) {
+  readonly #corrected: (time: number) => number;
+
+  /**
+   * @param writer boot id of this node
+   * @param corrected the right time of a write of this node; see ClusterClock
+   */
+  constructor(
+    writer: bigint,
+    limits: RegisterMapLimits,
+    corrected: (time: number) => number = (time) => time,
+  ) {
     this.#limits = limits;
+    this.#corrected = corrected;
     this.#own = new WriterLog(writer);
     this.#logs.set(writer, this.#own);
   }
@@ -108,6 +121,13 @@ export class RegisterMap {
     }
     if (held !== undefined && !isNewer(stamp, held)) {
       return held.time === time && held.writer === writer ? 'same' : 'older';
+    }
+    if (held?.log === this.#own) {
+      const written = this.#corrected(held.time);
+      if (written > time) {
+        this.write(key, held.hasValue, written);
+        return 'rewritten';
+      }
     }
     this.#replace(held, new Register(key, log, time, sequence, hasValue));
     return 'newer';

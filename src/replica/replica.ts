@@ -36,7 +36,7 @@ export class Replica {
   #expireAt: number;
 
   constructor(options: ReplicaOptions, clock: ClusterClock, port: RepairPort, now: number) {
-    this.map = new RegisterMap(options.writer, options);
+    this.map = new RegisterMap(options.writer, options, (time) => clock.corrected(time));
     this.#clock = clock;
     this.#options = options;
     this.#repair = new AntiEntropy(this.map, port);

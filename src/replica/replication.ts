@@ -49,7 +49,7 @@ export class Replication {
       this.malformed += 1;
       return;
     }
-    this.clock.adopt(now, state.time);
+    this.clock.meet(now, state.time);
     for (const [id, hash] of state.hashes) this.#maps.get(id)?.replica.compare(member, hash, now);
   }
 

@@ -23,7 +23,7 @@ const REST_MS = 8000;
 const CUT_WITHIN_MS = 20;
 const JOBS = 200;
 /** In quiet times each node publishes so many to all nodes, of each size. */
-const CALLS = 20;
+const CALLS = 50;
 /** More than a datagram takes, and than `-large` is for. */
 const LARGE_BYTES = 8000;
 const LARGE_TICKS = 10;

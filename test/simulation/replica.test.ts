@@ -170,9 +170,12 @@ function fault(cluster: ReplicaCluster): void {
 /** Of all writes that a node still knows of, the last one that was really made. */
 function newestWins(cluster: ReplicaCluster, key: string, seed: number): void {
   const running = new Set(cluster.running());
+  const writers = new Set(cluster.running().map(({ bootId }) => bootId));
   const known = cluster.writes.filter(
-    (write) =>
-      write.key === key && write.isTimed && [...write.seenBy].some((node) => running.has(node)),
+    ({ key: written, isTimed, isCorrected, stamp, seenBy }) =>
+      written === key &&
+      (isTimed || (isCorrected && writers.has(stamp.writer))) &&
+      [...seenBy].some((node) => running.has(node)),
   );
   const last = known.reduce<Write | undefined>(
     (newest, write) => (newest === undefined || write.at > newest.at ? write : newest),

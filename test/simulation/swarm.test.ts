@@ -8,6 +8,10 @@ const REMEMBERED = [
   { seed: 73, why: 'two sides of a partition published the will of a client that was alive' },
   { seed: 1034, why: 'a will of one side was older than the clearing of the other' },
   { seed: 1231, why: 'a tombstone was forgotten when the clock caught up' },
+  {
+    seed: 20425,
+    why: 'a box whose clock was slow until it met the others lost what it had just got',
+  },
   { seed: 98, why: 'two nodes that moved at once never found each other' },
 ];
 const SEEDS = 5;

@@ -30,7 +30,10 @@ export interface Write extends Entry {
   /** True simulated time, ms. */
   readonly at: number;
   /** The writer knew the cluster's time. */
+  /** Its time is that of the cluster. */
   readonly isTimed: boolean;
+  /** The time of its node was slow, and is corrected as long as the node runs. */
+  isCorrected: boolean;
   /** Names and boots of the nodes that know of it. */
   readonly seenBy: Set<ReplicaNode>;
 }
@@ -59,6 +62,7 @@ export class ReplicaNode {
   isStalled = false;
   /** Its clock is the cluster's: a node that has just started has to hear it first. */
   hasClusterTime = false;
+  hasMet = false;
   /** Members as this node sees them. */
   members: ReplicaNode[] = [];
   readonly waiting: (() => void)[] = [];
@@ -115,11 +119,14 @@ export class ReplicaNode {
       value,
       at: this.#cluster.now,
       isTimed: this.hasClusterTime,
+      isCorrected: false,
       seenBy: new Set([this]),
     };
     this.#cluster.writes.push(write);
     this.#keep(write);
-    for (const member of this.members) this.#send(member.bootId, (node) => node.apply(write));
+    for (const member of this.members) {
+      this.#send(member.bootId, (node) => node.apply(write));
+    }
     return write;
   }
 
@@ -128,20 +135,35 @@ export class ReplicaNode {
     const held = before && { time: before.time, writer: before.writer };
     const result = this.replica.apply(key, stamp, value !== undefined, this.#cluster.now);
     this.#cluster.seen(this, stamp);
+    if (result === 'rewritten') this.#rewritten(before!);
     if (result !== 'newer') return;
     assert.ok(held === undefined || isNewer(stamp, held), 'an older value came after a newer one');
     this.#keep({ key, value });
+  }
+
+  /** An earlier write of this node has another version now. */
+  #rewritten(before: Stamp): void {
+    const { writes } = this.#cluster;
+    const write = writes.find(
+      ({ stamp }) => stamp.writer === before.writer && stamp.sequence === before.sequence,
+    )!;
+    const { time, sequence, writer } = this.replica.map.get(write.key)!;
+    writes.push({ ...write, stamp: { time, sequence, writer }, seenBy: new Set([this]) });
   }
 
   ping(member: ReplicaNode, isAnswer: boolean): void {
     const { hash } = this.replica;
     const sentAt = this.#cluster.now;
     const time = this.clock.at(sentAt);
-    this.#send(member.bootId, (node) => {
+    this.#cluster.transmit(this, member.bootId, (node) => {
       const { now } = this.#cluster;
-      node.clock.adopt(now, time);
       // A node that was stalled reads old pings first.
-      node.hasClusterTime ||= this.hasClusterTime && now - sentAt < STALE_MS;
+      const isTrue = this.hasClusterTime && now - sentAt < STALE_MS;
+      // If its clock was slow, it knows since when: what it has written counts as well.
+      if (!node.hasMet && isTrue && node.clock.at(now) <= time) this.#cluster.corrects(node);
+      node.hasMet = true;
+      node.clock.meet(now, time);
+      node.hasClusterTime ||= isTrue;
       node.replica.compare(this.bootId, hash, now);
       if (!isAnswer) node.ping(this, true);
     });
@@ -175,8 +197,11 @@ export class ReplicaNode {
     this.replica.blockApplied(from, block, this.#cluster.now);
   }
 
+  /** A node has its first ping or ack of a member before anything else. */
   #send(to: bigint, deliver: (node: ReplicaNode) => void): void {
-    this.#cluster.transmit(this, to, deliver);
+    this.#cluster.transmit(this, to, (node) => {
+      if (node.hasMet) deliver(node);
+    });
   }
 }
 
@@ -290,6 +315,11 @@ export class ReplicaCluster {
       ({ stamp }) => stamp.writer === writer && stamp.sequence === sequence,
     );
     write?.seenBy.add(node);
+  }
+
+  /** From now on the node corrects the times of what it has written. */
+  corrects(node: ReplicaNode): void {
+    for (const write of this.writes) write.isCorrected ||= write.stamp.writer === node.bootId;
   }
 
   resume(node: ReplicaNode): void {

@@ -32,6 +32,25 @@ test('a write of this node is newer than what it replaces, even if its clock is 
   assert.equal(map.write('a', true, 100)?.time, 5001);
 });
 
+test('a write by a clock that was slow stays if the other one is older in truth, and gets a version that wins', () => {
+  const slow = (): RegisterMap => {
+    const map = new RegisterMap(OURS, LIMITS, (time) => (time < 1000 ? time + 1_000_000 : time));
+    map.write('a', true, 500);
+    return map;
+  };
+  const map = slow();
+  const older = { time: 1_000_400, writer: THEIRS, sequence: 1 };
+  assert.equal(map.apply('a', older, false), 'rewritten');
+  const { time, writer, sequence, hasValue } = map.get('a')!;
+  assert.deepEqual([time, writer, sequence, hasValue], [1_000_500, OURS, 2, true]);
+  const other = new RegisterMap(THEIRS, LIMITS);
+  other.apply('a', { time: 500, writer: OURS, sequence: 1 }, true);
+  other.write('a', false, older.time);
+  assert.equal(other.apply('a', { time, writer, sequence }, hasValue), 'newer');
+  const newer = { time: 1_000_600, writer: THEIRS, sequence: 1 };
+  assert.equal(slow().apply('a', newer, true), 'newer');
+});
+
 test('a cleared key stays cleared when an older value comes late', () => {
   const map = new RegisterMap(OURS, LIMITS);
   map.apply('a', { time: 200, writer: THEIRS, sequence: 2 }, false);
