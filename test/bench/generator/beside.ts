@@ -8,9 +8,12 @@ import type { CompiledGenerator, GeneratorOptions } from './compiled.ts';
 export type GeneratorLoad = Omit<GeneratorOptions, 'publish' | 'subscribe' | 'pids'>;
 
 const WARMUP_SECONDS = 0.4;
-const SECONDS = 1;
+const SECONDS = 0.8;
 
 export const PAIRS = { publishers: 50, subscribers: 50, pairs: 1 } as const;
+
+/** 50 connections at a time. Node compiles what a connection needs only after some thousands of them. */
+export const CHURN = { churn: 1, publishers: 50, warmup: 1.2 } as const;
 
 /** A system under test; a second address is where the subscribers connect. */
 export interface System {

@@ -26,12 +26,12 @@ import {
 } from '../table.ts';
 
 const PAIRS = 50;
-const SECONDS = 1.5;
+const SECONDS = 1;
 
 export const clusterTable: Table = {
   name: 'cluster',
   title: 'Between two nodes on one host',
-  minutes: { eachRun: 1, once: 0.2 },
+  minutes: { eachRun: 0.75, once: 0.2 },
   measure: (run) => measure(run, ON_LOOPBACK),
   markdown: (figures) => markdown(figures, true),
 };
@@ -40,7 +40,7 @@ export const hostsTable: Table = {
   name: 'hosts',
   title: 'Between two hosts, MTU 1500',
   missing: missingPrivilege,
-  minutes: { eachRun: 1, once: 0.2 },
+  minutes: { eachRun: 0.75, once: 0.2 },
   measure: async (run) => {
     const hosts = new TwoHosts();
     try {
@@ -141,7 +141,7 @@ async function across({ name, from, to }: Pair, scenario: Scenario): Promise<Row
     subscribers: ends.map((filter) => ({ host: to.host, port: to.port, filter })),
     copies: 1,
     pace: scenario.pace,
-    warmupSeconds: 0.7,
+    warmupSeconds: 0.5,
     seconds: SECONDS,
   };
   return prefixed(name, figuresOf(await runLoad(plan, [from.pid, to.pid])));

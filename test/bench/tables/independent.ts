@@ -5,6 +5,7 @@ import { startSplice } from '../brokers.ts';
 import {
   addressOf,
   besideEachOther,
+  CHURN,
   type GeneratorLoad,
   PAIRS,
   takeTurns,
@@ -153,7 +154,7 @@ const SCENARIOS: readonly Scenario[] = [
   { name: '2,000/s over 50 pairs, 1 KB', load: { ...PAIRS, bytes: KB, rate: 2_000, seconds: 2 } },
   {
     name: 'connects, 50 at a time',
-    load: { churn: 1, publishers: 50 },
+    load: CHURN,
     goals: beside(0.5, 0.8),
     own: 'connects, 50 at a time',
   },
@@ -162,7 +163,7 @@ const SCENARIOS: readonly Scenario[] = [
 export const independentTable: Table = {
   name: 'independent',
   title: 'One node, by the generator in C',
-  minutes: { eachRun: 1.6, once: 1.6 },
+  minutes: { eachRun: 1.4, once: 1.2 },
   missing: missingCompiler,
   measure,
   markdown,

@@ -41,7 +41,7 @@ async function measure({ runs, brokers, words, say }: Run): Promise<Figures> {
   const figures: Figures = {};
   const isWanted = (name: string): boolean => words.every((word) => name.includes(word));
   const starts = new Map<string, Row[]>();
-  const nodes = isWanted('Node') ? installedReleases(say) : [];
+  const nodes = installedReleases(say).filter(([name]) => isWanted(name));
   for (let run = 0; run < runs; run++) {
     for (const [name, program] of nodes) {
       say(`run ${run + 1} of ${runs}: idle on ${name}`);
@@ -50,9 +50,11 @@ async function measure({ runs, brokers, words, say }: Run): Promise<Figures> {
     }
   }
   for (const [name, rows] of starts) figures[name] = medians(rows);
-  for (const name of brokers.filter((broker) => broker !== 'aedes' && isWanted('retained'))) {
-    say(`retained messages of ${name}`);
-    figures[`retained: ${name}`] = { kilobytes: await kilobytesOfRetained(name) };
+  for (const broker of brokers.filter((one) => one !== 'aedes')) {
+    const name = `retained: ${broker}`;
+    if (!isWanted(name)) continue;
+    say(name);
+    figures[name] = { kilobytes: await kilobytesOfRetained(broker) };
   }
   return figures;
 }

@@ -5,7 +5,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { noOpenssl, TestAuthority } from '../../support/certificates.ts';
-import { besideEachOther, type GeneratorLoad, PAIRS } from '../generator/beside.ts';
+import { besideEachOther, CHURN, type GeneratorLoad, PAIRS } from '../generator/beside.ts';
 import { CompiledGenerator, missingCompiler } from '../generator/compiled.ts';
 import {
   amount,
@@ -23,7 +23,6 @@ const TRANSPORTS = { tls: 'TLS', websocket: 'WebSocket' } as const;
 const SIZES = { '64 B': 64, '1 KB': 1024 } as const;
 const SHAPES = { 'pairs 50:50': PAIRS, 'fan-in 10:1': { publishers: 10 } } as const;
 const WINDOWS = { 0: 100, 1: 20 } as const;
-const churn = { churn: 1, publishers: 50 } as const;
 
 function scenarios(): [string, GeneratorLoad][] {
   const rows: [string, GeneratorLoad][] = [];
@@ -38,16 +37,16 @@ function scenarios(): [string, GeneratorLoad][] {
       }
     }
   }
-  rows.push(['TLS connects, 50 at a time', { ...churn, transport: 'tls' }]);
-  rows.push(['TLS connects, resumed, 50 at a time', { ...churn, transport: 'tls', resume: 1 }]);
-  rows.push(['WebSocket connects, 50 at a time', { ...churn, transport: 'websocket' }]);
+  rows.push(['TLS connects, 50 at a time', { ...CHURN, transport: 'tls' }]);
+  rows.push(['TLS connects, resumed, 50 at a time', { ...CHURN, transport: 'tls', resume: 1 }]);
+  rows.push(['WebSocket connects, 50 at a time', { ...CHURN, transport: 'websocket' }]);
   return rows;
 }
 
 export const transportsTable: Table = {
   name: 'transports',
   title: 'TLS and WebSocket',
-  minutes: { eachRun: 1.1, once: 0.5 },
+  minutes: { eachRun: 1, once: 0.5 },
   missing: () => missingCompiler() || noOpenssl(),
   measure,
   markdown,
