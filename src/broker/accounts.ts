@@ -6,7 +6,8 @@
 // Invariant: at a bound, those who hold most are refused first, so that others find room (isOverShare).
 
 import { addressToBytes, sourceOf } from '../shared/ip-address.ts';
-import { textBytes, USER_BYTES } from './memory-costs.ts';
+import { textBytes } from '../shared/text-bytes.ts';
+import { USER_BYTES } from './memory-costs.ts';
 
 export interface UserProof {
   /** True while no client may have a user name that it has not proven. */

@@ -3,6 +3,8 @@
 // `node --expose-gc --import tsx test/bench/memory-costs.ts`, which fails if one is too low.
 // Knows no broker.
 
+import { textBytes } from '../shared/text-bytes.ts';
+
 /** A user of Accounts. */
 export const USER_BYTES = 300;
 /** A session of an absent client, without its subscriptions, messages and will. */
@@ -29,17 +31,10 @@ export const TOPIC_BYTES = 550;
 export const DELIVERY_BYTES = 170;
 /** A topic alias in one direction, with the topic that it keeps. */
 export const ALIAS_BYTES = 560;
+/** A topic in the cache of topics, with its route. */
+export const CACHED_TOPIC_BYTES = 450;
 /** MQTT 5 properties that a message has, whatever they are. */
 const PROPERTIES_BYTES = 180;
-
-/** Characters above U+00FF take two bytes, and all others of the same text with them. */
-const WIDE = /[\u0100-\uffff]/;
-
-/** Bytes of a text in memory. */
-export function textBytes(text: string | undefined): number {
-  if (text === undefined) return 0;
-  return WIDE.test(text) ? text.length * 2 : text.length;
-}
 
 /** Memory of a subscription, without its levels in the tree. */
 export function subscriptionBytes(filter: string): number {

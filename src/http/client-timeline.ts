@@ -2,17 +2,18 @@
 // clients would push out the lines of one. Invariant: bounded, for each client and in total; the client
 // that has been quiet for longest makes room.
 
+import { textBytes } from '../shared/text-bytes.ts';
 import type { LogEvent } from './event-log.ts';
 
 const EVENTS_PER_CLIENT_MAX = 40;
-const CHARACTERS_MAX = 4_000_000;
-/** What an event takes beside the texts of its fields. */
-const EVENT_CHARACTERS = 200;
+const TIMELINES_BYTES_MAX = 8_388_608;
+/** What an event takes beside the texts of its fields; for the only one of a client, which takes most. */
+const EVENT_BYTES = 460;
 
 export class ClientTimeline {
   /** By Client Identifier; the one with the latest event is the last. */
   readonly #events = new Map<string, LogEvent[]>();
-  #characters = 0;
+  #bytes = 0;
 
   /** Keeps a line that names a client. */
   take(event: LogEvent): void {
@@ -22,9 +23,9 @@ export class ClientTimeline {
     this.#events.delete(client);
     this.#events.set(client, events);
     events.push(event);
-    this.#characters += charactersOf(event);
+    this.#bytes += bytesOf(event);
     if (events.length > EVENTS_PER_CLIENT_MAX) this.#forget(events.splice(0, 1));
-    while (this.#characters > CHARACTERS_MAX) {
+    while (this.#bytes > TIMELINES_BYTES_MAX) {
       const [quietest] = this.#events;
       if (quietest === undefined) return;
       this.#events.delete(quietest[0]);
@@ -37,16 +38,21 @@ export class ClientTimeline {
     return this.#events.get(client) ?? [];
   }
 
+  /** Memory of all timelines. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
   #forget(events: readonly LogEvent[]): void {
-    for (const event of events) this.#characters -= charactersOf(event);
+    for (const event of events) this.#bytes -= bytesOf(event);
   }
 }
 
-function charactersOf({ fields }: LogEvent): number {
-  let characters = EVENT_CHARACTERS;
+function bytesOf({ fields }: LogEvent): number {
+  let bytes = EVENT_BYTES;
   for (const name in fields) {
     const value = fields[name];
-    if (typeof value === 'string') characters += value.length;
+    if (typeof value === 'string') bytes += textBytes(value);
   }
-  return characters;
+  return bytes;
 }

@@ -85,11 +85,11 @@ export class BridgePlaces implements ReplicatedMap {
 
   constructor(options: BridgePlacesOptions) {
     this.#options = options;
-    const { bootId: writer, messageBytesMax: bytesMax, send, clock } = options;
+    const { bootId: writer, messageBytesMax, send, clock } = options;
     const mapOptions = {
       id: MapId.bridges,
       writer,
-      bytesMax,
+      messageBytesMax,
       registersMax: REGISTERS_MAX,
       tombstoneMs: TOMBSTONE_MS,
     };

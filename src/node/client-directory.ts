@@ -21,6 +21,8 @@ import { MistakenWills } from './mistaken-wills.ts';
 
 /** Clients of all nodes, and those that have left a while ago. */
 const CLIENTS_MAX = 200_000;
+/** Of -memory-limit, which their memory does not count for. */
+const CLIENTS_SHARE = 0.15;
 /** A client that has left keeps its register for this time, ms. */
 const TOMBSTONE_MS = 600_000;
 /** Clients of a node that died have this time to connect to another one before their wills, ms. */
@@ -38,6 +40,8 @@ export interface ClientDirectoryOptions {
   readonly broker: Broker;
   send(member: bigint, message: Buffer): void;
   readonly messageBytesMax: number;
+  /** -memory-limit. Default: no bound. */
+  readonly memoryBytesMax?: number;
   /** Name of the node, for the log. */
   nameOf(bootId: bigint): string;
 }
@@ -68,8 +72,8 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
   /** Wills that other nodes published for clients that are connected here. */
   readonly mistaken: MistakenWills;
   #members: readonly bigint[] = [];
-  /** Writers that are not online, with the time since when, ms. */
-  readonly #absentSince = new Map<bigint, number>();
+  /** Writers in the directory that are not online, with the time since when, ms. */
+  #absentSince = new Map<bigint, number>();
   readonly #timer: NodeJS.Timeout;
   readonly #limiter = new LogLimiter();
   #isFlushDue = false;
@@ -80,13 +84,15 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
       this.counters.mended += 1;
       this.#warn('another node published the will of a client that is connected here', clientId);
     });
-    const { bootId: writer, messageBytesMax: bytesMax, send } = options;
+    const { bootId: writer, messageBytesMax, send } = options;
+    const { memoryBytesMax = Number.POSITIVE_INFINITY } = options;
     this.#map = new GossipMap(
       {
         id: MapId.clients,
         writer,
-        bytesMax,
+        messageBytesMax,
         registersMax: CLIENTS_MAX,
+        bytesMax: CLIENTS_SHARE * memoryBytesMax,
         tombstoneMs: TOMBSTONE_MS,
       },
       options.clock,
@@ -197,10 +203,12 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     const { bootId } = this.#options;
     const online = new Set(this.#members).add(bootId);
     let left = TICK_WILLS_MAX;
-    for (const { writer } of [...this.replica.map.digest()]) {
-      if (online.has(writer)) continue;
-      const since = this.#absentSince.get(writer) ?? now;
-      this.#absentSince.set(writer, since);
+    const absentSince = new Map<bigint, number>();
+    for (const { writer } of this.replica.map.digest()) {
+      if (!online.has(writer)) absentSince.set(writer, this.#absentSince.get(writer) ?? now);
+    }
+    this.#absentSince = absentSince;
+    for (const [writer, since] of absentSince) {
       for (const register of [...(this.replica.map.log(writer)?.from(1) ?? [])]) {
         if (left <= 0) return;
         if (register.hasValue && this.#settle(register, now - since)) left -= 1;

@@ -70,11 +70,11 @@ export class ClusterFilters implements Interest, ReplicatedMap {
 
   constructor(options: ClusterFiltersOptions) {
     this.#options = options;
-    const { bootId: writer, messageBytesMax: bytesMax, send, clock } = options;
+    const { bootId: writer, messageBytesMax, send, clock } = options;
     const mapOptions = {
       id: MapId.filters,
       writer,
-      bytesMax,
+      messageBytesMax,
       registersMax: FILTER_REGISTERS_ALL_MAX,
       tombstoneMs: TOMBSTONE_MS,
     };

@@ -70,11 +70,11 @@ export class NodeStatuses implements ReplicatedMap {
   constructor(options: NodeStatusesOptions) {
     this.#options = options;
     this.#gauge = new NodeGauge(options.broker);
-    const { bootId: writer, messageBytesMax: bytesMax, send, clock } = options;
+    const { bootId: writer, messageBytesMax, send, clock } = options;
     const mapOptions = {
       id: MapId.nodes,
       writer,
-      bytesMax,
+      messageBytesMax,
       registersMax: NODES_MAX,
       tombstoneMs: TOMBSTONE_MS,
     };

@@ -48,8 +48,12 @@ export interface RetainedWatcher {
   replaced(topic: string, now: number): void;
 }
 
-/** Nothing else counts the versions of cleared topics. */
+/**
+ * Of -memory-limit, for which versions do not count: those of cleared topics, and all of them. A node that has no
+ * room for a value still has its version, because others may retain the value.
+ */
 const CLEARED_SHARE = 0.25;
+const VERSIONS_SHARE = 0.35;
 
 export interface RetainedReplicationOptions {
   /** Boot id of this node. */
@@ -58,7 +62,7 @@ export interface RetainedReplicationOptions {
   readonly topics: readonly string[];
   /** Topics with a version, cleared ones included. */
   readonly registersMax: number;
-  /** -memory-limit, of which the versions of cleared topics have a share. Default: no bound. */
+  /** -memory-limit, of which the versions have a share. Default: no bound. */
   readonly memoryBytesMax?: number;
   /** How long a cleared topic keeps its version, ms. */
   readonly tombstoneMs: number;
@@ -106,7 +110,8 @@ export class RetainedReplication
     const { memoryBytesMax = Number.POSITIVE_INFINITY } = options;
     const forgotten = (topic: string): void => store?.removeRegister(topic);
     const clearedBytesMax = CLEARED_SHARE * memoryBytesMax;
-    const bounds = { registersMax, clearedBytesMax, tombstoneMs };
+    const bytesMax = VERSIONS_SHARE * memoryBytesMax;
+    const bounds = { registersMax, bytesMax, clearedBytesMax, tombstoneMs };
     const replicaOptions = { writer, ...bounds, forgotten };
     this.replica = new Replica(replicaOptions, options.clock, this, options.now());
     options.broker.onRetainedExpired = (topic) => this.#expired(topic);

@@ -18,6 +18,8 @@ export interface SharedGroupsOptions {
   readonly broker: Broker;
   send(member: bigint, message: Buffer): void;
   readonly messageBytesMax: number;
+  /** -memory-limit. Default: no bound. */
+  readonly memoryBytesMax?: number;
 }
 
 export class SharedGroups implements GroupSharing {

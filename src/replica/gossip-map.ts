@@ -20,7 +20,7 @@ import { Replica, type ReplicaOptions } from './replica.ts';
 export interface GossipMapOptions extends ReplicaOptions {
   readonly id: number;
   /** Of one message. */
-  readonly bytesMax: number;
+  readonly messageBytesMax: number;
 }
 
 export interface GossipMapPort {
@@ -42,11 +42,13 @@ export class GossipMap {
   constructor(options: GossipMapOptions, clock: ClusterClock, port: GossipMapPort, now: number) {
     this.#options = options;
     this.#port = port;
-    const { id, bytesMax } = options;
+    const { id, messageBytesMax } = options;
     const repairPort: RepairPort = {
       sendDigest: (to, entries) => {
         this.#digests = (this.#digests + 1) % 65_536;
-        for (const page of encodeDigest(id, this.#digests, entries, bytesMax)) port.send(to, page);
+        for (const page of encodeDigest(id, this.#digests, entries, messageBytesMax)) {
+          port.send(to, page);
+        }
       },
       sendRequest: (to, request) => port.send(to, encodeRequest(id, request)),
       sendBlock: (to, block) => {
@@ -54,7 +56,7 @@ export class GossipMap {
         port.send(to, encodeBlock(id, { ...block, registers }));
       },
       measure: ({ key }) => this.#bytesOf(key, this.#values.get(key)),
-      blockBytes: blockRoom(bytesMax),
+      blockBytes: blockRoom(messageBytesMax),
       mayAsk: () => true,
       isReady: () => true,
     };
@@ -75,7 +77,7 @@ export class GossipMap {
    * @returns false where there is no room for another key, or it is too large for a message
    */
   write(key: string, value: Buffer | undefined, now: number): boolean {
-    if (this.#bytesOf(key, value) > blockRoom(this.#options.bytesMax)) return false;
+    if (this.#bytesOf(key, value) > blockRoom(this.#options.messageBytesMax)) return false;
     const register = this.replica.write(key, value !== undefined, now);
     if (register === undefined) return false;
     this.#keep(key, value);
@@ -89,13 +91,13 @@ export class GossipMap {
     const fresh = this.#fresh;
     this.#fresh = [];
     let first = 0;
-    let room = blockRoom(this.#options.bytesMax);
+    let room = blockRoom(this.#options.messageBytesMax);
     for (const [index, { key, value }] of fresh.entries()) {
       const bytes = this.#bytesOf(key, value);
       if (bytes > room) {
         this.#sendFresh(fresh.slice(first, index));
         first = index;
-        room = blockRoom(this.#options.bytesMax);
+        room = blockRoom(this.#options.messageBytesMax);
       }
       room -= bytes;
     }
@@ -127,6 +129,8 @@ export class GossipMap {
   }
 
   #keep(key: string, value: Buffer | undefined): void {
+    const change = (value?.length ?? 0) - (this.#values.get(key)?.length ?? 0);
+    this.replica.map.charge(change);
     if (value === undefined) this.#values.delete(key);
     else this.#values.set(key, value);
   }

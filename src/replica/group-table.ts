@@ -21,6 +21,8 @@ import type { ReplicatedMap } from './replication.ts';
 
 /** Registers of all nodes together. */
 const GROUP_REGISTERS_MAX = 100_000;
+/** Of -memory-limit, which their memory does not count for. */
+const GROUPS_SHARE = 0.05;
 /** A register that was cleared is kept this long, ms. */
 const TOMBSTONE_MS = 600_000;
 /** A node that is offline for this long has to write its registers anew, ms. */
@@ -40,6 +42,8 @@ export interface GroupTableOptions {
   send(member: bigint, message: Buffer): void;
   /** Bytes of such a message at most. */
   readonly messageBytesMax: number;
+  /** -memory-limit. Default: no bound. */
+  readonly memoryBytesMax?: number;
   /** Time of a monotonic clock, ms. */
   readonly now: number;
   /** A group has changed: call flush() at the end of the turn. */
@@ -57,16 +61,18 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
   readonly #changed = new Set<GroupShare>();
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #online = new Set<bigint>();
-  /** Writers that are not online, with the time since when, ms. */
-  readonly #absentSince = new Map<bigint, number>();
+  /** Writers in the table that are not online, with the time since when, ms. */
+  #absentSince = new Map<bigint, number>();
 
   constructor(options: GroupTableOptions) {
     this.#options = options;
     this.#online.add(options.bootId);
-    const { bootId: writer, messageBytesMax: bytesMax, send } = options;
-    const bounds = { registersMax: GROUP_REGISTERS_MAX, tombstoneMs: TOMBSTONE_MS };
+    const { bootId: writer, messageBytesMax, send } = options;
+    const { memoryBytesMax = Number.POSITIVE_INFINITY } = options;
+    const bytesMax = GROUPS_SHARE * memoryBytesMax;
+    const bounds = { registersMax: GROUP_REGISTERS_MAX, bytesMax, tombstoneMs: TOMBSTONE_MS };
     this.#map = new GossipMap(
-      { id: MapId.groups, writer, bytesMax, ...bounds },
+      { id: MapId.groups, writer, messageBytesMax, ...bounds },
       options.clock,
       { send, changed: (key, value, stamp) => this.#takeRegister(key, value, stamp) },
       options.now,
@@ -161,10 +167,12 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
   #clearAbsent(now: number): void {
     let left = TURN_CLEARED_MAX;
     const online = [...this.#online];
-    for (const { writer } of [...this.replica.map.digest()]) {
-      if (this.#online.has(writer)) continue;
-      const since = this.#absentSince.get(writer) ?? now;
-      this.#absentSince.set(writer, since);
+    const absentSince = new Map<bigint, number>();
+    for (const { writer } of this.replica.map.digest()) {
+      if (!this.#online.has(writer)) absentSince.set(writer, this.#absentSince.get(writer) ?? now);
+    }
+    this.#absentSince = absentSince;
+    for (const [writer, since] of absentSince) {
       if (now - since < ABSENCE_MS) continue;
       for (const { key, hasValue } of [...(this.replica.map.log(writer)?.from(1) ?? [])]) {
         if (!hasValue || chooseNode(key, online) !== this.bootId) continue;

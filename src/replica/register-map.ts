@@ -5,6 +5,7 @@
 // Source: Scuttlebutt reconciliation (van Renesse et al. 2008).
 
 import type { Stamp } from '../shared/stamp.ts';
+import { textBytes } from '../shared/text-bytes.ts';
 import type { Range } from './coverage.ts';
 import { Register } from './register.ts';
 import { StateHash } from './state-hash.ts';
@@ -27,7 +28,9 @@ export type ApplyResult = 'newer' | 'same' | 'older' | 'rewritten' | 'full';
 export interface RegisterMapLimits {
   /** Cleared registers included. */
   readonly registersMax: number;
-  /** Memory of cleared registers; with more there is no room for another key. Default: no bound. */
+  /** Memory of all registers; with more there is no room for another key. Default: no bound. */
+  readonly bytesMax?: number;
+  /** Memory of the cleared ones among them, likewise. */
   readonly clearedBytesMax?: number;
 }
 
@@ -39,8 +42,9 @@ export interface ExpiryTimes {
   readonly tombstoneMs: number;
 }
 
-/** What a cleared register takes besides its key. test/attack/memory.ts measures it. */
-const CLEARED_BYTES = 400;
+/** What a register takes besides its key, and a cleared one more: test/unit/replica/register-memory.test.ts measures it. */
+const REGISTER_BYTES = 250;
+const CLEARED_BYTES = 150;
 
 export class RegisterMap {
   readonly #limits: RegisterMapLimits;
@@ -52,6 +56,8 @@ export class RegisterMap {
   #tombstones = 0;
   /** When a pass of expire() first found each tombstone, ms of the monotonic clock. */
   #foundAt = new Map<Register, number>();
+  /** Memory of the registers, and of what their owner keeps of them. */
+  #bytes = 0;
   /** Memory of the tombstones. */
   #clearedBytes = 0;
 
@@ -83,6 +89,16 @@ export class RegisterMap {
 
   get tombstones(): number {
     return this.#tombstones;
+  }
+
+  /** Memory of all registers, and of the cleared ones. */
+  get memory(): { readonly bytes: number; readonly clearedBytes: number } {
+    return { bytes: this.#bytes, clearedBytes: this.#clearedBytes };
+  }
+
+  /** The owner of the map keeps so much more for its registers, or less. */
+  charge(bytes: number): void {
+    this.#bytes += bytes;
   }
 
   get(key: string): Register | undefined {
@@ -200,13 +216,16 @@ export class RegisterMap {
   }
 
   get #isFull(): boolean {
-    const { registersMax, clearedBytesMax = Number.POSITIVE_INFINITY } = this.#limits;
-    return this.#registers.size >= registersMax || this.#clearedBytes >= clearedBytesMax;
+    const unlimited = Number.POSITIVE_INFINITY;
+    const { registersMax, bytesMax = unlimited, clearedBytesMax = unlimited } = this.#limits;
+    if (this.#registers.size >= registersMax || this.#bytes >= bytesMax) return true;
+    return this.#clearedBytes >= clearedBytesMax;
   }
 
   #countCleared({ key }: Register, change: 1 | -1): void {
     this.#tombstones += change;
-    this.#clearedBytes += change * (CLEARED_BYTES + 2 * key.length);
+    this.#bytes += change * CLEARED_BYTES;
+    this.#clearedBytes += change * (REGISTER_BYTES + CLEARED_BYTES + textBytes(key));
   }
 
   #logOf(writer: bigint): WriterLog {
@@ -219,7 +238,8 @@ export class RegisterMap {
   }
 
   #replace(held: Register | undefined, register: Register): void {
-    if (held !== undefined) this.#unlink(held);
+    if (held === undefined) this.#bytes += REGISTER_BYTES + textBytes(register.key);
+    else this.#unlink(held);
     this.#registers.set(register.key, register);
     register.log.insert(register);
     if (register.hasValue) this.#values.toggle(register.key, register.time, register.writer);
@@ -228,6 +248,7 @@ export class RegisterMap {
 
   #remove(register: Register): void {
     this.#unlink(register);
+    this.#bytes -= REGISTER_BYTES + textBytes(register.key);
     this.#registers.delete(register.key);
   }
 

@@ -1,7 +1,8 @@
 // Topic Aliases in both directions of one MQTT 5 connection (MQTT 5.0 3.3.2.3.4). They end with the
 // connection.
 
-import { ALIAS_BYTES, textBytes, topicBytes } from '../memory-costs.ts';
+import { textBytes } from '../../shared/text-bytes.ts';
+import { ALIAS_BYTES, topicBytes } from '../memory-costs.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
 

@@ -4,13 +4,13 @@
 // its deadline, and before another one is refused for lack of room.
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
+import { textBytes } from '../../shared/text-bytes.ts';
 import { type Accounts, isOverShare, NAMELESS_SHARE, type UserAccount } from '../accounts.ts';
 import type { DeadlineQueue } from '../deadline-queue.ts';
 import {
   contentBytes,
   RETAINED_BYTES,
   RETAINED_EXPIRY_BYTES,
-  textBytes,
   topicBytes,
 } from '../memory-costs.ts';
 import type { Message } from '../message/message.ts';

@@ -5,8 +5,9 @@
 // counted: a topic matches one for each of its levels, however many there are.
 // Invariant: a shape exists exactly while a node or group of the subscription tree uses it.
 
+import { textBytes } from '../../shared/text-bytes.ts';
 import { type Accounts, type ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
-import { GROUP_BYTES, SHAPE_BYTES, textBytes } from '../memory-costs.ts';
+import { GROUP_BYTES, SHAPE_BYTES } from '../memory-costs.ts';
 import { LevelMap } from './level-map.ts';
 
 /** Real filters have some dozens of shapes. At this bound a search for a route takes milliseconds. */

@@ -5,8 +5,9 @@
 
 import { isReservedTopic } from '../../mqtt/topic.ts';
 import { ownText } from '../../shared/own-text.ts';
+import { textBytes } from '../../shared/text-bytes.ts';
 import { type Accounts, type ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
-import { subscriptionBytes, TREE_NODE_BYTES, textBytes } from '../memory-costs.ts';
+import { subscriptionBytes, TREE_NODE_BYTES } from '../memory-costs.ts';
 import type { GroupSharing } from '../ports.ts';
 import { FilterShapes, groupKey, levelKey, type Shape } from './filter-shapes.ts';
 import { LevelMap } from './level-map.ts';

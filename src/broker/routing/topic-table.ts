@@ -1,17 +1,21 @@
 // Finds the Topic of a PUBLISH by its bytes, without making a string. Topics live in two generations:
 // a topic that is used moves to the young one, and when that is full it replaces the old one. So
 // memory is bounded, whatever topics clients invent.
+// Invariant: a topic counts with its object, its bytes and its name, so that the bound is one of memory.
 
 import { isTopicName } from '../../mqtt/topic.ts';
 import { isStrictUtf8 } from '../../mqtt/utf8.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { fnv1a } from '../../shared/fnv1a.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
+import { CACHED_TOPIC_BYTES, topicBytes } from '../memory-costs.ts';
 import type { Topic } from '../message/message.ts';
 import type { Route } from './route.ts';
 
 const GENERATION_TOPICS_MAX = 65_536;
-const GENERATION_BYTES_MAX = 8_388_608;
+/** Memory of a generation; less where -memory-limit is small. */
+const GENERATION_BYTES_MAX = 33_554_432;
+const GENERATION_SHARE = 1 / 16;
 const BUCKETS = 65_536;
 /** Small, since a message that waits keeps the whole slab of its topic. */
 const SLAB_BYTES = 8_192;
@@ -43,6 +47,8 @@ interface Generation {
 export interface TopicLimits {
   readonly topicLevelsMax: number;
   readonly topicBytesMax: number;
+  /** -memory-limit, which these topics do not count for. */
+  readonly memoryBytesMax: number;
 }
 
 export class TopicTable {
@@ -98,10 +104,17 @@ export class TopicTable {
     return topic && this.#insert(topic);
   }
 
+  /** Memory of all topics in the table. */
+  get bytes(): number {
+    return this.#young.bytes + this.#old.bytes;
+  }
+
   #insert(topic: RoutedTopic): RoutedTopic {
+    const bytes = CACHED_TOPIC_BYTES + topicBytes(topic);
+    const share = GENERATION_SHARE * this.#limits.memoryBytesMax;
     if (
       this.#young.topics.length >= GENERATION_TOPICS_MAX ||
-      this.#young.bytes + topic.bytes.length > GENERATION_BYTES_MAX
+      this.#young.bytes + bytes > Math.min(GENERATION_BYTES_MAX, share)
     ) {
       // Messages may keep these topics for long, but must not keep their subscribers.
       for (const old of this.#old.topics) old.route = undefined;
@@ -114,7 +127,7 @@ export class TopicTable {
     topics.push(topic);
     nexts[topics.length] = isLong(this.#young, bucket) ? 0 : heads[bucket]!;
     heads[bucket] = topics.length;
-    this.#young.bytes += topic.bytes.length;
+    this.#young.bytes += bytes;
     return topic;
   }
 }

@@ -6,8 +6,9 @@
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { SESSION_EXPIRY_NEVER } from '../../mqtt/limits.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
+import { textBytes } from '../../shared/text-bytes.ts';
 import { ClientAccount, isOverShare, NAMELESS_SHARE } from '../accounts.ts';
-import { CONNECTION_BYTES, SESSION_BYTES, subscriptionBytes, textBytes } from '../memory-costs.ts';
+import { CONNECTION_BYTES, SESSION_BYTES, subscriptionBytes } from '../memory-costs.ts';
 import type { ClientDirectory, Identity, SessionRecord, SessionRoaming } from '../ports.ts';
 import { filterPrice } from '../prices.ts';
 import { dropUnwanted, reviewSubscriptions } from './access-review.ts';

@@ -5,9 +5,10 @@
 
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { isClosedToClients } from '../../mqtt/topic.ts';
+import { textBytes } from '../../shared/text-bytes.ts';
 import type { Deadline } from '../deadline-queue.ts';
 import { identityFields } from '../log-fields.ts';
-import { contentBytes, textBytes, WILL_BYTES } from '../memory-costs.ts';
+import { contentBytes, WILL_BYTES } from '../memory-costs.ts';
 import type { Session } from './session.ts';
 import type { SessionsContext } from './session-context.ts';
 

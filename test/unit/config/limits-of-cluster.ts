@@ -5,7 +5,7 @@ type Row = readonly [what: string, bound: string, effect: string];
 export const clusterLimits: readonly Row[] = [
   [
     'clients of all nodes that a node knows, each with a will that fits a gossip datagram',
-    '{count node CLIENTS_MAX}',
+    '{count node CLIENTS_MAX}, and 15 % of `-memory-limit`',
     'a further client is not known to other nodes; counted (`clients/refused`), logged',
   ],
   [
@@ -14,8 +14,8 @@ export const clusterLimits: readonly Row[] = [
     'a further retained message crosses without a version; counted (`retained/refused`)',
   ],
   [
-    'memory of the versions of cleared topics, which are kept for `-tombstone-time`',
-    'a quarter of `-memory-limit`',
+    'memory of all versions; of those of cleared topics, which are kept for `-tombstone-time`',
+    '35 %; 25 % of `-memory-limit`',
     'a message on a further topic crosses without a version; counted (`retained/refused`), logged',
   ],
   ['nodes whose status is known', '{count node NODES_MAX}', 'a further one is not shown'],
@@ -41,7 +41,7 @@ export const clusterLimits: readonly Row[] = [
   ],
   [
     'shared groups of all nodes, with `-shared=cluster`: one for each group and node that has members',
-    '{count replica GROUP_REGISTERS_MAX}',
+    '{count replica GROUP_REGISTERS_MAX}, and 5 % of `-memory-limit`',
     'the members of a further one are not known to other nodes, so that its messages are served on each node; counted (`groups/refused`), logged',
   ],
   [

@@ -20,7 +20,7 @@ export const httpLimits: readonly (readonly [string, string, string])[] = [
   ['streams of events', '{count http STREAMS_MAX}', '503'],
   [
     'lines of the log in the timeline of a client; of all clients',
-    '{count http EVENTS_PER_CLIENT_MAX}; {count http CHARACTERS_MAX} characters',
+    '{count http EVENTS_PER_CLIENT_MAX}; {bytes http TIMELINES_BYTES_MAX}',
     'the oldest line; the client that has been quiet for longest',
   ],
   [

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { optionTable } from '../../../src/config/config.ts';
 import type { AnyOption } from '../../../src/config/option.ts';
 import { COSTS, COSTS_HEAD } from '../../support/memory-cost-rows.ts';
+import { PARTS, PARTS_HEAD } from '../../support/memory-part-rows.ts';
 import { OVERLOAD } from '../../support/overload-figures.ts';
 import { clusterLimits } from './limits-of-cluster.ts';
 import { discoveryLimits } from './limits-of-discovery.ts';
@@ -152,8 +153,8 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'as at the bound itself. Clients without a user name count with all others of their address, an IPv6 /64 as one address. Where every listener checks user names (`-auth`, `-auth-jwt-key`, `-auth-http`) and admits clients without one, these together also have the share of one user, of `-max-connections` too',
     ],
     [
-      'topics whose subscribers are cached, in use and before: of each; their bytes',
-      '{count broker GENERATION_TOPICS_MAX}; {bytes broker GENERATION_BYTES_MAX}',
+      'topics whose subscribers are cached, in use and before: of each; their memory',
+      '{count broker GENERATION_TOPICS_MAX}; {bytes broker GENERATION_BYTES_MAX}, and no more than a sixteenth of `-memory-limit`',
       'those that are not used are dropped, and found anew when needed',
     ],
     [
@@ -271,7 +272,8 @@ function renderPage(): string {
     return `\n## ${title}\n\n| what | bound | at the bound |\n| --- | --- | --- |\n${lines.join('')}`;
   });
   const costs = COSTS.map((row) => `| ${row.map(withConstants).join(' | ')} |\n`).join('');
-  return HEAD + sections.join('') + OVERLOAD + COSTS_HEAD + costs;
+  const parts = PARTS.map((row) => `| ${row.map(withConstants).join(' | ')} |\n`).join('');
+  return HEAD + sections.join('') + OVERLOAD + PARTS_HEAD + parts + COSTS_HEAD + costs;
 }
 
 function withConstants(text: string): string {

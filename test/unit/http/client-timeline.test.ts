@@ -3,6 +3,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ClientTimeline } from '../../../src/http/client-timeline.ts';
+import { usedBytes } from '../../support/heap-summary.ts';
+
+const BYTES_MAX = 8_388_608;
 
 function line(client: string, at: number, reason = '') {
   return { at, level: 'info', event: 'client disconnected', fields: { client, reason } } as const;
@@ -23,11 +26,26 @@ test('a client that flaps leaves the events of the others where they are', () =>
 test('many clients with long reasons push out those that were quiet for longest', () => {
   const timeline = new ClientTimeline();
   timeline.take(line('first', 1));
-  for (let index = 0; index < 100; index++)
+  for (let index = 0; index < 200; index++)
     timeline.take(line(`c${index}`, 2, 'x'.repeat(100_000)));
   assert.deepEqual(timeline.of('first'), []);
-  assert.equal(timeline.of('c99').length, 1);
-  assert.equal(timeline.of('c50').length, 0);
+  assert.equal(timeline.of('c199').length, 1);
+  assert.equal(timeline.of('c100').length, 0);
+});
+
+test('the memory of all timelines is bounded, and an event takes no more than it counts', () => {
+  for (const reason of ['', '\u{1f321}'.repeat(100)]) {
+    const before = usedBytes();
+    const timeline = new ClientTimeline();
+    for (let i = 0; i < 40_000; i++) {
+      timeline.take(line(`client ${i}`, Date.now() + i, `${reason}${i}`));
+      assert.ok(timeline.bytes <= BYTES_MAX);
+    }
+    assert.ok(timeline.bytes > 0.9 * BYTES_MAX);
+    const took = usedBytes() - before;
+    assert.ok(took <= 1.1 * timeline.bytes, `${took} bytes, ${timeline.bytes} are counted`);
+    assert.equal(timeline.of('client 39999').length, 1);
+  }
 });
 
 test('a line without a client is kept nowhere', () => {

@@ -58,7 +58,7 @@ class Cluster {
       {
         id: MapId.clients,
         writer: id,
-        bytesMax: BYTES_MAX,
+        messageBytesMax: BYTES_MAX,
         registersMax: 1000,
         tombstoneMs: 60_000,
       },

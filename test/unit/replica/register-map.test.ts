@@ -97,7 +97,7 @@ test('a cleared key is forgotten after its time, a value never', () => {
 
 test('cleared keys make room for no further key beyond their share of the memory', () => {
   const map = new RegisterMap(OURS, { registersMax: 1000, clearedBytesMax: 10_000 });
-  const long = 'x'.repeat(2000);
+  const long = 'x'.repeat(3000);
   const clear = (n: number): boolean => {
     const isKept = map.write(`${long}${n}`, true, 100) !== undefined;
     if (isKept) map.write(`${long}${n}`, false, 101);

@@ -2,7 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TopicTable } from '../../../../src/broker/routing/topic-table.ts';
 
-const newTable = (): TopicTable => new TopicTable({ topicLevelsMax: 4, topicBytesMax: 20 });
+const MIB = 1_048_576;
+
+/** @param memoryBytesMax -memory-limit */
+function newTableOf(topicBytesMax: number, memoryBytesMax = Number.POSITIVE_INFINITY): TopicTable {
+  return new TopicTable({ topicLevelsMax: 4, topicBytesMax, memoryBytesMax });
+}
+
+const newTable = (): TopicTable => newTableOf(20);
 
 function find(table: TopicTable, name: string) {
   const bytes = Buffer.from(`xx${name}yy`);
@@ -57,8 +64,27 @@ test('topics in use stay in the table, however many others arrive', () => {
   }
 });
 
+test('the memory of topics is bounded, whatever their length, and less where -memory-limit is small', () => {
+  for (const [bytes, limitMib, boundMib] of [
+    [20, Number.POSITIVE_INFINITY, 64],
+    [200, Number.POSITIVE_INFINITY, 64],
+    [60_000, Number.POSITIVE_INFINITY, 64],
+    [200, 64, 8],
+  ] as const) {
+    const table = newTableOf(65_535, limitMib * MIB);
+    let most = 0;
+    for (let i = 0; i < Math.min(150_000, (200 * MIB) / bytes); i++) {
+      table.intern(`${i}/`.padEnd(bytes, 'x'));
+      most = Math.max(most, table.bytes);
+    }
+    assert.ok(most <= boundMib * MIB, `${most} bytes for topics of ${bytes}`);
+    // It is used, too.
+    assert.ok(most > 0.8 * boundMib * MIB, `${most} bytes for topics of ${bytes}`);
+  }
+});
+
 test('topics chosen for one hash replace each other instead of forming a long chain', () => {
-  const table = new TopicTable({ topicLevelsMax: 4, topicBytesMax: 100 });
+  const table = newTableOf(100);
   const topics = topicsOfOneHash(6);
   assert.equal(new Set(topics).size, 64);
   const first = find(table, topics[0]!);
