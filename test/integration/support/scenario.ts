@@ -218,19 +218,6 @@ export function networkScenario(name: string, commands: readonly string[], body:
   test(name, { concurrency: true, skip }, (context) => play(body, context));
 }
 
-/** Like scenario(), with another bundle. @param missing why it is skipped without one */
-export function bundleScenario(
-  name: string,
-  bundle: string | undefined,
-  missing: string,
-  body: (scene: Scenario, bundle: string) => Promise<void>,
-): void {
-  const skip = bundle === undefined && missing;
-  test(name, { concurrency: true, skip }, (context) =>
-    play((scene) => body(scene, bundle ?? ''), context),
-  );
-}
-
 /** Like scenario(), with other programs. @param commands that it needs; skipped where one is missing */
 export function programScenario(name: string, commands: readonly string[], body: Body): void {
   const missing = commands.filter(
