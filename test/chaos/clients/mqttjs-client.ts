@@ -28,7 +28,7 @@ export class MqttJsClient {
   readonly #former: mqtt.MqttClient[] = [];
   readonly #record: ClientRecord;
   #stream: Duplex | undefined;
-  readonly #filters = new Map<string, 0 | 1 | 2>();
+  readonly #filters = new Set<string>();
   /** Called with the topic of each message. */
   onArrival: (topic: string) => void = () => undefined;
 
@@ -63,12 +63,13 @@ export class MqttJsClient {
       this.#record.arrived(this.node, topic, payload.toString(), packet);
       this.onArrival(topic);
     });
-    let isFirst = true;
-    client.on('connect', ({ sessionPresent }) => {
-      // Its node has forgotten the session: it keeps nothing on disk.
-      if (hasSession && !isFirst && !sessionPresent) void this.#subscribeAgain();
-      isFirst = false;
-    });
+    // MQTT.js subscribes again by itself where its node has forgotten the session, and subscribe() does nothing then.
+    if (hasSession) {
+      client.on('packetreceive', ({ cmd }) => {
+        if (cmd !== 'suback') return;
+        for (const filter of this.#filters) this.#record.subscribed(this.node, filter);
+      });
+    }
     return client;
   }
 
@@ -78,15 +79,11 @@ export class MqttJsClient {
 
   /** Resolves with the first SUBACK, however often the connection is lost before. */
   async subscribe(filter: string, qos: 0 | 1 | 2): Promise<void> {
-    this.#filters.set(filter, qos);
+    this.#filters.add(filter);
     await this.untilConnected();
     const granted = await this.#mqtt.subscribeAsync(filter, { qos }).catch(() => undefined);
     if (granted === undefined) await this.subscribe(filter, qos);
     else this.#record.subscribed(this.node, filter);
-  }
-
-  async #subscribeAgain(): Promise<void> {
-    for (const [filter, qos] of this.#filters) await this.subscribe(filter, qos);
   }
 
   async untilConnected(): Promise<void> {
