@@ -4,6 +4,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { after, before, describe, test } from 'node:test';
+import { noOpenssl, TestAuthority } from '../../support/certificates.ts';
+import { ShoalProcess } from '../../support/shoal-process.ts';
+import { temporaryFolder } from '../../support/temporary-folder.ts';
 import { CompiledGenerator, type GeneratorOptions, missingCompiler } from './compiled.ts';
 
 /** What the broker of this test does with its 100th message. */
@@ -150,6 +153,33 @@ describe('the load generator in C', { skip: missingCompiler() }, () => {
     const { result } = await run('none', { churn: 1, publishers: 5, limit: 50 });
     assert.ok(result.rate > 0);
     assert.equal(result.lost, undefined);
+  });
+
+  test('carries the same messages over WebSocket and TLS, and resumes TLS sessions', {
+    skip: noOpenssl(),
+  }, async (t) => {
+    const folder = temporaryFolder(t);
+    const { cert, key } = new TestAuthority(folder).issue('n1', '/CN=n1', 'IP:127.0.0.1');
+    const flags = ['-nid=n1', '-bind=127.0.0.1', '-port=off', '-mdns=off', '-tls=0', '-ws=0'];
+    const shoal = new ShoalProcess([...flags, `-cert=${cert}`, `-key=${key}`]);
+    t.after(() => shoal.kill());
+    const address = { tls: await shoal.mqttPort('tls'), websocket: await shoal.mqttPort('ws') };
+    for (const transport of ['tls', 'websocket'] as const) {
+      const publish = `127.0.0.1:${address[transport]}`;
+      const load = { publishers: 3, bytes: 1024, qos: 1, window: 20 } as const;
+      const end = { warmup: 0, seconds: 60, limit: 2000, patience: 20 };
+      const {
+        sent = 0,
+        lost,
+        doubled,
+      } = await generator.run({ publish, transport, ...load, ...end });
+      assert.deepEqual({ lost, doubled }, { lost: 0, doubled: 0 }, transport);
+      assert.ok(sent >= 2000, `${sent} messages over ${transport}`);
+    }
+    const publish = `127.0.0.1:${address.tls}`;
+    const connects = { churn: 1, publishers: 2, warmup: 0, seconds: 60, limit: 20 } as const;
+    const { resumed } = await generator.run({ publish, transport: 'tls', resume: 1, ...connects });
+    assert.ok(Number(resumed) > 0.5, `${resumed} of the sessions were resumed`);
   });
 
   test('says which option it does not know', async () => {
