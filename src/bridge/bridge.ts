@@ -385,12 +385,12 @@ export class Bridge {
       }
       case PacketType.pingresp:
         break;
-      case PacketType.suback:
-        this.#handleSuback(
-          buffer.readUInt16BE(bodyStart) - SUBSCRIBE_ID,
-          decodeSuback(buffer.subarray(start, end), this.#options.version),
-        );
+      case PacketType.suback: {
+        // A packet without an identifier is refused here, before that is read.
+        const granted = decodeSuback(buffer.subarray(start, end), this.#options.version);
+        this.#handleSuback(buffer.readUInt16BE(bodyStart) - SUBSCRIBE_ID, granted);
         break;
+      }
       case PacketType.disconnect: {
         const { reasonCode, reasonString } = decodeServerDisconnect(buffer.subarray(start, end));
         const reason = describeCode(reasonCode, reasonString);

@@ -49,6 +49,8 @@ export function decodeRequest(body: Buffer): (Who & { readonly id: number }) | u
     const reader = new ByteReader(body);
     const id = reader.varint();
     const clientId = reader.text();
+    // An answer has four bytes for it.
+    if (id > 0xffffffff) return undefined;
     return { id, clientId, username: reader.byte() === 0 ? undefined : reader.text() };
   });
 }
