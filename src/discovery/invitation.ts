@@ -30,6 +30,7 @@ const PREFIX = 'SHOAL-';
 const VERSION = 1;
 const HEAD_BYTES = 4 + INVITATION_SECRET_BYTES;
 const CHECK_BYTES = 4;
+const LINE_CHARACTERS_MAX = 1000;
 /** RFC 4648. */
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
@@ -50,6 +51,8 @@ export function formatInvitation({ secret, endpoints }: Invitation): string {
 
 /** @returns undefined if the line is incomplete, altered, or of another version */
 export function parseInvitation(line: string): Invitation | undefined {
+  // Blanks and hyphens included; a longer line is none.
+  if (line.length > LINE_CHARACTERS_MAX) return undefined;
   const text = line.toUpperCase().replace(/[\s-]/g, '');
   const prefix = PREFIX.replace('-', '');
   const bytes = text.startsWith(prefix) ? fromBase32(text.slice(prefix.length)) : undefined;
@@ -58,6 +61,8 @@ export function parseInvitation(line: string): Invitation | undefined {
   if (!checkOf(body).equals(bytes.subarray(-CHECK_BYTES)) || body[0] !== VERSION) return undefined;
   const secret = Buffer.from(body.subarray(1, 1 + INVITATION_SECRET_BYTES));
   const port = body.readUInt16BE(1 + INVITATION_SECRET_BYTES);
+  const count = body[HEAD_BYTES - 1]!;
+  if (count === 0 || count > INVITATION_ADDRESSES_MAX || port === 0) return undefined;
   const endpoints: Endpoint[] = [];
   for (let at = HEAD_BYTES; at < body.length; ) {
     const length = body[at]!;
@@ -66,8 +71,7 @@ export function parseInvitation(line: string): Invitation | undefined {
     endpoints.push({ address: bytesToAddress(address), port });
     at += 1 + length;
   }
-  const isWhole = endpoints.length === body[HEAD_BYTES - 1] && endpoints.length > 0 && port !== 0;
-  return isWhole ? { secret, endpoints } : undefined;
+  return endpoints.length === count ? { secret, endpoints } : undefined;
 }
 
 function checkOf(body: Buffer): Buffer {

@@ -30,6 +30,21 @@ export const beaconMetrics = {
   }),
 };
 
+/** `shoal invite`: how new boxes get the token. */
+export const invitationMetrics = {
+  open: gauge('invitations_open', 'invitations that a new box can still use', {
+    sys: 'cluster/invitations/open',
+  }),
+  joined: counter('invitations_joined', 'new boxes that have used an invitation', {
+    sys: 'cluster/invitations/joined',
+  }),
+  refused: counter(
+    'invitations_refused',
+    'connections to the door for new boxes that were closed, by reason: invalid (no invitation, or one that is over), crowded (too many at a time), overRate (too many in a second)',
+    { sys: 'cluster/invitations/refused/{reason}', labels: ['reason'] },
+  ),
+};
+
 /** With `-mdns`: how clients on the same network find this node. */
 export const mdnsMetrics = {
   interfaces: gauge('mdns_interfaces', 'interfaces on which this node is announced by mDNS', {

@@ -16,7 +16,12 @@ import {
   queryMetrics,
   retainedMetrics,
 } from './cluster-metrics.ts';
-import { addressMetrics, beaconMetrics, mdnsMetrics } from './discovery-metrics.ts';
+import {
+  addressMetrics,
+  beaconMetrics,
+  invitationMetrics,
+  mdnsMetrics,
+} from './discovery-metrics.ts';
 import { counter, gauge, histogram, info, type MetricValues } from './metric.ts';
 import { peersMetrics, syncMetrics } from './sync-metrics.ts';
 
@@ -351,6 +356,7 @@ export const metricGroups = {
   bulk: bulkMetrics,
   address: addressMetrics,
   beacon: beaconMetrics,
+  invitations: invitationMetrics,
   mdns: mdnsMetrics,
   roaming: roamingMetrics,
   probes: probeMetrics,

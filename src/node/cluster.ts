@@ -305,7 +305,7 @@ export class Cluster {
       },
     });
     this.#gossip = gossip;
-    this.#invitations = new Invitations({
+    const invitations = new Invitations({
       config,
       log,
       gossipPort: gossip.local.port,
@@ -313,6 +313,8 @@ export class Cluster {
       token: () => this.#tokens[0]!,
       members: () => gossip.onlineEndpoints,
     });
+    this.#invitations = invitations;
+    broker.sys.addSource('invitations', () => invitations.metrics());
     const beacon = new NodeBeacon({ config, bootId, broker, gossip, log, keys: () => this.#keys });
     this.#beacon = beacon;
     const differing = () => replication.retained?.replica.differing ?? [];

@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import type { Config } from '../config/config.ts';
 import { formatInvitation, INVITATION_ADDRESSES_MAX } from '../discovery/invitation.ts';
 import type { InvitationView } from '../http/discovery-view.ts';
+import type { ValuesOf } from '../metrics/metric-list.ts';
 import { INVITATION_MS, InvitationDoor } from '../net/cluster/invitation-door.ts';
 import { listLinks } from '../net/cluster/links.ts';
 import { findHostAddress } from '../net/host-address.ts';
@@ -62,6 +63,10 @@ export class Invitations {
     this.#options.log.info('a new box is invited', { port, minutes: INVITATION_MS / 60_000 });
     const line = formatInvitation({ secret, endpoints });
     return { line, addresses, port, expires: Date.now() + INVITATION_MS };
+  }
+
+  metrics(): ValuesOf<'invitations'> {
+    return this.#door.metrics();
   }
 
   close(): void {

@@ -4,7 +4,10 @@
 
 import { randomBytes } from 'node:crypto';
 import dgram from 'node:dgram';
+import { once } from 'node:events';
+import { type IncomingMessage, request } from 'node:http';
 import { connect, createServer, type NetConnectOpts, type Socket } from 'node:net';
+import { json } from 'node:stream/consumers';
 import { deriveKeyRing } from '../../src/shared/key-ring.ts';
 import * as wire from '../support/wire.ts';
 import { AttackClient, openMany, type Target } from './attack-client.ts';
@@ -43,6 +46,14 @@ function dial(place: NetConnectOpts): Socket {
   const socket = connect(place);
   socket.on('error', () => undefined).on('data', () => undefined);
   return socket;
+}
+
+/** Opens the door for a new box. @returns its port */
+async function invite(control: string): Promise<number> {
+  const path = '/api/v1/invitations';
+  const asked = request({ socketPath: control, path, method: 'POST' }).end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return ((await json(answer)) as { port: number }).port;
 }
 
 /** Keeps so many connections open: whatever the node closes is opened again. */
@@ -177,6 +188,21 @@ export const doorAttacks: readonly DoorAttack[] = [
         const socket = dial({ host, port });
         n += 1;
         if (n % 2 === 0) socket.write(randomBytes(300));
+        return socket;
+      });
+    },
+  },
+  {
+    name: 'door of invitations: 500 connections that say nothing, send noise or half a handshake',
+    bound: '16 connections, 5 s each; 20 a second of one address',
+    async prepare({ host, control }) {
+      const port = await invite(control);
+      const said = [Buffer.alloc(0), randomBytes(300), Buffer.from('16030102000100', 'hex')];
+      let n = 0;
+      return keepOpen(500, () => {
+        const socket = dial({ host, port });
+        n += 1;
+        socket.write(said[n % said.length]!);
         return socket;
       });
     },

@@ -1,19 +1,23 @@
 // Where a new box gets the token: TLS 1.3 with a pre-shared key from the secret of the invitation and a new
 // key exchange for each connection, so that a recording stays closed when the line is found later. The
 // inviting side opens a TCP port while invitations are open, and the joining side connects once.
-// Invariants: an invitation serves one box, within its time; nothing throws; a stranger costs one handshake
-// for five seconds, and few at a time.
+// Invariants: an invitation serves one box, within its time; nothing throws; a connection lasts for five seconds at
+// most, and door-guard.ts admits few at a time.
 
 import { createHash, randomBytes } from 'node:crypto';
-import { connect, createServer, type Server, type TLSSocket } from 'node:tls';
+import { createServer as createTcpServer, type Server } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { connect, createServer, type TLSSocket } from 'node:tls';
 import {
   INVITATION_SECRET_BYTES,
   type Invitation,
   parseInvitation,
 } from '../../discovery/invitation.ts';
+import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import { expand } from '../../shared/key-ring.ts';
+import { DoorGuard } from './door-guard.ts';
 
 export { parseInvitation };
 
@@ -41,7 +45,9 @@ export interface DoorOptions {
 export const INVITATION_MS = 10 * 60_000;
 export const INVITATIONS_MAX = 8;
 const EXCHANGE_MS = 5000;
-const INVITING_CONNECTIONS_MAX = 16;
+/** A node that is flooded closes connections before it has seen their key. */
+const TRIES_MAX = 10;
+const TRY_AGAIN_MS = 300;
 const WELCOME_BYTES_MAX = 64 * 1024;
 const TLS = {
   // As for -large: the only version whose keys are both pre-shared and new for each connection.
@@ -52,6 +58,9 @@ const TLS = {
 
 export class InvitationDoor {
   readonly #options: DoorOptions;
+  readonly #guard = new DoorGuard();
+  /** Boxes that have joined, and connections that had no valid invitation. */
+  readonly #counters = { joined: 0, refused: 0 };
   /** By TLS identity, the oldest first. */
   readonly #open = new Map<string, { readonly key: Buffer; readonly timer: NodeJS.Timeout }>();
   #server: Server | undefined;
@@ -77,6 +86,14 @@ export class InvitationDoor {
     return { secret, port: typeof address === 'object' ? (address?.port ?? 0) : 0 };
   }
 
+  metrics(): ValuesOf<'invitations'> {
+    const { crowded, overRate } = this.#guard.counters;
+    const { joined, refused } = this.#counters;
+    const reasons = Object.entries({ invalid: refused, crowded, overRate });
+    const refusals = reasons.map(([reason, value]) => ({ labels: { reason }, value }));
+    return { open: this.#open.size, joined, refused: refusals };
+  }
+
   /** Ends all invitations. May be called twice. */
   close(): void {
     for (const identity of [...this.#open.keys()]) this.#end(identity);
@@ -94,7 +111,7 @@ export class InvitationDoor {
 
   async #listen(): Promise<Server> {
     const { bind, port } = this.#options;
-    const server = createServer({
+    const secured = createServer({
       ...TLS,
       handshakeTimeout: EXCHANGE_MS,
       pskCallback: (socket, identity) => {
@@ -103,12 +120,17 @@ export class InvitationDoor {
       },
     });
     const identities = new WeakMap<TLSSocket, string>();
-    server.maxConnections = INVITING_CONNECTIONS_MAX;
-    server.on('connection', (socket) => socket.on('error', () => undefined));
-    server.on('secureConnection', (socket) => this.#serve(socket, identities.get(socket) ?? ''));
-    server.on('tlsClientError', (error, socket) => {
-      this.#options.onRefused(socket.remoteAddress, describeSystemError(error, 'network'));
+    secured.on('secureConnection', (socket) => this.#serve(socket, identities.get(socket) ?? ''));
+    secured.on('tlsClientError', (error, socket) => {
+      this.#refuse(socket.remoteAddress, describeSystemError(error, 'network'));
       socket.destroy();
+    });
+    const server = createTcpServer((socket) => {
+      socket.on('error', () => undefined);
+      const timer = setTimeout(() => socket.destroy(), EXCHANGE_MS).unref();
+      socket.once('close', () => clearTimeout(timer));
+      if (this.#guard.admit(socket)) secured.emit('connection', socket);
+      else this.#options.onRefused(socket.remoteAddress, 'too many connections');
     });
     await listenOn(server, bind, port).catch(() => listenOn(server, bind, 0));
     server.unref();
@@ -117,16 +139,22 @@ export class InvitationDoor {
 
   #serve(socket: TLSSocket, identity: string): void {
     socket.on('error', () => undefined);
-    socket.setTimeout(EXCHANGE_MS, () => socket.destroy());
     // Another connection may have used it since its handshake began.
     if (!this.#open.has(identity)) {
+      this.#refuse(socket.remoteAddress, 'the invitation was used before, or is over');
       socket.destroy();
       return;
     }
     const welcome = this.#options.welcome(plainAddress(socket.localAddress ?? ''));
     socket.end(JSON.stringify(welcome));
+    this.#counters.joined += 1;
     this.#options.onJoined(plainAddress(socket.remoteAddress ?? ''));
     this.#end(identity);
+  }
+
+  #refuse(address: string | undefined, reason: string): void {
+    this.#counters.refused += 1;
+    this.#options.onRefused(address, reason);
   }
 }
 
@@ -135,15 +163,20 @@ export class InvitationDoor {
  * Rejects with a sentence if none does, or if the invitation is void.
  */
 export async function useInvitation({ secret, endpoints }: Invitation): Promise<Welcome> {
-  const faults: string[] = [];
-  for (const endpoint of endpoints) {
-    try {
-      return await fetchWelcome(secret, endpoint);
-    } catch (error) {
-      faults.push(`${formatEndpoint(endpoint)}: ${describeSystemError(error, 'network')}`);
+  for (let tries = 1; ; tries++) {
+    const faults: string[] = [];
+    let isCrowded = false;
+    for (const endpoint of endpoints) {
+      try {
+        return await fetchWelcome(secret, endpoint);
+      } catch (error) {
+        isCrowded ||= (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+        faults.push(`${formatEndpoint(endpoint)}: ${describeSystemError(error, 'network')}`);
+      }
     }
+    if (!isCrowded || tries === TRIES_MAX) throw new Error(faults.join('; '));
+    await delay(TRY_AGAIN_MS);
   }
-  throw new Error(faults.join('; '));
 }
 
 function fetchWelcome(secret: Buffer, { address: host, port }: Endpoint): Promise<Welcome> {

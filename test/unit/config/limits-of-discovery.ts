@@ -22,9 +22,9 @@ export const discoveryLimits: readonly (readonly [string, string, string])[] = [
     'the oldest ends; the line is void',
   ],
   [
-    'connections of new boxes; their handshake',
-    '{count net INVITING_CONNECTIONS_MAX}; 5 s',
-    'closed, logged',
+    'connections of new boxes; their length; in a second of one address, of all',
+    '{count net BOX_CONNECTIONS_MAX}; {ms net EXCHANGE_MS}; {count net ADDRESS_RATE_MAX}, {count net TOTAL_RATE_MAX}',
+    'the oldest of the busiest address is closed; a new one beyond the rate is closed unread; counted (`cluster/invitations/refused`), logged',
   ],
   [
     'hosts of one service in `-mbs` (SRV)',

@@ -36,6 +36,15 @@ test('an altered, cut or lengthened line is no invitation', () => {
   assert.equal(parseInvitation(''), undefined);
 });
 
+test('a line with more than four addresses, or of any length, is no invitation', () => {
+  const endpoint = INVITATION.endpoints[1]!;
+  const withAddresses = (count: number): string =>
+    formatInvitation({ ...INVITATION, endpoints: new Array(count).fill(endpoint) });
+  assert.equal(parseInvitation(withAddresses(4))?.endpoints.length, 4);
+  for (const count of [0, 5, 200]) assert.equal(parseInvitation(withAddresses(count)), undefined);
+  assert.equal(parseInvitation(`${LINE}${' '.repeat(1_000_000)}`), undefined);
+});
+
 test('no random line is an invitation', () => {
   const random = seededRandom(5);
   for (let run = 0; run < 5000; run++) {

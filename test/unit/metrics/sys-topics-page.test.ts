@@ -42,6 +42,7 @@ const SECTIONS: readonly (readonly [string, MetricGroupId])[] = [
   ['Cluster: each member, seen from this node', 'members'],
   ['Cluster: gossip', 'gossip'],
   ['Cluster: beacons (`-beacon`)', 'beacon'],
+  ['Cluster: new boxes (`shoal invite`)', 'invitations'],
   ['mDNS (`-mdns`)', 'mdns'],
   ['Cluster: the address of the clients (`-address`)', 'address'],
   ['Cluster: sync channel', 'sync'],

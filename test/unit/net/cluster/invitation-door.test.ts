@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { test } from 'node:test';
 import {
   INVITATION_MS,
@@ -22,6 +22,39 @@ function newDoor() {
     onRefused: (_address, reason) => refused.push(reason),
   });
   return { door, joined, refused };
+}
+
+/** Keeps `count` connections of strangers open: each that the door closes is opened anew. */
+function flood(port: number, count: number, begin: (socket: Socket) => void) {
+  let isOver = false;
+  let opened = 0;
+  const sockets = new Set<Socket>();
+  const open = (): void => {
+    if (isOver) return;
+    opened += 1;
+    const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.7' });
+    sockets.add(socket);
+    socket.on('error', () => undefined).resume();
+    socket.once('connect', () => begin(socket));
+    socket.once('close', () => {
+      sockets.delete(socket);
+      setImmediate(open);
+    });
+  };
+  for (let i = 0; i < count; i++) open();
+  return {
+    opened: () => opened,
+    stop: () => {
+      isOver = true;
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+function refusedAt(door: InvitationDoor): Record<string, number> {
+  return Object.fromEntries(
+    door.metrics().refused.map(({ labels, value }) => [labels.reason, value]),
+  );
 }
 
 function at(port: number, secret: Buffer) {
@@ -83,4 +116,54 @@ test('random bytes at the port do no harm', async (t) => {
   socket.resume();
   await once(socket, 'close');
   assert.deepEqual(await useInvitation(at(port, secret)), WELCOME);
+});
+
+test('strangers who say nothing, noise, half a handshake or a wrong key do not keep the invited box out', async (t) => {
+  // The head of a ClientHello of 512 bytes.
+  const half = Buffer.from('16030102000100', 'hex');
+  for (const begin of [
+    () => undefined,
+    (socket: Socket) => socket.end('GET / HTTP/1.1\r\n\r\n'),
+    (socket: Socket) => socket.write(half),
+    (socket: Socket) => socket.write(Buffer.alloc(1_000_000, 0x16)),
+  ]) {
+    const { door } = newDoor();
+    t.after(() => door.close());
+    const { secret, port } = await door.invite();
+    const strangers = flood(port, 50, begin);
+    t.after(strangers.stop);
+    while (strangers.opened() < 500) await new Promise((resolve) => setImmediate(resolve));
+    assert.deepEqual(await useInvitation(at(port, secret)), WELCOME);
+    strangers.stop();
+    const { crowded = 0, overRate = 0, invalid = 0 } = refusedAt(door);
+    assert.ok(overRate > 0, 'what comes too fast is counted');
+    assert.ok(crowded + invalid > 0, 'so is what is closed for others, or has no invitation');
+  }
+});
+
+test('of two boxes with one line exactly one joins', async (t) => {
+  const { door, joined } = newDoor();
+  t.after(() => door.close());
+  const { secret, port } = await door.invite();
+  await door.invite();
+  const both = await Promise.allSettled([1, 2].map(() => useInvitation(at(port, secret))));
+  assert.deepEqual(both.map(({ status }) => status).sort(), ['fulfilled', 'rejected']);
+  assert.equal(joined.length, 1);
+  assert.equal(refusedAt(door).invalid, 1);
+});
+
+test('guesses cost nothing but themselves, and are counted', async (t) => {
+  const { door, refused } = newDoor();
+  t.after(() => door.close());
+  const { secret, port } = await door.invite();
+  for (let guess = 1; guess <= 5; guess++) {
+    await assert.rejects(useInvitation(at(port, Buffer.alloc(16, guess))));
+  }
+  assert.equal(refused.length, 5);
+  assert.equal(refusedAt(door).invalid, 5);
+  assert.deepEqual(await useInvitation(at(port, secret)), WELCOME);
+  assert.deepEqual(
+    { open: door.metrics().open, joined: door.metrics().joined },
+    { open: 0, joined: 1 },
+  );
 });
