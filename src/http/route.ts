@@ -91,8 +91,8 @@ export interface Route extends RouteHead {
   /** Undefined for a response that is not JSON. */
   readonly response: Schema<unknown> | undefined;
   readonly respond: Handler<Fields, never, never, ApiResponse>;
-  /** Server-sent events: `one` node, or all of them joined. */
-  readonly stream: 'one' | 'joined' | undefined;
+  /** Server-sent events of `one` node or of all, joined; `limited`: each node ends its part itself. */
+  readonly stream: 'one' | 'joined' | 'limited' | undefined;
   /** Joins the answers of several nodes; only of scope `merged`. */
   readonly merge: ((answers: readonly unknown[], query: never) => object) | undefined;
 }
@@ -144,17 +144,18 @@ export function route<R, P extends Fields = NoFields, Q extends Fields = NoField
 export function streamRoute<Q extends Fields = NoFields>(
   parts: Omit<RouteParts<NoFields, Q, undefined>, 'method' | 'scope'> & {
     readonly isOfOneNode?: true;
+    readonly isLimited?: true;
     /** Called before the response begins: it may throw an HttpProblem. */
     readonly handler: (call: Call<NoFields, ObjectOf<Q>, undefined>) => StreamStart;
   },
 ): Route {
-  const { handler, isOfOneNode, ...rest } = parts;
+  const { handler, isOfOneNode, isLimited, ...rest } = parts;
   const scope = isOfOneNode ? 'node' : 'merged';
   const respond: Handler<NoFields, ObjectOf<Q>, undefined, ApiResponse> = (call) => ({
     status: 200,
     stream: handler(call),
   });
-  const stream = isOfOneNode ? 'one' : 'joined';
+  const stream = isOfOneNode ? 'one' : isLimited ? 'limited' : 'joined';
   const base = complete<NoFields, Q, undefined>(
     { method: 'GET', scope, ...rest },
     undefined,

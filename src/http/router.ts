@@ -4,6 +4,7 @@
 
 import type { NodeReply, NodeRequest } from '../shared/node-request.ts';
 import { changeOf } from './audit-log.ts';
+import { type JoinedFollower, joinedStream } from './joined-stream.ts';
 import { LimitedSink } from './limited-sink.ts';
 import type { NodeApi, StreamFollower } from './node-api.ts';
 import { HttpProblem, problemBody } from './problem.ts';
@@ -118,21 +119,18 @@ export class Router {
     if (wanted !== undefined && !online.includes(wanted)) throw noNode(wanted, online);
     // Checks the request, even if this node is not asked.
     const own = this.startStream(request, match, caller);
-    const stream: StreamStart = (sink) => {
-      const nodes = wanted === undefined ? online : [wanted];
-      let open = nodes.length;
-      const end = (): void => {
-        open -= 1;
-        if (open === 0) sink.end();
-      };
-      const part: StreamSink = { send: (event, data) => sink.send(event, data), end };
-      const stops = nodes.map((node) =>
-        node === name ? own(part) : this.#node.follow(node, request, followInto(part, node)),
-      );
-      return () => {
-        for (const stop of stops) stop();
-      };
-    };
+    if (wanted === name) return { status: 200, stream: own };
+    const follow = (node: string, follower: JoinedFollower) =>
+      this.#node.follow(node, request, followerOf(node, follower));
+    const stream: StreamStart =
+      wanted !== undefined
+        ? (sink) => follow(wanted, onlyInto(sink, wanted))
+        : joinedStream({
+            online: () => this.#node.online,
+            own,
+            follow,
+            isLasting: match.route.stream === 'joined',
+          });
     return { status: 200, stream };
   }
 
@@ -220,18 +218,25 @@ function noNode(name: string, online: readonly string[]): HttpProblem {
   return new HttpProblem(404, `No node ${name.slice(0, 64)} is online; there are ${known}.`);
 }
 
-/** Passes the events of another node on. */
-function followInto(sink: StreamSink, node: string): StreamFollower {
+/** Checks what another node sends. */
+function followerOf(node: string, { event: pass, ended }: JoinedFollower): StreamFollower {
   return {
     item: (item) => {
       const { event, data } = (item ?? {}) as { event?: unknown; data?: unknown };
       const isEvent = typeof event === 'string' && typeof data === 'object' && data !== null;
-      if (isEvent) sink.send(event.replace(/[\r\n]/g, ''), data);
+      if (isEvent) pass(event.replace(/[\r\n]/g, ''), data);
     },
-    dropped: (count) => sink.send('dropped', { node, count }),
-    ended: (reply) => {
-      const problem = reply && problemOfReply(node, reply).message;
-      if (problem !== undefined) sink.send('end', { node, reason: problem });
+    dropped: (count) => pass('dropped', { node, count }),
+    ended: (reply) => ended(reply && problemOfReply(node, reply).message),
+  };
+}
+
+/** The events of one other node alone. */
+function onlyInto(sink: StreamSink, node: string): JoinedFollower {
+  return {
+    event: (event, data) => sink.send(event, data),
+    ended: (reason) => {
+      if (reason !== undefined) sink.send('end', { node, reason });
       sink.end();
     },
   };

@@ -197,9 +197,11 @@ describe('commands over the control socket', { concurrency: 2 }, () => {
         clearInterval(publishing);
       }
       await n3.process.kill();
-      await watch.prints(
-        /^\(no more events of n3: it has gone; a new watch shows them once it is back\)$/m,
-      );
+      await watch.prints(/^\(no more events of n3 until it is back\)$/m);
+      const seed = `-mbs=${await n2.process.gossipAddress()}`;
+      const returned = await scene.startLocal('n3', seed);
+      await scene.client(returned, { clientId: 'dash-again' });
+      await watch.prints(/ n3 +dash-again connected from 127\.0\.0\.1/m);
       watch.signal('SIGINT');
       assert.equal((await watch.done).code, 0);
       // The figures of another box come some seconds later.

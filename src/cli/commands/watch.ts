@@ -117,7 +117,7 @@ function noticeLine(event: string, data: unknown): string {
   const { count, node } = data as { count?: number; node?: string };
   if (event === 'dropped')
     return `(${count} events left out: they came faster than they could be shown)`;
-  return `(no more events of ${node}: it has gone; a new watch shows them once it is back)`;
+  return `(no more events of ${node} until it is back)`;
 }
 
 /** A trace that ends because its time is over needs no word. */

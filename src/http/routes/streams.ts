@@ -120,6 +120,7 @@ export const streamRoutes = [
   streamRoute({
     path: '/api/v1/trace',
     access: 'content',
+    isLimited: true,
     summary:
       'packets of one client, or PUBLISH packets of one topic, from now on: events `packet`; `begin` and `end` of each node',
     query: {
