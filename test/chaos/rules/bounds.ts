@@ -3,7 +3,9 @@
 import { type ChaosEvent, type EventOf, eventsOf } from '../history.ts';
 import { endOf, type Judgement, RECOVERY_MS, type Violation, windowsOf } from './verdict.ts';
 
-/** A process may not grow by more than this after its first sample: queues of absent clients, and V8's slack. */
+/** A process grows while it starts. */
+const START_MS = 10_000;
+/** A process may not grow by more than this after its start: queues of absent clients, and V8's slack. */
 export const GROWTH_BYTES_MAX = 120 * 1024 * 1024;
 export const DESCRIPTORS_GROWTH_MAX = 60;
 /** Far above what a node needs (some ms), far below what a person takes for a fault. */
@@ -28,14 +30,15 @@ function growthBounded(
   max: number,
   unit: (value: number) => string,
 ): Judgement {
-  const first = new Map<number, number>();
+  const starts = new Map<number, { readonly at: number; most: number }>();
   const violations: Violation[] = [];
   const samples = eventsOf(events, 'sample');
   let largest = 0;
   for (const sample of samples) {
-    const before = first.get(sample.pid) ?? value(sample);
-    first.set(sample.pid, before);
-    const growth = value(sample) - before;
+    const start = starts.get(sample.pid) ?? { at: sample.at, most: 0 };
+    starts.set(sample.pid, start);
+    if (sample.at - start.at < START_MS) start.most = Math.max(start.most, value(sample));
+    const growth = value(sample) - start.most;
     largest = Math.max(largest, growth);
     if (growth <= max) continue;
     violations.push({ text: `${sample.node} has ${unit(growth)} more`, at: sample.at });
