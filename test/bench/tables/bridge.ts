@@ -13,6 +13,7 @@ import { missingPrograms } from '../../support/programs.ts';
 import { BUNDLE } from '../../support/shoal-process.ts';
 import * as wire from '../../support/wire.ts';
 import { freePort } from '../brokers.ts';
+import { atLeast, judged } from '../goals.ts';
 import { BROKER_CORE, cpuSeconds, GENERATOR_CORE } from '../load/clock.ts';
 import {
   amount,
@@ -27,6 +28,8 @@ import {
   type Table,
 } from '../table.ts';
 
+/** Times mosquitto's bridge. */
+const GOAL = atLeast(5);
 const WINDOW = 2000;
 /** A batch is sent as soon as the window has room for this many. */
 const BATCH_MIN = 100;
@@ -239,14 +242,16 @@ async function open(port: number, clientId: string): Promise<Socket> {
 }
 
 function markdown(figures: Figures): string {
-  const head = ['bridge', 'QoS 0, messages/s', 'times mosquitto', 'core busy: near, far'];
+  const head = ['bridge', 'QoS 0, messages/s', 'times mosquitto', 'goal', 'core busy: near, far'];
   const rows = Object.entries(figures).map(([name, row]) => {
     const base = figures[`mosquitto to ${name.endsWith('a sink') ? 'a sink' : 'mosquitto'}`];
+    const goal = name.startsWith('Shoal') ? GOAL : undefined;
     return [
       name,
       ...(['qos0', 'qos1'] as const).flatMap((qos) => [
         amount(figure(row, `${qos}.rate`)),
         amount(figure(row, `${qos}.rate`) / figure(base, `${qos}.rate`)),
+        judged(goal, figure(row, `${qos}.rate`) / figure(base, `${qos}.rate`)),
         `${percent(figure(row, `${qos}.near`))}, ${percent(figure(row, `${qos}.far`))}`,
       ]),
     ];
