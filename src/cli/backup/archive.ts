@@ -1,9 +1,9 @@
 // The archive of `backup` and `restore`: a gzipped tar of the data files. Written under another name and
 // renamed at the end, so that a file with the given name is always whole. What is read is checked: only
-// data files, no paths, no links.
+// data files, no paths, no links, no name twice, and no more than the disk has room for.
 
 import { createReadStream, createWriteStream } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
+import { open, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -15,10 +15,13 @@ import {
   type TarEntry,
   tarPadding,
 } from '../../shared/tar.ts';
+import { formatBytes } from '../../shared/units.ts';
 import { dataFiles } from '../../storage/file-names.ts';
 import type { CopiedFile } from '../../storage/folder-copy.ts';
 
 const CHUNK_BYTES = 1_048_576;
+/** Left free on the disk, since a few kilobytes can say that they unpack to terabytes. */
+const RESERVE_BYTES = 67_108_864;
 
 /** An archive that is damaged, or none of ours. */
 export class ArchiveError extends Error {
@@ -61,12 +64,14 @@ function* tarOf(files: readonly CopiedFile[], progress: (bytes: number) => void)
 /**
  * Writes the files of an archive into an empty folder and syncs them.
  * @param progress called with the bytes of the archive that are read so far
+ * @param freeBytes room on the disk of the folder
  * @returns their names. Rejects with ArchiveError
  */
 export async function readArchive(
   path: string,
   folder: string,
   progress: (bytes: number) => void,
+  freeBytes: (folder: string) => Promise<number> = freeBytesAt,
 ): Promise<string[]> {
   const input = createReadStream(path, { highWaterMark: CHUNK_BYTES });
   const gunzip = createGunzip();
@@ -77,17 +82,34 @@ export async function readArchive(
   try {
     for (;;) {
       const header = decodeTarHeader(await bytes.take(TAR_BLOCK_BYTES));
-      if (header === 'end') return names;
+      if (header === 'end') break;
       if (header === undefined || dataFiles([header.name]).length === 0) {
         throw new ArchiveError('is no backup of Shoal, or is damaged');
+      }
+      if (names.includes(header.name)) {
+        throw new ArchiveError(`is damaged: ${header.name} is in it twice`);
+      }
+      if (header.bytes + RESERVE_BYTES > (await freeBytes(folder))) {
+        throw new ArchiveError(
+          `unpacks to more than the disk has room for: ${header.name} alone has ${formatBytes(header.bytes)}`,
+        );
       }
       await extract(header, bytes, folder, () => progress(input.bytesRead));
       names.push(header.name);
     }
+    // The checksum of gzip comes last.
+    await bytes.end();
   } finally {
     gunzip.destroy();
     await piped;
   }
+  if (names.length === 0) throw new ArchiveError('is no backup of Shoal: it has no files');
+  return names;
+}
+
+async function freeBytesAt(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
 }
 
 async function extract(
@@ -134,6 +156,17 @@ class ByteQueue {
     const taken = this.#held.subarray(0, count);
     this.#held = this.#held.subarray(count);
     return taken;
+  }
+
+  /** Reads to the end, which is near. */
+  async end(): Promise<void> {
+    for (let bytes = this.#held.length; bytes <= CHUNK_BYTES; ) {
+      const { value, done } = await this.#next();
+      if (done !== true) bytes += value.length;
+      else if (this.#fault === undefined) return;
+      else throw this.#fault;
+    }
+    throw new ArchiveError('has more behind its end: it is damaged');
   }
 
   async #next(): Promise<IteratorResult<Buffer>> {
