@@ -59,7 +59,8 @@ export class PasswordVerifier {
       // Another client with the same password may have been verified meanwhile.
       if (this.#wasVerified(name, digest)) return true;
       const hashText = this.#users.get(name);
-      const isRight = await isPassword(this.#hashOf(hashText ?? this.#decoyFor(name)), given);
+      const decoy = this.#decoyFor(name);
+      const isRight = await isPassword(this.#hashOf(hashText ?? decoy), given);
       if (!isRight || hashText === undefined || given.length === 0) return false;
       this.#verified.set(name, { hashText, digest });
       return true;

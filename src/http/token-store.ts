@@ -1,7 +1,7 @@
 // The tokens that open the HTTP API to callers of other machines, and changes to every caller over TCP.
 // A token is `ID.SECRET`, both random. The file holds a scrypt hash of the secret; the token itself is shown
-// once, when it is made. Invariants: the number of tokens and of hashes computed at a time is bounded; an
-// unknown id costs no hash; a secret is compared in constant time.
+// once, when it is made. Invariants: the number of tokens and of hashes computed at a time is bounded; every
+// wrong token costs the same work; a secret is compared in constant time.
 
 import { createHash, randomBytes, scrypt, timingSafeEqual } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
@@ -33,6 +33,14 @@ export interface TokenView {
 export class TokenFileError extends Error {
   override readonly name = 'TokenFileError';
 }
+
+/** The SHA-256 of no token. */
+const NO_DIGEST = randomBytes(32);
+/** In place of a token that does not exist. */
+const DECOY = {
+  salt: randomBytes(16).toString('base64url'),
+  hash: randomBytes(HASH_BYTES).toString('base64url'),
+};
 
 export class TokenStore {
   readonly #path: string | undefined;
@@ -86,21 +94,25 @@ export class TokenStore {
   /** True for a token that verify() has found valid in this run; costs no scrypt. */
   isVerified(token: string): boolean {
     const [id = '', secret = ''] = token.split('.');
-    const verified = this.#verified.get(id);
-    return verified !== undefined && timingSafeEqual(verified, digestOf(secret));
+    return timingSafeEqual(this.#verified.get(id) ?? NO_DIGEST, digestOf(secret));
   }
 
-  /** 'busy': too many tokens are being checked. */
+  /**
+   * Every token that is wrong costs one scrypt, whether its first part is known or not, and whether the right one was
+   * verified before: the time of the answer does not say which ids exist.
+   * @returns 'busy': too many tokens are being checked
+   */
   async verify(token: string): Promise<'valid' | 'wrong' | 'busy'> {
     const [id = '', secret = ''] = token.split('.');
     const stored = this.#tokens.find((one) => one.id === id);
-    if (stored === undefined || secret === '') return 'wrong';
-    if (this.#verified.has(id)) return this.isVerified(token) ? 'valid' : 'wrong';
+    if (secret === '') return 'wrong';
+    if (this.isVerified(token)) return 'valid';
     if (this.#checks >= CHECKS_MAX) return 'busy';
     this.#checks += 1;
     try {
-      const hash = await hashOf(secret, stored.salt);
-      if (!timingSafeEqual(hash, Buffer.from(stored.hash, 'base64url'))) return 'wrong';
+      const { salt, hash } = stored ?? DECOY;
+      const isRight = timingSafeEqual(await hashOf(secret, salt), Buffer.from(hash, 'base64url'));
+      if (!isRight || stored === undefined) return 'wrong';
     } finally {
       this.#checks -= 1;
     }
