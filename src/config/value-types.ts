@@ -6,7 +6,7 @@ import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { isReservedTopic, isTopicFilter } from '../mqtt/topic.ts';
 import { formatHostPort, type HostPort } from '../shared/endpoint.ts';
-import { normalAddress } from '../shared/ip-address.ts';
+import { isLinkLocal, normalAddress } from '../shared/ip-address.ts';
 import { maskedUrl } from '../shared/masked-url.ts';
 
 export interface ValueType<T> {
@@ -105,8 +105,7 @@ export const networkAddress: ValueType<NetworkAddress> = {
   parse: (value) => {
     const [, text = '', bits = ''] = /^([\d.a-f:]+)\/(\d{1,3})$/i.exec(value) ?? [];
     const address = normalAddress(text);
-    const isLinkLocal = address?.startsWith('fe80:') ?? false;
-    if (address === undefined || isLinkLocal) return undefined;
+    if (address === undefined || isLinkLocal(address)) return undefined;
     const prefixBits = Number(bits);
     const bitsMax = PREFIX_BITS_MAX[address.includes(':') ? 6 : 4];
     const isRight = prefixBits >= PREFIX_BITS_MIN && prefixBits <= bitsMax;
@@ -308,10 +307,13 @@ export const advertisedAddress: ValueType<AdvertisedAddress> = {
 export function hostPorts(defaultPort: number): ValueType<readonly HostPort[]> {
   return {
     placeholder: 'host:port,...',
-    expected: 'host:port, several separated by commas (IPv6 as [fe80::1]:7946)',
+    expected:
+      'host:port, several separated by commas (IPv6 as [fd00::1]:7946, not a link-local address, fe80::)',
     parse: (value) =>
       listOf(value, (part) => {
         const parsed = parseHostPort(part);
+        // It means nothing on another interface, and members have addresses without one.
+        if (parsed && isLinkLocal(parsed.host)) return undefined;
         return parsed && { host: parsed.host, port: parsed.port ?? defaultPort };
       }),
     format: (value) => value.map(formatHostPort).join(','),

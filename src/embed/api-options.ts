@@ -303,7 +303,8 @@ export interface NodeSettings {
   cskFile?: string;
   /**
    * Other nodes, of which one reachable node is enough; their port is 7946 unless given. Expects
-   * host:port, several separated by commas (IPv6 as [fe80::1]:7946). Default: none.
+   * host:port, several separated by commas (IPv6 as [fd00::1]:7946, not a link-local address,
+   * fe80::). Default: none.
    */
   mbs?: string | readonly string[];
   /**

@@ -122,3 +122,8 @@ function compressed(groups: readonly number[]): string {
   if (bestStart < 0) return hex.join(':');
   return `${hex.slice(0, bestStart).join(':')}::${hex.slice(bestStart + bestLength).join(':')}`;
 }
+
+/** An IPv6 address that has a meaning on one interface alone, as systems and people write it. RFC 4291, 2.5.6. */
+export function isLinkLocal(address: string): boolean {
+  return address.toLowerCase().startsWith('fe80:');
+}

@@ -19,6 +19,7 @@ import { openBeacon, sealBeacon } from './beacon-seal.ts';
 import { BeaconSender, GROUP_IPV4, GROUP_IPV6 } from './beacon-sender.ts';
 import { type BeaconStranger, BeaconStrangers } from './beacon-strangers.ts';
 import type { Gossip } from './gossip.ts';
+import { LinkLocalLog } from './link-local-log.ts';
 import { type HostLink, listLinks } from './links.ts';
 import { specificAddress } from './local-addresses.ts';
 
@@ -60,6 +61,7 @@ export class BeaconChannel {
   readonly #limit = new DatagramLimit(BEACON_RATES);
   readonly #strangers: BeaconStrangers;
   readonly #faults = new OngoingFaults();
+  readonly #linkLocal: LinkLocalLog;
   readonly #sendFaults = new Map<string, string>();
   readonly #senders = new Map<string, BeaconSender>();
   readonly #receivers = new Map<string, BeaconReceiver>();
@@ -77,6 +79,7 @@ export class BeaconChannel {
     this.#keys = keys;
     this.#bind = specificAddress(bind);
     this.#strangers = new BeaconStrangers(log);
+    this.#linkLocal = new LinkLocalLog(log, 'beacons are not sent');
     const gossipPort = gossip.local.port;
     this.#ports = [...new Set([defaultPort, gossipPort])];
     this.#beacon = new Beacon(
@@ -177,6 +180,7 @@ export class BeaconChannel {
     const { listLinks: list = listLinks } = this.#options;
     const { clientAddresses } = this.#options;
     const links = list(this.#bind).filter(({ address }) => !clientAddresses.includes(address));
+    this.#linkLocal.review(links.length, now);
     const present = new Set(links.map(({ address }) => address));
     for (const [address, sender] of this.#senders) {
       if (present.has(address) && sender.isOpen) continue;

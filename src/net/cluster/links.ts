@@ -3,7 +3,12 @@
 
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
 import type { Link } from '../../discovery/beacon.ts';
-import { addressToBytes, bytesToAddress, normalAddress } from '../../shared/ip-address.ts';
+import {
+  addressToBytes,
+  bytesToAddress,
+  isLinkLocal,
+  normalAddress,
+} from '../../shared/ip-address.ts';
 
 export interface HostLink extends Link {
   readonly interfaceName: string;
@@ -47,7 +52,7 @@ export function listLinks(
 }
 
 function isUsable({ internal, address, cidr }: NetworkInterfaceInfo): boolean {
-  return !internal && cidr !== null && !address.toLowerCase().startsWith('fe80');
+  return !internal && cidr !== null && !isLinkLocal(address);
 }
 
 function linkOf(info: NetworkInterfaceInfo, interfaceName: string, zone: string): HostLink {

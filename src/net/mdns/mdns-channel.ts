@@ -9,6 +9,7 @@ import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { isLoopback } from '../../shared/endpoint.ts';
 import { isSameNetwork, normalAddress } from '../../shared/ip-address.ts';
 import type { Logger } from '../../shared/logger.ts';
+import { LinkLocalLog } from '../cluster/link-local-log.ts';
 import { type HostLink, listLinks } from '../cluster/links.ts';
 import { type MdnsCounters, MdnsLink, type MdnsLinkView } from './mdns-link.ts';
 
@@ -33,6 +34,7 @@ const JOIN_GROUPS_MS = 10_000;
 export class MdnsChannel {
   readonly #options: MdnsChannelOptions;
   readonly #links = new Map<string, MdnsLink>();
+  readonly #linkLocal: LinkLocalLog;
   readonly #counters: MdnsCounters = {
     responder: { queries: 0, answers: 0, conflicts: 0, limited: 0 },
     dropped: { malformed: 0, offLink: 0, overRate: 0 },
@@ -47,6 +49,7 @@ export class MdnsChannel {
 
   constructor(options: MdnsChannelOptions) {
     this.#options = options;
+    this.#linkLocal = new LinkLocalLog(options.log, 'mDNS announces nothing');
   }
 
   /** Takes the listeners for clients; again after each change. */
@@ -112,6 +115,7 @@ export class MdnsChannel {
   /** Interfaces come and go: a cable, a Wi-Fi, a new address by DHCP. */
   #useInterfaces(now: number): void {
     const all = listLinks(undefined).filter(hasNeighbours);
+    this.#linkLocal.review(all.length, now);
     const present = new Set<string>();
     for (const { interfaceName: name, zone } of all) {
       const key = `${name} ${zone}`;

@@ -56,18 +56,28 @@ test('a flag wins over the environment, the environment over the file, the file 
 
 test('a member without a port has the default one, and IPv6 stands in brackets', () => {
   const { config } = load({
-    flags: { csk: 's', mbs: '192.168.1.101:7946, box2.local,[fe80::1]:9000,::1' },
+    flags: { csk: 's', mbs: '192.168.1.101:7946, box2.local,[fd00::1]:9000,::1' },
   });
   assert.deepEqual(config.members, [
     { host: '192.168.1.101', port: 7946 },
     { host: 'box2.local', port: 7946 },
-    { host: 'fe80::1', port: 9000 },
+    { host: 'fd00::1', port: 9000 },
     { host: '::1', port: 7946 },
   ]);
 });
 
 test('a member that is not a host and port is refused', () => {
-  for (const mbs of ['a:', 'a:0', 'a:70000', 'a,,b', '300.1.1.1:7946', '-a:1', 'a b', '[a]:1']) {
+  for (const mbs of [
+    'a:',
+    'a:0',
+    'a:70000',
+    'a,,b',
+    '300.1.1.1:7946',
+    '-a:1',
+    'a b',
+    '[a]:1',
+    '[fe80::1]:1',
+  ]) {
     const [problem = ''] = problemsOf({ flags: { csk: 's', mbs } });
     assert.match(problem, /^bad value '.*' for -mbs: expected host:port/, mbs);
   }
