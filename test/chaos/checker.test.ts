@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { check, RULES, type RuleName } from './checker.ts';
+import { check, RULES, type RuleName, type Verdict } from './checker.ts';
 import type { ChaosEvent, EventBody } from './history.ts';
 
 const NODES = ['n1', 'n2'];
@@ -280,6 +280,19 @@ test("a wait for a processor of the machine is not the broker's", () => {
   const longest = (process: string) => check(starved(process), INNOCENTS)[0]!.measured;
   assert.equal(longest('n1'), 'p99 2050 ms, longest 2050 ms');
   assert.equal(longest('n2'), 'p99 6000 ms, longest 6000 ms');
+});
+
+test('a message that is lost while the machine halts a node does not count, one that comes twice does', () => {
+  const rule = 'a message reaches every node of a quiet cluster, once';
+  const halt: EventBody = { kind: 'starved', process: 'n2', ms: 900, since: 0 };
+  const run = (...deliveries: EventBody[]) => {
+    const events = history(...BOTH_START, quiet, halt, published('call/n1', 0), ...deliveries);
+    const [{ looked, violations }] = check(events, [rule]) as [Verdict];
+    return [looked, violations.length];
+  };
+  assert.deepEqual(run(heard('n1', 0)), [1, 0]);
+  assert.deepEqual(run(heard('n1', 0), heard('n2', 0)), [2, 0]);
+  assert.deepEqual(run(heard('n1', 0), heard('n2', 0), heard('n2', 0)), [2, 1]);
 });
 
 test('what a process needs to start is no growth', () => {
