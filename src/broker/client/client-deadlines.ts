@@ -1,4 +1,4 @@
-// The deadlines of one connection: for its CONNECT, for its Keep Alive (MQTT 5.0 3.1.2.10), for the
+// The deadlines of one connection: for its CONNECT, for the answer to it, for its Keep Alive (MQTT 5.0 3.1.2.10), for the
 // expiry of its authentication, and for a packet that a rate delays.
 // Invariant: after stop() none of them comes due.
 
@@ -9,7 +9,7 @@ const KEEP_ALIVE_FACTOR = 1.5;
 export class ClientDeadlines {
   lastReceivedAt: number;
   readonly #queue: DeadlineQueue;
-  /** First for CONNECT, then for Keep Alive. */
+  /** First for CONNECT, then for CONNACK, then for Keep Alive. */
   #silence: Deadline | undefined;
   #expiry: Deadline | undefined;
   #slowed: Deadline | undefined;
@@ -23,12 +23,15 @@ export class ClientDeadlines {
     this.#silence = this.#queue.schedule(at, late);
   }
 
-  connectArrived(): void {
+  /** CONNECT has arrived. */
+  awaitAnswer(at: number, late: () => void): void {
     this.#queue.cancel(this.#silence);
+    this.#silence = this.#queue.schedule(at, late);
   }
 
   /** @param isHeld true while the broker does not read, so that no packet can arrive */
   keepAlive(seconds: number, isHeld: () => boolean, late: () => void): void {
+    this.#queue.cancel(this.#silence);
     if (seconds === 0) return;
     const silenceMs = seconds * 1000 * KEEP_ALIVE_FACTOR;
     // One deadline for each connection. It moves only when it comes due, not with every packet.

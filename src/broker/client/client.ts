@@ -24,7 +24,7 @@ import { RetainedFeeds } from '../retained/retained-feed.ts';
 import type { SessionConnection } from '../session/link.ts';
 import type { Session } from '../session/session.ts';
 import { ClientDeadlines } from './client-deadlines.ts';
-import { handleConnect, NOT_CONNECT, readConnect } from './connect.ts';
+import { CONNACK_MS_MAX, handleConnect, NOT_CONNECT, readConnect, refuseLate } from './connect.ts';
 import { ConnectionMemory, chargeUnhandled } from './connection-memory.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
 import { type Continuation, runOf } from './continuation.ts';
@@ -278,8 +278,10 @@ export class Client implements SessionConnection {
 
   #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
     const packet = readConnect(this, this.#framer, buffer, start, bodyStart, end);
-    this.#deadlines.connectArrived();
-    this.#context.budget.spend(Price.connect);
+    const { budget } = this.#context;
+    const late = () => refuseLate(this.#context, this, packet);
+    this.#deadlines.awaitAnswer(budget.now + CONNACK_MS_MAX, late);
+    budget.spend(Price.connect);
     this.#moveTo('authenticating');
     handleConnect(this.#context, this, packet);
     if (this.#state === 'authenticating') this.#pauseReading();
@@ -314,7 +316,6 @@ export class Client implements SessionConnection {
 
   /** Connects a part of this node, which sends no CONNECT and needs no permission. */
   connectLocally(session: Session, sendWindow: number): void {
-    this.#deadlines.connectArrived();
     this.#moveTo('authenticating');
     this.isLocal = this.bridge = true;
     this.link.version = 5;
@@ -493,7 +494,6 @@ export class Client implements SessionConnection {
   }
 
   #connectTimeout(): void {
-    if (this.#state !== 'waiting') return;
     this.#context.log.info('connect timeout', originOf(this.info));
     this.end(false, 'connect timeout');
   }

@@ -25,6 +25,8 @@ import { type Continuation, runOf } from './continuation.ts';
 import { mustConnectWait } from './store-backpressure.ts';
 
 export const NOT_CONNECT = protocolFault('the first packet is not CONNECT');
+/** From CONNECT to its answer. Longer than the waits of a login and of a session that another node has, in a row. */
+export const CONNACK_MS_MAX = 20_000;
 const PADDED_LENGTH = malformed('the Remaining Length has more bytes than needed');
 const ID_DIGITS = 22;
 const ID_ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
@@ -185,6 +187,12 @@ function decide(
   context.loginGuard.loginSucceeded(candidate.username, remoteAddress);
   admit(context, client, candidate, identity);
   if (decision.expiresInMs !== undefined) client.expireAfter(decision.expiresInMs);
+}
+
+/** Neither the authentication nor the store has come to an end: a client must not wait in silence. */
+export function refuseLate(context: BrokerContext, client: Client, packet: ConnectPacket): void {
+  const reason = `no decision within ${CONNACK_MS_MAX / 1000} s`;
+  refuse(context, client, packet, { reasonCode: ReasonCode.serverBusy, reason });
 }
 
 /** Logs a warning, so that guessed passwords show at every log level but the lowest. */

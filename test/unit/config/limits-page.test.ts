@@ -44,6 +44,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
     ],
     ['time until CONNECT', '`-connect-timeout`', 'the connection is closed'],
     [
+      'time from CONNECT to its answer',
+      '{ms broker CONNACK_MS_MAX}',
+      'CONNACK 0x89, server busy, logged',
+    ],
+    [
       'wrong passwords of one address, connections of one client from one address, in a minute',
       '`-ban-failures`, `-ban-connects`',
       'CONNACK 0x8A for `-ban-time`, counted and logged ([guards.md](guards.md#bans)); {count broker BANS_MAX} bans, and {count broker WATCHED_MAX} addresses, clients and users that are watched: the oldest is forgotten',
