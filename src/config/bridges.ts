@@ -248,7 +248,7 @@ export const bridgeTable = {
 } as const;
 
 type BridgeKey = keyof typeof bridgeTable;
-type BridgeValues = { readonly [Key in BridgeKey]: ValueOf<(typeof bridgeTable)[Key]> };
+export type BridgeValues = { readonly [Key in BridgeKey]: ValueOf<(typeof bridgeTable)[Key]> };
 
 export const bridgeKeys: readonly string[] = Object.values(bridgeTable).map(
   (row: AnyOption) => row.flag,
@@ -305,7 +305,9 @@ export function resolveBridges(
     const before = problems.length;
     const values = valuesOf(table, problems);
     if (problems.length > before) continue;
-    problems.push(...faultsOf(table, values, bridges, node));
+    const names = bridges.map(({ options }) => options.name);
+    const faults = bridgeFaults(values, names, node.tokens !== undefined);
+    problems.push(...faults.map((fault) => `${table.place}: ${fault}`));
     if (problems.length === before) bridges.push(bridgeOf(table.place, values, node));
   }
   return bridges;
@@ -328,34 +330,35 @@ function valuesOf(table: TomlTable, problems: string[]): BridgeValues {
   return Object.fromEntries(entries) as BridgeValues;
 }
 
-function faultsOf(
-  { place }: TomlTable,
+/**
+ * What keeps a bridge with valid values from being used; none if it can be.
+ * @param names of the bridges before it
+ */
+export function bridgeFaults(
   values: BridgeValues,
-  others: readonly BridgeConfig[],
-  node: NodeValues,
+  names: readonly (string | undefined)[],
+  isClustered: boolean,
 ): string[] {
   const { name: own, cert, key, username, password, reconnectMinMs, reconnectMaxMs } = values;
-  const problems = (['name', 'addresses', 'topics'] as const)
+  const faults = (['name', 'addresses', 'topics'] as const)
     .filter((required) => values[required] === undefined)
-    .map((required) => `${place}: the bridge has no ${bridgeTable[required].flag}`);
-  if (others.some(({ options }) => options.name === own)) {
-    problems.push(`${place}: another bridge has the name '${own}' already`);
+    .map((required) => `the bridge has no ${bridgeTable[required].flag}`);
+  if (own !== undefined && names.includes(own)) {
+    faults.push(`another bridge has the name '${own}' already`);
   }
   if ((cert === undefined) !== (key === undefined)) {
-    problems.push(`${place}: cert and key go together: the certificate and its private key`);
+    faults.push('cert and key go together: the certificate and its private key');
   }
   if (password !== undefined && username === undefined && values.protocol !== '5') {
-    problems.push(`${place}: MQTT 3.1.1 has no password without a user name: set username`);
+    faults.push('MQTT 3.1.1 has no password without a user name: set username');
   }
-  if (node.tokens !== undefined && values.runOn === 'one' && values.clientId === undefined) {
-    problems.push(
-      `${place}: in a cluster the bridge needs a client-id, the same on every node, so that the far side knows it wherever it runs`,
+  if (isClustered && values.runOn === 'one' && values.clientId === undefined) {
+    faults.push(
+      'in a cluster the bridge needs a client-id, the same on every node, so that the far side knows it wherever it runs',
     );
   }
-  if (reconnectMinMs > reconnectMaxMs) {
-    problems.push(`${place}: reconnect-min is above reconnect-max`);
-  }
-  return problems;
+  if (reconnectMinMs > reconnectMaxMs) faults.push('reconnect-min is above reconnect-max');
+  return faults;
 }
 
 /**

@@ -4,7 +4,7 @@
 
 import { isAbsolute } from 'node:path';
 import { maskedUrl } from '../shared/masked-url.ts';
-import { bridgeTable } from './bridges.ts';
+import { type BridgeValues, bridgeFaults, bridgeTable } from './bridges.ts';
 import type { Directive } from './mosquitto-lines.ts';
 import type { Options } from './mosquitto-rules.ts';
 import type { Severity } from './mosquitto-unsupported.ts';
@@ -103,6 +103,14 @@ export class BridgeDraft {
     } else if (UNNECESSARY.test(name)) this.#note('unnecessary', directive, '');
   }
 
+  get #values(): BridgeValues {
+    const entries = Object.entries(bridgeTable).map(([key, row]: [string, AnyOption]) => {
+      const text = this.settings.get(row.flag);
+      return [key, text === undefined ? row.fallback : row.type.parse(text)];
+    });
+    return Object.fromEntries(entries) as BridgeValues;
+  }
+
   #notify(isWanted: boolean): void {
     this.settings.set('notifications', String(isWanted));
   }
@@ -146,22 +154,11 @@ export class BridgeDraft {
       const [, name = host, port = defaultPort] = /^(.*?)(?::(\d+))?$/.exec(host) ?? [];
       return `${protocol}://${name}:${port}`;
     });
-    const address = urls.join(',');
-    const topics = this.#topics.join(',');
-    if (bridgeTable.addresses.type.parse(address) === undefined) this.refusal = 'it has no address';
-    else if (topics === '') this.refusal = 'it has no topic that Shoal can use';
-    else if (!settings.has('name')) this.refusal = 'its name is none that Shoal can use';
-    const name = settings.get('name');
-    const isTaken = others.some((other) => other.settings.get('name') === name);
-    if (isTaken) this.refusal ??= 'another connection has the same name';
-    if (settings.has('cert') !== settings.has('key')) {
-      this.refusal ??= 'TLS needs both bridge_certfile and bridge_keyfile';
-    }
-    if (settings.has('password') && !settings.has('username') && settings.get('protocol') !== '5') {
-      this.refusal ??= 'MQTT 3.1.1 has no password without a user name: remote_username is missing';
-    }
-    settings.set('address', address);
-    settings.set('topics', topics);
+    if (urls.length > 0) settings.set('address', urls.join(','));
+    if (this.#topics.length > 0) settings.set('topics', this.#topics.join(','));
+    const names = others.map((other) => other.settings.get('name'));
+    // mosquitto.conf has no cluster token.
+    [this.refusal] = bridgeFaults(this.#values, names, false);
     if (this.refusal !== undefined) {
       this.#note('unsupported', this.directive, `left out: ${this.refusal}`);
     }

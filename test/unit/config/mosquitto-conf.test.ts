@@ -164,6 +164,17 @@ test('a connection has the defaults of mosquitto', () => {
   });
 });
 
+test('a connection that no node would accept is left out with the reason of the node', () => {
+  for (const [directives, reason] of [
+    ['restart_timeout 30 10', 'reconnect-min is above reconnect-max'],
+    ['bridge_certfile /c.pem', 'cert and key go together: the certificate and its private key'],
+    ['remote_password x', 'MQTT 3.1.1 has no password without a user name: set username'],
+  ]) {
+    const { bridges } = translate(`connection a\naddress b\ntopic # out 1\n${directives}\n`);
+    assert.equal(bridges[0]?.refusal, reason);
+  }
+});
+
 test('what a bridge cannot do has a note, and a connection without it stays a comment', () => {
   const { notes, bridges } = translate(`listener 1
 connection psk
@@ -184,8 +195,8 @@ topic #,x out
     'unsupported 6 bridge_identity: Shoal has no TLS-PSK',
     'different 7 bridge_cafile: a relative path counts from the folder of the TOML file',
     'different 8 start_type: a bridge starts with the node and stays connected',
-    'unsupported 9 connection: left out: it has no address',
-    'unsupported 11 connection: left out: it has no topic that Shoal can use',
+    'unsupported 9 connection: left out: the bridge has no address',
+    'unsupported 11 connection: left out: the bridge has no topics',
     "unsupported 13 topic: Shoal can't use '#,x out 0' as a topic rule",
   ]);
   assert.deepEqual(
