@@ -16,7 +16,7 @@ export type { Identity };
 export interface ByteTap {
   /** A chunk as it was read. */
   received(chunk: Buffer): void;
-  /** Whole packets as they are written. */
+  /** Packets as they are written; a large one may come in two pieces. */
   sent(bytes: Buffer): void;
 }
 
@@ -28,6 +28,8 @@ export interface Outbox {
    * one write.
    */
   write(buffer: Buffer, start: number, end: number): void;
+  /** A packet may come in two writes, so that a large payload is not copied for each client. */
+  readonly takesParts?: boolean;
   /**
    * Sends the queued bytes, then ends the connection. Nothing may be written afterwards.
    * @param clientHasLeft the client has sent its last packet

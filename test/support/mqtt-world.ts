@@ -115,6 +115,7 @@ export class TestClient {
     this.version = version;
     this.#outbox = {
       congested: false,
+      takesParts: true,
       // The view is decoded at once, and so copied: the broker must not change its bytes later either.
       write: (bytes: Buffer, start: number, end: number) => this.#read(bytes.subarray(start, end)),
       close: () => {

@@ -10,7 +10,7 @@ import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { Hops } from '../message/hops.ts';
-import { encodeMessage, type Publication } from '../message/publication.ts';
+import { encodeMessage, encodeMessageHead, type Publication } from '../message/publication.ts';
 import type { Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
 import type { Delivery } from '../session/delivery.ts';
@@ -19,6 +19,9 @@ import type { BrokerStats } from '../stats.ts';
 import type { WorkBudget } from '../work-budget.ts';
 import type { ConnectionMemory } from './connection-memory.ts';
 import { OutboundAliases } from './topic-aliases.ts';
+
+/** From this size on a payload leaves as a part of its own: copying it costs more than one more part of a write. */
+const PART_BYTES_MIN = 4096;
 
 /** Acknowledgements have memory of their own, so that those of one client stay adjacent. */
 const ackSlab = new PacketSlab();
@@ -126,8 +129,13 @@ export class PacketSender implements SessionLink {
     const withTopic = use?.known !== true;
     const header = { version, qos, dup, retain, packetId, identifiers, topicAlias, withTopic };
     const properties = this.hops?.propertiesOf(message) ?? message.properties;
-    const encoded = encodeMessage(message, header, this.#budget.now, properties);
-    const bytes = encoded.end - encoded.start;
+    const { now } = this.#budget;
+    const { payload } = message;
+    const isPart = payload.length >= PART_BYTES_MIN && this.#outbox.takesParts === true;
+    const encoded = isPart
+      ? encodeMessageHead(message, header, now, properties)
+      : encodeMessage(message, header, now, properties);
+    const bytes = encoded.end - encoded.start + (isPart ? payload.length : 0);
     if (bytes > this.packetBytesMax) {
       if (withTopic && topicAlias > 0) this.#aliases?.revoke(name);
       return false;
@@ -139,6 +147,7 @@ export class PacketSender implements SessionLink {
     this.publishSent += 1;
     stats.publishSentBytes += bytes;
     this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
+    if (isPart) this.#outbox.write(payload, 0, payload.length);
     return true;
   }
 

@@ -66,6 +66,33 @@ export function encodeMessage(
   properties: Buffer = message.properties,
 ): Encoded {
   const { payload } = message;
+  const bytes = setFields(message, header, now, properties);
+  const start = slab.reserve(bytes);
+  const { buffer } = slab;
+  copyBytes(buffer, encodePublishHead(buffer, start, fields), payload, 0, payload.length);
+  return { buffer, start, end: start + bytes };
+}
+
+/** As encodeMessage(), without the payload, which has to follow. */
+export function encodeMessageHead(
+  message: Message,
+  header: PublishHeader,
+  now: number,
+  properties: Buffer,
+): Encoded {
+  const bytes = setFields(message, header, now, properties) - message.payload.length;
+  const start = slab.reserve(bytes);
+  const { buffer } = slab;
+  return { buffer, start, end: encodePublishHead(buffer, start, fields) };
+}
+
+/** @returns the size of the packet, bytes */
+function setFields(
+  message: Message,
+  header: PublishHeader,
+  now: number,
+  properties: Buffer,
+): number {
   fields.version = header.version;
   fields.firstByte = publishFirstByte(header.dup, header.qos, header.retain);
   fields.packetId = header.packetId;
@@ -74,12 +101,8 @@ export function encodeMessage(
   fields.expirySeconds = expirySecondsLeft(message, now);
   fields.subscriptionIdentifiers = header.identifiers;
   fields.topicAlias = header.topicAlias;
-  fields.payloadBytes = payload.length;
-  const bytes = publishBytes(fields);
-  const start = slab.reserve(bytes);
-  const { buffer } = slab;
-  copyBytes(buffer, encodePublishHead(buffer, start, fields), payload, 0, payload.length);
-  return { buffer, start, end: start + bytes };
+  fields.payloadBytes = message.payload.length;
+  return publishBytes(fields);
 }
 
 /** @template T the router's topics carry their route */

@@ -38,6 +38,7 @@ function bounded(bytes: number): number {
 
 export class Connection implements Outbox {
   congested = false;
+  readonly takesParts = true;
   tap: ByteTap | undefined;
   readonly #transport: Transport;
   readonly #isPlainTcp: boolean;
