@@ -131,13 +131,13 @@ export class Workload {
         caller.publish(`call/${caller.node}`, 1);
         if (this.#isLarge) caller.publish(`call/${caller.node}/large`, 1, { bytes: LARGE_BYTES });
       }
-      await delay(TICK_MS);
+      await delay(TICK_MS / 5);
     }
   }
 
   /** In quiet times: each roaming device dies, so that its will is said. */
   async loseRoamers(): Promise<void> {
-    await Promise.all(this.#roamers.map((one) => one.untilConnected()));
+    await Promise.all(this.#roamers.map((one) => one.untilAnswered()));
     for (const roamer of this.#roamers) roamer.die();
   }
 

@@ -91,6 +91,12 @@ export class MqttJsClient {
     await new Promise<void>((done) => this.#mqtt.once('connect', () => done()));
   }
 
+  /** Its node serves the connection that it has now: a node may have ended it without the client's knowledge. */
+  async untilAnswered(): Promise<void> {
+    await this.untilConnected();
+    await this.#mqtt.publishAsync(`alive/${this.id}`, '', { qos: 1 });
+  }
+
   /** Publishes the next message of this topic. MQTT.js sends it again until it is acknowledged. */
   publish(topic: string, qos: 0 | 1 | 2, { retain = false, bytes = 0 } = {}): void {
     const id = this.#record.published(this.node, topic, qos, retain);
