@@ -57,15 +57,15 @@ export class SimulatedDay {
     for (let second = 0; second < HOUR_S; second++) this.#oneSecond();
   }
 
-  /** Bytes that the first node counts, by what they are for. */
+  /** Bytes that all three nodes count, by what they are for. */
   counted(): Record<string, number> {
-    const { clients, retained, world } = this.#nodes[0]!;
-    const { accounts, topics } = world.broker.context;
+    const sum = (bytesOf: (node: SiteNode) => number): number =>
+      this.#nodes.reduce((total, node) => total + bytesOf(node), 0);
     return {
-      'kept for clients': accounts.bytes,
-      topics: topics.bytes,
-      'clients of all nodes': clients?.replica.map.memory.bytes ?? 0,
-      versions: retained?.replica.map.memory.bytes ?? 0,
+      'kept for clients': sum(({ world }) => world.broker.context.accounts.bytes),
+      topics: sum(({ world }) => world.broker.context.topics.bytes),
+      'clients of all nodes': sum(({ clients }) => clients?.replica.map.memory.bytes ?? 0),
+      versions: sum(({ retained }) => retained?.replica.map.memory.bytes ?? 0),
     };
   }
 

@@ -35,7 +35,7 @@ export const PARTS: readonly (readonly [part: string, bound: string, test: strin
   ],
   [
     'lists of subscribers of these topics',
-    '{count broker CACHED_TARGETS_MAX} entries of 8 bytes, or of up to 150 where a client has several subscriptions that match',
+    '{count broker CACHED_TARGETS_MAX} entries, the routes of topics included: up to 150 bytes each, so some 36 MiB',
     '`shares.test.ts`',
   ],
   [
