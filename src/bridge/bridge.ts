@@ -48,6 +48,7 @@ const ANSWER_MS_MAX = 20_000;
 const SUBSCRIBE_ID = 65_533;
 const QOS_LEVELS = [0, 1, 2] as const;
 const MQTT_VERSIONS = { 4: '3.1.1', 5: '5.0' } as const;
+const SHORT_SUBACK = protocolFault('a SUBACK without a Packet Identifier');
 const UNEXPECTED = protocolFault('a packet that a server does not send at this point');
 
 /** What a page or a command shows of a bridge. */
@@ -386,7 +387,7 @@ export class Bridge {
       case PacketType.pingresp:
         break;
       case PacketType.suback: {
-        // A packet without an identifier is refused here, before that is read.
+        if (end - bodyStart < 2) throw new ProtocolError(SHORT_SUBACK);
         const granted = decodeSuback(buffer.subarray(start, end), this.#options.version);
         this.#handleSuback(buffer.readUInt16BE(bodyStart) - SUBSCRIBE_ID, granted);
         break;
