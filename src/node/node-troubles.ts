@@ -31,6 +31,20 @@ export interface NameTrouble {
   readonly since: number;
 }
 
+/** A direction between the node and another one that fails, or loses messages. */
+export interface LinkTrouble {
+  /** Name of the other node. */
+  readonly peer: string;
+  /** From the other node to this one. */
+  readonly isIncoming: boolean;
+  readonly protocol: 'UDP' | 'TCP';
+  /** Of the receiver. */
+  readonly port: number;
+  readonly isBlocked: boolean;
+  /** As in LinkFacts. */
+  readonly lossShare: number | undefined;
+}
+
 export interface NodeTroubles {
   /** Undefined while the disk takes changes, or there is none. */
   readonly disk: { readonly folder: string; readonly refusingSince: number } | undefined;
@@ -44,6 +58,8 @@ export interface NodeTroubles {
   readonly nameRival: NameTrouble | undefined;
   /** What its clock says, ms since 1970, if it was never set. */
   readonly unsetClock: number | undefined;
+  /** Blocked ones first. */
+  readonly links: readonly LinkTrouble[];
 }
 
 export const NO_TROUBLES: NodeTroubles = {
@@ -53,9 +69,11 @@ export const NO_TROUBLES: NodeTroubles = {
   overload: { dropped: 0, starved: 0 },
   nameRival: undefined,
   unsetClock: undefined,
+  links: [],
 };
 
 const BRIDGES_MAX = 4;
+const LINKS_MAX = 3;
 const TEXT_MAX = 80;
 
 /** Fields with short names and ages in seconds; empty if nothing is wrong. */
@@ -63,7 +81,7 @@ export type EncodedTroubles = Readonly<Record<string, unknown>>;
 
 /** @param now ms since 1970 */
 export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTroubles {
-  const { disk, lostBridges, droppedMessages, overload, nameRival, unsetClock } = troubles;
+  const { disk, lostBridges, droppedMessages, overload, nameRival, unsetClock, links } = troubles;
   const age = (since: number): number => Math.round((now - since) / 1000);
   const bridges = lostBridges.slice(0, BRIDGES_MAX).map((bridge) => ({
     name: cut(bridge.name),
@@ -81,6 +99,7 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
       rival: { address: nameRival.address, kind: nameRival.kind, age: age(nameRival.since) },
     }),
     ...(unsetClock !== undefined && { clock: unsetClock }),
+    ...(links.length > 0 && { links: links.slice(0, LINKS_MAX).map(encodeLink) }),
   };
 }
 
@@ -89,14 +108,14 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
  * @param receivedAt ms of performance.now()
  */
 export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
-  const { disk, bridges, dropped, overload, rival, clock } = fieldsOf(value);
+  const { disk, bridges, dropped, overload, rival, clock, links } = fieldsOf(value);
   const since = (age: unknown): number => wallTime(receivedAt - 1000 * numberOf(age));
   const { folder, age } = fieldsOf(disk);
   const lost = fieldsOf(overload);
-  const list = Array.isArray(bridges) ? bridges.slice(0, BRIDGES_MAX) : [];
+  const list = listOf(bridges, BRIDGES_MAX);
   return {
     disk: disk === undefined ? undefined : { folder: textOf(folder), refusingSince: since(age) },
-    lostBridges: list.map(fieldsOf).map((bridge) => ({
+    lostBridges: list.map((bridge) => ({
       name: textOf(bridge.name),
       address: textOf(bridge.address),
       reason: textOf(bridge.reason),
@@ -107,6 +126,7 @@ export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
     overload: { dropped: numberOf(lost.dropped), starved: numberOf(lost.starved) },
     nameRival: rival === undefined ? undefined : readRival(fieldsOf(rival), since),
     unsetClock: clock === undefined ? undefined : numberOf(clock),
+    links: listOf(links, LINKS_MAX).map(readLink),
   };
 }
 
@@ -118,11 +138,37 @@ export function troublesKey({
   overload,
   nameRival,
   unsetClock,
+  links,
 }: NodeTroubles): string {
   const bridges = lostBridges.map(({ name, address, reason }) => [name, address, reason]);
   const { address, kind } = nameRival ?? {};
   const flags = [droppedMessages > 0, overload.dropped > 0, unsetClock !== undefined];
-  return JSON.stringify([disk?.folder, bridges, address, kind, ...flags]);
+  const ways = links.map(({ lossShare, ...way }) => way);
+  return JSON.stringify([disk?.folder, bridges, address, kind, ...flags, ways]);
+}
+
+function encodeLink(link: LinkTrouble): EncodedTroubles {
+  const { peer, isIncoming, protocol, port, isBlocked, lossShare } = link;
+  return {
+    peer: cut(peer),
+    port,
+    ...(isIncoming && { in: 1 }),
+    ...(protocol === 'TCP' && { tcp: 1 }),
+    ...(isBlocked && { blocked: 1 }),
+    ...(lossShare !== undefined && { loss: Number(lossShare.toPrecision(3)) }),
+  };
+}
+
+function readLink(fields: Readonly<Record<string, unknown>>): LinkTrouble {
+  const { loss } = fields;
+  return {
+    peer: textOf(fields.peer),
+    isIncoming: fields.in === 1,
+    protocol: fields.tcp === 1 ? 'TCP' : 'UDP',
+    port: numberOf(fields.port),
+    isBlocked: fields.blocked === 1,
+    lossShare: loss === undefined ? undefined : Math.min(1, numberOf(loss)),
+  };
 }
 
 /** Only a node that keeps its name has peers that read this. */
@@ -132,6 +178,10 @@ function readRival(
 ): NameTrouble {
   const known = kind === 'copy' || kind === 'process' ? kind : 'other';
   return { address: textOf(address), kind: known, isHolder: false, since: since(age) };
+}
+
+function listOf(value: unknown, lengthMax: number): Readonly<Record<string, unknown>>[] {
+  return Array.isArray(value) ? value.slice(0, lengthMax).map(fieldsOf) : [];
 }
 
 function fieldsOf(value: unknown): Readonly<Record<string, unknown>> {

@@ -312,6 +312,7 @@ function openSiteStatus(
     lostBridges: () => bridges.lost(),
     bulk: () => cluster?.bulk ?? [],
     retainedHash: () => cluster?.retained?.hash,
+    strangers: () => cluster?.beacon?.strangers.map(({ address }) => address) ?? [],
     disk:
       folder === undefined || journal === undefined
         ? undefined

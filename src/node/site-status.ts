@@ -10,12 +10,20 @@ import type { BulkStatus } from '../sync/bulk-node.ts';
 import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
 import {
+  type LinkTrouble,
   type LostBridge,
   type NameTrouble,
   NO_TROUBLES,
   type NodeTroubles,
 } from './node-troubles.ts';
-import { judge, type LinkFacts, type NodeFacts, type SiteFacts, type Verdict } from './verdict.ts';
+import {
+  judge,
+  type LinkFacts,
+  LOSS_WARNING,
+  type NodeFacts,
+  type SiteFacts,
+  type Verdict,
+} from './verdict.ts';
 import { wallTime } from './wall-time.ts';
 
 const SAMPLE_MS = 5000;
@@ -40,6 +48,8 @@ export interface SiteStatusOptions {
   readonly bulk: () => readonly BulkStatus[];
   /** Changes with each write of a retained value; undefined where values are not replicated. */
   readonly retainedHash: () => number | undefined;
+  /** Addresses of boxes on this network with another token or cluster name. */
+  readonly strangers: () => readonly string[];
 }
 
 /** Messages to and from one peer that arrived, and that were lost. */
@@ -81,12 +91,14 @@ export class SiteStatus {
   }
 
   facts(): SiteFacts {
-    const { cluster, expectsOthers } = this.#options;
+    const { cluster, expectsOthers, strangers } = this.#options;
     const members = cluster?.members() ?? [];
     return {
       now: Date.now(),
       nodes: cluster === undefined ? [this.#ownFacts()] : members.map((one) => this.#factsOf(one)),
-      links: [...members.flatMap((member) => this.#linksOf(member)), ...this.#bulkLinks()],
+      links: this.#links(members),
+      otherLinks: otherLinks(members),
+      strangers: strangers(),
       isClustered: cluster !== undefined,
       expectsOthers,
     };
@@ -94,7 +106,7 @@ export class SiteStatus {
 
   /** What is wrong on this node alone. */
   get ownTroubles(): NodeTroubles {
-    const { disk, lostBridges } = this.#options;
+    const { disk, lostBridges, cluster } = this.#options;
     const refusing = this.#refusingSince;
     const now = Date.now();
     return {
@@ -107,7 +119,19 @@ export class SiteStatus {
       overload: { dropped: this.#overload.dropped.value, starved: this.#overload.starved.value },
       nameRival: this.#nameRival,
       unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
+      links: this.#linkTroubles(cluster?.members() ?? []),
     };
+  }
+
+  #linkTroubles(members: readonly MemberStatus[]): LinkTrouble[] {
+    const { nodeName } = this.#options;
+    return this.#links(members)
+      .filter(({ isBlocked, lossShare = 0 }) => isBlocked || lossShare >= LOSS_WARNING)
+      .map(({ from, to, ...link }) => {
+        const isIncoming = to === nodeName;
+        return { ...link, peer: isIncoming ? from : to, isIncoming };
+      })
+      .sort((a, b) => Number(b.isBlocked) - Number(a.isBlocked));
   }
 
   get #nameRival(): NameTrouble | undefined {
@@ -190,12 +214,15 @@ export class SiteStatus {
     };
   }
 
+  #links(members: readonly MemberStatus[]): LinkFacts[] {
+    return [...members.flatMap((member) => this.#linksOf(member)), ...this.#bulkLinks(members)];
+  }
+
   /** A direction that fails for a while, and one of which nothing comes though the other one works. */
-  #bulkLinks(): LinkFacts[] {
+  #bulkLinks(members: readonly MemberStatus[]): LinkFacts[] {
     const { nodeName, syncPort, bulk } = this.#options;
     const isLong = (since: number | undefined): boolean =>
       since !== undefined && performance.now() - since >= BULK_FAILURE_MS;
-    const members = this.#options.cluster?.members() ?? [];
     // Another setting of -large or -roaming is a fault of its own.
     const isOther = (name: string): boolean =>
       members.some(
@@ -240,6 +267,30 @@ export class SiteStatus {
       },
     ];
   }
+}
+
+/** What other nodes say of the directions between them; both ends of one may say it. */
+function otherLinks(members: readonly MemberStatus[]): LinkFacts[] {
+  const others = members.filter(({ member }) => !member.isSelf && member.state === 'alive');
+  const names = new Set(others.map(({ member }) => member.name));
+  const links = new Map<string, LinkFacts>();
+  for (const { member, own } of others) {
+    for (const { peer, isIncoming, ...link } of own?.troubles.links ?? []) {
+      if (!names.has(peer)) continue;
+      const [from, to] = isIncoming ? [peer, member.name] : [member.name, peer];
+      const key = JSON.stringify([from, to, link.protocol, link.port]);
+      const known = links.get(key);
+      const isBlocked = link.isBlocked || known?.isBlocked === true;
+      links.set(key, {
+        ...link,
+        from,
+        to,
+        isBlocked,
+        lossShare: link.lossShare ?? known?.lossShare,
+      });
+    }
+  }
+  return [...links.values()];
 }
 
 function gossipLink(

@@ -52,8 +52,12 @@ export interface SiteFacts {
   readonly now: number;
   /** This node first. */
   readonly nodes: readonly NodeFacts[];
-  /** Directions between online nodes. */
+  /** Directions between this node and others that are online. */
   readonly links: readonly LinkFacts[];
+  /** Directions between others that fail, as these nodes say. */
+  readonly otherLinks: readonly LinkFacts[];
+  /** Addresses of boxes on this network with another token or cluster name. */
+  readonly strangers: readonly string[];
   readonly isClustered: boolean;
   /** Whether -mbs names other nodes. */
   readonly expectsOthers: boolean;
@@ -63,6 +67,7 @@ export type FaultCode =
   | 'disk'
   | 'name'
   | 'alone'
+  | 'stranger'
   | 'offline'
   | 'blocked'
   | 'options'
@@ -96,7 +101,7 @@ export interface Verdict {
 }
 
 /** Of a direction between two nodes, in the last minute. */
-const LOSS_WARNING = 0.001;
+export const LOSS_WARNING = 0.001;
 const LOSS_FAULT = 0.01;
 /** A bridge that has been lost for less is about to reconnect. */
 const BRIDGE_LOST_MS = 30_000;
@@ -109,6 +114,7 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   diskFaults,
   nameFaults,
   offlineFaults,
+  strangerFaults,
   blockedFaults,
   optionFaults,
   lossFaults,
@@ -122,7 +128,8 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   versionFaults,
 ];
 
-export function judge(facts: SiteFacts): Verdict {
+export function judge(own: SiteFacts): Verdict {
+  const facts = { ...own, links: [...own.links, ...own.otherLinks] };
   const found = RULES.flatMap((rule) => rule(facts));
   // The rules are in order of weight; a warning never comes before a fault.
   const faults = [...found.filter(isGrave), ...found.filter((fault) => !isGrave(fault))];
@@ -227,6 +234,15 @@ function offlineFaults({ nodes, now, expectsOthers }: SiteFacts): SiteFault[] {
   const forget = gone.map(({ name }) => `shoal forget ${name}`).join('; ');
   const cure = `shoal doctor says why; if it is gone for ever: ${forget}`;
   return [{ code: 'offline', severity: 'fault', text, since, cure }];
+}
+
+/** Two sites may share a network. A box that waits for others, and finds a stranger, has the wrong token. */
+function strangerFaults({ nodes, strangers }: SiteFacts): SiteFault[] {
+  const [address] = strangers;
+  if (address === undefined || nodes.some((node) => !node.isSelf && isExpected(node))) return [];
+  const text = `no other box has the token of this one, and a box at ${address} has another token or cluster name`;
+  const cure = `the same -csk and -cluster on both; or shoal invite there, and shoal join here`;
+  return [{ code: 'stranger', severity: 'warning', text, cure }];
 }
 
 /** Both directions of a port between two nodes make one fault. */

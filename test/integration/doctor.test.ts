@@ -26,7 +26,7 @@ import {
   TWO,
   twoNodes,
 } from './support/doctor.ts';
-import { networkScenario } from './support/scenario.ts';
+import { allSeeEachOther, networkScenario } from './support/scenario.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 describe('doctor without a node', { concurrency: 2 }, () => {
@@ -224,6 +224,21 @@ describe('doctor with a node', { concurrency: 2 }, () => {
       there.mend?.lines[0] ?? '',
       /^ufw allow from 192.168.1.0\/24 to any port 7947 proto tcp/,
     );
+  });
+
+  networkScenario('a third box names the dead link between two others', ['nft'], async (scene) => {
+    const network = await scene.network({ box1: [ONE], box2: [TWO], box3: [THREE] });
+    const control = `-control=${join(scene.folder, 'box3.sock')}`;
+    const { one, two } = await twoNodes(scene, network);
+    const three = scene.startOn('box3', 'box3', flagsOf('box3', `-mbs=${ONE}`, control));
+    await allSeeEachOther([one, two, three]);
+    const status = () => askOn<SiteView>(network, 'box3', 'status', control);
+    network.blockFrom('box2', ONE, 7947);
+    while ((await status()).verdict.level === 'well') await delay(500);
+    const [fault] = (await status()).verdict.faults;
+    assert.match(fault?.text ?? '', /^box2 does not hear box1, .* UDP 7947 is blocked on box2$/);
+    network.heal('box2');
+    while ((await status()).verdict.level !== 'well') await delay(500);
   });
 
   networkScenario(

@@ -135,10 +135,17 @@ export class Network {
     port: number,
     protocol: 'udp' | 'tcp' = 'udp',
   ): void {
+    this.#drop(host, direction, `${protocol} dport ${port}`);
+  }
+
+  /** Makes a firewall on the host drop datagrams of another address to this port. */
+  blockFrom(host: string, address: string, port: number): void {
+    this.#drop(host, 'in', `ip saddr ${address} udp dport ${port}`);
+  }
+
+  #drop(host: string, direction: 'in' | 'out', match: string): void {
     const hook = direction === 'in' ? 'input' : 'output';
-    this.#filter(host, [
-      `chain block { type filter hook ${hook} priority 0; ${protocol} dport ${port} drop; }`,
-    ]);
+    this.#filter(host, [`chain block { type filter hook ${hook} priority 0; ${match} drop; }`]);
   }
 
   /**

@@ -18,6 +18,10 @@ const troubles: NodeTroubles = {
   overload: { dropped: 9, starved: 4 },
   nameRival: { address: '192.168.1.101', kind: 'copy', isHolder: false, since: NOW - 30_000 },
   unsetClock: NOW,
+  links: Array.from({ length: 9 }, () => ({
+    ...{ peer: 'box3', isIncoming: true, protocol: 'UDP' as const, port: 7947 },
+    ...{ isBlocked: true, lossShare: 0.96789 },
+  })),
 };
 
 test('troubles of a box whose clock is wrong begin at the right time by the clock of the reader', () => {
@@ -30,17 +34,24 @@ test('troubles of a box whose clock is wrong begin at the right time by the cloc
   assert.deepEqual(read.overload, { dropped: 9, starved: 4 });
   const { address, kind } = read.nameRival ?? {};
   assert.deepEqual([address, kind], ['192.168.1.101', 'copy']);
+  assert.deepEqual(read.links[0], { ...troubles.links[0], lossShare: 0.968 });
 });
 
 test('troubles fit a datagram beside the figures, however many and long they are', () => {
-  assert.ok(JSON.stringify(encodeTroubles(troubles, NOW)).length < 800);
+  assert.ok(JSON.stringify(encodeTroubles(troubles, NOW)).length < 1000);
   assert.deepEqual(encodeTroubles(NO_TROUBLES, NOW), {});
 });
 
 test('what another version writes is read as far as it is understood', () => {
-  for (const value of [undefined, 7, 'x', [], { disk: 3, bridges: 'x', dropped: -1, clock: {} }]) {
-    const { lostBridges, droppedMessages } = readTroubles(value, 0);
-    assert.deepEqual([lostBridges, droppedMessages], [[], 0]);
+  for (const value of [
+    undefined,
+    7,
+    'x',
+    [],
+    { disk: 3, bridges: 'x', dropped: -1, clock: {}, links: 1 },
+  ]) {
+    const { lostBridges, droppedMessages, links } = readTroubles(value, 0);
+    assert.deepEqual([lostBridges, droppedMessages, links], [[], 0, []]);
   }
 });
 
@@ -48,4 +59,5 @@ test('an age or a count that grows is no new trouble', () => {
   const later = { ...troubles, droppedMessages: 6 };
   assert.equal(troublesKey(later), troublesKey(troubles));
   assert.notEqual(troublesKey({ ...troubles, disk: undefined }), troublesKey(troubles));
+  assert.notEqual(troublesKey({ ...troubles, links: [] }), troublesKey(troubles));
 });

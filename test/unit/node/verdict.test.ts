@@ -38,6 +38,8 @@ function site(given: Partial<SiteFacts> = {}): SiteFacts {
     now: NOW,
     nodes: [node('box1'), node('box2'), node('box3')],
     links: [link('box1', 'box2'), link('box2', 'box1')],
+    otherLinks: [],
+    strangers: [],
     isClustered: true,
     expectsOthers: true,
     ...given,
@@ -51,13 +53,30 @@ function withBox(name: string, change: Partial<NodeFacts>): SiteFacts {
   });
 }
 
+test('a dead link between two other boxes is a fault on every box', () => {
+  const { level, sentence } = judge(
+    site({ otherLinks: [link('box2', 'box3', { isBlocked: true, lossShare: 0.97 })] }),
+  );
+  assert.equal(level, 'fault');
+  assert.match(sentence, /box3 does not hear box2, which hears box3: UDP 7947 is blocked on box3/);
+});
+
+test('a box that waits for others beside a box with another token is not well', () => {
+  const alone = { links: [], expectsOthers: false, strangers: ['192.168.1.103'] };
+  const { level, sentence } = judge(site({ nodes: [node('box1')], ...alone }));
+  assert.equal(level, 'warning');
+  assert.match(sentence, /a box at 192\.168\.1\.103 has another token or cluster name/);
+  // Two sites may share a network.
+  assert.equal(judge(site(alone)).level, 'well');
+});
+
 test('what is wrong on another box is said with its name, and mended there', () => {
   const disk = { folder: '/data', refusingSince: NOW - 61_000 };
   const bridge = { name: 'hq', address: 'mqtt://hq:1883', reason: 'refused', waiting: 1 };
   const lostBridges = [{ ...bridge, since: NOW - 60_000 }];
   const overload = { dropped: 20, starved: 20 };
   const lost = { lostBridges, droppedMessages: 7, overload };
-  const troubles = { disk, ...lost, nameRival: undefined, unsetClock: 0 };
+  const troubles = { disk, ...lost, nameRival: undefined, unsetClock: 0, links: [] };
   const { faults } = judge(withBox('box2', { troubles }));
   assert.deepEqual(
     faults.map(({ text, cure }) => `${text} | ${cure}`),
