@@ -70,9 +70,11 @@ const WORDS: Readonly<Record<SystemAction, Readonly<Record<string, string>>>> = 
 /** @returns a phrase without a full stop, to follow a colon */
 export function describeSystemError(error: unknown, action: SystemAction): string {
   if (!(error instanceof Error)) return String(error);
-  const { code = '', message } = error as NodeJS.ErrnoException;
+  const { code = '', message, reason } = error as NodeJS.ErrnoException & { reason?: string };
   const words = WORDS[action][code];
   if (words !== undefined) return words;
+  // The message of OpenSSL has addresses, names of its source files and a line end.
+  if (code.startsWith('ERR_SSL_') && reason !== undefined) return `TLS: ${reason}`;
   // A name with several addresses, all of which fail, brings a code and no message. Node writes
   // file errors as "EBUSY: resource busy or locked, open '/path'".
   return message.replace(/, \w+( '.*')?$/, '') || code || error.name;

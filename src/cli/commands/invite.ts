@@ -6,7 +6,12 @@ import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { InvitationView } from '../../http/discovery-view.ts';
 import type { OptionView } from '../../http/node-api.ts';
-import { parseInvitation, useInvitation, type Welcome } from '../../net/cluster/invitation-door.ts';
+import {
+  InvitationOverError,
+  parseInvitation,
+  useInvitation,
+  type Welcome,
+} from '../../net/cluster/invitation-door.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
@@ -51,6 +56,11 @@ export function addJoin(program: Command, context: CliContext): void {
       const files = newFiles(flags.folder);
       const welcome = await useInvitation(invitation).catch((error: Error) => {
         files.remove();
+        if (error instanceof InvitationOverError) {
+          throw new UsageError(
+            `${error.message}; make another with shoal invite on a box of the site`,
+          );
+        }
         throw new UsageError(
           `the invitation could not be used: ${error.message}; is TCP ${invitation.endpoints[0]?.port} open there? if the line was used or is older than ten minutes, make a new one`,
         );

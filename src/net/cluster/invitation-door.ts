@@ -158,22 +158,38 @@ export class InvitationDoor {
   }
 }
 
+/** Node's code, by the release of OpenSSL, where the door does not know the secret, or no more. */
+const UNKNOWN_IDENTITY = /_ALERT_(HANDSHAKE_FAILURE|UNKNOWN_PSK_IDENTITY)$/;
+
+/** The invitation was used already, or its time is over. */
+export class InvitationOverError extends Error {
+  override readonly name = 'InvitationOverError';
+
+  constructor() {
+    super('this invitation was used already, or has expired');
+  }
+}
+
 /**
  * Uses an invitation, by whichever of its addresses answers first.
- * Rejects with a sentence if none does, or if the invitation is void.
+ * Rejects with InvitationOverError, or with a sentence if none answers.
  */
 export async function useInvitation({ secret, endpoints }: Invitation): Promise<Welcome> {
   for (let tries = 1; ; tries++) {
     const faults: string[] = [];
     let isCrowded = false;
+    let isOver = false;
     for (const endpoint of endpoints) {
       try {
         return await fetchWelcome(secret, endpoint);
       } catch (error) {
-        isCrowded ||= (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+        const { code = '' } = error as NodeJS.ErrnoException;
+        isCrowded ||= code === 'ECONNRESET';
+        isOver ||= error instanceof InvitationOverError || UNKNOWN_IDENTITY.test(code);
         faults.push(`${formatEndpoint(endpoint)}: ${describeSystemError(error, 'network')}`);
       }
     }
+    if (isOver) throw new InvitationOverError();
     if (!isCrowded || tries === TRIES_MAX) throw new Error(faults.join('; '));
     await delay(TRY_AGAIN_MS);
   }
@@ -201,7 +217,7 @@ function fetchWelcome(secret: Buffer, { address: host, port }: Endpoint): Promis
     socket.on('error', reject);
     socket.on('close', () => {
       const welcome = parseWelcome(Buffer.concat(chunks).toString());
-      if (welcome === undefined) reject(new Error('the invitation was used before, or is over'));
+      if (welcome === undefined) reject(new InvitationOverError());
       else resolve(welcome);
     });
   });
