@@ -2,6 +2,7 @@
 // before the flags. Subcommands inherit the class, and so the help.
 
 import { Command, Help, type Option } from 'commander';
+import { formatNumber } from '../shared/units.ts';
 
 const TERM_WIDTH_MAX = 26;
 
@@ -75,14 +76,25 @@ export function complaintOf(text: string, command = 'shoal'): string {
       /^too many arguments for .* Expected (\d+) arguments? but got (\d+)\.$/,
       (_, wanted: string, given: string) =>
         wanted === '0'
-          ? `${command} takes no argument`
-          : `${command} takes ${wanted}, not ${given}: put an argument with blanks in quotes`,
+          ? `${command} takes no argument${ARGUMENT_HINTS[command] ?? ''}`
+          : `${command} takes ${formatNumber(Number(wanted), 'argument')}, not ${given}: put an argument with blanks in quotes`,
     )
     .replace(/^unknown command '/, `${command} has no command '`);
+  if (NODE_FLAG.test(line) && MQTT_COMMANDS.includes(command)) {
+    return `${line.replace(/'-(-\w+).*/, "'$1'")}: ${command} connects to a port, -h HOST -p PORT or -L URL, and asks no node by name`;
+  }
   const letter = /^unknown option '-(\w)'/.exec(line)?.[1] ?? '';
   const hint = LETTER_HINTS[letter];
   return singleDash(hint === undefined ? line : `unknown option '-${letter}': ${hint}`);
 }
+
+const TARGET_HINT = ': -client=ID, -user=NAME or -address=ADDRESS says whom';
+
+/** What the user may have meant with an argument. */
+const ARGUMENT_HINTS: Readonly<Record<string, string>> = { ban: TARGET_HINT, unban: TARGET_HINT };
+
+const MQTT_COMMANDS: readonly string[] = ['pub', 'sub', 'rr', 'bench'];
+const NODE_FLAG = /^unknown option '--(nid|control)'/;
 
 /** What the single-letter flags of mosquitto and of most programs are called here. */
 const LETTER_HINTS: Readonly<Record<string, string>> = {

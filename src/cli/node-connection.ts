@@ -8,6 +8,7 @@ import {
   type ControlClient,
   type ControlRequest,
   findNode,
+  type NodeChoice,
   RefusedError,
 } from './control-client.ts';
 import { type SentEvent, sentEvents } from './event-source.ts';
@@ -22,10 +23,29 @@ export interface NodeFlags {
 const NO_PATHS: readonly string[] = ['', 'auto', 'off'];
 
 export function addNodeFlags(command: Command): Command {
+  command.option('--json', 'print JSON');
+  return addNodeChoice(command);
+}
+
+/** For a command that prints JSON anyway. */
+export function addNodeChoice(command: Command): Command {
   return command
-    .option('--json', 'print JSON')
     .option('--nid <name>', 'node of this machine, if several run here')
     .option('--control <path>', 'its control socket, if it is not in the usual folder');
+}
+
+/** Flags before the command count too, and SHOAL_NID and SHOAL_CONTROL; flags after it win. */
+export function nodeChoiceOf(command: Command, { environment }: CliContext): NodeChoice {
+  const { nid, control } = {
+    ...command.optsWithGlobals<NodeFlags>(),
+    ...command.opts<NodeFlags>(),
+  };
+  const path = control ?? environment.SHOAL_CONTROL ?? '';
+  const isPath = !NO_PATHS.includes(path);
+  return {
+    nodeName: nid ?? environment.SHOAL_NID,
+    controlPath: isPath ? path : undefined,
+  };
 }
 
 export class NodeConnection {
@@ -35,14 +55,9 @@ export class NodeConnection {
     this.#client = client;
   }
 
-  /** Flags before the command count too, and SHOAL_NID and SHOAL_CONTROL. Rejects with NoNodeError. */
-  static async open(command: Command, { environment }: CliContext): Promise<NodeConnection> {
-    const { nid, control } = command.optsWithGlobals<NodeFlags>();
-    const path = control ?? environment.SHOAL_CONTROL ?? '';
-    const nodeName = nid ?? environment.SHOAL_NID;
-    const isPath = !NO_PATHS.includes(path);
-    const client = await findNode({ nodeName, controlPath: isPath ? path : undefined });
-    return new NodeConnection(client);
+  /** The node of nodeChoiceOf. Rejects with NoNodeError. */
+  static async open(command: Command, context: CliContext): Promise<NodeConnection> {
+    return new NodeConnection(await findNode(nodeChoiceOf(command, context)));
   }
 
   /**

@@ -5,10 +5,9 @@ import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { findNode } from '../control-client.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
+import { addNodeChoice, nodeChoiceOf } from '../node-connection.ts';
 
 interface Flags {
-  readonly nid?: string;
-  readonly control?: string;
   readonly method: string;
   readonly body?: string;
 }
@@ -18,14 +17,12 @@ export function addApi(program: Command, context: CliContext): void {
     .command('api')
     .usage('PATH [-method POST] [-body JSON]')
     .argument('<path>', 'as /api/v1/nodes; docs/http.md lists all')
-    .option('--nid <name>', 'node of this machine, if several run here')
-    .option('--control <path>', 'its control socket, if it is not in the usual folder')
     .option('--method <method>', 'GET, POST, PUT or DELETE', 'GET')
     .option('--body <json>', 'JSON to send')
     .description('ask the node on this machine by its HTTP API');
-  command.action(async (path: string) => {
-    const { nid, control, method, body } = command.opts<Flags>();
-    const client = await findNode({ nodeName: nid, controlPath: control });
+  addNodeChoice(command).action(async (path: string) => {
+    const { method, body } = command.opts<Flags>();
+    const client = await findNode(nodeChoiceOf(command, context));
     const parsed = body === undefined ? undefined : parseBody(body);
     const answer = await client.ask({ path, method: method.toUpperCase(), body: parsed });
     const text = typeof answer === 'string' ? answer : `${JSON.stringify(answer, undefined, 2)}\n`;

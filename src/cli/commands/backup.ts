@@ -4,8 +4,9 @@
 
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import type { Command } from 'commander';
+import type { OptionView } from '../../http/node-api.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { formatBytes, formatNumber } from '../../shared/units.ts';
 import { makeDataFolder } from '../../storage/data-folder.ts';
@@ -17,7 +18,9 @@ import { StorageError } from '../../storage/storage-error.ts';
 import { ArchiveError, readArchive, writeArchive } from '../backup/archive.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
 import type { CliContext } from '../context.ts';
+import { NoNodeError } from '../control-client.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
+import { NodeConnection } from '../node-connection.ts';
 import { Progress } from '../terminal/progress.ts';
 
 /** In the data folder: where a restore unpacks before it is checked. */
@@ -26,11 +29,11 @@ const UNPACKED = 'restore.tmp';
 export function addBackup(program: Command, context: CliContext): void {
   const command = program
     .command('backup')
-    .usage('FILE -data FOLDER | -config FILE')
+    .usage('FILE [-nid NAME | -data FOLDER | -config FILE]')
     .argument('<file>', 'archive to write, as shoal.tgz')
     .description('copy the data folder into one file, also while the node runs');
-  addConfigOptions(command, ['data', 'config']).action(async (file: string) => {
-    const folder = folderOf(command, context);
+  addConfigOptions(command, ['nid', 'control', 'data', 'config']).action(async (file: string) => {
+    const folder = givenFolder(command, context) ?? (await runningFolder(command, context));
     if (existsSync(file)) throw new UsageError(`${file} exists; give the backup another name`);
     if (!existsSync(folder)) throw new UsageError(`${folder}: there is no such folder`);
     const files = openFolderCopy(folder);
@@ -59,7 +62,10 @@ export function addRestore(program: Command, context: CliContext): void {
     .argument('<file>', 'archive that backup wrote')
     .description('unpack a backup into an empty data folder');
   addConfigOptions(command, ['data', 'config']).action(async (file: string) => {
-    const folder = folderOf(command, context);
+    const folder = givenFolder(command, context);
+    if (folder === undefined) {
+      throw new UsageError('restore needs the data folder: -data=FOLDER, or -config=FILE');
+    }
     if (!existsSync(file)) throw new UsageError(`${file}: there is no such file`);
     makeDataFolder(folder);
     const lock = await lockFolder(folder);
@@ -112,9 +118,26 @@ async function unpack(file: string, unpacked: string, context: CliContext): Prom
   }
 }
 
-/** @throws UsageError without -data */
-function folderOf(command: Command, context: CliContext): string {
-  const { dataFolder } = configOf(command, context).config;
-  if (dataFolder !== undefined) return dataFolder;
-  throw new UsageError(`${command.name()} needs the data folder: -data=FOLDER, or -config=FILE`);
+function givenFolder(command: Command, context: CliContext): string | undefined {
+  return configOf(command, context).config.dataFolder;
+}
+
+/** The data folder of the node that runs here. Rejects with UsageError without one. */
+async function runningFolder(command: Command, context: CliContext): Promise<string> {
+  let options: readonly OptionView[];
+  try {
+    const node = await NodeConnection.open(command, context);
+    ({ options } = await node.ask<{ options: readonly OptionView[] }>('/api/v1/config'));
+  } catch (error) {
+    if (!(error instanceof NoNodeError)) throw error;
+    throw new UsageError(
+      `backup needs the data folder, -data=FOLDER or -config=FILE: ${error.message}`,
+    );
+  }
+  const folder = options.find(({ flag }) => flag === 'data')?.value ?? '-';
+  if (folder === '-') throw new UsageError('the node here keeps nothing on disk: it has no -data');
+  if (isAbsolute(folder)) return folder;
+  throw new UsageError(
+    `the node has -data=${folder}, counted from where it was started: give the whole path with -data`,
+  );
 }

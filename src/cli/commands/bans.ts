@@ -3,9 +3,11 @@
 
 import type { Command } from 'commander';
 import { seconds } from '../../config/value-types.ts';
+import type { ClientDetail } from '../../http/client-detail-view.ts';
 import type { BanView } from '../../http/node-api.ts';
 import { formatDuration } from '../../shared/units.ts';
 import type { CliContext } from '../context.ts';
+import { RefusedError } from '../control-client.ts';
 import { UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { type Incomplete, reportMissing } from '../node-lists.ts';
@@ -22,6 +24,8 @@ interface TargetFlags extends NodeFlags {
 interface BanFlags extends TargetFlags {
   readonly for: string;
 }
+
+type Target = Readonly<Record<string, string>>;
 
 const ROUTE = '/api/v1/bans';
 const BAN_TIME = seconds(1, 604_800);
@@ -62,7 +66,8 @@ export function addBans(program: Command, context: CliContext): void {
     const body = { ...target, seconds: forSeconds };
     const made = await node.ask<BanView & Incomplete>(ROUTE, { method: 'POST', body });
     const words = `banned ${namesOf(made)} for ${formatDuration(made.until - made.since)}`;
-    printResult(json, context, made, () => [words]);
+    const stays = json === true ? [] : await connectedLines(node, target);
+    printResult(json, context, made, () => [words, ...stays]);
     context.exitCode = reportMissing(made, 'not banned on', context);
   });
 
@@ -73,7 +78,7 @@ export function addBans(program: Command, context: CliContext): void {
     const target = targetOf(flags);
     const node = await NodeConnection.open(unban, context);
     const lifted = await node.ask<Incomplete>(ROUTE, { method: 'DELETE', query: target });
-    printResult(flags.json, context, lifted, () => ['lifted']);
+    printResult(flags.json, context, lifted, () => [`lifted the ban of ${namesOf(target)}`]);
     context.exitCode = reportMissing(lifted, 'not lifted on', context);
   });
 }
@@ -85,7 +90,7 @@ function addTargetFlags(command: Command): Command {
     .option('--address <ip>', 'address; of IPv6 its /64');
 }
 
-function targetOf({ client, user, address }: TargetFlags): Readonly<Record<string, string>> {
+function targetOf({ client, user, address }: TargetFlags): Target {
   if (client === undefined && user === undefined && address === undefined) {
     throw new UsageError('-client=ID, -user=NAME or -address=ADDRESS is needed');
   }
@@ -94,6 +99,20 @@ function targetOf({ client, user, address }: TargetFlags): Readonly<Record<strin
   }
   const given = Object.entries({ client, user, address });
   return Object.fromEntries(given.filter((one): one is [string, string] => one[1] !== undefined));
+}
+
+/** A ban disconnects no client. */
+async function connectedLines(node: NodeConnection, { client }: Target): Promise<string[]> {
+  if (client === undefined) return [];
+  try {
+    const route = `/api/v1/clients/${encodeURIComponent(client)}`;
+    const detail = await node.ask<ClientDetail>(route);
+    return detail.client.isConnected ? [`still connected: shoal kick ${client}`] : [];
+  } catch (error) {
+    // No node knows the client.
+    if (error instanceof RefusedError) return [];
+    throw error;
+  }
 }
 
 function linesOf(bans: readonly BanView[], columns: number, context: CliContext): string[] {
@@ -110,11 +129,11 @@ function linesOf(bans: readonly BanView[], columns: number, context: CliContext)
   return formatTable(COLUMNS, rows, paintFor(context), columns);
 }
 
-function namesOf({ client, user, address }: BanView): string {
+function namesOf({ client, user, address }: BanView | Target): string {
   const parts = [
     client ?? undefined,
     user == null ? undefined : `user ${user}`,
-    address === null ? undefined : `from ${address}`,
+    address == null ? undefined : `from ${address}`,
   ];
   return parts.filter((part) => part !== undefined).join(' ');
 }

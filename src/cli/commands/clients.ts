@@ -38,12 +38,15 @@ export function addClients(program: Command, context: CliContext): void {
     const limit = limitOf(flags.limit);
     const node = await NodeConnection.open(command, context);
     const query = { search: flags.like, node: flags.node, connected: flags.connected };
+    const isFiltered = Object.values(query).some((value) => value !== undefined);
     const read = () => readList<ClientView>(node, '/api/v1/clients', query, limit, context);
     const rates = new MessageRateMeter();
     const isMeasured = flags.json !== true;
     const list = await measured(read, ({ items }) => items, rates, isMeasured);
     printResult(flags.json, context, list.items, (columns) =>
-      clientLines(list.items, list.total, rates, Date.now(), paintFor(context), columns),
+      list.items.length === 0 && !isFiltered
+        ? ['no client is connected']
+        : clientLines(list.items, list.total, rates, Date.now(), paintFor(context), columns),
     );
     context.exitCode = exitCodes.ok;
   });

@@ -45,6 +45,10 @@ async function answersAt(origin: string, token: string, own: Health): Promise<bo
   }
 }
 
+function isOnlyHere(host: string): boolean {
+  return host === 'localhost' || isLoopback(host.replace(/^\[|\]$/g, ''));
+}
+
 /**
  * Where a browser finds it, as `192.168.1.100:8080`: an address for all of them is that of this machine.
  * @throws UsageError if a phone has to reach it and does not
@@ -53,7 +57,7 @@ async function browserPlace(place: string, isForPhone: boolean): Promise<string>
   const [, bracketed, plain = '', port = ''] = /^(?:\[(.*)\]|(.*)):(\d+)$/.exec(place) ?? [];
   const listens = bracketed ?? plain;
   const host = isUnspecified(listens) ? await findHostAddress() : listens;
-  if (isForPhone && (isLoopback(host) || host === 'localhost')) {
+  if (isForPhone && isOnlyHere(host)) {
     throw new UsageError(
       `only this machine reaches -http=${place}; for a phone start the node with -http=0.0.0.0:${port}`,
     );
@@ -88,5 +92,13 @@ export function addDashboard(program: Command, context: CliContext): void {
     const url = `${origin}/#token=${token}`;
     const code = flags.qr === true ? qrCodeLines(url, context) : [];
     printResult(flags.json, context, { url }, () => [url, ...code]);
+    const isRemote = context.environment.SSH_CONNECTION !== undefined;
+    if (isRemote && isOnlyHere(new URL(url).hostname)) {
+      const port = new URL(url).port;
+      // Not on standard output: scripts take the address from there.
+      context.writeError(
+        `only this machine reaches it; first, on yours: ssh -L ${port}:${shown} ${context.hostName}\n`,
+      );
+    }
   });
 }

@@ -12,6 +12,7 @@ import {
   addConnectionFlags,
   type ConnectionFlags,
   connectionOf,
+  missingTopic,
   qosOfFlag,
   topicOfFlag,
   wholeNumber,
@@ -53,7 +54,7 @@ export function addPub(program: Command, context: CliContext): void {
   addConnectionFlags(command).action(async (flags: PubFlags) => {
     const { settings, urlTopic } = connectionOf(flags);
     const topic = flags.topic ?? urlTopic;
-    if (topic === undefined) throw new UsageError('pub needs -t TOPIC');
+    if (topic === undefined) throw missingTopic('pub needs -t TOPIC', flags);
     const message = { topic: Buffer.from(topicOfFlag(topic)), qos: qosOfFlag(flags.qos) };
     const payloads = payloadsOf(flags, context);
     const retain = flags.retain === true;

@@ -11,6 +11,7 @@ import {
   addConnectionFlags,
   type ConnectionFlags,
   connectionOf,
+  missingTopic,
   qosOfFlag,
   topicOfFlag,
   wholeNumber,
@@ -47,7 +48,7 @@ export function addRr(program: Command, context: CliContext): void {
   addPrintFlags(addConnectionFlags(command)).action(async (flags: RrFlags) => {
     const { settings, urlTopic } = connectionOf(flags);
     const topic = flags.topic ?? urlTopic;
-    if (topic === undefined) throw new UsageError('rr needs -t TOPIC');
+    if (topic === undefined) throw missingTopic('rr needs -t TOPIC', flags);
     if (settings.version !== 5) throw new UsageError('rr needs MQTT 5: leave -V out');
     const request = {
       topic: Buffer.from(topicOfFlag(topic)),

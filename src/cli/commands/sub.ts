@@ -16,6 +16,7 @@ import {
   addConnectionFlags,
   type ConnectionFlags,
   connectionOf,
+  missingTopic,
   qosOfFlag,
   wholeNumber,
 } from '../mqtt/connection-flags.ts';
@@ -73,7 +74,7 @@ export function addSub(program: Command, context: CliContext): void {
   addPrintFlags(addConnectionFlags(command)).action(async (flags: SubFlags) => {
     const { settings, urlTopic } = connectionOf(flags);
     const filters = (flags.topic ?? (urlTopic === undefined ? [] : [urlTopic])).map(filterOfFlag);
-    if (filters.length === 0) throw new UsageError('sub needs -t FILTER');
+    if (filters.length === 0) throw missingTopic('sub needs -t FILTER', flags);
     const isKept = flags.disableCleanSession === true;
     if (isKept && flags.id === undefined)
       throw new UsageError('-c needs -i, the name of the session');

@@ -65,7 +65,7 @@ export function addConnectionFlags(command: Command): Command {
   return command
     .option('-h, --host <host>', 'broker (default this machine)')
     .option('-p, --port <port>', 'port (default 1883; 8883 with TLS)')
-    .option('-L, --url <url>', 'mqtt, mqtts, ws or wss://user:password@host:port/topic')
+    .option('-L, --url <url>', 'mqtt or mqtts://user:password@host:port/topic, ws or wss://…/path')
     .option('-i, --id <id>', 'client identifier (default a random one)')
     .option('-u, --username <name>', 'user name')
     .option('-P, --pw <password>', 'password; other users of the machine see it for an instant')
@@ -119,6 +119,12 @@ export function connectionOf(flags: ConnectionFlags): Connection {
     },
     urlTopic: url?.topic,
   };
+}
+
+/** @param needed as `sub needs -t FILTER` */
+export function missingTopic(needed: string, { url = '' }: ConnectionFlags): UsageError {
+  const hint = /^wss?:/i.test(url) ? ': the path of a WebSocket URL is no topic' : '';
+  return new UsageError(needed + hint);
 }
 
 /** @throws UsageError */

@@ -32,6 +32,10 @@ const PACKET_BYTES_MAX = 268_435_460;
 /** Publishes that await an acknowledgement, where the server allows more. */
 const WINDOW_MAX = 1000;
 const CONNECT_MS_MAX = 10_000;
+const REFUSALS_OF_USERS: readonly number[] = [
+  ReasonCode.badUserNameOrPassword,
+  ReasonCode.notAuthorized,
+];
 const NO_BYTES = Buffer.alloc(0);
 
 export interface ClientSettings extends ConnectFields {
@@ -224,7 +228,10 @@ export class MqttClient {
   #connack(packet: ConnackPacket): void {
     const { reasonCode, reasonString, receiveMaximum, keepAliveSeconds } = packet;
     if (isFailure(reasonCode)) {
-      this.#closed(`the broker refused the connection: ${reasonOf(reasonCode, reasonString)}`);
+      const hint = REFUSALS_OF_USERS.includes(reasonCode) ? '; give -u NAME -P PASSWORD' : '';
+      this.#closed(
+        `the broker refused the connection: ${reasonOf(reasonCode, reasonString)}${hint}`,
+      );
       return;
     }
     this.#windowMax = Math.min(WINDOW_MAX, receiveMaximum);

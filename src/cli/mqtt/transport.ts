@@ -13,6 +13,14 @@ import { UsageError } from '../exit-codes.ts';
 /** Bytes that may wait for the network before a sender has to wait. */
 const WAITING_BYTES_MAX = 1_048_576;
 
+/** Node's codes for a certificate whose authority is not among those in use. */
+const UNTRUSTED: readonly string[] = [
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+];
+
 export interface BrokerAddress {
   readonly protocol: ListenerProtocol;
   readonly host: string;
@@ -65,7 +73,7 @@ export function openTransport(address: BrokerAddress, events: TransportEvents): 
   socket.on('data', (bytes) => events.onData(bytes));
   socket.on('drain', () => events.onDrain());
   socket.on('error', (error) => {
-    fault ??= describeSystemError(error, 'network');
+    fault ??= describeFault(error);
   });
   socket.on('close', () => events.onClose(fault));
   return {
@@ -81,6 +89,13 @@ export function openTransport(address: BrokerAddress, events: TransportEvents): 
   };
 }
 
+function describeFault(error: NodeJS.ErrnoException): string {
+  const text = describeSystemError(error, 'network');
+  return UNTRUSTED.includes(error.code ?? '')
+    ? `${text}; -cafile=FILE names the authority that signed it`
+    : text;
+}
+
 function openWebSocket(address: BrokerAddress, events: TransportEvents): Transport {
   const options = address.protocol === 'wss' ? tlsOptions(address) : {};
   const socket = new WebSocket(formatAddress(address), ['mqtt'], {
@@ -93,7 +108,7 @@ function openWebSocket(address: BrokerAddress, events: TransportEvents): Transpo
     events.onData(Buffer.isBuffer(data) ? data : Buffer.concat(data as Buffer[]));
   });
   socket.on('error', (error) => {
-    fault ??= describeSystemError(error, 'network');
+    fault ??= describeFault(error);
   });
   socket.on('close', () => events.onClose(fault));
   return {

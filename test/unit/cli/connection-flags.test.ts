@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UsageError } from '../../../src/cli/exit-codes.ts';
-import { type ConnectionFlags, connectionOf } from '../../../src/cli/mqtt/connection-flags.ts';
+import {
+  type ConnectionFlags,
+  connectionOf,
+  missingTopic,
+} from '../../../src/cli/mqtt/connection-flags.ts';
 import { formatAddress } from '../../../src/cli/mqtt/transport.ts';
 
 function connection(given: Partial<ConnectionFlags>) {
@@ -27,6 +31,19 @@ test('a URL may hold user, password and topic', () => {
   assert.equal(settings.username, 'ann');
   assert.equal(settings.password, 'p@ss');
   assert.equal(urlTopic, 'home/t7');
+});
+
+test('a URL of a WebSocket has its path, and no topic', () => {
+  const { settings, urlTopic } = connection({ url: 'ws://ann:p@box1:9001/a/1' });
+  assert.equal(settings.address.path, '/a/1');
+  assert.equal(urlTopic, undefined);
+  for (const [url, hint] of [
+    ['wss://box1/a', ': the path of a WebSocket URL is no topic'],
+    ['mqtt://box1', ''],
+  ] as const) {
+    const flags = { keepalive: '60', protocolVersion: '5', url };
+    assert.equal(missingTopic('sub needs -t FILTER', flags).message, `sub needs -t FILTER${hint}`);
+  }
 });
 
 test('a wrong flag is refused with its value and the right form', () => {

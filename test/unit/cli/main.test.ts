@@ -94,7 +94,7 @@ test('a surplus argument is refused, not ignored', async () => {
   ]) {
     const { code, err } = await shoal(...tokens);
     assert.equal(code, 2);
-    assert.match(err, /^shoal: (config show|check|convert) takes (no argument|1, not 2)/);
+    assert.match(err, /^shoal: (config show|check|convert) takes (no argument|1 argument, not 2)/);
   }
 });
 
@@ -287,11 +287,24 @@ test('the process title is the command line without its secrets', () => {
   }
 });
 
+const BAN_TARGETS = ': -client=ID, -user=NAME or -address=ADDRESS says whom';
+const TO_A_PORT = 'connects to a port, -h HOST -p PORT or -L URL, and asks no node by name';
+
 test('a mistake in a command names the command, and where its help is', async () => {
   for (const [tokens, complaint, help] of [
     [['ping'], 'ping needs NODE', 'ping'],
-    [['ping', 'a', 'b'], 'ping takes 1, not 2: put an argument with blanks in quotes', 'ping'],
+    [
+      ['ping', 'a', 'b'],
+      'ping takes 1 argument, not 2: put an argument with blanks in quotes',
+      'ping',
+    ],
     [['status', 'x'], 'status takes no argument', 'status'],
+    [['ban', 'dev1'], `ban takes no argument${BAN_TARGETS}`, 'ban'],
+    [['unban', 'dev1'], `unban takes no argument${BAN_TARGETS}`, 'unban'],
+    [['pub', '-nid=a', '-t', 'x'], `unknown option '-nid': pub ${TO_A_PORT}`, 'pub'],
+    [['sub', '-control=/a'], `unknown option '-control': sub ${TO_A_PORT}`, 'sub'],
+    [['rr', '-nid', 'a'], `unknown option '-nid': rr ${TO_A_PORT}`, 'rr'],
+    [['bench', '-nid=a'], `unknown option '-nid': bench ${TO_A_PORT}`, 'bench'],
     [['status', '-x'], "unknown option '-x'", 'status'],
     [['retained', 'rm'], 'retained rm needs FILTER', 'retained rm'],
     [['token', 'foo'], "token has no command 'foo'", 'token'],
