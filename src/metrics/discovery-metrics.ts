@@ -77,7 +77,11 @@ export const addressMetrics = {
   held: gauge('address_held', 'addresses of the clients that this node holds', {
     sys: 'cluster/address/held',
   }),
-  failures: counter('address_failures', 'how often this node could not take one', {
-    sys: 'cluster/address/failures',
-  }),
+  failures: counter(
+    'address_failures',
+    'how often this node could not take one, or found another host there',
+    {
+      sys: 'cluster/address/failures',
+    },
+  ),
 };

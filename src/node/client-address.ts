@@ -1,16 +1,21 @@
 // Who holds the address of the clients (-address): of all nodes that have the same one, the one that has been
 // in the cluster for the longest; so the address moves when its holder dies or leaves, and at no other
 // time. The choice is that of the bridges. A node that can not take it leaves it to the others for a while; one
-// whose predecessors are suspect and silent takes it before they are offline.
+// whose predecessors are suspect and silent takes it before they are offline. While a host outside the
+// cluster answers at the address, the node whose turn it is does not take it, and says so.
 
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ValuesOf } from '../metrics/metric-list.ts';
-import { isAnswering } from '../net/cluster/address-probe.ts';
+import { forgetNeighbour, isAnswering, neighbourAt } from '../net/cluster/address-probe.ts';
 import { FloatingAddress } from '../net/cluster/floating-address.ts';
+import { listLinks } from '../net/cluster/links.ts';
 import type { Logger } from '../shared/logger.ts';
+import { OngoingFaults } from '../shared/ongoing-faults.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { HolderWatch } from './holder-watch.ts';
+import type { UsedAddress } from './node-troubles.ts';
+import { wallTime } from './wall-time.ts';
 
 /** Boxes that are switched on together find each other first. */
 const START_MS = 3000;
@@ -34,15 +39,18 @@ export class ClientAddress {
   readonly #options: ClientAddressOptions;
   readonly #name: string;
   readonly #address: FloatingAddress;
-  readonly #watch = new HolderWatch();
+  readonly #watch: HolderWatch;
+  readonly #faults = new OngoingFaults();
   #isProbing = false;
   #failures = 0;
+  #used: UsedAddress | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ClientAddressOptions) {
     const { address, prefixBits, hook, log } = options;
     this.#options = options;
     this.#name = `address ${address}/${prefixBits}`;
+    this.#watch = new HolderWatch(hook !== undefined);
     const onFailed = (): void => this.#failed();
     this.#address = new FloatingAddress({ address, prefixBits, hook, log, onFailed });
     this.#offerIn(START_MS);
@@ -51,6 +59,11 @@ export class ClientAddress {
   /** Undefined while another node holds it. */
   get held(): string | undefined {
     return this.#address.isHeld ? this.#options.address : undefined;
+  }
+
+  /** Undefined unless a host outside the cluster keeps this node from taking it. */
+  get used(): UsedAddress | undefined {
+    return this.#used;
   }
 
   metrics(): ValuesOf<'address'> {
@@ -82,26 +95,30 @@ export class ClientAddress {
   }
 
   #choose(isHere: boolean): void {
+    clearTimeout(this.#timer);
     this.#watch.choose(isHere, performance.now());
+    if (!isHere) {
+      this.#used = undefined;
+      this.#faults.forget(this.#options.address);
+    }
     this.#settle();
   }
 
   #settle(): void {
-    const now = performance.now();
-    this.#address.hold(this.#watch.mayHold(now));
-    if (this.#watch.isWatching(now) && !this.#isProbing) void this.#probe();
+    this.#address.hold(this.#watch.mayHold);
+    if (this.#watch.isWatching && !this.#isProbing) void this.#probe();
   }
 
   async #probe(): Promise<void> {
-    const { address, port, places, log } = this.#options;
+    const { address, places, log } = this.#options;
     this.#isProbing = true;
-    while (this.#watch.isWatching(performance.now())) {
+    while (this.#watch.isWatching) {
       const startedAt = performance.now();
-      const isAnswered = await isAnswering(address, port, PROBE_MS);
+      const isAnswered = await this.#isAnswered();
       const now = performance.now();
       this.#watch.probed(isAnswered, now);
       const waitMs = startedAt + PROBE_MS - now;
-      if (this.#watch.isWatching(now) && waitMs > 0) await delay(waitMs, undefined, { ref: false });
+      if (this.#watch.isWatching && waitMs > 0) await delay(waitMs, undefined, { ref: false });
     }
     this.#isProbing = false;
     if (this.#watch.isLost) {
@@ -109,7 +126,44 @@ export class ClientAddress {
       log.info('the address of the clients is silent, and its holder suspect', { address, holder });
       places.choose();
     }
+    if (this.#watch.isUsed) await this.#refuse();
+    else if (this.#watch.mayHold) this.#foundFree();
     this.#settle();
+  }
+
+  /** The hardware address counts once this node comes first: before, the address is that of another node. */
+  async #isAnswered(): Promise<boolean> {
+    const { address, port, hook } = this.#options;
+    // What this machine has itself is left of the run before, or refused when it is to be taken.
+    if (listLinks(undefined).some((link) => link.address === address)) return false;
+    if (hook !== undefined || !this.#watch.isChosen) return isAnswering(address, port, PROBE_MS);
+    await forgetNeighbour(address);
+    if (await isAnswering(address, port, PROBE_MS)) return true;
+    return (await neighbourAt(address)) !== undefined;
+  }
+
+  async #refuse(): Promise<void> {
+    const { address, log } = this.#options;
+    const hardware = await neighbourAt(address);
+    if (!this.#watch.isUsed) return;
+    const now = performance.now();
+    this.#failures += 1;
+    this.#used = { address, hardware, since: this.#used?.since ?? wallTime(now) };
+    if (this.#faults.report(address, now)) {
+      const hint =
+        'turn that host off, or choose a free -address; if it is a box of the site: shoal doctor';
+      log.warn('the address of the clients is used by another host', { address, hardware, hint });
+    }
+    this.#timer = setTimeout(() => this.#choose(true), RETRY_MS);
+    this.#timer.unref();
+  }
+
+  #foundFree(): void {
+    const { address, log } = this.#options;
+    this.#used = undefined;
+    const lastedMs = this.#faults.resolve(address, performance.now());
+    if (lastedMs === undefined) return;
+    log.info('the address of the clients is free again', { address, lastedMs });
   }
 
   /** To the nodes it is a bridge without messages. */
@@ -127,6 +181,7 @@ export class ClientAddress {
 
   #failed(): void {
     this.#failures += 1;
+    this.#choose(false);
     this.#options.places.remove(this.#name);
     this.#offerIn(RETRY_MS);
   }

@@ -5,6 +5,7 @@ import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { BridgePlaces } from './bridge-places.ts';
 import { ClientAddress } from './client-address.ts';
+import type { UsedAddress } from './node-troubles.ts';
 
 /** Where no listener has a port of its own, any port will do: a refusal is an answer. */
 const MQTT_PORT = 1883;
@@ -28,6 +29,11 @@ export class ClientAddresses {
   /** Those that this node holds. */
   get held(): readonly string[] {
     return this.#all.flatMap((one) => one.held ?? []);
+  }
+
+  /** The first that a host outside the cluster uses. */
+  get used(): UsedAddress | undefined {
+    return this.#all.find((one) => one.used !== undefined)?.used;
   }
 
   metrics(): ValuesOf<'address'> {

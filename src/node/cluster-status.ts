@@ -17,6 +17,7 @@ import { newPeerCounters, type PeerCounters } from '../sync/counters.ts';
 import type { LinkEvent } from '../sync/link-log.ts';
 import type { PeerStatus } from '../sync/peer-status.ts';
 import type { NodeStatus, NodeStatuses } from './node-statuses.ts';
+import type { UsedAddress } from './node-troubles.ts';
 import type { IntakeCounters } from './peer-intake.ts';
 
 /** Members with topics of their own under $SYS. */
@@ -50,6 +51,8 @@ export class ClusterStatus {
   readonly #wallClock: () => number;
   readonly #intake: Readonly<IntakeCounters>;
   readonly #startedAt: number;
+  /** As ClientAddresses.used. */
+  usedAddress: () => UsedAddress | undefined = () => undefined;
   /** Start of the present state, by name. */
   #since = new Map<string, number>();
 

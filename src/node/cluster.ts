@@ -341,6 +341,7 @@ export class Cluster {
     const addresses = new ClientAddresses(config, replication.bridges, log, isAlive);
     broker.sys.addSource('address', () => addresses.metrics());
     replication.nodes.heldAddresses = () => addresses.held;
+    if (this.#status !== undefined) this.#status.usedAddress = () => addresses.used;
     this.#addresses = addresses;
   }
 

@@ -45,6 +45,15 @@ export interface LinkTrouble {
   readonly lossShare: number | undefined;
 }
 
+/** An address of -address that a host outside the cluster uses. */
+export interface UsedAddress {
+  readonly address: string;
+  /** Of that host, where the system knows it. */
+  readonly hardware: string | undefined;
+  /** Since when it is known, ms since 1970. */
+  readonly since: number;
+}
+
 export interface NodeTroubles {
   /** Undefined while the disk takes changes, or there is none. */
   readonly disk: { readonly folder: string; readonly refusingSince: number } | undefined;
@@ -60,6 +69,8 @@ export interface NodeTroubles {
   readonly unsetClock: number | undefined;
   /** Blocked ones first. */
   readonly links: readonly LinkTrouble[];
+  /** Undefined while nothing keeps this node from taking an address of the clients. */
+  readonly usedAddress: UsedAddress | undefined;
 }
 
 export const NO_TROUBLES: NodeTroubles = {
@@ -70,23 +81,34 @@ export const NO_TROUBLES: NodeTroubles = {
   nameRival: undefined,
   unsetClock: undefined,
   links: [],
+  usedAddress: undefined,
 };
 
 const BRIDGES_MAX = 4;
 const LINKS_MAX = 3;
 const TEXT_MAX = 80;
+const REASON_MAX = 60;
 
 /** Fields with short names and ages in seconds; empty if nothing is wrong. */
 export type EncodedTroubles = Readonly<Record<string, unknown>>;
 
 /** @param now ms since 1970 */
 export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTroubles {
-  const { disk, lostBridges, droppedMessages, overload, nameRival, unsetClock, links } = troubles;
+  const {
+    disk,
+    lostBridges,
+    droppedMessages,
+    overload,
+    nameRival,
+    unsetClock,
+    links,
+    usedAddress: used,
+  } = troubles;
   const age = (since: number): number => Math.round((now - since) / 1000);
   const bridges = lostBridges.slice(0, BRIDGES_MAX).map((bridge) => ({
     name: cut(bridge.name),
     address: cut(bridge.address),
-    reason: cut(bridge.reason),
+    reason: cut(bridge.reason, REASON_MAX),
     waiting: bridge.waiting,
     age: age(bridge.since),
   }));
@@ -100,6 +122,9 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
     }),
     ...(unsetClock !== undefined && { clock: unsetClock }),
     ...(links.length > 0 && { links: links.slice(0, LINKS_MAX).map(encodeLink) }),
+    ...(used && {
+      used: { address: used.address, hardware: used.hardware, age: age(used.since) },
+    }),
   };
 }
 
@@ -108,7 +133,7 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
  * @param receivedAt ms of performance.now()
  */
 export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
-  const { disk, bridges, dropped, overload, rival, clock, links } = fieldsOf(value);
+  const { disk, bridges, dropped, overload, rival, clock, links, used } = fieldsOf(value);
   const since = (age: unknown): number => wallTime(receivedAt - 1000 * numberOf(age));
   const { folder, age } = fieldsOf(disk);
   const lost = fieldsOf(overload);
@@ -127,6 +152,7 @@ export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
     nameRival: rival === undefined ? undefined : readRival(fieldsOf(rival), since),
     unsetClock: clock === undefined ? undefined : numberOf(clock),
     links: listOf(links, LINKS_MAX).map(readLink),
+    usedAddress: used === undefined ? undefined : readUsed(fieldsOf(used), since),
   };
 }
 
@@ -139,12 +165,14 @@ export function troublesKey({
   nameRival,
   unsetClock,
   links,
+  usedAddress,
 }: NodeTroubles): string {
   const bridges = lostBridges.map(({ name, address, reason }) => [name, address, reason]);
   const { address, kind } = nameRival ?? {};
   const flags = [droppedMessages > 0, overload.dropped > 0, unsetClock !== undefined];
+  const used = usedAddress?.address;
   const ways = links.map(({ lossShare, ...way }) => way);
-  return JSON.stringify([disk?.folder, bridges, address, kind, ...flags, ways]);
+  return JSON.stringify([disk?.folder, bridges, address, kind, used, ...flags, ways]);
 }
 
 function encodeLink(link: LinkTrouble): EncodedTroubles {
@@ -180,6 +208,14 @@ function readRival(
   return { address: textOf(address), kind: known, isHolder: false, since: since(age) };
 }
 
+function readUsed(
+  { address, hardware, age }: Readonly<Record<string, unknown>>,
+  since: (age: unknown) => number,
+): UsedAddress {
+  const known = hardware === undefined ? undefined : textOf(hardware);
+  return { address: textOf(address), hardware: known, since: since(age) };
+}
+
 function listOf(value: unknown, lengthMax: number): Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.slice(0, lengthMax).map(fieldsOf) : [];
 }
@@ -196,6 +232,6 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? cut(value) : '';
 }
 
-function cut(text: string): string {
-  return text.length <= TEXT_MAX ? text : `${text.slice(0, TEXT_MAX - 1)}…`;
+function cut(text: string, max = TEXT_MAX): string {
+  return text.length <= max ? text : `${text.slice(0, max - 1)}…`;
 }

@@ -120,6 +120,7 @@ export class SiteStatus {
       nameRival: this.#nameRival,
       unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
       links: this.#linkTroubles(cluster?.members() ?? []),
+      usedAddress: cluster?.usedAddress(),
     };
   }
 

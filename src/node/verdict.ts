@@ -66,6 +66,7 @@ export interface SiteFacts {
 export type FaultCode =
   | 'disk'
   | 'name'
+  | 'address'
   | 'alone'
   | 'stranger'
   | 'offline'
@@ -113,6 +114,7 @@ const LOAD_WARNING_PERCENT = 90;
 const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   diskFaults,
   nameFaults,
+  addressFaults,
   offlineFaults,
   strangerFaults,
   blockedFaults,
@@ -195,6 +197,19 @@ function nameFaults({ now, nodes }: SiteFacts): SiteFault[] {
       kind === 'copy' ? `: its disk is a copy of the one of ${isSelf ? 'this box' : name}` : '';
     const text = `the box at ${address} has had the name ${name} too for ${time} and can not join${copy}`;
     return [{ ...fault, text, cure: `on ${address}: ${cure}` }];
+  });
+}
+
+/** No box holds it meanwhile: the others would find the same host there. */
+function addressFaults(facts: SiteFacts): SiteFault[] {
+  return troublesOf(facts).flatMap(({ troubles: { usedAddress }, on }): SiteFault[] => {
+    if (usedAddress === undefined) return [];
+    const { address, hardware, since } = usedAddress;
+    const host = hardware === undefined ? 'another host' : `another host (${hardware})`;
+    const time = formatDuration(facts.now - since);
+    const text = `${host} has used the address of the clients ${address} for ${time}: the node${on || ' of this box'} does not take it`;
+    const cure = 'turn that host off, or set a free -address on every box';
+    return [{ code: 'address', severity: 'fault', text, since, cure }];
   });
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { describe } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ControlClient } from '../../src/cli/control-client.ts';
-import type { NodeView } from '../../src/http/node-api.ts';
+import type { NodeView, VerdictView } from '../../src/http/node-api.ts';
 import type { Network } from '../support/network.ts';
 import {
   allSeeEachOther,
@@ -28,6 +28,8 @@ const DUAL_BOXES = {
 const TOKEN = `-csk=${randomBytes(24).toString('hex')}`;
 const POLL_MS = 50;
 const WAIT_MS_MAX = 30_000;
+/** A node looks every 30 s whether the other host is gone. */
+const RETAKEN_MS_MAX = 90_000;
 
 function controlOf({ folder }: Scenario, name: string): string {
   return join(folder, `${name}.sock`);
@@ -196,6 +198,30 @@ describe('the address of the clients', { concurrency: 2 }, () => {
       two.process.signal('SIGTERM');
       await two.process.exited;
       for (const address of both) assert.deepEqual(holders(network, address), []);
+    },
+  );
+
+  networkScenario(
+    'an address that another host uses is not taken before that host is gone',
+    ['nft'],
+    async (scene) => {
+      const network = await scene.network(BOXES, ['192.168.1.200', ADDRESS]);
+      // It drops the connection as well, and answers ARP alone.
+      network.blockPort(CLIENT_HOST, 'in', 1883, 'tcp');
+      const { process } = start(scene, 'box1');
+      const hardware = network.hardwareAddress(CLIENT_HOST);
+      await process.waitFor(new RegExp(`used by another host.*hardware=${hardware}`));
+      assert.deepEqual(holders(network), []);
+      const control = new ControlClient(controlOf(scene, 'box1'));
+      const answer = await control.ask({ path: '/api/v1/nodes' });
+      const { verdict } = answer as { verdict: VerdictView };
+      assert.deepEqual(
+        verdict.faults.map(({ code }) => code),
+        ['address'],
+      );
+      network.dropAddress(CLIENT_HOST, ADDRESS);
+      await process.waitFor(/the address of the clients is free again/, RETAKEN_MS_MAX);
+      assert.equal(await holder(network), 'box1');
     },
   );
 

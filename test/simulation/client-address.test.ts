@@ -46,13 +46,13 @@ class Box {
     const isChosen = before.every((one) => this.watch.isLost && !isAlive(one));
     if (isChosen !== this.#isChosen) this.watch.choose(isChosen, now);
     this.#isChosen = isChosen;
-    if (this.watch.isWatching(now) && now >= this.#probeAt) {
+    if (this.watch.isWatching && now >= this.#probeAt) {
       this.#probeAt = now + PROBE_MS;
       const isAnswered = this.#site.answers(this);
       const endsAt = isAnswered ? now + 1 : now + PROBE_MS - 1;
       sim.at(endsAt, () => this.watch.probed(isAnswered, endsAt));
     }
-    if (this.watch.mayHold(now)) this.#renew(now);
+    if (this.watch.mayHold) this.#renew(now);
     else if (this.#isHeld) {
       this.#isHeld = false;
       this.holdsUntil = now;

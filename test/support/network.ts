@@ -97,6 +97,11 @@ export class Network {
     this.#hosts[host] = [address];
   }
 
+  /** Takes one of its addresses from the host. */
+  dropAddress(host: string, address: string): void {
+    configure(this.#namespace(host), [`address delete ${address}/24 dev eth0`]);
+  }
+
   /** The host's interface sends and receives no multicast. */
   withoutMulticast(host: string): void {
     configure(this.#namespace(host), ['link set dev eth0 multicast off']);

@@ -22,6 +22,7 @@ const troubles: NodeTroubles = {
     ...{ peer: 'box3', isIncoming: true, protocol: 'UDP' as const, port: 7947 },
     ...{ isBlocked: true, lossShare: 0.96789 },
   })),
+  usedAddress: { address: '192.168.1.10', hardware: '02:00:00:00:00:07', since: NOW - 30_000 },
 };
 
 test('troubles of a box whose clock is wrong begin at the right time by the clock of the reader', () => {
@@ -35,6 +36,11 @@ test('troubles of a box whose clock is wrong begin at the right time by the cloc
   const { address, kind } = read.nameRival ?? {};
   assert.deepEqual([address, kind], ['192.168.1.101', 'copy']);
   assert.deepEqual(read.links[0], { ...troubles.links[0], lossShare: 0.968 });
+  const { usedAddress } = read;
+  assert.deepEqual(
+    [usedAddress?.address, usedAddress?.hardware],
+    ['192.168.1.10', '02:00:00:00:00:07'],
+  );
 });
 
 test('troubles fit a datagram beside the figures, however many and long they are', () => {

@@ -76,7 +76,8 @@ test('what is wrong on another box is said with its name, and mended there', () 
   const lostBridges = [{ ...bridge, since: NOW - 60_000 }];
   const overload = { dropped: 20, starved: 20 };
   const lost = { lostBridges, droppedMessages: 7, overload };
-  const troubles = { disk, ...lost, nameRival: undefined, unsetClock: 0, links: [] };
+  const few = { nameRival: undefined, unsetClock: 0, links: [], usedAddress: undefined };
+  const troubles = { disk, ...lost, ...few };
   const { faults } = judge(withBox('box2', { troubles }));
   assert.deepEqual(
     faults.map(({ text, cure }) => `${text} | ${cure}`),
@@ -286,6 +287,15 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'fault',
     'the box at 192.168.1.109 has had the name box1 too for 30 s and can not join.',
     /^on 192\.168\.1\.109: choose another name with -nid/,
+  ],
+  [
+    'an address of the clients that another host uses',
+    troubled('box1', {
+      usedAddress: { address: '192.168.1.10', hardware: '02:00:00:00:00:07', since: NOW - 30_000 },
+    }),
+    'fault',
+    'another host (02:00:00:00:00:07) has used the address of the clients 192.168.1.10 for 30 s: the node of this box does not take it.',
+    /turn that host off.*free -address/,
   ],
   [
     'a clock that was never set',
