@@ -13,8 +13,8 @@ export const faults = {
   },
   'no-answer': {
     means:
-      'The other box is up, and nothing comes back: its firewall drops both ports, or its token or cluster name is another one. Only its own doctor can see which.',
-    cure: '`shoal doctor` there; compare the key number that both doctors print',
+      'The other box is up, and nothing comes back: its firewall drops both ports, its token or cluster name is another one, or no node runs there. Only its own doctor can see which; where the box refuses the MQTT port as well, the line says first that no node runs there.',
+    cure: 'start the node there; `shoal doctor` there; compare the key number that both doctors print',
   },
   blocked: {
     means:

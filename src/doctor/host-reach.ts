@@ -16,6 +16,8 @@ export interface HostReach {
   readonly state: 'up' | 'down' | 'unknown';
   /** The host says that no program has the UDP port. */
   readonly isPortClosed: boolean;
+  /** No program has its MQTT port. A system limits how often it says so of UDP ports, but not of TCP ports. */
+  readonly isMqttRefused: boolean;
   /** A firewall of this machine refuses to send. */
   readonly isSendRefused: boolean;
 }
@@ -25,9 +27,11 @@ export async function reachHost(to: Endpoint): Promise<HostReach> {
   const [udp, tcp] = await Promise.all([udpFault(to), tcpOutcome(to.address)]);
   const isPortClosed = udp === 'ECONNREFUSED';
   const isSendRefused = udp === 'EPERM' || udp === 'EACCES';
-  const isUp = isPortClosed || tcp === 'connected' || tcp === 'ECONNREFUSED';
+  const isMqttRefused = tcp === 'ECONNREFUSED';
+  const isUp = isPortClosed || tcp === 'connected' || isMqttRefused;
   const isDown = [udp, tcp].some((code) => code === 'EHOSTUNREACH' || code === 'ENETUNREACH');
-  return { state: isUp ? 'up' : isDown ? 'down' : 'unknown', isPortClosed, isSendRefused };
+  const state = isUp ? 'up' : isDown ? 'down' : 'unknown';
+  return { state, isPortClosed, isMqttRefused, isSendRefused };
 }
 
 /** @returns the error code; undefined if the datagram went out and nothing came back */

@@ -77,10 +77,16 @@ function silentFinding(context: DoctorContext, evidence: Evidence): Finding {
     );
   }
   const isUp = reach?.state === 'up' ? 'the box is up, but ' : '';
-  const text = `${name}  ${isUp}nothing comes back on udp ${ports.join(' and ')}: blocked there, or another token or cluster name`;
+  const reasons = reach?.isMqttRefused
+    ? 'no node runs there (it refuses tcp 1883 as well); or blocked there, or another token or cluster name'
+    : 'blocked there, or another token or cluster name, or no node runs there';
+  const text = `${name}  ${isUp}nothing comes back on udp ${ports.join(' and ')}: ${reasons}`;
   return bad('no-answer', text, {
     where: whereOf(evidence),
-    lines: ['shoal doctor, which sees which of them it is'],
+    lines: [
+      ...(reach?.isMqttRefused ? ['systemctl start shoal'] : []),
+      'shoal doctor, which sees which of them it is',
+    ],
   });
 }
 
