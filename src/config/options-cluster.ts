@@ -199,7 +199,7 @@ export const clusterOptions = {
     type: countOrAuto(DATAGRAM_BYTES_MIN, DATAGRAM_BYTES_MAX),
     fallback: 0,
     fallbackText: 'auto',
-    help: 'largest datagram of messages, in bytes; auto: what the interface on the way to each node sends whole, and what arrives',
+    help: 'largest datagram of messages, in bytes; auto: what the interface on the path to each node sends whole, and what arrives',
   }),
   syncQueueLength: option({
     flag: 'queue-length',

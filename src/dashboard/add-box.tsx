@@ -64,7 +64,8 @@ function Invite() {
   return (
     <>
       <p>
-        It works once, for {formatDuration(leftMs)} more. Who has it gets the token of the cluster.
+        It works once, for {formatDuration(leftMs)} more. Anyone who has it gets the token of the
+        cluster.
       </p>
       {isShown ? (
         <>

@@ -55,7 +55,7 @@ function figures(node: NodeView) {
   return parts.filter((part) => part !== false).join(', ');
 }
 
-/** `out on UDP 7947` of this box is the way to the other one. */
+/** `out on UDP 7947` of this box is the path to the other one. */
 function directionWords(blocked: string): string {
   return blocked.replace(/^out /, 'to it ').replace(/^in /, 'from it ');
 }

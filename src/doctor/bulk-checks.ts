@@ -1,5 +1,5 @@
 // Checks of the connections that -large and -roaming need: TCP on the number of the sync port, one opened by
-// each side. Without a node only the way to the others can be tested.
+// each side. Without a node only the path to the others can be tested.
 
 import { connect } from 'node:net';
 import { performance } from 'node:perf_hooks';

@@ -62,7 +62,7 @@ function silentFinding(context: DoctorContext, evidence: Evidence): Finding {
     );
   }
   if (reach?.isPortClosed) {
-    const text = `${name}  the box is up, but no node has udp ${gossip.port} there`;
+    const text = `${name}  the box is up, but no node listens on udp ${gossip.port} there`;
     return bad('nothing-listens', text, {
       where: whereOf(evidence),
       lines: ['systemctl start shoal', `or correct the port in -mbs`],

@@ -403,7 +403,7 @@ export interface NodeSettings {
    */
   exitWithoutPeers?: number;
   /**
-   * Largest datagram of messages, in bytes; auto: what the interface on the way to each node sends
+   * Largest datagram of messages, in bytes; auto: what the interface on the path to each node sends
    * whole, and what arrives. Expects a whole number from 576 to 8952, or auto. Default: auto.
    */
   datagram?: string;

@@ -492,7 +492,7 @@ export interface NodeApi {
   forgetNode(name: string): boolean;
   /** Contacts a node by its gossip address, until this one restarts. @returns false without a cluster */
   contact(address: string, port: number): boolean;
-  /** Begins to stop this node; it takes leave of the others. */
+  /** Begins to stop this node; it leaves the cluster. */
   stop(): void;
   /** Logs an error that no handler expects. */
   reportFault(error: unknown): void;

@@ -275,7 +275,7 @@ async function reload(
   return wrongListeners + wrongFiles;
 }
 
-/** @returns a function that takes leave of clients and of the cluster, and closes everything */
+/** @returns a function that disconnects clients, leaves the cluster and closes everything */
 function stopper(parts: StartedParts): () => Promise<void> {
   const { announcer, bridges, listeners, broker, cluster, clock, access, journal } = parts;
   return async () => {

@@ -40,7 +40,7 @@ export const TRANSFERS_MAX = 256;
 /** Of one session; a larger one stays where it is. */
 export const SESSION_BYTES_MAX = 16 * 1024 * 1024;
 
-/** The way to single nodes: the bulk channel. */
+/** The path to single nodes: the bulk channel. */
 export interface NodeChannel {
   /** @returns false if the node is not reached */
   send(to: bigint, kind: number, body: Buffer): boolean;

@@ -223,7 +223,7 @@ function bridgeFaults(facts: SiteFacts): SiteFault[] {
         severity: 'fault',
         text: `the bridge ${name}${on} has not reached ${address} for ${formatDuration(now - since)} (${reason}); ${formatNumber(waiting, 'message')} waiting`,
         since,
-        cure: `${where}mend the way to ${address}, or its [[bridge]] in the file of -config`,
+        cure: `${where}mend the path to ${address}, or its [[bridge]] in the file of -config`,
       })),
   );
 }

@@ -1,4 +1,4 @@
-// The log lines about the way to and from each peer: a direction that fails, one that loses messages,
+// The log lines about the path to and from each peer: a direction that fails, one that loses messages,
 // and a path that is too small. A fault that lasts is logged again each minute, and has a line when it
 // is over. Each line names the peer, its address, the direction, and what to look at.
 

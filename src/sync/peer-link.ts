@@ -1,4 +1,4 @@
-// The way to and from one online peer under one boot id: its incoming stream, the heartbeats in both
+// The path to and from one online peer under one boot id: its incoming stream, the heartbeats in both
 // directions, and the size of the datagrams that reach it. From these it decides, for each direction,
 // whether datagrams pass and how many messages are lost. Design: docs/protocol.md, "Heartbeat".
 // Invariants: no method sends more than one small heartbeat and one probe; a stall of this process is

@@ -88,7 +88,7 @@ describe('backup and restore', { concurrency: 2 }, () => {
     for (const [file, problem] of [
       [cut, /damaged/],
       [damaged, new RegExp(`is damaged: ${log}: data file damaged`)],
-      [stranger, /is no backup of Shoal/],
+      [stranger, /is not a Shoal backup/],
     ] as const) {
       const refused = await runCommand(['restore', file, `-data=${copy}`]);
       assert.equal(refused.code, 1, refused.err);

@@ -84,6 +84,6 @@ describe('invitations', { concurrency: 2 }, () => {
     const { line } = JSON.parse(made.out) as { line: string };
     const slip = await runCommand(['join', line.slice(0, -1), `-folder=${scene.folder}`]);
     assert.equal(slip.code, 2);
-    assert.match(slip.err, /the line is not whole/);
+    assert.match(slip.err, /the line is incomplete/);
   });
 });

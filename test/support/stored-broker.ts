@@ -12,7 +12,7 @@ import * as wire from './wire.ts';
 export const WALL_MS = Date.UTC(2026, 0, 1);
 const WAIT_MS_MAX = 60_000;
 
-/** A journal on a full disk goes on trying, and would keep the process from its end. */
+/** A journal on a full disk keeps trying, and would keep the process from its end. */
 const started: WeakRef<Journal>[] = [];
 after(async () => {
   for (const journal of started) await journal.deref()?.close();

@@ -84,7 +84,7 @@ export async function readArchive(
       const header = decodeTarHeader(await bytes.take(TAR_BLOCK_BYTES));
       if (header === 'end') break;
       if (header === undefined || dataFiles([header.name]).length === 0) {
-        throw new ArchiveError('is no backup of Shoal, or is damaged');
+        throw new ArchiveError('is not a Shoal backup, or is damaged');
       }
       if (names.includes(header.name)) {
         throw new ArchiveError(`is damaged: ${header.name} is in it twice`);
@@ -103,7 +103,7 @@ export async function readArchive(
     gunzip.destroy();
     await piped;
   }
-  if (names.length === 0) throw new ArchiveError('is no backup of Shoal: it has no files');
+  if (names.length === 0) throw new ArchiveError('is not a Shoal backup: it has no files');
   return names;
 }
 
@@ -177,7 +177,7 @@ class ByteQueue {
         ? this.#fault
         : isOfSystem(error)
           ? error
-          : new ArchiveError('is no backup of Shoal, or is damaged');
+          : new ArchiveError('is not a Shoal backup, or is damaged');
     }
   }
 }

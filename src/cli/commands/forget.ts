@@ -39,12 +39,12 @@ export function addForget(program: Command, context: CliContext): void {
 export function addLeave(program: Command, context: CliContext): void {
   const command = program
     .command('leave')
-    .description('end the node on this machine: it takes leave of clients and boxes first');
+    .description('end the node on this machine: it disconnects its clients and leaves the cluster');
   addNodeFlags(command).action(async ({ json }: NodeFlags) => {
     const node = await NodeConnection.open(command, context);
     const done = await node.ask('/api/v1/stop', { method: 'POST' });
     printResult(json, context, done, () => [
-      'the node takes leave of its clients and of the other boxes',
+      'the node disconnects its clients and leaves the cluster',
     ]);
     context.exitCode = exitCodes.ok;
   });

@@ -51,7 +51,7 @@ export function addJoin(program: Command, context: CliContext): void {
     .action(async (line: string, flags: JoinFlags) => {
       const invitation = parseInvitation(line);
       if (invitation === undefined) {
-        throw new UsageError('the line is not whole: copy all of what shoal invite has printed');
+        throw new UsageError('the line is incomplete: copy all of what shoal invite has printed');
       }
       const files = newFiles(flags.folder);
       const welcome = await useInvitation(invitation).catch((error: Error) => {
@@ -111,7 +111,7 @@ function invitationLines({ line, port }: InvitationView, context: CliContext): s
     '',
     `  ${context.command} join ${line}`,
     '',
-    `The line is a secret: who has it gets the token. The new box needs TCP ${port} of this one.`,
+    `The line is a secret: anyone who has it gets the token. The new box needs TCP ${port} of this one.`,
     ...qrCodeLines(line, context),
   ];
 }

@@ -12,7 +12,7 @@ export function addPing(program: Command, context: CliContext): void {
   const command = program
     .command('ping')
     .usage('NODE [-json]')
-    .description('measure the way to another node: times on both ports, sizes, clocks')
+    .description('measure the path to another node: times on both ports, sizes, clocks')
     .argument('<node>', 'name of the other node');
   addNodeFlags(command).action(async (name: string, flags: NodeFlags) => {
     const node = await NodeConnection.open(command, context);

@@ -126,7 +126,7 @@ function bridgeTexts(bridges: readonly BridgeView[], now: number): string[] {
       const waiting = `${formatNumber(queued + inflight, 'message')} waiting`;
       return `${name} on ${node} ${where} for ${formatDuration(now - (bridge.lostSince ?? since))}, ${waiting}`;
     }),
-    ...idle.map(({ name }) => `${name} is run by no box`),
+    ...idle.map(({ name }) => `no box runs ${name}`),
   ];
 }
 

@@ -105,7 +105,7 @@ export const siteRoutes = [
     path: '/api/v1/stop',
     access: 'change',
     scope: 'node',
-    summary: 'stops the node as SIGTERM does: it takes leave of clients and of the other nodes',
+    summary: 'stops the node as SIGTERM does: it disconnects its clients and leaves the cluster',
     query: { node: optional(text()) },
     response: accepted,
     handler: ({ node }) => {

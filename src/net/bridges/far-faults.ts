@@ -2,7 +2,7 @@
 
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 
-/** What failed: our own files, the way to the host, the TLS handshake, or the upgrade to a WebSocket. */
+/** What failed: our own files, the path to the host, the TLS handshake, or the upgrade to a WebSocket. */
 export type FarStep = 'files' | 'reach' | 'tls' | 'websocket';
 
 export interface FarFault {

@@ -138,7 +138,7 @@ export class GossipLog {
       if (lastedMs !== undefined) this.#log.info('another node answers', { lastedMs });
     } else if (this.#faults.report('alone', now)) {
       const ports = [...new Set([this.#port, ...this.#seeds.map(({ port }) => port)])].join(', ');
-      this.#log.warn('no other node answers yet; goes on trying', {
+      this.#log.warn('no other node answers yet; keeps trying', {
         seeds: this.#seeds.map(formatHostPort).join(','),
         hint: `is one of them running, with the same -csk? udp ${ports} must be open in both directions, there and here`,
       });

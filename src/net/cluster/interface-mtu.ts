@@ -1,4 +1,4 @@
-// The largest datagram that the interface on the way to an address sends whole, for `-datagram=auto`. A
+// The largest datagram that the interface on the path to an address sends whole, for `-datagram=auto`. A
 // hello of that size proves the rest of the path. Fragments are not counted on: one that is lost loses the
 // whole datagram, and firewalls drop them.
 // Invariant: never throws. Where the system does not say more, Ethernet is assumed.

@@ -30,7 +30,7 @@ export interface MulticastGroupOptions {
   readonly listLinks?: (bind: string | undefined) => readonly HostLink[];
 }
 
-/** The way to the group on one network. */
+/** The path to the group on one network. */
 interface Way {
   readonly link: HostLink;
   to: Endpoint;

@@ -137,9 +137,7 @@ test('each bridge has a line, as the node has it that runs it', () => {
   assert.deepEqual(lines(bridge('box1', lost), bridge('box2', {})), [
     'bridge    hq on box1 not connected to mqtts://hq.example:8883 for 5 min, 1,234 messages waiting',
   ]);
-  assert.deepEqual(lines(bridge('box1', {}), bridge('box2', {})), [
-    'bridge    hq is run by no box',
-  ]);
+  assert.deepEqual(lines(bridge('box1', {}), bridge('box2', {})), ['bridge    no box runs hq']);
 });
 
 test('a node that is older than this command has no such lines', () => {

@@ -88,7 +88,7 @@ test('a node that no other answers names the ports and both directions, until on
   const { log, lines } = logOf([{ host: 'box2', port: 7950 }]);
   const alone = sim.start({ ...n1.options, seeds: [n2.endpoint] });
   runFor(sim, 70, [[alone, log]]);
-  const event = 'no other node answers yet; goes on trying';
+  const event = 'no other node answers yet; keeps trying';
   assert.deepEqual(events(lines), [event, event]);
   assert.equal(lines[0]!.fields.seeds, 'box2:7950');
   assert.match(String(lines[0]!.fields.hint), /udp 7946, 7950 must be open in both directions/);
