@@ -102,9 +102,20 @@ export class PacketTrace {
 
   #tap({ client, version, outbox }: TracedConnection): void {
     if (this.#isOver || this.#taps.has(outbox)) return;
-    const tap = new ConnectionTap(client, version, this.#options, (packet) => this.#pass(packet));
+    const tap = new ConnectionTap(client, version, this.#options, (packet) => {
+      // The broker chooses an identifier only after the CONNECT without one has been seen [MQTT5-3.1.3-6].
+      if (packet?.client === '') tap.client = this.#clientOf(outbox);
+      this.#pass(packet && { ...packet, client: tap.client });
+    });
     addTap(outbox, tap);
     this.#taps.set(outbox, tap);
+  }
+
+  #clientOf(wanted: Outbox): string {
+    for (const { client, outbox } of this.#administration.connections(undefined)) {
+      if (outbox === wanted) return client;
+    }
+    return '';
   }
 
   /** Finds the connections that are to be traced, and forgets those that are closed. */
@@ -195,7 +206,7 @@ function detailOf(packet: ConnectPacket): string {
 class ConnectionTap implements ByteTap {
   /** Times in a row that no session had the connection when the trace looked. */
   looksMissed = 0;
-  readonly #client: string;
+  client: string;
   readonly #version: ProtocolVersion;
   readonly #options: TraceOptions;
   readonly #pass: (packet: TracedPacket | undefined) => void;
@@ -209,7 +220,7 @@ class ConnectionTap implements ByteTap {
     options: TraceOptions,
     pass: (packet: TracedPacket | undefined) => void,
   ) {
-    this.#client = client;
+    this.client = client;
     this.#version = version;
     this.#options = options;
     this.#pass = pass;
@@ -242,7 +253,7 @@ class ConnectionTap implements ByteTap {
     const { topic: wanted } = this.#options;
     const name = TYPE_NAMES.get(type) ?? `type ${type}`;
     const head = {
-      client: this.#client,
+      client: this.client,
       direction: direction.name,
       type: name,
       bytes: end - start,

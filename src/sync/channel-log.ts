@@ -84,7 +84,8 @@ export class ChannelLog {
     const { tooLargeMessages: total } = this.#counters;
     if (!this.#limiter.admitTotal(TOO_LARGE, total, now)) return;
     this.#tooLarge = undefined;
-    this.#log.warn(TOO_LARGE, { ...fields, total });
+    const hint = 'only subscribers of this node get it; -large sends larger ones as well';
+    this.#log.warn(TOO_LARGE, { ...fields, total, hint });
   }
 
   #resolve(key: string, event: string, fields: LogFields, now: number): void {

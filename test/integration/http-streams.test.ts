@@ -128,6 +128,16 @@ describe('streams of the API', { concurrency: 2 }, () => {
     },
   );
 
+  scenario('a trace names a client whose identifier the broker has chosen', async (scene) => {
+    const node = await scene.startLocal('n1');
+    const path = '/api/v1/trace?topic=home/%2B&seconds=60';
+    const stream = await new ControlClient(node.control).open({ path });
+    const packet = eventOf(stream, ({ event }) => event === 'packet');
+    const nameless = await scene.client(node, { clientId: '', protocolVersion: 5 });
+    await nameless.publish('home/door', 'open');
+    assert.match(String((await packet).data.client), /^auto-/);
+  });
+
   scenario('a stream of a wrong request is refused before it begins', async (scene) => {
     const node = await scene.startLocal('n1');
     const refused = scene.ask(node, 'GET', '/api/v1/subscribe?filter=a/%23/b');
