@@ -73,8 +73,10 @@ export function describeSystemError(error: unknown, action: SystemAction): strin
   const { code = '', message, reason } = error as NodeJS.ErrnoException & { reason?: string };
   const words = WORDS[action][code];
   if (words !== undefined) return words;
+  // The code of a program that has failed is a number.
+  const isTls = typeof code === 'string' && code.startsWith('ERR_SSL_');
   // The message of OpenSSL has addresses, names of its source files and a line end.
-  if (code.startsWith('ERR_SSL_') && reason !== undefined) return `TLS: ${reason}`;
+  if (isTls && reason !== undefined) return `TLS: ${reason}`;
   // A name with several addresses, all of which fail, brings a code and no message. Node writes
   // file errors as "EBUSY: resource busy or locked, open '/path'".
   return message.replace(/, \w+( '.*')?$/, '') || code || error.name;

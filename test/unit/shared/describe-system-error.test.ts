@@ -53,3 +53,8 @@ test('an error with a code and no message, as of several refused addresses, is n
   assert.equal(describeSystemError(withCode('EFOO', ''), 'network'), 'EFOO');
   assert.match(describeSystemError(withCode('ECONNREFUSED', ''), 'network'), /nothing listens/);
 });
+
+test('an error of a program that has failed has its exit code for a code', () => {
+  const failed = Object.assign(new Error('Command failed: hook take'), { code: 1 });
+  assert.equal(describeSystemError(failed, 'read'), 'Command failed: hook take');
+});
