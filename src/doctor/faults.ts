@@ -52,8 +52,8 @@ export const faults = {
   },
   'copied-disk': {
     means:
-      'Another running node has the name of this one, and the same machine id: the disk of one box is a copy of the disk of the other.',
-    cure: 'another `-nid`, an empty data folder, `rm /etc/machine-id && systemd-machine-id-setup`',
+      'Another running node has the name of this one, and the same machine id: the disk of one box is a copy of the disk of the other, or one of them runs in a container on the same machine.',
+    cure: 'another `-nid`, an empty data folder, `rm /etc/machine-id && systemd-machine-id-setup`; in a container another `-nid` is enough',
   },
   'wrong-advertise': {
     means: 'Other nodes see this one at another address than `-advertise` says.',

@@ -27,7 +27,7 @@ export interface NameTrouble {
   readonly kind: RivalKind;
   /** It has the name in the cluster, and this node serves its clients alone. */
   readonly isHolder: boolean;
-  /** Since when it is known, ms since 1970. */
+  /** As NameRival.since, ms since 1970. */
   readonly since: number;
 }
 

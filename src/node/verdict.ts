@@ -186,16 +186,16 @@ function nameFaults({ now, nodes }: SiteFacts): SiteFault[] {
     if (nameRival === undefined || (!isSelf && state !== 'alive')) return [];
     const { address, kind, isHolder, since } = nameRival;
     const time = formatDuration(now - since);
-    const fault = { code: 'name', severity: 'fault', since } as const;
+    const fault = { code: 'name', severity: 'fault' } as const;
     const cure = kind === 'copy' ? COPY_CURE : 'choose another name with -nid';
     if (isHolder) {
       const copy = kind === 'copy' ? ', of whose disk this one is a copy' : '';
       const text = `this box has not been in the cluster for ${time}: its name ${name} is in use by the box at ${address}${copy}`;
-      return [{ ...fault, text, cure }];
+      return [{ ...fault, text, since, cure }];
     }
     const copy =
       kind === 'copy' ? `: its disk is a copy of the one of ${isSelf ? 'this box' : name}` : '';
-    const text = `the box at ${address} has had the name ${name} too for ${time} and can not join${copy}`;
+    const text = `the box at ${address} tried to join ${time} ago under the name ${name}, which is in use${copy}`;
     return [{ ...fault, text, cure: `on ${address}: ${cure}` }];
   });
 }

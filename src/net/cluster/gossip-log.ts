@@ -86,8 +86,7 @@ export class GossipLog {
   /** This node keeps its name, and refuses another one that claims it. */
   nameClaimed(now: number, name: string, claimant: Endpoint, kind: RivalKind): void {
     const address = formatEndpoint(claimant);
-    const since = this.#rival?.since ?? now;
-    this.#rival = { endpoint: claimant, kind, isHolder: false, since };
+    this.#rival = { endpoint: claimant, kind, isHolder: false, since: now };
     this.#stranger(now, 'nameClaimed', { name, address, hint: rivalHint(kind) });
   }
 

@@ -12,7 +12,7 @@ export interface NameRival {
   readonly kind: RivalKind;
   /** It is in the cluster under the name, and this node is not. */
   readonly isHolder: boolean;
-  /** Since when it is known, ms of performance.now(). */
+  /** Since when it is the holder, or when it last tried to join under the name; ms of performance.now(). */
   readonly since: number;
 }
 
@@ -26,12 +26,12 @@ export function rivalKind(
   return own !== undefined && own === others ? 'copy' : 'other';
 }
 
-/** What to do about a copy, on the box that gives the name up. */
+/** What to do about a copy, on the box that gives the name up. A container may share the machine id of its host. */
 export const COPY_CURE =
-  'set another -nid, empty the folder of -data, and run: rm /etc/machine-id && systemd-machine-id-setup';
+  'set another -nid, empty the folder of -data, and run: rm /etc/machine-id && systemd-machine-id-setup; in a container on the same machine another -nid is enough';
 
 const CURES: Readonly<Record<RivalKind, string>> = {
-  copy: `its disk is a copy of the one of this box; there ${COPY_CURE}`,
+  copy: `its disk is a copy of the one of this box, or it runs in a container on the same machine; there ${COPY_CURE}`,
   process: 'it runs on this box, too: stop it, or give it another -nid',
   other: 'give it another -nid',
 };

@@ -271,8 +271,8 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'a box whose disk is a copy of this one',
     troubled('box1', { nameRival: RIVAL }),
     'fault',
-    'the box at 192.168.1.109 has had the name box1 too for 30 s and can not join: its disk is a copy of the one of this box.',
-    /^on 192\.168\.1\.109: set another -nid, empty the folder of -data, and run: rm \/etc\/machine-id/,
+    'the box at 192.168.1.109 tried to join 30 s ago under the name box1, which is in use: its disk is a copy of the one of this box.',
+    /^on 192\.168\.1\.109: set another -nid, empty the folder of -data, and run: rm \/etc\/machine-id.*; in a container on the same machine another -nid is enough/,
   ],
   [
     'a box that has lost its name to the box of which it is a copy',
@@ -285,7 +285,7 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'a name that two boxes have by mistake',
     troubled('box1', { nameRival: { ...RIVAL, kind: 'other' } }),
     'fault',
-    'the box at 192.168.1.109 has had the name box1 too for 30 s and can not join.',
+    'the box at 192.168.1.109 tried to join 30 s ago under the name box1, which is in use.',
     /^on 192\.168\.1\.109: choose another name with -nid/,
   ],
   [

@@ -141,6 +141,10 @@ test('a copy that is refused is known until it has been quiet for two minutes', 
   assert.match(String(lines[0]!.fields.hint), /^its disk is a copy .*machine-id/);
   runFor(sim, 100, [[node!, log]]);
   assert.equal(log.nameRival?.kind, 'copy');
+  // The next attempt counts, not the first one: the process may be gone in between.
+  log.nameClaimed(sim.now, 'n1', { address: '10.0.0.9', port: 7946 }, 'copy');
+  assert.equal(log.nameRival.since, sim.now);
+  runFor(sim, 100, [[node!, log]]);
   runFor(sim, 30, [[node!, log]]);
   assert.equal(log.nameRival, undefined);
   assert.equal(events(lines).at(-1), 'no other node claims our name any more');

@@ -196,7 +196,7 @@ test('a box whose disk is a copy of another one is refused as a copy, and both s
   );
   assert.match(
     String((watch.fields[0] as { hint?: string }).hint),
-    /^its disk is a copy of the one of this box; there set/,
+    /^its disk is a copy of the one of this box, or it runs in a container .*; there set/,
   );
   const { endpoint, kind, isHolder } = holder.nameRival ?? {};
   assert.deepEqual([endpoint?.address, kind, isHolder], ['127.0.0.3', 'copy', false]);
