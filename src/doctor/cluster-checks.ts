@@ -112,8 +112,9 @@ const name: Check = {
     const { nodeName } = config;
     const place = formatEndpoint(rival.endpoint);
     const where = isHolder ? 'here' : `on ${rival.endpoint.address}`;
-    const outcome = isHolder ? 'this node is not in the cluster' : 'that node can not join';
-    const text = `the node at ${place} has the name ${nodeName} too: ${outcome}`;
+    const text = isHolder
+      ? `the node at ${place} has the name ${nodeName} too: this node is not in the cluster`
+      : `the node at ${place} tried to join under the name ${nodeName}, too, in the last two minutes`;
     if (kind !== 'copy') {
       return [bad('name-in-use', text, { where, lines: ['choose another name: -nid=NAME'] })];
     }

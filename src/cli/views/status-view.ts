@@ -58,6 +58,8 @@ const STATES: Readonly<Record<NodeView['state'], Cell>> = {
 const NONE = '-';
 /** Retained messages that differ for less are the latest ones, on their way. */
 const ON_THEIR_WAY_MS = 10_000;
+/** Boxes that start together agree on the holder of an address within about ten seconds. */
+const ADDRESS_TAKEN_MS = 15_000;
 const LABEL_WIDTH = 10;
 
 /** @param now ms since 1970. @param columns width of the terminal */
@@ -83,7 +85,7 @@ function summaryLines({ summary, nodes, bridges = [] }: SiteView, now: number): 
   const { retained, clientUrls, siteNames = [] } = summary;
   const rows = [
     ['retained', retainedText(retained, nodes, now)],
-    ...addressTexts(summary, nodes).map((text) => ['address', text] as const),
+    ...addressTexts(summary, nodes, now).map((text) => ['address', text] as const),
     ['devices', `connect to ${[...clientUrls, ...siteNames].join(' or ')}`],
     ...deliveryTexts(nodes).map((text) => ['messages', text] as const),
     ...bridgeTexts(bridges, now).map((text) => ['bridge', text] as const),
@@ -101,12 +103,19 @@ function deliveryTexts(nodes: readonly NodeView[]): string[] {
 }
 
 /** The addresses of -address on this node, and those that other nodes hold. */
-function addressTexts({ clientAddresses = [] }: SummaryView, nodes: readonly NodeView[]): string[] {
+function addressTexts(
+  { clientAddresses = [] }: SummaryView,
+  nodes: readonly NodeView[],
+  now: number,
+): string[] {
+  const online = nodes.filter(({ state }) => state === 'alive');
+  const isStarting = online.every(({ since }) => now - since < ADDRESS_TAKEN_MS);
+  const none = isStarting ? 'no box yet: all have just started' : 'no box';
   const held = nodes.flatMap((node) => node.clientAddresses ?? []);
   return [...new Set([...clientAddresses, ...held])].map((address) => {
     const holders = nodes.filter((node) => node.clientAddresses?.includes(address) === true);
     const names = holders.map(({ name }) => name);
-    return `${address} for all devices, held by ${names.length === 0 ? 'no box' : listOfWords(names)}`;
+    return `${address} for all devices, held by ${names.length === 0 ? none : listOfWords(names)}`;
   });
 }
 

@@ -88,10 +88,11 @@ test('retained messages: where they differ, and for how long', () => {
 
 test('the address of all devices has a line that names the box that holds it', () => {
   const place = '192.168.1.10';
+  let onlineSince = NOW - 60_000;
   const address = (isOwn: boolean, ...holds: boolean[]): string[] => {
     const clientAddresses = (isHere: boolean) => (isHere ? [place] : []);
     const nodes = holds.map((isHeld, index) =>
-      box(index + 1, { clientAddresses: clientAddresses(isHeld) }),
+      box(index + 1, { since: onlineSince, clientAddresses: clientAddresses(isHeld) }),
     );
     const summary = { ...wellSite().summary!, clientAddresses: clientAddresses(isOwn) };
     const lines = screen({ ...wellSite(), nodes, summary }).split('\n');
@@ -101,6 +102,8 @@ test('the address of all devices has a line that names the box that holds it', (
   assert.deepEqual(address(true, false, true), [`${held} box2`]);
   assert.deepEqual(address(false, false, true), [`${held} box2`]);
   assert.deepEqual(address(true, false, false), [`${held} no box`]);
+  onlineSince = NOW - 8_000;
+  assert.deepEqual(address(true, false, false), [`${held} no box yet: all have just started`]);
   assert.deepEqual(address(true, true, true), [`${held} box1 and box2`]);
   assert.deepEqual(address(false, false, false), []);
 });
