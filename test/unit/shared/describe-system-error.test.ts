@@ -58,3 +58,10 @@ test('an error of a program that has failed has its exit code for a code', () =>
   const failed = Object.assign(new Error('Command failed: hook take'), { code: 1 });
   assert.equal(describeSystemError(failed, 'read'), 'Command failed: hook take');
 });
+
+test('a fault of TLS has the reason of OpenSSL alone', () => {
+  const message = '80DC:error:0A000410:SSL routines:read:alert:../deps/openssl/rec.c:1:\n';
+  const reason = 'sslv3 alert handshake failure';
+  const fault = Object.assign(new Error(message), { code: 'ERR_SSL_ALERT', reason });
+  assert.equal(describeSystemError(fault, 'network'), `TLS: ${reason}`);
+});
