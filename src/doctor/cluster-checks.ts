@@ -90,11 +90,7 @@ const beacon: Check = {
     if (calls === undefined) return [];
     const { addresses, sendFaults } = calls;
     const faults = sendFaults.map(({ address, reason }) =>
-      warn(
-        'no-beacon',
-        `this node can not call others from ${address}: ${reason}`,
-        here('ip addr'),
-      ),
+      warn('no-beacon', `this node cannot call others from ${address}: ${reason}`, here('ip addr')),
     );
     if (addresses.length > 0)
       return [ok(`calls other boxes from ${addresses.join(', ')}`), ...faults];

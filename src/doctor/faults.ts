@@ -72,7 +72,7 @@ export const faults = {
     cure: 'correct the name, or write the address',
   },
   'no-beacon': {
-    means: 'The node has no `-mbs` and can not call other boxes on this network.',
+    means: 'The node has no `-mbs` and cannot call other boxes on this network.',
     cure: 'an address on a network (`ip addr`), or `-mbs`',
   },
   'no-mdns': {
@@ -131,7 +131,7 @@ export const faults = {
     cure: 'another disk, or no other program that writes to it',
   },
   'data-folder': {
-    means: 'The data folder can not be used.',
+    means: 'The data folder cannot be used.',
     cure: 'the line says what is wrong with it',
   },
   'weak-token': {
@@ -144,7 +144,7 @@ export const faults = {
     cure: '`chmod`, as the line says',
   },
   certificate: {
-    means: 'A certificate has ended or ends soon, or can not be read.',
+    means: 'A certificate has ended or ends soon, or cannot be read.',
     cure: 'renew it; `systemctl reload shoal`',
   },
   ipv6: {

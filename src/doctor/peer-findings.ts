@@ -69,7 +69,7 @@ function silentFinding(context: DoctorContext, evidence: Evidence): Finding {
     });
   }
   if (reach?.state === 'down') {
-    const text = `${name}  the box can not be reached: no such address answers in this network`;
+    const text = `${name}  the box cannot be reached: no such address answers in this network`;
     return bad(
       'host-unreachable',
       text,

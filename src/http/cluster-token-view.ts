@@ -8,7 +8,7 @@ export const nodeTokensSchema = object({
   signs: text({ help: 'Id of the token with which the node signs' }),
   accepts: array(text(), 65_535, 'Ids of all tokens that it accepts, the one that signs first'),
   incoming: nullable(text({ help: 'Id of the token that a rotation is bringing in' })),
-  obstacle: nullable(text({ help: 'Why the node can not change its tokens' })),
+  obstacle: nullable(text({ help: 'Why the node cannot change its tokens' })),
 });
 
 export const sealedTokensSchema = object({

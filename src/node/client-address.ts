@@ -1,6 +1,6 @@
 // Who holds the address of the clients (-address): of all nodes that have the same one, the one that has been
 // in the cluster for the longest; so the address moves when its holder dies or leaves, and at no other
-// time. The choice is that of the bridges. A node that can not take it leaves it to the others for a while; one
+// time. The choice is that of the bridges. A node that cannot take it leaves it to the others for a while; one
 // whose predecessors are suspect and silent takes it before they are offline. While a host outside the
 // cluster answers at the address, the node whose turn it is does not take it, and says so.
 

@@ -38,7 +38,7 @@ describe('a blocked gossip port', { concurrency: 3 }, () => {
     const { process } = nodes[2];
     network.blockPort('box3', 'out', 7946);
     const refused =
-      /level=warn event="datagrams can not be sent" port=7946 to=192\S+ reason="a firewall on this machine/;
+      /level=warn event="datagrams cannot be sent" port=7946 to=192\S+ reason="a firewall on this machine/;
     await process.waitFor(refused, OFFLINE_MS_MAX);
     await process.waitFor(/level=warn event="no other node hears us on udp 7946"/, OFFLINE_MS_MAX);
     network.heal('box3');

@@ -162,7 +162,7 @@ describe('the address of the clients', { concurrency: 2 }, () => {
       network.heal(first);
       // The one that has been there for longer keeps it.
       await settled(network, first);
-      assert.doesNotMatch(scene.logs, /can not be taken/);
+      assert.doesNotMatch(scene.logs, /cannot be taken/);
     },
   );
 
@@ -228,7 +228,7 @@ describe('the address of the clients', { concurrency: 2 }, () => {
   networkScenario('an address of the box itself is never touched', [], async (scene) => {
     const network = await scene.network(BOXES);
     const own = scene.startOn('box1', 'box1', ['-nid=box1', TOKEN, '-address=192.168.1.101/24']);
-    await own.process.waitFor(/can not be taken.*address of this box itself/);
+    await own.process.waitFor(/cannot be taken.*address of this box itself/);
     assert.ok(network.holds('box1', '192.168.1.101'));
   });
 });

@@ -96,7 +96,7 @@ test('a node whose peers are gone ends with its own code, for systemd to start i
   assert.match(second.output, /no other node was online in 1 checks \(-exit-without-peers\)/);
 });
 
-test('a service manager that can not be notified is a warning', async (t) => {
+test('a service manager that cannot be notified is a warning', async (t) => {
   const env = { NOTIFY_SOCKET: join(folder, 'nowhere'), PATH: folder };
   const shoal = new ShoalProcess(loopbackFlags('n1'), { env });
   t.after(() => shoal.kill());

@@ -92,7 +92,7 @@ test('a connection that takes no bytes for long is opened anew', () => {
   assert.equal(b.inbox.at(-1), 'a t again');
 });
 
-test('a peer that can not be reached is tried again, and then gets what is sent from then on', () => {
+test('a peer that cannot be reached is tried again, and then gets what is sent from then on', () => {
   const network = new BulkNetwork(1);
   const [a, b] = [network.add('a'), network.add('b')];
   b.isReachable = false;

@@ -25,7 +25,7 @@ export async function forgetNeighbour(address: string): Promise<void> {
   await run('ip', ['neighbour', 'flush', 'to', address]).catch(() => undefined);
 }
 
-/** Resolves with the hardware address that the system knows; undefined if it knows none, or can not be asked. */
+/** Resolves with the hardware address that the system knows; undefined if it knows none, or cannot be asked. */
 export async function neighbourAt(address: string): Promise<string | undefined> {
   const shown = await run('ip', ['neighbour', 'show', 'to', address]).catch(() => '');
   return /\blladdr (\S+)/.exec(shown)?.[1];

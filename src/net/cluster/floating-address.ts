@@ -132,7 +132,7 @@ export class FloatingAddress {
         hook === undefined
           ? 'it needs Linux, ip and CAP_NET_ADMIN (root, or AmbientCapabilities= in the unit); else -address-hook'
           : 'see what -address-hook does';
-      log.warn('the address of the clients can not be taken', { address, reason, hint });
+      log.warn('the address of the clients cannot be taken', { address, reason, hint });
     }
     this.hold(false);
     onFailed();

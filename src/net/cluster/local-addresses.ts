@@ -53,7 +53,7 @@ export class LocalAddresses {
       this.#addresses = new Set(this.#list());
     } catch (error) {
       this.#failures += 1;
-      const event = 'the addresses of this machine can not be listed';
+      const event = 'the addresses of this machine cannot be listed';
       if (this.#limiter.admit(event, now) === 0) return;
       this.#log.warn(event, { reason: describeSystemError(withCode(error), 'network') });
     }

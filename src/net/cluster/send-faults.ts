@@ -41,7 +41,7 @@ export class SendFaults {
     this.#total += 1;
     this.#lastErrorAt.set(code, now);
     if (!this.#faults.report(code, now)) return;
-    this.#log.warn('datagrams can not be sent', {
+    this.#log.warn('datagrams cannot be sent', {
       port: this.#port,
       to: address === '' ? undefined : formatEndpoint({ address: plainAddress(address), port }),
       reason: describeSystemError(error, 'network'),

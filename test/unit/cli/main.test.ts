@@ -237,7 +237,7 @@ test('convert reads standard input, and ends with 0 if nothing is lost', async (
   assert.match(context.err.join(''), /-:2: pid_file: the service manager does this/);
 });
 
-test('convert keeps a listener that it can not translate as a comment', async () => {
+test('convert keeps a listener that it cannot translate as a comment', async () => {
   const text = 'listener 1883\nlistener 8883\ncertfile /c.pem\n';
   const context = { ...fakeContext(), readFile: () => text };
   assert.equal(await main(['convert', 'm.conf'], context), 6);

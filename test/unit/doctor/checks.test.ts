@@ -87,7 +87,7 @@ test('a disk that is nearly full is a fault, and a well one has its figures', as
   );
 });
 
-test('a data folder that can not be used is a fault', async () => {
+test('a data folder that cannot be used is a fault', async () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
   assert.match(only(await findingsOf({ data: file }), 'data-folder').text, /is a file/);
@@ -173,7 +173,7 @@ test('a taken TCP port and a taken UDP port are faults that name the program', a
   assert.match(taken[1] ?? '', new RegExp(`has UDP ${socket.local.port}$`));
 });
 
-test('a certificate that can not be read is a fault', async () => {
+test('a certificate that cannot be read is a fault', async () => {
   const pem = join(folder, 'broken.pem');
   writeFileSync(pem, 'no certificate');
   chmodSync(pem, 0o600);

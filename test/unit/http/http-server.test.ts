@@ -90,7 +90,7 @@ test('a connection may ask again after the answer', async (t) => {
 });
 
 test(
-  'an answer of another node that can not be sent on closes the connection only',
+  'an answer of another node that cannot be sent on closes the connection only',
   LIMIT,
   async (t) => {
     class Deep extends FakeNodeApi {

@@ -53,7 +53,7 @@ test('a node that comes online later is followed, until the reader goes', (conte
   assert.equal(followers.length, 2);
 });
 
-test('a node that can not be followed is reported once, and asked more and more rarely', (context) => {
+test('a node that cannot be followed is reported once, and asked more and more rarely', (context) => {
   const { events, followers, stop, pass } = stream(context);
   let asked = 0;
   for (let second = 0; second < 600; second++) {

@@ -84,7 +84,7 @@ test('where the system reports nothing, looking every few seconds finds the chan
   watcher.close();
   const path = join(folder, 'users');
   const found = new Promise<void>((resolve) => {
-    // A folder that does not exist can not be watched.
+    // A folder that does not exist cannot be watched.
     const other = new FileWatcher([path, join(folder, 'missing', 'file')], {
       pollMs: 10,
       restMs: 20,

@@ -96,7 +96,7 @@ test('a reply with a status that HTTP does not have is malformed', async () => {
   end();
 });
 
-test('a follower that can not take an item gets the end of the stream', async () => {
+test('a follower that cannot take an item gets the end of the stream', async () => {
   const { one, two, end } = cluster();
   two.addStream('/trace', (_request, sink) => {
     sink.item({});

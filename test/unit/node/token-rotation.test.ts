@@ -163,7 +163,7 @@ test('all nodes get the new token, none signs with what another does not accept,
   }
 });
 
-test('nothing changes where one node can not: it is named with its reason', async (t) => {
+test('nothing changes where one node cannot: it is named with its reason', async (t) => {
   const { one, two, three, nodes } = await cluster(t);
   two.obstacle = "has its token from -csk, which can't be rewritten";
   await assert.rejects(

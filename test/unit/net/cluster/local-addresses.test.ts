@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { LocalAddresses } from '../../../../src/net/cluster/local-addresses.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
 
-test('without a file descriptor the addresses can not be listed: counted and logged, never thrown', () => {
+test('without a file descriptor the addresses cannot be listed: counted and logged, never thrown', () => {
   const lines: unknown[] = [];
   const log = {
     ...silentLogger,
@@ -21,7 +21,7 @@ test('without a file descriptor the addresses can not be listed: counted and log
   assert.equal(addresses.failures, 1);
   const reason =
     'this process has no file descriptor left; raise its limit (ulimit -n, LimitNOFILE=)';
-  assert.deepEqual(lines, [['the addresses of this machine can not be listed', { reason }]]);
+  assert.deepEqual(lines, [['the addresses of this machine cannot be listed', { reason }]]);
 });
 
 test('a list of addresses serves many questions', () => {

@@ -33,7 +33,7 @@ test('a firewall that blocks outgoing datagrams has a line in words, and one whe
     reason: 'a firewall on this machine blocks it; allow outgoing traffic to that port',
     total: 1,
   };
-  assert.deepEqual(lines, [['datagrams can not be sent', fields]]);
+  assert.deepEqual(lines, [['datagrams cannot be sent', fields]]);
   pass(5000);
   faults.succeeded();
   assert.ok(faults.isOngoing, 'another receiver may have taken that one');
