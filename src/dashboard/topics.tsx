@@ -1,7 +1,7 @@
 // The retained topics of all nodes as a tree, or as a list of those that match a Topic Filter, and the one that
 // the reader chooses.
 
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { NodeView, RetainedView, TopicView } from '../http/node-api.ts';
 import { formatNumber } from '../shared/units.ts';
 import { TopicDetail } from './topic-detail.tsx';
@@ -10,6 +10,8 @@ import { usePages } from './use-pages.ts';
 import { VirtualList } from './virtual-list.tsx';
 
 const ROW_PX = 56;
+/** A repair that is over sooner may fall between two looks at the nodes. */
+const SETTLED_MS = 5000;
 
 interface TopicsProps {
   readonly nodes: readonly NodeView[];
@@ -23,7 +25,7 @@ export function Topics({ nodes, retainedHash }: TopicsProps) {
   // Nodes that come back may hold other values, and nodes that differ are repaired.
   const alive = nodes.filter(({ state }) => state === 'alive').length;
   const differing = nodes.filter(({ retainedDifferSince }) => retainedDifferSince !== null).length;
-  const change = `${retainedHash} ${alive} ${differing}`;
+  const change = useSettled(`${retainedHash} ${alive} ${differing}`);
   const shared = { change, chosen: chosen?.topic, choose: setChosen };
   return (
     <>
@@ -50,6 +52,16 @@ export function Topics({ nodes, retainedHash }: TopicsProps) {
       </div>
     </>
   );
+}
+
+/** @returns `change`, and another value once it has stayed the same for a while: what was on its way has arrived */
+function useSettled(change: string): string {
+  const [settled, setSettled] = useState('');
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(change), SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, [change]);
+  return settled === change ? `${change} settled` : change;
 }
 
 interface MatchesProps {
