@@ -3,8 +3,8 @@
 import { readFileSync } from 'node:fs';
 
 const WANTED = 65_536;
-/** Descriptors that a process has open besides its connections. */
-const OTHERS = 64;
+/** Descriptors that a process has open besides its connections, and those that a node keeps free for other uses. */
+const OTHERS = 192;
 
 /** @returns a shell command that runs `command` with the wanted, or else the allowed, descriptors */
 export function withDescriptors(command: readonly string[]): [string, ...string[]] {
