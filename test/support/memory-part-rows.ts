@@ -15,7 +15,7 @@ them together: days of three nodes on a clock that is moved, with new names of c
 export const PARTS: readonly (readonly [part: string, bound: string, test: string])[] = [
   [
     'the program itself, idle',
-    '64 MB resident with Node 20, 72 with Node 22, 83 with Node 24',
+    '62 MB resident with Node 20, 70 to 73 with Node 22 to 26',
     '`test/bench/start.ts`',
   ],
   [

@@ -64,7 +64,11 @@ const SCENARIOS: readonly Scenario[] = [
     goals: beside(30, 1.8),
     own: 'qos0 fan-in 10:1, window 100',
   },
-  { name: 'QoS 0 fan-in 10:1, 1 KB, window 100', load: fanIn(KB, 100), goals: beside(undefined, 1.1) },
+  {
+    name: 'QoS 0 fan-in 10:1, 1 KB, window 100',
+    load: fanIn(KB, 100),
+    goals: beside(undefined, 1.1),
+  },
   { name: 'QoS 0 fan-in 10:1, 3.9 KB, window 20', load: fanIn(LARGEST, 20) },
   {
     name: 'QoS 0 pairs 50:50, 64 B, window 100',
