@@ -28,8 +28,6 @@ if (isSaved && words.length > 0)
 
 if (!values.docs) await measureAll(chosenTables());
 if (isSaved || values.docs) renderPage(TABLES);
-// What a table has left open must not hold the end.
-process.exit();
 
 function chosenTables(): Table[] {
   const named = TABLES.filter(({ name }) => positionals.includes(name));

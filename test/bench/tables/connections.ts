@@ -51,18 +51,22 @@ async function amid(name: BrokerName, wanted: number): Promise<Row> {
   const before = residentBytes(broker.pid);
   const startedAt = performance.now();
   const idle = startLoad({ ...base, kind: 'idle', publishers: count, measureMs: 200 });
-  await idle.result;
-  const seconds = (performance.now() - startedAt) / 1000;
-  const kilobytes = (residentBytes(broker.pid) - before) / 1024;
-  const pairs = { publishers: PAIRS, subscribers: PAIRS, filters: ['bench/{s}'] };
-  const { rate, brokerUs, brokerBusy } = await startLoad({ ...base, ...pairs }).result;
-  idle.stop();
-  await broker.stop();
-  return {
-    ...{ [`${name}.count`]: count, [`${name}.rate`]: rate, [`${name}.seconds`]: seconds },
-    ...{ [`${name}.brokerUs`]: brokerUs ?? Number.NaN, [`${name}.busy`]: brokerBusy ?? Number.NaN },
-    [`${name}.kilobytes`]: kilobytes,
-  };
+  try {
+    await idle.result;
+    const seconds = (performance.now() - startedAt) / 1000;
+    const kilobytes = (residentBytes(broker.pid) - before) / 1024;
+    const pairs = { publishers: PAIRS, subscribers: PAIRS, filters: ['bench/{s}'] };
+    const { rate, brokerUs, brokerBusy } = await startLoad({ ...base, ...pairs }).result;
+    return {
+      ...{ [`${name}.count`]: count, [`${name}.rate`]: rate, [`${name}.seconds`]: seconds },
+      [`${name}.brokerUs`]: brokerUs ?? Number.NaN,
+      [`${name}.busy`]: brokerBusy ?? Number.NaN,
+      [`${name}.kilobytes`]: kilobytes,
+    };
+  } finally {
+    idle.stop();
+    await broker.stop();
+  }
 }
 
 function markdown(figures: Figures): string {
