@@ -2,8 +2,9 @@
 // `-nid=node1` as `-n "id=node1"`. Before commander parses the arguments they are rewritten by its
 // own option tables: `-nid=x`, `-nid x`, `--nid=x` and `--nid x` all become `--nid=x`. A flag with a
 // value takes the next token whatever it looks like, `-name=false` becomes `--no-name`, and single
-// letters and everything after `--` stay as they are. Invariant: an unknown flag is passed on, so
-// that commander reports it.
+// letters and everything after `--` stay as they are. A flag before the name of a subcommand moves
+// behind it: the subcommand reads it, or commander refuses it. Invariant: an unknown flag is passed
+// on, so that commander reports it.
 
 import type { Command, Option } from 'commander';
 import { UsageError } from './exit-codes.ts';
@@ -13,14 +14,18 @@ const FALSE_WORDS = ['false', '0', 'no', 'off'];
 
 /** @param tokens the arguments from the shell, without node and script */
 export function normalizeArgv(tokens: readonly string[], program: Command): string[] {
-  const normalized: string[] = [];
+  let normalized: string[] = [];
   let command = program;
   for (let index = 0; index < tokens.length; index++) {
     const token = tokens[index] ?? '';
     if (token === '--') return [...normalized, ...tokens.slice(index)];
     if (!/^--?[a-z]/i.test(token)) {
-      command = command.commands.find((candidate) => isNamed(candidate, token)) ?? command;
       normalized.push(token);
+      const subcommand = command.commands.find((candidate) => isNamed(candidate, token));
+      if (subcommand !== undefined) {
+        normalized = withFlagsBehind(normalized, program, subcommand);
+        command = subcommand;
+      }
       continue;
     }
     const { name, value } = split(token);
@@ -33,6 +38,24 @@ export function normalizeArgv(tokens: readonly string[], program: Command): stri
     }
   }
   return normalized;
+}
+
+/** Moves flags of the program behind the name of a subcommand; those after it come later, and win. */
+function withFlagsBehind(words: string[], program: Command, subcommand: Command): string[] {
+  const others: string[] = [];
+  const flags: string[] = [];
+  for (const word of words) {
+    const { name } = split(word);
+    if (!word.startsWith('--') || name === 'version' || !isKnown(program, name)) others.push(word);
+    else if (subcommand.commands.length > 0 || isKnown(subcommand, name)) flags.push(word);
+    // Without its value, which may be a secret: commander prints the flag that it refuses.
+    else flags.push(`--${name}`);
+  }
+  return [...others, ...flags];
+}
+
+function isKnown(command: Command, name: string): boolean {
+  return command.options.some(({ long }) => long === `--${name}`);
 }
 
 function isNamed(command: Command, name: string): boolean {

@@ -31,9 +31,8 @@ export function configOf(
   return loadConfig(flagsOf(command), context, changes);
 }
 
-/** Flags may stand before or after the name of a subcommand; those after it win. */
 function flagsOf(command: Command): Record<string, string> {
-  const flags = command.parent === null ? {} : flagsOf(command.parent);
+  const flags: Record<string, string> = {};
   for (const option of command.options) {
     const value: unknown = command.getOptionValue(option.attributeName());
     if (option.negate || value === undefined) continue;

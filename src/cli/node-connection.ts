@@ -34,12 +34,9 @@ export function addNodeChoice(command: Command): Command {
     .option('--control <path>', 'its control socket, if it is not in the usual folder');
 }
 
-/** Flags before the command count too, and SHOAL_NID and SHOAL_CONTROL; flags after it win. */
+/** By the flags of the command, else by SHOAL_NID and SHOAL_CONTROL. */
 export function nodeChoiceOf(command: Command, { environment }: CliContext): NodeChoice {
-  const { nid, control } = {
-    ...command.optsWithGlobals<NodeFlags>(),
-    ...command.opts<NodeFlags>(),
-  };
+  const { nid, control } = command.opts<NodeFlags>();
   const path = control ?? environment.SHOAL_CONTROL ?? '';
   const isPath = !NO_PATHS.includes(path);
   return {

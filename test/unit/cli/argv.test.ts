@@ -50,13 +50,15 @@ test('an unknown flag reaches commander without its value, so that commander can
 });
 
 test('after the name of a subcommand its own flags apply', () => {
-  assert.deepEqual(normalize('-nid', 'a', 'pub', '-topic', '-x', '-retain'), [
-    '--nid=a',
-    'pub',
-    '--topic=-x',
-    '--retain',
-  ]);
+  assert.deepEqual(normalize('pub', '-topic', '-x', '-retain'), ['pub', '--topic=-x', '--retain']);
   assert.deepEqual(normalize('config', 'show', '-nid', 'n1'), ['config', 'show', '--nid=n1']);
+});
+
+test('a flag before the name of a subcommand is one of the subcommand', () => {
+  const wanted = ['config', 'show', '--nid=n1', '--nid=n2'];
+  assert.deepEqual(normalize('-nid', 'n1', 'config', 'show', '-nid=n2'), wanted);
+  assert.deepEqual(normalize('-nid=secret', 'pub'), ['pub', '--nid']);
+  assert.deepEqual(normalize('-version', 'pub'), ['--version', 'pub']);
 });
 
 test('single-letter flags pass, also with a value after an equals sign', () => {

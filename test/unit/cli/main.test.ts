@@ -128,6 +128,12 @@ test('flags may stand before and after the name of a command', async () => {
   assert.match(out, /^crp +1 +flag -crp$/m);
 });
 
+test('a flag before a command that lacks it is refused, without its value', async () => {
+  const { code, err } = await shoal('-csk=verysecret', 'pub', '-t', 'a', '-m', 'b');
+  assert.equal(code, 2);
+  assert.equal(err, "shoal: unknown option '-csk'\nshoal: see shoal pub -help\n");
+});
+
 test('config show hides the query of a URL', async () => {
   const { out } = await shoal('config', 'show', '-auth-http=http://auth/?key=s3cret');
   assert.match(out, /^auth-http +http:\/\/auth\/\?\*\*\* /m);
