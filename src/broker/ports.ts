@@ -18,6 +18,8 @@ export interface ByteTap {
   received(chunk: Buffer): void;
   /** Packets as they are written; a large one may come in two pieces. */
   sent(bytes: Buffer): void;
+  /** The connection ends; packets that were written in this turn of the event loop may follow. */
+  closed(reason: string): void;
 }
 
 /** The outgoing bytes of one connection. The core calls it synchronously. */

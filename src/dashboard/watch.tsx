@@ -75,7 +75,7 @@ function Packets({ client }: { client: string }) {
 function wordsOf(packet: Packet): string {
   const { direction, type, packetId, topic, qos, dup, retain, payloadBytes, reason } = packet;
   const parts = [
-    direction === 'in' ? 'from it' : 'to it',
+    type !== 'CLOSED' && (direction === 'in' ? 'from it' : 'to it'),
     type,
     packetId !== undefined && `#${packetId}`,
     topic,

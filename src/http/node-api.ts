@@ -289,12 +289,14 @@ export interface TracedPacket {
   readonly client: string;
   /** `in`: from the client. */
   readonly direction: 'in' | 'out';
+  /** `CLOSED` is no packet: the connection has ended. */
   readonly type: string;
-  /** Of the whole packet; 0 of a CONNECT. */
+  /** Of the whole packet; 0 of a CONNECT and of CLOSED. */
   readonly bytes: number;
   readonly packetId?: number;
+  /** Of a SUBACK or UNSUBACK, for each filter. */
   readonly reason?: string;
-  /** Of a CONNECT: what the client asks for. */
+  /** What a CONNECT asks for, the filters of a SUBSCRIBE or UNSUBSCRIBE, why a connection has ended. */
   readonly detail?: string;
   readonly topic?: string;
   readonly qos?: number;

@@ -5,18 +5,16 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Administration, TracedConnection } from '../broker/administration.ts';
-import { formatVersion } from '../broker/log-fields.ts';
 import type { ByteTap, Outbox } from '../broker/ports.ts';
 import type { TracedPacket, TraceOptions } from '../http/node-api.ts';
-import { reasonOfReturnCode } from '../mqtt/client-packets.ts';
 import type { ConnectPacket } from '../mqtt/control-decoder.ts';
 import { Framer } from '../mqtt/framer.ts';
 import { PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
 import { PublishProperties, readPublishProperties } from '../mqtt/properties.ts';
 import { decodePublish } from '../mqtt/publish-decoder.ts';
 import { type ProtocolVersion, PublishView } from '../mqtt/publish-view.ts';
-import { describeReasonCode } from '../mqtt/reason-code.ts';
 import { topicMatches } from '../mqtt/topic.ts';
+import { connectDetail, filtersDetail, reasonOf } from './trace-details.ts';
 
 /** How often the trace forgets connections that are closed, and looks whether its time is over, ms. */
 const LOOK_MS = 500;
@@ -41,14 +39,6 @@ const IDENTIFIED: ReadonlySet<number> = new Set<number>([
   PacketType.unsubscribe,
   PacketType.unsuback,
 ]);
-/** Of these, the ones where a Reason Code may follow at once. */
-const REASONED: ReadonlySet<number> = new Set<number>([
-  PacketType.puback,
-  PacketType.pubrec,
-  PacketType.pubrel,
-  PacketType.pubcomp,
-]);
-
 export class PacketTrace {
   readonly #administration: Administration;
   readonly #options: TraceOptions;
@@ -97,7 +87,13 @@ export class PacketTrace {
     if (wanted !== undefined && client !== wanted) return;
     this.#tap({ client, version, outbox });
     if (topic !== undefined) return;
-    this.#pass({ client, direction: 'in', type: 'CONNECT', bytes: 0, detail: detailOf(packet) });
+    this.#pass({
+      client,
+      direction: 'in',
+      type: 'CONNECT',
+      bytes: 0,
+      detail: connectDetail(packet),
+    });
   }
 
   #tap({ client, version, outbox }: TracedConnection): void {
@@ -172,6 +168,10 @@ class SharedTap implements ByteTap {
   sent(bytes: Buffer): void {
     for (const tap of [...this.taps]) tap.sent(bytes);
   }
+
+  closed(reason: string): void {
+    for (const tap of [...this.taps]) tap.closed(reason);
+  }
 }
 
 function addTap(outbox: Outbox, tap: ByteTap): void {
@@ -187,19 +187,6 @@ function removeTap(outbox: Outbox, tap: ByteTap): void {
   if (!(present instanceof SharedTap)) return;
   const others = present.taps.filter((one) => one !== tap);
   outbox.tap = others.length > 1 ? new SharedTap(others) : others[0];
-}
-
-/** `MQTT 5.0 as ann, clean start, keep alive 60 s`. */
-function detailOf(packet: ConnectPacket): string {
-  const { version, username, cleanStart, keepAliveSeconds, will, sessionExpirySeconds } = packet;
-  const parts = [
-    `MQTT ${formatVersion(version)}${username === undefined ? '' : ` as ${username}`}`,
-    cleanStart ? 'clean start' : 'resumes its session',
-    ...(sessionExpirySeconds === undefined ? [] : [`session expiry ${sessionExpirySeconds} s`]),
-    keepAliveSeconds === 0 ? 'no keep alive' : `keep alive ${keepAliveSeconds} s`,
-    ...(will === undefined ? [] : [`will ${will.topic}`]),
-  ];
-  return parts.join(', ');
 }
 
 /** Decodes both directions of one connection. */
@@ -234,6 +221,13 @@ class ConnectionTap implements ByteTap {
     this.#read(this.#out, bytes);
   }
 
+  closed(detail: string): void {
+    if (this.#options.topic !== undefined) return;
+    const { client } = this;
+    // The last packets are written at the end of this turn of the event loop.
+    setImmediate(() => this.#pass({ client, direction: 'out', type: 'CLOSED', bytes: 0, detail }));
+  }
+
   /** The trace may begin in the middle of a packet: what makes no sense is skipped up to the next chunk. */
   #read(direction: Direction, chunk: Buffer): void {
     const { framer } = direction;
@@ -262,11 +256,13 @@ class ConnectionTap implements ByteTap {
     if (wanted !== undefined) return undefined;
     const hasId = IDENTIFIED.has(type) && end >= bodyStart + 2;
     const packetId = hasId ? buffer.readUInt16BE(bodyStart) : undefined;
-    const code = codeOf(type, buffer.subarray(bodyStart, end), this.#version);
+    const reason = reasonOf(type, direction.framer, this.#version);
+    const detail = filtersDetail(type, direction.framer, this.#version);
     return {
       ...head,
       ...(packetId !== undefined && { packetId }),
-      ...(code !== undefined && { reason: describeReasonCode(code) }),
+      ...(reason !== undefined && { reason }),
+      ...(detail !== undefined && { detail }),
     };
   }
 
@@ -295,15 +291,6 @@ class ConnectionTap implements ByteTap {
       ...(payloadBytes > 0 && { payload }),
     };
   }
-}
-
-/** The Reason Code of a packet that has one, of the forms before MQTT 5 too. */
-function codeOf(type: number, body: Buffer, version: ProtocolVersion): number | undefined {
-  if (REASONED.has(type)) return body[2];
-  if (type === PacketType.disconnect) return body[0];
-  if (type !== PacketType.connack) return undefined;
-  const code = body[1];
-  return version === 5 || code === undefined ? code : reasonOfReturnCode(code);
 }
 
 class Direction {

@@ -52,20 +52,26 @@ describe('streams of the API', { concurrency: 2 }, () => {
       if (event === 'begin' && data.node === 'n2') begin();
       if (event === 'packet') {
         const { node, client: id, direction, type, topic, payload, reason } = data;
-        seen.push([node, id, direction, type, topic ?? reason, payload]);
+        seen.push([node, id, direction, type, topic ?? data.detail ?? reason, payload]);
       }
-      return seen.length === 4;
+      return data.type === 'CLOSED';
     });
     await begun;
     await other.publish('home/other', 'x', { qos: 1 });
     await client.publish('home/thermo', '21.4 degrees', { qos: 1 });
     await client.subscribe(['home/lamp']);
+    await new ControlClient(n2.control).ask({
+      path: '/api/v1/clients/thermo/disconnect',
+      method: 'POST',
+    });
     await done;
     assert.deepEqual(seen, [
       ['n2', 'thermo', 'in', 'PUBLISH', 'home/thermo', '21.4 deg'],
       ['n2', 'thermo', 'out', 'PUBACK', undefined, undefined],
-      ['n2', 'thermo', 'in', 'SUBSCRIBE', undefined, undefined],
-      ['n2', 'thermo', 'out', 'SUBACK', undefined, undefined],
+      ['n2', 'thermo', 'in', 'SUBSCRIBE', 'home/lamp q0', undefined],
+      ['n2', 'thermo', 'out', 'SUBACK', 'granted q0', undefined],
+      ['n2', 'thermo', 'out', 'DISCONNECT', 'administrative action', undefined],
+      ['n2', 'thermo', 'out', 'CLOSED', 'ended by an administrator', undefined],
     ]);
   });
 

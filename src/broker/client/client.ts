@@ -442,9 +442,8 @@ export class Client implements SessionConnection {
   /** Ends the connection for a fault of the client: with a Reason Code in MQTT 5, silently before. */
   fail(fault: ProtocolFault, fields: LogFields = {}): void {
     if (this.#state === 'closed') return;
-    const { stats, log } = this.#context;
-    stats.protocolErrors += 1;
-    log.info('client fault', {
+    this.#context.stats.protocolErrors += 1;
+    this.#context.log.info('client fault', {
       client: this.session?.clientId,
       ...originOf(this.info),
       reason: fault.text,
@@ -481,6 +480,7 @@ export class Client implements SessionConnection {
     this.memory.end();
     this.feeds.clear();
     if (this.continuation !== undefined) this.continuation.run = undefined;
+    this.#outbox.tap?.closed(reason);
     this.#outbox.close(clientHasLeft);
     this.#onEnd(this);
     const { session } = this;

@@ -31,8 +31,9 @@ export function traceLine(packet: PacketEvent): string {
     payload === undefined ? '' : `"${printable(payload)}"`,
   ].filter((part) => part !== '');
   const name = padText(printable(node), NODE_WIDTH_MIN);
+  const arrow = type === 'CLOSED' ? '--' : ARROWS[direction];
   const id = padText(printable(client), CLIENT_WIDTH_MIN);
-  return `${clockOf(at)}  ${name} ${ARROWS[direction]} ${id} ${type.padEnd(TYPE_WIDTH)} ${parts.join(' ')}`.trimEnd();
+  return `${clockOf(at)}  ${name} ${arrow} ${id} ${type.padEnd(TYPE_WIDTH)} ${parts.join(' ')}`.trimEnd();
 }
 
 function clockOf(at: number): string {

@@ -84,6 +84,10 @@ test('a traced packet is one line', () => {
     traceLine({ ...packet, type: 'PINGREQ' }),
     '14:52:10.113  box2   <- thermo7    PINGREQ',
   );
+  assert.equal(
+    traceLine({ ...packet, type: 'CLOSED', detail: 'connection lost' }),
+    '14:52:10.113  box2   -- thermo7    CLOSED      connection lost',
+  );
 });
 
 /** Clients, the last of which has been sent so many messages. */
