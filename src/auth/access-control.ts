@@ -73,8 +73,8 @@ export interface AccessContext {
 }
 
 export interface AccessReload {
-  /** Number of invalid files. */
-  readonly faults: number;
+  /** Of each invalid file, its first problem. */
+  readonly faults: readonly string[];
   /** Listeners that keep their previous files. */
   readonly kept: ReadonlySet<string>;
 }
@@ -352,19 +352,20 @@ export class AccessControl implements Authorizer {
     options: AccessOptions,
     kept: ReadonlySet<string> = new Set(),
   ): Promise<AccessReload> {
-    let faults = 0;
+    const faults: string[] = [];
     const wrong = new Set<string>();
     const unchanged = await this.#readFiles(options, kept, (option, error) => {
-      faults += 1;
+      const problems = problemsOf(error);
+      faults.push(problems[0] ?? option);
       wrong.add(option);
-      for (const problem of problemsOf(error)) {
+      for (const problem of problems) {
         this.#context.log.error(KEPT, { option, problem });
       }
     });
     for (const option of FILE_OPTIONS) this.#noteFiles(option, wrong.has(option));
     for (const callback of this.#policies.callbacks) callback.clearCache();
     this.counters.reloads += 1;
-    this.counters.failedReloads += faults;
+    this.counters.failedReloads += faults.length;
     return { faults, kept: unchanged };
   }
 

@@ -32,6 +32,12 @@ export interface ReloaderParts {
   readonly readFile: (path: string) => string;
 }
 
+/** What is wrong with the configuration, and with the file of the token. */
+interface Refused {
+  readonly configuration: readonly string[];
+  readonly tokens: readonly string[];
+}
+
 export class Reloader implements ConfigSource {
   readonly #parts: ReloaderParts;
   #running: RunningNode | undefined;
@@ -43,6 +49,7 @@ export class Reloader implements ConfigSource {
   /** Ends with the last step so far; never rejects. */
   #steps: Promise<unknown> = Promise.resolve();
   #isAsked = false;
+  #refused: Refused = { configuration: [], tokens: [] };
 
   /** Make it before the node reads its files, so that no change is missed. */
   constructor(parts: ReloaderParts) {
@@ -127,9 +134,7 @@ export class Reloader implements ConfigSource {
 
   #afterThat(step: (running: RunningNode) => Promise<void>): void {
     if (this.#running === undefined) return;
-    this.#then(step).catch((error: unknown) => {
-      for (const line of explainError(error)) this.#parts.log.error(line);
-    });
+    this.#then(step).catch((error: unknown) => this.#logAll(error));
   }
 
   /** Runs the step when those before it are done. Rejects with SettingError during the start. */
@@ -153,10 +158,23 @@ export class Reloader implements ConfigSource {
       const faults = await this.#apply(running, next);
       if (faults === 0) log.info('configuration reloaded');
       else log.warn('configuration reloaded, except for what is wrong', { faults });
+      this.#note(running, { configuration: [], tokens: [] });
     } catch (error) {
-      for (const line of explainError(error)) log.error(line);
+      const configuration = this.#logAll(error);
       log.error('configuration not reloaded; the last good one stays');
+      this.#note(running, { configuration });
     }
+  }
+
+  #logAll(error: unknown): readonly string[] {
+    const lines = explainError(error);
+    for (const line of lines) this.#parts.log.error(line);
+    return lines;
+  }
+
+  #note(running: RunningNode, refused: Partial<Refused>): void {
+    this.#refused = { ...this.#refused, ...refused };
+    running.noteConfiguration([...this.#refused.configuration, ...this.#refused.tokens]);
   }
 
   /** Takes over what may change while the node runs. @returns how many files or listeners are wrong */
@@ -169,7 +187,7 @@ export class Reloader implements ConfigSource {
       log.info('option changed', { ...change });
     await this.#logFiles(config);
     this.#current = { ...next, config, origins: originsInForce(before, next, config) };
-    return running.reload(config);
+    return (await running.reload(config)).length;
   }
 
   /** The options stay, also where the file with them has changed: that waits for SIGHUP. */
@@ -177,12 +195,16 @@ export class Reloader implements ConfigSource {
     const { log } = this.#parts;
     const changed = await this.#logFiles(this.#current.config);
     try {
-      if (changed.has(this.#current.config.tokenFile)) this.#readTokens();
+      if (changed.has(this.#current.config.tokenFile)) {
+        this.#readTokens();
+        this.#note(running, { tokens: [] });
+      }
     } catch (error) {
-      for (const line of explainError(error)) log.error(line);
+      const tokens = this.#logAll(error);
       log.error('cluster token not reloaded; the last good one stays');
+      this.#note(running, { tokens });
     }
-    const faults = await running.reload(this.#current.config);
+    const { length: faults } = await running.reload(this.#current.config);
     if (faults === 0) log.info('files reloaded');
     else log.warn('files reloaded, except for what is wrong', { faults });
   }

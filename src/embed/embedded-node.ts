@@ -78,7 +78,7 @@ export class EmbeddedNode extends EmbeddedBroker implements api.ShoalNode {
       await this.#watcher?.take(pathsOf(config));
       const faults = await this.#parts.running.reload(config);
       this.#config = config;
-      if (faults === 0) return;
+      if (faults.length === 0) return;
     } catch (error) {
       throw shoalErrorOf(error);
     }

@@ -294,7 +294,6 @@ export interface TracedPacket {
   /** Of the whole packet; 0 of a CONNECT and of CLOSED. */
   readonly bytes: number;
   readonly packetId?: number;
-  /** Of a SUBACK or UNSUBACK, for each filter. */
   readonly reason?: string;
   /** What a CONNECT asks for, the filters of a SUBSCRIBE or UNSUBSCRIBE, why a connection has ended. */
   readonly detail?: string;

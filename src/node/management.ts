@@ -43,8 +43,8 @@ export interface Management {
   readonly http: Endpoint | undefined;
   readonly controlPath: string | undefined;
   metrics(): ValuesOf<'http'>;
-  /** Reads the certificate again. @returns false if it is wrong: then the last good one stays */
-  reload(): boolean;
+  /** Reads the certificate again. @returns what is wrong with it: then the last good one stays */
+  reload(): readonly string[];
   close(): Promise<void>;
 }
 
@@ -103,12 +103,12 @@ export async function openManagement(
         const renewed = httpTls(config);
         if (renewed !== undefined) http?.renew(renewed.options);
         for (const warning of renewed?.warnings ?? []) log.warn(`-http-cert: ${warning}`);
-        return true;
+        return [];
       } catch (error) {
         if (!(error instanceof TlsFileError)) throw error;
         const problem = error.message;
         log.error('file not reloaded: its last valid version stays in force', { problem });
-        return false;
+        return [problem];
       }
     },
     close: async () => {

@@ -54,6 +54,16 @@ export interface UsedAddress {
   readonly since: number;
 }
 
+/** What a reload has refused: the last valid version is in force. */
+export interface InvalidFiles {
+  /** With file and line. */
+  readonly problem: string;
+  /** Further problems. */
+  readonly others: number;
+  /** ms since 1970. */
+  readonly since: number;
+}
+
 export interface NodeTroubles {
   /** Undefined while the disk takes changes, or there is none. */
   readonly disk: { readonly folder: string; readonly refusingSince: number } | undefined;
@@ -71,6 +81,7 @@ export interface NodeTroubles {
   readonly links: readonly LinkTrouble[];
   /** Undefined while nothing keeps this node from taking an address of the clients. */
   readonly usedAddress: UsedAddress | undefined;
+  readonly invalidFiles: InvalidFiles | undefined;
 }
 
 export const NO_TROUBLES: NodeTroubles = {
@@ -82,12 +93,14 @@ export const NO_TROUBLES: NodeTroubles = {
   unsetClock: undefined,
   links: [],
   usedAddress: undefined,
+  invalidFiles: undefined,
 };
 
-const BRIDGES_MAX = 4;
+const BRIDGES_MAX = 3;
 const LINKS_MAX = 3;
 const TEXT_MAX = 80;
 const REASON_MAX = 60;
+const PROBLEM_MAX = 100;
 
 /** Fields with short names and ages in seconds; empty if nothing is wrong. */
 export type EncodedTroubles = Readonly<Record<string, unknown>>;
@@ -103,6 +116,7 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
     unsetClock,
     links,
     usedAddress: used,
+    invalidFiles: invalid,
   } = troubles;
   const age = (since: number): number => Math.round((now - since) / 1000);
   const bridges = lostBridges.slice(0, BRIDGES_MAX).map((bridge) => ({
@@ -125,6 +139,13 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
     ...(used && {
       used: { address: used.address, hardware: used.hardware, age: age(used.since) },
     }),
+    ...(invalid && {
+      invalid: {
+        problem: cut(invalid.problem, PROBLEM_MAX),
+        others: invalid.others,
+        age: age(invalid.since),
+      },
+    }),
   };
 }
 
@@ -133,7 +154,7 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
  * @param receivedAt ms of performance.now()
  */
 export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
-  const { disk, bridges, dropped, overload, rival, clock, links, used } = fieldsOf(value);
+  const { disk, bridges, dropped, overload, rival, clock, links, used, invalid } = fieldsOf(value);
   const since = (age: unknown): number => wallTime(receivedAt - 1000 * numberOf(age));
   const { folder, age } = fieldsOf(disk);
   const lost = fieldsOf(overload);
@@ -153,6 +174,7 @@ export function readTroubles(value: unknown, receivedAt: number): NodeTroubles {
     unsetClock: clock === undefined ? undefined : numberOf(clock),
     links: listOf(links, LINKS_MAX).map(readLink),
     usedAddress: used === undefined ? undefined : readUsed(fieldsOf(used), since),
+    invalidFiles: invalid === undefined ? undefined : readInvalid(fieldsOf(invalid), since),
   };
 }
 
@@ -166,13 +188,15 @@ export function troublesKey({
   unsetClock,
   links,
   usedAddress,
+  invalidFiles,
 }: NodeTroubles): string {
   const bridges = lostBridges.map(({ name, address, reason }) => [name, address, reason]);
   const { address, kind } = nameRival ?? {};
   const flags = [droppedMessages > 0, overload.dropped > 0, unsetClock !== undefined];
   const used = usedAddress?.address;
   const ways = links.map(({ lossShare, ...way }) => way);
-  return JSON.stringify([disk?.folder, bridges, address, kind, used, ...flags, ways]);
+  const invalid = invalidFiles?.problem;
+  return JSON.stringify([disk?.folder, bridges, address, kind, used, invalid, ...flags, ways]);
 }
 
 function encodeLink(link: LinkTrouble): EncodedTroubles {
@@ -216,6 +240,13 @@ function readUsed(
   return { address: textOf(address), hardware: known, since: since(age) };
 }
 
+function readInvalid(
+  { problem, others, age }: Readonly<Record<string, unknown>>,
+  since: (age: unknown) => number,
+): InvalidFiles {
+  return { problem: textOf(problem, PROBLEM_MAX), others: numberOf(others), since: since(age) };
+}
+
 function listOf(value: unknown, lengthMax: number): Readonly<Record<string, unknown>>[] {
   return Array.isArray(value) ? value.slice(0, lengthMax).map(fieldsOf) : [];
 }
@@ -228,8 +259,8 @@ function numberOf(value: unknown): number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? value : 0;
 }
 
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? cut(value) : '';
+function textOf(value: unknown, max = TEXT_MAX): string {
+  return typeof value === 'string' ? cut(value, max) : '';
 }
 
 function cut(text: string, max = TEXT_MAX): string {

@@ -56,10 +56,12 @@ export interface RunningNode {
   sentence(): string;
   /**
    * Takes over what may change while running: listeners, the files that decide on access, limits.
-   * @returns how many files or listeners are wrong: for these the last good configuration stays, and
-   *   the log names each
+   * @returns what is wrong with files and listeners: for these the last good configuration stays, and
+   *   log and status name each
    */
-  reload(config: Config): Promise<number>;
+  reload(config: Config): Promise<readonly string[]>;
+  /** What is wrong with the configuration itself, of which the last good one stays. */
+  noteConfiguration(problems: readonly string[]): void;
   /** Signs with the first of these cluster tokens from now on, and accepts all of them. */
   rekey(tokens: readonly string[]): Promise<void>;
   stop(): Promise<void>;
@@ -240,13 +242,15 @@ function changesTo(
   active: { config: Config },
   parts: StartedParts,
   management: Management,
-): Pick<RunningNode, 'reload' | 'rekey'> {
+): Pick<RunningNode, 'reload' | 'noteConfiguration' | 'rekey'> {
   return {
     reload: async (next) => {
       active.config = next;
-      const isWrong = !management.reload();
-      return (await reload(next, parts)) + (isWrong ? 1 : 0);
+      const problems = [...management.reload(), ...(await reload(next, parts))];
+      parts.site.noteInvalid('files', problems);
+      return problems;
     },
+    noteConfiguration: (problems) => parts.site.noteInvalid('configuration', problems),
     rekey: async (tokens) => {
       active.config = { ...active.config, tokens };
       await parts.cluster?.rekey(tokens);
@@ -254,14 +258,14 @@ function changesTo(
   };
 }
 
-/** @returns how many files or listeners are wrong */
+/** @returns what is wrong with files and listeners */
 async function reload(
   next: Config,
   { announcer, broker, bridges, listeners, access, cluster, history }: StartedParts,
-): Promise<number> {
+): Promise<readonly string[]> {
   history.configurationRead();
   broker.reconfigure(reloadableBrokerOptions(next));
-  let wrongFiles = 0;
+  let wrongFiles: readonly string[] = [];
   // Permissions come first: no client connects by a listener whose own are not loaded yet.
   const wrongListeners = await listeners.reload(next.listeners, async (wrong) => {
     const { faults, kept } = await access.reload(next, wrong);
@@ -272,7 +276,7 @@ async function reload(
   announcer.announce(listeners.all);
   bridges.reload(next);
   if (isClustered(next)) await cluster?.rekey(next.tokens);
-  return wrongListeners + wrongFiles;
+  return [...wrongListeners, ...wrongFiles];
 }
 
 /** @returns a function that disconnects clients, leaves the cluster and closes everything */

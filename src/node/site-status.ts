@@ -10,6 +10,7 @@ import type { BulkStatus } from '../sync/bulk-node.ts';
 import type { ClusterStatus, MemberStatus } from './cluster-status.ts';
 import { type NodeFigures, NodeGauge } from './node-gauge.ts';
 import {
+  type InvalidFiles,
   type LinkTrouble,
   type LostBridge,
   type NameTrouble,
@@ -70,6 +71,9 @@ export class SiteStatus {
   #figures: NodeFigures;
   /** ms of performance.now(); undefined while the disk takes changes. */
   #refusingSince: number | undefined;
+  /** What the last reload refused, by what was read. */
+  readonly #invalid = new Map<'configuration' | 'files', readonly string[]>();
+  #invalidSince: number | undefined;
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: SiteStatusOptions) {
@@ -104,6 +108,19 @@ export class SiteStatus {
     };
   }
 
+  /** @param problems empty: all of it is in force */
+  noteInvalid(read: 'configuration' | 'files', problems: readonly string[]): void {
+    this.#invalid.set(read, problems);
+    const isValid = [...this.#invalid.values()].every(({ length }) => length === 0);
+    this.#invalidSince = isValid ? undefined : (this.#invalidSince ?? performance.now());
+  }
+
+  get #invalidFiles(): InvalidFiles | undefined {
+    const [problem, ...others] = [...this.#invalid.values()].flat();
+    if (problem === undefined || this.#invalidSince === undefined) return undefined;
+    return { problem, others: others.length, since: wallTime(this.#invalidSince) };
+  }
+
   /** What is wrong on this node alone. */
   get ownTroubles(): NodeTroubles {
     const { disk, lostBridges, cluster } = this.#options;
@@ -121,6 +138,7 @@ export class SiteStatus {
       unsetClock: now < CLOCK_SET_AFTER ? now : undefined,
       links: this.#linkTroubles(cluster?.members() ?? []),
       usedAddress: cluster?.usedAddress(),
+      invalidFiles: this.#invalidFiles,
     };
   }
 

@@ -67,6 +67,7 @@ export type FaultCode =
   | 'disk'
   | 'name'
   | 'address'
+  | 'file'
   | 'alone'
   | 'stranger'
   | 'offline'
@@ -115,6 +116,7 @@ const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   diskFaults,
   nameFaults,
   addressFaults,
+  fileFaults,
   offlineFaults,
   strangerFaults,
   blockedFaults,
@@ -210,6 +212,17 @@ function addressFaults(facts: SiteFacts): SiteFault[] {
     const text = `${host} has used the address of the clients ${address} for ${time}: the node${on || ' of this box'} does not take it`;
     const cure = 'turn that host off, or set a free -address on every box';
     return [{ code: 'address', severity: 'fault', text, since, cure }];
+  });
+}
+
+function fileFaults(facts: SiteFacts): SiteFault[] {
+  return troublesOf(facts).flatMap(({ troubles: { invalidFiles }, on, where }): SiteFault[] => {
+    if (invalidFiles === undefined) return [];
+    const { problem, others, since } = invalidFiles;
+    const more = others === 0 ? '' : `, and ${formatNumber(others, 'more problem')}`;
+    const text = `${problem}${more}: the last valid version stays in force${on}`;
+    const cure = `${where}correct the file; a node that does not watch it needs SIGHUP as well`;
+    return [{ code: 'file', severity: 'fault', text, since, cure }];
   });
 }
 

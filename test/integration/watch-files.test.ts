@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import mqtt from 'mqtt';
 import { hashPassword } from '../../src/auth/password-hash.ts';
+import { ControlClient } from '../../src/cli/control-client.ts';
 import { loopbackFlags, ShoalProcess } from '../support/shoal-process.ts';
 
 function folderOf(t: TestContext): string {
@@ -36,12 +37,15 @@ async function userLine(name: string): Promise<string> {
   return `${name}:${await hashPassword('secret', 1000)}\n`;
 }
 
-test('a new user may connect once the file has changed; a wrong file changes nothing and is named', async (t) => {
+test('a new user may connect once the file has changed; a wrong file changes nothing, and log and status name it', async (t) => {
   const folder = folderOf(t);
   const users = join(folder, 'users');
   const [ann, bob] = [await userLine('ann'), await userLine('bob')];
   writeFileSync(users, ann);
-  const shoal = start(t, folder, `-auth=${users}`);
+  const control = join(folder, 'control');
+  const shoal = start(t, folder, `-auth=${users}`, `-control=${control}`);
+  const status = async (): Promise<string> =>
+    JSON.stringify(await new ControlClient(control).ask({ path: '/api/v1/nodes' }));
   const url = `mqtt://127.0.0.1:${await shoal.mqttPort()}`;
   const login = (username: string) =>
     mqtt.connectAsync(url, { username, password: 'secret', reconnectPeriod: 0 });
@@ -54,12 +58,15 @@ test('a new user may connect once the file has changed; a wrong file changes not
 
   replace(users, 'no hash\n');
   await shoal.waitFor(/its last valid version stays in force.*users:1/);
+  await shoal.waitFor(/event="files reloaded, except/);
+  assert.match(await status(), /"code":"file".*users:1: .*the last valid version stays in force/);
   await (await login('bob')).endAsync();
 
   const from = shoal.lineCount;
   replace(users, bob);
   await shoal.waitFor(/event="files are valid again" option=-auth lastedMs=\d+/);
   await shoal.waitFor(/event="files reloaded"/, undefined, from);
+  assert.doesNotMatch(await status(), /"code":"file"/);
   await assert.rejects(login('ann'));
 });
 

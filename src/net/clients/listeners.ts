@@ -82,12 +82,12 @@ export class Listeners {
    * log names each.
    * @param renewAccess changes who may connect; receives the listeners whose certificates are wrong,
    *   and resolves with all listeners that stay unchanged
-   * @returns how many problems with certificates and ports there are
+   * @returns the problems with certificates and ports
    */
   async reload(
     configs: readonly ListenerConfig[],
     renewAccess: (kept: ReadonlySet<string>) => Promise<ReadonlySet<string>>,
-  ): Promise<number> {
+  ): Promise<readonly string[]> {
     const { log } = this.#parts.broker;
     const problems: Problems = new Map();
     const changes = new Map<string, () => void>();
@@ -120,7 +120,7 @@ export class Listeners {
       log.error(event, { listeners: places.join(', '), problem: text });
     }
     this.#noteFiles(wrong.size > 0, performance.now());
-    return problems.size;
+    return [...problems.values()].map(({ text }) => text);
   }
 
   /** The lines about what is wrong name the problem; this one says that it is over. */

@@ -23,7 +23,7 @@ async function setUpTwo(t: TestContext) {
     aclFile: join(set.folder, acl),
   });
   const listeners = [set.node, of('in', 'pwIn', 'aclIn'), of('out', 'pwOut', 'aclOut')];
-  assert.equal((await set.reload({ listeners })).faults, 0);
+  assert.equal((await set.reload({ listeners })).faults.length, 0);
   return { ...set, of, listeners };
 }
 
@@ -64,12 +64,12 @@ test('a listener adopts new files, or keeps the previous ones if they are invali
   const ann = await identity(access, 'ann', 'inside', { name: 'in' });
   await write('wrong', 'topic reed a\n');
   const wrong = [of('in', 'pwOut', 'wrong'), of('new', 'pwIn', 'wrong')];
-  assert.equal((await reload({ listeners: wrong })).faults, 1);
+  assert.equal((await reload({ listeners: wrong })).faults.length, 1);
   assert.equal(access.isStillAuthorized(ann), true);
   assert.equal(await codeOf(access, 'ann', 'inside', { name: 'in' }), 0);
   assert.equal(access.mayReceive(ann, 'in'), true);
   assert.equal(await codeOf(access, 'ann', 'inside', { name: 'new' }), 0x88, 'never been right');
-  assert.equal((await reload({ listeners: [of('in', 'pwOut', 'aclOut')] })).faults, 0);
+  assert.equal((await reload({ listeners: [of('in', 'pwOut', 'aclOut')] })).faults.length, 0);
   assert.equal(access.isStillAuthorized(ann), false);
   assert.equal(access.mayReceive(ann, 'out'), true);
   assert.equal(await codeOf(access, 'ann', 'outside', { name: 'in' }), 0);
@@ -174,7 +174,7 @@ test('an invalid new file changes nothing, is logged with its line, and counted'
   const ann = await identity(access, 'ann', 'right');
   await write('pw', 'ann:plain\n');
   await write('acl', '\ntopic reed a\n');
-  assert.equal((await reload()).faults, 2);
+  assert.equal((await reload()).faults.length, 2);
   assert.equal(access.isStillAuthorized(ann), true);
   assert.equal(access.mayReceive(ann, 'a'), true);
   assert.equal(await codeOf(access, 'ann', 'right'), 0);

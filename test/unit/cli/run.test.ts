@@ -18,7 +18,8 @@ function running(given: Partial<RunningNode> = {}): RunningNode {
     gossip: { address: '192.168.1.100', port: 7946 },
     sync: { address: '192.168.1.100', port: 7947 },
     sentence: () => 'All well.',
-    reload: async () => 0,
+    reload: async () => [],
+    noteConfiguration: () => undefined,
     rekey: async () => undefined,
     stop: async () => undefined,
     ...given,
@@ -174,7 +175,8 @@ test('a node without a token says that it is a single broker', async () => {
   const single: RunningNode = {
     listeners: [{ protocol: 'tcp', local: { address: '127.0.0.1', port: 40_000 } }],
     sentence: () => 'All well.',
-    reload: async () => 0,
+    reload: async () => [],
+    noteConfiguration: () => undefined,
     rekey: async () => undefined,
     stop: async () => undefined,
   };
@@ -224,20 +226,21 @@ test('a second signal ends the process at once', async () => {
 });
 
 /** Runs a node and changes its configuration file. */
-async function changeFile(before: string, after: string, wrongFiles = 0) {
+async function changeFile(before: string, after: string, wrongFiles: readonly string[] = []) {
   const files = new Map([['a.toml', before]]);
   const context = { ...fakeContext(), readFile: (path: string) => files.get(path) ?? '' };
   const reloaded: Config[] = [];
-  const reload = async (config: Config): Promise<number> => {
+  const reload = async (config: Config): Promise<readonly string[]> => {
     reloaded.push(config);
     return wrongFiles;
   };
-  const node = running({ reload });
+  const noted: (readonly string[])[] = [];
+  const node = running({ reload, noteConfiguration: (problems) => noted.push(problems) });
   start({ ...cluster, config: 'a.toml' }, node, context);
   await output(context);
   files.set('a.toml', after);
   context.signal('SIGHUP');
-  return { reloaded, text: await output(context) };
+  return { reloaded, noted, text: await output(context) };
 }
 
 test('SIGHUP applies the reloadable options and names those that need a restart', async () => {
@@ -267,14 +270,15 @@ test('a SIGHUP during the start takes effect once the node runs', async () => {
 });
 
 test('SIGHUP with a wrong file does not report success', async () => {
-  const { text } = await changeFile('', '', 2);
+  const { text } = await changeFile('', '', ['users:1: x', 'acl:1: x']);
   assert.match(text, /level=warn event="configuration reloaded, except for .*" faults=2\n/);
   assert.doesNotMatch(text, /event="configuration reloaded"/);
 });
 
 test('SIGHUP with a wrong configuration keeps the last good one', async () => {
-  const { reloaded, text } = await changeFile('', '\nmax-subscriptions = "many"\n');
+  const { reloaded, noted, text } = await changeFile('', '\nmax-subscriptions = "many"\n');
   assert.deepEqual(reloaded, []);
+  assert.match(String(noted), /^a\.toml:2: bad value 'many'/, 'for the status');
   assert.match(text, /a\.toml:2: bad value 'many' for -max-subscriptions/);
   assert.match(text, /the last good one stays/);
 });

@@ -23,6 +23,11 @@ const troubles: NodeTroubles = {
     ...{ isBlocked: true, lossShare: 0.96789 },
   })),
   usedAddress: { address: '192.168.1.10', hardware: '02:00:00:00:00:07', since: NOW - 30_000 },
+  invalidFiles: {
+    problem: `/etc/shoal/users:3: ${'x'.repeat(500)}`,
+    others: 7,
+    since: NOW - 9_000,
+  },
 };
 
 test('troubles of a box whose clock is wrong begin at the right time by the clock of the reader', () => {
@@ -41,6 +46,9 @@ test('troubles of a box whose clock is wrong begin at the right time by the cloc
     [usedAddress?.address, usedAddress?.hardware],
     ['192.168.1.10', '02:00:00:00:00:07'],
   );
+  const { problem, others, since } = read.invalidFiles ?? {};
+  assert.match(problem ?? '', /^\/etc\/shoal\/users:3: x+…$/);
+  assert.ok(others === 7 && Math.abs((since ?? 0) - (Date.now() - 9_000)) < 1500);
 });
 
 test('troubles fit a datagram beside the figures, however many and long they are', () => {

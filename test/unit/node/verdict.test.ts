@@ -76,8 +76,7 @@ test('what is wrong on another box is said with its name, and mended there', () 
   const lostBridges = [{ ...bridge, since: NOW - 60_000 }];
   const overload = { dropped: 20, starved: 20 };
   const lost = { lostBridges, droppedMessages: 7, overload };
-  const few = { nameRival: undefined, unsetClock: 0, links: [], usedAddress: undefined };
-  const troubles = { disk, ...lost, ...few };
+  const troubles = { ...NO_TROUBLES, disk, ...lost, unsetClock: 0 };
   const { faults } = judge(withBox('box2', { troubles }));
   assert.deepEqual(
     faults.map(({ text, cure }) => `${text} | ${cure}`),
@@ -296,6 +295,15 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'fault',
     'another host (02:00:00:00:00:07) has used the address of the clients 192.168.1.10 for 30 s: the node of this box does not take it.',
     /turn that host off.*free -address/,
+  ],
+  [
+    'a file that is wrong after a change',
+    troubled('box1', {
+      invalidFiles: { problem: '/etc/users:2: no colon', others: 2, since: NOW - 30_000 },
+    }),
+    'fault',
+    '/etc/users:2: no colon, and 2 more problems: the last valid version stays in force.',
+    /^correct the file/,
   ],
   [
     'a clock that was never set',
