@@ -3,6 +3,9 @@
 import type { BridgeCounters } from './counters.ts';
 import { describeCode } from './reason-text.ts';
 
+/** No rule matches its topic, or the other side's prefix makes it longer than a Topic Name may be. */
+export const NOT_MAPPED = 'no rule for its topic, or too long with its prefix';
+
 type DropFields = {
   readonly reason: string;
   /** Undefined where the acknowledgement names a Packet Identifier only. */

@@ -14,7 +14,7 @@ import { ReasonCode } from '../mqtt/reason-code.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
 import { PacketSlab } from '../shared/packet-slab.ts';
 import type { BridgeCounters } from './counters.ts';
-import type { DropLog } from './drop-log.ts';
+import { type DropLog, NOT_MAPPED } from './drop-log.ts';
 import type { SkippedPublish } from './far-framer.ts';
 import type { BridgeVersion } from './options.ts';
 import { ackOf } from './outgoing.ts';
@@ -76,7 +76,7 @@ export class Incoming {
     counters.received += 1;
     const properties = version === 5 ? this.#readProperties(view) : NO_BYTES;
     const topic = this.#topicOf(view);
-    if (topic === undefined || topic === null) this.#refuse(view, 'no rule for its topic');
+    if (topic === undefined || topic === null) this.#refuse(view, NOT_MAPPED);
     else if (this.#isOwn(view, now)) this.#skip(view);
     else this.#forward(view, topic, properties, now);
   }

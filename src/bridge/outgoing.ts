@@ -12,7 +12,7 @@ import { decodeVarint, varintBytes } from '../mqtt/varint.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
 import { PacketSlab } from '../shared/packet-slab.ts';
 import type { BridgeCounters } from './counters.ts';
-import type { DropLog } from './drop-log.ts';
+import { type DropLog, NOT_MAPPED } from './drop-log.ts';
 import type { BridgeVersion } from './options.ts';
 import type { OwnMessages } from './own-messages.ts';
 import type { FarOutbox } from './ports.ts';
@@ -96,7 +96,7 @@ export class Outgoing {
     decodePublish(view, buffer, start, bodyStart, end, 5);
     const topic = mapper.map(buffer, view.topicStart, view.topicEnd);
     if (topic === undefined) {
-      this.#refuse(view, 'no rule for its topic');
+      this.#refuse(view, NOT_MAPPED);
       return;
     }
     const isModern = limits.version === 5;

@@ -2,6 +2,7 @@
 // the other one in front. The first rule that matches decides. Results are cached by the topic's bytes,
 // because a bridge sees the same topics again and again.
 
+import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 import { topicMatches } from '../mqtt/topic.ts';
 import type { TopicRule } from './options.ts';
@@ -65,7 +66,7 @@ export class TopicMapper {
     );
   }
 
-  /** @returns undefined where no rule matches. The object is shared: `alias` belongs to the caller. */
+  /** @returns undefined where no rule matches, or no Topic Name can have the result. The object is shared: `alias` belongs to the caller. */
   map(buffer: Buffer, start: number, end: number): MappedTopic | undefined {
     const key = buffer.toString('latin1', start, end);
     const known = this.#cache.get(key);
@@ -90,7 +91,8 @@ export class TopicMapper {
     const name = isParent
       ? putInFront.replace(/\/$/, '')
       : putInFront + topic.slice(takenAway.length);
-    if (name === '') return undefined;
-    return { bytes: Buffer.from(name, 'utf8'), qos: found.qos, alias: 0 };
+    const bytes = Buffer.from(name, 'utf8');
+    if (bytes.length === 0 || bytes.length > STRING_BYTES_MAX) return undefined;
+    return { bytes, qos: found.qos, alias: 0 };
   }
 }

@@ -1,24 +1,12 @@
 // Reads a response of server-sent events: the event's name and its JSON.
-// Source: WHATWG HTML, "Server-sent events".
 
 import type { Readable } from 'node:stream';
-
-export interface SentEvent {
-  readonly event: string;
-  readonly data: unknown;
-}
+import { type SentEvent, SentEventReader } from '../shared/sent-events.ts';
 
 /** Ends with the response. */
 export async function* sentEvents(response: Readable): AsyncIterable<SentEvent> {
-  let rest = '';
+  const reader = new SentEventReader();
   for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
-    const blocks = (rest + chunk).split('\n\n');
-    rest = blocks.pop() ?? '';
-    for (const block of blocks) {
-      const [, event] = /^event: (.*)$/m.exec(block) ?? [];
-      const [, data] = /^data: (.*)$/m.exec(block) ?? [];
-      // A comment keeps the connection alive.
-      if (event !== undefined && data !== undefined) yield { event, data: JSON.parse(data) };
-    }
+    yield* reader.take(chunk);
   }
 }

@@ -3,6 +3,7 @@
 // when it is an older one, or when the socket belongs to another user.
 
 import type { Command } from 'commander';
+import type { SentEvent } from '../shared/sent-events.ts';
 import type { CliContext } from './context.ts';
 import {
   type ControlClient,
@@ -11,7 +12,7 @@ import {
   type NodeChoice,
   RefusedError,
 } from './control-client.ts';
-import { type SentEvent, sentEvents } from './event-source.ts';
+import { sentEvents } from './event-source.ts';
 
 export interface NodeFlags {
   readonly nid?: string;

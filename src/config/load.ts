@@ -226,7 +226,7 @@ function readTokenFile(
   try {
     const lines = host
       .readFile(path)
-      .split(/\r?\n/)
+      .split(/\r\n?|\n/)
       .filter((line) => line.trim() !== '');
     origins.tokens = { source: 'file', place: path };
     // One token per line: a comma is part of the token.

@@ -1,6 +1,8 @@
 // Requests to the node that serves the page. Invariant: the token is in a header, and in the session
 // storage of this tab; it is never part of an address that a log could keep.
 
+import { SentEventReader } from '../shared/sent-events.ts';
+
 const TOKEN_KEY = 'shoal-token';
 const RETRY_MS_MIN = 1_000;
 const RETRY_MS_MAX = 15_000;
@@ -129,23 +131,17 @@ export function follow(path: string, query: Query, follower: Follower): () => vo
   }
 }
 
-/** Resolves when the stream ends. Source: WHATWG HTML, "Server-sent events". */
+/** Resolves when the stream ends. */
 async function readEvents(
   response: Response,
   take: (name: string, data: unknown) => void,
 ): Promise<void> {
   if (response.body === null) return;
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
-  let rest = '';
+  const events = new SentEventReader();
   for (;;) {
     const { done, value } = await reader.read();
     if (done) return;
-    const blocks = (rest + value).split('\n\n');
-    rest = blocks.pop() ?? '';
-    for (const block of blocks) {
-      const name = /^event: (.*)$/m.exec(block)?.[1];
-      const data = /^data: (.*)$/m.exec(block)?.[1];
-      if (name !== undefined && data !== undefined) take(name, JSON.parse(data));
-    }
+    for (const { event, data } of events.take(value)) take(event, data);
   }
 }

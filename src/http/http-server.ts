@@ -24,6 +24,7 @@ import type { NodeApi } from './node-api.ts';
 import { findPage } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
 import { RequestPace } from './request-pace.ts';
+import { readTarget } from './request-target.ts';
 import type { ApiResponse, StreamStart } from './route.ts';
 import { problemResponse, type Router } from './router.ts';
 
@@ -36,7 +37,6 @@ const REQUEST_MS_MAX = 30_000;
 const KEEP_ALIVE_MS = 10_000;
 /** How often node:http looks for connections that are too slow. */
 const CHECK_MS = 2_000;
-const URL_CHARACTERS_MAX = 8_192;
 
 const SERVER_OPTIONS: ServerOptions = {
   maxHeaderSize: HEADER_BYTES_MAX,
@@ -191,26 +191,6 @@ function checkHeaders({ rawHeaders, headersDistinct }: IncomingMessage): void {
   if ((headersDistinct.host?.length ?? 0) > 1) {
     throw new HttpProblem(400, 'A request has one Host header.');
   }
-}
-
-/** @throws HttpProblem */
-function readTarget(url: string): Pick<NodeRequest, 'path' | 'query'> {
-  if (url.length > URL_CHARACTERS_MAX) throw new HttpProblem(413, 'The address is too long.');
-  const [path = '/', search = ''] = splitOnce(url, '?');
-  // Without a prototype, so that `__proto__` is a name like any other.
-  const query: Record<string, string> = Object.create(null);
-  for (const [name, value] of new URLSearchParams(search)) {
-    if (Object.hasOwn(query, name)) {
-      throw new HttpProblem(400, `The query has '${name.slice(0, 40)}' twice.`);
-    }
-    query[name] = value;
-  }
-  return { path, query };
-}
-
-function splitOnce(value: string, separator: string): [string, string?] {
-  const at = value.indexOf(separator);
-  return at === -1 ? [value] : [value.slice(0, at), value.slice(at + 1)];
 }
 
 /** @returns the parsed JSON; undefined if there is no body */

@@ -55,7 +55,7 @@ export function openTokens(
   }
 }
 
-/** One line of a file of tokens. */
+/** One line of a file of tokens, which is UTF-8. */
 function isToken(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '' && !/[\r\n]/.test(value);
+  return typeof value === 'string' && value.trim() !== '' && !/[\r\n]|\p{Surrogate}/u.test(value);
 }

@@ -1,4 +1,4 @@
-// Fuzz targets: files that people write, files of the data folder, and requests of the HTTP API.
+// Fuzz targets: files that people write, and files of the data folder.
 
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,12 +14,6 @@ import { ConfigError, loadConfig } from '../../../src/config/load.ts';
 import { translateDirectives } from '../../../src/config/mosquitto-conf.ts';
 import { type Directive, readDirectives } from '../../../src/config/mosquitto-lines.ts';
 import { withSetting } from '../../../src/config/toml-edit.ts';
-import { AuditLog } from '../../../src/http/audit-log.ts';
-import { ClientTimeline } from '../../../src/http/client-timeline.ts';
-import { EventLog } from '../../../src/http/event-log.ts';
-import { routeTable } from '../../../src/http/route-table.ts';
-import { Router } from '../../../src/http/router.ts';
-import { TokenStore } from '../../../src/http/token-store.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import {
   BLOCK_HEAD_BYTES,
@@ -28,7 +22,6 @@ import {
   sealBlock,
 } from '../../../src/storage/file-format.ts';
 import { loadFolder } from '../../../src/storage/loader.ts';
-import { FakeNodeApi } from '../../support/fake-node-api.ts';
 import { MemoryDisk } from '../../support/memory-disk.ts';
 import { type FuzzTarget, sources } from '../engine/target.ts';
 
@@ -224,51 +217,6 @@ const archive: FuzzTarget = {
   },
 };
 
-const node = new FakeNodeApi();
-const router = new Router(routeTable, node, {
-  routes: routeTable,
-  tokens: await TokenStore.open(undefined),
-  audit: new AuditLog(silentLogger),
-  events: new EventLog(silentLogger),
-  timeline: new ClientTimeline(),
-  streams: { open: 0, dropped: 0 },
-});
-
-/** The lines are method, path, query and body; the control socket has the same routes. */
-const http: FuzzTarget = {
-  name: 'http',
-  what: 'requests to the HTTP API and the control socket: method, path, query, body',
-  bytesMax: TEXT_BYTES_MAX,
-  words: [
-    ...routeTable.map(({ path }) => path),
-    'GET\n',
-    'POST\n',
-    'DELETE\n',
-    '{"topic":"a"}',
-    'node=',
-    'limit=',
-    '&',
-    '%00',
-    '..',
-    '__proto__',
-  ],
-  covers: sources('/http/'),
-  run: async (input) => {
-    const [method = '', path = '', query = '', ...body] = input.toString('utf8').split('\n');
-    // Tokens cost a hash each, and the doctor needs a node.
-    if (/tokens|doctor|ping/.test(path)) return;
-    let parsed: unknown;
-    try {
-      parsed = JSON.parse(body.join('\n'));
-    } catch {
-      parsed = body.length > 0 ? body.join('\n') : undefined;
-    }
-    const fields = Object.fromEntries(new URLSearchParams(query));
-    await router.answer({ method, path, query: fields, body: parsed }, 'box2');
-    assert.deepEqual(node.faults, []);
-  },
-};
-
 export const fileTargets: readonly FuzzTarget[] = [
   config,
   convert,
@@ -276,5 +224,4 @@ export const fileTargets: readonly FuzzTarget[] = [
   passwords,
   journal,
   archive,
-  http,
 ];

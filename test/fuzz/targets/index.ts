@@ -1,14 +1,18 @@
 // All fuzz targets.
 
 import type { FuzzTarget } from '../engine/target.ts';
-import { bridgeTarget } from './bridge.ts';
+import { bridgeTargets } from './bridge.ts';
 import { clientTargets } from './clients.ts';
 import { clusterTargets } from './cluster.ts';
 import { fileTargets } from './files.ts';
+import { httpTargets } from './http.ts';
+import { tokenTarget } from './tokens.ts';
 
 export const targets: readonly FuzzTarget[] = [
   ...clientTargets,
   ...clusterTargets,
-  bridgeTarget,
+  tokenTarget,
+  ...bridgeTargets,
   ...fileTargets,
+  ...httpTargets,
 ];

@@ -242,3 +242,24 @@ test('what a slow far side does not take waits here, and follows in order', () =
     Array.from({ length: 50 }, (_, i) => String(i)),
   );
 });
+
+test('a topic that its prefix makes longer than 65,535 bytes is refused and logged, and the next message crosses', () => {
+  const world = BridgeWorld.connected(bridgeOptions(['# both 1 near/ far/elsewhere/']));
+  const far = watch(world.far);
+  const longest = 'x'.repeat(65_535);
+  const device = world.near.connect('device');
+  device.publish(longest.replace('xxxxx', 'near/'), 'long', { qos: 1 });
+  device.publish('near/a', 'short', { qos: 1 });
+  world.settle();
+  assert.deepEqual(arrived(far), ['far/elsewhere/a short 1']);
+  assert.equal(world.lines.filter((line) => line.includes('cannot be sent')).length, 1);
+  assert.equal(world.session.inflight, 0);
+  const wide = BridgeWorld.connected(bridgeOptions(['# in 1 near/elsewhere/ far/']));
+  const here = watch(wide.near);
+  const office = wide.far.connect('office');
+  office.publish(longest.replace('xxxx', 'far/'), 'long', { qos: 1 });
+  office.publish('far/a', 'short', { qos: 1 });
+  wide.settle();
+  assert.deepEqual(arrived(here), ['near/elsewhere/a short 1']);
+  assert.equal(wide.lines.filter((line) => line.includes('is not taken')).length, 1);
+});
