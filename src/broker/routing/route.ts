@@ -15,11 +15,14 @@ import type { SubscriptionTree } from './subscription-tree.ts';
 import type { RoutedTopic } from './topic-table.ts';
 
 /**
- * Bound on the entries of all lists that cached routes keep, each list counted once, and on these routes;
- * beyond it the router drops the lists of all routes.
+ * Bound on the entries of all lists that cached routes keep, each list counted once, on their groups, and
+ * on these routes; beyond it the router drops the lists of all routes.
  */
 const CACHED_TARGETS_MAX = 250_000;
+/** Outdated routes that the router drops for each one that it finds. */
+const OUTDATED_DROPPED = 4;
 const NO_LISTS: Route['lists'] = [];
+const NO_GROUPS: Route['groups'] = [];
 const NO_IDENTIFIERS: readonly number[] = [];
 
 /** Several matching subscriptions of one subscriber, served by one copy. */
@@ -31,9 +34,13 @@ interface MergedSubscription extends Subscription {
 /** The subscribers of one topic. */
 export interface Route {
   lists: readonly (readonly MergedSubscription[])[];
-  readonly groups: readonly SharedGroup[];
+  groups: readonly SharedGroup[];
   /** Subscriptions that match but may not receive the topic. */
   readonly denied: number;
+  /** Of the tree and of access, when it was found. */
+  readonly version: number;
+  /** Entries that no other route shares. */
+  readonly own: number;
 }
 
 /** What the router needs of the broker. */
@@ -51,10 +58,14 @@ export class Router {
   readonly #authorizer: Authorizer;
   readonly #stats: BrokerStats;
   readonly #budget: WorkBudget;
-  /** Routes with lists, and the entries of those that no other route shares. */
-  readonly #cached = new Map<Route, number>();
-  /** Both together, and the entries of all shared lists made since #cached was empty. */
+  /** Routes with lists or groups, in the order of their versions. */
+  readonly #cached = new Set<Route>();
+  /** These routes, their own entries, and the entries of all shared lists made since the last drop of all. */
   #cachedTargets = 0;
+  /** Visits #cached from its oldest route on; a new iterator would pass the places of those that are gone. */
+  #oldest = this.#cached.values();
+  /** The route at which it stopped. */
+  #next: Route | undefined;
   #epoch = 0;
 
   constructor({ tree, options, authorizer, stats, budget }: RouterContext) {
@@ -72,14 +83,14 @@ export class Router {
    * @returns the number of subscribers and groups that matched
    */
   fanOut(publication: Publication<RoutedTopic>, publisher: Subscriber | undefined): number {
-    const route = this.#routeOf(publication.topic);
-    this.#stats.denied += route.denied;
-    let matched = route.groups.length;
-    for (const list of route.lists) {
+    const { lists, groups, denied } = this.#routeOf(publication.topic);
+    this.#stats.denied += denied;
+    let matched = groups.length;
+    for (const list of lists) {
       matched += list.length;
       for (const target of list) this.#toTarget(publication, target, publisher);
     }
-    for (const group of route.groups) {
+    for (const group of groups) {
       this.#toGroup(publication, group);
     }
     return matched;
@@ -143,17 +154,25 @@ export class Router {
   #findRoute(topic: string): Route {
     const matches = this.#tree.match(topic);
     const { groups, listed } = matches;
-    const found = matches.lists.reduce((sum, list) => sum + list.length, 0);
+    const found = matches.lists.reduce((sum, list) => sum + list.length, groups.length);
     const search = Price.newTopic + Price.topicCharacter * topic.length;
     this.#budget.spend(search + Price.treeNode * matches.visited + found);
     const before = this.#authorizer.work;
     const { lists, denied } = this.#permitted(matches.lists, topic);
     this.#budget.spend(this.#authorizer.work - before);
     const isMerged = lists.length > 1 && this.#options.overlapping !== 'each';
-    const route: Route = { lists: isMerged ? [mergeLists(lists)] : lists, groups, denied };
     if (isMerged || !this.#authorizer.permissive) this.#budget.spend(Price.ownTarget * found);
-    const own = isMerged || denied > 0 ? lists.reduce((sum, list) => sum + list.length, 0) : 0;
-    if (lists.length > 0) this.#cache(route, own, listed);
+    const isOwn = isMerged || denied > 0;
+    const entries = isOwn ? lists.reduce((sum, list) => sum + list.length, 0) : lists.length;
+    const route: Route = {
+      lists: isMerged ? [mergeLists(lists)] : lists,
+      groups,
+      denied,
+      version: this.#tree.version + this.#epoch,
+      own: entries + groups.length,
+    };
+    this.#dropOutdated(route.version);
+    if (route.own > 0) this.#cache(route, listed);
     return route;
   }
 
@@ -161,22 +180,35 @@ export class Router {
    * Drops old lists instead of only outdating them: their topics may never be used again. Also those
    * that routes share: after each change of the tree there are new ones.
    */
-  #cache(route: Route, own: number, shared: number): void {
-    this.#cachedTargets += 1 + own + shared;
-    this.#cached.set(route, own);
+  #cache(route: Route, shared: number): void {
+    this.#cachedTargets += 1 + route.own + shared;
+    this.#cached.add(route);
     if (this.#cachedTargets <= CACHED_TARGETS_MAX) return;
-    for (const old of this.#cached.keys()) if (old !== route) old.lists = NO_LISTS;
+    for (const old of this.#cached) if (old !== route) release(old);
     this.#cached.clear();
     this.#cachedTargets = 0;
     this.#epoch += 1;
   }
 
+  /** An outdated route keeps sessions that are over. A topic that is used again has a later one. */
+  #dropOutdated(version: number): void {
+    for (let dropped = 0; dropped < OUTDATED_DROPPED; dropped++) {
+      this.#next ??= this.#oldest.next().value;
+      if (this.#next === undefined) {
+        // An iterator that has come to the end stays there.
+        this.#oldest = this.#cached.values();
+        return;
+      }
+      if (this.#next.version === version) return;
+      this.#forget(this.#next);
+      release(this.#next);
+      this.#next = undefined;
+    }
+  }
+
   /** Another route takes the place of this one: its own lists need not stay, those that it shares may. */
   #forget(route: Route): void {
-    const own = this.#cached.get(route);
-    if (own === undefined) return;
-    this.#cached.delete(route);
-    this.#cachedTargets -= 1 + own;
+    if (this.#cached.delete(route)) this.#cachedTargets -= 1 + route.own;
   }
 
   #permitted(
@@ -193,6 +225,12 @@ export class Router {
     });
     return { lists: permitted.filter((list) => list.length > 0), denied };
   }
+}
+
+/** A topic, or a message that keeps its topic, may refer to the route for long. */
+function release(route: Route): void {
+  route.lists = NO_LISTS;
+  route.groups = NO_GROUPS;
 }
 
 /**

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Broker } from '../../../../src/broker/broker.ts';
 import { silentLogger } from '../../../../src/shared/logger.ts';
+import { collectGarbage, usedBytes } from '../../../support/heap-summary.ts';
+import { World } from '../../../support/mqtt-world.ts';
 
 const CONNECT = Buffer.from([0x10, 12, 0, 4, 0x4d, 0x51, 0x54, 0x54, 4, 2, 0, 0, 0, 0]);
 /** To `#` and `+/#`, which match the same topics. */
@@ -43,4 +45,41 @@ test('overlapping subscriptions get one copy, however many routes are cached', (
     }
   }
   assert.equal(packets, 2 * topics * subscribers);
+});
+
+test('routes of topics that are not used again keep no session that is over', async () => {
+  const world = new World();
+  const publisher = world.connect('publisher');
+  const sessions: WeakRef<object>[] = [];
+  for (let i = 0; i < 500; i++) {
+    const visitor = world.connect(`visitor-${i}`);
+    sessions.push(new WeakRef(world.broker.context.sessions.find(`visitor-${i}`)!.outbound));
+    visitor.subscribe('everyone/#');
+    publisher.publish(`everyone/${i}`, 'hello');
+    visitor.leave();
+    world.advance(1000);
+  }
+  // A WeakRef keeps its object until the turn is over.
+  await new Promise(setImmediate);
+  collectGarbage();
+  const kept = sessions.filter((session) => session.deref() !== undefined).length;
+  assert.ok(kept < 10, `${kept} of 500 sessions are kept`);
+});
+
+test('groups that match every topic count in the memory of its route', () => {
+  const world = new World();
+  const groups = 2000;
+  for (let i = 0; i < groups; i += 200) {
+    const member = world.connect(`member-${i}`, { properties: { sessionExpiryInterval: 1000 } });
+    for (let j = i; j < i + 200; j++) member.subscribe(`$share/g${j}/#`);
+    member.leave();
+  }
+  const publisher = world.connect('publisher');
+  publisher.publish('first', 'x');
+  const before = usedBytes();
+  const topics = 1000;
+  for (let i = 0; i < topics; i++) publisher.publish(`topic/${i}`, 'x');
+  const grown = usedBytes() - before;
+  // Each route refers to all groups: together 16 MB.
+  assert.ok(grown < 6_000_000, `${grown} bytes for ${topics} topics`);
 });
