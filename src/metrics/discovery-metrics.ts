@@ -40,7 +40,7 @@ export const invitationMetrics = {
   }),
   refused: counter(
     'invitations_refused',
-    'connections to the door for new boxes that were closed, by reason: invalid (no invitation, or one that is over), crowded (too many at a time), overRate (too many in a second)',
+    'connections to the door for new boxes that were closed, by reason: invalid (no invitation, or one that is over), slow (none within 5 s), crowded (too many at a time), overRate (too many in a second)',
     { sys: 'cluster/invitations/refused/{reason}', labels: ['reason'] },
   ),
 };

@@ -52,6 +52,9 @@ export class Invitations {
         if (count === 0) return;
         log.warn('a box without a valid invitation was refused', { address, reason, count });
       },
+      onBusy: (address) =>
+        log.warn('too many connections to the port for new boxes: some are closed', { address }),
+      onFree: (lastedMs) => log.info('the port for new boxes has room again', { lastedMs }),
     });
   }
 

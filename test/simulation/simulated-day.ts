@@ -12,6 +12,7 @@ const GUEST_INDEXES = [11, 12, 13];
 const HOUR_S = 3600;
 const GUEST_MINUTE_S = 60;
 const GUEST_STAYS_S = 40;
+const QUIET_S = 600;
 const STAY_MS = 2000;
 const AWAY_MS = 8000;
 const SESSION_SECONDS = 60;
@@ -55,6 +56,26 @@ export class SimulatedDay {
 
   hour(): void {
     for (let second = 0; second < HOUR_S; second++) this.#oneSecond();
+  }
+
+  /**
+   * Ten minutes without visitors and guests. Before them every device publishes all of its values, and after them
+   * the sessions, notes and places of the visitors are over: the same things are there after each hour.
+   */
+  quiet(): void {
+    if (this.#guestIsHere) this.#guestLeaves();
+    for (const { node, client } of this.#devices) {
+      for (let value = 0; value < VALUES; value++) {
+        const topic = `value/${node.sim.name}/${value}`;
+        const state = wire.publish(5, { topic, payload: 'x', qos: 1, id: 3, retain: true });
+        node.deliver(() => client.send(state));
+        take({ node, client });
+      }
+    }
+    for (let second = 0; second < QUIET_S; second++) {
+      for (const device of this.#devices) take(device);
+      this.#sim.runFor(1000);
+    }
   }
 
   /** Bytes that all three nodes count, by what they are for. */
@@ -177,6 +198,10 @@ export class SimulatedDay {
     const note = { topic: `note/${this.#word()}`, payload: 'x', qos: 1, id: 6, retain: true };
     client.send(wire.publish(5, { ...note, properties }));
     client.send(wire.publish(5, { topic: `mail/${clientId}`, payload: 'x', qos: 1, id: 7 }));
+  }
+
+  get #guestIsHere(): boolean {
+    return this.#guest !== undefined && this.#site.nodes.some(({ sim }) => sim === this.#guest);
   }
 
   #guestArrives(): void {

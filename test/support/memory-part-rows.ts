@@ -35,8 +35,8 @@ export const PARTS: readonly (readonly [part: string, bound: string, test: strin
   ],
   [
     'lists of subscribers of these topics',
-    '{count broker CACHED_TARGETS_MAX} entries, the routes of topics included: up to 150 bytes each, so some 36 MiB',
-    '`shares.test.ts`',
+    '{count broker CACHED_TARGETS_MAX} entries, shared groups and the routes of topics included: up to 150 bytes each, so some 36 MiB',
+    '`shares.test.ts`, `route.test.ts`',
   ],
   [
     'versions of retained topics, those of cleared ones included',

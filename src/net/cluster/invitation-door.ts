@@ -1,7 +1,7 @@
 // Where a new box gets the token: TLS 1.3 with a pre-shared key from the secret of the invitation and a new
 // key exchange for each connection, so that a recording stays closed when the line is found later. The
 // inviting side opens a TCP port while invitations are open, and the joining side connects once.
-// Invariants: an invitation serves one box, within its time; nothing throws; a connection lasts for five seconds at
+// Invariants: an invitation serves one box, within its time; nothing throws; a connection lasts for six seconds at
 // most, and door-guard.ts admits few at a time.
 
 import { createHash, randomBytes } from 'node:crypto';
@@ -17,7 +17,7 @@ import type { ValuesOf } from '../../metrics/metric-list.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import { expand } from '../../shared/key-ring.ts';
-import { DoorGuard } from './door-guard.ts';
+import { DoorGuard, type DoorGuardPort } from './door-guard.ts';
 
 export { parseInvitation };
 
@@ -30,7 +30,7 @@ export interface Welcome {
   readonly members: readonly string[];
 }
 
-export interface DoorOptions {
+export interface DoorOptions extends DoorGuardPort {
   /** IP literal; undefined = every address of the machine. */
   readonly bind: string | undefined;
   /** Where the port is taken, any free one serves. */
@@ -45,6 +45,9 @@ export interface DoorOptions {
 export const INVITATION_MS = 10 * 60_000;
 export const INVITATIONS_MAX = 8;
 const EXCHANGE_MS = 5000;
+/** After the handshake a box has this time to read its welcome. */
+const READING_MS = 1000;
+const SLOW = `it did not show an invitation within ${EXCHANGE_MS / 1000} s`;
 /** A node that is flooded closes connections before it has seen their key. */
 const TRIES_MAX = 10;
 const TRY_AGAIN_MS = 300;
@@ -58,15 +61,16 @@ const TLS = {
 
 export class InvitationDoor {
   readonly #options: DoorOptions;
-  readonly #guard = new DoorGuard();
-  /** Boxes that have joined, and connections that had no valid invitation. */
-  readonly #counters = { joined: 0, refused: 0 };
+  readonly #guard: DoorGuard;
+  /** Boxes that have joined; connections that had no valid invitation, or did not show one in time. */
+  readonly #counters = { joined: 0, invalid: 0, slow: 0 };
   /** By TLS identity, the oldest first. */
   readonly #open = new Map<string, { readonly key: Buffer; readonly timer: NodeJS.Timeout }>();
   #server: Server | undefined;
 
   constructor(options: DoorOptions) {
     this.#options = options;
+    this.#guard = new DoorGuard(options);
   }
 
   /**
@@ -87,9 +91,8 @@ export class InvitationDoor {
   }
 
   metrics(): ValuesOf<'invitations'> {
-    const { crowded, overRate } = this.#guard.counters;
-    const { joined, refused } = this.#counters;
-    const reasons = Object.entries({ invalid: refused, crowded, overRate });
+    const { joined, invalid, slow } = this.#counters;
+    const reasons = Object.entries({ invalid, slow, ...this.#guard.counters });
     const refusals = reasons.map(([reason, value]) => ({ labels: { reason }, value }));
     return { open: this.#open.size, joined, refused: refusals };
   }
@@ -97,16 +100,20 @@ export class InvitationDoor {
   /** Ends all invitations. May be called twice. */
   close(): void {
     for (const identity of [...this.#open.keys()]) this.#end(identity);
-    this.#server?.close();
-    this.#server = undefined;
+    this.#shut();
   }
 
   #end(identity: string): void {
     clearTimeout(this.#open.get(identity)?.timer);
     this.#open.delete(identity);
     if (this.#open.size > 0) return;
+    this.#shut();
+  }
+
+  #shut(): void {
     this.#server?.close();
     this.#server = undefined;
+    this.#guard.end();
   }
 
   async #listen(): Promise<Server> {
@@ -122,15 +129,16 @@ export class InvitationDoor {
     const identities = new WeakMap<TLSSocket, string>();
     secured.on('secureConnection', (socket) => this.#serve(socket, identities.get(socket) ?? ''));
     secured.on('tlsClientError', (error, socket) => {
-      this.#refuse(socket.remoteAddress, describeSystemError(error, 'network'));
+      const isSlow = (error as NodeJS.ErrnoException).code === 'ERR_TLS_HANDSHAKE_TIMEOUT';
+      const reason = isSlow ? SLOW : describeSystemError(error, 'network');
+      this.#refuse(socket.remoteAddress, isSlow ? 'slow' : 'invalid', reason);
       socket.destroy();
     });
     const server = createTcpServer((socket) => {
       socket.on('error', () => undefined);
-      const timer = setTimeout(() => socket.destroy(), EXCHANGE_MS).unref();
+      const timer = setTimeout(() => socket.destroy(), EXCHANGE_MS + READING_MS).unref();
       socket.once('close', () => clearTimeout(timer));
       if (this.#guard.admit(socket)) secured.emit('connection', socket);
-      else this.#options.onRefused(socket.remoteAddress, 'too many connections');
     });
     await listenOn(server, bind, port).catch(() => listenOn(server, bind, 0));
     server.unref();
@@ -141,7 +149,7 @@ export class InvitationDoor {
     socket.on('error', () => undefined);
     // Another connection may have used it since its handshake began.
     if (!this.#open.has(identity)) {
-      this.#refuse(socket.remoteAddress, 'the invitation was used before, or is over');
+      this.#refuse(socket.remoteAddress, 'invalid', 'the invitation was used before, or is over');
       socket.destroy();
       return;
     }
@@ -152,8 +160,8 @@ export class InvitationDoor {
     this.#end(identity);
   }
 
-  #refuse(address: string | undefined, reason: string): void {
-    this.#counters.refused += 1;
+  #refuse(address: string | undefined, kind: 'invalid' | 'slow', reason: string): void {
+    this.#counters[kind] += 1;
     this.#options.onRefused(address, reason);
   }
 }

@@ -19,14 +19,17 @@ const OVER = {
 function newDoor() {
   const joined: string[] = [];
   const refused: string[] = [];
+  const lines: string[] = [];
   const door = new InvitationDoor({
     bind: '127.0.0.1',
     port: 0,
     welcome: () => WELCOME,
     onJoined: (address) => joined.push(address),
     onRefused: (_address, reason) => refused.push(reason),
+    onBusy: (address) => lines.push(`busy ${address}`),
+    onFree: (lastedMs) => lines.push(lastedMs > 0 ? 'free' : 'never busy'),
   });
-  return { door, joined, refused };
+  return { door, joined, refused, lines };
 }
 
 /** Keeps `count` connections of strangers open: each that the door closes is opened anew. */
@@ -135,7 +138,7 @@ test('strangers who say nothing, noise, half a handshake or a wrong key do not k
     (socket: Socket) => socket.write(half),
     (socket: Socket) => socket.write(Buffer.alloc(1_000_000, 0x16)),
   ]) {
-    const { door } = newDoor();
+    const { door, lines } = newDoor();
     t.after(() => door.close());
     const { secret, port } = await door.invite();
     const strangers = flood(port, 50, begin);
@@ -146,6 +149,7 @@ test('strangers who say nothing, noise, half a handshake or a wrong key do not k
     const { crowded = 0, overRate = 0, invalid = 0 } = refusedAt(door);
     assert.ok(overRate > 0, 'what comes too fast is counted');
     assert.ok(crowded + invalid > 0, 'so is what is closed for others, or has no invitation');
+    assert.deepEqual(lines, ['busy 127.0.0.7', 'free']);
   }
 });
 
@@ -174,4 +178,13 @@ test('guesses cost nothing but themselves, and are counted', async (t) => {
     { open: door.metrics().open, joined: door.metrics().joined },
     { open: 0, joined: 1 },
   );
+});
+
+test('a box that shows no invitation in time is closed and counted', async (t) => {
+  const { door, refused } = newDoor();
+  t.after(() => door.close());
+  const { port } = await door.invite();
+  await once(connect({ port, host: '127.0.0.1' }).resume(), 'close');
+  assert.deepEqual(refused, ['it did not show an invitation within 5 s']);
+  assert.equal(refusedAt(door).slow, 1);
 });
