@@ -2,7 +2,7 @@
 
 import { performance } from 'node:perf_hooks';
 import { type Config, isClustered } from '../config/config.ts';
-import { COPY_CURE } from '../net/cluster/name-rival.ts';
+import { rivalCure } from '../net/cluster/name-rival.ts';
 import { isSilent, testPaths } from '../net/cluster/path-test.ts';
 import { isServiceName } from '../net/cluster/service-name.ts';
 import { type Endpoint, formatEndpoint, type HostPort } from '../shared/endpoint.ts';
@@ -111,11 +111,9 @@ const name: Check = {
     const text = isHolder
       ? `the node at ${place} has the name ${nodeName} too: this node is not in the cluster`
       : `the node at ${place} tried to join under the name ${nodeName}, too, in the last two minutes`;
-    if (kind !== 'copy') {
-      return [bad('name-in-use', text, { where, lines: ['choose another name: -nid=NAME'] })];
-    }
-    const copied = `${text}; one disk is a copy of the other`;
-    return [bad('copied-disk', copied, { where, lines: [COPY_CURE] })];
+    const mend = { where, lines: [rivalCure(kind)] };
+    if (kind !== 'copy') return [bad('name-in-use', text, mend)];
+    return [bad('copied-disk', `${text}; one disk is a copy of the other`, mend)];
   },
 };
 

@@ -1,7 +1,7 @@
 // What the tests of the ways to one other node mean, in words with a cure. Decides only from evidence: ways
 // that were tested, datagrams that arrived, and what the system says about the host.
 
-import { COPY_CURE } from '../net/cluster/name-rival.ts';
+import { rivalCure } from '../net/cluster/name-rival.ts';
 import { isSilent, type PathReport, type WayState } from '../net/cluster/path-test.ts';
 import type { StrangerReport } from '../net/cluster/strangers.ts';
 import { readMachineMark } from '../net/machine-mark.ts';
@@ -173,7 +173,9 @@ function nameFindings({ config, isUp }: DoctorContext, evidence: Evidence): Find
     const text = `${nameOf(evidence)}  has the name ${nodeName} too`;
     const isCopy = facts.machine !== undefined && facts.machine === readMachineMark();
     if (!isCopy) return [bad('name-in-use', text, cure)];
-    return [bad('copied-disk', `${text}, and one disk is a copy of the other`, here(COPY_CURE))];
+    return [
+      bad('copied-disk', `${text}, and one disk is a copy of the other`, here(rivalCure('copy'))),
+    ];
   }
   if (facts.holder === undefined) return [];
   const own = [observed?.address, advertise?.address];

@@ -37,7 +37,7 @@ import { PeerWatch } from './peer-watch.ts';
 import { processorMs } from './processor-share.ts';
 import { ClusterReplication } from './replication.ts';
 import { RoamingSessions } from './roaming-sessions.ts';
-import { openSyncPorts } from './sync-ports.ts';
+import { openSyncPorts, type SharedParts } from './sync-ports.ts';
 import { logNewTokens, logTokens } from './token-log.ts';
 
 /** For answers to the first beacons; boxes that are switched on together differ by more. */
@@ -48,18 +48,16 @@ const REGISTERS_PER_VALUE = 2;
 type ClusterConfig = Config & { tokens: readonly string[] };
 
 /** The journal of -data with what it found. */
-export type ClusterJournal = RegisterStore & { readonly found: StoredRegisters };
+export type ClusterJournal = RegisterStore & {
+  readonly found: StoredRegisters;
+  /** The data folder comes from another machine. */
+  readonly isFolderMoved: boolean;
+};
 
-interface ClusterParts {
+interface ClusterParts extends SharedParts {
   readonly config: ClusterConfig;
-  readonly broker: Broker;
-  readonly log: Logger;
-  readonly keys: KeyRing;
-  readonly bootId: bigint;
-  readonly replication: ClusterReplication;
-  readonly intake: PeerIntake;
   readonly queries: NodeQueries;
-  readonly probing: NodeProber;
+  readonly journal: ClusterJournal | undefined;
 }
 
 export class Cluster {
@@ -164,7 +162,8 @@ export class Cluster {
       now: () => performance.now(),
       processorMs,
     });
-    const parts = { config, broker, log, keys, bootId, replication, intake, queries, probing };
+    const given = { config, broker, log, keys, bootId, journal };
+    const parts = { ...given, replication, intake, queries, probing };
     const cluster: Cluster = new Cluster(parts);
     await cluster.#openSync();
     return cluster;
@@ -275,6 +274,7 @@ export class Cluster {
       joinAloneMs: usesBeacon(config) ? BEACON_MS : 0,
       clusterName: config.clusterName,
       metadata: { syncPort, mqttPort, version, machine: readMachineMark() },
+      isFolderMoved: this.#parts.journal?.isFolderMoved === true,
       periodMs: config.periodMs,
       pingTimeoutMs: config.pingTimeoutMs,
       log,

@@ -4,8 +4,10 @@
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../broker/broker.ts';
 import type { Config } from '../config/config.ts';
+import { readMachineMark } from '../net/machine-mark.ts';
 import type { RegisterWriter } from '../replica/register-store.ts';
 import type { Logger } from '../shared/logger.ts';
+import { isFolderMoved } from '../storage/folder-machine.ts';
 import { Journal, type OpenedJournal } from '../storage/journal.ts';
 import type { ClusterJournal } from './cluster.ts';
 
@@ -13,9 +15,16 @@ import type { ClusterJournal } from './cluster.ts';
  * Opens the journal of `-data` and replays it.
  * @returns undefined without `-data`: the node then keeps everything in memory
  */
-export function openJournal(config: Config, log: Logger): Promise<OpenedJournal | undefined> {
+export async function openJournal(config: Config, log: Logger): Promise<OpenedData | undefined> {
   const { dataFolder: folder } = config;
-  return folder === undefined ? Promise.resolve(undefined) : Journal.open({ folder, log });
+  if (folder === undefined) return undefined;
+  const opened = await Journal.open({ folder, log });
+  return { ...opened, isFolderMoved: isFolderMoved(folder, readMachineMark(), log) };
+}
+
+interface OpenedData extends OpenedJournal {
+  /** The folder comes from another machine. */
+  readonly isFolderMoved: boolean;
 }
 
 /** Writes what a snapshot contains besides the broker's state. */
@@ -47,8 +56,9 @@ export function attachJournal(
 }
 
 /** The journal as the cluster uses it: for the versions of replicated values. */
-export function clusterJournal({ journal, state }: OpenedJournal): ClusterJournal {
+export function clusterJournal({ journal, state, isFolderMoved }: OpenedData): ClusterJournal {
   return {
+    isFolderMoved,
     found: state.registers,
     saveRegister: (register) => journal.saveRegister(register),
     removeRegister: (key) => journal.removeRegister(key),

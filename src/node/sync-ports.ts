@@ -19,7 +19,8 @@ import type { ClusterReplication } from './replication.ts';
 /** Of a port that is free for UDP and TCP, with -csp=0. */
 const FREE_PORT_ATTEMPTS = 10;
 
-export interface SyncPortParts {
+/** What the ports share with the rest of the cluster's half. */
+export interface SharedParts {
   readonly config: Config;
   readonly broker: Broker;
   readonly log: Logger;
@@ -28,6 +29,9 @@ export interface SyncPortParts {
   readonly replication: ClusterReplication;
   readonly intake: PeerIntake;
   readonly probing: NodeProber;
+}
+
+interface SyncPortParts extends SharedParts {
   /** True while membership doubts that the node of this name is alive. */
   isSuspect(name: string): boolean;
   /** Milliseconds of a clock that never goes back. */

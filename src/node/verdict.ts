@@ -3,7 +3,7 @@
 // check, the API, $SYS and the dashboard all show what judge() returns.
 // Pure: facts in, words out. Each fault has a function below, and they are listed from the worst.
 
-import { COPY_CURE } from '../net/cluster/name-rival.ts';
+import { rivalCure, rivalOrigin } from '../net/cluster/name-rival.ts';
 import { compareVersions } from '../shared/compare-versions.ts';
 import { faultSentence } from '../shared/fault-sentence.ts';
 import {
@@ -189,10 +189,9 @@ function nameFaults({ now, nodes }: SiteFacts): SiteFault[] {
     const { address, kind, isHolder, since } = nameRival;
     const time = formatDuration(now - since);
     const fault = { code: 'name', severity: 'fault' } as const;
-    const cure = kind === 'copy' ? COPY_CURE : 'choose another name with -nid';
+    const cure = rivalCure(kind);
     if (isHolder) {
-      const copy = kind === 'copy' ? ', of whose disk this one is a copy' : '';
-      const text = `this box has not been in the cluster for ${time}: its name ${name} is in use by the box at ${address}${copy}`;
+      const text = `this box has not been in the cluster for ${time}: its name ${name} is in use by the box at ${address}${rivalOrigin(kind)}`;
       return [{ ...fault, text, since, cure }];
     }
     const copy =

@@ -8,7 +8,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { type FileHandle, link, open, readdir, rm } from 'node:fs/promises';
+import { chown, type FileHandle, link, open, readdir, rm, stat } from 'node:fs/promises';
 import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { describeSystemError } from '../shared/describe-system-error.ts';
@@ -40,6 +40,7 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
   let server: Server | undefined;
   try {
     server = await listen(join(path, candidate), folder);
+    await giveToOwner(path, candidate);
     await claim(path, candidate, folder);
     await rm(join(path, candidate), { force: true });
   } catch (error) {
@@ -54,6 +55,13 @@ export async function lockFolder(folder: string): Promise<FolderLock> {
       await handle?.close();
     },
   };
+}
+
+/** root restores the folder of a service, whose user then has to find out that the lock is dead. */
+async function giveToOwner(path: string, candidate: string): Promise<void> {
+  if (process.geteuid?.() !== 0) return;
+  const { uid, gid } = await stat(path);
+  await chown(join(path, candidate), uid, gid);
 }
 
 /** Resolves when the candidate's socket has the highest number and no other holder lives. */

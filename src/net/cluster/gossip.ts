@@ -54,6 +54,7 @@ export interface GossipOptions {
   /** Without seeds, how long to wait for a node that contact() names. */
   readonly joinAloneMs?: number;
   readonly metadata: Metadata;
+  readonly isFolderMoved?: boolean;
   readonly clusterName?: string;
   readonly periodMs: number;
   readonly pingTimeoutMs: number;
@@ -365,7 +366,7 @@ export class Gossip {
         this.#options.onApplication?.(bootId, bytes, isMessage),
       joined: () => this.#nameAccepted(),
       nameRefused: (holder) => {
-        const kind = this.#rivalKind(holder);
+        const kind = this.#rivalKind(holder, this.#options.isFolderMoved);
         this.#nameRefused(new NameInUseError(name, holder.endpoint, kind));
       },
       nameDefended: (claimant) => {
@@ -375,10 +376,10 @@ export class Gossip {
     };
   }
 
-  #rivalKind({ endpoint, metadata }: NameClaim): RivalKind {
-    const { machine } = this.#options.metadata;
+  #rivalKind({ endpoint, metadata }: NameClaim, isFolderMoved = false): RivalKind {
     const theirs = metadata && decodeMetadata(metadata).machine;
-    return rivalKind(machine, theirs, this.#localAddresses.has(endpoint.address));
+    const isLocal = this.#localAddresses.has(endpoint.address);
+    return rivalKind(this.#options.metadata.machine, theirs, isLocal, isFolderMoved);
   }
 
   #nameAccepted(): void {

@@ -277,8 +277,15 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'a box that has lost its name to the box of which it is a copy',
     troubled('box1', { nameRival: { ...RIVAL, isHolder: true } }),
     'fault',
-    'this box has not been in the cluster for 30 s: its name box1 is in use by the box at 192.168.1.109, of whose disk this one is a copy.',
+    'this box has not been in the cluster for 30 s: its name box1 is in use by the box at 192.168.1.109, and the disk of this box is a copy of the one there.',
     /^set another -nid/,
+  ],
+  [
+    'a box with a copied data folder that has lost its name',
+    troubled('box1', { nameRival: { ...RIVAL, kind: 'folder', isHolder: true } }),
+    'fault',
+    'this box has not been in the cluster for 30 s: its name box1 is in use by the box at 192.168.1.109, and the data folder of this box comes from another machine.',
+    /^stop the node there if this box replaces it; .*empty the folder of -data/,
   ],
   [
     'a name that two boxes have by mistake',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { lockFolder } from '../../../src/storage/folder-lock.ts';
+import { type FolderLock, lockFolder } from '../../../src/storage/folder-lock.ts';
 
 const base = mkdtempSync(join(tmpdir(), 'shoal-lock-'));
 after(() => rmSync(base, { recursive: true }));
@@ -97,4 +97,24 @@ test("the lock of another user's process keeps the folder too", {
     process.seteuid?.(0);
   }
   await lock.release();
+});
+
+test("root's lock on the folder of a user keeps that user out, but only while it is held", {
+  skip: process.getuid?.() !== 0,
+}, async () => {
+  const folder = newFolder('of a user');
+  chmodSync(base, 0o777);
+  chownSync(folder, 65_534, 65_534);
+  const lockAsUser = async (): Promise<FolderLock> => {
+    process.seteuid?.(65_534);
+    try {
+      return await lockFolder(folder);
+    } finally {
+      process.seteuid?.(0);
+    }
+  };
+  const lock = await lockFolder(folder);
+  await assert.rejects(lockAsUser(), IN_USE);
+  await lock.release();
+  await (await lockAsUser()).release();
 });

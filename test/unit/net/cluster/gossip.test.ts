@@ -182,7 +182,7 @@ test('a node with another token finds no member, gets no answer, and is counted'
   for (const one of [n1, stranger]) await stop(one);
 });
 
-test('a box whose disk is a copy of another one is refused as a copy, and both sides know', async () => {
+test('a box whose disk, or data folder, is a copy of another one is refused as such, and both sides know', async () => {
   const metadata = { syncPort: 7947, version: '0.1.0', machine: '0011223344556677' };
   const watch = new Watch();
   // One address of loopback that is on no interface: to a node it is another machine.
@@ -204,6 +204,13 @@ test('a box whose disk is a copy of another one is refused as a copy, and both s
   await assert.rejects(
     start('n1', new Watch(), seeds, other),
     (error) => error instanceof NameInUseError && error.kind === 'other',
+  );
+  await assert.rejects(
+    start('n1', new Watch(), seeds, { ...other, isFolderMoved: true }),
+    (error) =>
+      error instanceof NameInUseError &&
+      error.message.endsWith(', and the data folder of this box comes from another machine') &&
+      /empty the folder of -data/.test(error.cure),
   );
   await stop(holder);
 });

@@ -12,6 +12,7 @@ test('boxes of one name and one machine id are copies; two processes of one box 
   assert.equal(rivalKind('a', 'a', false), 'copy');
   assert.equal(rivalKind('a', 'a', true), 'process');
   assert.equal(rivalKind('a', 'b', false), 'other');
+  assert.equal(rivalKind('a', 'b', false, true), 'folder');
   assert.equal(rivalKind(undefined, undefined, false), 'other');
 });
 
