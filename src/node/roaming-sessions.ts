@@ -331,6 +331,8 @@ export class RoamingSessions implements SessionRoaming {
 
   /** The transfer has failed; if the session is here already, only its last part is missing. */
   #end(fetch: Fetch, reason: string): void {
+    // It ends for several reasons at once if all nodes go offline together.
+    if (!this.#isUnderWay(fetch)) return;
     const { broker, now } = this.#options;
     const node = this.#peers.find(({ bootId }) => bootId === fetch.from)?.name;
     const event =

@@ -93,11 +93,11 @@ export function encodeDigest(
   bytesMax: number,
 ): Buffer[] {
   const pages: Buffer[] = [];
-  let page = Buffer.alloc(bytesMax);
+  let page = Buffer.allocUnsafe(bytesMax);
   let at = DIGEST_HEAD_BYTES;
   const close = (): void => {
     pages.push(page.subarray(0, at));
-    page = Buffer.alloc(bytesMax);
+    page = Buffer.allocUnsafe(bytesMax);
     at = DIGEST_HEAD_BYTES;
   };
   for (const { writer, known } of entries) {
@@ -173,7 +173,7 @@ export interface ReplicaState {
 }
 
 export function encodeState({ time, hashes }: ReplicaState): Buffer {
-  const bytes = Buffer.alloc(STATE_HEAD_BYTES + hashes.size * HASH_ENTRY_BYTES);
+  const bytes = Buffer.allocUnsafe(STATE_HEAD_BYTES + hashes.size * HASH_ENTRY_BYTES);
   let at = bytes.writeUIntBE(time, 0, 6);
   for (const [map, hash] of hashes) {
     at = bytes.writeUInt8(map, at);

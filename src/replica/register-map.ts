@@ -60,6 +60,8 @@ export class RegisterMap {
   #bytes = 0;
   /** Memory of the tombstones. */
   #clearedBytes = 0;
+  /** Undefined after a change: every ping asks for it, while most of them meet the same state. */
+  #digestHash: number | undefined;
 
   readonly #corrected: (time: number) => number;
 
@@ -118,6 +120,7 @@ export class RegisterMap {
     const held = this.#registers.get(key);
     if (held === undefined && this.#isFull) return undefined;
     const sequence = this.#own.coverage.position + 1;
+    this.#digestHash = undefined;
     const later = held === undefined ? time : Math.max(time, held.time + 1);
     const register = new Register(key, this.#own, later, sequence, hasValue);
     this.#own.coverage.cover(sequence, sequence);
@@ -130,6 +133,7 @@ export class RegisterMap {
     const held = this.#registers.get(key);
     const { writer, sequence, time } = stamp;
     const log = this.#logOf(writer);
+    this.#digestHash = undefined;
     log.coverage.cover(sequence, sequence);
     if (held === undefined && this.#isFull) {
       log.refuse(sequence);
@@ -151,7 +155,9 @@ export class RegisterMap {
 
   /** Of every write in the range, this one or a newer one of its key was seen here. */
   cover(writer: bigint, { from, to }: Range): void {
-    if (writer !== this.writer) this.#logOf(writer).coverage.cover(from, to);
+    if (writer === this.writer) return;
+    this.#digestHash = undefined;
+    this.#logOf(writer).coverage.cover(from, to);
   }
 
   /** The value has expired: the register stays, so that no older value comes back. */
@@ -204,10 +210,12 @@ export class RegisterMap {
 
   /** Equal on two nodes whose digests are. */
   get digestHash(): number {
+    if (this.#digestHash !== undefined) return this.#digestHash;
     const hash = new StateHash();
     for (const { writer, known } of this.digest()) {
       for (const { from, to } of known) hash.toggle(String(from), to, writer);
     }
+    this.#digestHash = hash.value;
     return hash.value;
   }
 
@@ -253,6 +261,7 @@ export class RegisterMap {
   }
 
   #unlink(register: Register): void {
+    this.#digestHash = undefined;
     register.log.remove(register);
     if (register.hasValue) this.#values.toggle(register.key, register.time, register.writer);
     else this.#countCleared(register, -1);

@@ -113,7 +113,7 @@ export class BodyWriter {
   #end = HEAD_BYTES;
 
   constructor(head: MessageHead, bytesMax: number) {
-    this.#buffer = Buffer.alloc(bytesMax);
+    this.#buffer = Buffer.allocUnsafe(bytesMax);
     this.#buffer[0] = KINDS.indexOf(head.kind);
     this.#buffer[1] = (head.isIndirect ? FLAG_INDIRECT : 0) | (head.isLast ? FLAG_LAST : 0);
     this.#buffer.writeUInt32BE(head.incarnation, 2);
@@ -274,7 +274,7 @@ function readTarget(value: Buffer): PingTarget | undefined {
 }
 
 function u64(value: bigint): Buffer {
-  const bytes = Buffer.alloc(8);
+  const bytes = Buffer.allocUnsafe(8);
   bytes.writeBigUInt64BE(value);
   return bytes;
 }

@@ -32,14 +32,14 @@ export function isValidName(name: string): boolean {
 
 export function recordBytes(record: MemberRecord): Buffer {
   const name = Buffer.from(record.name, 'utf8');
-  const head = Buffer.alloc(FIXED_BYTES);
+  const head = Buffer.allocUnsafe(FIXED_BYTES);
   head[0] = STATES.indexOf(record.state);
   head.writeBigUInt64BE(record.bootId, 1);
   head.writeUInt32BE(record.incarnation, 9);
   head[13] = name.length;
   if (record.detail === undefined) return Buffer.concat([head, name]);
   const { address, port, isAdvertised, metadata, ageMs } = record.detail;
-  const tail = Buffer.alloc(6);
+  const tail = Buffer.allocUnsafe(6);
   tail.writeUInt32BE(Math.min(ageMs, 0xffffffff), 0);
   tail.writeUInt16BE(metadata.length, 4);
   const flags = Buffer.from([isAdvertised ? FLAG_ADVERTISED : 0]);

@@ -53,7 +53,7 @@ export interface Heartbeat {
 
 /** @param probeBytes size of the datagram; 0 for a small one. @returns it, complete except for the envelope */
 export function encodeHeartbeat(heartbeat: Readonly<Heartbeat>, probeBytes: number): Buffer {
-  const datagram = Buffer.alloc(Math.max(probeBytes, ENVELOPE_BYTES + HEARTBEAT_BYTES));
+  const datagram = Buffer.allocUnsafe(Math.max(probeBytes, ENVELOPE_BYTES + HEARTBEAT_BYTES));
   const end = datagram.length - ENVELOPE_TAG_BYTES;
   writeHeartbeat(datagram, ENVELOPE_HEADER_BYTES, end, heartbeat);
   return datagram;

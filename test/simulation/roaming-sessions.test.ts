@@ -4,7 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RoamingSessions } from '../../src/node/roaming-sessions.ts';
-import { decodeSession, SessionEncoder, SessionKind } from '../../src/node/session-codec.ts';
+import {
+  decodeAnswer,
+  decodeSession,
+  SessionEncoder,
+  SessionKind,
+} from '../../src/node/session-codec.ts';
 import { EventHeap } from '../support/event-heap.ts';
 import { type TestClient, World } from '../support/mqtt-world.ts';
 import { type Random, seededRandom } from '../support/random.ts';
@@ -57,6 +62,8 @@ class Cluster {
   readonly places = new Map<string, bigint>();
   /** Frames about sessions that are lost, with their connection. */
   isLost: (kind: number, body: Buffer) => boolean = () => false;
+  /** No frame is accepted any more: the connections are closed. */
+  isClosed = false;
   readonly #events = new EventHeap();
   /** When the last frame of a connection arrives: none overtakes another. */
   readonly #arrivals = new Map<string, number>();
@@ -76,6 +83,7 @@ class Cluster {
   }
 
   send(from: Node, to: bigint, kind: number, body: Buffer): boolean {
+    if (this.isClosed) return false;
     if (this.isLost(kind, body)) return true;
     const node = this.nodes.find(({ peer }) => peer.bootId === to);
     const bytes = Buffer.from(body);
@@ -226,6 +234,25 @@ test('a client without a session anywhere waits for answers only', () => {
   client.connect({ clientId: 'new', ...resumed });
   cluster.pass(20);
   assert.equal(isPresent(client), false);
+});
+
+test('a client is accepted once when all nodes that it waits for go offline together', () => {
+  const cluster = new Cluster(1);
+  const [a, b] = cluster.nodes;
+  assert.ok(a && b);
+  cluster.connect(a).lose();
+  cluster.places.delete('device');
+  // The node without the session does not answer, so that the fetch from the other one has not begun.
+  cluster.isLost = (kind, body) =>
+    kind === SessionKind.answer && decodeAnswer(body)?.offer === undefined;
+  const client = b.world.open();
+  client.connect({ clientId: 'device', ...resumed });
+  cluster.pass(50);
+  cluster.isClosed = true;
+  b.roaming.setPeers([b.peer]);
+  assert.equal(isPresent(client), false);
+  assert.equal(client.closed, false);
+  assert.equal(b.roaming.counters.failed, 1);
 });
 
 test('QoS 2 continues on the other node: what was released is not delivered again', () => {

@@ -3,22 +3,21 @@ import { test } from 'node:test';
 import { syncKeys } from '../support/sync-fixtures.ts';
 import { runSwarm, swarmTranscriptOf } from './swarm.ts';
 
-/** Seeds that once found a fault. */
+/** Seeds that find a fault again if its mend is taken out; with a size where the seed draws another one today. */
 const REMEMBERED = [
-  { seed: 73, why: 'two sides of a partition published the will of a client that was alive' },
-  { seed: 1034, why: 'a will of one side was older than the clearing of the other' },
-  { seed: 1231, why: 'a tombstone was forgotten when the clock caught up' },
   {
-    seed: 20425,
-    why: 'a box whose clock was slow until it met the others lost what it had just got',
+    seed: 73,
+    size: 8,
+    why: 'two sides of a partition published the will of a client that was alive',
   },
-  { seed: 98, why: 'two nodes that moved at once never found each other' },
+  { seed: 1034, size: 8, why: 'a will of one side was older than the clearing of the other' },
+  { seed: 91, why: 'two nodes that moved at once never found each other' },
 ];
 const SEEDS = 5;
 
-for (const { seed, why } of REMEMBERED) {
+for (const { seed, size, why } of REMEMBERED) {
   test(`all nodes agree after random faults with seed ${seed} (${why})`, async () => {
-    runSwarm(seed, await syncKeys('swarm'));
+    runSwarm(seed, await syncKeys('swarm'), size);
   });
 }
 

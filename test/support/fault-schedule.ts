@@ -16,6 +16,8 @@ export class FaultSchedule {
   #nextIndex = 100;
   readonly #cuts = new Set<string>();
   #sides: ReadonlySet<string> | undefined;
+  /** Ends of faults that are still to come. */
+  #pending = 0;
 
   /** @param lossMax the most that a datagram may be lost with */
   constructor(sim: Simulator, lossMax = 0.4) {
@@ -84,7 +86,7 @@ export class FaultSchedule {
 
   #restartLater(node: SimNode, endpoint: Endpoint): void {
     const { sim } = this;
-    sim.at(sim.now + 500 + this.below(20_000), () => {
+    this.#later(500 + this.below(20_000), () => {
       sim.kill(node);
       const isTaken = sim.nodes.some((one) => one.isRunning && one.options.endpoint === endpoint);
       if (!isTaken) sim.start({ ...node.options, endpoint });
@@ -93,7 +95,7 @@ export class FaultSchedule {
 
   #stall(node: SimNode): void {
     this.sim.stall(node);
-    this.sim.at(this.sim.now + 200 + this.below(12_000), () => {
+    this.#later(200 + this.below(12_000), () => {
       if (node.isRunning) this.sim.resume(node);
     });
   }
@@ -102,18 +104,17 @@ export class FaultSchedule {
     const { sim } = this;
     const addresses = sim.nodes.map((one) => one.options.endpoint.address);
     this.#sides = new Set(addresses.filter(() => sim.random() < 0.5));
-    sim.at(sim.now + 1000 + this.below(30_000), () => {
+    this.#later(1000 + this.below(30_000), () => {
       this.#sides = undefined;
     });
   }
 
   #cutOneWay(): void {
-    const { sim } = this;
     const [from, to] = [this.#anyRunning(), this.#anyRunning()];
     if (from === undefined || to === undefined) return;
     const cut = `${from.options.endpoint.address}>${to.options.endpoint.address}`;
     this.#cuts.add(cut);
-    sim.at(sim.now + 1000 + this.below(20_000), () => this.#cuts.delete(cut));
+    this.#later(1000 + this.below(20_000), () => this.#cuts.delete(cut));
   }
 
   /** Another process with the same name: one of the two must yield. */
@@ -136,15 +137,24 @@ export class FaultSchedule {
   /** Lets every fault end, and the network be calm. */
   end(): void {
     const { sim } = this;
-    sim.runFor(FAULT_MS_MAX);
+    sim.runUntil(() => this.#pending === 0, FAULT_MS_MAX);
     sim.network = { ...CALM_NETWORK };
+    assert.equal(this.#pending, 0);
     assert.equal(this.#sides, undefined);
     assert.equal(this.#cuts.size, 0);
     for (const node of sim.nodes) if (node.isStalled && node.isRunning) sim.resume(node);
   }
 
+  #later(ms: number, work: () => void): void {
+    this.#pending += 1;
+    this.sim.at(this.sim.now + ms, () => {
+      this.#pending -= 1;
+      work();
+    });
+  }
+
   #isCut(from: Endpoint, to: Endpoint): boolean {
-    if (this.#cuts.has(`${from.address}>${to.address}`)) return true;
+    if (this.#cuts.size > 0 && this.#cuts.has(`${from.address}>${to.address}`)) return true;
     return (
       this.#sides !== undefined && this.#sides.has(from.address) !== this.#sides.has(to.address)
     );

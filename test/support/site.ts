@@ -32,6 +32,7 @@ const SECOND_MS = 1000;
 /** Events that a stalled process finds waiting. */
 const INBOX_MAX = 2000;
 const REGISTERS_MAX = 10_000;
+const NONCE_BYTES = 8;
 const DAY_MS = 86_400_000;
 /** Boxes have clocks that differ, and some begin in 1970. */
 const WALL_CLOCK_MS = 1e12;
@@ -99,17 +100,24 @@ export class Site {
   /** A datagram on the sync port. */
   carry(from: SiteNode, to: Endpoint, datagram: Buffer): void {
     const { sim } = this;
-    const bytes = Buffer.from(datagram);
     if (sim.isCut(from.sim.endpoint, to) || sim.random() < sim.network.loss) return;
     const copies = sim.random() < sim.network.duplication ? 2 : 1;
     for (let copy = 0; copy < copies; copy++) {
+      // Belongs to the receiver, while the sender uses its buffer again.
+      const bytes = Buffer.from(datagram);
       const { delayMsMin, delayMsMax } = sim.network;
       const delayMs = delayMsMin + sim.random() * (delayMsMax - delayMsMin);
       this.at(delayMs, () => {
         const node = this.nodeAt(to.address);
-        node?.deliver(() => node.sync.receive(Buffer.from(bytes), sim.now));
+        node?.deliver(() => node.sync.receive(bytes, sim.now));
       });
     }
+  }
+
+  nonce(): Buffer {
+    const bytes = Buffer.allocUnsafe(NONCE_BYTES);
+    for (let at = 0; at < NONCE_BYTES; at++) bytes[at] = this.sim.random() * 256;
+    return bytes;
   }
 
   /** One datagram to all others in the multicast group. */
@@ -383,7 +391,7 @@ export class SiteNode implements SimApplication, PipeEnd {
             },
           }
         : undefined,
-      randomNonce: () => Buffer.from(Array.from({ length: 8 }, () => site.sim.random() * 256)),
+      randomNonce: () => site.nonce(),
       isSuspect: (name) => this.sim.swim.table.get(name)?.state === 'suspect',
     });
   }
