@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RegisterMap } from '../../../src/replica/register-map.ts';
+import { StateHash } from '../../../src/replica/state-hash.ts';
 
 const OURS = 1n;
 const THEIRS = 2n;
@@ -69,6 +70,31 @@ test('the same values give the same hash, however they came', () => {
   one.apply('b', { time: 50, writer: 9n, sequence: 1 }, true);
   assert.equal(one.valuesHash, other.valuesHash);
   assert.equal(one.digestHash, other.digestHash);
+});
+
+test('the hash of the digest follows every change of it', () => {
+  const map = new RegisterMap(OURS, { registersMax: 4 });
+  const stamp = (time: number, sequence: number) => ({ time, writer: THEIRS, sequence });
+  const changes: readonly (() => unknown)[] = [
+    () => map.write('a', true, 100),
+    () => map.apply('b', stamp(200, 1), true),
+    () => map.apply('b', stamp(300, 3), true),
+    () => map.cover(THEIRS, { from: 1, to: 2 }),
+    () => map.apply('c', { time: 400, writer: 9n, sequence: 1 }, false),
+    () => map.write('z', true, 450),
+    () => map.apply('d', stamp(500, 7), true),
+    () => [...map.expire({ clusterTime: 1e6, now: 0, tombstoneMs: 1 }, () => true)],
+    () => [...map.expire({ clusterTime: 1e6, now: 1e6, tombstoneMs: 1 }, () => true)],
+    () => map.apply('a', stamp(600, 4), true),
+  ];
+  for (const [index, change] of changes.entries()) {
+    change();
+    const fresh = new StateHash();
+    for (const { writer, known } of map.digest()) {
+      for (const { from, to } of known) fresh.toggle(String(from), to, writer);
+    }
+    assert.equal(map.digestHash, fresh.value, `after change ${index}`);
+  }
 });
 
 test('a key that finds no room is refused, and other nodes do not take it for known here', () => {
