@@ -235,7 +235,8 @@ export class Swarm {
       sim.runFor(LOOK_MS);
     }
     this.#checkQuiet();
-    assert.equal(this.#fault(), undefined);
+    const fault = this.#fault();
+    if (fault !== undefined) assert.fail(fault);
   }
 
   /** The nodes come to hold the same state, and it stays for QUIET_MS. It may settle for SETTLING_MS, no longer. */
