@@ -5,6 +5,7 @@
 import { basename, extname, relative } from 'node:path';
 import { accessSummaryOf, isClosed, isLeftOpen } from '../auth/access-summary.ts';
 import { type Config, isClustered, usesBeacon } from '../config/config.ts';
+import { GOSSIP_PORT } from '../config/options-cluster.ts';
 import type { OpenListener, RunningNode } from '../node/node.ts';
 import { type Endpoint, formatEndpoint, isLoopback, isUnspecified } from '../shared/endpoint.ts';
 import type { ListenerConfig } from '../shared/listener-config.ts';
@@ -125,6 +126,8 @@ function clusterRows(
   const token = config.tokenFile === undefined ? '-csk=TOKEN' : '-csk-file=TOKEN-FILE';
   const join = `${command} -nid=NAME ${token} -mbs=${formatEndpoint(seed)}`;
   const isFound = usesBeacon(config) && !isLoopback(seed.address);
+  const { port } = running.gossip;
+  const samePort = port === GOSSIP_PORT ? '' : `, but the same -crp=${port}`;
   const [where, more] = isLoopback(seed.address)
     ? [
         'no other box can reach it; another node on this box joins',
@@ -134,7 +137,7 @@ function clusterRows(
   return [
     ['cluster', `node ${config.nodeName}; ${where} with the same token:`],
     ['', join + more],
-    ...(isFound ? [['', 'on this network it needs no -mbs']] : []),
+    ...(isFound ? [['', `on this network it needs no -mbs${samePort}`]] : []),
   ];
 }
 

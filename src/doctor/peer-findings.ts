@@ -23,6 +23,7 @@ export interface Evidence {
   readonly reach: HostReach | undefined;
 }
 
+const START_NODE = 'start the node there; as a service: systemctl start shoal';
 const CHANNELS: readonly Channel[] = ['gossip', 'sync'];
 
 export function peerFindings(context: DoctorContext, evidence: Evidence): Finding[] {
@@ -65,7 +66,7 @@ function silentFinding(context: DoctorContext, evidence: Evidence): Finding {
     const text = `${name}  the box is up, but no node listens on udp ${gossip.port} there`;
     return bad('nothing-listens', text, {
       where: whereOf(evidence),
-      lines: ['systemctl start shoal', `or correct the port in -mbs`],
+      lines: [START_NODE, 'or correct the port in -mbs'],
     });
   }
   if (reach?.state === 'down') {
@@ -84,7 +85,7 @@ function silentFinding(context: DoctorContext, evidence: Evidence): Finding {
   return bad('no-answer', text, {
     where: whereOf(evidence),
     lines: [
-      ...(reach?.isMqttRefused ? ['systemctl start shoal'] : []),
+      ...(reach?.isMqttRefused ? [START_NODE] : []),
       'shoal doctor, which sees which of them it is',
     ],
   });

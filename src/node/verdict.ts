@@ -235,7 +235,7 @@ function bridgeFaults(facts: SiteFacts): SiteFault[] {
         severity: 'fault',
         text: `the bridge ${name}${on} has not reached ${address} for ${formatDuration(now - since)} (${reason}); ${formatNumber(waiting, 'message')} waiting`,
         since,
-        cure: `${where}mend the path to ${address}, or its [[bridge]] in the file of -config`,
+        cure: `${where}shoal doctor   # names the cause, and how to mend it`,
       })),
   );
 }

@@ -28,7 +28,7 @@ export function wordsOfEvent({ event, fields }: EventText): string {
   if (event === 'connection refused')
     return `${client ?? from} was refused${reasonOf(fields.reason)}`;
   const pairs = Object.entries(fields).flatMap(([key, value]) =>
-    value === undefined ? [] : [` ${key}=${quoted(String(value))}`],
+    value === undefined || value === '' ? [] : [` ${key}=${quoted(String(value))}`],
   );
   return event + pairs.join('');
 }

@@ -8,8 +8,9 @@ import type { CliContext } from '../context.ts';
 import { exitCodes, UsageError } from '../exit-codes.ts';
 import { addNodeFlags, NodeConnection, type NodeFlags } from '../node-connection.ts';
 import { type Paint, paintFor } from '../terminal/paint.ts';
-import { eventLine, type NodeEvent } from '../views/event-words.ts';
+import { eventLine, isRelayed, type NodeEvent } from '../views/event-words.ts';
 import { MemberEchoes } from '../views/member-echoes.ts';
+import { PastEvents } from '../views/past-events.ts';
 import { type PacketEvent, traceLine } from '../views/trace-line.ts';
 
 interface WatchFlags extends NodeFlags {
@@ -25,6 +26,8 @@ interface TraceFlags extends NodeFlags {
 }
 
 const PAST_MAX = 200;
+/** By then the past events of all boxes are here, ms. */
+const GATHER_MS = 500;
 const PAYLOAD_MAX = 1024;
 const DURATION = milliseconds(1000, 300_000);
 
@@ -43,15 +46,18 @@ export function addWatch(program: Command, context: CliContext): void {
     const paint = paintFor(context);
     const query = { node: flags.node, past };
     const echoes = new MemberEchoes();
+    const events = new PastEvents((line) => context.write(`${line}\n`));
+    setTimeout(() => events.end(), flags.json === true ? 0 : GATHER_MS).unref();
     const isWhole = flags.json === true || flags.node !== undefined;
     for await (const { event, data } of node.events('/api/v1/events', query, over)) {
-      if (!isWhole && event === 'log' && echoes.isEcho(data as NodeEvent)) continue;
-      const line = event === 'log' ? eventLine(data as NodeEvent) : noticeLine(event, data);
-      if (flags.like !== undefined && !line.includes(flags.like)) continue;
-      const shown =
-        flags.json === true ? JSON.stringify(data) : styled(paint, data as NodeEvent, line);
-      context.write(`${shown}\n`);
+      const logged = data as NodeEvent;
+      if (!isWhole && event === 'log' && (echoes.isEcho(logged) || isRelayed(logged))) continue;
+      const words = event === 'log' ? eventLine(logged) : noticeLine(event, data);
+      if (flags.like !== undefined && !words.includes(flags.like)) continue;
+      const line = flags.json === true ? JSON.stringify(data) : styled(paint, logged, words);
+      events.add({ at: logged.at ?? Date.now(), line });
     }
+    events.end();
     refuseSilentEnd(over);
     context.exitCode = exitCodes.ok;
   });

@@ -21,6 +21,11 @@ export function eventLine(event: NodeEvent): string {
   return `${time}  ${padText(printable(event.node), NODE_WIDTH_MIN)}  ${printable(wordsOfEvent(event))}`;
 }
 
+/** A change that a user has asked another node for, whose line says the same. */
+export function isRelayed({ event }: NodeEvent): boolean {
+  return event === 'request of another node';
+}
+
 function twoDigits(value: number): string {
   return String(value).padStart(2, '0');
 }

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { sentEvents } from '../../../src/cli/event-source.ts';
 import { paintFor } from '../../../src/cli/terminal/paint.ts';
 import { eventLine, type NodeEvent } from '../../../src/cli/views/event-words.ts';
+import { PastEvents } from '../../../src/cli/views/past-events.ts';
 import { topLines } from '../../../src/cli/views/top-view.ts';
 import { traceLine } from '../../../src/cli/views/trace-line.ts';
 import type { ClientView } from '../../../src/http/node-api.ts';
@@ -57,10 +58,28 @@ test('events of nodes are sentences, and others are shown as the log has them', 
       't7 was refused: wrong password',
     ],
     [event('snapshot written', { bytes: 17, file: 'a b' }), 'snapshot written bytes=17 file="a b"'],
+    [event('changed over the API', { by: 'control', from: '' }), 'changed over the API by=control'],
   ] as const) {
     assert.equal(wordsOfEvent(given), words);
   }
   assert.equal(eventLine(event('stopping\u001b[2J')), '14:52:10  box1    stopping\\u001b[2J');
+});
+
+test('past events of all boxes are shown in the order of their times, later ones at once', () => {
+  const shown: string[] = [];
+  const events = new PastEvents((line) => shown.push(line));
+  for (const [at, line] of [
+    [3, 'box1 late'],
+    [1, 'box2 early'],
+    [2, 'box2 middle'],
+  ] as const) {
+    events.add({ at, line });
+  }
+  assert.deepEqual(shown, []);
+  events.end();
+  events.add({ at: 0, line: 'box3 with a slow clock' });
+  events.end();
+  assert.deepEqual(shown, ['box2 early', 'box2 middle', 'box1 late', 'box3 with a slow clock']);
 });
 
 test('a traced packet is one line', () => {

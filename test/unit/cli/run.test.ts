@@ -164,6 +164,15 @@ test('the command to try has the flags that the listener asks for', async () => 
   assert.equal(await tried({ anonymous: 'false' }, listening('tcp', 1883)), undefined);
 });
 
+test('the hint that a box needs no -mbs names the gossip port if it is another one', async () => {
+  const joined = async (port: number): Promise<string> => {
+    const node = running({ gossip: { address: '192.168.1.100', port } });
+    return await output(start(cluster, node).context);
+  };
+  assert.match(await joined(7946), / on this network it needs no -mbs$/m);
+  assert.match(await joined(7950), / on this network it needs no -mbs, but the same -crp=7950$/m);
+});
+
 test('the join command has the advertised address', async () => {
   const { context } = start({ ...cluster, advertise: '203.0.113.7' }, running());
   const text = await output(context);

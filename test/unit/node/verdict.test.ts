@@ -82,7 +82,7 @@ test('what is wrong on another box is said with its name, and mended there', () 
     faults.map(({ text, cure }) => `${text} | ${cure}`),
     [
       'the disk on box2 takes no changes since 1 min 1 s: publishers are refused or wait | on box2: df -h /data   # free some space there',
-      'the bridge hq on box2 has not reached mqtt://hq:1883 for 1 min (refused); 1 message waiting | on box2: mend the path to mqtt://hq:1883, or its [[bridge]] in the file of -config',
+      'the bridge hq on box2 has not reached mqtt://hq:1883 for 1 min (refused); 1 message waiting | on box2: shoal doctor   # names the cause, and how to mend it',
       'full queues on box2 dropped 7 messages in the last minute | shoal top names slow subscribers',
       '20 messages of other boxes were lost on box2 in the last minute: other programs use the processor | on box2: top   # which programs use the processor? in a container, is its limit too low?',
       'the clock on box2 says 1970-01-01 | on box2: timedatectl set-ntp true',
