@@ -72,6 +72,8 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
   /** Wills that other nodes published for clients that are connected here. */
   readonly mistaken: MistakenWills;
   #members: readonly bigint[] = [];
+  /** Since when each of them is online, ms. */
+  #onlineSince = new Map<bigint, number>();
   /** Writers in the directory that are not online, with the time since when, ms. */
   #absentSince = new Map<bigint, number>();
   readonly #timer: NodeJS.Timeout;
@@ -80,9 +82,14 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
 
   constructor(options: ClientDirectoryOptions) {
     this.#options = options;
-    this.mistaken = new MistakenWills(options.broker, (clientId) => {
+    const mended = (clientId: string): void => {
       this.counters.mended += 1;
       this.#warn('another node published the will of a client that is connected here', clientId);
+    };
+    this.mistaken = new MistakenWills(options.broker, mended, (member, time) => {
+      const since = this.#onlineSince.get(member);
+      // By what the clock shows now: it may have been slow when the member came online.
+      return since !== undefined && options.clock.at(since) <= time;
     });
     const { bootId: writer, messageBytesMax, send } = options;
     const { memoryBytesMax = Number.POSITIVE_INFINITY } = options;
@@ -185,6 +192,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
 
   setMembers(members: readonly bigint[], now: number): void {
     this.#members = members;
+    this.#onlineSince = new Map(members.map((one) => [one, this.#onlineSince.get(one) ?? now]));
     this.#map.setMembers(members, now);
     for (const member of members) this.#absentSince.delete(member);
   }

@@ -1,6 +1,7 @@
 // Mends the retained value of a client that another node took for dead: in a partition, for instance, it
 // published the will, and `offline` replaced the `online` of a device that is still connected here. That node
-// also cleared the client's register, in the same moment. Register and value arrive in any order.
+// also cleared the client's register, in the same moment. Register and value arrive in any order; the register does not
+// arrive at all if the node ends before. A node that was not online here when it wrote the value could not know of the client.
 // Invariant: a value is published again only if the client is connected here, and only in place of its will.
 
 import type { Broker } from '../broker/broker.ts';
@@ -11,27 +12,44 @@ import type { Stamp } from '../shared/stamp.ts';
 /** Times of nodes that have just met differ by less than this, ms of the cluster clock. */
 const CLOCK_ERROR_MS = 1000;
 
+interface Replacement {
+  /** ms of the cluster clock. */
+  readonly time: number;
+  /** The writer was not online here at that time. */
+  readonly isByStranger: boolean;
+  readonly before: Message;
+}
+
 interface Client {
   readonly clientId: string;
   readonly topic: string;
   /** Until when other nodes took the client for gone, ms of the cluster clock. */
   goneUntil: number | undefined;
   /** When another node replaced the value of the topic, and what it was. */
-  replacement: { readonly time: number; readonly before: Message } | undefined;
+  replacement: Replacement | undefined;
 }
 
 export class MistakenWills {
   readonly #broker: Broker;
   readonly #mended: (clientId: string) => void;
+  readonly #wasOnline: (writer: bigint, time: number) => boolean;
   /** Connected clients whose wills are retained. */
   readonly #clients = new Map<string, Client>();
   /** By the topic of the will; of two clients with one topic the later one. */
   readonly #byTopic = new Map<string, Client>();
 
-  /** @param mended called when a value was published again */
-  constructor(broker: Broker, mended: (clientId: string) => void) {
+  /**
+   * @param mended called when a value was published again
+   * @param wasOnline whether this node was online here at this time, ms of the cluster clock, and is since then
+   */
+  constructor(
+    broker: Broker,
+    mended: (clientId: string) => void,
+    wasOnline: (writer: bigint, time: number) => boolean,
+  ) {
     this.#broker = broker;
     this.#mended = mended;
+    this.#wasOnline = wasOnline;
   }
 
   connected(clientId: string, will: WillPacket | undefined): void {
@@ -65,7 +83,7 @@ export class MistakenWills {
   }
 
   /** A value of another node is about to replace the one that is retained here. */
-  replacing(topic: string, { time }: Stamp): void {
+  replacing(topic: string, { time, writer }: Stamp): void {
     const client = this.#byTopic.get(topic);
     if (client === undefined) return;
     const before = this.#broker.retainedMessage(topic);
@@ -73,7 +91,8 @@ export class MistakenWills {
     // A second node may have published the will as well.
     const isWill = before !== undefined && will?.payload.equals(before.payload) === true;
     const value = isWill ? client.replacement?.before : before;
-    client.replacement = value && { time, before: value };
+    const isByStranger = !this.#wasOnline(writer, time);
+    client.replacement = value && { time, isByStranger, before: value };
   }
 
   /** The broker has got the value that replacing() announced. */
@@ -84,8 +103,9 @@ export class MistakenWills {
 
   #mend(client: Client, now: number): void {
     const { clientId, topic, goneUntil, replacement } = client;
-    if (goneUntil === undefined || replacement === undefined) return;
-    if (replacement.time > goneUntil) return;
+    if (replacement === undefined) return;
+    const wasGone = goneUntil !== undefined && replacement.time <= goneUntil;
+    if (!wasGone && !replacement.isByStranger) return;
     const current = this.#broker.retainedMessage(topic);
     const will = this.#broker.publishableWill(clientId);
     if (current === undefined || will?.payload.equals(current.payload) !== true) return;

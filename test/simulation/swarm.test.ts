@@ -12,6 +12,11 @@ const REMEMBERED = [
   },
   { seed: 1034, size: 8, why: 'a will of one side was older than the clearing of the other' },
   { seed: 91, why: 'two nodes that moved at once never found each other' },
+  { seed: 20320, why: 'what a box with a slow clock got before it met the others was lost' },
+  {
+    seed: 30690,
+    why: 'a node published a will and left before others heard that the client was gone',
+  },
 ];
 const SEEDS = 5;
 

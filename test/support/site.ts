@@ -197,7 +197,10 @@ export class SiteNode implements SimApplication, PipeEnd {
     if (options.roaming && this.bulk !== undefined) this.roaming = this.#newRoaming(this.bulk);
     this.#joinBroker();
     this.#tick(TICK_MS, () => this.filters?.tick(site.now));
-    this.#tick(SECOND_MS, () => this.clients?.tick(site.now));
+    this.#tick(SECOND_MS, () => {
+      // A node stops to look after others before it leaves.
+      if (!sim.swim.isOver) this.clients?.tick(site.now);
+    });
     this.#tick(SECOND_MS / 4, () => this.bulk?.advance(site.now));
   }
 

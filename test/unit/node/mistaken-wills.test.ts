@@ -8,9 +8,13 @@ const STATE = 'device/state';
 const WRITER = 7n;
 
 /** A device that is connected and `online`; another node cleared its register, and it was announced anew at 3000. */
-function scene(): { world: World; wills: MistakenWills; retained: () => string | undefined } {
+function scene(wasOnline: (writer: bigint, time: number) => boolean = () => true): {
+  world: World;
+  wills: MistakenWills;
+  retained: () => string | undefined;
+} {
   const world = new World();
-  const wills = new MistakenWills(world.broker, () => undefined);
+  const wills = new MistakenWills(world.broker, () => undefined, wasOnline);
   const will = { topic: STATE, payload: 'offline', qos: 1, retain: true } as const;
   const device = world.connect('device', { will });
   device.publish(STATE, 'online', { retain: true });
@@ -44,4 +48,20 @@ test('a value that is no will, or was written after the client was announced ane
     arrive(device, payload, time);
     assert.equal(device.retained(), payload);
   }
+});
+
+test('a will by a node that was not online here when it wrote it is taken back without any clearing', () => {
+  const onlineSince = 5000;
+  const asked: bigint[] = [];
+  const device = scene((writer, time) => {
+    asked.push(writer);
+    return time >= onlineSince;
+  });
+  arrive(device, 'in repair', 4900);
+  assert.equal(device.retained(), 'in repair');
+  arrive(device, 'offline', 4950);
+  assert.equal(device.retained(), 'in repair');
+  arrive(device, 'offline', 5100);
+  assert.equal(device.retained(), 'offline');
+  assert.deepEqual(asked, [WRITER, WRITER, WRITER]);
 });
