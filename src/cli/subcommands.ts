@@ -17,6 +17,7 @@ import { addExplain } from './commands/explain.ts';
 import { addForget, addLeave } from './commands/forget.ts';
 import { addHealth } from './commands/health.ts';
 import { addInvite, addJoin } from './commands/invite.ts';
+import { addNames } from './commands/names.ts';
 import { addPasswd } from './commands/passwd.ts';
 import { addPing } from './commands/ping.ts';
 import { addPub } from './commands/pub.ts';
@@ -64,4 +65,5 @@ export const subcommands: readonly AddCommand[] = [
   addInvite,
   addJoin,
   addCompletion,
+  addNames,
 ];

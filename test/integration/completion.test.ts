@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -30,7 +30,27 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ['shoal config ', ['set', 'show']],
   ['shoal -log-level ', ['debug', 'error', 'info', 'warn']],
   ['shoal -nid=x che', ['check']],
+  ['shoal ping b', ['box1', 'box2']],
+  ['shoal clients -node ', ['box1', 'box2']],
+  ['shoal kick ', ['meter/1', 'thermo7']],
+  ['shoal trace th', ['thermo7']],
+  ['shoal config set watch', ['watch-files']],
 ];
+
+/** In place of the program: a node knows these names. */
+const programs = join(folder, 'bin');
+mkdirSync(programs);
+writeFileSync(
+  join(programs, 'shoal'),
+  `#!/bin/sh
+case "$1 $2" in
+  'names nodes') printf 'box1\\nbox2\\n' ;;
+  'names clients') printf 'thermo7\\nmeter/1\\n' ;;
+esac
+`,
+  { mode: 0o755 },
+);
+const PATH = `${programs}:${process.env.PATH}`;
 
 test('bash completes commands, flags and values', { skip: missing('bash') }, async () => {
   const file = await script('bash');
@@ -38,7 +58,11 @@ test('bash completes commands, flags and values', { skip: missing('bash') }, asy
     const code = `source "$0"; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _shoal 2>/dev/null
       printf '%s\\n' "\${COMPREPLY[@]}"`;
     const args = ['--norc', '-c', code, file, ...words];
-    const out = execFileSync('bash', args, { encoding: 'utf8', cwd: folder });
+    const out = execFileSync('bash', args, {
+      encoding: 'utf8',
+      cwd: folder,
+      env: { ...process.env, PATH },
+    });
     return out.trimEnd().split('\n').sort();
   };
   for (const [line, expected] of CASES) assert.deepEqual(offered(...line.split(' ')), expected);
@@ -58,6 +82,7 @@ test('fish completes commands, flags and values', { skip: missing('fish') }, asy
     const out = execFileSync('fish', ['--no-config', '-c', code], {
       encoding: 'utf8',
       cwd: folder,
+      env: { ...process.env, PATH },
     });
     return out
       .trimEnd()
@@ -75,12 +100,12 @@ test('zsh completes commands, flags and values', { skip: missing('zsh') }, async
   const completed = (line: string): string => {
     // The shell echoes what is typed: the words to wait for are not in it as they are printed.
     const setup = `autoload -U compinit; compinit -u -D; source ${file}; PS1=
-      shoal() { print -r -- "GO"T"[$*]" }; print REA''DY`;
+      shoal() { [[ $1 == names ]] && command shoal "$@" || print -r -- "GO"T"[$*]" }; print REA''DY`;
     const code = `zmodload zsh/zpty; zpty terminal zsh -f -i
       zpty -w terminal "$SETUP"; zpty -m -r terminal text '*READY*'
       zpty -w terminal "$LINE"$'\\t'; zpty -m -r terminal text '*GOT\\[*\\]*'
       print -r -- "$text"; zpty -d terminal`;
-    const env = { PATH: process.env.PATH, TERM: 'dumb', SETUP: setup, LINE: line };
+    const env = { PATH, TERM: 'dumb', SETUP: setup, LINE: line };
     const settings = { encoding: 'utf8', cwd: folder, timeout: 60_000, env } as const;
     const out = execFileSync('zsh', ['-f', '-c', code], settings);
     return /GOT\[(.*?)\]/.exec(out)?.[1] ?? out;
@@ -95,6 +120,8 @@ test('zsh completes commands, flags and values', { skip: missing('zsh') }, async
     ['shoal -nid=x che', '-nid=x check'],
     ['shoal pub -reta', 'pub -retain'],
     ['shoal convert _shoal.b', 'convert _shoal.bash'],
+    ['shoal trace th', 'trace thermo7'],
+    ['shoal config set -node=box1 watch-f', 'config set -node=box1 watch-files'],
   ] as const) {
     assert.equal(completed(typed).trim(), meant);
   }

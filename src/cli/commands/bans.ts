@@ -85,7 +85,7 @@ export function addBans(program: Command, context: CliContext): void {
 
 function addTargetFlags(command: Command): Command {
   return command
-    .option('--client <id>', 'client identifier; with -address, only from there')
+    .option('--client <client>', 'client identifier; with -address, only from there')
     .option('--user <name>', 'user name; with -address, only from there')
     .option('--address <ip>', 'address; of IPv6 its /64');
 }

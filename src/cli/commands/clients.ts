@@ -31,7 +31,7 @@ export function addClients(program: Command, context: CliContext): void {
     .usage('[-like TEXT] [-node NAME] [-connected]')
     .description('list the clients of all boxes')
     .option('--like <text>', 'only with this in the identifier, user or address')
-    .option('--node <name>', 'only of this box')
+    .option('--node <node>', 'only of this box')
     .option('--connected', 'only those that are connected')
     .option('--limit <count>', 'most that are listed', '1000');
   addNodeFlags(command).action(async (flags: ClientsFlags) => {
@@ -55,7 +55,7 @@ export function addClients(program: Command, context: CliContext): void {
 export function addClient(program: Command, context: CliContext): void {
   const command = program
     .command('client')
-    .argument('<id>', 'client identifier')
+    .argument('<client>', 'client identifier')
     .description('show one client: connection, session, queue, subscriptions');
   addNodeFlags(command).action(async (id: string, flags: NodeFlags) => {
     const node = await NodeConnection.open(command, context);
@@ -88,7 +88,7 @@ async function measured<T>(
 export function addKick(program: Command, context: CliContext): void {
   const command = program
     .command('kick')
-    .argument('<id>', 'client identifier')
+    .argument('<client>', 'client identifier')
     .description('disconnect a client; it may connect again');
   addNodeFlags(command).action(async (id: string, flags: NodeFlags) => {
     const node = await NodeConnection.open(command, context);

@@ -22,10 +22,10 @@ export function addConfigSet(config: Command, context: CliContext): void {
   const command = config
     .command('set')
     .usage('NAME VALUE [-node NAME | -all]')
-    .argument('<name>', 'option, without its dash')
+    .argument('<option>', 'option, without its dash')
     .argument('<value>', 'as on the command line')
     .description('change an option of a node that runs, and in its TOML file')
-    .option('--node <name>', 'of another node')
+    .option('--node <node>', 'of another node')
     .option('--all', 'of all nodes that are online');
   addNodeFlags(command).action(async (name: string, given: string, flags: SetFlags) => {
     if (flags.all === true && flags.node !== undefined) {

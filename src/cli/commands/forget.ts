@@ -12,7 +12,10 @@ export function addForget(program: Command, context: CliContext): void {
     .command('forget')
     .usage('NODE | -session ID')
     .argument('[node]', 'box that is offline and will not come back')
-    .option('--session <id>', 'client that will not come back: ends its session, with its queue')
+    .option(
+      '--session <client>',
+      'client that will not come back: ends its session, with its queue',
+    )
     .description('forget a box or a session that will not come back');
   addNodeFlags(command).action(
     async (name: string | undefined, flags: NodeFlags & { readonly session?: string }) => {

@@ -38,7 +38,7 @@ function addLs(retained: Command, context: CliContext): void {
     .usage('[FILTER]')
     .argument('[filter]', 'topic filter', '#')
     .description('list retained messages')
-    .option('--node <name>', 'as this box holds them')
+    .option('--node <node>', 'as this box holds them')
     .option('--limit <count>', 'most that are listed', '1000');
   addNodeFlags(command).action(async (filter: string, flags: LsFlags) => {
     const limit = limitOf(flags.limit);

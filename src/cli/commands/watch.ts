@@ -37,7 +37,7 @@ export function addWatch(program: Command, context: CliContext): void {
     .usage('[-like TEXT] [-node NAME] [-past COUNT]')
     .description('show what happens on all boxes, until Ctrl-C')
     .option('--like <text>', 'only lines with this text')
-    .option('--node <name>', 'only of this box')
+    .option('--node <node>', 'only of this box')
     .option('--past <count>', 'begin with the last events of each box', '10');
   addNodeFlags(command).action(async (flags: WatchFlags) => {
     const past = numberOf(flags.past, '-past', PAST_MAX);

@@ -26,6 +26,7 @@ ${commands.map(valuesCase).join('\n')}
     file) COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames; return ;;
     folder) COMPREPLY=($(compgen -d -- "$cur")); compopt -o filenames; return ;;
     choice) COMPREPLY=($(compgen -W "$words" -- "$cur")); return ;;
+    nodes|clients) COMPREPLY=($(compgen -W "$(shoal names $kind 2>/dev/null)" -- "$cur")); return ;;
     text) return ;;
   esac
   case "$path" in
@@ -36,6 +37,8 @@ ${commands.map(wordsCase).join('\n')}
     [[ \${#COMPREPLY[@]} == 1 && \${COMPREPLY[0]} == *= ]] && compopt -o nospace
   elif [[ $operand == file ]]; then
     COMPREPLY=($(compgen -f -- "$cur")); compopt -o filenames
+  elif [[ $operand != none ]]; then
+    COMPREPLY=($(compgen -W "$(shoal names $operand 2>/dev/null)" -- "$cur"))
   else
     COMPREPLY=($(compgen -W "$words" -- "$cur"))
   fi
@@ -50,7 +53,8 @@ function valuesCase({ path, flags }: CommandNode): string {
   for (const { name, values } of flags) {
     if (values.kind === 'none') continue;
     const words = values.kind === 'choice' ? ` words='${values.words.join(' ')}'` : '';
-    const action = `kind=${values.kind}${words}`;
+    const kind = values.kind === 'live' ? values.list : values.kind;
+    const action = `kind=${kind}${words}`;
     byValues.set(action, [...(byValues.get(action) ?? []), name]);
   }
   const cases = [...byValues].map(([action, names]) => `${names.join('|')}) ${action} ;;`);
@@ -59,7 +63,8 @@ function valuesCase({ path, flags }: CommandNode): string {
 
 function wordsCase({ path, flags, commands, operand }: CommandNode): string {
   const words = operand.kind === 'choice' ? operand.words : commands.map(({ name }) => name);
-  const kind = operand.kind === 'file' || operand.kind === 'folder' ? 'file' : 'none';
+  const isFile = operand.kind === 'file' || operand.kind === 'folder';
+  const kind = operand.kind === 'live' ? operand.list : isFile ? 'file' : 'none';
   return `    '${path}') local flags='${flags.map(withEquals).join(' ')}' operand=${kind} words='${words.join(' ')}' ;;`;
 }
 

@@ -2,11 +2,16 @@
 // help: a new option or command completes without more work.
 
 import type { Command, Option } from 'commander';
+import { optionTable } from '../../config/config.ts';
 
 /** What may follow a flag or be an operand. */
 export type Values =
   | { readonly kind: 'none' | 'text' | 'file' | 'folder' }
-  | { readonly kind: 'choice'; readonly words: readonly string[] };
+  | { readonly kind: 'choice'; readonly words: readonly string[] }
+  /** What a node that runs here knows: `shoal names` prints it. */
+  | { readonly kind: 'live'; readonly list: 'nodes' | 'clients' };
+
+const OPTIONS = Object.values(optionTable).map(({ flag }) => flag);
 
 export interface Flag {
   /** As users type it, without its value: `-nid`, `-h`. */
@@ -29,7 +34,9 @@ export interface CommandNode {
 export function commandTree(command: Command, path = ''): CommandNode {
   const { options, commands, registeredArguments } = command;
   const [first] = registeredArguments;
-  const visible = command.createHelp().visibleOptions(command);
+  const shown = command.createHelp();
+  const visible = shown.visibleOptions(command);
+  const shownCommands = shown.visibleCommands(command);
   // Commander keeps the flag of the help apart from the others.
   const help = visible.filter((option) => !options.includes(option));
   return {
@@ -37,7 +44,9 @@ export function commandTree(command: Command, path = ''): CommandNode {
     name: command.name(),
     help: oneLine(command.description()),
     flags: [...options.filter(({ hidden }) => !hidden), ...help].flatMap(flagsOf),
-    commands: commands.map((child) => commandTree(child, `${path} ${child.name()}`.trim())),
+    commands: commands
+      .filter((child) => shownCommands.includes(child))
+      .map((child) => commandTree(child, `${path} ${child.name()}`.trim())),
     operand:
       first?.argChoices === undefined
         ? valuesNamed(first?.name())
@@ -64,6 +73,10 @@ function valuesNamed(placeholder: string | undefined): Values {
   if (placeholder.includes('|')) return { kind: 'choice', words: placeholder.split('|') };
   if (/^file\b/.test(placeholder)) return { kind: 'file' };
   if (placeholder === 'folder') return { kind: 'folder' };
+  if (placeholder === 'node' || placeholder === 'client') {
+    return { kind: 'live', list: `${placeholder}s` };
+  }
+  if (placeholder === 'option') return { kind: 'choice', words: OPTIONS };
   return { kind: 'text' };
 }
 

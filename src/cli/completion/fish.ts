@@ -1,7 +1,7 @@
 // A completion script for fish: one line for each command and flag, with the condition under which it
 // applies.
 
-import { allCommands, type CommandNode, type Flag } from './command-tree.ts';
+import { allCommands, type CommandNode, type Flag, type Values } from './command-tree.ts';
 
 export function fishScript(root: CommandNode): string {
   return `# Completion of shoal for fish: put it into ~/.config/fish/completions/shoal.fish
@@ -15,9 +15,8 @@ function linesOf({ path, flags, commands, operand }: CommandNode): string[] {
   const lines = commands.map(
     ({ name, help }) => `complete -c shoal -n ${condition} -a ${name} -d ${quoted(help)}`,
   );
-  if (operand.kind === 'choice') {
-    lines.push(`complete -c shoal -n ${condition} -a ${quoted(operand.words.join(' '))}`);
-  }
+  const words = wordsOf(operand);
+  if (words !== undefined) lines.push(`complete -c shoal -n ${condition} -a ${words}`);
   if (operand.kind === 'file' || operand.kind === 'folder') {
     lines.push(`complete -c shoal -n ${condition} -F`);
   }
@@ -35,15 +34,19 @@ function conditionOf(path: string, commands: readonly CommandNode[]): string {
 
 /** All as old-style options, with one dash: letters of `-s` could be joined to one word. */
 function flagLine({ name, help, values }: Flag, condition: string): string {
-  const value =
-    values.kind === 'none'
-      ? ''
-      : values.kind === 'choice'
-        ? ` -x -a ${quoted(values.words.join(' '))}`
-        : values.kind === 'file' || values.kind === 'folder'
-          ? ' -r -F'
-          : ' -x';
-  return `complete -c shoal -n ${condition} -o ${name.slice(1)}${value} -d ${quoted(help)}`;
+  return `complete -c shoal -n ${condition} -o ${name.slice(1)}${suffixOf(values)} -d ${quoted(help)}`;
+}
+
+function suffixOf(values: Values): string {
+  if (values.kind === 'none') return '';
+  if (values.kind === 'file' || values.kind === 'folder') return ' -r -F';
+  const words = wordsOf(values);
+  return words === undefined ? ' -x' : ` -x -a ${words}`;
+}
+
+function wordsOf(values: Values): string | undefined {
+  if (values.kind === 'choice') return quoted(values.words.join(' '));
+  return values.kind === 'live' ? quoted(`(shoal names ${values.list} 2>/dev/null)`) : undefined;
 }
 
 function quoted(text: string): string {

@@ -5,6 +5,7 @@ import { allCommands, type CommandNode, type Flag, type Values } from './command
 export function zshScript(root: CommandNode): string {
   return `#compdef shoal
 # Completion of shoal for zsh: put it as _shoal into a folder of $fpath, or source it.
+_shoal_names() { compadd -- \${(f)"$(shoal names $1 2>/dev/null)"} }
 ${allCommands(root).map(commandFunction).join('\n')}
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _shoal "$@"; else compdef _shoal shoal; fi
 `;
@@ -49,6 +50,8 @@ function actionOf(values: Values): string {
       return 'file:_files';
     case 'folder':
       return 'folder:_files -/';
+    case 'live':
+      return `value: _shoal_names ${values.list}`;
     case 'choice':
       return `value:(${values.words.join(' ')})`;
     default:

@@ -21,6 +21,9 @@ test('commands, flags and values come from the definitions of the parser', () =>
   assert.deepEqual(flag('', '-encrypt')?.values, { kind: 'none' });
   assert.equal(flag('', '-no-encrypt'), undefined);
   assert.deepEqual(flag('pub', '-t')?.values, { kind: 'text' });
+  assert.deepEqual(at('ping')?.operand, { kind: 'live', list: 'nodes' });
+  assert.deepEqual(flag('ban', '-client')?.values, { kind: 'live', list: 'clients' });
+  assert.equal(at('names'), undefined, 'for the scripts, not for people');
   assert.deepEqual(at('completion')?.operand, { kind: 'choice', words: ['bash', 'zsh', 'fish'] });
 });
 
