@@ -1,5 +1,7 @@
 // The fields by which log lines name a connection and a client: the same in every line, so that a
 // search for one of them finds the whole story.
+// Invariant: what is logged for every connection is one literal. Node 20 gives each object with a spread a
+// hidden class of its own, 400 bytes for as long as the line is kept (decision 0195).
 
 import type { ProtocolVersion } from '../mqtt/publish-view.ts';
 import type { LogFields } from '../shared/logger.ts';
@@ -25,19 +27,31 @@ export function identityFields({ clientId, username }: Identity): LogFields {
   return { client: clientId, user: username };
 }
 
-/** Of a client whose session is known, and of its connection. */
-export function connectionFields({
-  session,
-  info,
-}: {
+interface Connected {
   readonly session: { readonly identity: Identity } | undefined;
   readonly info: ConnectionInfo;
-}): LogFields {
-  return {
+}
+
+/** Of a client whose session is known, and of its connection. */
+export function connectionFields({ session, info }: Connected) {
+  const fields: Record<string, LogFields[string]> = {
     client: session?.identity.clientId,
     user: session?.identity.username,
     from: info.remoteAddress,
     fromPort: info.remotePort,
     listener: info.listenerAddress,
   };
+  return fields;
+}
+
+export function connectedFields(client: Connected, version: ProtocolVersion): LogFields {
+  const fields = connectionFields(client);
+  fields.mqtt = formatVersion(version);
+  return fields;
+}
+
+export function disconnectedFields(client: Connected, reason: string): LogFields {
+  const fields = connectionFields(client);
+  fields.reason = reason;
+  return fields;
 }

@@ -62,7 +62,7 @@ export interface ConnectionInfo {
   readonly remoteAddress: string;
   readonly remotePort?: number | undefined;
   /** The listener's address and port, in the form of the log. */
-  readonly listenerAddress?: string;
+  readonly listenerAddress?: string | undefined;
   readonly listener?: ListenerRules;
 }
 
@@ -77,7 +77,7 @@ export interface ListenerRules {
   /** Undefined: none. */
   readonly rates?: ListenerRates | undefined;
   /** The client has presented a valid certificate. */
-  readonly isCertified?: boolean;
+  readonly isCertified?: boolean | undefined;
   /** User name from the client certificate. */
   readonly certificateName?: string | undefined;
 }

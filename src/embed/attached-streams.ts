@@ -35,6 +35,8 @@ export class AttachedStreams {
     this.#streams.add(stream);
     const isSocket = stream instanceof Socket;
     const transport = isSocket ? stream : new StreamTransport(stream);
+    // A StreamTransport does so by itself.
+    if (isSocket) stream.on('error', () => undefined);
     transport.on('close', () => this.#closed(stream));
     const connection = new Connection(transport, this.#broker, {
       remoteAddress: info.address ?? (isSocket ? plainAddress(stream.remoteAddress ?? '') : ''),

@@ -19,10 +19,14 @@ export class ClientTimeline {
   take(event: LogEvent): void {
     const { client } = event.fields;
     if (typeof client !== 'string') return;
-    const events = this.#events.get(client) ?? [];
-    this.#events.delete(client);
+    const known = this.#events.get(client);
+    // V8 gives a list that begins empty room for 17 with its first element.
+    const events = known ?? [event];
+    if (known !== undefined) {
+      known.push(event);
+      this.#events.delete(client);
+    }
     this.#events.set(client, events);
-    events.push(event);
     this.#bytes += bytesOf(event);
     if (events.length > EVENTS_PER_CLIENT_MAX) this.#forget(events.splice(0, 1));
     while (this.#bytes > TIMELINES_BYTES_MAX) {

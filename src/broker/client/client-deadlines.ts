@@ -6,6 +6,13 @@ import type { Deadline, DeadlineQueue } from '../deadline-queue.ts';
 
 const KEEP_ALIVE_FACTOR = 1.5;
 
+/** Whose silence the Keep Alive bounds. */
+export interface KeepAliveOwner {
+  /** True while the broker does not read, so that no packet can arrive. */
+  readonly isPaused: boolean;
+  keepAliveTimeout(): void;
+}
+
 export class ClientDeadlines {
   lastReceivedAt: number;
   readonly #queue: DeadlineQueue;
@@ -13,6 +20,7 @@ export class ClientDeadlines {
   #silence: Deadline | undefined;
   #expiry: Deadline | undefined;
   #slowed: Deadline | undefined;
+  #silenceMs = 0;
 
   constructor(queue: DeadlineQueue, now: number) {
     this.#queue = queue;
@@ -29,21 +37,22 @@ export class ClientDeadlines {
     this.#silence = this.#queue.schedule(at, late);
   }
 
-  /** @param isHeld true while the broker does not read, so that no packet can arrive */
-  keepAlive(seconds: number, isHeld: () => boolean, late: () => void): void {
+  /** @param seconds 0: none */
+  keepAlive(seconds: number, owner: KeepAliveOwner): void {
     this.#queue.cancel(this.#silence);
+    this.#silence = undefined;
     if (seconds === 0) return;
-    const silenceMs = seconds * 1000 * KEEP_ALIVE_FACTOR;
-    // One deadline for each connection. It moves only when it comes due, not with every packet.
-    const watch = (at: number): void => {
-      this.#silence = this.#queue.schedule(at, (now) => {
-        if (isHeld()) this.lastReceivedAt = now;
-        const due = this.lastReceivedAt + silenceMs;
-        if (due > now) watch(due);
-        else late();
-      });
-    };
-    watch(this.lastReceivedAt + silenceMs);
+    this.#silenceMs = seconds * 1000 * KEEP_ALIVE_FACTOR;
+    this.#watch(owner);
+  }
+
+  /** One deadline for each connection. It moves only when it comes due, not with every packet. */
+  #watch(owner: KeepAliveOwner): void {
+    this.#silence = this.#queue.schedule(this.lastReceivedAt + this.#silenceMs, (now) => {
+      if (owner.isPaused) this.lastReceivedAt = now;
+      if (this.lastReceivedAt + this.#silenceMs > now) this.#watch(owner);
+      else owner.keepAliveTimeout();
+    });
   }
 
   expire(at: number, run: () => void): void {

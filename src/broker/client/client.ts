@@ -16,7 +16,7 @@ import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
 import type { BrokerContext } from '../context.ts';
-import { connectionFields, formatVersion, originOf } from '../log-fields.ts';
+import { connectedFields, connectionFields, disconnectedFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
 import { ClientRates, type ListenerRates, noRates } from '../rate-limits.ts';
@@ -110,6 +110,14 @@ export class Client implements SessionConnection {
 
   get closed(): boolean {
     return this.#state === 'closed';
+  }
+
+  get isPaused(): boolean {
+    return this.#isPaused;
+  }
+
+  keepAliveTimeout(): void {
+    this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true);
   }
 
   get #isConnected(): boolean {
@@ -300,16 +308,12 @@ export class Client implements SessionConnection {
     this.link.useAliases(limits.topicAliasMaximum, this.memory);
     this.#deadlines.lastReceivedAt = budget.now;
     this.connectedAt = budget.now;
-    this.#deadlines.keepAlive(
-      limits.keepAliveSeconds,
-      () => this.#isPaused,
-      () => this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true),
-    );
-    this.link.onBacklog = () => this.#deferPump();
+    this.#deadlines.keepAlive(limits.keepAliveSeconds, this);
+    this.link.backlog = this;
     session.attach(this);
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
-    log.info('client connected', { ...connectionFields(this), mqtt: formatVersion(this.version) });
+    log.info('client connected', connectedFields(this, this.version));
     if (!this.isLocal) events?.connected(session.identity);
     sessions.persist(session);
   }
@@ -422,7 +426,7 @@ export class Client implements SessionConnection {
     const isDone = this.feeds.pump((message) =>
       mayServeRetained(this.#context, session.identity, message),
     );
-    if (!isDone) this.#deferPump();
+    if (!isDone) this.deferPump();
   }
 
   /** An acknowledgement may have made room for further retained messages. */
@@ -430,7 +434,7 @@ export class Client implements SessionConnection {
     if (!this.feeds.isEmpty) this.pump();
   }
 
-  #deferPump(): void {
+  deferPump(): void {
     if (this.#isPumpDeferred) return;
     this.#isPumpDeferred = true;
     this.#context.budget.defer(() => {
@@ -488,7 +492,7 @@ export class Client implements SessionConnection {
     const { stats, budget, log, sessions, events } = this.#context;
     stats.clientsConnected -= 1;
     budget.spend(Price.disconnect);
-    log.info('client disconnected', { ...connectionFields(this), reason });
+    log.info('client disconnected', disconnectedFields(this, reason));
     if (!this.isLocal) events?.disconnected(session.identity, reason);
     sessions.release(session, withWill);
   }

@@ -26,10 +26,14 @@ const PART_BYTES_MIN = 4096;
 /** Acknowledgements have memory of their own, so that those of one client stay adjacent. */
 const ackSlab = new PacketSlab();
 
+/** Continues in a later turn when the session has more to send than the budget of this one allows. */
+export interface Backlog {
+  deferPump(): void;
+}
+
 export class PacketSender implements SessionLink {
   version: ProtocolVersion = 4;
-  /** Called when the session has more to send than the budget of this turn allows. */
-  onBacklog: (() => void) | undefined;
+  backlog: Backlog | undefined;
   sendWindow = 0;
   publishSent = 0;
   /** Largest packet that the client takes, bytes. */
@@ -77,7 +81,7 @@ export class PacketSender implements SessionLink {
   }
 
   continueLater(): void {
-    this.onBacklog?.();
+    this.backlog?.deferPump();
   }
 
   /** From the slab, so that the answers to many pings are one range. */

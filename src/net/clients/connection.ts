@@ -12,7 +12,7 @@ import { originOf } from '../../broker/log-fields.ts';
 import type { ByteTap, ConnectionInfo, Outbox } from '../../broker/ports.ts';
 import { closeQueue } from './close-queue.ts';
 import { flushQueue } from './flush-queue.ts';
-import type { PreConnectLimit } from './pre-connect-limit.ts';
+import type { PreConnectCount, PreConnectLimit } from './pre-connect-limit.ts';
 import type { Transport } from './transport.ts';
 import { WriteBuffer } from './write-buffer.ts';
 
@@ -56,8 +56,10 @@ export class Connection implements Outbox {
   #isHeldBack = false;
   /** Reading is paused because the core asked for it. */
   #isPaused = false;
-  /** Ends the count of bytes before the first answer. */
-  #endPreConnect: (() => void) | undefined;
+  /** The bytes before the first answer. */
+  #preConnect: PreConnectCount | undefined;
+  /** Set while they are counted as bytes of the stream below the transport. */
+  #stopCounting: (() => void) | undefined;
 
   /** @param isPlainTcp the transport has no closing exchange of its own, as TLS and WebSocket have */
   constructor(transport: Transport, broker: Broker, info: ConnectionInfo, isPlainTcp = false) {
@@ -71,34 +73,53 @@ export class Connection implements Outbox {
       const begin = flushQueue.size;
       this.#client.receive(chunk, performance.now());
       flushQueue.endGroup(begin);
+      if (this.#preConnect !== undefined && this.#stopCounting === undefined) {
+        this.#countBytes(chunk.length);
+      }
     });
-    transport.on('unfinished', (bytes) => {
-      if (!this.#isClosing) this.#client.transportHolds(bytes, performance.now());
-    });
+    if (transport.holdsMessages) {
+      transport.on('unfinished', (bytes) => {
+        if (!this.#isClosing) this.#client.transportHolds(bytes, performance.now());
+      });
+    }
     transport.on('drain', () => this.#drained());
     transport.on('end', () => closeQueue.add({ close: () => this.#endAfterPeer() }));
-    // 'close' follows every error and does all there is to do.
-    transport.on('error', () => undefined);
     transport.on('close', () => {
       this.#isClosed = true;
       this.#setUntaken(0);
       clearTimeout(this.#lingerTimer);
       this.#isClosing = true;
-      this.#endPreConnect?.();
+      this.#endPreConnect();
       this.#client.disconnected(performance.now());
     });
   }
 
   /** @param stream carries the transport's bytes: a WebSocket's are counted before they are a message */
   limitBeforeConnect(limit: PreConnectLimit, stream: EventEmitter): void {
-    this.#endPreConnect = limit.watch(stream, this.#client.info.remoteAddress, () => {
-      const { log, stats } = this.#broker;
-      const origin = originOf(this.#client.info);
-      log.warn('connection refused: too many bytes before its CONNECT was answered', origin);
-      stats.connectionsRefused += 1;
-      this.#isClosing = true;
-      this.#transport.destroy();
-    });
+    this.#preConnect = limit.open(this.#client.info.remoteAddress);
+    const transport: unknown = this.#transport;
+    if (stream === transport) return;
+    const count = (chunk: Buffer): void => this.#countBytes(chunk.length);
+    stream.on('data', count);
+    this.#stopCounting = () => stream.off('data', count);
+  }
+
+  #countBytes(bytes: number): void {
+    if (this.#preConnect?.add(bytes) !== false) return;
+    this.#endPreConnect();
+    const { log, stats } = this.#broker;
+    const origin = originOf(this.#client.info);
+    log.warn('connection refused: too many bytes before its CONNECT was answered', origin);
+    stats.connectionsRefused += 1;
+    this.#isClosing = true;
+    this.#transport.destroy();
+  }
+
+  #endPreConnect(): void {
+    this.#preConnect?.end();
+    this.#preConnect = undefined;
+    this.#stopCounting?.();
+    this.#stopCounting = undefined;
   }
 
   get traffic() {
@@ -108,10 +129,7 @@ export class Connection implements Outbox {
 
   write(buffer: Buffer, start: number, end: number): void {
     if (this.#isClosing) return;
-    if (this.#endPreConnect !== undefined) {
-      this.#endPreConnect();
-      this.#endPreConnect = undefined;
-    }
+    if (this.#preConnect !== undefined) this.#endPreConnect();
     this.#pending ??= WriteBuffer.take();
     this.#pending.add(buffer, start, end);
     if (this.#pending.bytes > EARLY_BYTES) this.#writeEarly();

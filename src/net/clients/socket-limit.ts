@@ -16,14 +16,19 @@ export interface ListenerSockets {
   max(): number;
 }
 
-/** A socket until it closes; it may have to wait for the decision. */
+/** A socket until it closes: as little as possible, since each open connection keeps one. */
 interface Admission {
-  readonly socket: Socket;
   readonly sockets: ListenerSockets;
+  isServed: boolean;
+}
+
+/** A socket until the decision. */
+interface WaitingSocket {
+  readonly admission: Admission;
+  readonly socket: Socket;
   readonly serve: () => void;
   readonly drop: (limit: LimitReached) => void;
   turnsLeft: number;
-  isServed: boolean;
 }
 
 /** Which limit keeps a socket out. */
@@ -38,7 +43,7 @@ export class SocketLimit {
   readonly max: number;
   /** Sockets that may wait beyond `max`. */
   readonly #waitingBeyondMax: number;
-  #waiting: Admission[] = [];
+  #waiting: WaitingSocket[] = [];
 
   /** @param waitingBeyondMax a part of the reserve of descriptors */
   constructor(max: number, waitingBeyondMax: number) {
@@ -57,16 +62,23 @@ export class SocketLimit {
     drop: (limit: LimitReached) => void,
   ): void {
     this.#open += 1;
-    const one = { socket, sockets, serve, drop, turnsLeft: WAIT_TURNS, isServed: false };
-    socket.on('close', () => this.#closed(one));
+    const admission = this.#track(socket, sockets);
     if (this.#waiting.length === 0 && this.#limitFor(sockets) === undefined) {
-      this.#serve(one);
+      this.#serve(admission);
+      serve();
     } else if (this.#open > this.max + this.#waitingBeyondMax) {
       drop('descriptors');
     } else {
       if (this.#waiting.length === 0) setImmediate(() => this.#decide());
-      this.#waiting.push(one);
+      this.#waiting.push({ admission, socket, serve, drop, turnsLeft: WAIT_TURNS });
     }
+  }
+
+  /** Apart from admit(), so that the listener for 'close' keeps nothing of its scope alive. */
+  #track(socket: Socket, sockets: ListenerSockets): Admission {
+    const admission: Admission = { sockets, isServed: false };
+    socket.on('close', () => this.#closed(admission));
+    return admission;
   }
 
   #closed({ sockets, isServed }: Admission): void {
@@ -81,25 +93,26 @@ export class SocketLimit {
     return this.served >= this.max ? 'descriptors' : undefined;
   }
 
-  #serve(one: Admission): void {
-    one.isServed = true;
-    one.sockets.served += 1;
+  #serve(admission: Admission): void {
+    admission.isServed = true;
+    admission.sockets.served += 1;
     this.served += 1;
-    one.serve();
   }
 
   /** In the order of arrival, so that the first come is the first served. */
   #decide(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    const stillWaiting: Admission[] = [];
+    const stillWaiting: WaitingSocket[] = [];
     for (const one of waiting) {
-      const { socket, sockets, drop } = one;
+      const { admission, socket, serve, drop } = one;
       if (socket.destroyed) continue;
       one.turnsLeft -= 1;
-      const limit = this.#limitFor(sockets);
-      if (limit === undefined) this.#serve(one);
-      else if (one.turnsLeft > 0) stillWaiting.push(one);
+      const limit = this.#limitFor(admission.sockets);
+      if (limit === undefined) {
+        this.#serve(admission);
+        serve();
+      } else if (one.turnsLeft > 0) stillWaiting.push(one);
       else drop(limit);
     }
     this.#waiting = [...stillWaiting, ...this.#waiting];

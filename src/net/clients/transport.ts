@@ -6,6 +6,8 @@ export interface Transport {
   readonly writable: boolean;
   /** Bytes that were written and that the system has not taken yet. */
   readonly writableLength: number;
+  /** True if it holds a message back until it is complete: then it has 'unfinished' events. */
+  readonly holdsMessages?: boolean;
   /** Bytes so far; undefined where nothing counts them. */
   readonly bytesRead?: number;
   readonly bytesWritten?: number;
@@ -23,6 +25,9 @@ export interface Transport {
   on(event: 'data', listener: (chunk: Buffer) => void): unknown;
   /** Bytes of what has begun and is not handed on yet have changed. */
   on(event: 'unfinished', listener: (bytes: number) => void): unknown;
-  /** 'end': the client sends nothing more. Only where our side does not end by itself then. */
+  /**
+   * 'end': the client sends nothing more. Only where our side does not end by itself then.
+   * 'error': the code that makes the transport listens to it; 'close' follows every error.
+   */
   on(event: 'drain' | 'end' | 'error' | 'close', listener: () => void): unknown;
 }

@@ -174,6 +174,7 @@ function responseOf({ status, reason }: Refusal): string {
 
 /** The MQTT bytes of an open WebSocket. */
 export class WebSocketTransport extends EventEmitter implements Transport {
+  readonly holdsMessages = true;
   readonly #webSocket: WebSocket;
   readonly #socket: Socket;
   /** Messages of this turn. */
