@@ -51,6 +51,7 @@ export class Client implements SessionConnection {
   bridge = false;
   /** A part of this node: it waits for the store where a client would be refused. */
   isLocal = false;
+  isPaused = false;
   session: Session | undefined;
   /** What waits for the store; cleared at the end. */
   continuation: Continuation | undefined;
@@ -71,7 +72,6 @@ export class Client implements SessionConnection {
   #isPumpDeferred = false;
   /** Chunks that arrived while the connection was authenticating or suspended. */
   #held: HeldChunks | undefined;
-  #isPaused = false;
   /** Packets that have arrived wait for a later turn. */
   #isYielding = false;
   /** What the transport keeps of a message that is not complete. */
@@ -110,10 +110,6 @@ export class Client implements SessionConnection {
 
   get closed(): boolean {
     return this.#state === 'closed';
-  }
-
-  get isPaused(): boolean {
-    return this.#isPaused;
   }
 
   keepAliveTimeout(): void {
@@ -193,7 +189,7 @@ export class Client implements SessionConnection {
 
   #hold(chunk: Buffer): void {
     const isPing = chunk.length === 2 && chunk[0] === FirstByte.pingreq && chunk[1] === 0;
-    if (isPing && !this.#isPaused) {
+    if (isPing && !this.isPaused) {
       this.link.sendPingresp();
       return;
     }
@@ -359,7 +355,7 @@ export class Client implements SessionConnection {
   }
 
   #pauseReading(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
     this.#outbox.pauseReading();
   }
 
@@ -397,7 +393,7 @@ export class Client implements SessionConnection {
 
   /** Handles the bytes that arrived while it waited, for the authorizer or the store. */
   readHeld(): void {
-    this.#isPaused = false;
+    this.isPaused = false;
     this.#outbox.resumeReading();
     this.#deadlines.lastReceivedAt = this.#context.budget.now;
     this.#guard(() => {

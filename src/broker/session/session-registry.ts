@@ -285,7 +285,7 @@ export class SessionRegistry {
       this.#detachSubscription(session, held);
       yield filterPrice(held.filter);
     }
-    session.subscriptions.clear();
+    session.giveUpAll();
     yield* handOver(this.#context, session, true);
     yield* session.outbound.dropAll();
     session.releaseMemory();
@@ -305,13 +305,13 @@ export class SessionRegistry {
     const { accounts, tree } = this.#context;
     const isNew = !session.subscriptions.has(subscription.filter);
     if (isNew) accounts.charge(session.outbound.account, subscriptionBytes(subscription.filter));
-    session.subscriptions.set(subscription.filter, held);
+    session.hold(held);
     tree.add(held.filter, subscription, held.group);
   }
 
   removeSubscription(session: Session, held: HeldSubscription): void {
     const { filter } = held.subscription;
-    session.subscriptions.delete(filter);
+    session.giveUp(filter);
     this.#detachSubscription(session, held);
     if (session.isPersistent) this.#context.store.removeSubscription(session.clientId, filter);
   }

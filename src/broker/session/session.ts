@@ -19,6 +19,9 @@ export interface HeldSubscription {
   readonly group: string | undefined;
 }
 
+/** Of sessions without any: a map of their own would take 300 bytes. */
+const NO_SUBSCRIPTIONS: ReadonlyMap<string, HeldSubscription> = new Map();
+
 export class Session {
   readonly outbound: Outbound;
   /** Session Expiry Interval, seconds; 0: the session ends with its connection. */
@@ -35,8 +38,8 @@ export class Session {
   /** Changes of its subscriptions that the store has recorded, and how many of these are durable. */
   changes = 0;
   durableChanges = 0;
-  readonly subscriptions = new Map<string, HeldSubscription>();
   readonly #context: SessionContext;
+  #subscriptions: Map<string, HeldSubscription> | undefined;
   /** Packet Identifiers of received QoS 2 messages that the client has not released. */
   #received: PacketIdSet | undefined;
   #receivedBytes = 0;
@@ -53,6 +56,25 @@ export class Session {
 
   get clientId(): string {
     return this.outbound.identity.clientId;
+  }
+
+  /** By Topic Filter. */
+  get subscriptions(): ReadonlyMap<string, HeldSubscription> {
+    return this.#subscriptions ?? NO_SUBSCRIPTIONS;
+  }
+
+  hold(held: HeldSubscription): void {
+    this.#subscriptions ??= new Map();
+    this.#subscriptions.set(held.subscription.filter, held);
+  }
+
+  /** @param filter of a held subscription */
+  giveUp(filter: string): void {
+    this.#subscriptions?.delete(filter);
+  }
+
+  giveUpAll(): void {
+    this.#subscriptions = undefined;
   }
 
   get online(): boolean {
