@@ -1,9 +1,11 @@
-// Fuzzes for as long as you say: `npm run test:fuzz -- [--minutes N] [--seed N] [target ...]`. The time is shared
-// equally by the targets. Prints a line for each; the input of a fault is kept in test/fuzz/corpus.
+// Fuzzes for as long as you say: `npm run test:fuzz -- [--minutes N] [--seed N] [--keep] [target ...]`. The time is shared
+// equally by the targets. Prints a line for each; the input of a fault is kept in test/fuzz/corpus, and with --keep the
+// few shortest inputs that reach code which the rest of the corpus does not.
 
 import { parseArgs } from 'node:util';
-import { keepFault, readCorpus } from './engine/corpus.ts';
+import { keepCover, keepFault, readCorpus, readKinds } from './engine/corpus.ts';
 import { fuzz } from './engine/engine.ts';
+import { smallestCover } from './engine/minimise.ts';
 import { targets } from './targets/index.ts';
 
 const MINUTE_MS = 60_000;
@@ -11,6 +13,7 @@ const MINUTE_MS = 60_000;
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
+    keep: { type: 'boolean', default: false },
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
   },
@@ -32,8 +35,12 @@ for (const target of chosen) {
   const result = await fuzz(target, { seed, corpus, inputsMax, until, usesCoverage: true });
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   console.log(
-    `${target.name.padEnd(14)} ${result.inputs} inputs in ${seconds} s, ${result.kept} reached new code`,
+    `${target.name.padEnd(14)} ${result.inputs} inputs in ${seconds} s, ${result.found.length} reached new code`,
   );
+  if (values.keep) {
+    const cover = await smallestCover(target, readKinds(target.name), [...corpus, ...result.found]);
+    keepCover(target.name, cover);
+  }
   if (result.fault === undefined) continue;
   faults += 1;
   console.log(`  ${result.fault.error.stack}`);

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readCorpus } from './engine/corpus.ts';
 import { fuzz } from './engine/engine.ts';
+import { smallestCover } from './engine/minimise.ts';
 import { type FuzzTarget, sources } from './engine/target.ts';
 import { targets } from './targets/index.ts';
 
@@ -52,6 +53,16 @@ test('coverage leads to a planted fault, and the input that shows it is made as 
   assert.equal(fault.input.toString('latin1'), 'Sho');
   const blind = await fuzz(canaryTarget, { ...options, inputsMax: 20_000, usesCoverage: false });
   assert.equal(blind.fault, undefined);
+});
+
+test('of many inputs those stay that reach code which shorter ones and the kinds do not', async () => {
+  const kinds = [Buffer.alloc(3)];
+  const others = ['Sh, and more', 'Sh', 'S', 'Q', 'S?'].map((text) => Buffer.from(text));
+  const cover = await smallestCover(canaryTarget, kinds, others);
+  assert.deepEqual(
+    cover.map((input) => input.toString()),
+    ['S', 'Sh'],
+  );
 });
 
 test('only sources count as progress', () => {

@@ -10,16 +10,25 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { RETIRED_STREAMS_MAX } from '../../src/sync/limits.ts';
 import { grown, type HeapClass, heapClasses, usedBytes } from '../support/heap-summary.ts';
+import { SITE_REGISTERS_MAX } from '../support/site.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
 import { SimulatedDay } from './simulated-day.ts';
 
 const MIB = 1_048_576;
 const SHOWN = 15;
 const NODES = 3;
+/** Of retained versions, clients and groups. */
+const MAPS = 3;
 const SOURCES = join(import.meta.dirname, '..', '..', 'src');
+/** Cleared versions stay for -tombstone-time; each map of a node has room for this number of registers. */
+const REGISTERS_MAX = NODES * MAPS * SITE_REGISTERS_MAX;
 /** What remembers things that are over, by class: its bound in all three nodes. */
 const BOUNDS: ReadonlyMap<string, number> = new Map([
   ['ReplayWindow', NODES * (RETIRED_STREAMS_MAX + 100)],
+  ['Register', REGISTERS_MAX],
+  // One for each writer that has a register.
+  ['WriterLog', REGISTERS_MAX],
+  ['Coverage', REGISTERS_MAX],
 ]);
 
 /** Names of the classes in src. */

@@ -31,7 +31,8 @@ const TICK_MS = 50;
 const SECOND_MS = 1000;
 /** Events that a stalled process finds waiting. */
 const INBOX_MAX = 2000;
-const REGISTERS_MAX = 10_000;
+/** Of each replicated map of a node, cleared ones included. */
+export const SITE_REGISTERS_MAX = 10_000;
 const NONCE_BYTES = 8;
 const DAY_MS = 86_400_000;
 /** Boxes have clocks that differ, and some begin in 1970. */
@@ -313,7 +314,7 @@ export class SiteNode implements SimApplication, PipeEnd {
     const retained = new RetainedReplication({
       ...this.#shared,
       topics: ['#'],
-      registersMax: REGISTERS_MAX,
+      registersMax: SITE_REGISTERS_MAX,
       tombstoneMs: DAY_MS,
       store: undefined,
       watcher: this.clients?.mistaken,

@@ -27,7 +27,7 @@ export interface FuzzResult {
   /** Inputs tried. */
   readonly inputs: number;
   /** Inputs that reached new code. */
-  readonly kept: number;
+  readonly found: readonly Buffer[];
   readonly fault: Fault | undefined;
 }
 
@@ -58,7 +58,6 @@ class Run {
   readonly #mutator: Mutator;
   readonly #pool: Buffer[];
   #inputs = 0;
-  #kept = 0;
 
   constructor(target: FuzzTarget, options: FuzzOptions, coverage: Coverage | undefined) {
     this.#target = target;
@@ -107,7 +106,6 @@ class Run {
       await tryInput(this.#target, input);
       if (!coverage.hasGrown(true)) continue;
       if (this.#pool.length < POOL_MAX) this.#pool.push(input);
-      this.#kept += 1;
     }
   }
 
@@ -127,6 +125,6 @@ class Run {
   }
 
   #result(fault: Fault | undefined): FuzzResult {
-    return { inputs: this.#inputs, kept: this.#kept, fault };
+    return { inputs: this.#inputs, found: this.#pool.slice(this.#options.corpus.length), fault };
   }
 }
