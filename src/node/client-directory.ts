@@ -7,7 +7,7 @@ import type { Broker } from '../broker/broker.ts';
 import type { ClientDirectory } from '../broker/ports.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import type { WillPacket } from '../mqtt/control-decoder.ts';
-import { decodeClient, encodeClient } from '../replica/client-value.ts';
+import { decodeClient, encodeClient, NO_WILL } from '../replica/client-value.ts';
 import type { ClusterClock } from '../replica/cluster-clock.ts';
 import { type BlockMessage, MapId } from '../replica/codec.ts';
 import { GossipMap } from '../replica/gossip-map.ts';
@@ -116,8 +116,9 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
 
   connected(clientId: string, will: WillPacket | undefined): void {
     this.mistaken.connected(clientId, will);
-    if (this.#write(clientId, encodeClient(will))) return;
-    if (will !== undefined && this.#write(clientId, encodeClient(undefined))) {
+    const value = encodeClient(will);
+    if (value !== undefined && this.#write(clientId, value)) return;
+    if (will !== undefined && this.#write(clientId, NO_WILL)) {
       this.counters.willsTooLarge += 1;
       this.#warn('will too large for other nodes to know: lost if this node dies', clientId);
     } else {

@@ -18,10 +18,14 @@ const FLAG_WILL = 0x01;
 const FLAG_RETAIN = 0x08;
 const NO_EXPIRY = 0xffffffff;
 
-const NO_WILL = Buffer.from([0]);
+const SIZED_BYTES_MAX = 0xffff;
 
-export function encodeClient(will: WillPacket | undefined): Buffer {
+export const NO_WILL = Buffer.from([0]);
+
+/** @returns undefined if the properties are longer than their length can say */
+export function encodeClient(will: WillPacket | undefined): Buffer | undefined {
   if (will === undefined) return NO_WILL;
+  if (will.properties.length > SIZED_BYTES_MAX) return undefined;
   const head = Buffer.alloc(HEAD_BYTES);
   head[0] = FLAG_WILL | (will.qos << 1) | (will.retain ? FLAG_RETAIN : 0);
   head.writeUInt32BE(will.delaySeconds, 1);

@@ -9,6 +9,7 @@
 // Invariant: bounded in sites, in messages remembered and in hops.
 
 import { encodeHops, hopsStart, hopsText, isHops } from '../../mqtt/hops-property.ts';
+import { STRING_BYTES_MAX } from '../../mqtt/limits.ts';
 import { PropertyId, walkProperties } from '../../mqtt/properties.ts';
 import { FNV_PRIME, fnv1a } from '../../shared/fnv1a.ts';
 import { type Message, NO_BYTES, type Topic } from './message.ts';
@@ -91,6 +92,8 @@ export class Hops {
         way = hopsText(properties, start, end);
       } else parts.push(properties.subarray(start - 1, end));
     });
+    // A client may send as many as a string takes: they begin anew then.
+    if (way.length + 1 + this.#name.length > STRING_BYTES_MAX) way = message.hopId;
     parts.push(encodeHops(`${way} ${this.#name}`));
     return Buffer.concat(parts);
   }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WillPacket } from '../../../src/mqtt/control-decoder.ts';
-import { decodeClient, encodeClient } from '../../../src/replica/client-value.ts';
+import { decodeClient, encodeClient, NO_WILL } from '../../../src/replica/client-value.ts';
 import { seededRandom } from '../../support/random.ts';
 
 const WILL: WillPacket = {
@@ -16,23 +16,29 @@ const WILL: WillPacket = {
 };
 
 test('a will comes back as it was', () => {
-  assert.deepEqual(decodeClient(encodeClient(WILL)), WILL);
+  assert.deepEqual(decodeClient(encodeClient(WILL)!), WILL);
   const plain = { ...WILL, qos: 0, retain: false, expirySeconds: -1 } as const;
-  assert.deepEqual(decodeClient(encodeClient(plain)), plain);
+  assert.deepEqual(decodeClient(encodeClient(plain)!), plain);
 });
 
 test('a client without a will has a value without one', () => {
-  const value = encodeClient(undefined);
-  assert.ok(value.length > 0);
-  assert.equal(decodeClient(value), undefined);
+  assert.equal(encodeClient(undefined), NO_WILL);
+  assert.ok(NO_WILL.length > 0);
+  assert.equal(decodeClient(NO_WILL), undefined);
 });
 
 test('bytes that are cut or changed never throw', () => {
   const random = seededRandom(5);
-  const whole = encodeClient(WILL);
+  const whole = encodeClient(WILL)!;
   for (let round = 0; round < 10_000; round++) {
     const bytes = Buffer.from(whole);
     bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
     decodeClient(bytes.subarray(0, Math.floor(random() * (bytes.length + 1))));
   }
+});
+
+test('properties that are longer than their length can say have no value', () => {
+  const withBytes = (count: number) => encodeClient({ ...WILL, properties: Buffer.alloc(count) });
+  assert.ok(decodeClient(withBytes(65_535)!));
+  assert.equal(withBytes(65_536), undefined);
 });
