@@ -66,7 +66,7 @@ describe('invitations', { concurrency: 2 }, () => {
       [
         flagsAlone,
         'by-flags',
-        /^n9 runs here already.*\n.*its other flags and -config=.*shoal\.toml,$/m,
+        /^n9 runs here already.*\nEnd it, .*\n {2}.* leave -control=\S+\n {2}.* -config=\S+\/by-flags\/shoal\.toml (?!.*-csk).*-nid=n9 .*-port=0/m,
       ],
     ] as const) {
       const { out } = await runCommand(['invite', '-json', `-control=${one.control}`]);

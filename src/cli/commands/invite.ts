@@ -71,7 +71,7 @@ export function addJoin(program: Command, context: CliContext): void {
       const next =
         running === undefined
           ? `; start this box with:\n  ${context.command} -config=${config}`
-          : `.\n${restartText(running, files)}`;
+          : `.\n${restartText(running, files, context)}`;
       context.write(`wrote ${files.token} (secret) and ${files.config}${next}\n`);
       context.exitCode = exitCodes.ok;
     });
@@ -82,27 +82,47 @@ interface RunningNode {
   readonly name: string;
   /** Of -config; undefined without one. */
   readonly file: string | undefined;
+  /** With which it was started, but for those that the new configuration replaces. */
+  readonly flags: readonly string[];
 }
+
+/** In the configuration that join writes. */
+const REPLACED: readonly string[] = ['csk', 'csk-file', 'mbs', 'cluster', 'encrypt', 'beacon'];
 
 async function runningNode(control: string | undefined): Promise<RunningNode | undefined> {
   try {
     const node = await NodeConnection.ofMachine(control);
     const { options } = await node.ask<{ options: readonly OptionView[] }>('/api/v1/config');
     const of = (flag: string) => options.find((one) => one.flag === flag && one.value !== '-');
-    return { name: of('nid')?.value ?? 'a node', file: of('config')?.value };
+    const given = options.filter(
+      ({ flag, source }) => source === 'flag' && !REPLACED.includes(flag),
+    );
+    const flags = given.map(({ flag, value }) => `-${flag}=${quoted(value)}`);
+    return { name: of('nid')?.value ?? 'a node', file: of('config')?.value, flags };
   } catch {
     // None runs here, or none that this user may ask.
     return undefined;
   }
 }
 
-function restartText({ name, file }: RunningNode, files: { token: string; config: string }) {
+function restartText(
+  { name, file, flags }: RunningNode,
+  files: { token: string; config: string },
+  { command }: CliContext,
+): string {
   const [token, config] = [resolve(files.token), resolve(files.config)];
+  const control = flags.find((flag) => flag.startsWith('-control='));
+  const leave = `${command} leave ${control ?? `-nid=${quoted(name)}`}`;
   const how =
     file === undefined
-      ? `Stop it, and start it with its other flags and -config=${config},\nwithout -csk, -csk-file, -mbs and -cluster.`
-      : `Copy the lines of ${config}\ninto ${file}, the file of its -config, in place of its csk, csk-file, mbs, cluster and encrypt,\nwith csk-file = ${JSON.stringify(token)}, and restart it.`;
+      ? `End it, and start it again:\n  ${leave}\n  ${[command, `-config=${quoted(config)}`, ...flags].join(' ')}`
+      : `Copy the lines of ${config}\ninto ${file}, the file of its -config, in place of its csk, csk-file, mbs, cluster and encrypt,\nwith csk-file = ${JSON.stringify(token)}. Then restart it: systemctl restart shoal, or, if you started it by hand,\n${leave}, and the command of its start.`;
   return `${name} runs here already. A node takes its token and its cluster at its start.\n${how}`;
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return /^[\w.,:@%+/=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
 function invitationLines({ line, port }: InvitationView, context: CliContext): string[] {
