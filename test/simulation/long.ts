@@ -16,7 +16,7 @@ const [first, second] = process.argv.slice(2);
 const keys = await syncKeys('swarm');
 if (first === '--show') {
   for (const line of transcriptOf(Number(second))) console.log(line);
-  for (const line of swarmTranscriptOf(Number(second), keys)) console.log(line);
+  for (const line of await swarmTranscriptOf(Number(second), keys)) console.log(line);
 } else {
   process.exitCode = (await runAll(Number(first ?? 1000), startOf(second))) > 0 ? 1 : 0;
 }
@@ -34,7 +34,7 @@ async function runAll(seeds: number, start: number): Promise<number> {
     const seed = start + done - 1;
     for (const run of [() => runRandomSchedule(seed), () => runSwarm(seed, keys)]) {
       try {
-        run();
+        await run();
       } catch (error) {
         failures += 1;
         console.log(error instanceof Error ? error.message : error);

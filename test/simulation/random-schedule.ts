@@ -3,7 +3,7 @@
 // cluster must converge and stay so. The simulator's invariants hold throughout.
 
 import assert from 'node:assert/strict';
-import { FaultSchedule } from '../support/fault-schedule.ts';
+import { FAULT_MS_MAX, FaultSchedule } from '../support/fault-schedule.ts';
 import { Simulator, startCluster } from '../support/simulator.ts';
 
 const FAULTS_MS = 90_000;
@@ -32,6 +32,7 @@ class Schedule {
       faults.fault();
       sim.runFor(faults.below(8000));
     }
+    sim.runUntil(() => faults.isOver, FAULT_MS_MAX);
     faults.end();
     const took = sim.runUntil(() => sim.isConverged(), CONVERGENCE_MS_MAX);
     assert.ok(took !== undefined, `not converged: ${sim.describeMembership()}`);

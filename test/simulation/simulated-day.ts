@@ -31,6 +31,7 @@ const OPTIONS: Omit<SiteOptions, 'keys'> = {
   queueLength: 1024,
   queuePolicy: 'discard-newest',
   multicast: 'none',
+  data: 'none',
 };
 
 export class SimulatedDay {

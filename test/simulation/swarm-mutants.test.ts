@@ -6,9 +6,10 @@ import { test } from 'node:test';
 import { RetainedStore } from '../../src/broker/retained/retained-store.ts';
 import { ClusterClients } from '../../src/node/client-directory.ts';
 import { AntiEntropy } from '../../src/replica/anti-entropy.ts';
+import { Journal } from '../../src/storage/journal.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
 import { syncKeys } from '../support/sync-fixtures.ts';
-import { runSwarm } from './swarm.ts';
+import { type Fixed, runSwarm } from './swarm.ts';
 
 const SEEDS = 8;
 
@@ -19,6 +20,7 @@ interface Mutant {
   /** One call of so many does nothing. */
   readonly every: number;
   readonly returns?: unknown;
+  readonly fixed?: Fixed;
   readonly check: RegExp;
 }
 
@@ -45,6 +47,14 @@ const MUTANTS: readonly Mutant[] = [
     check: /^.*: (r|status)\/\S+ is/,
   },
   {
+    what: 'a data folder does not keep a retained value',
+    of: Journal.prototype,
+    method: 'saveRetained',
+    every: 2,
+    fixed: { data: 'all' },
+    check: /^.*: (r|status)\/\S+ is/,
+  },
+  {
     what: 'a message does not go to the other nodes now and then',
     of: SyncNode.prototype,
     method: 'forward',
@@ -54,7 +64,7 @@ const MUTANTS: readonly Mutant[] = [
   },
 ];
 
-for (const { what, of, method, every, returns, check } of MUTANTS) {
+for (const { what, of, method, every, returns, fixed, check } of MUTANTS) {
   test(`the swarm finds that ${what}`, async () => {
     const keys = await syncKeys('swarm');
     const methods = of as Record<string, (...values: unknown[]) => unknown>;
@@ -68,7 +78,7 @@ for (const { what, of, method, every, returns, check } of MUTANTS) {
     try {
       for (let seed = 1; seed <= SEEDS && !found.some((text) => check.test(text)); seed++) {
         try {
-          runSwarm(seed, keys);
+          await runSwarm(seed, keys, fixed);
         } catch (error) {
           found.push((error as Error).message);
         }

@@ -4,7 +4,7 @@
 
 import assert from 'node:assert/strict';
 import type { ChannelKeys } from '../../src/shared/key-ring.ts';
-import { FaultSchedule } from '../support/fault-schedule.ts';
+import { FAULT_MS_MAX, FaultSchedule } from '../support/fault-schedule.ts';
 import { lightKeys } from '../support/light-keys.ts';
 import type { TestClient } from '../support/mqtt-world.ts';
 import { seededRandom } from '../support/random.ts';
@@ -23,6 +23,8 @@ const QUIET_MS = 15_000;
 const LOOK_MS = 250;
 const DELIVERY_MS = 2000;
 const CONNECT_MS_MAX = 4000;
+/** A box with a data folder reads it. */
+const BOOT_MS = 5;
 const DEVICES = 10;
 const TOPICS = 8;
 const FILTERS = ['r/#', 'm/+', 'm/3', '#', 'status/+', '$share/g/m/#', '$share/h/m/+'];
@@ -41,11 +43,14 @@ export interface Configuration extends SiteOptions {
   readonly lossMax: number;
 }
 
-function draw(sim: Simulator, keys: ChannelKeys, fixedSize?: number): Configuration {
+/** What is not drawn: seeds that once found a fault drew it otherwise. */
+export type Fixed = Partial<Pick<Configuration, 'size' | 'data'>>;
+
+function draw(sim: Simulator, keys: ChannelKeys, fixed: Fixed): Configuration {
   const below = (limit: number): number => Math.floor(sim.random() * limit);
   const oneOf = <const T>(...values: T[]): T => values[below(values.length)]!;
   const drawnSize = oneOf(...SIZES);
-  const size = fixedSize ?? drawnSize;
+  const size = fixed.size ?? drawnSize;
   const clientTakeover = below(4) > 0;
   const drawn = {
     keys,
@@ -72,7 +77,9 @@ function draw(sim: Simulator, keys: ChannelKeys, fixedSize?: number): Configurat
   // By another generator, so that the seeds that once found a fault draw what they drew.
   const ways = ['all', 'none', 'none', 'some', 'none'] as const;
   const multicast = ways[Math.floor(seededRandom(sim.seed * 7)() * ways.length)]!;
-  return { ...drawn, multicast: drawn.forward === 'interest' ? 'none' : multicast };
+  const folders = ['none', 'none', 'some', 'all'] as const;
+  const data = folders[Math.floor(seededRandom(sim.seed * 11)() * folders.length)]!;
+  return { data, ...drawn, ...fixed, multicast: drawn.forward === 'interest' ? 'none' : multicast };
 }
 
 interface Device {
@@ -91,12 +98,12 @@ export class Swarm {
   readonly #devices: readonly Device[];
   #published = 0;
 
-  /** @param size instead of the one that the seed draws */
-  constructor(seed: number, keys: ChannelKeys, size?: number) {
+  constructor(seed: number, keys: ChannelKeys, fixed: Fixed = {}) {
     this.sim = new Simulator(seed);
-    this.configuration = draw(this.sim, lightKeys(keys), size);
+    this.configuration = draw(this.sim, lightKeys(keys), fixed);
     this.#site = new Site(this.sim, this.configuration);
-    this.#faults = new FaultSchedule(this.sim, this.configuration.lossMax);
+    const { lossMax, data } = this.configuration;
+    this.#faults = new FaultSchedule(this.sim, lossMax, data === 'none' ? 0 : BOOT_MS);
     this.#devices = Array.from({ length: DEVICES }, (_, n) => ({
       id: `d${n}`,
       node: undefined,
@@ -106,9 +113,10 @@ export class Swarm {
     }));
   }
 
-  run(): void {
+  async run(): Promise<void> {
     const { sim } = this;
-    const { size, seeds, multicast } = this.configuration;
+    const { size, seeds, multicast, data } = this.configuration;
+    await this.#site.folders.create(size, data);
     startCluster(sim, size, seeds, { application: this.#site.application });
     for (let phase = 0; phase < PHASES; phase++) {
       const end = sim.now + FAULTS_MS;
@@ -116,29 +124,34 @@ export class Swarm {
         this.#faults.fault();
         if (multicast !== 'none') this.#site.groupLoss = this.#below(3) / 2;
         for (let acts = this.#below(12); acts > 0; acts--) {
-          this.#act();
-          sim.runFor(this.#below(600));
+          await this.#act();
+          await this.#pass(this.#below(600));
         }
       }
+      await sim.passUntil(() => this.#faults.isOver, FAULT_MS_MAX);
       this.#faults.end();
       this.#site.groupLoss = 0;
-      this.#checkAgreement();
-      this.#checkDelivery();
+      await this.#checkAgreement();
+      await this.#checkDelivery();
     }
   }
 
+  async #pass(ms: number): Promise<void> {
+    await this.sim.passUntil(() => false, ms);
+  }
+
   /** One thing that a client does. */
-  #act(): void {
+  async #act(): Promise<void> {
     const device = this.#devices[this.#below(DEVICES)]!;
     const { node, client } = device;
     if (client === undefined || !isConnected(device)) {
-      this.#connect(device);
+      await this.#connect(device);
       return;
     }
     if (node?.sim.isStalled) return;
     switch (this.#below(10)) {
       case 0:
-        this.#connect(device);
+        await this.#connect(device);
         break;
       case 1:
         node?.deliver(() => client.leave());
@@ -166,7 +179,7 @@ export class Swarm {
     this.#take(device);
   }
 
-  #connect(device: Device): void {
+  async #connect(device: Device): Promise<void> {
     const running = this.#site.running().filter(({ sim }) => !sim.isStalled);
     const node = running[this.#below(running.length)];
     if (node === undefined) return;
@@ -181,7 +194,8 @@ export class Swarm {
       client.connect({ clientId: device.id, clean: !isResumed, will, properties });
     });
     // A session that follows its client may take seconds.
-    this.sim.runUntil(() => isConnected(device) || device.client?.closed === true, CONNECT_MS_MAX);
+    const isDone = (): boolean => isConnected(device) || device.client?.closed === true;
+    await this.sim.passUntil(isDone, CONNECT_MS_MAX);
     if (!isConnected(device)) return;
     this.#publish(device, `status/${device.id}`, { payload: 'online', retain: true, qos: 1 });
   }
@@ -227,27 +241,27 @@ export class Swarm {
     });
   }
 
-  #checkAgreement(): void {
+  async #checkAgreement(): Promise<void> {
     const { sim } = this;
     const end = sim.now + CONVERGENCE_MS_MAX;
     while (!sim.isConverged()) {
       assert.ok(sim.now < end, `membership differs: ${sim.describeMembership()}`);
-      sim.runFor(LOOK_MS);
+      await this.#pass(LOOK_MS);
     }
-    this.#checkQuiet();
+    await this.#checkQuiet();
     const fault = this.#fault();
     if (fault !== undefined) assert.fail(fault);
   }
 
   /** The nodes come to hold the same state, and it stays for QUIET_MS. It may settle for SETTLING_MS, no longer. */
-  #checkQuiet(): void {
+  async #checkQuiet(): Promise<void> {
     const { sim } = this;
     const settled = sim.now + SETTLING_MS;
     let agreed: string | undefined;
     let quietMs = 0;
     const isEarly = (): boolean => sim.now < settled + QUIET_MS && this.#fault() !== undefined;
     while (quietMs < QUIET_MS || isEarly()) {
-      sim.runFor(LOOK_MS);
+      await this.#pass(LOOK_MS);
       quietMs += LOOK_MS;
       const differing = this.#site.differing();
       const state = differing.length > 0 ? undefined : JSON.stringify(this.#hashes());
@@ -308,10 +322,9 @@ export class Swarm {
   }
 
   /** In a calm cluster each message comes once to each subscriber, and once to each shared group. */
-  #checkDelivery(): void {
-    const { sim } = this;
-    for (const device of this.#devices) if (!isConnected(device)) this.#connect(device);
-    sim.runFor(DELIVERY_MS);
+  async #checkDelivery(): Promise<void> {
+    for (const device of this.#devices) if (!isConnected(device)) await this.#connect(device);
+    await this.#pass(DELIVERY_MS);
     for (const device of this.#devices) {
       device.received = [];
       device.filters = new Set();
@@ -328,7 +341,7 @@ export class Swarm {
         device.node?.deliver(() => device.client?.send(packet));
       }
     }
-    sim.runFor(DELIVERY_MS);
+    await this.#pass(DELIVERY_MS);
     const publishers = this.#devices.filter(isConnected);
     for (const device of publishers) this.#take(device);
     for (const device of publishers) device.received = [];
@@ -337,7 +350,7 @@ export class Swarm {
       this.#publish(device, 'm/3', { payload, qos: 1 });
       return { payload, device };
     });
-    sim.runFor(DELIVERY_MS);
+    await this.#pass(DELIVERY_MS);
     for (const device of publishers) this.#take(device);
     for (const { payload } of sent) this.#checkMessage(payload);
   }
@@ -380,10 +393,10 @@ function valueAt({ world }: SiteNode, topic: string): string | undefined {
 }
 
 /** @throws AssertionError that names the seed and what it drew */
-export function runSwarm(seed: number, keys: ChannelKeys, size?: number): void {
-  const swarm = new Swarm(seed, keys, size);
+export async function runSwarm(seed: number, keys: ChannelKeys, fixed?: Fixed): Promise<void> {
+  const swarm = new Swarm(seed, keys, fixed);
   try {
-    swarm.run();
+    await swarm.run();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     const at = (swarm.sim.now / 1000).toFixed(1);
@@ -393,11 +406,14 @@ export function runSwarm(seed: number, keys: ChannelKeys, size?: number): void {
 }
 
 /** The same run with every event of membership, and how it ended. */
-export function swarmTranscriptOf(seed: number, keys: ChannelKeys): readonly string[] {
+export async function swarmTranscriptOf(
+  seed: number,
+  keys: ChannelKeys,
+): Promise<readonly string[]> {
   const swarm = new Swarm(seed, keys);
   swarm.sim.keepsTranscript = true;
   try {
-    swarm.run();
+    await swarm.run();
   } catch (error) {
     swarm.sim.lines.push(String(error));
   }

@@ -8,21 +8,26 @@ import { endpointFor, type SimNode, type Simulator } from './simulator.ts';
 
 const CALM_NETWORK = { loss: 0, duplication: 0, delayMsMin: 0.2, delayMsMax: 1 };
 /** Within this time every fault has ended. */
-const FAULT_MS_MAX = 35_000;
+export const FAULT_MS_MAX = 35_000;
 
 export class FaultSchedule {
   readonly sim: Simulator;
   readonly #lossMax: number;
+  readonly #bootMs: number;
   #nextIndex = 100;
   readonly #cuts = new Set<string>();
   #sides: ReadonlySet<string> | undefined;
   /** Ends of faults that are still to come. */
   #pending = 0;
 
-  /** @param lossMax the most that a datagram may be lost with */
-  constructor(sim: Simulator, lossMax = 0.4) {
+  /**
+   * @param lossMax the most that a datagram may be lost with
+   * @param bootMs from the end of a process to the start of the next one, at least
+   */
+  constructor(sim: Simulator, lossMax = 0.4, bootMs = 0) {
     this.sim = sim;
     this.#lossMax = lossMax;
+    this.#bootMs = bootMs;
     sim.isCut = (from, to) => this.#isCut(from, to);
   }
 
@@ -88,9 +93,15 @@ export class FaultSchedule {
     const { sim } = this;
     this.#later(500 + this.below(20_000), () => {
       sim.kill(node);
-      const isTaken = sim.nodes.some((one) => one.isRunning && one.options.endpoint === endpoint);
-      if (!isTaken) sim.start({ ...node.options, endpoint });
+      if (this.#bootMs === 0) this.#start(node, endpoint);
+      else this.#later(this.#bootMs, () => this.#start(node, endpoint));
     });
+  }
+
+  #start(node: SimNode, endpoint: Endpoint): void {
+    const { sim } = this;
+    const isTaken = sim.nodes.some((one) => one.isRunning && one.options.endpoint === endpoint);
+    if (!isTaken) sim.start({ ...node.options, endpoint });
   }
 
   #stall(node: SimNode): void {
@@ -134,10 +145,14 @@ export class FaultSchedule {
     sim.inject(node, from.options.endpoint, from.bootId, counter, bytes);
   }
 
-  /** Lets every fault end, and the network be calm. */
+  /** Every fault that ends by itself has ended: within FAULT_MS_MAX. */
+  get isOver(): boolean {
+    return this.#pending === 0;
+  }
+
+  /** Ends the rest, once it isOver. */
   end(): void {
     const { sim } = this;
-    sim.runUntil(() => this.#pending === 0, FAULT_MS_MAX);
     sim.network = { ...CALM_NETWORK };
     assert.equal(this.#pending, 0);
     assert.equal(this.#sides, undefined);

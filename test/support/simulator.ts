@@ -39,6 +39,8 @@ export interface SimApplication {
   received(bootId: bigint, bytes: Buffer, isMessage: boolean): void;
   /** The process runs again after a stall, and membership has read its datagrams. */
   resumed(): void;
+  /** The process has been killed. */
+  ended?(): void;
 }
 
 export interface NodeOptions {
@@ -162,6 +164,7 @@ export class Simulator {
   readonly nodes: SimNode[] = [];
   readonly #byEndpoint = new Map<string, SimNode>();
   readonly #events = new EventHeap();
+  #afterPromises: (() => void)[] = [];
   #lastBootId = 1000n;
 
   constructor(seed: number) {
@@ -184,8 +187,10 @@ export class Simulator {
 
   /** kill -9 */
   kill(node: SimNode): void {
+    const wasRunning = node.isRunning;
     node.isRunning = false;
     this.note(node, 'killed');
+    if (wasRunning) node.application?.ended?.();
   }
 
   leave(node: SimNode): void {
@@ -232,16 +237,46 @@ export class Simulator {
   runUntil(isDone: () => boolean, limitMs: number): number | undefined {
     const begin = this.now;
     while (!isDone()) {
-      const next = this.#events.peekTime();
-      if (next === undefined || next > begin + limitMs) {
-        this.now = begin + limitMs;
-        return isDone() ? limitMs : undefined;
-      }
-      const run = this.#events.pop()!;
-      this.now = Math.max(this.now, next);
-      run();
+      if (!this.#runNext(begin + limitMs)) return isDone() ? limitMs : undefined;
     }
     return this.now - begin;
+  }
+
+  /** Runs this once the promises of the present event have settled: before the next event of passUntil(). */
+  afterPromises(work: () => void): void {
+    this.#afterPromises.push(work);
+  }
+
+  /** runUntil() for nodes that use promises. */
+  async passUntil(isDone: () => boolean, limitMs: number): Promise<number | undefined> {
+    const begin = this.now;
+    while (!isDone()) {
+      if (!this.#runNext(begin + limitMs)) return isDone() ? limitMs : undefined;
+      if (this.#afterPromises.length > 0) await this.settle();
+    }
+    return this.now - begin;
+  }
+
+  async settle(): Promise<void> {
+    while (this.#afterPromises.length > 0) {
+      const works = this.#afterPromises;
+      this.#afterPromises = [];
+      await new Promise(setImmediate);
+      for (const work of works) work();
+    }
+  }
+
+  /** @returns false if no event comes until `end`, which is the time now */
+  #runNext(end: number): boolean {
+    const next = this.#events.peekTime();
+    if (next === undefined || next > end) {
+      this.now = end;
+      return false;
+    }
+    const run = this.#events.pop()!;
+    this.now = Math.max(this.now, next);
+    run();
+    return true;
   }
 
   /** Each running node has exactly the other running nodes online, with their present boots and addresses. */

@@ -23,7 +23,9 @@ import type { QueuePolicy } from '../../src/sync/packer.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
 import type { SyncNodeOptions } from '../../src/sync/sync-options.ts';
 import { World } from './mqtt-world.ts';
+import { seededRandom } from './random.ts';
 import type { SimApplication, SimNode, Simulator } from './simulator.ts';
+import { type OpenFolder, SiteFolders } from './site-folders.ts';
 import { openPipe, type PipeEnd } from './site-pipes.ts';
 
 const SYNC_PORT = 7947;
@@ -55,18 +57,22 @@ export interface SiteOptions {
   readonly queuePolicy: QueuePolicy;
   /** The nodes that send to the multicast group and receive it. */
   readonly multicast: 'none' | 'some' | 'all';
+  /** The boxes with a data folder. */
+  readonly data: 'none' | 'some' | 'all';
 }
 
 export class Site {
   readonly sim: Simulator;
   readonly options: SiteOptions;
   readonly nodes: SiteNode[] = [];
+  readonly folders: SiteFolders;
   /** Share of the datagrams to the group that the network loses, beside those that it loses anyway. */
   groupLoss = 0;
 
   constructor(sim: Simulator, options: SiteOptions) {
     this.sim = sim;
     this.options = options;
+    this.folders = new SiteFolders(sim, seededRandom(sim.seed * 13), silentLogger);
   }
 
   /** For NodeOptions.application. */
@@ -161,6 +167,7 @@ export class SiteNode implements SimApplication, PipeEnd {
   /** The replicated maps, by what they hold. */
   readonly maps = new Map<string, ReplicatedMap>();
   readonly #site: Site;
+  readonly #folder: OpenFolder | undefined;
   readonly #replication: Replication;
   readonly #clock: ClusterClock;
   readonly #waiting: (() => void)[] = [];
@@ -174,13 +181,16 @@ export class SiteNode implements SimApplication, PipeEnd {
     const { multicast } = site.options;
     this.isInGroup = multicast === 'all' || (multicast === 'some' && site.nodes.length % 3 > 0);
     const { now, random } = site.sim;
-    this.world = new World({}, { now });
+    this.#folder = site.folders.take(sim.name, this);
+    this.world = new World({}, { now, ...(this.#folder && { store: this.#folder.journal }) });
     this.world.now = now;
-    this.#clock = new ClusterClock(now, random() < 0.2 ? 0 : WALL_CLOCK_MS + random() * 1e7);
+    if (this.#folder !== undefined) this.world.broker.importState(this.#folder.state);
+    this.#clock = new ClusterClock(now, this.#startOfClock(random));
     this.#replication = new Replication(this.#clock);
     const { options } = site;
     if (options.clientTakeover) this.clients = this.#newClients();
     if (options.retainedSync) this.retained = this.#newRetained();
+    this.#capture();
     if (options.shared === 'cluster') this.groups = this.#newGroups();
     if (options.forward === 'interest') this.filters = this.#newFilters();
     const intake = new PeerIntake({
@@ -207,6 +217,10 @@ export class SiteNode implements SimApplication, PipeEnd {
 
   get isUp(): boolean {
     return this.sim.isRunning;
+  }
+
+  ended(): void {
+    if (this.#folder !== undefined) this.#site.folders.ended(this.sim.name, this.#folder);
   }
 
   /** Runs an event of the network or of a client in a turn of its own, after the stall if there is one. */
@@ -284,6 +298,26 @@ export class SiteNode implements SimApplication, PipeEnd {
     });
   }
 
+  /** As startOfClock() in src/node/replication.ts; one box in five has no clock. */
+  #startOfClock(random: () => number): number {
+    let start = random() < 0.2 ? 0 : WALL_CLOCK_MS + random() * 1e7;
+    for (const { time } of this.#folder?.state.registers.registers ?? []) {
+      start = Math.max(start, time);
+    }
+    return start;
+  }
+
+  /** As attachJournal() in src/node/storage.ts. */
+  #capture(): void {
+    const { broker } = this.world;
+    const { retained } = this;
+    const site = this.#site;
+    this.#folder?.journal.useCapture(function* capture(writer) {
+      yield* broker.exportState(writer, site.now);
+      yield* retained?.export(writer) ?? [];
+    });
+  }
+
   get #shared() {
     const site = this.#site;
     return {
@@ -316,9 +350,10 @@ export class SiteNode implements SimApplication, PipeEnd {
       topics: ['#'],
       registersMax: SITE_REGISTERS_MAX,
       tombstoneMs: DAY_MS,
-      store: undefined,
+      store: this.#folder?.journal,
       watcher: this.clients?.mistaken,
     });
+    if (this.#folder !== undefined) retained.restore(this.#folder.state.registers);
     this.#add(MapId.retained, 'retained', retained);
     return retained;
   }
