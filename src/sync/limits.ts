@@ -5,8 +5,14 @@ import { DATA_HEADER_BYTES } from './body-codec.ts';
 
 /** Passes an Ethernet with VLAN tag, PPPoE or a tunnel unfragmented (1500 less IPv6 and UDP = 1452). */
 export const DATAGRAM_BYTES_DEFAULT = 1400;
+/** Loopback: what the kernel keeps in a block of 64 KB (see kernelBytes()). */
+export const DATAGRAM_BYTES_MAX = 65_000;
+/** Loopback, where the receive buffer is small. */
+const DATAGRAM_BYTES_HALF = 32_000;
 /** Jumbo frames: 9000 less IPv6 and UDP. */
-export const DATAGRAM_BYTES_MAX = 8952;
+const DATAGRAM_BYTES_JUMBO = 8952;
+/** A larger repair block would hold live messages up. */
+export const REPAIR_DATAGRAM_BYTES_MAX = DATAGRAM_BYTES_JUMBO;
 export const DATAGRAM_BYTES_MIN = 576;
 
 /** Offset of the first packet in a datagram. */
@@ -52,8 +58,10 @@ export const HELLOS_FIRST_PER_SECOND = 256;
 /** ... and later ones. */
 export const HELLOS_LATER_PER_SECOND = 64;
 
-/** Data datagrams held for peers that have not answered a first hello. */
+/** Data datagrams held for peers that have not answered a first hello, ... */
 export const HELD_DATAGRAMS_MAX = 64;
+/** ... which leave at once when a peer answers, so that they must fit into its receive buffer. */
+export const HELD_BYTES_MAX = 256 * 1024;
 
 /** A heartbeat goes to each peer at this interval: 88 bytes/s on an Ethernet. */
 export const HEARTBEAT_MS = 1500;
@@ -81,7 +89,14 @@ export const STALL_MS = 3000;
 export const SENT_HEARTBEATS_MAX = 32;
 
 /** Sizes of datagrams to fall back to if larger ones do not reach a peer, bytes. */
-export const FALLBACK_DATAGRAM_BYTES: readonly number[] = [4200, DATAGRAM_BYTES_DEFAULT, 1200, 576];
+export const FALLBACK_DATAGRAM_BYTES: readonly number[] = [
+  DATAGRAM_BYTES_HALF,
+  DATAGRAM_BYTES_JUMBO,
+  4200,
+  DATAGRAM_BYTES_DEFAULT,
+  1200,
+  576,
+];
 /** A datagram size fails when this many probes are lost while small heartbeats pass. */
 export const PROBES_LOST_MAX = 3;
 /** After a probe that passed, loss starts another one no earlier than this. */
@@ -99,6 +114,8 @@ export const ACKS_MISSING_MS = 400;
 export const WINDOW_DATAGRAMS_MAX = 512;
 /** ... and, however many are lost, at least, if the peer's socket has room for them. */
 export const WINDOW_DATAGRAMS_MIN = 16;
+/** Part of the receive buffer that a datagram takes at most, so that several can be under way. */
+export const DATAGRAM_SHARE_MAX = 1 / 8;
 /** Part of the receive buffer that the peers together are granted. */
 export const GRANTED_SHARE = 1 / 2;
 /** A peer that has sent data within this time has a share of the receive buffer. */

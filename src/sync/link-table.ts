@@ -95,7 +95,8 @@ export class LinkTable {
   }
 
   #datagramBytesTo({ endpoint }: Peer): number {
-    const { datagramBytes, datagramBytesTo } = this.#options;
-    return Math.min(datagramBytes, datagramBytesTo?.(endpoint.address) ?? datagramBytes);
+    const { datagramBytes, datagramBytesTo, receiveBufferBytes } = this.#options;
+    const bytes = datagramBytesTo?.(endpoint.address, receiveBufferBytes) ?? datagramBytes;
+    return Math.min(datagramBytes, bytes);
   }
 }

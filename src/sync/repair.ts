@@ -9,7 +9,7 @@ import type { Peer } from '../shared/peer.ts';
 import type { Stamp } from '../shared/stamp.ts';
 import { readStamp } from './body-codec.ts';
 import type { PeerCounters } from './counters.ts';
-import { PUBLISH_BYTES_MAX, STAMP_BYTES } from './limits.ts';
+import { PUBLISH_BYTES_MAX, REPAIR_DATAGRAM_BYTES_MAX, STAMP_BYTES } from './limits.ts';
 import { readPublish } from './packet-reader.ts';
 import { PublishWriter } from './publish-writer.ts';
 import {
@@ -49,7 +49,7 @@ export function repairBytes({ view, topic, stamp }: RepairPacket): {
 
 /** Room for packets in a block of one datagram. */
 export function repairRoom(datagramBytes: number): number {
-  return datagramBytes - ENVELOPE_BYTES - REPAIR_HEADER_BYTES;
+  return Math.min(datagramBytes, REPAIR_DATAGRAM_BYTES_MAX) - ENVELOPE_BYTES - REPAIR_HEADER_BYTES;
 }
 
 /**

@@ -18,8 +18,11 @@ export interface SyncNodeOptions extends LinkLogOptions {
   readonly topics: readonly string[];
   /** Largest datagram to send, bytes. Datagrams of any size are accepted. */
   readonly datagramBytes: number;
-  /** Largest datagram to try to a peer at this address, bytes; undefined: `datagramBytes`. */
-  datagramBytesTo?(address: string): number;
+  /**
+   * Largest datagram to try to a peer at this address, bytes; undefined: `datagramBytes`.
+   * @param receiveBufferBytes the option below
+   */
+  datagramBytesTo?(address: string, receiveBufferBytes: number): number;
   /** Of the socket, bytes of kernel memory. */
   readonly receiveBufferBytes: number;
   /** Datagrams that may wait for the network. */

@@ -6,9 +6,11 @@
 import { readFileSync } from 'node:fs';
 import { BlockList, isIPv6 } from 'node:net';
 import { type NetworkInterfaceInfo, networkInterfaces } from 'node:os';
+import { kernelBytes } from '../../sync/ack-codec.ts';
 import {
   DATAGRAM_BYTES_DEFAULT,
   DATAGRAM_BYTES_MAX,
+  DATAGRAM_SHARE_MAX,
   FALLBACK_DATAGRAM_BYTES,
 } from '../../sync/limits.ts';
 
@@ -22,14 +24,24 @@ export interface InterfaceSource {
   mtuOf(name: string): number | undefined;
 }
 
-/** @param address IP literal of a peer. @returns bytes of UDP payload, one of the sizes that the sync channel uses */
-export function datagramBytesTo(address: string, source: InterfaceSource = systemSource): number {
+/**
+ * @param address IP literal of a peer
+ * @param receiveBufferBytes of this node's socket: a peer on the same machine has hardly more
+ * @returns bytes of UDP payload, one of the sizes that the sync channel uses
+ */
+export function datagramBytesTo(
+  address: string,
+  receiveBufferBytes: number,
+  source: InterfaceSource = systemSource,
+): number {
   const name = interfaceTo(address, source);
   const mtu = name === undefined ? undefined : source.mtuOf(name);
   if (mtu === undefined) return DATAGRAM_BYTES_DEFAULT;
   const room = mtu - HEADER_BYTES;
+  const kernelBytesMax = receiveBufferBytes * DATAGRAM_SHARE_MAX;
   const sizes = [DATAGRAM_BYTES_MAX, ...FALLBACK_DATAGRAM_BYTES];
-  return sizes.find((bytes) => bytes <= room) ?? DATAGRAM_BYTES_DEFAULT;
+  const fits = (bytes: number) => bytes <= room && kernelBytes(bytes) <= kernelBytesMax;
+  return sizes.find(fits) ?? DATAGRAM_BYTES_DEFAULT;
 }
 
 /** The interface whose network the address is in; undefined for an address behind a router. */

@@ -6,6 +6,11 @@ import {
   type InterfaceSource,
 } from '../../../../src/net/cluster/interface-mtu.ts';
 
+/** What Linux reports for a buffer of 4 MB. */
+const BUFFER_BYTES = 8 * 1024 * 1024;
+/** Of Linux, where no one has raised the limit. */
+const SMALL_BUFFER_BYTES = 425_984;
+
 const MTU: Record<string, number> = {
   lo: 65_536,
   eth0: 1500,
@@ -35,20 +40,25 @@ for (const [address, bytes, why] of [
   ['fd00:9::20', 8952, 'jumbo frames over IPv6'],
   ['10.4.0.2', 4200, 'between the two'],
   ['10.12.0.2', 1200, 'a tunnel'],
-  ['127.0.0.1', 8952, 'loopback'],
-  ['192.168.1.10', 8952, 'an own address is reached over loopback'],
+  ['127.0.0.1', 65_000, 'loopback'],
+  ['192.168.1.10', 65_000, 'an own address is reached over loopback'],
   ['8.8.8.8', 1400, 'behind a router'],
   ['fd00:77::1', 1400, 'behind a router, IPv6'],
 ] as const) {
   test(`${why}: ${bytes} bytes to ${address}`, () => {
-    assert.equal(datagramBytesTo(address, box), bytes);
+    assert.equal(datagramBytesTo(address, BUFFER_BYTES, box), bytes);
   });
 }
 
+test('several datagrams fit into a small receive buffer', () => {
+  assert.equal(datagramBytesTo('127.0.0.1', SMALL_BUFFER_BYTES, box), 32_000);
+  assert.equal(datagramBytesTo('10.9.3.3', SMALL_BUFFER_BYTES, box), 8952);
+});
+
 test('a system that does not tell the MTU or the interfaces is taken for Ethernet', () => {
-  assert.equal(datagramBytesTo('10.9.3.3', { ...box, mtuOf: () => undefined }), 1400);
+  assert.equal(datagramBytesTo('10.9.3.3', BUFFER_BYTES, { ...box, mtuOf: () => undefined }), 1400);
   const interfaces = (): never => {
     throw new Error('EMFILE');
   };
-  assert.equal(datagramBytesTo('10.9.3.3', { ...box, interfaces }), 1400);
+  assert.equal(datagramBytesTo('10.9.3.3', BUFFER_BYTES, { ...box, interfaces }), 1400);
 });
