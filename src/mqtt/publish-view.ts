@@ -5,9 +5,11 @@
 export type ProtocolVersion = 3 | 4 | 5;
 export type QoS = 0 | 1 | 2;
 
+const EMPTY = Buffer.alloc(0);
+
 /** One instance is reused for many packets: code that keeps a part of it copies that part. */
 export class PublishView {
-  buffer: Buffer = Buffer.alloc(0);
+  buffer: Buffer = EMPTY;
   /** First byte of the fixed header. */
   start = 0;
   /** Just behind the payload. */

@@ -20,6 +20,8 @@ const INTAKE_MS_MAX = 2000;
 export const INTAKE_BYTES_MAX = 8_388_608;
 /** Of a message that waits, besides its packet. */
 const ITEM_BYTES = 400;
+/** Messages of one node between two looks at the clock, while no other node waits. */
+const MESSAGES_PER_STEP = 16;
 /** Repaired values of all nodes: they come on request, and may be older than live messages. */
 const REPAIRS = 'repairs';
 
@@ -75,6 +77,8 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
   readonly #processor: ProcessorShare;
   /** By boot id, in the order of their turns; none is empty. */
   readonly #lanes = new Map<bigint | typeof REPAIRS, Lane>();
+  /** The turn of the event loop in which a message last came. */
+  #turn = flushQueue.turns;
   /** The rest of a block of repaired values is dropped with it, so that it is asked for again. */
   #isDroppingBlock = false;
 
@@ -92,6 +96,7 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
   ): void {
     const { handler, broker } = this.#parts;
     const { budget } = broker.context;
+    this.#watchTurns(now);
     if (this.#lanes.size === 0 && !budget.isTurnSpent) {
       const begin = flushQueue.size;
       handler.publishFromPeer(view, now, sender, number, stamp);
@@ -138,6 +143,15 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
     }
   }
 
+  /** Many short turns together spend a budget, too. Then the next one has a full budget, and nothing waits. */
+  #watchTurns(now: number): void {
+    const { turns } = flushQueue;
+    if (turns === this.#turn) return;
+    this.#turn = turns;
+    const { budget } = this.#parts.broker.context;
+    if (budget.isTurnSpent) budget.beginTurn(now);
+  }
+
   #wait(key: bigint | typeof REPAIRS, bytes: number, handle: Handle): void {
     if (this.#lanes.size === 0) {
       this.#processor.begin(this.#parts.now());
@@ -154,19 +168,25 @@ export class PeerIntake implements PeerPublishHandler, RepairHandler {
     lane.bytes += bytes;
   }
 
-  /** Handles the next message of the node whose turn it is. @returns false when none waits */
+  /** Handles the next message of the node whose turn it is, or several if no other node waits. @returns false when none waits */
   #handleNext(): boolean {
     const [turn] = this.#lanes;
     if (turn === undefined) return false;
     const [key, lane] = turn;
-    const item = lane.items[lane.next]!;
-    lane.next += 1;
-    lane.bytes -= item.bytes;
-    if (lane.next === lane.items.length || this.#lanes.size > 1) this.#lanes.delete(key);
+    const isAlone = this.#lanes.size === 1;
+    const now = this.#parts.now();
+    const { budget } = this.#parts.broker.context;
+    const end = Math.min(lane.items.length, lane.next + (isAlone ? MESSAGES_PER_STEP : 1));
+    do {
+      const item = lane.items[lane.next]!;
+      lane.next += 1;
+      lane.bytes -= item.bytes;
+      const begin = flushQueue.size;
+      item.handle(now);
+      flushQueue.endGroup(begin);
+    } while (lane.next < end && !budget.isTurnSpent);
+    if (lane.next === lane.items.length || !isAlone) this.#lanes.delete(key);
     if (lane.next < lane.items.length) this.#lanes.set(key, withoutHandled(lane));
-    const begin = flushQueue.size;
-    item.handle(this.#parts.now());
-    flushQueue.endGroup(begin);
     return this.#lanes.size > 0;
   }
 

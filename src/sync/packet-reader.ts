@@ -196,7 +196,12 @@ export function readPublish(
 
 function isForwardableTopic(buffer: Buffer, start: number, end: number): boolean {
   if (start === end || isReservedTopicBytes(buffer, start)) return false;
-  return !hasWildcard(buffer, start, end) && isStrictUtf8(buffer, start, end);
+  for (let i = start; i < end; i++) {
+    const byte = buffer[i]!;
+    if (byte === PLUS || byte === HASH || byte === 0) return false;
+    if (byte >= 0x80) return !hasWildcard(buffer, i, end) && isStrictUtf8(buffer, i, end);
+  }
+  return true;
 }
 
 function hasWildcard(buffer: Buffer, start: number, end: number): boolean {

@@ -23,6 +23,12 @@ export class FlushQueue {
   #large: Flushable[] = [];
   #next = 0;
   #isScheduled = false;
+  #turns = 0;
+
+  /** Turns of the event loop so far in which connections wrote. */
+  get turns(): number {
+    return this.#turns;
+  }
 
   /** Added connections of this turn: to be passed to endGroup(). */
   get size(): number {
@@ -53,6 +59,7 @@ export class FlushQueue {
 
   readonly #flush = (): void => {
     this.#isScheduled = false;
+    this.#turns += 1;
     const small = this.#small;
     this.#small = [];
     for (const connection of small) connection.flush();
