@@ -404,7 +404,7 @@ export interface NodeSettings {
   exitWithoutPeers?: number;
   /**
    * Largest datagram of messages, in bytes; auto: what the interface on the path to each node sends
-   * whole, and what arrives. Expects a whole number from 576 to 8952, or auto. Default: auto.
+   * whole, and what arrives. Expects a whole number from 576 to 65000, or auto. Default: auto.
    */
   datagram?: string;
   /**

@@ -104,17 +104,38 @@ test('random loss is not taken for a small path', () => {
 });
 
 for (const [bytesMax, expected] of [
+  [65_488, 65_000],
+  [65_000 - 1, 32_000],
   [9000, 8952],
   [4352, 4200],
   [1500, 1400],
 ] as const) {
   test(`large datagrams are tried first: a path for ${bytesMax} bytes gets ${expected} at once`, () => {
-    const jumbo = scene(bytesMax, 8952);
+    const jumbo = scene(bytesMax, 65_000);
     jumbo.network.run(20);
     assert.equal(jumbo.a.statusOf('b').datagramBytes, expected);
     assert.equal(exchange(jumbo, 10), 10);
   });
 }
+
+test('datagrams of 65,000 bytes carry what a turn has, and are given up within a second when they stop arriving', () => {
+  const loopback = scene(65_488, 65_000);
+  exchange(loopback, 10);
+  for (let i = 0; i < 100; i++) loopback.a.publish('t', 'x'.repeat(3000));
+  const sent = loopback.a.statusOf('b').counters.sentDatagrams;
+  loopback.network.flush();
+  loopback.network.run(100);
+  assert.equal(loopback.b.inbox.length, 110);
+  assert.ok(loopback.a.statusOf('b').counters.sentDatagrams - sent <= 1);
+  narrow(loopback, 9000);
+  for (let ms = 0; ms < 1000; ms += 100) {
+    for (let i = 0; i < 5; i++) loopback.a.publish('t', 'x'.repeat(3000));
+    loopback.network.flush();
+    loopback.network.run(100);
+  }
+  assert.equal(loopback.a.statusOf('b').datagramBytes, 8952);
+  assert.equal(exchange(loopback, 10), 10);
+});
 
 for (const pauseMs of [1, 100]) {
   test(`large datagrams that stop arriving are given up within a second, with a message each ${pauseMs} ms`, () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Broker } from '../../../src/broker/broker.ts';
 import { PublishView } from '../../../src/mqtt/publish-view.ts';
+import { flushQueue } from '../../../src/net/clients/flush-queue.ts';
 import { INTAKE_BYTES_MAX, PeerIntake } from '../../../src/node/peer-intake.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import type { RepairHead } from '../../../src/sync/repair-codec.ts';
@@ -21,6 +22,9 @@ class Site {
   constructor() {
     const budget = {
       isTurnSpent: true,
+      beginTurn: () => {
+        budget.isTurnSpent = false;
+      },
       repeat: (step: () => boolean) => {
         this.#step = step;
       },
@@ -72,6 +76,15 @@ test('messages for which a turn has no work wait, and those of a node keep their
   site.turn();
   assert.deepEqual(site.handled, ['0', '1', '2', '3', '4', '5']);
   assert.equal(site.intake.counters.delayed, 6);
+});
+
+test('work of turns that are over holds no message back', async () => {
+  const site = new Site();
+  flushQueue.add({ flush: () => undefined });
+  await new Promise((resolve) => setImmediate(resolve));
+  site.publish('a', 'of the next turn');
+  assert.deepEqual(site.handled, ['of the next turn']);
+  assert.equal(site.intake.counters.delayed, 0);
 });
 
 test('nodes take turns: one message does not wait behind the flood of another node', () => {
