@@ -26,6 +26,42 @@ test('after a partition with writes on both sides all nodes hold the same values
   }
 });
 
+test('once nodes have met, clocks that are hours fast or slow change nothing about which write is newer', () => {
+  const hour = 3_600_000;
+  for (const skews of [
+    [0, 0, 5 * hour],
+    [0, 0, -5 * hour],
+    [-5 * hour, 5 * hour, 0],
+  ]) {
+    const cluster = new ReplicaCluster(6, 3, skews);
+    cluster.updateMembers();
+    cluster.runFor(5000);
+    for (let n = 0; n < 30; n++) {
+      cluster.nodes[n % 3]!.write('t', `${n}`);
+      cluster.runFor(1500);
+      for (const { values } of cluster.running()) assert.equal(values.get('t'), `${n}`);
+    }
+    // Alone on its side, a node goes on by the common time.
+    cluster.isCut = (from, to) => (from === 2) !== (to === 2);
+    cluster.updateMembers();
+    const orders = [
+      [2, 0],
+      [0, 2],
+    ] as const;
+    for (const [index, [first, last]] of orders.entries()) {
+      cluster.nodes[first]!.write(`cut/${index}`, 'older');
+      cluster.runFor(1500);
+      cluster.nodes[last]!.write(`cut/${index}`, 'newer');
+    }
+    cluster.isCut = () => false;
+    cluster.updateMembers();
+    assert.ok(cluster.runUntilEqual(10_000) !== undefined);
+    for (const index of orders.keys()) {
+      assert.equal(cluster.nodes[1]!.values.get(`cut/${index}`), 'newer', `${skews} ${index}`);
+    }
+  }
+});
+
 test('a late joiner is sent 10,000 values within three seconds, at 20 % loss as well', () => {
   for (const loss of [0, 0.2]) {
     const cluster = new ReplicaCluster(3, 3);

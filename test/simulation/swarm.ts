@@ -19,6 +19,8 @@ const FAULTS_MS = 40_000;
 const CONVERGENCE_MS_MAX = 60_000;
 /** Clients of nodes that died are gone, refused connections are tried again, tombstones have spread. */
 const SETTLING_MS = 20_000;
+/** After a crash a node gives clients a minute to return, and then publishes their wills. */
+const RESTORED_WILLS_MS = 60_000;
 const QUIET_MS = 15_000;
 const LOOK_MS = 250;
 const DELIVERY_MS = 2000;
@@ -253,10 +255,11 @@ export class Swarm {
     if (fault !== undefined) assert.fail(fault);
   }
 
-  /** The nodes come to hold the same state, and it stays for QUIET_MS. It may settle for SETTLING_MS, no longer. */
+  /** The nodes come to hold the same state, which then stays for QUIET_MS: from the time for settling on, at the latest. */
   async #checkQuiet(): Promise<void> {
     const { sim } = this;
-    const settled = sim.now + SETTLING_MS;
+    const settlingMs = SETTLING_MS + (this.configuration.data === 'none' ? 0 : RESTORED_WILLS_MS);
+    const settled = sim.now + settlingMs;
     let agreed: string | undefined;
     let quietMs = 0;
     const isEarly = (): boolean => sim.now < settled + QUIET_MS && this.#fault() !== undefined;

@@ -220,11 +220,13 @@ export class ReplicaCluster {
   readonly #wallClockSkews: number[] = [];
   #lastBootId = 1n;
 
-  constructor(seed: number, boxes: number) {
+  /** @param skews by how much each wall clock is wrong, ms; drawn for those that it has not */
+  constructor(seed: number, boxes: number, skews: readonly number[] = []) {
     this.random = seededRandom(seed);
     for (let box = 0; box < boxes; box++) {
       // Some boxes have no battery: their clock begins in 1970.
-      this.#wallClockSkews.push(this.random() < 0.2 ? -1e12 : this.random() * 7_200_000);
+      const drawn = this.random() < 0.2 ? -1e12 : this.random() * 7_200_000;
+      this.#wallClockSkews.push(skews[box] ?? drawn);
       this.start(box);
     }
   }
