@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { Beacon } from '../../../src/discovery/beacon.ts';
 import { decodeBeacon, encodeBeacon } from '../../../src/discovery/beacon-codec.ts';
 import { formatInvitation, parseInvitation } from '../../../src/discovery/invitation.ts';
+import type { PublishView } from '../../../src/mqtt/publish-view.ts';
 import { RoamingSessions } from '../../../src/node/roaming-sessions.ts';
 import { SessionKind } from '../../../src/node/session-codec.ts';
 import { isQuery } from '../../../src/query/codec.ts';
@@ -86,42 +87,54 @@ const sync: FuzzTarget = {
   ),
 };
 
+/** @returns what the node took from the connection, in its order */
+function bulkFrames(input: Buffer, chunkBytes: number): string[] {
+  const taken: string[] = [];
+  const take = (kind: string, { buffer, start, end }: PublishView): void => {
+    assert.ok(end <= buffer.length);
+    taken.push(`${kind} ${buffer.toString('hex', start, end)}`);
+  };
+  let isOpen = true;
+  const node = new BulkNode({
+    bootId: 1n,
+    publishBytesMax: 2000,
+    log: silentLogger,
+    now: 0,
+    handler: { publishFromPeer: (view) => take('message', view) },
+    repairHandler: {
+      repairFromPeer: (view) => take('repair', view),
+      blockFromPeer: () => taken.push('block'),
+    },
+    dial: () => ({ write: () => true, close: () => undefined }),
+  });
+  node.onFrame = (_peer, kind, body) => taken.push(`${kind} ${body.toString('hex')}`);
+  node.setPeers([PEER], 0);
+  const events = node.accept(
+    {
+      write: () => true,
+      close: () => {
+        isOpen = false;
+      },
+    },
+    0,
+  );
+  for (let at = 0; at < input.length && isOpen; at += chunkBytes) {
+    events.received(Buffer.from(input.subarray(at, at + chunkBytes)), 1);
+  }
+  node.advance(10_000);
+  return taken;
+}
+
 const bulk: FuzzTarget = {
   name: 'bulk',
-  what: 'bytes of a connection of another node (-large, -roaming)',
+  what: 'bytes of a connection of another node (-large, -roaming), whole and byte by byte',
   bytesMax: 700,
   words: ['a/b', Buffer.from([0, 0, 0, 9]), Buffer.from([0x30, 5, 0, 1, 97, 0, 120])],
   covers: sources('/sync/bulk', '/sync/repair'),
   run: (input) => {
-    for (const chunkBytes of [1, 4096]) {
-      let isOpen = true;
-      const node = new BulkNode({
-        bootId: 1n,
-        publishBytesMax: 2000,
-        log: silentLogger,
-        now: 0,
-        handler: { publishFromPeer: (view) => assert.ok(view.end <= view.buffer.length) },
-        repairHandler: {
-          repairFromPeer: (view) => assert.ok(view.end <= view.buffer.length),
-          blockFromPeer: () => undefined,
-        },
-        dial: () => ({ write: () => true, close: () => undefined }),
-      });
-      node.setPeers([PEER], 0);
-      const events = node.accept(
-        {
-          write: () => true,
-          close: () => {
-            isOpen = false;
-          },
-        },
-        0,
-      );
-      for (let at = 0; at < input.length && isOpen; at += chunkBytes) {
-        events.received(Buffer.from(input.subarray(at, at + chunkBytes)), at);
-      }
-      node.advance(10_000);
-    }
+    const whole = bulkFrames(input, input.length + 1);
+    assert.deepEqual(bulkFrames(input, 1), whole, 'byte by byte brings other frames');
+    assert.deepEqual(bulkFrames(input, 13), whole, 'chunks bring other frames');
   },
 };
 
