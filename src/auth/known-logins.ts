@@ -5,6 +5,8 @@
 import { sourceOf } from '../shared/ip-address.ts';
 
 const REMEMBERED_MAX = 10_000;
+/** Longer names are not remembered: they would take the memory of hundreds, and no person has one. */
+export const REMEMBERED_NAME_CHARACTERS_MAX = 256;
 const IPV4_BITS_MAX = 32;
 
 /** Where a login waits. Lanes take turns. */
@@ -36,7 +38,8 @@ export class KnownLogins {
   /** The login succeeded. */
   remember(address: string, user: string | undefined): void {
     add(this.#addresses, sourceOf(address, this.#ipv4Bits));
-    if (user !== undefined) add(this.#users, user);
+    if (user === undefined || user.length > REMEMBERED_NAME_CHARACTERS_MAX) return;
+    add(this.#users, user);
   }
 }
 

@@ -3,6 +3,7 @@
 
 import type { AccessRule, Identity } from '../broker/ports.ts';
 import type { Acl } from './acl-file.ts';
+import { REMEMBERED_NAME_CHARACTERS_MAX } from './known-logins.ts';
 import {
   isIndependentOfClientId,
   Permissions,
@@ -83,7 +84,8 @@ export class PermissionCache {
       return new Permissions(rulesOfClaims(topics, fileRules));
     }
     if (acl === undefined) return unrestricted;
-    if (!this.#isSharedByUser) return new Permissions(rulesOf(acl, username, clientId));
+    const isLong = (username?.length ?? 0) > REMEMBERED_NAME_CHARACTERS_MAX;
+    if (!this.#isSharedByUser || isLong) return new Permissions(rulesOf(acl, username, clientId));
     let shared = this.#byUser.get(username);
     if (shared === undefined) {
       if (this.#byUser.size >= USERS_MAX) this.#evict();

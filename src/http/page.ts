@@ -6,6 +6,15 @@ import { integer, optional, text } from './schema.ts';
 
 const LIMIT_DEFAULT = 100;
 export const LIMIT_MAX = 1000;
+/**
+ * Items that are longer together end the page: clients choose names of 64 KiB, a longer answer would delay
+ * others, and the reply of another node may have 256 KiB.
+ */
+const PAGE_BYTES_MAX = 196_608;
+/** A longer key would not fit into the address of the next request. */
+const CURSOR_CHARACTERS_MAX = 600;
+/** Behind every key that begins like it. */
+const LAST_CHARACTER = '\uffff';
 
 /** Query parameters of every list. */
 export const pageQuery = {
@@ -26,7 +35,7 @@ export function pageOf({ after = '', limit = LIMIT_DEFAULT }: PageQuery): Page {
 export interface PageView<T> {
   readonly items: readonly T[];
   readonly total: number;
-  /** Key for the next page; undefined on the last one. */
+  /** Where the next page begins, behind this key; undefined on the last one. */
   readonly next?: string | undefined;
 }
 
@@ -36,9 +45,27 @@ export function pageView<T>(
   query: PageQuery,
   keyOf: (item: T) => string,
 ): PageView<T> {
-  const last = items.at(-1);
-  const isFull = items.length >= pageOf(query).limit;
-  return isFull && last !== undefined ? { items, total, next: keyOf(last) } : { items, total };
+  const fitting = items.slice(0, fittingCount(items));
+  const last = fitting.at(-1);
+  const isCut = fitting.length < items.length || items.length >= pageOf(query).limit;
+  if (!isCut || last === undefined) return { items, total };
+  return { items: fitting, total, next: cursorOf(keyOf(last)) };
+}
+
+/** One at least. */
+function fittingCount(items: readonly unknown[]): number {
+  let bytes = 0;
+  for (const [index, item] of items.entries()) {
+    bytes += Buffer.byteLength(JSON.stringify(item));
+    if (bytes > PAGE_BYTES_MAX) return Math.max(1, index);
+  }
+  return items.length;
+}
+
+/** Leaves out items that have the first characters of a long key in common with it. */
+function cursorOf(key: string): string {
+  if (key.length <= CURSOR_CHARACTERS_MAX) return key;
+  return key.slice(0, CURSOR_CHARACTERS_MAX) + LAST_CHARACTER;
 }
 
 /** The page that the pages of several nodes make. */
@@ -62,7 +89,8 @@ export function mergePages<T>(
   const total = pages.reduce((sum, page) => sum + page.total, 0);
   const last = items.at(-1);
   const isCut = end !== undefined || all.length > items.length;
-  return isCut && last !== undefined ? { items, total, next: keyOf(last) } : { items, total };
+  if (!isCut || last === undefined) return { items, total };
+  return { items, total, next: cursorOf(keyOf(last)) };
 }
 
 /** The order of all lists: by code units, which is the same on every node. */

@@ -37,3 +37,11 @@ test('of very many addresses and users the one used longest ago is forgotten', (
   assert.equal(known.laneOf(address(1), undefined).isKnown, false);
   assert.equal(known.laneOf('192.0.2.2', 'u1').isKnown, false);
 });
+
+test('a user whose name is longer than any name is not remembered, only the address', () => {
+  const logins = new KnownLogins();
+  const name = 'u'.repeat(65_535);
+  logins.remember('10.0.0.1', name);
+  assert.equal(logins.laneOf('10.0.0.1', name).isKnown, true);
+  assert.equal(logins.laneOf('10.0.0.2', name).isKnown, false);
+});

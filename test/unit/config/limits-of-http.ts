@@ -16,7 +16,11 @@ export const httpLimits: readonly (readonly [string, string, string])[] = [
     '{bytes http BODY_BYTES_MAX}; {ms http REQUEST_MS_MAX}',
     '413, or closed (408)',
   ],
-  ['items of one page of a list', '{count http LIMIT_MAX}', '400; `next` leads on'],
+  [
+    'items of one page of a list; their bytes',
+    '{count http LIMIT_MAX}; {bytes http PAGE_BYTES_MAX}',
+    '400; the page ends, and `next` leads on',
+  ],
   ['streams of events', '{count http STREAMS_MAX}', '503'],
   [
     'lines of the log in the timeline of a client; of all clients',

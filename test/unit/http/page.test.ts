@@ -45,3 +45,12 @@ test('a client that two nodes have is on one page twice', () => {
   );
   assert.deepEqual(seen.sort(), ['a@1', 'a@2', 'b@1', 'b@2']);
 });
+
+test('long names end a page early, and all pages together have every name', () => {
+  const names = Array.from({ length: 40 }, (_, i) => `${i}-`.padEnd(i % 2 === 0 ? 60_000 : 3, 'z'));
+  const nodes = [names.slice(0, 25), names.slice(25)];
+  assert.deepEqual(walk(nodes, 1000), [...names].sort());
+  const page = pageOfNode(names, { limit: 1000 });
+  assert.ok(JSON.stringify(page).length < 256 * 1024);
+  assert.ok((page.next ?? '').length < 1000, 'the next page has an address');
+});
