@@ -77,6 +77,7 @@ function packed(type, contents) {
 /** Modules of ws that Shoal does not use, replaced as `alias` replaces packages. */
 const unusedModules = [
   [/^\.\/(lib\/)?permessage-deflate(\.js)?$/, './src/shims/permessage-deflate.cts'],
+  [/^\.\/(lib\/)?extension(\.js)?$/, './src/shims/websocket-extension.cts'],
   [/^\.\/event-target$/, './src/shims/websocket-events.cts'],
   [/^\.\/lib\/stream\.js$/, './src/shims/websocket-stream.cts'],
 ];
