@@ -2,6 +2,8 @@
 // broker core. It decides what each connection must receive and leaves open what the standard leaves open: which topic comes
 // first, which Packet Identifier is used. Knows neither bytes nor the broker. Wills, sessions and messages expire by
 // `now`. Source: MQTT 5.0 and 3.1.1, chapters 3 and 4.
+// Covers sessions, Session Expiry, subscriptions and their options and identifiers, retained messages, QoS 0 to 2, Receive Maximum, message
+// expiry, wills with delay, takeover, Topic Aliases. Not shared subscriptions, Maximum Packet Size, Keep Alive, authentication.
 
 export type QoS = 0 | 1 | 2;
 
@@ -59,6 +61,8 @@ export interface ModelConnect {
   /** Infinity: for ever. */
   readonly expirySeconds: number;
   readonly receiveMaximum: number;
+  /** The broker may use as many; it need not. */
+  readonly topicAliasMaximum: number;
   readonly will: ModelWill | undefined;
 }
 
@@ -90,6 +94,8 @@ export class ModelConnection {
   readonly receiveMaximum: number;
   readonly session: ModelSession;
   readonly answers: ModelAnswer[] = [];
+  /** Topic Aliases that the client has set. */
+  readonly aliases = new Map<number, string>();
   isOpen = true;
 
   constructor({ version, receiveMaximum }: ModelConnect, session: ModelSession) {
@@ -215,6 +221,15 @@ export class ModelBroker {
   fault(connection: ModelConnection, reasons: readonly number[]): void {
     this.#close(connection, reasons);
     this.#leave(connection.session);
+  }
+
+  /**
+   * The topic of a PUBLISH with this alias, which is set if there is a topic [MQTT5-3.3.2-12].
+   * @returns undefined for an alias without a topic that was never set, which is a fault
+   */
+  aliasedTopic({ aliases }: ModelConnection, topic: string, alias: number): string | undefined {
+    if (topic !== '') aliases.set(alias, topic);
+    return aliases.get(alias);
   }
 
   /** Up to `now` + `ms`, in the order of the deadlines. */

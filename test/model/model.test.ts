@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { InboundAliases } from '../../src/broker/client/topic-aliases.ts';
 import { RetainedStore } from '../../src/broker/retained/retained-store.ts';
 import { Outbound } from '../../src/broker/session/outbound.ts';
 import { PacketIdSet } from '../../src/broker/session/packet-id-set.ts';
@@ -33,6 +34,7 @@ const MUTANTS = [
     method: 'remove',
   },
   { what: 'PUBACK ends nothing', of: Outbound.prototype, method: 'handlePuback' },
+  { what: 'a Topic Alias is not remembered', of: InboundAliases.prototype, method: 'set' },
   { what: 'a repeated QoS 2 message is a new one', of: PacketIdSet.prototype, method: 'has' },
 ] as const;
 

@@ -45,7 +45,15 @@ const ILLEGAL: readonly { bytes(version: 4 | 5): Buffer; reasons: readonly numbe
   { bytes: () => wire.packet(0x00), reasons: [0x81, 0x82] },
   { bytes: () => Buffer.from([0x30, 0xff, 0xff, 0xff, 0xff]), reasons: [0x81, 0x82] },
   { bytes: () => wire.packet(0x30, [0, 9, 97]), reasons: [0x81, 0x82] },
+  { bytes: (version) => publishWithAlias(version, 0), reasons: [0x82, 0x94] },
+  { bytes: (version) => publishWithAlias(version, 11), reasons: [0x82, 0x94] },
 ];
+
+/** The broker allows ten. Before MQTT 5 a packet without a topic is as wrong. */
+function publishWithAlias(version: 4 | 5, topicAlias: number): Buffer {
+  if (version === 4) return wire.publish(4, { topic: '' });
+  return wire.publish(5, { topic: 'a', properties: { topicAlias } });
+}
 
 export type Step =
   | { readonly kind: 'connect'; readonly client: number; readonly packet: ModelConnect }
@@ -58,6 +66,10 @@ export type Step =
       readonly retain: boolean;
       readonly id: number;
       readonly expirySeconds: number;
+      /** 0: none. */
+      readonly alias: number;
+      /** Only the alias says which. */
+      readonly omitsTopic: boolean;
     }
   | { readonly kind: 'pubrel'; readonly client: number; readonly id: number }
   | { readonly kind: 'acknowledge'; readonly client: number; readonly isRefused: boolean }
@@ -138,6 +150,8 @@ class Dice {
       retain: this.#below(4) === 0,
       id: this.#packetId(),
       expirySeconds: this.#below(5) === 0 ? 2 : 0,
+      alias: this.#below(3) === 0 ? 1 + this.#below(3) : 0,
+      omitsTopic: this.#below(2) === 0,
     };
   }
 
@@ -151,6 +165,7 @@ class Dice {
       clean,
       expirySeconds: version === 5 ? this.#oneOf(EXPIRIES) : untilEnd,
       receiveMaximum: version === 5 ? this.#oneOf([1, 2, 100]) : 100,
+      topicAliasMaximum: version === 5 ? this.#oneOf([0, 2, 10]) : 0,
       will: this.#below(3) === 0 ? this.#will(payload, version) : undefined,
     };
   }
@@ -205,6 +220,8 @@ class Dice {
 interface Slot {
   readonly client: TestClient;
   readonly connection: ModelConnection;
+  /** Topic Aliases that the broker has set. */
+  readonly aliases: Map<number, string>;
 }
 
 /** Plays steps to the broker core and to the model. @returns how they differ, or undefined */
@@ -246,17 +263,20 @@ class Game {
   }
 
   #connect(index: number, packet: ModelConnect): void {
-    const { version, clientId, clean, expirySeconds, receiveMaximum, will } = packet;
+    const { version, clientId, clean, expirySeconds, will } = packet;
+    const { receiveMaximum, topicAliasMaximum } = packet;
     const connection = this.#model.connect(packet);
     const client = this.#world.open(version);
     const expiry = Math.min(expirySeconds, NEVER);
     const { delaySeconds = 0, ...fields } = will ?? {};
-    const properties = version === 5 ? { sessionExpiryInterval: expiry, receiveMaximum } : {};
+    const limits = { receiveMaximum, topicAliasMaximum };
+    const properties = version === 5 ? { sessionExpiryInterval: expiry, ...limits } : {};
     const willProperties = version === 5 ? { willDelayInterval: delaySeconds } : {};
     const willFields = will && { ...will, ...fields, properties: willProperties };
-    const slot = { client, connection };
+    const slot = { client, connection, aliases: new Map<number, string>() };
     this.#seen.push(slot);
     this.#slots[index] = slot;
+    client.expectLimits(properties);
     client.send(
       wire.connect({
         version,
@@ -268,32 +288,26 @@ class Game {
     );
   }
 
-  #act({ client, connection }: Slot, step: Exclude<Step, { kind: 'wait' | 'connect' }>): void {
+  #act(slot: Slot, step: Exclude<Step, { kind: 'wait' | 'connect' }>): void {
+    const { client, connection } = slot;
     const model = this.#model;
     const { version } = connection;
     switch (step.kind) {
-      case 'publish': {
-        const { topic, payload, qos, retain, expirySeconds } = step;
-        const id = qos === 2 ? step.id : 100 + step.id;
-        const isLimited = expirySeconds > 0 && version === 5;
-        const expiresAt = isLimited ? model.now + expirySeconds * 1000 : Number.POSITIVE_INFINITY;
-        const properties = isLimited ? { messageExpiryInterval: expirySeconds } : {};
-        model.publish(connection, { topic, payload, qos, retain, expiresAt }, id);
-        client.send(wire.publish(version, { topic, payload, qos, retain, id, properties }));
+      case 'publish':
+        this.#publish(slot, step);
         break;
-      }
       case 'pubrel':
         model.pubrel(connection, step.id);
         client.send(wire.ack('pubrel', step.id));
         break;
       case 'acknowledge':
-        this.#acknowledge({ client, connection }, step.isRefused && version === 5);
+        this.#acknowledge(slot, step.isRefused && version === 5);
         break;
       case 'subscribe':
         // A client that leaves retained messages unacknowledged gets the others later, as they are then.
-        this.#acknowledgeAll({ client, connection });
-        this.#subscribe({ client, connection }, step.subscriptions);
-        this.#acknowledgeAll({ client, connection });
+        this.#acknowledgeAll(slot);
+        this.#subscribe(slot, step.subscriptions);
+        this.#acknowledgeAll(slot);
         break;
       case 'unsubscribe':
         model.unsubscribe(connection, 9, step.filters);
@@ -304,7 +318,7 @@ class Game {
         client.send(wire.PINGREQ);
         break;
       case 'disconnect':
-        this.#disconnect({ client, connection }, step.keepsWill, step.expirySeconds);
+        this.#disconnect(slot, step.keepsWill, step.expirySeconds);
         break;
       case 'lose':
         model.lose(connection);
@@ -316,6 +330,25 @@ class Game {
         client.send(bytes(version));
       }
     }
+  }
+
+  #publish({ client, connection }: Slot, step: Extract<Step, { kind: 'publish' }>): void {
+    const model = this.#model;
+    const { version } = connection;
+    const { payload, qos, retain, expirySeconds } = step;
+    const alias = version === 5 ? step.alias : 0;
+    const written = alias > 0 && step.omitsTopic ? '' : step.topic;
+    const id = qos === 2 ? step.id : 100 + step.id;
+    const isLimited = expirySeconds > 0 && version === 5;
+    const expiresAt = isLimited ? model.now + expirySeconds * 1000 : Number.POSITIVE_INFINITY;
+    const properties = {
+      ...(isLimited && { messageExpiryInterval: expirySeconds }),
+      ...(alias > 0 && { topicAlias: alias }),
+    };
+    const topic = alias > 0 ? model.aliasedTopic(connection, written, alias) : written;
+    if (topic === undefined) model.fault(connection, [0x82]);
+    else model.publish(connection, { topic, payload, qos, retain, expiresAt }, id);
+    client.send(wire.publish(version, { topic: written, payload, qos, retain, id, properties }));
   }
 
   #subscribe({ client, connection }: Slot, drawn: readonly ModelSubscription[]): void {
@@ -361,8 +394,8 @@ class Game {
   }
 
   /** What has come to a connection is what the model says, and nothing that has to come is missing. */
-  #compare({ client, connection }: Slot): void {
-    const packets = client.inbox.splice(0);
+  #compare({ client, connection, aliases }: Slot): void {
+    const packets = client.inbox.splice(0).map((packet) => withTopic(packet, aliases));
     const { session } = connection;
     for (const packet of packets) {
       if (packet.type === 'publish') {
@@ -384,6 +417,15 @@ class Game {
     const { unacknowledged } = session;
     assert.ok(unacknowledged <= connection.receiveMaximum, 'Receive Maximum is exceeded');
   }
+}
+
+/** The packet with the topic that its alias means. */
+function withTopic(packet: wire.Packet, aliases: Map<number, string>): wire.Packet {
+  const { type, topic, properties } = packet;
+  const alias = properties?.topicAlias as number | undefined;
+  if (type !== 'publish' || alias === undefined) return packet;
+  if (topic !== '') aliases.set(alias, topic);
+  return { ...packet, topic: aliases.get(alias) ?? assert.fail(`alias ${alias} was not set`) };
 }
 
 /** Of messages of one topic and QoS the oldest comes first; between topics any order is right. */

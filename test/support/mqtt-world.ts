@@ -150,12 +150,17 @@ export class TestClient {
   }
 
   connect(fields: wire.ConnectFields): void {
-    const { maximumPacketSize, receiveMaximum, topicAliasMaximum } = fields.properties ?? {};
+    this.expectLimits(fields.properties ?? {});
+    this.send(wire.connect({ version: this.version, ...fields }));
+    if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
+  }
+
+  /** The limits of a CONNECT; every packet is checked against them. */
+  expectLimits(properties: wire.Properties): void {
+    const { maximumPacketSize, receiveMaximum, topicAliasMaximum } = properties;
     this.#packetBytesMax = Number(maximumPacketSize) || this.#packetBytesMax;
     this.#receiveMaximum = Number(receiveMaximum) || this.#receiveMaximum;
     this.#topicAliasMaximum = Number(topicAliasMaximum) || this.#topicAliasMaximum;
-    this.send(wire.connect({ version: this.version, ...fields }));
-    if (this.inbox[0]?.type === 'connack') this.#connack = this.inbox.shift();
   }
 
   /** The client stops reading, or reads again. */
