@@ -274,7 +274,7 @@ test('a client that waits is innocent where no fault is at its node, nor was unt
 
 test("a wait for a processor of the machine is not the broker's", () => {
   const starved = (process: string): ChaosEvent[] => [
-    { at: 15_000, kind: 'starved', process, ms: 3950, since: 14_000 },
+    { at: 15_000, kind: 'starved', process, ms: 3950, loopMs: 3950, since: 14_000 },
     { at: 20_000, kind: 'ping', node: 'n1', ms: 6000 },
   ];
   const longest = (process: string) => check(starved(process), INNOCENTS)[0]!.measured;
@@ -284,13 +284,27 @@ test("a wait for a processor of the machine is not the broker's", () => {
 
 test('a message that is lost while the machine halts a node does not count, one that comes twice does', () => {
   const rule = 'a message reaches every node of a quiet cluster, once';
-  const halt: EventBody = { kind: 'starved', process: 'n2', ms: 900, since: 0 };
-  const run = (...deliveries: EventBody[]) => {
-    const events = history(...BOTH_START, quiet, halt, published('call/n1', 0), ...deliveries);
+  const halt = (loopMs: number): EventBody => {
+    return { kind: 'starved', process: 'n2', ms: 900, loopMs, since: 0 };
+  };
+  const run = (...deliveries: EventBody[]) => runWith(900, ...deliveries);
+  const runWith = (loopMs: number, ...deliveries: EventBody[]) => {
+    const events = history(
+      ...BOTH_START,
+      quiet,
+      halt(loopMs),
+      published('call/n1', 0),
+      ...deliveries,
+    );
     const [{ looked, violations }] = check(events, [rule]) as [Verdict];
     return [looked, violations.length];
   };
   assert.deepEqual(run(heard('n1', 0)), [1, 0]);
+  assert.deepEqual(
+    runWith(90, heard('n1', 0)),
+    [2, 1],
+    'other threads than that of the event loop waited',
+  );
   assert.deepEqual(run(heard('n1', 0), heard('n2', 0)), [2, 0]);
   assert.deepEqual(run(heard('n1', 0), heard('n2', 0), heard('n2', 0)), [2, 1]);
 });

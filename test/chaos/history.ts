@@ -86,7 +86,10 @@ export type ChaosEvent = { readonly at: number } & (
   | {
       readonly kind: 'starved';
       readonly process: string;
+      /** Of all of its threads together. */
       readonly ms: number;
+      /** Of the thread with the event loop. */
+      readonly loopMs: number;
       readonly since: number;
     }
 );

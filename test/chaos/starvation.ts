@@ -9,8 +9,8 @@ const WORTH_MS = 20;
 
 export class StarvationMeter {
   readonly #history: History;
-  /** Of each process at the last measurement: its pid, and its waits in ms. */
-  readonly #before = new Map<string, { readonly pid: number; readonly ms: number }>();
+  /** Of each process at the last measurement: its pid, and its waits. */
+  readonly #before = new Map<string, { readonly pid: number; readonly waits: Waits }>();
   #measuredAt: number;
 
   constructor(history: History) {
@@ -23,25 +23,38 @@ export class StarvationMeter {
     const since = this.#measuredAt;
     this.#measuredAt = this.#history.now;
     for (const [name, pid] of processes) {
-      const waited = waitedMs(pid);
+      const waits = waitsOf(pid);
       const before = this.#before.get(name);
-      this.#before.set(name, { pid, ms: waited });
-      const ms = before?.pid === pid ? waited - before.ms : 0;
-      if (ms >= WORTH_MS) this.#history.add({ kind: 'starved', process: name, ms, since });
+      this.#before.set(name, { pid, waits });
+      if (before?.pid !== pid) continue;
+      const ms = waits.allMs - before.waits.allMs;
+      const loopMs = waits.loopMs - before.waits.loopMs;
+      if (ms >= WORTH_MS) this.#history.add({ kind: 'starved', process: name, ms, loopMs, since });
     }
   }
 }
 
-/** Of all threads of the process, since they began. Source: Linux, Documentation/scheduler/sched-stats.rst. */
-function waitedMs(pid: number): number {
-  let nanoseconds = 0;
+/** Since the threads of a process began, ms. */
+interface Waits {
+  /** Of all of them together. */
+  readonly allMs: number;
+  /** Of the one with the event loop, which reads what peers send. */
+  readonly loopMs: number;
+}
+
+/** Source: Linux, Documentation/scheduler/sched-stats.rst. */
+function waitsOf(pid: number): Waits {
+  let allMs = 0;
+  let loopMs = 0;
   try {
     for (const thread of readdirSync(`/proc/${pid}/task`)) {
       const [, waiting] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
-      nanoseconds += Number(waiting);
+      const ms = Math.round(Number(waiting) / 1e6);
+      allMs += ms;
+      if (Number(thread) === pid) loopMs = ms;
     }
   } catch {
     // The process, or a thread of it, has just ended.
   }
-  return Math.round(nanoseconds / 1e6);
+  return { allMs, loopMs };
 }

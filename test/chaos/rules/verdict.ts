@@ -96,7 +96,7 @@ const HALT_MS = 400;
 
 /** @returns whether the machine has halted a node around that time: messages between nodes may be lost then */
 export function haltsOf(events: readonly ChaosEvent[]): (at: number) => boolean {
-  const halts = eventsOf(events, 'starved').filter(({ ms }) => ms >= HALT_MS);
+  const halts = eventsOf(events, 'starved').filter(({ loopMs }) => loopMs >= HALT_MS);
   return (at) =>
     halts.some((one) => at > one.since - HALT_AROUND_MS && at < one.at + HALT_AROUND_MS);
 }
