@@ -20,6 +20,10 @@ import { wallTime } from './wall-time.ts';
 /** Boxes that are switched on together find each other first. */
 const START_MS = 3000;
 const RETRY_MS = 30_000;
+/** How often the holder asks whether another host has the address too. */
+const LOOK_MS = 3000;
+/** Answers in a row: after a partition two nodes hold the address for a moment. */
+const ANSWERS_MIN = 3;
 /** For the answer to one SYN on one network, and until the next one. */
 const PROBE_MS = 300;
 
@@ -45,6 +49,9 @@ export class ClientAddress {
   #failures = 0;
   #used: UsedAddress | undefined;
   #timer: NodeJS.Timeout | undefined;
+  readonly #looks: NodeJS.Timeout;
+  /** Of another host in a row, while this node holds the address. */
+  #answers = 0;
 
   constructor(options: ClientAddressOptions) {
     const { address, prefixBits, hook, log } = options;
@@ -54,6 +61,8 @@ export class ClientAddress {
     const onFailed = (): void => this.#failed();
     this.#address = new FloatingAddress({ address, prefixBits, hook, log, onFailed });
     this.#offerIn(START_MS);
+    this.#looks = setInterval(() => void this.#look(), LOOK_MS);
+    this.#looks.unref();
   }
 
   /** Undefined while another node holds it. */
@@ -61,7 +70,7 @@ export class ClientAddress {
     return this.#address.isHeld ? this.#options.address : undefined;
   }
 
-  /** Undefined unless a host outside the cluster keeps this node from taking it. */
+  /** Undefined unless a host outside the cluster has it, while it is this node's turn. */
   get used(): UsedAddress | undefined {
     return this.#used;
   }
@@ -82,6 +91,7 @@ export class ClientAddress {
   /** Releases the address; another node takes it once this one has left. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
+    clearInterval(this.#looks);
     this.#watch.setSuspect(false, performance.now());
     this.#choose(false);
     await this.#address.close();
@@ -142,20 +152,32 @@ export class ClientAddress {
     return (await neighbourAt(address)) !== undefined;
   }
 
+  /** A host that takes the address later: this node keeps it, and says so. */
+  async #look(): Promise<void> {
+    if (!this.#address.isHeld) return;
+    const hardware = await this.#address.otherHost();
+    this.#answers = hardware === undefined ? 0 : this.#answers + 1;
+    if (this.#answers === ANSWERS_MIN) this.#noteUsed(hardware, true);
+    else if (this.#used?.isHeld === true && hardware === undefined) this.#foundFree();
+  }
+
   async #refuse(): Promise<void> {
-    const { address, log } = this.#options;
-    const hardware = await neighbourAt(address);
+    const hardware = await neighbourAt(this.#options.address);
     if (!this.#watch.isUsed) return;
-    const now = performance.now();
-    this.#failures += 1;
-    this.#used = { address, hardware, since: this.#used?.since ?? wallTime(now) };
-    if (this.#faults.report(address, now)) {
-      const hint =
-        'turn that host off, or choose a free -address; if it is a box of the site: shoal doctor';
-      log.warn('the address of the clients is used by another host', { address, hardware, hint });
-    }
+    this.#noteUsed(hardware, false);
     this.#timer = setTimeout(() => this.#choose(true), RETRY_MS);
     this.#timer.unref();
+  }
+
+  #noteUsed(hardware: string | undefined, isHeld: boolean): void {
+    const { address, log } = this.#options;
+    const now = performance.now();
+    this.#failures += 1;
+    this.#used = { address, hardware, isHeld, since: this.#used?.since ?? wallTime(now) };
+    if (!this.#faults.report(address, now)) return;
+    const hint =
+      'turn that host off, or choose a free -address; if it is a box of the site: shoal doctor';
+    log.warn('the address of the clients is used by another host', { address, hardware, hint });
   }
 
   #foundFree(): void {

@@ -50,6 +50,8 @@ export interface UsedAddress {
   readonly address: string;
   /** Of that host, where the system knows it. */
   readonly hardware: string | undefined;
+  /** The node has it as well; else the node does not take it. */
+  readonly isHeld: boolean;
   /** Since when it is known, ms since 1970. */
   readonly since: number;
 }
@@ -137,7 +139,12 @@ export function encodeTroubles(troubles: NodeTroubles, now: number): EncodedTrou
     ...(unsetClock !== undefined && { clock: unsetClock }),
     ...(links.length > 0 && { links: links.slice(0, LINKS_MAX).map(encodeLink) }),
     ...(used && {
-      used: { address: used.address, hardware: used.hardware, age: age(used.since) },
+      used: {
+        address: used.address,
+        hardware: used.hardware,
+        ...(used.isHeld && { held: 1 }),
+        age: age(used.since),
+      },
     }),
     ...(invalid && {
       invalid: {
@@ -233,11 +240,11 @@ function readRival(
 }
 
 function readUsed(
-  { address, hardware, age }: Readonly<Record<string, unknown>>,
+  { address, hardware, held, age }: Readonly<Record<string, unknown>>,
   since: (age: unknown) => number,
 ): UsedAddress {
   const known = hardware === undefined ? undefined : textOf(hardware);
-  return { address: textOf(address), hardware: known, since: since(age) };
+  return { address: textOf(address), hardware: known, isHeld: held === 1, since: since(age) };
 }
 
 function readInvalid(

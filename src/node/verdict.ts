@@ -201,14 +201,14 @@ function nameFaults({ now, nodes }: SiteFacts): SiteFault[] {
   });
 }
 
-/** No box holds it meanwhile: the others would find the same host there. */
+/** If the node does not take it no box holds it: the others would find the same host there. */
 function addressFaults(facts: SiteFacts): SiteFault[] {
   return troublesOf(facts).flatMap(({ troubles: { usedAddress }, on }): SiteFault[] => {
     if (usedAddress === undefined) return [];
-    const { address, hardware, since } = usedAddress;
+    const { address, hardware, isHeld, since } = usedAddress;
     const host = hardware === undefined ? 'another host' : `another host (${hardware})`;
     const time = formatDuration(facts.now - since);
-    const text = `${host} has used the address of the clients ${address} for ${time}: the node${on || ' of this box'} does not take it`;
+    const text = `${host} has used the address of the clients ${address} for ${time}: the node${on || ' of this box'} ${isHeld ? 'has it too' : 'does not take it'}`;
     const cure = 'turn that host off, or set a free -address on every box';
     return [{ code: 'address', severity: 'fault', text, since, cure }];
   });

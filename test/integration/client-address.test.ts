@@ -222,6 +222,13 @@ describe('the address of the clients', { concurrency: 2 }, () => {
       network.dropAddress(CLIENT_HOST, ADDRESS);
       await process.waitFor(/the address of the clients is free again/, RETAKEN_MS_MAX);
       assert.equal(await holder(network), 'box1');
+      // A host that comes later is named as well, and the node keeps the address.
+      const from = process.lineCount;
+      network.addAddress(CLIENT_HOST, ADDRESS);
+      await process.waitFor(new RegExp(`used by another host.*${hardware}`), undefined, from);
+      assert.ok(network.holds('box1', ADDRESS));
+      network.dropAddress(CLIENT_HOST, ADDRESS);
+      await process.waitFor(/the address of the clients is free again/, undefined, from);
     },
   );
 

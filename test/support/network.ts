@@ -98,6 +98,10 @@ export class Network {
   }
 
   /** Takes one of its addresses from the host. */
+  addAddress(host: string, address: string): void {
+    configure(this.#namespace(host), [`address add ${address}/24 dev eth0`]);
+  }
+
   dropAddress(host: string, address: string): void {
     configure(this.#namespace(host), [`address delete ${address}/24 dev eth0`]);
   }

@@ -3,7 +3,11 @@
 // ARP (RFC 826) or Neighbour Discovery (RFC 4861). Never throws.
 
 import { connect } from 'node:net';
-import { run } from './interface-address.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { run } from './program.ts';
+
+/** For an answer to ARP. */
+const ANSWER_MS = 300;
 
 /** Resolves with false where no answer came in time. */
 export function isAnswering(address: string, port: number, timeoutMs: number): Promise<boolean> {
@@ -29,4 +33,18 @@ export async function forgetNeighbour(address: string): Promise<void> {
 export async function neighbourAt(address: string): Promise<string | undefined> {
   const shown = await run('ip', ['neighbour', 'show', 'to', address]).catch(() => '');
   return /\blladdr (\S+)/.exec(shown)?.[1];
+}
+
+/**
+ * Asks the network who else has an address of this machine. The kernel asks for each address that gets an entry
+ * here, from another address of the interface, and notes who answers. For IPv6 it ignores such an answer.
+ * @returns the hardware address of the other host. Rejects where this process may not ask
+ */
+export async function otherHost(address: string, name: string): Promise<string | undefined> {
+  await forgetNeighbour(address);
+  await run('ip', ['neighbour', 'replace', address, 'dev', name, 'use']);
+  await delay(ANSWER_MS, undefined, { ref: false });
+  const hardware = await neighbourAt(address);
+  await forgetNeighbour(address);
+  return hardware;
 }

@@ -9,7 +9,8 @@ import { performance } from 'node:perf_hooks';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
-import { InterfaceAddress, run } from './interface-address.ts';
+import { InterfaceAddress } from './interface-address.ts';
+import { run } from './program.ts';
 
 export interface FloatingAddressOptions {
   /** IPv4 or IPv6 literal, in its normal form. */
@@ -63,6 +64,13 @@ export class FloatingAddress {
   /** Another node has announced the address as its own: the neighbours must learn anew where it is. */
   announce(): void {
     this.#announcements = ANNOUNCEMENTS;
+  }
+
+  /** As InterfaceAddress.otherHost; also undefined while the address is not here, and where a hook takes it. */
+  async otherHost(): Promise<string | undefined> {
+    const isAsked = this.#isHeld && this.#options.hook === undefined;
+    const hardware = isAsked ? await this.#interface.otherHost().catch(() => undefined) : undefined;
+    return this.#isHeld ? hardware : undefined;
   }
 
   /** Releases it. May be called twice. */

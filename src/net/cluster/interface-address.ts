@@ -7,14 +7,14 @@
 // address is deprecated from the start, so that this machine never sends from it by itself. And it brings no
 // route of its own: with the short lifetime that route would replace a longer one.
 
-import { execFile } from 'node:child_process';
 import dgram from 'node:dgram';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { addressToBytes, bytesToAddress, isSameNetwork } from '../../shared/ip-address.ts';
 import { secureRandom } from '../../shared/random.ts';
+import { otherHost } from './address-probe.ts';
 import { listLinks } from './links.ts';
+import { run } from './program.ts';
 
-const PROGRAM_MS_MAX = 3000;
 /** To addresses that probably no cache has: the kernel then asks for them, and names ours as the sender. */
 const QUESTIONS = 4;
 const DISCARD_PORT = 9;
@@ -70,6 +70,11 @@ export class InterfaceAddress {
 
   async remove(): Promise<void> {
     await this.#delete(await this.#interface());
+  }
+
+  /** @returns the hardware address of another host that has the address, which is here; undefined for IPv6 */
+  async otherHost(): Promise<string | undefined> {
+    return this.#isIpv6 ? undefined : otherHost(this.#address, await this.#interface());
   }
 
   get #text(): string {
@@ -169,14 +174,4 @@ function lifetimesIn(json: string, address: string): Lifetime[] {
         seconds: valid_life_time ?? FOREVER_SECONDS,
       })),
   );
-}
-
-/** Rejects with what the program says. */
-export function run(program: string, words: readonly string[]): Promise<string> {
-  return new Promise((resolve, reject) => {
-    execFile(program, words, { timeout: PROGRAM_MS_MAX }, (error, output, complaint) => {
-      if (error === null) resolve(output);
-      else reject(complaint.trim() === '' ? error : new Error(complaint.trim()));
-    });
-  });
 }

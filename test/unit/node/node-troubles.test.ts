@@ -22,7 +22,12 @@ const troubles: NodeTroubles = {
     ...{ peer: 'box3', isIncoming: true, protocol: 'UDP' as const, port: 7947 },
     ...{ isBlocked: true, lossShare: 0.96789 },
   })),
-  usedAddress: { address: '192.168.1.10', hardware: '02:00:00:00:00:07', since: NOW - 30_000 },
+  usedAddress: {
+    address: '192.168.1.10',
+    hardware: '02:00:00:00:00:07',
+    isHeld: true,
+    since: NOW - 30_000,
+  },
   invalidFiles: {
     problem: `/etc/shoal/users:3: ${'x'.repeat(500)}`,
     others: 7,
@@ -43,8 +48,8 @@ test('troubles of a box whose clock is wrong begin at the right time by the cloc
   assert.deepEqual(read.links[0], { ...troubles.links[0], lossShare: 0.968 });
   const { usedAddress } = read;
   assert.deepEqual(
-    [usedAddress?.address, usedAddress?.hardware],
-    ['192.168.1.10', '02:00:00:00:00:07'],
+    [usedAddress?.address, usedAddress?.hardware, usedAddress?.isHeld],
+    ['192.168.1.10', '02:00:00:00:00:07', true],
   );
   const { problem, others, since } = read.invalidFiles ?? {};
   assert.match(problem ?? '', /^\/etc\/shoal\/users:3: x+…$/);

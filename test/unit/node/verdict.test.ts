@@ -140,6 +140,8 @@ const RIVAL = {
   since: NOW - 30_000,
 } as const;
 
+const USED = { address: '192.168.1.10', hardware: '02:00:00:00:00:07', since: NOW - 30_000 };
+
 const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string, RegExp])[] = [
   [
     'a disk that takes nothing',
@@ -297,11 +299,18 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
   [
     'an address of the clients that another host uses',
     troubled('box1', {
-      usedAddress: { address: '192.168.1.10', hardware: '02:00:00:00:00:07', since: NOW - 30_000 },
+      usedAddress: { ...USED, isHeld: false },
     }),
     'fault',
     'another host (02:00:00:00:00:07) has used the address of the clients 192.168.1.10 for 30 s: the node of this box does not take it.',
     /turn that host off.*free -address/,
+  ],
+  [
+    'an address of the clients that another host takes after its holder',
+    troubled('box1', { usedAddress: { ...USED, isHeld: true } }),
+    'fault',
+    'another host (02:00:00:00:00:07) has used the address of the clients 192.168.1.10 for 30 s: the node of this box has it too.',
+    /turn that host off/,
   ],
   [
     'a file that is wrong after a change',
