@@ -16,6 +16,8 @@ test('a header says what was written, and a damaged one is none', () => {
     damaged[at] = (damaged[at] ?? 0) ^ 1;
     assert.equal(decodeTarHeader(damaged), undefined, `byte ${at}`);
   }
+  const outermost = { name: 'x'.repeat(99), bytes: 0 };
+  assert.deepEqual(decodeTarHeader(encodeTarHeader(outermost, 0)), outermost);
   assert.throws(() => encodeTarHeader({ name: 'x'.repeat(100), bytes: 0 }, 0));
   assert.deepEqual([0, 1, 511, 512, 513].map(tarPadding), [0, 511, 1, 0, 511]);
 });

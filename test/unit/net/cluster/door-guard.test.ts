@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
 import { test } from 'node:test';
 import { DoorGuard } from '../../../../src/net/cluster/door-guard.ts';
 
@@ -30,4 +31,28 @@ test('it says once that it closes connections, and that all is well after five s
   guard.admit(socketOf('10.0.0.7'));
   guard.end();
   assert.deepEqual(lines.slice(2), ['busy 10.0.0.7', 'free']);
+});
+
+test('20 connections a second are admitted from one address, and 200 from all', (t) => {
+  let now = 1000;
+  t.mock.method(performance, 'now', () => now);
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const guard = new DoorGuard({ onBusy: () => undefined, onFree: () => undefined });
+  const admitted = (addresses: number, each: number): number => {
+    let count = 0;
+    for (let address = 0; address < addresses; address++) {
+      for (let i = 0; i < each; i++) {
+        const socket = socketOf(`10.0.0.${address}`);
+        if (guard.admit(socket)) count += 1;
+        socket.destroy();
+      }
+    }
+    return count;
+  };
+  assert.equal(admitted(1, 30), 20);
+  assert.equal(admitted(20, 10), 180, 'the others of this second');
+  now += 999;
+  assert.equal(admitted(1, 1), 0);
+  now += 1;
+  assert.equal(admitted(20, 11), 200, 'a new second');
 });
