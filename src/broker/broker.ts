@@ -7,6 +7,7 @@ import type { PublishView } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
+import { SwapList } from '../shared/swap-list.ts';
 import { Accounts } from './accounts.ts';
 import { Administration } from './administration.ts';
 import { BanList } from './ban-list.ts';
@@ -89,7 +90,7 @@ export class Broker {
   readonly context: BrokerContext;
   readonly #options: BrokerOptions;
   readonly #dispatcher: PacketDispatcher;
-  readonly #clients = new Set<Client>();
+  readonly #clients = new SwapList<Client>();
 
   constructor(parts: BrokerParts) {
     this.#options = { ...defaultBrokerOptions, ...parts.options };

@@ -15,6 +15,7 @@ import { ProtocolError, type ProtocolFault } from '../../mqtt/protocol-fault.ts'
 import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
+import type { Listed } from '../../shared/swap-list.ts';
 import type { BrokerContext } from '../context.ts';
 import { connectedFields, connectionFields, disconnectedFields, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
@@ -41,7 +42,8 @@ import type { InboundAliases } from './topic-aliases.ts';
 /** Thousands of CONNECT packets may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
 
-export class Client implements SessionConnection {
+export class Client implements SessionConnection, Listed {
+  place: number | undefined;
   readonly info: ConnectionInfo;
   readonly listener: ListenerRules;
   readonly link: PacketSender;
@@ -423,11 +425,6 @@ export class Client implements SessionConnection {
       mayServeRetained(this.#context, session.identity, message),
     );
     if (!isDone) this.deferPump();
-  }
-
-  /** An acknowledgement may have made room for further retained messages. */
-  pumpFeeds(): void {
-    if (!this.feeds.isEmpty) this.pump();
   }
 
   deferPump(): void {

@@ -85,7 +85,8 @@ function dispatchControl(
     case FirstByte.pubrel:
     case FirstByte.pubcomp:
       handleAck(client, first, buffer, start, bodyStart, end);
-      client.pumpFeeds();
+      // It may have made room for further retained messages.
+      if (!client.feeds.isEmpty) client.pump();
       break;
     case FirstByte.pingreq:
       if (end !== bodyStart) throw new ProtocolError(PINGREQ_BODY);

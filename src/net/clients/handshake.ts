@@ -8,6 +8,7 @@ import type { Duplex } from 'node:stream';
 import { originOf } from '../../broker/log-fields.ts';
 import type { ConnectionInfo, ListenerRules } from '../../broker/ports.ts';
 import type { LogFields, Logger } from '../../shared/logger.ts';
+import type { Listed } from '../../shared/swap-list.ts';
 import { parseProxyHeader } from './proxy-header.ts';
 import type { TlsAcceptor } from './tls-acceptor.ts';
 import type { Transport } from './transport.ts';
@@ -39,7 +40,8 @@ export interface HandshakeOptions {
   failed(): void;
 }
 
-export class Handshake {
+export class Handshake implements Listed {
+  place: number | undefined;
   readonly #socket: Socket;
   readonly #options: HandshakeOptions;
   readonly #timer: NodeJS.Timeout;

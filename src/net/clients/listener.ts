@@ -12,6 +12,7 @@ import { describeSystemError } from '../../shared/describe-system-error.ts';
 import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoint.ts';
 import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
+import { SwapList } from '../../shared/swap-list.ts';
 import { describePortHolder } from '../port-holder.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import { Connection } from './connection.ts';
@@ -86,7 +87,7 @@ export class Listener {
   #layers: Layers = { hasProxyHeader: false, tls: undefined, webSocket: undefined };
   /** Of all its clients, without what one has proven. */
   #rules: ListenerRules = { name: '' };
-  readonly #handshakes = new Set<Handshake>();
+  readonly #handshakes = new SwapList<Handshake>();
   readonly #sockets: ListenerSockets = { served: 0, max: () => this.#config.connectionsMax };
   readonly #faults = new OngoingFaults();
   readonly #rates = new ListenerRates();

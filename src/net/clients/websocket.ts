@@ -47,8 +47,10 @@ export interface Refusal {
 /** @returns why an upgrade is refused, or undefined */
 export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {
   const { paths, origins } = rules;
-  if (!paths.includes(ANY)) {
-    const path = normalPath(request.url ?? '');
+  const { url = '' } = request;
+  // Nearly all clients ask for a path as it is configured.
+  if (!paths.includes(ANY) && !paths.includes(url)) {
+    const path = normalPath(url);
     if (!paths.some((allowed) => normalPath(allowed) === path)) {
       return { status: 404, reason: `the path is none of those served: ${paths.join(', ')}` };
     }
@@ -102,12 +104,22 @@ export function webSocketOptions(messageBytesMax: number) {
   };
 }
 
+const HANDLERS = Symbol('handlers');
+
+/** A property and no WeakMap, whose entries cost each collection of the young generation. */
+interface AcceptedStream extends Duplex {
+  [HANDLERS]?: WebSocketHandlers;
+}
+
+function handlersOf(stream: AcceptedStream): WebSocketHandlers | undefined {
+  return stream[HANDLERS];
+}
+
 /** Takes streams whose next bytes are an HTTP request. Sets no time limit: that is the caller's. */
 export class WebSocketAcceptor {
   readonly #rules: WebSocketRules;
   readonly #http: Server;
   readonly #webSockets: WebSocketServer;
-  readonly #handlers = new WeakMap<Duplex, WebSocketHandlers>();
 
   constructor(rules: WebSocketRules) {
     this.#rules = rules;
@@ -131,7 +143,7 @@ export class WebSocketAcceptor {
   }
 
   accept(stream: Duplex, handlers: WebSocketHandlers): void {
-    this.#handlers.set(stream, handlers);
+    (stream as AcceptedStream)[HANDLERS] = handlers;
     this.#http.emit('connection', stream);
   }
 
@@ -143,12 +155,12 @@ export class WebSocketAcceptor {
     }
     this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const transport = new WebSocketTransport(webSocket, stream as Socket);
-      this.#handlers.get(stream)?.opened(transport);
+      handlersOf(stream)?.opened(transport);
     });
   }
 
   #refuse(stream: Duplex, refusal: Refusal): void {
-    this.#handlers.get(stream)?.refused(refusal);
+    handlersOf(stream)?.refused(refusal);
     if (stream.writable) stream.end(responseOf(refusal));
     else stream.destroy();
   }
