@@ -61,10 +61,22 @@ export class SimulatedDay {
 
   /**
    * Ten minutes without visitors and guests. Before them every device publishes all of its values, and after them
-   * the sessions, notes and places of the visitors are over: the same things are there after each hour.
+   * the sessions, notes and places of the visitors are over: the same things are there after each hour. The
+   * values are published once more at the end, since a route that is outdated goes when others are found.
    */
   quiet(): void {
     if (this.#guestIsHere) this.#guestLeaves();
+    this.#publishValues();
+    for (let second = 0; second < QUIET_S; second++) {
+      for (const device of this.#devices) take(device);
+      this.#sim.runFor(1000);
+    }
+    this.#publishValues();
+    this.#sim.runFor(1000);
+    for (const device of this.#devices) take(device);
+  }
+
+  #publishValues(): void {
     for (const { node, client } of this.#devices) {
       for (let value = 0; value < VALUES; value++) {
         const topic = `value/${node.sim.name}/${value}`;
@@ -72,10 +84,6 @@ export class SimulatedDay {
         node.deliver(() => client.send(state));
         take({ node, client });
       }
-    }
-    for (let second = 0; second < QUIET_S; second++) {
-      for (const device of this.#devices) take(device);
-      this.#sim.runFor(1000);
     }
   }
 
