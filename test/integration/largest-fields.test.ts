@@ -15,7 +15,6 @@ const MANY = Array.from({ length: 70 }, (_, index): [string, string] => [
   'v'.repeat(1000),
 ]);
 const RESPONSE = { responseTopic: LONG, correlationData: LONG, contentType: LONG };
-const PINGRESP = Buffer.from([0xd0, 0]);
 const KEPT = { sessionExpiryInterval: 60 };
 
 /** By what they are: the first packet of a connection is a CONNECT. */
@@ -61,6 +60,17 @@ const PACKETS: Readonly<Record<string, readonly Buffer[]>> = {
     wire.connect({}),
     wire.subscribe(5, 1, ['#'], { userProperty: MANY }),
   ],
+  // It moves to the other node, with messages that it has not acknowledged.
+  'a session': [
+    wire.connect({
+      // A CONNECT has 128 KiB at most.
+      ...{ clientId: 'mover', clean: false, username: 'u'.repeat(40_000), properties: KEPT },
+      will: { topic: 'w', payload: 'x', retain: true, properties: { userProperty: MANY } },
+    }),
+    wire.subscribe(5, 1, [LONG, '#', `$share/${'g'.repeat(30_000)}/${'f'.repeat(30_000)}`]),
+    wire.publish(5, { topic: LONG, payload: LONG, qos: 1, properties: { userProperty: MANY } }),
+    wire.publish(5, { topic: 'u', payload: LONG, qos: 2, id: 2, properties: RESPONSE }),
+  ],
   'a reason of a DISCONNECT': [wire.connect({}), wire.disconnect(4, { reasonString: LONG })],
 };
 
@@ -69,11 +79,12 @@ async function send(node: Node, packets: readonly Buffer[]): Promise<void> {
   const stream = node.dial();
   stream.on('error', () => undefined);
   const closed = once(stream, 'close');
-  let end: Buffer = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   const answered = new Promise<void>((resolve) => {
     stream.on('data', (chunk: Buffer) => {
-      end = Buffer.concat([end, chunk]).subarray(-2);
-      if (end.equals(PINGRESP)) resolve();
+      const read = wire.decode(5, Buffer.concat([rest, chunk]));
+      rest = read.rest;
+      if (read.packets.some(({ type }) => type === 'pingresp')) resolve();
     });
   });
   stream.write(Buffer.concat([...packets, wire.PINGREQ]));
