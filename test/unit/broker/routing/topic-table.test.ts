@@ -115,3 +115,19 @@ function topicsOfOneHash(blocks: number): string[] {
   }
   return topics;
 }
+
+test('a topic of the greatest length and depth is allowed, and one beyond either is not', () => {
+  const table = newTable();
+  for (const [name, isAllowed] of [
+    ['x'.repeat(20), true],
+    ['x'.repeat(21), false],
+    ['a/b/c/d', true],
+    ['a/b/c/d/e', false],
+    ['a/+', false],
+    ['é'.repeat(10), true],
+    ['é'.repeat(11), false],
+  ] as const) {
+    assert.equal(table.allows(name), isAllowed, name);
+    assert.equal(find(table, name) !== undefined, isAllowed, `${name} in bytes`);
+  }
+});

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
-import { test } from 'node:test';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { type TestContext, test } from 'node:test';
 import {
   INVITATION_MS,
   INVITATIONS_MAX,
@@ -151,6 +151,37 @@ test('strangers who say nothing, noise, half a handshake or a wrong key do not k
     assert.ok(crowded + invalid > 0, 'so is what is closed for others, or has no invitation');
     assert.deepEqual(lines, ['busy 127.0.0.7', 'free']);
   }
+});
+
+/** Resets the first `count` connections, and passes the others on to the port. */
+async function crowded(t: TestContext, count: number, port: number) {
+  const tries = { count: 0 };
+  const server = createServer((socket) => {
+    tries.count += 1;
+    if (tries.count <= count) {
+      socket.resetAndDestroy();
+      return;
+    }
+    const onward = connect(port, '127.0.0.1');
+    socket.pipe(onward).pipe(socket);
+    for (const one of [socket, onward]) one.on('error', () => undefined);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  return { tries, port: (server.address() as AddressInfo).port };
+}
+
+test('a box whose connections are reset tries again, but not for ever', async (t) => {
+  const { door } = newDoor();
+  t.after(() => door.close());
+  const { secret, port } = await door.invite();
+  const busy = await crowded(t, 2, port);
+  assert.deepEqual(await useInvitation(at(busy.port, secret)), WELCOME);
+  assert.equal(busy.tries.count, 3);
+  const full = await crowded(t, Number.POSITIVE_INFINITY, port);
+  await assert.rejects(useInvitation(at(full.port, secret)), /127\.0\.0\.1:\d+: /);
+  assert.equal(full.tries.count, 10);
 });
 
 test('of two boxes with one line exactly one joins', async (t) => {
