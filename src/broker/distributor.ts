@@ -135,7 +135,9 @@ export class Distributor {
     last.isPartlyRefused = refused > 0;
     last.isRefused = refused > 0 && refused >= matched;
     if (this.onPublished !== undefined) {
-      this.onPublished(publication.message(), publisher?.identity);
+      const message = publication.message();
+      this.#context.queueMemory.ownPayload(message);
+      this.onPublished(message, publisher?.identity);
     }
   }
 
@@ -178,6 +180,7 @@ function makeMessage(topic: RoutedTopic, content: OwnMessage, now: number): Mess
     payer: undefined,
     holders: 0,
     hopId: undefined,
+    packet: undefined,
   };
   return { topic, payload, properties, qos, retain, expiresAt, ...bookkeeping };
 }

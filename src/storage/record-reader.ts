@@ -180,6 +180,7 @@ function readMessage(reader: ByteReader): ReadMessage {
     mark: undefined,
     holders: 0,
     hopId: undefined,
+    packet: undefined,
     publisher: undefined,
     payer: undefined,
   };

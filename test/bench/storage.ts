@@ -160,6 +160,7 @@ async function fill(data: string): Promise<void> {
     mark: undefined,
     holders: 0,
     hopId: undefined,
+    packet: undefined,
     publisher: undefined,
     payer: undefined,
   } as const;

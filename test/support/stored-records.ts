@@ -17,6 +17,7 @@ export function message(topic: string, payload: string, fields: Partial<Message>
     mark: undefined,
     holders: 0,
     hopId: undefined,
+    packet: undefined,
     publisher: undefined,
     payer: undefined,
     ...fields,

@@ -122,7 +122,7 @@ export class Client implements SessionConnection, Listed {
     return this.#state === 'connected';
   }
 
-  /** Bytes from the network. The core keeps views into `chunk`: its owner must not reuse it. */
+  /** Bytes from the network. The core keeps views into `chunk` and writes to it: its owner must not reuse it. */
   receive(chunk: Buffer, now: number): void {
     const { budget, stats } = this.#context;
     budget.enter(now);

@@ -112,10 +112,13 @@ export class InProcessSubscriber implements SessionConnection, SessionLink {
   }
 
   sendQos0(publication: Publication, retain: boolean): void {
-    this.#sink.take(publication.message(), 0, retain, 0);
+    const message = publication.message();
+    this.#context.queueMemory.ownPayload(message);
+    this.#sink.take(message, 0, retain, 0);
   }
 
   sendDelivery({ message, qos, retain, packetId }: Delivery): boolean {
+    this.#context.queueMemory.ownPayload(message);
     this.#sink.take(message, qos, retain, packetId);
     return true;
   }

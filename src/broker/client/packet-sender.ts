@@ -11,6 +11,7 @@ import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { Hops } from '../message/hops.ts';
 import { encodeMessage, encodeMessageHead, type Publication } from '../message/publication.ts';
+import type { ReceivedPacket } from '../message/received-packet.ts';
 import type { Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
 import type { Delivery } from '../session/delivery.ts';
@@ -115,7 +116,32 @@ export class PacketSender implements SessionLink {
 
   sendDelivery(delivery: Delivery, dup: boolean): boolean {
     const { message, qos, retain, packetId, identifiers } = delivery;
+    const { packet } = message;
+    if (packet !== undefined && qos > 0 && this.#takesReceived(packet, identifiers)) {
+      return this.#sendReceived(packet, delivery, dup);
+    }
     return this.#sendMessage(message, qos, dup, retain, packetId, identifiers);
+  }
+
+  /** The packet of the publisher needs only a Packet Identifier of this client. */
+  #takesReceived(packet: ReceivedPacket, identifiers: readonly number[]): boolean {
+    return (
+      !packet.isSent &&
+      packet.isMqtt5 === (this.version === 5) &&
+      identifiers.length === 0 &&
+      this.#aliases === undefined &&
+      this.hops === undefined
+    );
+  }
+
+  #sendReceived(packet: ReceivedPacket, delivery: Delivery, dup: boolean): boolean {
+    const { qos, retain, packetId } = delivery;
+    const { buffer, start, end } = packet;
+    if (end - start > this.packetBytesMax) return false;
+    packet.address(qos, dup, retain, packetId);
+    this.#countPublish(end - start);
+    this.#outbox.write(buffer, start, end);
+    return true;
   }
 
   #sendMessage(
@@ -144,15 +170,19 @@ export class PacketSender implements SessionLink {
       if (withTopic && topicAlias > 0) this.#aliases?.revoke(name);
       return false;
     }
+    this.#countPublish(bytes);
+    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
+    if (isPart) this.#outbox.write(payload, 0, payload.length);
+    return true;
+  }
+
+  #countPublish(bytes: number): void {
     this.#budget.spend(Price.encodedMessage + bytesPrice(bytes));
     const stats = this.#stats;
     stats.packetsSent += 1;
     stats.publishSent += 1;
     this.publishSent += 1;
     stats.publishSentBytes += bytes;
-    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
-    if (isPart) this.#outbox.write(payload, 0, payload.length);
-    return true;
   }
 
   /** Queues a whole packet. The caller checks its size. */

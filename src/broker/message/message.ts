@@ -1,9 +1,14 @@
 // An Application Message that outlives its packet: in queues, in flight, retained, or as a will.
-// Invariant: it owns its bytes, and what subscribers see of it never changes.
+// Invariant: what subscribers see of it never changes, and it owns its bytes or keeps the packet that has them.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
+import { copyBytes } from '../../shared/copy-bytes.ts';
 import type { ClientAccount } from '../accounts.ts';
 import type { Identity } from '../identity.ts';
+import type { ReceivedPacket } from './received-packet.ts';
+
+/** A payload that fills more than this share of its read buffer stays a view instead of a copy. */
+const VIEW_SHARE = 0.5;
 
 /** A Topic Name in both forms. Messages of one topic share the object where possible. */
 export interface Topic {
@@ -24,7 +29,9 @@ export interface StoredMark {
 
 export interface Message {
   readonly topic: Topic;
-  /** Replaced only by a copy: see keepForLong(). */
+  /** The packet in which it arrived; undefined where the message owns its payload. See BorrowedPayloads. */
+  packet: ReceivedPacket | undefined;
+  /** Replaced only by a copy: see keepForLong() and BorrowedPayloads. */
   payload: Buffer;
   /** MQTT 5 property bytes that travel with the message (see copyForwardableProperties). */
   properties: Buffer;
@@ -74,8 +81,18 @@ export const NO_BYTES = Buffer.alloc(0);
  */
 export function keepForLong(message: Message): void {
   message.topic.bytes = ownBuffer(message.topic.bytes);
+  message.packet = undefined;
   message.payload = ownBuffer(message.payload);
   message.properties = ownBuffer(message.properties);
+}
+
+/** A copy where a view would keep a whole read buffer in memory. */
+export function ownBytes(buffer: Buffer, start: number, end: number): Buffer {
+  const length = end - start;
+  if (length > buffer.buffer.byteLength * VIEW_SHARE) return buffer.subarray(start, end);
+  const copy = Buffer.allocUnsafe(length);
+  copyBytes(copy, 0, buffer, start, end);
+  return copy;
 }
 
 /** The bytes, or a copy where they would keep much more memory than their own. */
@@ -90,6 +107,7 @@ export function ownBuffer(bytes: Buffer): Buffer {
 export function clearingMessage(topic: Topic): Message {
   return {
     topic,
+    packet: undefined,
     payload: NO_BYTES,
     properties: NO_BYTES,
     qos: 1,

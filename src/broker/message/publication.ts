@@ -9,13 +9,11 @@ import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { GroupShare } from '../ports.ts';
-import { expirySecondsLeft, type Message, NO_BYTES, type Topic } from './message.ts';
+import { expirySecondsLeft, type Message, NO_BYTES, ownBytes, type Topic } from './message.ts';
+import { ReceivedPacket } from './received-packet.ts';
 
 const NO_IDENTIFIERS: readonly number[] = [];
 const NEVER = Number.POSITIVE_INFINITY;
-/** A payload that fills more than this share of its read buffer stays a view instead of a copy. */
-const VIEW_SHARE = 0.5;
-
 /** The number of a message that only this node has, and of one that repeats a lost one to this node. */
 const ONLY_HERE = 0;
 const REPEATED = -1;
@@ -118,6 +116,8 @@ export class Publication<T extends Topic = Topic> {
   #view: PublishView | undefined;
   /** The view's bytes may go out unchanged to QoS 0 subscribers of its version. */
   #verbatim = false;
+  /** The view is a packet of QoS 1 or 2 that a message may keep to send it on. */
+  #mayKeepPacket = false;
   #message: Message | undefined;
   /** Indexed by 1 for MQTT 5, plus 2 for RETAIN. */
   readonly #variants: (Encoded | undefined)[] = [undefined, undefined, undefined, undefined];
@@ -139,6 +139,7 @@ export class Publication<T extends Topic = Topic> {
     this.publishedAt = now;
     this.#view = view;
     this.#verbatim = verbatim && view.qos === 0 && !view.retain;
+    this.#mayKeepPacket = verbatim && view.qos > 0;
     this.#reset();
   }
 
@@ -186,7 +187,7 @@ export class Publication<T extends Topic = Topic> {
     return view === undefined ? this.#message!.payload.length : view.end - view.payloadStart;
   }
 
-  /** As a Message that owns its bytes. */
+  /** As a Message. Its payload is a view of the packet where the message keeps that. */
   message(): Message {
     this.#message ??= this.#materialise();
     return this.#message;
@@ -224,9 +225,14 @@ export class Publication<T extends Topic = Topic> {
   #materialise(): Message {
     const view = this.#view!;
     const { buffer, payloadStart, end } = view;
+    const packet = this.#mayKeepPacket && !this.isOfPeer ? new ReceivedPacket(view) : undefined;
     return {
       topic: this.topic,
-      payload: ownBytes(buffer, payloadStart, end),
+      packet,
+      payload:
+        packet === undefined
+          ? ownBytes(buffer, payloadStart, end)
+          : buffer.subarray(payloadStart, end),
       properties:
         view.propertiesEnd > view.propertiesStart
           ? copyForwardableProperties(buffer, view.propertiesStart, view.propertiesEnd)
@@ -241,15 +247,6 @@ export class Publication<T extends Topic = Topic> {
       payer: undefined,
     };
   }
-}
-
-/** A copy where a view would keep a whole read buffer in memory. */
-function ownBytes(buffer: Buffer, start: number, end: number): Buffer {
-  const length = end - start;
-  if (length > buffer.buffer.byteLength * VIEW_SHARE) return buffer.subarray(start, end);
-  const copy = Buffer.allocUnsafe(length);
-  copyBytes(copy, 0, buffer, start, end);
-  return copy;
 }
 
 function qos0Header(version: ProtocolVersion, retain: boolean): PublishHeader {

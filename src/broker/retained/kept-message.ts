@@ -45,6 +45,7 @@ export class KeptMessage {
       mark: undefined,
       holders: 0,
       hopId: undefined,
+      packet: undefined,
       publisher: this.publisher,
       payer: undefined,
     };

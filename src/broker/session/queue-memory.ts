@@ -11,6 +11,7 @@ import {
   TOPIC_BYTES,
   topicBytes,
 } from '../memory-costs.ts';
+import { BorrowedPayloads } from '../message/borrowed-payloads.ts';
 import type { Message, Topic } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -29,6 +30,7 @@ export class QueueMemory {
   deliveries = 0;
   /** Deliveries that found no room, here or in a queue of their own. */
   refused = 0;
+  readonly #borrowed = new BorrowedPayloads();
   readonly #limits: QueueLimits;
   readonly #accounts: Accounts;
 
@@ -81,6 +83,7 @@ export class QueueMemory {
   #hold(message: Message, client: ClientAccount): number {
     const { topic } = message;
     message.payer = client;
+    this.#borrowed.add(message);
     topic.holders += 1;
     if (topic.holders > 1) return messageCost(message);
     topic.payer = client;
@@ -96,6 +99,7 @@ export class QueueMemory {
     this.#charge(client, -DELIVERY_BYTES);
     message.holders -= 1;
     if (message.holders > 0) return;
+    this.#borrowed.remove(message);
     const { topic } = message;
     if (message.payer !== undefined) this.#charge(message.payer, -messageCost(message));
     message.payer = undefined;
@@ -103,6 +107,11 @@ export class QueueMemory {
     if (topic.holders > 0) return;
     if (topic.payer !== undefined) this.#charge(topic.payer, -topicCost(topic));
     topic.payer = undefined;
+  }
+
+  /** Gives the message a payload of its own, for a program that may keep it. */
+  ownPayload(message: Message): void {
+    this.#borrowed.end(message);
   }
 
   #charge(client: ClientAccount, bytes: number): void {

@@ -65,7 +65,8 @@ export class StreamTransport extends EventEmitter implements Transport {
 
   #receive(chunk: unknown): void {
     if (chunk instanceof Uint8Array) {
-      this.emit('data', Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength));
+      // A copy: the core writes to what it receives, and the other end may write the same bytes again.
+      this.emit('data', Buffer.from(chunk));
     } else {
       this.destroy();
     }

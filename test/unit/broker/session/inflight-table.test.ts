@@ -16,6 +16,7 @@ const message = {
   mark: undefined,
   holders: 0,
   hopId: undefined,
+  packet: undefined,
   publisher: undefined,
   payer: undefined,
 } as const;
