@@ -115,7 +115,8 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
   }
 
   connected(clientId: string, will: WillPacket | undefined): void {
-    this.mistaken.connected(clientId, will);
+    const { clock, now } = this.#options;
+    this.mistaken.connected(clientId, will, clock.at(now()));
     const value = encodeClient(will);
     if (value !== undefined && this.#write(clientId, value)) return;
     if (will !== undefined && this.#write(clientId, NO_WILL)) {

@@ -11,6 +11,8 @@ import type { Stamp } from '../shared/stamp.ts';
 
 /** Times of nodes that have just met differ by less than this, ms of the cluster clock. */
 const CLOCK_ERROR_MS = 1000;
+/** All nodes have heard of a client after this time, also where datagrams are lost. */
+const HEARD_WITHIN_MS = 5000;
 
 interface Replacement {
   /** ms of the cluster clock. */
@@ -23,7 +25,7 @@ interface Replacement {
 interface Client {
   readonly clientId: string;
   readonly topic: string;
-  /** Until when other nodes took the client for gone, ms of the cluster clock. */
+  /** Until when other nodes may have taken the client for gone, ms of the cluster clock. */
   goneUntil: number | undefined;
   /** When another node replaced the value of the topic, and what it was. */
   replacement: Replacement | undefined;
@@ -52,12 +54,14 @@ export class MistakenWills {
     this.#wasOnline = wasOnline;
   }
 
-  connected(clientId: string, will: WillPacket | undefined): void {
+  /** @param announcedAt when the other nodes are informed, ms of the cluster clock */
+  connected(clientId: string, will: WillPacket | undefined, announcedAt: number): void {
     if (will?.retain === true && this.#clients.get(clientId)?.topic === will.topic) return;
     this.disconnected(clientId);
     if (will?.retain !== true) return;
     const { topic } = will;
-    const client = { clientId, topic, goneUntil: undefined, replacement: undefined };
+    const goneUntil = announcedAt + HEARD_WITHIN_MS;
+    const client = { clientId, topic, goneUntil, replacement: undefined };
     this.#clients.set(clientId, client);
     this.#byTopic.set(topic, client);
   }

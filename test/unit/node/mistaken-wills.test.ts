@@ -8,7 +8,11 @@ const STATE = 'device/state';
 const WRITER = 7n;
 
 /** A device that is connected and `online`; another node cleared its register, and it was announced anew at 3000. */
-function scene(wasOnline: (writer: bigint, time: number) => boolean = () => true): {
+function scene(
+  wasOnline: (writer: bigint, time: number) => boolean = () => true,
+  connectedAt = -10_000,
+  clearedAt: number | undefined = connectedAt < 0 ? 3000 : undefined,
+): {
   world: World;
   wills: MistakenWills;
   retained: () => string | undefined;
@@ -18,8 +22,8 @@ function scene(wasOnline: (writer: bigint, time: number) => boolean = () => true
   const will = { topic: STATE, payload: 'offline', qos: 1, retain: true } as const;
   const device = world.connect('device', { will });
   device.publish(STATE, 'online', { retain: true });
-  wills.connected('device', world.broker.publishableWill('device'));
-  wills.cleared('device', 3000, world.now);
+  wills.connected('device', world.broker.publishableWill('device'), connectedAt);
+  if (clearedAt !== undefined) wills.cleared('device', clearedAt, world.now);
   return { world, wills, retained: () => world.broker.retainedMessage(STATE)?.payload.toString() };
 }
 
@@ -64,4 +68,15 @@ test('a will by a node that was not online here when it wrote it is taken back w
   arrive(device, 'offline', 5100);
   assert.equal(device.retained(), 'offline');
   assert.deepEqual(asked, [WRITER, WRITER, WRITER]);
+});
+
+test('a will that another node publishes before it can have heard of the client is taken back', () => {
+  for (const [time, expected] of [
+    [9000, 'online'],
+    [16_000, 'offline'],
+  ] as const) {
+    const device = scene(() => true, 8000);
+    arrive(device, 'offline', time);
+    assert.equal(device.retained(), expected, `at ${time}`);
+  }
 });
