@@ -58,7 +58,7 @@ function byName(a: string, b: string): number {
 
 function directivesOf(file: string, source: string): Directive[] {
   return source.split(/\r?\n/).flatMap((text, index) => {
-    const [, name = '', value = ''] = /^\s*([^\s#]\S*)\s*(.*?)\s*$/.exec(text) ?? [];
+    const [, name = '', value = ''] = /^\s*([^\s#]\S*)\s*(.*?)\s*$/s.exec(text) ?? [];
     return name === '' ? [] : [{ file, line: index + 1, name, value }];
   });
 }

@@ -477,3 +477,11 @@ test('a folder or file of include_dir that is unreadable is an error with file a
   const expected = { problems: ['m.conf:2: include_dir: /d: this user may not read it'] };
   assert.throws(() => translate('\ninclude_dir /d\n', { ...noFiles, listFolder: fail }), expected);
 });
+
+test('a line is not lost because of a character that some programs take for a line end', () => {
+  for (const character of ['\u2028', '\u0085', '\r']) {
+    const text = `max_connections 7\npassword_file /etc/users${character}x\n`;
+    const names = readDirectives('m.conf', text, noFiles).map(({ name, value }) => [name, value]);
+    assert.deepEqual(names[1], ['password_file', `/etc/users${character}x`]);
+  }
+});
