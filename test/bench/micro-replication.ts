@@ -11,9 +11,8 @@ import { ClusterClients } from '../../src/node/client-directory.ts';
 import { RetainedReplication } from '../../src/node/retained-replication.ts';
 import { ClusterClock } from '../../src/replica/cluster-clock.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
-import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
-import { syncKeys } from '../support/sync-fixtures.ts';
+import { syncKeys, syncNodeOptions } from '../support/sync-fixtures.ts';
 import { connectPacket, publishPacket, subscribePacket } from './load/packets.ts';
 
 const ROUNDS = Number(process.argv[2] ?? 9);
@@ -62,20 +61,9 @@ class Node {
         })
       : undefined;
     this.sync = new SyncNode({
+      ...syncNodeOptions(keys),
       bootId,
-      keys,
-      encrypt: false,
-      topics: ['#'],
-      datagramBytes: DATAGRAM_BYTES_DEFAULT,
-      receiveBufferBytes: 4_000_000,
       queueLength: 1024,
-      queuePolicy: 'discard-newest',
-      expectsPeers: false,
-      joinWaitMs: 0,
-      localPort: 7947,
-      isSuspect: () => false,
-      now: 0,
-      log: silentLogger,
       outbox: {
         send: (datagram) => {
           this.sent.push(Buffer.from(datagram));

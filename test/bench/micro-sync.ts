@@ -1,10 +1,14 @@
 // Measures the sync core without a socket: nanoseconds of processor time for each message.
 //   node --import tsx test/bench/micro-sync.ts
 
-import { silentLogger } from '../../src/shared/logger.ts';
-import { DATAGRAM_BYTES_DEFAULT } from '../../src/sync/limits.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';
-import { publishPacket, syncKeys, topicOf, viewOf } from '../support/sync-fixtures.ts';
+import {
+  publishPacket,
+  syncKeys,
+  syncNodeOptions,
+  topicOf,
+  viewOf,
+} from '../support/sync-fixtures.ts';
 
 const ROUNDS = 7;
 const TURN_MESSAGES = 2000;
@@ -41,20 +45,10 @@ async function node(
   publishFromPeer: () => void,
 ): Promise<SyncNode> {
   return new SyncNode({
+    ...syncNodeOptions(await syncKeys('token')),
     bootId,
-    keys: await syncKeys('token'),
     encrypt,
-    topics: ['#'],
-    datagramBytes: DATAGRAM_BYTES_DEFAULT,
-    receiveBufferBytes: 4_000_000,
     queueLength: 1024,
-    queuePolicy: 'discard-newest',
-    expectsPeers: false,
-    joinWaitMs: 0,
-    localPort: 7947,
-    isSuspect: () => false,
-    now: 0,
-    log: silentLogger,
     outbox: {
       send: (datagram) => {
         send(datagram);

@@ -62,3 +62,16 @@ test('an UNSUBACK shows an answer for each filter in MQTT 5 only', () => {
   assert.equal(reasonOf(PacketType.unsuback, encoded(packet, 5), 5), words);
   assert.equal(reasonOf(PacketType.unsuback, framed(Buffer.from([0xb0, 2, 0, 7])), 4), undefined);
 });
+
+test('a CONNACK shows the answer in words, of the versions before MQTT 5 too', () => {
+  for (const [version, code, words] of [
+    [5, 0x87, 'not authorized'],
+    [4, 5, 'not authorized'],
+    [4, 0, 'success'],
+  ] as const) {
+    const body = version === 5 ? [0x20, 3, 0, code, 0] : [0x20, 2, 0, code];
+    const packet = framed(Buffer.from(body));
+    assert.equal(reasonOf(PacketType.connack, packet, version), words);
+  }
+  assert.equal(reasonOf(PacketType.pingresp, framed(Buffer.from([0xd0, 0])), 5), undefined);
+});

@@ -11,7 +11,6 @@ import {
   Sealer,
 } from '../../../src/shared/envelope.ts';
 import { deriveKeyRing } from '../../../src/shared/key-ring.ts';
-import { silentLogger } from '../../../src/shared/logger.ts';
 import {
   DATA_HEADER_BYTES,
   WELCOME_BYTES,
@@ -21,9 +20,8 @@ import {
   writeWelcome,
 } from '../../../src/sync/body-codec.ts';
 import { HEARTBEAT_BYTES, writeHeartbeat } from '../../../src/sync/heartbeat-codec.ts';
-import { DATAGRAM_BYTES_DEFAULT } from '../../../src/sync/limits.ts';
 import { SyncNode } from '../../../src/sync/sync-node.ts';
-import { publishPacket, topicOf, viewOf } from '../../support/sync-fixtures.ts';
+import { publishPacket, syncNodeOptions, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
 const doc = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
 const { sync: keys, gossip } = await deriveKeyRing(['correct horse'], 'shoal');
@@ -51,20 +49,10 @@ function zeros(_: string, count: string): string {
 function datagrams(encrypt: boolean): Buffer[] {
   const sent: Buffer[] = [];
   const node = new SyncNode({
+    ...syncNodeOptions(keys),
     bootId: 0x0102030405060708n,
-    keys,
     encrypt,
-    topics: ['#'],
-    datagramBytes: DATAGRAM_BYTES_DEFAULT,
-    receiveBufferBytes: 4_000_000,
     queueLength: 1,
-    queuePolicy: 'discard-newest',
-    expectsPeers: false,
-    joinWaitMs: 0,
-    localPort: 7947,
-    isSuspect: () => false,
-    now: 0,
-    log: silentLogger,
     outbox: {
       send: (datagram) => {
         sent.push(Buffer.from(datagram));
