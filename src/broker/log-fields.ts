@@ -32,8 +32,12 @@ interface Connected {
   readonly info: ConnectionInfo;
 }
 
-/** Of a client whose session is known, and of its connection. */
-export function connectionFields({ session, info }: Connected) {
+/** Of a client whose session is known, and of its connection. @param name of one field more, with its value */
+export function connectionFields(
+  { session, info }: Connected,
+  name?: string,
+  value?: string,
+): LogFields {
   const fields: Record<string, LogFields[string]> = {
     client: session?.identity.clientId,
     user: session?.identity.username,
@@ -41,17 +45,6 @@ export function connectionFields({ session, info }: Connected) {
     fromPort: info.remotePort,
     listener: info.listenerAddress,
   };
-  return fields;
-}
-
-export function connectedFields(client: Connected, version: ProtocolVersion): LogFields {
-  const fields = connectionFields(client);
-  fields.mqtt = formatVersion(version);
-  return fields;
-}
-
-export function disconnectedFields(client: Connected, reason: string): LogFields {
-  const fields = connectionFields(client);
-  fields.reason = reason;
+  if (name !== undefined) fields[name] = value;
   return fields;
 }

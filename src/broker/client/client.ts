@@ -17,7 +17,7 @@ import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { LogFields } from '../../shared/logger.ts';
 import type { Listed } from '../../shared/swap-list.ts';
 import type { BrokerContext } from '../context.ts';
-import { connectedFields, connectionFields, disconnectedFields, originOf } from '../log-fields.ts';
+import { connectionFields, formatVersion, originOf } from '../log-fields.ts';
 import type { ConnectionInfo, ListenerRules, Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
 import { ClientRates, type ListenerRates, noRates } from '../rate-limits.ts';
@@ -311,7 +311,7 @@ export class Client implements SessionConnection, Listed {
     session.attach(this);
     stats.clientsConnected += 1;
     stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
-    log.info('client connected', connectedFields(this, this.version));
+    log.info('client connected', connectionFields(this, 'mqtt', formatVersion(this.version)));
     if (!this.isLocal) events?.connected(session.identity);
     sessions.persist(session);
   }
@@ -485,7 +485,7 @@ export class Client implements SessionConnection, Listed {
     const { stats, budget, log, sessions, events } = this.#context;
     stats.clientsConnected -= 1;
     budget.spend(Price.disconnect);
-    log.info('client disconnected', disconnectedFields(this, reason));
+    log.info('client disconnected', connectionFields(this, 'reason', reason));
     if (!this.isLocal) events?.disconnected(session.identity, reason);
     sessions.release(session, withWill);
   }

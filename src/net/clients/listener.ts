@@ -308,10 +308,8 @@ export class Listener {
 
 /** Most clients prove nothing: they share the rules of their listener. */
 function rulesFor(rules: ListenerRules, proof: Established['proof']): ListenerRules {
-  if (!proof?.isCertified && proof?.certificateName === undefined) return rules;
-  const { name, packetBytesMax, maximumQos, rates } = rules;
-  const { isCertified, certificateName } = proof;
-  return { name, packetBytesMax, maximumQos, rates, isCertified, certificateName };
+  const isProven = proof?.isCertified || proof?.certificateName !== undefined;
+  return isProven ? Object.assign({}, rules, proof) : rules;
 }
 
 function ignore(): void {}

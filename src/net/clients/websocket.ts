@@ -47,10 +47,8 @@ export interface Refusal {
 /** @returns why an upgrade is refused, or undefined */
 export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {
   const { paths, origins } = rules;
-  const { url = '' } = request;
-  // Nearly all clients ask for a path as it is configured.
-  if (!paths.includes(ANY) && !paths.includes(url)) {
-    const path = normalPath(url);
+  if (!paths.includes(ANY)) {
+    const path = normalPath(request.url ?? '');
     if (!paths.some((allowed) => normalPath(allowed) === path)) {
       return { status: 404, reason: `the path is none of those served: ${paths.join(', ')}` };
     }
@@ -111,10 +109,6 @@ interface AcceptedStream extends Duplex {
   [HANDLERS]?: WebSocketHandlers;
 }
 
-function handlersOf(stream: AcceptedStream): WebSocketHandlers | undefined {
-  return stream[HANDLERS];
-}
-
 /** Takes streams whose next bytes are an HTTP request. Sets no time limit: that is the caller's. */
 export class WebSocketAcceptor {
   readonly #rules: WebSocketRules;
@@ -155,12 +149,12 @@ export class WebSocketAcceptor {
     }
     this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
       const transport = new WebSocketTransport(webSocket, stream as Socket);
-      handlersOf(stream)?.opened(transport);
+      (stream as AcceptedStream)[HANDLERS]?.opened(transport);
     });
   }
 
   #refuse(stream: Duplex, refusal: Refusal): void {
-    handlersOf(stream)?.refused(refusal);
+    (stream as AcceptedStream)[HANDLERS]?.refused(refusal);
     if (stream.writable) stream.end(responseOf(refusal));
     else stream.destroy();
   }
