@@ -108,6 +108,7 @@ const common = {
     // bl is a stream besides a list of buffers; Node has the same streams.
     'readable-stream': 'node:stream',
     debug: './src/shims/debug.cts',
+    'node:os': './src/shims/os.ts',
     'node:path': './src/shims/path.ts',
     'node:perf_hooks': './src/shims/perf-hooks.ts',
   },
