@@ -26,6 +26,8 @@ const INTERVAL_MS = 5000;
 const NOTICEABLE = 0.1;
 /** Figures that have changed by less, ages and counts of troubles are renewed this often, ms. */
 const RENEW_MS = 30_000;
+/** A clock that has moved against the cluster's by less is not worth a message, ms. */
+const CLOCK_NOTICEABLE_MS = 30_000;
 const ADDRESSES_MAX = 16;
 const ADDRESS_CHARS_MAX = 64;
 const NODES_MAX = 4096;
@@ -40,6 +42,8 @@ export interface NodeStatus extends NodeFigures {
   readonly troubles: NodeTroubles;
   /** Of the addresses of the clients (-address), those that it holds. */
   readonly clientAddresses: readonly string[];
+  /** Wall clock less the clock of the cluster, ms; undefined if the node did not say it. */
+  readonly clockAheadMs: number | undefined;
 }
 
 export interface NodeStatusesOptions {
@@ -110,11 +114,17 @@ export class NodeStatuses implements ReplicatedMap {
 
   #update(): void {
     const figures = this.#gauge.measure();
-    const { sharedOptions, nodeName } = this.#options;
-    const troubles = this.ownTroubles();
-    const clientAddresses = this.heldAddresses();
-    const status = { version, ...figures, options: sharedOptions, troubles, clientAddresses };
+    const { sharedOptions, nodeName, clock } = this.#options;
     const now = performance.now();
+    const troubles = this.ownTroubles();
+    const status: NodeStatus = {
+      version,
+      ...figures,
+      options: sharedOptions,
+      troubles,
+      clientAddresses: this.heldAddresses(),
+      clockAheadMs: Date.now() - clock.at(now),
+    };
     if (this.#written !== undefined && !isNews(this.#written, status, now - this.#writtenAt))
       return;
     this.#written = status;
@@ -160,6 +170,8 @@ export class NodeStatuses implements ReplicatedMap {
 export function isNews(before: NodeStatus, after: NodeStatus, ageMs: number): boolean {
   if (differs(before, after, NOTICEABLE)) return true;
   if (after.clientAddresses.join() !== before.clientAddresses.join()) return true;
+  const step = (after.clockAheadMs ?? 0) - (before.clockAheadMs ?? 0);
+  if (Math.abs(step) >= CLOCK_NOTICEABLE_MS) return true;
   const key = troublesKey(after.troubles);
   if (key !== troublesKey(before.troubles)) return true;
   if (ageMs < RENEW_MS) return false;
@@ -195,7 +207,7 @@ function readStatus(value: Buffer, receivedAt: number): NodeStatus | undefined {
     const field = fields[name];
     return typeof field === 'number' && Number.isFinite(field) ? field : 0;
   };
-  const { version: text, options, troubles, clientAddresses } = fields;
+  const { version: text, options, troubles, clientAddresses, clockAheadMs } = fields;
   return {
     version: typeof text === 'string' ? text.slice(0, 32) : '',
     clients: number('clients'),
@@ -206,6 +218,7 @@ function readStatus(value: Buffer, receivedAt: number): NodeStatus | undefined {
     options: readOptions(options),
     troubles: readTroubles(troubles, receivedAt),
     clientAddresses: readAddresses(clientAddresses),
+    clockAheadMs: clockAheadMs === undefined ? undefined : number('clockAheadMs'),
   };
 }
 

@@ -211,13 +211,15 @@ export class SiteStatus {
       loadPercent,
       differingOptions: [],
       retainedDifferSince: undefined,
+      clockAheadMs: undefined,
       troubles: this.ownTroubles,
     };
   }
 
   #factsOf(status: MemberStatus): NodeFacts {
     const { member, since, own, differingOptions, retainedDifferSince } = status;
-    if (member.isSelf) return this.#ownFacts();
+    const clockAheadMs = own?.clockAheadMs;
+    if (member.isSelf) return { ...this.#ownFacts(), clockAheadMs };
     return {
       name: member.name,
       isSelf: false,
@@ -229,6 +231,7 @@ export class SiteStatus {
       loadPercent: own?.loadPercent,
       differingOptions,
       retainedDifferSince,
+      clockAheadMs,
       troubles: own?.troubles ?? NO_TROUBLES,
     };
   }

@@ -31,6 +31,8 @@ export interface NodeFacts {
   readonly differingOptions: readonly string[];
   /** Up to then it had the same retained messages as this node, ms since 1970; undefined while it has. */
   readonly retainedDifferSince: number | undefined;
+  /** Its wall clock less the clock of the cluster, ms. */
+  readonly clockAheadMs: number | undefined;
   readonly troubles: NodeTroubles;
 }
 
@@ -111,6 +113,8 @@ const BRIDGE_LOST_MS = 30_000;
 const RETAINED_DIFFER_MS = 30_000;
 const RETAINED_DIFFER_MS_PER_NODE = 2_000;
 const LOAD_WARNING_PERCENT = 90;
+/** Clocks that are closer are as equal as their nodes can know. */
+const CLOCKS_APART_MS = 120_000;
 
 const RULES: readonly ((facts: SiteFacts) => SiteFault[])[] = [
   diskFaults,
@@ -394,12 +398,46 @@ function loadFaults({ nodes }: SiteFacts): SiteFault[] {
 }
 
 function clockFaults(facts: SiteFacts): SiteFault[] {
-  return troublesOf(facts).flatMap(({ troubles: { unsetClock }, on, where }): SiteFault[] => {
+  const unset = troublesOf(facts).flatMap(({ troubles: { unsetClock }, on, where }) => {
     if (unsetClock === undefined) return [];
     const day = new Date(unsetClock).toISOString().slice(0, 10);
-    const text = `the clock ${on === '' ? 'of this box' : on.slice(1)} says ${day}`;
-    return [{ code: 'clock', severity: 'warning', text, cure: `${where}timedatectl set-ntp true` }];
+    return [clockFault(`the clock ${on === '' ? 'of this box' : on.slice(1)} says ${day}`, where)];
   });
+  return [...unset, ...apartClocks(facts)];
+}
+
+function clockFault(text: string, where: string): SiteFault {
+  return { code: 'clock', severity: 'warning', text, cure: `${where}timedatectl set-ntp true` };
+}
+
+/** Clocks that were set to different times. More than half of the nodes have to agree before one is called wrong. */
+function apartClocks({ nodes }: SiteFacts): SiteFault[] {
+  const clocks = nodes
+    .flatMap(({ name, isSelf, state, troubles: { unsetClock }, clockAheadMs: ahead }) => {
+      const isKnown = (isSelf || state === 'alive') && unsetClock === undefined;
+      return isKnown && ahead !== undefined ? [{ name, isSelf, ahead }] : [];
+    })
+    .sort((a, b) => a.ahead - b.ahead);
+  const [first, middle, last] = [clocks[0], clocks[clocks.length >> 1], clocks.at(-1)];
+  if (first === undefined || middle === undefined || last === undefined) return [];
+  if (last.ahead - first.ahead < CLOCKS_APART_MS) return [];
+  const wrong = clocks.filter(({ ahead }) => Math.abs(ahead - middle.ahead) >= CLOCKS_APART_MS);
+  if (wrong.length * 2 >= clocks.length) {
+    const time = wholeMinutes(last.ahead - first.ahead);
+    const text = `the clock of ${last.name} is ${time} ahead of the one of ${first.name}`;
+    return [clockFault(text, 'on each box: ')];
+  }
+  return wrong.map(({ name, isSelf, ahead }) => {
+    const time = wholeMinutes(Math.abs(ahead - middle.ahead));
+    const way = ahead > middle.ahead ? 'ahead of' : 'behind';
+    const text = `the clock of ${isSelf ? 'this box' : name} is ${time} ${way} the others`;
+    return clockFault(text, isSelf ? '' : `on ${name}: `);
+  });
+}
+
+/** No difference of clocks is known to the second. */
+function wholeMinutes(ms: number): string {
+  return formatDuration(Math.round(ms / 60_000) * 60_000);
 }
 
 /** Names the nodes that run an older version than the newest. */

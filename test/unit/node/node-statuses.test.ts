@@ -13,6 +13,7 @@ const STATUS: NodeStatus = {
   options: {},
   troubles: NO_TROUBLES,
   clientAddresses: [],
+  clockAheadMs: 0,
 };
 
 test('the other nodes hear of a noticeable change at once, and of any within half a minute', () => {
@@ -32,4 +33,9 @@ test('the other nodes hear at once which node has taken the address of the clien
   assert.ok(isNews(STATUS, holder, 5_000));
   assert.ok(isNews(holder, STATUS, 5_000));
   assert.ok(!isNews(holder, { ...holder, clientAddresses: ['192.168.1.10'] }, 5_000));
+});
+
+test('the other nodes hear at once of a clock that was set, and not of one that drifts', () => {
+  assert.ok(isNews(STATUS, { ...STATUS, clockAheadMs: -3_600_000 }, 5_000));
+  assert.ok(!isNews(STATUS, { ...STATUS, clockAheadMs: -20_000 }, 3_600_000));
 });

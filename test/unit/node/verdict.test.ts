@@ -23,6 +23,7 @@ function node(name: string, given: Partial<NodeFacts> = {}): NodeFacts {
     loadPercent: 3,
     differingOptions: [],
     retainedDifferSince: undefined,
+    clockAheadMs: 0,
     troubles: NO_TROUBLES,
     ...given,
   };
@@ -327,6 +328,20 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'warning',
     'the clock of this box says 1970-01-01.',
     /^timedatectl/,
+  ],
+  [
+    'a clock that was set to another time',
+    withBox('box3', { clockAheadMs: -2 * 3_600_000 }),
+    'warning',
+    'the clock of box3 is 2 h behind the others.',
+    /^on box3: timedatectl/,
+  ],
+  [
+    'two clocks of which one is wrong',
+    site({ nodes: [node('box1', { clockAheadMs: -7_200_000 }), node('box2')] }),
+    'warning',
+    'the clock of box2 is 2 h ahead of the one of box1.',
+    /^on each box: timedatectl/,
   ],
   [
     'an older version',
