@@ -142,7 +142,9 @@ export class Broker {
 
   /** The clients whose queues hold the most, the longest first; bounded. */
   slowSubscribers(now: number): SlowSubscriber[] {
-    return this.context.slowSubscribers.measure(now);
+    const { budget, slowSubscribers } = this.context;
+    budget.enter(now);
+    return slowSubscribers.measure();
   }
 
   /** The way of local messages to the other nodes; undefined while the node is not in a cluster. */
@@ -485,7 +487,7 @@ function makeContext(parts: BrokerParts, options: BrokerOptions): BrokerContext 
     retained,
     sessions,
     slowed,
-    slowSubscribers: new SlowSubscribers({ sessions, queueMemory, log }),
+    slowSubscribers: new SlowSubscribers({ sessions, queueMemory, budget, log }),
     bans,
     loginGuard,
     events,

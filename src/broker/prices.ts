@@ -40,6 +40,10 @@ export const Price = {
   deadline: 100,
   /** Checking the access of one client, one subscription or one queued message. */
   accessCheck: 100,
+  /** Looking at the queue of one session, which is in no cache of the processor. */
+  queueCheck: 30,
+  /** Finding the place of a session among those with the longest queues. */
+  queueListed: 150,
   /** A denial: a search through the whole ACL, and a log line. */
   denial: 500,
   /** The begin of a connection: its CONNECT, its session and its log line. */

@@ -139,8 +139,8 @@ export class SysTopics {
 }
 
 function guardValues(context: BrokerContext): ValuesOf<'guards'> {
-  const { slowed, slowSubscribers, bans, loginGuard, budget } = context;
-  const slow = slowSubscribers.measure(budget.now).filter(({ isOnline }) => isOnline);
+  const { slowed, slowSubscribers, bans, loginGuard } = context;
+  const slow = slowSubscribers.measure().filter(({ isOnline }) => isOnline);
   return {
     slowSubscribers: slow.map(({ clientId: client, messages: value }) => ({
       labels: { client },

@@ -10,6 +10,8 @@ import * as wire from '../../support/wire.ts';
 
 /** Enough clients that the shapes of filters stay within the share of each. */
 const CLIENTS = 16;
+/** Too many to look at in one turn. */
+const SESSIONS = 4_000;
 
 /** The number of turns that the work takes, the first one included. */
 function turnsOf(world: World, work: () => void): number {
@@ -261,4 +263,25 @@ test('packets that wait for their turn are handled though their client has left,
   assert.ok(turns > 2, `${turns} turns`);
   const topics = watcher.messages().map(({ topic }) => topic);
   assert.deepEqual(topics, Array(500).fill('t'), 'no will after a DISCONNECT');
+});
+
+test('the search for slow subscribers among very many sessions takes several turns', () => {
+  const world = new World();
+  const publisher = world.connect('p');
+  for (let i = 0; i < SESSIONS; i++) {
+    const absent = world.connect(`s${i}`, { properties: { sessionExpiryInterval: 600 } });
+    if (i % 1000 === 0) absent.subscribe([{ filter: 'a', qos: 1 }]);
+    absent.lose();
+  }
+  publisher.publish('a', 'x', { qos: 1 });
+  const { budget } = world.broker.context;
+  world.beginTurn();
+
+  const turns = turnsOf(world, () => {
+    assert.deepEqual(world.broker.slowSubscribers(world.now), []);
+    assert.ok(budget.spentInTurn < 1.1 * WORK_PER_TURN, `${budget.spentInTurn} units`);
+  });
+  assert.ok(turns > 1, `${turns} turns`);
+  const clients = world.broker.slowSubscribers(world.now).map(({ clientId }) => clientId);
+  assert.equal(clients.length, SESSIONS / 1000);
 });
