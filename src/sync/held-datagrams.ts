@@ -1,7 +1,9 @@
 // Data datagrams for peers that are online and have not answered a hello yet. The last ones follow as soon as
 // a peer answers, so that it misses nothing during the first exchange. Knows nothing of hellos and messages.
-// Invariant: at most HELD_DATAGRAMS_MAX datagrams of HELD_BYTES_MAX are held, in the order in which they left.
+// Invariant: at most HELD_DATAGRAMS_MAX datagrams are held, which take HELD_BYTES_MAX of a peer's receive
+// buffer, in the order in which they left.
 
+import { kernelBytes } from './ack-codec.ts';
 import { HELD_BYTES_MAX, HELD_DATAGRAMS_MAX, JOIN_WAIT_MS } from './limits.ts';
 import type { PeerLink } from './peer-link.ts';
 
@@ -17,6 +19,7 @@ interface HeldDatagram {
 
 export class HeldDatagrams {
   readonly #held: HeldDatagram[] = [];
+  /** In a peer's receive buffer. */
   #bytes = 0;
 
   /**
@@ -24,9 +27,9 @@ export class HeldDatagrams {
    * @param link the only peer that it is for; undefined for all
    */
   hold(at: number, sequence: number, packets: number, datagram: Buffer, link?: PeerLink): void {
-    this.#bytes += datagram.length;
+    this.#bytes += kernelBytes(datagram.length);
     while (this.#held.length >= HELD_DATAGRAMS_MAX || this.#bytes > HELD_BYTES_MAX) {
-      this.#bytes -= this.#held.shift()!.datagram.length;
+      this.#bytes -= kernelBytes(this.#held.shift()!.datagram.length);
     }
     this.#held.push({ at, sequence, packets, datagram: Buffer.from(datagram), link });
   }

@@ -60,8 +60,8 @@ export const HELLOS_LATER_PER_SECOND = 64;
 
 /** Data datagrams held for peers that have not answered a first hello, ... */
 export const HELD_DATAGRAMS_MAX = 64;
-/** ... which leave at once when a peer answers, so that they must fit into its receive buffer. */
-export const HELD_BYTES_MAX = 256 * 1024;
+/** ... which leave at once when a peer answers, so that they fit into the default receive buffer, as the kernel counts. */
+export const HELD_BYTES_MAX = 384 * 1024;
 
 /** A heartbeat goes to each peer at this interval: 88 bytes/s on an Ethernet. */
 export const HEARTBEAT_MS = 1500;

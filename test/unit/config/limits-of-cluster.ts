@@ -126,7 +126,7 @@ export const clusterLimits: readonly Row[] = [
   ],
   [
     'datagrams held for peers that have not answered yet',
-    '{count sync HELD_DATAGRAMS_MAX}, {bytes sync HELD_BYTES_MAX}, for {ms sync JOIN_WAIT_MS}',
+    '{count sync HELD_DATAGRAMS_MAX}, {bytes sync HELD_BYTES_MAX} of receive buffer, for {ms sync JOIN_WAIT_MS}',
     'such a peer is not sent the older ones: counted by both (`cluster/peers/missedMessages`), logged',
   ],
   [
