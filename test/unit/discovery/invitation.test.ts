@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatInvitation, parseInvitation } from '../../../src/discovery/invitation.ts';
+import { fnv1a } from '../../../src/shared/fnv1a.ts';
 import { seededRandom } from '../../support/random.ts';
+
+const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 
 const INVITATION = {
   secret: Buffer.from('000102030405060708090a0b0c0d0e0f', 'hex'),
@@ -36,6 +39,16 @@ test('an altered, cut or lengthened line is no invitation', () => {
   assert.equal(parseInvitation(''), undefined);
 });
 
+test('a line that ends behind its version is no invitation, though its check is right', () => {
+  const bytes = Buffer.of(1, 0, 0, 0, 0);
+  bytes.writeInt32BE(fnv1a(bytes, 0, 1), 1);
+  const bits = BigInt(`0x${bytes.toString('hex')}`)
+    .toString(2)
+    .padStart(40, '0');
+  const digits = bits.match(/.{5}/g)?.map((five) => BASE32[Number.parseInt(five, 2)]);
+  assert.equal(parseInvitation(`SHOAL-${digits?.join('')}`), undefined);
+});
+
 test('a line with more than four addresses, or of any length, is no invitation', () => {
   const endpoint = INVITATION.endpoints[1]!;
   const withAddresses = (count: number): string =>
@@ -49,10 +62,7 @@ test('no random line is an invitation', () => {
   const random = seededRandom(5);
   for (let run = 0; run < 5000; run++) {
     const length = Math.floor(random() * 100);
-    const digits = Array.from(
-      { length },
-      () => 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'[Math.floor(random() * 32)],
-    );
+    const digits = Array.from({ length }, () => BASE32[Math.floor(random() * 32)]);
     assert.equal(parseInvitation(`SHOAL-${digits.join('')}`), undefined);
   }
 });

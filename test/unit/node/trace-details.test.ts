@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import mqttPacket from 'mqtt-packet';
+import { decodeConnect } from '../../../src/mqtt/control-decoder.ts';
 import { Framer } from '../../../src/mqtt/framer.ts';
 import { PacketType } from '../../../src/mqtt/packet-type.ts';
 import type { ProtocolVersion } from '../../../src/mqtt/publish-view.ts';
-import { filtersDetail, reasonOf } from '../../../src/node/trace-details.ts';
+import { connectDetail, filtersDetail, reasonOf } from '../../../src/node/trace-details.ts';
 
 function framed(packet: Buffer): Framer {
   const framer = new Framer(1_048_576);
@@ -35,6 +36,36 @@ test('a SUBSCRIBE shows its filters with QoS and options, of which a long list o
   assert.match(
     filtersDetail(PacketType.subscribe, many, 4) ?? '',
     /^t0 q2, .* t7 q2 and 992 more$/,
+  );
+});
+
+test('a list of eight filters is shown whole', () => {
+  const topics = Array.from({ length: 8 }, (_, i) => `t${i}`);
+  const packet = { cmd: 'unsubscribe', messageId: 7, unsubscriptions: topics };
+  assert.equal(filtersDetail(PacketType.unsubscribe, encoded(packet, 4), 4), topics.join(', '));
+});
+
+test('a CONNECT shows what decides how long a client and its session last', () => {
+  const connect = { cmd: 'connect', clientId: 'c', clean: true, keepalive: 60 };
+  const detail = (packet: object, version: ProtocolVersion): string => {
+    const { buffer, start, bodyStart, end } = encoded(
+      { protocolVersion: version, ...packet },
+      version,
+    );
+    return connectDetail(decodeConnect(buffer, start, bodyStart, end));
+  };
+  assert.equal(detail(connect, 4), 'MQTT 3.1.1, clean start, keep alive 60 s');
+  const lasting = {
+    ...connect,
+    clean: false,
+    keepalive: 0,
+    username: 'ann',
+    properties: { sessionExpiryInterval: 3600 },
+    will: { topic: 'status/c', payload: 'offline' },
+  };
+  assert.equal(
+    detail(lasting, 5),
+    'MQTT 5.0 as ann, resumes its session, session expiry 3600 s, no keep alive, will status/c',
   );
 });
 

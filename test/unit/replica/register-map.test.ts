@@ -117,7 +117,25 @@ test('a cleared key is forgotten after its time, a value never', () => {
   // The clock of the cluster catches up: other nodes may not have heard of it yet.
   assert.equal(expire(1e6, 1010), 2);
   assert.equal(expire(1e6, 1049), 2);
+  assert.equal(expire(150, 1050), 2, 'not older than that by the clock of the cluster');
   assert.equal(expire(1e6, 1050), 1);
+  assert.equal(map.tombstones, 0);
+});
+
+test('a value that expires leaves a cleared key, once', () => {
+  const map = new RegisterMap(OURS, LIMITS);
+  const none = map.valuesHash;
+  const stamp = { time: 200, writer: THEIRS, sequence: 2 };
+  map.apply('a', stamp, true);
+  const register = map.get('a')!;
+  for (let time = 0; time < 2; time++) {
+    map.dropValue(register);
+    assert.equal(map.valuesHash, none);
+    assert.equal(map.tombstones, 1);
+    assert.equal(map.get('a')?.hasValue, false);
+  }
+  assert.equal(map.apply('a', { ...stamp, time: 100, sequence: 1 }, true), 'older');
+  assert.equal(map.apply('a', { ...stamp, time: 300, sequence: 3 }, true), 'newer');
   assert.equal(map.tombstones, 0);
 });
 

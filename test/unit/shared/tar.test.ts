@@ -4,7 +4,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { decodeTarHeader, encodeTarHeader, tarPadding } from '../../../src/shared/tar.ts';
+import {
+  decodeTarHeader,
+  encodeTarHeader,
+  TAR_FILE_BYTES_MAX,
+  tarPadding,
+} from '../../../src/shared/tar.ts';
 
 test('a header says what was written, and a damaged one is none', () => {
   const entry = { name: 'shoal-00000007.log', bytes: 1_234_567 };
@@ -19,6 +24,9 @@ test('a header says what was written, and a damaged one is none', () => {
   const outermost = { name: 'x'.repeat(99), bytes: 0 };
   assert.deepEqual(decodeTarHeader(encodeTarHeader(outermost, 0)), outermost);
   assert.throws(() => encodeTarHeader({ name: 'x'.repeat(100), bytes: 0 }, 0));
+  const largest = { name: 'x', bytes: TAR_FILE_BYTES_MAX };
+  assert.deepEqual(decodeTarHeader(encodeTarHeader(largest, 0)), largest);
+  assert.throws(() => encodeTarHeader({ name: 'x', bytes: TAR_FILE_BYTES_MAX + 1 }, 0));
   assert.deepEqual([0, 1, 511, 512, 513].map(tarPadding), [0, 511, 1, 0, 511]);
 });
 

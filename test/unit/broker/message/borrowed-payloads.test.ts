@@ -32,6 +32,7 @@ test('messages in flight keep at most 32 MB of chunks alive, and one chunk more'
   const kept = messages.filter(isBorrowed);
   assert.ok(kept.length >= 500 && kept.length * CHUNK_BYTES <= 33_554_432 + CHUNK_BYTES);
   assert.deepEqual(kept, messages.slice(-kept.length), 'the latest ones');
+  for (const { packet } of messages.slice(0, -kept.length)) assert.equal(packet, undefined);
   for (const { payload } of messages) assert.equal(payload.toString(), 'hi');
 });
 
@@ -41,6 +42,16 @@ test('messages of one chunk count it once', () => {
   const messages = Array.from({ length: 4000 }, () => messageInChunk(chunk));
   for (const message of messages) borrowed.add(message);
   assert.ok(messages.every(isBorrowed));
+});
+
+test('at most the latest 4096 messages are borrowed, however small their chunks are', () => {
+  const borrowed = new BorrowedPayloads();
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  const messages = Array.from({ length: 10_000 }, () => messageInChunk(chunk));
+  for (const message of messages) borrowed.add(message);
+  const kept = messages.filter(isBorrowed);
+  assert.ok(kept.length >= 4000 && kept.length <= 4096);
+  assert.deepEqual(kept, messages.slice(-kept.length), 'the latest ones');
 });
 
 test('a message that is acknowledged gives up its place, and may be kept again', () => {
