@@ -213,8 +213,9 @@ class ConnectionTap implements ByteTap {
     this.#pass = pass;
   }
 
+  /** A copy: a Framer removes the padding of a length in place, and the connection's own would find no packet. */
   received(chunk: Buffer): void {
-    this.#read(this.#in, chunk);
+    this.#read(this.#in, Buffer.from(chunk));
   }
 
   sent(bytes: Buffer): void {
