@@ -29,8 +29,9 @@ export class StreamTransport extends EventEmitter implements Transport {
     return this.#stream.writableLength;
   }
 
+  /** A copy: the other end gets the very bytes, and the broker may repeat them to another client. */
   write(bytes: Buffer): void {
-    this.#stream.write(bytes, this.#written);
+    this.#stream.write(Buffer.from(bytes), this.#written);
   }
 
   /** A stream whose high water mark is above the broker's own bounds emits no 'drain'. */
