@@ -30,13 +30,16 @@ export class BorrowedPayloads {
     this.#bytes += bytes;
     packet.slot = slot;
     this.#next = (slot + 1) % MESSAGES_MAX;
-    while (this.#next === this.#oldest || this.#bytes > CHUNK_BYTES_MAX) this.#endOldest();
+    if (this.#next === this.#oldest) this.#endOldest();
+    // A chunk above the bound leaves nothing in the ring.
+    while (this.#bytes > CHUNK_BYTES_MAX) this.#endOldest();
   }
 
   #endOldest(): void {
     const slot = this.#oldest;
     this.#oldest = (slot + 1) % MESSAGES_MAX;
     this.#bytes -= this.#chunkBytes[slot]!;
+    this.#chunkBytes[slot] = 0;
     const message = this.#messages[slot];
     if (message !== undefined) this.end(message);
   }

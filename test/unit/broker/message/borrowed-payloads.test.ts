@@ -36,6 +36,16 @@ test('messages in flight keep at most 32 MB of chunks alive, and one chunk more'
   for (const { payload } of messages) assert.equal(payload.toString(), 'hi');
 });
 
+test('a chunk above the bound does not weaken it for those that follow', () => {
+  const borrowed = new BorrowedPayloads();
+  for (let i = 0; i < 1000; i++) borrowed.add(messageInChunk());
+  borrowed.add(messageInChunk(Buffer.alloc(33_554_433)));
+  const messages = Array.from({ length: 1500 }, () => messageInChunk());
+  for (const message of messages) borrowed.add(message);
+  const kept = messages.filter(isBorrowed);
+  assert.ok(kept.length >= 500 && kept.length * CHUNK_BYTES <= 33_554_432 + CHUNK_BYTES);
+});
+
 test('messages of one chunk count it once', () => {
   const borrowed = new BorrowedPayloads();
   const chunk = Buffer.alloc(CHUNK_BYTES);
