@@ -16,10 +16,12 @@ import {
   WELCOME_BYTES,
   writeAsksForAck,
   writeDataHeader,
+  writeHello,
   writeSequence,
   writeWelcome,
 } from '../../../src/sync/body-codec.ts';
 import { HEARTBEAT_BYTES, writeHeartbeat } from '../../../src/sync/heartbeat-codec.ts';
+import { DATAGRAM_BYTES_MAX } from '../../../src/sync/limits.ts';
 import { SyncNode } from '../../../src/sync/sync-node.ts';
 import { publishPacket, syncNodeOptions, topicOf, viewOf } from '../../support/sync-fixtures.ts';
 
@@ -45,13 +47,14 @@ function zeros(_: string, count: string): string {
   return '00'.repeat(Number(count));
 }
 
-/** A hello, a data datagram with two messages, a heartbeat and an ack. */
-function datagrams(encrypt: boolean): Buffer[] {
+/** A hello, a data datagram with two messages, a heartbeat, an ack and a welcome; several hellos first above 1400 bytes. */
+function datagrams(encrypt: boolean, datagramBytes: number): Buffer[] {
   const sent: Buffer[] = [];
   const node = new SyncNode({
     ...syncNodeOptions(keys),
     bootId: 0x0102030405060708n,
     encrypt,
+    datagramBytes,
     queueLength: 1,
     outbox: {
       send: (datagram) => {
@@ -81,7 +84,7 @@ function datagrams(encrypt: boolean): Buffer[] {
   node.flush(0);
   for (const body of [welcomeBody(), heartbeatBody()]) node.receive(seal(body, encrypt), 2);
   node.advance(100);
-  node.receive(seal(askingBody(), encrypt), 100);
+  for (const body of [askingBody(), helloBody()]) node.receive(seal(body, encrypt), 100);
   return sent;
 }
 
@@ -91,6 +94,13 @@ function askingBody(): Buffer {
   writeDataHeader(body, 0, 0, 22);
   writeSequence(body, 0, 12);
   writeAsksForAck(body, 0, true);
+  return body;
+}
+
+/** In the largest datagram. */
+function helloBody(): Buffer {
+  const body = Buffer.alloc(DATAGRAM_BYTES_MAX - ENVELOPE_BYTES);
+  writeHello(body, 0, body.length, Buffer.from('b0b1b2b3b4b5b6b7', 'hex'));
   return body;
 }
 
@@ -143,15 +153,17 @@ test('the documented token gives the documented keys', () => {
   );
 });
 
-for (const [title, encrypt, index] of [
-  ['Hello, signed', false, 0],
-  ['Data, signed', false, 1],
-  ['Data, encrypted', true, 1],
-  ['Heartbeat, signed', false, 2],
-  ['Ack, signed', false, 3],
+for (const [title, encrypt, index, bytes] of [
+  ['Hello, signed', false, 0, 1400],
+  ['Hello of the largest size, signed', false, 0, 65_000],
+  ['Data, signed', false, 1, 1400],
+  ['Data, encrypted', true, 1, 1400],
+  ['Heartbeat, signed', false, 2, 1400],
+  ['Ack, signed', false, 3, 1400],
+  ['Welcome, signed', false, 4, 1400],
 ] as const) {
   test(`a node sends and accepts the vector "${title}"`, () => {
-    const datagram = datagrams(encrypt)[index];
+    const datagram = datagrams(encrypt, bytes)[index];
     assert.equal(vector(title), datagram?.toString('hex'));
     const opened = new Opener(keys, encrypt).open(Buffer.from(vector(title), 'hex'));
     assert.ok(typeof opened === 'object');
