@@ -18,7 +18,8 @@ export function memberOfEvent(event: string): { name: string; state: string } | 
 
 export function wordsOfEvent({ event, fields }: EventText): string {
   const member = memberOfEvent(event);
-  if (member !== undefined) return `${member.name} is ${member.state}${reasonOf(fields.reason)}`;
+  if (member !== undefined)
+    return `${member.name} is ${member.state}${reasonOfState(fields.reason, member.state)}`;
   const { client, user, from, mqtt } = fields;
   if (event === 'client connected') {
     const as = user === undefined ? '' : ` as ${user}`;
@@ -31,6 +32,12 @@ export function wordsOfEvent({ event, fields }: EventText): string {
     value === undefined || value === '' ? [] : [` ${key}=${quoted(String(value))}`],
   );
   return event + pairs.join('');
+}
+
+/** A node that has the news from another one gives the state itself as the reason: `offline, says box2`. */
+function reasonOfState(reason: unknown, state: string): string {
+  const [, teller] = /^(?:suspected|offline)(, says .*)$/.exec(String(reason)) ?? [];
+  return teller !== undefined && String(reason).startsWith(state) ? teller : reasonOf(reason);
 }
 
 function reasonOf(reason: unknown): string {

@@ -46,6 +46,14 @@ test('events of nodes are sentences, and others are shown as the log has them', 
       'box3 is offline: no answer in 3 periods',
     ],
     [
+      event('cluster suspect box3 192.168.1.102:7946', { reason: 'suspected, says box2' }),
+      'box3 is suspect, says box2',
+    ],
+    [
+      event('cluster online box3 192.168.1.102:7946', { reason: 'refuted, says box2' }),
+      'box3 is online: refuted, says box2',
+    ],
+    [
       event('client connected', { client: 't7', user: 'ann', from: '10.0.0.7', mqtt: '5.0' }),
       't7 connected as ann from 10.0.0.7, MQTT 5.0',
     ],
