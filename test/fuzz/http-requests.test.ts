@@ -5,17 +5,13 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { AuditLog } from '../../src/http/audit-log.ts';
-import { ClientTimeline } from '../../src/http/client-timeline.ts';
 import { ConnectionLimit } from '../../src/http/connection-limit.ts';
-import { EventLog } from '../../src/http/event-log.ts';
 import { controlGate } from '../../src/http/gate.ts';
 import { HttpServer } from '../../src/http/http-server.ts';
 import { routeTable } from '../../src/http/route-table.ts';
-import { Router } from '../../src/http/router.ts';
-import { TokenStore } from '../../src/http/token-store.ts';
 import { silentLogger } from '../../src/shared/logger.ts';
 import { FakeNodeApi } from '../support/fake-node-api.ts';
+import { makeRouter } from '../support/fake-router.ts';
 
 const ROUNDS = 20_000;
 const CONNECTIONS = 300;
@@ -70,17 +66,6 @@ const NAMES = [
   '__proto__',
   'toString',
 ];
-
-async function makeRouter(node: FakeNodeApi): Promise<Router> {
-  return new Router(routeTable, node, {
-    routes: routeTable,
-    tokens: await TokenStore.open(undefined),
-    audit: new AuditLog(silentLogger),
-    events: new EventLog(silentLogger),
-    timeline: new ClientTimeline(),
-    streams: { open: 0, dropped: 0 },
-  });
-}
 
 /** A path of the table with odd values in it, or an odd path. */
 function randomPath(): string {

@@ -5,28 +5,16 @@ import { EventEmitter } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { sentEvents } from '../../../src/cli/event-source.ts';
-import { AuditLog } from '../../../src/http/audit-log.ts';
-import { ClientTimeline } from '../../../src/http/client-timeline.ts';
-import { EventLog } from '../../../src/http/event-log.ts';
 import { EventStream } from '../../../src/http/event-stream.ts';
 import { HttpProblem } from '../../../src/http/problem.ts';
 import { readTarget } from '../../../src/http/request-target.ts';
 import { routeTable } from '../../../src/http/route-table.ts';
-import { Router } from '../../../src/http/router.ts';
-import { TokenStore } from '../../../src/http/token-store.ts';
-import { silentLogger } from '../../../src/shared/logger.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';
+import { makeRouter } from '../../support/fake-router.ts';
 import { type FuzzTarget, sources } from '../engine/target.ts';
 
 const node = new FakeNodeApi();
-const router = new Router(routeTable, node, {
-  routes: routeTable,
-  tokens: await TokenStore.open(undefined),
-  audit: new AuditLog(silentLogger),
-  events: new EventLog(silentLogger),
-  timeline: new ClientTimeline(),
-  streams: { open: 0, dropped: 0 },
-});
+const router = await makeRouter(node);
 
 /** @returns undefined for a target that is refused */
 function targetOf(url: string): ReturnType<typeof readTarget> | undefined {

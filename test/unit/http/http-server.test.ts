@@ -4,30 +4,18 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { AuditLog } from '../../../src/http/audit-log.ts';
-import { ClientTimeline } from '../../../src/http/client-timeline.ts';
 import { ConnectionLimit } from '../../../src/http/connection-limit.ts';
-import { EventLog } from '../../../src/http/event-log.ts';
 import { controlGate } from '../../../src/http/gate.ts';
 import { HttpServer } from '../../../src/http/http-server.ts';
-import { routeTable } from '../../../src/http/route-table.ts';
-import { Router } from '../../../src/http/router.ts';
-import { TokenStore } from '../../../src/http/token-store.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';
+import { makeRouter } from '../../support/fake-router.ts';
 
 const LIMIT = { timeout: 60_000 };
 
 async function open(t: TestContext, node = new FakeNodeApi()) {
   const streams = { open: 0, dropped: 0 };
-  const router = new Router(routeTable, node, {
-    routes: routeTable,
-    tokens: await TokenStore.open(undefined),
-    audit: new AuditLog(silentLogger),
-    events: new EventLog(silentLogger),
-    timeline: new ClientTimeline(),
-    streams,
-  });
+  const router = await makeRouter(node, { streams });
   const counters = { requests: 0, failed: 0 };
   const limit = new ConnectionLimit(silentLogger);
   const server = await HttpServer.open(

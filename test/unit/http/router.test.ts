@@ -3,15 +3,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { AuditLog } from '../../../src/http/audit-log.ts';
-import { ClientTimeline } from '../../../src/http/client-timeline.ts';
-import { EventLog } from '../../../src/http/event-log.ts';
 import type { Caller } from '../../../src/http/route.ts';
-import { routeTable } from '../../../src/http/route-table.ts';
-import { Router } from '../../../src/http/router.ts';
-import { TokenStore } from '../../../src/http/token-store.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import type { NodeReply, NodeRequest } from '../../../src/shared/node-request.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';
+import { makeRouter } from '../../support/fake-router.ts';
 
 const CALLER: Caller = { kind: 'control', from: '' };
 
@@ -39,14 +35,7 @@ class TwoNodes extends FakeNodeApi {
 
 async function routerOf(node: FakeNodeApi) {
   const audit = new AuditLog(silentLogger);
-  const router = new Router(routeTable, node, {
-    routes: routeTable,
-    tokens: await TokenStore.open(undefined),
-    audit,
-    events: new EventLog(silentLogger),
-    timeline: new ClientTimeline(),
-    streams: { open: 0, dropped: 0 },
-  });
+  const router = await makeRouter(node, { audit });
   const ask = async (request: NodeRequest) => {
     const response = await router.respond(router.match(request), request, CALLER);
     assert.ok('json' in response);
