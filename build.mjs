@@ -108,12 +108,21 @@ const common = {
     // bl is a stream besides a list of buffers; Node has the same streams.
     'readable-stream': 'node:stream',
     debug: './src/shims/debug.cts',
+    // Else each module would require them for itself, and look each function up at every call.
+    'node:crypto': './src/shims/crypto.ts',
+    'node:fs': './src/shims/fs.ts',
+    'node:fs/promises': './src/shims/fs-promises.ts',
+    'node:net': './src/shims/net.ts',
     'node:os': './src/shims/os.ts',
     'node:path': './src/shims/path.ts',
     'node:perf_hooks': './src/shims/perf-hooks.ts',
+    'node:timers/promises': './src/shims/timers-promises.ts',
   },
   plugins: [withoutUnusedModules],
   define: {
+    // esbuild shortens numbers, not their names.
+    'Number.POSITIVE_INFINITY': '1e999',
+    'Number.NEGATIVE_INFINITY': '-1e999',
     SHOAL_VERSION: JSON.stringify(version),
     // As a text: a defined object would be a module that every other one imports.
     SHOAL_PAGES: JSON.stringify(JSON.stringify(pages)),

@@ -37,7 +37,7 @@ const adapter: LayerRule = {
 /** From the bottom to the top. */
 const rules: Readonly<Record<string, LayerRule>> = {
   shared: { layers: [], packages: ['node:crypto'] },
-  shims: { layers: [], packages: ['os', 'path', 'perf_hooks'] },
+  shims: { layers: [], packages: ['node:*'] },
   // Definitions only, so that every layer may supply values for them.
   metrics: { layers: [], packages: [] },
   mqtt: { layers: ['shared'], packages: ['mqtt-packet'] },
