@@ -19,7 +19,7 @@ export function decodeVarint(
   let shift = 0;
   for (let i = start; i < end; i++) {
     const byte = buffer[i]!;
-    value += (byte & 0x7f) * 2 ** shift;
+    value |= (byte & 0x7f) << shift;
     if (byte < 0x80) return byte === 0 && i > start && !allowsPadding ? VARINT_MALFORMED : value;
     shift += 7;
     if (shift > 21) return VARINT_MALFORMED;
