@@ -35,6 +35,8 @@ export class UserAccount {
   /** Shapes of filters, and topic levels of the subscription tree. */
   shapes = 0;
   levels = 0;
+  /** Those of the shapes that name a group of shared subscriptions. */
+  sharedGroups = 0;
   /** Sessions, connected or not. */
   sessions = 0;
   /** Sessions whose client is not connected. */
@@ -59,6 +61,7 @@ export class ClientAccount {
   queueBytes = 0;
   shapes = 0;
   levels = 0;
+  sharedGroups = 0;
 
   constructor(user: UserAccount) {
     this.#user = user;
@@ -82,6 +85,7 @@ export class ClientAccount {
       payer.queueBytes += sign * this.queueBytes;
       payer.shapes += sign * this.shapes;
       payer.levels += sign * this.levels;
+      payer.sharedGroups += sign * this.sharedGroups;
       payer.sessions += sign;
     }
   }

@@ -141,8 +141,8 @@ const CASES: readonly Case[] = [
     },
   },
   {
-    what: 'subscription with a shape of its own',
-    count: 200,
+    what: 'subscription with a shared group of its own',
+    count: 50,
     make: (broker) => {
       const client = open(broker, 'c');
       return (i) => subscribe(client, `$share/group-${number(i)}/x`);

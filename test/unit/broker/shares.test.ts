@@ -4,7 +4,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openAuthorizer } from '../../../src/broker/ports.ts';
-import { CLIENT_SHAPES_MAX, SHAPES_MAX } from '../../../src/broker/routing/filter-shapes.ts';
+import {
+  CLIENT_GROUPS_MAX,
+  CLIENT_SHAPES_MAX,
+  GROUPS_MAX,
+  SHAPES_MAX,
+} from '../../../src/broker/routing/filter-shapes.ts';
 import { CLIENT_NODES_MAX, NODES_MAX } from '../../../src/broker/routing/subscription-tree.ts';
 import { type LogFields, silentLogger } from '../../../src/shared/logger.ts';
 import { type TestClient, World } from '../../support/mqtt-world.ts';
@@ -36,63 +41,104 @@ function subscribeAll(world: World, client: TestClient, filters: string[]): numb
   return client.expect('suback').reasons;
 }
 
-const groups = (from: string, count: number): string[] =>
-  Array.from({ length: count }, (_, i) => `$share/${from}${i}/x`);
 const granted = (reasons: number[]): number => reasons.filter((reason) => reason <= 2).length;
+const groups = (from: string, count: number, filter = 'x'): string[] =>
+  Array.from({ length: count }, (_, i) => `$share/${from}${i}/${filter}`);
 
-test('a client has a share of the shapes of filters, and others subscribe as before', () => {
-  const { world, lines } = loggedWorld();
-  const greedy = world.connect('greedy', { username: 'eve' });
-  const reasons = subscribeAll(world, greedy, groups('g', 10_000));
-  assert.equal(granted(reasons), CLIENT_SHAPES_MAX);
-  assert.equal(reasons.at(-1), 0x97);
-  const refused = 10_000 - CLIENT_SHAPES_MAX;
-  assert.equal(world.broker.stats.subscriptionsRefused, refused);
-  assert.deepEqual(lines, [
-    {
-      event: 'subscribe refused: a bound is reached',
-      client: 'greedy',
-      user: 'eve',
-      topic: `$share/g${CLIENT_SHAPES_MAX}/x`,
-      bound: `${CLIENT_SHAPES_MAX} shapes of filters of one client`,
-      count: 1,
-    },
-  ]);
-  const other = world.connect('other', { username: 'bob' });
-  assert.deepEqual(other.subscribe(['x/y', '+/y', '#', '$share/new/x']).reasons, [2, 2, 2, 2]);
-});
+/** Filters of which each adds one shape to those of the filters before it. */
+function shapes(from: number, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => {
+    const [before, after] = [(from + i) % 60, Math.floor((from + i) / 120)];
+    const wildcard = (from + i) % 120 < 60 ? '+' : '+/+';
+    return `${'a/'.repeat(before)}${wildcard}${'/a'.repeat(after)}`;
+  });
+}
 
-test('a client gets its share of shapes back when it unsubscribes or its session ends', () => {
-  const world = new World();
-  const all = groups('g', CLIENT_SHAPES_MAX);
-  const first = world.connect('a');
-  assert.equal(granted(subscribeAll(world, first, all)), CLIENT_SHAPES_MAX);
-  assert.deepEqual(first.subscribe('$share/more/x').reasons, [0x97]);
-  first.unsubscribe('$share/g0/x');
-  assert.deepEqual(first.subscribe('$share/more/x').reasons, [2]);
-  first.lose();
-  assert.equal(world.broker.context.tree.shapes, 0);
-  assert.equal(granted(subscribeAll(world, world.connect('a'), all)), CLIENT_SHAPES_MAX);
-});
+for (const [what, filters, max] of [
+  ['shapes of filters', (count: number) => shapes(0, count), CLIENT_SHAPES_MAX],
+  ['shared groups', (count: number) => groups('g', count), CLIENT_GROUPS_MAX],
+] as const) {
+  test(`a client has a share of the ${what}, and others subscribe as before`, () => {
+    const { world, lines } = loggedWorld();
+    const greedy = world.connect('greedy', { username: 'eve' });
+    const reasons = subscribeAll(world, greedy, filters(5000));
+    assert.equal(granted(reasons), max);
+    assert.equal(reasons.at(-1), 0x97);
+    assert.equal(world.broker.stats.subscriptionsRefused, 5000 - max);
+    assert.deepEqual(lines, [
+      {
+        event: 'subscribe refused: a bound is reached',
+        client: 'greedy',
+        user: 'eve',
+        topic: filters(max + 1).at(-1),
+        bound: `${max} ${what} of one client`,
+        count: 1,
+      },
+    ]);
+    const other = world.connect('other', { username: 'bob' });
+    assert.deepEqual(other.subscribe(['x/y', '+/y', '#', '$share/new/x']).reasons, [2, 2, 2, 2]);
+  });
+
+  test(`a client gets its share of the ${what} back when it unsubscribes or its session ends`, () => {
+    const world = new World();
+    const all = filters(max + 1);
+    const further = all.pop()!;
+    const first = world.connect('a');
+    assert.equal(granted(subscribeAll(world, first, all)), max);
+    assert.deepEqual(first.subscribe(further).reasons, [0x97]);
+    first.unsubscribe(all.at(-1)!);
+    assert.deepEqual(first.subscribe(further).reasons, [2]);
+    first.lose();
+    while (world.broker.context.tree.size > 0) world.broker.runDeferred(world.now);
+    assert.equal(world.broker.context.tree.shapes, 0);
+    assert.equal(granted(subscribeAll(world, world.connect('a'), all)), max);
+  });
+}
 
 test('many clients of one user leave shapes to others, and plain filters never need one', () => {
   const world = new World();
-  const eves = SHAPES_MAX / CLIENT_SHAPES_MAX;
   let taken = 0;
-  for (let i = 0; i < eves; i++) {
+  for (let i = 0; i < SHAPES_MAX / CLIENT_SHAPES_MAX; i++) {
     const client = world.connect(`eve${i}`, { username: 'eve' });
-    taken += granted(subscribeAll(world, client, groups(`${i}-`, CLIENT_SHAPES_MAX)));
+    taken += granted(subscribeAll(world, client, shapes(taken, CLIENT_SHAPES_MAX)));
   }
   assert.ok(taken > SHAPES_MAX / 2 && taken <= (SHAPES_MAX / 4) * 3 + 1, `${taken} taken`);
-  for (let i = 0; i < 8; i++) {
-    const client = world.connect(`user${i}`, { username: `user${i}` });
-    subscribeAll(world, client, groups(`u${i}-`, CLIENT_SHAPES_MAX));
+  const bob = world.connect('bob', { username: 'bob' });
+  assert.equal(granted(subscribeAll(world, bob, shapes(taken, 100))), 100);
+  const eve = world.connect('eve', { username: 'eve' });
+  assert.deepEqual(eve.subscribe(['a/b/c', shapes(taken + 100, 1)[0]!]).reasons, [2, 0x97]);
+});
+
+test('many clients of one address have a share of the shared groups that a message has to serve', () => {
+  const { world, lines } = loggedWorld();
+  world.remoteAddress = '192.0.2.1';
+  const greedy = Array.from({ length: 30 }, (_, i) => world.connect(`greedy${i}`));
+  const asked = greedy.map((client, i) => subscribeAll(world, client, groups(`${i}-`, 250, '#')));
+  const taken = granted(asked.flat());
+  assert.ok(taken > GROUPS_MAX / 2 && taken <= (GROUPS_MAX / 4) * 3 + 1, `${taken} taken`);
+  assert.deepEqual(lines.map(({ bound }) => bound).toSorted(), [
+    `${CLIENT_GROUPS_MAX} shared groups of one client`,
+    "the user's share of the shared groups",
+  ]);
+  assert.deepEqual(greedy[0]!.subscribe('a/+/b').reasons, [2], 'other filters are not refused');
+
+  world.remoteAddress = '192.0.2.2';
+  const innocent = world.connect('innocent');
+  assert.deepEqual(innocent.subscribe('$share/workers/jobs/+').reasons, [2]);
+  innocent.publish('jobs/1', 'x');
+  assert.deepEqual(innocent.payloads(), ['x']);
+  const copies = greedy.reduce((sum, client) => sum + client.messages().length, 0);
+  assert.equal(copies, taken);
+});
+
+test('a node with all its shared groups grants further members of these, and no further group', () => {
+  const world = new World();
+  for (let i = 0; i < 40; i++) {
+    const client = world.connect(`c${i}`, { username: `user${i}` });
+    subscribeAll(world, client, groups(`${i}-`, CLIENT_GROUPS_MAX));
   }
   const late = world.connect('late', { username: 'late' });
-  subscribeAll(world, late, groups('late-', CLIENT_SHAPES_MAX));
-  const full = world.connect('full', { username: 'full' });
-  subscribeAll(world, full, groups('full-', CLIENT_SHAPES_MAX));
-  assert.deepEqual(full.subscribe(['a/b/c', '$share/g/none']).reasons, [2, 0x97]);
+  assert.deepEqual(late.subscribe(['$share/new/x', '$share/0-0/x', '#']).reasons, [0x97, 2, 2]);
 });
 
 test('topic levels: a client has a share, and a user with many leaves the rest to others', () => {

@@ -153,7 +153,12 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'SUBACK 0x97 for a shape that the node does not have yet; filters without wildcards have no shape',
     ],
     [
-      'what one user may use of `-memory-limit`, of `-queue-memory`, of retained messages and their bytes, of topic levels, of shapes, and with absent sessions of `-max-sessions`',
+      'names of shared groups (`$share/NAME/...`), each counted once for each shape of its filters: of the node; of one client',
+      '{count broker GROUPS_MAX}; {count broker CLIENT_GROUPS_MAX}',
+      'SUBACK 0x97 for a group that the node does not have yet; a group may have any number of members',
+    ],
+    [
+      'what one user may use of `-memory-limit`, of `-queue-memory`, of retained messages and their bytes, of topic levels, of shapes, of shared groups, and with absent sessions of `-max-sessions`',
       'a share that falls with the square of what is free: one user alone has three quarters of a bound, two 90 %, and a hundred still leave a thousandth free',
       'as at the bound itself. Clients without a user name count with all others of their address, an IPv6 /64 as one address. Where every listener checks user names (`-auth`, `-auth-jwt-key`, `-auth-http`) and admits clients without one, these together also have the share of one user, of `-max-connections` too',
     ],

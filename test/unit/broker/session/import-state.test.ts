@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { StoredSession, StoredState } from '../../../../src/broker/ports.ts';
-import { CLIENT_SHAPES_MAX } from '../../../../src/broker/routing/filter-shapes.ts';
+import { CLIENT_GROUPS_MAX } from '../../../../src/broker/routing/filter-shapes.ts';
 import { type LogFields, silentLogger } from '../../../../src/shared/logger.ts';
 import { World } from '../../../support/mqtt-world.ts';
 import { delivery, message, session } from '../../../support/stored-records.ts';
@@ -41,8 +41,8 @@ test('restored sessions without a user name are charged to the address that they
   assert.deepEqual([innocent?.sessions, innocent?.absentSessions, innocent?.queueBytes], [1, 1, 0]);
 });
 
-test('subscriptions with more shapes than a client may have are not restored', () => {
-  const subscriptions = Array.from({ length: CLIENT_SHAPES_MAX + 50 }, (_, i) => ({
+test('subscriptions with more shared groups than a client may have are not restored', () => {
+  const subscriptions = Array.from({ length: CLIENT_GROUPS_MAX + 50 }, (_, i) => ({
     filter: `$share/group${i}/x`,
     qos: 1 as const,
     noLocal: false,
@@ -51,7 +51,7 @@ test('subscriptions with more shapes than a client may have are not restored', (
   }));
   const { world, lines } = restoredWorld({ sessions: [stored('greedy', { subscriptions })] });
   const { tree } = world.broker.context;
-  assert.deepEqual([tree.size, tree.shapes], [CLIENT_SHAPES_MAX, CLIENT_SHAPES_MAX]);
+  assert.deepEqual([tree.size, tree.shapes], [CLIENT_GROUPS_MAX, CLIENT_GROUPS_MAX]);
   assert.equal(lines.length, 50);
   assert.equal(lines[0]?.event, 'subscription not restored: a bound is reached');
   assert.deepEqual(world.connect('bob').subscribe(['+/y', '$share/new/x']).reasons, [2, 2]);
