@@ -1,4 +1,4 @@
-// Sessions that move to another node with their client (src/node/roaming-sessions.ts): the old node
+// Sessions that move to another node with their client (src/node/replication/roaming-sessions.ts): the old node
 // exports one and keeps it until the new node has it; the new node adopts it before CONNACK.
 // Invariant: until the new node has confirmed, the session is whole on the old one, on its disk too.
 

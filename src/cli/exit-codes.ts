@@ -7,8 +7,8 @@ import { ListenError } from '../net/clients/listener.ts';
 import { TlsFileError } from '../net/clients/tls-files.ts';
 import { NameInUseError } from '../net/cluster/name-rival.ts';
 import { BindError } from '../net/cluster/udp.ts';
+import { IsolatedError } from '../node/cluster/peer-watch.ts';
 import { ControlSocketError } from '../node/management.ts';
-import { IsolatedError } from '../node/peer-watch.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
 import { NoNodeError } from './control-client.ts';
 

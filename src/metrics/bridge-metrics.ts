@@ -1,4 +1,4 @@
-// What a node publishes about its bridges, one value for each. Definitions only; src/node/bridges.ts
+// What a node publishes about its bridges, one value for each. Definitions only; src/node/bridges/bridges.ts
 // supplies the values.
 
 import { counter, gauge } from './metric.ts';

@@ -24,7 +24,7 @@ import { controlHost } from '../net/control-host.ts';
 import { controlFolder, controlPath } from '../shared/control-path.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
-import type { NodeQueries } from './node-queries.ts';
+import type { NodeQueries } from './cluster/node-queries.ts';
 
 const TOKEN_FILE = 'http-tokens.json';
 /** Tokens say who calls, not certificates. */

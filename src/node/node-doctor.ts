@@ -10,10 +10,10 @@ import { thisMachine } from '../doctor/machine.ts';
 import type { PingReport } from '../net/cluster/ping.ts';
 import { version } from '../shared/version.ts';
 import type { Announcer } from './announcer.ts';
-import type { Bridges } from './bridges.ts';
-import type { Cluster } from './cluster.ts';
+import type { Bridges } from './bridges/bridges.ts';
+import type { Cluster } from './cluster/cluster.ts';
 import type { ConfigSource } from './config-source.ts';
-import type { SiteStatus } from './site-status.ts';
+import type { SiteStatus } from './status/site-status.ts';
 
 export interface NodeDoctorOptions {
   /** The options in force. */

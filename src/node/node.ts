@@ -21,16 +21,16 @@ import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
 import type { Journal } from '../storage/journal.ts';
 import { Announcer } from './announcer.ts';
-import { Bridges } from './bridges.ts';
+import { Bridges } from './bridges/bridges.ts';
 import { brokerOptions } from './broker-options.ts';
-import { Cluster } from './cluster.ts';
+import { Cluster } from './cluster/cluster.ts';
 import type { ConfigSource } from './config-source.ts';
-import { History } from './history.ts';
 import { type Management, openManagement } from './management.ts';
 import { NodeDoctor } from './node-doctor.ts';
 import { LocalNodeApi } from './node-view.ts';
 import { OwnAddresses } from './own-addresses.ts';
-import { SiteStatus } from './site-status.ts';
+import { History } from './status/history.ts';
+import { SiteStatus } from './status/site-status.ts';
 import { attachJournal, clusterJournal, openJournal } from './storage.ts';
 
 /** Of a stop, for clients to take their last bytes and go. */

@@ -9,7 +9,7 @@ import type { RegisterWriter } from '../replica/register-store.ts';
 import type { Logger } from '../shared/logger.ts';
 import { isFolderMoved } from '../storage/folder-machine.ts';
 import { Journal, type OpenedJournal } from '../storage/journal.ts';
-import type { ClusterJournal } from './cluster.ts';
+import type { ClusterJournal } from './cluster/cluster.ts';
 
 /**
  * Opens the journal of `-data` and replays it.

@@ -23,7 +23,7 @@
 //                19     6  last number of the range
 //                25     n  MQTT 5 PUBLISH packets with DUP and RETAIN set, behind each its stamp
 //
-//   Kinds from 16 on belong to sessions (src/node/session-codec.ts).
+//   Kinds from 16 on belong to sessions (src/node/replication/session-codec.ts).
 
 import type { RepairHead } from './repair-codec.ts';
 

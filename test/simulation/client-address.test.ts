@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { LIFETIME_SECONDS, RENEW_MS } from '../../src/net/cluster/floating-address.ts';
-import { HolderWatch } from '../../src/node/holder-watch.ts';
+import { HolderWatch } from '../../src/node/cluster/holder-watch.ts';
 import { isOnline } from '../../src/swim/record.ts';
 import { type SimNode, Simulator, settledCluster } from '../support/simulator.ts';
 

@@ -3,13 +3,13 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RoamingSessions } from '../../src/node/roaming-sessions.ts';
+import { RoamingSessions } from '../../src/node/replication/roaming-sessions.ts';
 import {
   decodeAnswer,
   decodeSession,
   SessionEncoder,
   SessionKind,
-} from '../../src/node/session-codec.ts';
+} from '../../src/node/replication/session-codec.ts';
 import { EventHeap } from '../support/event-heap.ts';
 import { type TestClient, World } from '../support/mqtt-world.ts';
 import { type Random, seededRandom } from '../support/random.ts';

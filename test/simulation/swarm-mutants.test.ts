@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RetainedStore } from '../../src/broker/retained/retained-store.ts';
-import { ClusterClients } from '../../src/node/client-directory.ts';
+import { ClusterClients } from '../../src/node/replication/client-directory.ts';
 import { AntiEntropy } from '../../src/replica/anti-entropy.ts';
 import { Journal } from '../../src/storage/journal.ts';
 import { SyncNode } from '../../src/sync/sync-node.ts';

@@ -1,8 +1,8 @@
 // Several brokers in one process that agree on retained values and on where clients are, on a virtual clock.
 // Membership is modelled: the nodes see a partition some time after it began, and its end.
 
-import { ClusterClients } from '../../src/node/client-directory.ts';
-import { RetainedReplication } from '../../src/node/retained-replication.ts';
+import { ClusterClients } from '../../src/node/replication/client-directory.ts';
+import { RetainedReplication } from '../../src/node/replication/retained-replication.ts';
 import { ClusterClock } from '../../src/replica/cluster-clock.ts';
 import { MapId } from '../../src/replica/codec.ts';
 import { Replication } from '../../src/replica/replication.ts';

@@ -1,13 +1,13 @@
 // A site in one process: nodes with membership, sync channel, bulk channel, replicated maps and broker, joined as
-// src/node/cluster.ts joins them, on the simulator's virtual clock and network. The same seed and options give
+// src/node/cluster/cluster.ts joins them, on the simulator's virtual clock and network. The same seed and options give
 // the same run. After a quiet time hashes() says whether all nodes hold the same state.
 
 import { APPLICATION_BYTES_MAX } from '../../src/net/cluster/gossip.ts';
-import { ClusterClients } from '../../src/node/client-directory.ts';
-import { ClusterFilters } from '../../src/node/filter-directory.ts';
-import { PeerIntake } from '../../src/node/peer-intake.ts';
-import { RetainedReplication } from '../../src/node/retained-replication.ts';
-import { RoamingSessions } from '../../src/node/roaming-sessions.ts';
+import { PeerIntake } from '../../src/node/cluster/peer-intake.ts';
+import { ClusterClients } from '../../src/node/replication/client-directory.ts';
+import { ClusterFilters } from '../../src/node/replication/filter-directory.ts';
+import { RetainedReplication } from '../../src/node/replication/retained-replication.ts';
+import { RoamingSessions } from '../../src/node/replication/roaming-sessions.ts';
 import { ClusterClock } from '../../src/replica/cluster-clock.ts';
 import { MapId } from '../../src/replica/codec.ts';
 import { GroupTable } from '../../src/replica/group-table.ts';
@@ -298,7 +298,7 @@ export class SiteNode implements SimApplication, PipeEnd {
     });
   }
 
-  /** As startOfClock() in src/node/replication.ts; one box in five has no clock. */
+  /** As startOfClock() in src/node/replication/replication.ts; one box in five has no clock. */
   #startOfClock(random: () => number): number {
     let start = random() < 0.2 ? 0 : WALL_CLOCK_MS + random() * 1e7;
     for (const { time } of this.#folder?.state.registers.registers ?? []) {

@@ -130,8 +130,11 @@ const TURN_OWNERS = [
 ].map((name) => `src/broker/${name}`);
 const CHANGES_TURN =
   /\.(enter|beginTurn)\(|\b(now|workLeft)\s*[-+]?=[^=>]|\b(now|workLeft)(\+\+|--)/;
-/** Folders of src/broker, each above those before it; the files beside them are above all. */
-const BROKER_FOLDERS = ['message', 'routing', 'retained', 'session', 'client'];
+/** Folders of a layer that have an order: each imports only those before it, and the files beside them. */
+const FOLDER_ORDERS: Readonly<Record<string, readonly string[]>> = {
+  broker: ['message', 'routing', 'retained', 'session', 'client'],
+  node: ['status', 'bridges', 'replication', 'cluster'],
+};
 
 /** Words that make a sentence a riddle: name the actor, the thing and what happens. */
 const RIDDLES =
@@ -208,18 +211,21 @@ test('time and work enter the broker core in one place', () => {
   assertNone(wrong, 'Only an entry calls enter(); every other file reads the WorkBudget.');
 });
 
-test('a folder of the broker imports only folders below it', () => {
+test('a folder of the broker, or of the node, imports only folders below it', () => {
   const wrong: string[] = [];
-  for (const file of sources.filter((source) => layerOf(source) === 'broker')) {
-    const rank = BROKER_FOLDERS.indexOf(brokerFolderOf(file));
+  for (const file of sources) {
+    const layer = layerOf(file);
+    const order = FOLDER_ORDERS[layer] ?? [];
+    const rank = order.indexOf(folderOf(file));
     for (const { target } of importsOf(file)) {
-      if (layerOf(target) !== 'broker' || rank === -1) continue;
-      if (BROKER_FOLDERS.indexOf(brokerFolderOf(target)) > rank) {
-        wrong.push(`${file} imports ${target}`);
-      }
+      if (rank === -1 || layerOf(target) !== layer) continue;
+      if (order.indexOf(folderOf(target)) > rank) wrong.push(`${file} imports ${target}`);
     }
   }
-  assertNone(wrong, `From the bottom: ${BROKER_FOLDERS.join(', ')}, then broker.ts.`);
+  assertNone(
+    wrong,
+    `From the bottom: ${JSON.stringify(FOLDER_ORDERS)}, then the files beside them.`,
+  );
 });
 
 test('every source file is reached from a program', () => {
@@ -365,7 +371,7 @@ function layerOf(file: string): string {
 }
 
 /** `src/broker/client/client.ts` is in client; a file beside the folders is in ''. */
-function brokerFolderOf(file: string): string {
+function folderOf(file: string): string {
   const [, , folder = '', name] = file.split('/');
   return name === undefined ? '' : folder;
 }

@@ -1,5 +1,5 @@
 // What other nodes have to do with the clients of this one: a client that connects to another node leaves
-// this one, and wills are published for clients whose node died (src/node/client-directory.ts).
+// this one, and wills are published for clients whose node died (src/node/replication/client-directory.ts).
 
 import type { WillPacket } from '../../mqtt/control-decoder.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { ConfigError, loadConfig } from '../../../src/config/load.ts';
 import { HttpProblem } from '../../../src/http/problem.ts';
-import { ClusterTokens, type TokenCluster } from '../../../src/node/cluster-tokens.ts';
+import { ClusterTokens, type TokenCluster } from '../../../src/node/cluster/cluster-tokens.ts';
 import type { ConfigSource } from '../../../src/node/config-source.ts';
 import type { KeyRing } from '../../../src/shared/key-ring.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
