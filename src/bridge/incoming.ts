@@ -128,7 +128,7 @@ export class Incoming {
   /** In the name of this node. A QoS 2 exchange goes on with PUBREL, which the broker answers. */
   #acknowledge(qos: QoS, packetId: number): void {
     if (qos === 0) return;
-    const packet = ackOf(qos === 1 ? FirstByte.puback : FirstByte.pubrec, packetId, false);
+    const packet = ackOf(qos === 1 ? FirstByte.puback : FirstByte.pubrec, packetId);
     this.#parts.far.write(packet, 0, packet.length);
   }
 
@@ -185,7 +185,7 @@ export class Incoming {
     if (isReceipt && reasonCode >= ReasonCode.unspecifiedError) drops.refusedFar(reasonCode);
     const packetId = buffer.readUInt16BE(bodyStart);
     if (first === FirstByte.puback && takeLowered(packetId)) {
-      deliver(ackOf(FirstByte.pubrec, packetId, false), now);
+      deliver(ackOf(FirstByte.pubrec, packetId), now);
     } else {
       deliver(buffer.subarray(start, end), now);
     }

@@ -3,7 +3,8 @@
 // Invariant: the session's connection and this object end together; a new one begins with the next
 // connection to the far side.
 
-import { FirstByte, PacketType, packetTypeOf } from '../mqtt/packet-type.ts';
+import { FirstByte } from '../mqtt/packet-type.ts';
+import type { PublishFields } from '../mqtt/publish-encoder.ts';
 import { topicMatches } from '../mqtt/topic.ts';
 import type { BridgeCounters } from './counters.ts';
 import type { DropLog } from './drop-log.ts';
@@ -134,13 +135,25 @@ export class Junction implements LocalOutbox {
 
   write(buffer: Buffer, start: number, end: number): void {
     if (this.#isOver) return;
-    const first = buffer[start]!;
-    if (first === FirstByte.disconnect) return;
-    this.#outgoing.send(buffer, start, end);
-    if (packetTypeOf(first) !== PacketType.publish || this.#rate.spend(this.#parts.port.now))
-      return;
-    this.#isThrottled = true;
-    this.#parts.port.deadlineChanged();
+    if (buffer[start] === FirstByte.disconnect) return;
+    this.#outgoing.acknowledge(buffer, start, end);
+  }
+
+  publish(fields: PublishFields, payload: Buffer, start: number, end: number): boolean {
+    // What the far side can't get any more stays in the session.
+    if (this.#isOver) return true;
+    const { port } = this.#parts;
+    const isSent = this.#outgoing.publish(fields, payload, start, end);
+    if (this.#rate.isBounded && !this.#rate.spend(port.now)) {
+      this.#isThrottled = true;
+      port.deadlineChanged();
+    }
+    return isSent;
+  }
+
+  /** MQTT 3.1.1 has none. */
+  get takesProperties(): boolean {
+    return this.#parts.limits.version === 5;
   }
 
   close(): void {

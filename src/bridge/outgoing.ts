@@ -1,12 +1,11 @@
-// From this node to the far side: takes the packets of the bridge's own session, gives each PUBLISH its
-// topic, alias and form of the far side, and passes acknowledgements on unchanged. So a message leaves
+// From this node to the far side: takes the messages of the bridge's own session as fields, encodes each
+// with topic, alias and form of the far side, and passes acknowledgements on unchanged. So a message leaves
 // the session's queue exactly when the far side has acknowledged it.
-// Invariant: every QoS 1 and 2 message of the session is sent, or answered here with its reason.
+// Invariant: every QoS 1 and 2 message of the session is sent, or refused with its reason.
 
-import { FirstByte, PacketType, packetTypeOf, publishFirstByte } from '../mqtt/packet-type.ts';
-import { decodePublish } from '../mqtt/publish-decoder.ts';
+import { FirstByte, PublishFlag, publishFirstByte, qosOf } from '../mqtt/packet-type.ts';
 import { encodePublishHead, type PublishFields, publishBytes } from '../mqtt/publish-encoder.ts';
-import { PublishView, type QoS } from '../mqtt/publish-view.ts';
+import type { QoS } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { decodeVarint, varintBytes } from '../mqtt/varint.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
@@ -22,6 +21,8 @@ import type { TopicMapper } from './topic-mapper.ts';
 const NO_BYTES = Buffer.alloc(0);
 /** Packet type and flags, length, Packet Identifier: all that MQTT 3.1.1 has. */
 const PLAIN_ACK_BYTES = 4;
+/** From this size on a payload is not copied: it is a part of its own of what is written. */
+const PART_BYTES_MIN = 4096;
 
 /** What the far side takes, of its CONNACK. */
 export interface FarLimits {
@@ -48,26 +49,13 @@ export interface OutgoingParts {
 /** One for each connection to the far side. */
 export class Outgoing {
   readonly #parts: OutgoingParts;
-  readonly #view = new PublishView();
   readonly #slab = new PacketSlab();
-  readonly #fields: PublishFields;
   #lastAlias = 0;
   /** Packet Identifiers of QoS 2 messages that the far side gets with QoS 1. */
   readonly #lowered = new Set<number>();
 
   constructor(parts: OutgoingParts) {
     this.#parts = parts;
-    this.#fields = {
-      version: parts.limits.version,
-      firstByte: FirstByte.publish,
-      packetId: 0,
-      topic: NO_BYTES,
-      properties: NO_BYTES,
-      expirySeconds: -1,
-      subscriptionIdentifiers: [],
-      topicAlias: 0,
-      payloadBytes: 0,
-    };
   }
 
   /** True if the PUBACK of this identifier ends a QoS 2 exchange of the session. */
@@ -75,67 +63,67 @@ export class Outgoing {
     return this.#lowered.delete(packetId);
   }
 
-  /** Sends whole MQTT 5 packets of the session. */
-  send(buffer: Buffer, start: number, end: number): void {
-    for (let at = start; at < end; ) {
-      const length = decodeVarint(buffer, at + 1, end);
-      const bodyStart = at + 1 + varintBytes(length);
-      const next = bodyStart + length;
-      if (packetTypeOf(buffer[at]!) === PacketType.publish) {
-        this.#publish(buffer, at, bodyStart, next);
-      } else {
-        this.#acknowledge(buffer, at, bodyStart, next);
-      }
-      at = next;
-    }
-  }
-
-  #publish(buffer: Buffer, start: number, bodyStart: number, end: number): void {
+  /**
+   * Sends a message of the session, given as the fields of an MQTT 5 PUBLISH, which this changes, and its
+   * payload. @returns false if it can't be sent
+   */
+  publish(fields: PublishFields, payload: Buffer, start: number, end: number): boolean {
     const { mapper, counters, far, limits, ownMessages, answer } = this.#parts;
-    const view = this.#view;
-    decodePublish(view, buffer, start, bodyStart, end, 5);
-    const topic = mapper.map(buffer, view.topicStart, view.topicEnd);
-    if (topic === undefined) {
-      this.#refuse(view, NOT_MAPPED);
-      return;
-    }
-    const isModern = limits.version === 5;
-    const qos = Math.min(view.qos, limits.maximumQos) as QoS;
-    const fields = this.#fields;
-    fields.firstByte = publishFirstByte(view.dup, qos, view.retain && limits.retainAvailable);
-    fields.packetId = view.packetId;
-    fields.properties = isModern
-      ? buffer.subarray(view.propertiesStart, view.propertiesEnd)
-      : NO_BYTES;
-    fields.payloadBytes = view.end - view.payloadStart;
+    const source = fields.topic;
+    const topic = mapper.map(source, 0, source.length);
+    if (topic === undefined) return this.#refuse(source, NOT_MAPPED);
+    const asked = qosOf(fields.firstByte) as QoS;
+    const qos = Math.min(asked, limits.maximumQos) as QoS;
+    if (qos < asked || !limits.retainAvailable) this.#lower(fields, qos);
+    fields.version = limits.version;
     fields.topic = topic.bytes;
     fields.topicAlias = topic.alias;
     if (topic.alias > 0) fields.topic = NO_BYTES;
     else if (this.#lastAlias < limits.topicAliasMaximum) fields.topicAlias = this.#lastAlias + 1;
     const bytes = publishBytes(fields);
     if (bytes > limits.maximumPacketBytes) {
-      this.#refuse(view, 'larger than the far side takes');
-      return;
+      return this.#refuse(source, 'larger than the far side takes');
     }
     if (fields.topicAlias > this.#lastAlias) topic.alias = this.#lastAlias = fields.topicAlias;
-    if (qos === 1 && view.qos === 2) this.#lowered.add(view.packetId);
-    if (qos === 0 && view.qos > 0) {
-      answer(ackOf(view.qos === 1 ? FirstByte.puback : FirstByte.pubrec, view.packetId, false));
+    if (qos === 1 && asked === 2) this.#lowered.add(fields.packetId);
+    if (qos === 0 && asked > 0) {
+      answer(ackOf(asked === 1 ? FirstByte.puback : FirstByte.pubrec, fields.packetId));
     }
-    ownMessages?.sent(topic.bytes, buffer, view.payloadStart, view.end, this.#parts.now());
-    const at = this.#slab.reserve(bytes);
+    ownMessages?.sent(topic.bytes, payload, start, end, this.#parts.now());
+    const isPart = fields.payloadBytes >= PART_BYTES_MIN;
+    const at = this.#slab.reserve(isPart ? bytes - fields.payloadBytes : bytes);
     const packet = this.#slab.buffer;
-    copyBytes(packet, encodePublishHead(packet, at, fields), buffer, view.payloadStart, view.end);
+    const headEnd = encodePublishHead(packet, at, fields);
     counters.sent += 1;
-    far.write(packet, at, at + bytes);
+    if (isPart) {
+      far.write(packet, at, headEnd);
+      far.write(payload, start, end);
+    } else {
+      far.write(packet, at, copyBytes(packet, headEnd, payload, start, end));
+    }
+    return true;
   }
 
-  /** The session must be done with a message that can't be sent. */
-  #refuse({ qos, packetId, buffer, topicStart, topicEnd }: PublishView, reason: string): void {
-    const { answer, drops } = this.#parts;
-    drops.unsendable(reason, buffer.toString('utf8', topicStart, topicEnd));
-    if (qos === 0) return;
-    answer(ackOf(qos === 1 ? FirstByte.puback : FirstByte.pubrec, packetId, true));
+  #lower(fields: PublishFields, qos: QoS): void {
+    const { firstByte } = fields;
+    const isRepeated = (firstByte & PublishFlag.dup) !== 0 && qos > 0;
+    const isRetained = (firstByte & PublishFlag.retain) !== 0 && this.#parts.limits.retainAvailable;
+    fields.firstByte = publishFirstByte(isRepeated, qos, isRetained);
+  }
+
+  #refuse(topic: Buffer, reason: string): false {
+    this.#parts.drops.unsendable(reason, topic.toString('utf8'));
+    return false;
+  }
+
+  /** Passes whole MQTT 5 acknowledgements of the session on. */
+  acknowledge(buffer: Buffer, start: number, end: number): void {
+    for (let at = start; at < end; ) {
+      const length = decodeVarint(buffer, at + 1, end);
+      const bodyStart = at + 1 + varintBytes(length);
+      this.#acknowledge(buffer, at, bodyStart, bodyStart + length);
+      at = bodyStart + length;
+    }
   }
 
   #acknowledge(buffer: Buffer, start: number, bodyStart: number, end: number): void {
@@ -143,7 +131,7 @@ export class Outgoing {
     const first = buffer[start]!;
     const packetId = buffer.readUInt16BE(bodyStart);
     if (first === FirstByte.pubrel && limits.maximumQos < 2) {
-      answer(ackOf(FirstByte.pubcomp, packetId, false));
+      answer(ackOf(FirstByte.pubcomp, packetId));
       return;
     }
     const reasonCode = end - bodyStart > 2 ? buffer[bodyStart + 2]! : ReasonCode.success;
@@ -154,7 +142,7 @@ export class Outgoing {
       far.write(buffer, start, end);
       return;
     }
-    const packet = ackOf(first, packetId, false);
+    const packet = ackOf(first, packetId);
     far.write(packet, 0, PLAIN_ACK_BYTES);
   }
 }
@@ -163,10 +151,6 @@ function isReceipt(firstByte: number): boolean {
   return firstByte === FirstByte.puback || firstByte === FirstByte.pubrec;
 }
 
-/** @param isRefused with a Reason Code that ends the exchange without a delivery */
-export function ackOf(firstByte: number, packetId: number, isRefused: boolean): Buffer {
-  const plain = [firstByte, 2, packetId >> 8, packetId & 0xff];
-  if (!isRefused) return Buffer.from(plain);
-  plain[1] = 3;
-  return Buffer.from([...plain, ReasonCode.implementationSpecificError]);
+export function ackOf(firstByte: number, packetId: number): Buffer {
+  return Buffer.from([firstByte, 2, packetId >> 8, packetId & 0xff]);
 }

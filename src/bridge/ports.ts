@@ -1,6 +1,7 @@
 // What a bridge needs from outside: a connection to the far side, and one to the broker of this node.
 // src/net/bridges implements the first, and src/node joins the second; the core knows neither.
 
+import type { PublishFields } from '../mqtt/publish-encoder.ts';
 import type { BridgeAddress } from './options.ts';
 
 /** The outgoing bytes of one connection to the far side. */
@@ -28,8 +29,14 @@ export interface LocalClient {
 
 /** The bridge's side of it: what the broker writes to. */
 export interface LocalOutbox {
-  /** One or more whole MQTT 5 packets. */
+  /** One or more whole MQTT 5 packets, none of them a PUBLISH. */
   write(buffer: Buffer, start: number, end: number): void;
+  /**
+   * A PUBLISH as its parts, which this may change. The payload is `[start, end)` of a buffer that never
+   * changes. @returns false for a message that can't be sent
+   */
+  publish(fields: PublishFields, payload: Buffer, start: number, end: number): boolean;
+  readonly takesProperties: boolean;
   close(): void;
   readonly congested: boolean;
   pauseReading(): void;

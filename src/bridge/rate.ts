@@ -17,9 +17,12 @@ export class Rate {
     this.#at = now;
   }
 
+  get isBounded(): boolean {
+    return this.#perSecond !== Number.POSITIVE_INFINITY;
+  }
+
   /** Counts a message. @returns false if no further one may be sent before the deadline */
   spend(now: number): boolean {
-    if (this.#perSecond === Number.POSITIVE_INFINITY) return true;
     this.#refill(now);
     this.#tokens -= 1;
     return this.#tokens >= 1;

@@ -5,6 +5,8 @@
 import { STRING_BYTES_MAX } from '../mqtt/limits.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
 import { topicMatches } from '../mqtt/topic.ts';
+import { fnv1a } from '../shared/fnv1a.ts';
+import { sameBytes } from '../shared/same-bytes.ts';
 import type { TopicRule } from './options.ts';
 
 /** Beyond this the cache is emptied. */
@@ -18,6 +20,11 @@ export interface MappedTopic {
   alias: number;
 }
 
+interface CachedTopic {
+  readonly source: Buffer;
+  readonly mapped: MappedTopic | undefined;
+}
+
 interface Mapping {
   readonly filter: string;
   readonly takenAway: string;
@@ -27,7 +34,10 @@ interface Mapping {
 
 export class TopicMapper {
   readonly #mappings: readonly Mapping[];
-  readonly #cache = new Map<string, MappedTopic | undefined>();
+  /** By the hash of the topic. */
+  readonly #cache = new Map<number, CachedTopic>();
+  /** Publishers often repeat a topic. */
+  #last: CachedTopic | undefined;
 
   private constructor(mappings: readonly Mapping[]) {
     this.#mappings = mappings;
@@ -68,18 +78,25 @@ export class TopicMapper {
 
   /** @returns undefined where no rule matches, or no Topic Name can have the result. The object is shared: `alias` belongs to the caller. */
   map(buffer: Buffer, start: number, end: number): MappedTopic | undefined {
-    const key = buffer.toString('latin1', start, end);
-    const known = this.#cache.get(key);
-    if (known !== undefined || this.#cache.has(key)) return known;
-    const mapped = this.#find(buffer.toString('utf8', start, end));
-    if (this.#cache.size >= CACHED_MAX) this.#cache.clear();
-    this.#cache.set(key, mapped);
-    return mapped;
+    const last = this.#last;
+    if (last !== undefined && sameBytes(last.source, buffer, start, end)) return last.mapped;
+    const hash = fnv1a(buffer, start, end);
+    let entry = this.#cache.get(hash);
+    // Of two topics with one hash the later one stays: a client could make more of them.
+    if (entry === undefined || !sameBytes(entry.source, buffer, start, end)) {
+      const source = Buffer.from(buffer.subarray(start, end));
+      entry = { source, mapped: this.#find(source.toString('utf8')) };
+      if (this.#cache.size >= CACHED_MAX) this.#cache.clear();
+      this.#cache.set(hash, entry);
+    }
+    this.#last = entry;
+    return entry.mapped;
   }
 
   /** Forgets the aliases of an earlier connection. */
   reset(): void {
     this.#cache.clear();
+    this.#last = undefined;
   }
 
   #find(topic: string): MappedTopic | undefined {

@@ -5,6 +5,7 @@
 // continues at the time of an earlier event.
 
 import type { WillPacket } from '../mqtt/control-decoder.ts';
+import type { PublishFields } from '../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../mqtt/publish-view.ts';
 import type { Identity } from './identity.ts';
 import type { Message } from './message/message.ts';
@@ -32,6 +33,14 @@ export interface Outbox {
   write(buffer: Buffer, start: number, end: number): void;
   /** A packet may come in two writes, so that a large payload is not copied for each client. */
   readonly takesParts?: boolean;
+  /**
+   * Takes a PUBLISH as its parts, to encode it otherwise. The payload, `[start, end)` of a buffer, must
+   * never change afterwards; the fields are read during the call, which may change them.
+   * @returns false for a message that can't be sent: it counts as delivered
+   */
+  publish?(fields: PublishFields, payload: Buffer, start: number, end: number): boolean;
+  /** False: it leaves the properties out, so that hops need not be added. */
+  readonly takesProperties?: boolean;
   /**
    * Sends the queued bytes, then ends the connection. Nothing may be written afterwards.
    * @param clientHasLeft the client has sent its last packet

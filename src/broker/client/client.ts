@@ -321,7 +321,7 @@ export class Client implements SessionConnection, Listed {
     this.#moveTo('authenticating');
     this.isLocal = this.bridge = true;
     this.link.version = 5;
-    this.link.hops = this.#context.hops;
+    if (this.link.outbox.takesProperties !== false) this.link.useHops(this.#context.hops);
     this.link.sendWindow = sendWindow;
     this.connected(session, { keepAliveSeconds: 0, topicAliasMaximum: 0 });
   }

@@ -388,7 +388,7 @@ function admit(
   const hasHops = packet.bridge && packet.version === 5;
   if (packet.bridge && !hasHops) warnOfCircle(context, session.identity);
   session.outbound.bridge = hasHops ? FOREIGN_BRIDGE : undefined;
-  link.hops = hasHops ? context.hops : undefined;
+  if (hasHops) link.useHops(context.hops);
   discardWill(context, session);
   if (packet.will !== undefined) setWill(context, session, packet.will);
   link.sendWindow = Math.min(packet.receiveMaximum, options.inflightMax);

@@ -4,13 +4,15 @@
 
 import { ACK_BYTES_MAX, encodeAck, encodeAckWithReason } from '../../mqtt/ack-codec.ts';
 import { PINGRESP } from '../../mqtt/control-encoder.ts';
-import { FirstByte } from '../../mqtt/packet-type.ts';
-import type { ProtocolVersion } from '../../mqtt/publish-view.ts';
+import { FirstByte, publishFirstByte } from '../../mqtt/packet-type.ts';
+import { type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
+import type { ProtocolVersion, QoS } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { Hops } from '../message/hops.ts';
-import { encodeMessage, encodeMessageHead, type Publication } from '../message/publication.ts';
+import { expirySecondsLeft, type Message, NO_BYTES, type Topic } from '../message/message.ts';
+import { encodeHead, encodePublish, type Publication } from '../message/publication.ts';
 import type { ReceivedPacket } from '../message/received-packet.ts';
 import type { Outbox } from '../ports.ts';
 import { bytesPrice, Price } from '../prices.ts';
@@ -27,6 +29,19 @@ const PART_BYTES_MIN = 4096;
 /** Acknowledgements have memory of their own, so that those of one client stay adjacent. */
 const ackSlab = new PacketSlab();
 
+/** Of the packet at hand. */
+const fields: PublishFields = {
+  version: 4,
+  firstByte: FirstByte.publish,
+  packetId: 0,
+  topic: NO_BYTES,
+  properties: NO_BYTES,
+  expirySeconds: -1,
+  subscriptionIdentifiers: [],
+  topicAlias: 0,
+  payloadBytes: 0,
+};
+
 /** Continues in a later turn when the session has more to send than the budget of this one allows. */
 export interface Backlog {
   deferPump(): void;
@@ -39,8 +54,9 @@ export class PacketSender implements SessionLink {
   publishSent = 0;
   /** Largest packet that the client takes, bytes. */
   packetBytesMax = Number.POSITIVE_INFINITY;
-  /** Set where the client is a bridge that speaks MQTT 5: its messages carry their hops. */
-  hops: Hops | undefined;
+  #hops: Hops | undefined;
+  /** No packet is the same for it and another client. */
+  #hasOwnPackets: boolean;
   readonly #outbox: Outbox;
   readonly #stats: BrokerStats;
   readonly #budget: WorkBudget;
@@ -48,6 +64,7 @@ export class PacketSender implements SessionLink {
 
   constructor(outbox: Outbox, stats: BrokerStats, budget: WorkBudget) {
     this.#outbox = outbox;
+    this.#hasOwnPackets = outbox.publish !== undefined;
     this.#stats = stats;
     this.#budget = budget;
   }
@@ -62,7 +79,15 @@ export class PacketSender implements SessionLink {
 
   /** @param maximum Topic Aliases that the client accepts; 0 for none */
   useAliases(maximum: number, memory: ConnectionMemory): void {
-    if (maximum > 0) this.#aliases = new OutboundAliases(maximum, memory);
+    if (maximum === 0) return;
+    this.#aliases = new OutboundAliases(maximum, memory);
+    this.#hasOwnPackets = true;
+  }
+
+  /** The client is a bridge that speaks MQTT 5: its messages carry their hops. */
+  useHops(hops: Hops): void {
+    this.#hops = hops;
+    this.#hasOwnPackets = true;
   }
 
   sendAck(header: number, packetId: number, reasonCode: number): void {
@@ -99,8 +124,8 @@ export class PacketSender implements SessionLink {
   }
 
   sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void {
-    if (identifiers.length > 0 || this.#aliases !== undefined) {
-      this.#sendMessage(publication.message(), 0, false, retain, 0, identifiers);
+    if (this.#hasOwnPackets || identifiers.length > 0) {
+      this.#sendOwnQos0(publication, retain, identifiers);
       return;
     }
     const encoded = publication.encodedQos0(this.version, retain);
@@ -129,8 +154,7 @@ export class PacketSender implements SessionLink {
       !packet.isSent &&
       packet.isMqtt5 === (this.version === 5) &&
       identifiers.length === 0 &&
-      this.#aliases === undefined &&
-      this.hops === undefined
+      !this.#hasOwnPackets
     );
   }
 
@@ -145,34 +169,62 @@ export class PacketSender implements SessionLink {
   }
 
   #sendMessage(
-    message: Delivery['message'],
-    qos: Delivery['qos'],
+    message: Message,
+    qos: QoS,
     dup: boolean,
     retain: boolean,
     packetId: number,
     identifiers: readonly number[],
   ): boolean {
-    const { version } = this;
-    const { name } = message.topic;
-    const use = this.#aliases?.use(name);
-    const topicAlias = use?.alias ?? 0;
-    const withTopic = use?.known !== true;
-    const header = { version, qos, dup, retain, packetId, identifiers, topicAlias, withTopic };
-    const properties = this.hops?.propertiesOf(message) ?? message.properties;
-    const { now } = this.#budget;
     const { payload } = message;
-    const isPart = payload.length >= PART_BYTES_MIN && this.#outbox.takesParts === true;
-    const encoded = isPart
-      ? encodeMessageHead(message, header, now, properties)
-      : encodeMessage(message, header, now, properties);
-    const bytes = encoded.end - encoded.start + (isPart ? payload.length : 0);
+    fields.firstByte = publishFirstByte(dup, qos, retain);
+    fields.packetId = packetId;
+    fields.properties = this.#hops?.propertiesOf(message) ?? message.properties;
+    fields.expirySeconds = expirySecondsLeft(message, this.#budget.now);
+    fields.subscriptionIdentifiers = identifiers;
+    return this.#publish(message.topic, payload, 0, payload.length);
+  }
+
+  #sendOwnQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void {
+    const view = publication.plainView;
+    if (view === undefined) {
+      this.#hops?.identify(publication.message(), publication);
+      this.#sendMessage(publication.message(), 0, false, retain, 0, identifiers);
+      return;
+    }
+    // Straight from the publisher's packet, without a Message in between.
+    fields.firstByte = publishFirstByte(false, 0, retain);
+    fields.packetId = 0;
+    fields.properties = this.#hops?.propertiesOfPlain(publication) ?? NO_BYTES;
+    fields.expirySeconds = -1;
+    fields.subscriptionIdentifiers = identifiers;
+    this.#publish(publication.topic, view.buffer, view.payloadStart, view.end);
+  }
+
+  /** Completes `fields` and sends them with bytes `[start, end)` as payload. */
+  #publish(topic: Topic, payload: Buffer, start: number, end: number): boolean {
+    const outbox = this.#outbox;
+    const use = this.#aliases?.use(topic.name);
+    fields.version = this.version;
+    fields.topicAlias = use?.alias ?? 0;
+    fields.topic = use?.known === true ? NO_BYTES : topic.bytes;
+    fields.payloadBytes = end - start;
+    const bytes = publishBytes(fields);
     if (bytes > this.packetBytesMax) {
-      if (withTopic && topicAlias > 0) this.#aliases?.revoke(name);
+      if (use?.known === false && use.alias > 0) this.#aliases?.revoke(topic.name);
       return false;
     }
+    if (outbox.publish !== undefined) {
+      if (!outbox.publish(fields, payload, start, end)) return false;
+    } else if (fields.payloadBytes >= PART_BYTES_MIN && outbox.takesParts === true) {
+      const head = encodeHead(fields, bytes);
+      outbox.write(head.buffer, head.start, head.end);
+      outbox.write(payload, start, end);
+    } else {
+      const packet = encodePublish(fields, bytes, payload, start, end);
+      outbox.write(packet.buffer, packet.start, packet.end);
+    }
     this.#countPublish(bytes);
-    this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
-    if (isPart) this.#outbox.write(payload, 0, payload.length);
     return true;
   }
 

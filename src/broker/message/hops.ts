@@ -13,15 +13,14 @@ import { STRING_BYTES_MAX } from '../../mqtt/limits.ts';
 import { PropertyId, walkProperties } from '../../mqtt/properties.ts';
 import { FNV_PRIME, fnv1a } from '../../shared/fnv1a.ts';
 import { type Message, NO_BYTES, type Topic } from './message.ts';
+import { HOPS_RADIX, NumberedHops } from './numbered-hops.ts';
 import type { Publication } from './publication.ts';
+import { SeenIds } from './seen-ids.ts';
 
-const RADIX = 36;
 /** Longer ways are cut: there is no site so far away, so it must be a circle of foreign bridges. */
 const HOPS_MAX = 16;
 /** Nodes of this site, those of earlier runs included. */
 const SITE_NODES_MAX = 10_000;
-/** Messages of each of two generations. */
-const SEEN_MAX = 32_768;
 
 export class Hops {
   /** This node; set anew when it gets a boot id. */
@@ -29,11 +28,11 @@ export class Hops {
   #name: string;
   /** Of this node, and of the nodes that have been in its cluster. */
   readonly #site = new Set<string>();
-  /** Numbers of messages that no other node has. */
+  /** Of the messages that no other node has; falls. */
   #lastOwn = 0;
-  /** Hashes of 53 bits: two different messages have the same one too rarely to matter. */
-  #seen = new Set<number>();
-  #seenBefore = new Set<number>();
+  /** Undefined until a bridge brings a message. */
+  #seen: SeenIds | undefined;
+  #plain: NumberedHops | undefined;
   /** The nodes of the last message: those of one bridge are nearly always the same. */
   #lastNodes = NO_BYTES;
   #wasFromOutside = false;
@@ -41,7 +40,7 @@ export class Hops {
 
   constructor(seed: number) {
     this.#seed = seed;
-    this.#name = seed.toString(RADIX);
+    this.#name = seed.toString(HOPS_RADIX);
     this.addNode(seed);
   }
 
@@ -52,13 +51,14 @@ export class Hops {
   set seed(seed: number) {
     this.#site.delete(this.#name);
     this.#seed = seed;
-    this.#name = seed.toString(RADIX);
+    this.#name = seed.toString(HOPS_RADIX);
+    this.#plain = undefined;
     this.addNode(seed);
   }
 
   /** A node of this site. @param seed the hash of its boot id */
   addNode(seed: number): void {
-    const name = seed.toString(RADIX);
+    const name = seed.toString(HOPS_RADIX);
     if (this.#site.has(name)) return;
     this.#lastNodes = NO_BYTES;
     this.#site.add(name);
@@ -68,22 +68,45 @@ export class Hops {
 
   /** Names the message of a publication, once for all bridges that take it. */
   identify(message: Message, publication: Publication): void {
-    if (message.hopId !== undefined) return;
-    const { origin, number } = publication;
-    message.hopId =
-      number > 0 ? `${origin.toString(RADIX)}.${number.toString(RADIX)}` : this.#ownId();
+    message.hopId ??= this.#idOf(this.#originOf(publication), publication.hopNumber);
+  }
+
+  /** @returns the node that the id begins with. The number is `publication.hopNumber` afterwards. */
+  #originOf(publication: Publication): number {
+    const { number } = publication;
+    if (publication.hopNumber === 0) {
+      publication.hopNumber = number > 0 ? number : this.#ownNumber();
+    }
+    return number > 0 ? publication.origin : this.#seed;
   }
 
   /** For a message that only this node has: the number is negative, so that it is like no other. */
-  #ownId(): string {
-    this.#lastOwn += 1;
-    return `${this.#name}.-${this.#lastOwn.toString(RADIX)}`;
+  #ownNumber(): number {
+    this.#lastOwn -= 1;
+    return this.#lastOwn;
+  }
+
+  #idOf(origin: number, number: number): string {
+    return `${origin.toString(HOPS_RADIX)}.${number.toString(HOPS_RADIX)}`;
+  }
+
+  /**
+   * The properties of a publication that came without any, as propertiesOf() makes them. Most differ only
+   * in their number, so they share a buffer: it changes with the next call.
+   */
+  propertiesOfPlain(publication: Publication): Buffer {
+    const origin = this.#originOf(publication);
+    const number = publication.hopNumber;
+    if (this.#plain?.takes(origin, number) !== true) {
+      this.#plain = new NumberedHops(origin, number, this.#idOf(origin, number), this.#name);
+    }
+    return this.#plain.withNumber(number);
   }
 
   /** The properties of a message on its way over a bridge, with this node added. */
   propertiesOf(message: Message): Buffer {
     const { properties } = message;
-    message.hopId ??= this.#ownId();
+    message.hopId ??= this.#idOf(this.#seed, this.#ownNumber());
     if (properties.length === 0) return encodeHops(`${message.hopId} ${this.#name}`);
     const parts: Buffer[] = [];
     let way: string = message.hopId;
@@ -115,13 +138,8 @@ export class Hops {
     let idEnd = idStart;
     while (idEnd < end && buffer[idEnd] !== SPACE) idEnd += 1;
     if (this.#isCircle(buffer, idEnd, end, isFromOutside)) return true;
-    const key = keyOf(buffer, idStart, idEnd, topic);
-    if (this.#seen.has(key) || this.#seenBefore.has(key)) return true;
-    this.#seen.add(key);
-    if (this.#seen.size < SEEN_MAX) return false;
-    this.#seenBefore = this.#seen;
-    this.#seen = new Set();
-    return false;
+    this.#seen ??= new SeenIds();
+    return !remember(this.#seen, buffer, idStart, idEnd, topic);
   }
 
   /** @param start behind the id */
@@ -140,11 +158,16 @@ export class Hops {
 }
 
 const SPACE = 0x20;
-const LOW_BITS = 21;
 const SECOND_FACTOR = 0x9e3779b1;
 
-/** A hash of id and topic: 32 bits of FNV-1a, and 21 of another one. */
-function keyOf(buffer: Buffer, start: number, end: number, topic: Topic): number {
+/** By two hashes of id and topic, FNV-1a and another one. @returns false if it was known */
+function remember(
+  seen: SeenIds,
+  buffer: Buffer,
+  start: number,
+  end: number,
+  topic: Topic,
+): boolean {
   let first = fnv1a(topic.bytes, 0, topic.bytes.length);
   let second = topic.bytes.length;
   for (let i = start; i < end; i++) {
@@ -152,5 +175,5 @@ function keyOf(buffer: Buffer, start: number, end: number, topic: Topic): number
     first = Math.imul(first ^ byte, FNV_PRIME);
     second = Math.imul(second + byte, SECOND_FACTOR) ^ (second >>> 15);
   }
-  return (first >>> 0) * 2 ** LOW_BITS + (second >>> (32 - LOW_BITS));
+  return seen.add(first, second);
 }

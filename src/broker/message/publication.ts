@@ -55,52 +55,44 @@ export interface PublishHeader {
 /**
  * Encodes a message for one client.
  * @param now decides how many seconds until expiry remain
- * @param properties those of the message, or others for a bridge
  */
-export function encodeMessage(
-  message: Message,
-  header: PublishHeader,
-  now: number,
-  properties: Buffer = message.properties,
-): Encoded {
+export function encodeMessage(message: Message, header: PublishHeader, now: number): Encoded {
   const { payload } = message;
-  const bytes = setFields(message, header, now, properties);
-  const start = slab.reserve(bytes);
-  const { buffer } = slab;
-  copyBytes(buffer, encodePublishHead(buffer, start, fields), payload, 0, payload.length);
-  return { buffer, start, end: start + bytes };
+  setFields(message, header, now);
+  return encodePublish(fields, publishBytes(fields), payload, 0, payload.length);
 }
 
-/** As encodeMessage(), without the payload, which has to follow. */
-export function encodeMessageHead(
-  message: Message,
-  header: PublishHeader,
-  now: number,
-  properties: Buffer,
+/** Encodes a packet of `bytes` whose payload is `[start, end)` of a buffer. */
+export function encodePublish(
+  parts: PublishFields,
+  bytes: number,
+  payload: Buffer,
+  start: number,
+  end: number,
 ): Encoded {
-  const bytes = setFields(message, header, now, properties) - message.payload.length;
-  const start = slab.reserve(bytes);
+  const at = slab.reserve(bytes);
   const { buffer } = slab;
-  return { buffer, start, end: encodePublishHead(buffer, start, fields) };
+  copyBytes(buffer, encodePublishHead(buffer, at, parts), payload, start, end);
+  return { buffer, start: at, end: at + bytes };
 }
 
-/** @returns the size of the packet, bytes */
-function setFields(
-  message: Message,
-  header: PublishHeader,
-  now: number,
-  properties: Buffer,
-): number {
+/** As encodePublish(), without the payload, which has to follow. */
+export function encodeHead(parts: PublishFields, bytes: number): Encoded {
+  const start = slab.reserve(bytes - parts.payloadBytes);
+  const { buffer } = slab;
+  return { buffer, start, end: encodePublishHead(buffer, start, parts) };
+}
+
+function setFields(message: Message, header: PublishHeader, now: number): void {
   fields.version = header.version;
   fields.firstByte = publishFirstByte(header.dup, header.qos, header.retain);
   fields.packetId = header.packetId;
   fields.topic = header.withTopic ? message.topic.bytes : NO_BYTES;
-  fields.properties = properties;
+  fields.properties = message.properties;
   fields.expirySeconds = expirySecondsLeft(message, now);
   fields.subscriptionIdentifiers = header.identifiers;
   fields.topicAlias = header.topicAlias;
   fields.payloadBytes = message.payload.length;
-  return publishBytes(fields);
 }
 
 /** @template T the router's topics carry their route */
@@ -125,6 +117,8 @@ export class Publication<T extends Topic = Topic> {
   /** Which message it is, where other nodes have it too: seed of its origin, and its number there. */
   #origin = 0;
   #number = ONLY_HERE;
+  /** Its number on its way over bridges (hops.ts); 0 until a bridge takes it. */
+  hopNumber = 0;
 
   constructor(topic: T) {
     this.topic = topic;
@@ -193,6 +187,13 @@ export class Publication<T extends Topic = Topic> {
     return this.#message;
   }
 
+  /** The packet that it came in, if that has no properties, and no queue has made a Message of it. */
+  get plainView(): PublishView | undefined {
+    const view = this.#view;
+    const isPlain = view?.propertiesStart === view?.propertiesEnd;
+    return isPlain && this.#message === undefined ? view : undefined;
+  }
+
   /** The packet for a QoS 0 subscriber without Subscription Identifiers and aliases. */
   encodedQos0(version: ProtocolVersion, retain: boolean): Encoded {
     const modern = version === 5;
@@ -203,8 +204,10 @@ export class Publication<T extends Topic = Topic> {
     const index = (modern ? 1 : 0) + (retain ? 2 : 0);
     let encoded = this.#variants[index];
     if (encoded === undefined) {
+      // What the properties say of one connection is left out with them before MQTT 5.
+      const isTranscoded = view !== undefined && (!modern || this.#verbatim);
       encoded =
-        this.#verbatim && view !== undefined && this.#message === undefined
+        isTranscoded && this.#message === undefined
           ? transcode(view, this.topic, modern ? 5 : 4, retain)
           : encodeMessage(this.message(), qos0Header(modern ? 5 : 4, retain), this.publishedAt);
       this.#variants[index] = encoded;
@@ -217,6 +220,7 @@ export class Publication<T extends Topic = Topic> {
     this.#message = undefined;
     this.isOfPeer = false;
     this.#number = ONLY_HERE;
+    this.hopNumber = 0;
     if (!this.#hasVariants) return;
     this.#variants.fill(undefined);
     this.#hasVariants = false;
@@ -280,10 +284,5 @@ function transcode(
   fields.subscriptionIdentifiers = NO_IDENTIFIERS;
   fields.topicAlias = 0;
   fields.payloadBytes = view.end - view.payloadStart;
-  const bytes = publishBytes(fields);
-  const start = slab.reserve(bytes);
-  const { buffer } = slab;
-  const payloadAt = encodePublishHead(buffer, start, fields);
-  copyBytes(buffer, payloadAt, view.buffer, view.payloadStart, view.end);
-  return { buffer, start, end: start + bytes };
+  return encodePublish(fields, publishBytes(fields), view.buffer, view.payloadStart, view.end);
 }

@@ -8,6 +8,7 @@ import { isStrictUtf8 } from '../../mqtt/utf8.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { fnv1a } from '../../shared/fnv1a.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
+import { sameBytes } from '../../shared/same-bytes.ts';
 import { CACHED_TOPIC_BYTES, topicBytes } from '../memory-costs.ts';
 import type { Topic } from '../message/message.ts';
 import type { Route } from './route.ts';
@@ -169,14 +170,6 @@ function hashBytes(buffer: Buffer, start: number, end: number): number {
   const hash = fnv1a(buffer, start, end);
   // The low bits choose the bucket: fold the high ones in.
   return (hash ^ (hash >>> 15)) >>> 0;
-}
-
-function sameBytes(bytes: Buffer, buffer: Buffer, start: number, end: number): boolean {
-  const length = end - start;
-  if (bytes.length !== length) return false;
-  // From the end, where topics differ most.
-  for (let i = length - 1; i >= 0; i--) if (bytes[i] !== buffer[start + i]) return false;
-  return true;
 }
 
 function lookUp(

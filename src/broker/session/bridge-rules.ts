@@ -3,8 +3,6 @@
 // of another broker.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
-import type { Hops } from '../message/hops.ts';
-import type { Publication } from '../message/publication.ts';
 
 /** Bounds of one session's queue. The options of the broker have the fields for all clients. */
 export interface QueueLimits {
@@ -24,10 +22,3 @@ export interface BridgeRules {
 
 /** For the bridge of another broker, which has its own rules. */
 export const FOREIGN_BRIDGE: BridgeRules = { qosMin: 0, onlyOfThisNode: false, retain: true };
-
-/** @returns false for a message that the bridge leaves to others. One that it takes gets its id. */
-export function isForBridge(rules: BridgeRules, publication: Publication, hops: Hops): boolean {
-  if (rules.onlyOfThisNode && publication.isOfPeer) return false;
-  hops.identify(publication.message(), publication);
-  return true;
-}

@@ -14,7 +14,7 @@ import type { DeliveryRecord, Identity } from '../ports.ts';
 import { Price } from '../prices.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
 import type { Subscriber } from '../routing/subscription.ts';
-import { type BridgeRules, isForBridge, type QueueLimits } from './bridge-rules.ts';
+import type { BridgeRules, QueueLimits } from './bridge-rules.ts';
 import { Delivery, DeliveryState } from './delivery.ts';
 import { InflightTable } from './inflight-table.ts';
 import type { SessionLink } from './link.ts';
@@ -90,8 +90,7 @@ export class Outbound implements Subscriber, QueueOwner {
     group: SharedGroup | undefined,
   ): void {
     if (this.bridge !== undefined) {
-      if (!isForBridge(this.bridge, publication, this.#context.hops)) return;
-      this.deliverMessage(publication.message(), qos, retain, NO_IDENTIFIERS, undefined);
+      this.#deliverToBridge(this.bridge, publication, qos, retain);
       return;
     }
     const link = this.#link;
@@ -103,6 +102,19 @@ export class Outbound implements Subscriber, QueueOwner {
       }
     }
     this.#accept(publication.message(), qos, retain, identifiers, group);
+  }
+
+  /** Each message gets an id that names it on its way over bridges. */
+  #deliverToBridge(rules: BridgeRules, publication: Publication, qos: QoS, retain: boolean): void {
+    if (rules.onlyOfThisNode && publication.isOfPeer) return;
+    const link = this.#link;
+    if (qos === 0 && rules.qosMin === 0 && link?.congested === false && this.queued === 0) {
+      link.sendQos0(publication, retain && rules.retain, NO_IDENTIFIERS);
+      return;
+    }
+    const message = publication.message();
+    this.#context.hops.identify(message, publication);
+    this.deliverMessage(message, qos, retain, NO_IDENTIFIERS, undefined);
   }
 
   deliverMessage(

@@ -243,6 +243,32 @@ test('what a slow far side does not take waits here, and follows in order', () =
   );
 });
 
+test('a large payload crosses whole with each QoS', () => {
+  const world = BridgeWorld.connected(bridgeOptions(['# out 2']));
+  const watcher = watch(world.far);
+  const device = world.near.connect('device');
+  const payloads = [4095, 4096, 10_000].map((bytes) => 'x'.repeat(bytes));
+  for (const qos of [0, 1, 2] as const) {
+    for (const payload of payloads) device.publish('t', payload, { qos });
+  }
+  world.settle();
+  assert.deepEqual(watcher.payloads(), [...payloads, ...payloads, ...payloads]);
+});
+
+test('topics whose hashes are alike keep their own names', () => {
+  const world = BridgeWorld.connected(bridgeOptions(['# out 0']));
+  const watcher = watch(world.far);
+  const device = world.near.connect('device');
+  // The same FNV-1a hash.
+  const topics = ['costarring', 'liquid', 'costarring', 'liquid'];
+  for (const topic of topics) device.publish(topic, 'x');
+  world.settle();
+  assert.deepEqual(
+    watcher.messages().map(({ topic }) => topic),
+    topics,
+  );
+});
+
 test('a topic that its prefix makes longer than 65,535 bytes is refused and logged, and the next message crosses', () => {
   const world = BridgeWorld.connected(bridgeOptions(['# both 1 near/ far/elsewhere/']));
   const far = watch(world.far);

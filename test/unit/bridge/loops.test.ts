@@ -60,6 +60,23 @@ test('two brokers that two bridges join', () => {
   checkOnce(join(bridgeOf('one', a, b), bridgeOf('two', a, b)), a, b);
 });
 
+test('two bridges name each of many messages alike, with QoS 0 and any properties', () => {
+  const [a, b] = [new World(), new World()];
+  const settle = join(bridgeOf('one', a, b), bridgeOf('two', a, b));
+  const watcher = watch(b);
+  const device = a.connect('device');
+  const sent: string[] = [];
+  // Beyond 36 and 1,296, where the number in the hops gets one more digit.
+  for (let n = 0; n < 1_400; n++) {
+    sent.push(`${n}`);
+    const properties = n % 7 === 0 ? { userProperty: [['n', `${n}`]] as [string, string][] } : {};
+    device.publish('t', `${n}`, { qos: n % 5 === 0 ? 1 : 0, properties });
+    if (n % 50 === 0) settle();
+  }
+  settle();
+  assert.deepEqual(watcher.payloads().sort(), sent.sort());
+});
+
 test('three brokers in a circle', () => {
   const [a, b, c] = [new World(), new World(), new World()];
   checkOnce(join(bridgeOf('ab', a, b), bridgeOf('bc', b, c), bridgeOf('ca', c, a)), a, b, c);
