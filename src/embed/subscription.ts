@@ -8,6 +8,7 @@ import { performance } from 'node:perf_hooks';
 import type { InProcessSink, InProcessSubscriber } from '../broker/client/in-process-subscriber.ts';
 import type { Message } from '../broker/message/message.ts';
 import type { QoS } from '../mqtt/publish-view.ts';
+import { Fifo } from '../shared/fifo.ts';
 import type * as api from './api.ts';
 import { isThenable } from './hook-runner.ts';
 import { ProgramMessage } from './program-message.ts';
@@ -41,8 +42,7 @@ export interface SubscriptionParts {
 export class ProgramSubscription implements api.Subscription, InProcessSink {
   readonly #parts: SubscriptionParts;
   #subscriber: InProcessSubscriber | undefined;
-  #taken: Taken[] = [];
-  #next = 0;
+  readonly #taken = new Fifo<Taken>();
   #aheadBytes = 0;
   #running = 0;
   #isScheduled = false;
@@ -67,7 +67,7 @@ export class ProgramSubscription implements api.Subscription, InProcessSink {
   }
 
   get queued(): number {
-    return (this.#subscriber?.queued ?? 0) + this.#taken.length - this.#next;
+    return (this.#subscriber?.queued ?? 0) + this.#taken.size;
   }
 
   get dropped(): number {
@@ -90,8 +90,7 @@ export class ProgramSubscription implements api.Subscription, InProcessSink {
 
   #end(): void {
     this.#isEnded = true;
-    this.#taken = [];
-    this.#next = 0;
+    this.#taken.clear();
     this.#parts.ended();
   }
 
@@ -133,19 +132,13 @@ export class ProgramSubscription implements api.Subscription, InProcessSink {
    */
   #drain(): void {
     const { concurrency } = this.#parts;
-    const end = this.#taken.length;
     this.#isDraining = true;
-    while (this.#next < end && this.#running < concurrency) {
-      this.#call(this.#taken[this.#next++]!);
+    for (let due = this.#taken.size; due > 0 && this.#running < concurrency; due--) {
+      this.#call(this.#taken.shift()!);
       if (this.#isEnded) return;
     }
     this.#isDraining = false;
-    if (this.#next >= this.#taken.length) {
-      this.#taken = [];
-      this.#next = 0;
-    } else if (this.#running < concurrency) {
-      this.#schedule(true);
-    }
+    if (this.#taken.size > 0 && this.#running < concurrency) this.#schedule(true);
     if (!this.#wasFull || this.#aheadBytes >= AHEAD_BYTES_MAX / 2) return;
     this.#wasFull = false;
     this.#subscriber?.drained(performance.now());

@@ -2,6 +2,8 @@
 // socket takes Node and the system some 20 microseconds, and thousands of clients may leave in the same moment.
 // Invariant: connections are closed in the order in which they were added.
 
+import { Fifo } from '../../shared/fifo.ts';
+
 /** A connection whose client sends nothing more. */
 export interface HalfClosed {
   /** Ends our side too. */
@@ -12,24 +14,25 @@ export interface HalfClosed {
 const CLOSES_PER_TURN = 100;
 
 export class CloseQueue {
-  #waiting: HalfClosed[] = [];
-  #next = 0;
+  readonly #waiting = new Fifo<HalfClosed>();
+  #isScheduled = false;
 
   add(connection: HalfClosed): void {
     this.#waiting.push(connection);
-    if (this.#waiting.length === 1) setImmediate(this.#closeSome);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#closeSome);
   }
 
   readonly #closeSome = (): void => {
+    this.#isScheduled = false;
     const waiting = this.#waiting;
-    const end = Math.min(this.#next + CLOSES_PER_TURN, waiting.length);
-    while (this.#next < end) waiting[this.#next++]?.close();
-    if (end < waiting.length) {
-      setImmediate(this.#closeSome);
-      return;
-    }
-    this.#waiting = [];
-    this.#next = 0;
+    for (let i = Math.min(CLOSES_PER_TURN, waiting.size); i > 0; i--) waiting.shift()!.close();
+    if (waiting.size > 0) this.#schedule();
   };
 }
 

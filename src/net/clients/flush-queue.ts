@@ -4,6 +4,7 @@
 // Invariant: a connection that was added is flushed, after later ones perhaps, but never starved.
 
 import { performance } from 'node:perf_hooks';
+import { Fifo } from '../../shared/fifo.ts';
 
 export interface Flushable {
   flush(): void;
@@ -19,9 +20,7 @@ const WRITES_PER_LOOK = 16;
 export class FlushQueue {
   /** Of this turn. */
   #small: Flushable[] = [];
-  /** Of large groups, from `#next` on. */
-  #large: Flushable[] = [];
-  #next = 0;
+  readonly #large = new Fifo<Flushable>();
   #isScheduled = false;
   #turns = 0;
 
@@ -63,22 +62,16 @@ export class FlushQueue {
     const small = this.#small;
     this.#small = [];
     for (const connection of small) connection.flush();
-    if (this.#large.length > 0) this.#flushLarge();
+    if (this.#large.size > 0) this.#flushLarge();
   };
 
   #flushLarge(): void {
     const large = this.#large;
     const until = performance.now() + LARGE_GROUPS_MS;
     do {
-      const end = Math.min(this.#next + WRITES_PER_LOOK, large.length);
-      while (this.#next < end) large[this.#next++]!.flush();
-    } while (this.#next < large.length && performance.now() < until);
-    if (this.#next >= large.length) {
-      this.#large = [];
-      this.#next = 0;
-    } else {
-      this.#schedule();
-    }
+      for (let i = Math.min(WRITES_PER_LOOK, large.size); i > 0; i--) large.shift()!.flush();
+    } while (large.size > 0 && performance.now() < until);
+    if (large.size > 0) this.#schedule();
   }
 }
 
