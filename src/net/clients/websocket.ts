@@ -1,9 +1,9 @@
 // MQTT over WebSocket (RFC 6455; MQTT 5.0 6): answers the HTTP upgrade and makes a Transport of the
 // WebSocket. MQTT packets and WebSocket frames are independent: a frame may hold half a packet or
 // many, so this file takes frames as bytes [MQTT5-6.0.0-2].
-// Invariants: nothing is compressed; a message that is being assembled is bounded; and what arrives
-// in one turn of the event loop is handed on at once, so that many small frames cost the node no more
-// than the same bytes over TCP.
+// Invariants: nothing is compressed; a message that is being assembled is bounded; what arrives in one
+// turn of the event loop is handed on at once; and a connection that sends very many frames waits for the
+// others (frame-queue.ts), whether the frames hold MQTT or not.
 
 import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
@@ -11,6 +11,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FirstByte } from '../../mqtt/packet-type.ts';
+import { FrameCounter } from './frame-counter.ts';
+import { FRAMES_AT_ONCE, frameQueue } from './frame-queue.ts';
 import type { Transport } from './transport.ts';
 import { UnfinishedMessage } from './unfinished-message.ts';
 
@@ -190,6 +192,11 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   readonly #unfinished = new UnfinishedMessage(FRAGMENTS_MAX);
   /** Bytes of it as reported last. */
   #reportedBytes = 0;
+  readonly #frames = new FrameCounter();
+  /** It is not read, because it waits for its turn in the queue of frames. */
+  #isWaiting = false;
+  /** It is not read, because its user wants that. */
+  #isPaused = false;
 
   constructor(webSocket: WebSocket, socket: Socket) {
     super();
@@ -211,11 +218,25 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   }
 
   #counted(chunk: Buffer): void {
+    const frames = this.#frames.count(chunk);
+    if (frames > FRAMES_AT_ONCE) this.#waitForTurn(frames);
     this.#unfinished.arrived(chunk.length);
     const { bytes } = this.#unfinished;
     if (Math.abs(bytes - this.#reportedBytes) < UNFINISHED_BYTES_MIN) return;
     this.#reportedBytes = bytes < UNFINISHED_BYTES_MIN ? 0 : bytes;
     this.emit('unfinished', this.#reportedBytes);
+  }
+
+  #waitForTurn(frames: number): void {
+    if (this.#isWaiting) return;
+    this.#isWaiting = true;
+    this.#webSocket.pause();
+    frameQueue.add(this, frames);
+  }
+
+  readOn(): void {
+    this.#isWaiting = false;
+    if (!this.#isPaused) this.#webSocket.resume();
   }
 
   #receive(data: RawData, isBinary: boolean): void {
@@ -273,11 +294,13 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   }
 
   pause(): void {
+    this.#isPaused = true;
     this.#webSocket.pause();
   }
 
   resume(): void {
-    this.#webSocket.resume();
+    this.#isPaused = false;
+    if (!this.#isWaiting) this.#webSocket.resume();
   }
 
   end(): void {

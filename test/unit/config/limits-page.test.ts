@@ -65,6 +65,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       'closed with 1009 or 1008',
     ],
     [
+      'frames of a WebSocket',
+      '{count net FRAMES_AT_ONCE} in one read',
+      'the connection is read again in a later turn, after the others; nothing is lost',
+    ],
+    [
       'PROXY header',
       '{bytes net LINE_BYTES_MAX} (version 1), {bytes net BODY_BYTES_MAX} (version 2)',
       'the connection is refused',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type EventEmitter, once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
+import { Duplex } from 'node:stream';
 import { test } from 'node:test';
 import type { Transport } from '../../../../src/net/clients/transport.ts';
 import { refusalOf, WebSocketAcceptor } from '../../../../src/net/clients/websocket.ts';
@@ -258,4 +259,51 @@ test('what has arrived of an unfinished message is reported, and nothing once it
     await once(transport, 'data');
     assert.equal(reports.at(-1), 0, 'whole messages are not counted');
   });
+});
+
+/** A stream that has read nothing yet of what the test pushes. */
+function silentStream(): Duplex {
+  return new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() });
+}
+
+test('a client that sends very many frames waits a turn after each read, and is not read while it is paused', async () => {
+  const stream = silentStream();
+  const opened = new Promise<Served>((resolve) => {
+    const rules = { messageBytesMax: 1_000_000, paths: ['/mqtt'], origins: undefined };
+    new WebSocketAcceptor(rules).accept(stream, {
+      opened: (transport) => resolve(transport as Served),
+      refused: ({ reason }) => assert.fail(reason),
+    });
+  });
+  stream.push(`${UPGRADE.join('\r\n')}\r\n\r\n`);
+  const transport = await opened;
+  let received = 0;
+  transport.on('data', (chunk) => {
+    received += chunk.length;
+  });
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const empty = frame(Opcode.binary, Buffer.alloc(0));
+  const framesOfOneRead = 2_000;
+  const oneRead = Buffer.concat([
+    ...Array<Buffer>(framesOfOneRead).fill(empty),
+    frame(Opcode.binary, Buffer.from([1])),
+  ]);
+  for (let i = 0; i < 10; i++) stream.push(oneRead);
+  let turns = 0;
+  let receivedBefore = 0;
+  while (received < 4) {
+    await turn();
+    turns += 1;
+    // The order of the callbacks within a turn may add one.
+    assert.ok(received - receivedBefore <= 2, `${received - receivedBefore} reads in one turn`);
+    receivedBefore = received;
+  }
+  assert.ok(turns >= 2);
+  transport.pause();
+  // Its turn comes, and the next one, without a read.
+  for (let i = 0; i < 3; i++) await turn();
+  assert.equal(received, receivedBefore);
+  transport.resume();
+  while (received < 10) await turn();
+  stream.destroy();
 });
