@@ -189,7 +189,7 @@ export interface BrokerSettings {
 }
 
 /** What a node can be set to: all options of the command line. */
-export interface NodeSettings {
+export interface NodeSettings extends BrokerSettings {
   /**
    * Node name, unique in the cluster. Expects a name of 1 to 64 bytes without spaces or control
    * characters. Default: the host name.
@@ -200,19 +200,10 @@ export interface NodeSettings {
    */
   config?: string;
   /**
-   * Folder for sessions, queued and retained messages, which then survive a restart or a power cut.
-   * Expects a folder. Default: none: everything stays in memory.
-   */
-  data?: string;
-  /**
    * Take over certificates, keys, revocation lists, users, topics and tokens when their files
    * change, without SIGHUP. Default: true.
    */
   watchFiles?: boolean;
-  /**
-   * Least important level to write. Expects one of debug, info, warn, error. Default: info.
-   */
-  logLevel?: 'debug' | 'info' | 'warn' | 'error';
   /**
    * Port for MQTT over TCP. Expects a port number from 0 to 65535, or off. Default: 1883, or off
    * where the file has a [[listener]].
@@ -482,179 +473,6 @@ export interface NodeSettings {
    * are one, as an IPv6 /64 always is. Expects a whole number from 8 to 32. Default: 32.
    */
   authIpv4Prefix?: number;
-  /**
-   * Highest QoS that clients may publish with. Expects 0, 1 or 2. Default: 2.
-   */
-  maxQos?: 0 | 1 | 2;
-  /**
-   * Accept retained messages. Default: true.
-   */
-  retainAvailable?: boolean;
-  /**
-   * Accept subscriptions with + and #. Default: true.
-   */
-  wildcardAvailable?: boolean;
-  /**
-   * Accept shared subscriptions ($share/group/filter). Default: true.
-   */
-  sharedAvailable?: boolean;
-  /**
-   * Accept subscription identifiers. Default: true.
-   */
-  subscriptionIdentifiersAvailable?: boolean;
-  /**
-   * Whether a client with several matching subscriptions gets one copy of a message or one for
-   * each. Expects one of once, each. Default: once.
-   */
-  overlapping?: 'once' | 'each';
-  /**
-   * Deliver with the subscription's QoS even if the message was published with a lower one.
-   * Default: false.
-   */
-  upgradeOutgoingQos?: boolean;
-  /**
-   * Assign a client identifier to clients that send none. Default: true.
-   */
-  allowZeroLengthClientid?: boolean;
-  /**
-   * Take the user name as client identifier, whatever the client sends; clients without one are
-   * refused. Default: false.
-   */
-  useUsernameAsClientid?: boolean;
-  /**
-   * Accept only client identifiers that begin with one of these, separated by commas. Expects a
-   * prefix; several separated by commas. Default: any.
-   */
-  clientidPrefixes?: string | readonly string[];
-  /**
-   * User: the session of a client identifier belongs to its user name; no other user can take it
-   * over or end it. Expects one of any, user. Default: any.
-   */
-  clientIdOwner?: 'any' | 'user';
-  /**
-   * Wrong passwords from one address (IPv6: /64) in a minute after which it is banned; users that
-   * logged in from there before are not. Expects a whole number from 0 to 10000; 0 for no limit.
-   * Default: 0 (no bans).
-   */
-  banFailures?: number;
-  /**
-   * Connections of one client identifier from one address in a minute; one more bans this client
-   * there. Expects a whole number from 0 to 10000; 0 for no limit. Default: 0 (no bans).
-   */
-  banConnects?: number;
-  /**
-   * How long such a ban lasts. Expects a time from 1 to 604800 seconds, as 90, 15m, 12h or 7d.
-   * Default: 300s.
-   */
-  banTime?: number | string;
-  /**
-   * Serve a retained message only while its publisher may still publish to the topic. Default:
-   * true.
-   */
-  checkRetainSource?: boolean;
-  /**
-   * Longest silence of a client: bounds its keep alive, which MQTT 5 clients learn in CONNACK.
-   * Expects a time from 0 to 65535 seconds, as 90, 15m, 12h or 7d. Default: 0 (any).
-   */
-  maxKeepalive?: number | string;
-  /**
-   * Time between updates of the $SYS topics; 0 turns them off. Expects a time from 0 to 86400
-   * seconds, as 90, 15m, 12h or 7d. Default: 10s.
-   */
-  sysInterval?: number | string;
-  /**
-   * Time in which a new connection must send its CONNECT. Expects a time from 1 to 3600 seconds, as
-   * 90, 15m, 12h or 7d. Default: 10s.
-   */
-  connectTimeout?: number | string;
-  /**
-   * Client connections open at once. Expects a whole number from 0 to 1000000; 0 for no limit.
-   * Default: 50000.
-   */
-  maxConnections?: number;
-  /**
-   * Sessions to keep, of connected and absent clients together. Expects a whole number from 0 to
-   * 10000000; 0 for no limit. Default: 200000.
-   */
-  maxSessions?: number;
-  /**
-   * Largest packet accepted from a client. Expects a size from 128 to 268435460, as 65536, 64k or
-   * 1M. Default: 1M.
-   */
-  maxPacketSize?: number | string;
-  /**
-   * Largest payload of a message; a larger message is acknowledged and dropped. Expects a size from
-   * 0 to 268435460, as 65536, 64k or 1M; 0 for no limit. Default: 0.
-   */
-  messageSizeLimit?: number | string;
-  /**
-   * QoS 1 and 2 messages that a client may send before the broker acknowledges one. Expects a whole
-   * number from 1 to 65535. Default: 100.
-   */
-  receiveMaximum?: number;
-  /**
-   * QoS 1 and 2 messages that the broker sends before the client acknowledges one. Expects a whole
-   * number from 1 to 65535. Default: 100.
-   */
-  maxInflightMessages?: number;
-  /**
-   * Topic aliases that a client may define. Expects a whole number from 0 to 65535. Default: 10.
-   */
-  maxTopicAlias?: number;
-  /**
-   * How long to keep the session of an absent client at most. Expects a time from 0 to 4294967294
-   * seconds, as 90, 15m, 12h or 7d; 0 for no limit. Default: 0 (no limit).
-   */
-  maxSessionExpiry?: number | string;
-  /**
-   * Messages that may wait for one client. Expects a whole number from 0 to 10000000; 0 for no
-   * limit. Default: 1000.
-   */
-  maxQueuedMessages?: number;
-  /**
-   * Bytes of the messages that may wait for one client. Expects a size from 0 to 1024M, as 65536,
-   * 64k or 1M; 0 for no limit. Default: 16M.
-   */
-  maxQueuedBytes?: number | string;
-  /**
-   * Which message to drop when a client's queue is full. Expects one of oldest, newest. Default:
-   * newest.
-   */
-  queueDrop?: 'oldest' | 'newest';
-  /**
-   * Memory for the messages that wait for all clients together, and those in flight. Expects a size
-   * from 0 to 65536M, as 65536, 64k or 1M; 0 for no limit. Default: 256M.
-   */
-  queueMemory?: number | string;
-  /**
-   * Memory for everything that clients make the node keep: sessions, subscriptions, messages.
-   * Expects a size from 0 to 1048576M, as 65536, 64k or 1M; 0 for no limit. Default: half of what
-   * the program may use: of its heap, or of the memory if that is less.
-   */
-  memoryLimit?: number | string;
-  /**
-   * Most levels of a topic or topic filter. Expects a whole number from 1 to 65535. Default: 128.
-   */
-  topicLevels?: number;
-  /**
-   * Most bytes of a topic or topic filter. Expects a whole number from 1 to 65535. Default: 65535.
-   */
-  topicLength?: number;
-  /**
-   * Most subscriptions of one client. Expects a whole number from 0 to 1000000; 0 for no limit.
-   * Default: 10000.
-   */
-  maxSubscriptions?: number;
-  /**
-   * Most retained messages. Expects a whole number from 0 to 100000000; 0 for no limit. Default:
-   * 1000000.
-   */
-  retainedMessages?: number;
-  /**
-   * Memory for all retained messages together. Expects a size from 0 to 65536M, as 65536, 64k or
-   * 1M; 0 for no limit. Default: 256M.
-   */
-  retainedBytes?: number | string;
   /**
    * Messages a second that one client may publish; a faster client is read more slowly. Expects a
    * whole number from 0 to 1000000; 0 for no limit. Default: 0 (no limit).

@@ -82,71 +82,78 @@ export class LinkLog {
   failed(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
     if (!this.#faults.report(`failed ${direction} ${peer.name}`, now)) return;
     const hint = this.#blockedHint(direction, peer);
-    this.#warn('failed', FAILED[direction], direction, peer, { ...fields, hint });
+    this.#report('warn', 'failed', FAILED[direction], direction, peer, { ...fields, hint });
   }
 
   /** Datagrams pass again. Logs nothing if failed() has not. */
   restored(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
     const lastedMs = this.#faults.resolve(`failed ${direction} ${peer.name}`, now);
     if (lastedMs === undefined) return;
-    this.#info('restored', RESTORED[direction], direction, peer, { ...fields, lastedMs });
+    this.#report('info', 'restored', RESTORED[direction], direction, peer, { ...fields, lastedMs });
   }
 
   /** Some messages are lost. May be called as often as is convenient. */
   losing(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
     if (!this.#faults.report(`losing ${direction} ${peer.name}`, now)) return;
-    this.#warn('losing', LOSING[direction], direction, peer, fields);
+    this.#report('warn', 'losing', LOSING[direction], direction, peer, fields);
   }
 
   lossOver(direction: Direction, peer: Peer, fields: LogFields, now: number): void {
     const lastedMs = this.#faults.resolve(`losing ${direction} ${peer.name}`, now);
     if (lastedMs === undefined) return;
-    this.#info('loss-over', LOSS_OVER[direction], direction, peer, { ...fields, lastedMs });
+    this.#report('info', 'loss-over', LOSS_OVER[direction], direction, peer, {
+      ...fields,
+      lastedMs,
+    });
   }
 
   /** Messages for a peer that has just come online were lost, since it did not answer soon enough. */
   missed(peer: Peer, fields: LogFields, now: number): void {
     if (this.#limiter.admit(`missed ${peer.name}`, now) === 0) return;
-    this.#warn('missed', MISSED, 'out', peer, { ...fields, hint: MISSED_HINT });
+    this.#report('warn', 'missed', MISSED, 'out', peer, { ...fields, hint: MISSED_HINT });
   }
 
   /** The other peers do not wait for this one any longer. */
   slow(peer: Peer, fields: LogFields, now: number): void {
     if (!this.#faults.report(`slow ${peer.name}`, now)) return;
-    this.#warn('slow', SLOW, 'out', peer, { ...fields, hint: SLOW_HINT });
+    this.#report('warn', 'slow', SLOW, 'out', peer, { ...fields, hint: SLOW_HINT });
   }
 
   slowOver(peer: Peer, now: number): void {
     const lastedMs = this.#faults.resolve(`slow ${peer.name}`, now);
-    if (lastedMs !== undefined) this.#info('slow-over', SLOW_OVER, 'out', peer, { lastedMs });
+    if (lastedMs !== undefined)
+      this.#report('info', 'slow-over', SLOW_OVER, 'out', peer, { lastedMs });
   }
 
   /** The multicast group reaches the peer. @param isFirst for the first time */
   groupReaches(peer: Peer, isFirst: boolean, now: number): void {
     const lastedMs = this.#faults.resolve(`multicast ${peer.name}`, now);
     if (lastedMs !== undefined) {
-      this.#info('multicast', 'multicast reaches a peer again', 'out', peer, { lastedMs });
-    } else if (isFirst) this.#info('multicast', 'multicast reaches a peer', 'out', peer, {});
+      this.#report('info', 'multicast', 'multicast reaches a peer again', 'out', peer, {
+        lastedMs,
+      });
+    } else if (isFirst)
+      this.#report('info', 'multicast', 'multicast reaches a peer', 'out', peer, {});
   }
 
   /** The multicast group does not reach the peer, or not well. May be called as often as is convenient. */
   groupMisses(peer: Peer, why: keyof typeof GROUP_MISSES, now: number): void {
     if (!this.#faults.report(`multicast ${peer.name}`, now)) return;
-    this.#warn('unicast', GROUP_MISSES[why], 'out', peer, { hint: GROUP_HINTS[why] });
+    this.#report('warn', 'unicast', GROUP_MISSES[why], 'out', peer, { hint: GROUP_HINTS[why] });
   }
 
   /** The peer is on no network that the group may reach. */
   groupUnusable(peer: Peer): void {
-    this.#info('unicast', GROUP_UNUSABLE, 'out', peer, {});
+    this.#report('info', 'unicast', GROUP_UNUSABLE, 'out', peer, {});
   }
 
   /** The largest datagram that reaches the peer has changed. */
   sizeChanged(peer: Peer, before: number, bytes: number): void {
     if (bytes > before) {
-      this.#info('size', 'larger datagrams reach a peer now', 'out', peer, { bytes });
+      this.#report('info', 'size', 'larger datagrams reach a peer now', 'out', peer, { bytes });
       return;
     }
-    this.#warn('size', `datagrams of ${before} bytes do not reach a peer`, 'out', peer, {
+    this.#report('warn', 'size', `datagrams of ${before} bytes do not reach a peer`, 'out', peer, {
       bytes,
       hint: `the path has a smaller MTU; datagrams of ${bytes} bytes are sent to all peers from now on`,
     });
@@ -169,25 +176,15 @@ export class LinkLog {
       : `is UDP ${peer.endpoint.port} blocked for incoming datagrams on ${peer.name}, or for outgoing ones here?`;
   }
 
-  #warn(
+  #report(
+    level: 'warn' | 'info',
     kind: LinkEvent['kind'],
     event: string,
     direction: Direction,
     peer: Peer,
     fields: LogFields,
   ): void {
-    this.#options.log.warn(event, linkFields(direction, peer, fields));
-    this.#options.onLinkEvent?.({ kind, direction, peerName: peer.name, text: event });
-  }
-
-  #info(
-    kind: LinkEvent['kind'],
-    event: string,
-    direction: Direction,
-    peer: Peer,
-    fields: LogFields,
-  ): void {
-    this.#options.log.info(event, linkFields(direction, peer, fields));
+    this.#options.log[level](event, linkFields(direction, peer, fields));
     this.#options.onLinkEvent?.({ kind, direction, peerName: peer.name, text: event });
   }
 }

@@ -27,13 +27,14 @@ const NODE_TABLES = `
 
 test('the types of the options are those of the option table', () => {
   const rows = (keys: readonly (keyof typeof optionTable)[]) => keys.map((key) => optionTable[key]);
+  const brokerKeySet = new Set<keyof typeof optionTable>(brokerKeys);
   const wanted = [
     HEAD,
     declare('BrokerSettings', 'What a broker without sockets can be set to.', rows(brokerKeys)),
     declare(
-      'NodeSettings',
+      'NodeSettings extends BrokerSettings',
       'What a node can be set to: all options of the command line.',
-      rows(nodeKeys),
+      rows(nodeKeys.filter((key) => !brokerKeySet.has(key))),
       NODE_TABLES,
     ),
     declare(
