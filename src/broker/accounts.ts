@@ -19,9 +19,10 @@ export interface MemoryLimits {
   readonly memoryBytesMax: number;
 }
 
-/** One for each user, for as long as anything is charged to it. */
+/** Of the keys of clients without a user name. */
 const ADDRESS_PREFIX = 'address ';
 
+/** One for each user, for as long as anything is charged to it. */
 export class UserAccount {
   readonly key: string;
   /** What all clients without a user name hold, if these are some of them; parts of this node are not. */
@@ -71,7 +72,7 @@ export class ClientAccount {
     return this.#user;
   }
 
-  /** The client has come back as another user, or from an address that was not known: that one pays now. */
+  /** The client has come back as another user, or from an address that was not known: this account pays from now on. */
   moveTo(user: UserAccount): void {
     this.#count(this.#user, -1);
     this.#count(user, 1);
@@ -98,8 +99,9 @@ export const NAMELESS_SHARE = '(the share of clients without a user name)';
 const SHARE_FACTOR = 12;
 
 /**
- * True if a user that holds `own` of a resource must leave the rest to others. The share that a user may hold falls with the square of what is free: one user alone holds
- * three quarters of the bound at most, two 90 %, and a hundred still leave a thousandth of it free.
+ * True if a user that holds `own` of a resource must leave the rest to others. The share that a user may hold falls
+ * with the square of what is free: one user alone holds three quarters of the bound at most, two together 90 %, and a
+ * hundred still leave a thousandth of it free.
  * @param used by all
  */
 export function isOverShare(own: number, used: number, bound: number): boolean {

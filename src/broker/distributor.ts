@@ -45,7 +45,7 @@ export interface OwnMessage {
   readonly expirySeconds: number;
 }
 
-/** What became of a message on this node. */
+/** The result of a distribution on this node. */
 export interface Distribution {
   /** A subscriber of this node matched. */
   isMatched: boolean;

@@ -311,7 +311,7 @@ export interface SubscribeRequest {
 /** Quality of Service. */
 export type QoS = 0 | 1 | 2;
 
-/** What became of a published message on this broker. */
+/** The result of a publish on this broker. */
 export interface PublishResult {
   /** Whether a subscription of this broker matched. */
   matched: boolean;

@@ -446,12 +446,12 @@ export interface NodeApi {
   subscriptions(filter: string, page: Page): Promise<Listed<SubscriptionView>>;
   /** @param filter a valid Topic Filter */
   retained(filter: string, page: Page): Promise<Listed<RetainedView>>;
-  /** @returns whether a subscriber of this node matched, and whether it could not be retained */
   /**
    * @param prefix of the topics below which names are listed; empty, or with a slash at its end
    * @param name the only name that is wanted
    */
   topics(prefix: string, name: string | undefined, page: Page): Promise<Listed<TopicView>>;
+  /** @returns whether a subscriber of this node matched, and whether it could not be retained */
   publish(message: Outgoing): { readonly isMatched: boolean; readonly isNotRetained: boolean };
   /** Asks another node. Never rejects: a fault is a reply with a status of its own. */
   ask(node: string, request: NodeRequest): Promise<NodeReply>;

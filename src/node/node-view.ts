@@ -91,6 +91,7 @@ export interface NodeViewParts {
 }
 
 export class LocalNodeApi implements NodeApi {
+  readonly version = version;
   readonly guards: GuardsApi;
   readonly bridges: BridgesApi;
   readonly clusterToken: ClusterTokens;
@@ -363,8 +364,6 @@ export class LocalNodeApi implements NodeApi {
   stop(): void {
     setTimeout(() => this.#parts.stop(), ANSWER_MS);
   }
-
-  readonly version = version;
 
   metrics(): Iterable<readonly [string, Metric, MetricValue]> {
     return this.#parts.broker.sys.metrics();

@@ -20,7 +20,7 @@ export class Served {
     this.#heardAt = now;
   }
 
-  /** When nothing was heard for so long that the reply is not wanted any more. */
+  /** From this time on the reply is no longer wanted, unless the requester is heard before. */
   get deadline(): number {
     return this.#heardAt + SERVED_LEASE_MS;
   }

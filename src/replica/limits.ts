@@ -14,7 +14,7 @@ export const BUSY_MS = 20;
 export const REQUEST_RANGES_MAX = 32;
 /** Blocks that answer one request; what is left is asked for again. */
 export const REQUEST_BLOCKS_MAX = 16;
-/** Without a further block for so long, a request is made anew; less where answers come fast, ms. */
+/** A request is repeated when no further block arrives for this time, ms; earlier where answers come fast. */
 export const REQUEST_TIMEOUT_MS = 1000;
 export const REQUEST_TIMEOUT_MS_MIN = 25;
 /** Requests in a row without an answer before a member's claims are forgotten. */

@@ -169,9 +169,9 @@ export class RegisterMap {
   }
 
   /**
-   * One pass over the map: forgets registers that are cleared for so long, by the cluster's clock and by that of this
-   * node, and writers of which nothing is left. The cluster's clock alone makes a tombstone old at once when it
-   * catches up, before the other nodes have heard of it.
+   * One pass over the map: forgets registers that have been cleared for the time of a tombstone, by the cluster's
+   * clock and by that of this node, and writers of which nothing is left. The cluster's clock alone makes a tombstone
+   * old at once when it catches up, before the other nodes have heard of it.
    * Yields after each, so that the caller can pause; the map may change meanwhile.
    * @param isOnline writers whose position is kept
    * @returns the keys that were forgotten, undefined for a step that forgot none

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Logger } from '../shared/logger.ts';
 
 const FILE = 'machine';
-/** A node that runs for so long has not been refused as the second one of its name. */
+/** A node that has run for this time was not refused as the second one of its name. */
 const SETTLED_MS = 60_000;
 
 /**

@@ -8,10 +8,10 @@ export interface Timing {
   readonly pingTimeoutMs: number;
 }
 
-/** `lan` is the default; `wan` is for round trips of up to 1 s; `local` for nodes on one machine. */
 /** A node joins alone when it has contacted others and none has answered for this time. */
 export const JOIN_MS = 3000;
 
+/** `lan` is the default; `wan` is for round trips of up to 1 s; `local` for nodes on one machine. */
 export const TIMING_PRESETS = {
   lan: { periodMs: 1000, pingTimeoutMs: 300 },
   wan: { periodMs: 5000, pingTimeoutMs: 2000 },

@@ -29,7 +29,6 @@ export interface Entry {
 export interface Write extends Entry {
   /** True simulated time, ms. */
   readonly at: number;
-  /** The writer knew the cluster's time. */
   /** Its time is that of the cluster. */
   readonly isTimed: boolean;
   /** The time of its node was slow, and is corrected as long as the node runs. */

@@ -138,7 +138,7 @@ const FOLDER_ORDERS: Readonly<Record<string, readonly string[]>> = {
 
 /** Words that make a sentence a riddle: name the actor, the thing and what happens. */
 const RIDDLES =
-  /\b(told|tells?|whoever|nobody|anybody|somebody)\b|\bstands\b(?! for)|what becomes of/i;
+  /\b(told|tells?|whoever|nobody|anybody|somebody|unsaid)\b|\bstands\b(?! for)|what bec[ao]mes? of/i;
 
 /** Tests in these folders move a clock, or wait for something that comes. */
 const FOLDERS_WITHOUT_SLEEP = ['unit', 'conformance', 'contract', 'model', 'simulation', 'fuzz'];
@@ -275,6 +275,14 @@ test('every file begins with its purpose and stays small', () => {
       wrong.push(`${file}: ${lines} lines, of ${LINES_MAX} allowed`);
   }
   assertNone(wrong, 'Biome limits functions to 70 lines (biome.json).');
+});
+
+test('a comment is above what it describes', () => {
+  const stacked = /\*\/\n *(\/\*\*.*)/g;
+  const wrong = [...sources, ...programs, ...tests].flatMap((file) =>
+    [...read(file).matchAll(stacked)].map(([, comment]) => `${file}: ${comment}`),
+  );
+  assertNone(wrong, 'Another comment is above it: move one of them to what it describes.');
 });
 
 test('sources and pages use plain words', () => {

@@ -12,8 +12,8 @@ export function refusalPacket(
   state: ConnectionState,
   reasonCode: number,
 ): Buffer | undefined {
-  // A CONNECT of an unknown version gets no answer in the form of MQTT 5.
-  // And before MQTT 5 there is none for a topic: no CONNACK then [MQTT3-3.2.2-6].
+  // A CONNECT of an unknown version gets no answer in the form of MQTT 5. Before MQTT 5, CONNACK has no
+  // code for a wrong topic, so there is no answer to it [MQTT3-3.2.2-6].
   const isAnswerable =
     version === 5 ||
     (state === 'authenticating' && reasonCode !== ReasonCode.topicNameInvalid) ||

@@ -1,5 +1,5 @@
-// Packets that are too large. Log fields about one that the framer refused: its size, the limit, the option
-// behind it and, for a PUBLISH, the topic as far as it has arrived.
+// The bound on the size of packets: which one holds for a client, and the log fields of a packet that the framer
+// refused for it: size, limit, option and, for a PUBLISH, the topic as far as it has arrived.
 
 import type { Framer } from '../../mqtt/framer.ts';
 import { PacketType, packetTypeOf } from '../../mqtt/packet-type.ts';

@@ -41,6 +41,8 @@ export class OutboundAliases {
   readonly #memory: ConnectionMemory;
   /** Alias by topic name, least recently used first. */
   readonly #aliases = new Map<string, number>();
+  /** Revoked, and not assigned again. */
+  readonly #free: number[] = [];
 
   constructor(maximum: number, memory: ConnectionMemory) {
     this.#maximum = maximum;
@@ -66,8 +68,6 @@ export class OutboundAliases {
     this.#remove(name);
     this.#free.push(alias);
   }
-
-  readonly #free: number[] = [];
 
   /** @returns 0 if there is no memory for another alias: the topic goes without */
   #assign(name: string): number {

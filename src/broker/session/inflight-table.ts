@@ -51,7 +51,6 @@ export class InflightTable {
     this.#size -= 1;
   }
 
-  /** In the order in which they are repeated (see Delivery.order). */
   /** The first one sent of those that are held. */
   oldest(): Delivery | undefined {
     let oldest: Delivery | undefined;
@@ -63,6 +62,7 @@ export class InflightTable {
     return oldest;
   }
 
+  /** In the order in which they are repeated (see Delivery.order). */
   inOrder(): Delivery[] {
     const found = this.#slots.filter((delivery) => delivery !== undefined);
     return found.sort((a, b) => a.order - b.order);

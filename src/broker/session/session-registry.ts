@@ -115,12 +115,12 @@ export class SessionRegistry {
     return { session, present };
   }
 
-  /** The session of a part of this node, with or without a connection. It never expires. */
   /** Whether this node has a bridge. */
   get hasLocal(): boolean {
     return this.#localCount > 0;
   }
 
+  /** The session of a part of this node, with or without a connection. It never expires. */
   openLocal(identity: Identity): { session: Session; present: boolean } {
     const known = this.#sessions.get(identity.clientId);
     const session = known ?? this.#add(identity, identity.clientId);

@@ -62,6 +62,8 @@ export class BenchRun {
   sent = 0;
   received = 0;
   #refused = 0;
+  /** Messages of the publishers that have a subscriber. */
+  #paired = 0;
   /** When the last message arrived. */
   #arrivedAt = 0;
 
@@ -113,8 +115,6 @@ export class BenchRun {
     // Messages of publishers beyond the last subscriber have no receiver.
     return publishers <= subscribers ? accepted : this.#paired;
   }
-
-  #paired = 0;
 
   async #connectAll(progress: (count: number) => void): Promise<void> {
     const { publishers, subscribers, publishTo, subscribeTo, topic, qos, isFanOut } = this.#plan;

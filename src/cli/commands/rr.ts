@@ -44,7 +44,11 @@ export function addRr(program: Command, context: CliContext): void {
     .option('-m, --message <text>', 'its payload (default empty)')
     .option('-e, --response-topic <topic>', 'topic of the response (default one of its own)')
     .option('-q, --qos <qos>', 'QoS of both', '0')
-    .option('-W, --wait <seconds>', `wait so long, then exit with ${exitCodes.timeout}`, '10');
+    .option(
+      '-W, --wait <seconds>',
+      `wait this long for the answer, then exit with ${exitCodes.timeout}`,
+      '10',
+    );
   addPrintFlags(addConnectionFlags(command)).action(async (flags: RrFlags) => {
     const { settings, urlTopic } = connectionOf(flags);
     const topic = flags.topic ?? urlTopic;

@@ -48,7 +48,7 @@ const ALL_SERVICES = '_services._dns-sd._udp.local';
 /** Of records with a host name or an address. RFC 6762, 10. */
 const HOST_SECONDS = 120;
 const OTHER_SECONDS = 4500;
-/** Shorter: a client that missed the announcement of a new holder would ask the former one for so long. */
+/** Shorter, because a client that misses the announcement of a new holder asks the former one until then. */
 const SITE_SECONDS = 30;
 const NODE_KEY = 'node=';
 

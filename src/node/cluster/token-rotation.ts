@@ -202,7 +202,7 @@ export class TokenRotation {
     }
   }
 
-  /** A node that can't take the new token costs the rotation, as long as no node signs with it. */
+  /** Takes the rotation back if a node can't take the new token and none signs with it yet; else stops it. */
   async #fail({ keep, drop, incoming, reason }: Plan, problem: string): Promise<void> {
     const isHarmless = this.#view.step === 'accept' && keep.id === incoming && !reason;
     this.#port.log.error('cluster token rotation fails', { problem, takenBack: isHarmless });

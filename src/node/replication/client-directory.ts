@@ -1,5 +1,5 @@
 // Where each client is connected, on all nodes alike. A client that connects here is disconnected
-// elsewhere, and its will stays unsaid there: the device is alive. If a node dies, exactly one of the
+// elsewhere, and its will is not published there: the device is alive. If a node dies, exactly one of the
 // others publishes the wills of the clients that it had and that have not connected elsewhere.
 // Invariant: this node clears a client's register only while the register is its own, or its node is dead.
 
@@ -171,7 +171,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
     this.#map.flush();
   }
 
-  /** Another node wrote last: the client has connected there, or is taken for gone. */
+  /** Another node wrote last: the client has connected there, or that node believes that it has left. */
   #changed(clientId: string, value: Buffer | undefined, stamp: Stamp): void {
     const { broker, nameOf } = this.#options;
     const now = this.#options.now();
@@ -179,7 +179,7 @@ export class ClusterClients implements ClientDirectory, ReplicatedMap {
       const node = nameOf(stamp.writer);
       if (broker.connectedElsewhere(clientId, node, now)) this.counters.takenOver += 1;
     } else if (broker.isConnected(clientId)) {
-      // The others thought this node dead. It is not: the client is here.
+      // The others took this node for dead, and the client is still connected here.
       this.connected(clientId, broker.publishableWill(clientId));
       const announcedAt = this.replica.map.get(clientId)?.time ?? stamp.time;
       this.mistaken.cleared(clientId, announcedAt, now);

@@ -4,7 +4,7 @@
 
 /** Messages that may wait beyond what waited before: a request brings some hundreds. */
 const QUEUED_MAX = 200;
-/** Without a repaired value for so long, the repair is over. */
+/** The repair is over when no repaired value has arrived for this time. */
 const OVER_MS = 5000;
 /** A subscriber that takes nothing holds up the repair for this time at most, for each request. */
 const WAIT_MS_MAX = 2000;
