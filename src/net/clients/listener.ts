@@ -16,6 +16,7 @@ import { SwapList } from '../../shared/swap-list.ts';
 import { describePortHolder } from '../port-holder.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import { Connection } from './connection.ts';
+import { emitChunksAtOnce } from './direct-reads.ts';
 import { type Established, Handshake, type Layers } from './handshake.ts';
 import type { PreConnectLimit } from './pre-connect-limit.ts';
 import type { LimitReached, ListenerSockets, SocketLimit } from './socket-limit.ts';
@@ -303,6 +304,7 @@ export class Listener {
     const { broker } = this.#parts;
     const connection = new Connection(transport, broker, connectionInfo, isPlainTcp);
     connection.limitBeforeConnect(this.#parts.preConnectLimit, stream);
+    emitChunksAtOnce(stream);
   }
 }
 

@@ -15,10 +15,21 @@ const POOL_MAX = 256;
 /** A range is a scrap if its buffer is more than this many times as large. */
 const SCRAP_FACTOR = 4;
 
+const NO_BYTES = Buffer.alloc(0);
+
 const pool: WriteBuffer[] = [];
+/** The view that was made last, and of what: a message to a thousand clients needs one view. */
+let view: Buffer = NO_BYTES;
+let viewed: Buffer = NO_BYTES;
+let viewedFrom = 0;
 
 export class WriteBuffer {
   bytes = 0;
+  /** The last range. Most writes have only this one: it needs no lists. */
+  #buffer: Buffer = NO_BYTES;
+  #start = 0;
+  #end = 0;
+  /** The ranges before it. */
   readonly #buffers: Buffer[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
@@ -30,50 +41,62 @@ export class WriteBuffer {
   /** Gives it back to the pool. The caller must not use it afterwards. */
   release(): void {
     this.bytes = 0;
-    this.#buffers.length = 0;
-    this.#starts.length = 0;
-    this.#ends.length = 0;
+    this.#buffer = NO_BYTES;
+    this.#start = this.#end = 0;
+    // A list that gets a length loses its memory, even an empty one.
+    if (this.#buffers.length > 0)
+      this.#buffers.length = this.#starts.length = this.#ends.length = 0;
     if (pool.length < POOL_MAX) pool.push(this);
   }
 
   add(buffer: Buffer, start: number, end: number): void {
-    const last = this.#buffers.length - 1;
-    if (last >= 0 && this.#buffers[last] === buffer && this.#ends[last] === start) {
-      this.#ends[last] = end;
-    } else {
-      this.#buffers.push(buffer);
-      this.#starts.push(start);
-      this.#ends.push(end);
-    }
     this.bytes += end - start;
+    if (this.#buffer === buffer && this.#end === start) {
+      this.#end = end;
+      return;
+    }
+    if (this.#buffer !== NO_BYTES) this.#listLast();
+    this.#buffer = buffer;
+    this.#start = start;
+    this.#end = end;
+  }
+
+  #listLast(): void {
+    this.#buffers.push(this.#buffer);
+    this.#starts.push(this.#start);
+    this.#ends.push(this.#end);
   }
 
   showTo(tap: ByteTap): void {
     for (let index = 0; index < this.#buffers.length; index++) tap.sent(this.#part(index));
+    tap.sent(partOf(this.#buffer, this.#start, this.#end));
   }
 
-  /** Writes all ranges: in one write where copying them is cheap, else in one gathered write. */
+  /** Writes all ranges: in one write where copying them is cheap, else in one gathered write. Once only. */
   writeTo(transport: Transport): void {
     const isBehind = transport.writableLength > 0;
-    const first = this.#part(0);
-    if (this.#buffers.length === 1 && !(isBehind && isScrap(first))) {
-      transport.write(first);
-    } else if (this.bytes <= COPY_BYTES_MAX) {
-      transport.write(this.#joined(0, this.#buffers.length, isBehind));
-    } else {
-      transport.cork();
-      for (let from = 0; from < this.#buffers.length; ) {
-        const to = this.#endOfSmall(from);
-        if (to > from + 1) {
-          transport.write(this.#joined(from, to, isBehind));
-        } else {
-          const part = this.#part(from);
-          transport.write(isScrap(part) ? Buffer.from(part) : part);
-        }
-        from = Math.max(to, from + 1);
-      }
-      transport.uncork();
+    if (this.#buffers.length === 0) {
+      const only = partOf(this.#buffer, this.#start, this.#end);
+      transport.write(isBehind && isScrap(only) ? copyOf(only) : only);
+      return;
     }
+    this.#listLast();
+    if (this.bytes <= COPY_BYTES_MAX) {
+      transport.write(this.#joined(0, this.#buffers.length, isBehind));
+      return;
+    }
+    transport.cork();
+    for (let from = 0; from < this.#buffers.length; ) {
+      const to = this.#endOfSmall(from);
+      if (to > from + 1) {
+        transport.write(this.#joined(from, to, isBehind));
+      } else {
+        const part = this.#part(from);
+        transport.write(isScrap(part) ? Buffer.from(part) : part);
+      }
+      from = Math.max(to, from + 1);
+    }
+    transport.uncork();
   }
 
   /** Where the small ranges end that begin here and are worth copying into one. */
@@ -89,7 +112,7 @@ export class WriteBuffer {
   }
 
   #part(index: number): Buffer {
-    return this.#buffers[index]!.subarray(this.#starts[index], this.#ends[index]);
+    return partOf(this.#buffers[index]!, this.#starts[index]!, this.#ends[index]!);
   }
 
   #joined(from: number, to: number, isBehind: boolean): Buffer {
@@ -104,6 +127,23 @@ export class WriteBuffer {
     }
     return joined;
   }
+}
+
+function partOf(buffer: Buffer, start: number, end: number): Buffer {
+  if (end - start === buffer.length) return buffer;
+  if (viewed !== buffer || viewedFrom !== start || view.length !== end - start) {
+    view = buffer.subarray(start, end);
+    viewed = buffer;
+    viewedFrom = start;
+  }
+  return view;
+}
+
+/** Not from the pool of small buffers: one that waits would keep 8 KiB alive. */
+function copyOf(part: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(part.length);
+  part.copy(copy);
+  return copy;
 }
 
 /** While it waits for a client that does not read, it would keep many times its own size alive. */

@@ -5,8 +5,10 @@ import { WriteBuffer } from '../../../../src/net/clients/write-buffer.ts';
 
 const READ_BUFFER_BYTES = 65_536;
 
-/** The written bytes, and the size of the buffers behind them. */
-function write(writableLength: number, ranges: readonly (readonly [Buffer, number, number])[]) {
+type Range = readonly [buffer: Buffer, start: number, end: number];
+
+/** The buffers that the transport gets. */
+function buffersOf(writableLength: number, ranges: readonly Range[]): Buffer[] {
   const written: Buffer[] = [];
   const transport = {
     writableLength,
@@ -18,6 +20,12 @@ function write(writableLength: number, ranges: readonly (readonly [Buffer, numbe
   for (const range of ranges) pending.add(...range);
   pending.writeTo(transport);
   pending.release();
+  return written;
+}
+
+/** The written bytes, and the size of the buffers behind them. */
+function write(writableLength: number, ranges: readonly Range[]) {
+  const written = buffersOf(writableLength, ranges);
   const kept = new Set(written.map(({ buffer }) => buffer));
   const pinnedBytes = [...kept].reduce((sum, { byteLength }) => sum + byteLength, 0);
   return { bytes: Buffer.concat(written), writes: written.length, pinnedBytes };
@@ -48,6 +56,14 @@ test('a client that reads gets its bytes without a copy', () => {
   assert.equal(write(0, [[buffer, 100, 110]]).pinnedBytes, READ_BUFFER_BYTES);
   const whole = write(1, [[buffer, 0, READ_BUFFER_BYTES]]);
   assert.equal(whole.pinnedBytes, READ_BUFFER_BYTES);
+});
+
+test('clients that get the same bytes share one view, and a whole buffer needs none', () => {
+  const buffer = readBuffer(1);
+  const [first, second] = [buffersOf(0, [[buffer, 5, 20]]), buffersOf(0, [[buffer, 5, 20]])];
+  assert.equal(first[0], second[0]);
+  assert.deepEqual(buffersOf(0, [[buffer, 5, 21]])[0], Buffer.alloc(16, 1));
+  assert.equal(buffersOf(0, [[buffer, 0, READ_BUFFER_BYTES]])[0], buffer);
 });
 
 test('very many small pieces leave in few writes, in order', () => {
