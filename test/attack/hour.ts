@@ -1,6 +1,6 @@
 // All attacks at once on three nodes of one cluster, for as long as one likes. Clients that behave must be
 // served all the time, and memory and descriptors must not grow in the second half. Exit code 0: so it was.
-// A fourth node stands apart, and no one attacks it: its clients measure what the machine itself costs.
+// A fourth node is in no cluster and is not attacked: its clients measure what the machine itself costs.
 //   npm run build && node --import tsx test/attack/hour.ts --minutes 60 [--anywhere]
 // With --anywhere the attacks on memory come from 62,500 addresses instead of 16 hosts.
 

@@ -1,6 +1,6 @@
 // What a stranger, or a client with little traffic, can make a node keep: each attack fills one kind of
 // memory. run() returns when the node has taken or refused everything. The attacker comes from addresses
-// of its own, so that a node can tell it from the innocents.
+// of its own, so that a node can distinguish it from the innocents.
 
 import { fnv1a } from '../../src/shared/fnv1a.ts';
 import * as wire from '../support/wire.ts';

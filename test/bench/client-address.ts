@@ -18,7 +18,7 @@ const ADDRESS = '192.168.1.10';
 const BOXES = { box1: ['192.168.1.101'], box2: ['192.168.1.102'], box3: ['192.168.1.103'] };
 const TRIAL_MS = 60_000;
 const STEADY_MS = 3000;
-/** Of the messages, one in so many is for the three clients; nobody subscribes to the others. */
+/** One message in this many is for the three clients; the others have no subscriber. */
 const SHARE = 10;
 
 const MQTT_JS = `

@@ -2,7 +2,7 @@
 // clients, and its broker for comparison.
 
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
-import { missingPrograms } from '../support/programs.ts';
+import { missingPrograms, runToEnd } from '../support/programs.ts';
 import { BUNDLE, loopbackFlags, NODE, ShoalProcess } from '../support/shoal-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-auth-'));
@@ -57,16 +57,6 @@ function write(name: string, text: string): string {
   return path;
 }
 
-/** Runs a program until it exits. */
-function run(program: string, ...args: string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    execFile(program, args, { timeout: 60_000 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-      resolve({ code, output: stdout + stderr });
-    });
-  });
-}
-
 function launch(t: TestContext, ...flags: string[]): ShoalProcess {
   const shoal = new ShoalProcess(loopbackFlags('n1', ...flags), { cwd: folder });
   t.after(() => shoal.kill());
@@ -107,7 +97,14 @@ async function passwordFile(name: string): Promise<string> {
   const file = join(folder, name);
   for (const [index, [user, password]] of Object.entries(USERS).entries()) {
     const made = index === 0 ? ['-c'] : index === 1 ? ['-H', 'sha512'] : [];
-    const { code, output } = await run('mosquitto_passwd', ...made, '-b', file, user, password);
+    const { code, output } = await runToEnd(
+      'mosquitto_passwd',
+      ...made,
+      '-b',
+      file,
+      user,
+      password,
+    );
     assert.equal(code, 0, output);
   }
   return file;
@@ -115,7 +112,7 @@ async function passwordFile(name: string): Promise<string> {
 
 async function publish(port: number, ...args: string[]): Promise<number> {
   const target = ['-h', '127.0.0.1', '-p', `${port}`, '-t', 'home/lamp', '-m', 'x', '-q', '1'];
-  return (await run('mosquitto_pub', ...target, ...args)).code;
+  return (await runToEnd('mosquitto_pub', ...target, ...args)).code;
 }
 
 async function open(t: TestContext, port: number, options: IClientOptions) {
@@ -185,11 +182,11 @@ test('users of a file made by mosquitto_passwd are admitted, others are not', {
 
 test('a file made by shoal passwd works with mosquitto', { skip, timeout }, async (t) => {
   const file = join(folder, 'made-here');
-  const passwd = (...args: string[]) => run(NODE, BUNDLE, 'passwd', ...args);
+  const passwd = (...args: string[]) => runToEnd(NODE, BUNDLE, 'passwd', ...args);
   assert.equal((await passwd('-c', '-b', file, 'ann', 'pw-ann')).code, 0);
   assert.equal((await passwd('-b', file, 'bob', 'pw bob')).code, 0);
   // Both programs edit one file.
-  assert.equal((await run('mosquitto_passwd', '-b', file, 'carl', 'pw-carl')).code, 0);
+  assert.equal((await runToEnd('mosquitto_passwd', '-b', file, 'carl', 'pw-carl')).code, 0);
   assert.equal((await passwd('-D', file, 'bob')).code, 0);
   const port = await launchMosquitto(t, `password_file ${file}`, 'allow_anonymous false');
   assert.equal(await publish(port, '-u', 'ann', '-P', 'pw-ann'), 0);
@@ -226,7 +223,7 @@ test('a denied subscription is refused, and mosquitto_sub says so', {
   const port = await launch(t, `-acl=${acl}`).mqttPort();
   const target = ['-h', '127.0.0.1', '-p', `${port}`, '-W', '2', '-t', 'test/nosubscribe'];
   for (const version of ['311', '5']) {
-    const { output } = await run('mosquitto_sub', ...target, '-V', version, '-d');
+    const { output } = await runToEnd('mosquitto_sub', ...target, '-V', version, '-d');
     assert.match(output, /Subscribed \(mid: 1\): (128|135)|All subscription requests were denied/);
   }
 });
@@ -234,7 +231,7 @@ test('a denied subscription is refused, and mosquitto_sub says so', {
 test('SIGHUP disconnects a client that lost its authorization, and ends only the subscription of another', {
   timeout,
 }, async (t) => {
-  const passwd = (...args: string[]) => run(NODE, BUNDLE, 'passwd', '-I', '100', ...args);
+  const passwd = (...args: string[]) => runToEnd(NODE, BUNDLE, 'passwd', '-I', '100', ...args);
   const pw = join(folder, 'reloaded');
   await passwd('-c', '-b', pw, 'ann', 'one');
   await passwd('-b', pw, 'bob', 'two');
@@ -297,7 +294,7 @@ test('shoal check and a start report the file and line of every mistake', { time
   const acl = write('wrong-acl', 'topic read a\ntopic read a#\n');
   for (const command of [['check'], []]) {
     const flags = [...command, '-port=0', `-auth=${pw}`, `-acl=${acl}`];
-    const { code, output } = await run(NODE, BUNDLE, ...flags);
+    const { code, output } = await runToEnd(NODE, BUNDLE, ...flags);
     assert.equal(code, 2);
     assert.match(output, /shoal: .*wrong-pw:1: a line must be user:hash/);
     assert.match(output, /shoal: .*wrong-acl:2: 'a#' is not a topic filter/);
@@ -310,7 +307,7 @@ test('a node without authentication warns, and one with authentication says in t
   const open = launch(t, '-log-format=text');
   await open.waitFor(/WARNING any client may connect/);
   const pw = join(folder, 'banner');
-  await run(NODE, BUNDLE, 'passwd', '-c', '-b', pw, 'ann', 'one');
+  await runToEnd(NODE, BUNDLE, 'passwd', '-c', '-b', pw, 'ann', 'one');
   const closed = launch(t, '-log-format=text', `-auth=${pw}`);
   await closed.waitFor(/clients +need a password/);
   await closed.waitFor(/mosquitto_pub .* -u USER -P PASSWORD /);

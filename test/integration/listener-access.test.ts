@@ -2,7 +2,6 @@
 // mosquitto; and how listeners come and go on SIGHUP.
 
 import assert from 'node:assert/strict';
-import { execFile, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
@@ -11,6 +10,7 @@ import { join } from 'node:path';
 import { after, type TestContext, test } from 'node:test';
 import mqtt, { type IClientOptions } from 'mqtt';
 import { freePorts } from '../support/free-ports.ts';
+import { missingPrograms, runToEnd } from '../support/programs.ts';
 import { BUNDLE, NODE, ShoalProcess } from '../support/shoal-process.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'shoal-listeners-'));
@@ -18,8 +18,7 @@ after(() => rmSync(folder, { recursive: true, force: true }));
 
 const timeout = 60_000;
 
-const skip =
-  spawnSync('which', ['mosquitto_pub']).status === 0 ? false : 'not installed: mosquitto_pub';
+const skip = missingPrograms('mosquitto_pub');
 
 function write(name: string, ...lines: string[]): string {
   const path = join(folder, name);
@@ -27,20 +26,10 @@ function write(name: string, ...lines: string[]): string {
   return path;
 }
 
-/** Runs a program until it exits. */
-function run(program: string, ...args: string[]): Promise<{ code: number; output: string }> {
-  return new Promise((resolve) => {
-    execFile(program, args, { timeout: 60_000 }, (error, stdout, stderr) => {
-      const code = error === null ? 0 : typeof error.code === 'number' ? error.code : -1;
-      resolve({ code, output: stdout + stderr });
-    });
-  });
-}
-
 async function passwords(name: string, ...users: [user: string, password: string][]) {
   const file = write(name);
   for (const [user, password] of users) {
-    await run(NODE, BUNDLE, 'passwd', '-I', '100', '-b', file, user, password);
+    await runToEnd(NODE, BUNDLE, 'passwd', '-I', '100', '-b', file, user, password);
   }
   return file;
 }
@@ -122,7 +111,7 @@ test('two listeners have their own users and ACLs', { timeout, skip }, async (t)
   const send = async (port: number, user: string, topic: string): Promise<void> => {
     const login = ['-u', user, '-P', `pw-${user}`];
     const target = ['-h', '127.0.0.1', '-p', `${port}`, '-q', '1', '-t', topic, '-m', 'x'];
-    assert.equal((await run('mosquitto_pub', ...target, ...login)).code, 0);
+    assert.equal((await runToEnd('mosquitto_pub', ...target, ...login)).code, 0);
   };
   await send(inside, 'service', 'in/door');
   await send(inside, 'service', 'out/door');

@@ -172,7 +172,7 @@ describe('retained values', { concurrency: 3 }, () => {
       const healedAt = performance.now();
       for (const box of [box1, box2, box3]) await holds(scene, box, expected);
       context.diagnostic(`all agree ${Math.round(performance.now() - healedAt)} ms after the heal`);
-      // Whoever was subscribed all the time has seen the newer values last.
+      // A client that was subscribed all the time has received the newer values last.
       const isNewest = (): boolean =>
         Object.entries(expected).every(([topic, value]) => watcher.texts(topic).at(-1) === value);
       await watcher.until(isNewest, 'a subscriber to have the newest values last');

@@ -58,7 +58,7 @@ for (let seed = 1; seed <= 20; seed++) {
     for (const node of nodes) assert.equal(retained(node), 'online', node.name);
     for (const one of dashboards) assert.equal(one.payloads().at(-1) ?? 'online', 'online');
     assert.ok(a.clients.counters.mended >= 1);
-    // It is known where the device is: its death is said by the others once more.
+    // All nodes know again where the device is, so the others publish its will when its node is cut off.
     cluster.loss = 0;
     cluster.pass(5000);
     cluster.partition(a);

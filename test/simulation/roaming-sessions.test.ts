@@ -104,15 +104,8 @@ class Cluster {
   }
 
   pass(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const next = this.#events.peekTime();
-      if (next === undefined || next > end) break;
-      this.now = Math.max(this.now, next);
-      this.#events.pop()?.();
-    }
-    this.now = end;
-    for (const { world } of this.nodes) world.now = end;
+    this.#events.runUntil(this.now + ms, this);
+    for (const { world } of this.nodes) world.now = this.now;
   }
 
   /** Connects, and waits until CONNACK is there. */

@@ -102,14 +102,7 @@ export class BulkNetwork {
   }
 
   run(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const next = this.#events.peekTime();
-      if (next === undefined || next > end) break;
-      this.now = Math.max(this.now, next);
-      this.#events.pop()?.();
-    }
-    this.now = end;
+    this.#events.runUntil(this.now + ms, this);
   }
 
   #pipe(from: BulkStation, to: BulkStation, events: BulkEvents): BulkStream {

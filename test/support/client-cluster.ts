@@ -171,15 +171,8 @@ export class ClientCluster {
   }
 
   pass(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const time = this.#events.peekTime();
-      if (time === undefined || time > end) break;
-      this.now = Math.max(this.now, time);
-      this.#events.pop()?.();
-    }
-    this.now = end;
-    for (const { world } of this.nodes) world.now = end;
+    this.#events.runUntil(this.now + ms, this);
+    for (const { world } of this.nodes) world.now = this.now;
   }
 
   #tick(): void {

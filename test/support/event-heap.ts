@@ -39,6 +39,17 @@ export class EventHeap {
     return first.run;
   }
 
+  /** Runs the events up to `end`, in order: each finds its own time on the clock, which shows `end` at last. */
+  runUntil(end: number, clock: { now: number }): void {
+    for (;;) {
+      const next = this.peekTime();
+      if (next === undefined || next > end) break;
+      clock.now = Math.max(clock.now, next);
+      this.pop()?.();
+    }
+    clock.now = end;
+  }
+
   #sink(entry: Entry): void {
     const entries = this.#entries;
     let at = 0;

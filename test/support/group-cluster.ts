@@ -154,15 +154,8 @@ export class GroupCluster {
 
   /** Runs all events of this time. */
   pass(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const time = this.#events.peekTime();
-      if (time === undefined || time > end) break;
-      this.now = Math.max(this.now, time);
-      this.#events.pop()?.();
-    }
-    this.now = end;
-    for (const { world } of this.nodes) world.now = end;
+    this.#events.runUntil(this.now + ms, this);
+    for (const { world } of this.nodes) world.now = this.now;
   }
 
   /** The node dies; the others see it offline later. */

@@ -106,7 +106,7 @@ export class ReplicaNode {
     }
   }
 
-  /** Writes and tells all members, without any guarantee. */
+  /** Writes, and sends the block to all members without any guarantee. */
   write(key: string, value: string | undefined): Write {
     const register = this.replica.write(key, value !== undefined, this.#cluster.now);
     assert.ok(register);
@@ -286,14 +286,7 @@ export class ReplicaCluster {
   }
 
   runFor(ms: number): void {
-    const end = this.now + ms;
-    for (;;) {
-      const next = this.#events.peekTime();
-      if (next === undefined || next > end) break;
-      this.now = Math.max(this.now, next);
-      this.#events.pop()?.();
-    }
-    this.now = end;
+    this.#events.runUntil(this.now + ms, this);
   }
 
   /** @returns the time it took, undefined where it was not enough */

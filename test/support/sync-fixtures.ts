@@ -19,7 +19,7 @@ export async function syncKeys(...tokens: string[]): Promise<ChannelKeys> {
   return (await ring).sync;
 }
 
-/** Of a node that waits for nobody and filters nothing; its ports are the test's own. */
+/** Of a node that waits for no peer and filters nothing; its ports are the test's own. */
 export function syncNodeOptions(
   keys: ChannelKeys,
 ): Omit<SyncNodeOptions, 'outbox' | 'randomNonce' | 'handler'> {

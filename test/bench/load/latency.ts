@@ -11,6 +11,7 @@ import type { Load, LoadResult } from './types.ts';
 
 const TIME_BYTES = 8;
 const SAMPLES_MAX = 4_000_000;
+
 interface Probe {
   readonly samples: Float64Array;
   count: number;

@@ -1,4 +1,4 @@
-// Fuzz targets: what a client, or whoever reaches a listener, sends.
+// Fuzz targets: what a client, or any program that reaches a listener, sends.
 
 import assert from 'node:assert/strict';
 import { isIP } from 'node:net';

@@ -48,10 +48,10 @@ test('a cancelled deadline does not hold what it would have run', () => {
 
 test('onEarlier is called for a deadline earlier than all others, and for no other', () => {
   const queue = new DeadlineQueue();
-  const told: number[] = [];
-  queue.onEarlier = (at) => told.push(at);
+  const earlier: number[] = [];
+  queue.onEarlier = (at) => earlier.push(at);
   queue.schedule(10, () => undefined);
   queue.schedule(20, () => undefined);
   queue.schedule(5, () => undefined);
-  assert.deepEqual(told, [10, 5]);
+  assert.deepEqual(earlier, [10, 5]);
 });

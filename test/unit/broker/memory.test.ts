@@ -1,4 +1,4 @@
-// -memory-limit, the one account of memory: everything that clients make the node keep counts, whoever holds
+// -memory-limit, the one account of memory: everything that clients make the node keep counts; a user who holds
 // much is refused with the right Reason Code, others are served, and all of it is given back.
 
 import assert from 'node:assert/strict';
@@ -70,7 +70,7 @@ eachVersion('long Client Identifiers, user names and filters count with all thei
   assert.deepEqual(bob.subscribe(['t']).reasons, [2]);
 });
 
-test('retained topics of many levels count, and PUBACK says 0x97 where nobody else takes the message', () => {
+test('retained topics of many levels count, and PUBACK says 0x97 where no subscriber takes the message', () => {
   const { world, named } = loggedWorld({ memoryBytesMax: 2_000_000 });
   const eve = world.connect('eve', { username: 'eve' });
   const levels = '/x'.repeat(127);

@@ -54,7 +54,7 @@ test('a flag wins over the environment, the environment over the file, the file 
   assert.deepEqual(origins.syncPort, { source: 'file', place: 'a.toml:3' });
 });
 
-test('a member without a port has the default one, and IPv6 stands in brackets', () => {
+test('a member without a port has the default one, and IPv6 is written in brackets', () => {
   const { config } = load({
     flags: { csk: 's', mbs: '192.168.1.101:7946, box2.local,[fd00::1]:9000,::1' },
   });

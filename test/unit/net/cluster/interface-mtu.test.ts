@@ -57,7 +57,7 @@ test('several datagrams fit into a small receive buffer', () => {
   assert.equal(datagramBytesTo('127.0.0.1', 8 * 65_000, box), 32_000);
 });
 
-test('a system that does not tell the MTU or the interfaces is taken for Ethernet', () => {
+test('on a system that shows neither MTU nor interfaces, datagrams have the size of Ethernet', () => {
   assert.equal(datagramBytesTo('10.9.3.3', BUFFER_BYTES, { ...box, mtuOf: () => undefined }), 1400);
   const interfaces = (): never => {
     throw new Error('EMFILE');

@@ -23,17 +23,21 @@ test('the group comes from the key id, inside the scope of one organization', as
 });
 
 async function groupOf(links: readonly HostLink[], bind?: string) {
+  const groups: string[] = [];
   const joined: string[] = [];
   const group = new MulticastGroup({
-    keys: await syncKeys('token'),
+    keys: await syncKeys('one'),
     bind,
     log: silentLogger,
-    join: (_, through) => void joined.push(through),
+    join: (address, through) => {
+      groups.push(address);
+      joined.push(through);
+    },
     onDrain: () => undefined,
     listLinks: () => links,
   });
   open.push(group);
-  return { group, joined };
+  return { group, groups, joined };
 }
 
 const link = (address: string, prefixBits: number, zone: string): HostLink => ({
@@ -67,21 +71,12 @@ test('a node with -bind sends to the group, and does not join it', async () => {
 });
 
 test('a node joins the groups of all its tokens', async () => {
-  const joined = new Set<string>();
   const keys = await syncKeys('one', 'two');
-  const group = new MulticastGroup({
-    keys: await syncKeys('one'),
-    bind: undefined,
-    log: silentLogger,
-    join: (address) => void joined.add(address),
-    onDrain: () => undefined,
-    listLinks: () => [link('10.1.2.1', 24, 'eth0')],
-  });
-  open.push(group);
+  const { group, groups } = await groupOf([link('10.1.2.1', 24, 'eth0')]);
   group.networkOf({ address: '10.1.2.9', port: 7947 });
   group.rekey(keys);
   assert.deepEqual(
-    [...joined],
+    [...new Set(groups)],
     [...keys.accepted.keys()].map((id) => groupAddress(id, false)),
   );
 });
