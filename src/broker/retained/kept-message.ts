@@ -15,8 +15,8 @@ export class KeptMessage {
   readonly #payload: string | Buffer;
   readonly #properties: string | Buffer;
   readonly qos: QoS;
-  /** Milliseconds of the core's clock; Infinity: never. */
-  readonly expiresAt: number;
+  /** Milliseconds of the core's clock; undefined: never. V8 would give Infinity an object of its own. */
+  readonly #expiresAt: number | undefined;
   readonly publisher: Identity | undefined;
   /** The user that published the message; undefined for a peer, the broker or the store. */
   readonly payer: UserAccount | undefined;
@@ -27,10 +27,16 @@ export class KeptMessage {
     this.#payload = compact(message.payload);
     this.#properties = compact(message.properties);
     this.qos = message.qos;
-    this.expiresAt = message.expiresAt;
+    const { expiresAt } = message;
+    this.#expiresAt = expiresAt === Number.POSITIVE_INFINITY ? undefined : expiresAt;
     this.publisher = message.publisher;
     this.payer = payer;
     this.bytes = bytes;
+  }
+
+  /** Milliseconds of the core's clock; Infinity: never. */
+  get expiresAt(): number {
+    return this.#expiresAt ?? Number.POSITIVE_INFINITY;
   }
 
   /** A new message for subscribers, with a topic of its own. */

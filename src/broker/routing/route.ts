@@ -43,6 +43,9 @@ export interface Route {
   readonly own: number;
 }
 
+/** Many topics have no subscriber: retained messages that are read later. They share this route, which is never cached. */
+const NO_SUBSCRIBERS: Route = { lists: NO_LISTS, groups: NO_GROUPS, denied: 0, version: 0, own: 0 };
+
 /** What the router needs of the broker. */
 export interface RouterContext {
   readonly tree: SubscriptionTree;
@@ -162,6 +165,7 @@ export class Router {
     this.#budget.spend(this.#authorizer.work - before);
     const isMerged = lists.length > 1 && this.#options.overlapping !== 'each';
     if (isMerged || !this.#authorizer.permissive) this.#budget.spend(Price.ownTarget * found);
+    if (lists.length === 0 && groups.length === 0 && denied === 0) return NO_SUBSCRIBERS;
     const isOwn = isMerged || denied > 0;
     const entries = isOwn ? lists.reduce((sum, list) => sum + list.length, 0) : lists.length;
     const route: Route = {

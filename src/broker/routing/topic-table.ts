@@ -168,8 +168,8 @@ function levelCount(name: string): number {
 
 function hashBytes(buffer: Buffer, start: number, end: number): number {
   const hash = fnv1a(buffer, start, end);
-  // The low bits choose the bucket: fold the high ones in.
-  return (hash ^ (hash >>> 15)) >>> 0;
+  // The low bits choose the bucket: fold the high ones in. Signed, as V8 gives larger integers an object of their own.
+  return (hash ^ (hash >>> 15)) | 0;
 }
 
 function lookUp(
