@@ -375,9 +375,7 @@ export class Broker {
   /** The retained message of a topic; undefined where there is none or it has expired. */
   retainedMessage(topic: string): Message | undefined {
     const message = this.context.retained.get(topic);
-    return message === undefined || isExpired(message, this.context.budget.now)
-      ? undefined
-      : message;
+    return message && !isExpired(message, this.context.budget.now) ? message : undefined;
   }
 
   /** The retained message of a topic as it crosses to other nodes. @returns a new view */
@@ -396,9 +394,13 @@ export class Broker {
     this.context.distributor.publish(topic.name, content, undefined);
   }
 
-  /** The message that clears the topic on other nodes. @returns a new view */
-  encodeCleared(topic: string, now: number): PublishView {
-    return encodeMessageAsView(clearingMessage(this.context.topics.intern(topic)), now);
+  /**
+   * The message that clears the topic on other nodes.
+   * @param expiresAt not later than now if only stores take it, and no subscriber
+   * @returns a new view
+   */
+  encodeCleared(topic: string, now: number, expiresAt?: number): PublishView {
+    return encodeMessageAsView(clearingMessage(this.context.topics.intern(topic), expiresAt), now);
   }
 
   /**

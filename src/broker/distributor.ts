@@ -113,12 +113,27 @@ export class Distributor {
 
   /**
    * Removes the retained message of the topic on all other nodes, because the one that replaces it
-   * is too large to cross: an old value would be worse than none.
+   * is too large to cross: an old value would be worse than none. It has expired, so that their
+   * subscribers do not get it: see forgetOutdated().
    */
   #clearOnPeers(topic: RoutedTopic, clientId: string | undefined): void {
     const { now } = this.#context.budget;
-    const view = encodeMessageAsView(clearingMessage(topic), now);
+    const view = encodeMessageAsView(clearingMessage(topic, now), now);
     this.forwarder?.forward(view, topic.bytes, clientId);
+  }
+
+  /**
+   * Another node has a retained message that is too large to cross: the older one of this node is out of
+   * date. Subscribers hear nothing, as no client has cleared the topic, except those who mirror the retained
+   * messages of this node.
+   */
+  forgetOutdated(topic: RoutedTopic): void {
+    const { router, budget } = this.#context;
+    const publication = new Publication(topic);
+    publication.setMessage(clearingMessage(topic), topic, budget.now);
+    publication.isOfPeer = true;
+    this.#retain(publication, undefined);
+    router.toMirrors(publication);
   }
 
   /** Retains the message if it asks for that, then delivers it to the subscribers of this node. */

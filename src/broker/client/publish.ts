@@ -290,6 +290,10 @@ export class PublishHandler {
       return;
     }
     const { forwardable, expirySeconds } = this.#properties;
+    if (expirySeconds === 0 && view.retain && view.payloadStart === view.end) {
+      distributor.forgetOutdated(topic);
+      return;
+    }
     const expiresAt = expirySeconds < 0 ? NEVER : budget.now + expirySeconds * 1000;
     this.#publication.setView(view, topic, expiresAt, forwardable, budget.now);
     this.#publication.isOfPeer = true;

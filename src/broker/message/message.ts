@@ -103,8 +103,11 @@ export function ownBuffer(bytes: Buffer): Buffer {
   return copy;
 }
 
-/** A message that clears the retained value of its topic [MQTT5-3.3.1-6]. */
-export function clearingMessage(topic: Topic): Message {
+/**
+ * A message that clears the retained value of its topic [MQTT5-3.3.1-6].
+ * @param expiresAt not later than now for one that stores take and subscribers do not
+ */
+export function clearingMessage(topic: Topic, expiresAt = Number.POSITIVE_INFINITY): Message {
   return {
     topic,
     packet: undefined,
@@ -112,7 +115,7 @@ export function clearingMessage(topic: Topic): Message {
     properties: NO_BYTES,
     qos: 1,
     retain: true,
-    expiresAt: Number.POSITIVE_INFINITY,
+    expiresAt,
     publisher: undefined,
     payer: undefined,
     mark: undefined,

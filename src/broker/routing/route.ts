@@ -99,6 +99,16 @@ export class Router {
     return matched;
   }
 
+  /** As fanOut(), only to subscriptions with Retain As Published: those of bridges, and of others who keep values. */
+  toMirrors(publication: Publication<RoutedTopic>): void {
+    for (const list of this.#routeOf(publication.topic).lists) {
+      this.#budget.spend(list.length);
+      for (const target of list) {
+        if (target.retainAsPublished) this.#deliver(publication, target, undefined);
+      }
+    }
+  }
+
   #toTarget(
     publication: Publication,
     target: MergedSubscription,

@@ -302,7 +302,10 @@ export class RetainedReplication
     return this.#openedSync.isIdle;
   }
 
-  /** The value as it crosses; its removal where it has expired or does not cross. */
+  /**
+   * The value as it crosses; its removal where it has expired or does not cross. Subscribers of the other node
+   * get the removal only if a client has cleared the topic.
+   */
   #packetOf(register: Register): RepairPacket {
     const { broker } = this.#options;
     const { key } = register;
@@ -315,8 +318,10 @@ export class RetainedReplication
       const packet = { view: value, topic, stamp: register };
       if (repairBytes(packet).packet <= this.#openedSync.publishBytesMax) return packet;
     }
+    const isCleared = !register.hasValue && broker.retainedMessage(key) === undefined;
     this.replica.map.dropValue(register);
-    return { view: broker.encodeCleared(key, now), topic, stamp: register };
+    const view = broker.encodeCleared(key, now, isCleared ? undefined : now);
+    return { view, topic, stamp: register };
   }
 
   get #openedSync(): RetainedChannel {
