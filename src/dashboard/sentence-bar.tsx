@@ -18,7 +18,7 @@ export function SentenceBar({ faults: known, error }: SentenceBarProps) {
   const [isOpen, setOpen] = useState(false);
   const { level, sentence, faults } = known ?? {
     level: 'none',
-    sentence: 'The node is asked ...',
+    sentence: 'Asking the node ...',
     faults: [],
   };
   const text = error?.message ?? sentence;

@@ -75,7 +75,7 @@ function Matches({ filter, change, choose }: MatchesProps) {
   return (
     <div class="matches">
       <p class="count" role="status">
-        {pages.isRead ? formatNumber(pages.total, 'value') : 'The node is asked ...'}
+        {pages.isRead ? formatNumber(pages.total, 'value') : 'Asking the node ...'}
       </p>
       {pages.error !== undefined && <p class="bad">{pages.error.message}</p>}
       <VirtualList

@@ -19,10 +19,7 @@ const token: Check = {
     const [first = 1] = weak;
     const bits = estimatedBits(tokens[first - 1] ?? '');
     const text = `the token can be guessed: about ${bits} bits of ${TOKEN_BITS_MIN}; key ${key}`;
-    const lines = [
-      'openssl rand -hex 32 > token',
-      '-csk-file=token, with the same file on every node',
-    ];
+    const lines = ['shoal token make token', '-csk-file=token, with the same file on every node'];
     return [warn('weak-token', text, here(...lines))];
   },
 };

@@ -135,8 +135,8 @@ export const faults = {
     cure: 'the line says what is wrong with it',
   },
   'weak-token': {
-    means: 'The token can be guessed by who records a datagram.',
-    cure: '`openssl rand -hex 32`, on every node',
+    means: 'Anyone who records a datagram can guess the token.',
+    cure: '`shoal token make FILE`, and `-csk-file` with this file on every node',
   },
   'exposed-file': {
     means:

@@ -37,7 +37,7 @@ type Stranger = keyof typeof STRANGERS;
 
 const QUIET_MS = 120_000;
 
-/** One direction of a link that fails; `log` writes the warning, `over` the line at its end. */
+/** A direction of a link that fails. The line at its end is in GossipLog.#links, under the same key. */
 interface LinkFault {
   readonly key: string;
   readonly warn: () => void;

@@ -24,6 +24,11 @@ const MEMBERS_MAX = 256;
 /** A computed start of a state within this distance of the last one is the same start. */
 const SINCE_TOLERANCE_MS = 2000;
 const EVENT_TOPIC = 'cluster/event';
+/** Why the gossip port drops a datagram: names of its counters. */
+const DROP_REASONS = [
+  ...(['unknownKey', 'wrongMode', 'badMac', 'short', 'tooLong', 'foreign'] as const),
+  ...(['malformed', 'replayed', 'own'] as const),
+];
 
 export interface MemberStatus {
   readonly member: MemberView;
@@ -227,20 +232,8 @@ function memberValues(members: readonly MemberStatus[]): ValuesOf<'members'> {
 
 function gossipValues(gossip: Gossip): ValuesOf<'gossip'> {
   const { counters } = gossip;
-  const { unknownKey, wrongMode, badMac, short, tooLong, foreign, malformed, replayed, own } =
-    counters;
-  const dropped = {
-    unknownKey,
-    wrongMode,
-    badMac,
-    short,
-    tooLong,
-    foreign,
-    malformed,
-    replayed,
-    own,
-  };
-  return { ...counters, droppedDatagrams: byReason(dropped) };
+  const dropped = DROP_REASONS.map((reason) => ({ labels: { reason }, value: counters[reason] }));
+  return { ...counters, droppedDatagrams: dropped };
 }
 
 function byReason(counts: Readonly<Record<string, number>>): LabelledValue<'reason'>[] {
