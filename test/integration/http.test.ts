@@ -40,6 +40,16 @@ test('a wrong request gets a problem document with a sentence', async (t) => {
   assert.match(output, /^shoal: There is nothing at this path/);
 });
 
+test('the dashboard runs only its own scripts, and no other site can show it in a frame', async (t) => {
+  const { url } = await startManaged(t);
+  const { headers } = await fetch(url);
+  const policy = headers.get('content-security-policy')?.split('; ') ?? [];
+  for (const rule of ["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"]) {
+    assert.ok(policy.includes(rule), rule);
+  }
+  assert.equal(headers.get('referrer-policy'), 'no-referrer');
+});
+
 test('only its owner can open the control socket', async (t) => {
   const { socket } = await startManaged(t);
   assert.equal(statSync(socket).mode & 0o777, 0o600);

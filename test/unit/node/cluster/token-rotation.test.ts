@@ -42,6 +42,8 @@ async function newNode(name: string, boot: bigint, send: (to: bigint, bytes: Buf
       return tokenIds(keys);
     },
     replaced: (): void => undefined,
+    /** The rotation that it leads waits for datagrams that are on their way. */
+    waited: (): void => undefined,
     queries: new NodeQueries({ nodeName: name, log: silentLogger, send, rttMs: () => 1 }),
     api: undefined as unknown as ClusterTokens,
     /** As after a restart: the file stays, the memory does not. */
@@ -77,7 +79,7 @@ async function newNode(name: string, boot: bigint, send: (to: bigint, bytes: Buf
       cluster: cluster as unknown as TokenCluster,
       source: source as ConfigSource,
       config: () => ({ tokens }) as never,
-      wait: () => Promise.resolve(),
+      wait: async () => node.waited(),
     });
   node.api = newApi();
   node.queries.handler = async ({ method, path, body }) => {
@@ -161,6 +163,23 @@ test('all nodes get the new token, none signs with what another does not accept,
     ];
     for (const form of forms) assert.ok(!traffic.includes(form));
   }
+});
+
+test('no node forgets the old token while datagrams that it signed are on their way', async (t) => {
+  const { one, nodes } = await cluster(t);
+  const [old] = one.ids;
+  let hasWaited = false;
+  one.waited = () => {
+    for (const { name, ids } of nodes)
+      assert.notEqual(ids[0], old, `${name} signs with the old one`);
+    hasWaited = true;
+  };
+  for (const node of nodes) {
+    node.replaced = () => assert.ok(hasWaited || node.ids.includes(old ?? ''), node.name);
+  }
+  await one.api.rotate('start');
+  assert.equal((await over(one)).state, 'done');
+  assert.ok(hasWaited);
 });
 
 test('nothing changes where one node cannot: it is named with its reason', async (t) => {
