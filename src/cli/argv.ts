@@ -37,7 +37,20 @@ export function normalizeArgv(tokens: readonly string[], program: Command): stri
       normalized.push(...withoutNext(option, name, value, token));
     }
   }
-  return normalized;
+  return isGroup(command) ? withoutFlagsOf(program, normalized, command) : normalized;
+}
+
+/** True for `retained` and its like, which do nothing without a subcommand. */
+function isGroup({ parent, commands }: Command): boolean {
+  return parent !== null && commands.length > 0;
+}
+
+/** Flags that moved behind a group would be for its subcommand. Without one, commander shows the help of the group. */
+function withoutFlagsOf(program: Command, words: string[], group: Command): string[] {
+  return words.filter((word) => {
+    const { name } = split(word);
+    return !word.startsWith('--') || !isKnown(program, name) || isKnown(group, name);
+  });
 }
 
 /** Moves flags of the program behind the name of a subcommand; those after it come later, and win. */

@@ -22,6 +22,11 @@ export function addApi(program: Command, context: CliContext): void {
     .description('ask the node on this machine by its HTTP API');
   addNodeChoice(command).action(async (path: string) => {
     const { method, body } = command.opts<Flags>();
+    if (!/^\/[!-~]*$/.test(path)) {
+      throw new UsageError(
+        `bad value '${path}' for PATH: expected one such as /api/v1/nodes, percent-encoded`,
+      );
+    }
     const client = await findNode(nodeChoiceOf(command, context));
     const parsed = body === undefined ? undefined : parseBody(body);
     const answer = await client.ask({ path, method: method.toUpperCase(), body: parsed });

@@ -124,6 +124,7 @@ export class SiteStatus {
   /** What is wrong on this node alone. */
   get ownTroubles(): NodeTroubles {
     const { disk, lostBridges, cluster } = this.#options;
+    this.#noteDisk();
     const refusing = this.#refusingSince;
     const now = Date.now();
     return {
@@ -174,15 +175,19 @@ export class SiteStatus {
     clearInterval(this.#timer);
   }
 
+  #noteDisk(): void {
+    if (this.#options.disk?.isAccepting() !== false) this.#refusingSince = undefined;
+    else this.#refusingSince ??= performance.now();
+  }
+
   #sample(): void {
-    const { broker, cluster, disk } = this.#options;
+    const { broker, cluster } = this.#options;
     const now = performance.now();
     this.#figures = this.#gauge.measure();
     this.#dropped.sample(broker.stats.publishDropped, now);
     this.#overload.dropped.sample(cluster?.intake.dropped ?? 0, now);
     this.#overload.starved.sample(cluster?.intake.starved ?? 0, now);
-    if (disk?.isAccepting() !== false) this.#refusingSince = undefined;
-    else this.#refusingSince ??= now;
+    this.#noteDisk();
     const before = this.#traffic;
     // Peers that are gone from the list leave no samples behind.
     this.#traffic = new Map();

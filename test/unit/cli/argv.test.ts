@@ -54,6 +54,11 @@ test('after the name of a subcommand its own flags apply', () => {
   assert.deepEqual(normalize('config', 'show', '-nid', 'n1'), ['config', 'show', '--nid=n1']);
 });
 
+test('flags before or behind a group without a subcommand are left out: its help follows', () => {
+  assert.deepEqual(normalize('-nid', 'n1', 'config'), ['config']);
+  assert.deepEqual(normalize('config', '-nix'), ['config', '--nix']);
+});
+
 test('a flag before the name of a subcommand is one of the subcommand', () => {
   const wanted = ['config', 'show', '--nid=n1', '--nid=n2'];
   assert.deepEqual(normalize('-nid', 'n1', 'config', 'show', '-nid=n2'), wanted);

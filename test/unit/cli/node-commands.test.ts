@@ -114,6 +114,14 @@ test('api asks the node of the flags before it and of the environment; flags aft
   }
 });
 
+test('api refuses a path that no request can have', async () => {
+  for (const path of ['status', '', '/a b', '/ä', '/a\r\nb: c', 'http://box2/api/v1/nodes']) {
+    const context = fakeContext();
+    assert.equal(await main(['api', path], context), 2, path);
+    assert.match(context.err.join(''), /bad value '.*' for PATH: expected one such as/s);
+  }
+});
+
 test('backup without a data folder and without a node says what it needs', async (t) => {
   const absent = join(temporaryFolder(t), 'absent.sock');
   const context = fakeContext();
