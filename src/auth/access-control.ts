@@ -325,6 +325,10 @@ export class AccessControl implements Authorizer {
     return this.#policies.mayReceive(identity, topic);
   }
 
+  mayReceiveAll(identity: Identity, filter: string): boolean {
+    return this.#policies.mayReceiveAll(identity, filter);
+  }
+
   subscriptionRefusal(identity: Identity, filter: string): number {
     return this.#policies.subscriptionRefusal(identity, filter);
   }

@@ -155,6 +155,15 @@ export class ListenerPolicies {
     );
   }
 
+  /** A restored session may, where every ACL allows it. */
+  mayReceiveAll(identity: Identity, filter: string): boolean {
+    const own = grantedPermissions(identity);
+    if (own !== undefined) return own.mayReadAll(filter);
+    return this.#permissionCaches.every((cache) =>
+      cache.of(identity, undefined).mayReadAll(filter),
+    );
+  }
+
   subscriptionRefusal(identity: Identity, filter: string): number {
     const own = grantedPermissions(identity);
     if (own !== undefined) return own.subscriptionRefusal(filter);

@@ -14,7 +14,10 @@ import {
 
 const USERS_MAX = 10_000;
 
-export type ClientPermissions = Pick<Permissions, 'mayPublish' | 'allows' | 'subscriptionRefusal'> &
+export type ClientPermissions = Pick<
+  Permissions,
+  'mayPublish' | 'allows' | 'subscriptionRefusal' | 'mayReadAll'
+> &
   Partial<Pick<Permissions, 'list'>>;
 
 /** Keeps the computed permissions of an admitted client. */
@@ -30,6 +33,7 @@ const unrestricted: ClientPermissions = {
   mayPublish: () => true,
   allows: () => true,
   subscriptionRefusal: () => 0,
+  mayReadAll: () => true,
 };
 
 export class PermissionCache {

@@ -97,6 +97,15 @@ export class Permissions {
     return rule.deny ? ReasonCode.unspecifiedError : 0;
   }
 
+  /** True if one line allows the whole filter and no earlier line denies a part of it. */
+  mayReadAll(filter: string): boolean {
+    const wanted = levelsOf(filter);
+    const first = this.#rules.find(({ deny, read, levels }) =>
+      deny ? intersect(levels, wanted) !== undefined : read && covers(levels, wanted),
+    );
+    return first?.deny === false;
+  }
+
   /**
    * Decides on a subscription, which is permitted if it can match any topic that may be read.
    * @returns the first rule that permits it, else the denial that forbids it, else undefined

@@ -415,14 +415,15 @@ export class Broker {
   }
 
   *#reviewAccess(): Generator<number> {
-    const { authorizer } = this.context;
+    const { authorizer, tree } = this.context;
     for (const client of this.#clients) {
       yield Price.accessCheck;
       const identity = client.session?.identity;
       if (identity === undefined || authorizer.isStillAuthorized(identity)) continue;
       client.disconnect(ReasonCode.notAuthorized, 'access was withdrawn', true);
     }
-    if (!authorizer.permissive) yield* reviewSessions(this.context);
+    // Members of shared groups count anew also where all is permitted now.
+    if (!authorizer.permissive || tree.isShared) yield* reviewSessions(this.context);
   }
 
   /** Announces the stop to every client and ends all connections. Wills are published. */

@@ -171,6 +171,8 @@ export interface Authorizer {
   subscriptionRefusal(identity: Identity, filter: string): number;
   /** Asked when a route is found, not for each message: Broker.applyRights() makes it ask anew. */
   mayReceive(identity: Identity, topic: string): boolean;
+  /** True if the client may receive every topic that the filter matches. @param filter without `$share/...` */
+  mayReceiveAll(identity: Identity, filter: string): boolean;
   /** The rules of a client, in their order: the first that matches decides. Undefined: every topic is free. */
   rulesOf?(identity: Identity): readonly AccessRule[] | undefined;
   /** False once the client's credential is no longer valid. Asked by Broker.applyRights(). */
@@ -186,6 +188,7 @@ export const openAuthorizer: Authorizer = {
   mayPublish: () => true,
   subscriptionRefusal: () => 0,
   mayReceive: () => true,
+  mayReceiveAll: () => true,
   isStillAuthorized: () => true,
 };
 
@@ -213,10 +216,21 @@ export interface GroupSharing {
   open(name: string, filter: string, members: GroupMembers): GroupShare;
 }
 
+/** How many members of a group one node has. */
+export interface MemberCounts {
+  /** Members that are connected and may receive all that the filter of the group matches. */
+  readonly online: number;
+  /** The same of those whose clients are not connected. */
+  readonly absent: number;
+  /** Connected members that may receive only a part of it. */
+  readonly onlineInPart: number;
+  readonly absentInPart: number;
+}
+
 /** The members of a group on this node. */
 export interface GroupMembers {
   readonly size: number;
-  countOnline(): number;
+  count(): MemberCounts;
   hasOnline(): boolean;
 }
 

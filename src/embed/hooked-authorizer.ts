@@ -218,6 +218,15 @@ export class HookedAuthorizer implements Authorizer {
     return isYes(this.#runner.callNow('authorizeReceive', call, readBoolean));
   }
 
+  /** A hook decides on each topic by itself, so no filter is known to be free as a whole. */
+  mayReceiveAll(identity: Identity, filter: string): boolean {
+    const { grant } = identity;
+    if (grant === AccessControl.trusted) return true;
+    if (this.#hooks.authorizeReceive !== undefined) return false;
+    const own = grant instanceof HookGrant ? grant.ownIdentity(identity) : identity;
+    return this.#own.permissive || this.#own.mayReceiveAll(own, filter);
+  }
+
   /** Those of the node: what a hook decides is in no list. */
   rulesOf(identity: Identity): readonly AccessRule[] | undefined {
     const { grant } = identity;

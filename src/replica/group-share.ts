@@ -1,6 +1,7 @@
 // One shared group as all nodes serve it together: how many members each node has, and whether this node
 // serves a message. Online members count; where no node has any, absent ones do, so that exactly one
-// node queues the message.
+// node queues the message. Members that may not receive all of the group count only where there are no
+// others: their node could not deliver each message that it is chosen for.
 
 import { fnv1a } from '../shared/fnv1a.ts';
 import type { MemberCounts } from './group-register.ts';
@@ -13,10 +14,13 @@ const URGENT_WRITES = 20;
 /** Afterwards, one write in this time, ms. */
 const WRITE_INTERVAL_MS = 200;
 
+/** What counts as the weight of a node: the first of which any node has some. */
+const WEIGHTS = ['online', 'absent', 'onlineInPart', 'absentInPart'] as const;
+
 /** The members of the group on this node. */
 export interface LocalMembers {
   readonly size: number;
-  countOnline(): number;
+  count(): MemberCounts;
   hasOnline(): boolean;
 }
 
@@ -67,7 +71,7 @@ export class GroupShare {
   countOnline(): number {
     let online = 0;
     for (const [bootId, counts] of this.#counts) {
-      if (this.#owner.isOnline(bootId)) online += counts.online;
+      if (this.#owner.isOnline(bootId)) online += onlineOf(counts);
     }
     return online;
   }
@@ -98,8 +102,9 @@ export class GroupShare {
 
   /** When the group may be written next, ms. */
   get writableAt(): number {
-    const known = this.#counts.get(this.#owner.bootId)?.online ?? 0;
-    const isUrgent = known === 0 || this.members?.hasOnline() === false;
+    const known = this.#counts.get(this.#owner.bootId);
+    const isUrgent =
+      known === undefined || onlineOf(known) === 0 || this.members?.hasOnline() === false;
     return isUrgent ? this.#writableAt - URGENT_WRITES * WRITE_INTERVAL_MS : this.#writableAt;
   }
 
@@ -110,9 +115,13 @@ export class GroupShare {
 
   #weigh(): void {
     this.#isWeighed = true;
-    let nodes = this.#weights('online');
-    if (nodes.length === 0) nodes = this.#weights('absent');
-    this.#nodes = nodes.length === 0 ? undefined : new WeightedNodes(nodes);
+    this.#nodes = undefined;
+    for (const kind of WEIGHTS) {
+      const nodes = this.#weights(kind);
+      if (nodes.length === 0) continue;
+      this.#nodes = new WeightedNodes(nodes);
+      return;
+    }
   }
 
   #weights(kind: keyof MemberCounts): WeightedNode[] {
@@ -123,4 +132,8 @@ export class GroupShare {
     }
     return nodes;
   }
+}
+
+function onlineOf({ online, onlineInPart }: MemberCounts): number {
+  return online + onlineInPart;
 }

@@ -187,11 +187,11 @@ export class GroupTable implements ReplicatedMap, ShareOwner {
     const { members } = share;
     const size = members?.size ?? 0;
     if (size === 0) share.members = undefined;
-    const online = members?.countOnline() ?? 0;
     const known = share.countsOf(this.bootId);
-    const counts = size === 0 ? undefined : { online, absent: size - online };
-    if (counts?.online === known?.online && counts?.absent === known?.absent) return;
+    const counts = size === 0 ? undefined : members?.count();
     const value = counts && encodeCounts(counts);
+    const isKnown = known !== undefined && value?.equals(encodeCounts(known));
+    if (isKnown || (known === undefined && value === undefined)) return;
     if (this.#map.write(registerKey(this.bootId, share.key), value, now)) {
       share.setCounts(this.bootId, counts);
       share.noteWrite(now);

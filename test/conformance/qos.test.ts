@@ -340,6 +340,7 @@ function denyTopic(denied: string) {
     mayPublish: (_identity: unknown, topic: string) => topic !== denied,
     subscriptionRefusal: () => 0,
     mayReceive: () => true,
+    mayReceiveAll: () => true,
     isStillAuthorized: () => true,
     work: 0,
   };

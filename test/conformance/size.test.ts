@@ -102,6 +102,7 @@ function denyAll(): World {
         mayPublish: () => false,
         subscriptionRefusal: () => 0x87,
         mayReceive: () => true,
+        mayReceiveAll: () => true,
         isStillAuthorized: () => true,
         work: 0,
       },

@@ -345,6 +345,7 @@ eachVersion('a denied subscription is refused', (version) => {
     mayPublish: () => true,
     subscriptionRefusal: (_: unknown, filter: string) => (filter === 'secret' ? 0x87 : 0),
     mayReceive: () => true,
+    mayReceiveAll: () => true,
     isStillAuthorized: () => true,
     work: 0,
   };

@@ -115,6 +115,35 @@ describe('shared groups of a cluster', { concurrency: 2 }, () => {
     assertOnce(workers, 'job', jobs);
   });
 
+  scenario(
+    'a client that may receive only a part takes no message from a worker',
+    async (scene) => {
+      const lines = [
+        ...['user worker', 'topic readwrite job/#', 'topic read end'],
+        ...['user stranger', 'topic read job/0', 'topic read end'],
+        ...['user source', 'topic readwrite #', 'topic read $SYS/#'],
+      ];
+      const acl = scene.file('acl', `${lines.join('\n')}\n`);
+      const flags = ['-shared=cluster', '-sys-interval=1', `-acl=${acl}`];
+      const nodes = (await scene.localCluster(2, ...flags)) as [Node, Node];
+      const [a, b] = nodes;
+      const worker = await scene.client(a, { username: 'worker' });
+      const strangers = [
+        await scene.client(b, { username: 'stranger' }),
+        await scene.client(b, { username: 'stranger' }),
+        await scene.client(a, { username: 'stranger' }),
+      ];
+      for (const member of [worker, ...strangers]) await member.subscribe(JOBS, 1);
+      const sources = await Promise.all(
+        nodes.map((node) => scene.client(node, { username: 'source' })),
+      );
+      await knows(sources, 4);
+      const jobs = await publish(sources, 'job', 400);
+      await settle([worker, ...strangers], sources, 'end');
+      assertOnce([worker, ...strangers], 'job', jobs);
+    },
+  );
+
   scenario('by default each node serves a group by itself', async (scene) => {
     const { workers, sources } = await open(scene);
     const jobs = await publish(sources, 'job', 60);

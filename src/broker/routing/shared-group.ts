@@ -1,7 +1,7 @@
 // The members of one Shared Subscription on this node (MQTT 5.0 4.8.2). Each message goes to one of
 // them in turn, to a member that can take it now if there is one.
 
-import type { GroupMembers, GroupShare } from '../ports.ts';
+import type { GroupMembers, GroupShare, MemberCounts } from '../ports.ts';
 import type { Subscriber, Subscription } from './subscription.ts';
 
 export class SharedGroup implements GroupMembers {
@@ -14,6 +14,8 @@ export class SharedGroup implements GroupMembers {
   steps = 0;
   readonly #members: Subscription[] = [];
   readonly #indexes = new Map<Subscriber, number>();
+  /** Members that may receive only a part of what the filter matches. */
+  readonly #inPart = new Set<Subscriber>();
   #next = 0;
 
   constructor(name: string, filter: string) {
@@ -39,6 +41,7 @@ export class SharedGroup implements GroupMembers {
     const index = this.#indexes.get(subscriber);
     if (index === undefined) return false;
     this.#indexes.delete(subscriber);
+    this.#inPart.delete(subscriber);
     const last = this.#members.pop()!;
     if (last.subscriber !== subscriber) {
       this.#members[index] = last;
@@ -76,10 +79,20 @@ export class SharedGroup implements GroupMembers {
     return index === -1 ? undefined : this.#take(index);
   }
 
-  countOnline(): number {
-    let online = 0;
-    for (const { subscriber } of this.#members) if (subscriber.online) online += 1;
-    return online;
+  /** @param mayReceiveAll false for a member that may receive only a part of what the filter matches */
+  setAccess(subscriber: Subscriber, mayReceiveAll: boolean): void {
+    if (mayReceiveAll) this.#inPart.delete(subscriber);
+    else this.#inPart.add(subscriber);
+  }
+
+  count(): MemberCounts {
+    const counts = { online: 0, absent: 0, onlineInPart: 0, absentInPart: 0 };
+    for (const { subscriber } of this.#members) {
+      const isInPart = this.#inPart.has(subscriber);
+      if (subscriber.online) counts[isInPart ? 'onlineInPart' : 'online'] += 1;
+      else counts[isInPart ? 'absentInPart' : 'absent'] += 1;
+    }
+    return counts;
   }
 
   /** True if a member other than `except` is online. */

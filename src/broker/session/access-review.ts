@@ -35,7 +35,10 @@ export function* reviewSubscriptions(
   for (const held of session.subscriptions.values()) {
     yield Price.accessCheck;
     const { identity } = session;
-    if (authorizer.subscriptionRefusal(identity, held.filter) === 0) continue;
+    if (authorizer.subscriptionRefusal(identity, held.filter) === 0) {
+      sessions.reviewMember(session, held);
+      continue;
+    }
     log.info('subscription ended: access was withdrawn', {
       ...identityFields(identity),
       topic: held.filter,

@@ -307,6 +307,16 @@ export class SessionRegistry {
     if (isNew) accounts.charge(session.outbound.account, subscriptionBytes(subscription.filter));
     session.hold(held);
     tree.add(held.filter, subscription, held.group);
+    this.reviewMember(session, held);
+  }
+
+  /** A member of a shared group counts for the other nodes by how much of it the client may receive. */
+  reviewMember({ outbound }: Session, { filter, group: name }: HeldSubscription): void {
+    if (name === undefined) return;
+    const { tree, authorizer } = this.#context;
+    const group = tree.group(filter, name);
+    group?.setAccess(outbound, authorizer.mayReceiveAll(outbound.identity, filter));
+    group?.share?.changed();
   }
 
   removeSubscription(session: Session, held: HeldSubscription): void {

@@ -6,7 +6,6 @@ import { AccessError } from '../../auth/access-error.ts';
 import { type Acl, parseAcl } from '../../auth/acl-file.ts';
 import { Permissions, type Rule, rulesOf } from '../../auth/permissions.ts';
 import type { Config } from '../../config/config.ts';
-import { covers, intersect, type Levels, levelsOf } from '../../mqtt/filter-algebra.ts';
 import {
   isClosedToClients,
   isSharedFilter,
@@ -90,16 +89,8 @@ function explain(
   const isTopic = filter === topic && !isWildcard(topic);
   return [
     ...(isTopic ? [say('read', rights.decide('read', topic)), writeLine(say, rights, topic)] : []),
-    say('subscribe', rights.decideSubscribe(filter), !mayReadAll(rules, levelsOf(filter))),
+    say('subscribe', rights.decideSubscribe(filter), !rights.mayReadAll(filter)),
   ];
-}
-
-/** Whether one line allows the whole filter and no earlier line denies a part of it. */
-function mayReadAll(rules: readonly Rule[], filter: Levels): boolean {
-  const first = rules.find(({ deny, read, levels }) =>
-    deny ? intersect(levels, filter) : read && covers(levels, filter),
-  );
-  return first?.deny === false;
 }
 
 function writeLine(

@@ -31,6 +31,10 @@ class TestAuthorizer implements Authorizer {
     return !this.denied.has(`${username} ${topic}`);
   }
 
+  mayReceiveAll({ username }: Identity, filter: string): boolean {
+    return !this.denied.has(`${username} ${filter}`);
+  }
+
   isStillAuthorized({ username = '' }: Identity): boolean {
     return !this.withdrawn.has(username);
   }

@@ -6,6 +6,7 @@ import {
   decodeCounts,
   encodeCounts,
   groupKey,
+  type MemberCounts,
   parseRegisterKey,
   registerKey,
 } from '../../../src/replica/group-register.ts';
@@ -13,7 +14,8 @@ import { GroupTable, TURN_GROUPS_MAX } from '../../../src/replica/group-table.ts
 
 const OWN = 1n;
 const OTHER = 2n;
-const ONE_MEMBER = { size: 1, countOnline: () => 1, hasOnline: () => true };
+const NONE: MemberCounts = { online: 0, absent: 0, onlineInPart: 0, absentInPart: 0 };
+const ONE_MEMBER = { size: 1, count: () => ({ ...NONE, online: 1 }), hasOnline: () => true };
 const NUMBERS = Array.from({ length: 400 }, (_, number) => number + 1);
 
 interface Bench {
@@ -57,9 +59,12 @@ test('keys and values of registers survive their encoding, and malformed ones ar
   const group = groupKey('workers', 'a/+/#');
   assert.deepEqual(parseRegisterKey(registerKey(bootId, group)), { bootId, group });
   assert.equal(registerKey(bootId, group), '00aabbccddeeff11workers\0a/+/#');
-  const counts = { online: 3, absent: 0xffffffff };
+  const counts = { ...NONE, online: 3, absent: 0xffffffff };
   assert.equal(encodeCounts(counts).toString('hex'), '00000003ffffffff');
   assert.deepEqual(decodeCounts(encodeCounts(counts)), counts);
+  const inPart = { online: 1, absent: 2, onlineInPart: 3, absentInPart: 4 };
+  assert.equal(encodeCounts(inPart).toString('hex'), '00000001000000020000000300000004');
+  assert.deepEqual(decodeCounts(encodeCounts(inPart)), inPart);
   for (const key of ['', 'x', '00aabbccddeeff11workers', `${'z'.repeat(16)}g\0t`]) {
     assert.equal(parseRegisterKey(key), undefined);
   }
@@ -81,12 +86,34 @@ test('a node leaves to another node what that one is chosen for, as long as it i
   const share = table.open('g', 't', ONE_MEMBER);
   share.changed();
   table.flush(0);
-  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ online: 1, absent: 0 }), 1), 0);
+  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ ...NONE, online: 1 }), 1), 0);
   const here = NUMBERS.filter((number) => share.isServedHere(9, number)).length;
   assert.ok(here > 120 && here < 280, String(here));
   assert.equal(table.leftToOthers, NUMBERS.length - here);
   table.setMembers([], 0);
   assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
+});
+
+test('members that may receive only a part count where no node has others, connected or not', () => {
+  const { table } = newTable();
+  let own: MemberCounts = { ...NONE, onlineInPart: 5 };
+  const share = table.open('g', 't', { size: 5, count: () => own, hasOnline: () => true });
+  const servedHere = (): number => NUMBERS.filter((number) => share.isServedHere(9, number)).length;
+  const write = (counts: MemberCounts): void => {
+    own = counts;
+    share.changed();
+    table.flush(0);
+  };
+  write(own);
+  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ ...NONE, absent: 1 }), 1), 0);
+  assert.equal(servedHere(), 0);
+  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ ...NONE, onlineInPart: 5 }), 2), 0);
+  assert.ok(servedHere() > 120 && servedHere() < 280, String(servedHere()));
+  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ ...NONE, absentInPart: 5 }), 3), 0);
+  assert.equal(servedHere(), NUMBERS.length);
+  write({ ...NONE, online: 1 });
+  table.handleBlock(OTHER, registerOf(KEY, encodeCounts({ ...NONE, onlineInPart: 500 }), 4), 0);
+  assert.equal(servedHere(), NUMBERS.length);
 });
 
 test('a register that another node writes in the name of a third one does not count', () => {
@@ -96,7 +123,7 @@ test('a register that another node writes in the name of a third one does not co
   table.flush(0);
   const foreign = registerKey(3n, groupKey('g', 't'));
   table.setMembers([OTHER, 3n], 0);
-  table.handleBlock(OTHER, registerOf(foreign, encodeCounts({ online: 9, absent: 0 }), 1), 0);
+  table.handleBlock(OTHER, registerOf(foreign, encodeCounts({ ...NONE, online: 9 }), 1), 0);
   assert.ok(NUMBERS.every((number) => share.isServedHere(9, number)));
 });
 
@@ -116,7 +143,7 @@ test('changes of one turn are one write, and a group is not written more than a 
   let online = 5;
   const share = table.open('g', 't', {
     size: 1_000_000,
-    countOnline: () => online,
+    count: () => ({ ...NONE, online }),
     hasOnline: () => online > 0,
   });
   let now = 0;
@@ -138,7 +165,7 @@ test('the first member and the last one are written at once even while others co
   let online = 5;
   const share = table.open('g', 't', {
     size: 10,
-    countOnline: () => online,
+    count: () => ({ ...NONE, online }),
     hasOnline: () => online > 0,
   });
   for (let change = 0; change < 10; change++) {
@@ -174,7 +201,7 @@ test('groups without members are forgotten', () => {
     get size() {
       return size;
     },
-    countOnline: () => size,
+    count: () => ({ ...NONE, online: size }),
     hasOnline: () => size > 0,
   };
   const share = table.open('g', 't', members);
