@@ -242,7 +242,14 @@ async function open(port: number, clientId: string): Promise<Socket> {
 }
 
 function markdown(figures: Figures): string {
-  const head = ['bridge', 'QoS 0, messages/s', 'times mosquitto', 'goal', 'core busy: near, far'];
+  const head = [
+    'bridge',
+    'QoS 0, messages/s',
+    'times mosquitto',
+    'goal',
+    'CPU a message, us: near, far',
+    'core busy: near, far',
+  ];
   const rows = Object.entries(figures).map(([name, row]) => {
     const base = figures[`mosquitto to ${name.endsWith('a sink') ? 'a sink' : 'mosquitto'}`];
     const goal = name.startsWith('Shoal') ? GOAL : undefined;
@@ -252,10 +259,16 @@ function markdown(figures: Figures): string {
         amount(figure(row, `${qos}.rate`)),
         amount(figure(row, `${qos}.rate`) / figure(base, `${qos}.rate`)),
         judged(goal, figure(row, `${qos}.rate`) / figure(base, `${qos}.rate`)),
+        `${cpu(row, qos, 'near')}, ${cpu(row, qos, 'far')}`,
         `${percent(figure(row, `${qos}.near`))}, ${percent(figure(row, `${qos}.far`))}`,
       ]),
     ];
   });
   const qos1 = head.slice(1).map((title) => title.replace('QoS 0', 'QoS 1'));
   return markdownTable([...head, ...qos1], rows);
+}
+
+/** Of one side, in microseconds. */
+function cpu(row: Row | undefined, qos: 'qos0' | 'qos1', side: 'near' | 'far'): string {
+  return amount((figure(row, `${qos}.${side}`) / figure(row, `${qos}.rate`)) * 1e6);
 }
