@@ -9,7 +9,13 @@ import { ReplayWindow } from '../shared/replay-window.ts';
 import type { AddressValidation } from './address-validation.ts';
 import { ChallengeLimit } from './challenge-limit.ts';
 import type { GossipMessage } from './codec.ts';
-import { endpointOf, type Link, type Member, type MemberTable } from './member-table.ts';
+import {
+  endpointOf,
+  type Link,
+  type Member,
+  type MemberTable,
+  type Recovery,
+} from './member-table.ts';
 import type { MessageSender } from './message-sender.ts';
 import type { Nonces } from './nonces.ts';
 import type { MemberRecord } from './record.ts';
@@ -118,11 +124,14 @@ export class Handshake {
     const link = member?.link;
     const { sequence, tableHash: nonce } = message;
     if (member !== undefined && link !== undefined && isPast(link, counter)) {
-      // Both sides may hold wrong counters of each other. The known address is safe to answer to.
+      // The member may hold wrong counters of this node too, or not have validated this process yet: then it
+      // answers no challenge, but only what it has challenged. The known address is safe to answer to.
       this.#counters.unproven += 1;
       if (now - link.heardAt < RECOVERY_QUIET_MS) return;
       if (!this.#limit.admit(now, bootId, from.address)) return;
-      this.#sender.answerChallenge(now, endpointOf(member), sequence, nonce, false);
+      const recovery = pendingRecovery(link, now) ?? this.#beginRecovery(link, now);
+      const exchange = { sequence, echo: nonce, nonce: recovery.nonce };
+      this.#sender.answerChallenge(now, endpointOf(member), exchange);
       return;
     }
     const isFresh =
@@ -136,7 +145,8 @@ export class Handshake {
       return;
     }
     const to = this.#addressValidation.challengeReplyTo(now, from, member);
-    this.#sender.answerChallenge(now, to, sequence, nonce, link === undefined);
+    if (link === undefined) this.#sender.introduceSelf(now, to, sequence, nonce);
+    else this.#sender.answerChallenge(now, to, { sequence, echo: nonce });
   }
 
   /** @returns the own record of a boot that has just proved that it lives; undefined otherwise */
@@ -176,7 +186,7 @@ export class Handshake {
   /**
    * Another node with the token may have spoken in the member's name with a counter far ahead, so that
    * all that the member itself says looks old. A nonce made after that, which only the member's own
-   * answer echoes, begins its counters anew.
+   * answer echoes, begins its counters anew: its answer to a challenge, or its ack.
    */
   #recovers(
     now: number,
@@ -186,8 +196,8 @@ export class Handshake {
     counter: number,
     message: GossipMessage,
   ): boolean {
-    const { recovery } = link;
-    if (recovery !== undefined && now - recovery.at < RECOVERY_MS) {
+    const recovery = pendingRecovery(link, now);
+    if (recovery !== undefined) {
       if (message.echo !== recovery.nonce) {
         this.#counters.replayed += 1;
         return false;
@@ -198,9 +208,13 @@ export class Handshake {
       link.recovery = undefined;
       return true;
     }
-    link.recovery = { nonce: this.#nonces.unique(), at: now };
-    this.#challenge(now, from, bootId, message, link.recovery.nonce);
+    this.#challenge(now, from, bootId, message, this.#beginRecovery(link, now).nonce);
     return false;
+  }
+
+  #beginRecovery(link: Link, now: number): Recovery {
+    link.recovery = { nonce: this.#nonces.unique(), at: now };
+    return link.recovery;
   }
 
   /** Boots that reach this node, and that this node does not reach. */
@@ -229,6 +243,10 @@ export class Handshake {
       datagrams: isPast ? 1 : known.datagrams + 1,
     });
   }
+}
+
+function pendingRecovery({ recovery }: Link, now: number): Recovery | undefined {
+  return recovery !== undefined && now - recovery.at < RECOVERY_MS ? recovery : undefined;
 }
 
 /** Sent before the boot was validated, or too long ago to know whether it came before. */

@@ -11,6 +11,12 @@ export const MEMBERS_MAX = 4096;
 /** Time for which an offline member is remembered and pinged now and then. */
 export const RETENTION_MS = 24 * 3600 * 1000;
 
+/** The nonce whose echo begins the counters of a member anew, while they look wrong. */
+export interface Recovery {
+  readonly nonce: bigint;
+  readonly at: number;
+}
+
 /** What is known of a member once its boot has echoed a nonce of ours. */
 export interface Link {
   window: ReplayWindow;
@@ -20,8 +26,7 @@ export interface Link {
   endpoint: Endpoint;
   /** When its last datagram arrived. */
   heardAt: number;
-  /** The nonce whose echo begins the counters anew, while they look wrong. */
-  recovery?: { readonly nonce: bigint; readonly at: number } | undefined;
+  recovery?: Recovery | undefined;
 }
 
 export interface Member {

@@ -20,6 +20,8 @@ export interface MessageFields {
   readonly echo?: bigint | undefined;
   /** Adds our record, and a nonce that the receiver must echo. */
   readonly introduce?: boolean;
+  /** A nonce for this exchange, in place of that of an introduction. */
+  readonly nonce?: bigint;
   readonly observed?: Endpoint | undefined;
   readonly target?: PingTarget;
   /** Records that go before the queued updates. */
@@ -89,21 +91,19 @@ export class MessageSender {
     this.#transmit(now, 'ping', to, { introduce: true, sequence });
   }
 
-  /** Answers a challenge with a ping that echoes its nonce. */
+  /** Answers the challenge of a node that this one has not validated: with a ping that echoes its nonce. */
+  introduceSelf(now: number, to: Endpoint, sequence: number, echo: bigint): void {
+    const bytesMin = PROOF_BYTES_MIN;
+    this.#transmit(now, 'ping', to, { sequence, echo, introduce: true, bytesMin });
+  }
+
+  /** Answers the challenge of a member in the same way. Its ack echoes the nonce, if there is one. */
   answerChallenge(
     now: number,
     to: Endpoint,
-    sequence: number,
-    echo: bigint,
-    introduce: boolean,
+    exchange: { sequence: number; echo: bigint; nonce?: bigint },
   ): void {
-    this.#transmit(now, 'ping', to, {
-      sequence,
-      echo,
-      introduce,
-      records: introduce ? [] : [this.#self.record(now)],
-      bytesMin: introduce ? PROOF_BYTES_MIN : 0,
-    });
+    this.#transmit(now, 'ping', to, { ...exchange, records: [this.#self.record(now)] });
   }
 
   ack(now: number, to: Endpoint, fields: MessageFields): void {
@@ -191,6 +191,7 @@ export class MessageSender {
     if (fields.echo !== undefined) writer.echo(fields.echo);
     if (fields.observed !== undefined) writer.observed(fields.observed);
     if (fields.target !== undefined) writer.target(fields.target);
+    if (fields.nonce !== undefined) writer.nonce(fields.nonce);
     if (fields.introduce) {
       writer.nonce(this.#nonces.current(now));
       if (this.#self.clusterName !== undefined) writer.cluster(this.#self.clusterName);

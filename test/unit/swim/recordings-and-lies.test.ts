@@ -156,6 +156,23 @@ test('two nodes that hold wrong counters of each other still find together', () 
   assert.deepEqual([answer?.to, answer?.message.echo], [STRANGER, 77n]);
 });
 
+test('a member that has not validated this process ends its wrong counters with an ack', () => {
+  const { swim, take } = acquainted();
+  swim.handle(10, STRANGER, 2n, COUNTER_MAX, body('gossip'));
+  const challenge = body('challenge', (to) => to.echo(1n), { tableHash: 77n });
+  swim.handle(2000, STRANGER, 2n, 3, challenge);
+  const nonce = take()[0]!.message.nonce!;
+  swim.handle(
+    2001,
+    STRANGER,
+    2n,
+    4,
+    body('ack', (to) => to.echo(nonce)),
+  );
+  swim.handle(2002, STRANGER, 2n, 5, body('ping'));
+  assert.equal(take()[0]?.message.kind, 'ack');
+});
+
 test('a full table of invented names gives way to a node that proves itself', () => {
   const { swim, take } = acquainted();
   let counter = 3;
