@@ -79,6 +79,20 @@ for (let seed = 1; seed <= 20; seed++) {
   });
 }
 
+test('a client whose node is gone has five seconds to connect elsewhere before its will is published', () => {
+  const { cluster, nodes, dashboards } = scene(1);
+  const [a, b] = nodes;
+  device(a, 'other', 'other/state');
+  cluster.pass(1000);
+  cluster.partition(a);
+  // The others see the node offline after 4 s.
+  cluster.pass(8000);
+  device(b);
+  cluster.pass(10_000);
+  for (const one of dashboards) assert.ok(!one.payloads().includes('offline'));
+  assert.equal(retained(b, 'other/state'), 'offline');
+});
+
 test('a value that another client published to the topic of a will meanwhile is kept', () => {
   const { cluster, nodes } = scene(1);
   const [a, b] = nodes;
