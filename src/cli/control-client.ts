@@ -100,11 +100,9 @@ export class ControlClient {
 }
 
 /** Rejects with NoNodeError. */
-export async function findNode(
-  choice: NodeChoice,
-  host: ControlHost = controlHost(),
-): Promise<ControlClient> {
+export async function findNode(choice: NodeChoice): Promise<ControlClient> {
   if (choice.controlPath !== undefined) return new ControlClient(choice.controlPath);
+  const host = controlHost();
   const { sockets, forbidden } = listSockets(host);
   if (choice.nodeName !== undefined) {
     const paths = controlFolders(host).map((folder) => controlPath(folder, choice.nodeName ?? ''));

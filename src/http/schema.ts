@@ -101,12 +101,11 @@ export function array<T>(items: Schema<T>, maxItems = 65_535, help?: string): Sc
   });
 }
 
-export function object<P extends Properties>(properties: P, help?: string): Schema<ObjectOf<P>> {
+export function object<P extends Properties>(properties: P): Schema<ObjectOf<P>> {
   const entries = Object.entries(properties);
   const required = entries.filter(([, one]) => !one.isOptional).map(([name]) => name);
   const json = {
     type: 'object',
-    description: help,
     properties: Object.fromEntries(entries.map(([name, one]) => [name, one.json])),
     ...(required.length > 0 && { required }),
     additionalProperties: false,

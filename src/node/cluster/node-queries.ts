@@ -125,16 +125,13 @@ export class NodeQueries {
   }
 
   /** Asks all nodes that are online, this one too. @returns the reply of each, by name */
-  async askAll(
-    request: NodeRequest,
-    timeoutMs = QUERY_TIMEOUT_MS,
-  ): Promise<Map<string, NodeReply>> {
+  async askAll(request: NodeRequest): Promise<Map<string, NodeReply>> {
     const replies = new Map<string, NodeReply>();
     const names = [...this.nodes];
     for (const name of names) replies.set(name, FAULTS.offline);
     const askNext = async (): Promise<void> => {
       for (let name = names.shift(); name !== undefined; name = names.shift()) {
-        replies.set(name, await this.ask(name, request, timeoutMs));
+        replies.set(name, await this.ask(name, request));
       }
     };
     await Promise.all(Array.from({ length: ASKED_AT_A_TIME }, askNext));
