@@ -1,6 +1,6 @@
 // The files of the dashboard, as build.mjs puts them into the bundle: compressed by brotli, and sent as they
-// are to a client that accepts it. They hold no data of the site, so they need no token. Invariant: the browser runs nothing but these
-// files, and no other site can put them into a frame.
+// are to a client that accepts it. They hold no data of the site, so they need no token. Invariant: the
+// browser runs nothing but these files, and no other site can put them into a frame.
 
 import { brotliDecompressSync } from 'node:zlib';
 

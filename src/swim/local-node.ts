@@ -1,5 +1,6 @@
 // This node's own record: name, boot, incarnation, address. Knows nothing of other members.
-// Invariants: each incarnation is newer than the one before (serial numbers, RFC 1982); the own state is alive until the node leaves.
+// Invariants: each incarnation is newer than the one before (serial numbers, RFC 1982); the own state is
+// alive until the node leaves.
 
 import { type Endpoint, isLoopback } from '../shared/endpoint.ts';
 import {
