@@ -1,6 +1,6 @@
 // Reason Codes of the far side in words, each with what to change where that is known.
 
-import { formatReasonCode, ReasonCode } from '../mqtt/reason-code.ts';
+import { describeReasonCode, formatReasonCode, ReasonCode } from '../mqtt/reason-code.ts';
 
 const WRONG_VERSION = 'it does not speak this version of MQTT (set protocol)';
 const WRONG_ID = 'it does not take the client identifier (set client-id)';
@@ -28,7 +28,7 @@ const TEXTS: Readonly<Record<number, string>> = {
 
 /** @param reason the Reason String of the far side, which is at most quoted */
 export function describeCode(code: number, reason: string | undefined): string {
-  const text = TEXTS[code] ?? 'no reason known';
+  const text = TEXTS[code] ?? describeReasonCode(code);
   const quoted = reason === undefined ? '' : `, "${reason.slice(0, 200)}"`;
   return `${text} (${formatReasonCode(code)}${quoted})`;
 }

@@ -8,6 +8,9 @@ import { timingFault } from '../swim/timing.ts';
 import { type Config, isClustered } from './config.ts';
 import { estimatedBits, weakTokens } from './token-strength.ts';
 
+/** Of -memory-limit: less is hardly wanted. */
+const MEMORY_BYTES_MIN = 1_048_576;
+
 /** Combinations that keep a node from starting. */
 export function findConflicts(config: Config): string[] {
   return [
@@ -36,6 +39,15 @@ export function findWarnings(config: Config): string[] {
     ...unusedOrigins(config),
     ...loweredTopics(config),
     ...possibleCircles(config),
+    ...tinyMemoryLimit(config),
+  ];
+}
+
+/** A size without its unit. */
+function tinyMemoryLimit({ memoryBytesMax: bytes }: Config): string[] {
+  if (bytes === 0 || bytes >= MEMORY_BYTES_MIN) return [];
+  return [
+    `-memory-limit=${bytes} is ${bytes} bytes, room for few clients or none: expected a size such as 256M`,
   ];
 }
 
@@ -94,7 +106,7 @@ function weakClusterTokens({ tokens = [] }: Config): string[] {
   return weakTokens(tokens).map((position) => {
     const name = tokens.length === 1 ? 'the cluster token' : `cluster token ${position}`;
     const bits = estimatedBits(tokens[position - 1] ?? '');
-    return `${name} is weak: about 2^${bits} guesses find it, and anyone who records one datagram can try them; make one with: openssl rand -hex 32`;
+    return `${name} is weak: about 2^${bits} guesses find it, and anyone who records one datagram can try them; make one with: shoal token make`;
   });
 }
 

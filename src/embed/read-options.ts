@@ -46,7 +46,9 @@ export function readOptions(given: unknown, rules: OptionRules): LoadedConfig {
       const keys = name === 'listeners' ? listenerKeys : bridgeKeys;
       tables[TABLES[name]] = readTables(name, value, keys, problems);
     } else {
-      problems.push(unknown(name, [...flagOf.keys(), ...rules.others]));
+      const isOfNode = !rules.withTables && isNodeOption(name);
+      const problem = `unknown option '${name}': only createNode() has it`;
+      problems.push(isOfNode ? problem : unknown(name, [...flagOf.keys(), ...rules.others]));
     }
   }
   const host = { environment: {}, hostName: hostname(), readFile };
@@ -66,6 +68,11 @@ function readFile(path: string): string {
 
 function isTableName(name: string): name is keyof typeof TABLES {
   return Object.hasOwn(TABLES, name);
+}
+
+function isNodeOption(name: string): boolean {
+  const rows = Object.values(optionTable);
+  return isTableName(name) || rows.some(({ flag }) => optionName(flag) === name);
 }
 
 /** The flags by the names that a program uses. */

@@ -160,6 +160,8 @@ test('a refused CONNECT has its reason in words', () => {
   const reasons: [number[], RegExp][] = [
     [[0x20, 3, 0, 0x87, 0], /not authorized/],
     [[0x20, 3, 0, 0x86, 0], /wrong user name or password/],
+    [[0x20, 3, 0, 0x9c, 0], /use another server \(0x9c\)/],
+    [[0x20, 3, 0, 0xfe, 0], /reason code 0xfe/],
     [[0x20, 2, 0, 1], /does not speak this version of MQTT \(set protocol\)/],
   ];
   for (const [bytes, pattern] of reasons) {

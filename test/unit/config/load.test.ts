@@ -124,6 +124,16 @@ test('weak tokens cause a warning with their position, a generated one does not'
   assert.match(warningsOf(`${STRONG}\npassword`).join(), /^cluster token 2 is weak/);
 });
 
+test('a memory limit that lacks its unit causes a warning', () => {
+  const warningsOf = (limit: string): readonly string[] =>
+    load({ flags: { 'memory-limit': limit } }).warnings;
+  assert.match(
+    warningsOf('256').join(),
+    /^-memory-limit=256 is 256 bytes, room for .* such as 256M$/,
+  );
+  for (const limit of ['0', '1M', '256M']) assert.deepEqual(warningsOf(limit), []);
+});
+
 test('a token file has one token a line', () => {
   const { config, origins } = load({
     flags: { 'csk-file': '/run/token' },

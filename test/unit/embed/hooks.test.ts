@@ -400,7 +400,7 @@ const WRONG: readonly [BrokerOptions, RegExp][] = [
   [{ maxQos: 3 as never }, /^bad value '3' for maxQos: expected 0, 1 or 2$/],
   [{ maxPacketSize: '1 kg' }, /^bad value '1 kg' for maxPacketSize: expected a size from /],
   [{ data: {} as never }, /^bad value for data: expected a string, a number, true or false/],
-  [{ port: 1883 } as never, /^unknown option 'port'/],
+  [{ port: 1883 } as never, /^unknown option 'port': only createNode\(\) has it$/],
   [null as never, /^the options must be an object$/],
 ];
 
