@@ -250,6 +250,10 @@ function offlineFaults({ nodes, now, expectsOthers }: SiteFacts): SiteFault[] {
   const gone = others.filter(({ state }) => state === 'offline');
   const isAlone = others.length === gone.length;
   if (isAlone && others.length === 0 && expectsOthers) {
+    if (nodes.length > 1) {
+      const cure = 'start one of them, or this one without -mbs';
+      return [{ code: 'alone', severity: 'warning', text: 'every other box has left', cure }];
+    }
     const text = 'no other box has answered yet';
     return [{ code: 'alone', severity: 'fault', text, cure: 'shoal doctor' }];
   }

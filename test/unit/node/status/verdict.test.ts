@@ -159,6 +159,13 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     /^shoal doctor$/,
   ],
   [
+    'all other nodes left on purpose',
+    site({ nodes: [node('box1'), node('box2', { state: 'left' })], links: [] }),
+    'warning',
+    'Every other box has left.',
+    /^start one of them, or this one without -mbs$/,
+  ],
+  [
     'all other nodes gone',
     site({
       nodes: [
