@@ -48,13 +48,7 @@ export function topicBytes({ name, bytes }: { name: string; bytes: Buffer }): nu
 }
 
 /** Bytes of what a message contains, its topic excluded. */
-export function contentBytes({
-  payload,
-  properties,
-}: {
-  payload: Buffer;
-  properties: Buffer;
-}): number {
+export function contentBytes(payloadBytes: number, properties: Buffer): number {
   const propertyBytes = properties.length > 0 ? PROPERTIES_BYTES + properties.length : 0;
-  return payload.length + propertyBytes;
+  return payloadBytes + propertyBytes;
 }

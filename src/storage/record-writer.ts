@@ -97,9 +97,9 @@ export class RecordWriter extends ByteWriter {
     this.text(filter);
   }
 
-  message(id: number, message: Message): void {
+  message(id: number, message: Message, expiresAt = message.expiresAt): void {
     this.#head(RecordType.message, id);
-    this.#message(message);
+    this.#message(message, expiresAt);
   }
 
   delivery(number: number, messageId: number, delivery: DeliveryRecord): void {
@@ -142,7 +142,7 @@ export class RecordWriter extends ByteWriter {
       this.text(publisher.clientId);
       this.#username(publisher.username);
     }
-    this.#message(message);
+    this.#message(message, message.expiresAt);
   }
 
   #username(username: string | undefined): void {
@@ -201,9 +201,9 @@ export class RecordWriter extends ByteWriter {
     this.varint(number);
   }
 
-  #message(message: Message): void {
+  #message(message: Message, expiresAt: number): void {
     this.byte(message.qos | (message.retain ? 4 : 0));
-    this.#deadline(message.expiresAt);
+    this.#deadline(expiresAt);
     this.bytes(message.topic.bytes);
     this.bytes(message.properties);
     this.bytes(message.payload);

@@ -55,7 +55,7 @@ export class BorrowedPayloads {
   end(message: Message): void {
     if (message.packet === undefined) return;
     this.remove(message);
-    message.packet = undefined;
     message.payload = ownBytes(message.payload, 0, message.payload.length);
+    message.packet = undefined;
   }
 }

@@ -27,6 +27,7 @@ export interface StoredMark {
   snapshot: number;
 }
 
+/** Made by a literal, or a ReceivedMessage, whose payload is an accessor: a spread would lose that. */
 export interface Message {
   readonly topic: Topic;
   /** The packet in which it arrived; undefined where the message owns its payload. See BorrowedPayloads. */
@@ -68,9 +69,15 @@ export function isExpired(message: Message, now: number): boolean {
   return message.expiresAt <= now;
 }
 
+/** The size of the payload, for which no view of it is made. */
+export function payloadBytesOf(message: Message): number {
+  const { packet } = message;
+  return packet === undefined ? message.payload.length : packet.payloadBytes;
+}
+
 /** The size of a message for limits in bytes: payload, topic and properties. */
 export function messageBytes(message: Message): number {
-  return message.payload.length + message.topic.bytes.length + message.properties.length;
+  return payloadBytesOf(message) + message.topic.bytes.length + message.properties.length;
 }
 
 export const NO_BYTES = Buffer.alloc(0);
@@ -81,8 +88,8 @@ export const NO_BYTES = Buffer.alloc(0);
  */
 export function keepForLong(message: Message): void {
   message.topic.bytes = ownBuffer(message.topic.bytes);
-  message.packet = undefined;
   message.payload = ownBuffer(message.payload);
+  message.packet = undefined;
   message.properties = ownBuffer(message.properties);
 }
 

@@ -10,6 +10,7 @@ import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
 import type { GroupShare } from '../ports.ts';
 import { expirySecondsLeft, type Message, NO_BYTES, ownBytes, type Topic } from './message.ts';
+import { ReceivedMessage } from './received-message.ts';
 import { ReceivedPacket } from './received-packet.ts';
 
 const NO_IDENTIFIERS: readonly number[] = [];
@@ -227,23 +228,31 @@ export class Publication<T extends Topic = Topic> {
   }
 
   #materialise(): Message {
+    const { topic, expiresAt } = this;
     const view = this.#view!;
-    const { buffer, payloadStart, end } = view;
-    const packet = this.#mayKeepPacket && !this.isOfPeer ? new ReceivedPacket(view) : undefined;
+    const { buffer, payloadStart, end, qos, retain } = view;
+    const properties =
+      view.propertiesEnd > view.propertiesStart
+        ? copyForwardableProperties(buffer, view.propertiesStart, view.propertiesEnd)
+        : NO_BYTES;
+    if (this.#mayKeepPacket && !this.isOfPeer) {
+      return new ReceivedMessage(
+        topic,
+        new ReceivedPacket(view),
+        properties,
+        qos,
+        retain,
+        expiresAt,
+      );
+    }
     return {
-      topic: this.topic,
-      packet,
-      payload:
-        packet === undefined
-          ? ownBytes(buffer, payloadStart, end)
-          : buffer.subarray(payloadStart, end),
-      properties:
-        view.propertiesEnd > view.propertiesStart
-          ? copyForwardableProperties(buffer, view.propertiesStart, view.propertiesEnd)
-          : NO_BYTES,
-      qos: view.qos,
-      retain: view.retain,
-      expiresAt: this.expiresAt,
+      topic,
+      packet: undefined,
+      payload: ownBytes(buffer, payloadStart, end),
+      properties,
+      qos,
+      retain,
+      expiresAt,
       mark: undefined,
       holders: 0,
       hopId: undefined,

@@ -17,6 +17,7 @@ export class ReceivedPacket {
   /** Its place in BorrowedPayloads; -1 where it has none. */
   slot = -1;
   readonly #packetIdAt: number;
+  readonly #payloadStart: number;
 
   /** @param view a packet of QoS 1 or 2 in a buffer that nothing else writes to */
   constructor(view: PublishView) {
@@ -25,6 +26,16 @@ export class ReceivedPacket {
     this.end = view.end;
     this.isMqtt5 = view.version === 5;
     this.#packetIdAt = view.topicEnd;
+    this.#payloadStart = view.payloadStart;
+  }
+
+  get payloadBytes(): number {
+    return this.end - this.#payloadStart;
+  }
+
+  /** A view of the packet. */
+  payload(): Buffer {
+    return this.buffer.subarray(this.#payloadStart, this.end);
   }
 
   /** Makes it the packet for one client. Once only. */

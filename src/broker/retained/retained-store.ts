@@ -218,5 +218,11 @@ function costOf(message: Message): number {
   const texts = textBytes(publisher?.clientId) + textBytes(publisher?.username);
   const expiry = expiresAt === Number.POSITIVE_INFINITY ? 0 : RETAINED_EXPIRY_BYTES;
   const topicBytesHere = topicBytes(topic) + topic.bytes.length;
-  return RETAINED_BYTES + topicBytesHere + contentBytes(message) + texts + expiry;
+  return (
+    RETAINED_BYTES +
+    topicBytesHere +
+    contentBytes(message.payload.length, message.properties) +
+    texts +
+    expiry
+  );
 }

@@ -12,7 +12,7 @@ import {
   topicBytes,
 } from '../memory-costs.ts';
 import { BorrowedPayloads } from '../message/borrowed-payloads.ts';
-import type { Message, Topic } from '../message/message.ts';
+import { type Message, payloadBytesOf, type Topic } from '../message/message.ts';
 import type { Delivery } from './delivery.ts';
 
 export interface QueueLimits {
@@ -133,7 +133,7 @@ function costOf(message: Message): number {
 }
 
 function messageCost(message: Message): number {
-  return MESSAGE_BYTES + contentBytes(message);
+  return MESSAGE_BYTES + contentBytes(payloadBytesOf(message), message.properties);
 }
 
 function topicCost(topic: Topic): number {

@@ -24,7 +24,7 @@ export interface Will {
 /** Memory of a will. */
 export function willBytes(will: WillPacket | undefined): number {
   if (will === undefined) return 0;
-  return WILL_BYTES + textBytes(will.topic) + contentBytes(will);
+  return WILL_BYTES + textBytes(will.topic) + contentBytes(will.payload.length, will.properties);
 }
 
 /** Gives the session a will. The caller has discarded an earlier one. */

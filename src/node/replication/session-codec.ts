@@ -141,7 +141,7 @@ export class SessionEncoder implements StateWriter {
       id = this.#messages.size + 1;
       this.#messages.set(message, id);
       const expiresAt = Math.max(0, message.expiresAt - this.#now);
-      this.#records.message(id, { ...message, expiresAt });
+      this.#records.message(id, message, expiresAt);
     }
     this.#records.delivery(NUMBER, id, delivery);
   }

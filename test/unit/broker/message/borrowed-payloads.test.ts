@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { BorrowedPayloads } from '../../../../src/broker/message/borrowed-payloads.ts';
-import { type Message, newTopic } from '../../../../src/broker/message/message.ts';
+import { type Message, messageBytes, newTopic } from '../../../../src/broker/message/message.ts';
 import { Publication } from '../../../../src/broker/message/publication.ts';
 import { decodePublish } from '../../../../src/mqtt/publish-decoder.ts';
 import { PublishView } from '../../../../src/mqtt/publish-view.ts';
@@ -75,6 +75,25 @@ test('a message that is acknowledged gives up its place, and may be kept again',
   borrowed.add(first);
   for (let i = 0; i < 1000; i++) borrowed.add(messageInChunk());
   assert.ok(!isBorrowed(first));
+});
+
+test('a message that nothing looks into needs no view of its packet', () => {
+  const chunk = Buffer.alloc(CHUNK_BYTES);
+  let views = 0;
+  chunk.subarray = (start, end) => {
+    views += 1;
+    return Buffer.from(chunk.buffer, start, end! - start!);
+  };
+  const borrowed = new BorrowedPayloads();
+  const message = messageInChunk(chunk);
+  assert.equal(messageBytes(message), 3);
+  borrowed.add(message);
+  borrowed.remove(message);
+  assert.equal(views, 0);
+  const { payload } = message;
+  assert.equal(payload.toString(), 'hi');
+  assert.equal(message.payload, payload);
+  assert.equal(views, 1);
 });
 
 test('each subscriber gets its own Packet Identifier, and a repetition the same payload', () => {
