@@ -6,7 +6,7 @@ import { copyFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { replaceFile } from '../auth/replace-file.ts';
 import { type ConfigKey, optionTable } from '../config/config.ts';
-import { ConfigError, type LoadedConfig, type Origin } from '../config/load.ts';
+import { ConfigError, type Load, type LoadedConfig, type Origin } from '../config/load.ts';
 import type { AnyOption } from '../config/option.ts';
 import { flagsNeedingRestart } from '../config/reload.ts';
 import { nearest } from '../config/suggest.ts';
@@ -16,7 +16,6 @@ import type { OptionSet } from '../http/node-api.ts';
 import { SettingError } from '../node/config-source.ts';
 import { describeSystemError } from '../shared/describe-system-error.ts';
 import { refuseMissingFiles } from './missing-files.ts';
-import type { Load } from './reloader.ts';
 
 /** Options with a command of their own, or that name the file itself. */
 const ELSEWHERE: Readonly<Record<string, string>> = {

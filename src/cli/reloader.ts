@@ -9,7 +9,7 @@ import { replaceFile } from '../auth/replace-file.ts';
 import { changesOf } from '../config/changes.ts';
 import type { Config, ConfigKey } from '../config/config.ts';
 import { configuredFiles } from '../config/files.ts';
-import type { ConfigChanges, LoadedConfig } from '../config/load.ts';
+import type { Load, LoadedConfig } from '../config/load.ts';
 import { configInForce, flagsNeedingRestart } from '../config/reload.ts';
 import type { OptionSet } from '../http/node-api.ts';
 import { type ConfigSource, SettingError } from '../node/config-source.ts';
@@ -20,9 +20,6 @@ import { explainError } from './exit-codes.ts';
 import { exposureWarnings } from './file-exposure.ts';
 import type { LogSink } from './log.ts';
 import { prepareSetting, resultOf } from './option-setter.ts';
-
-/** Reads all sources again; throws ConfigError. */
-export type Load = (changes?: ConfigChanges) => LoadedConfig;
 
 export interface ReloaderParts {
   readonly loaded: LoadedConfig;

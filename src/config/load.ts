@@ -80,6 +80,9 @@ const keys = Object.keys(optionTable) as ConfigKey[];
 const keysOfTables = { listener: listenerKeys, bridge: bridgeKeys };
 const rowOf = (key: ConfigKey): AnyOption => optionTable[key];
 
+/** loadConfig() of one program: reads all sources again. Throws ConfigError. */
+export type Load = (changes?: ConfigChanges) => LoadedConfig;
+
 /**
  * @param flags values by flag name, as the user wrote them
  * @throws ConfigError

@@ -4,6 +4,7 @@
 import { constants } from 'node:os';
 import { accessWarnings } from '../../auth/access-summary.ts';
 import type { Config } from '../../config/config.ts';
+import type { Load } from '../../config/load.ts';
 import { findHostAddress } from '../../net/host-address.ts';
 import { type RunningNode, runNode } from '../../node/node.ts';
 import { findTakenPorts } from '../../node/taken-ports.ts';
@@ -13,7 +14,7 @@ import { type ExitCode, exitCodeOf, exitCodes, explainError } from '../exit-code
 import { exposureWarnings } from '../file-exposure.ts';
 import { type LogForm, LogSink, REPEAT_WINDOW_MS, wantsColour } from '../log.ts';
 import { refuseMissingFiles } from '../missing-files.ts';
-import { type Load, Reloader } from '../reloader.ts';
+import { Reloader } from '../reloader.ts';
 import { ServiceNotices } from '../service-manager.ts';
 
 /** A stop that hangs longer is aborted. Flushing clients and leaving the cluster take far less. */

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { prepareSetting } from '../../../src/cli/option-setter.ts';
-import type { Load } from '../../../src/cli/reloader.ts';
-import { type Host, loadConfig } from '../../../src/config/load.ts';
+import { type Host, type Load, loadConfig } from '../../../src/config/load.ts';
 
 const TOML = '# box 1\nlog-level = "info" # quiet\n';
 
