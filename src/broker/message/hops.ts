@@ -12,6 +12,7 @@ import { encodeHops, hopsStart, hopsText, isHops } from '../../mqtt/hops-propert
 import { STRING_BYTES_MAX } from '../../mqtt/limits.ts';
 import { PropertyId, walkProperties } from '../../mqtt/properties.ts';
 import { FNV_PRIME, fnv1a } from '../../shared/fnv1a.ts';
+import { sameBytes } from '../../shared/same-bytes.ts';
 import { type Message, NO_BYTES, type Topic } from './message.ts';
 import { HOPS_RADIX, NumberedHops } from './numbered-hops.ts';
 import type { Publication } from './publication.ts';
@@ -145,8 +146,7 @@ export class Hops {
   /** @param start behind the id */
   #isCircle(buffer: Buffer, start: number, end: number, isFromOutside: boolean): boolean {
     const last = this.#lastNodes;
-    const isLast =
-      isFromOutside === this.#wasFromOutside && last.equals(buffer.subarray(start, end));
+    const isLast = isFromOutside === this.#wasFromOutside && sameBytes(last, buffer, start, end);
     if (isLast) return this.#wasCircle;
     const nodes = buffer.toString('latin1', start, end).trim().split(' ');
     const isOurs = isFromOutside && nodes.some((node) => this.#site.has(node));

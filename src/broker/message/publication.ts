@@ -286,7 +286,7 @@ function transcode(
   fields.firstByte = publishFirstByte(false, 0, retain);
   fields.topic = topic.bytes;
   fields.properties =
-    view.propertiesEnd > view.propertiesStart
+    version === 5 && view.propertiesEnd > view.propertiesStart
       ? view.buffer.subarray(view.propertiesStart, view.propertiesEnd)
       : NO_BYTES;
   fields.expirySeconds = -1;
