@@ -34,6 +34,8 @@ export interface GeneratorOptions {
   readonly window?: number;
   /** Messages a second over all publishers, in place of the window. */
   readonly rate?: number;
+  /** 1, with rate: sleeps until a message is due, so that the process may have a priority over others on its core. */
+  readonly sleep?: 1;
   /** 1, with churn: resumes TLS sessions. */
   readonly resume?: 1;
   /** Seconds. */
@@ -83,11 +85,17 @@ export class CompiledGenerator {
     execFileSync('cc', [...flags, ...files, '-ldl'], { stdio: ['ignore', 'ignore', 'inherit'] });
   }
 
-  /** @throws if the generator fails, for example because the broker refuses a connection */
-  async run({ pids = [], ...options }: GeneratorOptions): Promise<GeneratorResult> {
+  /**
+   * @param before a command that runs the generator, as `chrt -f 10`
+   * @throws if the generator fails, for example because the broker refuses a connection
+   */
+  async run(
+    { pids = [], ...options }: GeneratorOptions,
+    before: readonly string[] = [],
+  ): Promise<GeneratorResult> {
     const words = Object.entries({ ...options, pids: pids.join(',') });
     const [program, ...args] = withDescriptors([
-      ...['taskset', '-c', String(GENERATOR_CORE), this.#program],
+      ...['taskset', '-c', String(GENERATOR_CORE), ...before, this.#program],
       ...words.map(([name, value]) => `${name}=${value}`),
     ]);
     const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });

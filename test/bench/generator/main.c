@@ -5,7 +5,9 @@
 // All options are in `option()`.
 // Invariant: a publisher has at most `window` messages in flight, so that no broker has a reason to drop one.
 
+#define _GNU_SOURCE  // ppoll
 #include <arpa/inet.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,7 +27,7 @@ enum role { SUBSCRIBER, PUBLISHER, LANE };
 static struct {
   struct sockaddr_in publish, subscribe;
   const char *pids;
-  int kind, transport, publishers, subscribers, pairs, qos, bytes, window, resume;
+  int kind, transport, publishers, subscribers, pairs, qos, bytes, window, resume, sleep;
   double rate, warmup, seconds, limit, patience;
 } o = {.pids = "", .publishers = 1, .subscribers = 1, .bytes = 64, .window = 100,
        .warmup = 0.5, .seconds = 2, .limit = 1e18, .patience = 1};
@@ -66,7 +68,8 @@ static void send_connect(struct connection *c) {
   static unsigned count;
   char id[32];
   int n = c->role == LANE ? snprintf(id, sizeof id, "bench-c%u", count++)
-                          : snprintf(id, sizeof id, "bench-%c%d", "sp"[c->role], c->index);
+                          : snprintf(id, sizeof id, "%s-%c%d", o.sleep ? "probe" : "bench",
+                                     "sp"[c->role], c->index);
   unsigned char packet[64] = {0x10, 12 + n, 0, 4, 'M', 'Q', 'T', 'T', 4, 2, 0, 0, 0, n};
   memcpy(packet + 14, id, n);
   link_send(&c->link, packet, 14 + n);
@@ -304,6 +307,14 @@ static void send_what_is_due(uint64_t start) {
     publish(&publishers[due % o.publishers], 1, start + due / o.rate * 1e9);
 }
 
+/** Leaves the core to others until a message is due or something has arrived. */
+static void sleep_until_due(uint64_t start) {
+  uint64_t sent = (now - start) / 1e9 * o.rate, next = start + (sent + 1) / o.rate * 1e9;
+  uint64_t left = next > now ? next - now : 0;
+  struct timespec wait = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND};
+  ppoll(&(struct pollfd){.fd = pollFd, .events = POLLIN}, 1, &wait, NULL);
+}
+
 static void run_until(uint64_t end, uint64_t start) {
   static uint64_t checkedAt;
   while ((now = clock_ns()) < end && received + closed < o.limit) {
@@ -312,6 +323,7 @@ static void run_until(uint64_t end, uint64_t start) {
       reopen_stalled();
       checkedAt = now;
     }
+    if (o.sleep) sleep_until_due(start);
     turn(o.rate > 0 ? 0 : 5);
   }
 }
@@ -423,6 +435,7 @@ static void option(char *text) {
   else if (IS("bytes")) o.bytes = n;
   else if (IS("window")) o.window = n;
   else if (IS("rate")) o.rate = n;      // messages a second over all publishers, in place of the window
+  else if (IS("sleep")) o.sleep = n;    // with rate: 1 sleeps until a message is due; for a probe beside other clients
   else if (IS("resume")) o.resume = n;  // with churn: 1 resumes TLS sessions
   else if (IS("warmup")) o.warmup = n;
   else if (IS("seconds")) o.seconds = n;
