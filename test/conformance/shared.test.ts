@@ -167,6 +167,49 @@ test('QoS 1 messages of a member whose session ended go to another member', () =
   assert.deepEqual(two.payloads().sort(byNumber), sent);
 });
 
+test('[MQTT5-4.8.2-3] a message that another member takes over has its QoS and RETAIN', () => {
+  const world = new World();
+  const [first] = members(world, 1) as [TestClient];
+  const second = world.connect('second');
+  second.subscribe([{ filter: '$share/g/t', qos: 0, retainAsPublished: true }]);
+  const third = world.connect('third');
+  third.subscribe([{ filter: '$share/g/t', qos: 2 }]);
+  const pub = world.connect('pub');
+  for (let i = 0; i < 12; i++) pub.publish('t', `${i}`, { qos: 1, retain: true });
+  for (const other of [second, third]) other.messages();
+  first.leave(0, { sessionExpiryInterval: 1 });
+  world.advance(2000);
+  const seen = (member: TestClient): string[] =>
+    member.messages().map(({ qos, retain, dup }) => `QoS ${qos}, ${retain}, ${dup}`);
+  assert.deepEqual(seen(second), ['QoS 0, true, false', 'QoS 0, true, false']);
+  assert.deepEqual(seen(third), ['QoS 1, false, false', 'QoS 1, false, false']);
+});
+
+test('[MQTT5-3.3.2-5] a message that has expired does not go to another member', () => {
+  const world = new World();
+  const [first, second] = members(world, 2) as [TestClient, TestClient];
+  const properties = { messageExpiryInterval: 5 };
+  for (const payload of ['to first', 'to second']) {
+    world.connect(payload).publish('t', payload, { qos: 1, properties });
+  }
+  assert.deepEqual(second.payloads(), ['to second']);
+  first.leave(0, { sessionExpiryInterval: 10 });
+  world.advance(11_000);
+  second.expectNothing();
+  assert.equal(world.broker.stats.publishExpired, 1);
+});
+
+test('of absent members one whose session queues the message gets it', () => {
+  const world = new World();
+  const [zero] = members(world, 1, 0) as [TestClient];
+  const one = world.connect('one', { clean: false, properties: PERSISTENT });
+  one.subscribe([{ filter: '$share/g/t', qos: 1 }]);
+  for (const member of [zero, one]) member.lose();
+  const sent = publishMany(world, 4);
+  const back = world.connect('one', { clean: false, properties: PERSISTENT });
+  assert.deepEqual(back.payloads(), sent);
+});
+
 test('QoS 1 messages of a member whose session ended wait for an absent member', () => {
   const world = new World();
   const [one, two] = members(world, 2) as [TestClient, TestClient];

@@ -2,8 +2,11 @@
 // broker core. It decides what each connection must receive and leaves open what the standard leaves open: which topic comes
 // first, which Packet Identifier is used. Knows neither bytes nor the broker. Wills, sessions and messages expire by
 // `now`. Source: MQTT 5.0 and 3.1.1, chapters 3 and 4.
-// Covers sessions, Session Expiry, subscriptions and their options and identifiers, retained messages, QoS 0 to 2, Receive Maximum, message
-// expiry, wills with delay, takeover, Topic Aliases. Not shared subscriptions, Maximum Packet Size, Keep Alive, authentication.
+// Covers sessions, Session Expiry, subscriptions and their options and identifiers, shared subscriptions (group-messages.ts), retained messages,
+// QoS 0 to 2, Receive Maximum, Maximum Packet Size, message expiry, wills with delay, takeover, Topic Aliases, Keep Alive, refused logins.
+
+import { matches, parseGroup } from './filters.ts';
+import { GroupMessages } from './group-messages.ts';
 
 export type QoS = 0 | 1 | 2;
 
@@ -43,6 +46,10 @@ export interface ModelDelivery {
   /** As the broker has chosen it. */
   packetId: number;
   isCounted: boolean;
+  /** The broker may also drop it, or give it to another member of the group. */
+  isOptional: boolean;
+  /** The filter of a shared subscription, `$share/` included. */
+  readonly group: string | undefined;
   state: 'pending' | 'sent' | 'resend' | 'released' | 'release again';
 }
 
@@ -63,6 +70,11 @@ export interface ModelConnect {
   readonly receiveMaximum: number;
   /** The broker may use as many; it need not. */
   readonly topicAliasMaximum: number;
+  /** Infinity: no limit. */
+  readonly packetBytesMax: number;
+  /** 0: none. */
+  readonly keepAliveSeconds: number;
+  readonly login: 'none' | 'wrong password' | 'unknown method';
   readonly will: ModelWill | undefined;
 }
 
@@ -92,16 +104,39 @@ export class ModelSession {
 export class ModelConnection {
   readonly version: 4 | 5;
   readonly receiveMaximum: number;
+  readonly packetBytesMax: number;
+  readonly keepAliveSeconds: number;
   readonly session: ModelSession;
   readonly answers: ModelAnswer[] = [];
   /** Topic Aliases that the client has set. */
   readonly aliases = new Map<number, string>();
   isOpen = true;
+  lastPacketAt: number;
 
-  constructor({ version, receiveMaximum }: ModelConnect, session: ModelSession) {
-    this.version = version;
-    this.receiveMaximum = receiveMaximum;
+  constructor(packet: ModelConnect, session: ModelSession, now: number) {
+    this.version = packet.version;
+    this.receiveMaximum = packet.receiveMaximum;
+    this.packetBytesMax = packet.packetBytesMax;
+    this.keepAliveSeconds = packet.keepAliveSeconds;
     this.session = session;
+    this.lastPacketAt = now;
+  }
+
+  /** [MQTT5-3.1.2-22]: after one and a half times the Keep Alive without a packet the broker closes. */
+  get silentAt(): number {
+    const { lastPacketAt, keepAliveSeconds } = this;
+    return keepAliveSeconds === 0
+      ? Number.POSITIVE_INFINITY
+      : lastPacketAt + keepAliveSeconds * 1500;
+  }
+
+  get hasRoom(): boolean {
+    return this.session.unacknowledged < this.receiveMaximum;
+  }
+
+  /** Packets are far below this limit or far above: which properties a broker adds is open. */
+  isTooLarge({ payload }: ModelMessage): boolean {
+    return payload.length > this.packetBytesMax;
   }
 }
 
@@ -109,9 +144,11 @@ export class ModelBroker {
   now = 0;
   readonly retained = new Map<string, ModelMessage>();
   readonly sessions = new Map<string, ModelSession>();
+  readonly groups = new GroupMessages(this.sessions);
 
   connect(packet: ModelConnect): ModelConnection {
     const { clientId, clean, will } = packet;
+    if (packet.login !== 'none') return this.#refuse(packet);
     const old = this.sessions.get(clientId);
     if (old?.connection !== undefined) {
       this.#close(old.connection, [0x8e]);
@@ -123,7 +160,7 @@ export class ModelBroker {
     const isPresent = this.sessions.has(clientId);
     const session = isPresent ? old! : new ModelSession(clientId);
     this.sessions.set(clientId, session);
-    const connection = new ModelConnection(packet, session);
+    const connection = new ModelConnection(packet, session, this.now);
     session.connection = connection;
     session.expirySeconds = packet.expirySeconds;
     session.expiresAt = Number.POSITIVE_INFINITY;
@@ -134,6 +171,18 @@ export class ModelBroker {
       if (delivery.state === 'sent') delivery.state = 'resend';
       if (delivery.state === 'released') delivery.state = 'release again';
     }
+    this.groups.memberConnected(connection);
+    return connection;
+  }
+
+  /** The client identifier keeps its session and its connection [MQTT5-3.1.4-2]. */
+  #refuse(packet: ModelConnect): ModelConnection {
+    const connection = new ModelConnection(packet, new ModelSession(packet.clientId), this.now);
+    const isMethod = packet.login === 'unknown method';
+    // Before MQTT 5: 4, bad user name or password.
+    const reason = isMethod ? 0x8c : packet.version === 5 ? 0x86 : 4;
+    connection.answers.push({ type: 'connack', sessionPresent: false, reasons: [[reason]] });
+    connection.isOpen = false;
     return connection;
   }
 
@@ -184,7 +233,7 @@ export class ModelBroker {
       const isNew = !session.subscriptions.has(filter);
       session.subscriptions.set(filter, subscription);
       const isWanted = version === 4 || retainHandling === 0 || (retainHandling === 1 && isNew);
-      if (!isWanted) continue;
+      if (!isWanted || parseGroup(filter) !== undefined) continue;
       for (const message of this.retained.values()) {
         if (!matches(filter, message.topic)) continue;
         this.#queue(session, message, [subscription], true);
@@ -195,6 +244,7 @@ export class ModelBroker {
   unsubscribe(connection: ModelConnection, id: number, filters: readonly string[]): void {
     const { session, version } = connection;
     const found = filters.map((filter) => session.subscriptions.delete(filter));
+    for (const filter of filters) this.groups.memberUnsubscribed(session, filter);
     const reasons = version === 4 ? [] : found.map((isFound) => [isFound ? 0 : 0x11]);
     connection.answers.push({ type: 'unsuback', id, reasons });
   }
@@ -232,19 +282,27 @@ export class ModelBroker {
     return aliases.get(alias);
   }
 
+  /** When the next session, will, silent client or message of a group expires. */
+  get deadline(): number {
+    const times = [...this.sessions.values()].map(deadlineOf);
+    return Math.min(this.groups.expiresAt, ...times);
+  }
+
   /** Up to `now` + `ms`, in the order of the deadlines. */
   advance(ms: number): void {
     const end = this.now + ms;
     for (;;) {
       const due = [...this.sessions.values()]
-        .map((session) => ({ session, at: Math.min(session.expiresAt, session.willAt) }))
+        .map((session) => ({ session, at: deadlineOf(session) }))
         .filter(({ at }) => at <= end)
         .sort((a, b) => a.at - b.at)[0];
       if (due === undefined) break;
       const { session, at } = due;
       this.now = at;
       this.#expire();
-      if (session.willAt <= at) this.#publishWill(session);
+      if (session.connection !== undefined && session.connection.silentAt <= at) {
+        this.fault(session.connection, [0x8d]);
+      } else if (session.willAt <= at) this.#publishWill(session);
       else this.#endSession(session);
     }
     this.now = end;
@@ -260,6 +318,7 @@ export class ModelBroker {
         ({ state, message }) => state !== 'pending' || message.expiresAt > this.now,
       );
     }
+    this.groups.expire(this.now);
   }
 
   /** @returns whether anyone subscribes */
@@ -268,7 +327,7 @@ export class ModelBroker {
       if (message.payload === '') this.retained.delete(message.topic);
       else this.retained.set(message.topic, message);
     }
-    let isMatched = false;
+    let isMatched = this.groups.add(message);
     for (const session of this.sessions.values()) {
       const matching = [...session.subscriptions.values()].filter(
         ({ filter, noLocal }) =>
@@ -299,6 +358,8 @@ export class ModelBroker {
       identifiers: matching.map(({ identifier }) => identifier).filter((one) => one > 0),
       packetId: 0,
       isCounted: false,
+      isOptional: false,
+      group: undefined,
       state: 'pending',
     });
   }
@@ -313,6 +374,7 @@ export class ModelBroker {
   #leave(session: ModelSession): void {
     session.connection = undefined;
     session.deliveries = session.deliveries.filter(({ qos }) => qos > 0);
+    this.groups.memberLeft(session, this.now);
     session.expiresAt = this.now + session.expirySeconds * 1000;
     const { will } = session;
     if (will !== undefined) {
@@ -326,6 +388,7 @@ export class ModelBroker {
   #endSession(session: ModelSession): void {
     if (this.sessions.get(session.clientId) !== session) return;
     this.sessions.delete(session.clientId);
+    this.groups.memberEnded(session);
     if (session.willAt < Number.POSITIVE_INFINITY) this.#publishWill(session);
   }
 
@@ -338,15 +401,6 @@ export class ModelBroker {
   }
 }
 
-/** [MQTT5-4.7]: level by level; a wildcard at the first level leaves out topics that begin with $. */
-export function matches(filter: string, topic: string): boolean {
-  const filters = filter.split('/');
-  const levels = topic.split('/');
-  if (topic.startsWith('$') && (filters[0] === '+' || filters[0] === '#')) return false;
-  for (const [index, level] of filters.entries()) {
-    if (level === '#') return true;
-    if (index >= levels.length) return false;
-    if (level !== '+' && level !== levels[index]) return false;
-  }
-  return filters.length === levels.length;
+function deadlineOf({ expiresAt, willAt, connection }: ModelSession): number {
+  return Math.min(expiresAt, willAt, connection?.silentAt ?? Number.POSITIVE_INFINITY);
 }

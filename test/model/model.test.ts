@@ -3,11 +3,14 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ClientDeadlines } from '../../src/broker/client/client-deadlines.ts';
 import { InboundAliases } from '../../src/broker/client/topic-aliases.ts';
 import { RetainedStore } from '../../src/broker/retained/retained-store.ts';
+import { SharedGroup } from '../../src/broker/routing/shared-group.ts';
 import { Outbound } from '../../src/broker/session/outbound.ts';
 import { PacketIdSet } from '../../src/broker/session/packet-id-set.ts';
-import { drawSteps, play, type Step, shrink } from './sequence.ts';
+import { play, shrink } from './game.ts';
+import { drawSteps, type Step } from './steps.ts';
 
 const FIRST_SEED = Number(process.env.SHOAL_SEED ?? 1);
 const SEEDS = Number(process.env.SHOAL_SEEDS ?? 60);
@@ -35,6 +38,8 @@ const MUTANTS = [
   },
   { what: 'PUBACK ends nothing', of: Outbound.prototype, method: 'handlePuback' },
   { what: 'a Topic Alias is not remembered', of: InboundAliases.prototype, method: 'set' },
+  { what: 'a silent client stays', of: ClientDeadlines.prototype, method: 'keepAlive' },
+  { what: 'no member of a group is found', of: SharedGroup.prototype, method: 'pick' },
   { what: 'a repeated QoS 2 message is a new one', of: PacketIdSet.prototype, method: 'has' },
 ] as const;
 

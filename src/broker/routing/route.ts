@@ -3,6 +3,7 @@
 // Invariant: everyone in a route's lists may receive the topic, so that a delivery asks nothing.
 
 import type { QoS } from '../../mqtt/publish-view.ts';
+import type { Message } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { Authorizer } from '../ports.ts';
@@ -141,6 +142,13 @@ export class Router {
     const qos = this.#qosFor(publication.qos, target.qos);
     const retain = publication.retain && target.retainAsPublished;
     subscriber.deliver(publication, qos, retain, target.identifiers, group);
+  }
+
+  /** A message that was on its way to another member of the group. */
+  deliverMessage(message: Message, target: Subscription, group: SharedGroup | undefined): void {
+    const qos = this.#qosFor(message.qos, target.qos);
+    const retain = message.retain && target.retainAsPublished;
+    target.subscriber.deliverMessage(message, qos, retain, target.identifiers, group);
   }
 
   #qosFor(published: QoS, subscribed: QoS): QoS {

@@ -52,7 +52,7 @@ export class SharedGroup implements GroupMembers {
 
   /**
    * The member that gets the next message: the next one that is ready, else the next that is online,
-   * else the next whose session can queue it. Only members that may receive it count.
+   * else the next whose session queues it, which none does with QoS 0. Only members that may receive it count.
    * @param except a member to pass over, because its connection or session just ended
    */
   pick(
@@ -69,7 +69,7 @@ export class SharedGroup implements GroupMembers {
       const { subscriber } = member;
       this.steps += 1;
       const { ready } = subscriber;
-      const isBetter = ready || (subscriber.online ? online === -1 : offline === -1);
+      const isBetter = ready || (subscriber.online ? online === -1 : this.#queues(member, offline));
       if (!isBetter || subscriber === except || !mayReceive(member)) continue;
       if (ready) return this.#take(index);
       if (subscriber.online) online = index;
@@ -77,6 +77,11 @@ export class SharedGroup implements GroupMembers {
     }
     const index = online === -1 ? offline : online;
     return index === -1 ? undefined : this.#take(index);
+  }
+
+  /** True if the absent member keeps the message rather than the one at this index; -1: none. */
+  #queues(member: Subscription, index: number): boolean {
+    return index === -1 || (member.qos > 0 && this.#members[index]!.qos === 0);
   }
 
   /** @param mayReceiveAll false for a member that may receive only a part of what the filter matches */

@@ -1,6 +1,7 @@
 // Hands messages of Shared Subscriptions over to other members when a client disconnects or its
 // session ends (MQTT 5.0 4.8.2). Runs in turns, because a queue may hold very many messages.
 
+import { isExpired } from '../message/message.ts';
 import { Price } from '../prices.ts';
 import type { SharedGroup } from '../routing/shared-group.ts';
 import type { Session } from './session.ts';
@@ -15,7 +16,7 @@ const MESSAGES_PER_STEP = 16;
  *   soon as the client is back
  */
 export function* handOver(
-  { router }: SessionsContext,
+  { router, budget, stats }: SessionsContext,
   session: Session,
   ending: boolean,
 ): Generator<number> {
@@ -31,11 +32,17 @@ export function* handOver(
     const deliveries = outbound.takeShared(ending, hasOther, MESSAGES_PER_STEP);
     if (deliveries.length === 0) return;
     let work = outbound.queued;
-    for (const { message, qos, retain, group } of deliveries) {
+    for (const { message, group } of deliveries) {
+      work += Price.message;
+      // Its delivery to another client has not begun [MQTT5-3.3.2-5].
+      if (isExpired(message, budget.now)) {
+        stats.publishExpired += 1;
+        continue;
+      }
       const { name } = message.topic;
       const member = group?.pick((other) => router.mayReceive(other, name), outbound);
-      member?.subscriber.deliverMessage(message, qos, retain, member.identifiers, group);
-      work += Price.message + (group?.steps ?? 0);
+      if (member !== undefined) router.deliverMessage(message, member, group);
+      work += group?.steps ?? 0;
     }
     yield work;
   }
