@@ -204,7 +204,7 @@ export class LocalNodeApi implements NodeApi {
     const others = cluster?.status
       ?.members()
       .filter(({ member }) => !member.isSelf && member.state === 'alive');
-    if (expectsOthers && others?.length === 0) return ['No other node has answered yet.'];
+    if (expectsOthers && others?.length === 0) return ['No other node is online.'];
     return [];
   }
 

@@ -76,7 +76,7 @@ test('a node is not ready while it waits for the others', async (t) => {
   assert.equal(response.status, 503);
   assert.deepEqual(await response.json(), {
     status: 'not ready',
-    reasons: ['No other node has answered yet.'],
+    reasons: ['No other node is online.'],
   });
 });
 

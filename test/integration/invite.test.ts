@@ -11,7 +11,8 @@ import { scenario } from './support/scenario.ts';
 describe('invitations', { concurrency: 2 }, () => {
   scenario('a new box joins with the line, which works once', async (scene) => {
     const token = scene.file('own-token', 'a token, with a comma');
-    const one = await scene.startLocal('n1', `-csk-file=${token}`, '-cluster=home', '-encrypt');
+    const options = ['-cluster=home', '-encrypt', '-large=64K', '-shared=cluster', '-topics=a/#,b'];
+    const one = await scene.startLocal('n1', `-csk-file=${token}`, ...options);
     const { code, out, err } = await runCommand(['invite', `-control=${one.control}`]);
     assert.equal(code, 0, err);
     const [, line = ''] = /shoal\.js join (SHOAL-[A-Z2-7]+)$/m.exec(out) ?? [];
@@ -25,6 +26,8 @@ describe('invitations', { concurrency: 2 }, () => {
     assert.equal(joined.code, 0, joined.err);
     assert.equal(readFileSync(join(folder, 'token'), 'utf8'), 'a token, with a comma\n');
     assert.equal(statSync(join(folder, 'token')).mode & 0o77, 0, 'only its owner reads the token');
+    const config = readFileSync(join(folder, 'shoal.toml'), 'utf8');
+    assert.match(config, /\nshared = "cluster"\ntopics = \["a\/#","b"\]\nlarge = 65536\n$/);
     assert.match(joined.out, /start this box with:\n .* -config=/);
     const flags = loopbackFlags('n2', `-config=${join(folder, 'shoal.toml')}`);
     const two = new ShoalProcess(flags);

@@ -4,6 +4,7 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
+import { sharedFlags } from '../../config/shared-options.ts';
 import type { InvitationView } from '../../http/discovery-view.ts';
 import type { OptionView } from '../../http/node-api.ts';
 import {
@@ -87,7 +88,7 @@ interface RunningNode {
 }
 
 /** In the configuration that join writes. */
-const REPLACED: readonly string[] = ['csk', 'csk-file', 'mbs', 'cluster', 'encrypt', 'beacon'];
+const REPLACED = ['csk', 'csk-file', 'mbs', 'cluster', 'encrypt', 'beacon', ...sharedFlags];
 
 async function runningNode(control: string | undefined): Promise<RunningNode | undefined> {
   try {
@@ -116,7 +117,7 @@ function restartText(
   const how =
     file === undefined
       ? `End it, and start it again:\n  ${leave}\n  ${[command, `-config=${quoted(config)}`, ...flags].join(' ')}`
-      : `Copy the lines of ${config}\ninto ${file}, the file of its -config, in place of its csk, csk-file, mbs, cluster and encrypt,\nwith csk-file = ${JSON.stringify(token)}. Then restart it: systemctl restart shoal, or, if you started it by hand,\n${leave}, and the command of its start.`;
+      : `Copy the lines of ${config}\ninto ${file}, the file of its -config, in place of its own lines of these names,\nwith csk-file = ${JSON.stringify(token)}. Then restart it: systemctl restart shoal, or, if you started it by hand,\n${leave}, and the command of its start.`;
   return `${name} runs here already. A node takes its token and its cluster at its start.\n${how}`;
 }
 
@@ -171,7 +172,9 @@ function newFiles(folder: string) {
 }
 
 /** JSON strings are TOML strings. */
-function configText({ cluster, encrypt, members }: Welcome, nid: string | undefined): string {
+function configText(welcome: Welcome, nid: string | undefined): string {
+  const { cluster, encrypt, members, options } = welcome;
+  const shared = sharedFlags.filter((flag) => isTomlValue(options[flag]));
   const rows = [
     ...(nid === undefined ? [] : [`nid = ${JSON.stringify(nid)}`]),
     `csk-file = "${TOKEN_FILE}"`,
@@ -179,6 +182,12 @@ function configText({ cluster, encrypt, members }: Welcome, nid: string | undefi
     'beacon = "on"',
     ...(cluster === 'shoal' ? [] : [`cluster = ${JSON.stringify(cluster)}`]),
     ...(encrypt ? ['encrypt = true'] : []),
+    ...shared.map((flag) => `${flag} = ${JSON.stringify(options[flag])}`),
   ];
   return `# Written by shoal join.\n${rows.join('\n')}\n`;
+}
+
+function isTomlValue(value: unknown): boolean {
+  if (Array.isArray(value)) return value.every((one) => typeof one === 'string');
+  return ['string', 'number', 'boolean'].includes(typeof value);
 }

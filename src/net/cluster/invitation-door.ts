@@ -28,6 +28,8 @@ export interface Welcome {
   readonly encrypt: boolean;
   /** Gossip addresses, as for -mbs; the inviting node first. */
   readonly members: readonly string[];
+  /** What the new box must set as the others do: values of its configuration file, by name. */
+  readonly options: Readonly<Record<string, unknown>>;
 }
 
 export interface DoorOptions extends DoorGuardPort {
@@ -233,14 +235,16 @@ function fetchWelcome(secret: Buffer, { address: host, port }: Endpoint): Promis
 
 function parseWelcome(text: string): Welcome | undefined {
   try {
-    const { token, cluster, encrypt, members } = JSON.parse(text) as Partial<Welcome>;
+    // Nodes of the release before send no options.
+    const { token, cluster, encrypt, members, options = {} } = JSON.parse(text) as Partial<Welcome>;
     const isWhole =
       typeof token === 'string' &&
       typeof cluster === 'string' &&
       typeof encrypt === 'boolean' &&
       Array.isArray(members) &&
-      members.every((member) => typeof member === 'string');
-    return isWhole ? { token, cluster, encrypt, members } : undefined;
+      members.every((member) => typeof member === 'string') &&
+      typeof options === 'object';
+    return isWhole ? { token, cluster, encrypt, members, options } : undefined;
   } catch {
     return undefined;
   }

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
 import { type Config, usesBeacon } from '../../config/config.ts';
+import { sharedOptions } from '../../config/shared-options.ts';
 import type { InvitationView } from '../../http/discovery-view.ts';
 import type { BeaconView } from '../../net/cluster/beacon-channel.ts';
 import type { BulkChannel } from '../../net/cluster/bulk-channel.ts';
@@ -130,15 +131,7 @@ export class Cluster {
       retainedSync,
       clientTakeover,
       nodeName,
-      sharedOptions: {
-        'retained-sync': retainedSync,
-        'client-takeover': clientTakeover,
-        shared: sharedGroups,
-        'tombstone-time': config.tombstoneSeconds,
-        topics: config.forwardedTopics.join(','),
-        large: config.largeBytes,
-        roaming: config.roaming,
-      },
+      sharedOptions: sharedOptions(config),
       sharedGroups,
       announcesFilters: config.forward === 'interest',
       nameOf: (member) => cluster.#nameOf(member),

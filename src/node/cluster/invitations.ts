@@ -3,6 +3,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Config } from '../../config/config.ts';
+import { changedOptions } from '../../config/shared-options.ts';
 import { formatInvitation, INVITATION_ADDRESSES_MAX } from '../../discovery/invitation.ts';
 import type { InvitationView } from '../../http/discovery-view.ts';
 import type { ValuesOf } from '../../metrics/metric-list.ts';
@@ -44,7 +45,13 @@ export class Invitations {
           port: advertise?.gossipPort ?? gossipPort,
         };
         const members = [own, ...options.members().slice(0, MEMBERS_MAX)].map(formatEndpoint);
-        return { token: options.token(), cluster, encrypt, members: [...new Set(members)] };
+        return {
+          token: options.token(),
+          cluster,
+          encrypt,
+          members: [...new Set(members)],
+          options: changedOptions(config),
+        };
       },
       onJoined: (address) => log.info('a box has used its invitation', { address }),
       onRefused: (address, reason) => {

@@ -4,6 +4,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
 import type { SysTopics } from '../../broker/sys-topics.ts';
+import type { SharedOptions } from '../../config/shared-options.ts';
 import type { SyncChannel } from '../../net/cluster/sync-channel.ts';
 import { ClusterClock } from '../../replica/cluster-clock.ts';
 import { MapId } from '../../replica/codec.ts';
@@ -14,7 +15,7 @@ import type {
 } from '../../replica/register-store.ts';
 import { Replication } from '../../replica/replication.ts';
 import { BridgePlaces } from '../bridges/bridge-places.ts';
-import { NodeStatuses, type SharedOptions } from '../status/node-statuses.ts';
+import { NodeStatuses } from '../status/node-statuses.ts';
 import { ClusterClients } from './client-directory.ts';
 import { ClusterFilters } from './filter-directory.ts';
 import { RetainedReplication } from './retained-replication.ts';

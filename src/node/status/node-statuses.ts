@@ -5,6 +5,7 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Broker } from '../../broker/broker.ts';
+import type { SharedOptions } from '../../config/shared-options.ts';
 import type { ClusterClock } from '../../replica/cluster-clock.ts';
 import { type BlockMessage, MapId } from '../../replica/codec.ts';
 import { GossipMap } from '../../replica/gossip-map.ts';
@@ -32,9 +33,6 @@ const ADDRESSES_MAX = 16;
 const ADDRESS_CHARS_MAX = 64;
 const NODES_MAX = 4096;
 const TOMBSTONE_MS = 600_000;
-
-/** Options that have to be the same on every node, by flag. */
-export type SharedOptions = Readonly<Record<string, string | number | boolean>>;
 
 export interface NodeStatus extends NodeFigures {
   readonly version: string;

@@ -9,7 +9,13 @@ import {
   useInvitation,
 } from '../../../../src/net/cluster/invitation-door.ts';
 
-const WELCOME = { token: 'secret', cluster: 'shoal', encrypt: false, members: ['127.0.0.1:7946'] };
+const WELCOME = {
+  token: 'secret',
+  cluster: 'shoal',
+  encrypt: false,
+  members: ['127.0.0.1:7946'],
+  options: { roaming: true },
+};
 
 const OVER = {
   name: 'InvitationOverError',
