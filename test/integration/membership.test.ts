@@ -145,6 +145,7 @@ describe('membership', { concurrency: 3 }, () => {
     assert.equal(code, NAME_IN_USE);
     const [left] = twins.filter((twin) => twin.process.running);
     assert.ok(left !== undefined, 'one of them runs');
+    await left.process.mqttPort();
     await Promise.all(nodes.map((node) => node.sees('online', 'twin')));
     await messageCrosses(scene, left, nodes[1]);
     await messageCrosses(scene, nodes[2], left);
