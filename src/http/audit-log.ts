@@ -52,20 +52,26 @@ export class AuditLog {
   }
 }
 
-/** The query and the body of a request in one line, `filter=home/# node=box2`. Bounded. */
+/** The query and the body of a request, and what the route names of its answer, in one line: `filter=home/# node=box2`. Bounded. */
 export function changeOf(
-  { query: fields, body: schema }: Pick<Route, 'query' | 'body'>,
+  { query: fields, body: schema, audited = [] }: Pick<Route, 'query' | 'body' | 'audited'>,
   { query, body }: Pick<NodeRequest, 'query' | 'body'>,
+  answer: unknown,
 ): string {
   const bodyFields = (schema?.json.properties ?? {}) as Readonly<Record<string, JsonSchema>>;
-  const isObject = typeof body === 'object' && body !== null;
   const given = [
-    ...Object.entries(query).filter(([name]) => Object.hasOwn(fields, name)),
-    ...(isObject ? Object.entries(body) : []).filter(([name]) => Object.hasOwn(bodyFields, name)),
-  ];
-  const words = given.map(([name, value]) => {
-    if (bodyFields[name]?.writeOnly === true) return `${name}=***`;
-    return `${name}=${(typeof value === 'string' ? value : (JSON.stringify(value) ?? '')).slice(0, VALUE_CHARACTERS_MAX)}`;
-  });
-  return words.join(' ');
+    ...entriesOf(query).filter(([name]) => Object.hasOwn(fields, name)),
+    ...entriesOf(body).filter(([name]) => Object.hasOwn(bodyFields, name)),
+  ].map(([name, value]) => (bodyFields[name]?.writeOnly === true ? [name, '***'] : [name, value]));
+  const answered = entriesOf(answer).filter(([name]) => audited.includes(name));
+  return [...given, ...answered].map(([name, value]) => `${name}=${shown(value)}`).join(' ');
+}
+
+function entriesOf(value: unknown): [string, unknown][] {
+  return typeof value === 'object' && value !== null ? Object.entries(value) : [];
+}
+
+function shown(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return text.slice(0, VALUE_CHARACTERS_MAX);
 }

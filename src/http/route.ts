@@ -49,6 +49,8 @@ interface RouteHead {
   readonly scope: Scope;
   /** One sentence fragment for the pages. */
   readonly summary: string;
+  /** Fields of the response that the audit log keeps beside the request. */
+  readonly audited?: readonly string[] | undefined;
 }
 
 /** A response that is not JSON, such as the metrics for Prometheus. */
@@ -166,7 +168,7 @@ export function streamRoute<Q extends Fields = NoFields>(
 }
 
 function complete<P extends Fields, Q extends Fields, B>(
-  { method, path, access, scope, summary, params, query, body }: RouteParts<P, Q, B>,
+  { method, path, access, scope, summary, audited, params, query, body }: RouteParts<P, Q, B>,
   response: Schema<unknown> | undefined,
   respond: Handler<P, ObjectOf<Q>, B, ApiResponse>,
   merge: Route['merge'],
@@ -177,6 +179,7 @@ function complete<P extends Fields, Q extends Fields, B>(
     access,
     scope,
     summary,
+    audited,
     params: params ?? {},
     query: query ?? {},
     body,

@@ -57,7 +57,8 @@ export class Router {
     // The part of this node in a request to all nodes is no change of its own.
     const isOwnPart = caller.kind === 'node' && caller.from === '';
     if (match.route.access === 'change' && method !== 'GET' && !isOwnPart) {
-      const change = changeOf(match.route, request);
+      const answer = 'json' in response ? response.json : undefined;
+      const change = changeOf(match.route, request, answer);
       this.#services.audit.record(caller, { method, path, change }, response.status);
     }
     return response;

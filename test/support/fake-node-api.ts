@@ -37,7 +37,7 @@ export class FakeNodeApi implements NodeApi {
   };
   readonly bridges = { list: () => [], reconnect: () => false };
 
-  readonly setOption = unavailable;
+  readonly setOption: NodeApi['setOption'] = unavailable;
 
   verdict() {
     return { level: 'well', sentence: 'All well.', faults: [] } as const;

@@ -76,6 +76,8 @@ export const metricRoutes = [
     access: 'change',
     scope: 'node',
     summary: 'sets an option of a node, in its TOML file too if it has one',
+    // As the option shows its values: without secrets.
+    audited: ['from', 'to'],
     query: { node: pageQuery.node },
     body: object({
       option: text({ maxLength: 64 }),

@@ -87,8 +87,20 @@ test('a newer node may say more: what this one does not know is left out', async
   assert.deepEqual(json, { items: [subscription], total: 1 });
 });
 
+class OneOption extends FakeNodeApi {
+  override readonly setOption = async (option: string) => ({
+    option,
+    from: '-',
+    to: 'http://10.0.0.1/?***',
+    isInForce: true,
+    file: null,
+    backup: null,
+    notes: [],
+  });
+}
+
 test('the audit log says what was changed, without secrets and payloads', async () => {
-  const { ask, audit } = await routerOf(new FakeNodeApi());
+  const { ask, audit } = await routerOf(new OneOption());
   const query = {};
   await ask({
     method: 'POST',
@@ -108,7 +120,7 @@ test('the audit log says what was changed, without secrets and payloads', async 
     'client=noisy seconds=60',
     'client=noisy',
     'topic=home/door payload=*** retain=true',
-    'option=auth-http value=***',
+    'option=auth-http value=*** from=- to=http://10.0.0.1/?***',
   ]);
   assert.equal(changes[4], `topic=${'y'.repeat(128)}`);
 });
