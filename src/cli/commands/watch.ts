@@ -76,11 +76,16 @@ export function addTrace(program: Command, context: CliContext): void {
     const query = { client, ...traceOptions(client, flags) };
     const node = await NodeConnection.open(command, context);
     const over = endOf(context, 1000 * query.seconds);
+    let packets = 0;
     for await (const { event, data } of node.events('/api/v1/trace', query, over)) {
+      if (event === 'packet') packets += 1;
       if (flags.json === true) context.write(`${JSON.stringify(data)}\n`);
       else if (event === 'packet') context.write(`${traceLine(data as PacketEvent)}\n`);
       else if (event === 'end') context.write(endLine(data));
       else if (event !== 'begin') context.write(`${noticeLine(event, data)}\n`);
+    }
+    if (packets === 0 && flags.json !== true) {
+      context.write('(no packet came; shoal clients lists who is connected)\n');
     }
     context.exitCode = exitCodes.ok;
   });
