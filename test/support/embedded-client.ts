@@ -23,6 +23,8 @@ export async function connectTo(
   broker.attach(far, info);
   const mqtt = new MqttClient(() => near as never, {
     reconnectPeriod: 0,
+    // Its timer would keep the process of a test for 90 s after the broker has closed.
+    keepalive: 0,
     protocolVersion: 5,
     ...options,
   });

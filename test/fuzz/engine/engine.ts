@@ -2,11 +2,15 @@
 // code becomes one to mutate. A failing input is made smaller. The same seed gives the same inputs, as long
 // as the target's code is the same. Invariant: the target gets a copy of each input that is its own.
 
+import { promisify } from 'node:util';
 import { Coverage } from './coverage.ts';
 import { Mutator } from './mutator.ts';
 import type { FuzzTarget } from './target.ts';
 
-/** Inputs for each question about coverage. */
+/** Lets immediates run: what a target leaves to them stays in memory until then. */
+const endTurn = promisify(setImmediate);
+
+/** Inputs for each question about coverage, and for each turn of the event loop. */
 const BATCH = 64;
 const RECENT = 4;
 const MINIMIZE_RUNS_MAX = 2000;
@@ -81,6 +85,7 @@ class Run {
         const fault = await this.#try(input);
         if (fault !== undefined) return this.#result(await this.#minimize(fault));
       }
+      await endTurn();
       if (this.#coverage?.hasGrown(false) === true) await this.#keepNew(batch, this.#coverage);
     }
     return this.#result(undefined);

@@ -1,6 +1,9 @@
 // What the fuzz engine needs of a target. A target takes any bytes; it throws if the code under test throws, breaks an
 // invariant, or keeps more than it may.
 
+import assert from 'node:assert/strict';
+import { filesUnder } from '../../support/source-files.ts';
+
 export interface FuzzTarget {
   /** Its inputs are in test/fuzz/corpus, in a folder of this name. */
   readonly name: string;
@@ -13,7 +16,14 @@ export interface FuzzTarget {
   run(input: Buffer): void | Promise<void>;
 }
 
-/** For FuzzTarget.covers: any file of the sources with one of these in its path. */
+const files = filesUnder('src', '.ts');
+
+/**
+ * For FuzzTarget.covers: any file of the sources with one of these in its path.
+ * @throws AssertionError for a part that is in no path
+ */
 export function sources(...parts: readonly string[]): (url: string) => boolean {
+  const unknown = parts.filter((part) => !files.some((file) => file.includes(part)));
+  assert.deepEqual(unknown, [], 'in no path of the sources');
   return (url) => url.includes('/src/') && parts.some((part) => url.includes(part));
 }

@@ -143,7 +143,7 @@ const replica: FuzzTarget = {
   what: 'digests, requests and blocks of replicated maps, by gossip',
   bytesMax: 1100,
   words: ['a/b', 'client'],
-  covers: sources('/replica/', '/node/client-directory', '/node/retained-replication'),
+  covers: sources('/replica/', '/node/replication/'),
   run: inScenes(
     () => {
       const cluster = new ClientCluster(2, 1);
@@ -202,7 +202,7 @@ const roaming: FuzzTarget = {
   what: 'frames about sessions that follow their client (-roaming)',
   bytesMax: 600,
   words: ['device', 'a/b'],
-  covers: sources('/node/roaming', '/node/session-codec', '/storage/record'),
+  covers: sources('/node/replication/', '/storage/record'),
   run: inScenes(
     () => {
       const { broker } = new World();

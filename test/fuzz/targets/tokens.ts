@@ -158,8 +158,8 @@ export const tokenTarget: FuzzTarget = {
     '\r',
   ],
   covers: sources(
-    '/node/cluster-tokens',
-    '/node/token-rotation',
+    '/node/cluster/cluster-tokens',
+    '/node/cluster/token-rotation',
     '/shared/token-seal',
     '/http/schema',
   ),
