@@ -8,7 +8,7 @@ import { FirstByte, PacketType, packetTypeOf, publishFirstByte } from '../mqtt/p
 import { PropertyId, walkProperties } from '../mqtt/properties.ts';
 import { malformed, ProtocolError, protocolFault } from '../mqtt/protocol-fault.ts';
 import { decodePublish } from '../mqtt/publish-decoder.ts';
-import { encodePublishHead, type PublishFields, publishBytes } from '../mqtt/publish-encoder.ts';
+import { emptyPublishFields, encodePublishHead, publishBytes } from '../mqtt/publish-encoder.ts';
 import { PublishView, type QoS } from '../mqtt/publish-view.ts';
 import { ReasonCode } from '../mqtt/reason-code.ts';
 import { copyBytes } from '../shared/copy-bytes.ts';
@@ -51,17 +51,7 @@ export class Incoming {
   /** Of the PUBLISH at hand; 0: none. */
   #alias = 0;
   readonly #aliases: (MappedTopic | null | undefined)[] = [];
-  readonly #fields: PublishFields = {
-    version: 5,
-    firstByte: FirstByte.publish,
-    packetId: 0,
-    topic: NO_BYTES,
-    properties: NO_BYTES,
-    expirySeconds: -1,
-    subscriptionIdentifiers: [],
-    topicAlias: 0,
-    payloadBytes: 0,
-  };
+  readonly #fields = emptyPublishFields(5);
 
   constructor(parts: IncomingParts) {
     this.#parts = parts;

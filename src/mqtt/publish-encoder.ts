@@ -2,11 +2,12 @@
 // so that many packets share one allocation.
 
 import { copyBytes } from '../shared/copy-bytes.ts';
-import { PublishFlag } from './packet-type.ts';
+import { FirstByte, PublishFlag } from './packet-type.ts';
 import { PropertyId } from './properties.ts';
 import type { ProtocolVersion } from './publish-view.ts';
 import { encodeVarint, varintBytes } from './varint.ts';
 
+const NO_BYTES = Buffer.alloc(0);
 const EXPIRY_BYTES = 5;
 const ALIAS_BYTES = 3;
 
@@ -28,6 +29,21 @@ export interface PublishFields {
   /** 0 for none. MQTT 5 only. */
   topicAlias: number;
   payloadBytes: number;
+}
+
+/** Of a QoS 0 message, for a caller that sets its own values in them packet after packet. */
+export function emptyPublishFields(version: ProtocolVersion): PublishFields {
+  return {
+    version,
+    firstByte: FirstByte.publish,
+    packetId: 0,
+    topic: NO_BYTES,
+    properties: NO_BYTES,
+    expirySeconds: -1,
+    subscriptionIdentifiers: [],
+    topicAlias: 0,
+    payloadBytes: 0,
+  };
 }
 
 function propertiesBytes(fields: PublishFields): number {

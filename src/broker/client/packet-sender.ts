@@ -5,7 +5,7 @@
 import { ACK_BYTES_MAX, encodeAck, encodeAckWithReason } from '../../mqtt/ack-codec.ts';
 import { PINGRESP } from '../../mqtt/control-encoder.ts';
 import { FirstByte, publishFirstByte } from '../../mqtt/packet-type.ts';
-import { type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
+import { emptyPublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, QoS } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
@@ -30,17 +30,7 @@ const PART_BYTES_MIN = 4096;
 const ackSlab = new PacketSlab();
 
 /** Of the packet at hand. */
-const fields: PublishFields = {
-  version: 4,
-  firstByte: FirstByte.publish,
-  packetId: 0,
-  topic: NO_BYTES,
-  properties: NO_BYTES,
-  expirySeconds: -1,
-  subscriptionIdentifiers: [],
-  topicAlias: 0,
-  payloadBytes: 0,
-};
+const fields = emptyPublishFields(4);
 
 /** Continues in a later turn when the session has more to send than the budget of this one allows. */
 export interface Backlog {

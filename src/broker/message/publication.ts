@@ -2,9 +2,14 @@
 // encoding, or a Message. Each form is made at most once: subscribers get the publisher's own bytes
 // where these fit, else one encoding for each wire variant; all queues share one Message.
 
-import { FirstByte, publishFirstByte } from '../../mqtt/packet-type.ts';
+import { publishFirstByte } from '../../mqtt/packet-type.ts';
 import { copyForwardableProperties } from '../../mqtt/properties.ts';
-import { encodePublishHead, type PublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
+import {
+  emptyPublishFields,
+  encodePublishHead,
+  type PublishFields,
+  publishBytes,
+} from '../../mqtt/publish-encoder.ts';
 import type { ProtocolVersion, PublishView, QoS } from '../../mqtt/publish-view.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
 import { PacketSlab } from '../../shared/packet-slab.ts';
@@ -27,17 +32,7 @@ export interface Encoded {
 }
 
 const slab = new PacketSlab();
-const fields: PublishFields = {
-  version: 4,
-  firstByte: FirstByte.publish,
-  packetId: 0,
-  topic: NO_BYTES,
-  properties: NO_BYTES,
-  expirySeconds: -1,
-  subscriptionIdentifiers: NO_IDENTIFIERS,
-  topicAlias: 0,
-  payloadBytes: 0,
-};
+const fields = emptyPublishFields(4);
 
 export interface PublishHeader {
   readonly version: ProtocolVersion;
