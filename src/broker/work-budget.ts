@@ -11,6 +11,10 @@ export const WORK_PER_TURN = 100_000;
  * is served in the turn in which it sends, whatever the others do.
  */
 const EVENT_WORK_MIN = 2_000;
+/** Deferred work of one turn while clients that send little are served, who wait for the end of the turn. */
+const WORK_PER_SHORT_TURN = 25_000;
+/** Turns stay short for so long after the last event of such a client, milliseconds. */
+const SHORT_TURNS_MS = 1_000;
 
 export class WorkBudget {
   /** Called when work was deferred: the runtime calls runDeferred() in the next turn. */
@@ -20,6 +24,10 @@ export class WorkBudget {
   #turnLeft = WORK_PER_TURN;
   /** The piece of work that is being done ends where the turn has no more left than this. */
   #endsAt = 0;
+  /** The last event found the turn's budget spent, so that it had its minimum only. */
+  #hadMinimum = false;
+  /** When the minimum was last enough for an event. */
+  #minimumSufficedAt = Number.NEGATIVE_INFINITY;
   readonly #deferred: (() => void)[] = [];
 
   /** @param now milliseconds of a clock that never goes back */
@@ -64,8 +72,17 @@ export class WorkBudget {
    * does not matter where a turn of the event loop ends.
    */
   enter(now: number): void {
+    if (this.#hadMinimum) this.#judgeMinimum();
     this.#now = now;
-    this.#endsAt = Math.min(0, this.#turnLeft - EVENT_WORK_MIN);
+    this.#hadMinimum = this.#turnLeft < EVENT_WORK_MIN;
+    this.#endsAt = this.#hadMinimum ? this.#turnLeft - EVENT_WORK_MIN : 0;
+  }
+
+  /** The event that had its minimum has ended. One that did nothing added a chunk to those of a client that waits. */
+  #judgeMinimum(): void {
+    const left = this.workLeft;
+    if (left > 0 && left < EVENT_WORK_MIN) this.#minimumSufficedAt = this.#now;
+    this.#hadMinimum = false;
   }
 
   /**
@@ -88,20 +105,27 @@ export class WorkBudget {
 
   /**
    * One turn for all deferred work. Each piece gets an equal share of what is left, so that short ones do
-   * not wait for long ones; what does not fit stays first in the queue for the next turn.
+   * not wait for long ones; what does not fit stays first in the queue for the next turn. A short turn does
+   * fewer pieces and no smaller ones, since each of them writes once to each of its subscribers.
    */
   runDeferred(now: number): void {
+    if (this.#hadMinimum) this.#judgeMinimum();
     this.beginTurn(now);
+    const isShort = now - this.#minimumSufficedAt < SHORT_TURNS_MS;
+    const shareMax = isShort ? WORK_PER_SHORT_TURN : WORK_PER_TURN;
+    const kept = WORK_PER_TURN - shareMax;
     const deferred = this.#deferred;
     const due = deferred.length;
     let done = 0;
-    while (done < due && !this.isTurnSpent) {
+    while (done < due && this.#turnLeft > kept) {
       const share = Math.max(EVENT_WORK_MIN, this.#turnLeft / (due - done));
-      this.#endsAt = this.#turnLeft - share;
+      this.#endsAt = this.#turnLeft - Math.min(share, shareMax);
       deferred[done++]?.();
     }
     deferred.splice(0, done);
-    if (deferred.length > 0) this.onDeferred?.();
+    if (deferred.length === 0) return;
+    this.#turnLeft -= kept;
+    this.onDeferred?.();
   }
 
   /**

@@ -105,3 +105,29 @@ test('deferred work of many clients shares the next turn alike, and ends', () =>
   for (let turn = 0; turn < 100; turn++) broker.runDeferred(0);
   for (const { outbox } of flooders) assert.equal(outbox.bytes, 40_000);
 });
+
+test('turns are short, with fewer pieces of the same size, while a client that sends little is served', () => {
+  const { broker, open } = newBroker();
+  const flooders = Array.from({ length: 10 }, open);
+  const other = open();
+  broker.runDeferred(0);
+  const flood = Buffer.concat(Array(50_000).fill(PINGREQ));
+  for (const { client } of flooders) client.receive(flood, 0);
+  const answersOfTurn = (now: number): number[] => {
+    const before = flooders.map(({ outbox }) => outbox.bytes);
+    broker.runDeferred(now);
+    return flooders.map(({ outbox }, i) => outbox.bytes - before[i]!).filter((gain) => gain > 0);
+  };
+
+  const whole = answersOfTurn(1);
+  assert.equal(whole.length, 10, 'without another client each of them has its share in each turn');
+  other.client.receive(PINGREQ, 2);
+  const short = answersOfTurn(3);
+  assert.ok(short.length >= 2 && short.length <= 4, `${short.length} of 10 in a short turn`);
+  assert.ok(Math.abs(short[0]! - whole[0]!) < 0.1 * whole[0]!, `${short[0]} and ${whole[0]}`);
+  assert.equal(answersOfTurn(900).length, short.length, 'no other has to send meanwhile');
+  assert.equal(answersOfTurn(1_100).length, 10, 'the other client has been silent for a second');
+
+  for (let turn = 0; turn < 500; turn++) broker.runDeferred(2_000);
+  for (const { outbox } of flooders) assert.equal(outbox.bytes, 100_000);
+});
