@@ -3,7 +3,6 @@
 // message names the option, the value and the accepted form. Reads the machine only through `Host`,
 // which tests replace.
 
-import { resolve } from 'node:path';
 import { describeSystemError } from '../shared/describe-system-error.ts';
 import { bridgeKeys, resolveBridges } from './bridges.ts';
 import { type Config, type ConfigKey, type OptionValues, optionTable } from './config.ts';
@@ -190,7 +189,7 @@ function parseValue(row: AnyOption, raw: RawValue, problems: string[]): unknown 
   return value;
 }
 
-/** A line about a file that can't be read: who named it, and its absolute path. */
+/** A line about a file that can't be read: who named it, and its path. */
 export function unreadable(
   flag: string,
   path: string,
@@ -198,7 +197,7 @@ export function unreadable(
   error: unknown,
 ): string {
   const named = source === 'file' ? `${place}: ${flag} = ` : `${place}=`;
-  return `${named}${resolve(path)}: ${describeSystemError(error, 'read')}`;
+  return `${named}${path}: ${describeSystemError(error, 'read')}`;
 }
 
 /** A comma inside of what was meant as one token would make a short second token, which opens the cluster. */

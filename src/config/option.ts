@@ -60,15 +60,14 @@ export type ValueOf<O> =
 /** The text that the user wrote for an option or for a listener's key. */
 export interface RawText {
   readonly text: string;
-  /** Folder of the file with this text: relative paths count from there. */
+  /** Relative paths count from there: the folder of the file with this text; else the working folder. */
   readonly folder?: string;
 }
 
-/** @returns undefined if the text is not a value of the row's type */
-export function readValue({ type }: AnyOption, { text, folder }: RawText): unknown {
+/** @returns the value, with absolute paths; undefined if the text is not a value of the row's type */
+export function readValue({ type }: AnyOption, { text, folder = process.cwd() }: RawText): unknown {
   const value: unknown = type.parse(text);
-  if (value === undefined || folder === undefined) return value;
-  return type.inFolder?.(value, folder) ?? value;
+  return value === undefined ? undefined : (type.inFolder?.(value, folder) ?? value);
 }
 
 /** The identity; it exists so that TypeScript infers T and D for each row. */

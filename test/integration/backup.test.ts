@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { describe } from 'node:test';
 import { runCommand } from '../support/run-command.ts';
 import { type Scenario, scenario } from './support/scenario.ts';
@@ -26,7 +26,12 @@ describe('backup and restore', { concurrency: 2 }, () => {
     'a backup of a node that writes holds all that was acknowledged before',
     async (scene) => {
       const data = place(scene, 'data');
-      const node = await scene.startLocal('n1', `-data=${data}`);
+      const control = `-control=${place(scene, 'n1.sock')}`;
+      const node = await scene.startLocal(
+        'n1',
+        `-data=${relative(process.cwd(), data)}`,
+        control,
+      );
       const client = await scene.client(node);
       const publish = (topic: string): Promise<unknown> =>
         client.mqtt.publishAsync(topic, 'x'.repeat(100), { qos: 1, retain: true });
@@ -36,7 +41,7 @@ describe('backup and restore', { concurrency: 2 }, () => {
         for (let i = 0; isWriting; i++) await publish(`during/${i % 500}`);
       })();
       const archive = place(scene, 'shoal.tgz');
-      const backup = await runCommand(['backup', archive, `-data=${data}`]);
+      const backup = await runCommand(['backup', archive, control], { cwd: dirname(data) });
       isWriting = false;
       await writing;
       assert.equal(backup.code, 0, backup.err);

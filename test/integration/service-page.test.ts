@@ -49,7 +49,7 @@ test('shoal service install writes the unit of the page', () => {
   );
   const { unit, unitFile } = planOf(loaded, {
     ...{ name: 'shoal', user: 'shoal', memoryMax: '80%' },
-    ...{ node: '/usr/local/bin/node', folder: '/' },
+    ...{ node: '/usr/local/bin/node' },
   });
   assert.equal(unit, blocks('ini')[0]);
   assert.equal(unitFile, '/etc/systemd/system/shoal.service');

@@ -4,7 +4,7 @@
 
 import { chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { rename } from 'node:fs/promises';
-import { isAbsolute, join } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { OptionView } from '../../http/node-api.ts';
 import { describeSystemError } from '../../shared/describe-system-error.ts';
@@ -136,8 +136,5 @@ async function runningFolder(command: Command, context: CliContext): Promise<str
   }
   const folder = options.find(({ flag }) => flag === 'data')?.value ?? '-';
   if (folder === '-') throw new UsageError('the node here keeps nothing on disk: it has no -data');
-  if (isAbsolute(folder)) return folder;
-  throw new UsageError(
-    `the node has -data=${folder}, counted from where it was started: give the whole path with -data`,
-  );
+  return folder;
 }

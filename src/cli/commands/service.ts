@@ -71,8 +71,7 @@ function named(command: Command): Command {
 function installService(command: Command, context: CliContext): void {
   const { name, user, memoryMax, print, root } = command.opts<InstallFlags>();
   const node = containsNode ? undefined : process.execPath;
-  const folder = process.cwd();
-  const plan = planOf(configOf(command, context), { name, user, memoryMax, node, folder });
+  const plan = planOf(configOf(command, context), { name, user, memoryMax, node });
   if (print === true) {
     context.write(plan.unit);
     return;

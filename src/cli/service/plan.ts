@@ -1,7 +1,7 @@
 // Decides what `shoal service install` writes: the unit with the flags of the command, paths made absolute,
 // and what keeps the service from running that way. Touches nothing.
 
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { optionTable } from '../../config/config.ts';
 import { configuredFiles } from '../../config/files.ts';
 import type { LoadedConfig } from '../../config/load.ts';
@@ -22,8 +22,6 @@ export interface PlanOptions {
   readonly memoryMax: string;
   /** Absolute path of Node; undefined if the program contains it. */
   readonly node: string | undefined;
-  /** Folder that relative paths count from. */
-  readonly folder: string;
 }
 
 export interface Plan {
@@ -43,7 +41,7 @@ export function checkName(flag: string, value: string): void {
 
 /** @throws UsageError */
 export function planOf({ config, origins }: LoadedConfig, options: PlanOptions): Plan {
-  const { name, user, memoryMax, node, folder } = options;
+  const { name, user, memoryMax, node } = options;
   checkName('name', name);
   checkName('user', user);
   if (!/^\d+(%|[KMGT])?$/.test(memoryMax)) {
@@ -55,13 +53,13 @@ export function planOf({ config, origins }: LoadedConfig, options: PlanOptions):
     );
   }
   const state = `/var/lib/${name}`;
-  const data = config.dataFolder === undefined ? state : resolve(folder, config.dataFolder);
-  const files = configuredFiles(config).map(({ path }) => resolve(folder, path));
-  if (config.configFile !== undefined) files.unshift(resolve(folder, config.configFile));
+  const data = config.dataFolder ?? state;
+  const files = configuredFiles(config).map(({ path }) => path);
+  if (config.configFile !== undefined) files.unshift(config.configFile);
   const nodeFiles = node === undefined ? [] : [node];
   refuseHidden([...nodeFiles, data, ...files]);
   const program = `/opt/${name}/${node === undefined ? 'shoal' : 'shoal.js'}`;
-  const flags = flagsOf(config, origins, folder);
+  const flags = flagsOf(config, origins);
   if (config.dataFolder === undefined) flags.push(`-data=${state}`);
   refuseControls([...nodeFiles, data, ...flags]);
   const unit = unitText({
@@ -95,17 +93,12 @@ function refuseControls(words: readonly string[]): void {
 }
 
 /** The flags of the command line, with absolute paths. */
-function flagsOf(
-  config: LoadedConfig['config'],
-  origins: LoadedConfig['origins'],
-  folder: string,
-): string[] {
+function flagsOf(config: LoadedConfig['config'], origins: LoadedConfig['origins']): string[] {
   return (Object.keys(optionTable) as (keyof typeof optionTable)[]).flatMap((key) => {
     if (origins[key].source !== 'flag') return [];
     const { flag, type }: AnyOption = optionTable[key];
     const value: unknown = config[key];
-    const absolute = type.inFolder?.(value, folder) ?? value;
-    return [`-${flag}=${type.format(absolute)}`];
+    return [`-${flag}=${type.format(value)}`];
   });
 }
 

@@ -77,12 +77,6 @@ const ROWS: readonly {
     prints: /^shoal: \/nowhere\/data: there is no such folder\n$/,
   },
   {
-    name: 'backup refuses a folder that counts from elsewhere',
-    line: 'backup /nowhere/b.tgz',
-    answers: withData('data'),
-    prints: /^shoal: the node has -data=data, .* give the whole path with -data\n$/,
-  },
-  {
     name: 'backup of a node without a data folder',
     line: 'backup /nowhere/b.tgz',
     answers: withData('-'),

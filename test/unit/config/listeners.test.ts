@@ -86,7 +86,7 @@ acl = "own-topics"
     ['own-users', 'own-topics'],
   ];
   assert.deepEqual(filesOf({ ws: '3' }), [node, node, own]);
-  assert.deepEqual(filesOf({ acl: 'flag' })[0], ['users', 'flag']);
+  assert.deepEqual(filesOf({ acl: '/flag' })[0], ['users', '/flag']);
 });
 
 test('a listener keeps its identity, its address, when the file is read again', () => {
