@@ -56,6 +56,11 @@ export class ControlClient {
     this.#socketPath = socketPath;
   }
 
+  /** Whether a node listens there, also one of another user. */
+  isAnswered(): Promise<boolean> {
+    return isAnswered(this.#socketPath);
+  }
+
   /**
    * @returns the parsed JSON, or the text of a response that is not JSON
    * Rejects with RefusedError, or with NoNodeError if the node does not answer.

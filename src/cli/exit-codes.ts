@@ -3,10 +3,10 @@
 
 import { AccessError } from '../auth/access-error.ts';
 import { ConfigError } from '../config/load.ts';
-import { ListenError } from '../net/clients/listener.ts';
 import { TlsFileError } from '../net/clients/tls-files.ts';
 import { NameInUseError } from '../net/cluster/name-rival.ts';
 import { BindError } from '../net/cluster/udp.ts';
+import { ListenError } from '../net/listen-error.ts';
 import { IsolatedError } from '../node/cluster/peer-watch.ts';
 import { ControlSocketError } from '../node/management.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';

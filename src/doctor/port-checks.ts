@@ -1,9 +1,9 @@
 // Checks of the ports of this node: which program has one that the node needs, and whether another broker
 // waits where clients look for one.
 
-import { createServer } from 'node:net';
 import { type Config, isClustered } from '../config/config.ts';
 import { BindError, UdpSocket } from '../net/cluster/udp.ts';
+import { tryPort } from '../net/listen-error.ts';
 import { describePortHolder } from '../net/port-holder.ts';
 import { silentLogger } from '../shared/logger.ts';
 import type { Check } from './context.ts';
@@ -92,14 +92,8 @@ function stopLine(holder: string): string {
   return holder.startsWith('mosquitto') ? 'systemctl disable --now mosquitto' : `stop ${program}`;
 }
 
-function isTcpTaken(port: number, host: string | undefined): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer((socket) => socket.destroy());
-    server.once('error', (error) =>
-      resolve((error as NodeJS.ErrnoException).code === 'EADDRINUSE'),
-    );
-    server.listen({ host, port }, () => server.close(() => resolve(false)));
-  });
+async function isTcpTaken(port: number, bind: string | undefined): Promise<boolean> {
+  return (await tryPort({ bind, port, place: '' }))?.isInUse === true;
 }
 
 async function isUdpTaken(port: number, bind: string | undefined): Promise<boolean> {
@@ -109,6 +103,6 @@ async function isUdpTaken(port: number, bind: string | undefined): Promise<boole
     await socket.close();
     return false;
   } catch (error) {
-    return error instanceof BindError && error.message.includes('in use');
+    return error instanceof BindError && error.isInUse;
   }
 }

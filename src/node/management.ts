@@ -18,14 +18,15 @@ import { Router } from '../http/router.ts';
 import { TokenStore } from '../http/token-store.ts';
 import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
-import { ListenError } from '../net/clients/listener.ts';
 import { loadTls, TlsFileError, type TlsMaterial } from '../net/clients/tls-files.ts';
 import { controlHost } from '../net/control-host.ts';
+import { ListenError } from '../net/listen-error.ts';
 import { controlFolder, controlPath } from '../shared/control-path.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { NodeQueries } from './cluster/node-queries.ts';
 
+export const DEFAULT_PORT_TAKEN = 'no HTTP: the default port is not free';
 const TOKEN_FILE = 'http-tokens.json';
 /** Tokens say who calls, not certificates. */
 const HTTP_TLS = {
@@ -144,7 +145,7 @@ function serveNodes(queries: NodeQueries, router: Router): void {
 }
 
 /** @throws TlsFileError */
-function httpTls({ httpCert, httpKey = httpCert, http }: Config): TlsMaterial | undefined {
+export function httpTls({ httpCert, httpKey = httpCert, http }: Config): TlsMaterial | undefined {
   if (httpCert === undefined || httpKey === undefined || http === 'off') return undefined;
   try {
     return loadTls({ ...HTTP_TLS, cert: [httpCert], key: [httpKey] });
@@ -156,7 +157,7 @@ function httpTls({ httpCert, httpKey = httpCert, http }: Config): TlsMaterial | 
 }
 
 /** Without a folder, tokens end with the process. */
-function tokenPath({ httpTokenFile, dataFolder }: Config): string | undefined {
+export function tokenPath({ httpTokenFile, dataFolder }: Config): string | undefined {
   return httpTokenFile ?? (dataFolder === undefined ? undefined : join(dataFolder, TOKEN_FILE));
 }
 
@@ -174,7 +175,7 @@ async function openHttp(
   } catch (error) {
     const fault = new ListenError({ bind: host, port, place: '-http' }, error as Error);
     if (!isDefault) throw fault;
-    log.warn('no HTTP: the default port is not free', { problem: fault.message });
+    log.warn(DEFAULT_PORT_TAKEN, { problem: fault.message });
     return undefined;
   }
 }

@@ -13,8 +13,8 @@ import { reloadableBrokerOptions } from '../config/reload.ts';
 import { EventLog } from '../http/event-log.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { BrokerClock } from '../net/clients/broker-clock.ts';
-import { checkFreePorts } from '../net/clients/free-ports.ts';
 import { Listeners } from '../net/clients/listeners.ts';
+import { tryPort } from '../net/listen-error.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
 import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -176,6 +176,17 @@ export async function runNode(
       await stop();
     },
   };
+}
+
+/**
+ * Rejects with a ListenError for the first port that can't be opened. A clustered node opens its listeners
+ * after it has joined: without this it would join first and end then.
+ */
+async function checkFreePorts(listeners: Config['listeners']): Promise<void> {
+  for (const listener of listeners) {
+    const fault = await tryPort(listener);
+    if (fault !== undefined) throw fault;
+  }
 }
 
 function openBroker(

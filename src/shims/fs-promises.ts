@@ -15,6 +15,7 @@ export const {
   realpath,
   rename,
   rm,
+  rmdir,
   stat,
   statfs,
   writeFile,

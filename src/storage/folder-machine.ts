@@ -20,7 +20,8 @@ export function isFolderMoved(folder: string, mark: string | undefined, log: Log
   const last = access(() => readFileSync(path, 'utf8').trim());
   if (last === mark) return false;
   const write = (): void => access(() => writeFileSync(path, `${mark}\n`, { mode: 0o600 }));
-  if (last === undefined) {
+  // A full disk leaves the file empty.
+  if (last === undefined || last === '') {
     write();
     return false;
   }

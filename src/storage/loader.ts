@@ -2,7 +2,7 @@
 // Refuses only files that a newer release wrote, and files that are intact but may not be read now.
 
 import { describeSystemError } from '../shared/describe-system-error.ts';
-import type { Logger } from '../shared/logger.ts';
+import { type Logger, silentLogger } from '../shared/logger.ts';
 import { BlockReader, type Gap } from './block-reader.ts';
 import { DecodeError } from './byte-reader.ts';
 import type { Disk, ReadableFile } from './disk.ts';
@@ -53,6 +53,11 @@ export function loadFolder(disk: Disk, log: Logger, present: Stamp): Loaded {
   return new Loader(disk, log).load(present);
 }
 
+/** Changes nothing. @throws StorageError for a file that loadFolder() would refuse */
+export function checkHeaders(disk: Disk): void {
+  new Loader(disk, silentLogger).headers(dataFiles(disk.list()));
+}
+
 class Loader {
   readonly #disk: Disk;
   readonly #log: Logger;
@@ -74,7 +79,7 @@ class Loader {
   load(present: Stamp): Loaded {
     const names = this.#list();
     const all = dataFiles(names);
-    const headers = new Map(all.map(({ name }) => [name, this.#header(name)]));
+    const headers = this.headers(all);
     const start = all.findLast(({ kind }) => kind === 'snapshot')?.generation ?? 0;
     const isAlive = ({ name, generation }: DataFileName): boolean =>
       generation >= start && (generation === start || headers.get(name)?.needsSnapshot !== true);
@@ -95,6 +100,10 @@ class Loader {
       logBytes: this.#logBytes,
       snapshotBytes: this.#snapshotBytes,
     };
+  }
+
+  headers(files: readonly DataFileName[]): Map<string, FileHeader | undefined> {
+    return new Map(files.map(({ name }) => [name, this.#header(name)]));
   }
 
   #header(name: string): FileHeader | undefined {

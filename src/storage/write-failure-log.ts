@@ -4,6 +4,7 @@ import { describeSystemError } from '../shared/describe-system-error.ts';
 import type { Logger } from '../shared/logger.ts';
 import type { Stamp } from './file-format.ts';
 
+export const WRITE_FAILURE = 'changes cannot be written: publishers are refused or wait';
 const REPEAT_MS = 60_000;
 
 export interface WriteFailureOptions {
@@ -30,7 +31,7 @@ export class WriteFailureLog {
     if (this.#beganMs !== undefined && nowMs - this.#reportedMs < REPEAT_MS) return;
     this.#beganMs ??= nowMs;
     this.#reportedMs = nowMs;
-    log.error('changes cannot be written: publishers are refused or wait', {
+    log.error(WRITE_FAILURE, {
       folder,
       error: describeSystemError(error, 'write'),
       ...this.#totals(nowMs),

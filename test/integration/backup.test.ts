@@ -27,11 +27,7 @@ describe('backup and restore', { concurrency: 2 }, () => {
     async (scene) => {
       const data = place(scene, 'data');
       const control = `-control=${place(scene, 'n1.sock')}`;
-      const node = await scene.startLocal(
-        'n1',
-        `-data=${relative(process.cwd(), data)}`,
-        control,
-      );
+      const node = await scene.startLocal('n1', `-data=${relative(process.cwd(), data)}`, control);
       const client = await scene.client(node);
       const publish = (topic: string): Promise<unknown> =>
         client.mqtt.publishAsync(topic, 'x'.repeat(100), { qos: 1, retain: true });

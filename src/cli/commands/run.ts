@@ -25,7 +25,7 @@ export async function run(
   load: Load,
   context: CliContext,
   start: (...parts: Parameters<typeof runNode>) => Promise<RunningNode> = runNode,
-  takenPorts: typeof findTakenPorts = findTakenPorts,
+  takenPorts: (config: Config) => Promise<readonly Error[]> = findTakenPorts,
 ): Promise<ExitCode> {
   const loaded = load();
   refuseMissingFiles(loaded);

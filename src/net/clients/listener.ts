@@ -13,7 +13,7 @@ import { type Endpoint, formatEndpoint, plainAddress } from '../../shared/endpoi
 import type { ListenerConfig } from '../../shared/listener-config.ts';
 import { OngoingFaults } from '../../shared/ongoing-faults.ts';
 import { SwapList } from '../../shared/swap-list.ts';
-import { describePortHolder } from '../port-holder.ts';
+import { ListenError } from '../listen-error.ts';
 import { AcceptQueue } from './accept-queue.ts';
 import { Connection } from './connection.ts';
 import { emitChunksAtOnce } from './direct-reads.ts';
@@ -32,32 +32,9 @@ const WEBSOCKET_MESSAGE_SPARE_BYTES = 65_536;
 /** A listener at its limit is well again when it has this share free. */
 const WELL_SHARE = 0.1;
 
-const LISTEN_FAULTS: Readonly<Record<string, string>> = {
-  EACCES: 'may not be opened by this user; choose a port above 1023',
-  EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind or the bind",
-};
-
 const FAULT_LIMIT = 'limit';
 const FAULT_ACCEPT = 'accept';
 const FAULT_RATE = 'rate';
-
-/** A listener could not be opened. The message says what to change, and where. */
-export class ListenError extends Error {
-  override readonly name = 'ListenError';
-
-  constructor(
-    { bind = '::', port, place }: Pick<ListenerConfig, 'bind' | 'port' | 'place'>,
-    cause: NodeJS.ErrnoException,
-  ) {
-    const endpoint = formatEndpoint({ address: bind, port });
-    const fault =
-      cause.code === 'EADDRINUSE'
-        ? `is in use by ${describePortHolder('tcp', port)}; choose another port`
-        : (LISTEN_FAULTS[cause.code ?? ''] ??
-          `can't be opened: ${describeSystemError(cause, 'network')}; requested`);
-    super(`TCP ${endpoint} ${fault} ${place.startsWith('-') ? 'with' : 'in'} ${place}`);
-  }
-}
 
 /** Counters of all listeners together. */
 export class ListenerStats {

@@ -14,7 +14,7 @@ import { mostCommon } from '../../shared/most-common.ts';
 import type { Peer } from '../../shared/peer.ts';
 import type { BulkEvents, BulkStream } from '../../sync/bulk-link.ts';
 import { BulkNode, type BulkOptions } from '../../sync/bulk-node.ts';
-import { BindError } from './udp.ts';
+import { ListenError } from '../listen-error.ts';
 
 const HANDSHAKE_MS = 5000;
 /** Connections in the handshake; with one more, the address with the most loses its oldest one. */
@@ -64,7 +64,7 @@ export class BulkChannel {
   }
 
   /**
-   * Rejects with a BindError if the port can't be opened.
+   * Rejects with a ListenError if the port can't be opened.
    * @param bind IP literal; undefined: every address of the machine
    */
   async listen(port: number, bind: string | undefined): Promise<void> {
@@ -200,10 +200,7 @@ export class BulkChannel {
 
 function listen(server: NetServer, port: number, bind: string | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error) => {
-      const text = `tcp port ${port} can't be opened: ${describeSystemError(error, 'network')}; change it with -csp, or leave out -large and -roaming`;
-      reject(new BindError(text));
-    });
+    server.once('error', (error) => reject(new ListenError({ bind, port, place: '-csp' }, error)));
     server.listen({ port, host: bind, ipv6Only: false }, () => {
       server.removeAllListeners('error');
       resolve();

@@ -41,6 +41,12 @@ const RECEIVE_BUFFER_BYTES_MIN = 64 * 1024;
 /** The port can't be opened; the message says what to do. */
 export class BindError extends Error {
   override readonly name = 'BindError';
+  readonly isInUse: boolean;
+
+  constructor(message: string, isInUse = false) {
+    super(message);
+    this.isInUse = isInUse;
+  }
 }
 
 export class UdpSocket {
@@ -234,6 +240,7 @@ function explain(error: unknown, address: string, options: UdpOptions): Error {
     case 'EADDRINUSE':
       return new BindError(
         `UDP ${place} is in use by ${describePortHolder('udp', options.port)}; choose another port with ${options.flag}`,
+        true,
       );
     case 'EACCES':
       return new BindError(

@@ -7,7 +7,6 @@ import type { Config } from '../../config/config.ts';
 import { BulkChannel } from '../../net/cluster/bulk-channel.ts';
 import { datagramBytesTo } from '../../net/cluster/interface-mtu.ts';
 import { SyncChannel } from '../../net/cluster/sync-channel.ts';
-import { BindError } from '../../net/cluster/udp.ts';
 import type { KeyRing } from '../../shared/key-ring.ts';
 import type { Logger } from '../../shared/logger.ts';
 import { DATAGRAM_BYTES_MAX } from '../../sync/limits.ts';
@@ -44,7 +43,7 @@ export interface SyncPorts {
   readonly bulk: BulkChannel | undefined;
 }
 
-/** Rejects with a BindError. */
+/** Rejects with a BindError or a ListenError. */
 export async function openSyncPorts(parts: SyncPortParts): Promise<SyncPorts> {
   const { config } = parts;
   const bulk = newBulk(parts);
@@ -56,7 +55,7 @@ export async function openSyncPorts(parts: SyncPortParts): Promise<SyncPorts> {
     } catch (error) {
       await sync.close();
       const mayRetry = config.syncPort === 0 && attempt < FREE_PORT_ATTEMPTS;
-      if (!mayRetry || !(error instanceof BindError)) throw error;
+      if (!mayRetry) throw error;
     }
   }
 }

@@ -24,13 +24,15 @@ test('the page has an example for each far side', () => {
 for (const [index, text] of blocks.entries()) {
   test(`shoal check accepts example ${index + 1} of the page`, async () => {
     const path = join(folder, `${index}.toml`);
-    writeFileSync(path, text, { mode: 0o600 });
+    // A name server may know these names or not: check warns of those that it does not know.
+    writeFileSync(path, text.replaceAll(/:\/\/[^:/"]+/g, '://127.0.0.1'), { mode: 0o600 });
     for (const [, name] of text.matchAll(/^(?:ca|cert|key) = "(.*)"$/gm)) {
       writeFileSync(join(folder, name!), '', { mode: 0o600 });
     }
     const context = fakeContext();
     context.readFile = (file) => readFileSync(file, 'utf8');
-    const code = await main(['check', `-config=${path}`, '-anonymous=true'], context);
+    const flags = [`-config=${path}`, '-anonymous=true', '-port=0', '-http=off'];
+    const code = await main(['check', ...flags], context);
     assert.equal(context.err.join(''), '');
     assert.equal(code, 0);
   });

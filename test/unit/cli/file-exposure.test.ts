@@ -102,7 +102,8 @@ test('a data folder that others can write to is a warning, with another remedy f
 test('shoal check prints these warnings', { skip }, async () => {
   const path = file('checked', 0o666, 'topic #\n');
   const context = fakeContext();
-  assert.equal(await main(['check', `-acl=${path}`, '-anonymous=true'], context), 0);
+  const flags = [`-acl=${path}`, '-anonymous=true', '-port=0', '-http=off'];
+  assert.equal(await main(['check', ...flags], context), 0);
   assert.match(
     context.err.join(''),
     /^shoal: -acl=.*checked: every user of this machine can change/m,

@@ -5,9 +5,9 @@ import { commandOf } from '../../../src/cli/banner.ts';
 import { run } from '../../../src/cli/commands/run.ts';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { ListenError } from '../../../src/net/clients/listener.ts';
 import { NameInUseError } from '../../../src/net/cluster/name-rival.ts';
 import { BindError } from '../../../src/net/cluster/udp.ts';
+import { ListenError } from '../../../src/net/listen-error.ts';
 import type { OpenListener, RunningNode } from '../../../src/node/node.ts';
 import { type FakeContext, fakeContext } from '../../support/fake-context.ts';
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import type { Config } from '../../../src/config/config.ts';
 import { EventLog } from '../../../src/http/event-log.ts';
-import { ListenError } from '../../../src/net/clients/listener.ts';
+import { ListenError } from '../../../src/net/listen-error.ts';
 import { type Management, openManagement } from '../../../src/node/management.ts';
 import { silentLogger } from '../../../src/shared/logger.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';

@@ -25,7 +25,8 @@ writeFileSync(file, '');
 
 async function check(folder: string) {
   const context = fakeContext();
-  const code = await main(['check', `-data=${folder}`, '-anonymous=true'], context);
+  const flags = [`-data=${folder}`, '-anonymous=true', '-port=0', '-http=off'];
+  const code = await main(['check', ...flags], context);
   return { code, err: context.err.join('') };
 }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger } from '../../../src/shared/logger.ts';
@@ -26,4 +26,11 @@ test('a data folder from another machine is known until a node has used it for a
 
 test('a folder that cannot be read or written is no other machine', () => {
   assert.equal(isFolderMoved('/proc/shoal-is-not-here', 'aa', silentLogger), false);
+});
+
+test('a mark that a full disk left empty is no other machine, and is written again', (t) => {
+  const folder = temporaryFolder(t);
+  writeFileSync(join(folder, 'machine'), '');
+  assert.equal(isFolderMoved(folder, 'aa', silentLogger), false);
+  assert.equal(readFileSync(join(folder, 'machine'), 'utf8'), 'aa\n');
 });
