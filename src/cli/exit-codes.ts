@@ -8,7 +8,7 @@ import { NameInUseError } from '../net/cluster/name-rival.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { ListenError } from '../net/listen-error.ts';
 import { IsolatedError } from '../node/cluster/peer-watch.ts';
-import { ControlSocketError } from '../node/management.ts';
+import { ControlSocketError, TokenFileError } from '../node/management.ts';
 import { DataPathError, StorageError } from '../storage/storage-error.ts';
 import { NoNodeError } from './control-client.ts';
 
@@ -45,7 +45,7 @@ export class UsageError extends Error {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof ConfigError || error instanceof UsageError) return exitCodes.usage;
   if (error instanceof TlsFileError || error instanceof AccessError) return exitCodes.usage;
-  if (error instanceof DataPathError) return exitCodes.usage;
+  if (error instanceof DataPathError || error instanceof TokenFileError) return exitCodes.usage;
   if (error instanceof NameInUseError) return exitCodes.nameInUse;
   if (error instanceof BindError || error instanceof ListenError) return exitCodes.address;
   if (error instanceof NoNodeError) return exitCodes.noNode;

@@ -116,7 +116,7 @@ export function resolveListeners(
   }
   if (listeners.length === 0 && problems.length === 0) {
     problems.push(
-      'no listener: -port is off, and neither -tls, -ws, -wss nor a [[listener]] is given',
+      'no listener: -port is off, and none of -tls, -ws, -wss and [[listener]] is given',
     );
   }
   return listeners;

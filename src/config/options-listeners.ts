@@ -36,7 +36,7 @@ export const listenerOptions = {
     group: 'Listeners',
     type: portOrOff,
     fallback: ({ hasListenerTables }: DefaultContext) => (hasListenerTables ? 'off' : 1883),
-    fallbackText: '1883, or off where the file has a [[listener]]',
+    fallbackText: '1883; off if [[listener]] is given',
     help: 'port for MQTT over TCP',
     reload: true,
   }),

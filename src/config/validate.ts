@@ -213,7 +213,7 @@ function clusterConflicts(config: Config): string[] {
   const problems: string[] = [];
   if (config.members.length > 0 && !isClustered(config)) {
     problems.push(
-      '-mbs needs -csk, the cluster token, the same on every node: -csk=TOKEN, SHOAL_CSK or -csk-file=FILE',
+      '-mbs needs the cluster token, the same on every node: -csk=TOKEN or -csk-file=FILE',
     );
   }
   if (config.gossipPort === config.syncPort && config.gossipPort !== 0) {

@@ -205,8 +205,8 @@ export interface NodeSettings extends BrokerSettings {
    */
   watchFiles?: boolean;
   /**
-   * Port for MQTT over TCP. Expects a port number from 0 to 65535, or off. Default: 1883, or off
-   * where the file has a [[listener]].
+   * Port for MQTT over TCP. Expects a port number from 0 to 65535, or off. Default: 1883; off if
+   * listeners is given.
    */
   port?: number | 'off';
   /**
@@ -698,7 +698,7 @@ export interface BridgeSettings {
   tryPrivate?: boolean;
   /**
    * Client identifier at the far side, unique there. Expects a name. Default: NODE.NAME; required
-   * in a cluster unless run-on = "each".
+   * in a cluster unless runOn = "each".
    */
   clientId?: string;
   /**

@@ -1,9 +1,10 @@
 // The log of an embedded node: passes each line to the program's callback, from the level on that the
-// program has asked for. A callback that throws loses its line, never the event that it was about.
+// program has asked for, with the names of options that a program uses. A callback that throws loses its line, never the event that it was about.
 
 import type { LogFields, Logger, LogLevel } from '../shared/logger.ts';
 import type * as api from './api.ts';
 import type { CallGuard } from './call-guard.ts';
+import { inOptionNames } from './option-names.ts';
 
 const LEVELS: readonly LogLevel[] = ['debug', 'info', 'warn', 'error'];
 
@@ -17,7 +18,10 @@ export function callbackLog(
     (at: LogLevel) =>
     (event: string, fields: LogFields = {}) => {
       if (callback === undefined || LEVELS.indexOf(at) < least) return;
-      const line = { time: new Date(), level: at, event, fields: withoutUndefined(fields) };
+      const { hint, ...others } = fields;
+      const words = typeof hint === 'string' ? { hint: inOptionNames(hint) } : {};
+      const shown = withoutUndefined({ ...others, ...words });
+      const line = { time: new Date(), level: at, event: inOptionNames(event), fields: shown };
       try {
         guard.within(() => callback(line));
       } catch {

@@ -7,8 +7,8 @@ import { TlsFileError } from '../net/clients/tls-files.ts';
 import { NameInUseError } from '../net/cluster/name-rival.ts';
 import { BindError } from '../net/cluster/udp.ts';
 import { ListenError } from '../net/listen-error.ts';
-import { ControlSocketError } from '../node/management.ts';
-import { StorageError } from '../storage/storage-error.ts';
+import { ControlSocketError, TokenFileError } from '../node/management.ts';
+import { DataPathError, StorageError } from '../storage/storage-error.ts';
 import type * as api from './api.ts';
 import { inOptionNames } from './option-names.ts';
 
@@ -37,11 +37,14 @@ export function shoalErrorOf(error: unknown): ShoalError {
 
 function codeOf(error: unknown): api.ShoalErrorCode {
   if (error instanceof NameInUseError) return 'NAME_IN_USE';
-  const isOfOptions = [ConfigError, AccessError, TlsFileError].some((one) => error instanceof one);
+  const isOfOptions = [ConfigError, AccessError, TlsFileError, TokenFileError].some(
+    (one) => error instanceof one,
+  );
   if (isOfOptions) return 'INVALID_OPTIONS';
   const isOfPorts = [ListenError, BindError, ControlSocketError].some(
     (one) => error instanceof one,
   );
   if (isOfPorts) return 'LISTEN';
-  return error instanceof StorageError ? 'STORAGE' : 'FAILED';
+  const isOfData = error instanceof StorageError || error instanceof DataPathError;
+  return isOfData ? 'STORAGE' : 'FAILED';
 }

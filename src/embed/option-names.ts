@@ -22,9 +22,12 @@ export function optionName(flag: string): string {
   return flag.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** A message of the configuration, with the names that a program uses. */
+/** A flag, as `-csk`, or a key of a table with a hyphen, as `client-id`: without one it is a plain word. */
+const NAME = /(?<![\w/.-])(?:-([a-z][a-z0-9-]*)|[a-z0-9]+(?:-[a-z0-9]+)+)/g;
+
+/** A message for the user, with the names that a program uses. */
 export function inOptionNames(text: string): string {
-  return text.replace(/(?<![\w-])-([a-z][a-z0-9-]*)/g, (whole, flag: string) =>
-    flags.has(flag) ? optionName(flag) : whole,
-  );
+  return text
+    .replace(NAME, (whole, flag = whole) => (flags.has(flag) ? optionName(flag) : whole))
+    .replace(/\[\[(listener|bridge)\]\]/g, '$1s');
 }

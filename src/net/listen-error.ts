@@ -8,7 +8,7 @@ import { describePortHolder } from './port-holder.ts';
 
 const FAULTS: Readonly<Record<string, string>> = {
   EACCES: 'may not be opened by this user; choose a port above 1023',
-  EADDRNOTAVAIL: "can't be opened: no interface has this address; change -bind or the bind",
+  EADDRNOTAVAIL: "can't be opened: no interface has this address; choose another one",
 };
 
 /** Where a program listens. */
@@ -33,7 +33,10 @@ export class ListenError extends Error {
       ? `is in use by ${describePortHolder('tcp', port)}; choose another port`
       : (FAULTS[cause.code ?? ''] ??
         `can't be opened: ${describeSystemError(cause, 'network')}; requested`);
-    super(`TCP ${endpoint} ${fault} ${place.startsWith('-') ? 'with' : 'in'} ${place}`);
+    // The address of the listeners that have a flag comes from another one.
+    const isOfBind = cause.code === 'EADDRNOTAVAIL' && place.startsWith('-') && place !== '-http';
+    const named = isOfBind ? '-bind' : place;
+    super(`TCP ${endpoint} ${fault} ${named.startsWith('-') ? 'with' : 'in'} ${named}`);
     this.isInUse = isInUse;
   }
 }

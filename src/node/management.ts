@@ -15,7 +15,7 @@ import type { NodeApi } from '../http/node-api.ts';
 import type { StreamSink } from '../http/route.ts';
 import { routeTable } from '../http/route-table.ts';
 import { Router } from '../http/router.ts';
-import { TokenStore } from '../http/token-store.ts';
+import { TokenFileError, TokenStore } from '../http/token-store.ts';
 import type { LabelledValue } from '../metrics/metric.ts';
 import type { ValuesOf } from '../metrics/metric-list.ts';
 import { loadTls, TlsFileError, type TlsMaterial } from '../net/clients/tls-files.ts';
@@ -37,7 +37,7 @@ const HTTP_TLS = {
   minVersion: 'TLSv1.2',
 } as const;
 
-export { ControlSocketError };
+export { ControlSocketError, TokenFileError };
 
 export interface Management {
   /** Undefined where it is off, or the default port is taken. */

@@ -149,6 +149,36 @@ test('each failure of a start has its code, and its message names the option of 
   assert.match(await codeOf(createNode({ ...LOOPBACK, mbs: 'a:1' })), /mbs.*csk/);
 });
 
+test('no message of the library has the name that the command line or a file gives an option', async (t) => {
+  const bridge = { name: 'hq', address: 'mqtt://127.0.0.1', topics: ['a/# out'] };
+  const csk = '4hxkwzq8jvtm3n6ybdfrpcsag7';
+  for (const [options, message] of [
+    [
+      { mbs: 'a:1' },
+      /^INVALID_OPTIONS: mbs needs the cluster token, .*: csk=TOKEN or cskFile=FILE$/,
+    ],
+    [{ port: 'off' }, /^INVALID_OPTIONS: .*port is off, and none of tls, ws, wss and listeners is/],
+    [
+      { csk, bridges: [bridge] },
+      /^INVALID_OPTIONS: bridges\[0\]: .* the bridge needs a clientId, /,
+    ],
+    [
+      { listeners: [{ protocol: 'tcp', port: 1, wsPath: '/a' }] },
+      /^INVALID_OPTIONS: listeners\[0\]: wsPath: only with protocol/,
+    ],
+    [{ data: '/nowhere/x' }, /^STORAGE: data=\/nowhere\/x cannot be created/],
+    [{ httpTokenFile: 'package.json' }, /^INVALID_OPTIONS: .*package.json: is no file of tokens/],
+  ] as const) {
+    assert.match(await codeOf(createNode({ ...LOOPBACK, ...options } as NodeOptions)), message);
+  }
+  const lines: LogLine[] = [];
+  await start(t, { maxConnections: 100, wsOrigin: '*', log: (line) => void lines.push(line) });
+  assert.deepEqual(
+    lines.map(({ event }) => event).filter((event) => event.includes('WebSocket')),
+    ['no listener uses WebSocket (ws=PORT, wss=PORT): wsOrigin has no effect'],
+  );
+});
+
 test('a start can be ended while it waits for other nodes', async () => {
   const cluster = { csk: 'a token for a start that ends 91', mbs: '127.0.0.1:9', crp: 0, csp: 0 };
   const starting = createNode({ ...LOOPBACK, ...cluster, signal: AbortSignal.abort() });

@@ -110,7 +110,7 @@ test('check refuses a file of tokens that is none', async () => {
   const { code, err } = await check(`-http-token-file=${file}`);
   assert.deepEqual(
     { code, err },
-    { code: 1, err: `shoal: ${file}: is no file of tokens; delete it\n` },
+    { code: 2, err: `shoal: ${file}: is no file of tokens; delete it\n` },
   );
 });
 
@@ -127,4 +127,12 @@ test('check warns of names that have no address', async () => {
   assert.deepEqual({ code, out }, { code: 0, out: 'configuration ok\n' });
   assert.match(err, new RegExp(`^shoal: -mbs: ${host}: the name server `, 'm'));
   assert.match(err, new RegExp(`^shoal: ${file}:1: ${host}: the name server `, 'm'));
+});
+
+test('check refuses an address that no interface has, and names the option that has it', async () => {
+  const words = "can't be opened: no interface has this address; choose another one with";
+  const bind = await check('-bind=203.0.113.1', '-port=1');
+  assert.deepEqual([bind.code, bind.err], [3, `shoal: TCP 203.0.113.1:1 ${words} -bind\n`]);
+  const http = await check('-http=203.0.113.1:1');
+  assert.deepEqual([http.code, http.err], [3, `shoal: TCP 203.0.113.1:1 ${words} -http\n`]);
 });

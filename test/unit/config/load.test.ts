@@ -86,7 +86,7 @@ test('a member that is not a host and port is refused', () => {
 
 test('members without a token are refused, and the error names the ways to set one', () => {
   const [problem = ''] = problemsOf({ flags: { mbs: 'a' } });
-  assert.match(problem, /-mbs needs -csk/);
+  assert.match(problem, /^-mbs needs the cluster token, .*: -csk=TOKEN or -csk-file=FILE$/);
 });
 
 test('an empty token is refused, and the error never shows a token', () => {
