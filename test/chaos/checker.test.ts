@@ -209,6 +209,44 @@ test('a retained value of a node without a data folder may be lost with the node
   assert.equal(run(false, retained('n1', 1), retained('n2', 0)).length, 1);
 });
 
+/** A client publishes 0 and leaves its connection, then 1 at `node`; n1 acknowledges 0 at `late`. */
+function movedClient(node: string, late: number, ...faults: readonly ChaosEvent[]): ChaosEvent[] {
+  const write = (number: number): EventBody => published('state/a', number, true);
+  const rest: ChaosEvent[] = [
+    { at: 2000, ...write(0) } as ChaosEvent,
+    { at: 3000, ...write(1), node } as ChaosEvent,
+    { at: 3100, ...acknowledged('state/a', 1) } as ChaosEvent,
+    { at: late, ...acknowledged('state/a', 0) } as ChaosEvent,
+    ...NODES.map((one) => ({ at: 90_000, ...retained(one, 0) }) as ChaosEvent),
+  ];
+  const both = BOTH_START.map((event) => ({ at: 0, ...event }) as ChaosEvent);
+  return [...both, ...faults, ...rest].sort((one, other) => one.at - other.at);
+}
+
+test('a halted node may take what an old connection brought it for the newest value', () => {
+  const rule = 'retained values are equal on all nodes, and the newest';
+  const count = (...of: Parameters<typeof movedClient>): number =>
+    check(movedClient(...of), [rule])[0]!.violations.length;
+  const halt = (from: number, to: number): ChaosEvent[] => [
+    { at: from, ...fault('n1', 'begin') } as ChaosEvent,
+    { at: to, ...fault('n1', 'end') } as ChaosEvent,
+  ];
+  assert.equal(count('n2', 6001, ...halt(1000, 6000)), 0);
+  const byMachine = {
+    kind: 'starved',
+    process: 'n1',
+    ms: 4900,
+    loopMs: 4900,
+    since: 1000,
+  } as const;
+  assert.equal(count('n2', 6001, { at: 5900, ...byMachine }), 0);
+  assert.equal(count('n2', 6001), 1, 'no node is halted');
+  assert.equal(count('n1', 6001, ...halt(1000, 6000)), 1, 'the newer one is of the same node');
+  assert.equal(count('n2', 2100, ...halt(2500, 6000)), 1, 'the older one was acknowledged before');
+  assert.equal(count('n2', 6001, ...halt(3200, 6000)), 0, 'on its way when the node is halted');
+  assert.equal(count('n2', 90_001, ...halt(500, 1900)), 1, 'the node runs again');
+});
+
 test('each quiet time counts by itself', () => {
   const round: EventBody = { kind: 'round', shared: 'cluster' };
   const will: EventBody = { kind: 'will', client: 'w1', node: 'n1', of: 'r' };

@@ -6,10 +6,13 @@ import {
   deliveriesOf,
   endOf,
   forgetting,
+  HALT_MS,
   haltsOf,
   type Judgement,
   quietTimes,
+  RECOVERY_MS,
   type Violation,
+  windowsOf,
 } from './verdict.ts';
 
 /** Each node publishes the will of a dead client to its subscriber exactly once. */
@@ -35,19 +38,20 @@ export function willsOnce(events: readonly ChaosEvent[]): Judgement {
 
 /**
  * Whenever the nodes were looked at, they had the same value of each topic, and none that was older than what one of
- * them had acknowledged. A node without a data folder may forget a value that it has acknowledged.
+ * them had acknowledged. A node without a data folder may forget a value that it has acknowledged. A node that is
+ * halted or cut off reads what a connection has brought it only afterwards, which makes that value the newest.
  */
 export function retainedConverged(events: readonly ChaosEvent[]): Judgement {
   const { isForgotten } = forgetting(events);
-  const acknowledged = new Map<string, number>();
-  const written = new Map<string, number>();
-  const placeOf = new Map<string, string>();
+  const mayComeLate = lateness(events);
+  const written = new Map<string, Write[]>();
+  const byKey = new Map<string, Write>();
   const violations: Violation[] = [];
   let looked = 0;
   let views: EventOf<'retained'>[] = [];
   const compare = (): void => {
-    for (const [topic, last] of views.length === 0 ? [] : written) {
-      const text = differenceOf(topic, views, acknowledged.get(topic) ?? -1, last);
+    for (const [topic, writes] of views.length === 0 ? [] : written) {
+      const text = differenceOf(topic, views, writes, mayComeLate);
       looked += views.length;
       if (text !== undefined) violations.push({ text, at: views.at(-1)!.at });
     }
@@ -57,35 +61,84 @@ export function retainedConverged(events: readonly ChaosEvent[]): Judgement {
     if (event.kind === 'retained') views.push(event);
     else compare();
     if (event.kind === 'publish' && event.retain) {
-      raise(written, event.topic, event.number);
-      placeOf.set(keyOf(event), event.node);
+      const { number, node, at } = event;
+      const write: Write = { number, node, at, acknowledgedAt: undefined, isLasting: false };
+      const writes = written.get(event.topic) ?? [];
+      written.set(event.topic, writes);
+      writes.push(write);
+      byKey.set(keyOf(event), write);
     } else if (event.kind === 'acknowledged') {
-      const node = placeOf.get(keyOf(event));
-      if (node === undefined || isForgotten(node, event.at)) continue;
-      raise(acknowledged, event.topic, event.number);
+      const write = byKey.get(keyOf(event));
+      if (write === undefined) continue;
+      write.acknowledgedAt ??= event.at;
+      if (!isForgotten(write.node, event.at)) write.isLasting = true;
     } else if (event.kind === 'fault' && event.what === 'all boxes off') {
-      if (!eventsOf(events, 'start').some(({ hasData }) => hasData)) acknowledged.clear();
+      if (eventsOf(events, 'start').some(({ hasData }) => hasData)) continue;
+      for (const write of byKey.values()) write.isLasting = false;
     }
   }
   compare();
   return { looked, violations };
 }
 
+/** A retained value on its way to a node. */
+interface Write {
+  readonly number: number;
+  readonly node: string;
+  readonly at: number;
+  acknowledgedAt: number | undefined;
+  /** It is acknowledged, and no node may have forgotten it since. */
+  isLasting: boolean;
+}
+
+/**
+ * A client may leave its connection to a node that does not run, and publish the next value at another one. What
+ * it sent before waits in the socket, and the halted node cannot know that it is old: both writes are concurrent.
+ * @returns whether a node may have taken the older write after the newer one
+ */
+function lateness(events: readonly ChaosEvent[]): (older: Write, newer: Write) => boolean {
+  const halts = windowsOf(events).map(({ boxes, from, to }) => ({ boxes, from, to }));
+  for (const one of eventsOf(events, 'starved')) {
+    if (one.loopMs < HALT_MS) continue;
+    halts.push({ boxes: [one.process], from: one.since, to: one.at });
+  }
+  return (older, newer) =>
+    older.node !== newer.node &&
+    halts.some(
+      ({ boxes, from, to }) =>
+        boxes.includes(older.node) &&
+        older.at < to &&
+        (older.acknowledgedAt ?? Number.POSITIVE_INFINITY) > from &&
+        newer.at < to + RECOVERY_MS,
+    );
+}
+
 /** @returns undefined: the nodes have the same value of the topic, and it is not too old */
 function differenceOf(
   topic: string,
   views: readonly EventOf<'retained'>[],
-  least: number,
-  last: number,
+  writes: readonly Write[],
+  mayComeLate: (older: Write, newer: Write) => boolean,
 ): string | undefined {
   const values = views.map(({ node, values }) => ({
     node,
     number: values.find((value) => value.topic === topic)?.number,
   }));
   const text = values.map(({ node, number }) => `${node}: ${number ?? 'nothing'}`).join(', ');
-  if (new Set(values.map(({ number }) => number)).size > 1) return `${topic} differs: ${text}`;
-  if (values.every(({ number = -1 }) => number >= least && number <= last)) return undefined;
-  return `${topic} is not the newest: ${text}; ${least} was acknowledged`;
+  const [common, ...others] = new Set(values.map(({ number }) => number));
+  if (others.length > 0) return `${topic} differs: ${text}`;
+  const held = writes.find(({ number }) => number === common);
+  const newest = writes.findLast(
+    (one) =>
+      one.isLasting &&
+      one.number > (common ?? -1) &&
+      (held === undefined || !mayComeLate(held, one)),
+  );
+  if (newest !== undefined) {
+    return `${topic} is not the newest: ${text}; ${newest.number} was acknowledged`;
+  }
+  if (common !== undefined && held === undefined) return `${topic} was never published: ${text}`;
+  return undefined;
 }
 
 export function membershipConverged(events: readonly ChaosEvent[]): Judgement {
@@ -147,8 +200,4 @@ export function jobsOnce(events: readonly ChaosEvent[]): Judgement {
     violations.push({ text, at: event.at, message: event });
   }
   return { looked, violations };
-}
-
-function raise(numbers: Map<string, number>, topic: string, number: number): void {
-  numbers.set(topic, Math.max(numbers.get(topic) ?? -1, number));
 }

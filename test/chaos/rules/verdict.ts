@@ -92,7 +92,7 @@ export function forgetting(events: readonly ChaosEvent[]): {
 }
 
 /** A node that the machine does not run for so long counts as silent: its peers go on without it (src/sync/send-window.ts). */
-const HALT_MS = 400;
+export const HALT_MS = 400;
 
 /** @returns whether the machine has halted a node around that time: messages between nodes may be lost then */
 export function haltsOf(events: readonly ChaosEvent[]): (at: number) => boolean {
