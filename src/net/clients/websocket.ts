@@ -1,7 +1,7 @@
 // MQTT over WebSocket (RFC 6455; MQTT 5.0 6): answers the HTTP upgrade and makes a Transport of the
 // WebSocket. MQTT packets and WebSocket frames are independent: a frame may hold half a packet or
 // many, so this file takes frames as bytes [MQTT5-6.0.0-2].
-// Invariants: nothing is compressed; a message that is being assembled is bounded; what arrives in one
+// Invariants: node:http sees one request of a connection; nothing is compressed; a message that is being assembled is bounded; what arrives in one
 // turn of the event loop is handed on at once; and a connection that sends very many frames waits for the
 // others (frame-queue.ts), whether the frames hold MQTT or not.
 
@@ -21,6 +21,10 @@ export const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
 /** In a list of paths: any path; in a list of origins: any page. */
 const ANY = '*';
 const HTTP_HEADER_BYTES_MAX = 8192;
+const HEAD_END = '\r\n\r\n';
+/** A request begins with its method. */
+const LETTER_A = 0x41;
+const LETTER_Z = 0x5a;
 /** A message is held until it is complete: at most this many frames, and this many reads. */
 const FRAGMENTS_MAX = 1024;
 const CHUNKS_MAX = 16_384;
@@ -28,6 +32,7 @@ const CHUNKS_MAX = 16_384;
 const PONG_BACKLOG_BYTES = 65_536;
 /** Less is within what a connection costs anyway; changes below this are not reported. */
 const UNFINISHED_BYTES_MIN = 1024;
+const FRAMES_OF_LATE_READ = FRAMES_AT_ONCE + 1;
 const CLOSE_MS = 5_000;
 const CLOSE_NORMAL = 1000;
 const CLOSE_UNSUPPORTED_DATA = 1003;
@@ -105,10 +110,14 @@ export function webSocketOptions(messageBytesMax: number) {
 }
 
 const HANDLERS = Symbol('handlers');
+const BEHIND = Symbol('behind');
 
-/** A property and no WeakMap, whose entries cost each collection of the young generation. */
+/** Properties and no WeakMap, whose entries cost each collection of the young generation. */
 interface AcceptedStream extends Duplex {
-  [HANDLERS]?: WebSocketHandlers;
+  /** Until the upgrade is refused. */
+  [HANDLERS]?: WebSocketHandlers | undefined;
+  /** What came with the request and is behind it. */
+  [BEHIND]?: Buffer;
 }
 
 /** Takes streams whose next bytes are an HTTP request. Sets no time limit: that is the caller's. */
@@ -135,31 +144,56 @@ export class WebSocketAcceptor {
       const hint = isMqttConnect(error.rawPacket) ? ': MQTT without WebSocket?' : '';
       this.#refuse(stream, { status: 400, reason: `not an HTTP request${hint}` });
     });
-    this.#http.on('upgrade', (request, stream, head) => this.#upgrade(request, stream, head));
+    this.#http.on('upgrade', (request, stream) => this.#upgrade(request, stream));
   }
 
-  accept(stream: Duplex, handlers: WebSocketHandlers): void {
-    (stream as AcceptedStream)[HANDLERS] = handlers;
-    this.#http.emit('connection', stream);
+  accept(stream: AcceptedStream, handlers: WebSocketHandlers): void {
+    stream[HANDLERS] = handlers;
+    let held: Buffer = Buffer.alloc(0);
+    const read = (): void => {
+      const chunk: Buffer | null = stream.read();
+      if (chunk === null) return;
+      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+      const headBytes = requestBytes(held);
+      if (headBytes === undefined) return;
+      stream.off('readable', read);
+      stream[BEHIND] = held.subarray(headBytes);
+      stream.unshift(held.subarray(0, headBytes));
+      this.#http.emit('connection', stream);
+    };
+    stream.on('readable', read);
   }
 
-  #upgrade(request: IncomingMessage, stream: Duplex, head: Buffer): void {
+  #upgrade(request: IncomingMessage, stream: AcceptedStream): void {
     const refusal = refusalOf(request, this.#rules);
     if (refusal !== undefined) {
       this.#refuse(stream, refusal);
       return;
     }
-    this.#webSockets.handleUpgrade(request, stream, head, (webSocket) => {
+    const behind = stream[BEHIND] ?? Buffer.alloc(0);
+    this.#webSockets.handleUpgrade(request, stream, behind, (webSocket) => {
       const transport = new WebSocketTransport(webSocket, stream as Socket);
-      (stream as AcceptedStream)[HANDLERS]?.opened(transport);
+      stream[HANDLERS]?.opened(transport);
     });
   }
 
-  #refuse(stream: Duplex, refusal: Refusal): void {
-    (stream as AcceptedStream)[HANDLERS]?.refused(refusal);
+  #refuse(stream: AcceptedStream, refusal: Refusal): void {
+    stream[HANDLERS]?.refused(refusal);
+    stream[HANDLERS] = undefined;
     if (stream.writable) stream.end(responseOf(refusal));
     else stream.destroy();
   }
+}
+
+/**
+ * node:http would make requests of all that a read of 64 KiB holds, some thousands, before the first can be refused.
+ * @returns how many bytes it gets: the head of the first request, or what is no request; undefined: more must come
+ */
+function requestBytes(bytes: Buffer): number | undefined {
+  const end = bytes.indexOf(HEAD_END);
+  if (end >= 0) return end + HEAD_END.length;
+  const isLetter = bytes[0]! >= LETTER_A && bytes[0]! <= LETTER_Z;
+  return isLetter && bytes.length <= HTTP_HEADER_BYTES_MAX ? undefined : bytes.length;
 }
 
 /** Packet type and flags, one to four bytes of length, and the protocol's name. */
@@ -218,7 +252,8 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   }
 
   #counted(chunk: Buffer): void {
-    const frames = this.#frames.count(chunk);
+    // Behind a Close nothing is taken apart any more, but reading it takes time as well.
+    const frames = this.writable ? this.#frames.count(chunk) : FRAMES_OF_LATE_READ;
     if (frames > FRAMES_AT_ONCE) this.#waitForTurn(frames);
     this.#unfinished.arrived(chunk.length);
     const { bytes } = this.#unfinished;
@@ -228,9 +263,10 @@ export class WebSocketTransport extends EventEmitter implements Transport {
   }
 
   #waitForTurn(frames: number): void {
+    // Also while it waits: at a fault ws reads on by itself.
+    this.#webSocket.pause();
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    this.#webSocket.pause();
     frameQueue.add(this, frames);
   }
 

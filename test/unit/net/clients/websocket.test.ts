@@ -23,7 +23,9 @@ const MASK = Buffer.from([0, 0, 0, 0]);
 const CLOSE_MS_MAX = 5_000;
 
 /** Both ends of a connection; the server's as a transport, the client's as bare bytes. */
-async function withPair(body: (transport: Served, client: Socket) => Promise<void>): Promise<void> {
+async function withPair(
+  body: (transport: Served, client: Socket, socket: Socket) => Promise<void>,
+): Promise<void> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -43,7 +45,7 @@ async function withPair(body: (transport: Served, client: Socket) => Promise<voi
     const transport = await served;
     let answer = '';
     while (!answer.endsWith('\r\n\r\n')) answer += String((await once(client, 'data'))[0]);
-    await body(transport, client);
+    await body(transport, client, socket);
   } finally {
     client.destroy();
     socket.destroy();
@@ -137,6 +139,64 @@ test('a client that breaks the protocol and does not close is cut off after a wh
     await closed;
     assert.equal(seen.length, 0);
   });
+});
+
+test('what comes after a fault waits for its turn after each read', async () => {
+  await withPair(async (_transport, client, socket) => {
+    client.write(frame(Opcode.text, Buffer.from('hello')));
+    await readBytes(client, 4);
+    const waits: boolean[] = [];
+    // One frame, so that their number is no reason to wait.
+    const begun = Buffer.from([0x82, 0x80 | 127, 0, 0, 0, 0, 0, 0x7a, 0x12, 0, ...MASK]);
+    const all = new Promise<void>((done) => {
+      let bytes = 0;
+      // The transport has listened before.
+      socket.on('data', (chunk) => {
+        waits.push(socket.isPaused());
+        bytes += chunk.length;
+        if (bytes === begun.length + 8_000_000) done();
+      });
+    });
+    client.write(begun);
+    client.write(Buffer.alloc(8_000_000));
+    await all;
+    assert.ok(waits.every((one) => one));
+  });
+});
+
+/** @returns each reason for which the gate refuses a client whose first bytes are these, until it is closed */
+async function refusalsFor(firstBytes: Buffer): Promise<string[]> {
+  const reasons: string[] = [];
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  assert.ok(typeof address === 'object' && address !== null);
+  const client = connect(address.port, '127.0.0.1')
+    .on('error', () => undefined)
+    .resume();
+  try {
+    const [socket] = (await once(server, 'connection')) as [Socket];
+    socket.on('error', () => undefined);
+    const rules = { messageBytesMax: 1000, paths: ['/mqtt'], origins: undefined };
+    new WebSocketAcceptor(rules).accept(socket, {
+      opened: () => reasons.push('opened'),
+      refused: ({ reason }) => reasons.push(reason),
+    });
+    client.write(firstBytes);
+    await new Promise((closed) => client.once('close', closed));
+    return reasons;
+  } finally {
+    client.destroy();
+    server.close();
+  }
+}
+
+test('of thousands of requests that come at once only the first is looked at', async () => {
+  const ordinary = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+  const upgrade = `${UPGRADE.join('\r\n')}\r\n\r\n`;
+  const reason = 'not a WebSocket upgrade';
+  assert.deepEqual(await refusalsFor(Buffer.from(ordinary.repeat(2000))), [reason]);
+  assert.deepEqual(await refusalsFor(Buffer.from(ordinary + upgrade)), [reason]);
 });
 
 /** @returns why the gate refuses a client whose first bytes are these */
