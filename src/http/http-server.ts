@@ -13,7 +13,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { ListenOptions } from 'node:net';
+import type { ListenOptions, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { plainAddress } from '../shared/endpoint.ts';
 import type { NodeRequest } from '../shared/node-request.ts';
@@ -21,6 +21,7 @@ import type { ConnectionLimit } from './connection-limit.ts';
 import { EventStream, type StreamCounters } from './event-stream.ts';
 import type { Gate } from './gate.ts';
 import type { NodeApi } from './node-api.ts';
+import { PacedStream } from './paced-stream.ts';
 import { findPage } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
 import { RequestPace } from './request-pace.ts';
@@ -77,7 +78,6 @@ export class HttpServer {
   /** The same, where it speaks TLS. */
   readonly #tlsServer: TlsServer | undefined;
   readonly #parts: HttpServerParts;
-  readonly #pace = new RequestPace();
 
   private constructor(parts: HttpServerParts) {
     this.#parts = parts;
@@ -87,6 +87,7 @@ export class HttpServer {
       tls &&
       createTlsServer({ ...SERVER_OPTIONS, ...tls, handshakeTimeout: HEADERS_MS_MAX }, serve);
     this.#server = this.#tlsServer ?? createServer(SERVER_OPTIONS, serve);
+    this.#readInTurns(tls === undefined ? 'connection' : 'secureConnection');
     // By itself node:http would leave out those behind the bound, such as the one that names a proxy.
     this.#server.maxHeadersCount = 0;
     this.#server.on('connection', (socket) => parts.limit.arrived(socket));
@@ -125,19 +126,27 @@ export class HttpServer {
     await closed;
   }
 
+  /** Other runtimes than Node may have no such listener; then they read as they do. */
+  #readInTurns(event: 'connection' | 'secureConnection'): void {
+    const server = this.#server;
+    const [serve] = server.listeners(event);
+    if (serve === undefined) return;
+    const pace = new RequestPace();
+    server.off(event, serve as () => void);
+    server.on(event, (socket: Socket) => serve.call(server, new PacedStream(socket, pace)));
+  }
+
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
     const { node, counters, hasPages } = this.#parts;
     counters.requests += 1;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
-    // It waits for the answer before: node:http would call this for every request of a chunk at once,
-    // and never close the response of one whose turn does not come.
+    // It waits for the answer before: node:http would never close the response of one whose turn does not come.
     if (response.socket === null) {
       message.socket.destroy();
       return;
     }
     if (hasPages && sendPage(message, response)) return;
-    await this.#pace.turn();
     const answer = await this.#answer(message).catch((error: unknown) =>
       problemResponse(error, node),
     );

@@ -1,23 +1,36 @@
-// Lets one request begin in each turn of the event loop, however many arrive at a time: between two of them
+// Lets one connection be read in each turn of the event loop, however many have sent something: between two of them
 // clients are served. Must not know what a request is.
-// Invariant: requests begin in the order in which they came; those that wait are bounded by the connections.
+// Invariants: connections are read in the order in which they came; those that were closed meanwhile take no turn.
+
+import { Fifo } from '../shared/fifo.ts';
+
+/** A connection that has bytes for node:http. */
+export interface PacedReader {
+  readonly destroyed: boolean;
+  /** Its turn has come. */
+  readSome(): void;
+}
 
 export class RequestPace {
-  readonly #waiting: (() => void)[] = [];
+  readonly #waiting = new Fifo<PacedReader>();
+  #isScheduled = false;
 
-  /** Resolves in a turn in which no other request begins. */
-  turn(): Promise<void> {
-    return new Promise((begin) => {
-      this.#waiting.push(begin);
-      if (this.#waiting.length === 1) this.#schedule();
-    });
+  add(reader: PacedReader): void {
+    this.#waiting.push(reader);
+    this.#schedule();
   }
 
   #schedule(): void {
-    setImmediate(() => {
-      this.#waiting[0]?.();
-      this.#waiting.shift();
-      if (this.#waiting.length > 0) this.#schedule();
-    });
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#readOne);
   }
+
+  readonly #readOne = (): void => {
+    this.#isScheduled = false;
+    let next = this.#waiting.shift();
+    while (next?.destroyed) next = this.#waiting.shift();
+    next?.readSome();
+    if (this.#waiting.size > 0) this.#schedule();
+  };
 }

@@ -62,6 +62,29 @@ function forEver(again: () => Promise<void>): void {
   void again().then(() => setImmediate(() => forEver(again)));
 }
 
+const UPGRADE =
+  'GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
+  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
+  'Sec-WebSocket-Protocol: mqtt\r\n\r\n';
+/** First bytes of frames (RFC 6455 5.2): whole messages, the begin of one, and its parts. */
+const BINARY = 0x82;
+const PING = 0x89;
+const BEGUN = 0x02;
+const CONTINUATION = 0x00;
+
+/** A connection whose upgrade is answered, or refused. */
+async function upgraded(target: Target): Promise<AttackClient> {
+  const client = new AttackClient(target);
+  client.socket.write(UPGRADE);
+  await client.answer();
+  return client;
+}
+
+/** A frame of up to 125 bytes whose mask changes nothing. */
+function webSocketFrame(first: number, payload: Buffer): Buffer {
+  return Buffer.concat([Buffer.from([first, 0x80 | payload.length, 0, 0, 0, 0]), payload]);
+}
+
 export const attacks: readonly Attack[] = [
   {
     name: '1 KB to 300 subscribers that do not read',
@@ -298,19 +321,43 @@ export const attacks: readonly Attack[] = [
     name: 'WebSocket upgrades',
     listener: 'ws',
     async prepare({ host, port }) {
-      const request =
-        'GET /mqtt HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n' +
-        'Sec-WebSocket-Protocol: mqtt\r\n\r\n';
       return () => {
         for (let i = 0; i < 50; i++) {
           forEver(async () => {
-            const client = new AttackClient({ host, port });
-            client.socket.write(request);
-            await client.answer();
+            const client = await upgraded({ host, port });
             client.destroy();
           });
         }
+      };
+    },
+  },
+  {
+    name: 'WebSocket frames of a byte, parts of messages without end, by 50 clients',
+    listener: 'ws',
+    async prepare(target) {
+      const chunk = repeated(webSocketFrame(CONTINUATION, Buffer.alloc(1)), 65_536);
+      return () => {
+        for (let i = 0; i < 50; i++) {
+          forEver(async () => {
+            const client = await upgraded(target);
+            client.socket.write(webSocketFrame(BINARY, wire.connect({ clientId: `frames-${i}` })));
+            await client.answer();
+            client.socket.write(webSocketFrame(BEGUN, Buffer.alloc(1)));
+            client.flood(() => chunk);
+            await new Promise((closed) => client.socket.once('close', closed));
+          });
+        }
+      };
+    },
+  },
+  {
+    name: 'WebSocket pings, by 50 clients',
+    listener: 'ws',
+    async prepare(target) {
+      const clients = await openMany(50, () => upgraded(target));
+      const chunk = repeated(webSocketFrame(PING, Buffer.alloc(0)), 65_536);
+      return () => {
+        for (const client of clients) client.flood(() => chunk);
       };
     },
   },

@@ -156,6 +156,18 @@ export const doorAttacks: readonly DoorAttack[] = [
     },
   },
   {
+    name: '-http: thousands of requests at once, by 100 connections',
+    bound: '2 KiB of one connection in a turn',
+    async prepare({ host, http: port }) {
+      const all = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(1800);
+      return keepOpen(100, () => {
+        const socket = dial({ host, port });
+        socket.write(all);
+        return socket;
+      });
+    },
+  },
+  {
     name: '-http: the largest page of clients, asked by 100 connections all the time',
     bound: '128 connections, one request at a time each',
     async prepare(doors) {

@@ -48,6 +48,9 @@ const LISTENER_BOUNDS: Readonly<Record<string, string>> = {
   'connections without CONNECT, opened and closed': '-connect-rate',
   'TLS handshakes': '-connect-rate',
   'WebSocket upgrades': '-connect-rate',
+  'WebSocket frames of a byte, parts of messages without end, by 50 clients':
+    '1,024 frames a message; 100 frames in one read',
+  'WebSocket pings, by 50 clients': '100 frames in one read',
 };
 
 interface Overload extends DoorAttack {

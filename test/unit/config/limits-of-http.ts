@@ -7,6 +7,11 @@ export const httpLimits: readonly (readonly [string, string, string])[] = [
     'the address with the most of them loses its oldest one, or gets no further one; counted, in the log',
   ],
   [
+    'bytes that are read in one turn of the event loop',
+    '{bytes http READ_BYTES} of one connection',
+    'the others are read in later turns, in the order in which they came; nothing is lost',
+  ],
+  [
     'headers; their number; time until they are whole',
     '{bytes http HEADER_BYTES_MAX}; {count http HEADERS_MAX}; {ms http HEADERS_MS_MAX}',
     '431, or closed (408)',

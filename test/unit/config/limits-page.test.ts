@@ -58,7 +58,11 @@ const SECTIONS: Readonly<Record<string, readonly Row[]>> = {
       '`-client-message-rate`, `-client-byte-rate`; `-message-rate`, `-byte-rate`; `-connect-rate`, after silence for `-rate-burst` at once',
       'clients are read more slowly and take turns, and nothing is lost; connections wait, {count net ACCEPTS_WAITING_MAX} at most, then the newest one of the address with the most is closed; counted and logged ([guards.md](guards.md))',
     ],
-    ['HTTP header of a WebSocket', '{bytes net HTTP_HEADER_BYTES_MAX}', '400, closed'],
+    [
+      'HTTP header of a WebSocket',
+      '{bytes net HTTP_HEADER_BYTES_MAX}',
+      '400, closed; of further requests behind it nothing is read',
+    ],
     [
       'WebSocket message',
       '`-max-packet-size` and {bytes net WEBSOCKET_MESSAGE_SPARE_BYTES} more, in {count net FRAGMENTS_MAX} frames',

@@ -23,7 +23,7 @@ async function open(t: TestContext, node = new FakeNodeApi()) {
     { host: '127.0.0.1', port: 0 },
   );
   t.after(() => server.close());
-  return { server, streams, url: `http://127.0.0.1:${server.port}` };
+  return { server, streams, counters, url: `http://127.0.0.1:${server.port}` };
 }
 
 /** A reset is an end as well. */
@@ -64,6 +64,42 @@ test('a connection that asks again before the answer is closed', LIMIT, async (t
   await closed(socket);
   assert.ok(answers.split('HTTP/1.1 200').length <= 2, 'one answer at most');
   assert.equal((await fetch(`${url}/healthz`)).status, 200);
+});
+
+test('a turn makes few requests of what many connections send at once', LIMIT, async (t) => {
+  const { server, counters } = await open(t);
+  const shortest = 'GET /healthz HTTP/1.1\r\n\r\n';
+  const sockets = Array.from({ length: 20 }, () => connect(server.port, '127.0.0.1'));
+  let isOver = false;
+  const allClosed = Promise.all(
+    sockets.map((socket) => {
+      socket.on('error', () => undefined).resume();
+      socket.write(shortest.repeat(2500));
+      return closed(socket);
+    }),
+  ).then(() => {
+    isOver = true;
+  });
+  let most = 0;
+  while (!isOver) {
+    const before = counters.requests;
+    await new Promise((next) => setImmediate(next));
+    most = Math.max(most, counters.requests - before);
+  }
+  await allClosed;
+  assert.ok(counters.requests >= sockets.length, 'each of them is read');
+  assert.ok(most <= 100, `${most} requests in one turn`);
+});
+
+test('a body that takes many turns arrives whole', LIMIT, async (t) => {
+  const { url } = await open(t);
+  const payload = 'x'.repeat(300_000);
+  const response = await fetch(`${url}/api/v1/publish`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ topic: 't', payload }),
+  });
+  assert.equal(response.status, 200, await response.text());
 });
 
 test('a connection may ask again after the answer', async (t) => {
