@@ -17,6 +17,7 @@ import type { ListenOptions, Socket } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { plainAddress } from '../shared/endpoint.ts';
 import type { NodeRequest } from '../shared/node-request.ts';
+import { TurnQueue } from '../shared/turn-queue.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { EventStream, type StreamCounters } from './event-stream.ts';
 import type { Gate } from './gate.ts';
@@ -24,7 +25,6 @@ import type { NodeApi } from './node-api.ts';
 import { PacedStream } from './paced-stream.ts';
 import { findPage } from './pages.ts';
 import { HttpProblem, PROBLEM_TYPE } from './problem.ts';
-import { RequestPace } from './request-pace.ts';
 import { readTarget } from './request-target.ts';
 import type { ApiResponse, StreamStart } from './route.ts';
 import { problemResponse, type Router } from './router.ts';
@@ -131,9 +131,9 @@ export class HttpServer {
     const server = this.#server;
     const [serve] = server.listeners(event);
     if (serve === undefined) return;
-    const pace = new RequestPace();
+    const turns = new TurnQueue(1);
     server.off(event, serve as () => void);
-    server.on(event, (socket: Socket) => serve.call(server, new PacedStream(socket, pace)));
+    server.on(event, (socket: Socket) => serve.call(server, new PacedStream(socket, turns)));
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {

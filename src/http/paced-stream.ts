@@ -4,21 +4,22 @@
 
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
-import type { RequestPace } from './request-pace.ts';
+import type { TurnQueue } from '../shared/turn-queue.ts';
 
 /** The head of a usual request; of the shortest requests a hundred. */
 const READ_BYTES = 2048;
 
 export class PacedStream extends Duplex {
   readonly #socket: Socket;
-  readonly #pace: RequestPace;
+  readonly #turns: TurnQueue;
   #isWanted = false;
   #isWaiting = false;
 
-  constructor(socket: Socket, pace: RequestPace) {
+  /** @param turns of all connections of the server: one read is 1 of the budget */
+  constructor(socket: Socket, turns: TurnQueue) {
     super();
     this.#socket = socket;
-    this.#pace = pace;
+    this.#turns = turns;
     socket.on('readable', () => this.#wait());
     socket.on('end', () => this.push(null));
     socket.on('timeout', () => this.emit('timeout'));
@@ -35,15 +36,15 @@ export class PacedStream extends Duplex {
     return this;
   }
 
-  /** For RequestPace. */
-  readSome(): void {
+  /** @returns 0 if it was closed meanwhile */
+  readonly #readSome = (): number => {
     this.#isWaiting = false;
+    if (this.destroyed) return 0;
     const bytes = Math.min(READ_BYTES, this.#socket.readableLength);
-    const chunk: Buffer | null = bytes === 0 ? null : this.#socket.read(bytes);
-    if (chunk === null) return;
     this.#isWanted = false;
-    this.push(chunk);
-  }
+    this.push(this.#socket.read(bytes));
+    return 1;
+  };
 
   #wait(): void {
     if (!this.#isWanted || this.#isWaiting) return;
@@ -53,7 +54,7 @@ export class PacedStream extends Duplex {
       return;
     }
     this.#isWaiting = true;
-    this.#pace.add(this);
+    this.#turns.add(this.#readSome);
   }
 
   override _read(): void {

@@ -10,7 +10,7 @@ import type { Broker } from '../../broker/broker.ts';
 import type { Client } from '../../broker/client/client.ts';
 import { originOf } from '../../broker/log-fields.ts';
 import type { ByteTap, ConnectionInfo, Outbox } from '../../broker/ports.ts';
-import { closeQueue } from './close-queue.ts';
+import { TurnQueue } from '../../shared/turn-queue.ts';
 import { flushQueue } from './flush-queue.ts';
 import type { PreConnectCount, PreConnectLimit } from './pre-connect-limit.ts';
 import type { Transport } from './transport.ts';
@@ -28,6 +28,11 @@ const BACKLOG_SHARE_BYTES = 131_072;
 const EARLY_BYTES = 131_072;
 /** A client whose connection is ended has this long to take its last bytes. */
 const LINGER_MS = 5_000;
+/** Of connections whose clients have left, thousands perhaps in the same moment: some 2 ms. */
+const CLOSES_PER_TURN = 100;
+
+/** Of all connections of the process. */
+const closeQueue = new TurnQueue(CLOSES_PER_TURN);
 
 /** Bytes that sockets hold because their clients have not taken them, of all connections. */
 let backlogBytes = 0;
@@ -83,7 +88,7 @@ export class Connection implements Outbox {
       });
     }
     transport.on('drain', () => this.#drained());
-    transport.on('end', () => closeQueue.add({ close: () => this.#endAfterPeer() }));
+    transport.on('end', () => closeQueue.add(() => this.#endAfterPeer()));
     transport.on('close', () => {
       this.#isClosed = true;
       this.#setUntaken(0);
@@ -198,10 +203,11 @@ export class Connection implements Outbox {
   }
 
   /** Most clients are gone then; one that has only shut down its side still gets what was written. */
-  #endAfterPeer(): void {
-    if (this.#isClosed) return;
+  #endAfterPeer(): number {
+    if (this.#isClosed) return 0;
     if (this.#pending !== undefined || this.#transport.writableLength > 0) this.close(false);
     else this.#transport.destroy();
+    return 1;
   }
 
   close(clientHasLeft: boolean): void {

@@ -3,7 +3,7 @@
 // many, so this file takes frames as bytes [MQTT5-6.0.0-2].
 // Invariants: node:http sees one request of a connection; nothing is compressed; a message that is being assembled is bounded; what arrives in one
 // turn of the event loop is handed on at once; and a connection that sends very many frames waits for the
-// others (frame-queue.ts), whether the frames hold MQTT or not.
+// others (FRAMES_PER_TURN), whether the frames hold MQTT or not.
 
 import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
@@ -11,8 +11,8 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import { FirstByte } from '../../mqtt/packet-type.ts';
+import { TurnQueue } from '../../shared/turn-queue.ts';
 import { FrameCounter } from './frame-counter.ts';
-import { FRAMES_AT_ONCE, frameQueue } from './frame-queue.ts';
 import type { Transport } from './transport.ts';
 import { UnfinishedMessage } from './unfinished-message.ts';
 
@@ -32,6 +32,13 @@ const CHUNKS_MAX = 16_384;
 const PONG_BACKLOG_BYTES = 65_536;
 /** Less is within what a connection costs anyway; changes below this are not reported. */
 const UNFINISHED_BYTES_MIN = 1024;
+/**
+ * ws takes all frames of a read apart at once, and the system hands out many reads of one connection in one turn. A
+ * connection whose read had more frames than this is paused, and waits for its turn: some 20 microseconds.
+ */
+const FRAMES_AT_ONCE = 100;
+/** Of all connections that read on in one turn: some 1 ms. The last one may bring more. */
+const FRAMES_PER_TURN = 5_000;
 const FRAMES_OF_LATE_READ = FRAMES_AT_ONCE + 1;
 const CLOSE_MS = 5_000;
 const CLOSE_NORMAL = 1000;
@@ -214,6 +221,9 @@ function responseOf({ status, reason }: Refusal): string {
   ].join('\r\n');
 }
 
+/** Of all WebSockets of the process. */
+const frameQueue = new TurnQueue(FRAMES_PER_TURN);
+
 /** The MQTT bytes of an open WebSocket. */
 export class WebSocketTransport extends EventEmitter implements Transport {
   readonly holdsMessages = true;
@@ -267,12 +277,14 @@ export class WebSocketTransport extends EventEmitter implements Transport {
     this.#webSocket.pause();
     if (this.#isWaiting) return;
     this.#isWaiting = true;
-    frameQueue.add(this, frames);
+    frameQueue.add(() => this.#readOn(frames));
   }
 
-  readOn(): void {
+  /** @param frames of its last read: its next one is expected to have as many */
+  #readOn(frames: number): number {
     this.#isWaiting = false;
     if (!this.#isPaused) this.#webSocket.resume();
+    return frames;
   }
 
   #receive(data: RawData, isBinary: boolean): void {
