@@ -121,7 +121,7 @@ export class Broker {
     return this.context.queueMemory.deliveries;
   }
 
-  /** Sessions, connected or not. */
+  /** Sessions of clients, connected or not. */
   get sessionCount(): number {
     return this.context.sessions.size;
   }

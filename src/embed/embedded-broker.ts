@@ -145,7 +145,7 @@ export class EmbeddedBroker implements api.Broker {
     const { broker, program } = this.#parts;
     return {
       ...statsOf(broker),
-      sessions: broker.sessionCount - this.#subscriptions.size,
+      sessions: broker.sessionCount,
       hookFaults: program.runner.faults,
       callbackFaults: this.#callbackFaults,
     };

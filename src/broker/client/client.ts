@@ -309,10 +309,12 @@ export class Client implements SessionConnection, Listed {
     this.#deadlines.keepAlive(limits.keepAliveSeconds, this);
     this.link.backlog = this;
     session.attach(this);
-    stats.clientsConnected += 1;
-    stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
     log.info('client connected', connectionFields(this, 'mqtt', formatVersion(this.version)));
-    if (!this.isLocal) events?.connected(session.identity);
+    if (!this.isLocal) {
+      stats.clientsConnected += 1;
+      stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
+      events?.connected(session.identity);
+    }
     sessions.persist(session);
   }
 
@@ -483,10 +485,12 @@ export class Client implements SessionConnection, Listed {
     const { session } = this;
     if (session?.connection !== this) return;
     const { stats, budget, log, sessions, events } = this.#context;
-    stats.clientsConnected -= 1;
     budget.spend(Price.disconnect);
     log.info('client disconnected', connectionFields(this, 'reason', reason));
-    if (!this.isLocal) events?.disconnected(session.identity, reason);
+    if (!this.isLocal) {
+      stats.clientsConnected -= 1;
+      events?.disconnected(session.identity, reason);
+    }
     sessions.release(session, withWill);
   }
 

@@ -18,7 +18,7 @@ import type { LoginGuard } from '../login-guard.ts';
 import type { BrokerOptions } from '../options.ts';
 import type { AuthDecision, Identity, ListenerRules } from '../ports.ts';
 import { FOREIGN_BRIDGE } from '../session/bridge-rules.ts';
-import { isReservedClientId } from '../session/local-session.ts';
+import { isOfBridge, isReservedClientId } from '../session/local-session.ts';
 import { discardWill, setWill } from '../session/wills.ts';
 import type { Client } from './client.ts';
 import { type Continuation, runOf } from './continuation.ts';
@@ -456,7 +456,7 @@ function makeClientId({ random }: BrokerContext): string {
 
 /** Its messages do not say which brokers they have passed. */
 function warnOfCircle({ sessions, limiter, log, budget }: BrokerContext, identity: Identity): void {
-  if (!sessions.hasLocal) return;
+  if (![...sessions.local].some(isOfBridge)) return;
   const count = limiter.admit('plain bridge', budget.now);
   if (count === 0) return;
   const event =

@@ -57,7 +57,7 @@ export class InProcessSubscriber implements SessionConnection, SessionLink {
     this.#feeds = new RetainedFeeds(context);
     const { clientId } = identity;
     const { session } = context.sessions.open(this, identity, clientId, true);
-    session.isLocal = true;
+    context.sessions.markLocal(session);
     session.attach(this);
     context.sessions.persist(session);
     this.#session = session;

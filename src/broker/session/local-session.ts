@@ -18,6 +18,10 @@ export function isReservedClientId(clientId: string): boolean {
   return clientId.startsWith(LOCAL_PREFIX) || clientId.startsWith(PROGRAM_PREFIX);
 }
 
+export function isOfBridge({ clientId }: Session): boolean {
+  return clientId.startsWith(LOCAL_PREFIX);
+}
+
 export interface LocalSubscription {
   readonly filter: string;
   readonly qos: QoS;
@@ -75,8 +79,7 @@ export function endLocalSessions(
   { sessions }: BrokerContext,
   kept: ReadonlySet<string>,
 ): EndedSession[] {
-  const isOver = ({ clientId }: Session): boolean =>
-    clientId.startsWith(LOCAL_PREFIX) && !kept.has(clientId);
+  const isOver = (session: Session): boolean => isOfBridge(session) && !kept.has(session.clientId);
   const ended = [...sessions.all()].filter(isOver).map((session) => {
     const { clientId, outbound } = session;
     return { session, clientId, waiting: outbound.queued + outbound.inflight };

@@ -23,7 +23,8 @@ import { discardWill, publishWill, RETURN_SECONDS, releaseWill, willBytes } from
 export class SessionRegistry {
   readonly #context: SessionsContext;
   readonly #sessions = new Map<string, Session>();
-  #localCount = 0;
+  /** Of bridges, and of the program that embeds the node. */
+  readonly #local = new Set<Session>();
   /** Set while the node is in a cluster. */
   directory: ClientDirectory | undefined;
   /** Set while sessions follow their clients. */
@@ -33,8 +34,9 @@ export class SessionRegistry {
     this.#context = context;
   }
 
+  /** Sessions of clients. */
   get size(): number {
-    return this.#sessions.size;
+    return this.#sessions.size - this.#local.size;
   }
 
   all(): Iterable<Session> {
@@ -115,9 +117,15 @@ export class SessionRegistry {
     return { session, present };
   }
 
-  /** Whether this node has a bridge. */
-  get hasLocal(): boolean {
-    return this.#localCount > 0;
+  /** Sessions of parts of this node. */
+  get local(): ReadonlySet<Session> {
+    return this.#local;
+  }
+
+  /** The session belongs to a part of this node, not to a client. */
+  markLocal(session: Session): void {
+    session.isLocal = true;
+    this.#local.add(session);
   }
 
   /** The session of a part of this node, with or without a connection. It never expires. */
@@ -126,8 +134,7 @@ export class SessionRegistry {
     const session = known ?? this.#add(identity, identity.clientId);
     this.#context.deadlines.cancel(session.expiryDeadline);
     session.expiryDeadline = undefined;
-    if (!session.isLocal) this.#localCount += 1;
-    session.isLocal = true;
+    this.markLocal(session);
     session.expirySeconds = Number.POSITIVE_INFINITY;
     session.outbound.identity = identity;
     this.persist(session);
@@ -270,7 +277,7 @@ export class SessionRegistry {
     deadlines.cancel(session.expiryDeadline);
     publishWill(this.#context, session);
     this.#sessions.delete(session.clientId);
-    if (session.isLocal) this.#localCount -= 1;
+    this.#local.delete(session);
     this.#setAbsent(session, false);
     accounts.countSession(session.outbound.account, -1);
     if (session.isInStore) store.removeSession(session.clientId);

@@ -17,6 +17,22 @@ function arrived(client: TestClient): string[] {
   return client.messages().map(({ topic, payload, qos }) => `${topic} ${payload} ${qos}`);
 }
 
+test('a bridge of this node is no client of it, connected or not', () => {
+  const options = bridgeOptions(['up/# out 1']);
+  const world = BridgeWorld.connected(options);
+  const device = world.near.connect('device');
+  const read = (broker: World['broker']): string[] => {
+    const values = new Map([...broker.sys.metrics()].map(([id, , value]) => [id, String(value)]));
+    const ids = ['clientsConnected', 'clientsMaximum', 'sessions', 'sessionsDisconnected'];
+    return ids.map((id) => values.get(id) ?? '-');
+  };
+  assert.deepEqual(read(world.near.broker), ['1', '1', '1', '0']);
+  assert.equal(world.far.broker.stats.clientsConnected, 1, 'the far side has a client');
+  device.leave();
+  world.near.broker.endLocalSessions(new Set(), world.near.now);
+  assert.deepEqual(read(world.near.broker), ['0', '1', '0', '0']);
+});
+
 for (const version of [4, 5] as const) {
   const name = version === 4 ? '3.1.1' : '5.0';
 
