@@ -109,6 +109,9 @@ const common = {
     // bl is a stream besides a list of buffers; Node has the same streams.
     'readable-stream': 'node:stream',
     debug: './src/shims/debug.cts',
+    // Both give what Node itself has since release 0.8 and 2.0.
+    inherits: './src/shims/inherits.cts',
+    'process-nextick-args': 'node:process',
     // Else each module would require them for itself, and look each function up at every call.
     'node:crypto': './src/shims/crypto.ts',
     'node:fs': './src/shims/fs.ts',

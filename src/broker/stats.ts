@@ -32,4 +32,9 @@ export class BrokerStats {
   sessionsExpired = 0;
   protocolErrors = 0;
   connectionsRefused = 0;
+
+  clientConnected(): void {
+    this.clientsConnected += 1;
+    this.clientsMaximum = Math.max(this.clientsMaximum, this.clientsConnected);
+  }
 }

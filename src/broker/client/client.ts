@@ -311,8 +311,7 @@ export class Client implements SessionConnection, Listed {
     session.attach(this);
     log.info('client connected', connectionFields(this, 'mqtt', formatVersion(this.version)));
     if (!this.isLocal) {
-      stats.clientsConnected += 1;
-      stats.clientsMaximum = Math.max(stats.clientsMaximum, stats.clientsConnected);
+      stats.clientConnected();
       events?.connected(session.identity);
     }
     sessions.persist(session);

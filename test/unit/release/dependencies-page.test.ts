@@ -16,8 +16,6 @@ const PURPOSES: Readonly<Record<string, string>> = {
   'smol-toml': 'the configuration file',
   'mqtt-packet': 'the rare MQTT packets; the frequent ones have codecs of their own',
   bl: 'buffers of mqtt-packet',
-  inherits: 'needed by bl',
-  'process-nextick-args': 'needed by mqtt-packet',
   ws: 'WebSocket, after the upgrade that Shoal reads itself',
   jose: 'JSON Web Tokens',
   preact: 'the dashboard',
