@@ -194,7 +194,9 @@ function libraryFaces() {
   const names = values.map(([, name]) => name).join(', ');
   const module = `import shoal from './index.cjs';\nexport const { ${names} } = shoal;\n`;
   const options = readFileSync(join(root, 'src/embed/api-options.ts'), 'utf8');
-  const types = `${withoutHead(api).replace(/^import .*api-options.*\n/m, '')}\n${withoutHead(options)}`;
+  // Since TypeScript 6 a program has the types of Node only if it or a package names them.
+  const node = '/// <reference types="node" />\n';
+  const types = `${node}${withoutHead(api).replace(/^import .*api-options.*\n/m, '')}\n${withoutHead(options)}`;
   return [
     ['index.mjs', module],
     ['index.d.mts', types],

@@ -125,7 +125,6 @@ for (const [title, name, options] of [
       strict: true,
       noEmit: true,
       target: 'es2023',
-      types: ['node'],
       typeRoots: [TYPES],
     };
     const config = join(project, `tsconfig.${name}.json`);
