@@ -17,6 +17,8 @@ const STRANGERS_MAX = 64;
 const RECENT_MS = 60_000;
 /** Each may cost the derivation of two keys. */
 const REPORTED_MAX = 8;
+/** The doctor of another box asks with one byte whether its host is up (src/doctor/host-reach.ts). */
+const REACH_BYTES = 1;
 const DEFAULT_CLUSTER_NAME = 'shoal';
 
 interface Stranger {
@@ -42,6 +44,7 @@ export class Strangers {
 
   /** @param datagram of the gossip port; is copied */
   note(fault: EnvelopeFault, datagram: Buffer, from: Endpoint, now: number): void {
+    if (datagram.length <= REACH_BYTES) return;
     const key = `${from.address} ${fault}`;
     const count = (this.#strangers.get(key)?.count ?? 0) + 1;
     this.#strangers.delete(key);

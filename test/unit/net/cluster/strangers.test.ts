@@ -71,3 +71,9 @@ test('what came more than a minute ago is over, and the number of strangers is b
   assert.equal(reports.length, 8, 'the newest ones');
   assert.deepEqual(await strangers.report(70_000, [TOKEN], 'shoal'), []);
 });
+
+test('the doctor of another box is no other program', async () => {
+  const strangers = new Strangers();
+  strangers.note('short', Buffer.of(0), FROM, 0);
+  assert.deepEqual(await strangers.report(1000, [TOKEN], 'shoal'), []);
+});
