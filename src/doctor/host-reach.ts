@@ -46,7 +46,9 @@ function udpFault({ address, port }: Endpoint): Promise<string | undefined> {
     };
     const timer = setTimeout(done, REFUSAL_MS, undefined);
     socket.once('error', (error) => done((error as NodeJS.ErrnoException).code));
-    socket.connect(port, address, () => {
+    // Node gives the callback the error, which its types do not say.
+    socket.connect(port, address, (fault?: NodeJS.ErrnoException) => {
+      if (fault) return done(fault.code);
       // One byte is no datagram of the protocol: it is counted there as short.
       socket.send(Buffer.of(0), (error) => {
         if (error !== null) done((error as NodeJS.ErrnoException).code);

@@ -180,7 +180,7 @@ function diskFaults(facts: SiteFacts): SiteFault[] {
   return troublesOf(facts).flatMap(({ troubles: { disk }, on, where }): SiteFault[] => {
     if (disk === undefined) return [];
     const { folder, refusingSince: since } = disk;
-    const text = `the disk${on} takes no changes since ${formatDuration(facts.now - since)}: publishers are refused or wait`;
+    const text = `the disk${on} has taken no changes for ${formatDuration(facts.now - since)}: publishers are refused or wait`;
     const cure = `${where}df -h ${folder}   # free some space there`;
     return [{ code: 'disk', severity: 'fault', text, since, cure }];
   });

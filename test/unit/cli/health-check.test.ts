@@ -45,7 +45,7 @@ test('thresholds make a warning or a critical state of loss, load and missing bo
 
 test('a fault of the verdict is a warning, a disk that takes nothing is critical', () => {
   assert.equal(check(faultySite()).level, 'WARNING');
-  const text = 'the disk takes no changes since 1 min';
+  const text = 'the disk has taken no changes for 1 min';
   const faults = [{ code: 'disk', severity: 'fault', text, cure: 'df' } as const];
   const site = { ...wellSite(), verdict: { level: 'fault', sentence: text, faults } as const };
   assert.deepEqual([check(site).level, check(site).reasons], ['CRITICAL', [text]]);

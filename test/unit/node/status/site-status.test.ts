@@ -20,7 +20,7 @@ test('a disk that takes no changes is a fault as soon as somebody asks, until it
   });
   assert.match(status.verdict().sentence, /^All well/);
   isAccepting = false;
-  assert.match(status.verdict().sentence, /^The disk takes no changes since/);
+  assert.match(status.verdict().sentence, /^The disk has taken no changes for/);
   isAccepting = true;
   assert.match(status.verdict().sentence, /^All well/);
   status.close();

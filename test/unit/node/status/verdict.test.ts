@@ -82,7 +82,7 @@ test('what is wrong on another box is said with its name, and mended there', () 
   assert.deepEqual(
     faults.map(({ text, cure }) => `${text} | ${cure}`),
     [
-      'the disk on box2 takes no changes since 1 min 1 s: publishers are refused or wait | on box2: df -h /data   # free some space there',
+      'the disk on box2 has taken no changes for 1 min 1 s: publishers are refused or wait | on box2: df -h /data   # free some space there',
       'the bridge hq on box2 has not reached mqtt://hq:1883 for 1 min (refused); 1 message waiting | on box2: shoal doctor   # names the cause, and how to mend it',
       'full queues on box2 dropped 7 messages in the last minute | shoal top names slow subscribers',
       '20 messages of other boxes were lost on box2 in the last minute: other programs use the processor | on box2: top   # which programs use the processor? in a container, is its limit too low?',
@@ -148,7 +148,7 @@ const FAULTS: readonly (readonly [string, SiteFacts, 'fault' | 'warning', string
     'a disk that takes nothing',
     troubled('box1', { disk: { folder: '/data', refusingSince: NOW - 61_000 } }),
     'fault',
-    'The disk takes no changes since 1 min 1 s: publishers are refused or wait.',
+    'The disk has taken no changes for 1 min 1 s: publishers are refused or wait.',
     /^df -h \/data/,
   ],
   [
