@@ -385,7 +385,7 @@ test('the worst fault comes first, and the others are counted', () => {
     verdict.faults.map(({ code, severity }) => `${severity} ${code}`),
     ['fault disk', 'fault loss', 'warning loss', 'warning suspect'],
   );
-  assert.match(verdict.sentence, /^The disk takes no changes .*\. 3 more faults\.$/);
+  assert.match(verdict.sentence, /^The disk has taken no changes .*\. 3 more faults\.$/);
 });
 
 test('retained messages that differ for a short time, or behind a blocked port, are no fault of their own', () => {
