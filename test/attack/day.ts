@@ -42,6 +42,7 @@ const DAY_GROWTH_MAX = 0.5;
 /** A shorter run still fills caches and tables in its second half, and is not judged. */
 const JUDGED_MINUTES = 40;
 const HEAP = '--max-old-space-size=256';
+const METER = new URL('./heap-meter.mjs', import.meta.url).href;
 /**
  * What nodes remember about names that are gone, clients' and topics', lasts for this long. By default that is
  * a day: an hour would show nothing but how this memory fills.
@@ -59,7 +60,7 @@ interface Ports {
 /** One minute of a node. */
 interface Minute {
   readonly residentMb: number;
-  /** The least of the minute: just after a garbage collection, or near it. */
+  /** Heap and buffers in use, after the last garbage collection (heap-meter.mjs). */
   readonly heapMb: number;
   readonly descriptors: number;
   /** Mean delay of the event loop, ms. */
@@ -95,6 +96,7 @@ async function portsOf(): Promise<Ports> {
 }
 
 const seeds: string[] = [];
+const heapFileOf = (name: string): string => join(folder, `${name}.heap`);
 
 function startNode(bundle: string, name: string, ports: Ports): ChildProcess {
   const flags = [
@@ -107,8 +109,8 @@ function startNode(bundle: string, name: string, ports: Ports): ChildProcess {
     ...[`-auth=${join(folder, 'pw')}`, '-anonymous=true', `-data=${join(folder, name)}`],
   ];
   const log = openSync(join(folder, `${name}.log`), 'a');
-  const env = { ...process.env, SHOAL_CONTROL: 'off' };
-  const node = spawn(process.execPath, [HEAP, bundle, ...flags], {
+  const env = { ...process.env, SHOAL_CONTROL: 'off', HEAP_METER: heapFileOf(name) };
+  const node = spawn(process.execPath, [HEAP, '--expose-gc', '--import', METER, bundle, ...flags], {
     env,
     stdio: ['ignore', log, log],
   });
@@ -141,7 +143,7 @@ async function sample(name: string, pid: number, { http }: Ports): Promise<Sampl
     Number(new RegExp(`^shoal_${key} (\\S+)`, 'm').exec(text)?.[1]);
   return {
     residentMb: residentBytes(pid) / MB,
-    heapMb: metric('heap_bytes') / MB,
+    heapMb: Number(readFileSync(heapFileOf(name), 'utf8').trimEnd().split('\n').at(-1)) / MB,
     descriptors: descriptorsOf(pid),
     diskMb: folderBytes(join(folder, name)) / MB,
     delaySum: metric('event_loop_delay_seconds_sum'),
@@ -155,7 +157,7 @@ function summary(samples: readonly Sample[], before: Sample | undefined): Minute
   const delay = last.delaySum - (before?.delaySum ?? 0);
   return {
     residentMb: meanOf(samples.map((one) => one.residentMb)),
-    heapMb: Math.min(...samples.map((one) => one.heapMb)),
+    heapMb: last.heapMb,
     descriptors: meanOf(samples.map((one) => one.descriptors)),
     diskMb: last.diskMb,
     delayMs: (delay / Math.max(1, last.delayCount - (before?.delayCount ?? 0))) * 1000,
