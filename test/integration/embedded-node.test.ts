@@ -3,7 +3,9 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import crypto from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -102,6 +104,19 @@ test('hooks decide behind the users of the node, and its files may change', asyn
   writeFileSync(acl, 'topics readwrite\n');
   assert.match(await codeOf(node.reload()), /^INVALID_OPTIONS: /);
   assert.equal(await publish('closed/a'), 'accepted');
+});
+
+test('a reload derives no keys from tokens that are the same', async (t) => {
+  const { mock } = t.mock.method(crypto, 'scrypt');
+  syncBuiltinESMExports();
+  t.after(() => {
+    mock.restore();
+    syncBuiltinESMExports();
+  });
+  const node = await start(t, { csk: 'one token for a reload 5b21', crp: 0, csp: 0 });
+  assert.equal(mock.callCount(), 1);
+  await node.reload();
+  assert.equal(mock.callCount(), 1);
 });
 
 test('a stream on a node has the rules of the listener that it names', async (t) => {

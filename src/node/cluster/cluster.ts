@@ -5,6 +5,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
+import { isDeepStrictEqual } from 'node:util';
 import type { Broker } from '../../broker/broker.ts';
 import { type Config, usesBeacon } from '../../config/config.ts';
 import { sharedOptions } from '../../config/shared-options.ts';
@@ -346,13 +347,17 @@ export class Cluster {
     return this.#keys;
   }
 
-  /** Signs with the first of these tokens from now on, and accepts all of them. The last call decides. */
+  /**
+   * Signs with the first of these tokens from now on, and accepts all of them. The last call decides.
+   * Does nothing if they are the same: each derivation leaves 16 MB with one of libuv's threads.
+   */
   rekey(tokens: readonly string[]): Promise<void> {
     this.#rekeying = this.#rekeying.catch(() => undefined).then(() => this.#rekey(tokens));
     return this.#rekeying;
   }
 
   async #rekey(tokens: readonly string[]): Promise<void> {
+    if (isDeepStrictEqual(tokens, this.#tokens)) return;
     const { config, log } = this.#parts;
     const ring = await deriveKeyRing(tokens, config.clusterName);
     logNewTokens(this.#keys, ring, log);
