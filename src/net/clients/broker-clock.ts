@@ -35,10 +35,11 @@ export class BrokerClock {
     );
   }
 
+  /** Its clients sent much: what they wrote leaves after what those who sent little write in this turn. */
   #runDeferred(): void {
     const begin = flushQueue.size;
     this.#broker.runDeferred(performance.now());
-    flushQueue.endGroup(begin);
+    flushQueue.postpone(begin);
   }
 
   #advance(): void {

@@ -44,7 +44,7 @@ export class FlushQueue {
     if (this.#small.length - begin > SMALL_GROUP_MAX) this.postpone(begin);
   }
 
-  /** What was written since `begin` has waited for its reader already: it leaves with the large groups. */
+  /** What was written since `begin` has waited for its reader or its turn already: it leaves with the large groups. */
   postpone(begin: number): void {
     for (let i = begin; i < this.#small.length; i++) this.#large.push(this.#small[i]!);
     this.#small.length = begin;
