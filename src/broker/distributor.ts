@@ -2,6 +2,7 @@
 // to the other nodes. Knows no clients; checks of topic and access come before.
 // Invariant: a message of a peer is never forwarded, nor is a topic that begins with `$`.
 
+import { moveToNext, type PublishRun } from '../mqtt/publish-run.ts';
 import type { PublishView, QoS } from '../mqtt/publish-view.ts';
 import { isReservedTopic, isSysTopic } from '../mqtt/topic.ts';
 import type { Logger } from '../shared/logger.ts';
@@ -154,6 +155,30 @@ export class Distributor {
       this.#context.queueMemory.ownPayload(message);
       this.onPublished(message, publisher?.identity);
     }
+  }
+
+  /**
+   * Distributes the messages of a run, to the subscribers of this node and to the other nodes. The caller
+   * spends the price.
+   * @param view the first packet of the run; moves to its last one
+   * @returns false: the messages have to go one by one, so none has gone
+   */
+  distributeRun(
+    run: PublishRun,
+    view: PublishView,
+    topic: RoutedTopic,
+    publisher: Subscriber,
+  ): boolean {
+    if (!this.#context.router.deliverRun(run, topic, publisher)) return false;
+    const { forwarder } = this;
+    if (forwarder === undefined) return true;
+    const { clientId } = publisher.identity;
+    forwarder.forward(view, topic.bytes, clientId);
+    while (view.end < run.end) {
+      moveToNext(view);
+      forwarder.forward(view, topic.bytes, clientId);
+    }
+    return true;
   }
 
   /** An empty payload clears [MQTT5-3.3.1-6, 3.3.1-7]; subscribers still get the message itself. */

@@ -140,6 +140,11 @@ export class Framer {
     return true;
   }
 
+  /** Passes over packets behind the one found last. @param end of the last of them, all in `buffer` */
+  skipTo(end: number): void {
+    this.end = end;
+  }
+
   /** The buffer has no whole packet any more; the chunk behind it may have some. */
   #holdOrGoOn(start: number, neededBytes: number): boolean | ProtocolFault {
     const rest = this.#rest;

@@ -50,6 +50,7 @@ export class Client implements SessionConnection, Listed {
   readonly memory: ConnectionMemory;
   readonly feeds: RetainedFeeds;
   readonly received: ReceivedMessages;
+  readonly framer: Framer;
   bridge = false;
   /** A part of this node: it waits for the store where a client would be refused. */
   isLocal = false;
@@ -66,7 +67,6 @@ export class Client implements SessionConnection, Listed {
   readonly #dispatcher: PacketDispatcher;
   readonly #outbox: Outbox;
   readonly #onEnd: (client: Client) => void;
-  readonly #framer: Framer;
   readonly #deadlines: ClientDeadlines;
   readonly #listenerRates: ListenerRates;
   #rates: ClientRates | undefined;
@@ -99,7 +99,7 @@ export class Client implements SessionConnection, Listed {
     this.memory = new ConnectionMemory(context.accounts);
     this.feeds = new RetainedFeeds(context);
     const packetBytesMax = Math.min(packetBytesTaken(context, this.listener), CONNECT_BYTES_MAX);
-    this.#framer = new Framer(packetBytesMax);
+    this.framer = new Framer(packetBytesMax);
     const { now } = context.budget;
     this.#deadlines = new ClientDeadlines(context.deadlines, now);
     const waitMs = context.options.connectTimeoutSeconds * 1000;
@@ -135,14 +135,14 @@ export class Client implements SessionConnection, Listed {
     if (chunk.length === 0) return;
     if (
       this.#state === 'waiting' &&
-      !this.#framer.isHolding &&
+      !this.framer.isHolding &&
       packetTypeOf(chunk[0]!) !== PacketType.connect
     ) {
       // Another protocol: waiting for the length that it seems to announce would be useless.
       this.fail(NOT_CONNECT);
       return;
     }
-    this.#framer.push(chunk);
+    this.framer.push(chunk);
     this.#guard(() => this.#processFrames());
   }
 
@@ -154,7 +154,7 @@ export class Client implements SessionConnection, Listed {
   }
 
   #chargeUnhandled(): void {
-    const bytes = this.#framer.heldBytes + this.#transportBytes + (this.#held?.bytes ?? 0);
+    const bytes = this.framer.heldBytes + this.#transportBytes + (this.#held?.bytes ?? 0);
     chargeUnhandled(this.#context, this, bytes);
   }
 
@@ -212,7 +212,7 @@ export class Client implements SessionConnection, Listed {
   }
 
   #processFrames(): void {
-    const framer = this.#framer;
+    const framer = this.framer;
     const { budget, stats } = this.#context;
     while (this.#state === 'waiting' || this.#state === 'connected') {
       if (budget.isSpent && !framer.isDrained) {
@@ -239,7 +239,7 @@ export class Client implements SessionConnection, Listed {
   /** @returns how long the packet has to wait, milliseconds */
   #chargeRates(): number {
     if (this.#state !== 'connected') return 0;
-    const { buffer, start, end } = this.#framer;
+    const { buffer, start, end } = this.framer;
     this.#rates ??= new ClientRates(this.#listenerRates);
     return this.#rates.charge(buffer[start]!, end - start, this.#context.budget.now);
   }
@@ -283,7 +283,7 @@ export class Client implements SessionConnection, Listed {
   }
 
   #handleConnect(buffer: Buffer, start: number, bodyStart: number, end: number): void {
-    const packet = readConnect(this, this.#framer, buffer, start, bodyStart, end);
+    const packet = readConnect(this, this.framer, buffer, start, bodyStart, end);
     const { budget } = this.#context;
     const late = () => refuseLate(this.#context, this, packet);
     this.#deadlines.awaitAnswer(budget.now + CONNACK_MS_MAX, late);
@@ -302,7 +302,7 @@ export class Client implements SessionConnection, Listed {
     this.session = session;
     this.memory.begin(session.outbound.account);
     this.#moveTo('connected');
-    this.#framer.packetBytesMax = packetBytesTaken(this.#context, this.listener);
+    this.framer.packetBytesMax = packetBytesTaken(this.#context, this.listener);
     this.link.useAliases(limits.topicAliasMaximum, this.memory);
     this.#deadlines.lastReceivedAt = budget.now;
     this.connectedAt = budget.now;
@@ -348,7 +348,7 @@ export class Client implements SessionConnection, Listed {
   suspend(): void {
     this.#moveTo('suspended');
     // The broker reads until more bytes arrive: it answers PINGREQ and notices the end of the client.
-    if (!this.#framer.isDrained || this.#held?.length) this.#pauseReading();
+    if (!this.framer.isDrained || this.#held?.length) this.#pauseReading();
   }
 
   /** @param handle handles the packet that has waited; not called if the connection has ended */
@@ -404,7 +404,7 @@ export class Client implements SessionConnection, Listed {
       while (this.#state === 'connected') {
         const chunk = this.#held?.shift();
         if (chunk === undefined) return;
-        this.#framer.push(chunk);
+        this.framer.push(chunk);
         this.#processFrames();
       }
     });

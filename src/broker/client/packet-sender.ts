@@ -6,6 +6,7 @@ import { ACK_BYTES_MAX, encodeAck, encodeAckWithReason } from '../../mqtt/ack-co
 import { PINGRESP } from '../../mqtt/control-encoder.ts';
 import { FirstByte, publishFirstByte } from '../../mqtt/packet-type.ts';
 import { emptyPublishFields, publishBytes } from '../../mqtt/publish-encoder.ts';
+import type { PublishRun } from '../../mqtt/publish-run.ts';
 import type { ProtocolVersion, QoS } from '../../mqtt/publish-view.ts';
 import { ReasonCode } from '../../mqtt/reason-code.ts';
 import { copyBytes } from '../../shared/copy-bytes.ts';
@@ -127,6 +128,20 @@ export class PacketSender implements SessionLink {
     this.publishSent += 1;
     stats.publishSentBytes += bytes;
     this.#outbox.write(encoded.buffer, encoded.start, encoded.end);
+  }
+
+  takesRun(run: PublishRun): boolean {
+    const isSame = run.isMqtt5 === (this.version === 5) && !this.#hasOwnPackets;
+    return isSame && run.largest <= this.packetBytesMax;
+  }
+
+  sendRun({ buffer, start, end, count }: PublishRun): void {
+    const stats = this.#stats;
+    stats.packetsSent += count;
+    stats.publishSent += count;
+    this.publishSent += count;
+    stats.publishSentBytes += end - start;
+    this.#outbox.write(buffer, start, end);
   }
 
   sendDelivery(delivery: Delivery, dup: boolean): boolean {

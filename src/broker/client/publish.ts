@@ -19,6 +19,7 @@ import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { Client } from './client.ts';
 import { memoryFault } from './connection-memory.ts';
 import { recordDenial } from './denial.ts';
+import { RunPublisher } from './run-publisher.ts';
 import { InboundAliases } from './topic-aliases.ts';
 
 const ILL_FORMED_TOPIC = malformed('the Topic Name is not well-formed UTF-8 without U+0000');
@@ -58,12 +59,14 @@ export class PublishHandler {
   readonly #view = new PublishView();
   readonly #properties = new PublishProperties();
   readonly #publication: Publication<RoutedTopic>;
+  readonly #runs: RunPublisher;
   #topic: RoutedTopic;
 
   constructor(context: BrokerContext) {
     this.#context = context;
     this.#topic = context.topics.intern('-');
     this.#publication = new Publication(this.#topic);
+    this.#runs = new RunPublisher(context);
   }
 
   /** @returns the fault that ends the connection, or undefined */
@@ -86,7 +89,8 @@ export class PublishHandler {
     client.publishReceived += 1;
     stats.publishReceivedBytes += end - start;
     if (view.qos === 0) {
-      if (this.#refusal(client, view) === 0) this.#publish(client, view);
+      const isAccepted = this.#refusal(client, view) === 0;
+      if (isAccepted && !this.#runs.publish(client, view, this.#topic)) this.#publish(client, view);
       return undefined;
     }
     return view.qos === 1 ? this.#handleQos1(client, view) : this.#handleQos2(client, view);

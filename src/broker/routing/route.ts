@@ -2,6 +2,7 @@
 // delivers the message to each at its QoS. The second half of the hot path, after client/publish.ts.
 // Invariant: everyone in a route's lists may receive the topic, so that a delivery asks nothing.
 
+import type { PublishRun } from '../../mqtt/publish-run.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import type { Message } from '../message/message.ts';
 import type { Publication } from '../message/publication.ts';
@@ -23,6 +24,7 @@ const CACHED_TARGETS_MAX = 250_000;
 /** Outdated routes that the router drops for each one that it finds. */
 const OUTDATED_DROPPED = 4;
 const NO_LISTS: Route['lists'] = [];
+const NO_TARGETS: Route['lists'][number] = [];
 const NO_GROUPS: Route['groups'] = [];
 const NO_IDENTIFIERS: readonly number[] = [];
 
@@ -98,6 +100,28 @@ export class Router {
       this.#toGroup(publication, group);
     }
     return matched;
+  }
+
+  /** @returns the number of subscribers of the topic; -1 where one may get a message twice, or shares it with others */
+  subscribersOf(topic: RoutedTopic): number {
+    const { lists, groups } = this.#routeOf(topic);
+    return groups.length > 0 || lists.length > 1 ? -1 : (lists[0]?.length ?? 0);
+  }
+
+  /**
+   * Delivers a run of QoS 0 to the subscribers that subscribersOf() has counted. The caller spends the price.
+   * @returns false: one of them needs its messages one by one, so no one has got any
+   */
+  deliverRun(run: PublishRun, topic: RoutedTopic, publisher: Subscriber): boolean {
+    const { lists, denied } = this.#routeOf(topic);
+    const targets = lists[0] ?? NO_TARGETS;
+    for (const { subscriber, identifiers } of targets) {
+      const isPlain = subscriber !== publisher && identifiers.length === 0;
+      if (!isPlain || subscriber.takesRun?.(run) !== true) return false;
+    }
+    for (const { subscriber } of targets) subscriber.deliverRun?.(run);
+    this.#stats.denied += denied * run.count;
+    return true;
   }
 
   /** As fanOut(), only to subscriptions with Retain As Published: those of bridges, and of others who keep values. */

@@ -1,6 +1,7 @@
 // A subscription, and its subscriber as routing sees it. Routing knows no Session: all it needs is
 // here, and tests give it less than a session.
 
+import type { PublishRun } from '../../mqtt/publish-run.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import type { ClientAccount } from '../accounts.ts';
 import type { Message } from '../message/message.ts';
@@ -31,6 +32,10 @@ export interface Subscriber {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void;
+  /** True if all messages of the run would go out at once and as they came, or none, as the client is not connected. */
+  takesRun?(run: PublishRun): boolean;
+  /** Sends a run that takesRun() has taken. */
+  deliverRun?(run: PublishRun): void;
   /** The same for a message that no router handles: a retained one, or one handed over. */
   deliverMessage(
     message: Message,

@@ -1,5 +1,6 @@
 // What a session needs of the connection that it is attached to. client/ implements both interfaces.
 
+import type { PublishRun } from '../../mqtt/publish-run.ts';
 import type { Publication } from '../message/publication.ts';
 import type { Delivery } from './delivery.ts';
 
@@ -10,6 +11,9 @@ export interface SessionLink {
   /** Unacknowledged QoS 1 and 2 messages that the client takes. */
   readonly sendWindow: number;
   sendQos0(publication: Publication, retain: boolean, identifiers: readonly number[]): void;
+  /** True if the client gets the packets of the run as they came. */
+  takesRun?(run: PublishRun): boolean;
+  sendRun?(run: PublishRun): void;
   /** False: larger than the client's Maximum Packet Size; it counts as delivered [MQTT5-3.1.2-25]. */
   sendDelivery(delivery: Delivery, dup: boolean): boolean;
   sendPubrel(packetId: number): void;

@@ -5,6 +5,7 @@
 // error ends it, over any number of connections [MQTT5-4.3.2-1, 4.3.3-1].
 
 import { PACKET_ID_MAX } from '../../mqtt/limits.ts';
+import type { PublishRun } from '../../mqtt/publish-run.ts';
 import type { QoS } from '../../mqtt/publish-view.ts';
 import { isFailure } from '../../mqtt/reason-code.ts';
 import type { ClientAccount } from '../accounts.ts';
@@ -94,14 +95,22 @@ export class Outbound implements Subscriber, QueueOwner {
       return;
     }
     const link = this.#link;
-    if (qos === 0) {
-      if (link === undefined) return;
-      if (!link.congested) {
-        link.sendQos0(publication, retain, identifiers);
-        return;
-      }
+    if (qos === 0 && link === undefined) return;
+    if (qos === 0 && link?.congested === false) {
+      link.sendQos0(publication, retain, identifiers);
+      return;
     }
     this.#accept(publication.message(), qos, retain, identifiers, group);
+  }
+
+  takesRun(run: PublishRun): boolean {
+    const link = this.#link;
+    if (this.bridge !== undefined) return false;
+    return link === undefined || (!link.congested && link.takesRun?.(run) === true);
+  }
+
+  deliverRun(run: PublishRun): void {
+    this.#link?.sendRun?.(run);
   }
 
   /** Each message gets an id that names it on its way over bridges. */
@@ -147,9 +156,8 @@ export class Outbound implements Subscriber, QueueOwner {
       return;
     }
     const { queueMemory } = this.#context;
-    const { inflight } = this;
     const bound =
-      qos === 0 ? undefined : queueMemory.boundInFlight(message, this.account, inflight);
+      qos === 0 ? undefined : queueMemory.boundInFlight(message, this.account, this.inflight);
     if (bound === undefined) {
       this.#send(delivery, link);
     } else {
@@ -408,9 +416,8 @@ export class Outbound implements Subscriber, QueueOwner {
       delivery.group !== undefined && other(delivery.group);
     const sent = ending ? (this.#inflight?.inOrder() ?? []) : [];
     let taken = sent.filter((delivery) => delivery.qos === 1 && movable(delivery)).slice(0, max);
-    const queue = this.#queue;
-    if (taken.length === 0 && queue !== undefined && queue.sharedCount > 0) {
-      taken = queue.extract(movable, max);
+    if (taken.length === 0 && this.#queue !== undefined && this.#queue.sharedCount > 0) {
+      taken = this.#queue.extract(movable, max);
     }
     for (const delivery of taken) {
       if (delivery.state === DeliveryState.queued) this.finish(delivery);

@@ -11,7 +11,7 @@ const COPY_BYTES_MAX = 16_384;
 const JOINED_BYTES_MAX = 65_536;
 /** In a larger write ranges up to this are joined: each part of a gathered write costs a microsecond. */
 const SMALL_BYTES_MAX = 4096;
-const POOL_MAX = 256;
+const POOL_MAX = 1024;
 /** A range is a scrap if its buffer is more than this many times as large. */
 const SCRAP_FACTOR = 4;
 
