@@ -16,6 +16,7 @@ import { BrokerClock } from '../net/clients/broker-clock.ts';
 import { Listeners } from '../net/clients/listeners.ts';
 import { tryPort } from '../net/listen-error.ts';
 import type { Endpoint } from '../shared/endpoint.ts';
+import { deriveKeyRing, type KeyRing } from '../shared/key-ring.ts';
 import type { ListenerProtocol } from '../shared/listener-config.ts';
 import type { Logger } from '../shared/logger.ts';
 import { secureRandom } from '../shared/random.ts';
@@ -94,6 +95,14 @@ export interface NodeSurroundings {
   readonly events?: ClientEvents | undefined;
 }
 
+/** Another thread needs some 40 ms for them; meanwhile the node opens what is not of the cluster. */
+function startDerivingKeys(tokens: readonly string[], clusterName: string): Promise<KeyRing> {
+  const keys = deriveKeyRing(tokens, clusterName);
+  // A fault is for the one who awaits them.
+  keys.catch(() => undefined);
+  return keys;
+}
+
 /**
  * Starts a node: data folder, cluster, and last the listeners, so that a client that connects reaches
  * the subscribers of all nodes. Rejects if a port can't be opened or the name is in use.
@@ -105,6 +114,9 @@ export async function runNode(
 ): Promise<EmbeddableNode> {
   const { cancel, source } = surroundings;
   const log = new EventLog(sink);
+  const keys = isClustered(config)
+    ? startDerivingKeys(config.tokens, config.clusterName)
+    : undefined;
   const access = await openAccess(config, log);
   const opened = await openJournal(config, log).catch(stopAndThrow(async () => access.close()));
   let cluster: Cluster | undefined;
@@ -115,9 +127,9 @@ export async function runNode(
   const announcer = new Announcer(config, log);
   let listeners: Listeners | undefined;
   try {
-    if (isClustered(config)) {
+    if (isClustered(config) && keys !== undefined) {
       await checkFreePorts(config.listeners);
-      cluster = await Cluster.open(config, broker, log, opened && clusterJournal(opened));
+      cluster = await Cluster.open(config, broker, log, keys, opened && clusterJournal(opened));
       cluster.onOnline = (names) => announcer.setOnline(names);
       await cluster.join(cancel);
       cancel?.throwIfAborted();

@@ -103,14 +103,18 @@ export class Cluster {
     });
   }
 
-  /** Opens the sync port; membership begins with join(). Rejects with a BindError. */
+  /**
+   * Opens the sync port; membership begins with join(). Rejects with a BindError.
+   * @param derivedKeys of the tokens of the configuration
+   */
   static async open(
     config: ClusterConfig,
     broker: Broker,
     log: Logger,
+    derivedKeys: Promise<KeyRing>,
     journal: ClusterJournal | undefined,
   ): Promise<Cluster> {
-    const keys = await deriveKeyRing(config.tokens, config.clusterName);
+    const keys = await derivedKeys;
     logTokens(config.tokens, log);
     const bootId = randomBytes(8).readBigUInt64BE();
     broker.seed = bootSeed(bootId);
