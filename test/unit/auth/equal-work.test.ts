@@ -22,6 +22,7 @@ for (const name of COUNTED) {
   Object.assign(crypto, {
     [name]: (...args: unknown[]) => {
       counts.set(name, (counts.get(name) ?? 0) + 1);
+      if (name === 'pbkdf2') counts.set('iterations', Number(args[2]));
       return own(...args);
     },
   });
@@ -57,6 +58,7 @@ test('a wrong password, an empty one and a missing one cost the same, whether th
   const wrong = Buffer.from('wrong');
   const expected = await workOf(() => verifier.check('ann', wrong));
   assert.equal(expected.pbkdf2, 1);
+  assert.equal(expected.iterations, 1000, 'as the hashes of the file, whatever new ones have');
   assert.equal(expected.timingSafeEqual, 1);
   for (const [user, password] of [
     ['nobody', wrong],

@@ -151,3 +151,16 @@ test('cached decisions on long topics take little memory', () => {
   assert.ok(heapBytes() - before < 1_000_000);
   assert.equal(own.mayPublish('up/1'), true);
 });
+
+test('a filter may be read as a whole only if one line covers it and no denial before it touches it', () => {
+  const own = rights('topic read home/#\ntopic write shed/#\ntopic read garden/+/lamp');
+  for (const filter of ['home/#', 'home/+', 'home', 'garden/+/lamp', 'garden/a/lamp']) {
+    assert.equal(own.mayReadAll(filter), true, filter);
+  }
+  for (const filter of ['#', '+/#', '+/lamp', 'shed/#', 'garden/#', 'garden/+/+', 'other']) {
+    assert.equal(own.mayReadAll(filter), false, filter);
+  }
+  const denied = rights('topic read home/#\ntopic deny home/door');
+  assert.equal(denied.mayReadAll('home/lamp/#'), true);
+  assert.equal(denied.mayReadAll('home/#'), false);
+});

@@ -206,6 +206,8 @@ test('expired retained messages leave the store at their deadline', () => {
   for (let i = 0; i < 60; i++) client.publish(`t/${i}`, 'x', { retain: true, properties });
   client.publish('t/0', 'replaced', { retain: true });
   client.publish('t/1', 'later', { retain: true, properties: { messageExpiryInterval: 20 } });
+  client.publish('t/60', 'long', { retain: true, properties: { messageExpiryInterval: 100 } });
+  client.publish('t/60', 'sooner', { retain: true, properties });
   world.advance(11_000);
   assert.equal(world.broker.context.retained.count, 2);
   world.advance(10_000);

@@ -36,6 +36,14 @@ test('all nodes choose the same one, in whatever order they list them', () => {
   assert.deepEqual(choices(NODES), choices([...NODES].reverse()));
 });
 
+test('all nodes choose the same one of two whose numbers are equal by chance', () => {
+  const low = 0x12345678n;
+  const twin = (1n << 32n) | (low ^ 0x9e3779b1n);
+  assert.equal(bootSeed(low), bootSeed(twin));
+  const nodes = [low, twin].map((bootId) => ({ bootId, weight: 1 }));
+  assert.deepEqual(choices(nodes), choices(nodes.toReversed()));
+});
+
 test('when a node dies only its own messages move', () => {
   const before = choices(NODES);
   const after = choices(NODES.slice(0, 3));

@@ -14,7 +14,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { main } from '../../../src/cli/main.ts';
+import { silentLogger } from '../../../src/shared/logger.ts';
+import { crc32 } from '../../../src/storage/crc32.ts';
 import { makeDataFolder } from '../../../src/storage/data-folder.ts';
+import { encodeHeader, FORMAT_VERSION } from '../../../src/storage/file-format.ts';
+import { Journal } from '../../../src/storage/journal.ts';
 import { StorageError } from '../../../src/storage/storage-error.ts';
 import { fakeContext } from '../../support/fake-context.ts';
 
@@ -104,4 +108,19 @@ test('where the system cannot create folders the start fails instead of retrying
   // Other users are refused before the attempt: the folder is not theirs.
   const name = process.getuid?.() === 0 ? StorageError.name : 'DataPathError';
   assert.throws(() => makeDataFolder('/proc/shoal'), { name });
+});
+
+test('a folder that a newer release has written is free once its file is gone', async () => {
+  const folder = join(base, 'newer');
+  const log = join(folder, 'shoal-00000001.log');
+  const header = encodeHeader({ kind: 'log', needsSnapshot: false, generation: 1, run: 1n });
+  header.writeUInt16LE(FORMAT_VERSION + 1, 8);
+  header.writeUInt32LE(crc32(header.subarray(0, 28)), 28);
+  mkdirSync(folder);
+  writeFileSync(log, header);
+  const open = () => Journal.open({ folder, log: silentLogger });
+  await assert.rejects(open(), { name: 'StorageError', message: /written by a newer release/ });
+  rmSync(log);
+  const { journal } = await open();
+  await journal.close();
 });

@@ -83,3 +83,25 @@ test('a window that shrinks below what is under way never waits for an ack that 
   window.sent(20, LARGE_BYTES, true, 2);
   assert.ok(!window.isOpen);
 });
+
+/** @returns how many datagrams fit after a window from which each of the first acks reported a further loss */
+function roomAfterLosses(losses: number): number {
+  const { window, sequence } = windowOf(64 * 1024);
+  const { last } = fill(window, sequence, LARGE_BYTES);
+  const acked = [1, 2, 3].map((ack, i) => ({
+    sequence: sequence + ack,
+    lostDatagrams: Math.min(i + 1, losses),
+  }));
+  for (const ack of [...acked, { sequence: last, lostDatagrams: losses }]) {
+    window.handleAck({ receiverBootId: 1n, windowBytes: 64 * 1024, ...ack }, 2);
+  }
+  return fill(window, last, LARGE_BYTES).last - last;
+}
+
+test('several losses in one window make it smaller once', () => {
+  const without = roomAfterLosses(0);
+  const rooms = [1, 2, 3].map(roomAfterLosses);
+  for (const room of rooms) {
+    assert.ok(room > 0.6 * without && room < without, `${rooms} of ${without}`);
+  }
+});
