@@ -247,7 +247,9 @@ function explain(error: unknown, address: string, options: UdpOptions): Error {
         `UDP ${place} may not be opened by this user; choose a port above 1023 with ${options.flag}`,
       );
     case 'EADDRNOTAVAIL':
-      return new BindError(`UDP ${place} can't be opened: no interface has this address`);
+      return new BindError(
+        `UDP ${place} can't be opened: no interface has this address; choose another one with -bind`,
+      );
     default:
       return new BindError(
         `UDP ${place} can't be opened: ${describeSystemError(error, 'network')}`,
