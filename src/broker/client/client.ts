@@ -1,8 +1,6 @@
-// The broker's side of one connection: takes bytes, finds packets, and keeps the state of the
-// connection. dispatch.ts and the handlers that it calls know what a packet means for sessions and
-// subscriptions; packet-sender.ts is the outgoing half.
+// The broker's side of one connection: takes bytes, finds packets, and keeps its state (connection-state.ts). What
+// a packet means is up to a PacketHandler (dispatch.ts); packet-sender.ts is the outgoing half.
 // Invariant: nothing that a client sends throws out of receive(); at most it ends this connection.
-// Its states are in connection-state.ts.
 
 import { Framer } from '../../mqtt/framer.ts';
 import {
@@ -29,7 +27,6 @@ import { CONNACK_MS_MAX, handleConnect, NOT_CONNECT, readConnect, refuseLate } f
 import { ConnectionMemory, chargeUnhandled } from './connection-memory.ts';
 import { type ConnectionState, checkTransition } from './connection-state.ts';
 import { type Continuation, runOf } from './continuation.ts';
-import type { PacketDispatcher } from './dispatch.ts';
 import { disconnectPacket, refusalPacket } from './final-packets.ts';
 import { HeldChunks } from './held-chunks.ts';
 import { ANSWER_TOO_LARGE, oversizeFields, packetBytesTaken } from './oversize.ts';
@@ -41,6 +38,10 @@ import type { InboundAliases } from './topic-aliases.ts';
 
 /** Thousands of CONNECT packets may wait for the authorizer, each kept whole. */
 const CONNECT_BYTES_MAX = 131_072;
+
+export interface PacketHandler {
+  dispatch(client: Client, buffer: Buffer, start: number, bodyStart: number, end: number): void;
+}
 
 export class Client implements SessionConnection, Listed {
   place: number | undefined;
@@ -64,7 +65,7 @@ export class Client implements SessionConnection, Listed {
   publishReceived = 0;
   inboundAliases: InboundAliases | undefined;
   readonly #context: BrokerContext;
-  readonly #dispatcher: PacketDispatcher;
+  readonly #handler: PacketHandler;
   readonly #outbox: Outbox;
   readonly #onEnd: (client: Client) => void;
   readonly #deadlines: ClientDeadlines;
@@ -82,13 +83,13 @@ export class Client implements SessionConnection, Listed {
   /** @param onEnd called once, when either side has ended the connection */
   constructor(
     context: BrokerContext,
-    dispatcher: PacketDispatcher,
+    handler: PacketHandler,
     outbox: Outbox,
     info: ConnectionInfo,
     onEnd: (client: Client) => void,
   ) {
     this.#context = context;
-    this.#dispatcher = dispatcher;
+    this.#handler = handler;
     this.#outbox = outbox;
     this.#onEnd = onEnd;
     this.info = info;
@@ -100,10 +101,9 @@ export class Client implements SessionConnection, Listed {
     this.feeds = new RetainedFeeds(context);
     const packetBytesMax = Math.min(packetBytesTaken(context, this.listener), CONNECT_BYTES_MAX);
     this.framer = new Framer(packetBytesMax);
-    const { now } = context.budget;
-    this.#deadlines = new ClientDeadlines(context.deadlines, now);
+    this.#deadlines = new ClientDeadlines(context.deadlines, context.budget.now);
     const waitMs = context.options.connectTimeoutSeconds * 1000;
-    this.#deadlines.awaitConnect(now + waitMs, () => this.#connectTimeout());
+    this.#deadlines.awaitConnect(context.budget.now + waitMs, () => this.#connectTimeout());
   }
 
   get version(): ProtocolVersion {
@@ -114,12 +114,12 @@ export class Client implements SessionConnection, Listed {
     return this.#state === 'closed';
   }
 
-  keepAliveTimeout(): void {
-    this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true);
-  }
-
   get #isConnected(): boolean {
     return this.#state === 'connected';
+  }
+
+  keepAliveTimeout(): void {
+    this.disconnect(ReasonCode.keepAliveTimeout, 'keep alive timeout', true);
   }
 
   /** Bytes from the network. The core keeps views into `chunk` and writes to it: its owner must not reuse it. */
@@ -269,7 +269,7 @@ export class Client implements SessionConnection, Listed {
     if (context.store.durable && mustWait(first, context, this)) {
       this.#suspendPacket(buffer, start, bodyStart, end);
     } else {
-      this.#dispatcher.dispatch(this, buffer, start, bodyStart, end);
+      this.#handler.dispatch(this, buffer, start, bodyStart, end);
     }
   }
 
@@ -278,7 +278,7 @@ export class Client implements SessionConnection, Listed {
     this.#suspend(() => {
       // Thousands may have waited with this one, and the first of them filled the store again.
       if (this.#context.store.congested) this.#suspendPacket(buffer, start, bodyStart, end);
-      else this.#dispatcher.dispatch(this, buffer, start, bodyStart, end);
+      else this.#handler.dispatch(this, buffer, start, bodyStart, end);
     });
   }
 

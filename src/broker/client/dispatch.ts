@@ -13,7 +13,7 @@ import { malformed, ProtocolError, protocolFault } from '../../mqtt/protocol-fau
 import { formatReasonCode, ReasonCode } from '../../mqtt/reason-code.ts';
 import type { BrokerContext } from '../context.ts';
 import { handleAck } from './acknowledge.ts';
-import type { Client } from './client.ts';
+import type { Client, PacketHandler } from './client.ts';
 import { PacketReview } from './packet-review.ts';
 import { PublishHandler } from './publish.ts';
 import { handleSubscribe, handleUnsubscribe } from './subscribe.ts';
@@ -26,7 +26,7 @@ const LATE_EXPIRY = protocolFault('Session Expiry Interval set where it was zero
 const AUTH_WITHOUT_METHOD = protocolFault('AUTH without an authentication method');
 
 /** One for all clients. */
-export class PacketDispatcher {
+export class PacketDispatcher implements PacketHandler {
   readonly publishHandler: PublishHandler;
   readonly #context: BrokerContext;
   /** Undefined where no packet waits for a decision. */
