@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { plainAddress } from '../shared/endpoint.ts';
+import { LogLimiter } from '../shared/log-limiter.ts';
 import type { Logger } from '../shared/logger.ts';
 import { mostCommon } from '../shared/most-common.ts';
 import { OngoingFaults } from '../shared/ongoing-faults.ts';
@@ -13,12 +14,13 @@ export const CONNECTIONS_MAX = 128;
 const FAULT = 'full';
 
 export class ConnectionLimit {
-  /** Closed because too many were open. */
+  /** Closed because too many were open, or because they asked again before the answer. */
   refused = 0;
   readonly #log: Logger;
   /** With the address of each, the oldest first. */
   readonly #open = new Map<Socket, string>();
   readonly #faults = new OngoingFaults();
+  readonly #limiter = new LogLimiter();
 
   constructor(log: Logger) {
     this.#log = log;
@@ -33,6 +35,17 @@ export class ConnectionLimit {
     }
     this.#open.set(socket, from);
     socket.once('close', () => this.#closed(socket));
+  }
+
+  /** Closes a connection that asks again before the answer. */
+  closeImpatient(connection: Socket): void {
+    if (connection.destroyed) return;
+    this.refused += 1;
+    const from = plainAddress(connection.remoteAddress ?? '');
+    connection.destroy();
+    const count = this.#limiter.admit('impatient', performance.now());
+    if (count === 0) return;
+    this.#log.warn('HTTP connection closed: it asked again before the answer', { from, count });
   }
 
   /** @returns undefined if the new connection is the one too many of its address */

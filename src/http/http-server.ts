@@ -137,13 +137,13 @@ export class HttpServer {
   }
 
   async #handle(message: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { node, counters, hasPages } = this.#parts;
+    const { node, counters, hasPages, limit } = this.#parts;
     counters.requests += 1;
     message.on('error', () => undefined);
     response.on('error', () => undefined);
     // It waits for the answer before: node:http would never close the response of one whose turn does not come.
     if (response.socket === null) {
-      message.socket.destroy();
+      limit.closeImpatient(message.socket);
       return;
     }
     if (hasPages && sendPage(message, response)) return;

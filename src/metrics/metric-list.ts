@@ -197,7 +197,7 @@ const httpMetrics = {
   ),
   refusedConnections: counter(
     'http_connections_refused',
-    'connections over HTTP that were closed because too many were open',
+    'connections over HTTP that were closed because too many were open, or because they asked again before the answer',
     { sys: 'http/refused connections' },
   ),
   failed: counter('http_requests_failed', 'requests that found a fault of this program', {

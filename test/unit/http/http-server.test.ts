@@ -7,23 +7,23 @@ import { type TestContext, test } from 'node:test';
 import { ConnectionLimit } from '../../../src/http/connection-limit.ts';
 import { controlGate } from '../../../src/http/gate.ts';
 import { HttpServer } from '../../../src/http/http-server.ts';
-import { silentLogger } from '../../../src/shared/logger.ts';
+import { type Logger, silentLogger } from '../../../src/shared/logger.ts';
 import { FakeNodeApi } from '../../support/fake-node-api.ts';
 import { makeRouter } from '../../support/fake-router.ts';
 
 const LIMIT = { timeout: 60_000 };
 
-async function open(t: TestContext, node = new FakeNodeApi()) {
+async function open(t: TestContext, node = new FakeNodeApi(), log = silentLogger) {
   const streams = { open: 0, dropped: 0 };
   const router = await makeRouter(node, { streams });
   const counters = { requests: 0, failed: 0 };
-  const limit = new ConnectionLimit(silentLogger);
+  const limit = new ConnectionLimit(log);
   const server = await HttpServer.open(
     { node, router, gate: controlGate, streams, counters, limit, hasPages: true },
     { host: '127.0.0.1', port: 0 },
   );
   t.after(() => server.close());
-  return { server, streams, counters, url: `http://127.0.0.1:${server.port}` };
+  return { server, streams, counters, limit, url: `http://127.0.0.1:${server.port}` };
 }
 
 /** A reset is an end as well. */
@@ -52,7 +52,9 @@ test(
 );
 
 test('a connection that asks again before the answer is closed', LIMIT, async (t) => {
-  const { server, url } = await open(t);
+  const warnings: unknown[] = [];
+  const log: Logger = { ...silentLogger, warn: (...line) => warnings.push(line) };
+  const { server, limit, url } = await open(t, undefined, log);
   const socket = connect(server.port, '127.0.0.1');
   let answers = '';
   socket
@@ -63,6 +65,9 @@ test('a connection that asks again before the answer is closed', LIMIT, async (t
   socket.write(requestFor('/api/v1/openapi.json').repeat(2000));
   await closed(socket);
   assert.ok(answers.split('HTTP/1.1 200').length <= 2, 'one answer at most');
+  assert.equal(limit.refused, 1);
+  const event = 'HTTP connection closed: it asked again before the answer';
+  assert.deepEqual(warnings, [[event, { from: '127.0.0.1', count: 1 }]]);
   assert.equal((await fetch(`${url}/healthz`)).status, 200);
 });
 
