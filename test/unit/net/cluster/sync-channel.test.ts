@@ -180,13 +180,13 @@ test('a peer that starts later gets further hellos until it answers, and its mes
 test("a message behind a lost one arrives after the hold, by the channel's own timer", async (t) => {
   const a = await station('a', 1n);
   const b = await station('b', 2n);
-  // a reaches b through a relay that swallows the second datagram with a message.
+  // a reaches b through a relay that swallows one datagram with a message when it is asked to.
   const relay = dgram.createSocket('udp4');
   t.after(() => relay.close());
-  let seen = 0;
+  let swallowsNext = false;
   relay.on('message', (datagram) => {
-    if (datagram[KIND_AT] === KIND_DATA) seen += 1;
-    if (seen !== 2) relay.send(datagram, b.peer.endpoint.port, '127.0.0.1');
+    if (swallowsNext && datagram[KIND_AT] === KIND_DATA) swallowsNext = false;
+    else relay.send(datagram, b.peer.endpoint.port, '127.0.0.1');
   });
   relay.bind(0, '127.0.0.1');
   await once(relay, 'listening');
@@ -196,21 +196,34 @@ test("a message behind a lost one arrives after the hold, by the channel's own t
   const first = once(b.inbox, 'message');
   publish(a, 't', 'first');
   await first;
+  const counters = () => [...b.channel.peers()][0]!.counters;
+  const until = async (isDone: () => boolean): Promise<void> => {
+    while (!isDone()) await new Promise((next) => setImmediate(next));
+  };
   // Heartbeats are sent at the same times both ways, and the next ones are due much later than the end
-  // of a hold. If none passes before the message arrives, the hold has set the timer.
-  const sent = (): number => [...b.channel.peers()][0]!.counters.sentHeartbeats;
-  const received = (): number => [...b.channel.peers()][0]!.counters.receivedHeartbeats;
-  const [sentFirst, receivedFirst] = [sent(), received()];
-  while (sent() === sentFirst || received() === receivedFirst) {
-    await new Promise((next) => setImmediate(next));
+  // of a hold. If none passes before the message arrives, the hold has set the timer. On a busy machine
+  // one may pass nevertheless: such an attempt proves nothing.
+  const beats = () => [counters().sentHeartbeats, counters().receivedHeartbeats].join();
+  const isOwnTimer = async (): Promise<boolean> => {
+    const { sentHeartbeats, receivedHeartbeats } = { ...counters() };
+    await until(
+      () =>
+        counters().sentHeartbeats > sentHeartbeats &&
+        counters().receivedHeartbeats > receivedHeartbeats,
+    );
+    const before = beats();
+    swallowsNext = true;
+    publish(a, 't', 'swallowed');
+    await until(() => !swallowsNext);
+    const arrival = once(b.inbox, 'message');
+    publish(a, 't', 'behind it');
+    assert.equal((await arrival)[0].payload, 'behind it');
+    return beats() === before;
+  };
+  let attempts = 1;
+  while (!(await isOwnTimer())) {
+    attempts += 1;
+    assert.ok(attempts < 20, 'it comes with a heartbeat only');
   }
-  const before = [sent(), received()];
-  publish(a, 't', 'swallowed');
-  await new Promise((resolve) => setImmediate(resolve));
-  const arrival = once(b.inbox, 'message');
-  publish(a, 't', 'behind it');
-  assert.equal((await arrival)[0].payload, 'behind it');
-  assert.deepEqual([sent(), received()], before);
-  const [status] = [...b.channel.peers()];
-  assert.equal(status?.counters.lostMessages, 1);
+  assert.equal(counters().lostMessages, attempts);
 });
