@@ -51,5 +51,5 @@ export function unknownNode(
   name: string,
 ): HttpProblem {
   const names = nodes.map((one) => one.name).join(', ');
-  return new HttpProblem(404, `No node named ${name} is known here; there are ${names}.`);
+  return new HttpProblem(404, `No node named ${name} is known here, only ${names}.`);
 }

@@ -216,7 +216,7 @@ function isTextOnly({ response }: Route): boolean {
 
 function noNode(name: string, online: readonly string[]): HttpProblem {
   const known = online.join(', ');
-  return new HttpProblem(404, `No node ${name.slice(0, 64)} is online; there are ${known}.`);
+  return new HttpProblem(404, `No node ${name.slice(0, 64)} is online, only ${known}.`);
 }
 
 /** Checks what another node sends. */

@@ -42,7 +42,7 @@ describe('the HTTP API of a cluster', { concurrency: 2 }, () => {
     assert.deepEqual((await get(n1, '/healthz?node=n2')).body, { status: 'ok', node: 'n2' });
     const wrong = await get(n1, '/healthz?node=n9');
     assert.equal(wrong.status, 404);
-    assert.match(JSON.stringify(wrong.body), /No node n9 is online; there are n1, n2/);
+    assert.match(JSON.stringify(wrong.body), /No node n9 is online, only n1, n2/);
   });
 
   scenario('a message and its clearing reach every node', async (scene) => {
