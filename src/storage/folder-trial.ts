@@ -45,8 +45,8 @@ async function probe(path: string): Promise<string | undefined> {
   }
 }
 
-/** Keeps what another process has put there meanwhile. */
-async function removeUnused(folder: string): Promise<void> {
+/** Removes a new folder with its dead locks; keeps what another process has put there meanwhile. */
+export async function removeUnused(folder: string): Promise<void> {
   const names = await readdir(folder);
   if (!names.every((name) => name.startsWith('lock.'))) return;
   for (const name of names) await rm(join(folder, name));

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { describe } from 'node:test';
 import { runCommand } from '../support/run-command.ts';
@@ -94,6 +94,7 @@ describe('backup and restore', { concurrency: 2 }, () => {
       const refused = await runCommand(['restore', file, `-data=${copy}`]);
       assert.equal(refused.code, 1, refused.err);
       assert.match(refused.err, problem);
+      assert.equal(existsSync(copy), false, 'a folder that was not there before');
     }
     assert.equal((await runCommand(['restore', archive, `-data=${copy}`])).code, 0);
     assert.deepEqual(await retainedOf(scene, copy), ['a a', 'b b', 'c c']);

@@ -14,6 +14,7 @@ import { FolderDisk } from '../../storage/disk.ts';
 import { dataFiles } from '../../storage/file-names.ts';
 import { checkCopy, openFolderCopy } from '../../storage/folder-copy.ts';
 import { lockFolder } from '../../storage/folder-lock.ts';
+import { removeUnused } from '../../storage/folder-trial.ts';
 import { StorageError } from '../../storage/storage-error.ts';
 import { ArchiveError, readArchive, writeArchive } from '../backup/archive.ts';
 import { addConfigOptions, configOf } from '../config-options.ts';
@@ -67,16 +68,20 @@ export function addRestore(program: Command, context: CliContext): void {
       throw new UsageError('restore needs the data folder: -data=FOLDER, or -config=FILE');
     }
     if (!existsSync(file)) throw new UsageError(`${file}: there is no such file`);
+    const isNew = !existsSync(folder);
     makeDataFolder(folder);
     const lock = await lockFolder(folder);
+    let isRestored = false;
     try {
       if (dataFiles(readdirSync(folder)).length > 0) {
         throw new StorageError(`${folder} holds data already: restore into an empty folder`);
       }
       context.write(await restore(file, folder, context));
+      isRestored = true;
     } finally {
       rmSync(join(folder, UNPACKED), { recursive: true, force: true });
       await lock.release();
+      if (isNew && !isRestored) await removeUnused(folder);
     }
     context.exitCode = exitCodes.ok;
   });
