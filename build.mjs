@@ -14,7 +14,7 @@ import { build } from 'esbuild';
 
 const BYTES_MAX = 1_145_000;
 /** An error at load time prints the line that it happened on. */
-const LINE_LENGTH_MAX = 2000;
+const LINE_LENGTH_MAX = 1000;
 /** Writes the folders of all bundled packages, as a JSON array, to this file: for the SBOM of a release. */
 const PACKAGE_LIST_FLAG = '--package-list=';
 
