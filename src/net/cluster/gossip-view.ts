@@ -2,6 +2,7 @@
 
 import type { Endpoint } from '../../shared/endpoint.ts';
 import type { EnvelopeFault } from '../../shared/envelope.ts';
+import type { LocalNode } from '../../swim/local-node.ts';
 import { endpointOf, type Member } from '../../swim/member-table.ts';
 import { decodeMetadata, type Metadata } from '../../swim/metadata.ts';
 import type { Reachability } from '../../swim/reachability.ts';
@@ -42,6 +43,27 @@ export interface GossipCounters extends UdpCounters, SwimCounters, Record<Envelo
   addressFailures: number;
   /** Directions to or from other nodes that fail at present. */
   linkFaults: number;
+}
+
+/** @param local where the socket is bound, for a node that does not know its address yet */
+export function ownView(
+  { name, hasLeft, address, port, bootId, incarnation }: LocalNode,
+  local: Endpoint,
+  metadata: Metadata,
+): MemberView {
+  return {
+    name,
+    isSelf: true,
+    state: hasLeft ? 'left' : 'alive',
+    stateAgeMs: undefined,
+    endpoint: { address: address ?? local.address, port },
+    bootId,
+    incarnation,
+    metadata,
+    sinceAnswerMs: undefined,
+    rttMs: undefined,
+    reachability: undefined,
+  };
 }
 
 /** @param now monotonic, ms */

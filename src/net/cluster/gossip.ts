@@ -31,7 +31,7 @@ import type { NameClaim, SwimOptions, SwimPort } from '../../swim/swim-port.ts';
 import { JOIN_MS } from '../../swim/timing.ts';
 import { isBeacon } from './beacon-seal.ts';
 import { GossipLog } from './gossip-log.ts';
-import { type GossipCounters, type MemberView, memberView } from './gossip-view.ts';
+import { type GossipCounters, type MemberView, memberView, ownView } from './gossip-view.ts';
 import { LocalAddresses, specificAddress } from './local-addresses.ts';
 import { NameInUseError, type NameRival, type RivalKind, rivalKind } from './name-rival.ts';
 import { SeedResolver } from './seed-resolver.ts';
@@ -201,24 +201,16 @@ export class Gossip {
   /** This node first, then all members, offline ones too. */
   members(): readonly MemberView[] {
     const now = performance.now();
-    const { self } = this.#swim;
-    const own: MemberView = {
-      name: self.name,
-      isSelf: true,
-      state: self.hasLeft ? 'left' : 'alive',
-      stateAgeMs: undefined,
-      endpoint: { address: self.address ?? this.local.address, port: self.port },
-      bootId: self.bootId,
-      incarnation: self.incarnation,
-      metadata: this.#options.metadata,
-      sinceAnswerMs: undefined,
-      rttMs: undefined,
-      reachability: undefined,
-    };
+    const own = ownView(this.#swim.self, this.local, this.#options.metadata);
     const others = [...this.#swim.table.all()].map((member) =>
       memberView(now, member, this.#swim.reachability(now, member)),
     );
     return [own, ...others];
+  }
+
+  /** @returns undefined for a name that no other node has */
+  stateOf(name: string): MemberView['state'] | undefined {
+    return this.#swim.table.get(name)?.state;
   }
 
   /** Of the other nodes that are online. */

@@ -339,7 +339,7 @@ export class Cluster {
   #holdAddresses(): void {
     const { config, broker, replication, log } = this.#parts;
     if (config.clientAddresses.length === 0) return;
-    const isAlive = (name: string): boolean => this.#stateOf(name) === 'alive';
+    const isAlive = (name: string): boolean => this.#gossip?.stateOf(name) === 'alive';
     const addresses = new ClientAddresses(config, replication.bridges, log, isAlive);
     broker.sys.addSource('address', () => addresses.metrics());
     replication.nodes.heldAddresses = () => addresses.held;
@@ -397,7 +397,7 @@ export class Cluster {
     const { broker, replication } = this.#parts;
     const { sync, bulk } = await openSyncPorts({
       ...this.#parts,
-      isSuspect: (name) => this.#stateOf(name) === 'suspect',
+      isSuspect: (name) => this.#gossip?.stateOf(name) === 'suspect',
       now: () => performance.now(),
     });
     this.#sync = sync;
@@ -441,9 +441,5 @@ export class Cluster {
 
   #nameOf(bootId: bigint): string {
     return this.#memberOf(bootId)?.name ?? 'another node';
-  }
-
-  #stateOf(name: string): MemberView['state'] | undefined {
-    return this.#gossip?.members().find((one) => one.name === name)?.state;
   }
 }
