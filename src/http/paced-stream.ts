@@ -36,6 +36,13 @@ export class PacedStream extends Duplex {
     return this;
   }
 
+  /** node:http calls it behind its last response: end() alone would leave the connection to a client that keeps its side open. */
+  destroySoon(): void {
+    this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
   /** @returns 0 if it was closed meanwhile */
   readonly #readSome = (): number => {
     this.#isWaiting = false;

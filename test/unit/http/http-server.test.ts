@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { ConnectionLimit } from '../../../src/http/connection-limit.ts';
+import { CONNECTIONS_MAX, ConnectionLimit } from '../../../src/http/connection-limit.ts';
 import { controlGate } from '../../../src/http/gate.ts';
 import { HttpServer } from '../../../src/http/http-server.ts';
 import { type Logger, silentLogger } from '../../../src/shared/logger.ts';
@@ -139,6 +139,19 @@ test(
     assert.equal((await fetch(`${url}/healthz`)).status, 200);
   },
 );
+
+test('a client that never closes takes no place behind its last response', LIMIT, async (t) => {
+  const { server, limit, url } = await open(t);
+  for (let i = 0; i < CONNECTIONS_MAX; i++) {
+    const socket = connect({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+    t.after(() => socket.destroy());
+    socket.on('error', () => undefined).resume();
+    socket.write('GET /healthz HTTP/1.1\r\nConnection: close\r\n\r\n');
+    await once(socket, 'end');
+  }
+  assert.equal((await fetch(`${url}/healthz`)).status, 200);
+  assert.equal(limit.refused, 0);
+});
 
 test('HEAD on a stream has its head and opens none', LIMIT, async (t) => {
   const { streams, url } = await open(t);
