@@ -30,16 +30,22 @@ export class PublishRun {
    * Finds the run that a packet begins.
    * @param view a QoS 0 packet without RETAIN and properties, and with a topic
    * @param packetBytesMax a larger packet ends the run
+   * @param packetsMax packets behind these are not looked at
    * @returns true if there are two packets at least
    */
-  find(view: PublishView, packetBytesMax: number, runBytesMax = RUN_BYTES_MAX): boolean {
+  find(
+    view: PublishView,
+    packetBytesMax: number,
+    packetsMax: number,
+    runBytesMax = RUN_BYTES_MAX,
+  ): boolean {
     this.buffer = view.buffer;
     this.start = view.start;
     this.end = view.end;
     this.isMqtt5 = view.version === 5;
     this.count = 1;
     this.largest = view.end - view.start;
-    for (;;) {
+    while (this.count < packetsMax) {
       const bytes = nextBytes(view, this.end);
       if (bytes === 0 || bytes > packetBytesMax || this.bytes + bytes > runBytesMax) break;
       this.end += bytes;

@@ -10,6 +10,8 @@ import { bytesPrice, Price } from '../prices.ts';
 import type { RoutedTopic } from '../routing/topic-table.ts';
 import type { Client } from './client.ts';
 
+const MESSAGE_PRICE = Price.packet + Price.message;
+
 /** One for all clients. */
 export class RunPublisher {
   readonly #context: BrokerContext;
@@ -33,14 +35,15 @@ export class RunPublisher {
     if (!this.#mayRun(client, view)) return false;
     const run = this.#run;
     const packetBytesMax = Math.min(framer.packetBytesMax, options.payloadBytesMax);
-    if (!run.find(view, packetBytesMax)) return false;
+    // Many clients that flood have a small share of a turn each, and would look at the same packets in every turn.
+    const packetsMax = budget.workLeft / MESSAGE_PRICE;
+    if (!run.find(view, packetBytesMax, packetsMax)) return false;
     const subscribers = router.subscribersOf(topic);
     // Each of thousands of subscribers gets only as many messages as this turn has work left for.
     const price = priceOf(run, subscribers);
     const { workLeft } = budget;
-    if (price > workLeft && !run.find(view, packetBytesMax, (run.bytes * workLeft) / price)) {
-      return false;
-    }
+    const bytesMax = (run.bytes * workLeft) / price;
+    if (price > workLeft && !run.find(view, packetBytesMax, packetsMax, bytesMax)) return false;
     const firstEnd = view.end;
     if (subscribers < 0 || !distributor.distributeRun(run, view, topic, session!.outbound)) {
       this.#refused = view.buffer;
@@ -82,6 +85,5 @@ export class RunPublisher {
  */
 function priceOf({ count, bytes }: PublishRun, subscribers: number): number {
   const copies = 1 + subscribers / 4;
-  const perMessage = Price.packet + Price.message;
-  return count * perMessage + subscribers * Price.delivery + copies * bytesPrice(bytes);
+  return count * MESSAGE_PRICE + subscribers * Price.delivery + copies * bytesPrice(bytes);
 }

@@ -8,6 +8,7 @@ import type { BrokerParts } from '../../../../src/broker/broker.ts';
 import type { BrokerOptions } from '../../../../src/broker/options.ts';
 import type { Authorizer, ForwardResult, Identity } from '../../../../src/broker/ports.ts';
 import { ListenerRates } from '../../../../src/broker/rate-limits.ts';
+import { PublishRun } from '../../../../src/mqtt/publish-run.ts';
 import type { PublishView } from '../../../../src/mqtt/publish-view.ts';
 import { type TestClient, World } from '../../../support/mqtt-world.ts';
 import * as wire from '../../../support/wire.ts';
@@ -403,4 +404,20 @@ test('a limit on the rate that is set later holds for the next chunk', () => {
   rates.configure({ ...bytes, clientMessages: 5, burstSeconds: 1 });
   publisher.send(chunk);
   assert.ok(subscriber.messages().length < COUNT);
+});
+
+test('the broker looks at each message a few times at most, even if many clients flood at the same time', (t) => {
+  const { find } = PublishRun.prototype;
+  let looks = 0;
+  t.mock.method(PublishRun.prototype, 'find', function (this: PublishRun, ...args: never) {
+    const isRun = find.apply(this, args);
+    looks += this.count;
+    return isRun;
+  });
+  const world = new World();
+  const { broker } = world;
+  const chunk = Buffer.concat(Array(9000).fill(wire.publish(5, { topic: 't' })));
+  for (let i = 0; i < 50; i++) world.connect(`p${i}`).send(chunk);
+  while (broker.stats.publishReceived < 50 * 9000) broker.runDeferred(world.now);
+  assert.ok(looks < 3 * 50 * 9000, `${looks} looks`);
 });
