@@ -24,6 +24,8 @@ export class Framer {
   start = 0;
   bodyStart = 0;
   end = 0;
+  /** A mark of the caller on the packets of `buffer`: those of another buffer are without. */
+  isMarked = false;
   /** Larger packets are refused; may change between packets. */
   packetBytesMax: number;
   /** A Remaining Length in more bytes than needed: allowed before MQTT 5, forbidden in it [MQTT5-1.5.5-1]. */
@@ -66,6 +68,7 @@ export class Framer {
 
   #show(buffer: Buffer, at: number): void {
     this.buffer = buffer;
+    this.isMarked = false;
     this.start = this.bodyStart = this.end = at;
   }
 

@@ -16,8 +16,6 @@ const MESSAGE_PRICE = Price.packet + Price.message;
 export class RunPublisher {
   readonly #context: BrokerContext;
   readonly #run = new PublishRun();
-  /** A chunk whose messages go one by one: to look at all subscribers again would make each of them dearer. */
-  #refused: Buffer | undefined;
 
   constructor(context: BrokerContext) {
     this.#context = context;
@@ -31,7 +29,7 @@ export class RunPublisher {
   publish(client: Client, view: PublishView, topic: RoutedTopic): boolean {
     const { budget, distributor, options, router } = this.#context;
     const { framer, session } = client;
-    if (view.end === framer.buffer.length || view.buffer === this.#refused) return false;
+    if (view.end === framer.buffer.length || framer.isMarked) return false;
     if (!this.#mayRun(client, view)) return false;
     const run = this.#run;
     const packetBytesMax = Math.min(framer.packetBytesMax, options.payloadBytesMax);
@@ -46,7 +44,8 @@ export class RunPublisher {
     if (price > workLeft && !run.find(view, packetBytesMax, packetsMax, bytesMax)) return false;
     const firstEnd = view.end;
     if (subscribers < 0 || !distributor.distributeRun(run, view, topic, session!.outbound)) {
-      this.#refused = view.buffer;
+      // The whole chunk goes one by one: to look at all subscribers again would make each message dearer.
+      framer.isMarked = true;
       return false;
     }
     budget.spend(priceOf(run, subscribers));

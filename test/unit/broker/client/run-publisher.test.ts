@@ -421,3 +421,15 @@ test('the broker looks at each message a few times at most, even if many clients
   while (broker.stats.publishReceived < 50 * 9000) broker.runDeferred(world.now);
   assert.ok(looks < 3 * 50 * 9000, `${looks} looks`);
 });
+
+test('two chunks in turn that go one by one are looked at once each', (t) => {
+  const find = t.mock.method(PublishRun.prototype, 'find');
+  const world = new World();
+  const { broker } = world;
+  for (let i = 0; i < 100; i++) world.connect(`s${i}`, { version: 4 }).subscribe('t');
+  const payload = 'x'.repeat(400);
+  const chunk = Buffer.concat(Array(150).fill(wire.publish(5, { topic: 't', payload })));
+  for (const name of ['p', 'q']) world.connect(name).send(chunk);
+  while (broker.stats.publishReceived < 300) broker.runDeferred(world.now);
+  assert.equal(find.mock.callCount(), 2);
+});
