@@ -32,7 +32,7 @@ test('a wrong command line ends with 2 and one line for each mistake', async (t)
   for (const [flags, line] of [
     [['-nod=1'], "shoal: unknown option '-nod'"],
     [['-port=70000'], "shoal: bad value '70000' for -port: expected a port number from 0 to 65535"],
-    [['-mbs=10.0.0.1'], 'shoal: -mbs needs -csk, the cluster token'],
+    [['-mbs=10.0.0.1'], 'shoal: -mbs needs the cluster token, the same on every node: -csk=TOKEN'],
     [['-csk='], 'shoal: -csk needs a value: one or more tokens'],
     [['-csk=a', '-mbs=a:1,a:1'], 'shoal: -mbs names a:1 twice'],
     [['-config=nowhere.toml'], 'shoal: -config=nowhere.toml: there is no such file\n'],

@@ -208,9 +208,11 @@ export class Gossip {
     return [own, ...others];
   }
 
-  /** @returns undefined for a name that no other node has */
+  /** @returns undefined for a name that no node has */
   stateOf(name: string): MemberView['state'] | undefined {
-    return this.#swim.table.get(name)?.state;
+    const { self, table } = this.#swim;
+    if (name === self.name) return self.hasLeft ? 'left' : 'alive';
+    return table.get(name)?.state;
   }
 
   /** Of the other nodes that are online. */

@@ -118,6 +118,11 @@ test('three nodes find each other through one seed, and one that leaves is off t
   await n3.leave();
   await Promise.all([w1.until(() => w1.names() === 'n2'), w2.until(() => w2.names() === 'n1')]);
   assert.equal(n1.members().find((one) => one.name === 'n3')?.state, 'left');
+  const names = ['n1', 'n2', 'n3', 'n4'];
+  assert.deepEqual(
+    names.map((name) => n1.stateOf(name)),
+    ['alive', 'alive', 'left', undefined],
+  );
   for (const one of [n1, n2, n3]) await stop(one);
 });
 
