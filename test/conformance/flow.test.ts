@@ -3,6 +3,7 @@
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ListenerRates } from '../../src/broker/rate-limits.ts';
 import { eachVersion, type TestClient, World } from '../support/mqtt-world.ts';
 import * as wire from '../support/wire.ts';
 
@@ -121,6 +122,41 @@ eachVersion('messages wait in order for a client that reads slowly', (version) =
   sub.expectNothing();
   sub.congest(false);
   assert.deepEqual(sub.payloads(), ['0', '1', '2', '0']);
+});
+
+test('[MQTT5-4.6.0-5] a message does not overtake those that wait for the next turn', () => {
+  const world = new World({ queueMessagesMax: 10_000 });
+  const sub = world.connect('sub');
+  sub.subscribe('t');
+  const pub = world.connect('pub');
+  sub.congest(true);
+  for (let i = 0; i < 6000; i++) pub.publish('t', `${i}`);
+  sub.congest(false);
+  pub.publish('t', 'newer');
+  pub.send(Buffer.concat(Array(9).fill(wire.publish(5, { topic: 't', payload: 'newest' }))));
+  assert.ok(sub.inbox.length < 6000, 'one turn is not enough');
+  for (let turn = 0; turn < 10; turn++) world.broker.runDeferred(world.now);
+  const payloads = sub.payloads();
+  assert.deepEqual(payloads.slice(5998, 6002), ['5998', '5999', 'newer', 'newest']);
+  assert.equal(payloads.length, 6010);
+});
+
+test('a client whose own packets wait for a rate gets what waited for it', () => {
+  const world = new World();
+  const rates = new ListenerRates();
+  const none = Number.POSITIVE_INFINITY;
+  const others = { clientBytes: none, listenerMessages: none, listenerBytes: none };
+  rates.configure({ ...others, clientMessages: 1, burstSeconds: 1 });
+  const pub = world.connect('pub');
+  world.listener = { name: 'tcp', rates };
+  const sub = world.connect('sub');
+  sub.subscribe('t');
+  sub.congest(true);
+  pub.publish('t', 'waits');
+  for (let i = 0; i < 9; i++) sub.send(wire.publish(5, { topic: 'own' }));
+  assert.ok(sub.isPaused, 'the client is over its rate');
+  sub.congest(false);
+  assert.deepEqual(sub.payloads(), ['waits']);
 });
 
 eachVersion('QoS 0 messages that wait for a slow connection end with it', (version) => {

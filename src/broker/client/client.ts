@@ -417,14 +417,14 @@ export class Client implements SessionConnection, Listed {
     else this.link.send(packet);
   }
 
-  /** Sends what waits for the client: queued messages, then retained ones of new subscriptions. */
+  /** Sends queued messages, and retained ones of new subscriptions once no packet of the client waits. */
   pump(): void {
     const { session } = this;
-    if (session === undefined || this.#state !== 'connected') return;
+    if (session === undefined || this.#state === 'closed') return;
     session.outbound.pump();
-    const isDone = this.feeds.pump((message) =>
-      mayServeRetained(this.#context, session.identity, message),
-    );
+    if (!this.#isConnected) return;
+    const { identity } = session;
+    const isDone = this.feeds.pump((kept) => mayServeRetained(this.#context, identity, kept));
     if (!isDone) this.deferPump();
   }
 

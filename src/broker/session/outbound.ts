@@ -39,6 +39,8 @@ export class Outbound implements Subscriber, QueueOwner {
   #link: SessionLink | undefined;
   readonly #context: SessionContext;
   #queue: OutboundQueue | undefined;
+  /** A later turn goes on with the queue: no message overtakes those in it [MQTT5-4.6.0-5]. */
+  #isEmptying = false;
   #inflight: InflightTable | undefined;
   /** In flight when the last connection ended, in order, and not yet repeated. */
   #resend: Delivery[] = [];
@@ -96,7 +98,7 @@ export class Outbound implements Subscriber, QueueOwner {
     }
     const link = this.#link;
     if (qos === 0 && link === undefined) return;
-    if (qos === 0 && link?.congested === false) {
+    if (qos === 0 && link?.congested === false && !this.#isEmptying) {
       link.sendQos0(publication, retain, identifiers);
       return;
     }
@@ -106,7 +108,8 @@ export class Outbound implements Subscriber, QueueOwner {
   takesRun(run: PublishRun): boolean {
     const link = this.#link;
     if (this.bridge !== undefined) return false;
-    return link === undefined || (!link.congested && link.takesRun?.(run) === true);
+    if (link === undefined) return true;
+    return !link.congested && !this.#isEmptying && link.takesRun?.(run) === true;
   }
 
   deliverRun(run: PublishRun): void {
@@ -239,6 +242,7 @@ export class Outbound implements Subscriber, QueueOwner {
   /** Sends repetitions, then queued messages, as far as the client takes them. */
   pump(): void {
     const link = this.#link;
+    this.#isEmptying = false;
     if (link === undefined) return;
     this.#pumpResend(link);
     const queue = this.#queue;
@@ -248,6 +252,7 @@ export class Outbound implements Subscriber, QueueOwner {
       const next = queue.peek();
       if (next === undefined) return;
       if (budget.isSpent) {
+        this.#isEmptying = true;
         link.continueLater();
         return;
       }
@@ -412,8 +417,7 @@ export class Outbound implements Subscriber, QueueOwner {
    * @returns at most `max`, messages in flight first
    */
   takeShared(ending: boolean, other: (group: SharedGroup) => boolean, max: number): Delivery[] {
-    const movable = (delivery: Delivery): boolean =>
-      delivery.group !== undefined && other(delivery.group);
+    const movable = ({ group }: Delivery): boolean => group !== undefined && other(group);
     const sent = ending ? (this.#inflight?.inOrder() ?? []) : [];
     let taken = sent.filter((delivery) => delivery.qos === 1 && movable(delivery)).slice(0, max);
     if (taken.length === 0 && this.#queue !== undefined && this.#queue.sharedCount > 0) {
@@ -481,12 +485,9 @@ export class Outbound implements Subscriber, QueueOwner {
     const { store, budget } = this.#context;
     budget.spend(Price.record);
     const { clientId } = this.identity;
-    if (delivery.isInStore) {
-      store.updateDelivery(clientId, delivery);
-    } else {
-      delivery.isInStore = true;
-      store.saveDelivery(clientId, delivery);
-    }
+    if (delivery.isInStore) store.updateDelivery(clientId, delivery);
+    else store.saveDelivery(clientId, delivery);
+    delivery.isInStore = true;
   }
 
   /** The delivery is done, in whatever way. */
