@@ -22,6 +22,8 @@ export const SUBPROTOCOLS: readonly string[] = ['mqtt', 'mqttv3.1'];
 const ANY = '*';
 const HTTP_HEADER_BYTES_MAX = 8192;
 const HEAD_END = '\r\n\r\n';
+const CR = 0x0d;
+const LF = 0x0a;
 /** A request begins with its method. */
 const LETTER_A = 0x41;
 const LETTER_Z = 0x5a;
@@ -57,6 +59,12 @@ export interface Refusal {
   readonly status: number;
   readonly reason: string;
 }
+
+const NO_REQUEST: Refusal = { status: 400, reason: 'not an HTTP request' };
+const MQTT_WITHOUT_WEBSOCKET: Refusal = {
+  status: 400,
+  reason: `${NO_REQUEST.reason}: MQTT without WebSocket?`,
+};
 
 /** @returns why an upgrade is refused, or undefined */
 export function refusalOf(request: IncomingMessage, rules: WebSocketRules): Refusal | undefined {
@@ -143,14 +151,15 @@ export class WebSocketAcceptor {
         SUBPROTOCOLS.find((name) => offered.has(name)) ?? (false as const),
     };
     this.#webSockets = new WebSocketServer(options);
-    this.#http = createServer({ maxHeaderSize: HTTP_HEADER_BYTES_MAX });
-    this.#http.on('request', ({ socket }) => {
+    // By itself node:http answers a request without Host, or with an Expect it does not know, and reads on.
+    const httpOptions = { maxHeaderSize: HTTP_HEADER_BYTES_MAX, requireHostHeader: false };
+    this.#http = createServer(httpOptions);
+    const refuseRequest = ({ socket }: IncomingMessage): void => {
       this.#refuse(socket, { status: 426, reason: 'not a WebSocket upgrade' });
-    });
-    this.#http.on('clientError', (error: Error & { readonly rawPacket?: Buffer }, stream) => {
-      const hint = isMqttConnect(error.rawPacket) ? ': MQTT without WebSocket?' : '';
-      this.#refuse(stream, { status: 400, reason: `not an HTTP request${hint}` });
-    });
+    };
+    this.#http.on('request', refuseRequest);
+    this.#http.on('checkExpectation', refuseRequest);
+    this.#http.on('clientError', (_error, stream) => this.#refuse(stream, NO_REQUEST));
     this.#http.on('upgrade', (request, stream) => this.#upgrade(request, stream));
   }
 
@@ -161,12 +170,18 @@ export class WebSocketAcceptor {
       const chunk: Buffer | null = stream.read();
       if (chunk === null) return;
       held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      const headBytes = requestBytes(held);
-      if (headBytes === undefined) return;
+      const headBytes = headBytesOf(held);
+      if (headBytes === 0) return;
       stream.off('readable', read);
+      if (headBytes === undefined) {
+        this.#refuse(stream, isMqttConnect(held) ? MQTT_WITHOUT_WEBSOCKET : NO_REQUEST);
+        return;
+      }
       stream[BEHIND] = held.subarray(headBytes);
       stream.unshift(held.subarray(0, headBytes));
       this.#http.emit('connection', stream);
+      // This keeps node:http from reading past the stream, so that a refusal can end its reading.
+      stream.on('data', ignore).off('data', ignore);
     };
     stream.on('readable', read);
   }
@@ -187,25 +202,33 @@ export class WebSocketAcceptor {
   #refuse(stream: AcceptedStream, refusal: Refusal): void {
     stream[HANDLERS]?.refused(refusal);
     stream[HANDLERS] = undefined;
-    if (stream.writable) stream.end(responseOf(refusal));
+    stream.removeAllListeners('data').pause();
+    if (stream.writable) stream.end(responseOf(refusal), () => stream.destroy());
     else stream.destroy();
   }
 }
 
+function ignore(): void {}
+
 /**
- * node:http would make requests of all that a read of 64 KiB holds, some thousands, before the first can be refused.
- * @returns how many bytes it gets: the head of the first request, or what is no request; undefined: more must come
+ * node:http would make requests of all that a read of 64 KiB holds, some thousands, before the first can be refused:
+ * it gets the head of the first one.
+ * @returns 0: more must come; undefined: this is no request
  */
-function requestBytes(bytes: Buffer): number | undefined {
-  const end = bytes.indexOf(HEAD_END);
+function headBytesOf(bytes: Buffer): number | undefined {
+  // Empty lines in front of a request are ignored (RFC 9112 2.2).
+  let begin = 0;
+  while (bytes[begin] === CR || bytes[begin] === LF) begin++;
+  const end = bytes.indexOf(HEAD_END, begin);
   if (end >= 0) return end + HEAD_END.length;
-  const isLetter = bytes[0]! >= LETTER_A && bytes[0]! <= LETTER_Z;
-  return isLetter && bytes.length <= HTTP_HEADER_BYTES_MAX ? undefined : bytes.length;
+  const first = bytes[begin] ?? LETTER_A;
+  const isLetter = first >= LETTER_A && first <= LETTER_Z;
+  return isLetter && bytes.length <= HTTP_HEADER_BYTES_MAX ? 0 : undefined;
 }
 
 /** Packet type and flags, one to four bytes of length, and the protocol's name. */
-function isMqttConnect(bytes: Buffer | undefined): boolean {
-  return bytes?.[0] === FirstByte.connect && /MQTT|MQIsdp/.test(bytes.toString('latin1', 0, 16));
+function isMqttConnect(bytes: Buffer): boolean {
+  return bytes[0] === FirstByte.connect && /MQTT|MQIsdp/.test(bytes.toString('latin1', 0, 16));
 }
 
 function responseOf({ status, reason }: Refusal): string {

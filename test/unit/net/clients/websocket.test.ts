@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type EventEmitter, once } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import { connect, createServer, type Socket } from 'node:net';
@@ -164,8 +165,13 @@ test('what comes after a fault waits for its turn after each read', async () => 
   });
 });
 
-/** @returns each reason for which the gate refuses a client whose first bytes are these, until it is closed */
-async function refusalsFor(firstBytes: Buffer): Promise<string[]> {
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * @param later what the client sends once the first bytes were read
+ * @returns each reason for which the gate refuses the client, until it is closed
+ */
+async function refusalsFor(firstBytes: Buffer, later?: Buffer): Promise<string[]> {
   const reasons: string[] = [];
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -182,8 +188,13 @@ async function refusalsFor(firstBytes: Buffer): Promise<string[]> {
       opened: () => reasons.push('opened'),
       refused: ({ reason }) => reasons.push(reason),
     });
+    const closed = new Promise((resolve) => client.once('close', resolve));
     client.write(firstBytes);
-    await new Promise((closed) => client.once('close', closed));
+    if (later !== undefined) {
+      while (socket.bytesRead < firstBytes.length && !socket.destroyed) await nextTurn();
+      client.write(later);
+    }
+    await closed;
     return reasons;
   } finally {
     client.destroy();
@@ -197,6 +208,39 @@ test('of thousands of requests that come at once only the first is looked at', a
   const reason = 'not a WebSocket upgrade';
   assert.deepEqual(await refusalsFor(Buffer.from(ordinary.repeat(2000))), [reason]);
   assert.deepEqual(await refusalsFor(Buffer.from(ordinary + upgrade)), [reason]);
+});
+
+test('node:http gets one request of a connection, whatever is in front of the thousands', async () => {
+  let requests = 0;
+  const count = (): void => {
+    requests += 1;
+  };
+  const head = 'GET / HTTP/1.1\r\nHost: x\r\n';
+  const ordinary = `${head}\r\n`;
+  const flood = Buffer.from(ordinary.repeat(2000));
+  const fronts = [
+    '\r\n',
+    '\r\n\r\n',
+    ordinary,
+    'GET / HTTP/1.1\r\n\r\n',
+    `${head}Expect: 100-continue\r\n\r\n`,
+    `${head}Expect: more\r\n\r\n`,
+    `${head}Content-Length: 1\r\n\r\nx`,
+  ];
+  subscribe('http.server.request.start', count);
+  try {
+    for (const front of fronts) {
+      requests = 0;
+      const refusals = await refusalsFor(Buffer.from(front), flood);
+      assert.deepEqual(refusals, ['not a WebSocket upgrade'], JSON.stringify(front));
+      assert.ok(requests <= 1, `${requests} behind ${JSON.stringify(front)}`);
+    }
+    assert.deepEqual(await refusalsFor(Buffer.from('\r\n'.repeat(5000)), flood), [
+      'not an HTTP request',
+    ]);
+  } finally {
+    unsubscribe('http.server.request.start', count);
+  }
 });
 
 /** @returns why the gate refuses a client whose first bytes are these */
