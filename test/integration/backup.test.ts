@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe } from 'node:test';
 import { runCommand } from '../support/run-command.ts';
 import { type Scenario, scenario } from './support/scenario.ts';
@@ -27,7 +27,8 @@ describe('backup and restore', { concurrency: 2 }, () => {
     async (scene) => {
       const data = place(scene, 'data');
       const control = `-control=${place(scene, 'n1.sock')}`;
-      const node = await scene.startLocal('n1', `-data=${relative(process.cwd(), data)}`, control);
+      // The node runs in the folder of the scenario, the command elsewhere.
+      const node = await scene.startLocal('n1', '-data=data', control);
       const client = await scene.client(node);
       const publish = (topic: string): Promise<unknown> =>
         client.mqtt.publishAsync(topic, 'x'.repeat(100), { qos: 1, retain: true });
@@ -37,7 +38,7 @@ describe('backup and restore', { concurrency: 2 }, () => {
         for (let i = 0; isWriting; i++) await publish(`during/${i % 500}`);
       })();
       const archive = place(scene, 'shoal.tgz');
-      const backup = await runCommand(['backup', archive, control], { cwd: dirname(data) });
+      const backup = await runCommand(['backup', archive, control]);
       isWriting = false;
       await writing;
       assert.equal(backup.code, 0, backup.err);
