@@ -150,6 +150,7 @@ export class Broker {
   /** The way of local messages to the other nodes; undefined while the node is not in a cluster. */
   set forwarder(forwarder: PeerForwarder | undefined) {
     this.context.distributor.forwarder = forwarder;
+    this.context.budget.isForwarding = forwarder !== undefined;
   }
 
   /** Called when a new deadline is earlier than all others: set the timer for advance() anew. */

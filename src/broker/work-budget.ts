@@ -17,6 +17,8 @@ const WORK_PER_SHORT_TURN = 25_000;
 const SHORT_TURNS_MS = 1_000;
 
 export class WorkBudget {
+  /** The node forwards messages: those of one turn share datagrams, so that short turns would cost a quarter. */
+  isForwarding = false;
   /** Called when work was deferred: the runtime calls runDeferred() in the next turn. */
   onDeferred: (() => void) | undefined;
   #now: number;
@@ -111,7 +113,7 @@ export class WorkBudget {
   runDeferred(now: number): void {
     if (this.#hadMinimum) this.#judgeMinimum();
     this.beginTurn(now);
-    const isShort = now - this.#minimumSufficedAt < SHORT_TURNS_MS;
+    const isShort = !this.isForwarding && now - this.#minimumSufficedAt < SHORT_TURNS_MS;
     const shareMax = isShort ? WORK_PER_SHORT_TURN : WORK_PER_TURN;
     const kept = WORK_PER_TURN - shareMax;
     const deferred = this.#deferred;

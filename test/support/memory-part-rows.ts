@@ -19,6 +19,11 @@ export const PARTS: readonly (readonly [part: string, bound: string, test: strin
     '`test/bench/start.ts`',
   ],
   [
+    'keys of a new cluster token, checks of tokens of the HTTP API',
+    '16 MB in each of the four threads of libuv, which `malloc` keeps; a reload with the same token derives none',
+    '`embedded-node.test.ts`',
+  ],
+  [
     'sessions, subscriptions, retained and waiting messages, connections, wills, aliases',
     '`-memory-limit`, as [below](#what-counts-as-memory)',
     '`test/bench/memory-costs.ts`',

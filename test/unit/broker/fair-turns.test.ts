@@ -127,6 +127,9 @@ test('turns are short, with fewer pieces of the same size, while a client that s
   assert.ok(Math.abs(short[0]! - whole[0]!) < 0.1 * whole[0]!, `${short[0]} and ${whole[0]}`);
   assert.equal(answersOfTurn(900).length, short.length, 'no other has to send meanwhile');
   assert.equal(answersOfTurn(1_100).length, 10, 'the other client has been silent for a second');
+  other.client.receive(PINGREQ, 1_200);
+  broker.forwarder = { forward: () => 'forwarded', lastNumber: 0 };
+  assert.equal(answersOfTurn(1_300).length, 10, 'the node is in a cluster');
 
   for (let turn = 0; turn < 500; turn++) broker.runDeferred(2_000);
   for (const { outbox } of flooders) assert.equal(outbox.bytes, 100_000);
