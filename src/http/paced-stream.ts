@@ -36,7 +36,7 @@ export class PacedStream extends Duplex {
     return this;
   }
 
-  /** node:http calls it behind its last response: end() alone would leave the connection to a client that keeps its side open. */
+  /** node:http calls it behind its last response: after end() alone a client could keep its side open for ever. */
   destroySoon(): void {
     this.end();
     if (this.writableFinished) this.destroy();

@@ -1,9 +1,9 @@
 // MQTT over WebSocket (RFC 6455; MQTT 5.0 6): answers the HTTP upgrade and makes a Transport of the
 // WebSocket. MQTT packets and WebSocket frames are independent: a frame may hold half a packet or
 // many, so this file takes frames as bytes [MQTT5-6.0.0-2].
-// Invariants: node:http sees one request of a connection; nothing is compressed; a message that is being assembled is bounded; what arrives in one
-// turn of the event loop is handed on at once; and a connection that sends very many frames waits for the
-// others (FRAMES_PER_TURN), whether the frames hold MQTT or not.
+// Invariants: node:http sees one request of a connection; nothing is compressed; a message that is being
+// assembled is bounded; what arrives in one turn of the event loop is handed on at once; and a connection
+// that sends very many frames waits for the others (FRAMES_PER_TURN), whether the frames hold MQTT or not.
 
 import { EventEmitter } from 'node:events';
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
