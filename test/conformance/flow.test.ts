@@ -132,13 +132,35 @@ test('[MQTT5-4.6.0-5] a message does not overtake those that wait for the next t
   sub.congest(true);
   for (let i = 0; i < 6000; i++) pub.publish('t', `${i}`);
   sub.congest(false);
+  assert.ok(sub.inbox.length < 6000, 'one turn is not enough');
   pub.publish('t', 'newer');
   pub.send(Buffer.concat(Array(9).fill(wire.publish(5, { topic: 't', payload: 'newest' }))));
-  assert.ok(sub.inbox.length < 6000, 'one turn is not enough');
   for (let turn = 0; turn < 10; turn++) world.broker.runDeferred(world.now);
   const payloads = sub.payloads();
   assert.deepEqual(payloads.slice(5998, 6002), ['5998', '5999', 'newer', 'newest']);
   assert.equal(payloads.length, 6010);
+});
+
+test('a queue that empties over several turns ends, however many publishers fill the turns', () => {
+  const world = new World({ queueMessagesMax: 10_000 });
+  const sub = world.connect('sub');
+  sub.subscribe('t');
+  const pub = world.connect('pub');
+  const sent: string[] = [];
+  const publish = (count: number): void => {
+    for (let i = 0; i < count; i++) {
+      sent.push(`${sent.length}`);
+      pub.publish('t', sent.at(-1)!);
+    }
+  };
+  sub.congest(true);
+  publish(9000);
+  sub.congest(false);
+  for (let turn = 0; turn < 5; turn++) {
+    publish(3000);
+    world.broker.runDeferred(world.now);
+  }
+  assert.deepEqual(sub.payloads(), sent);
 });
 
 test('a client whose own packets wait for a rate gets what waited for it', () => {

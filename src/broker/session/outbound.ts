@@ -92,17 +92,16 @@ export class Outbound implements Subscriber, QueueOwner {
     identifiers: readonly number[],
     group: SharedGroup | undefined,
   ): void {
+    const link = this.#link;
     if (this.bridge !== undefined) {
       this.#deliverToBridge(this.bridge, publication, qos, retain);
-      return;
-    }
-    const link = this.#link;
-    if (qos === 0 && link === undefined) return;
-    if (qos === 0 && link?.congested === false && !this.#isEmptying) {
+    } else if (qos === 0 && link?.congested === false && !this.#isEmptying) {
       link.sendQos0(publication, retain, identifiers);
-      return;
+    } else if (qos > 0 || link !== undefined) {
+      this.#accept(publication.message(), qos, retain, identifiers, group);
+      // Else many publishers could fill the queue faster than its share of each turn empties it.
+      if (this.#isEmptying) this.pump();
     }
-    this.#accept(publication.message(), qos, retain, identifiers, group);
   }
 
   takesRun(run: PublishRun): boolean {
