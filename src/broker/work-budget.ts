@@ -17,7 +17,7 @@ const WORK_PER_SHORT_TURN = 25_000;
 const SHORT_TURNS_MS = 1_000;
 
 export class WorkBudget {
-  /** The node forwards messages: those of one turn share datagrams, so that short turns would cost a quarter. */
+  /** The node forwards messages: those of one turn share datagrams, so that short turns would cost a third more. */
   isForwarding = false;
   /** Called when work was deferred: the runtime calls runDeferred() in the next turn. */
   onDeferred: (() => void) | undefined;

@@ -11,7 +11,7 @@ import { startManaged, temporaryFolder } from './support/managed-node.ts';
 const timeout = 120_000;
 const TOKEN = '-csk=4hxkwzq8jvtm3n6ybdfrpcsag7';
 
-test('check of the node that runs finds its ports and its folder in use by nobody else', {
+test('check beside its own running node reports neither the ports nor the folder', {
   timeout,
 }, async (t) => {
   const { shoal, url, socket, folder } = await startManaged(t, ['-data=data', TOKEN]);
